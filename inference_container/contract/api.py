@@ -1,0 +1,169 @@
+"""Bodies of the REST API, shared by the Lambda that answers and the client that asks."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference_container.contract.assets import AssetStatus, AssetType
+from inference_container.contract.errors import JobError
+from inference_container.contract.jobs import JobStatus, Task
+from inference_container.contract.messages import Progress, UsedModel
+
+
+class Body(BaseModel):
+    """What a client sends: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class View(BaseModel):
+    """What the API answers; a client tolerates fields that a newer API adds."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class CreateJob(Body):
+    """`POST /v1/jobs`"""
+
+    task: Task
+    checkpoint: str | None = None
+    """Asset id, file name, stem, or WebUI's title `name.safetensors [hash]`; required for txt2img and img2img, here or
+    as `params.override_settings.sd_model_checkpoint`."""
+    params: dict[str, Any] | None = None
+    """WebUI's request body. None: the answer holds a presigned URL for it, then `POST /v1/jobs/{id}/start`."""
+
+
+class PresignedPut(View):
+    """Where to PUT the params document (JSON)."""
+
+    url: str
+    headers: dict[str, str]
+    """Headers the PUT must carry."""
+    max_bytes: int
+    expires_at: datetime
+
+
+class ImageView(View):
+    url: str
+    """Presigned GET of the picture, its infotext inside."""
+    width: int
+    height: int
+    format: str
+    seed: int | None
+    infotext: str
+
+
+class ResultView(View):
+    images: list[ImageView]
+    info: dict[str, Any]
+    parameters: dict[str, Any]
+    caption: str | None
+    models: list[UsedModel]
+    timings: dict[str, float]
+
+
+class JobSummary(View):
+    """A line of the history."""
+
+    job_id: str
+    label: str
+    """`time → task → status → id`"""
+    task: Task
+    status: JobStatus
+    checkpoint: str | None
+    endpoint: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress | None = None
+    error: JobError | None = None
+
+
+class JobView(JobSummary):
+    """`GET /v1/jobs/{id}` and the answer of `POST /v1/jobs`."""
+
+    cancel_requested: bool = False
+    upload: PresignedPut | None = None
+    """Only while `created`."""
+    result: ResultView | None = None
+    """Only when `succeeded`."""
+
+
+class JobPage(View):
+    """`GET /v1/jobs`: newest first."""
+
+    jobs: list[JobSummary]
+    next_cursor: str | None
+
+
+class CreateAsset(Body):
+    """`POST /v1/assets`"""
+
+    type: str
+    """An asset type, or WebUI's folder name for it."""
+    name: str = Field(min_length=1, max_length=200)
+    """File name with its extension, no folders."""
+    size: int = Field(gt=0)
+    """Bytes."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class UploadPart(View):
+    part_number: int
+    offset: int
+    size: int
+    url: str
+
+
+class UploadView(View):
+    part_size: int
+    parts: list[UploadPart]
+    expires_at: datetime
+
+
+class AssetView(View):
+    asset_id: str
+    type: AssetType
+    name: str
+    size: int
+    sha256: str | None
+    status: AssetStatus
+    created_at: datetime
+    error: str | None = None
+    upload: UploadView | None = None
+    """Only in the answer of `POST /v1/assets`."""
+
+
+class AssetPage(View):
+    assets: list[AssetView]
+    next_cursor: str | None
+
+
+class CompletedPart(Body):
+    part_number: int = Field(ge=1, le=10_000)
+    etag: str = Field(min_length=1, max_length=200)
+
+
+class CompleteAsset(Body):
+    """`POST /v1/assets/{id}/complete`"""
+
+    parts: list[CompletedPart] = Field(min_length=1, max_length=10_000)
+
+
+class EndpointView(View):
+    name: str
+    status: str
+    """SageMaker's own status, e.g. InService, Creating, Updating, Failed."""
+    instance_count: int
+    failure_reason: str | None = None
+
+
+class EndpointList(View):
+    endpoints: list[EndpointView]
+
+
+class Health(View):
+    status: str
+    version: str
+    contract_version: int

@@ -1,0 +1,158 @@
+"""Every error code users can meet, at the API (problem JSON) and in a failed job.
+
+ProblemCode   answers of the HTTP API, RFC 9457: http status and title in PROBLEMS
+JobErrorCode  why a job ended `failed` or `canceled`: `job.error.code`, retryable or not in JOB_ERRORS
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ProblemCode(StrEnum):
+    INVALID_JSON = "invalid_json"
+    INVALID_PARAMS = "invalid_params"
+    NOT_SUPPORTED_YET = "not_supported_yet"
+    INVALID_CURSOR = "invalid_cursor"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    ASSET_NOT_FOUND = "asset_not_found"
+    ASSET_NOT_ACTIVE = "asset_not_active"
+    ASSET_EXISTS = "asset_exists"
+    UPLOAD_INCOMPLETE = "upload_incomplete"
+    UPLOAD_MISMATCH = "upload_mismatch"
+    JOB_STATE_CONFLICT = "job_state_conflict"
+    BODY_TOO_LARGE = "body_too_large"
+    ENDPOINT_NOT_IN_SERVICE = "endpoint_not_in_service"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    INTERNAL = "internal"
+
+
+class ProblemRule(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    status: int
+    title: str
+
+
+def _rule(status: int, title: str) -> ProblemRule:
+    return ProblemRule(status=status, title=title)
+
+
+PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
+    {
+        ProblemCode.INVALID_JSON: _rule(400, "The body is not valid JSON"),
+        ProblemCode.INVALID_PARAMS: _rule(422, "Some fields of the request are not valid"),
+        ProblemCode.NOT_SUPPORTED_YET: _rule(422, "The request uses something this version does not do yet"),
+        ProblemCode.INVALID_CURSOR: _rule(400, "The cursor is not one this API gave"),
+        ProblemCode.UNAUTHORIZED: _rule(401, "The x-api-key header is missing or wrong"),
+        ProblemCode.FORBIDDEN: _rule(403, "This key may not do that"),
+        ProblemCode.NOT_FOUND: _rule(404, "There is no such resource"),
+        ProblemCode.METHOD_NOT_ALLOWED: _rule(405, "This resource does not take that method"),
+        ProblemCode.ASSET_NOT_FOUND: _rule(404, "There is no such asset"),
+        ProblemCode.ASSET_NOT_ACTIVE: _rule(409, "The asset is not active"),
+        ProblemCode.ASSET_EXISTS: _rule(409, "An asset of this type and name exists"),
+        ProblemCode.UPLOAD_INCOMPLETE: _rule(409, "The upload is not complete"),
+        ProblemCode.UPLOAD_MISMATCH: _rule(422, "What was uploaded is not what was declared"),
+        ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow that"),
+        ProblemCode.BODY_TOO_LARGE: _rule(413, "The body is too large"),
+        ProblemCode.ENDPOINT_NOT_IN_SERVICE: _rule(503, "The endpoint is not in service"),
+        ProblemCode.TOO_MANY_REQUESTS: _rule(429, "Too many requests"),
+        ProblemCode.INTERNAL: _rule(500, "The service failed"),
+    }
+)
+
+
+class FieldError(BaseModel):
+    """One field that was not accepted."""
+
+    pointer: str
+    """RFC 6901 JSON pointer into the request body, or `query:NAME` / `path:NAME` / `header:NAME`."""
+    message: str
+    """What was received and what is allowed, in words for the user."""
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, the one error body of the API (`application/problem+json`)."""
+
+    type: str
+    """`urn:generate-on-cloud:problem:CODE`"""
+    title: str
+    status: int
+    code: ProblemCode
+    detail: str
+    request_id: str
+    errors: list[FieldError] = []
+
+
+class JobErrorCode(StrEnum):
+    BAD_IMAGE = "bad_image"
+    INVALID_PARAMS = "invalid_params"
+    NOT_SUPPORTED_YET = "not_supported_yet"
+    ASSET_MISSING = "asset_missing"
+    ASSET_CORRUPT = "asset_corrupt"
+    ASSET_INCOMPATIBLE = "asset_incompatible"
+    CONTRACT_MISMATCH = "contract_mismatch"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUT_OF_DISK = "out_of_disk"
+    NAN_LATENTS = "nan_latents"
+    CANCELED = "canceled"
+    WORKER_LOST = "worker_lost"
+    TIMED_OUT = "timed_out"
+    INTERNAL = "internal"
+
+
+class JobErrorRule(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    retryable: bool
+    """The same request may succeed when sent again."""
+    http_status: int
+    """What the container answers to SageMaker with; 4xx the request's fault, 5xx ours."""
+
+
+def _job_rule(http_status: int, *, retryable: bool = False) -> JobErrorRule:
+    return JobErrorRule(retryable=retryable, http_status=http_status)
+
+
+JOB_ERRORS: Mapping[JobErrorCode, JobErrorRule] = MappingProxyType(
+    {
+        JobErrorCode.BAD_IMAGE: _job_rule(422),
+        JobErrorCode.INVALID_PARAMS: _job_rule(422),
+        JobErrorCode.NOT_SUPPORTED_YET: _job_rule(422),
+        JobErrorCode.ASSET_MISSING: _job_rule(404),
+        JobErrorCode.ASSET_CORRUPT: _job_rule(422),
+        JobErrorCode.ASSET_INCOMPATIBLE: _job_rule(422),
+        JobErrorCode.CONTRACT_MISMATCH: _job_rule(400),
+        JobErrorCode.OUT_OF_MEMORY: _job_rule(507, retryable=True),
+        JobErrorCode.OUT_OF_DISK: _job_rule(507, retryable=True),
+        JobErrorCode.NAN_LATENTS: _job_rule(500),
+        JobErrorCode.CANCELED: _job_rule(409),
+        JobErrorCode.WORKER_LOST: _job_rule(500, retryable=True),
+        JobErrorCode.TIMED_OUT: _job_rule(500, retryable=True),
+        JobErrorCode.INTERNAL: _job_rule(500, retryable=True),
+    }
+)
+
+
+class JobError(BaseModel):
+    """Why a job did not succeed: `job.error`."""
+
+    code: JobErrorCode
+    message: str
+    """The true reason in the user's words."""
+    retryable: bool
+
+    @classmethod
+    def of(cls, code: JobErrorCode, message: str) -> "JobError":
+        return cls(code=code, message=message, retryable=JOB_ERRORS[code].retryable)
+
+
+class JobFailed(Exception):  # noqa: N818 - a job that failed is the noun here; the error is its value
+    """Raised inside the container to end the running job with this error; the worker itself stays healthy."""
+
+    def __init__(self, code: JobErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.error = JobError.of(code, message)

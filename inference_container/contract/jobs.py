@@ -1,0 +1,58 @@
+"""A job's life: tasks, statuses and the transitions that are allowed."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Task(StrEnum):
+    TXT2IMG = "txt2img"
+    IMG2IMG = "img2img"
+    INTERROGATE_CLIP = "interrogate_clip"
+    INTERROGATE_DEEPBOORU = "interrogate_deepbooru"
+
+
+class JobStatus(StrEnum):
+    CREATED = "created"
+    """The params document is awaited at its presigned URL."""
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
+    {
+        JobStatus.CREATED: frozenset({JobStatus.QUEUED, JobStatus.CANCELED, JobStatus.EXPIRED}),
+        JobStatus.QUEUED: frozenset(
+            # Straight to the end when the worker could not write `running`, or never got to it.
+            {JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED}
+        ),
+        JobStatus.RUNNING: frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED}),
+        JobStatus.SUCCEEDED: frozenset(),
+        JobStatus.FAILED: frozenset(),
+        JobStatus.CANCELED: frozenset(),
+        JobStatus.EXPIRED: frozenset(),
+    }
+)
+
+TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANSITIONS.items() if not following)
+
+
+def statuses_before(status: JobStatus) -> tuple[JobStatus, ...]:
+    """The statuses from which `status` may be entered."""
+    return tuple(before for before, following in TRANSITIONS.items() if status in following)
+
+
+class JobPhase(StrEnum):
+    """What a running job is doing."""
+
+    STARTING = "starting"
+    FETCHING_MODELS = "fetching_models"
+    LOADING_MODELS = "loading_models"
+    ENCODING = "encoding"
+    SAMPLING = "sampling"
+    DECODING = "decoding"
+    SAVING = "saving"

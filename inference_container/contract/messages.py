@@ -1,0 +1,106 @@
+"""What travels between API, endpoint and container, as JSON documents in S3 and HTTP bodies.
+
+API -> S3 -> SageMaker -> container: JobRequest. Container -> SageMaker -> S3: JobResult (2xx) or JobFailure.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference_container.contract import CONTRACT_VERSION
+from inference_container.contract.assets import AssetType
+from inference_container.contract.errors import JobError
+from inference_container.contract.jobs import JobPhase, Task
+
+
+class Message(BaseModel):
+    """Unknown fields are refused: both ends are deployed together and the version says so when they are not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class AssetRef(Message):
+    """An active asset a job needs, resolved by the API so that the container looks nothing up."""
+
+    asset_id: str
+    type: AssetType
+    name: str
+    """File name as uploaded, e.g. `v1-5-pruned-emaonly.safetensors`."""
+    key: str
+    """Object key in the assets bucket."""
+    size: int = Field(ge=0)
+    """Bytes."""
+    sha256: str | None = None
+    """Declared by the uploader; the container checks the bytes against it."""
+
+
+class JobRequest(Message):
+    """The request document, `jobs/{job_id}/request.json` in the jobs bucket."""
+
+    contract_version: int = CONTRACT_VERSION
+    job_id: str
+    task: Task
+    params: dict[str, Any]
+    """WebUI's own request body, validated against the task's params model by the API and again by the container."""
+    checkpoint: AssetRef | None = None
+    """None only for the interrogate tasks."""
+    assets: list[AssetRef] = []
+    """VAE, LoRA, hypernetworks, embeddings, ControlNets the params name."""
+    output_prefix: str
+    """Key prefix in the jobs bucket for what the job makes, ending in a slash."""
+
+
+class OutputImage(Message):
+    """One picture of a result, stored in the jobs bucket."""
+
+    key: str
+    width: int
+    """Pixels."""
+    height: int
+    format: str
+    """`png`, `jpeg` or `webp`."""
+    bytes: int
+    seed: int | None = None
+    infotext: str = ""
+
+
+class UsedModel(Message):
+    """A model file that took part."""
+
+    type: AssetType
+    name: str
+    sha256: str
+
+
+class JobResult(Message):
+    """What a finished job gave; images are in S3, never in here."""
+
+    contract_version: int = CONTRACT_VERSION
+    job_id: str
+    task: Task
+    images: list[OutputImage] = []
+    info: dict[str, Any] = {}
+    """WebUI's `info` document (semantics §1.4), parsed."""
+    parameters: dict[str, Any] = {}
+    """Echo of all request fields incl. defaults, without pictures."""
+    caption: str | None = None
+    models: list[UsedModel] = []
+    timings: dict[str, float] = {}
+    """Seconds by phase (`JobPhase` names) and `total`."""
+
+
+class JobFailure(Message):
+    """Body of the container's non-2xx answer, so also the failure object SageMaker writes."""
+
+    contract_version: int = CONTRACT_VERSION
+    job_id: str | None = None
+    error: JobError
+
+
+class Progress(Message):
+    """How far a running job is; steps count over the whole job (all batches and passes) and never go back."""
+
+    phase: JobPhase
+    step: int = Field(default=0, ge=0)
+    steps: int = Field(default=0, ge=0)
+    """0 while not known."""

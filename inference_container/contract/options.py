@@ -1,0 +1,130 @@
+"""WebUI options a request may set in `override_settings`: a row each, with WebUI's default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+OptionValue = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class OptionRule:
+    default: OptionValue
+    allowed: tuple[OptionValue, ...] | None = None
+    """The values there are, None when any value of the default's type is good."""
+    minimum: float | None = None
+    maximum: float | None = None
+    supported: bool = False
+    """False: only the default is accepted, anything else is refused with `not_supported_yet`."""
+
+
+OPTIONS: Mapping[str, OptionRule] = MappingProxyType(
+    {
+        "sd_model_checkpoint": OptionRule("", supported=True),
+        "sd_vae": OptionRule("Automatic"),
+        "CLIP_stop_at_last_layers": OptionRule(1, minimum=1, maximum=12),
+        "sdxl_clip_l_skip": OptionRule(False),
+        "eta_noise_seed_delta": OptionRule(0),
+        "randn_source": OptionRule("GPU", ("GPU", "CPU", "NV"), supported=True),
+        "emphasis": OptionRule("Original", ("Original", "No norm", "Ignore", "None")),
+        "comma_padding_backtrack": OptionRule(20, minimum=0, maximum=74),
+        "pad_cond_uncond": OptionRule(False),
+        "use_old_scheduling": OptionRule(False),
+        "enable_prompt_comments": OptionRule(True),
+        "inpainting_mask_weight": OptionRule(1.0, minimum=0, maximum=1),
+        "img2img_fix_steps": OptionRule(False),
+        "img2img_color_correction": OptionRule(False),
+        "img2img_extra_noise": OptionRule(0.0, minimum=0, maximum=1),
+        "img2img_background_color": OptionRule("#ffffff"),
+        "overlay_inpaint": OptionRule(True),
+        "return_mask": OptionRule(False),
+        "return_mask_composite": OptionRule(False),
+        "upscaler_for_img2img": OptionRule("None"),
+        "sgm_noise_multiplier": OptionRule(False),
+        "always_discard_next_to_last_sigma": OptionRule(False),
+        "sigma_min": OptionRule(0.0, minimum=0),
+        "sigma_max": OptionRule(0.0, minimum=0),
+        "rho": OptionRule(0.0, minimum=0),
+        "eta_ddim": OptionRule(0.0, minimum=0, maximum=1),
+        "eta_ancestral": OptionRule(1.0, minimum=0, maximum=1),
+        "s_churn": OptionRule(0.0, minimum=0, maximum=100),
+        "s_tmin": OptionRule(0.0, minimum=0),
+        "s_tmax": OptionRule(0.0, minimum=0),
+        "s_noise": OptionRule(1.0, minimum=0),
+        "s_min_uncond": OptionRule(0.0, minimum=0, maximum=15),
+        "s_min_uncond_all": OptionRule(False),
+        "skip_early_cond": OptionRule(0.0, minimum=0, maximum=1),
+        "uni_pc_variant": OptionRule("bh1", ("bh1", "bh2", "vary_coeff")),
+        "uni_pc_skip_type": OptionRule("time_uniform", ("time_uniform", "time_quadratic", "logSNR")),
+        "uni_pc_order": OptionRule(3, minimum=1, maximum=50),
+        "uni_pc_lower_order_final": OptionRule(True),
+        "beta_dist_alpha": OptionRule(0.6, minimum=0.01, maximum=1),
+        "beta_dist_beta": OptionRule(0.6, minimum=0.01, maximum=1),
+        "sd_noise_schedule": OptionRule("Default", ("Default", "Zero Terminal SNR")),
+        "enable_quantization": OptionRule(False),
+        "tiling": OptionRule(False),
+        "samples_format": OptionRule("png", ("png", "jpg", "jpeg", "webp")),
+        "jpeg_quality": OptionRule(80, minimum=1, maximum=100),
+        "webp_lossless": OptionRule(False),
+        "enable_pnginfo": OptionRule(True),
+        "sdxl_crop_top": OptionRule(0, minimum=0),
+        "sdxl_crop_left": OptionRule(0, minimum=0),
+        "sdxl_refiner_low_aesthetic_score": OptionRule(2.5, minimum=0, maximum=10),
+        "sdxl_refiner_high_aesthetic_score": OptionRule(6.0, minimum=0, maximum=10),
+        "token_merging_ratio": OptionRule(0.0, minimum=0, maximum=0.9),
+        "token_merging_ratio_img2img": OptionRule(0.0, minimum=0, maximum=0.9),
+        "token_merging_ratio_hr": OptionRule(0.0, minimum=0, maximum=0.9),
+        "sd_vae_encode_method": OptionRule("Full", ("Full", "TAESD")),
+        "sd_vae_decode_method": OptionRule("Full", ("Full", "TAESD")),
+        "face_restoration": OptionRule(False),
+        "face_restoration_model": OptionRule("CodeFormer", ("CodeFormer", "GFPGAN")),
+    }
+)
+
+
+class OptionRefusedError(ValueError):
+    """An `override_settings` entry that is not accepted; the text names what was received and what is allowed."""
+
+
+class OptionUnsupportedError(OptionRefusedError):
+    """A valid entry that this version cannot honour."""
+
+
+def check_option(key: str, value: object) -> OptionValue:
+    """The value of option `key`, converted to the option's type (ints pass for floats).
+
+    Raises:
+        OptionRefusedError: an unknown key, a wrong type or a value out of range.
+        OptionUnsupportedError: a good value other than the default, of an option not honoured yet.
+    """
+    rule = OPTIONS.get(key)
+    if rule is None:
+        raise OptionRefusedError(f"unknown option {key!r}; allowed: {', '.join(OPTIONS)}")
+    checked = _typed(key, value, rule.default)
+    if rule.allowed is not None and checked not in rule.allowed:
+        raise OptionRefusedError(f"received {value!r} for {key}; allowed: {', '.join(map(str, rule.allowed))}")
+    if isinstance(checked, (int, float)) and not isinstance(checked, bool):
+        low, high = rule.minimum, rule.maximum
+        if (low is not None and checked < low) or (high is not None and checked > high):
+            bounds = f"from {'-∞' if low is None else low} to {'∞' if high is None else high}"
+            raise OptionRefusedError(f"received {value!r} for {key}; allowed: {bounds}")
+    if not rule.supported and checked != rule.default:
+        raise OptionUnsupportedError(f"{key} = {value!r} is not supported yet; only {rule.default!r} is")
+    return checked
+
+
+def _typed(key: str, value: object, default: OptionValue) -> OptionValue:
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+    elif isinstance(default, int):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+    elif isinstance(default, float):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, str):
+        return value
+    raise OptionRefusedError(f"received {value!r} for {key}; allowed: a value of type {type(default).__name__}")

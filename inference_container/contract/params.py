@@ -1,0 +1,250 @@
+"""Parameters of every task: WebUI 1.10.1's own field names, API defaults and ranges (semantics §1).
+
+All fields WebUI has are declared here. Those this version does not honour yet are refused by `unsupported_fields`
+unless they hold their default, so nothing is ever ignored. Two deliberate differences to WebUI: unknown fields are
+refused, and an explicit null in a field that has a default means that default.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from inference_container.contract.errors import FieldError
+from inference_container.contract.jobs import Task
+from inference_container.contract.options import (
+    OPTIONS,
+    OptionRefusedError,
+    OptionUnsupportedError,
+    OptionValue,
+    check_option,
+)
+from inference_container.contract.samplers import SamplerChoice, choose_sampler
+
+MAX_SEED = 2**64 - 1
+
+
+def _seed(value: object) -> object:
+    return -1 if value in ("", None) else value
+
+
+Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
+"""-1, "" and null ask for a random seed."""
+Picture = Annotated[str, Field(min_length=1)]
+"""Base64 or a `data:image/…;base64,` URI."""
+Eta = Annotated[float, Field(ge=0, le=1)]
+
+
+class TaskParams(BaseModel):
+    """What all tasks' params have in common: strict names, and null for "the default"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None or key not in cls.model_fields or cls.model_fields[key].is_required()
+        }
+
+
+class ImageParams(TaskParams):
+    """Fields txt2img and img2img share."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    styles: list[str] = []
+    seed: Seed = -1
+    subseed: Seed = -1
+    subseed_strength: float = Field(default=0, ge=0, le=1)
+    seed_resize_from_h: int = Field(default=-1, ge=-1, le=2048)
+    seed_resize_from_w: int = Field(default=-1, ge=-1, le=2048)
+    sampler_name: str | None = None
+    """None: `sampler_index` is used."""
+    sampler_index: str = "Euler"
+    scheduler: str | None = None
+    batch_size: int = Field(default=1, ge=1, le=8)
+    n_iter: int = Field(default=1, ge=1, le=100)
+    steps: int = Field(default=50, ge=1, le=150)
+    cfg_scale: float = Field(default=7.0, ge=-100, le=100)
+    width: int = Field(default=512, ge=64, le=2048)
+    height: int = Field(default=512, ge=64, le=2048)
+    restore_faces: bool | None = None
+    tiling: bool | None = None
+    do_not_save_samples: bool = False
+    do_not_save_grid: bool = False
+    eta: Eta | None = None
+    s_churn: float | None = Field(default=None, ge=0, le=100)
+    s_tmin: float | None = Field(default=None, ge=0)
+    s_tmax: float | None = Field(default=None, ge=0)
+    s_noise: float | None = Field(default=None, ge=0)
+    s_min_uncond: float | None = Field(default=None, ge=0, le=15)
+    override_settings: dict[str, Any] = {}
+    override_settings_restore_afterwards: bool = True
+    refiner_checkpoint: str | None = None
+    refiner_switch_at: float | None = Field(default=None, ge=0, le=1)
+    disable_extra_networks: bool = False
+    firstpass_image: Picture | None = None
+    comments: dict[str, Any] = {}
+    script_name: str | None = None
+    script_args: list[Any] = []
+    alwayson_scripts: dict[str, Any] = {}
+    send_images: bool = True
+    save_images: bool = False
+    force_task_id: str | None = None
+    infotext: str | None = None
+
+    @field_validator("scheduler")
+    @classmethod
+    def _empty_scheduler_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("override_settings")
+    @classmethod
+    def _options_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        refused = []
+        for key, option in value.items():
+            try:
+                check_option(key, option)
+            except OptionUnsupportedError:
+                continue  # valid, only not honoured yet: `unsupported_fields` says so under its own code
+            except OptionRefusedError as error:
+                refused.append(str(error))
+        if refused:
+            raise ValueError("; ".join(refused))
+        return value
+
+    @model_validator(mode="after")
+    def _sampler_exists(self) -> "ImageParams":
+        self.sampler_choice()
+        return self
+
+    def sampler_choice(self) -> SamplerChoice:
+        """The sampler and schedule asked for."""
+        return choose_sampler(self.sampler_name or self.sampler_index, self.scheduler)
+
+    def option(self, key: str) -> OptionValue:
+        """WebUI's option `key` for this request: from `override_settings`, else WebUI's default."""
+        if key in self.override_settings:
+            return check_option(key, self.override_settings[key])
+        return OPTIONS[key].default
+
+
+class Txt2ImgParams(ImageParams):
+    enable_hr: bool = False
+    denoising_strength: float | None = Field(default=None, ge=0, le=1)
+    firstphase_width: int = Field(default=0, ge=0, le=2048)
+    firstphase_height: int = Field(default=0, ge=0, le=2048)
+    hr_scale: float = Field(default=2.0, ge=1, le=4)
+    hr_upscaler: str | None = None
+    hr_second_pass_steps: int = Field(default=0, ge=0, le=150)
+    hr_resize_x: int = Field(default=0, ge=0, le=2048)
+    hr_resize_y: int = Field(default=0, ge=0, le=2048)
+    hr_checkpoint_name: str | None = None
+    hr_sampler_name: str | None = None
+    hr_scheduler: str | None = None
+    hr_prompt: str = ""
+    hr_negative_prompt: str = ""
+
+
+class Img2ImgParams(ImageParams):
+    init_images: list[Picture] = Field(min_length=1)
+    resize_mode: Literal[0, 1, 2, 3] = 0
+    denoising_strength: float = Field(default=0.75, ge=0, le=1)
+    image_cfg_scale: float | None = Field(default=None, ge=0, le=100)
+    mask: Picture | None = None
+    mask_blur_x: int = Field(default=4, ge=0, le=64)
+    mask_blur_y: int = Field(default=4, ge=0, le=64)
+    mask_blur: int | None = Field(default=None, ge=0, le=64)
+    """When given, overwrites both axes."""
+    mask_round: bool = True
+    inpainting_fill: Literal[0, 1, 2, 3] = 0
+    inpaint_full_res: bool = True
+    inpaint_full_res_padding: int = Field(default=0, ge=0, le=256)
+    inpainting_mask_invert: Literal[0, 1] = 0
+    initial_noise_multiplier: float | None = Field(default=None, ge=0, le=1.5)
+    latent_mask: None = None
+    """WebUI declares it but cannot decode it; any value is refused."""
+    include_init_images: bool = False
+
+    def mask_blur_axes(self) -> tuple[int, int]:
+        """Gaussian σ in pixels along x and y."""
+        if self.mask_blur is not None:
+            return self.mask_blur, self.mask_blur
+        return self.mask_blur_x, self.mask_blur_y
+
+
+class InterrogateParams(TaskParams):
+    """`/sdapi/v1/interrogate`: `model` only restates the task, for clients that send WebUI's own body."""
+
+    image: Picture
+    model: Literal["clip", "deepdanbooru", "deepbooru"] | None = None
+
+
+PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
+    {
+        Task.TXT2IMG: Txt2ImgParams,
+        Task.IMG2IMG: Img2ImgParams,
+        Task.INTERROGATE_CLIP: InterrogateParams,
+        Task.INTERROGATE_DEEPBOORU: InterrogateParams,
+    }
+)
+
+TASKS_NOT_SUPPORTED_YET: frozenset[Task] = frozenset({Task.INTERROGATE_CLIP, Task.INTERROGATE_DEEPBOORU})
+
+FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
+    {
+        "styles",
+        "subseed_strength",
+        "seed_resize_from_h",
+        "seed_resize_from_w",
+        "restore_faces",
+        "tiling",
+        "eta",
+        "s_churn",
+        "s_tmin",
+        "s_tmax",
+        "s_noise",
+        "s_min_uncond",
+        "refiner_checkpoint",
+        "refiner_switch_at",
+        "firstpass_image",
+        "script_name",
+        "script_args",
+        "alwayson_scripts",
+        "infotext",
+        "enable_hr",
+        "image_cfg_scale",
+        "mask_round",
+        "initial_noise_multiplier",
+    }
+)
+"""Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
+
+SAMPLERS_NOT_SUPPORTED_YET: frozenset[str] = frozenset()
+
+
+def unsupported_fields(params: TaskParams) -> list[FieldError]:
+    """What these valid params ask for that this version cannot do, with pointers relative to the params."""
+    errors = [
+        FieldError(pointer=f"/{name}", message=f"{name} = {getattr(params, name)!r} is not supported yet")
+        for name, field in type(params).model_fields.items()
+        if name in FIELDS_NOT_SUPPORTED_YET
+        and getattr(params, name) != field.get_default(call_default_factory=True)
+        and not (field.default is None and getattr(params, name) is False)
+    ]
+    if isinstance(params, ImageParams):
+        choice = params.sampler_choice()
+        if choice.sampler in SAMPLERS_NOT_SUPPORTED_YET:
+            errors.append(FieldError(pointer="/sampler_name", message=f"{choice.sampler} is not supported yet"))
+        for key, value in params.override_settings.items():
+            try:
+                check_option(key, value)
+            except OptionUnsupportedError as error:
+                errors.append(FieldError(pointer=f"/override_settings/{key}", message=str(error)))
+    return errors

@@ -1,0 +1,129 @@
+"""Samplers and noise schedules by the names WebUI 1.10.1 gives them: a row each.
+
+Only names and rules that the API needs are here; the mathematics is in `inference_container.diffusion`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Schedule(StrEnum):
+    """Noise schedules; values are WebUI's names on the wire."""
+
+    AUTOMATIC = "automatic"
+    UNIFORM = "uniform"
+    KARRAS = "karras"
+    EXPONENTIAL = "exponential"
+    POLYEXPONENTIAL = "polyexponential"
+    SGM_UNIFORM = "sgm_uniform"
+    KL_OPTIMAL = "kl_optimal"
+    ALIGN_YOUR_STEPS = "align_your_steps"
+    SIMPLE = "simple"
+    NORMAL = "normal"
+    DDIM = "ddim"
+    BETA = "beta"
+
+
+SCHEDULE_LABELS: Mapping[Schedule, str] = MappingProxyType(
+    {
+        Schedule.AUTOMATIC: "Automatic",
+        Schedule.UNIFORM: "Uniform",
+        Schedule.KARRAS: "Karras",
+        Schedule.EXPONENTIAL: "Exponential",
+        Schedule.POLYEXPONENTIAL: "Polyexponential",
+        Schedule.SGM_UNIFORM: "SGM Uniform",
+        Schedule.KL_OPTIMAL: "KL Optimal",
+        Schedule.ALIGN_YOUR_STEPS: "Align Your Steps",
+        Schedule.SIMPLE: "Simple",
+        Schedule.NORMAL: "Normal",
+        Schedule.DDIM: "DDIM",
+        Schedule.BETA: "Beta",
+    }
+)
+
+SCHEDULE_ALIASES: Mapping[str, Schedule] = MappingProxyType({"SGMUniform": Schedule.SGM_UNIFORM})
+
+
+@dataclass(frozen=True)
+class SamplerRule:
+    """What distinguishes one sampler outside its own mathematics (semantics §5.1)."""
+
+    default_schedule: Schedule = Schedule.AUTOMATIC
+    """What `Automatic` resolves to; AUTOMATIC itself means the model's uniform schedule, unlabelled."""
+    discard_penultimate_sigma: bool = False
+    second_order: bool = False
+    """The prompt timeline counts two steps for each of this sampler's."""
+    timestep: bool = False
+    """Works on training timesteps, not on σ; noise schedules do not apply."""
+
+
+SAMPLERS: Mapping[str, SamplerRule] = MappingProxyType(
+    {
+        "DPM++ 2M": SamplerRule(Schedule.KARRAS),
+        "DPM++ SDE": SamplerRule(Schedule.KARRAS, second_order=True),
+        "DPM++ 2M SDE": SamplerRule(Schedule.EXPONENTIAL),
+        "DPM++ 2M SDE Heun": SamplerRule(Schedule.EXPONENTIAL),
+        "DPM++ 2S a": SamplerRule(Schedule.KARRAS, second_order=True),
+        "DPM++ 3M SDE": SamplerRule(Schedule.EXPONENTIAL, discard_penultimate_sigma=True),
+        "Euler a": SamplerRule(),
+        "Euler": SamplerRule(),
+        "LMS": SamplerRule(),
+        "Heun": SamplerRule(second_order=True),
+        "DPM2": SamplerRule(Schedule.KARRAS, discard_penultimate_sigma=True, second_order=True),
+        "DPM2 a": SamplerRule(Schedule.KARRAS, discard_penultimate_sigma=True, second_order=True),
+        "DPM fast": SamplerRule(),
+        "DPM adaptive": SamplerRule(),
+        "Restart": SamplerRule(Schedule.KARRAS, second_order=True),
+        "DDIM": SamplerRule(timestep=True),
+        "DDIM CFG++": SamplerRule(timestep=True),
+        "PLMS": SamplerRule(timestep=True),
+        "UniPC": SamplerRule(timestep=True),
+        "LCM": SamplerRule(),
+    }
+)
+
+
+def schedule_named(name: str) -> Schedule | None:
+    """The schedule with this name or label, None when there is none."""
+    for schedule, label in SCHEDULE_LABELS.items():
+        if name in (schedule.value, label):
+            return schedule
+    return SCHEDULE_ALIASES.get(name)
+
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """A sampler and the schedule the request means, `Automatic` not yet resolved."""
+
+    sampler: str
+    schedule: Schedule
+
+
+def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
+    """Read `sampler_name` and `scheduler` as WebUI does, incl. old names such as "DPM++ 2M Karras".
+
+    A trailing schedule in the sampler's name counts only when the `scheduler` field leaves the choice open.
+
+    Raises:
+        ValueError: an unknown sampler or schedule; the text names what was received and what is allowed.
+    """
+    schedule = Schedule.AUTOMATIC if scheduler is None else schedule_named(scheduler)
+    if schedule is None:
+        raise ValueError(f"unknown scheduler {scheduler!r}; allowed: {', '.join(SCHEDULE_LABELS.values())}")
+    if sampler_name in SAMPLERS:
+        return SamplerChoice(sampler_name, schedule)
+    for sampler in sorted(SAMPLERS, key=len, reverse=True):
+        if sampler_name.startswith(sampler + " "):
+            named = schedule_named(sampler_name[len(sampler) + 1 :])
+            if named is not None:
+                return SamplerChoice(sampler, named if schedule is Schedule.AUTOMATIC else schedule)
+    raise ValueError(f"unknown sampler {sampler_name!r}; allowed: {', '.join(SAMPLERS)}")
+
+
+def resolve_schedule(choice: SamplerChoice) -> Schedule:
+    """`Automatic` replaced by the sampler's own default (which may be AUTOMATIC: the model's uniform one)."""
+    if choice.schedule is Schedule.AUTOMATIC:
+        return SAMPLERS[choice.sampler].default_schedule
+    return choice.schedule

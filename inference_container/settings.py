@@ -1,0 +1,44 @@
+"""The container's environment as one typed value; the CDK stack constructs it, the server reads it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ContainerSettings(BaseModel):
+    """Names and limits the container runs with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    JOBS_BUCKET: str
+    ASSETS_BUCKET: str
+    JOBS_TABLE: str
+    CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
+    CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)
+    MODEL_CACHE_MAX_BYTES: int = Field(default=24 * 1024**3, gt=0)
+    """RAM the loaded models may take together."""
+    DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
+    DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    HEARTBEAT_SECONDS: float = Field(default=1.0, gt=0)
+    HOST: str = "0.0.0.0"  # noqa: S104 - SageMaker reaches the container from outside
+    PORT: int = 8080
+
+    def environment(self) -> dict[str, str]:
+        """As environment variables, values that differ from the default only."""
+        return {
+            name: str(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if field.is_required() or getattr(self, name) != field.default
+        }
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the variables named like the fields.
+
+        Raises:
+            pydantic.ValidationError: one is missing or malformed.
+        """
+        return cls.model_validate({name: environment[name] for name in cls.model_fields if name in environment})

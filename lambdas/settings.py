@@ -1,0 +1,54 @@
+"""Each function's environment as one typed value; the CDK stack constructs it, the function reads it."""
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FunctionSettings(BaseModel):
+    """Fields are environment variables by the same name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def environment(self) -> dict[str, str]:
+        """All fields as environment variables."""
+        return {name: str(value) for name, value in self.model_dump(mode="json").items()}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the variables named like the fields.
+
+        Raises:
+            pydantic.ValidationError: one is missing or malformed.
+        """
+        return cls.model_validate({name: environment[name] for name in cls.model_fields if name in environment})
+
+
+class ApiSettings(FunctionSettings):
+    JOBS_TABLE: str
+    ASSETS_TABLE: str
+    ACCESS_TABLE: str
+    JOBS_BUCKET: str
+    ASSETS_BUCKET: str
+    ENDPOINT_NAME: str
+    """The endpoint jobs go to."""
+    SERVICE_VERSION: str
+    JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
+
+
+class JobEventsSettings(FunctionSettings):
+    JOBS_TABLE: str
+    JOBS_BUCKET: str
+
+
+class SweeperSettings(FunctionSettings):
+    JOBS_TABLE: str
+    JOBS_BUCKET: str
+
+
+class FirstKeySettings(FunctionSettings):
+    ACCESS_TABLE: str
+    SECRET_ARN: str
+    """Secrets Manager secret that receives the first admin key."""
