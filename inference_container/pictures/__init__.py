@@ -1,0 +1,1 @@
+"""Pictures in and out: decoding with limits, resizing, masks, overlays, encoding with infotext."""

@@ -1,0 +1,1 @@
+"""WebUI's prompt language: from the text a user typed to the tensors the UNet attends to."""
