@@ -1,0 +1,104 @@
+"""From the base64 text of a request to an upright PIL picture; limits are checked before pixels are unpacked."""
+
+import base64
+import binascii
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+
+MAX_PIXELS = 100_000_000
+"""Width × height above which a picture is refused, read from its header."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""What is opened at all: formats that run other programs or fetch other files (EPS, WMF …) never are."""
+
+# What Pillow's decoders let through on broken input.
+_BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def decode_picture(text: str, *, field: str) -> Image.Image:
+    """The picture in `text`: base64 or a `data:image/…;base64,` URI (semantics §2.0).
+
+    Turned upright by its EXIF orientation. A PNG palette or RGB picture with byte transparency becomes RGBA, 16-bit
+    grey becomes L; other modes stay. `field` names the request field in errors, e.g. `init_images[0]`.
+
+    Raises:
+        JobFailed: BAD_IMAGE, naming what was received.
+    """
+    data = _bytes_of(text, field)
+    with warnings.catch_warnings():
+        # Pillow warns below our own limit, which is checked next.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except UnidentifiedImageError as error:
+            raise _bad(
+                field, f"{len(data)} bytes that are no {'/'.join(FORMATS)} picture (they start {data[:8]!r})"
+            ) from error
+        except Image.DecompressionBombError as error:
+            raise _bad(field, f"a picture that is too large ({error}); allowed: up to {MAX_PIXELS} pixels") from error
+        except _BROKEN as error:
+            raise _bad(field, f"a broken picture ({error})") from error
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise _bad(field, f"a picture of {width}×{height} = {width * height} pixels; allowed: up to {MAX_PIXELS}")
+        try:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+        except _BROKEN as error:
+            raise _bad(field, f"a truncated or broken {image.format} picture of {width}×{height} ({error})") from error
+    return _eight_bit(upright, field)
+
+
+def _bytes_of(text: str, field: str) -> bytes:
+    if text.startswith("data:"):
+        head, comma, body = text.partition(",")
+        if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
+            raise _bad(field, f"a data URI that starts {text[:40]!r}; allowed: data:image/TYPE;base64,…")
+    elif text.startswith(("http://", "https://")):
+        raise _bad(field, f"the URL {text[:80]!r}; pictures are not fetched, send their bytes as base64")
+    else:
+        body = text
+    try:
+        data = base64.b64decode("".join(body.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _bad(
+            field, f"{len(body)} characters that are not valid base64 ({error}; they start {body[:16]!r})"
+        ) from error
+    if not data:
+        raise _bad(field, "an empty picture")
+    return data
+
+
+def _eight_bit(image: Image.Image, field: str) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    if image.mode in {"I", "F"}:
+        raise _bad(field, f"a picture with 32 bits a channel (mode {image.mode}); allowed: 8 or 16 bits")
+    if image.mode in {"RGB", "P"} and isinstance(image.info.get("transparency"), bytes):
+        return image.convert("RGBA")
+    return image
+
+
+def _bad(field: str, received: str) -> JobFailed:
+    return JobFailed(JobErrorCode.BAD_IMAGE, f"{field}: received {received}")

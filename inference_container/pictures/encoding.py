@@ -1,0 +1,55 @@
+"""Finished pictures as file bytes with their infotext inside, where WebUI puts it."""
+
+import io
+from typing import Literal
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+
+PictureFormat = Literal["png", "jpeg", "webp"]
+EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
+
+
+def encode_picture(
+    image: Image.Image,
+    *,
+    picture_format: PictureFormat = "png",
+    infotext: str = "",
+    quality: int = 80,
+    lossless: bool = False,
+) -> bytes:
+    """`image` as a file. PNG: text chunk `parameters`; JPEG and WebP: EXIF UserComment in UTF-16. "" adds nothing.
+
+    `quality` (1–100) is for JPEG and lossy WebP, `lossless` for WebP.
+
+    Raises:
+        JobFailed: INVALID_PARAMS, the format cannot hold this picture (WebP ends at 16,383 pixels a side) or text.
+    """
+    file = io.BytesIO()
+    try:
+        if picture_format == "png":
+            chunks = PngInfo()
+            if infotext:
+                chunks.add_text("parameters", infotext)
+            image.save(file, "PNG", pnginfo=chunks)
+        elif picture_format == "jpeg":
+            image.convert("RGB").save(file, "JPEG", quality=quality, exif=_exif(infotext))
+        else:
+            image.save(file, "WEBP", quality=quality, lossless=lossless, exif=_exif(infotext))
+    except (OSError, ValueError) as error:
+        raise JobFailed(
+            JobErrorCode.INVALID_PARAMS,
+            f"samples_format {picture_format} cannot hold a picture of {image.width}×{image.height} with "
+            f"{len(infotext)} characters of infotext ({error}); png can",
+        ) from error
+    return file.getvalue()
+
+
+def _exif(infotext: str) -> bytes:
+    if not infotext:
+        return b""
+    exif = Image.Exif()
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + infotext.encode("utf-16-be")
+    return exif.tobytes()

@@ -1,0 +1,59 @@
+"""Inpaint masks: 8-bit L pictures, 255 = repaint, 0 = keep."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+
+def mask_of(image: Image.Image, *, binarise_alpha: bool = True) -> Image.Image:
+    """The mask a user's picture means (semantics §2.1): alpha where there is any transparency, else luminance.
+
+    Alpha is cut at `> 128` unless `binarise_alpha` is false (WebUI's mask_round); grey values are always kept.
+    """
+    if image.mode != "RGBA" or image.getchannel("A").getextrema() == (255, 255):
+        return image.convert("L")
+    alpha = image.getchannel("A")
+    if not binarise_alpha:
+        return alpha
+    return Image.fromarray(np.where(np.asarray(alpha) > 128, 255, 0).astype(np.uint8))
+
+
+def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The mask at the init picture's size (width, height). WebUI would misalign it; nearest keeps 0 and 255 pure."""
+    return mask if mask.size == size else mask.resize(size, Image.Resampling.NEAREST)
+
+
+def invert_mask(mask: Image.Image) -> Image.Image:
+    return ImageOps.invert(mask)
+
+
+def blur_mask(mask: Image.Image, *, x: int, y: int) -> Image.Image:
+    """Gaussian blur with σ of `x` and `y` pixels, first along x, then y, in 8 bits (semantics §2.1). 0 = none."""
+    pixels = np.array(mask)
+    for sigma, along_x in ((x, True), (y, False)):
+        if sigma > 0:
+            taps = blur_taps(sigma)
+            pixels = cv2.GaussianBlur(pixels, (taps, 1) if along_x else (1, taps), sigma)
+    return Image.fromarray(pixels)
+
+
+def blur_taps(sigma: int) -> int:
+    """Length of the blur's kernel in pixels."""
+    return 2 * int(2.5 * sigma + 0.5) + 1
+
+
+def double_mask(mask: Image.Image) -> Image.Image:
+    """clip(2·mask): the whole-picture overlay lets the result through wherever the blurred mask is ≥ 128 (§2.4)."""
+    return Image.fromarray(np.clip(np.asarray(mask).astype(np.uint16) * 2, 0, 255).astype(np.uint8))
+
+
+def latent_mask(mask: Image.Image, *, width: int, height: int, rounded: bool = True) -> npt.NDArray[np.float32]:
+    """`mask` at latent size, shape (height, width), 1 = repaint (semantics §2.5).
+
+    Resized bicubic with antialiasing, divided by 255 and, if `rounded`, rounded half to even to 0 or 1.
+    """
+    # Through RGB because bicubic of L and of RGB must not differ; the channels are equal.
+    small = mask.convert("RGB").resize((width, height), Image.Resampling.BICUBIC).getchannel(0)
+    weights = np.asarray(small).astype(np.float32) / np.float32(255)
+    return np.around(weights) if rounded else weights

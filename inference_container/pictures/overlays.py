@@ -1,0 +1,31 @@
+"""Putting the untouched part of the user's picture back over the result (semantics §2.3, §2.4, §2.12)."""
+
+from PIL import Image
+
+from inference_container.pictures.crop_region import Box
+from inference_container.pictures.filling import keep_unmasked
+from inference_container.pictures.resizing import resize
+
+
+def make_overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """RGBA: `image` with alpha 255 − `mask`; pixels where the mask is 0 are exactly the image's.
+
+    Only masked: the full-size init picture and the blurred mask. Whole picture: the resized picture and the doubled
+    mask (`masks.double_mask`).
+    """
+    return keep_unmasked(image, mask).convert("RGBA")
+
+
+def paste_back(result: Image.Image, overlay: Image.Image, *, region: Box | None = None) -> Image.Image:
+    """RGB at the overlay's size: `result`, put at `region` when one was cut out, under `overlay`.
+
+    Raises:
+        ValueError: without a region the sizes differ.
+    """
+    if region is None:
+        below = result.convert("RGBA")
+    else:
+        below = Image.new("RGBA", overlay.size)
+        below.paste(resize(result, mode=1, width=region.width, height=region.height), (region.left, region.top))
+    below.alpha_composite(overlay)
+    return below.convert("RGB")

@@ -1,0 +1,32 @@
+"""Between 8-bit pictures and the numbers a VAE works with."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+
+Floats = npt.NDArray[np.float32]
+
+
+def to_model_range(image: Image.Image) -> Floats:
+    """RGB `image` as float32, shape (3, height, width), in [−1, 1]."""
+    pixels = np.asarray(image.convert("RGB")).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(np.moveaxis(pixels, 2, 0)) * np.float32(2) - np.float32(1)
+
+
+def from_model_range(decoded: Floats) -> Image.Image:
+    """A decoded picture, shape (3, height, width), nominally in [−1, 1], as RGB.
+
+    Clamped, scaled by 255 and *truncated* to 8 bits as WebUI does (semantics §2.0 step 10): 0.0 gives 127.
+
+    Raises:
+        JobFailed: NAN_LATENTS, a pixel is not a number.
+        ValueError: another shape.
+    """
+    if decoded.ndim != 3 or decoded.shape[0] != 3:
+        raise ValueError(f"received shape {decoded.shape}; allowed: (3, height, width)")
+    if np.isnan(decoded).any():
+        raise JobFailed(JobErrorCode.NAN_LATENTS, "the decoded picture is not a number (NaN) in places")
+    unit = np.clip((decoded.astype(np.float32) + np.float32(1)) / np.float32(2), 0, 1)
+    return Image.fromarray(np.ascontiguousarray(np.moveaxis(np.float32(255) * unit, 0, 2)).astype(np.uint8))

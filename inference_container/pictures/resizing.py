@@ -1,0 +1,64 @@
+"""WebUI's resize modes, with its integer arithmetic (semantics §2.2)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image
+
+ResizeMode = Literal[0, 1, 2, 3]
+"""0 just resize, 1 crop and resize, 2 resize and fill, 3 latent upscale (pixels as 2)."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Size of the resized picture and where its top left corner lands on the canvas, in pixels."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+
+
+def place(size: tuple[int, int], *, mode: ResizeMode, width: int, height: int) -> Placement:
+    """How a picture of `size` (width, height) is placed on a `width`×`height` canvas."""
+    if mode == 0:
+        return Placement(width, height, 0, 0)
+    own_width, own_height = size
+    wider = width / height > own_width / own_height
+    taller = width / height < own_width / own_height
+    if mode == 1:
+        scaled_width = width if wider else own_width * height // own_height
+        scaled_height = height if not wider else own_height * width // own_width
+    else:
+        scaled_width = width if taller else own_width * height // own_height
+        scaled_height = height if not taller else own_height * width // own_width
+    # A sliver of a picture may scale to nothing by these rules; a line of it is the least that can be drawn.
+    scaled_width, scaled_height = max(1, scaled_width), max(1, scaled_height)
+    return Placement(scaled_width, scaled_height, width // 2 - scaled_width // 2, height // 2 - scaled_height // 2)
+
+
+def resize(image: Image.Image, *, mode: ResizeMode, width: int, height: int) -> Image.Image:
+    """`image` at exactly `width`×`height`: L stays L, RGBA stays RGBA in mode 0 only, everything else is RGB.
+
+    The resampling is Lanczos. Modes 2 and 3 fill the gaps by stretching the outermost lines.
+    """
+    if mode == 0:
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    spot = place(image.size, mode=mode, width=width, height=height)
+    scaled = image.resize((spot.width, spot.height), Image.Resampling.LANCZOS)
+    canvas = Image.new("L" if image.mode == "L" else "RGB", (width, height))
+    canvas.paste(scaled, (spot.left, spot.top))
+    if mode in {2, 3}:
+        _stretch_edges(canvas, scaled, spot)
+    return canvas
+
+
+def _stretch_edges(canvas: Image.Image, scaled: Image.Image, spot: Placement) -> None:
+    if spot.top > 0:
+        size = (canvas.width, spot.top)
+        canvas.paste(scaled.resize(size, box=(0, 0, spot.width, 0)), (0, 0))
+        canvas.paste(scaled.resize(size, box=(0, spot.height, spot.width, spot.height)), (0, spot.top + spot.height))
+    elif spot.left > 0:
+        size = (spot.left, canvas.height)
+        canvas.paste(scaled.resize(size, box=(0, 0, 0, spot.height)), (0, 0))
+        canvas.paste(scaled.resize(size, box=(spot.width, 0, spot.width, spot.height)), (spot.left + spot.width, 0))
