@@ -1,0 +1,73 @@
+# Everything a newcomer needs: `make demo`, `make local`, `make test`. The environment is made on first use.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+PORT ?= 8420
+GOLDENS ?= ../shared/goldens
+WORKERS ?= 2
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+NEEDED_GB := 8
+
+# OpenMP threads that spin while they wait make everything up to thirty times slower on a busy machine.
+export OMP_WAIT_POLICY := passive
+export HF_HUB_OFFLINE := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo local test test-quick lint check format bench fidelity synth clean environment
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+environment: $(READY) ## make .venv with every pinned dependency
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Python 3.11 is needed and '$(PYTHON)' was not found; install it or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"Python 3.11 is needed, {sys.executable} is {v.major}.{v.minor}; name another: make PYTHON=/path/to/python3.11")'
+	@free=$$(df -Pk . | awk 'NR==2 {print int($$4 / 1048576)}'); [ -d $(VENV) ] || [ $$free -ge $(NEEDED_GB) ] || { \
+	  echo "the environment needs $(NEEDED_GB) GB of disk in $(CURDIR), only $$free GB are free" >&2; exit 2; }
+	@echo "making the Python environment in $(VENV) (once, a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check pip==25.3
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## the whole system on this machine: deploy, upload, draw, save the pictures
+	@$(RUN) -m local_cloud.demo --port $(PORT)
+
+local: $(READY) ## the local cloud, until Ctrl-C; prints URL and admin key
+	@$(RUN) -m local_cloud --port $(PORT)
+
+test: $(READY) ## every test
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
+
+test-quick: $(READY) ## the tests that take no more than a moment
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"
+
+lint: $(READY) ## ruff and mypy
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy .
+
+format: $(READY) ## let ruff format and fix
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+check: lint test ## everything CI asks of a commit
+
+bench: $(READY) ## the figures of docs/benchmarks.md
+	@$(RUN) -m tests.bench
+
+fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
+	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
+
+synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
+	@$(RUN) app.py
+
+clean: ## forget the local cloud's data and everything that can be made again, but not .venv
+	rm -rf .local_cloud cdk.out build demo_output bench_output

@@ -1,0 +1,13 @@
+"""Typed Python client of the Generate on Cloud REST API; `goc` is its command."""
+
+from client.connection import GenerateOnCloud
+from client.errors import CloudError, ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
+
+__all__ = [
+    "CloudError",
+    "ConnectionLostError",
+    "GenerateOnCloud",
+    "JobNotSucceededError",
+    "ProblemError",
+    "TransferError",
+]

@@ -1,0 +1,111 @@
+"""One authenticated connection to the API, and the nouns one reaches through it."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from client.assets import Assets
+from client.errors import ConnectionLostError, ProblemError
+from client.jobs import Jobs
+from inference_container.contract.api import EndpointList, EndpointView, Health
+from inference_container.contract.errors import PROBLEMS, Problem, ProblemCode
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+# The API itself answers within 29 s; the rest is the way there and back.
+TIMEOUT = httpx.Timeout(40.0, connect=10.0)
+
+
+class Connection:
+    """Sends requests to the API and turns its answers into models or exceptions."""
+
+    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._api_key = api_key
+        self._http = http or httpx.Client(timeout=TIMEOUT)
+
+    def ask(
+        self,
+        answer: type[Answer],
+        method: str,
+        path: str,
+        *,
+        body: BaseModel | None = None,
+        query: Mapping[str, str | int | None] | None = None,
+    ) -> Answer:
+        """One request of the API.
+
+        Raises:
+            ConnectionLostError: nothing answered.
+            ProblemError: the API refused.
+        """
+        content = None if body is None else body.model_dump_json(exclude_none=True)
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        headers = {"x-api-key": self._api_key, "content-type": "application/json"}
+        try:
+            response = self._http.request(method, f"{self._url}{path}", content=content, params=params, headers=headers)
+        except httpx.TransportError as error:
+            raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
+        if response.is_error:
+            raise ProblemError(_problem(response))
+        return answer.model_validate_json(response.content)
+
+    def put(self, url: str, content: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        """PUT to a presigned URL, without the key."""
+        return self._http.put(url, content=content, headers=dict(headers), timeout=300)
+
+    def get(self, url: str) -> httpx.Response:
+        """GET of a presigned URL, without the key."""
+        return self._http.get(url, timeout=300)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._http.close()
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        return Problem.model_validate_json(response.content)
+    except ValidationError:
+        # A gateway or proxy before the API answered, in words of its own.
+        code = ProblemCode.FORBIDDEN if response.status_code == 403 else ProblemCode.INTERNAL
+        return Problem(
+            type="about:blank",
+            title=PROBLEMS[code].title,
+            status=response.status_code,
+            code=code,
+            detail=f"HTTP {response.status_code}: {response.text[:300]}",
+            request_id=response.headers.get("x-amzn-requestid", ""),
+        )
+
+
+class GenerateOnCloud:
+    """The service at `url` (ending in the stage, before `/v1`), as the user of `api_key`."""
+
+    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
+        self._connection = Connection(url, api_key, http=http)
+        self.jobs = Jobs(self._connection)
+        self.assets = Assets(self._connection)
+
+    def health(self) -> Health:
+        """Version of the service; needs no valid key."""
+        return self._connection.ask(Health, "GET", "/v1/health")
+
+    def endpoints(self) -> list[EndpointView]:
+        """The endpoints jobs can go to, with their live status."""
+        return self._connection.ask(EndpointList, "GET", "/v1/endpoints").endpoints
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,41 @@
+"""What can go wrong when talking to the cloud.
+
+CloudError
+├── ConnectionLostError   the service could not be reached or broke off
+├── ProblemError          the service refused: `.problem` is its RFC 9457 answer
+├── TransferError         a presigned upload or download failed
+└── JobNotSucceededError  a job ended failed, canceled or expired: `.job` tells why
+"""
+
+from inference_container.contract.api import JobView
+from inference_container.contract.errors import Problem
+
+
+class CloudError(Exception):
+    """Any failure of this client; its text is meant for the user."""
+
+
+class ConnectionLostError(CloudError):
+    """The service could not be reached."""
+
+
+class ProblemError(CloudError):
+    """The service answered with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        fields = "".join(f"\n  {error.pointer}: {error.message}" for error in problem.errors)
+        super().__init__(f"{problem.detail or problem.title} ({problem.code}, request {problem.request_id}){fields}")
+        self.problem = problem
+
+
+class TransferError(CloudError):
+    """Bytes could not be moved to or from storage."""
+
+
+class JobNotSucceededError(CloudError):
+    """A job ended without a result."""
+
+    def __init__(self, job: JobView) -> None:
+        reason = f"{job.error.code}: {job.error.message}" if job.error else "no reason was given"
+        super().__init__(f"job {job.job_id} {job.status}: {reason}")
+        self.job = job

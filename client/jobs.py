@@ -1,0 +1,113 @@
+"""Jobs as the client sees them: submit, follow, save, cancel, list."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from client.errors import JobNotSucceededError, TransferError
+from inference_container.contract.api import CreateJob, JobPage, JobSummary, JobView
+from inference_container.contract.jobs import TERMINAL, JobStatus, Task
+
+if TYPE_CHECKING:
+    from client.connection import Connection
+
+# API Gateway hands a Lambda at most 6 MB and the API takes 4 MB; above this the params go by presigned PUT.
+INLINE_MAX_BYTES = 3_500_000
+
+
+class Jobs:
+    """`/v1/jobs`"""
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+
+    def submit(self, task: Task, params: dict[str, Any], *, checkpoint: str | None = None) -> JobView:
+        """Send WebUI's request body `params` as a job; pictures too big for one request are uploaded first.
+
+        Raises:
+            ProblemError: the request was refused; nothing was queued.
+        """
+        document = json.dumps(params).encode()
+        if len(document) <= INLINE_MAX_BYTES:
+            body = CreateJob(task=task, checkpoint=checkpoint, params=params)
+            return self._connection.ask(JobView, "POST", "/v1/jobs", body=body)
+        job = self._connection.ask(JobView, "POST", "/v1/jobs", body=CreateJob(task=task, checkpoint=checkpoint))
+        if job.upload is None:
+            raise TransferError(f"job {job.job_id}: the service gave no URL for the params document")
+        try:
+            response = self._connection.put(job.upload.url, document, job.upload.headers)
+        except httpx.TransportError as error:
+            raise TransferError(f"job {job.job_id}: the params document was not uploaded: {error}") from error
+        if response.is_error:
+            raise TransferError(f"job {job.job_id}: storage refused the params document: {response.text[:300]}")
+        return self._connection.ask(JobView, "POST", f"/v1/jobs/{job.job_id}/start")
+
+    def get(self, job_id: str, *, wait: int | None = None) -> JobView:
+        """The job as it is now; with `wait` (seconds, 0…25) answered early when its status changes."""
+        return self._connection.ask(JobView, "GET", f"/v1/jobs/{job_id}", query={"wait": wait})
+
+    def watch(self, job_id: str, *, wait: int = 1) -> Iterator[JobView]:
+        """The job again and again until it has ended, about every `wait` seconds; the last one is terminal."""
+        while True:
+            job = self.get(job_id, wait=wait)
+            yield job
+            if job.status in TERMINAL:
+                return
+
+    def finish(self, job_id: str) -> JobView:
+        """Wait for the job's end and return it.
+
+        Raises:
+            JobNotSucceededError: it ended failed, canceled or expired.
+        """
+        *_, job = self.watch(job_id, wait=20)
+        if job.status is not JobStatus.SUCCEEDED:
+            raise JobNotSucceededError(job)
+        return job
+
+    def save(self, job: JobView, folder: Path, *, name: str | None = None) -> list[Path]:
+        """Download a succeeded job's pictures to `folder/NAME-N.FORMAT`, byte for byte as the container wrote them.
+
+        Raises:
+            JobNotSucceededError: the job has no result.
+            TransferError: a picture could not be fetched.
+        """
+        if job.result is None:
+            raise JobNotSucceededError(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for number, image in enumerate(job.result.images):
+            try:
+                response = self._connection.get(image.url)
+            except httpx.TransportError as error:
+                raise TransferError(f"picture {number} of job {job.job_id} was not fetched: {error}") from error
+            if response.is_error:
+                raise TransferError(f"picture {number} of job {job.job_id}: storage answered {response.status_code}")
+            path = folder / f"{name or job.job_id}-{number}.{image.format}"
+            path.write_bytes(response.content)
+            paths.append(path)
+        return paths
+
+    def cancel(self, job_id: str) -> JobView:
+        """Stop the job: at once when queued, at its next step when running."""
+        return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
+
+    def page(
+        self, *, limit: int = 20, cursor: str | None = None, task: Task | None = None, status: JobStatus | None = None
+    ) -> JobPage:
+        """One page of the history, newest first."""
+        query = {"limit": limit, "cursor": cursor, "task": task, "status": status}
+        return self._connection.ask(JobPage, "GET", "/v1/jobs", query=query)
+
+    def list(self, *, task: Task | None = None, status: JobStatus | None = None) -> Iterator[JobSummary]:
+        """The whole history, newest first, fetched page by page."""
+        cursor = None
+        while True:
+            page = self.page(limit=100, cursor=cursor, task=task, status=status)
+            yield from page.jobs
+            cursor = page.next_cursor
+            if cursor is None:
+                return

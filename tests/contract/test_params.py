@@ -1,0 +1,144 @@
+"""The params models: WebUI's names, API defaults and ranges, and refusals that name what was received."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from inference_container.contract.jobs import Task
+from inference_container.contract.params import (
+    FIELDS_NOT_SUPPORTED_YET,
+    PARAMS_BY_TASK,
+    Img2ImgParams,
+    InterrogateParams,
+    Txt2ImgParams,
+    unsupported_fields,
+)
+
+PICTURE = "aGVsbG8="
+
+
+def test_img2img_has_the_api_defaults_and_not_the_ones_of_the_page() -> None:
+    params = Img2ImgParams.model_validate({"init_images": [PICTURE], "mask": PICTURE})
+
+    assert params.steps == 50
+    assert params.sampler_choice().sampler == "Euler"
+    assert params.denoising_strength == 0.75
+    assert params.cfg_scale == 7.0
+    assert (params.width, params.height) == (512, 512)
+    assert params.inpainting_fill == 0
+    assert params.inpaint_full_res is True
+    assert params.inpaint_full_res_padding == 0
+    assert params.mask_blur_axes() == (4, 4)
+
+
+def test_mask_blur_overwrites_both_axes() -> None:
+    params = Img2ImgParams(init_images=[PICTURE], mask_blur=9, mask_blur_x=1, mask_blur_y=2)
+
+    assert params.mask_blur_axes() == (9, 9)
+
+
+def test_every_task_has_its_params() -> None:
+    assert set(PARAMS_BY_TASK) == set(Task)
+
+
+def test_an_unknown_field_is_refused_by_its_name() -> None:
+    with pytest.raises(ValidationError, match="stepz"):
+        Txt2ImgParams.model_validate({"stepz": 20})
+
+
+def test_img2img_without_a_picture_is_refused() -> None:
+    with pytest.raises(ValidationError, match="init_images"):
+        Img2ImgParams.model_validate({})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("steps", 0),
+        ("steps", 151),
+        ("steps", "many"),
+        ("batch_size", 9),
+        ("width", 63),
+        ("height", 2049),
+        ("denoising_strength", 1.01),
+        ("denoising_strength", -0.01),
+        ("cfg_scale", float("nan")),
+        ("resize_mode", 4),
+        ("inpainting_fill", -1),
+        ("mask_blur", 65),
+        ("seed", 2**64),
+        ("seed", -2),
+        ("latent_mask", "x"),
+        ("init_images", []),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_its_field(field: str, value: object) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Img2ImgParams.model_validate({"init_images": [PICTURE], field: value})
+
+    assert refused.value.errors()[0]["loc"][0] == field
+
+
+@pytest.mark.parametrize("value", [-1, "", None])
+def test_several_spellings_ask_for_a_random_seed(value: object) -> None:
+    assert Txt2ImgParams.model_validate({"seed": value}).seed == -1
+
+
+def test_null_means_the_default() -> None:
+    body = {"steps": None, "sampler_name": None, "override_settings": None, "styles": None}
+
+    params = Txt2ImgParams.model_validate(body)
+
+    assert params == Txt2ImgParams()
+
+
+def test_an_unknown_sampler_is_refused_with_the_allowed_ones() -> None:
+    with pytest.raises(ValidationError, match=r"unknown sampler 'Eular'; allowed: DPM\+\+ 2M, .*Euler"):
+        Txt2ImgParams(sampler_name="Eular")
+
+
+def test_an_unknown_option_is_refused_with_the_allowed_ones() -> None:
+    with pytest.raises(ValidationError, match=r"unknown option 'clip_skip'; allowed: .*CLIP_stop_at_last_layers"):
+        Txt2ImgParams(override_settings={"clip_skip": 2})
+
+
+def test_an_option_has_webuis_default_until_it_is_overridden() -> None:
+    assert Txt2ImgParams().option("randn_source") == "GPU"
+    assert Txt2ImgParams(override_settings={"randn_source": "CPU"}).option("randn_source") == "CPU"
+
+
+@pytest.mark.parametrize("task", [Task.TXT2IMG, Task.IMG2IMG])
+def test_fields_not_honoured_yet_pass_with_their_defaults_written_out(task: Task) -> None:
+    required = {"init_images": [PICTURE]} if task is Task.IMG2IMG else {}
+    model = PARAMS_BY_TASK[task]
+    spelled_out = model.model_validate(required).model_dump()
+
+    assert unsupported_fields(model.model_validate(spelled_out)) == []
+
+
+def test_every_field_not_honoured_yet_exists() -> None:
+    declared = {name for model in PARAMS_BY_TASK.values() for name in model.model_fields}
+
+    assert declared >= FIELDS_NOT_SUPPORTED_YET
+
+
+def test_a_field_not_honoured_yet_is_named_with_its_value() -> None:
+    errors = unsupported_fields(Txt2ImgParams(restore_faces=True))
+
+    assert [error.pointer for error in errors] == ["/restore_faces"]
+    assert "True" in errors[0].message
+    assert unsupported_fields(Txt2ImgParams(restore_faces=False)) == []
+
+
+def test_a_body_of_webuis_interrogate_is_taken_as_it_is() -> None:
+    assert InterrogateParams.model_validate({"image": PICTURE, "model": "clip"}).model == "clip"
+
+
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.floats() | st.text()))
+def test_whatever_a_client_sends_is_taken_or_refused_and_never_crashes(body: dict[str, object]) -> None:
+    for model in PARAMS_BY_TASK.values():
+        with suppress(ValidationError):
+            assert model.model_validate(body).model_fields_set <= set(body)

@@ -1,0 +1,95 @@
+"""Tables that must be complete, and the fence around the contract package."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
+from inference_container.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
+from inference_container.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
+from inference_container.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_code_type_and_status_has_its_row() -> None:
+    assert set(PROBLEMS) == set(ProblemCode)
+    assert set(JOB_ERRORS) == set(JobErrorCode)
+    assert set(ASSET_TYPES) == set(AssetType)
+    assert set(TRANSITIONS) == set(JobStatus)
+
+
+def test_a_terminal_status_is_never_left() -> None:
+    assert {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED} == TERMINAL
+    for status in JobStatus:
+        assert not set(statuses_before(status)) & TERMINAL
+
+
+def test_an_asset_type_is_found_by_webuis_folder_name() -> None:
+    assert asset_type_named("Stable-diffusion") is AssetType.CHECKPOINT
+    assert asset_type_named("lora") is AssetType.LORA
+    assert asset_type_named("Loras") is None
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_every_option_takes_its_own_default(key: str) -> None:
+    assert check_option(key, OPTIONS[key].default) == OPTIONS[key].default
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("randn_source", "TPU"),
+        ("CLIP_stop_at_last_layers", 13),
+        ("CLIP_stop_at_last_layers", "2"),
+        ("CLIP_stop_at_last_layers", True),
+        ("overlay_inpaint", 1),
+        ("jpeg_quality", 80.5),
+        ("sd_vae", None),
+    ],
+)
+def test_a_bad_option_value_is_refused_with_what_was_received(key: str, value: object) -> None:
+    with pytest.raises(OptionRefusedError, match=f"received {value!r} for {key}; allowed: ") as refused:
+        check_option(key, value)
+
+    assert not isinstance(refused.value, OptionUnsupportedError)
+
+
+def test_a_whole_number_passes_for_a_float_option() -> None:
+    value = check_option("eta_ancestral", 1)
+
+    assert (value, type(value)) == (1.0, float)
+
+
+def _imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def test_the_contract_imports_pydantic_and_the_standard_library_only() -> None:
+    for path in (ROOT / "inference_container" / "contract").glob("*.py"):
+        for name in _imports(path):
+            top = name.split(".")[0]
+            allowed = top in sys.stdlib_module_names or top == "pydantic"
+            assert allowed or name.startswith("inference_container.contract"), f"{path.name} imports {name}"
+
+
+FENCES = {
+    "torch": ("inference_container", "demo_models", "tests"),
+    "diffusers": ("inference_container/models", "inference_container/diffusion", "demo_models", "tests"),
+    "transformers": ("inference_container/models", "inference_container/prompt", "demo_models", "tests"),
+    "aws_cdk": ("infrastructure", "app.py", "tests"),
+    "ministack": ("local_cloud", "tests"),
+}
+
+
+@pytest.mark.parametrize("library", FENCES)
+def test_a_library_stays_behind_its_fence(library: str) -> None:
+    folders = ("client", "demo_models", "inference_container", "infrastructure", "lambdas", "local_cloud")
+    for path in [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]:
+        place = path.relative_to(ROOT).as_posix()
+        if any(name.split(".")[0] == library for name in _imports(path)):
+            assert place.startswith(FENCES[library]), f"{place} imports {library}"
