@@ -1,0 +1,201 @@
+"""The client against a small service: what it sends, and that every failure becomes one clear exception."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from client.assets import file_sha256
+from client.connection import GenerateOnCloud
+from client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
+from client.jobs import INLINE_MAX_BYTES
+from inference_container.contract.jobs import JobStatus, Task
+
+Answer = Callable[[httpx.Request], httpx.Response]
+TIME = "2026-01-02T03:04:05.000000Z"
+
+
+def job(status: str = "queued", **fields: object) -> dict[str, object]:
+    return {
+        "job_id": "j1",
+        "label": f"{TIME} → img2img → {status} → j1",
+        "task": "img2img",
+        "status": status,
+        "checkpoint": "a.safetensors",
+        "endpoint": "e",
+        "created_at": TIME,
+    } | fields
+
+
+class Service:
+    """Answers by `METHOD path` and remembers what it was asked; a list is answered one after the other."""
+
+    def __init__(self, answers: dict[str, httpx.Response | list[httpx.Response] | Answer]) -> None:
+        self.answers = answers
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers[f"{request.method} {request.url.path}"]
+        if isinstance(answer, list):
+            return answer.pop(0)
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+    def client(self) -> GenerateOnCloud:
+        http = httpx.Client(transport=httpx.MockTransport(self))
+        return GenerateOnCloud("http://cloud.test/prod/", "goc_key", http=http)
+
+
+def test_the_key_goes_to_the_api_and_never_to_storage(tmp_path: Path) -> None:
+    image = {"url": "http://storage.test/0.png", "width": 8, "height": 8, "format": "png", "seed": 1, "infotext": "x"}
+    result: dict[str, object] = {
+        "images": [image],
+        "info": {},
+        "parameters": {},
+        "caption": None,
+        "models": [],
+        "timings": {},
+    }
+    service = Service(
+        {
+            "GET /prod/v1/jobs/j1": httpx.Response(200, json=job("succeeded", result=result)),
+            "GET /0.png": httpx.Response(200, content=b"picture"),
+        }
+    )
+
+    with service.client() as cloud:
+        paths = cloud.jobs.save(cloud.jobs.finish("j1"), tmp_path)
+
+    assert [path.read_bytes() for path in paths] == [b"picture"]
+    assert [request.headers.get("x-api-key") for request in service.requests] == ["goc_key", None]
+
+
+def test_a_refusal_names_code_field_and_request() -> None:
+    problem = {
+        "type": "urn:generate-on-cloud:problem:invalid_params",
+        "title": "Some fields of the request are not valid",
+        "status": 422,
+        "code": "invalid_params",
+        "detail": "one field is not valid",
+        "request_id": "r1",
+        "errors": [{"pointer": "/params/steps", "message": "received 0; allowed: 1 to 150"}],
+    }
+    service = Service({"POST /prod/v1/jobs": httpx.Response(422, json=problem)})
+
+    with service.client() as cloud, pytest.raises(ProblemError) as refused:
+        cloud.jobs.submit(Task.TXT2IMG, {"steps": 0})
+
+    assert str(refused.value) == (
+        "one field is not valid (invalid_params, request r1)\n  /params/steps: received 0; allowed: 1 to 150"
+    )
+
+
+def test_an_answer_that_is_not_the_apis_own_is_told_as_it_is() -> None:
+    service = Service({"GET /prod/v1/endpoints": httpx.Response(502, text="Bad gateway")})
+
+    with service.client() as cloud, pytest.raises(ProblemError, match="HTTP 502: Bad gateway"):
+        cloud.endpoints()
+
+
+def test_no_answer_is_a_lost_connection() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused", request=request)
+
+    with (
+        Service({"GET /prod/v1/health": refuse}).client() as cloud,
+        pytest.raises(ConnectionLostError, match="refused"),
+    ):
+        cloud.health()
+
+
+def test_params_too_big_for_one_request_are_uploaded_and_started() -> None:
+    upload = {"url": "http://storage.test/p", "headers": {"content-type": "a/b"}, "max_bytes": 9, "expires_at": TIME}
+    service = Service(
+        {
+            "POST /prod/v1/jobs": httpx.Response(202, json=job("created", upload=upload)),
+            "PUT /p": httpx.Response(200),
+            "POST /prod/v1/jobs/j1/start": httpx.Response(202, json=job()),
+        }
+    )
+    params = {"prompt": "x" * INLINE_MAX_BYTES}
+
+    with service.client() as cloud:
+        started = cloud.jobs.submit(Task.TXT2IMG, params, checkpoint="a")
+
+    create, put, _ = service.requests
+    assert json.loads(create.content) == {"task": "txt2img", "checkpoint": "a"}
+    assert json.loads(put.content) == params
+    assert put.headers["content-type"] == "a/b"
+    assert started.status is JobStatus.QUEUED
+
+
+def test_a_job_that_failed_is_an_exception_with_its_reason() -> None:
+    error = {"code": "bad_image", "message": "init_images/0 is a PDF", "retryable": False}
+    service = Service({"GET /prod/v1/jobs/j1": httpx.Response(200, json=job("failed", error=error))})
+
+    with service.client() as cloud, pytest.raises(JobNotSucceededError, match="bad_image: init_images/0 is a PDF"):
+        cloud.jobs.finish("j1")
+
+
+def asset(status: str, **fields: object) -> dict[str, object]:
+    row = {"asset_id": "a1", "type": "lora", "name": "x.safetensors", "size": 5, "sha256": None}
+    return row | {"status": status, "created_at": TIME} | fields
+
+
+def parts(*sizes: int) -> dict[str, object]:
+    offsets = [sum(sizes[:number]) for number in range(len(sizes))]
+    urls = [f"http://storage.test/part{number + 1}" for number in range(len(sizes))]
+    rows = zip(offsets, sizes, urls, strict=True)
+    return {
+        "part_size": sizes[0],
+        "expires_at": TIME,
+        "parts": [
+            {"part_number": number, "offset": offset, "size": size, "url": url}
+            for number, (offset, size, url) in enumerate(rows, start=1)
+        ],
+    }
+
+
+def test_a_file_goes_up_in_its_parts_and_a_part_that_failed_is_sent_again(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345")
+    service = Service(
+        {
+            "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=parts(3, 2))),
+            "PUT /part1": [httpx.Response(503), httpx.Response(200, headers={"etag": '"e1"'})],
+            "PUT /part2": httpx.Response(200, headers={"etag": '"e2"'}),
+            "POST /prod/v1/assets/a1/complete": httpx.Response(200, json=asset("active")),
+        }
+    )
+    sent: list[int] = []
+
+    with service.client() as cloud:
+        uploaded = cloud.assets.upload(file, "lora", advance=sent.append)
+
+    bodies = {request.url.path: request.content for request in service.requests if request.method == "PUT"}
+    declared = json.loads(service.requests[0].content)
+    assert bodies == {"/part1": b"123", "/part2": b"45"}
+    assert declared == {"type": "lora", "name": "x.safetensors", "size": 5, "sha256": file_sha256(file)}
+    assert json.loads(service.requests[-1].content) == {
+        "parts": [{"part_number": 1, "etag": '"e1"'}, {"part_number": 2, "etag": '"e2"'}]
+    }
+    assert sorted(sent) == [2, 3]
+    assert uploaded.status == "active"
+
+
+def test_a_part_that_storage_refuses_ends_the_upload_with_its_words(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345")
+    service = Service(
+        {
+            "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=parts(5))),
+            "PUT /part1": httpx.Response(403, text="SignatureDoesNotMatch"),
+        }
+    )
+
+    with service.client() as cloud, pytest.raises(TransferError, match=r"part 1 .*403: SignatureDoesNotMatch"):
+        cloud.assets.upload(file, "lora")
+
+    assert [request.method for request in service.requests] == ["POST", "PUT"]
