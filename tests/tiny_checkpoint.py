@@ -1,4 +1,4 @@
-"""Writes a tiny random checkpoint file in the layout of Stable Diffusion 1.x, for tests that need a model to draw with."""
+"""Writes a tiny random checkpoint in the file layout of Stable Diffusion 1.x, for tests that need a model."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -120,7 +120,7 @@ def _random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator
     if "embedding" in name:
         return torch.randn(shape, generator=generator)
     fan_in = shape[1] * (shape[2] * shape[3] if len(shape) == 4 else 1)
-    return torch.randn(shape, generator=generator) / fan_in**0.5
+    return torch.randn(shape, generator=generator).div(fan_in**0.5)
 
 
 def _layer(name: str, *shape: int) -> Shapes:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
 
 
@@ -13,9 +14,13 @@ from inference_container.models.files import ModelFile
 class Checkpoint:
     file: ModelFile
     unet: Any
+    """diffusers UNet2DConditionModel."""
     vae: Any
+    """diffusers AutoencoderKL."""
     text_encoder: Any
+    """transformers CLIPTextModel."""
     tokenizer: Any
+    """transformers CLIPTokenizer."""
     prediction_type: str
     """`epsilon` or `v_prediction`."""
     alphas_cumprod: Tensor
@@ -23,3 +28,19 @@ class Checkpoint:
     device: torch.device
     dtype: torch.dtype
     """Of unet and text_encoder; the VAE may run wider."""
+    family: Family = Family.SD1
+
+    @property
+    def bytes(self) -> int:
+        """Memory its parameters and buffers take."""
+        modules = (self.unet, self.vae, self.text_encoder)
+        return sum(
+            tensor.numel() * tensor.element_size()
+            for module in modules
+            for tensor in (*module.parameters(), *module.buffers())
+        )
+
+    @property
+    def inpainting(self) -> bool:
+        """Its UNet takes a mask and a masked picture beside the latents (9 channels)."""
+        return bool(self.unet.config.in_channels == 9)

@@ -1,0 +1,41 @@
+"""Where models run and in which precision."""
+
+from typing import Literal
+
+import torch
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """`auto` takes the GPU when there is one.
+
+    Raises:
+        ValueError: `cuda` was asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("DEVICE is cuda, but this machine has no CUDA device; allowed here: auto, cpu")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
+    """Precision of UNet and text encoder; `auto` is float16 on a GPU and float32 on a CPU.
+
+    Raises:
+        ValueError: float16 on a CPU, which has no kernels for all of it.
+    """
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name == "float16" and device.type == "cpu":
+        raise ValueError("DTYPE is float16, but the models run on the CPU; allowed there: auto, float32, bfloat16")
+    return _DTYPES[name]
+
+
+def vae_dtype(device: torch.device, dtype: torch.dtype) -> torch.dtype:
+    """The VAE loses visible detail below float32, so only a GPU, where memory counts, runs it narrower."""
+    return dtype if device.type == "cuda" else torch.float32

@@ -1,0 +1,144 @@
+"""Reads model files without trusting them: safetensors headers within bounds, pickles as plain tensors only."""
+
+import json
+import math
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.models.files import ModelFile
+
+MAX_HEADER_BYTES = 100 * 1024**2
+"""The safetensors library's own limit."""
+DTYPE_BITS = {
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
+    "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """What a model file holds, and a way to its tensors."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    read: Callable[[str], Tensor]
+    """One tensor by name, on the CPU in the file's dtype; valid only inside `open_tensor_file`."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def open_tensor_file(file: ModelFile) -> Iterator[TensorFile]:
+    """Open a `.safetensors` file, or a pickle (`.ckpt`, `.pt`, `.bin`) that holds nothing but tensors.
+
+    Raises:
+        JobFailed: asset_corrupt when the bytes are not such a file; asset_incompatible for a pickle with more in it.
+    """
+    if file.name.lower().endswith(".safetensors"):
+        header = read_header(file)
+        try:
+            with safe_open(file.path, framework="pt", device="cpu") as opened:
+                yield TensorFile(header.shapes, opened.get_tensor, header.metadata)
+        except SafetensorError as error:
+            raise corrupt(file, str(error)) from error
+    else:
+        state = _unpickle(file)
+        yield TensorFile({name: tuple(tensor.shape) for name, tensor in state.items()}, state.__getitem__)
+
+
+@dataclass(frozen=True)
+class Header:
+    shapes: Mapping[str, tuple[int, ...]]
+    metadata: Mapping[str, str]
+
+
+def read_header(file: ModelFile) -> Header:
+    """The header of a safetensors file: 8 bytes little-endian length, JSON, then the tensors' bytes.
+
+    Raises:
+        JobFailed: asset_corrupt, naming what is wrong.
+    """
+    size = file.path.stat().st_size
+    with file.path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
+            raise corrupt(file, f"its header claims {length} bytes, the file has {size}")
+        raw = stream.read(length)
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise corrupt(file, "its header is not JSON") from error
+    if not isinstance(document, dict):
+        raise corrupt(file, "its header is not a JSON object")
+    metadata = document.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise corrupt(file, "its metadata is not a map of strings")
+    data_bytes = size - 8 - length
+    return Header({name: _shape(file, name, entry, data_bytes) for name, entry in document.items()}, metadata)
+
+
+def corrupt(file: ModelFile, reason: str) -> JobFailed:
+    """The failure of a job whose file cannot be read."""
+    return JobFailed(JobErrorCode.ASSET_CORRUPT, f"{file.name} cannot be read: {reason}")
+
+
+def incompatible(file: ModelFile, reason: str) -> JobFailed:
+    """The failure of a job whose file is whole but not usable here."""
+    return JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, f"{file.name} cannot be used: {reason}")
+
+
+def _shape(file: ModelFile, name: str, entry: Any, data_bytes: int) -> tuple[int, ...]:
+    try:
+        shape = tuple(entry["shape"])
+        start, end = entry["data_offsets"]
+        bits = DTYPE_BITS[entry["dtype"]]
+        sound = all(type(number) is int and number >= 0 for number in (*shape, start, end))
+        sound = sound and end <= data_bytes and (end - start) * 8 == math.prod(shape) * bits
+    except (KeyError, TypeError, ValueError) as error:
+        raise corrupt(file, f"the header entry of tensor {name!r} is malformed") from error
+    if not sound:
+        raise corrupt(
+            file, f"tensor {name!r} does not lie inside the file ({entry['shape']} at {entry['data_offsets']})"
+        )
+    return shape
+
+
+class _Inert:
+    """Stands for training leftovers in old checkpoints (Lightning callbacks), whose content is never used."""
+
+
+_HARMLESS: list[Any] = [(_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint")]
+
+
+def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
+    zipped = zipfile.is_zipfile(file.path)
+    if zipped:
+        _refuse_compressed(file)
+    try:
+        with torch.serialization.safe_globals(_HARMLESS):
+            document = torch.load(file.path, map_location="cpu", weights_only=True, mmap=zipped)
+    except pickle.UnpicklingError as error:
+        refused = str(error).split("\n", 1)[0]
+        raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({refused})") from error
+    except (EOFError, KeyError, RuntimeError, ValueError) as error:
+        raise corrupt(file, str(error)) from error
+    if isinstance(document, dict) and isinstance(document.get("state_dict"), dict):
+        document = document["state_dict"]
+    if not isinstance(document, dict):
+        raise incompatible(file, f"it holds a {type(document).__name__}, not a dictionary of tensors")
+    return {name: value for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)}
+
+
+def _refuse_compressed(file: ModelFile) -> None:
+    # torch stores its members uncompressed; a compressed one could unpack to far more than the file's size.
+    with zipfile.ZipFile(file.path) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise corrupt(file, f"its archive member {member.filename!r} is compressed")
