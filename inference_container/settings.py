@@ -23,6 +23,10 @@ class ContainerSettings(BaseModel):
     DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
     DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     HEARTBEAT_SECONDS: float = Field(default=1.0, gt=0)
+    MAX_REQUEST_BYTES: int = Field(default=256 * 1024**2, gt=0)
+    """Size of a job request document, pictures in base64 included."""
+    SHUTDOWN_SECONDS: float = Field(default=20.0, ge=0)
+    """How long a running job may go on after SIGTERM; SageMaker kills 30 s after it."""
     HOST: str = "0.0.0.0"  # noqa: S104 - SageMaker reaches the container from outside
     PORT: int = 8080
 

@@ -1,0 +1,264 @@
+"""Model files on the container's disk: fetched from S3 once, checked, kept until the space is needed.
+
+Several processes may share one directory. A file is `{hash of its key}-{its sha256}{extension}`, appears under that
+name only when complete, and is locked (shared) while a job uses it; eviction removes only what it can lock.
+"""
+
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from inference_container.contract.assets import ASSET_TYPES
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.messages import AssetRef
+from inference_container.models.files import ModelFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
+
+MIB = 1024**2
+TRANSFER = TransferConfig(
+    multipart_threshold=16 * MIB,
+    multipart_chunksize=8 * MIB,
+    max_concurrency=8,
+    preferred_transfer_client="classic",
+)
+"""Parallel ranges. The sink below cannot seek, so parts wait in memory for their turn: at most ten of them."""
+
+LOCK_POLL_SECONDS = 0.1
+
+
+class AssetCache:
+    """The cache directory of one container."""
+
+    def __init__(self, s3: "S3Client", *, bucket: str, directory: Path, max_bytes: int) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._directory = directory
+        self._max_bytes = max_bytes
+        directory.mkdir(parents=True, exist_ok=True)
+        self._sweep_parts()
+
+    @contextmanager
+    def borrow(self, refs: Sequence[AssetRef], *, check: Callable[[], None]) -> Iterator[tuple[ModelFile, ...]]:
+        """The files of `refs`, in that order; none of them is evicted before the `with` ends.
+
+        `check` is called all along and may raise to break off.
+
+        Raises:
+            JobFailed: ASSET_MISSING, ASSET_CORRUPT, OUT_OF_DISK, or INTERNAL when S3 could not be reached.
+        """
+        needed = sum({ref.key: ref.size for ref in refs}.values())
+        if needed > self._max_bytes:
+            raise JobFailed(
+                JobErrorCode.OUT_OF_DISK,
+                f"{', '.join(ref.name for ref in refs)} need {needed} bytes together, "
+                f"the cache may hold {self._max_bytes}",
+            )
+        with ExitStack() as held:
+            files = []
+            for ref in refs:
+                check()
+                path, lock = self._held(ref) or self._fetched(ref, check)
+                held.callback(lock.close)
+                files.append(ModelFile(type=ref.type, name=ref.name, path=path, sha256=_sha256_in(path)))
+            yield tuple(files)
+
+    def _held(self, ref: AssetRef) -> tuple[Path, BinaryIO] | None:
+        """The cached file and the lock that keeps it, None when it is not there or not what `ref` declares."""
+        for path in self._directory.glob(f"{_key_hash(ref)}-*"):
+            try:
+                lock = path.open("rb")
+            except FileNotFoundError:
+                continue
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            found = os.fstat(lock.fileno())
+            declared = ref.sha256 in {None, _sha256_in(path)}
+            if found.st_nlink and found.st_size == ref.size and declared:
+                os.utime(path)
+                return path, lock
+            lock.close()
+        return None
+
+    def _fetched(self, ref: AssetRef, check: Callable[[], None]) -> tuple[Path, BinaryIO]:
+        with _locked(self._directory / f"{_key_hash(ref)}.lock", wait=check):
+            # Another process may have fetched it while this one waited for the lock.
+            found = self._held(ref)
+            while found is None:
+                self._make_room(ref)
+                self._download(ref, check)
+                # Between the rename and the lock another process may evict it: improbable, then it is fetched again.
+                found = self._held(ref)
+            return found
+
+    def _download(self, ref: AssetRef, check: Callable[[], None]) -> None:
+        part = self._directory / f"{_key_hash(ref)}.part"
+        try:
+            with part.open("wb") as file:
+                sink = _CheckedSink(file, ref, check)
+                self._s3.download_fileobj(self._bucket, ref.key, cast(IO[bytes], sink), Config=TRANSFER)
+                sink.finish()
+                os.fsync(file.fileno())
+            part.rename(self._directory / f"{_key_hash(ref)}-{sink.sha256}{_extension(ref.name)}")
+            _sync_directory(self._directory)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
+                raise JobFailed(
+                    JobErrorCode.ASSET_MISSING, f"{ref.type} {ref.name} is not in the assets bucket"
+                ) from error
+            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be fetched: {error}") from error
+        except BotoCoreError as error:
+            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be fetched: {error}") from error
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise self._disk_full(ref) from error
+            raise
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _make_room(self, ref: AssetRef) -> None:
+        """Evict the longest unused files until `ref` fits both the cache's limit and the disk."""
+        files = sorted(self._files(), key=lambda found: found[2])
+        used = sum(size for _, size, _ in files)
+        for path, size, _ in files:
+            if used + ref.size <= self._max_bytes and shutil.disk_usage(self._directory).free >= ref.size:
+                return
+            if _removed_unless_in_use(path):
+                log.info("evicted %s, %d bytes", path.name, size)
+                used -= size
+        if shutil.disk_usage(self._directory).free < ref.size:
+            raise self._disk_full(ref)
+        if used + ref.size > self._max_bytes:
+            raise JobFailed(
+                JobErrorCode.OUT_OF_DISK,
+                f"{ref.type} {ref.name} needs {ref.size} bytes, but files in use take {used} of the "
+                f"{self._max_bytes} that the cache may hold",
+            )
+
+    def _files(self) -> Iterator[tuple[Path, int, float]]:
+        for path in self._directory.glob("*-*"):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            yield path, found.st_size, found.st_mtime
+
+    def _disk_full(self, ref: AssetRef) -> JobFailed:
+        free = shutil.disk_usage(self._directory).free
+        return JobFailed(
+            JobErrorCode.OUT_OF_DISK, f"{ref.type} {ref.name} needs {ref.size} bytes, the disk has {free} left"
+        )
+
+    def _sweep_parts(self) -> None:
+        """Remove what downloads of dead processes left."""
+        for part in self._directory.glob("*.part"):
+            try:
+                with _locked(part.with_suffix(".lock"), wait=_give_up):
+                    part.unlink(missing_ok=True)
+            except BlockingIOError:
+                continue  # a living process is fetching it
+
+
+class _CheckedSink:
+    """Where S3's bytes go: to the file and into the hash. It has no `seek`, so they come in order."""
+
+    def __init__(self, file: BinaryIO, ref: AssetRef, check: Callable[[], None]) -> None:
+        self._file = file
+        self._ref = ref
+        self._check = check
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._check()
+        self._size += len(data)
+        if self._size > self._ref.size:
+            raise self._corrupt(f"has more than the {self._ref.size} bytes declared")
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def finish(self) -> None:
+        """Raises JobFailed (ASSET_CORRUPT) when the bytes are not those declared."""
+        self._file.flush()
+        if self._size != self._ref.size:
+            raise self._corrupt(f"has {self._size} bytes, declared are {self._ref.size}")
+        if self._ref.sha256 not in {None, self.sha256}:
+            raise self._corrupt(f"has SHA-256 {self.sha256}, declared is {self._ref.sha256}")
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def _corrupt(self, what: str) -> JobFailed:
+        return JobFailed(JobErrorCode.ASSET_CORRUPT, f"{self._ref.type} {self._ref.name} {what}; upload it again")
+
+
+@contextmanager
+def _locked(path: Path, *, wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock file at `path`, removed afterwards. `wait` is called while another has it and may raise."""
+    while True:
+        with path.open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                time.sleep(LOCK_POLL_SECONDS)
+                continue
+            if not os.fstat(file.fileno()).st_nlink:
+                continue  # its last holder removed it after this one opened it
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _give_up() -> None:
+    raise BlockingIOError
+
+
+def _removed_unless_in_use(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _key_hash(ref: AssetRef) -> str:
+    return hashlib.sha256(ref.key.encode()).hexdigest()[:32]
+
+
+def _sha256_in(path: Path) -> str:
+    return path.name.partition("-")[2].partition(".")[0]
+
+
+def _extension(name: str) -> str:
+    known = {extension for rule in ASSET_TYPES.values() for extension in rule.extensions}
+    return suffix if (suffix := Path(name).suffix) in known else ""
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename in `path` survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

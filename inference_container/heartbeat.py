@@ -1,0 +1,79 @@
+"""A running job's heartbeat: a thread that keeps its row alive, and the place where the job learns it must stop."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.jobs import JobPhase
+from inference_container.contract.messages import Progress
+from inference_container.job_record import JobRecords
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Beats from `with` to its end, whatever the job does meanwhile (loading models takes long and reports nothing)."""
+
+    def __init__(self, records: JobRecords, job_id: str, *, seconds: float) -> None:
+        self._records = records
+        self._job_id = job_id
+        self._seconds = seconds
+        self._progress = Progress(phase=JobPhase.STARTING)
+        self._reason_to_stop: JobFailed | None = None
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._beat_until_ended, name=f"heartbeat {job_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def report(self, progress: Progress) -> None:
+        """Note how far the job is; steps never go back. The next beat tells the user.
+
+        Raises:
+            JobFailed: the job must stop, see `check`.
+        """
+        with self._lock:
+            self._progress = progress.model_copy(
+                update={
+                    "step": max(progress.step, self._progress.step),
+                    "steps": max(progress.steps, self._progress.steps),
+                }
+            )
+        self.check()
+
+    def enter(self, phase: JobPhase) -> None:
+        """Report a change of phase, raises as `report`."""
+        self.report(Progress(phase=phase))
+
+    def check(self) -> None:
+        """Raises JobFailed when the job was canceled, taken away, or the container is stopping."""
+        if self._reason_to_stop is not None:
+            raise self._reason_to_stop
+
+    def stop_job(self, code: JobErrorCode, message: str) -> None:
+        """Make the job end with this error at its next step. The first reason counts."""
+        with self._lock:
+            self._reason_to_stop = self._reason_to_stop or JobFailed(code, message)
+
+    def _beat_until_ended(self) -> None:
+        while not self._ended.wait(self._seconds):
+            try:
+                self._records.beat(self._job_id, self._progress)
+            except JobFailed as stop:
+                self.stop_job(stop.error.code, stop.error.message)
+                return
+            except (BotoCoreError, ClientError) as error:
+                # The next beat may get through; if none does, another worker claims the job and ours is told so then.
+                log.warning("a heartbeat failed: %s", error, extra={"job_id": self._job_id})

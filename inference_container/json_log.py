@@ -1,0 +1,33 @@
+"""Log lines as one JSON object each on stderr, with the id of the job they belong to."""
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+current_job: ContextVar[str | None] = ContextVar("current_job", default=None)
+"""The job the running thread works on; a record's own `job_id` goes before it."""
+
+
+class JsonFormatter(logging.Formatter):
+    """time, level, logger, message, job_id, and the traceback when there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "job_id": getattr(record, "job_id", None) or current_job.get(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)
+
+
+def start_logging() -> None:
+    """Send every logger's records from INFO up to stderr; called once, by the program."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

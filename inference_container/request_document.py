@@ -1,0 +1,78 @@
+"""Reading a job request: its version, its shape, then the task's own params; strict, and in the user's words."""
+
+import json
+
+from pydantic import ValidationError
+
+from inference_container.contract import CONTRACT_VERSION
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.messages import JobRequest
+from inference_container.contract.params import PARAMS_BY_TASK, TaskParams, unsupported_fields
+
+NAMED_ERRORS = 10
+"""How many of the wrong fields an error message names."""
+
+
+def read_request(document: bytes) -> JobRequest:
+    """The request in `document`, UTF-8 JSON.
+
+    Raises:
+        JobFailed: CONTRACT_MISMATCH, it was written for a newer container; INVALID_PARAMS, it is no JobRequest.
+    """
+    try:
+        raw = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"the request document is not JSON: {error}") from error
+    # Before the shape: a newer document may have fields this container cannot know.
+    version = raw.get("contract_version", CONTRACT_VERSION) if isinstance(raw, dict) else CONTRACT_VERSION
+    if isinstance(version, int) and version > CONTRACT_VERSION:
+        raise JobFailed(
+            JobErrorCode.CONTRACT_MISMATCH,
+            f"the request has contract version {version}, this container knows up to {CONTRACT_VERSION}; "
+            "deploy the container again",
+        )
+    try:
+        return JobRequest.model_validate(raw)
+    except ValidationError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"the request document is not valid: {_words(error)}") from error
+
+
+def job_id_of(document: bytes) -> str | None:
+    """The job a document speaks of, even when it is no valid request."""
+    try:
+        raw = json.loads(document)
+    except (ValueError, RecursionError):
+        return None
+    job_id = raw.get("job_id") if isinstance(raw, dict) else None
+    return job_id if isinstance(job_id, str) else None
+
+
+def read_params(request: JobRequest) -> TaskParams:
+    """The params by the task's own model.
+
+    Raises:
+        JobFailed: INVALID_PARAMS or NOT_SUPPORTED_YET, naming the fields.
+    """
+    try:
+        params = PARAMS_BY_TASK[request.task].model_validate(request.params)
+    except ValidationError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, _words(error)) from error
+    unsupported = unsupported_fields(params)
+    if unsupported:
+        raise JobFailed(
+            JobErrorCode.NOT_SUPPORTED_YET, "; ".join(field.message for field in unsupported[:NAMED_ERRORS])
+        )
+    return params
+
+
+def _words(error: ValidationError) -> str:
+    """Which fields are wrong and why. Received values are cut short: they may be whole pictures."""
+    return "; ".join(
+        f"{'.'.join(map(str, found['loc'])) or 'document'}: {found['msg']} (received {_short(found['input'])})"
+        for found in error.errors(include_url=False, include_context=False)[:NAMED_ERRORS]
+    )
+
+
+def _short(value: object) -> str:
+    text = repr(value) if not isinstance(value, dict | list) else f"a {type(value).__name__} of {len(value)}"
+    return text if len(text) <= 60 else f"{text[:57]}…"

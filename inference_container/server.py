@@ -1,0 +1,184 @@
+"""SageMaker's container contract over HTTP: `/ping` and `/invocations`, in front of one worker on one thread.
+
+Nothing here imports torch: `/ping` answers from the first moment, and `main` sets what torch must find when it loads.
+Run it by `python -m inference_container.server`.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from inference_container.contract.errors import JOB_ERRORS, JobError, JobErrorCode
+from inference_container.contract.messages import JobFailure, JobResult
+from inference_container.json_log import start_logging
+from inference_container.settings import ContainerSettings
+
+log = logging.getLogger(__name__)
+
+
+class JobRunner(Protocol):
+    """What the server needs of a worker."""
+
+    def answer(self, document: bytes) -> JobResult | JobFailure: ...
+
+    def stop(self, reason: str) -> None: ...
+
+
+class JobLine:
+    """One thread that makes the worker and then runs one job after the other; the rest wait in line."""
+
+    def __init__(self, make_worker: Callable[[], JobRunner]) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._make_worker = make_worker
+        self._worker: Future[JobRunner] | None = None
+
+    def open(self) -> Future[JobRunner]:
+        self._worker = self._thread.submit(self._make_worker)
+        return self._worker
+
+    def state(self) -> str:
+        """`starting`, `ready`, or what went wrong."""
+        if self._worker is None or not self._worker.done():
+            return "starting"
+        error = self._worker.exception()
+        return "ready" if error is None else f"{type(error).__name__}: {error}"
+
+    async def run(self, document: bytes) -> JobResult | JobFailure:
+        """The answer to `document`, once its turn has come."""
+        worker = self._worker
+        if worker is None:
+            raise RuntimeError("the line is not open")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: worker.result().answer(document))
+
+    def stop_jobs(self, reason: str) -> None:
+        """End the running job at its next step and refuse those in line."""
+        if self.state() == "ready" and self._worker is not None:
+            self._worker.result().stop(reason)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def create_app(line: JobLine, *, max_request_bytes: int) -> Starlette:
+    """The app; its lifespan opens and closes `line`."""
+
+    async def ping(_: Request) -> Response:
+        state = line.state()
+        return JSONResponse({"status": state}, status_code=200 if state == "ready" else 503)
+
+    async def invocations(request: Request) -> Response:
+        try:
+            document = await _body(request, max_request_bytes)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is left to read it
+        if document is None:
+            return _failure(
+                JobFailure(
+                    error=JobError.of(
+                        JobErrorCode.INVALID_PARAMS,
+                        f"the request document is larger than the {max_request_bytes} bytes allowed",
+                    )
+                ),
+                status=413,
+            )
+        if line.state() != "ready":
+            return _failure(
+                JobFailure(error=JobError.of(JobErrorCode.INTERNAL, f"the worker is not ready: {line.state()}")),
+                status=503,
+            )
+        answer = await line.run(document)
+        if isinstance(answer, JobFailure):
+            return _failure(answer, status=JOB_ERRORS[answer.error.code].http_status)
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        line.open()
+        try:
+            yield
+        finally:
+            line.close()
+
+    return Starlette(
+        routes=[Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])], lifespan=lifespan
+    )
+
+
+async def _body(request: Request, max_bytes: int) -> bytes | None:
+    """The whole body, None as soon as it is known to be too large."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)
+
+
+def _failure(failure: JobFailure, *, status: int) -> Response:
+    return Response(failure.model_dump_json(), status_code=status, media_type="application/json")
+
+
+class ContainerServer(uvicorn.Server):
+    """uvicorn that lets a running job end within the grace period before the process goes."""
+
+    def __init__(self, config: uvicorn.Config, line: JobLine, *, grace_seconds: float) -> None:
+        super().__init__(config)
+        self._line = line
+        self._grace_seconds = grace_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        timer = threading.Timer(self._grace_seconds, self._line.stop_jobs, ["the container was stopped"])
+        timer.daemon = True
+        timer.start()
+        super().handle_exit(sig, frame)
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; exit status 1 when the worker could not start."""
+    # Both are read once, when torch and the hub's client are imported: spinning OpenMP threads starve a busy machine,
+    # and nothing may be fetched at run time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    start_logging()
+    settings = ContainerSettings.from_environment()
+
+    def make_worker() -> JobRunner:
+        try:
+            from inference_container.worker import build_worker
+
+            return build_worker(settings)
+        except Exception:
+            log.exception("the worker could not start")
+            server.should_exit = True
+            raise
+
+    line = JobLine(make_worker)
+    app = create_app(line, max_request_bytes=settings.MAX_REQUEST_BYTES)
+    config = uvicorn.Config(app, host=settings.HOST, port=settings.PORT, log_config=None, access_log=False)
+    server = ContainerServer(config, line, grace_seconds=settings.SHUTDOWN_SECONDS)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if line.state() != "ready":
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""Runs one job at a time, from the request document to the result: the container's main line."""
+
+import gc
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import boto3
+import torch
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from inference_container.asset_cache import AssetCache
+from inference_container.contract.errors import JobError, JobErrorCode, JobFailed
+from inference_container.contract.jobs import JobPhase, Task
+from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult, OutputImage, UsedModel
+from inference_container.heartbeat import Heartbeat
+from inference_container.job_record import JobRecords
+from inference_container.json_log import current_job
+from inference_container.models.devices import choose_device, choose_dtype
+from inference_container.models.loader import load_checkpoint
+from inference_container.models.model_cache import ModelCache
+from inference_container.request_document import job_id_of, read_params, read_request
+from inference_container.settings import ContainerSettings
+from inference_container.tasks import TASKS
+from inference_container.tasks.task import EncodedImage, TaskInput, TaskRunner
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
+
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+"""Of output files, by picture format."""
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent by phase."""
+
+    started: float = field(default_factory=time.perf_counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, phase: JobPhase) -> Iterator[None]:
+        before = time.perf_counter()
+        yield
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - before
+
+    def total(self) -> float:
+        return time.perf_counter() - self.started
+
+
+class Worker:
+    """One per process. `run` and `answer` are for one thread; `stop` may be called from any."""
+
+    def __init__(
+        self,
+        *,
+        records: JobRecords,
+        assets: AssetCache,
+        models: ModelCache,
+        tasks: Mapping[Task, TaskRunner],
+        s3: "S3Client",
+        jobs_bucket: str,
+        heartbeat_seconds: float = 1.0,
+    ) -> None:
+        self._records = records
+        self._assets = assets
+        self._models = models
+        self._tasks = tasks
+        self._s3 = s3
+        self._jobs_bucket = jobs_bucket
+        self._heartbeat_seconds = heartbeat_seconds
+        self._stopping: str | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._lock = threading.Lock()
+
+    def answer(self, document: bytes) -> JobResult | JobFailure:
+        """Run the job in `document`; whatever happens in it is a failure's true reason and the worker lives on."""
+        job_id = job_id_of(document)
+        token = current_job.set(job_id)
+        try:
+            result = self.run(read_request(document))
+        except JobFailed as failed:
+            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message)
+            return JobFailure(job_id=job_id, error=failed.error)
+        except Exception as error:  # the outer edge: one broken job must not end the worker
+            log.exception("job failed unexpectedly")
+            reason = f"{type(error).__name__}: {error}"
+            return JobFailure(job_id=job_id, error=JobError.of(JobErrorCode.INTERNAL, reason[:500]))
+        finally:
+            current_job.reset(token)
+        log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra={"job_id": job_id})
+        return result
+
+    def run(self, request: JobRequest) -> JobResult:
+        """The job, from claim to stored pictures.
+
+        Raises:
+            JobFailed: the job cannot be done or was stopped; nothing of it is kept in memory.
+        """
+        watch = Stopwatch()
+
+        # 1. Check what was asked for, before anything is written or fetched.
+        params = read_params(request)
+        run_task = self._tasks.get(request.task)
+        if run_task is None:
+            raise JobFailed(
+                JobErrorCode.NOT_SUPPORTED_YET,
+                f"task {request.task} is not supported yet; allowed: {', '.join(self._tasks)}",
+            )
+
+        # 2. Claim the job and keep it alive from here on.
+        with watch.phase(JobPhase.STARTING):
+            self._records.claim(request.job_id, check=self._refuse_when_stopping)
+        with self._beating(request.job_id) as heartbeat, self._memory_errors_named(), ExitStack() as held:
+            # 3. Fetch the model files, which stay on the disk until the job is done.
+            heartbeat.enter(JobPhase.FETCHING_MODELS)
+            with watch.phase(JobPhase.FETCHING_MODELS):
+                files = held.enter_context(self._assets.borrow(_wanted(request), check=heartbeat.check))
+
+            # 4. Load the models.
+            heartbeat.enter(JobPhase.LOADING_MODELS)
+            with watch.phase(JobPhase.LOADING_MODELS):
+                checkpoint = None if request.checkpoint is None else self._models.checkpoint(files[0])
+
+            # 5. Run the task, which checks for cancellation by reporting.
+            heartbeat.enter(JobPhase.ENCODING)
+            output = run_task(TaskInput(params=params, checkpoint=checkpoint, report=heartbeat.report))
+
+            # 6. Store the pictures.
+            heartbeat.enter(JobPhase.SAVING)
+            with watch.phase(JobPhase.SAVING):
+                images = [
+                    self._store(image, f"{request.output_prefix}{number}") for number, image in enumerate(output.images)
+                ]
+
+        # 7. What was made, with what and how fast.
+        return JobResult(
+            job_id=request.job_id,
+            task=request.task,
+            images=images,
+            info=output.info,
+            parameters=output.parameters,
+            caption=output.caption,
+            models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
+            timings={**watch.seconds, **output.timings, "total": watch.total()},
+        )
+
+    def stop(self, reason: str) -> None:
+        """End the running job, if any, at its next step with WORKER_LOST and this reason; refuse all later ones."""
+        with self._lock:
+            self._stopping = reason
+            if self._heartbeat is not None:
+                self._heartbeat.stop_job(JobErrorCode.WORKER_LOST, reason)
+
+    def _refuse_when_stopping(self) -> None:
+        if self._stopping is not None:
+            raise JobFailed(JobErrorCode.WORKER_LOST, self._stopping)
+
+    @contextmanager
+    def _beating(self, job_id: str) -> Iterator[Heartbeat]:
+        with Heartbeat(self._records, job_id, seconds=self._heartbeat_seconds) as heartbeat:
+            with self._lock:
+                self._heartbeat = heartbeat
+                if self._stopping is not None:
+                    heartbeat.stop_job(JobErrorCode.WORKER_LOST, self._stopping)
+            try:
+                yield heartbeat
+            finally:
+                with self._lock:
+                    self._heartbeat = None
+
+    @contextmanager
+    def _memory_errors_named(self) -> Iterator[None]:
+        """Turns running out of memory into OUT_OF_MEMORY and gives back what the models held."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            # Frames of the dead call chain would keep its tensors alive while the failure travels.
+            traceback.clear_frames(error.__traceback__)
+            self._models.clear()
+            gc.collect()
+            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                torch.cuda.empty_cache()
+            raise JobFailed(
+                JobErrorCode.OUT_OF_MEMORY,
+                f"the job needs more memory than this instance has; smaller pictures or batches may fit ({error})",
+            ) from None
+
+    def _store(self, image: EncodedImage, key: str) -> OutputImage:
+        key = f"{key}.{EXTENSIONS[image.format]}"
+        try:
+            self._s3.put_object(Bucket=self._jobs_bucket, Key=key, Body=image.data, ContentType=f"image/{image.format}")
+        except (BotoCoreError, ClientError) as error:
+            raise JobFailed(JobErrorCode.INTERNAL, f"picture {key} could not be stored: {error}") from error
+        return OutputImage(
+            key=key,
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            bytes=len(image.data),
+            seed=image.seed,
+            infotext=image.infotext,
+        )
+
+
+def _wanted(request: JobRequest) -> list[AssetRef]:
+    """All files the job needs, the checkpoint first."""
+    return [*([request.checkpoint] if request.checkpoint is not None else []), *request.assets]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # PyTorch raises its own class for GPUs but a plain RuntimeError for the CPU's allocator.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def build_worker(settings: ContainerSettings) -> Worker:
+    """The worker of this machine: device tried, tables and buckets by `settings`.
+
+    Raises:
+        ValueError: the device or the precision asked for is not to be had here.
+        RuntimeError: the device does not work.
+    """
+    device = choose_device(settings.DEVICE)
+    dtype = choose_dtype(settings.DTYPE, device)
+    # A first product wakes the device's libraries, so that `ready` means it.
+    torch.ones(8, 8, device=device, dtype=dtype).matmul(torch.ones(8, 8, device=device, dtype=dtype)).sum().item()
+    # Patient with a throttling service, but never silent for as long as a worker may be before it counts as lost.
+    patience = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 5})
+    s3 = boto3.client("s3", config=patience)
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    log.info("worker %s is ready on %s with %s", worker_id, device, dtype)
+    return Worker(
+        records=JobRecords(boto3.client("dynamodb", config=patience), settings.JOBS_TABLE, worker_id),
+        assets=AssetCache(
+            s3, bucket=settings.ASSETS_BUCKET, directory=settings.CACHE_DIR, max_bytes=settings.CACHE_MAX_BYTES
+        ),
+        models=ModelCache(
+            max_bytes=settings.MODEL_CACHE_MAX_BYTES,
+            load=lambda file: load_checkpoint(file, device=device, dtype=dtype),
+        ),
+        tasks=TASKS,
+        s3=s3,
+        jobs_bucket=settings.JOBS_BUCKET,
+        heartbeat_seconds=settings.HEARTBEAT_SECONDS,
+    )
