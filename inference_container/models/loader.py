@@ -1,8 +1,6 @@
 """Turns a single-file checkpoint in LDM layout into diffusers modules, offline and with every tensor accounted for."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,16 +120,16 @@ def _fill(
         converted = convert(state)
     except (IndexError, KeyError, RuntimeError) as error:
         raise incompatible(file, f"its {part} has another layout than its configuration ({error})") from error
+    for name, tensor in converted.items():
+        if name in wanted and tensor.shape != wanted[name].shape:
+            found, needed = list(tensor.shape), list(wanted[name].shape)
+            raise incompatible(file, f"its {part} has {name} of shape {found}, its configuration says {needed}")
     missing = sorted(set(wanted) - set(converted))
     unexpected = sorted(set(converted) - set(wanted))
     if unexpected or (len(converted) != len(state) and not missing):
         raise incompatible(file, f"its {part} has {_listed(unexpected or state)} that its configuration does not name")
     if missing:
         raise corrupt(file, f"its {part} lacks {_listed(missing)}")
-    for name, tensor in converted.items():
-        if tensor.shape != wanted[name].shape:
-            found, needed = list(tensor.shape), list(wanted[name].shape)
-            raise incompatible(file, f"its {part} has {name} of shape {found}, its configuration says {needed}")
     # Copies, so that nothing of the model depends on the file after this.
     owned = {name: tensor.to(dtype, copy=True) for name, tensor in converted.items()}
     module.load_state_dict(owned, strict=False, assign=True)
@@ -145,14 +143,24 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _load_tokenizer(file: ModelFile, config: ModelConfig) -> Any:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file_name, text in config.tokenizer.items():
-            (folder / file_name).write_text(text, encoding="utf-8")
-        try:
-            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-        except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-            raise incompatible(file, f"the tokenizer packed in it is not valid: {error}") from error
+    words, size = config.tokenizer, config.text_encoder.get("vocab_size")
+    known = set(words.vocabulary)
+    lost = [pair for pair in words.merges if not known.issuperset((*pair, "".join(pair)))]
+    special = [token for token in (words.bos_token, words.eos_token, words.pad_token) if token not in known]
+    if lost or special:
+        name = " ".join(lost[0]) if lost else special[0]
+        raise incompatible(file, f"its tokenizer's vocabulary lacks {name!r}")
+    if not isinstance(size, int) or max(words.vocabulary.values()) >= size:
+        raise incompatible(file, f"its tokenizer knows more tokens than its text encoder's vocab_size of {size}")
+    return CLIPTokenizer(
+        vocab=dict(words.vocabulary),
+        merges=list(words.merges),
+        bos_token=words.bos_token,
+        eos_token=words.eos_token,
+        unk_token=words.eos_token,
+        pad_token=words.pad_token,
+        model_max_length=words.model_max_length,
+    )
 
 
 def _alphas_cumprod(file: ModelFile, tensors: TensorFile, config: ModelConfig) -> Tensor:

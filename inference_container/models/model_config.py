@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, ValidationError
 
 from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
@@ -22,10 +23,11 @@ CONFIG_FILES = (
     "tokenizer/vocab.json",
     "tokenizer/merges.txt",
     "tokenizer/tokenizer_config.json",
-    "tokenizer/special_tokens_map.json",
 )
-IGNORED_FILES = ("model_index.json",)
+IGNORED_FILES = ("model_index.json", "tokenizer/special_tokens_map.json")
+"""Part of the layout, but they say nothing the others do not."""
 MAX_LAYERS = 100
+Config = TypeVar("Config", bound=BaseModel)
 _LAYER_COUNTS = ("layers_per_block", "num_hidden_layers", "transformer_layers_per_block")
 
 
@@ -40,14 +42,26 @@ class SchedulerConfig(BaseModel):
     prediction_type: str = "epsilon"
 
 
+class TokenizerConfig(BaseModel):
+    """The byte-pair vocabulary of the text encoder."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    vocabulary: dict[str, NonNegativeInt] = Field(min_length=1)
+    merges: list[tuple[str, str]]
+    bos_token: str = "<|startoftext|>"  # noqa: S105 - a word of the vocabulary
+    eos_token: str = "<|endoftext|>"  # noqa: S105
+    pad_token: str = "<|endoftext|>"  # noqa: S105
+    model_max_length: int = 77
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     unet: dict[str, JsonValue]
     vae: dict[str, JsonValue]
     text_encoder: dict[str, JsonValue]
     scheduler: SchedulerConfig
-    tokenizer: Mapping[str, str]
-    """File name to text."""
+    tokenizer: TokenizerConfig
 
 
 def model_config(file: ModelFile, *, family: Family, packed: str | None) -> ModelConfig:
@@ -59,20 +73,40 @@ def model_config(file: ModelFile, *, family: Family, packed: str | None) -> Mode
     folder = Path(__file__).parent / "configs" / CONFIG_FOLDERS[family]
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in CONFIG_FILES}
     texts |= _unpack(file, packed) if packed is not None else {}
-    documents = {name: _document(file, name, texts[name]) for name in CONFIG_FILES[:4]}
+    documents = {name: _document(file, name, texts[name]) for name in CONFIG_FILES if name.endswith(".json")}
     if family is Family.SD1_INPAINT and packed is None:
         documents["unet/config.json"]["in_channels"] = 9
-    try:
-        scheduler = SchedulerConfig.model_validate(documents["scheduler/scheduler_config.json"])
-    except ValidationError as error:
-        raise incompatible(file, f"its scheduler configuration is not valid: {error.errors()[0]['msg']}") from error
     return ModelConfig(
         unet=documents["unet/config.json"],
         vae=documents["vae/config.json"],
         text_encoder=documents["text_encoder/config.json"],
-        scheduler=scheduler,
-        tokenizer={name.split("/")[1]: texts[name] for name in CONFIG_FILES[4:]},
+        scheduler=_checked(file, SchedulerConfig, documents["scheduler/scheduler_config.json"]),
+        tokenizer=_checked(
+            file,
+            TokenizerConfig,
+            {
+                **documents["tokenizer/tokenizer_config.json"],
+                "vocabulary": documents["tokenizer/vocab.json"],
+                "merges": _merges(texts["tokenizer/merges.txt"]),
+            },
+        ),
     )
+
+
+def _checked(file: ModelFile, kind: type[Config], document: Mapping[str, object]) -> Config:
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][:2])
+        raise incompatible(file, f"{place} of its {kind.__name__} is not valid: {first['msg']}") from error
+
+
+def _merges(text: str) -> list[tuple[str, ...]]:
+    """The pairs in a merges.txt, most frequent first; its first line may be a version."""
+    lines = text.splitlines()
+    start = 1 if lines and lines[0].startswith("#version") else 0
+    return [tuple(line.split(" ")) for line in lines[start:] if line]
 
 
 def _unpack(file: ModelFile, packed: str) -> dict[str, str]:

@@ -127,8 +127,8 @@ def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
     except pickle.UnpicklingError as error:
         refused = str(error).split("\n", 1)[0]
         raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({refused})") from error
-    except (EOFError, KeyError, RuntimeError, ValueError) as error:
-        raise corrupt(file, str(error)) from error
+    except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise corrupt(file, f"it is no complete pickle of tensors ({error})") from error
     if isinstance(document, dict) and isinstance(document.get("state_dict"), dict):
         document = document["state_dict"]
     if not isinstance(document, dict):

@@ -1,0 +1,1 @@
+"""What a job can do: one runner a task."""

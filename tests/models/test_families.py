@@ -1,0 +1,37 @@
+"""The kind of model is told from tensor names and shapes alone."""
+
+import pytest
+
+from inference_container.models.families import CONV_IN, CROSS_ATTENTION, Family, detect_family
+from tests.tiny_checkpoint import tiny_state
+
+TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "family"),
+    [
+        ({CONV_IN: (320, 4, 3, 3), TEXT: (49408, 768)}, Family.SD1),
+        ({CONV_IN: (320, 9, 3, 3), TEXT: (49408, 768)}, Family.SD1_INPAINT),
+        ({CONV_IN: (320, 8, 3, 3), TEXT: (49408, 768)}, Family.INSTRUCT_PIX2PIX),
+        ({CONV_IN: (320, 4, 3, 3), CROSS_ATTENTION: (320, 1024)}, Family.SD2),
+        ({CONV_IN: (320, 4, 3, 3), "cond_stage_model.model.ln_final.weight": (1024,)}, Family.SD2),
+        ({CONV_IN: (320, 4, 3, 3), "conditioner.embedders.1.model.ln_final.weight": (1280,)}, Family.SDXL),
+        ({CONV_IN: (384, 4, 3, 3), "conditioner.embedders.0.model.ln_final.weight": (1280,)}, Family.SDXL_REFINER),
+        ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (1, 1)}, Family.SD3),
+        ({"double_blocks.0.img_attn.qkv.weight": (1, 1)}, Family.FLUX),
+        ({CONV_IN: (320, 4, 3, 3)}, Family.LDM_UNET),
+        ({"lora_unet_down_blocks_0.lora_down.weight": (8, 320)}, Family.LORA),
+        ({"control_model.input_blocks.0.0.weight": (320, 4, 3, 3)}, Family.CONTROLNET),
+        ({"encoder.conv_in.weight": (1,), "decoder.conv_in.weight": (1,)}, Family.VAE),
+        ({"emb_params": (4, 768)}, Family.EMBEDDING),
+        ({"weights": (1,)}, Family.UNKNOWN),
+        ({}, Family.UNKNOWN),
+    ],
+)
+def test_each_layout_is_recognised(shapes: dict[str, tuple[int, ...]], family: Family) -> None:
+    assert detect_family(shapes) is family
+
+
+def test_the_tiny_checkpoint_is_a_stable_diffusion_1() -> None:
+    assert detect_family({name: tuple(tensor.shape) for name, tensor in tiny_state().items()}) is Family.SD1
