@@ -1,0 +1,39 @@
+"""Prompts checked before a job is queued; imports nothing but the standard library, so Lambdas can call it."""
+
+from inference_container.prompt.composition import PartText, split_composition
+from inference_container.prompt.emphasis import EmphasisMode, parse_emphasis
+from inference_container.prompt.extra_networks import (
+    HYPERNET_KIND,
+    LORA_KINDS,
+    ExtraNetworkTag,
+    extract_tags,
+    read_hypernet,
+    read_lora,
+)
+from inference_container.prompt.schedule import PromptClock, schedule_prompt
+
+
+def check_prompts(
+    prompt: str,
+    negative_prompt: str,
+    *,
+    clock: PromptClock,
+    emphasis: EmphasisMode = EmphasisMode.ORIGINAL,
+) -> tuple[ExtraNetworkTag, ...]:
+    """The tags of the positive prompt, when both prompts (styles applied, comments removed) can be encoded.
+
+    Raises:
+        PromptSyntaxError: what WebUI answers with an error, or would silently not do: a weight that is no number, in
+            brackets or in a tag.
+    """
+    tagged = extract_tags(prompt)
+    for tag in tagged.tags:
+        if tag.kind in LORA_KINDS:
+            read_lora(tag)
+        elif tag.kind == HYPERNET_KIND:
+            read_hypernet(tag)
+    for part in (*split_composition(tagged.text), PartText(negative_prompt, 1.0)):
+        variants = {timed.text for timed in schedule_prompt(part.text, clock)}
+        for text in variants if emphasis is not EmphasisMode.NONE else ():
+            parse_emphasis(text)
+    return tagged.tags

@@ -1,0 +1,182 @@
+"""Prompts encoded as WebUI 1.10.1 does it: the one entry from text to conditioning (semantics §4)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inference_container.prompt.chunks import (
+    CHUNK_LENGTH,
+    Chunk,
+    SpecialTokens,
+    TokenisedText,
+    empty_chunk,
+    split_into_chunks,
+)
+from inference_container.prompt.clip import ClipTextEncoder
+from inference_container.prompt.composition import PartText, split_composition
+from inference_container.prompt.conditioning import Conditioning, PromptPart, TextEmbedding, TimedEmbedding
+from inference_container.prompt.emphasis import EmphasisMode, WeightedText, parse_emphasis
+from inference_container.prompt.inversions import InversionMatcher, InversionName
+from inference_container.prompt.schedule import PromptClock, TimedText, schedule_prompt
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """WebUI's options that change what a prompt means."""
+
+    clip_skip: int = 1
+    """CLIP_stop_at_last_layers, 1 … number of layers."""
+    emphasis: EmphasisMode = EmphasisMode.ORIGINAL
+    comma_padding_backtrack: int = 20
+
+
+@dataclass(frozen=True)
+class TextualInversion:
+    """A loaded embedding file."""
+
+    name: str
+    vectors: Tensor
+    """Shape (k, width), 1 ≤ k ≤ 75."""
+
+
+class PromptEncoder:
+    """One checkpoint's text encoder with the options of one request; make a new one when LoRAs change its weights."""
+
+    def __init__(
+        self,
+        *,
+        text_encoder: Any,
+        tokenizer: Any,
+        options: EncoderOptions | None = None,
+        inversions: Sequence[TextualInversion] = (),
+    ) -> None:
+        """Takes transformers' `CLIPTextModel` and `CLIPTokenizer`.
+
+        Raises:
+            ValueError: a clip skip beyond the layers, or an inversion of another width or of more than 75 vectors.
+        """
+        self._options = options or EncoderOptions()
+        self._tokenizer = tokenizer
+        self._special = SpecialTokens(
+            start=tokenizer.bos_token_id, end=tokenizer.eos_token_id, comma=tokenizer.get_vocab().get(",</w>")
+        )
+        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        self._clip = ClipTextEncoder(
+            text_encoder, clip_skip=self._options.clip_skip, end_token=self._special.end, pad_token=pad
+        )
+        self._dtype: torch.dtype = text_encoder.get_input_embeddings().weight.dtype
+        self._vectors = {inversion.name: inversion.vectors for inversion in inversions}
+        self._matcher = InversionMatcher(self._name_of(inversion) for inversion in inversions)
+        self._used: dict[str, None] = {}
+
+    @property
+    def used_inversions(self) -> tuple[str, ...]:
+        """Names that stood in any prompt encoded so far, for the infotext's `TI hashes`."""
+        return tuple(self._used)
+
+    def encode(self, prompts: Sequence[str], clock: PromptClock) -> list[Conditioning]:
+        """Positive prompts, tags already removed: one conditioning for each, all of the same token count.
+
+        Raises:
+            PromptSyntaxError: a prompt WebUI answers with an error.
+        """
+        compositions = {prompt: split_composition(prompt) for prompt in prompts}
+        return self._encode([compositions[prompt] for prompt in prompts], clock)
+
+    def encode_negative(self, prompts: Sequence[str], clock: PromptClock) -> list[Conditioning]:
+        """Negative prompts: like `encode`, but AND, tags and a trailing weight are text.
+
+        Raises:
+            PromptSyntaxError: a prompt WebUI answers with an error.
+        """
+        return self._encode([(PartText(prompt, 1.0),) for prompt in prompts], clock)
+
+    def _encode(self, compositions: Sequence[Sequence[PartText]], clock: PromptClock) -> list[Conditioning]:
+        texts = dict.fromkeys(part.text for parts in compositions for part in parts)
+        timelines = {text: self._encode_schedule(schedule_prompt(text, clock)) for text in texts}
+        length = max((timed.embedding.tokens.shape[0] for line in timelines.values() for timed in line), default=0)
+        padded = {text: tuple(_pad(timed, length) for timed in line) for text, line in timelines.items()}
+        return [
+            Conditioning(tuple(PromptPart(part.weight, padded[part.text]) for part in parts)) for parts in compositions
+        ]
+
+    def _encode_schedule(self, schedule: Sequence[TimedText]) -> tuple[TimedEmbedding, ...]:
+        # The mean is restored over all variants together, each as often as the schedule names it.
+        variants = Counter(timed.text for timed in schedule)
+        stack = [self._chunks(text) for text in variants]
+        length = max(map(len, stack))
+        filler = empty_chunk(self._special)
+        rows = [chunk for chunks in stack for chunk in (*chunks, *[filler] * (length - len(chunks)))]
+        encoded = self._weigh(rows, self._clip.encode(rows, self._vectors), counts=list(variants.values()))
+        tokens = encoded.reshape(len(stack), -1, self._clip.width).to(self._dtype)
+        embeddings = {text: TextEmbedding(tokens[index]) for index, text in enumerate(variants)}
+        return tuple(TimedEmbedding(timed.until, embeddings[timed.text]) for timed in schedule)
+
+    def _weigh(self, rows: Sequence[Chunk], encoded: Tensor, *, counts: Sequence[int]) -> Tensor:
+        """Apply emphasis to shape (variants · chunks, 77, width), float32; `counts` has one number for each variant."""
+        if self._options.emphasis not in (EmphasisMode.ORIGINAL, EmphasisMode.NO_NORM):
+            return encoded
+        weights = torch.tensor([chunk.weights for chunk in rows], dtype=torch.float32, device=encoded.device)
+        weighted = encoded * weights[..., None]
+        if self._options.emphasis is EmphasisMode.NO_NORM or bool((weights == 1).all()):
+            return weighted
+        shape = (len(counts), -1, CHUNK_LENGTH + 2, self._clip.width)
+        shares = torch.tensor(counts, dtype=torch.float32, device=encoded.device) / sum(counts)
+        before = _mean_of_stack(encoded.reshape(shape), shares)
+        after = _mean_of_stack(weighted.reshape(shape), shares)
+        return (weighted.reshape(shape) * (before / after)[None, :, None, None]).reshape(encoded.shape)
+
+    def _chunks(self, text: str) -> tuple[Chunk, ...]:
+        if self._options.emphasis is EmphasisMode.NONE:
+            pieces: tuple[WeightedText, ...] = (WeightedText(text, 1.0),)
+        else:
+            pieces = parse_emphasis(text)
+        tokenised = self._tokenise([piece.text for piece in pieces])
+        chunks = split_into_chunks(
+            (
+                TokenisedText(tokens, piece.weight, piece.is_break)
+                for piece, tokens in zip(pieces, tokenised, strict=True)
+            ),
+            special=self._special,
+            comma_backtrack=self._options.comma_padding_backtrack,
+            inversions=self._matcher,
+        )
+        self._used.update((place.name, None) for chunk in chunks for place in chunk.insertions)
+        return chunks
+
+    def _tokenise(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(texts, truncation=False, add_special_tokens=False, verbose=False)[
+            "input_ids"
+        ]
+        return ids
+
+    def _name_of(self, inversion: TextualInversion) -> InversionName:
+        length, width = inversion.vectors.shape
+        if width != self._clip.width or not 1 <= length <= CHUNK_LENGTH:
+            raise ValueError(
+                f"received embedding {inversion.name!r} with {length} vectors of {width} numbers; "
+                f"allowed: 1 to {CHUNK_LENGTH} vectors of {self._clip.width}"
+            )
+        (token_ids,) = self._tokenise([inversion.name])
+        if not token_ids:
+            raise ValueError(f"received embedding {inversion.name!r}; allowed: a name that holds a word")
+        return InversionName(inversion.name, tuple(token_ids), length)
+
+
+def _mean_of_stack(stack: Tensor, shares: Tensor) -> Tensor:
+    """Means of shape (variants, chunks, 77, width) by chunk, each variant with its share: shape (chunks,)."""
+    return (stack.mean(dim=(2, 3)) * shares[:, None]).sum(dim=0)
+
+
+def _pad(timed: TimedEmbedding, length: int) -> TimedEmbedding:
+    """Repeat the last token's vector up to `length` tokens, as WebUI does for the shorter parts of a sum."""
+    tokens = timed.embedding.tokens
+    missing = length - tokens.shape[0]
+    if missing == 0:
+        return timed
+    padded = torch.cat([tokens, tokens[-1:].expand(missing, -1)])
+    return TimedEmbedding(timed.until, TextEmbedding(padded, timed.embedding.pooled))
