@@ -1,0 +1,107 @@
+"""The public door: a REST API whose every path goes to the `api` function, throttled and logged."""
+
+import json
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from inference_container.contract.errors import PROBLEMS, ProblemCode
+from infrastructure.config import StageConfig
+from infrastructure.findings import acknowledge
+from infrastructure.logs import add_log_group
+
+STAGE: Final = "prod"
+GATEWAY_PROBLEMS: Final = (
+    ("Throttled", apigateway.ResponseType.THROTTLED, ProblemCode.TOO_MANY_REQUESTS),
+    ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, ProblemCode.BODY_TOO_LARGE),
+    ("IntegrationFailed", apigateway.ResponseType.INTEGRATION_FAILURE, ProblemCode.INTERNAL),
+    ("IntegrationTimeout", apigateway.ResponseType.INTEGRATION_TIMEOUT, ProblemCode.INTERNAL),
+    ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, ProblemCode.INTERNAL),
+)
+"""What API Gateway answers itself, in the one error body of the API."""
+
+
+class Api(Construct):
+    """Keys are checked in the function, by hash: API Gateway's own keys are no secret store and end at 10,000."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, function: lambda_.Function
+    ) -> None:
+        super().__init__(scope, construct_id)
+        access_log = add_log_group(self, "AccessLog", config=config)
+        self.rest_api = apigateway.RestApi(
+            self,
+            "RestApi",
+            description="Generate on Cloud",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # Access logs need the account-wide role; CDK keeps it when the stack goes, other APIs may use it.
+            cloud_watch_role=True,
+            default_cors_preflight_options=apigateway.CorsOptions(
+                allow_origins=apigateway.Cors.ALL_ORIGINS,
+                allow_methods=["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
+                allow_headers=["Content-Type", "Idempotency-Key", "X-Api-Key"],
+                max_age=Duration.hours(1),
+            ),
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                throttling_rate_limit=config.api_requests_per_second,
+                throttling_burst_limit=config.api_burst,
+                access_log_destination=apigateway.LogGroupLogDestination(access_log),
+                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
+                    caller=False,
+                    http_method=True,
+                    ip=True,
+                    protocol=True,
+                    request_time=True,
+                    resource_path=True,
+                    response_length=True,
+                    status=True,
+                    user=False,
+                ),
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                data_trace_enabled=False,
+                metrics_enabled=True,
+            ),
+        )
+        integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
+        self.rest_api.root.add_method("ANY", integration)
+        self.rest_api.root.add_resource("{proxy+}").add_method("ANY", integration)
+        for name, response_type, code in GATEWAY_PROBLEMS:
+            self._answer(name, response_type, code)
+        self._acknowledge()
+
+    def _answer(self, name: str, response_type: apigateway.ResponseType, code: ProblemCode) -> None:
+        rule = PROBLEMS[code]
+        body = {
+            "type": f"urn:generate-on-cloud:problem:{code}",
+            "title": rule.title,
+            "status": rule.status,
+            "code": str(code),
+            "detail": rule.title,
+            "request_id": "$context.requestId",
+            "errors": [],
+        }
+        self.rest_api.add_gateway_response(
+            name,
+            type=response_type,
+            status_code=str(rule.status),
+            response_headers={
+                "Access-Control-Allow-Origin": "'*'",
+                "Content-Type": "'application/problem+json'",
+            },
+            templates={"application/json": json.dumps(body)},
+        )
+
+    def _acknowledge(self) -> None:
+        acknowledge(self, "APIG2", "the function validates every body against the contract and answers problem JSON")
+        acknowledge(self, "APIG3", "a WAF costs per month; stage throttling and 256-bit keys are the default")
+        acknowledge(self, "APIG4", "the function checks the key in x-api-key by its hash")
+        acknowledge(self, "COG4", "users are keys of the access table, there is no user pool")
+        acknowledge(
+            self,
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+            "API Gateway's account-wide logging role takes this AWS managed policy",
+        )

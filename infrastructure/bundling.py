@@ -1,0 +1,253 @@
+"""The one Lambda bundle: our Lambda sources, the contract and their dependencies, built without Docker.
+
+A bundle is a plain folder under `build/`, made before the stack is synthesised. Two caches make a warm synth cheap:
+
+`build/dependencies/{platform}-{hash}`  the `lambdas` dependency group, by hash of its names, constraints.txt and platform
+`build/lambda/{platform}-{hash}`        that plus our sources, by hash of both; this hash is also the asset's
+
+Where the dependencies come from:
+
+AWS    wheels for Lambda's arm64 python3.13, downloaded by pip whatever machine this runs on.
+local  wheels of this interpreter, because the emulator runs Lambda code in it. When the running environment has the
+       pinned versions of the whole closure they are copied from there, which needs no network; else pip installs them.
+
+Byte code is shipped because `/var/task` is read-only and would never hold any. It is of the unchecked-hash kind: asset
+zips reset the time stamps by which Python would otherwise judge it stale. Where no interpreter of the bundle's version
+is found the bundle carries none (it is only slower to start), and has another hash.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SOURCES: Final = ("lambdas/**/*.py", "inference_container/__init__.py", "inference_container/contract/**/*.py")
+GROUP: Final = "lambdas"
+_RECIPE: Final = "1"
+"""Raise when the steps below change what a bundle holds."""
+
+
+class BundleError(RuntimeError):
+    """The bundle could not be built; the message holds what pip or the compiler said."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What a bundle's wheels are for."""
+
+    name: str
+    python: tuple[int, int]
+    wheel_tags: tuple[str, ...] = ()
+    """Platform tags pip may take; empty for the running machine."""
+
+
+AWS: Final = Platform(
+    name="aws", python=(3, 13), wheel_tags=("manylinux2014_aarch64", "manylinux_2_28_aarch64")
+)
+"""The Lambda runtime python3.13 on arm64: Amazon Linux 2023 has glibc 2.34, so both generations of wheels run."""
+LOCAL: Final = Platform(name="local", python=(sys.version_info.major, sys.version_info.minor))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A finished bundle."""
+
+    path: Path
+    hash: str
+    """Equal for equal sources, dependencies and platform."""
+
+
+def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
+    """Build the bundle, or give the one that is already there.
+
+    Args:
+        platform: `AWS` or `LOCAL`.
+        root: the repository; sources, pyproject.toml and constraints.txt are read there, `build/` is written there.
+
+    Raises:
+        BundleError: a dependency cannot be had in its pinned version for the platform.
+    """
+    interpreter = find_interpreter(platform.python)
+    dependencies = _install_dependencies(platform=platform, interpreter=interpreter, root=root)
+    sources = sorted(path for pattern in SOURCES for path in root.glob(pattern))
+    digest = hashlib.sha256(dependencies.name.encode())
+    for source in sources:
+        digest.update(f"\0{source.relative_to(root).as_posix()}\0".encode() + source.read_bytes())
+    key = digest.hexdigest()
+
+    def fill(folder: Path) -> None:
+        # Hard links: the files of a bundle are never written again, so a new one costs only what changed.
+        shutil.copytree(dependencies, folder, copy_function=os.link, dirs_exist_ok=True)
+        for source in sources:
+            target = folder / source.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        if interpreter:
+            _compile(folder, [top for top in ("lambdas", "inference_container") if (folder / top).is_dir()], interpreter)
+
+    path = _build_once(root / "build" / "lambda" / f"{platform.name}-{key[:16]}", fill)
+    return Bundle(path=path, hash=key)
+
+
+def find_interpreter(version: tuple[int, int]) -> str | None:
+    """A CPython of this minor version to compile with: the running one, else one on PATH or of pyenv; None if none."""
+    if sys.version_info[:2] == version and sys.implementation.name == "cpython":
+        return sys.executable
+    name = f"python{version[0]}.{version[1]}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [shutil.which(name), *sorted(pyenv.glob(f"versions/{version[0]}.{version[1]}.*/bin/{name}"))]
+    for candidate in filter(None, found):
+        report = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
+        run = subprocess.run([candidate, "-I", "-c", report], capture_output=True, text=True, check=False)  # noqa: S603
+        # A pyenv shim is on PATH even when its version is not active, and then fails.
+        if run.returncode == 0 and run.stdout.split() == ["cpython", str(version[0]), str(version[1])]:
+            return str(candidate)
+    return None
+
+
+def _install_dependencies(*, platform: Platform, interpreter: str | None, root: Path) -> Path:
+    names = tuple(sorted(read_group(root=root)))
+    constraints = root / "constraints.txt"
+    pins = "\n".join(sorted(line.strip() for line in constraints.read_text().splitlines() if line.strip()))
+    facts = [_RECIPE, names, pins, platform.name, platform.python, platform.wheel_tags, bool(interpreter)]
+    if not platform.wheel_tags:
+        facts += [sysconfig.get_platform()]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def fill(folder: Path) -> None:
+        if platform.wheel_tags or not _copy_installed(names, constraints=constraints, folder=folder):
+            _pip_install(names, constraints=constraints, platform=platform, folder=folder)
+        _remove_traces(folder)
+        if interpreter:
+            _compile(folder, sorted(path.name for path in folder.iterdir() if path.suffix != ".dist-info"), interpreter)
+
+    return _build_once(root / "build" / "dependencies" / f"{platform.name}-{key}", fill)
+
+
+def read_group(*, root: Path = ROOT, group: str = GROUP) -> list[str]:
+    """The requirements of a dependency group of pyproject.toml."""
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    return [entry for entry in groups[group] if isinstance(entry, str)]
+
+
+def _pip_install(names: tuple[str, ...], *, constraints: Path, platform: Platform, folder: Path) -> None:
+    target = [f"--platform={tag}" for tag in platform.wheel_tags]
+    if target:
+        target += ["--implementation=cp", f"--python-version={platform.python[0]}.{platform.python[1]}"]
+    command = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile",
+        "--only-binary=:all:", f"--target={folder}", f"--constraint={constraints}", *target, *names,
+    ]  # fmt: skip
+    _run(command, doing=f"installing the {GROUP} group for {platform.name}")
+
+
+def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) -> bool:
+    """Copy the closure of `names` from the running environment; False if any of it is absent or of another version."""
+    pins = _read_pins(constraints)
+    try:
+        closure = list(_walk_closure(names))
+    except PackageNotFoundError:
+        return False
+    if any(pins.get(canonicalize_name(found.name)) != found.version for found in closure):
+        return False
+    copies: list[tuple[Path, Path]] = []
+    for found in closure:
+        for file in found.files or []:
+            # Scripts lie outside of site-packages (`../../../bin`); a Lambda has no use for them.
+            if ".." not in file.parts and file.suffix != ".pyc":
+                copies.append((Path(str(found.locate_file(file))), folder / file))
+    if not copies or not all(source.is_file() for source, _ in copies):
+        return False
+    for source, target in copies:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return True
+
+
+def _walk_closure(names: tuple[str, ...]) -> Iterator[Distribution]:
+    """The distributions `names` need here, each once.
+
+    Raises:
+        PackageNotFoundError: one is not installed.
+    """
+    environment = {key: str(value) for key, value in default_environment().items()}
+    waiting, seen = [Requirement(name) for name in names], set[str]()
+    while waiting:
+        requirement = waiting.pop()
+        if (name := canonicalize_name(requirement.name)) in seen:
+            continue
+        seen.add(name)
+        found = distribution(name)
+        yield found
+        extras = requirement.extras or {""}
+        for line in found.requires or []:
+            needed = Requirement(line)
+            if not needed.marker or any(needed.marker.evaluate({**environment, "extra": extra}) for extra in extras):
+                waiting.append(needed)
+
+
+def _read_pins(constraints: Path) -> dict[str, str]:
+    pairs = (line.split("==", 1) for line in constraints.read_text().splitlines() if "==" in line)
+    return {canonicalize_name(name.strip()): version.strip() for name, version in pairs}
+
+
+def _remove_traces(folder: Path) -> None:
+    """Remove what tells how and where a wheel was installed, and what no Lambda reads."""
+    for cache in sorted(folder.rglob("__pycache__")):
+        shutil.rmtree(cache)
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    for info in folder.glob("*.dist-info"):
+        for name in ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json"):
+            (info / name).unlink(missing_ok=True)
+
+
+def _compile(folder: Path, tops: list[str], interpreter: str) -> None:
+    command = [
+        interpreter, "-I", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash",
+        "-s", str(folder), "-p", "/var/task", *(str(folder / top) for top in tops),
+    ]  # fmt: skip
+    _run(command, doing=f"compiling {folder.name} with {interpreter}")
+
+
+def _run(command: list[str], *, doing: str) -> None:
+    # A fixed hash seed and no colour: the same input gives the same bytes and a message one can read.
+    environment = os.environ | {"PYTHONHASHSEED": "0", "NO_COLOR": "1"}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    if run.returncode:
+        said = re.sub(r"\n{2,}", "\n", (run.stderr or run.stdout).strip())
+        message = f"{doing} failed:\n{said}"
+        raise BundleError(message)
+
+
+def _build_once(target: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill `target` through a folder beside it that is renamed when complete, so that no half of it is ever seen."""
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as scratch:
+        folder = Path(scratch) / target.name
+        folder.mkdir()
+        fill(folder)
+        try:
+            folder.rename(target)
+        except OSError:
+            # Another process was faster with the same content.
+            if not target.is_dir():
+                raise
+    return target

@@ -1,0 +1,82 @@
+"""What one stage of the service is deployed with: typed, with defaults, overridden by CDK context (`-c name=value`)."""
+
+from collections.abc import Mapping
+from typing import Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
+"""The retentions CloudWatch Logs takes, up to a year."""
+
+
+class ConfigError(ValueError):
+    """A context value is unknown or out of range; the message names it and what is allowed."""
+
+
+class StageConfig(BaseModel):
+    """Every field is a context name of `cdk deploy -c name=value`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str = Field(default="", pattern=r"^[a-z0-9]{0,16}$")
+    """Suffix of the stack's name, so that several live side by side in one account; empty for the only one."""
+    instance_type: str = Field(default="ml.g5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    """SageMaker instance type of the default endpoint."""
+    min_instances: int = Field(default=0, ge=0)
+    """0 lets the endpoint sleep when there is no job."""
+    max_instances: int = Field(default=1, ge=1)
+    backlog_per_instance: float = Field(default=2.0, gt=0)
+    """Queued jobs per instance above which another instance is started."""
+    scale_in_cooldown_seconds: int = Field(default=300, ge=0)
+    scale_out_cooldown_seconds: int = Field(default=60, ge=0)
+    inference_ami: str | None = None
+    """`InferenceAmiVersion` of the instances (it fixes the NVIDIA driver); None leaves SageMaker's default."""
+    image_uri: str | None = None
+    """A ready image of `inference_container` in ECR; None builds it at deployment."""
+    job_retention_days: int = Field(default=30, ge=1)
+    """Jobs and their pictures are deleted after that."""
+    log_retention_days: LogDays = 30
+    api_requests_per_second: float = Field(default=50, gt=0)
+    """Steady rate of the whole API; more is answered 429."""
+    api_burst: int = Field(default=100, ge=1)
+    keep_data: bool = True
+    """Tables and buckets outlive the stack."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min_instances > self.max_instances:
+            message = f"min_instances {self.min_instances} is above max_instances {self.max_instances}"
+            raise ValueError(message)
+        return self
+
+    @property
+    def stack_name(self) -> str:
+        return f"GenerateOnCloud-{self.stage}" if self.stage else "GenerateOnCloud"
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> Self:
+        """Read the fields from the app's context; feature flags (`@…`, `aws:…`) and `local` are not ours to read.
+
+        Raises:
+            ConfigError: a name is unknown or a value is not allowed.
+        """
+        values = {
+            name: _read(name, value)
+            for name, value in context.items()
+            if not name.startswith(("@", "aws:", "aws-cdk:", "availability-zones:")) and name != "local"
+        }
+        if unknown := sorted(values.keys() - cls.model_fields.keys()):
+            message = f"unknown context {', '.join(unknown)}; known are local, {', '.join(sorted(cls.model_fields))}"
+            raise ConfigError(message)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = [f"-c {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
+            raise ConfigError("; ".join(lines)) from error
+
+
+def _read(name: str, value: object) -> object:
+    """Context from the command line is text; a literal of numbers does not take text."""
+    if name == "log_retention_days" and isinstance(value, str) and value.isdigit():
+        return int(value)
+    return cast("object", value)

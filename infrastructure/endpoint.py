@@ -1,0 +1,226 @@
+"""The GPU endpoint: image, model, SageMaker asynchronous endpoint and its scaling from and to zero."""
+
+import re
+from typing import Final
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from inference_container.settings import ContainerSettings
+from infrastructure.bundling import ROOT
+from infrastructure.config import ConfigError, StageConfig
+from infrastructure.events import Events
+from infrastructure.findings import acknowledge
+from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
+from infrastructure.storage import Storage
+
+VARIANT: Final = "main"
+STARTUP_SECONDS: Final = 1800
+"""Pulling an image of 10 GB and the warm-up fit in."""
+_LOG_GROUPS: Final = "/aws/sagemaker/Endpoints/*"
+_PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+_LOG_IN: Final = Grant(("ecr:GetAuthorizationToken",), ("*",))
+_ECR_IMAGE: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[a-z0-9._/-]+)[:@]"
+)
+
+
+class Endpoint(Construct):
+    """One SageMaker endpoint, names left to CloudFormation so that it can be replaced."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, storage: Storage, events: Events
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._config = config
+        role = self._role(storage=storage, events=events)
+        settings = ContainerSettings(
+            JOBS_BUCKET=storage.jobs_bucket.bucket_name,
+            ASSETS_BUCKET=storage.assets_bucket.bucket_name,
+            JOBS_TABLE=storage.jobs_table.table_name,
+        )
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=self._image(role), environment=settings.environment()
+            ),
+        )
+        # The container reads S3 as soon as it starts: its grants must be there first.
+        model.node.add_dependency(role)
+        bucket = storage.jobs_bucket
+        endpoint_config = sagemaker.CfnEndpointConfig(
+            self,
+            "Config",
+            production_variants=[
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    variant_name=VARIANT,
+                    model_name=model.attr_model_name,
+                    instance_type=config.instance_type,
+                    initial_instance_count=max(1, config.min_instances),
+                    initial_variant_weight=1.0,
+                    container_startup_health_check_timeout_in_seconds=STARTUP_SECONDS,
+                    inference_ami_version=config.inference_ami,
+                )
+            ],
+            async_inference_config=sagemaker.CfnEndpointConfig.AsyncInferenceConfigProperty(
+                client_config=sagemaker.CfnEndpointConfig.AsyncInferenceClientConfigProperty(
+                    max_concurrent_invocations_per_instance=1
+                ),
+                output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
+                    s3_output_path=bucket.s3_url_for_object("endpoint-output"),
+                    s3_failure_path=bucket.s3_url_for_object("endpoint-failure"),
+                    notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(
+                        success_topic=events.success.topic_arn, error_topic=events.error.topic_arn
+                    ),
+                ),
+            ),
+        )
+        self.endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_config_name=endpoint_config.attr_endpoint_config_name,
+            # A new image must not reset the number of instances that scaling has chosen.
+            retain_all_variant_properties=True,
+        )
+        self.name = self.endpoint.attr_endpoint_name
+        self.arn = self.endpoint.ref
+        self._scale()
+
+    def _role(self, *, storage: Storage, events: Events) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        stack = Stack.of(self)
+        log_group = stack.format_arn(
+            service="logs", resource="log-group", resource_name=_LOG_GROUPS, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        grant_all(
+            role,
+            [
+                BucketGrant(storage.assets_bucket, {"assets/": ["GetObject"]}),
+                BucketGrant(
+                    storage.jobs_bucket,
+                    {
+                        "jobs/": ["GetObject", "PutObject"],
+                        "endpoint-output/": ["PutObject"],
+                        "endpoint-failure/": ["PutObject"],
+                    },
+                ),
+                TableGrant(storage.jobs_table, ["GetItem", "UpdateItem"]),
+                Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
+                Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
+            ],
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
+            )
+        )
+        acknowledge(role, "IAM5[Resource::*]", "PutMetricData (held to one namespace) and ECR's log-in take no resource")
+        acknowledge(
+            role,
+            f"IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{_LOG_GROUPS}]",
+            "SageMaker names the log group after the endpoint, which comes after this role",
+        )
+        return role
+
+    def _image(self, role: iam.Role) -> str:
+        if self._config.image_uri:
+            grant_all(role, [Grant(_PULL, [self._repository_arn(self._config.image_uri)]), _LOG_IN])
+            return self._config.image_uri
+        asset = ecr_assets.DockerImageAsset(
+            self,
+            "Image",
+            directory=str(ROOT),
+            file="inference_container/Dockerfile",
+            platform=ecr_assets.Platform.LINUX_AMD64,
+        )
+        grant_all(role, [Grant(_PULL, [asset.repository.repository_arn]), _LOG_IN])
+        return asset.image_uri
+
+    def _repository_arn(self, image_uri: str) -> str:
+        found = _ECR_IMAGE.match(image_uri)
+        if not found:
+            message = f"-c image_uri: SageMaker pulls from private ECR repositories only, got {image_uri!r}"
+            raise ConfigError(message)
+        return Stack.of(self).format_arn(
+            service="ecr",
+            resource="repository",
+            account=found["account"],
+            region=found["region"],
+            resource_name=found["name"],
+        )
+
+    def _scale(self) -> None:
+        """0..n instances: more on backlog per instance, the first one as soon as anything waits."""
+        dimension = "sagemaker:variant:DesiredInstanceCount"
+        target = scaling.CfnScalableTarget(
+            self,
+            "Instances",
+            service_namespace="sagemaker",
+            scalable_dimension=dimension,
+            resource_id=f"endpoint/{self.name}/variant/{VARIANT}",
+            min_capacity=self._config.min_instances,
+            max_capacity=self._config.max_instances,
+        )
+        scaling.CfnScalingPolicy(
+            self,
+            "Backlog",
+            policy_name="backlog-per-instance",
+            policy_type="TargetTrackingScaling",
+            scaling_target_id=target.ref,
+            target_tracking_scaling_policy_configuration=scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+                target_value=self._config.backlog_per_instance,
+                scale_in_cooldown=self._config.scale_in_cooldown_seconds,
+                scale_out_cooldown=self._config.scale_out_cooldown_seconds,
+                customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
+                    namespace="AWS/SageMaker",
+                    metric_name="ApproximateBacklogSizePerInstance",
+                    statistic="Average",
+                    dimensions=[
+                        scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=self.name)
+                    ],
+                ),
+            ),
+        )
+        # With no instance there is no backlog per instance to track: waking up needs its own alarm and step.
+        wake = scaling.CfnScalingPolicy(
+            self,
+            "WakeUp",
+            policy_name="wake-up",
+            policy_type="StepScaling",
+            scaling_target_id=target.ref,
+            step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
+                adjustment_type="ChangeInCapacity",
+                metric_aggregation_type="Average",
+                cooldown=self._config.scale_in_cooldown_seconds,
+                step_adjustments=[
+                    scaling.CfnScalingPolicy.StepAdjustmentProperty(
+                        metric_interval_lower_bound=0, scaling_adjustment=1
+                    )
+                ],
+            ),
+        )
+        cloudwatch.CfnAlarm(
+            self,
+            "Waiting",
+            alarm_description="A job waits and no instance runs: starts the first one.",
+            namespace="AWS/SageMaker",
+            metric_name="HasBacklogWithoutCapacity",
+            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.name)],
+            statistic="Average",
+            period=60,
+            evaluation_periods=1,
+            datapoints_to_alarm=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="missing",
+            alarm_actions=[wake.ref],
+        )

@@ -1,0 +1,44 @@
+"""The way back from the endpoint: success and error topics into one queue, with a dead-letter queue."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+MAX_RECEIVES = 5
+"""Tries before a message goes to the dead-letter queue."""
+
+
+class Events(Construct):
+    """Messages are SageMaker's own (docs/architecture.md, Seams), in SNS's envelope.
+
+    Args:
+        consumer_timeout: of the function that reads the queue; a message stays hidden six times as long (AWS's rule).
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, consumer_timeout: Duration) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(4),
+            visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+        )
+        # AWS's own key: its policy lets whoever may publish in this account use it through SNS.
+        key = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
+        self.success = sns.Topic(self, "Success", enforce_ssl=True, master_key=key)
+        self.error = sns.Topic(self, "Error", enforce_ssl=True, master_key=key)
+        for topic in (self.success, self.error):
+            topic.add_subscription(subscriptions.SqsSubscription(self.queue, dead_letter_queue=self.dead_letters))

@@ -1,0 +1,16 @@
+"""Findings of cdk-nag's AwsSolutions rules that we accept, each with its reason, next to the construct it is about."""
+
+from aws_cdk import Acknowledgment, Validations
+from constructs import IConstruct
+
+
+def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
+    """Accept one finding for a construct and all below it.
+
+    Args:
+        construct: where the finding is.
+        rule: without the pack's name; granular rules carry the finding, e.g. `IAM5[Resource::*]`.
+        reason: one line for the auditor.
+    """
+    acknowledgment = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+    Validations.of(construct).acknowledge(acknowledgment)

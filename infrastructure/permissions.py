@@ -1,0 +1,64 @@
+"""What each program may do, as rows: actions on named resources, no wildcard but an object's key."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+
+from infrastructure.findings import acknowledge
+
+
+@dataclass(frozen=True)
+class TableGrant:
+    """DynamoDB actions (without `dynamodb:`) on a table, and the indexes that may be queried."""
+
+    table: dynamodb.Table
+    actions: Sequence[str]
+    indexes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class BucketGrant:
+    """S3 object actions (without `s3:`) by key prefix."""
+
+    bucket: s3.Bucket
+    prefixes: Mapping[str, Sequence[str]]
+    list_objects: bool = True
+    """Without it S3 answers a missing object with 403 in place of 404."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Any other action on resources whose ARNs are known."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
+
+
+def grant_all(role: iam.Role, grants: Sequence[TableGrant | BucketGrant | Grant]) -> None:
+    """Give a role what the rows say, one statement for each kind."""
+    for grant in grants:
+        match grant:
+            case TableGrant(table=table, actions=actions, indexes=indexes):
+                _allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
+                if indexes:
+                    _allow(role, ["dynamodb:Query"], [f"{table.table_arn}/index/{index}" for index in indexes])
+            case BucketGrant(bucket=bucket, prefixes=prefixes, list_objects=list_objects):
+                for prefix, actions in prefixes.items():
+                    _allow(role, [f"s3:{action}" for action in actions], [bucket.arn_for_objects(f"{prefix}*")])
+                    _acknowledge_keys(role, bucket=bucket, prefix=prefix)
+                if list_objects:
+                    _allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
+            case Grant(actions=actions, resources=resources):
+                _allow(role, actions, resources)
+
+
+def _allow(role: iam.Role, actions: Sequence[str], resources: Sequence[str]) -> None:
+    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def _acknowledge_keys(role: iam.Role, *, bucket: s3.Bucket, prefix: str) -> None:
+    logical_id = role.stack.get_logical_id(bucket.node.default_child)  # type: ignore[arg-type]
+    acknowledge(role, f"IAM5[Resource::<{logical_id}.Arn>/{prefix}*]", "object keys hold ids that are not known before")

@@ -1,0 +1,79 @@
+"""What must not be lost: the buckets of jobs and assets, the tables of jobs, assets and access."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.findings import acknowledge
+
+
+class Storage(Construct):
+    """Keys, indexes and prefixes are those of docs/architecture.md, Seams."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+        super().__init__(scope, construct_id)
+        self._removal = RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY
+
+        self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
+        self.assets_bucket = self._bucket("AssetsBucket")
+        self.jobs_table = self._table(
+            "JobsTable", key="job_id", indexes=[("owner", "created_at"), ("owner_task", "created_at")]
+        )
+        self.assets_table = self._table("AssetsTable", key="asset_id", indexes=[("type", "name")])
+        self.access_table = self._table("AccessTable", key="access_id")
+
+    def _bucket(self, name: str, *, expire_after: Duration | None = None) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            name,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            removal_policy=self._removal,
+            cors=[
+                # Presigned URLs are the authority; a browser panel may run on any origin, also file:// and localhost.
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
+                    allowed_origins=["*"],
+                    allowed_headers=["*"],
+                    exposed_headers=["ETag"],
+                    max_age=3600,
+                )
+            ],
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                    expiration=expire_after,
+                )
+            ],
+        )
+        acknowledge(bucket, "S1", "objects are reached by presigned URLs the API logs with owner and job or asset id")
+        return bucket
+
+    def _table(self, name: str, *, key: str, indexes: Sequence[tuple[str, str]] = ()) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            name,
+            partition_key=_text(key),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expires_at",
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            removal_policy=self._removal,
+        )
+        for partition, sort in indexes:
+            table.add_global_secondary_index(
+                index_name=f"{partition}-{sort}", partition_key=_text(partition), sort_key=_text(sort)
+            )
+        return table
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
