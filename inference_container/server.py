@@ -160,7 +160,7 @@ def main() -> None:
 
     def make_worker() -> JobRunner:
         try:
-            from inference_container.worker import build_worker
+            from inference_container.assembly import build_worker
 
             return build_worker(settings)
         except Exception:

@@ -47,8 +47,8 @@ def decode_picture(text: str, *, field: str) -> Image.Image:
     """
     data = _bytes_of(text, field)
     with warnings.catch_warnings():
-        # Pillow warns below our own limit, which is checked next.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns of sizes below our own limit, and of oddities in pictures that it then reads or refuses.
+        warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError as error:

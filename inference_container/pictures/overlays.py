@@ -23,6 +23,8 @@ def paste_back(result: Image.Image, overlay: Image.Image, *, region: Box | None 
         ValueError: without a region the sizes differ.
     """
     if region is None:
+        if result.size != overlay.size:
+            raise ValueError(f"received a result of size {result.size}; allowed: the overlay's, {overlay.size}")
         below = result.convert("RGBA")
     else:
         below = Image.new("RGBA", overlay.size)

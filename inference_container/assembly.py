@@ -1,0 +1,53 @@
+"""The worker of this machine, put together from the settings."""
+
+import logging
+import os
+import socket
+import uuid
+
+import boto3
+import torch
+from botocore.config import Config
+
+from inference_container.asset_cache import AssetCache
+from inference_container.job_record import JobRecords
+from inference_container.models.devices import choose_device, choose_dtype
+from inference_container.models.loader import load_checkpoint
+from inference_container.models.model_cache import ModelCache
+from inference_container.settings import ContainerSettings
+from inference_container.tasks import TASKS
+from inference_container.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def build_worker(settings: ContainerSettings) -> Worker:
+    """The worker of this machine: device tried, tables and buckets by `settings`.
+
+    Raises:
+        ValueError: the device or the precision asked for is not to be had here.
+        RuntimeError: the device does not work.
+    """
+    device = choose_device(settings.DEVICE)
+    dtype = choose_dtype(settings.DTYPE, device)
+    # A first product wakes the device's libraries, so that `ready` means it.
+    torch.ones(8, 8, device=device, dtype=dtype).matmul(torch.ones(8, 8, device=device, dtype=dtype)).sum().item()
+    # Patient with a throttling service, but never silent for as long as a worker may be before it counts as lost.
+    patience = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 5})
+    s3 = boto3.client("s3", config=patience)
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    log.info("worker %s is ready on %s with %s", worker_id, device, dtype)
+    return Worker(
+        records=JobRecords(boto3.client("dynamodb", config=patience), settings.JOBS_TABLE, worker_id),
+        assets=AssetCache(
+            s3, bucket=settings.ASSETS_BUCKET, directory=settings.CACHE_DIR, max_bytes=settings.CACHE_MAX_BYTES
+        ),
+        models=ModelCache(
+            max_bytes=settings.MODEL_CACHE_MAX_BYTES,
+            load=lambda file: load_checkpoint(file, device=device, dtype=dtype),
+        ),
+        tasks=TASKS,
+        s3=s3,
+        jobs_bucket=settings.JOBS_BUCKET,
+        heartbeat_seconds=settings.HEARTBEAT_SECONDS,
+    )
