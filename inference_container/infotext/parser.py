@@ -1,0 +1,93 @@
+"""Infotext read back into prompts and parameters (semantics §7)."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+NEGATIVE_PROMPT = "Negative prompt:"
+LEAST_PARAMETERS = 3
+"""A last line with fewer is a line of the prompt."""
+
+_PARAMETER = re.compile(r'(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_SIZE = re.compile(r"(\d+)x(\d+)")
+
+DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "Clip skip": "1",
+        "Mask mode": "Inpaint masked",
+        "Masked content": "original",
+        "Inpaint area": "Whole picture",
+        "Masked area padding": "32",
+        "RNG": "GPU",
+        "Schedule type": "Automatic",
+        "Emphasis": "Original",
+    }
+)
+"""What an absent entry means."""
+
+
+@dataclass(frozen=True)
+class Infotext:
+    prompt: str
+    negative_prompt: str
+    parameters: Mapping[str, str]
+    """As written; a value like `512x768` of `Size` becomes `Size-1` and `Size-2`."""
+
+    def with_defaults(self) -> dict[str, str]:
+        """The parameters, and DEFAULTS for those that are absent."""
+        return {**DEFAULTS, **self.parameters}
+
+    @property
+    def use_old_scheduling(self) -> bool:
+        """Whether prompt editing meant the rules before WebUI 1.6, told by `Version`; unknown versions are new."""
+        match = re.fullmatch(r"v?(\d+)\.(\d+).*", self.parameters.get("Version", ""))
+        return match is not None and (int(match.group(1)), int(match.group(2))) < (1, 6)
+
+
+def parse_infotext(text: str) -> Infotext:
+    """Read any text: one that is no infotext comes back as a prompt without parameters."""
+    *lines, last = text.strip().split("\n")
+    found = _PARAMETER.findall(last)
+    if len(found) < LEAST_PARAMETERS:
+        lines.append(last)
+        found = []
+    prompt, negative_prompt = _read_prompts(lines)
+    return Infotext(prompt, negative_prompt, dict(_read_parameters(found)))
+
+
+def _read_prompts(lines: list[str]) -> tuple[str, str]:
+    prompt: list[str] = []
+    negative: list[str] = []
+    current = prompt
+    for raw in lines:
+        line = raw.strip()
+        if line.startswith(NEGATIVE_PROMPT):
+            current = negative
+            line = line.removeprefix(NEGATIVE_PROMPT).strip()
+        if line or current:
+            current.append(line)
+    return "\n".join(prompt), "\n".join(negative)
+
+
+def _read_parameters(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    parameters = []
+    for key, written in found:
+        value = _unquote(written)
+        size = _SIZE.fullmatch(value)
+        if size is None:
+            parameters.append((key, value))
+        else:
+            parameters += [(f"{key}-1", size.group(1)), (f"{key}-2", size.group(2))]
+    return parameters
+
+
+def _unquote(text: str) -> str:
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return str(value)
