@@ -38,6 +38,11 @@ class Heartbeat:
         self._ended.set()
         self._thread.join()
 
+    @property
+    def progress(self) -> Progress:
+        """What the next beat tells."""
+        return self._progress
+
     def report(self, progress: Progress) -> None:
         """Note how far the job is; steps never go back. The next beat tells the user.
 

@@ -1,0 +1,137 @@
+"""The heartbeat thread: alive while nothing is reported, steps that only grow, and the order to stop."""
+
+import threading
+from dataclasses import dataclass, field
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.jobs import JobPhase
+from inference_container.contract.messages import Progress
+from inference_container.heartbeat import Heartbeat
+from inference_container.job_record import JobRecords
+from tests.container.conftest import Cloud
+
+
+@dataclass(frozen=True)
+class WatchedRecords(JobRecords):
+    """Records that let a test wait for beats, and fail the first ones on request."""
+
+    beats: list[Progress] = field(default_factory=list)
+    failures: int = 0
+    beaten: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def beat(self, job_id: str, progress: Progress) -> None:
+        self.beats.append(progress)
+        try:
+            if len(self.beats) <= self.failures:
+                raise EndpointConnectionError(endpoint_url="http://table.invalid")
+            super().beat(job_id, progress)
+        finally:
+            self.beaten.release()
+
+    def wait_for(self, beats: int) -> None:
+        for _ in range(beats):
+            assert self.beaten.acquire(timeout=20)
+
+
+def watched(cloud: Cloud, *, failures: int = 0) -> WatchedRecords:
+    cloud.put_job("j", "queued")
+    records = WatchedRecords(cloud.dynamodb, "jobs-table", "worker-1", failures=failures)
+    records.claim("j")
+    return records
+
+
+def wait_until_stopped(heartbeat: Heartbeat, records: WatchedRecords) -> JobFailed:
+    while True:
+        try:
+            heartbeat.check()
+        except JobFailed as stop:
+            return stop
+        assert records.beaten.acquire(timeout=20)
+
+
+def test_a_job_that_reports_nothing_is_kept_alive(cloud: Cloud) -> None:
+    records = watched(cloud)
+
+    with Heartbeat(records, "j", seconds=0.01):
+        records.wait_for(3)
+
+    assert cloud.job("j")["progress"]["M"]["phase"] == {"S": "starting"}
+
+
+def test_reports_reach_the_row_and_the_end_stops_the_beats(cloud: Cloud) -> None:
+    records = watched(cloud)
+
+    with Heartbeat(records, "j", seconds=0.01) as heartbeat:
+        heartbeat.report(Progress(phase=JobPhase.SAMPLING, step=4, steps=9))
+        records.wait_for(2)
+    count = len(records.beats)
+
+    assert cloud.job("j")["progress"]["M"]["step"] == {"N": "4"}
+    assert not any(thread.name == "heartbeat j" for thread in threading.enumerate())
+    assert len(records.beats) == count
+
+
+def test_cancelling_stops_the_job_at_its_next_report(cloud: Cloud) -> None:
+    records = watched(cloud)
+
+    with Heartbeat(records, "j", seconds=0.01) as heartbeat:
+        heartbeat.enter(JobPhase.LOADING_MODELS)
+        cloud.cancel("j")
+        stop = wait_until_stopped(heartbeat, records)
+
+        assert stop.error.code is JobErrorCode.CANCELED
+        with pytest.raises(JobFailed, match="the job was canceled"):
+            heartbeat.report(Progress(phase=JobPhase.SAMPLING))
+
+
+def test_a_table_that_cannot_be_reached_for_a_while_does_not_stop_the_job(cloud: Cloud) -> None:
+    records = watched(cloud, failures=2)
+
+    with Heartbeat(records, "j", seconds=0.01) as heartbeat:
+        records.wait_for(4)
+        heartbeat.report(Progress(phase=JobPhase.SAMPLING, step=1, steps=2))
+
+    assert len(records.beats) >= 4
+
+
+def test_a_job_that_was_taken_over_is_stopped(cloud: Cloud) -> None:
+    records = watched(cloud)
+
+    with Heartbeat(records, "j", seconds=0.01) as heartbeat:
+        cloud.put_job("j", "running", worker_id={"S": "worker-2"})
+
+        assert wait_until_stopped(heartbeat, records).error.code is JobErrorCode.WORKER_LOST
+
+    assert cloud.job("j")["worker_id"] == {"S": "worker-2"}
+
+
+def test_the_first_reason_to_stop_counts(cloud: Cloud) -> None:
+    heartbeat = Heartbeat(cloud.records(), "j", seconds=1)
+
+    heartbeat.stop_job(JobErrorCode.CANCELED, "first")
+    heartbeat.stop_job(JobErrorCode.WORKER_LOST, "second")
+
+    with pytest.raises(JobFailed, match="first"):
+        heartbeat.check()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(list(JobPhase)), st.integers(0, 99), st.integers(0, 99)), max_size=12))
+def test_steps_never_go_back_whatever_is_reported(reports: list[tuple[JobPhase, int, int]]) -> None:
+    never_entered = boto3.client("dynamodb", region_name="us-east-1")
+    heartbeat = Heartbeat(JobRecords(never_entered, "jobs-table", "worker-1"), "j", seconds=60)
+    seen = []
+
+    for phase, step, steps in reports:
+        heartbeat.report(Progress(phase=phase, step=step, steps=steps))
+        seen.append(heartbeat.progress)
+
+    assert [progress.phase for progress in seen] == [phase for phase, _, _ in reports]
+    assert [progress.step for progress in seen] == sorted(progress.step for progress in seen)
+    assert [progress.steps for progress in seen] == sorted(progress.steps for progress in seen)
