@@ -99,7 +99,7 @@ def build_info(record: GenerationRecord) -> dict[str, object]:
         "seed_resize_from_w": record.seed_resize_from[0],
         "seed_resize_from_h": record.seed_resize_from[1],
         "denoising_strength": record.denoising_strength,
-        "extra_generation_params": _schedule_extra(record) | dict(record.extra),
+        "extra_generation_params": {**record.extra, **_schedule_extra(record)},
         "index_of_first_image": record.index_of_first_image,
         "infotexts": _infotexts(record),
         "styles": list(record.styles),

@@ -19,6 +19,7 @@ def check_prompts(
     *,
     clock: PromptClock,
     emphasis: EmphasisMode = EmphasisMode.ORIGINAL,
+    disable_extra_networks: bool = False,
 ) -> tuple[ExtraNetworkTag, ...]:
     """The tags of the positive prompt, when both prompts (styles applied, comments removed) can be encoded.
 
@@ -27,7 +28,7 @@ def check_prompts(
             brackets or in a tag.
     """
     tagged = extract_tags(prompt)
-    for tag in tagged.tags:
+    for tag in () if disable_extra_networks else tagged.tags:
         if tag.kind in LORA_KINDS:
             read_lora(tag)
         elif tag.kind == HYPERNET_KIND:

@@ -20,8 +20,14 @@ from inference_container.prompt.clip import ClipTextEncoder
 from inference_container.prompt.composition import PartText, split_composition
 from inference_container.prompt.conditioning import Conditioning, PromptPart, TextEmbedding, TimedEmbedding
 from inference_container.prompt.emphasis import EmphasisMode, WeightedText, parse_emphasis
+from inference_container.prompt.errors import PromptSyntaxError
 from inference_container.prompt.inversions import InversionMatcher, InversionName
 from inference_container.prompt.schedule import PromptClock, TimedText, schedule_prompt
+
+EMBEDDING_HASH = 12
+"""Hex digits of an embedding's SHA-256 that WebUI shows."""
+MAX_CHUNKS = 2048
+"""Of one prompt over all its variants: half a gigabyte of vectors for SD1."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class TextualInversion:
     name: str
     vectors: Tensor
     """Shape (k, width), 1 ≤ k ≤ 75."""
+    sha256: str | None = None
+    """Of the file, hex; None keeps it out of infotexts."""
 
 
 class PromptEncoder:
@@ -69,14 +77,30 @@ class PromptEncoder:
             text_encoder, clip_skip=self._options.clip_skip, end_token=self._special.end, pad_token=pad
         )
         self._dtype: torch.dtype = text_encoder.get_input_embeddings().weight.dtype
+        self._inversions = {inversion.name: inversion for inversion in inversions}
         self._vectors = {inversion.name: inversion.vectors for inversion in inversions}
         self._matcher = InversionMatcher(self._name_of(inversion) for inversion in inversions)
         self._used: dict[str, None] = {}
+        self._has_brackets = False
 
     @property
     def used_inversions(self) -> tuple[str, ...]:
-        """Names that stood in any prompt encoded so far, for the infotext's `TI hashes`."""
+        """Names that stood in any prompt encoded so far."""
         return tuple(self._used)
+
+    def infotext_extra(self) -> dict[str, str]:
+        """What the prompts encoded so far add to `extra_generation_params` (semantics §7)."""
+        extra = {}
+        hashes = [
+            f"{name.replace(':', '').replace(',', '')}: {sha256[:EMBEDDING_HASH]}"
+            for name in self._used
+            if (sha256 := self._inversions[name].sha256) is not None
+        ]
+        if hashes:
+            extra["TI hashes"] = ", ".join(hashes)
+        if self._has_brackets and self._options.emphasis is not EmphasisMode.ORIGINAL:
+            extra["Emphasis"] = self._options.emphasis.value
+        return extra
 
     def encode(self, prompts: Sequence[str], clock: PromptClock) -> list[Conditioning]:
         """Positive prompts, tags already removed: one conditioning for each, all of the same token count.
@@ -110,6 +134,11 @@ class PromptEncoder:
         stack = [self._chunks(text) for text in variants]
         length = max(map(len, stack))
         filler = empty_chunk(self._special)
+        if length * len(stack) > MAX_CHUNKS:
+            raise PromptSyntaxError(
+                f"received a prompt of {length} chunks with {len(stack)} variants over time; "
+                f"allowed: {MAX_CHUNKS} chunks over all variants"
+            )
         rows = [chunk for chunks in stack for chunk in (*chunks, *[filler] * (length - len(chunks)))]
         encoded = self._weigh(rows, self._clip.encode(rows, self._vectors), counts=list(variants.values()))
         tokens = encoded.reshape(len(stack), -1, self._clip.width).to(self._dtype)
@@ -131,6 +160,7 @@ class PromptEncoder:
         return (weighted.reshape(shape) * (before / after)[None, :, None, None]).reshape(encoded.shape)
 
     def _chunks(self, text: str) -> tuple[Chunk, ...]:
+        self._has_brackets |= "(" in text or "[" in text
         if self._options.emphasis is EmphasisMode.NONE:
             pieces: tuple[WeightedText, ...] = (WeightedText(text, 1.0),)
         else:

@@ -2,7 +2,8 @@
 
 The language is `[from:to:N]`, `[to:N]`, `[from::N]` and `[a|b|…]`, nested at will, brackets of emphasis allowed inside.
 A group that fits none of these is text; a text that cannot be read as a whole (a `|` outside square brackets, a
-backslash before nothing) is taken literally, as WebUI 1.10.1 does.
+backslash before nothing) is taken literally, as WebUI 1.10.1 does. Its grammar is ambiguous where several brackets and
+colons that mean nothing stand in a row, e.g. `([a:b:2]:]`; here a group that can be read is read.
 """
 
 import re
@@ -65,8 +66,14 @@ def schedule_prompt(text: str, clock: PromptClock) -> tuple[TimedText, ...]:
     Neighbours may hold the same text: their number is what WebUI weighs them by when it restores means.
 
     Raises:
-        PromptSyntaxError: more than MAX_DEPTH open brackets.
+        PromptSyntaxError: more than MAX_DEPTH open brackets, or half of a surrogate pair, which is no character.
     """
+    surrogate = _SURROGATE.search(text)
+    if surrogate is not None:
+        raise PromptSyntaxError(
+            f"received half of a character, U+{ord(surrogate.group(0)):04X}, at position {surrogate.start()}; "
+            "allowed: Unicode text"
+        )
     try:
         nodes = _parse(text)
     except _NotInLanguageError:
@@ -121,6 +128,7 @@ class _Group:
         return nodes
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PIECE = re.compile(r"[\[\]():|]|(?:[^\\\[\]():|]|\\.)+")
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
 
