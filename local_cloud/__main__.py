@@ -1,0 +1,75 @@
+"""`python -m local_cloud`: the whole stack on this machine until Ctrl-C."""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+from local_cloud.preflight import CannotStartError
+from local_cloud.server import serve
+from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION, REPOSITORY, LocalSettings
+
+
+def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
+    parser = argparse.ArgumentParser(prog="python -m local_cloud", description=__doc__)
+    parser.add_argument(
+        "--state-dir", type=Path, default=REPOSITORY / ".local-cloud", help="folder that keeps all data"
+    )
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port on 127.0.0.1 (default {DEFAULT_PORT})")
+    parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to look like")
+    parser.add_argument("--assembly", type=Path, help="deploy this cloud assembly instead of synthesising the sources")
+    parser.add_argument("--container-command", type=_command, default=CONTAINER_COMMAND, help="JSON list of words")
+    parser.add_argument(
+        "--container-environment", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="repeatable"
+    )
+    parser.add_argument("--stop-with-stdin", action="store_true", help="also stop when standard input ends")
+    chosen = parser.parse_args(arguments)
+    settings = LocalSettings(
+        state_dir=chosen.state_dir.resolve(),
+        port=chosen.port,
+        region=chosen.region,
+        assembly=chosen.assembly.resolve() if chosen.assembly else None,
+        container_command=chosen.container_command,
+        container_environment=tuple(chosen.container_environment),
+    )
+    return settings, chosen.stop_with_stdin
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"received {text!r}; allowed: from 1 to 65535")
+    return int(text)
+
+
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        words = json.loads(text)
+    except ValueError:
+        words = None
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise argparse.ArgumentTypeError(f'received {text!r}; allowed: a JSON list like ["python", "-m", "server"]')
+    return tuple(words)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"received {text!r}; allowed: NAME=VALUE")
+    return name, value
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until stopped: 0 stopped, 1 the deployment failed, 2 it could not start."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("local_cloud").setLevel(logging.INFO)
+    settings, stop_with_stdin = _settings(arguments)
+    try:
+        return serve(settings, stop_with_stdin=stop_with_stdin)
+    except CannotStartError as error:
+        print(f"local cloud: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

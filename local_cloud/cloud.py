@@ -1,0 +1,174 @@
+"""A local cloud as an object, for the demo and the tests: it runs as a child process and goes when its owner goes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local_cloud.preflight import CannotStartError, free_port
+from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_REGION, REPOSITORY, LocalSettings
+
+START_SECONDS = 300.0
+_STOP_SECONDS = 20.0
+_REASON_CHARACTERS = 4000
+
+
+class LocalCloud:
+    """The local cloud of one state folder.
+
+    Use it as a context manager, or `start` and `stop` it; `kill` and `start` again show what a power cut would do.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        port: int | None = None,
+        region: str = DEFAULT_REGION,
+        assembly: Path | None = None,
+        container_command: tuple[str, ...] = CONTAINER_COMMAND,
+        container_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`port` None: any free one, kept over restarts of this object. `assembly` None: synthesise the repository."""
+        self.settings = LocalSettings(
+            state_dir=state_dir.resolve(),
+            port=free_port() if port is None else port,
+            region=region,
+            assembly=None if assembly is None else assembly.resolve(),
+            container_command=container_command,
+            container_environment=tuple((container_environment or {}).items()),
+        )
+        self.log_file = self.settings.state_dir / "local-cloud.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ready: dict[str, Any] = {}
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where boto3 finds the AWS services."""
+        return self.settings.endpoint_url
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the REST API, without a slash at the end; `/v1/...` follows."""
+        return self._known("api_url")
+
+    @property
+    def admin_key(self) -> str:
+        """`x-api-key` of the first administrator."""
+        return self._known("admin_key")
+
+    @property
+    def endpoint_name(self) -> str:
+        """The SageMaker endpoint jobs go to."""
+        return self._known("endpoint_name")
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Outputs of the deployed stacks."""
+        outputs: dict[str, str] = self._ready.get("outputs", {})
+        return outputs
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        if self._process is None:
+            raise RuntimeError("the local cloud is not started")
+        return self._process.pid
+
+    def start(self, *, seconds: float = START_SECONDS) -> Self:
+        """Start the server and wait until everything is deployed and the endpoint has come up.
+
+        Raises:
+            CannotStartError: with the server's own reason.
+        """
+        if self._process is not None:
+            raise RuntimeError("the local cloud is started already")
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.settings.ready_file.unlink(missing_ok=True)
+        with self.log_file.open("ab") as log:
+            began = log.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - our own server
+                [sys.executable, "-m", "local_cloud", "--stop-with-stdin", *self._arguments()],
+                cwd=REPOSITORY,
+                env={name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + seconds
+        while not self.settings.ready_file.exists():
+            if self._process.poll() is not None:
+                self._release()
+                raise CannotStartError(self._said(began) or "the local cloud ended without a word")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise CannotStartError(f"the local cloud was not ready after {seconds:.0f} s: {self._said(began)}")
+            time.sleep(0.02)
+        self._ready = json.loads(self.settings.ready_file.read_text())
+        return self
+
+    def stop(self) -> int:
+        """Stop everything it started and save its state, the server's exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the server as a power cut would: nothing is saved, nothing is stopped in order."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> Self:
+        """Stop in order and start again."""
+        self.stop()
+        return self.start()
+
+    def _end(self, number: signal.Signals) -> int:
+        process = self._process
+        if process is None:
+            return 0
+        process.send_signal(number)
+        try:
+            return process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+
+    def _arguments(self) -> list[str]:
+        settings = self.settings
+        arguments = ["--state-dir", str(settings.state_dir), "--port", str(settings.port), "--region", settings.region]
+        if settings.assembly is not None:
+            arguments += ["--assembly", str(settings.assembly)]
+        for name, value in settings.container_environment:
+            arguments += ["--container-environment", f"{name}={value}"]
+        return [*arguments, "--container-command", json.dumps(settings.container_command)]
+
+    def _said(self, began: int) -> str:
+        with self.log_file.open("rb") as log:
+            log.seek(began)
+            return log.read().decode(errors="replace").strip()[-_REASON_CHARACTERS:]
+
+    def _known(self, name: str) -> str:
+        value = self._ready.get(name)
+        if value is None:
+            raise RuntimeError(f"there is no {name}: the local cloud is not started, or its stack has none")
+        return str(value)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,327 @@
+"""Deploys a synthesised cloud assembly to the local cloud, unmodified, with boto3 (`python -m local_cloud.deployment`).
+
+A process of its own, so that boto3 does not stay in the memory of the serving process.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError, WaiterError
+
+from local_cloud.clients import LocalClients
+from local_cloud.settings import ACCOUNT, DEFAULT_REGION
+
+BOOTSTRAP_VERSION = "30"
+DEPLOY_SECONDS = 180.0
+_NEVER_FINISHED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"})
+"""A stack that was never there: it holds nothing and is made anew."""
+_TABLE_TYPES = frozenset({"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"})
+
+
+class DeploymentError(Exception):
+    """The assembly could not be deployed; the text has the true reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What a deployed stack offers."""
+
+    api_url: str | None
+    """Base URL of the REST API on loopback, without a slash at the end; None when no stack has an API."""
+    admin_key: str | None
+    endpoint_name: str | None
+    outputs: Mapping[str, str]
+    """Outputs of all stacks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackArtifact:
+    """A stack of an assembly."""
+
+    name: str
+    template: str
+    """JSON text."""
+    asset_files: tuple[Path, ...]
+
+
+def read_assembly(folder: Path) -> list[StackArtifact]:
+    """The stacks of a cloud assembly, in the order they must be deployed.
+
+    Raises:
+        DeploymentError: it is not a cloud assembly, or has no stack.
+    """
+    manifest_file = folder / "manifest.json"
+    if not manifest_file.is_file():
+        raise DeploymentError(f"{folder} is not a cloud assembly: it has no manifest.json")
+    artifacts: dict[str, dict[str, Any]] = json.loads(manifest_file.read_text()).get("artifacts", {})
+    stacks: list[StackArtifact] = []
+    for name in _in_order(artifacts):
+        artifact = artifacts[name]
+        if artifact["type"] != "aws:cloudformation:stack":
+            continue
+        properties = artifact["properties"]
+        manifests = [
+            folder / artifacts[dependency]["properties"]["file"]
+            for dependency in artifact.get("dependencies", ())
+            if artifacts[dependency]["type"] == "cdk:asset-manifest"
+        ]
+        stacks.append(
+            StackArtifact(
+                name=properties.get("stackName", name),
+                template=(folder / properties["templateFile"]).read_text(),
+                asset_files=tuple(manifests),
+            )
+        )
+    if not stacks:
+        raise DeploymentError(f"{folder} has no stack to deploy")
+    return stacks
+
+
+def _in_order(artifacts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        for dependency in artifacts.get(name, {}).get("dependencies", ()):
+            if dependency in artifacts and dependency not in ordered:
+                visit(dependency)
+        ordered[name] = None
+
+    for name in artifacts:
+        visit(name)
+    return list(ordered)
+
+
+def zip_folder(folder: Path) -> bytes:
+    """A zip of `folder` that depends on names, contents and the executable bit alone; byte code is kept."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
+                archive.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
+
+
+class Deployer:
+    """Brings one assembly into the local cloud."""
+
+    def __init__(self, clients: LocalClients, *, seconds: float = DEPLOY_SECONDS) -> None:
+        self._clients = clients
+        self._cloudformation = clients.client("cloudformation")
+        self._s3 = clients.client("s3")
+        self._seconds = seconds
+
+    def deploy(self, folder: Path) -> Deployment:
+        """Deploy all stacks of the assembly in `folder`; those that are there unchanged are left alone.
+
+        Raises:
+            DeploymentError: with CloudFormation's own reason, or when it takes too long.
+        """
+        outputs: dict[str, str] = {}
+        for stack in read_assembly(folder):
+            for manifest in stack.asset_files:
+                self._publish(manifest)
+            self._bring(stack)
+            self._expire_rows(stack)
+            outputs |= self._outputs(stack.name)
+        return Deployment(
+            api_url=self._api_url(outputs),
+            admin_key=self._admin_key(outputs),
+            endpoint_name=outputs.get("EndpointName"),
+            outputs=outputs,
+        )
+
+    def _publish(self, manifest: Path) -> None:
+        """Upload the file assets that are not there yet; images are not needed, the container runs from source."""
+        self._clients.client("ssm").put_parameter(
+            Name="/cdk-bootstrap/hnb659fds/version", Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
+        )
+        for asset in json.loads(manifest.read_text()).get("files", {}).values():
+            path = manifest.parent / asset["source"]["path"]
+            for destination in asset["destinations"].values():
+                bucket, key = self._filled(destination["bucketName"]), self._filled(destination["objectKey"])
+                self._make_bucket(bucket)
+                if not self._has_object(bucket, key):
+                    body = zip_folder(path) if asset["source"].get("packaging") == "zip" else path.read_bytes()
+                    self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def _filled(self, text: str) -> str:
+        values = {"AccountId": ACCOUNT, "Region": self._clients.region, "Partition": "aws"}
+        for name, value in values.items():
+            text = text.replace(f"${{AWS::{name}}}", value)
+        return text
+
+    def _make_bucket(self, bucket: str) -> None:
+        try:
+            self._s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if _status(error) != 404:
+                raise
+            self._s3.create_bucket(Bucket=bucket)
+
+    def _has_object(self, bucket: str, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if _status(error) != 404:
+                raise
+            return False
+        return True
+
+    def _bring(self, stack: StackArtifact) -> None:
+        found = self._describe(stack.name)
+        if found is not None and found["StackStatus"] in _NEVER_FINISHED:
+            self._cloudformation.delete_stack(StackName=stack.name)
+            self._await_end(stack.name, since=0.0)
+            found = None
+        if found is not None and self._is_current(stack):
+            return
+        began = time.time()
+        arguments: dict[str, Any] = {
+            "StackName": stack.name,
+            "TemplateURL": self._template_url(stack),
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        }
+        try:
+            if found is None:
+                self._cloudformation.create_stack(**arguments)
+            else:
+                self._cloudformation.update_stack(**arguments)
+        except ClientError as error:
+            message = error.response["Error"].get("Message", "")
+            if "No updates are to be performed" in message:
+                return
+            raise DeploymentError(f"stack {stack.name} was refused: {message}") from error
+        status = self._await_end(stack.name, since=began)
+        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            raise DeploymentError(f"stack {stack.name} ended as {status}:\n{self._reasons(stack.name, began)}")
+
+    def _describe(self, name: str) -> Mapping[str, Any] | None:
+        try:
+            return self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"].get("Message", ""):
+                return None
+            raise
+
+    def _is_current(self, stack: StackArtifact) -> bool:
+        # boto3 parses a JSON template, whatever its type stubs say.
+        current: object = self._cloudformation.get_template(StackName=stack.name)["TemplateBody"]
+        return bool((json.loads(current) if isinstance(current, str) else current) == json.loads(stack.template))
+
+    def _template_url(self, stack: StackArtifact) -> str:
+        bucket = f"local-cloud-templates-{ACCOUNT}-{self._clients.region}"
+        key = f"{stack.name}-{hashlib.sha256(stack.template.encode()).hexdigest()[:16]}.json"
+        self._make_bucket(bucket)
+        self._s3.put_object(Bucket=bucket, Key=key, Body=stack.template.encode())
+        return f"{self._clients.endpoint_url}/{bucket}/{key}"
+
+    def _await_end(self, name: str, *, since: float) -> str:
+        """Wait until nothing is in progress, the stack's last status."""
+        deadline = time.monotonic() + self._seconds
+        while True:
+            found = self._describe(name)
+            if found is None:
+                return "DELETE_COMPLETE"
+            status = str(found["StackStatus"])
+            if not status.endswith("_IN_PROGRESS"):
+                return status
+            if time.monotonic() > deadline:
+                raise DeploymentError(
+                    f"stack {name} is still {status} after {self._seconds:.0f} s; waiting for: {self._waiting(name)}\n"
+                    f"{self._reasons(name, since)}"
+                )
+            time.sleep(0.1)
+
+    def _waiting(self, name: str) -> str:
+        resources = self._cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        waiting = [
+            f"{resource['LogicalResourceId']} ({resource['ResourceType']})"
+            for resource in resources
+            if resource["ResourceStatus"].endswith("_IN_PROGRESS")
+        ]
+        return ", ".join(waiting) or "nothing that is known"
+
+    def _reasons(self, name: str, since: float) -> str:
+        """What failed, oldest first, without what was only cancelled because of it."""
+        events = [
+            event for page in self._event_pages(name) for event in page if event["Timestamp"].timestamp() >= since - 1
+        ]
+        lines = [
+            f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
+            for event in reversed(events)
+            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", "")
+        ]
+        return "\n".join(lines) or "  CloudFormation gave no reason"
+
+    def _event_pages(self, name: str) -> Iterator[list[Any]]:
+        for page in self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
+            yield list(page["StackEvents"])
+
+    def _expire_rows(self, stack: StackArtifact) -> None:
+        """Turn TTL on where the template asks for it: the emulator's CloudFormation does not."""
+        dynamodb = self._clients.client("dynamodb")
+        for logical_id, resource in json.loads(stack.template).get("Resources", {}).items():
+            wanted = resource.get("Properties", {}).get("TimeToLiveSpecification")
+            if resource["Type"] not in _TABLE_TYPES or not wanted:
+                continue
+            found = self._cloudformation.describe_stack_resource(StackName=stack.name, LogicalResourceId=logical_id)
+            table = found["StackResourceDetail"]["PhysicalResourceId"]
+            current = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if current.get("TimeToLiveStatus") != "ENABLED":
+                dynamodb.update_time_to_live(
+                    TableName=table,
+                    TimeToLiveSpecification={"Enabled": True, "AttributeName": wanted["AttributeName"]},
+                )
+
+    def _outputs(self, name: str) -> dict[str, str]:
+        found = self._describe(name)
+        return {output["OutputKey"]: output["OutputValue"] for output in (found or {}).get("Outputs", ())}
+
+    def _api_url(self, outputs: Mapping[str, str]) -> str | None:
+        if "ApiId" not in outputs:
+            return None
+        stage = urlsplit(outputs.get("ApiUrl", "")).path.strip("/") or "prod"
+        return f"{self._clients.endpoint_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_"
+
+    def _admin_key(self, outputs: Mapping[str, str]) -> str | None:
+        if "AdminKeySecretArn" not in outputs:
+            return None
+        secrets = self._clients.client("secretsmanager")
+        return secrets.get_secret_value(SecretId=outputs["AdminKeySecretArn"])["SecretString"]
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Deploy and print the `Deployment` as JSON; 1 and the reason on stderr when that fails."""
+    parser = argparse.ArgumentParser(prog="python -m local_cloud.deployment", description=__doc__.splitlines()[0])
+    parser.add_argument("--assembly", type=Path, required=True, help="folder of the cloud assembly")
+    parser.add_argument("--endpoint-url", required=True, help="the local cloud, http://127.0.0.1:PORT")
+    parser.add_argument("--region", default=DEFAULT_REGION)
+    chosen = parser.parse_args(arguments)
+    try:
+        deployment = Deployer(LocalClients(chosen.endpoint_url, region=chosen.region)).deploy(chosen.assembly)
+    except (DeploymentError, ClientError, WaiterError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(asdict(deployment)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""No acknowledged write is lost when this process is killed: what is saved when, and what is replayed at the start.
+
+- DynamoDB writes go to the journal before they are answered (microseconds, whatever the tables hold); the tables
+  themselves are saved when the journal has grown, after a deployment and at the end.
+- S3 objects are files already; the bucket's own settings and the few other services are saved whole before the
+  answer (a few milliseconds, rare).
+- Stacks are saved when an operation on them has ended. Killed in the middle, the stack is as before the operation.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+
+from local_cloud.emulator import Emulator, ServiceRequest
+from local_cloud.journal import Journal, JournaledWrite
+from local_cloud.settings import LocalSettings
+
+logger = logging.getLogger("local_cloud.durability")
+
+JOURNALED = frozenset(
+    {
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "TransactWriteItems",
+        "ExecuteStatement",
+        "BatchExecuteStatement",
+        "ExecuteTransaction",
+        "UpdateTimeToLive",
+    }
+)
+"""DynamoDB actions that replay exactly; any other that writes saves the tables."""
+
+_READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "Head", "Search", "Receive", "GET", "HEAD")
+_UNSAVED_SERVICES = frozenset({"logs", "monitoring", "sts", "cloudtrail"})
+"""Telemetry and sessions: kept in memory, saved at the end."""
+
+MAX_JOURNAL_BYTES = 8 * 1024**2
+_GENERATION = "local_cloud_journal_generation"
+
+
+class Durability:
+    """Watches the services and saves what must be on disk before an answer goes out."""
+
+    def __init__(
+        self, settings: LocalSettings, emulator: Emulator, *, max_journal_bytes: int = MAX_JOURNAL_BYTES
+    ) -> None:
+        self._emulator = emulator
+        self._journal = Journal(settings.emulator_dir)
+        self._max_journal_bytes = max_journal_bytes
+        self._stacks_unsaved = False
+        self._settling: asyncio.Task[None] | None = None
+
+    async def replay(self) -> int:
+        """Repeat the writes made since the tables were saved, their number. Once, before anybody is served."""
+        path = self._emulator.state_path("dynamodb")
+        saved = json.loads(path.read_text())["payload"].get(_GENERATION, 0) if path.exists() else 0
+        count = 0
+        for write in self._journal.replay(after=saved):
+            status = await self._emulator.repeat_write(
+                account=write.account, region=write.region, action=write.action, body=write.body
+            )
+            count += 1
+            if status >= 300:
+                # Its table was made by a deployment that never ended, and is gone with it.
+                logger.warning("a %s made during an interrupted deployment was dropped", write.action)
+        if count:
+            self.save(["dynamodb"])
+        return count
+
+    def after(self, request: ServiceRequest) -> None:
+        """Save what `request` changed. Runs between the service and its answer.
+
+        Raises:
+            OSError: it could not be saved, so it must not be acknowledged.
+        """
+        if request.service == "dynamodb" and request.action in JOURNALED:
+            self._journal.append(
+                JournaledWrite(
+                    account=request.account, region=request.region, action=request.action, body=request.body.decode()
+                )
+            )
+            if self._journal.size > self._max_journal_bytes and not self._emulator.stack_in_progress():
+                self.save(["dynamodb"])
+        elif request.service == "cloudformation":
+            self._stacks_changed(request.action)
+        elif request.action.startswith(_READS) or request.service in _UNSAVED_SERVICES or self._is_data(request):
+            return
+        elif not self._emulator.stack_in_progress():
+            self.save(self._emulator.state_keys(request.service))
+
+    @staticmethod
+    def _is_data(request: ServiceRequest) -> bool:
+        """S3 objects are on disk already; calling a function changes no function."""
+        if request.service == "s3":
+            return "/" in request.path.strip("/") or request.action == "POST"
+        return request.service == "lambda" and request.path.endswith("/invocations")
+
+    def _stacks_changed(self, action: str) -> None:
+        if not action.startswith(_READS) and action != "ValidateTemplate":
+            self._stacks_unsaved = True
+            if self._settling is None or self._settling.done():
+                self._settling = asyncio.create_task(self._settle())
+        # Nobody may be told of a finished stack that is not on disk.
+        self._save_stacks()
+
+    async def _settle(self) -> None:
+        while self._stacks_unsaved:
+            await asyncio.sleep(0.05)
+            self._save_stacks()
+
+    def _save_stacks(self) -> None:
+        if self._stacks_unsaved and not self._emulator.stack_in_progress():
+            self.save_all()
+            self._stacks_unsaved = False
+
+    def save_all(self) -> None:
+        """Save every service.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self.save(self._emulator.state_keys())
+
+    def save(self, keys: Iterable[str]) -> None:
+        """Save the services with these state files; what began before this call is in them when it returns.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        for key in keys:
+            if key == "dynamodb":
+                self._emulator.save(key, {_GENERATION: self._journal.generation})
+                self._journal.rotate()
+            else:
+                self._emulator.save(key)
+
+    def close(self) -> None:
+        """Save everything a last time; an operation on a stack that has not ended is left out."""
+        if self._settling is not None:
+            self._settling.cancel()
+        if self._emulator.stack_in_progress():
+            logger.warning("stopped in the middle of a deployment; the stack stays as it was before")
+            return
+        self.save_all()

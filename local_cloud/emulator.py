@@ -1,0 +1,322 @@
+"""The one module that knows ministack 1.5.33 from the inside: its ASGI app, private tables, state and hooks.
+
+ministack has no plug-in interface, so the version is pinned and tests cover every name used here.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from local_cloud.settings import ACCOUNT, LocalSettings
+
+logger = logging.getLogger("local_cloud.emulator")
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class EmulatorError(Exception):
+    """The emulated AWS refused something the local cloud itself asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an AWS service answered to a request made inside this process."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceRequest:
+    """A request a service has just answered with success."""
+
+    service: str
+    action: str
+    """Operation name, or the HTTP method where the service has none in its requests."""
+    path: str
+    body: bytes
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """How CloudFormation makes, changes and removes one type of resource; properties come resolved."""
+
+    create: Callable[[str, dict[str, Any], str], tuple[str, dict[str, str]]]
+    """(logical id, properties, stack name) → (physical id, attributes)"""
+    update: Callable[[str, dict[str, Any], dict[str, Any], str], tuple[str, dict[str, str]]]
+    """(physical id, old properties, new properties, stack name) → (physical id, attributes)"""
+    delete: Callable[[str, dict[str, Any]], None]
+    """(physical id, properties)"""
+
+
+class Emulator:
+    """The AWS services of this process. There can be one per process: ministack keeps its state in modules."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        """Import ministack, whose modules read `emulator_environment` from os.environ right now."""
+        from ministack import app as ministack_app
+        from ministack.core import persistence, responses
+        from ministack.services.cloudformation import provisioners
+
+        self._app = ministack_app
+        self._persistence = persistence
+        self._responses = responses
+        self._resource_handlers: dict[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
+        self._settings = settings
+        self._lifespan: asyncio.Task[None] | None = None
+        self._events: asyncio.Queue[Message] = asyncio.Queue()
+        self._replies: asyncio.Queue[Message] = asyncio.Queue()
+
+    @property
+    def asgi(self) -> AsgiApp:
+        app: AsgiApp = self._app.app
+        return app
+
+    def register(self, name: str, resource: ResourceType) -> None:
+        """Teach CloudFormation the resource type `name`."""
+        self._resource_handlers[name] = {
+            "create": resource.create,
+            "update": resource.update,
+            "delete": resource.delete,
+        }
+
+    def watch(self, after: Callable[[ServiceRequest], None]) -> None:
+        """Call `after` between every successful service request and its answer, in the order the services ran them.
+
+        `after` runs on the event loop with nothing in between; what it raises makes the answer an error.
+        """
+        for service, handler in list(self._app.SERVICE_HANDLERS.items()):
+            self._app.SERVICE_HANDLERS[service] = self._watched(service, handler, after)
+
+    def _watched(self, service: str, handler: Any, after: Callable[[ServiceRequest], None]) -> Any:
+        async def watched(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+            answer = await handler(method, path, headers, body, query)
+            if answer[0] < 300:
+                after(
+                    ServiceRequest(
+                        service=service,
+                        action=_action(method, headers, body, query),
+                        path=path,
+                        body=body,
+                        account=self._responses.get_account_id(),
+                        region=self._responses.get_region(),
+                    )
+                )
+            return answer
+
+        return watched
+
+    def watch_functions(self, report: Callable[[str, str], None]) -> None:
+        """Call `report(function name, log text)` for each failed invocation; any thread."""
+        from ministack.services import lambda_svc
+
+        emit = lambda_svc._emit_lambda_logs  # noqa: SLF001
+
+        def watched(func: dict[str, Any], request_id: str, log_text: str, error: bool, *rest: Any, **named: Any) -> Any:
+            if error:
+                config = func.get("config") or func
+                report(str(config.get("FunctionName", "unknown")), log_text)
+            return emit(func, request_id, log_text, error, *rest, **named)
+
+        lambda_svc._emit_lambda_logs = watched  # noqa: SLF001
+
+    async def start(self) -> None:
+        """Load the saved state and start the services' own loops."""
+        self._lifespan = asyncio.create_task(
+            self._app.app({"type": "lifespan", "asgi": {"version": "3.0"}}, self._events.get, self._replies.put)
+        )
+        await self._lifespan_step("lifespan.startup")
+
+    async def stop(self) -> None:
+        """Stop the services' loops and the warm functions. The state is saved by whoever owns it, not here."""
+        from ministack.core import lambda_runtime
+
+        self._app.PERSIST_STATE = False
+        await self._lifespan_step("lifespan.shutdown")
+        lambda_runtime.reset()
+
+    async def _lifespan_step(self, event: str) -> None:
+        await self._events.put({"type": event})
+        reply = await self._replies.get()
+        if reply["type"] != f"{event}.complete":
+            raise EmulatorError(f"the AWS emulator did not come through {event}: {reply.get('message', reply['type'])}")
+
+    def state_keys(self, service: str | None = None) -> list[str]:
+        """Names of the state files `service` writes; of all services that are loaded when None."""
+        if service is None:
+            return [key for key, module in self._app._state_map.items() if _loaded(module)]  # noqa: SLF001
+        config = self._app.SERVICE_REGISTRY[service]
+        modules = {config["module"], *config.get("sub_modules", ())}
+        return [key for key, module in self._app._state_map.items() if module in modules]  # noqa: SLF001
+
+    def save(self, key: str, extra: Mapping[str, object] | None = None) -> None:
+        """Write the state file `key` anew, atomically; `extra` entries are ignored when ministack loads it.
+
+        Raises:
+            OSError: it could not be written; the old file stands.
+        """
+        module = _loaded(self._app._state_map[key])  # noqa: SLF001
+        if module is None:
+            return
+        state = _copied(module.get_state)
+        if state is None:
+            return
+        document = {
+            "__ministack_format__": self._persistence._state_format_version(key),  # noqa: SLF001
+            "payload": {**state, **(extra or {})},
+        }
+        text = json.dumps(document, default=self._persistence._json_default)  # noqa: SLF001
+        path = self.state_path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".json.tmp")
+        partial.write_text(text)
+        partial.replace(path)
+
+    def state_path(self, key: str) -> Path:
+        return self._settings.emulator_dir / f"{key}.json"
+
+    def stack_in_progress(self) -> bool:
+        """Whether CloudFormation is making, changing or removing anything right now."""
+        from ministack.services import cloudformation
+
+        return any(
+            str(stack.get("StackStatus", "")).endswith("_IN_PROGRESS")
+            for stack in list(cloudformation._stacks._data.values())  # noqa: SLF001
+        )
+
+    async def repeat_write(self, *, account: str, region: str, action: str, body: str) -> int:
+        """Run a DynamoDB write again, straight in the service, its HTTP status."""
+        from ministack.services import dynamodb
+
+        with self._responses.request_scope(account, region):
+            status, _, _ = await dynamodb.handle_request(
+                "POST", "/", {"x-amz-target": f"DynamoDB_20120810.{action}"}, body.encode(), {}
+            )
+        return int(status)
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        """Ask an AWS service inside this process, through the same door as everybody else."""
+        authorization = (
+            f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{self._settings.region}/{service}/aws4_request, "
+            "SignedHeaders=host, Signature=local"
+        )
+        sent = {
+            "host": f"127.0.0.1:{self._settings.port}",
+            "authorization": authorization,
+            "content-length": str(len(body)),
+            **(headers or {}),
+        }
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": method,
+            "path": path,
+            "raw_path": quote(path, safe="/~").encode(),
+            "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+            "client": ("127.0.0.1", 0),
+            "server": ("127.0.0.1", self._settings.port),
+        }
+        requests: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        replies: list[Message] = []
+
+        async def receive() -> Message:
+            return requests.pop(0) if requests else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            replies.append(message)
+
+        await self._app.app(scope, receive, send)
+        return Answer(
+            status=replies[0]["status"],
+            headers={name.decode().lower(): value.decode() for name, value in replies[0]["headers"]},
+            body=b"".join(message.get("body", b"") for message in replies[1:]),
+        )
+
+    async def get_object(self, bucket: str, key: str) -> bytes:
+        """The bytes of an S3 object.
+
+        Raises:
+            EmulatorError: there is none, or no such bucket.
+        """
+        answer = await self.call("s3", "GET", f"/{bucket}/{key}")
+        if answer.status != 200:
+            raise EmulatorError(f"could not read s3://{bucket}/{key}: {_reason(answer)}")
+        return answer.body
+
+    async def put_object(self, bucket: str, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an S3 object.
+
+        Raises:
+            EmulatorError: there is no such bucket.
+        """
+        answer = await self.call("s3", "PUT", f"/{bucket}/{key}", headers={"content-type": content_type}, body=body)
+        if answer.status != 200:
+            raise EmulatorError(f"could not write s3://{bucket}/{key}: {_reason(answer)}")
+
+    async def publish(self, topic_arn: str, message: str) -> None:
+        """Send `message` to an SNS topic; queues subscribed to it have the message when this returns.
+
+        Raises:
+            EmulatorError: there is no such topic.
+        """
+        form = urlencode({"Action": "Publish", "Version": "2010-03-31", "TopicArn": topic_arn, "Message": message})
+        answer = await self.call(
+            "sns", "POST", "/", headers={"content-type": "application/x-www-form-urlencoded"}, body=form.encode()
+        )
+        if answer.status != 200:
+            raise EmulatorError(f"could not publish to {topic_arn}: {_reason(answer)}")
+
+
+def _action(method: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> str:
+    target = headers.get("x-amz-target", "")
+    if target:
+        return target.rsplit(".", 1)[-1]
+    if "Action" in query:
+        return str(query["Action"][0])
+    if body.startswith(b"Action=") or b"&Action=" in body[:100_000]:
+        return body[body.index(b"Action=") + 7 :].split(b"&", 1)[0].decode()
+    return method
+
+
+def _loaded(module: str) -> Any:
+    found = sys.modules.get(f"ministack.services.{module}")
+    return found if hasattr(found, "get_state") else None
+
+
+def _copied(get_state: Callable[[], Any]) -> Any:
+    """The state, copied again when a service's own thread changed it in the middle."""
+    for _ in range(50):
+        try:
+            return get_state()
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error):
+                raise
+    raise EmulatorError("a service's state would not hold still for a copy")
+
+
+def _reason(answer: Answer) -> str:
+    return f"{answer.status} {answer.body[:500].decode(errors='replace')}"

@@ -1,0 +1,80 @@
+"""Every acknowledged DynamoDB write, appended to a file before its answer, to be replayed over the last snapshot.
+
+One file per generation; a snapshot that holds all writes up to generation N makes those files needless. Appending
+costs the same however many rows there are, saving the tables does not.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_PATTERN = "dynamodb-*.journal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournaledWrite:
+    """One successful write request as DynamoDB got it."""
+
+    account: str
+    region: str
+    action: str
+    body: str
+
+
+class Journal:
+    """The writes since the last snapshot. Not thread-safe: the event loop alone appends and rotates."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.generation = max((_generation(path) for path in folder.glob(_PATTERN)), default=0) + 1
+        self.size = 0
+        self._file: int | None = None
+
+    def append(self, write: JournaledWrite) -> None:
+        """Hand `write` to the operating system: it survives the death of this process from here on.
+
+        Raises:
+            OSError: the disk is full or gone; the write must not be acknowledged.
+        """
+        if self._file is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            self._file = os.open(self._path(self.generation), flags, 0o600)
+        line = json.dumps(asdict(write)).encode() + b"\n"
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            # Half a line would swallow the next one.
+            os.ftruncate(self._file, self.size)
+            raise
+        self.size += len(line)
+
+    def rotate(self) -> None:
+        """Start the next generation; all before it are in a snapshot and are removed."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self.generation += 1
+        self.size = 0
+        for path in self._folder.glob(_PATTERN):
+            if _generation(path) < self.generation:
+                path.unlink()
+
+    def replay(self, *, after: int) -> Iterator[JournaledWrite]:
+        """Writes of all generations after `after`, oldest first. A last line cut short was never acknowledged."""
+        for path in sorted(self._folder.glob(_PATTERN), key=_generation):
+            if not after < _generation(path) < self.generation:
+                continue
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                yield JournaledWrite(**json.loads(line))
+
+    def _path(self, generation: int) -> Path:
+        return self._folder / f"dynamodb-{generation:010d}.journal"
+
+
+def _generation(path: Path) -> int:
+    return int(path.stem.removeprefix("dynamodb-"))

@@ -1,0 +1,199 @@
+"""One endpoint at work: keeps its container alive and feeds it the queue, one invocation at a time."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_cloud.durability import Durability
+from local_cloud.emulator import Emulator, EmulatorError
+from local_cloud.sagemaker.container import Container, ContainerLostError
+from local_cloud.sagemaker.messages import notification
+from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, NewInvocation, Notice, QueuedInvocation
+from local_cloud.sagemaker.store import SageMakerStore
+
+logger = logging.getLogger("local_cloud.endpoint")
+
+MAX_FAILED_STARTS = 3
+_LONGEST_PAUSE_SECONDS = 10.0
+_STEADY_SECONDS = 30.0
+_REASON_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an invocation ended."""
+
+    status: str
+    """`Completed`, `Failed` or `Expired`."""
+    body: bytes
+    """Of the output object, or of the failure object."""
+    content_type: str
+    reason: str | None = None
+    """None when completed."""
+
+
+def failed(reason: str, *, status: str = "Failed") -> Outcome:
+    """An end without the container's own words: the failure object is the plain reason."""
+    return Outcome(status=status, body=reason.encode(), content_type="text/plain; charset=utf-8", reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerPlan:
+    """How containers are started."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+    log_file: Path
+
+
+class EndpointWorker:
+    """Runs as one task; cancel it to stop, what it had in flight stays queued."""
+
+    def __init__(
+        self,
+        spec: EndpointSpec,
+        plan: ContainerPlan,
+        *,
+        store: SageMakerStore,
+        emulator: Emulator,
+        durability: Durability,
+        region: str,
+    ) -> None:
+        self.spec = spec
+        self.container: Container | None = None
+        """The container that answers /ping, None while there is none."""
+        self._plan = plan
+        self._store = store
+        self._emulator = emulator
+        self._durability = durability
+        self._region = region
+        self._queued = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new in the queue."""
+        self._queued.set()
+
+    async def run(self) -> None:
+        """Keep a container running and work through the queue, until cancelled or until no container starts."""
+        failed_starts = short_lives = 0
+        while True:
+            container = await Container.start(
+                self._plan.command,
+                environment=self._plan.environment,
+                folder=self._plan.folder,
+                log_file=self._plan.log_file,
+            )
+            try:
+                try:
+                    await container.until_ready(self.spec.startup_seconds)
+                except ContainerLostError as error:
+                    failed_starts += 1
+                    logger.error("%s (start %d); its log: %s", error, failed_starts, self._plan.log_file)  # noqa: TRY400
+                    if failed_starts >= MAX_FAILED_STARTS:
+                        await self._give_up(str(error))
+                        return
+                else:
+                    failed_starts = 0
+                    self.container = container
+                    self._store.set_status(self.spec.name, EndpointStatus.IN_SERVICE)
+                    logger.info("endpoint %s is in service (process %d)", self.spec.name, container.pid)
+                    began = time.monotonic()
+                    await self._serve(container)
+                    short_lives = 0 if time.monotonic() - began > _STEADY_SECONDS else short_lives + 1
+                    logger.error("the container ended: %s; starting another one", container.end())
+            finally:
+                self.container = None
+                await container.stop()
+            await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.05 * 2 ** (2 * failed_starts + short_lives)))
+
+    async def _give_up(self, reason: str) -> None:
+        reason = f"the container could not be started {MAX_FAILED_STARTS} times in a row: {reason}"
+        self._store.set_status(self.spec.name, EndpointStatus.FAILED, reason)
+        while (queued := self._store.first(self.spec.name)) is not None:
+            await self._conclude(queued, failed(f"The endpoint failed: {reason}"))
+
+    async def _serve(self, container: Container) -> None:
+        """Work through the queue until the container has died."""
+        while not container.died.done():
+            self._queued.clear()
+            queued = self._store.first(self.spec.name)
+            if queued is None:
+                waiting = asyncio.ensure_future(self._queued.wait())
+                try:
+                    await asyncio.wait([waiting, container.died], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    waiting.cancel()
+                continue
+            outcome = None if queued.done else await self._work(container, queued.invocation)
+            await self._conclude(queued, outcome)
+
+    async def _work(self, container: Container, invocation: NewInvocation) -> Outcome:
+        if time.time() > invocation.received_at + invocation.ttl_seconds:
+            return failed(f"The request expired after {invocation.ttl_seconds} s in the queue.", status="Expired")
+        try:
+            body = await self._emulator.get_object(*_bucket_and_key(invocation.input_location))
+        except EmulatorError as error:
+            return failed(f"The input could not be read: {error}")
+        try:
+            answer = await container.invoke(invocation, body)
+        except ContainerLostError as error:
+            # It may still be busy with the request: only a new one is free for the next.
+            await container.stop()
+            return failed(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        if 200 <= answer.status < 300:
+            return Outcome(status="Completed", body=answer.body, content_type=answer.content_type)
+        whose = "client" if answer.status < 500 else "server"
+        said = answer.body.decode(errors="replace")[:_REASON_CHARACTERS]
+        reason = f'Received {whose} error ({answer.status}) from the container with message "{said}".'
+        return Outcome(status="Failed", body=answer.body, content_type=answer.content_type, reason=reason)
+
+    async def _conclude(self, queued: QueuedInvocation, outcome: Outcome | None) -> None:
+        """Store the answer, tell the topic, and only then forget the invocation; each step may come twice.
+
+        Args:
+            outcome: None when the answer was stored before, by a process that was killed since.
+        """
+        notice = queued.notice
+        if outcome is not None:
+            notice = await self._store_outcome(queued.invocation, outcome)
+            self._store.finish(queued.number, notice)
+        if notice is not None:
+            try:
+                await self._emulator.publish(notice.topic, notice.message)
+            except EmulatorError:
+                logger.exception("nobody was told how invocation %s ended", queued.invocation.inference_id)
+        # The message is in a queue now; it must be on disk before the invocation is gone.
+        self._durability.save(["sqs"])
+        self._store.remove(queued.number)
+
+    async def _store_outcome(self, invocation: NewInvocation, outcome: Outcome) -> Notice | None:
+        location = invocation.output_location if outcome.reason is None else invocation.failure_location
+        if location is not None:
+            try:
+                await self._emulator.put_object(
+                    *_bucket_and_key(location), outcome.body, content_type=outcome.content_type
+                )
+            except EmulatorError as error:
+                logger.exception("the answer of invocation %s could not be stored", invocation.inference_id)
+                if outcome.reason is None:
+                    return await self._store_outcome(invocation, failed(f"The output could not be written: {error}"))
+        topic = self.spec.success_topic if outcome.reason is None else self.spec.error_topic
+        if topic is None:
+            return None
+        message = notification(
+            invocation,
+            status=outcome.status,
+            region=self._region,
+            content_type=outcome.content_type,
+            failure_reason=outcome.reason,
+        )
+        return Notice(topic=topic, message=message)
+
+
+def _bucket_and_key(location: str) -> tuple[str, str]:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key

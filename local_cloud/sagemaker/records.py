@@ -1,0 +1,93 @@
+"""What SageMaker knows: models, endpoint configurations, endpoints and queued invocations as typed values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """Resources; the value is the word in their ARN."""
+
+    MODEL = "model"
+    ENDPOINT_CONFIG = "endpoint-config"
+    ENDPOINT = "endpoint"
+
+
+class EndpointStatus(StrEnum):
+    CREATING = "Creating"
+    IN_SERVICE = "InService"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource as CloudFormation made it."""
+
+    kind: Kind
+    name: str
+    arn: str
+    properties: Mapping[str, Any]
+    """CloudFormation's properties, which are the fields of SageMaker's API."""
+    created_at: float
+    """Epoch seconds."""
+    modified_at: float
+    status: EndpointStatus = EndpointStatus.CREATING
+    """Endpoints only."""
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSpec:
+    """Everything an endpoint needs to run, gathered from its configuration and its model."""
+
+    name: str
+    variant: str
+    environment: Mapping[str, str]
+    startup_seconds: float
+    """How long the container may take until it answers /ping."""
+    output_path: str
+    """`s3://bucket/prefix` without a slash at the end."""
+    failure_path: str | None
+    success_topic: str | None
+    error_topic: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewInvocation:
+    """An asynchronous invocation as it is received."""
+
+    endpoint: str
+    inference_id: str
+    input_location: str
+    content_type: str
+    accept: str
+    custom_attributes: str
+    output_location: str
+    failure_location: str | None
+    received_at: float
+    """Epoch seconds."""
+    ttl_seconds: int
+    """It expires when it has not begun by then."""
+    timeout_seconds: int
+    """How long the container may work on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """An SNS message that is still to be sent."""
+
+    topic: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedInvocation:
+    """An invocation in the queue."""
+
+    number: int
+    """Its place; smaller is earlier."""
+    invocation: NewInvocation
+    done: bool
+    """The container has answered and the answer is in S3; only the notice is due."""
+    notice: Notice | None

@@ -1,0 +1,256 @@
+"""SageMaker as one object: resources come from CloudFormation, each endpoint has a worker, invocations are accepted."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from local_cloud.durability import Durability
+from local_cloud.emulator import Emulator, ResourceType
+from local_cloud.sagemaker.delivery import ContainerPlan, EndpointWorker
+from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource
+from local_cloud.sagemaker.store import SageMakerStore
+from local_cloud.settings import ACCOUNT, REPOSITORY, LocalSettings
+
+logger = logging.getLogger("local_cloud.sagemaker")
+
+_NAME_PROPERTIES = {
+    Kind.MODEL: "ModelName",
+    Kind.ENDPOINT_CONFIG: "EndpointConfigName",
+    Kind.ENDPOINT: "EndpointName",
+}
+_RESOURCE_TYPES = {
+    "AWS::SageMaker::Model": Kind.MODEL,
+    "AWS::SageMaker::EndpointConfig": Kind.ENDPOINT_CONFIG,
+    "AWS::SageMaker::Endpoint": Kind.ENDPOINT,
+}
+DEFAULT_STARTUP_SECONDS = 600.0
+
+
+class NotDeployableError(ValueError):
+    """A SageMaker resource this cloud cannot run; CloudFormation fails the resource with the text."""
+
+
+class SageMaker:
+    """All of it runs on the event loop's thread."""
+
+    def __init__(self, settings: LocalSettings, emulator: Emulator, durability: Durability) -> None:
+        self.store = SageMakerStore(settings.sagemaker_file)
+        self._settings = settings
+        self._emulator = emulator
+        self._durability = durability
+        self._workers: dict[str, EndpointWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    def register(self) -> None:
+        """Teach CloudFormation the SageMaker and the scaling types."""
+        for name, kind in _RESOURCE_TYPES.items():
+            self._emulator.register(name, self._resource_type(kind))
+        scaling = {
+            "AWS::ApplicationAutoScaling::ScalableTarget": _target_id,
+            "AWS::ApplicationAutoScaling::ScalingPolicy": self._policy_arn,
+        }
+        for name, identify in scaling.items():
+            self._emulator.register(name, _inert(identify))
+
+    def start(self) -> None:
+        """Start the containers of all endpoints there are; one that failed before gets another chance."""
+        for endpoint in self.store.list(Kind.ENDPOINT):
+            if endpoint.status is EndpointStatus.FAILED:
+                self.store.set_status(endpoint.name, EndpointStatus.CREATING)
+            self._run(endpoint.name)
+
+    async def stop(self) -> None:
+        """Stop all containers; invocations in flight stay queued."""
+        for name in list(self._tasks):
+            self._halt(name)
+        await asyncio.gather(*self._stopping, return_exceptions=True)
+        self.store.close()
+
+    def enqueue(self, invocation: NewInvocation) -> None:
+        """Accept `invocation` for good."""
+        self.store.enqueue(invocation)
+        self._workers[invocation.endpoint].wake()
+
+    def instance_count(self, name: str) -> int:
+        """How many containers of the endpoint answer right now: 0 or 1."""
+        worker = self._workers.get(name)
+        return int(worker is not None and worker.container is not None)
+
+    async def until_settled(self, name: str, seconds: float) -> None:
+        """Wait until endpoint `name` answers or has failed; after `seconds` it may come up whenever it will."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            endpoint = self.store.get(Kind.ENDPOINT, name)
+            if endpoint is None or self.instance_count(name):
+                return
+            if endpoint.status is EndpointStatus.FAILED:
+                logger.error("endpoint %s failed: %s", name, endpoint.failure_reason)
+                return
+            await asyncio.sleep(0.02)
+        logger.warning("endpoint %s has no container that answers after %.0f s", name, seconds)
+
+    def arn(self, kind: Kind, name: str) -> str:
+        return f"arn:aws:sagemaker:{self._settings.region}:{ACCOUNT}:{kind}/{name.lower()}"
+
+    def spec(self, endpoint: str) -> EndpointSpec:
+        """What `endpoint` runs with.
+
+        Raises:
+            NotDeployableError: its configuration or its model is missing, or it is not an asynchronous endpoint.
+        """
+        properties = self._found(Kind.ENDPOINT, endpoint).properties
+        config = self._found(Kind.ENDPOINT_CONFIG, properties["EndpointConfigName"]).properties
+        variants = config.get("ProductionVariants") or []
+        if len(variants) != 1:
+            raise NotDeployableError(f"received {len(variants)} production variants; allowed: 1")
+        output = (config.get("AsyncInferenceConfig") or {}).get("OutputConfig") or {}
+        if not output.get("S3OutputPath"):
+            raise NotDeployableError(
+                "only asynchronous endpoints run here: AsyncInferenceConfig.OutputConfig is missing"
+            )
+        container = self._found(Kind.MODEL, variants[0]["ModelName"]).properties.get("PrimaryContainer") or {}
+        topics = output.get("NotificationConfig") or {}
+        failure_path = output.get("S3FailurePath")
+        return EndpointSpec(
+            name=endpoint,
+            variant=str(variants[0].get("VariantName", "AllTraffic")),
+            environment={str(name): str(value) for name, value in (container.get("Environment") or {}).items()},
+            startup_seconds=float(
+                variants[0].get("ContainerStartupHealthCheckTimeoutInSeconds") or DEFAULT_STARTUP_SECONDS
+            ),
+            output_path=str(output["S3OutputPath"]).rstrip("/"),
+            failure_path=str(failure_path).rstrip("/") if failure_path else None,
+            success_topic=topics.get("SuccessTopic"),
+            error_topic=topics.get("ErrorTopic"),
+        )
+
+    def _found(self, kind: Kind, reference: str) -> Resource:
+        resource = self.store.get(kind, reference.rsplit("/", 1)[-1])
+        if resource is None:
+            raise NotDeployableError(f"Could not find {kind} {reference!r}.")
+        return resource
+
+    def _resource_type(self, kind: Kind) -> ResourceType:
+        name_property = _NAME_PROPERTIES[kind]
+
+        def put(name: str, properties: dict[str, Any]) -> tuple[str, dict[str, str]]:
+            arn = self.arn(kind, name)
+            self.store.put(kind, name, arn, properties)
+            self._changed(kind, name)
+            return arn, {name_property: name, "Id": arn}
+
+        def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+            return put(str(properties.get(name_property) or f"{stack}-{logical_id}"[:63]), properties)
+
+        def update(
+            physical_id: str, old: dict[str, Any], properties: dict[str, Any], _stack: str
+        ) -> tuple[str, dict[str, str]]:
+            if old.get(name_property) != properties.get(name_property):
+                raise NotDeployableError(f"{name_property} cannot change here; remove the resource and add it anew")
+            found = next((resource for resource in self.store.list(kind) if resource.arn == physical_id), None)
+            if found is None:
+                raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
+            return put(found.name, properties)
+
+        def delete(physical_id: str, _properties: dict[str, Any]) -> None:
+            for resource in self.store.list(kind):
+                if resource.arn == physical_id:
+                    if kind is Kind.ENDPOINT:
+                        self._halt(resource.name)
+                    self.store.delete(kind, resource.name)
+
+        return ResourceType(create=create, update=update, delete=delete)
+
+    def _changed(self, kind: Kind, name: str) -> None:
+        """Restart the endpoints that run with something else now."""
+        if kind is Kind.ENDPOINT:
+            self.spec(name)
+            self._run(name)
+            return
+        for endpoint, worker in list(self._workers.items()):
+            if self.spec(endpoint) != worker.spec:
+                self._run(endpoint)
+
+    def _run(self, name: str) -> None:
+        before = self._halt(name)
+        spec = self.spec(name)
+        worker = EndpointWorker(
+            spec,
+            self._plan(spec),
+            store=self.store,
+            emulator=self._emulator,
+            durability=self._durability,
+            region=self._settings.region,
+        )
+        self._workers[name] = worker
+        self._tasks[name] = asyncio.create_task(_run_after(before, worker), name=f"endpoint {name}")
+
+    def _halt(self, name: str) -> asyncio.Task[None] | None:
+        self._workers.pop(name, None)
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+        return task
+
+    def _plan(self, spec: EndpointSpec) -> ContainerPlan:
+        environment = {
+            **os.environ,
+            **spec.environment,
+            "CACHE_DIR": str(self._settings.cache_dir / spec.name),
+            # torch waits in a loop for its threads otherwise and takes the other core from everybody.
+            "OMP_WAIT_POLICY": "passive",
+            "HF_HUB_OFFLINE": "1",
+            **dict(self._settings.container_environment),
+        }
+        return ContainerPlan(
+            command=self._settings.container_command,
+            environment=environment,
+            folder=REPOSITORY,
+            log_file=self._settings.log_dir / f"container-{spec.name}.log",
+        )
+
+    def _policy_arn(self, logical_id: str, properties: dict[str, Any], stack: str) -> str:
+        name = properties.get("PolicyName") or f"{stack}-{logical_id}"
+        return f"arn:aws:autoscaling:{self._settings.region}:{ACCOUNT}:scalingPolicy:local:policyName/{name}"
+
+
+async def _run_after(before: asyncio.Task[None] | None, worker: EndpointWorker) -> None:
+    if before is not None:
+        await asyncio.wait([before])
+    while True:
+        try:
+            await worker.run()
+        except OSError:
+            # The disk is full, most likely: nothing was acknowledged, so it is tried again.
+            logger.exception("endpoint %s was interrupted; trying again", worker.spec.name)
+            await asyncio.sleep(5)
+        else:
+            return
+
+
+def _target_id(_logical_id: str, properties: dict[str, Any], _stack: str) -> str:
+    keys = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+    return "|".join(str(properties.get(key, "")) for key in keys)
+
+
+def _inert(identify: Callable[[str, dict[str, Any], str], str]) -> ResourceType:
+    """A type that is accepted and does nothing: on one machine there is one container, always."""
+
+    def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+        physical_id = identify(logical_id, properties, stack)
+        return physical_id, {"Id": physical_id, "Arn": physical_id}
+
+    def update(
+        physical_id: str, _old: dict[str, Any], _properties: dict[str, Any], _stack: str
+    ) -> tuple[str, dict[str, str]]:
+        return physical_id, {"Id": physical_id, "Arn": physical_id}
+
+    def delete(_physical_id: str, _properties: dict[str, Any]) -> None:
+        return None
+
+    return ResourceType(create=create, update=update, delete=delete)

@@ -1,0 +1,120 @@
+"""The durable side of SageMaker: one SQLite file with the resources and a first-in-first-out queue per endpoint.
+
+Every method has committed when it returns, so what it did survives the death of the process.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Notice, QueuedInvocation, Resource
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    kind TEXT NOT NULL, name TEXT NOT NULL, arn TEXT NOT NULL, properties TEXT NOT NULL, created_at REAL NOT NULL,
+    modified_at REAL NOT NULL, status TEXT NOT NULL, failure_reason TEXT, PRIMARY KEY (kind, name)
+);
+CREATE TABLE IF NOT EXISTS invocations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, invocation TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0, notice TEXT
+);
+CREATE INDEX IF NOT EXISTS invocations_of_endpoint ON invocations (endpoint, number);
+"""
+
+
+class SageMakerStore:
+    """Used by the event loop's thread alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def put(self, kind: Kind, name: str, arn: str, properties: Mapping[str, Any]) -> None:
+        """Make or replace a resource; an endpoint begins anew as `Creating`."""
+        now = time.time()
+        self._database.execute(
+            "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (kind, name) DO UPDATE SET "
+            "properties = excluded.properties, modified_at = excluded.modified_at, status = excluded.status, "
+            "failure_reason = NULL",
+            (kind, name, arn, json.dumps(properties), now, now, EndpointStatus.CREATING),
+        )
+
+    def get(self, kind: Kind, name: str) -> Resource | None:
+        row = self._database.execute("SELECT * FROM resources WHERE kind = ? AND name = ?", (kind, name)).fetchone()
+        return _resource(row) if row else None
+
+    def list(self, kind: Kind) -> list[Resource]:
+        """All of `kind`, newest first."""
+        rows = self._database.execute(
+            "SELECT * FROM resources WHERE kind = ? ORDER BY created_at DESC, name", (kind,)
+        ).fetchall()
+        return [_resource(row) for row in rows]
+
+    def delete(self, kind: Kind, name: str) -> None:
+        """Remove a resource and, of an endpoint, its queue."""
+        with self._database:
+            self._database.execute("DELETE FROM resources WHERE kind = ? AND name = ?", (kind, name))
+            if kind is Kind.ENDPOINT:
+                self._database.execute("DELETE FROM invocations WHERE endpoint = ?", (name,))
+
+    def set_status(self, name: str, status: EndpointStatus, failure_reason: str | None = None) -> None:
+        self._database.execute(
+            "UPDATE resources SET status = ?, failure_reason = ?, modified_at = ? WHERE kind = ? AND name = ?",
+            (status, failure_reason, time.time(), Kind.ENDPOINT, name),
+        )
+
+    def enqueue(self, invocation: NewInvocation) -> None:
+        """Accept an invocation."""
+        self._database.execute(
+            "INSERT INTO invocations (endpoint, invocation) VALUES (?, ?)",
+            (invocation.endpoint, json.dumps(asdict(invocation))),
+        )
+
+    def first(self, endpoint: str) -> QueuedInvocation | None:
+        """The oldest invocation of `endpoint`."""
+        row = self._database.execute(
+            "SELECT number, invocation, done, notice FROM invocations WHERE endpoint = ? ORDER BY number LIMIT 1",
+            (endpoint,),
+        ).fetchone()
+        if row is None:
+            return None
+        notice = Notice(**json.loads(row[3])) if row[3] else None
+        return QueuedInvocation(
+            number=row[0], invocation=NewInvocation(**json.loads(row[1])), done=bool(row[2]), notice=notice
+        )
+
+    def backlog(self, endpoint: str) -> int:
+        """Invocations of `endpoint` that are queued or in flight."""
+        row = self._database.execute("SELECT count(*) FROM invocations WHERE endpoint = ?", (endpoint,)).fetchone()
+        return int(row[0])
+
+    def finish(self, number: int, notice: Notice | None) -> None:
+        """The container has answered and S3 has the answer: it is not run again, whatever happens."""
+        text = json.dumps(asdict(notice)) if notice else None
+        self._database.execute("UPDATE invocations SET done = 1, notice = ? WHERE number = ?", (text, number))
+
+    def remove(self, number: int) -> None:
+        """Everything about this invocation is done."""
+        self._database.execute("DELETE FROM invocations WHERE number = ?", (number,))
+
+
+def _resource(row: tuple[Any, ...]) -> Resource:
+    return Resource(
+        kind=Kind(row[0]),
+        name=row[1],
+        arn=row[2],
+        properties=json.loads(row[3]),
+        created_at=row[4],
+        modified_at=row[5],
+        status=EndpointStatus(row[6]),
+        failure_reason=row[7],
+    )

@@ -1,0 +1,201 @@
+"""The one process of the local cloud: the emulated AWS and SageMaker behind one loopback port, then the deployment."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from local_cloud.environment import emulator_environment, local_environment
+from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
+from local_cloud.processes import kill_leftovers
+from local_cloud.settings import REPOSITORY, LocalSettings
+from local_cloud.synthesis import SynthesisError, synthesise
+
+logger = logging.getLogger("local_cloud")
+
+ENDPOINT_SECONDS = 180.0
+_GRACE_SECONDS = 2
+
+
+def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> int:
+    """Run the local cloud until SIGINT or SIGTERM, its exit code.
+
+    Args:
+        stop_with_stdin: also stop when standard input ends, so that the cloud goes with the process that started it.
+
+    Raises:
+        CannotStartError: before anything is started.
+    """
+    check_python(sys.version_info[:2])
+    with lock_state(settings.state_dir):
+        check_disk(settings.state_dir)
+        leftovers = kill_leftovers(settings.state_dir)
+        listener = bind_port(settings.port)
+        _prepare(settings)
+        if leftovers:
+            logger.warning("killed what an earlier local cloud left behind: %s", leftovers)
+        with listener:
+            return asyncio.run(_run(settings, listener, stop_with_stdin=stop_with_stdin))
+
+
+def _prepare(settings: LocalSettings) -> None:
+    settings.ready_file.unlink(missing_ok=True)
+    shutil.rmtree(settings.scratch_dir, ignore_errors=True)
+    for folder in (settings.scratch_dir, settings.emulator_dir, settings.objects_dir, settings.log_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _move_port(settings)
+    environment = local_environment(settings, os.environ) | emulator_environment(settings)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _move_port(settings: LocalSettings) -> None:
+    """Queue URLs and the like carry the port they were made with; follow when another one is chosen."""
+    port_file = settings.state_dir / "port"
+    old = port_file.read_text() if port_file.exists() else str(settings.port)
+    if old != str(settings.port):
+        for path in settings.emulator_dir.glob("*.json"):
+            text = moved = path.read_text()
+            for host in ("localhost", "127.0.0.1"):
+                moved = moved.replace(f"{host}:{old}", f"{host}:{settings.port}")
+            if moved != text:
+                partial = path.with_suffix(".json.tmp")
+                partial.write_text(moved)
+                partial.replace(path)
+    port_file.write_text(str(settings.port))
+
+
+async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> int:
+    # ministack reads the environment when it is imported, and configures logging then.
+    from local_cloud.durability import Durability
+    from local_cloud.emulator import Emulator
+    from local_cloud.sagemaker.service import SageMaker
+    from local_cloud.sagemaker.wire import SageMakerWire
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if stop_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin, stop)
+
+    emulator = Emulator(settings)
+    durability = Durability(settings, emulator)
+    sagemaker = SageMaker(settings, emulator, durability)
+    sagemaker.register()
+    emulator.watch_functions(_report_function)
+    await emulator.start()
+    replayed = await durability.replay()
+    if replayed:
+        logger.info("replayed %d writes of the last run", replayed)
+    emulator.watch(durability.after)
+    sagemaker.start()
+    server = _server(SageMakerWire(emulator.asgi, sagemaker))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    code = 0
+    try:
+        deploying = asyncio.create_task(_deploy(settings, sagemaker))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([deploying, stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+        if deploying.done():
+            code = _announce(settings, deploying)
+            if code == 0:
+                await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+        else:
+            deploying.cancel()
+            await asyncio.wait([deploying])
+    finally:
+        settings.ready_file.unlink(missing_ok=True)
+        server.should_exit = True
+        await sagemaker.stop()
+        await asyncio.wait([serving])
+        await emulator.stop()
+        durability.close()
+    return code
+
+
+def _stop_at_end(stdin: TextIO, stop: asyncio.Event) -> None:
+    if not os.read(stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(stdin.fileno())
+        stop.set()
+
+
+def _server(app: Any) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves the signals to the local cloud, which has more to stop than the server."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return Server(config)
+
+
+async def _deploy(settings: LocalSettings, sagemaker: Any) -> dict[str, Any]:
+    assembly = settings.assembly or await synthesise(settings)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "local_cloud.deployment", "--assembly", str(assembly)),
+        *("--endpoint-url", settings.endpoint_url, "--region", settings.region),
+        cwd=REPOSITORY,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, errors = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode != 0:
+        raise CannotStartError(f"the deployment failed: {errors.decode(errors='replace').strip()}")
+    deployment: dict[str, Any] = json.loads(output)
+    if deployment["endpoint_name"] is not None:
+        await sagemaker.until_settled(deployment["endpoint_name"], ENDPOINT_SECONDS)
+    return deployment
+
+
+def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]") -> int:
+    """Write the ready file and print the ready line, or the reason why there is none; the exit code so far."""
+    try:
+        deployment = deploying.result()
+    except (CannotStartError, SynthesisError) as error:
+        print(f"local cloud: {error}", file=sys.stderr, flush=True)
+        return 1
+    ready = {"pid": os.getpid(), "endpoint_url": settings.endpoint_url, "region": settings.region, **deployment}
+    _write_private(settings.ready_file, json.dumps(ready, indent=2))
+    print("local cloud is ready", flush=True)
+    for name in ("api_url", "admin_key", "endpoint_url"):
+        if ready[name] is not None:
+            print(f"  {name.replace('_', ' '):13}{ready[name]}", flush=True)
+    return 0
+
+
+def _write_private(path: Path, text: str) -> None:
+    partial = path.with_suffix(".tmp")
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def _report_function(name: str, log: str) -> None:
+    logger.error("the function %s failed:\n%s", name, log.strip() or "it logged nothing")
