@@ -1,0 +1,49 @@
+"""How far a job is and how long each phase took."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from inference_container.contract.jobs import JobPhase
+from inference_container.contract.messages import Progress
+from inference_container.tasks.task import ReportProgress
+
+
+class JobProgress:
+    """Counts sampling steps over all batches of a job and measures its phases; steps never go back."""
+
+    def __init__(self, *, report: ReportProgress, steps: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._report = report
+        self._clock = clock
+        self._phase = JobPhase.ENCODING
+        self._step = 0
+        self._steps = steps
+        self.timings: dict[str, float] = {}
+        """Seconds by phase, so far."""
+
+    @contextmanager
+    def phase(self, phase: JobPhase) -> Iterator[None]:
+        """Report and measure `phase` while the block runs. Phases do not nest.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self._phase = phase
+        self._tell()
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self.timings[phase.value] = self.timings.get(phase.value, 0.0) + self._clock() - started
+
+    def advance_to(self, step: int) -> None:
+        """`step` sampling steps of the whole job are done.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self._step = max(self._step, min(step, self._steps))
+        self._tell()
+
+    def _tell(self) -> None:
+        self._report(Progress(phase=self._phase, step=self._step, steps=self._steps))
