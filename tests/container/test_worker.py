@@ -1,0 +1,305 @@
+"""The worker's line: one good job, the ways a job can end badly, and that the next one works."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from inference_container.asset_cache import AssetCache
+from inference_container.contract import CONTRACT_VERSION
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.jobs import JobPhase, Task
+from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult, Progress
+from inference_container.models.loader import load_checkpoint
+from inference_container.models.model_cache import ModelCache
+from inference_container.pictures.encoding import encode_picture
+from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
+from inference_container.worker import Worker
+from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
+
+CPU = torch.device("cpu")
+
+
+def paint(task: TaskInput) -> TaskOutput:
+    """A task that makes two pictures of the checkpoint's own weights."""
+    assert task.checkpoint is not None
+    level = int(next(task.checkpoint.unet.parameters()).abs().sum()) % 256
+    task.report(Progress(phase=JobPhase.SAMPLING, step=1, steps=1))
+    data = encode_picture(Image.new("RGB", (8, 6), (level, 0, 0)), infotext="a cat")
+    images = tuple(EncodedImage(data, "png", 8, 6, seed, "a cat") for seed in (7, 8))
+    return TaskOutput(images, {"seed": 7}, {"steps": 20}, timings={JobPhase.SAMPLING: 0.5})
+
+
+def raise_a_bug(task: TaskInput) -> TaskOutput:
+    raise KeyError("latents")
+
+
+def run_out_of_memory(task: TaskInput) -> TaskOutput:
+    torch.empty(2**60, dtype=torch.uint8)
+    raise AssertionError("this machine has an exabyte of memory")
+
+
+def raise_memory_error(task: TaskInput) -> TaskOutput:
+    raise MemoryError
+
+
+def refuse_the_picture(task: TaskInput) -> TaskOutput:
+    raise JobFailed(JobErrorCode.BAD_IMAGE, "init_images[0]: received an empty picture")
+
+
+class Studio:
+    """A worker with a table of tasks, and jobs in its tables."""
+
+    def __init__(self, cloud: Cloud, directory: Path, tiny: bytes) -> None:
+        self.cloud = cloud
+        self.tiny = cloud.put_asset(tiny, name="tiny.safetensors")
+        self.models = ModelCache(
+            max_bytes=10**9, load=lambda file: load_checkpoint(file, device=CPU, dtype=torch.float32)
+        )
+        self.assets = AssetCache(cloud.s3, bucket=ASSETS_BUCKET, directory=directory, max_bytes=10**8)
+        self.number = 0
+        self.worker = self.with_task(paint)
+
+    def with_task(self, runner: TaskRunner) -> Worker:
+        tasks: Mapping[Task, TaskRunner] = {Task.TXT2IMG: runner}
+        self.worker = Worker(
+            records=self.cloud.records(),
+            assets=self.assets,
+            models=self.models,
+            tasks=tasks,
+            s3=self.cloud.s3,
+            jobs_bucket=JOBS_BUCKET,
+            heartbeat_seconds=0.01,
+        )
+        return self.worker
+
+    def request(self, *, checkpoint: AssetRef | None = None, status: str = "queued", **params: Any) -> JobRequest:
+        self.number += 1
+        job_id = f"job-{self.number}"
+        self.cloud.put_job(job_id, status)
+        return JobRequest(
+            job_id=job_id,
+            task=Task.TXT2IMG,
+            params={"prompt": "a cat", **params},
+            checkpoint=checkpoint or self.tiny,
+            output_prefix=f"jobs/{job_id}/output/",
+        )
+
+    def answer(self, request: JobRequest) -> JobResult | JobFailure:
+        return self.worker.answer(request.model_dump_json().encode())
+
+    def failure(self, request: JobRequest) -> JobFailure:
+        answer = self.answer(request)
+        assert isinstance(answer, JobFailure)
+        assert answer.job_id == request.job_id
+        assert self.cloud.output_keys() == []
+        return answer
+
+    def assert_next_job_works(self) -> None:
+        self.with_task(paint)
+        assert isinstance(self.answer(self.request()), JobResult)
+
+
+@pytest.fixture
+def studio(cloud: Cloud, tmp_path: Path, tiny_checkpoint_bytes: bytes) -> Studio:
+    return Studio(cloud, tmp_path, tiny_checkpoint_bytes)
+
+
+def test_a_job_gives_stored_pictures_models_and_timings_of_every_phase(studio: Studio) -> None:
+    request = studio.request()
+
+    result = studio.answer(request)
+
+    assert isinstance(result, JobResult)
+    assert [image.key for image in result.images] == ["jobs/job-1/output/0.png", "jobs/job-1/output/1.png"]
+    assert [image.seed for image in result.images] == [7, 8]
+    assert (result.info, result.parameters) == ({"seed": 7}, {"steps": 20})
+    assert [(model.name, model.sha256) for model in result.models] == [("tiny.safetensors", studio.tiny.sha256)]
+    assert set(result.timings) == {"starting", "fetching_models", "loading_models", "sampling", "saving", "total"}
+    stored = studio.cloud.s3.get_object(Bucket=JOBS_BUCKET, Key="jobs/job-1/output/1.png")
+    assert stored["ContentType"] == "image/png"
+    assert len(stored["Body"].read()) == result.images[1].bytes
+
+
+def test_a_finished_job_stays_running_because_ending_it_is_not_the_containers(studio: Studio) -> None:
+    request = studio.request()
+
+    studio.answer(request)
+
+    assert studio.cloud.job(request.job_id)["status"] == {"S": "running"}
+
+
+def test_a_second_job_on_the_same_checkpoint_loads_nothing(studio: Studio) -> None:
+    studio.answer(studio.request())
+    studio.answer(studio.request())
+
+    assert (studio.models.misses, studio.models.hits) == (1, 1)
+
+
+def test_a_task_that_raises_is_an_internal_failure_with_its_reason_and_a_logged_traceback(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    studio.with_task(raise_a_bug)
+
+    failure = studio.failure(studio.request())
+
+    assert (failure.error.code, failure.error.message) == (JobErrorCode.INTERNAL, "KeyError: 'latents'")
+    assert any(record.exc_info for record in caplog.records)
+    studio.assert_next_job_works()
+
+
+@pytest.mark.parametrize("task", [run_out_of_memory, raise_memory_error])
+def test_a_task_that_runs_out_of_memory_says_so_and_frees_the_models(studio: Studio, task: TaskRunner) -> None:
+    studio.with_task(task)
+
+    failure = studio.failure(studio.request())
+
+    assert failure.error.code is JobErrorCode.OUT_OF_MEMORY
+    assert failure.error.retryable
+    assert studio.models.bytes == 0
+    studio.assert_next_job_works()
+
+
+def test_a_task_that_refuses_its_picture_keeps_its_own_words_and_the_models(studio: Studio) -> None:
+    studio.with_task(refuse_the_picture)
+
+    failure = studio.failure(studio.request())
+
+    assert failure.error.code is JobErrorCode.BAD_IMAGE
+    assert failure.error.message == "init_images[0]: received an empty picture"
+    assert studio.models.bytes > 0
+    studio.assert_next_job_works()
+
+
+def until_stopped(order: Callable[[], None]) -> TaskRunner:
+    """A task that goes on sampling until somebody stops it; `order` is given after its first step."""
+
+    def sample(task: TaskInput) -> TaskOutput:
+        task.report(Progress(phase=JobPhase.SAMPLING, step=1, steps=100))
+        order()
+        while True:
+            task.report(Progress(phase=JobPhase.SAMPLING, step=2, steps=100))
+            threading.Event().wait(0.005)
+
+    return sample
+
+
+def test_a_task_that_is_canceled_stops_at_a_step(studio: Studio) -> None:
+    request = studio.request()
+    studio.with_task(until_stopped(lambda: studio.cloud.cancel(request.job_id)))
+
+    failure = studio.failure(request)
+
+    assert failure.error.code is JobErrorCode.CANCELED
+    studio.assert_next_job_works()
+
+
+def test_a_container_that_stops_ends_the_running_job_as_lost_and_refuses_the_next(studio: Studio) -> None:
+    studio.with_task(until_stopped(lambda: studio.worker.stop("the container was stopped")))
+
+    failure = studio.failure(studio.request())
+    later = studio.request()
+
+    assert (failure.error.code, failure.error.message) == (JobErrorCode.WORKER_LOST, "the container was stopped")
+    assert failure.error.retryable
+    assert studio.failure(later).error.code is JobErrorCode.WORKER_LOST
+    assert studio.cloud.job(later.job_id)["status"] == {"S": "queued"}
+
+
+def test_a_job_canceled_before_its_turn_is_answered_without_work(studio: Studio) -> None:
+    failure = studio.failure(studio.request(status="canceled"))
+
+    assert failure.error.code is JobErrorCode.CANCELED
+    assert studio.models.misses == 0
+
+
+def test_a_missing_checkpoint_is_named(studio: Studio) -> None:
+    missing = studio.tiny.model_copy(update={"key": "assets/none/gone.safetensors", "name": "gone.safetensors"})
+
+    failure = studio.failure(studio.request(checkpoint=missing))
+
+    assert failure.error.code is JobErrorCode.ASSET_MISSING
+    assert "gone.safetensors" in failure.error.message
+    studio.assert_next_job_works()
+
+
+def test_a_checkpoint_that_is_no_model_is_corrupt_or_incompatible(studio: Studio) -> None:
+    junk = studio.cloud.put_asset(b"not a model at all", name="junk.safetensors", asset_id="a9")
+
+    failure = studio.failure(studio.request(checkpoint=junk))
+
+    assert failure.error.code in {JobErrorCode.ASSET_CORRUPT, JobErrorCode.ASSET_INCOMPATIBLE}
+    studio.assert_next_job_works()
+
+
+def test_pictures_that_cannot_be_stored_fail_the_job(studio: Studio) -> None:
+    request = studio.request()
+    studio.cloud.s3.delete_bucket(Bucket=JOBS_BUCKET)
+
+    answer = studio.answer(request)
+
+    assert isinstance(answer, JobFailure)
+    assert "picture jobs/job-1/output/0.png could not be stored" in answer.error.message
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "words"),
+    [
+        ({"steps": 0}, JobErrorCode.INVALID_PARAMS, "steps: Input should be greater than or equal to 1 (received 0)"),
+        ({"stepz": 3}, JobErrorCode.INVALID_PARAMS, "stepz"),
+        ({"sampler_name": "Foo"}, JobErrorCode.INVALID_PARAMS, "unknown sampler 'Foo'"),
+        ({"tiling": True}, JobErrorCode.NOT_SUPPORTED_YET, "tiling = True is not supported yet"),
+    ],
+)
+def test_params_that_cannot_be_honoured_are_refused_before_the_job_is_claimed(
+    studio: Studio, params: dict[str, Any], code: JobErrorCode, words: str
+) -> None:
+    request = studio.request(**params)
+
+    failure = studio.failure(request)
+
+    assert failure.error.code is code
+    assert words in failure.error.message
+    assert studio.cloud.job(request.job_id)["status"] == {"S": "queued"}
+
+
+def test_a_task_that_is_not_in_the_table_is_not_supported_yet(studio: Studio) -> None:
+    request = studio.request().model_copy(update={"task": Task.INTERROGATE_CLIP, "params": {"image": "aGk="}})
+
+    failure = studio.failure(request)
+
+    assert failure.error.code is JobErrorCode.NOT_SUPPORTED_YET
+    assert "allowed: txt2img" in failure.error.message
+
+
+def test_a_request_of_a_newer_contract_is_refused_even_if_it_has_unknown_fields(studio: Studio) -> None:
+    document = {"contract_version": CONTRACT_VERSION + 1, "job_id": "j9", "novelty": True}
+
+    answer = studio.worker.answer(json.dumps(document).encode())
+
+    assert isinstance(answer, JobFailure)
+    assert (answer.job_id, answer.error.code) == ("j9", JobErrorCode.CONTRACT_MISMATCH)
+    assert f"contract version {CONTRACT_VERSION + 1}" in answer.error.message
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b"\xff\xfe", b"[]", b"null", b"{}", b'{"job_id": 5}', b'{"job_id": "j", "task": "paint"}', b"[" * 100_000],
+)
+def test_a_document_that_is_no_request_is_invalid_and_the_worker_lives_on(studio: Studio, document: bytes) -> None:
+    answer = studio.worker.answer(document)
+
+    assert isinstance(answer, JobFailure)
+    assert answer.error.code is JobErrorCode.INVALID_PARAMS
+    studio.assert_next_job_works()
+
+
+def test_a_long_received_value_is_cut_short_in_the_reason(studio: Studio) -> None:
+    failure = studio.failure(studio.request(steps="A" * 100_000))
+
+    assert len(failure.error.message) < 400
