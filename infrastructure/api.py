@@ -27,9 +27,7 @@ GATEWAY_PROBLEMS: Final = (
 class Api(Construct):
     """Keys are checked in the function, by hash: API Gateway's own keys are no secret store and end at 10,000."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, config: StageConfig, function: lambda_.Function
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, function: lambda_.Function) -> None:
         super().__init__(scope, construct_id)
         access_log = add_log_group(self, "AccessLog", config=config)
         self.rest_api = apigateway.RestApi(
@@ -66,6 +64,8 @@ class Api(Construct):
                 metrics_enabled=True,
             ),
         )
+        # CDK adds an output of its own; the stack's outputs are the ones others rely on.
+        self.rest_api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
         self.rest_api.root.add_method("ANY", integration)
         self.rest_api.root.add_resource("{proxy+}").add_method("ANY", integration)

@@ -1,6 +1,8 @@
 """The CDK app as one function: from context to a synthesised assembly."""
 
 import json
+import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
 from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
-from infrastructure.config import StageConfig
+from infrastructure.config import ConfigError, StageConfig
 from infrastructure.stack import GenerateOnCloudStack
 
 
@@ -30,12 +32,17 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         BundleError: the Lambda bundle cannot be built.
     """
     settled = json.loads((ROOT / "cdk.json").read_text())["context"] | dict(context or {})
+    local = read_local(settled | json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")))
     app = cdk.App(
-        context=settled, outdir=str(outdir) if outdir else None, analytics_reporting=False, tree_metadata=False
+        context=settled,
+        outdir=str(outdir) if outdir else None,
+        analytics_reporting=False,
+        tree_metadata=False,
+        # CDK's own template rules take longer than all the rest, and `make local` should start at once.
+        builtin_cloud_formation_validation=not local,
     )
-    every = app.node.get_all_context()
-    config = StageConfig.from_context(every)
-    bundle = build_bundle(platform=LOCAL if str(every.get("local", "false")).lower() == "true" else AWS)
+    config = StageConfig.from_context(app.node.get_all_context())
+    bundle = build_bundle(platform=LOCAL if local else AWS)
     GenerateOnCloudStack(
         app,
         config.stack_name,
@@ -44,12 +51,37 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
             str(bundle.path), asset_hash=bundle.hash, asset_hash_type=cdk.AssetHashType.CUSTOM
         ),
         version=read_version(),
-        # CloudFormation takes templates of up to 51,200 bytes directly.
-        suppress_template_indentation=True,
-        description="Generate on Cloud: img2img, inpaint, txt2img and interrogation as a service",
     )
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return Path(app.synth().directory)
+    assembly = Path(app.synth().directory)
+    remove_stale_assets(assembly)
+    return assembly
+
+
+def remove_stale_assets(assembly: Path) -> None:
+    """Delete asset folders of earlier syntheses, each the size of a whole bundle, that the manifests no longer name."""
+    named = {
+        asset["source"]["directory" if kind == "dockerImages" else "path"]
+        for manifest in assembly.glob("*.assets.json")
+        for kind in ("files", "dockerImages")
+        for asset in json.loads(manifest.read_text()).get(kind, {}).values()
+    }
+    for folder in assembly.glob("asset.*"):
+        if folder.name not in named:
+            shutil.rmtree(folder)
+
+
+def read_local(context: Mapping[str, object]) -> bool:
+    """Whether the bundle is for this machine.
+
+    Raises:
+        ConfigError: `local` is neither true nor false.
+    """
+    value = str(context.get("local", "false")).lower()
+    if value not in {"true", "false"}:
+        message = f"-c local: allowed are true and false, got {value!r}"
+        raise ConfigError(message)
+    return value == "true"
 
 
 def read_version() -> str:

@@ -2,7 +2,7 @@
 
 A bundle is a plain folder under `build/`, made before the stack is synthesised. Two caches make a warm synth cheap:
 
-`build/dependencies/{platform}-{hash}`  the `lambdas` dependency group, by hash of its names, constraints.txt and platform
+`build/dependencies/{platform}-{hash}`  the `lambdas` group, by hash of its names, constraints.txt and platform
 `build/lambda/{platform}-{hash}`        that plus our sources, by hash of both; this hash is also the asset's
 
 Where the dependencies come from:
@@ -57,9 +57,7 @@ class Platform:
     """Platform tags pip may take; empty for the running machine."""
 
 
-AWS: Final = Platform(
-    name="aws", python=(3, 13), wheel_tags=("manylinux2014_aarch64", "manylinux_2_28_aarch64")
-)
+AWS: Final = Platform(name="aws", python=(3, 13), wheel_tags=("manylinux2014_aarch64", "manylinux_2_28_aarch64"))
 """The Lambda runtime python3.13 on arm64: Amazon Linux 2023 has glibc 2.34, so both generations of wheels run."""
 LOCAL: Final = Platform(name="local", python=(sys.version_info.major, sys.version_info.minor))
 
@@ -99,7 +97,9 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         if interpreter:
-            _compile(folder, [top for top in ("lambdas", "inference_container") if (folder / top).is_dir()], interpreter)
+            _compile(
+                folder, [top for top in ("lambdas", "inference_container") if (folder / top).is_dir()], interpreter
+            )
 
     path = _build_once(root / "build" / "lambda" / f"{platform.name}-{key[:16]}", fill)
     return Bundle(path=path, hash=key)
@@ -112,12 +112,12 @@ def find_interpreter(version: tuple[int, int]) -> str | None:
     name = f"python{version[0]}.{version[1]}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = [shutil.which(name), *sorted(pyenv.glob(f"versions/{version[0]}.{version[1]}.*/bin/{name}"))]
-    for candidate in filter(None, found):
+    for candidate in (str(path) for path in found if path):
         report = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
         run = subprocess.run([candidate, "-I", "-c", report], capture_output=True, text=True, check=False)  # noqa: S603
         # A pyenv shim is on PATH even when its version is not active, and then fails.
         if run.returncode == 0 and run.stdout.split() == ["cpython", str(version[0]), str(version[1])]:
-            return str(candidate)
+            return candidate
     return None
 
 
@@ -168,10 +168,9 @@ def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) 
         return False
     copies: list[tuple[Path, Path]] = []
     for found in closure:
-        for file in found.files or []:
-            # Scripts lie outside of site-packages (`../../../bin`); a Lambda has no use for them.
-            if ".." not in file.parts and file.suffix != ".pyc":
-                copies.append((Path(str(found.locate_file(file))), folder / file))
+        # Scripts lie outside of site-packages (`../../../bin`); a Lambda has no use for them.
+        kept = [file for file in found.files or [] if ".." not in file.parts and file.suffix != ".pyc"]
+        copies.extend((Path(str(found.locate_file(file))), folder / file) for file in kept)
     if not copies or not all(source.is_file() for source, _ in copies):
         return False
     for source, target in copies:

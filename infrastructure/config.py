@@ -1,7 +1,7 @@
 """What one stage of the service is deployed with: typed, with defaults, overridden by CDK context (`-c name=value`)."""
 
 from collections.abc import Mapping
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -71,7 +71,9 @@ class StageConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            lines = [f"-c {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
+            lines = [
+                f"-c {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+            ]
             raise ConfigError("; ".join(lines)) from error
 
 
@@ -79,4 +81,4 @@ def _read(name: str, value: object) -> object:
     """Context from the command line is text; a literal of numbers does not take text."""
     if name == "log_retention_days" and isinstance(value, str) and value.isdigit():
         return int(value)
-    return cast("object", value)
+    return value

@@ -111,7 +111,7 @@ class Endpoint(Construct):
                         "endpoint-failure/": ["PutObject"],
                     },
                 ),
-                TableGrant(storage.jobs_table, ["GetItem", "UpdateItem"]),
+                TableGrant(storage.jobs_table, ["UpdateItem"]),
                 Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
                 Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
             ],
@@ -123,7 +123,9 @@ class Endpoint(Construct):
                 conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
             )
         )
-        acknowledge(role, "IAM5[Resource::*]", "PutMetricData (held to one namespace) and ECR's log-in take no resource")
+        acknowledge(
+            role, "IAM5[Resource::*]", "PutMetricData (held to one namespace) and ECR's log-in take no resource"
+        )
         acknowledge(
             role,
             f"IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{_LOG_GROUPS}]",
@@ -184,9 +186,7 @@ class Endpoint(Construct):
                     namespace="AWS/SageMaker",
                     metric_name="ApproximateBacklogSizePerInstance",
                     statistic="Average",
-                    dimensions=[
-                        scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=self.name)
-                    ],
+                    dimensions=[scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=self.name)],
                 ),
             ),
         )
@@ -202,9 +202,7 @@ class Endpoint(Construct):
                 metric_aggregation_type="Average",
                 cooldown=self._config.scale_in_cooldown_seconds,
                 step_adjustments=[
-                    scaling.CfnScalingPolicy.StepAdjustmentProperty(
-                        metric_interval_lower_bound=0, scaling_adjustment=1
-                    )
+                    scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
                 ],
             ),
         )

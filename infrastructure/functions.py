@@ -1,7 +1,7 @@
 """The Lambda functions: one row each for handler, memory, time-out, environment and permissions."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from aws_cdk import CfnCustomResource, Duration
 from aws_cdk import aws_events as events
@@ -22,7 +22,6 @@ from infrastructure.storage import Storage
 from lambdas.settings import ApiSettings, FirstKeySettings, FunctionSettings, JobEventsSettings, SweeperSettings
 
 JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
-_ALL_TABLE_ITEM_ACTIONS: Final = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem")
 
 
 class Functions(Construct):
@@ -65,8 +64,14 @@ class Functions(Construct):
                 JOB_RETENTION_DAYS=config.job_retention_days,
             ),
             grants=[
-                TableGrant(jobs, _ALL_TABLE_ITEM_ACTIONS, ["owner-created_at", "owner_task-created_at"]),
-                TableGrant(assets, _ALL_TABLE_ITEM_ACTIONS, ["type-name"]),
+                TableGrant(
+                    jobs,
+                    ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+                    ["owner-created_at", "owner_task-created_at"],
+                ),
+                TableGrant(
+                    assets, ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["type-name"]
+                ),
                 TableGrant(access, ["GetItem"]),
                 BucketGrant(storage.jobs_bucket, {"jobs/": ["DeleteObject", "GetObject", "PutObject"]}),
                 BucketGrant(storage.jobs_bucket, {"endpoint-output/": ["GetObject"]}, list_objects=False),
@@ -104,7 +109,7 @@ class Functions(Construct):
             memory_megabytes=512,
             timeout=Duration.seconds(55),
             settings=SweeperSettings(JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name),
-            grants=[TableGrant(jobs, ["GetItem", "Scan", "UpdateItem"]), outcomes],
+            grants=[TableGrant(jobs, ["BatchGetItem", "GetItem", "UpdateItem"], ["open-created_at"]), outcomes],
         )
         events.Rule(
             self,
@@ -121,9 +126,8 @@ class Functions(Construct):
         """The custom resource that makes the admin key; the ARN of the secret that holds it."""
         secret = secretsmanager.Secret(self, "AdminKey", description="First admin key of the API (header x-api-key).")
         acknowledge(secret, "SMG4", "an API key its owner hands on; it is replaced through the API, not on a schedule")
-        resource = secret.node.default_child
-        assert isinstance(resource, secretsmanager.CfnSecret)  # noqa: S101 - what CDK builds; narrows for the type checker
-        arn = resource.attr_id
+        # `Id`, not `Ref`: both are the ARN on AWS, the emulator's `Ref` is the name.
+        arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         function = self._function(
             "FirstKey",
             handler="lambdas.first_key.handler",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -60,5 +61,5 @@ def _allow(role: iam.Role, actions: Sequence[str], resources: Sequence[str]) -> 
 
 
 def _acknowledge_keys(role: iam.Role, *, bucket: s3.Bucket, prefix: str) -> None:
-    logical_id = role.stack.get_logical_id(bucket.node.default_child)  # type: ignore[arg-type]
+    logical_id = role.stack.get_logical_id(cast("s3.CfnBucket", bucket.node.default_child))
     acknowledge(role, f"IAM5[Resource::<{logical_id}.Arn>/{prefix}*]", "object keys hold ids that are not known before")

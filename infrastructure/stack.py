@@ -1,7 +1,5 @@
 """The stack: constructs put together with keyword arguments and grants, and the outputs others read."""
 
-from typing import Any
-
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -31,9 +29,14 @@ class GenerateOnCloudStack(Stack):
         config: StageConfig,
         code: lambda_.Code,
         version: str,
-        **stack_properties: Any,  # noqa: ANN401 - handed on to CDK as they are
     ) -> None:
-        super().__init__(scope, construct_id, **stack_properties)
+        super().__init__(
+            scope,
+            construct_id,
+            description="Generate on Cloud: img2img, inpaint, txt2img and interrogation as a service",
+            # CloudFormation takes templates of up to 51,200 bytes directly.
+            suppress_template_indentation=True,
+        )
         storage = Storage(self, "Storage", config=config)
         events = Events(self, "Events", consumer_timeout=JOB_EVENTS_TIMEOUT)
         endpoint = Endpoint(self, "Endpoint", config=config, storage=storage, events=events)

@@ -20,8 +20,12 @@ class Storage(Construct):
 
         self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
         self.assets_bucket = self._bucket("AssetsBucket")
+        # Keys only: a running job's row changes each second, and copies of it in three indexes would each be paid for.
         self.jobs_table = self._table(
-            "JobsTable", key="job_id", indexes=[("owner", "created_at"), ("owner_task", "created_at")]
+            "JobsTable",
+            key="job_id",
+            indexes=[("owner", "created_at"), ("owner_task", "created_at"), ("open", "created_at")],
+            projection=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.assets_table = self._table("AssetsTable", key="asset_id", indexes=[("type", "name")])
         self.access_table = self._table("AccessTable", key="access_id")
@@ -55,7 +59,14 @@ class Storage(Construct):
         acknowledge(bucket, "S1", "objects are reached by presigned URLs the API logs with owner and job or asset id")
         return bucket
 
-    def _table(self, name: str, *, key: str, indexes: Sequence[tuple[str, str]] = ()) -> dynamodb.Table:
+    def _table(
+        self,
+        name: str,
+        *,
+        key: str,
+        indexes: Sequence[tuple[str, str]] = (),
+        projection: dynamodb.ProjectionType = dynamodb.ProjectionType.ALL,
+    ) -> dynamodb.Table:
         table = dynamodb.Table(
             self,
             name,
@@ -70,7 +81,10 @@ class Storage(Construct):
         )
         for partition, sort in indexes:
             table.add_global_secondary_index(
-                index_name=f"{partition}-{sort}", partition_key=_text(partition), sort_key=_text(sort)
+                index_name=f"{partition}-{sort}",
+                partition_key=_text(partition),
+                sort_key=_text(sort),
+                projection_type=projection,
             )
         return table
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY_PREFIX: Final = "goc_"
 PHYSICAL_ID: Final = "first-admin-key"
 ANSWER_TIMEOUT_SECONDS: Final = 10
-MAX_REASON_CHARACTERS: Final = 1000
+MAX_REASON_CHARACTERS: Final = 500
 """CloudFormation takes answers of up to 4,096 bytes."""
 _KEY: Final = re.compile(r"goc_[A-Za-z0-9_-]{43}")
 
@@ -44,7 +44,7 @@ def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 
                 secretsmanager=boto3.client("secretsmanager"),
                 dynamodb=boto3.client("dynamodb"),
             )
-    except Exception as error:  # noqa: BLE001 - outer edge: the reason goes to CloudFormation and the log
+    except Exception as error:
         logger.exception("the first key could not be made")
         answer(event, status="FAILED", reason=f"{type(error).__name__}: {error}")
     else:
