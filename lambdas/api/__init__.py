@@ -1,0 +1,1 @@
+"""The REST API function: one resolver, one router file for each resource."""

@@ -1,0 +1,114 @@
+"""A route: method, path and the function that answers; its signature says what goes in and out.
+
+Parameters of a route function by name: `call` (Call or UserCall), `body` and `query` (pydantic models), and the path's
+own parameters (str). The OpenAPI document is made from the same signatures.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+
+from inference_container.contract.errors import ProblemCode
+from lambdas.access import Caller
+from lambdas.api.services import Services
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to a route that needs no key."""
+
+    services: Services
+
+
+@dataclass(frozen=True)
+class UserCall(Call):
+    """One request whose key was good."""
+
+    caller: Caller
+
+
+class Query(BaseModel):
+    """Query parameters; those not named are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Answer = BaseModel | dict[str, object]
+RouteFunction = Callable[..., Answer]
+
+_COMMON = (ProblemCode.INVALID_PARAMS, ProblemCode.TOO_MANY_REQUESTS, ProblemCode.INTERNAL)
+_WITH_BODY = (ProblemCode.INVALID_JSON, ProblemCode.BODY_TOO_LARGE)
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    """With `{name}` for each path parameter."""
+    function: RouteFunction
+    status: int
+    own_problems: tuple[ProblemCode, ...]
+    body: type[BaseModel] | None
+    query: type[BaseModel]
+    answer: type[BaseModel] | None
+    """None: a document without a model."""
+    needs_key: bool
+
+    @property
+    def path_parameters(self) -> list[str]:
+        return re.findall(r"{(\w+)}", self.path)
+
+    @property
+    def summary(self) -> str:
+        return (self.function.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+    @property
+    def problems(self) -> tuple[ProblemCode, ...]:
+        """Every problem this route may answer."""
+        found = set(self.own_problems) | set(_COMMON)
+        if self.body is not None:
+            found |= set(_WITH_BODY)
+        if self.needs_key:
+            found.add(ProblemCode.UNAUTHORIZED)
+        return tuple(code for code in ProblemCode if code in found)
+
+    def matches(self, path: str) -> bool:
+        own, asked = self.path.split("/"), path.split("/")
+        return len(own) == len(asked) and all(
+            part == other or (part.startswith("{") and other) for part, other in zip(own, asked, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Routes:
+    """The routes of one resource."""
+
+    rows: list[Route] = field(default_factory=list)
+
+    def add(
+        self, method: str, path: str, *, status: int = 200, problems: tuple[ProblemCode, ...] = ()
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        """Decorator that adds the function."""
+
+        def keep(function: RouteFunction) -> RouteFunction:
+            hints = get_type_hints(function)
+            answer = hints["return"]
+            self.rows.append(
+                Route(
+                    method=method,
+                    path=path,
+                    function=function,
+                    status=status,
+                    own_problems=problems,
+                    body=hints.get("body"),
+                    query=hints.get("query", Query),
+                    answer=answer if isinstance(answer, type) and issubclass(answer, BaseModel) else None,
+                    needs_key=hints["call"] is UserCall,
+                )
+            )
+            return function
+
+        return keep

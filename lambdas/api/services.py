@@ -1,0 +1,59 @@
+"""What every route works with, made once for the function's life."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from lambdas.access import AccessStore
+from lambdas.assets import AssetStore
+from lambdas.clients import dynamodb_client, s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.endpoints import Endpoints
+from lambdas.items import utc_now
+from lambdas.job_objects import JobObjects
+from lambdas.job_pages import JobPages
+from lambdas.jobs import JobStore
+from lambdas.settings import ApiSettings
+from lambdas.submission import Submission
+from lambdas.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: ApiSettings
+    access: AccessStore
+    jobs: JobStore
+    pages: JobPages
+    objects: JobObjects
+    assets: AssetStore
+    uploads: Uploads
+    endpoints: Endpoints
+    submission: Submission
+    now: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@cache
+def services_from_environment() -> Services:
+    """The services of a deployed function."""
+    settings = ApiSettings.from_environment()
+    dynamodb, s3 = dynamodb_client(), s3_client()
+    jobs = JobStore(dynamodb, settings.JOBS_TABLE)
+    assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
+    objects = JobObjects(s3, settings.JOBS_BUCKET)
+    endpoints = Endpoints(sagemaker_client(), sagemaker_runtime_client())
+    return Services(
+        settings=settings,
+        access=AccessStore(dynamodb, settings.ACCESS_TABLE),
+        jobs=jobs,
+        pages=JobPages(dynamodb, settings.JOBS_TABLE),
+        objects=objects,
+        assets=assets,
+        uploads=Uploads(assets, s3, settings.ASSETS_BUCKET),
+        endpoints=endpoints,
+        submission=Submission(
+            jobs=jobs, assets=assets, objects=objects, endpoints=endpoints, retention_days=settings.JOB_RETENTION_DAYS
+        ),
+    )

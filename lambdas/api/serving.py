@@ -1,0 +1,110 @@
+"""One request: read it, check the key, call the route's function; the one place where exceptions become answers."""
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ValidationError
+
+from inference_container.contract.errors import FieldError, ProblemCode
+from lambdas.api.routes import Call, Route, UserCall
+from lambdas.api.services import Services
+from lambdas.aws_errors import THROTTLED, error_code
+from lambdas.field_errors import field_errors
+from lambdas.json_documents import read_document
+from lambdas.problems import ProblemError, invalid, shortened
+
+_LOG = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4 * 1024**2
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def serve(route: Route, event: Mapping[str, Any], services: Services, path_values: Mapping[str, str]) -> Response[str]:
+    """The route's answer, or the problem that came up."""
+    try:
+        call = _authenticated(event, services) if route.needs_key else Call(services)
+        arguments: dict[str, object] = {**path_values, "call": call}
+        query = _query(route.query, event)
+        if route.query.model_fields:
+            arguments["query"] = query
+        if route.body is not None:
+            arguments["body"] = _body(route.body, event)
+        answer = route.function(**arguments)
+        body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
+        return Response(route.status, "application/json", body, headers=_NO_STORE)
+    except Exception as error:  # noqa: BLE001 - the outer edge: nothing may leave without a problem body
+        return problem_response(error, event)
+
+
+def problem_response(error: Exception, event: Mapping[str, Any]) -> Response[str]:
+    """`error` as `application/problem+json`; what is not a `ProblemError` is logged and told as `internal`."""
+    request_id = request_id_of(event)
+    if isinstance(error, ClientError) and error_code(error) in THROTTLED:
+        error = ProblemError(ProblemCode.TOO_MANY_REQUESTS, "Too many requests at once.", retry_after=5)
+    if not isinstance(error, ProblemError):
+        _LOG.error("request %s failed", request_id, exc_info=error)
+        error = ProblemError(ProblemCode.INTERNAL, f"Something went wrong on our side; it is logged as {request_id}.")
+    problem = error.problem(request_id)
+    headers = dict(_NO_STORE)
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return Response(problem.status, "application/problem+json", problem.model_dump_json(), headers=headers)
+
+
+def request_id_of(event: Mapping[str, Any]) -> str:
+    """API Gateway's id of the request."""
+    return str((event.get("requestContext") or {}).get("requestId") or "unknown")
+
+
+def _authenticated(event: Mapping[str, Any], services: Services) -> UserCall:
+    headers: Mapping[str, str] = event.get("headers") or {}
+    key = next((value for name, value in headers.items() if name.lower() == "x-api-key"), None)
+    return UserCall(services, services.access.caller_with(key))
+
+
+def _query(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
+    single: Mapping[str, str] = event.get("queryStringParameters") or {}
+    multiple: Mapping[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
+    repeated = [name for name, values in multiple.items() if len(values) > 1]
+    if repeated:
+        raise invalid([_query_error(name, f"received {len(multiple[name])} values; allowed: one") for name in repeated])
+    try:
+        return model.model_validate(dict(single))
+    except ValidationError as error:
+        found = field_errors(error, model)
+        raise invalid([_query_error(item.pointer.removeprefix("/"), item.message) for item in found]) from error
+
+
+def _query_error(name: str, message: str) -> FieldError:
+    return FieldError(pointer=f"query:{shortened(name)}", message=message)
+
+
+def _body(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ProblemError(ProblemCode.INVALID_JSON, "The body cannot be decoded.") from error
+    else:
+        data = text.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BODY_BYTES:
+        raise ProblemError(
+            ProblemCode.BODY_TOO_LARGE,
+            f"Received {len(data)} bytes; allowed: up to {MAX_BODY_BYTES}. Send large params with `params: null` "
+            "and put the params document to the upload URL of the answer.",
+        )
+    document = read_document(data)
+    if not isinstance(document, dict):
+        message = f"received a {type(document).__name__}; allowed: a JSON object"
+        raise invalid([FieldError(pointer="", message=message)])
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise invalid(field_errors(error, model)) from error

@@ -1,0 +1,44 @@
+"""The few AWS error codes that mean something to us, by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+TRANSACTION_CANCELED = "TransactionCanceledException"
+NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "NotFound"})
+NO_SUCH_UPLOAD = "NoSuchUpload"
+BAD_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
+THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's own code, e.g. `ConditionalCheckFailedException`."""
+    return str(_details(error).get("Code", ""))
+
+
+def error_message(error: ClientError) -> str:
+    return str(_details(error).get("Message", ""))
+
+
+def canceled_by_condition(error: ClientError) -> bool:
+    """Whether a transaction was given up because one of its conditions did not hold."""
+    reasons = error.response.get("CancellationReasons", [])
+    return error_code(error) == TRANSACTION_CANCELED and any(
+        reason.get("Code") == "ConditionalCheckFailed" for reason in reasons
+    )
+
+
+def _details(error: ClientError) -> Mapping[str, Any]:
+    return error.response.get("Error", {})

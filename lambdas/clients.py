@@ -1,0 +1,39 @@
+"""AWS clients, made once for a function's life and passed on as arguments."""
+
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+_S3_CONFIG = _CONFIG.merge(
+    Config(
+        # Presigned URLs of the older signature carry no region and are not checked for their headers.
+        signature_version="s3v4",
+        # A presigned URL must not demand the checksum of a body that only the client knows.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+)
+
+
+def dynamodb_client() -> "DynamoDBClient":
+    return boto3.client("dynamodb", config=_CONFIG)
+
+
+def s3_client() -> "S3Client":
+    return boto3.client("s3", config=_S3_CONFIG)
+
+
+def sagemaker_client() -> "SageMakerClient":
+    return boto3.client("sagemaker", config=_CONFIG)
+
+
+def sagemaker_runtime_client() -> "SageMakerRuntimeClient":
+    return boto3.client("sagemaker-runtime", config=_CONFIG)

@@ -1,0 +1,34 @@
+"""Pydantic's findings as the API's field errors: a JSON pointer, what was received, what is allowed."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ValidationError
+
+from inference_container.contract.errors import FieldError
+from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, shortened
+
+_REASON_ENOUGH = ("missing", "value_error")
+"""Findings whose own words already name what was received, or where nothing was."""
+
+
+def field_errors(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> list[FieldError]:
+    """One field error for each finding (one more than may be shown at most), pointers below `prefix`."""
+    found = []
+    for finding in error.errors(include_url=False, include_context=False)[: MAX_ERRORS + 1]:
+        location = finding["loc"]
+        if finding["type"] == "extra_forbidden":
+            message = f"unknown field {shortened(str(location[-1]))!r}"
+            if len(location) == 1:
+                message += f"; allowed: {', '.join(model.model_fields)}"
+        else:
+            message = finding["msg"].removeprefix("Value error, ")
+            if finding["type"] not in _REASON_ENOUGH:
+                message = f"received {shortened(repr(finding['input']))}; {message[:1].lower()}{message[1:]}"
+        pointer_to = prefix + pointer(location)
+        found.append(FieldError(pointer=shortened(pointer_to), message=shortened(message, MAX_MESSAGE)))
+    return found
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """RFC 6901 pointer of pydantic's location."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,0 +1,121 @@
+"""Lambda: ends jobs as SageMaker's notifications say; exactly once, however often and late they come."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inference_container.contract.errors import JobError, JobErrorCode
+from inference_container.contract.jobs import JobStatus
+from lambdas.clients import dynamodb_client, s3_client
+from lambdas.items import is_id, utc_now
+from lambdas.job_objects import JobObjects
+from lambdas.jobs import JobRecord, JobStore
+from lambdas.outcomes import Outcome, Outcomes
+from lambdas.settings import JobEventsSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+class Locations(BaseModel):
+    output_location: str | None = Field(default=None, alias="outputLocation")
+    failure_location: str | None = Field(default=None, alias="failureLocation")
+
+
+class Notification(BaseModel):
+    """SageMaker's message about one asynchronous invocation; it has more fields than we need."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    inference_id: str = Field(alias="inferenceId")
+    invocation_status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
+    failure_reason: str | None = Field(default=None, alias="failureReason")
+    response_parameters: Locations = Field(default_factory=Locations, alias="responseParameters")
+
+
+class MalformedError(Exception):
+    """A message that no retry makes readable, or that speaks of what is not ours."""
+
+
+@dataclass(frozen=True)
+class JobEvents:
+    outcomes: Outcomes
+
+    def handle(self, body: str) -> None:
+        """Apply one SQS record, an SNS envelope around a notification.
+
+        Raises:
+            MalformedError: it is dropped.
+            ClientError, BotoCoreError: AWS failed; the message must come again.
+        """
+        notification = _notification(body)
+        job = self.outcomes.jobs.get(notification.inference_id) if is_id(notification.inference_id) else None
+        if job is None:
+            raise MalformedError(f"there is no job {notification.inference_id[:100]!r}")
+        outcome = self._outcome(job, notification)
+        if self.outcomes.write(job, outcome, now=utc_now()) is None:
+            _LOG.info("job %s has ended already, %s changes nothing", job.job_id, notification.invocation_status)
+
+    def _outcome(self, job: JobRecord, notification: Notification) -> Outcome:
+        locations = notification.response_parameters
+        outcome: Outcome | None
+        if notification.invocation_status == "Completed":
+            outcome = self.outcomes.of_output(job, self._key(locations.output_location))
+        elif notification.invocation_status == "Failed":
+            location = locations.failure_location
+            key = job.failure_key if location is None else self._key(location)
+            outcome = self.outcomes.of_failure(job, key, reason=notification.failure_reason or "no reason given")
+        else:
+            reason = notification.failure_reason or "The job waited for its endpoint longer than the queue keeps it."
+            outcome = Outcome(JobStatus.EXPIRED, JobError.of(JobErrorCode.TIMED_OUT, reason))
+        if outcome is None:
+            raise MalformedError(f"the object it names is not one of job {job.job_id}")
+        return outcome
+
+    def _key(self, location: str | None) -> str:
+        key = None if location is None else self.outcomes.objects.key_of(location)
+        if key is None:
+            raise MalformedError(f"{str(location)[:200]!r} is not in the jobs bucket")
+        return key
+
+
+def _notification(body: str) -> Notification:
+    try:
+        envelope = json.loads(body)
+        if not isinstance(envelope, dict) or not isinstance(envelope.get("Message"), str):
+            raise MalformedError("not an SNS envelope")
+        return Notification.model_validate_json(envelope["Message"])
+    except (json.JSONDecodeError, RecursionError, ValidationError) as error:
+        raise MalformedError(f"not a SageMaker notification: {str(error)[:500]}") from error
+
+
+def handle_batch(events: JobEvents, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Apply every record; those that AWS kept from being applied are named, so that only they come again."""
+    failures = []
+    for record in event["Records"]:
+        try:
+            events.handle(record["body"])
+        except MalformedError as error:
+            _LOG.warning("message %s dropped: %s", record["messageId"], error)
+        except (ClientError, BotoCoreError):
+            _LOG.exception("message %s will be tried again", record["messageId"])
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+@cache
+def _events() -> JobEvents:
+    settings = JobEventsSettings.from_environment()
+    return JobEvents(
+        Outcomes(JobStore(dynamodb_client(), settings.JOBS_TABLE), JobObjects(s3_client(), settings.JOBS_BUCKET))
+    )
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
+    """Entry point; SQS with partial batch failures."""
+    return handle_batch(_events(), event)

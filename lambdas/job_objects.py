@@ -1,0 +1,92 @@
+"""Objects of a job in the jobs bucket: where they are, what they hold."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from inference_container.contract.messages import JobRequest
+from lambdas.aws_errors import NO_SUCH_OBJECT, error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+OUTPUT_PREFIX = "endpoint-output/"
+FAILURE_PREFIX = "endpoint-failure/"
+
+
+def params_key(job_id: str) -> str:
+    return f"jobs/{job_id}/params.json"
+
+
+def request_key(job_id: str) -> str:
+    return f"jobs/{job_id}/request.json"
+
+
+def output_prefix(job_id: str) -> str:
+    return f"jobs/{job_id}/output/"
+
+
+class ObjectTooLargeError(Exception):
+    """An object has more bytes than its reader takes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
+
+
+@dataclass(frozen=True)
+class JobObjects:
+    client: "S3Client"
+    bucket: str
+
+    def read(self, key: str, *, max_bytes: int) -> bytes | None:
+        """The bytes of an object, None when there is none; one call.
+
+        Raises:
+            ObjectTooLargeError: it is larger than `max_bytes`; nothing of it was read.
+        """
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in NO_SUCH_OBJECT:
+                return None
+            raise
+        with answer["Body"] as body:
+            if answer["ContentLength"] > max_bytes:
+                raise ObjectTooLargeError(answer["ContentLength"])
+            return body.read()
+
+    def put_request(self, request: JobRequest) -> str:
+        """Store the request document; its URI."""
+        key = request_key(request.job_id)
+        self.client.put_object(
+            Bucket=self.bucket, Key=key, Body=request.model_dump_json().encode(), ContentType="application/json"
+        )
+        return f"s3://{self.bucket}/{key}"
+
+    def remove(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    def url_to_get(self, key: str, *, seconds: int) -> str:
+        return self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+        )
+
+    def url_to_put_json(self, key: str, *, seconds: int) -> str:
+        return self.client.generate_presigned_url(
+            "put_object",
+            Params={"Bucket": self.bucket, "Key": key, "ContentType": "application/json"},
+            ExpiresIn=seconds,
+        )
+
+    def key_of(self, location: str) -> str | None:
+        """The key of an `s3://` location, None when it is not in this bucket."""
+        try:
+            parts = urlsplit(location, allow_fragments=False)
+        except ValueError:
+            return None
+        if parts.scheme != "s3" or parts.netloc != self.bucket or parts.query:
+            return None
+        return parts.path.removeprefix("/") or None

@@ -1,0 +1,232 @@
+"""Rows of the jobs table and every transition this side may make, each one conditional update."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from inference_container.contract.errors import JobError
+from inference_container.contract.jobs import TERMINAL, JobStatus, Task, statuses_before
+from inference_container.contract.messages import Progress
+from lambdas.aws_errors import CONDITION_FAILED, error_code
+from lambdas.items import from_item, timestamp, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+OPEN = "open"
+"""Stands for every status that is not terminal in `owner_state`: the container moves a job from `queued` to `running`
+and knows nothing of our indexes."""
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One row, read."""
+
+    job_id: str
+    owner: str
+    task: Task
+    status: JobStatus
+    endpoint: str
+    created_at: datetime
+    checkpoint: str | None = None
+    """File name once resolved; before that, as the client named it."""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    params_key: str | None = None
+    request_key: str | None = None
+    output_key: str | None = None
+    failure_key: str | None = None
+    cancel_requested: bool = False
+    error: JobError | None = None
+    progress: Progress | None = None
+    heartbeat_at: Decimal | None = None
+    """Epoch seconds."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "JobRecord":
+        def moment(name: str) -> datetime | None:
+            return datetime.fromisoformat(row[name]) if name in row else None
+
+        return cls(
+            job_id=row["job_id"],
+            owner=row["owner"],
+            task=Task(row["task"]),
+            status=JobStatus(row["status"]),
+            endpoint=row["endpoint"],
+            created_at=datetime.fromisoformat(row["created_at"]),
+            checkpoint=row.get("checkpoint"),
+            queued_at=moment("queued_at"),
+            started_at=moment("started_at"),
+            finished_at=moment("finished_at"),
+            params_key=row.get("params_key"),
+            request_key=row.get("request_key"),
+            output_key=row.get("output_key"),
+            failure_key=row.get("failure_key"),
+            cancel_requested=bool(row.get("cancel_requested", False)),
+            error=JobError.model_validate(row["error"]) if "error" in row else None,
+            progress=Progress.model_validate(row["progress"]) if "progress" in row else None,
+            heartbeat_at=row.get("heartbeat_at"),
+        )
+
+    def new_row(self, *, retention_days: int) -> dict[str, object]:
+        """Attributes of the row when the job is made."""
+        return {
+            "job_id": self.job_id,
+            "owner": self.owner,
+            "owner_task": f"{self.owner}#{self.task}",
+            "owner_state": owner_state(self.owner, self.status),
+            "open": "1",
+            "task": self.task.value,
+            "status": self.status.value,
+            "checkpoint": self.checkpoint,
+            "endpoint": self.endpoint,
+            "created_at": timestamp(self.created_at),
+            "queued_at": timestamp(self.queued_at) if self.queued_at else None,
+            "params_key": self.params_key,
+            "request_key": self.request_key,
+            "expires_at": int((self.created_at + timedelta(days=retention_days)).timestamp()),
+        }
+
+
+def owner_state(owner: str, status: JobStatus) -> str:
+    """Partition of the `owner_state-created_at` index."""
+    return f"{owner}#{status if status in TERMINAL else OPEN}"
+
+
+@dataclass(frozen=True)
+class JobStore:
+    client: "DynamoDBClient"
+    table: str
+
+    def get(self, job_id: str) -> JobRecord | None:
+        answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
+        return JobRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
+
+    def put(self, job: JobRecord, *, retention_days: int) -> None:
+        """Add the row of a new job.
+
+        Raises:
+            ClientError: ConditionalCheckFailedException when the id is taken.
+        """
+        self.client.put_item(
+            TableName=self.table,
+            Item=to_item(job.new_row(retention_days=retention_days)),
+            ConditionExpression="attribute_not_exists(job_id)",
+        )
+
+    def remove_unsent(self, job_id: str) -> None:
+        """Take back a job that its endpoint never got; does nothing when somebody already works on it or ended it."""
+        try:
+            self.client.delete_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job_id}),
+                ConditionExpression="#status = :queued",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=to_item({":queued": JobStatus.QUEUED.value}),
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+
+    def queue(self, job_id: str, *, checkpoint: str | None, request_key: str, now: datetime) -> JobRecord | None:
+        """`created → queued`; None when the job is not `created`."""
+        return self._change(
+            job_id,
+            {
+                "status": JobStatus.QUEUED.value,
+                "checkpoint": checkpoint,
+                "request_key": request_key,
+                "queued_at": timestamp(now),
+            },
+            allowed=(JobStatus.CREATED,),
+        )
+
+    def unqueue(self, job_id: str, *, checkpoint: str | None) -> JobRecord | None:
+        """Back to `created` when the endpoint did not take the job, so that it can be started again."""
+        removed = ("request_key", "queued_at") if checkpoint else ("request_key", "queued_at", "checkpoint")
+        values = {"status": JobStatus.CREATED.value, "checkpoint": checkpoint}
+        return self._change(job_id, values, allowed=(JobStatus.QUEUED,), removed=removed)
+
+    def keep_locations(self, job_id: str, *, output_key: str | None, failure_key: str | None) -> JobRecord | None:
+        """Note where SageMaker will put the answer; touches no status, a finish may already be there."""
+        return self._change(job_id, {"output_key": output_key, "failure_key": failure_key}, allowed=tuple(JobStatus))
+
+    def request_cancel(self, job_id: str) -> JobRecord | None:
+        """Ask the worker to stop; None when the job is not `running`."""
+        return self._change(job_id, {"cancel_requested": True}, allowed=(JobStatus.RUNNING,))
+
+    def finish(
+        self,
+        job: JobRecord,
+        status: JobStatus,
+        *,
+        now: datetime,
+        allowed: tuple[JobStatus, ...] = (),
+        error: JobError | None = None,
+        output_key: str | None = None,
+        failure_key: str | None = None,
+        heartbeat_seen: Decimal | None = None,
+    ) -> JobRecord | None:
+        """End the job; None when its status may not become `status` (any more).
+
+        Args:
+            allowed: The statuses it may end from; empty: all from which the contract lets it enter `status`.
+            heartbeat_seen: End it only if no worker has written another heartbeat since.
+        """
+        return self._change(
+            job.job_id,
+            {
+                "status": status.value,
+                "finished_at": timestamp(now),
+                "error": error.model_dump(mode="json") if error else None,
+                "output_key": output_key,
+                "failure_key": failure_key,
+                "owner_state": owner_state(job.owner, status),
+            },
+            allowed=allowed or statuses_before(status),
+            removed=("open",),
+            expected={"heartbeat_at": heartbeat_seen},
+        )
+
+    def _change(
+        self,
+        job_id: str,
+        values: Mapping[str, object],
+        *,
+        allowed: tuple[JobStatus, ...],
+        removed: tuple[str, ...] = (),
+        expected: Mapping[str, object] | None = None,
+    ) -> JobRecord | None:
+        """Set attributes if the status is one of `allowed` and `expected` ones are as given; the row after, or None."""
+        settable = {name: value for name, value in values.items() if value is not None}
+        expected = {name: value for name, value in (expected or {}).items() if value is not None}
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in settable)
+        if removed:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
+        statuses = {f":allowed{number}": status.value for number, status in enumerate(allowed)}
+        condition = f"#status IN ({', '.join(statuses)})"
+        condition += "".join(f" AND #{name} = :expected_{name}" for name in expected)
+        try:
+            answer = self.client.update_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job_id}),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in {"status", *settable, *removed, *expected}},
+                ExpressionAttributeValues=to_item(
+                    {f":{name}": value for name, value in settable.items()}
+                    | statuses
+                    | {f":expected_{name}": value for name, value in expected.items()}
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return None
+        return JobRecord.from_row(from_item(answer["Attributes"]))

@@ -1,0 +1,64 @@
+"""Reading JSON that a client sent: strict JSON, bounded nesting, text that can be written again as UTF-8."""
+
+import json
+from typing import NoReturn
+
+from inference_container.contract.errors import ProblemCode
+from lambdas.problems import ProblemError, shortened
+
+MAX_DEPTH = 64
+
+
+def read_document(data: bytes) -> object:
+    """The value of the JSON document `data`.
+
+    Raises:
+        ProblemError: `invalid_json` - not UTF-8, not JSON (RFC 8259: no NaN, no Infinity), nested deeper than
+            MAX_DEPTH, numbers of thousands of digits, or text with lone surrogates.
+    """
+    try:
+        document: object = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise _invalid(f"not UTF-8: {error.reason} at byte {error.start}") from error
+    except RecursionError as error:
+        raise _invalid(f"nested deeper than {MAX_DEPTH} levels") from error
+    except ValueError as error:  # JSONDecodeError, and Python's limit on the digits of an integer
+        raise _invalid(str(error)) from error
+    _check_values(document)
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_values(document: object) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        following: list[object] = []
+        for value in level:
+            if isinstance(value, str):
+                _check_text(value)
+            elif isinstance(value, dict):
+                for key in value:
+                    _check_text(key)
+                following.extend(value.values())
+            elif isinstance(value, list):
+                following.extend(value)
+        if not following:
+            return
+        level = following
+    raise _invalid(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _check_text(text: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _invalid("a string holds half of a surrogate pair") from error
+
+
+def _invalid(reason: str) -> ProblemError:
+    return ProblemError(ProblemCode.INVALID_JSON, shortened(f"The document is not valid JSON: {reason}."))

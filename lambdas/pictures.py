@@ -1,0 +1,59 @@
+"""A cheap look at the pictures of a request: valid base64 of a known format. Pixels are the container's business."""
+
+import binascii
+from collections.abc import Iterator, Mapping
+
+from inference_container.contract.errors import FieldError
+
+_SINGLE_FIELDS = ("mask", "firstpass_image", "image")
+_LIST_FIELDS = ("init_images",)
+_SIGNATURES: tuple[tuple[str, bytes, int], ...] = (
+    ("png", b"\x89PNG\r\n\x1a\n", 0),
+    ("jpeg", b"\xff\xd8\xff", 0),
+    ("webp", b"WEBP", 8),
+    ("gif", b"GIF8", 0),
+    ("bmp", b"BM", 0),
+    ("tiff", b"II*\0", 0),
+    ("tiff", b"MM\0*", 0),
+)
+"""Format, the bytes that show it, and their offset."""
+
+
+def picture_errors(params: Mapping[str, object]) -> list[FieldError]:
+    """Every picture of the params that is none, pointers relative to the params."""
+    return [
+        FieldError(pointer=pointer, message=reason)
+        for pointer, text in _pictures(params)
+        if (reason := _reason_against(text)) is not None
+    ]
+
+
+def _pictures(params: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name in _SINGLE_FIELDS:
+        value = params.get(name)
+        if isinstance(value, str) and value:
+            yield f"/{name}", value
+    for name in _LIST_FIELDS:
+        values = params.get(name)
+        if isinstance(values, list):
+            yield from (
+                (f"/{name}/{index}", value) for index, value in enumerate(values) if isinstance(value, str) and value
+            )
+
+
+def _reason_against(text: str) -> str | None:
+    head, body = "", text
+    if text.startswith("data:"):
+        head, _, body = text.partition(",")
+        if not head.startswith("data:image/") or not head.endswith(";base64"):
+            return f"received a data URI that starts {text[:40]!r}; allowed: data:image/TYPE;base64,…"
+    try:
+        # Line breaks are usual in base64; any other foreign character means the text is broken or something else.
+        characters = body.encode("ascii").translate(None, b"\r\n\t ")
+        data = binascii.a2b_base64(characters, strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return f"received text that starts {text[:40]!r} and is not valid base64; allowed: a picture's bytes as base64"
+    if not any(data[offset : offset + len(mark)] == mark for _, mark, offset in _SIGNATURES):
+        allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
+        return f"received {len(data)} bytes that start {data[:8]!r} and are no picture; allowed: {allowed}"
+    return None

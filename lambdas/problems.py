@@ -1,0 +1,58 @@
+"""What a request was refused for: raised anywhere, turned into problem JSON in one place (`lambdas.api.serving`)."""
+
+from collections.abc import Sequence
+
+from inference_container.contract.errors import PROBLEMS, FieldError, Problem, ProblemCode
+
+SHOWN_CHARACTERS = 300
+"""Longest piece of the user's own input that an answer repeats."""
+MAX_MESSAGE = 2000
+"""Longest message of one field."""
+MAX_ERRORS = 100
+"""Most field errors in one answer."""
+
+
+class ProblemError(Exception):
+    """Ends a request with the problem `code`; `detail` and `errors` are written for the user."""
+
+    def __init__(
+        self,
+        code: ProblemCode,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+        """Seconds after which the same request may succeed, None when it will not."""
+
+    def problem(self, request_id: str) -> Problem:
+        """The body of the answer."""
+        rule = PROBLEMS[self.code]
+        return Problem(
+            type=f"urn:generate-on-cloud:problem:{self.code}",
+            title=rule.title,
+            status=rule.status,
+            code=self.code,
+            detail=self.detail,
+            request_id=request_id,
+            errors=list(self.errors),
+        )
+
+
+def invalid(errors: Sequence[FieldError]) -> ProblemError:
+    """`invalid_params` for these fields."""
+    fields = ", ".join(error.pointer or "the body" for error in errors[:MAX_ERRORS])
+    unsaid = f" (the first {MAX_ERRORS} faults are listed)" if len(errors) > MAX_ERRORS else ""
+    return ProblemError(
+        ProblemCode.INVALID_PARAMS, shortened(f"Not accepted: {fields}") + unsaid, errors=errors[:MAX_ERRORS]
+    )
+
+
+def shortened(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """`text`, cut to what an answer may repeat."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

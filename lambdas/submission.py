@@ -1,0 +1,162 @@
+"""From valid params to a queued job on the endpoint, with nothing left behind when that fails."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.jobs import JobStatus
+from inference_container.contract.messages import JobRequest
+from lambdas.assets import AssetRecord, AssetStore
+from lambdas.checkpoints import CheckpointChoice, choose_checkpoint, resolve_checkpoint
+from lambdas.endpoints import Endpoints
+from lambdas.job_objects import JobObjects, ObjectTooLargeError, output_prefix, params_key, request_key
+from lambdas.job_params import check_params, check_task
+from lambdas.jobs import JobRecord, JobStore
+from lambdas.json_documents import read_document
+from lambdas.problems import ProblemError
+
+_LOG = logging.getLogger(__name__)
+
+MAX_PARAMS_BYTES = 64 * 1024**2
+"""Largest params document sent by presigned URL."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The stores a submission writes to."""
+
+    jobs: JobStore
+    assets: AssetStore
+    objects: JobObjects
+    endpoints: Endpoints
+    retention_days: int
+
+    def open(self, job: JobRecord) -> JobRecord:
+        """Put a job `created`: its params document will follow.
+
+        Raises:
+            ProblemError: the task, the checkpoint (when it is named already) or the endpoint is not good.
+        """
+        check_task(job.task)
+        if job.checkpoint:
+            resolve_checkpoint(self.assets, CheckpointChoice(job.checkpoint, "/checkpoint"))
+        self.endpoints.require_in_service(job.endpoint)
+        created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
+        self.jobs.put(created, retention_days=self.retention_days)
+        return created
+
+    def send(self, job: JobRecord, params: dict[str, Any]) -> JobRecord:
+        """Check everything, put the job `queued` and hand it to its endpoint: six calls.
+
+        Raises:
+            ProblemError: anything of the request or the endpoint is not good; no row and no object is left.
+        """
+        check_task(job.task)
+        checkpoint = self._checkpoint_for(job, params)
+        self.endpoints.require_in_service(job.endpoint)
+        queued = replace(
+            job,
+            status=JobStatus.QUEUED,
+            checkpoint=checkpoint.name if checkpoint else None,
+            request_key=request_key(job.job_id),
+            queued_at=job.created_at,
+        )
+        try:
+            request_uri = self.objects.put_request(_request(queued, params, checkpoint))
+            self.jobs.put(queued, retention_days=self.retention_days)
+            return self._invoke(queued, request_uri)
+        except (ProblemError, ClientError, BotoCoreError):
+            self._undo(lambda: self.jobs.remove_unsent(job.job_id), job)
+            self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
+            raise
+
+    def start(self, job: JobRecord, *, now: datetime) -> JobRecord:
+        """Read the params document of a `created` job, check it and send the job.
+
+        A fault leaves the job `created`: the document can be put again.
+
+        Raises:
+            ProblemError: as `send`; also `upload_incomplete`, `body_too_large`, `invalid_json`, `job_state_conflict`.
+        """
+        if job.status is not JobStatus.CREATED:
+            raise state_conflict(job, "started")
+        params = self._uploaded_params(job)
+        checkpoint = self._checkpoint_for(job, params)
+        self.endpoints.require_in_service(job.endpoint)
+        queued = self.jobs.queue(
+            job.job_id,
+            checkpoint=checkpoint.name if checkpoint else None,
+            request_key=request_key(job.job_id),
+            now=now,
+        )
+        if queued is None:
+            raise state_conflict(self.jobs.get(job.job_id) or job, "started")
+        # Only the request that made the transition goes on from here, so only it writes and removes the document.
+        try:
+            return self._invoke(queued, self.objects.put_request(_request(queued, params, checkpoint)))
+        except (ProblemError, ClientError, BotoCoreError):
+            self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
+            self._undo(lambda: self.jobs.unqueue(job.job_id, checkpoint=job.checkpoint), job)
+            raise
+
+    def _checkpoint_for(self, job: JobRecord, params: object) -> AssetRecord | None:
+        choice = choose_checkpoint(job.checkpoint, check_params(job.task, params))
+        return None if choice is None else resolve_checkpoint(self.assets, choice)
+
+    def _invoke(self, job: JobRecord, request_uri: str) -> JobRecord:
+        sent_to = self.endpoints.invoke(job.endpoint, job_id=job.job_id, request_uri=request_uri)
+        output_key = self.objects.key_of(sent_to.output)
+        failure_key = self.objects.key_of(sent_to.failure) if sent_to.failure else None
+        try:
+            kept = self.jobs.keep_locations(job.job_id, output_key=output_key, failure_key=failure_key)
+        except (ClientError, BotoCoreError):
+            # The endpoint has the job: taking it back now would lose it. Its notification names the locations again.
+            _LOG.exception("locations of job %s not kept", job.job_id)
+            kept = None
+        return kept or job
+
+    def _uploaded_params(self, job: JobRecord) -> dict[str, Any]:
+        try:
+            data = self.objects.read(params_key(job.job_id), max_bytes=MAX_PARAMS_BYTES)
+        except ObjectTooLargeError as error:
+            raise ProblemError(
+                ProblemCode.BODY_TOO_LARGE,
+                f"Received a params document of {error.size} bytes; allowed: up to {MAX_PARAMS_BYTES}.",
+            ) from error
+        if data is None:
+            raise ProblemError(
+                ProblemCode.UPLOAD_INCOMPLETE, "The params document has not been put to the job's upload URL yet."
+            )
+        document = read_document(data)
+        if not isinstance(document, dict):
+            message = f"received a {type(document).__name__}; allowed: a JSON object"
+            raise ProblemError(
+                ProblemCode.INVALID_PARAMS, message, errors=[FieldError(pointer="/params", message=message)]
+            )
+        return document
+
+    @staticmethod
+    def _undo(step: Callable[[], object], job: JobRecord) -> None:
+        try:
+            step()
+        except (ClientError, BotoCoreError):
+            _LOG.exception("job %s was not cleaned up", job.job_id)
+
+
+def state_conflict(job: JobRecord, what: str) -> ProblemError:
+    return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status}: it cannot be {what}.")
+
+
+def _request(job: JobRecord, params: dict[str, Any], checkpoint: AssetRecord | None) -> JobRequest:
+    return JobRequest(
+        job_id=job.job_id,
+        task=job.task,
+        params=params,
+        checkpoint=checkpoint.ref() if checkpoint else None,
+        output_prefix=output_prefix(job.job_id),
+    )

@@ -1,0 +1,439 @@
+"""The cloud of the Lambda tests: moto's tables and buckets, a fake endpoint, and the API as API Gateway calls it."""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from inference_container.contract.assets import AssetStatus, AssetType
+from inference_container.contract.errors import JobError
+from inference_container.contract.jobs import JobStatus, Task
+from inference_container.contract.messages import JobFailure, JobResult, OutputImage
+from lambdas.access import AccessStore
+from lambdas.api.handler import make_resolver
+from lambdas.api.services import Services
+from lambdas.assets import AssetRecord, AssetStore
+from lambdas.clients import dynamodb_client, s3_client
+from lambdas.endpoints import Endpoints
+from lambdas.items import from_item, new_id, timestamp, to_item
+from lambdas.job_events import JobEvents
+from lambdas.job_objects import JobObjects
+from lambdas.job_pages import JobPages
+from lambdas.jobs import JobRecord, JobStore
+from lambdas.outcomes import Outcomes
+from lambdas.settings import ApiSettings
+from lambdas.submission import Submission
+from lambdas.sweeper import Sweeper
+from lambdas.uploads import Uploads
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+SETTINGS = ApiSettings(
+    JOBS_TABLE="jobs",
+    ASSETS_TABLE="assets",
+    ACCESS_TABLE="access",
+    JOBS_BUCKET="jobs-bucket",
+    ASSETS_BUCKET="assets-bucket",
+    ENDPOINT_NAME="artists",
+    SERVICE_VERSION="1.2.3",
+)
+BUCKETS = (SETTINGS.JOBS_BUCKET, SETTINGS.ASSETS_BUCKET)
+JOB_INDEXES = ("owner", "owner_task", "owner_state", "open")
+KEYS = {"alice": "alice-key", "bob": "bob-key", "root": "root-key"}
+START = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+PNG = base64.b64encode(
+    b"\x89PNG\r\n\x1a\n"
+    + _chunk(b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0")
+    + _chunk(b"IDAT", zlib.compress(b"\0\xff\0\0"))
+    + _chunk(b"IEND", b"")
+).decode()
+"""A red pixel."""
+
+
+@dataclass
+class Clock:
+    """Time that passes only when a test or the API's own sleep lets it."""
+
+    now: datetime = START
+    slept: list[float] = field(default_factory=list)
+    during_sleep: list[Any] = field(default_factory=list)
+    """What happens while the API sleeps: one callable for each sleep."""
+
+    def moment(self) -> datetime:
+        # Each look is a little later, as it is in life: two jobs never begin at the same instant.
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+        if self.during_sleep:
+            self.during_sleep.pop(0)()
+
+
+@dataclass
+class FakeEndpoint:
+    """SageMaker's two calls, with the answers and errors AWS documents."""
+
+    status: str | None = "InService"
+    """None: there is no endpoint."""
+    failure_reason: str | None = None
+    instances: int = 0
+    invoke_error: Exception | None = None
+    invoked: list[dict[str, str]] = field(default_factory=list)
+    on_invoke: Any = None
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
+        self.calls["DescribeEndpoint"] += 1
+        if self.status is None:
+            raise aws_error("ValidationException", f'Could not find endpoint "{EndpointName}".', "DescribeEndpoint")
+        answer: dict[str, Any] = {
+            "EndpointName": EndpointName,
+            "EndpointStatus": self.status,
+            "ProductionVariants": [{"VariantName": "gpu", "CurrentInstanceCount": self.instances}],
+        }
+        return answer | ({"FailureReason": self.failure_reason} if self.failure_reason else {})
+
+    def invoke_endpoint_async(
+        self,
+        *,
+        EndpointName: str,  # noqa: N803
+        InputLocation: str,  # noqa: N803
+        InferenceId: str,  # noqa: N803
+        ContentType: str,  # noqa: N803
+    ) -> dict[str, str]:
+        self.calls["InvokeEndpointAsync"] += 1
+        if self.on_invoke is not None:
+            self.on_invoke(InferenceId)
+        if self.invoke_error is not None:
+            raise self.invoke_error
+        self.invoked.append({"endpoint": EndpointName, "input": InputLocation, "id": InferenceId, "type": ContentType})
+        return {
+            "InferenceId": InferenceId,
+            "OutputLocation": f"s3://{SETTINGS.JOBS_BUCKET}/endpoint-output/{InferenceId}.out",
+            "FailureLocation": f"s3://{SETTINGS.JOBS_BUCKET}/endpoint-failure/{InferenceId}-error.out",
+        }
+
+
+def aws_error(code: str, message: str = "no", operation: str = "Operation") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What API Gateway would send to the client."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    def problem(self, status: int, code: str) -> Any:
+        """The body, checked to be this problem."""
+        assert (self.status, self.json["code"]) == (status, code), self.text
+        assert self.headers["Content-Type"] == "application/problem+json"
+        return self.json
+
+    def ok(self, status: int = 200) -> Any:
+        assert self.status == status, self.text
+        assert self.headers["Content-Type"] == "application/json"
+        return self.json
+
+
+@dataclass
+class Cloud:
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    endpoint: FakeEndpoint
+    clock: Clock
+    calls: Counter[str]
+    """AWS calls since the last `counted`, by operation."""
+
+    def __post_init__(self) -> None:
+        self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
+        self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE)
+        self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
+        self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
+        self.outcomes = Outcomes(self.jobs, self.objects)
+        self.events = JobEvents(self.outcomes)
+        self.sweeper = Sweeper(self.pages, self.outcomes)
+        endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
+        self.services = Services(
+            settings=SETTINGS,
+            access=AccessStore(self.dynamodb, SETTINGS.ACCESS_TABLE, monotonic=self.clock.monotonic),
+            jobs=self.jobs,
+            pages=self.pages,
+            objects=self.objects,
+            assets=self.assets,
+            uploads=Uploads(self.assets, self.s3, SETTINGS.ASSETS_BUCKET),
+            endpoints=endpoints,
+            submission=Submission(
+                jobs=self.jobs, assets=self.assets, objects=self.objects, endpoints=endpoints, retention_days=30
+            ),
+            now=self.clock.moment,
+            monotonic=self.clock.monotonic,
+            sleep=self.clock.sleep,
+        )
+        self.resolver = make_resolver(self.services)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        user: str | None = "alice",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request; `body` is sent as it is when it is text or bytes, else as JSON."""
+        event = {
+            "httpMethod": method,
+            "path": path,
+            "resource": "/{proxy+}",
+            "headers": {**({"X-Api-Key": KEYS[user]} if user else {}), **(headers or {})},
+            "queryStringParameters": dict(query) if query else None,
+            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+            "requestContext": {"requestId": "request-1", "stage": "prod", "path": f"/prod{path}"},
+            "body": body if isinstance(body, str) or body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        if isinstance(body, bytes):
+            event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        return self.send(event)
+
+    def send(self, event: Mapping[str, Any]) -> Reply:
+        answer = self.resolver.resolve(dict(event), cast("Any", SimpleNamespace(aws_request_id="lambda-1")))
+        headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+        return Reply(answer["statusCode"], headers, answer["body"])
+
+    def counted(self) -> int:
+        """AWS calls since the last time this was asked."""
+        total = sum(self.calls.values()) + sum(self.endpoint.calls.values())
+        self.calls.clear()
+        self.endpoint.calls.clear()
+        return total
+
+    def checkpoint(self, name: str = "dream.safetensors", *, status: str = "active", sha256: str | None = None) -> str:
+        """A checkpoint that is there already; its id."""
+        asset_id = new_id()
+        asset = AssetRecord(
+            asset_id=asset_id,
+            owner="alice",
+            type=AssetType.CHECKPOINT,
+            name=name,
+            size=10,
+            sha256=sha256,
+            key=f"assets/{asset_id}/{name}",
+            upload_id="u",
+            part_size=10,
+            status=AssetStatus(status),
+            created_at=START,
+        )
+        assert self.assets.add(asset)
+        return asset_id
+
+    def job(self, *, user: str = "alice", task: Task = Task.TXT2IMG, **more: object) -> JobRecord:
+        """A job in the table, sent through no route; `more` are fields of the record."""
+        record = JobRecord(
+            job_id=new_id(),
+            owner=user,
+            task=task,
+            status=JobStatus.QUEUED,
+            endpoint="artists",
+            created_at=self.clock.moment(),
+        )
+        record = replace(record, queued_at=record.created_at, **cast("Any", more))
+        self.jobs.put(record, retention_days=30)
+        if record.output_key or record.failure_key:
+            self.jobs.keep_locations(record.job_id, output_key=record.output_key, failure_key=record.failure_key)
+        return record
+
+    def run(self, job_id: str, *, heartbeat: datetime | None = None) -> None:
+        """What the container writes when it claims a job."""
+        self.write(
+            job_id,
+            status="running",
+            started_at=timestamp(self.clock.now),
+            worker_id="w",
+            heartbeat_at=int((heartbeat or self.clock.now).timestamp()),
+        )
+
+    def write(self, job_id: str, **values: object) -> None:
+        """Set attributes of a job's row, whatever they were."""
+        self.dynamodb.update_item(
+            TableName="jobs",
+            Key=to_item({"job_id": job_id}),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+        )
+
+    def row(self, job_id: str) -> dict[str, Any]:
+        item = self.dynamodb.get_item(TableName="jobs", Key=to_item({"job_id": job_id})).get("Item")
+        return from_item(item) if item else {}
+
+    def status(self, job_id: str) -> str:
+        return str(self.row(job_id).get("status"))
+
+    def rows(self, table: str = "jobs") -> int:
+        return self.dynamodb.scan(TableName=table)["Count"]
+
+    def keys(self, bucket: str = "jobs-bucket") -> list[str]:
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+    def put(self, key: str, data: bytes, bucket: str = "jobs-bucket") -> str:
+        self.s3.put_object(Bucket=bucket, Key=key, Body=data)
+        return f"s3://{bucket}/{key}"
+
+    def put_result(self, job_id: str, *, key: str | None = None) -> str:
+        """SageMaker's output object of a finished job; its URI."""
+        image = OutputImage(
+            key=f"jobs/{job_id}/output/0.png", width=64, height=64, format="png", bytes=9, seed=7, infotext="a cat"
+        )
+        result = JobResult(job_id=job_id, task=Task.TXT2IMG, images=[image], info={"seed": 7}, timings={"total": 1.5})
+        return self.put(key or f"endpoint-output/{job_id}.out", result.model_dump_json().encode())
+
+    def put_failure(self, job_id: str, error: JobError) -> str:
+        data = JobFailure(job_id=job_id, error=error).model_dump_json().encode()
+        return self.put(f"endpoint-failure/{job_id}-error.out", data)
+
+
+def notification(job_id: str, status: str, **more: Any) -> str:
+    """The body of an SQS record: SNS's envelope around SageMaker's message."""
+    message = {
+        "awsRegion": "eu-west-1",
+        "eventTime": "2026-11-22T12:00:00.000Z",
+        "receivedTime": "2026-11-22T11:59:00.000Z",
+        "invocationStatus": status,
+        "requestParameters": {"endpointName": "artists", "inputLocation": "s3://…"},
+        "inferenceId": job_id,
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+        **more,
+    }
+    return json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": json.dumps(message)})
+
+
+def completed(job_id: str, location: str) -> str:
+    return notification(
+        job_id, "Completed", responseParameters={"contentType": "application/json", "outputLocation": location}
+    )
+
+
+def failed(job_id: str, location: str | None = None, reason: str = "Received server error (500)") -> str:
+    parameters = {"responseParameters": {"failureLocation": location}} if location else {}
+    return notification(job_id, "Failed", failureReason=reason, **parameters)
+
+
+@dataclass
+class Aws:
+    """moto and the clients of all tests: making them takes longer than most tests."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def open_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        aws = Aws(dynamodb_client(), s3_client())
+        for client in (aws.dynamodb, aws.s3):
+            client.meta.events.register("before-send", lambda request, event_name, **_: _count(aws.calls, event_name))
+        for bucket in BUCKETS:
+            aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield aws
+
+
+@contextmanager
+def open_cloud(aws: Aws) -> Iterator[Cloud]:
+    """Empty tables and buckets with three keys; all of it is gone afterwards."""
+    _make_table(aws.dynamodb, "jobs", "job_id", [(name, "created_at") for name in JOB_INDEXES])
+    _make_table(aws.dynamodb, "assets", "asset_id", [("type", "name")])
+    _make_table(aws.dynamodb, "access", "access_id", [])
+    for user, key in KEYS.items():
+        access_id = f"key#{hashlib.sha256(key.encode()).hexdigest()}"
+        role = "admin" if user == "root" else "artist"
+        aws.dynamodb.put_item(TableName="access", Item=to_item({"access_id": access_id, "user": user, "role": role}))
+    aws.calls.clear()
+    cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls)
+    yield cloud
+    for table in ("jobs", "assets", "access"):
+        aws.dynamodb.delete_table(TableName=table)
+    for bucket in BUCKETS:
+        for upload in aws.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+            aws.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for key in cloud.keys(bucket):
+            aws.s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _count(calls: Counter[str], event_name: str) -> None:
+    calls[event_name.rpartition(".")[2]] += 1
+
+
+def _make_table(client: "DynamoDBClient", name: str, key: str, indexes: list[tuple[str, str]]) -> None:
+    attributes = sorted({key, *(attribute for pair in indexes for attribute in pair)})
+    more: Any = {}
+    if indexes:
+        # Only what the design promises is in an index of jobs: the keys.
+        projection = "ALL" if name == "assets" else "KEYS_ONLY"
+        more["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": f"{partition}-{sort}",
+                "KeySchema": [
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": sort, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": projection},
+            }
+            for partition, sort in indexes
+        ]
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+
+
+def txt2img(**params: object) -> dict[str, object]:
+    return {"task": "txt2img", "checkpoint": "dream", "params": {"prompt": "a cat", **params}}
+
+
+def img2img(**params: object) -> dict[str, object]:
+    return {"task": "img2img", "checkpoint": "dream", "params": {"init_images": [PNG], **params}}
