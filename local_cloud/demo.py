@@ -1,0 +1,70 @@
+"""`make demo`: start the local cloud, draw with it through its public API, stop it again."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from client.connection import GenerateOnCloud
+from client.demo import run_demo
+from client.errors import CloudError
+from demo_models.checkpoint import demo_checkpoint
+from local_cloud.cloud import LocalCloud
+from local_cloud.preflight import CannotStartError
+from local_cloud.settings import DEFAULT_PORT, REPOSITORY
+
+STOPPED_BY_CTRL_C = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 done, 1 a job or request failed, 2 the local cloud could not start, 130 stopped by the user."""
+    parser = argparse.ArgumentParser(prog="python -m local_cloud.demo", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, default=REPOSITORY / ".local-cloud")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--out", type=Path, default=Path("demo_output"), help="folder for the pictures")
+    chosen = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    # `make` passes SIGTERM on; stopping in order needs the same way out as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with _running(LocalCloud(chosen.state_dir, port=chosen.port), console) as (url, key):
+            checkpoint = demo_checkpoint(chosen.state_dir)
+            with GenerateOnCloud(url, key) as cloud:
+                run_demo(cloud, checkpoint=checkpoint, out=chosen.out, console=console)
+    except CannotStartError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except (CloudError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("demo: stopped", file=sys.stderr)
+        return STOPPED_BY_CTRL_C
+    return 0
+
+
+@contextmanager
+def _running(cloud: LocalCloud, console: Console) -> Iterator[tuple[str, str]]:
+    """URL and key of the local cloud of this folder: of the one that runs already, else of one started for now."""
+    if cloud.attach():
+        console.print(f"using the local cloud that is running at {cloud.endpoint_url}")
+        yield cloud.api_url, cloud.admin_key
+        return
+    started = time.perf_counter()
+    with console.status("starting the local cloud: synthesise, deploy, start the container"):
+        cloud.start()
+    try:
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in cloud.timings.items())
+        console.print(f"local cloud ready in {time.perf_counter() - started:.1f} s ({phases})")
+        yield cloud.api_url, cloud.admin_key
+    finally:
+        cloud.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

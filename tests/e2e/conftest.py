@@ -1,0 +1,27 @@
+"""One local cloud for all end-to-end tests of a run, with the real container and a tiny random checkpoint in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.connection import GenerateOnCloud
+from local_cloud.cloud import LocalCloud
+from tests.tiny_checkpoint import write_tiny_checkpoint
+
+CHECKPOINT = "tiny.safetensors"
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path_factory.mktemp("local-cloud")) as cloud:
+        with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+            folder: Path = tmp_path_factory.mktemp("models")
+            service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")
+        yield cloud
+
+
+@pytest.fixture
+def service(local_cloud: LocalCloud) -> Iterator[GenerateOnCloud]:
+    with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
+        yield service

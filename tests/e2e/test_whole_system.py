@@ -1,0 +1,275 @@
+"""Jobs through the whole system over HTTP: deployed template, real container, and what happens when parts die."""
+
+import base64
+import io
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+
+from client.connection import GenerateOnCloud
+from client.errors import JobNotSucceededError, ProblemError
+from client.jobs import INLINE_MAX_BYTES
+from inference_container.contract.api import JobView
+from inference_container.contract.errors import JobErrorCode, Problem, ProblemCode
+from inference_container.contract.jobs import TERMINAL, JobPhase, JobStatus, Task
+from local_cloud.cloud import LocalCloud
+from tests.e2e.conftest import CHECKPOINT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+
+SIZE = 64
+
+
+def picture(*, size: int = SIZE, seed: int = 1) -> Image.Image:
+    return Image.frombytes("RGB", (size, size), random.Random(seed).randbytes(size * size * 3))
+
+
+def base64_png(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def txt2img(**fields: Any) -> dict[str, Any]:
+    return {"prompt": "the red cat", "steps": 2, "width": SIZE, "height": SIZE, "seed": 5} | fields
+
+
+def img2img(**fields: Any) -> dict[str, Any]:
+    return txt2img(init_images=[base64_png(picture())], denoising_strength=0.5) | fields
+
+
+def endless() -> dict[str, Any]:
+    """A job that is still running whenever a test looks at it."""
+    return txt2img(steps=150, n_iter=100)
+
+
+def until(service: GenerateOnCloud, job_id: str, *, sampling: bool) -> JobView:
+    """The job once it is sampling, or once it has ended; fails the test after two minutes."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        job = service.jobs.get(job_id, wait=1)
+        if job.status in TERMINAL:
+            return job
+        if sampling and job.progress is not None and job.progress.phase is JobPhase.SAMPLING and job.progress.step > 0:
+            return job
+    raise AssertionError(f"nothing happened to {job}")
+
+
+def container_of(cloud: LocalCloud) -> psutil.Process:
+    for child in psutil.Process(cloud.pid).children(recursive=True):
+        if "inference_container.server" in child.cmdline():
+            return child
+    raise AssertionError("there is no container process")
+
+
+def test_an_img2img_job_comes_back_as_a_picture_with_its_infotext(service: GenerateOnCloud, tmp_path: Path) -> None:
+    submitted = service.jobs.submit(Task.IMG2IMG, img2img(batch_size=2), checkpoint=CHECKPOINT)
+
+    job = service.jobs.finish(submitted.job_id)
+    pictures = [Image.open(path) for path in service.jobs.save(job, tmp_path)]
+
+    assert job.result is not None
+    assert [picture.size for picture in pictures] == [(SIZE, SIZE)] * 2
+    assert [picture.text["parameters"] for picture in pictures] == [image.infotext for image in job.result.images]
+    assert [image.seed for image in job.result.images] == [5, 6]
+    assert job.result.info["infotexts"] == [image.infotext for image in job.result.images]
+    assert job.result.parameters["denoising_strength"] == 0.5
+    assert job.result.timings["total"] > 0
+    assert [model.name for model in job.result.models] == [CHECKPOINT]
+    assert f"Model hash: {job.result.models[0].sha256[:10]}" in job.result.images[0].infotext
+    assert job.label.endswith(f"→ img2img → succeeded → {job.job_id}")
+
+
+def test_the_same_request_gives_the_same_picture(service: GenerateOnCloud, tmp_path: Path) -> None:
+    jobs = [service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint="tiny") for _ in range(2)]
+
+    first, second = (service.jobs.save(service.jobs.finish(job.job_id), tmp_path)[0] for job in jobs)
+
+    assert Image.open(first).tobytes() == Image.open(second).tobytes()
+
+
+def test_only_masked_leaves_every_pixel_outside_the_mask_as_it_was(service: GenerateOnCloud, tmp_path: Path) -> None:
+    original = picture(size=160)
+    mask = Image.new("L", original.size, 0)
+    mask.paste(255, (60, 60, 100, 100))
+    params = img2img(init_images=[base64_png(original)], mask=base64_png(mask), mask_blur=0, inpainting_fill=1)
+
+    job = service.jobs.finish(service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
+    result = Image.open(service.jobs.save(job, tmp_path)[0])
+
+    changed = [
+        (x, y)
+        for x in range(original.width)
+        for y in range(original.height)
+        if result.getpixel((x, y)) != original.getpixel((x, y))
+    ]
+    assert result.size == original.size
+    assert changed
+    assert all(60 <= x < 100 and 60 <= y < 100 for x, y in changed)
+
+
+def test_the_history_is_newest_first_and_goes_on_behind_its_cursor(service: GenerateOnCloud) -> None:
+    sent = [service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id for _ in range(3)]
+
+    page = service.jobs.page(limit=2)
+    following = service.jobs.page(limit=2, cursor=page.next_cursor)
+
+    assert [job.job_id for job in (*page.jobs, *following.jobs)][:3] == sent[::-1]
+    for job_id in sent:
+        service.jobs.finish(job_id)
+
+
+def test_params_too_big_for_a_request_go_by_storage(service: GenerateOnCloud) -> None:
+    # Noise does not compress, so this document is larger than a request may be.
+    params = img2img(init_images=[base64_png(picture(size=1100))])
+    assert len(json.dumps(params)) > INLINE_MAX_BYTES
+
+    job = service.jobs.finish(service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
+
+    assert job.result is not None
+
+
+def test_a_broken_picture_fails_its_job_with_the_reason_and_the_next_job_runs(service: GenerateOnCloud) -> None:
+    truncated = base64.b64encode(base64.b64decode(base64_png(picture()))[:200]).decode()
+    broken = service.jobs.submit(Task.IMG2IMG, img2img(init_images=[truncated]), checkpoint=CHECKPOINT)
+    following = service.jobs.submit(Task.IMG2IMG, img2img(), checkpoint=CHECKPOINT)
+
+    with pytest.raises(JobNotSucceededError) as failed:
+        service.jobs.finish(broken.job_id)
+
+    error = failed.value.job.error
+    assert error is not None
+    assert error.code is JobErrorCode.BAD_IMAGE
+    assert "init_images" in error.message
+    assert service.jobs.finish(following.job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_running_job_stops_when_it_is_cancelled_and_a_waiting_one_at_once(service: GenerateOnCloud) -> None:
+    running = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    waiting = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    assert until(service, running, sampling=True).status is JobStatus.RUNNING
+
+    assert service.jobs.cancel(waiting).status is JobStatus.CANCELED
+    assert service.jobs.cancel(running).cancel_requested
+
+    ended = until(service, running, sampling=False)
+    assert ended.status is JobStatus.CANCELED
+    assert ended.error is not None
+    assert ended.error.code is JobErrorCode.CANCELED
+    after = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT)
+    assert service.jobs.finish(after.job_id).status is JobStatus.SUCCEEDED
+
+
+def test_progress_never_goes_back(service: GenerateOnCloud) -> None:
+    job_id = service.jobs.submit(Task.TXT2IMG, txt2img(steps=150, n_iter=2), checkpoint=CHECKPOINT).job_id
+
+    seen = [job.progress.step for job in service.jobs.watch(job_id) if job.progress is not None]
+
+    assert seen == sorted(seen)
+    assert seen[-1] > 0
+
+
+def test_a_container_killed_in_a_job_fails_that_job_and_the_next_one_runs(
+    local_cloud: LocalCloud, service: GenerateOnCloud
+) -> None:
+    job_id = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    until(service, job_id, sampling=True)
+
+    os.kill(container_of(local_cloud).pid, signal.SIGKILL)
+
+    ended = until(service, job_id, sampling=False)
+    assert ended.status is JobStatus.FAILED
+    assert ended.error is not None
+    assert ended.error.code is JobErrorCode.WORKER_LOST
+    assert ended.error.retryable
+    following = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT)
+    assert service.jobs.finish(following.job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_local_cloud_killed_in_a_job_finishes_it_after_its_restart(
+    local_cloud: LocalCloud, service: GenerateOnCloud
+) -> None:
+    done = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id
+    service.jobs.finish(done)
+    running = service.jobs.submit(Task.TXT2IMG, txt2img(steps=150, n_iter=4), checkpoint=CHECKPOINT).job_id
+    waiting = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id
+    assert until(service, running, sampling=True).status is JobStatus.RUNNING
+    url, key = local_cloud.api_url, local_cloud.admin_key
+
+    local_cloud.kill()
+    local_cloud.start()
+
+    assert (local_cloud.api_url, local_cloud.admin_key) == (url, key)
+    assert service.jobs.get(done).result is not None
+    assert service.jobs.finish(running).status is JobStatus.SUCCEEDED
+    assert service.jobs.finish(waiting).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("params", "checkpoint", "code", "pointer"),
+    [
+        (txt2img(), None, ProblemCode.INVALID_PARAMS, "/checkpoint"),
+        (txt2img(), "nobody.safetensors", ProblemCode.ASSET_NOT_FOUND, "/checkpoint"),
+        (txt2img(stepz=2), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/stepz"),
+        (txt2img(sampler_name="Eular"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params"),
+        (txt2img(restore_faces=True), CHECKPOINT, ProblemCode.NOT_SUPPORTED_YET, "/params/restore_faces"),
+        (img2img(init_images=["%%%"]), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/init_images/0"),
+    ],
+)
+def test_a_request_that_cannot_work_is_refused_and_leaves_nothing_behind(
+    service: GenerateOnCloud, params: dict[str, Any], checkpoint: str | None, code: ProblemCode, pointer: str
+) -> None:
+    before = service.jobs.page(limit=1).jobs
+    task = Task.IMG2IMG if "init_images" in params else Task.TXT2IMG
+
+    with pytest.raises(ProblemError) as refused:
+        service.jobs.submit(task, params, checkpoint=checkpoint)
+
+    assert refused.value.problem.code is code
+    assert pointer in {error.pointer for error in refused.value.problem.errors}
+    assert [job.job_id for job in service.jobs.page(limit=1).jobs] == [job.job_id for job in before]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/v1/jobs/0190a000-0000-7000-8000-000000000000", ProblemCode.NOT_FOUND),
+        ("GET", "/v1/jobs?cursor=nonsense", ProblemCode.INVALID_CURSOR),
+        ("GET", "/v1/nothing", ProblemCode.NOT_FOUND),
+        ("DELETE", "/v1/endpoints", ProblemCode.METHOD_NOT_ALLOWED),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_a_problem(
+    local_cloud: LocalCloud, method: str, path: str, code: ProblemCode
+) -> None:
+    answer = httpx.request(method, local_cloud.api_url + path, headers={"x-api-key": local_cloud.admin_key})
+
+    assert Problem.model_validate_json(answer.content).code is code
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_wrong_key_and_a_body_that_is_too_large_are_refused(local_cloud: LocalCloud) -> None:
+    url = local_cloud.api_url + "/v1/jobs"
+
+    wrong_key = httpx.get(url, headers={"x-api-key": "goc_wrong"})
+    large = httpx.post(
+        url, headers={"x-api-key": local_cloud.admin_key}, content=b'{"task": "' + b"x" * 4_500_000 + b'"}'
+    )
+
+    assert Problem.model_validate_json(wrong_key.content).code is ProblemCode.UNAUTHORIZED
+    assert Problem.model_validate_json(large.content).code is ProblemCode.BODY_TOO_LARGE
+
+
+def test_the_endpoint_is_in_service(local_cloud: LocalCloud, service: GenerateOnCloud) -> None:
+    assert [(endpoint.name, endpoint.status) for endpoint in service.endpoints()] == [
+        (local_cloud.endpoint_name, "InService")
+    ]
