@@ -24,7 +24,7 @@ class Storage(Construct):
         self.jobs_table = self._table(
             "JobsTable",
             key="job_id",
-            indexes=[("owner", "created_at"), ("owner_task", "created_at"), ("open", "created_at")],
+            indexes=[(name, "created_at") for name in ("owner", "owner_task", "owner_state", "open")],
             projection=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.assets_table = self._table("AssetsTable", key="asset_id", indexes=[("type", "name")])
