@@ -1,0 +1,113 @@
+"""Brownian motion over σ, one tree per image: the noise of the SDE samplers (semantics §2.7).
+
+The construction is that of torchsde's BrownianTree (halving intervals, a seed per node from numpy's SeedSequence),
+so the numbers are the same; written here because the normals must come from the request's own random source.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference_container.diffusion.noise import ImageNoise, draws_of
+
+_DIGITS = 6
+_POOL_SIZE = 24
+_CACHED_NODES = 64
+
+
+class _Node:
+    """The interval [start, end] of one tree; it has two halves once somebody asked for a part of it."""
+
+    __slots__ = ("depth", "end", "key", "left", "middle", "right", "start")
+
+    def __init__(self, start: float, end: float, *, key: int, depth: int) -> None:
+        self.start, self.end = round(start, _DIGITS), round(end, _DIGITS)
+        self.key, self.depth = key, depth
+        self.middle: float | None = None
+        self.left: _Node | None = None
+        self.right: _Node | None = None
+
+    def halves(self) -> "tuple[_Node, _Node]":
+        if self.left is None or self.right is None:
+            middle = 0.5 * (self.end + self.start)
+            self.middle = round(middle, _DIGITS)
+            self.left = _Node(self.start, middle, key=2 * self.key, depth=self.depth + 1)
+            self.right = _Node(middle, self.end, key=2 * self.key + 1, depth=self.depth + 1)
+        return self.left, self.right
+
+
+class BrownianTree:
+    """W over [low, high] for one image; increments do not depend on the order of the questions."""
+
+    def __init__(self, low: float, high: float, *, seed: int, normal: Callable[[int], Tensor]) -> None:
+        """`normal` gives the unit normal tensor of a 32-bit seed."""
+        self._seed, self._normal = seed, normal
+        self._root = _Node(low, high, key=0, depth=0)
+        root_seed = int(np.random.SeedSequence(entropy=seed, pool_size=_POOL_SIZE).generate_state(1)[0])
+        self._total = normal(root_seed) * math.sqrt(high - low)
+        self._increments: OrderedDict[_Node, Tensor] = OrderedDict()
+
+    def increment(self, start: float, end: float) -> Tensor:
+        """W(end) - W(start), start ≤ end; times outside the tree are taken as its ends."""
+        low, high = (min(max(t, self._root.start), self._root.end) for t in (start, end))
+        if low == high:
+            return torch.zeros_like(self._total)
+        return self._between(self._root, self._total, round(low, _DIGITS), round(high, _DIGITS))
+
+    def _between(self, node: _Node, total: Tensor, low: float, high: float) -> Tensor:
+        if low >= high:
+            return torch.zeros_like(total)
+        if low == node.start and high == node.end:
+            return total
+        left, right = node.halves()
+        left_total = self._left_increment(node, left, total)
+        if high <= left.end:
+            return self._between(left, left_total, low, high)
+        if low >= right.start:
+            return self._between(right, total - left_total, low, high)
+        return self._between(left, left_total, low, left.end) + self._between(
+            right, total - left_total, right.start, high
+        )
+
+    def _left_increment(self, node: _Node, left: _Node, total: Tensor) -> Tensor:
+        """Brownian bridge at the node's middle."""
+        known = self._increments.get(node)
+        if known is not None:
+            self._increments.move_to_end(node)
+            return known
+        entropy = np.random.SeedSequence(
+            entropy=self._seed, spawn_key=(node.key, node.depth), pool_size=_POOL_SIZE
+        ).generate_state(1)
+        before, after = left.end - node.start, node.end - left.end
+        part = 1 / (node.end - node.start)
+        found = before * total * part + math.sqrt(before * after * part) * self._normal(int(entropy[0]))
+        self._increments[node] = found
+        if len(self._increments) > _CACHED_NODES:
+            self._increments.popitem(last=False)
+        return found
+
+
+class BrownianNoise:
+    """Unit noise for the step between two σ's, from one tree per image; leaves the images' generators alone."""
+
+    def __init__(self, noise: ImageNoise, sigmas: Tensor) -> None:
+        """Span trees over the positive range of `sigmas`, the full schedule, with the seeds and source of `noise`."""
+        positive = sigmas[sigmas > 0]
+        low, high = float(positive.min()), float(positive.max())
+
+        def normal(seed: int) -> Tensor:
+            return draws_of(seed, source=noise.source, device=noise.device)(noise.shape)
+
+        self._trees = tuple(BrownianTree(low, high, seed=seed, normal=normal) for seed in noise.seeds)
+
+    def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        """(W(σ_next) - W(σ)) / sqrt|σ_next - σ|, float32 (B,C,h,w)."""
+        start, end = float(sigma), float(sigma_next)
+        sign = -1 if start > end else 1
+        low, high = min(start, end), max(start, end)
+        moved = torch.stack([tree.increment(low, high) for tree in self._trees])
+        return moved * sign / (sigma_next - sigma).abs().sqrt().to(moved.device)

@@ -1,0 +1,292 @@
+"""The guided denoiser: a UNet with changing prompts, CFG, AND, mask and image conditioning (semantics §2.9–2.11)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.diffusion.parameterization import Parameterization
+from inference_container.prompt.conditioning import Conditioning, TextEmbedding
+
+
+class DenoisingModel(Protocol):
+    """What sampling needs of a checkpoint; `models.checkpoint.Checkpoint` is one."""
+
+    unet: Any
+    """A diffusers UNet2DConditionModel."""
+    prediction_type: str
+    """`epsilon` or `v_prediction`."""
+    alphas_cumprod: Tensor
+    """ᾱ, shape (1000,)."""
+    device: torch.device
+    dtype: torch.dtype
+    """Of the UNet."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Prompts of a batch and how strongly they pull."""
+
+    cond: tuple[Conditioning, ...]
+    """One per image."""
+    uncond: tuple[Conditioning, ...]
+    """One per image, each of one part."""
+    cfg_scale: float = 7.0
+    image_cfg_scale: float | None = None
+    """InstructPix2Pix only; None or 1: plain CFG with the picture in both branches."""
+    s_min_uncond: float = 0.0
+    """Below this σ the negative prompt is left out on every second call; 0: never."""
+    s_min_uncond_all: bool = False
+    """… on every call."""
+    skip_early_cond: float = 0.0
+    """The negative prompt is left out for this fraction of the first calls."""
+    empty_chunk: Tensor | None = None
+    """The encoded empty prompt (77, dim): option `pad_cond_uncond`. None: prompts of unequal length run apart."""
+    time_ids: Tensor | None = None
+    """SDXL: original size, crop and target size, shape (6,); needed when the embeddings are pooled."""
+
+
+@dataclass(frozen=True)
+class LatentBlend:
+    """What of the picture stays."""
+
+    init_latent: Tensor
+    """(B or 1, 4, h, w), without noise."""
+    repaint: Tensor
+    """1 where the model paints, 0 where init_latent stays; broadcastable to init_latent."""
+
+    def __call__(self, painted: Tensor) -> Tensor:
+        return painted * self.repaint + self.init_latent * (1 - self.repaint)
+
+
+@dataclass(frozen=True)
+class DenoiserCall:
+    """One finished model call, for previews and for comparing runs."""
+
+    index: int
+    """From 0."""
+    x: Tensor
+    """(B,4,h,w): what the model saw, before scaling."""
+    level: float
+    """σ, or the timestep for timestep samplers."""
+    prediction: Tensor
+    """After guidance and mask: x0, or ε for timestep samplers."""
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """One latent that goes through the UNet."""
+
+    image: int
+    text: TextEmbedding
+    extra: Tensor | None
+    """(C,h,w): channels appended to the latent."""
+
+
+class GuidedDenoiser:
+    """A `Denoiser` over a real UNet. Not reusable for a second run: it counts the calls of one."""
+
+    def __init__(
+        self,
+        model: DenoisingModel,
+        parameterization: Parameterization,
+        guidance: Guidance,
+        *,
+        total_steps: int,
+        cfg_divisor: float = 1.0,
+        blend: LatentBlend | None = None,
+        image_conditioning: Tensor | None = None,
+        on_call: Callable[[int], None] | None = None,
+        recorder: Callable[[DenoiserCall], None] | None = None,
+    ) -> None:
+        """Bind a model to one batch.
+
+        Args:
+            model: weights; its UNet runs in its own dtype, all else in float32.
+            parameterization: how x and the UNet's answer are read.
+            guidance: prompts and scales.
+            total_steps: what `skip_early_cond` is a fraction of.
+            cfg_divisor: see `SamplerMethod`.
+            blend: latent mask; None paints everything.
+            image_conditioning: (B or 1, C, h, w) channels appended to the latent: 5 for inpainting models, 4 for
+                InstructPix2Pix, None for the rest.
+            on_call: called after every model call with their number so far; what it raises ends the run.
+            recorder: gets every call.
+
+        Raises:
+            ValueError: prompts do not match each other or the model.
+        """
+        _check(model, guidance, image_conditioning)
+        self._model, self._parameterization, self._guidance = model, parameterization, guidance
+        self._total_steps, self._cfg_divisor = total_steps, cfg_divisor
+        self._blend, self._image_conditioning = blend, image_conditioning
+        self._on_call, self._recorder = on_call, recorder
+        self._edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
+        self.calls = 0
+
+    def __call__(self, x: Tensor, level: Tensor) -> Tensor:
+        """See `Denoiser`.
+
+        Raises:
+            JobFailed: the model answered with NaN (`nan_latents`).
+        """
+        return self.with_uncond(x, level)[0]
+
+    def with_uncond(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Denoiser`; where the negative prompt was left out its prediction is that of the prompt."""
+        before, blend = self._parameterization.blends_before_call, self._blend
+        if blend is not None and before:
+            x = blend(x)
+        guided, uncond = self._edited(x, level) if self._edits else self._guided(x, level)
+        if blend is not None and not before:
+            guided = blend(guided)
+        self.calls += 1
+        if self._recorder is not None:
+            self._recorder(DenoiserCall(self.calls - 1, x, float(level), guided))
+        if self._on_call is not None:
+            self._on_call(self.calls)
+        return guided, uncond
+
+    def _guided(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """uncond + Σ (cond_i - uncond)·weight_i·cfg, evaluated whatever cfg is."""
+        owners = [(image, part) for image, prompt in enumerate(self._guidance.cond) for part in prompt.parts]
+        cond = [_Branch(image, part.at(self.calls), self._extra(image)) for image, part in owners]
+        skip = self._skips_uncond(level)
+        answers = self._evaluate(x, level, cond, [] if skip else self._uncond_branches())
+        if skip:
+            firsts = [next(index for index, owner in enumerate(owners) if owner[0] == image) for image in range(len(x))]
+            uncond, scale = answers[firsts], 1.0
+        else:
+            uncond, scale = answers[len(cond) :], self._guidance.cfg_scale / self._cfg_divisor
+        guided = uncond.clone()
+        for index, (image, part) in enumerate(owners):
+            guided[image] += (answers[index] - uncond[image]) * (part.weight * scale)
+        return guided, uncond
+
+    def _edited(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """InstructPix2Pix: text and picture pull apart from each other."""
+        cond = [
+            _Branch(image, prompt.parts[0].at(self.calls), self._extra(image))
+            for image, prompt in enumerate(self._guidance.cond)
+        ]
+        with_picture = self._uncond_branches()
+        without = [
+            _Branch(branch.image, branch.text, None if branch.extra is None else torch.zeros_like(branch.extra))
+            for branch in with_picture
+        ]
+        answers = self._evaluate(x, level, cond, [*with_picture, *without])
+        text, picture, uncond = answers.chunk(3)
+        scale = self._guidance.cfg_scale / self._cfg_divisor
+        guided = uncond + scale * (text - picture) + (self._guidance.image_cfg_scale or 0.0) * (picture - uncond)
+        return guided, uncond
+
+    def _uncond_branches(self) -> list[_Branch]:
+        return [
+            _Branch(image, prompt.parts[0].at(self.calls), self._extra(image))
+            for image, prompt in enumerate(self._guidance.uncond)
+        ]
+
+    def _extra(self, image: int) -> Tensor | None:
+        given = self._image_conditioning
+        return None if given is None else given[image if len(given) > 1 else 0]
+
+    def _skips_uncond(self, level: Tensor) -> bool:
+        guidance = self._guidance
+        if guidance.skip_early_cond > 0 and self.calls / self._total_steps <= guidance.skip_early_cond:
+            return True
+        alternate = self.calls % 2 == 1 or guidance.s_min_uncond_all
+        return alternate and guidance.s_min_uncond > 0 and float(level) < guidance.s_min_uncond
+
+    def _evaluate(self, x: Tensor, level: Tensor, cond: list[_Branch], uncond: list[_Branch]) -> Tensor:
+        """Predictions of all branches, cond first, in one UNet call when the prompts' lengths allow."""
+        cond_tokens, uncond_tokens = _tokens(cond), _tokens(uncond)
+        if self._guidance.empty_chunk is not None and uncond:
+            cond_tokens, uncond_tokens = _padded(cond_tokens, uncond_tokens, self._guidance.empty_chunk)
+        if not uncond or cond_tokens.shape[1] == uncond_tokens.shape[1]:
+            tokens = torch.cat([cond_tokens, uncond_tokens]) if uncond else cond_tokens
+            answers = self._predict(x, level, [*cond, *uncond], tokens)
+        else:
+            answers = torch.cat(
+                [self._predict(x, level, cond, cond_tokens), self._predict(x, level, uncond, uncond_tokens)]
+            )
+        if answers.isnan().any():
+            raise JobFailed(
+                JobErrorCode.NAN_LATENTS,
+                f"the UNet answered with NaN at call {self.calls + 1} (noise level {float(level):.4g}); the checkpoint "
+                f"may be damaged or need a wider number format than {self._model.dtype}",
+            )
+        return answers
+
+    def _predict(self, x: Tensor, level: Tensor, branches: Sequence[_Branch], tokens: Tensor) -> Tensor:
+        """One UNet call over these branches, float32 (len(branches), 4, h, w)."""
+        model = self._model
+        rows = x[[branch.image for branch in branches]]
+        scaled, timestep = self._parameterization.unet_input(rows, level)
+        extras = [branch.extra for branch in branches if branch.extra is not None]
+        if extras:
+            scaled = torch.cat([scaled, torch.stack(extras).to(scaled)], dim=1)
+        added = self._added_conditioning(branches)
+        output = model.unet(
+            scaled.to(model.dtype),
+            timestep.reshape(()).expand(len(branches)).to(model.device),
+            encoder_hidden_states=tokens.to(device=model.device, dtype=model.dtype),
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return self._parameterization.prediction(rows, output.float(), level)
+
+    def _added_conditioning(self, branches: Sequence[_Branch]) -> dict[str, Tensor] | None:
+        pooled = [branch.text.pooled for branch in branches if branch.text.pooled is not None]
+        if not pooled:
+            return None
+        if self._guidance.time_ids is None:
+            raise ValueError("received pooled embeddings without time_ids")
+        device, dtype = self._model.device, self._model.dtype
+        return {
+            "text_embeds": torch.stack(pooled).to(device=device, dtype=dtype),
+            "time_ids": self._guidance.time_ids.expand(len(branches), -1).to(device=device, dtype=dtype),
+        }
+
+
+def _is_edit_model(model: DenoisingModel) -> bool:
+    return int(model.unet.config.in_channels) == 8
+
+
+def _check(model: DenoisingModel, guidance: Guidance, image_conditioning: Tensor | None) -> None:
+    if len(guidance.cond) != len(guidance.uncond) or not guidance.cond:
+        raise ValueError(f"received {len(guidance.cond)} prompts and {len(guidance.uncond)} negative prompts")
+    if any(not prompt.parts for prompt in guidance.cond) or any(len(prompt.parts) != 1 for prompt in guidance.uncond):
+        raise ValueError("a prompt needs a part and a negative prompt exactly one")
+    expected = int(model.unet.config.in_channels)
+    received = int(model.unet.config.out_channels) + (0 if image_conditioning is None else image_conditioning.shape[1])
+    if received != expected:
+        raise ValueError(f"received {received} channels with the image conditioning; the UNet takes {expected}")
+    edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
+    if edits and any(len(prompt.parts) > 1 for prompt in guidance.cond):
+        raise JobFailed(
+            JobErrorCode.INVALID_PARAMS,
+            "AND does not work with an InstructPix2Pix checkpoint unless image_cfg_scale is 1",
+        )
+
+
+def _tokens(branches: Sequence[_Branch]) -> Tensor:
+    """(n, tokens, dim); shorter texts are lengthened by their last token's vector (semantics §4.6)."""
+    texts = [branch.text.tokens for branch in branches]
+    longest = max((len(text) for text in texts), default=0)
+    if not texts:
+        return torch.empty(0)
+    return torch.stack([torch.cat([text, text[-1:].expand(longest - len(text), -1)]) for text in texts])
+
+
+def _padded(cond: Tensor, uncond: Tensor, empty_chunk: Tensor) -> tuple[Tensor, Tensor]:
+    """Both of equal length, the shorter one filled with empty prompts."""
+    missing = (cond.shape[1] - uncond.shape[1]) // len(empty_chunk)
+
+    def filled(tokens: Tensor, chunks: int) -> Tensor:
+        filler = empty_chunk.to(tokens).repeat(max(chunks, 0), 1).expand(len(tokens), -1, -1)
+        return torch.cat([tokens, filler], dim=1)
+
+    return filled(cond, -missing), filled(uncond, missing)

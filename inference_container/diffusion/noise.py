@@ -1,0 +1,138 @@
+"""Noise as WebUI 1.10.1 draws it: one generator per image, float32, from a chosen source (semantics §2.7)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from inference_container.diffusion.philox import PhiloxGenerator
+
+RandomSource = Literal["GPU", "CPU", "NV"]
+"""GPU: torch's generator of the device that samples; without CUDA that is the CPU's, as in WebUI on such a machine.
+CPU: torch's CPU generator. NV: CUDA's numbers computed in software, the same on every machine."""
+
+LatentShape = tuple[int, int, int]
+"""(channels, height // 8, width // 8)."""
+
+NoiseFunction = Callable[[Tensor, Tensor], Tensor]
+"""Unit noise (B,C,h,w) for the step between two levels, scalars; streams other than Brownian ignore the levels."""
+
+Draw = Callable[[tuple[int, ...]], Tensor]
+
+
+def draws_of(seed: int, *, source: RandomSource, device: torch.device) -> Draw:
+    """The stream of one seed (0..2⁶⁴-1, larger ones wrap): each call gives the next float32 tensor, on `device`."""
+    if source == "NV":
+        philox = PhiloxGenerator(seed)
+        return lambda shape: torch.from_numpy(philox.randn(shape)).to(device)
+    if source not in get_args(RandomSource):
+        raise ValueError(f"received randn_source {source!r}; allowed: {', '.join(get_args(RandomSource))}")
+    home = device if source == "GPU" else torch.device("cpu")
+    generator = torch.Generator(home).manual_seed(seed % 2**64)
+    return lambda shape: torch.randn(shape, generator=generator, device=home, dtype=torch.float32).to(device)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Variation seeds: every image's first noise is moved towards that of its subseed."""
+
+    subseeds: tuple[int, ...]
+    strength: float
+    """0..1."""
+
+
+def slerp(strength: float, low: Tensor, high: Tensor) -> Tensor:
+    """Spherical interpolation of two (C,h,w) noises; along the height and swapped when nearly parallel, as WebUI."""
+    dot: Tensor = (low / low.norm(dim=1, keepdim=True) * (high / high.norm(dim=1, keepdim=True))).sum(1)
+    if dot.mean() > 0.9995:
+        return low * strength + high * (1 - strength)
+    omega = dot.acos()
+    towards_low, towards_high = ((part * omega).sin() / omega.sin() for part in (1 - strength, strength))
+    mixed: Tensor = towards_low.unsqueeze(1) * low + towards_high.unsqueeze(1) * high
+    return mixed
+
+
+class ImageNoise:
+    """The noise of a batch. Image i's numbers depend on its own seed alone."""
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        shape: LatentShape,
+        *,
+        source: RandomSource = "GPU",
+        device: torch.device | None = None,
+        variation: Variation | None = None,
+        resize_from: tuple[int, int] | None = None,
+        eta_noise_seed_delta: int = 0,
+    ) -> None:
+        """Prepare the generators; nothing is drawn yet.
+
+        Args:
+            seeds: one per image; when a variation has strength, WebUI gives all images the same one.
+            shape: of one image's latent.
+            source: option `randn_source`.
+            device: where the noise is used; None is the CPU.
+            variation: subseeds, one per image.
+            resize_from: `seed_resize_from` as (height, width) in pixels; None, or not both positive: off.
+            eta_noise_seed_delta: ENSD; added to the seeds for everything after the first noise.
+
+        Raises:
+            ValueError: no seeds, an unknown source, or another number of subseeds.
+        """
+        if not seeds:
+            raise ValueError("received no seeds; one is needed per image")
+        if variation is not None and len(variation.subseeds) != len(seeds):
+            raise ValueError(f"received {len(variation.subseeds)} subseeds for {len(seeds)} seeds")
+        self.seeds = tuple(seeds)
+        self.shape = shape
+        self.source = source
+        self.device = device or torch.device("cpu")
+        self._variation = variation if variation is not None and variation.strength else None
+        self._resize_from = resize_from if resize_from is not None and min(resize_from) > 0 else None
+        self._delta = eta_noise_seed_delta
+        self._draws = [self._stream(seed) for seed in self.seeds]
+        self._first: Tensor | None = None
+
+    def first(self) -> Tensor:
+        """The initial noise, float32 (B,C,h,w); the same tensor however often it is asked for."""
+        if self._first is None:
+            self._first = torch.stack([self._first_of(image) for image in range(len(self.seeds))])
+            if self._delta:
+                self._draws = [self._stream(seed + self._delta) for seed in self.seeds]
+        return self._first
+
+    def next(self) -> Tensor:
+        """The next draw of every image's generator after the initial noise, float32 (B,C,h,w)."""
+        self.first()
+        return torch.stack([draw(self.shape) for draw in self._draws])
+
+    def _stream(self, seed: int) -> Draw:
+        return draws_of(seed, source=self.source, device=self.device)
+
+    def _first_of(self, image: int) -> Tensor:
+        shape = self.shape
+        if self._resize_from is not None:
+            shape = (shape[0], self._resize_from[0] // 8, self._resize_from[1] // 8)
+        resized = shape != self.shape
+        noise = (self._stream(self.seeds[image]) if resized else self._draws[image])(shape)
+        if self._variation is not None:
+            other = self._stream(self._variation.subseeds[image])(shape)
+            noise = slerp(self._variation.strength, noise, other)
+        return _centred(noise, self._draws[image](self.shape)) if resized else noise
+
+
+def _centred(noise: Tensor, background: Tensor) -> Tensor:
+    """`noise` laid on the middle of `background`, both (C,h,w), cropped where it is larger."""
+    target, source = [slice(None)], [slice(None)]
+    for size, own in zip(background.shape[1:], noise.shape[1:], strict=True):
+        offset = (size - own) // 2
+        length = own if offset >= 0 else own + 2 * offset
+        start, cut = max(offset, 0), max(-offset, 0)
+        target.append(slice(start, start + length))
+        source.append(slice(cut, cut + length))
+    combined = background.clone()
+    combined[tuple(target)] = noise[tuple(source)]
+    return combined

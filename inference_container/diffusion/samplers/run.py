@@ -1,0 +1,124 @@
+"""What every sampler is given, and the two steps most of them are made of."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from inference_container.contract.params import ImageParams
+from inference_container.diffusion.noise import NoiseFunction
+from inference_container.diffusion.noise_schedule import NoiseSchedule
+
+UniPcVariant = Literal["bh1", "bh2", "vary_coeff"]
+UniPcSkipType = Literal["time_uniform", "time_quadratic", "logSNR"]
+
+
+class Denoiser(Protocol):
+    """A guided model. `level` is a 0-dim float32 tensor: σ, or for timestep samplers the training timestep."""
+
+    def __call__(self, x: Tensor, level: Tensor) -> Tensor:
+        """The clean latent x0 at σ; ε for timestep samplers. Same shape as x, float32."""
+        ...
+
+    def with_uncond(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """One call that gives the guided prediction and the one of the negative prompt alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """Knobs of the solvers with WebUI's defaults; a solver reads only those that it has there."""
+
+    eta: float | None = None
+    """The request's `eta`; None: `eta_ddim` for DDIM and DDIM CFG++, `eta_ancestral` for the others."""
+    eta_ancestral: float = 1.0
+    eta_ddim: float = 0.0
+    s_churn: float = 0.0
+    s_tmin: float = 0.0
+    s_tmax: float = 0.0
+    """0 means no upper limit."""
+    s_noise: float = 1.0
+    uni_pc_variant: UniPcVariant = "bh1"
+    uni_pc_skip_type: UniPcSkipType = "time_uniform"
+    uni_pc_order: int = 3
+    uni_pc_lower_order_final: bool = True
+
+    @property
+    def ancestral(self) -> float:
+        return self.eta_ancestral if self.eta is None else self.eta
+
+    @property
+    def ddim(self) -> float:
+        return self.eta_ddim if self.eta is None else self.eta
+
+    @classmethod
+    def from_params(cls, params: ImageParams) -> "SamplerOptions":
+        """A field of the request beats the option of the same name."""
+
+        def value(key: str) -> float:
+            given = getattr(params, key)
+            return float(params.option(key) if given is None else given)
+
+        return cls(
+            eta=params.eta,
+            eta_ancestral=float(params.option("eta_ancestral")),
+            eta_ddim=float(params.option("eta_ddim")),
+            s_churn=value("s_churn"),
+            s_tmin=value("s_tmin"),
+            s_tmax=value("s_tmax"),
+            s_noise=value("s_noise"),
+            uni_pc_variant=cast(UniPcVariant, params.option("uni_pc_variant")),
+            uni_pc_skip_type=cast(UniPcSkipType, params.option("uni_pc_skip_type")),
+            uni_pc_order=int(params.option("uni_pc_order")),
+            uni_pc_lower_order_final=bool(params.option("uni_pc_lower_order_final")),
+        )
+
+    def churn(self, sigma: Tensor, intervals: int) -> float:
+        """γ: how far σ is raised before the step, as a fraction of it."""
+        if not self.s_tmin <= float(sigma) <= (self.s_tmax or math.inf):
+            return 0.0
+        return min(self.s_churn / intervals, math.sqrt(2) - 1)
+
+
+@dataclass(frozen=True)
+class SamplerRun:
+    """One run of a solver."""
+
+    levels: Tensor
+    """float32 σ's, descending; for timestep samplers int64 timesteps, ascending. On the device of x."""
+    noise: NoiseFunction
+    options: SamplerOptions
+    schedule: NoiseSchedule
+    from_image: bool = False
+    """img2img: x is a noised picture, not pure noise."""
+
+
+SamplerFunction = Callable[[Denoiser, Tensor, SamplerRun], Tensor]
+"""(denoiser, x (B,C,h,w) float32 at the first level, run) → latents (B,C,h,w)."""
+
+
+def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
+    """dx/dσ of the probability flow."""
+    return (x - denoised) / sigma
+
+
+def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor]:
+    """Where to step down to, and how much noise brings it up to σ_next again."""
+    if not eta:
+        return sigma_next, torch.zeros_like(sigma_next)
+    up = eta * (sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2) ** 0.5
+    up = torch.minimum(sigma_next, up)
+    return (sigma_next**2 - up**2) ** 0.5, up
+
+
+def churned(x: Tensor, sigma: Tensor, run: SamplerRun) -> tuple[Tensor, Tensor]:
+    """x and σ after churn. A noise is drawn even without any: the stream's position is part of the picture."""
+    noise = run.noise(sigma, sigma)
+    gamma = run.options.churn(sigma, len(run.levels) - 1)
+    if gamma <= 0:
+        return x, sigma
+    raised = sigma * (gamma + 1)
+    return x + noise * run.options.s_noise * (raised**2 - sigma**2) ** 0.5, raised

@@ -1,0 +1,203 @@
+"""From a request's numbers to finished latents: start, sampler, mask (semantics §2.6, §2.10)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule
+from inference_container.diffusion.brownian import BrownianNoise
+from inference_container.diffusion.denoiser import (
+    DenoiserCall,
+    DenoisingModel,
+    Guidance,
+    GuidedDenoiser,
+    LatentBlend,
+)
+from inference_container.diffusion.noise import ImageNoise, NoiseFunction
+from inference_container.diffusion.noise_schedule import LcmNoiseSchedule, NoiseSchedule
+from inference_container.diffusion.parameterization import (
+    LcmParameterization,
+    Parameterization,
+    SigmaParameterization,
+    TimestepParameterization,
+    check_prediction_type,
+)
+from inference_container.diffusion.samplers.run import SamplerOptions, SamplerRun
+from inference_container.diffusion.samplers.table import SAMPLER_FUNCTIONS, SamplerMethod
+from inference_container.diffusion.schedules import ScheduleOptions, sigmas_for, timesteps_for
+from inference_container.diffusion.step_plan import StepPlan, plan_steps
+
+
+@dataclass(frozen=True)
+class ImageStart:
+    """img2img: where sampling starts from."""
+
+    latent: Tensor
+    """(B or 1, 4, h, w), the encoded and filled picture."""
+    denoising_strength: float
+    """0..1; 1 still starts from the picture with noise added, never from pure noise."""
+    fix_steps: bool = False
+    """Option `img2img_fix_steps`, and the hires pass."""
+    repaint: Tensor | None = None
+    """Latent mask, 1 = repaint, broadcastable to `latent`; None repaints everything."""
+    noise_multiplier: float = 1.0
+    """`initial_noise_multiplier`."""
+    extra_noise: float = 0.0
+    """Option `img2img_extra_noise`."""
+
+
+@dataclass(frozen=True)
+class SamplingRequest:
+    """One batch of images to sample."""
+
+    choice: SamplerChoice
+    steps: int
+    guidance: Guidance
+    noise: ImageNoise
+    start: ImageStart | None = None
+    """None: txt2img."""
+    image_conditioning: Tensor | None = None
+    """Channels appended to the latent, (B or 1, C, h, w): see `GuidedDenoiser`."""
+    options: SamplerOptions = field(default_factory=SamplerOptions)
+    schedule_options: ScheduleOptions = field(default_factory=ScheduleOptions)
+    sgm_noise_multiplier: bool = False
+    """txt2img starts with noise·sqrt(1+σ²) instead of noise·σ; timestep samplers do not care."""
+    quantize: bool = False
+    """Option `enable_quantization`."""
+
+
+@dataclass(frozen=True)
+class _Levels:
+    schedule: NoiseSchedule
+    full: Tensor
+    """σ's or timesteps of the whole schedule."""
+    run: Tensor
+    """Those that are walked."""
+    plan: StepPlan | None
+
+
+def _levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
+    choice, start, method = request.choice, request.start, SAMPLER_FUNCTIONS[request.choice.sampler]
+    schedule = LcmNoiseSchedule(alphas_cumprod) if method.lcm else NoiseSchedule(alphas_cumprod)
+    plan = None
+    if start is not None:
+        plan = plan_steps(request.steps, start.denoising_strength, fix_steps=start.fix_steps)
+    steps = request.steps if plan is None else plan.schedule_steps
+    if SAMPLERS[choice.sampler].timestep:
+        try:
+            timesteps = timesteps_for(steps, schedule, options=request.schedule_options)
+        except ValueError as error:
+            raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{choice.sampler}: {error}") from error
+        return _Levels(schedule, timesteps, timesteps if plan is None else timesteps[: plan.t_enc], plan)
+    if method.range_only and plan is None:
+        choice = SamplerChoice(choice.sampler, Schedule.UNIFORM)
+    try:
+        sigmas = sigmas_for(choice, steps, schedule, options=request.schedule_options)
+    except ValueError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
+    return _Levels(schedule, sigmas, sigmas if plan is None else sigmas[plan.start :], plan)
+
+
+def planned_calls(alphas_cumprod: Tensor, request: SamplingRequest) -> int:
+    """How many model calls `sample` will make: the total for progress. Only a guess for DPM adaptive.
+
+    Raises:
+        JobFailed: as `sample`.
+    """
+    return SAMPLER_FUNCTIONS[request.choice.sampler].calls(_levels(alphas_cumprod, request).run)
+
+
+@torch.inference_mode()
+def sample(
+    model: DenoisingModel,
+    request: SamplingRequest,
+    *,
+    on_call: Callable[[int], None] | None = None,
+    recorder: Callable[[DenoiserCall], None] | None = None,
+) -> Tensor:
+    """Sample one batch.
+
+    Args:
+        model: weights and what they were trained with.
+        request: everything else; `request.noise` must be fresh, its stream is used up.
+        on_call: called after every model call with their number so far (`planned_calls` is the total); may raise.
+        recorder: gets every model call.
+
+    Returns:
+        Latents, float32 (B,4,h,w) on the model's device; with a mask, cells not repainted are the picture's own.
+
+    Raises:
+        JobFailed: NaN from the model, or parameters no schedule exists for.
+        ValueError: tensors or prompts that do not fit each other.
+    """
+    check_prediction_type(model.prediction_type)
+    method = SAMPLER_FUNCTIONS[request.choice.sampler]
+    levels = _levels(model.alphas_cumprod, request)
+    first = request.noise.first().to(model.device)
+    if len(first) != len(request.guidance.cond):
+        raise ValueError(f"received {len(request.guidance.cond)} prompts for {len(first)} seeds")
+
+    x, blend = _start(first, request, levels)
+    denoiser = GuidedDenoiser(
+        model,
+        _parameterization(model, request, levels.schedule),
+        request.guidance,
+        total_steps=_total_steps(request, levels.plan),
+        cfg_divisor=method.cfg_divisor,
+        blend=blend,
+        image_conditioning=request.image_conditioning,
+        on_call=on_call,
+        recorder=recorder,
+    )
+    run = SamplerRun(
+        levels=levels.run.to(model.device),
+        noise=_noise(request.noise, method, levels),
+        options=request.options,
+        schedule=levels.schedule,
+        from_image=request.start is not None,
+    )
+    latents = method.function(denoiser, x, run)
+    return latents if blend is None else blend(latents)
+
+
+def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Tensor, LatentBlend | None]:
+    """The latent sampling starts from, and the mask that holds on to the picture."""
+    timestep = SAMPLERS[request.choice.sampler].timestep
+    start, plan = request.start, levels.plan
+    if start is None or plan is None:
+        if timestep:
+            return first, None
+        sigma = levels.run[0].to(first.device)
+        return first * ((1 + sigma**2) ** 0.5 if request.sgm_noise_multiplier else sigma), None
+    latent = start.latent.to(first)
+    if latent.shape[1:] != first.shape[1:] or len(latent) not in (1, len(first)):
+        raise ValueError(f"received an init latent of shape {tuple(latent.shape)} for noise {tuple(first.shape)}")
+    noise = first * start.noise_multiplier
+    if timestep:
+        alpha = levels.schedule.alphas_cumprod[levels.full[plan.t_enc]].to(first.device)
+        x = latent * alpha.sqrt() + noise * (1 - alpha).sqrt() + noise * start.extra_noise * alpha.sqrt()
+    else:
+        x = latent + noise * levels.run[0].to(first.device) + noise * start.extra_noise
+    return x, None if start.repaint is None else LatentBlend(latent, start.repaint.to(first))
+
+
+def _noise(noise: ImageNoise, method: SamplerMethod, levels: _Levels) -> NoiseFunction:
+    if method.brownian:
+        return BrownianNoise(noise, levels.full)
+    return lambda _level, _next: noise.next()
+
+
+def _parameterization(model: DenoisingModel, request: SamplingRequest, schedule: NoiseSchedule) -> Parameterization:
+    if isinstance(schedule, LcmNoiseSchedule):
+        return LcmParameterization(schedule, model.prediction_type)
+    if SAMPLERS[request.choice.sampler].timestep:
+        return TimestepParameterization(schedule, model.prediction_type)
+    return SigmaParameterization(schedule, model.prediction_type, quantize=request.quantize)
+
+
+def _total_steps(request: SamplingRequest, plan: StepPlan | None) -> int:
+    steps = request.steps if plan is None else plan.t_enc + 1
+    return steps * 2 if SAMPLERS[request.choice.sampler].second_order else steps

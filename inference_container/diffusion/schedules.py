@@ -1,0 +1,188 @@
+"""Noise schedules by WebUI's names: a row each, and the one function that picks and builds (semantics §5.2)."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from scipy.special import betaincinv
+from torch import Tensor
+
+from inference_container.contract.params import ImageParams
+from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule, resolve_schedule
+from inference_container.diffusion.noise_schedule import NoiseSchedule
+
+ALIGN_YOUR_STEPS_SD1 = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+ALIGN_YOUR_STEPS_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
+
+
+@dataclass(frozen=True)
+class ScheduleOptions:
+    """WebUI options that change a schedule; 0 means "the model's or the schedule's own"."""
+
+    sigma_min: float = 0
+    sigma_max: float = 0
+    rho: float = 0
+    beta_dist_alpha: float = 0.6
+    beta_dist_beta: float = 0.6
+    always_discard_next_to_last_sigma: bool = False
+    sdxl: bool = False
+    """Align Your Steps has another table for SDXL."""
+
+    @classmethod
+    def from_params(cls, params: ImageParams, *, sdxl: bool = False) -> "ScheduleOptions":
+        """Read the request's options."""
+        return cls(
+            sigma_min=float(params.option("sigma_min")),
+            sigma_max=float(params.option("sigma_max")),
+            rho=float(params.option("rho")),
+            beta_dist_alpha=float(params.option("beta_dist_alpha")),
+            beta_dist_beta=float(params.option("beta_dist_beta")),
+            always_discard_next_to_last_sigma=bool(params.option("always_discard_next_to_last_sigma")),
+            sdxl=sdxl,
+        )
+
+
+@dataclass(frozen=True)
+class SigmaRange:
+    """What a schedule is built from."""
+
+    schedule: NoiseSchedule
+    low: float
+    high: float
+    options: ScheduleOptions
+
+    def rho(self, default: float) -> float:
+        return self.options.rho or default
+
+
+ScheduleFunction = Callable[[int, SigmaRange], Tensor]
+"""σ's for this many steps, descending, normally with a closing 0."""
+
+
+def _closed(sigmas: Tensor) -> Tensor:
+    return torch.cat([sigmas.to(torch.float32), torch.zeros(1)])
+
+
+def _uniform(steps: int, sigma: SigmaRange) -> Tensor:
+    return sigma.schedule.uniform(steps)
+
+
+def _karras(steps: int, sigma: SigmaRange) -> Tensor:
+    rho = sigma.rho(7)
+    low, high = sigma.low ** (1 / rho), sigma.high ** (1 / rho)
+    return _closed((high + torch.linspace(0, 1, steps) * (low - high)) ** rho)
+
+
+def _exponential(steps: int, sigma: SigmaRange) -> Tensor:
+    return _closed(torch.linspace(math.log(sigma.high), math.log(sigma.low), steps).exp())
+
+
+def _polyexponential(steps: int, sigma: SigmaRange) -> Tensor:
+    ramp = torch.linspace(1, 0, steps) ** sigma.rho(1)
+    return _closed((ramp * (math.log(sigma.high) - math.log(sigma.low)) + math.log(sigma.low)).exp())
+
+
+def _timesteps(steps: int, sigma: SigmaRange) -> Tensor:
+    start, end = (float(sigma.schedule.sigma_to_t(torch.tensor(edge))) for edge in (sigma.high, sigma.low))
+    return torch.linspace(start, end, steps)
+
+
+def _sgm_uniform(steps: int, sigma: SigmaRange) -> Tensor:
+    return _closed(sigma.schedule.t_to_sigma(_timesteps(steps + 1, sigma)[:-1]))
+
+
+def _normal(steps: int, sigma: SigmaRange) -> Tensor:
+    return _closed(sigma.schedule.t_to_sigma(_timesteps(steps, sigma)))
+
+
+def _simple(steps: int, sigma: SigmaRange) -> Tensor:
+    stride = len(sigma.schedule.sigmas) / steps
+    return _closed(sigma.schedule.sigmas[[-(1 + int(step * stride)) for step in range(steps)]])
+
+
+def _ddim(steps: int, sigma: SigmaRange) -> Tensor:
+    stride = max(len(sigma.schedule.sigmas) // steps, 1)
+    return _closed(sigma.schedule.sigmas[1::stride].flip(0))
+
+
+def _kl_optimal(steps: int, sigma: SigmaRange) -> Tensor:
+    part = torch.arange(steps + 1) / steps
+    low, high = torch.tensor(sigma.low).arctan(), torch.tensor(sigma.high).arctan()
+    return torch.tan(part * low + (1 - part) * high)
+
+
+def _align_your_steps(steps: int, sigma: SigmaRange) -> Tensor:
+    table = ALIGN_YOUR_STEPS_SDXL if sigma.options.sdxl else ALIGN_YOUR_STEPS_SD1
+    if steps == len(table):
+        return _closed(torch.tensor(table))
+    rising = np.log(table[::-1])
+    resampled = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(table)), rising)
+    return _closed(torch.from_numpy(np.exp(resampled)[::-1].copy()))
+
+
+def _beta(steps: int, sigma: SigmaRange) -> Tensor:
+    part = betaincinv(sigma.options.beta_dist_alpha, sigma.options.beta_dist_beta, 1 - np.linspace(0, 1, steps))
+    return _closed(torch.from_numpy(sigma.low + part * (sigma.high - sigma.low)))
+
+
+SCHEDULE_FUNCTIONS: Mapping[Schedule, ScheduleFunction] = MappingProxyType(
+    {
+        Schedule.AUTOMATIC: _uniform,
+        Schedule.UNIFORM: _uniform,
+        Schedule.KARRAS: _karras,
+        Schedule.EXPONENTIAL: _exponential,
+        Schedule.POLYEXPONENTIAL: _polyexponential,
+        Schedule.SGM_UNIFORM: _sgm_uniform,
+        Schedule.KL_OPTIMAL: _kl_optimal,
+        Schedule.ALIGN_YOUR_STEPS: _align_your_steps,
+        Schedule.SIMPLE: _simple,
+        Schedule.NORMAL: _normal,
+        Schedule.DDIM: _ddim,
+        Schedule.BETA: _beta,
+    }
+)
+
+DEFAULT_SCHEDULE_OPTIONS = ScheduleOptions()
+
+
+def sigmas_for(
+    choice: SamplerChoice, steps: int, schedule: NoiseSchedule, *, options: ScheduleOptions = DEFAULT_SCHEDULE_OPTIONS
+) -> Tensor:
+    """The σ list WebUI 1.10.1 samples `steps` steps with: float32, descending, steps + 1 long.
+
+    Two schedules differ: KL Optimal ends at σ_min and not at 0, and DDIM may be longer.
+    Samplers that discard the penultimate σ get a schedule of one step more without its last but one entry.
+
+    Raises:
+        ValueError: a timestep sampler (σ lists do not apply), steps below 1, or σ overrides that cross.
+    """
+    rule = SAMPLERS[choice.sampler]
+    if rule.timestep:
+        raise ValueError(f"{choice.sampler} works on timesteps, not on a σ list")
+    if steps < 1:
+        raise ValueError(f"received steps = {steps}; allowed: 1 and more")
+    low, high = options.sigma_min or schedule.sigma_min, options.sigma_max or schedule.sigma_max
+    if not 0 < low < high:
+        raise ValueError(f"received sigma_min = {low} and sigma_max = {high}; allowed: 0 < sigma_min < sigma_max")
+    discard = rule.discard_penultimate_sigma or options.always_discard_next_to_last_sigma
+    build = SCHEDULE_FUNCTIONS[resolve_schedule(choice)]
+    sigmas = build(steps + discard, SigmaRange(schedule, low, high, options))
+    return torch.cat([sigmas[:-2], sigmas[-1:]]) if discard else sigmas
+
+
+def timesteps_for(
+    steps: int, schedule: NoiseSchedule, *, options: ScheduleOptions = DEFAULT_SCHEDULE_OPTIONS
+) -> Tensor:
+    """The ascending training timesteps of DDIM, DDIM CFG++, PLMS and UniPC: int64, at least `steps` long.
+
+    Raises:
+        ValueError: fewer than 1 step or more than the model has timesteps.
+    """
+    total = len(schedule.sigmas)
+    steps += options.always_discard_next_to_last_sigma
+    if not 1 <= steps <= total:
+        raise ValueError(f"received {steps} schedule steps for a timestep sampler; allowed: 1 to {total}")
+    return (torch.arange(0, total, total // steps) + 1).clamp(0, total - 1)

@@ -1,0 +1,38 @@
+"""How many steps a denoising strength leaves of the schedule (semantics §2.6)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    schedule_steps: int
+    """S: the schedule is built for this many steps."""
+    t_enc: int
+    """Sampling starts at index S - t_enc - 1 of the σ list and runs t_enc + 1 intervals."""
+
+    @property
+    def start(self) -> int:
+        """Index of the first σ that is used."""
+        return self.schedule_steps - self.t_enc - 1
+
+
+def plan_steps(steps: int, denoising_strength: float, *, fix_steps: bool = False) -> StepPlan:
+    """WebUI 1.10.1's rule: strength 0 still runs one interval and strength 1 runs all.
+
+    Args:
+        steps: what the request asks for, at least 1.
+        denoising_strength: 0..1.
+        fix_steps: option `img2img_fix_steps` and the hires pass: run `steps` intervals whatever the strength.
+            At strength 0 WebUI fails; here the normal rule holds then.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+    if steps < 1:
+        raise ValueError(f"received steps = {steps}; allowed: 1 and more")
+    if not 0 <= denoising_strength <= 1:
+        raise ValueError(f"received denoising_strength = {denoising_strength}; allowed: 0 to 1")
+    strength = min(denoising_strength, 0.999)
+    if fix_steps and strength > 0:
+        return StepPlan(schedule_steps=int(steps / strength), t_enc=steps - 1)
+    return StepPlan(schedule_steps=steps, t_enc=int(strength * steps))
