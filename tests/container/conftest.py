@@ -77,22 +77,31 @@ class Cloud:
         return [found["Key"] for found in self.s3.list_objects_v2(Bucket=JOBS_BUCKET).get("Contents", [])]
 
 
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Cloud]:
+    """Made once a module, because making boto3 clients takes longer than most tests here."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        yield Cloud(boto3.client("s3", region_name="us-east-1"), boto3.client("dynamodb", region_name="us-east-1"))
+
+
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        for bucket in (JOBS_BUCKET, ASSETS_BUCKET):
-            s3.create_bucket(Bucket=bucket)
-        dynamodb.create_table(
-            TableName=JOBS_TABLE,
-            KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield Cloud(s3, dynamodb)
+def cloud(clients: Cloud) -> Iterator[Cloud]:
+    for bucket in (JOBS_BUCKET, ASSETS_BUCKET):
+        clients.s3.create_bucket(Bucket=bucket)
+    clients.dynamodb.create_table(
+        TableName=JOBS_TABLE,
+        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield clients
+    clients.dynamodb.delete_table(TableName=JOBS_TABLE)
+    for name in [bucket["Name"] for bucket in clients.s3.list_buckets()["Buckets"]]:
+        for found in clients.s3.list_objects_v2(Bucket=name).get("Contents", []):
+            clients.s3.delete_object(Bucket=name, Key=found["Key"])
+        clients.s3.delete_bucket(Bucket=name)
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def test_a_file_is_fetched_with_its_hash_and_name(cloud: Cloud, tmp_path: Path) 
 
 
 def test_a_file_of_many_parts_arrives_in_order(cloud: Cloud, tmp_path: Path) -> None:
-    data = os.urandom(40_000_000)
+    data = os.urandom(20_000_000)
 
     assert fetch(cache_in(cloud, tmp_path, max_bytes=50_000_000), cloud.put_asset(data)) == [data]
 

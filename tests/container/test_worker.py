@@ -15,6 +15,8 @@ from inference_container.contract import CONTRACT_VERSION
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.jobs import JobPhase, Task
 from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult, Progress
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.pictures.encoding import encode_picture
@@ -22,7 +24,14 @@ from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, 
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
 
-CPU = torch.device("cpu")
+LOADED: dict[str, Checkpoint] = {}
+
+
+def load_once(file: ModelFile) -> Checkpoint:
+    """The real loader, but one reading serves all tests of this module."""
+    if file.sha256 not in LOADED:
+        LOADED[file.sha256] = load_checkpoint(file, device=torch.device("cpu"), dtype=torch.float32)
+    return LOADED[file.sha256]
 
 
 def paint(task: TaskInput) -> TaskOutput:
@@ -58,9 +67,7 @@ class Studio:
     def __init__(self, cloud: Cloud, directory: Path, tiny: bytes) -> None:
         self.cloud = cloud
         self.tiny = cloud.put_asset(tiny, name="tiny.safetensors")
-        self.models = ModelCache(
-            max_bytes=10**9, load=lambda file: load_checkpoint(file, device=CPU, dtype=torch.float32)
-        )
+        self.models = ModelCache(max_bytes=10**9, load=load_once)
         self.assets = AssetCache(cloud.s3, bucket=ASSETS_BUCKET, directory=directory, max_bytes=10**8)
         self.number = 0
         self.worker = self.with_task(paint)
