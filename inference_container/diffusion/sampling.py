@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule
+from inference_container.contract.samplers import SAMPLERS, SamplerChoice
 from inference_container.diffusion.brownian import BrownianNoise
 from inference_container.diffusion.denoiser import (
     DenoiserCall,
@@ -92,13 +92,15 @@ def _levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
         except ValueError as error:
             raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{choice.sampler}: {error}") from error
         return _Levels(schedule, timesteps, timesteps if plan is None else timesteps[: plan.t_enc], plan)
-    if method.range_only and plan is None:
-        choice = SamplerChoice(choice.sampler, Schedule.UNIFORM)
     try:
         sigmas = sigmas_for(choice, steps, schedule, options=request.schedule_options)
     except ValueError as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
-    return _Levels(schedule, sigmas, sigmas if plan is None else sigmas[plan.start :], plan)
+    run = sigmas if plan is None else sigmas[plan.start :]
+    if method.range_only:
+        high, low = (run[0], run[-2]) if plan is not None else (schedule.sigma_max, schedule.sigma_min)
+        run = torch.linspace(float(high), float(low), len(run))
+    return _Levels(schedule, sigmas, run, plan)
 
 
 def planned_calls(alphas_cumprod: Tensor, request: SamplingRequest) -> int:

@@ -1,6 +1,7 @@
 """DPM fast and DPM adaptive: DPM-Solver of orders 1 to 3 between two σ's (Lu et al. 2022, algorithms 1 to 4).
 
-Both take from the σ list only its ends and its length; t = -ln σ.
+Both take from the σ list only its ends, which are not 0, and its length; t = -ln σ. At denoising strength 0 the ends
+are the same and the latent stays as it is; WebUI fails there.
 """
 
 import math
@@ -68,7 +69,7 @@ def _ancestral_time(t: Tensor, t_next: Tensor, t_end: Tensor, eta: float) -> tup
 
 
 def _ends(run: SamplerRun) -> tuple[Tensor, Tensor]:
-    return -run.levels[0].log(), -run.levels[-2].log()
+    return -run.levels[0].log(), -run.levels[-1].log()
 
 
 def fast_orders(calls: int) -> list[int]:

@@ -6,7 +6,6 @@
 from itertools import pairwise
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from inference_container.diffusion.samplers.run import Denoiser, SamplerRun, ancestral_step, derivative
@@ -116,10 +115,13 @@ def sample_dpmpp_sde(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
         if sigma_next == 0:
             x = x + derivative(x, sigma, denoised) * (sigma_next - sigma)
             continue
-        middle = torch.exp(0.5 * (sigma.log() + sigma_next.log()))
-        down, up = ancestral_step(sigma, middle, eta)
-        halfway = _first_order(x, denoised, sigma, down) + run.noise(sigma, middle) * s_noise * up
+        # σ's pass through ln and exp: Brownian trees round them to six digits, and the last bit decides which.
+        t, t_next = -sigma.log(), -sigma_next.log()
+        here, there = (-t).exp(), (-t_next).exp()
+        middle = (-(t + (t_next - t) * 0.5)).exp()
+        down, up = ancestral_step(here, middle, eta)
+        halfway = _first_order(x, denoised, here, down) + run.noise(here, middle) * s_noise * up
         denoised_there = denoise(halfway, middle)
-        down, up = ancestral_step(sigma, sigma_next, eta)
-        x = _first_order(x, denoised_there, sigma, down) + run.noise(sigma, sigma_next) * s_noise * up
+        down, up = ancestral_step(here, there, eta)
+        x = _first_order(x, denoised_there, here, down) + run.noise(here, there) * s_noise * up
     return x

@@ -88,7 +88,8 @@ class SamplerRun:
     """One run of a solver."""
 
     levels: Tensor
-    """float32 σ's, descending; for timestep samplers int64 timesteps, ascending. On the device of x."""
+    """float32 σ's, descending to 0 (to σ_min for samplers of the range); timestep samplers: int64, ascending.
+    On the device of x."""
     noise: NoiseFunction
     options: SamplerOptions
     schedule: NoiseSchedule

@@ -54,7 +54,8 @@ class SamplerMethod:
     brownian: bool = False
     """Draws from Brownian trees instead of the images' generators."""
     range_only: bool = False
-    """Uses only the ends of the σ list, and in txt2img the model's own σ_min and σ_max."""
+    """Chooses its σ's itself: gets as many evenly spread ones as there are steps, from the first to the last but one of
+    the schedule; in txt2img from the model's own σ_max to σ_min. No closing 0."""
     lcm: bool = False
     """Evaluates the model as a latent consistency model, on its own 50 σ's."""
     cfg_divisor: float = 1.0
