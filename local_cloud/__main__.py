@@ -8,13 +8,13 @@ from pathlib import Path
 
 from local_cloud.preflight import CannotStartError
 from local_cloud.server import serve
-from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION, REPOSITORY, LocalSettings
+from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION, DEFAULT_STATE_DIR, LocalSettings
 
 
 def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser = argparse.ArgumentParser(prog="python -m local_cloud", description=__doc__)
     parser.add_argument(
-        "--state-dir", type=Path, default=REPOSITORY / ".local-cloud", help="folder that keeps all data"
+        "--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="folder that keeps all data"
     )
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port on 127.0.0.1 (default {DEFAULT_PORT})")
     parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to look like")

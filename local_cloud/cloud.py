@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local_cloud.preflight import CannotStartError, free_port
+from local_cloud.preflight import CannotStartError, free_port, lock_state
 from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_REGION, REPOSITORY, LocalSettings
 
 START_SECONDS = 300.0
@@ -75,6 +76,12 @@ class LocalCloud:
         return outputs
 
     @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds of each phase of the start: `emulator`, `synthesis`, `deployment`, `endpoint`."""
+        timings: dict[str, float] = self._ready.get("timings", {})
+        return timings
+
+    @property
     def pid(self) -> int:
         """Process id of the server."""
         if self._process is None:
@@ -90,7 +97,6 @@ class LocalCloud:
         if self._process is not None:
             raise RuntimeError("the local cloud is started already")
         self.settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.settings.ready_file.unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
             began = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own server
@@ -103,7 +109,7 @@ class LocalCloud:
                 start_new_session=True,
             )
         deadline = time.monotonic() + seconds
-        while not self.settings.ready_file.exists():
+        while not self._is_ready():
             if self._process.poll() is not None:
                 self._release()
                 raise CannotStartError(self._said(began) or "the local cloud ended without a word")
@@ -111,8 +117,24 @@ class LocalCloud:
                 self.stop()
                 raise CannotStartError(f"the local cloud was not ready after {seconds:.0f} s: {self._said(began)}")
             time.sleep(0.02)
-        self._ready = json.loads(self.settings.ready_file.read_text())
         return self
+
+    def attach(self) -> bool:
+        """Use the local cloud that runs on this folder already, whatever its port; False when none is ready there.
+
+        An attached cloud belongs to somebody else: `stop` and `kill` leave it alone.
+        """
+        try:
+            ready = json.loads(self.settings.ready_file.read_text())
+            lock_state(self.settings.state_dir).close()
+        except FileNotFoundError:
+            return False
+        except CannotStartError:
+            self._ready = ready
+            self.settings = replace(self.settings, port=int(ready["endpoint_url"].rsplit(":", 1)[-1]))
+            return True
+        # Its owner was killed and left the file behind.
+        return False
 
     def stop(self) -> int:
         """Stop everything it started and save its state, the server's exit code."""
@@ -158,6 +180,14 @@ class LocalCloud:
         with self.log_file.open("rb") as log:
             log.seek(began)
             return log.read().decode(errors="replace").strip()[-_REASON_CHARACTERS:]
+
+    def _is_ready(self) -> bool:
+        """Whether this object's own server has written the ready file; another one may run on the folder."""
+        try:
+            self._ready = json.loads(self.settings.ready_file.read_text())
+        except FileNotFoundError:
+            return False
+        return bool(self._ready["pid"] == self.pid)
 
     def _known(self, name: str) -> str:
         value = self._ready.get(name)

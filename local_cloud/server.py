@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -87,6 +88,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     if stop_with_stdin:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin, stop)
 
+    timings = {"emulator": loop.time()}
     emulator = Emulator(settings)
     durability = Durability(settings, emulator)
     sagemaker = SageMaker(settings, emulator, durability)
@@ -100,9 +102,10 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     sagemaker.start()
     server = _server(SageMakerWire(emulator.asgi, sagemaker))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    timings["emulator"] = loop.time() - timings["emulator"]
     code = 0
     try:
-        deploying = asyncio.create_task(_deploy(settings, sagemaker))
+        deploying = asyncio.create_task(_deploy(settings, sagemaker, timings))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([deploying, stopping, serving], return_when=asyncio.FIRST_COMPLETED)
         if deploying.done():
@@ -150,8 +153,25 @@ def _server(app: Any) -> Any:
     return Server(config)
 
 
-async def _deploy(settings: LocalSettings, sagemaker: Any) -> dict[str, Any]:
-    assembly = settings.assembly or await synthesise(settings)
+async def _deploy(settings: LocalSettings, sagemaker: Any, timings: dict[str, float]) -> dict[str, Any]:
+    with _timed(timings, "synthesis"):
+        assembly = settings.assembly or await synthesise(settings)
+    with _timed(timings, "deployment"):
+        deployment = await _run_deployment(settings, assembly)
+    if deployment["endpoint_name"] is not None:
+        with _timed(timings, "endpoint"):
+            await sagemaker.until_settled(deployment["endpoint_name"], ENDPOINT_SECONDS)
+    return {**deployment, "timings": {name: round(seconds, 3) for name, seconds in timings.items()}}
+
+
+@contextlib.contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    timings[name] = time.monotonic() - began
+
+
+async def _run_deployment(settings: LocalSettings, assembly: Path) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "local_cloud.deployment", "--assembly", str(assembly)),
         *("--endpoint-url", settings.endpoint_url, "--region", settings.region),
@@ -169,8 +189,6 @@ async def _deploy(settings: LocalSettings, sagemaker: Any) -> dict[str, Any]:
     if process.returncode != 0:
         raise CannotStartError(f"the deployment failed: {errors.decode(errors='replace').strip()}")
     deployment: dict[str, Any] = json.loads(output)
-    if deployment["endpoint_name"] is not None:
-        await sagemaker.until_settled(deployment["endpoint_name"], ENDPOINT_SECONDS)
     return deployment
 
 

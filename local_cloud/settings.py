@@ -7,6 +7,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 """Root of the sources; the container and the synthesis run here."""
 
+DEFAULT_STATE_DIR = REPOSITORY / ".local_cloud"
 DEFAULT_PORT = 4747
 DEFAULT_REGION = "us-east-1"
 ACCOUNT = "000000000000"

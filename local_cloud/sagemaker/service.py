@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from local_cloud.durability import Durability
@@ -47,7 +48,14 @@ class SageMaker:
     def register(self) -> None:
         """Teach CloudFormation the SageMaker and the scaling types."""
         for name, kind in _RESOURCE_TYPES.items():
-            self._emulator.register(name, self._resource_type(kind))
+            self._emulator.register(
+                name,
+                ResourceType(
+                    create=partial(self._create, kind),
+                    update=partial(self._update, kind),
+                    delete=partial(self._delete, kind),
+                ),
+            )
         scaling = {
             "AWS::ApplicationAutoScaling::ScalableTarget": _target_id,
             "AWS::ApplicationAutoScaling::ScalingPolicy": self._policy_arn,
@@ -58,9 +66,15 @@ class SageMaker:
     def start(self) -> None:
         """Start the containers of all endpoints there are; one that failed before gets another chance."""
         for endpoint in self.store.list(Kind.ENDPOINT):
+            try:
+                spec = self.spec(endpoint.name)
+            except NotDeployableError as error:
+                # A deployment was killed half-way; the next one makes it whole or removes it.
+                self.store.set_status(endpoint.name, EndpointStatus.FAILED, str(error))
+                continue
             if endpoint.status is EndpointStatus.FAILED:
                 self.store.set_status(endpoint.name, EndpointStatus.CREATING)
-            self._run(endpoint.name)
+            self._run(spec)
 
     async def stop(self) -> None:
         """Stop all containers; invocations in flight stay queued."""
@@ -101,7 +115,9 @@ class SageMaker:
         Raises:
             NotDeployableError: its configuration or its model is missing, or it is not an asynchronous endpoint.
         """
-        properties = self._found(Kind.ENDPOINT, endpoint).properties
+        return self._spec_of(endpoint, self._found(Kind.ENDPOINT, endpoint).properties)
+
+    def _spec_of(self, endpoint: str, properties: Mapping[str, Any]) -> EndpointSpec:
         config = self._found(Kind.ENDPOINT_CONFIG, properties["EndpointConfigName"]).properties
         variants = config.get("ProductionVariants") or []
         if len(variants) != 1:
@@ -133,50 +149,54 @@ class SageMaker:
             raise NotDeployableError(f"Could not find {kind} {reference!r}.")
         return resource
 
-    def _resource_type(self, kind: Kind) -> ResourceType:
-        name_property = _NAME_PROPERTIES[kind]
-
-        def put(name: str, properties: dict[str, Any]) -> tuple[str, dict[str, str]]:
-            arn = self.arn(kind, name)
-            self.store.put(kind, name, arn, properties)
-            self._changed(kind, name)
-            return arn, {name_property: name, "Id": arn}
-
-        def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
-            return put(str(properties.get(name_property) or f"{stack}-{logical_id}"[:63]), properties)
-
-        def update(
-            physical_id: str, old: dict[str, Any], properties: dict[str, Any], _stack: str
-        ) -> tuple[str, dict[str, str]]:
-            if old.get(name_property) != properties.get(name_property):
-                raise NotDeployableError(f"{name_property} cannot change here; remove the resource and add it anew")
-            found = next((resource for resource in self.store.list(kind) if resource.arn == physical_id), None)
-            if found is None:
-                raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
-            return put(found.name, properties)
-
-        def delete(physical_id: str, _properties: dict[str, Any]) -> None:
-            for resource in self.store.list(kind):
-                if resource.arn == physical_id:
-                    if kind is Kind.ENDPOINT:
-                        self._halt(resource.name)
-                    self.store.delete(kind, resource.name)
-
-        return ResourceType(create=create, update=update, delete=delete)
-
-    def _changed(self, kind: Kind, name: str) -> None:
-        """Restart the endpoints that run with something else now."""
+    def _put(self, kind: Kind, name: str, properties: dict[str, Any]) -> tuple[str, dict[str, str]]:
+        arn = self.arn(kind, name)
         if kind is Kind.ENDPOINT:
-            self.spec(name)
-            self._run(name)
-            return
-        for endpoint, worker in list(self._workers.items()):
-            if self.spec(endpoint) != worker.spec:
-                self._run(endpoint)
+            spec = self._spec_of(name, properties)
+            self.store.put(kind, name, arn, properties)
+            self._run(spec)
+        else:
+            self.store.put(kind, name, arn, properties)
+            self._restart_changed()
+        return arn, {_NAME_PROPERTIES[kind]: name, "Id": arn}
 
-    def _run(self, name: str) -> None:
-        before = self._halt(name)
-        spec = self.spec(name)
+    def _create(
+        self, kind: Kind, logical_id: str, properties: dict[str, Any], stack: str
+    ) -> tuple[str, dict[str, str]]:
+        name = str(properties.get(_NAME_PROPERTIES[kind]) or f"{stack}-{logical_id}"[:63])
+        return self._put(kind, name, properties)
+
+    def _update(
+        self, kind: Kind, physical_id: str, old: dict[str, Any], properties: dict[str, Any], _stack: str
+    ) -> tuple[str, dict[str, str]]:
+        """In place, where SageMaker would make another one: nobody sees the difference on one machine."""
+        if old.get(_NAME_PROPERTIES[kind]) != properties.get(_NAME_PROPERTIES[kind]):
+            raise NotDeployableError(f"{_NAME_PROPERTIES[kind]} cannot change here; remove the resource, then add it")
+        found = self._with_arn(kind, physical_id)
+        if found is None:
+            raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
+        return self._put(kind, found.name, properties)
+
+    def _delete(self, kind: Kind, physical_id: str, _properties: dict[str, Any]) -> None:
+        found = self._with_arn(kind, physical_id)
+        if found is None:
+            return
+        if kind is Kind.ENDPOINT:
+            self._halt(found.name)
+        self.store.delete(kind, found.name)
+
+    def _with_arn(self, kind: Kind, arn: str) -> Resource | None:
+        return next((resource for resource in self.store.list(kind) if resource.arn == arn), None)
+
+    def _restart_changed(self) -> None:
+        """Restart the endpoints that run with something else now."""
+        for worker in list(self._workers.values()):
+            spec = self.spec(worker.spec.name)
+            if spec != worker.spec:
+                self._run(spec)
+
+    def _run(self, spec: EndpointSpec) -> None:
+        before = self._halt(spec.name)
         worker = EndpointWorker(
             spec,
             self._plan(spec),
@@ -185,8 +205,8 @@ class SageMaker:
             durability=self._durability,
             region=self._settings.region,
         )
-        self._workers[name] = worker
-        self._tasks[name] = asyncio.create_task(_run_after(before, worker), name=f"endpoint {name}")
+        self._workers[spec.name] = worker
+        self._tasks[spec.name] = asyncio.create_task(_run_after(before, worker), name=f"endpoint {spec.name}")
 
     def _halt(self, name: str) -> asyncio.Task[None] | None:
         self._workers.pop(name, None)

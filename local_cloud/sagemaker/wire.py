@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from local_cloud.emulator import AsgiApp, Receive, Scope, Send
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
-from local_cloud.sagemaker.service import SageMaker
+from local_cloud.sagemaker.service import NotDeployableError, SageMaker
 from local_cloud.settings import ACCOUNT
 
 _SCOPE = re.compile(rb"Credential=[^,]*/sagemaker/aws4_request")
@@ -96,7 +96,7 @@ class SageMakerWire:
             "EndpointConfigName": str(endpoint.properties["EndpointConfigName"]).rsplit("/", 1)[-1],
             "ProductionVariants": [
                 {
-                    "VariantName": self._sagemaker.spec(endpoint.name).variant,
+                    "VariantName": self._variant(endpoint.name),
                     "CurrentWeight": 1.0,
                     "DesiredWeight": 1.0,
                     "CurrentInstanceCount": count,
@@ -137,6 +137,12 @@ class SageMakerWire:
                 f'Could not find {kind.replace("-", " ")} "{self._sagemaker.arn(kind, name)}".',
             )
         return resource
+
+    def _variant(self, endpoint: str) -> str:
+        try:
+            return self._sagemaker.spec(endpoint).variant
+        except NotDeployableError:
+            return "AllTraffic"
 
     def _summary(self, endpoint: Resource) -> dict[str, Any]:
         return {
