@@ -1,7 +1,6 @@
-"""Finished pictures with their infotext, and the `info` and `parameters` documents of the answer (semantics §1.4, §7)."""
+"""Finished pictures with infotext, and the `info` and `parameters` documents of the answer (semantics §1.4, §7)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +55,7 @@ def record_of(
         model_name=checkpoint.file.stem,
         model_sha256=checkpoint.file.sha256,
         version=SOFTWARE,
-        job_timestamp=(now or datetime.now()).strftime("%Y%m%d%H%M%S"),  # noqa: DTZ005 - as WebUI: the machine's clock
+        job_timestamp=(now or datetime.now()).strftime("%Y%m%d%H%M%S"),
         styles=tuple(params.styles),
         subseed_strength=params.subseed_strength,
         seed_resize_from=(params.seed_resize_from_w, params.seed_resize_from_h),
@@ -92,16 +91,9 @@ def encode_results(
     return tuple(encoded)
 
 
-def info_of(record: GenerationRecord, *, count: int) -> dict[str, Any]:
-    """WebUI's `info` document for the `count` pictures that were made."""
-    made = replace(
-        record,
-        prompts=record.prompts[:count],
-        negative_prompts=record.negative_prompts[:count],
-        seeds=record.seeds[:count],
-        subseeds=record.subseeds[:count],
-    )
-    return dict(build_info(made))
+def info_of(record: GenerationRecord) -> dict[str, Any]:
+    """WebUI's `info` document."""
+    return dict(build_info(record))
 
 
 def parameters_of(params: ImageParams) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch import Tensor
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.masks import latent_mask
-from inference_container.pictures.pixels import from_model_range, to_model_range
+from inference_container.pictures.pixels import Floats, from_model_range, to_model_range
 
 SCALE = 8
 """Pixels a latent cell is wide."""
@@ -29,15 +28,11 @@ def encode_images(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tens
     Raises:
         JobFailed: bad_image, a picture is smaller than one latent cell.
     """
-    return torch.cat([_encode(checkpoint, to_model_range(image)) for image in images])
+    return torch.cat([encode_pixels(checkpoint, to_model_range(image)) for image in images])
 
 
-def encode_grey(checkpoint: Checkpoint, *, width: int, height: int) -> Tensor:
-    """Scaled latents of a picture of 0.5 grey, shape (1, 4, h, w): what txt2img shows an inpainting UNet."""
-    return _encode(checkpoint, np.zeros((3, height, width), np.float32))
-
-
-def _encode(checkpoint: Checkpoint, pixels: "np.typing.NDArray[np.float32]") -> Tensor:
+def encode_pixels(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
+    """Like `encode_images`, of one picture of shape (3, height, width) in [−1, 1]: shape (1, 4, h, w)."""
     _, height, width = pixels.shape
     if min(width, height) < SCALE:
         message = f"received a picture of {width}x{height} pixels to encode; allowed: at least {SCALE}x{SCALE}"

@@ -12,12 +12,12 @@ from inference_container.tasks.task import ReportProgress
 class JobProgress:
     """Counts sampling steps over all batches of a job and measures its phases; steps never go back."""
 
-    def __init__(self, *, report: ReportProgress, steps: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, *, report: ReportProgress, clock: Callable[[], float] = time.perf_counter) -> None:
         self._report = report
         self._clock = clock
         self._phase = JobPhase.ENCODING
         self._step = 0
-        self._steps = steps
+        self._steps = 0
         self.timings: dict[str, float] = {}
         """Seconds by phase, so far."""
 
@@ -36,6 +36,10 @@ class JobProgress:
         finally:
             self.timings[phase.value] = self.timings.get(phase.value, 0.0) + self._clock() - started
 
+    def expect(self, steps: int) -> None:
+        """The whole job has `steps` sampling steps, each a call of the model."""
+        self._steps = steps
+
     def advance_to(self, step: int) -> None:
         """`step` sampling steps of the whole job are done.
 
@@ -44,6 +48,10 @@ class JobProgress:
         """
         self._step = max(self._step, min(step, self._steps))
         self._tell()
+
+    def counter(self, *, start: int, end: int) -> Callable[[int], None]:
+        """Takes the number of model calls of one batch, which began at step `start` and is not to pass `end`."""
+        return lambda calls: self.advance_to(min(start + calls, end))
 
     def _tell(self) -> None:
         self._report(Progress(phase=self._phase, step=self._step, steps=self._steps))

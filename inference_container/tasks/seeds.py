@@ -16,6 +16,10 @@ class Seeds:
     seeds: tuple[int, ...]
     subseeds: tuple[int, ...]
 
+    def first(self, count: int) -> "Seeds":
+        """Those of the first `count` pictures."""
+        return Seeds(self.seeds[:count], self.subseeds[:count])
+
 
 def choose_seeds(params: ImageParams, *, random_source: random.Random | None = None) -> Seeds:
     """Seeds count up from the first; with a variation it is the subseeds alone that do. -1 draws at random."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from inference_container.contract.messages import Progress
 from inference_container.contract.params import TaskParams
@@ -42,6 +42,22 @@ class TaskOutput:
     caption: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds by `JobPhase` name."""
+
+
+Params = TypeVar("Params", bound=TaskParams)
+
+
+def image_task(job: TaskInput, kind: type[Params]) -> tuple[Params, Checkpoint]:
+    """What a task that draws works with.
+
+    Raises:
+        TypeError: the worker handed over another task's params, or no checkpoint.
+    """
+    if not isinstance(job.params, kind) or job.checkpoint is None:
+        raise TypeError(
+            f"received {type(job.params).__name__} and {job.checkpoint!r}; needs {kind.__name__} and a model"
+        )
+    return job.params, job.checkpoint
 
 
 TaskRunner = Callable[[TaskInput], TaskOutput]

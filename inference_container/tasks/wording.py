@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from torch import Tensor
+
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.params import ImageParams
 from inference_container.contract.samplers import SAMPLERS
@@ -70,18 +72,23 @@ class Conditioner:
         except ValueError as error:
             raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
 
-    def positive(self, prompts: Sequence[str]) -> list[Conditioning]:
+    def positive(self, prompts: Sequence[str]) -> tuple[Conditioning, ...]:
         """One conditioning a prompt; extra-network tags are no text.
 
         Raises:
             JobFailed: invalid_params, a prompt that cannot be read.
         """
         texts = [extract_tags(prompt).text for prompt in prompts]
-        return self._encode("prompt", lambda: self._encoder.encode(texts, self._clock))
+        return self._encode("prompt", lambda: tuple(self._encoder.encode(texts, self._clock)))
 
-    def negative(self, prompts: Sequence[str]) -> list[Conditioning]:
+    def negative(self, prompts: Sequence[str]) -> tuple[Conditioning, ...]:
         """Like `positive`, but tags and AND are text."""
-        return self._encode("negative_prompt", lambda: self._encoder.encode_negative(prompts, self._clock))
+        return self._encode("negative_prompt", lambda: tuple(self._encoder.encode_negative(prompts, self._clock)))
+
+    def empty_chunk(self) -> Tensor:
+        """The encoded empty prompt, shape (77, dim)."""
+        (empty,) = self._encoder.encode_negative([""], self._clock)
+        return empty.parts[0].at(0).tokens
 
     def _encode(self, field: str, encode: Callable[[], Result]) -> Result:
         try:

@@ -1,4 +1,4 @@
-"""`python -m tests.fidelity --goldens FOLDER`: WebUI's own answers beside ours, a row each; exit code 1 if any differs."""
+"""`python -m tests.fidelity --goldens FOLDER`: WebUI's answers beside ours, a row each; exit code 1 if any differs."""
 
 import argparse
 import sys

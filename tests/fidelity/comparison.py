@@ -55,19 +55,31 @@ def failed(golden: Golden, reason: str) -> Comparison:
 
 def compare(golden: Golden, output: TaskOutput, recording: Recording, *, timestep_sampler: bool) -> Comparison:
     """Our `output` beside WebUI's answer."""
-    levels = golden.levels if timestep_sampler else recording.sigma_to_timestep(golden.levels)
-    same_count = len(levels) == len(recording.timesteps)
     ours = tuple(_open(image.data) for image in output.images)
     differences = _pixel_differences(ours, golden.images)
     return Comparison(
         id=golden.id,
-        calls=str(golden.calls) if same_count else f"{len(recording.timesteps)}/{len(levels)} rows",
-        levels_equal=same_count and bool(np.abs(levels - recording.timesteps).max() <= MAX_TIMESTEP_ERROR),
+        calls=_calls(golden, recording),
+        levels_equal=_levels_equal(golden, recording, timestep_sampler=timestep_sampler),
         latent_error=_largest_error(recording.latents, golden.latents),
         max_levels=int(differences.max()) if differences is not None else 255,
         equal_pixels=float((differences == 0).mean()) if differences is not None else 0.0,
         info_differences=(*_info_differences(output, golden), *_infotext_differences(ours, golden)),
     )
+
+
+def _calls(golden: Golden, recording: Recording) -> str:
+    if golden.levels is None or len(golden.levels) == len(recording.timesteps):
+        return str(golden.calls)
+    return f"{len(recording.timesteps)}/{len(golden.levels)} rows"
+
+
+def _levels_equal(golden: Golden, recording: Recording, *, timestep_sampler: bool) -> bool:
+    if golden.levels is None:
+        return True
+    levels = golden.levels if timestep_sampler else recording.sigma_to_timestep(golden.levels)
+    ours = recording.timesteps
+    return levels.shape == ours.shape and bool(np.abs(levels - ours).max() <= MAX_TIMESTEP_ERROR)
 
 
 def _open(data: bytes) -> Image.Image:
@@ -76,7 +88,9 @@ def _open(data: bytes) -> Image.Image:
         return image
 
 
-def _largest_error(ours: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32]) -> float:
+def _largest_error(ours: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32] | None) -> float:
+    if theirs is None:
+        return 0.0
     ours = ours[-len(theirs) :]
     return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
 

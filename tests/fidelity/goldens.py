@@ -35,10 +35,10 @@ class Golden:
     infotexts: tuple[str, ...]
     """The `parameters` chunk of each picture."""
     images: tuple[Image.Image, ...]
-    latents: Floats
-    """Final latents, shape (batch, 4, h, w)."""
-    levels: Floats
-    """σ, or the timestep for samplers that work on timesteps, of every row of every denoiser call, in order."""
+    latents: Floats | None
+    """Final latents, shape (batch, 4, h, w); None when WebUI's were not kept."""
+    levels: Floats | None
+    """σ, or the timestep for samplers that work on timesteps, of every row of every denoiser call, in order; or None."""
     calls: int
 
 
@@ -56,7 +56,8 @@ def read_goldens(folder: Path) -> Iterator[Golden]:
         assert isinstance(params, ImageParams)
         answer = json.loads((folder / "info" / f"{name}.json").read_text(encoding="utf-8"))
         images = tuple(_open(folder / "png" / f"{name}_{number}.png") for number in range(answer["n_images"]))
-        steps = np.load(folder / "steps" / f"{name}.npz")
+        latents, steps = folder / "latents" / f"{name}.npy", folder / "steps" / f"{name}.npz"
+        levels = np.load(steps)["sigma"] if steps.exists() else None
         yield Golden(
             id=name,
             task=task,
@@ -64,9 +65,9 @@ def read_goldens(folder: Path) -> Iterator[Golden]:
             info=answer["info"],
             infotexts=tuple(str(image.info["parameters"]) for image in images),
             images=images,
-            latents=np.load(folder / "latents" / f"{name}.npy"),
-            levels=steps["sigma"].ravel(),
-            calls=len(steps["sigma"]),
+            latents=np.load(latents) if latents.exists() else None,
+            levels=None if levels is None else levels.ravel(),
+            calls=0 if levels is None else len(levels),
         )
 
 

@@ -1,6 +1,6 @@
 """Listens to a checkpoint's modules while a task runs: which noise levels the UNet saw, which latents were decoded."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ class Recording:
         self._timesteps: list[float] = []
         self._decoded: list[Tensor] = []
 
-    def __enter__(self) -> "Recording":
+    def __enter__(self) -> Self:
         unet, vae = self._checkpoint.unet, self._checkpoint.vae
         self._hooks.append(unet.register_forward_pre_hook(self._hear_unet, with_kwargs=True))
         self._hooks.append(vae.post_quant_conv.register_forward_pre_hook(self._hear_decoder))

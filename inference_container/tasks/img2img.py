@@ -1,0 +1,165 @@
+"""img2img and inpainting: pictures from a picture, a mask and words (semantics §2)."""
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.jobs import JobPhase
+from inference_container.contract.params import Img2ImgParams
+from inference_container.diffusion.noise import ImageNoise
+from inference_container.diffusion.sampling import ImageStart
+from inference_container.infotext.record import InfoValue, MaskRecord, img2img_extra
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.pictures.overlays import paste_back
+from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
+from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
+from inference_container.tasks.init_picture import InitPicture, prepare_init_pictures
+from inference_container.tasks.inpaint_conditioning import condition_on_pictures
+from inference_container.tasks.latents import SCALE, encode_images, repaint_cells, resize_latents
+from inference_container.tasks.progress import JobProgress
+from inference_container.tasks.seeds import Seeds, choose_seeds
+from inference_container.tasks.task import TaskInput, TaskOutput, image_task
+from inference_container.tasks.wording import read_wording
+
+LATENT_NOISE, LATENT_NOTHING = 2, 3
+"""`inpainting_fill` that changes the latents under the mask."""
+
+
+@torch.inference_mode()
+def img2img(job: TaskInput) -> TaskOutput:
+    """Draw `n_iter` batches from the init picture, or from several of them as one batch.
+
+    Pictures are width by height in size, or the init picture's own size when only the masked area was drawn.
+
+    Raises:
+        JobFailed: something asked for cannot be done; see its code and message.
+    """
+    params, checkpoint = image_task(job, Img2ImgParams)
+    progress = JobProgress(report=job.report)
+
+    # 1. Words and seeds.
+    wording = read_wording(params)
+    seeds = choose_seeds(params)
+
+    # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
+    with progress.phase(JobPhase.ENCODING):
+        pictures = prepare_init_pictures(params)
+        _check_sizes(params, pictures)
+    batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
+
+    # 3. Encode it, and the mask at the size of its latents.
+    with progress.phase(JobPhase.ENCODING):
+        start = _start(params, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
+        conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
+
+    # 4. Sample and decode every batch.
+    drawing = Drawing(
+        params=params,
+        checkpoint=checkpoint,
+        wording=wording,
+        seeds=seeds,
+        batch_size=batch_size,
+        start=start,
+        image_conditioning=conditioning,
+    )
+    drawn = list(draw(drawing, progress))
+
+    # 5. Lay what was not masked over the result, and put a cut-out region back in its place.
+    with progress.phase(JobPhase.DECODING):
+        images = [_composed(params, image, pictures[number % len(pictures)]) for number, image in enumerate(drawn)]
+
+    # 6. Write down how they were made.
+    record = record_of(
+        params,
+        checkpoint=checkpoint,
+        wording=wording,
+        seeds=seeds.first(len(images)),
+        batch_size=batch_size,
+        denoising_strength=params.denoising_strength,
+        extra=_extra(params, masked=pictures[0].mask is not None),
+    )
+    with progress.phase(JobPhase.SAVING):
+        encoded = encode_results(images, record=record, params=params)
+    return TaskOutput(
+        images=encoded,
+        info=info_of(record),
+        parameters=parameters_of(params),
+        timings=progress.timings,
+    )
+
+
+def _check_sizes(params: Img2ImgParams, pictures: Sequence[InitPicture]) -> None:
+    whole = any(picture.overlay is not None and picture.region is None for picture in pictures)
+    if whole and params.option("overlay_inpaint") and (params.width % SCALE or params.height % SCALE):
+        message = (
+            f"received width {params.width} and height {params.height} with a mask over the whole picture; "
+            f"allowed: multiples of {SCALE}"
+        )
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
+
+
+def _start(
+    params: Img2ImgParams, checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, seeds: Seeds, batch_size: int
+) -> ImageStart:
+    """The clean latents sampling starts from, and which of their cells are repainted (semantics §2.5)."""
+    encoded = [encode_images(checkpoint, [picture.image]) for picture in pictures]
+    latents = torch.cat([resize_latents(one, width=params.width, height=params.height) for one in encoded])
+    mask = pictures[0].mask
+    repaint = None if mask is None else repaint_cells(mask, like=latents, rounded=params.mask_round)
+    if repaint is not None and params.inpainting_fill == LATENT_NOISE:
+        noise = ImageNoise(
+            seeds.seeds[:batch_size],
+            latent_shape(params, checkpoint),
+            source=random_source(params),
+            device=checkpoint.device,
+        )
+        latents = latents * (1 - repaint) + noise.first() * repaint
+    elif repaint is not None and params.inpainting_fill == LATENT_NOTHING:
+        latents = latents * (1 - repaint)
+    return ImageStart(
+        latent=latents,
+        denoising_strength=params.denoising_strength,
+        fix_steps=bool(params.option("img2img_fix_steps")),
+        repaint=repaint,
+        noise_multiplier=_noise_multiplier(params),
+        extra_noise=float(params.option("img2img_extra_noise")),
+    )
+
+
+def _conditioning(
+    params: Img2ImgParams, checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, like: Tensor
+) -> Tensor | None:
+    if not checkpoint.inpainting:
+        return None
+    weight = float(params.option("inpainting_mask_weight"))
+    return condition_on_pictures(checkpoint, pictures, like=like, mask_weight=weight, rounded=params.mask_round)
+
+
+def _composed(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> Image.Image:
+    if picture.overlay is None or not params.option("overlay_inpaint"):
+        return image
+    return paste_back(image, picture.overlay, region=picture.region)
+
+
+def _noise_multiplier(params: Img2ImgParams) -> float:
+    return 1.0 if params.initial_noise_multiplier is None else params.initial_noise_multiplier
+
+
+def _extra(params: Img2ImgParams, *, masked: bool) -> dict[str, InfoValue]:
+    blur_x, blur_y = params.mask_blur_axes()
+    mask = MaskRecord(
+        blur_x=blur_x,
+        blur_y=blur_y,
+        inverted=bool(params.inpainting_mask_invert),
+        inpainting_fill=params.inpainting_fill,
+        only_masked_padding=params.inpaint_full_res_padding if params.inpaint_full_res else None,
+    )
+    return img2img_extra(
+        denoising_strength=params.denoising_strength,
+        mask=mask if masked else None,
+        initial_noise_multiplier=_noise_multiplier(params),
+        extra_noise=float(params.option("img2img_extra_noise")),
+    )

@@ -1,0 +1,45 @@
+"""What an inpainting UNet (9 channels) is shown beside the noisy latents: the mask and the picture without it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.pictures.pixels import to_model_range
+from inference_container.tasks.init_picture import InitPicture
+from inference_container.tasks.latents import encode_pixels
+
+
+def condition_on_pictures(
+    checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, like: Tensor, mask_weight: float, rounded: bool
+) -> Tensor:
+    """Mask and masked picture at the size of the latents `like`, shape (n, 5, h, w) (semantics §2.11).
+
+    The masked area is mid grey, mixed with the picture by `mask_weight` (1 = all grey). No mask means all is masked.
+    """
+    return torch.cat([_condition(checkpoint, picture, like, mask_weight, rounded) for picture in pictures])
+
+
+def condition_on_nothing(checkpoint: Checkpoint, *, width: int, height: int) -> Tensor:
+    """For txt2img: all masked, a picture of 0.5 grey, shape (1, 5, h, w)."""
+    grey = encode_pixels(checkpoint, np.zeros((3, height, width), np.float32))
+    return torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)
+
+
+def _condition(checkpoint: Checkpoint, picture: InitPicture, like: Tensor, mask_weight: float, rounded: bool) -> Tensor:
+    source = to_model_range(picture.image)
+    if picture.mask is None:
+        mask = np.ones(source.shape[1:], np.float32)
+    else:
+        mask = np.asarray(picture.mask).astype(np.float32) / np.float32(255)
+        mask = np.around(mask) if rounded else mask
+    weight = np.float32(mask_weight)
+    masked = source * (1 - weight) + source * (1 - mask) * weight
+    latents = encode_pixels(checkpoint, masked)
+    size = like.shape[-2:]
+    if latents.shape[-2:] != size:
+        latents = torch.nn.functional.interpolate(latents, size=size, mode="bilinear", align_corners=False)
+    cells = torch.nn.functional.interpolate(torch.from_numpy(mask)[None, None], size=size).to(latents.device)
+    return torch.cat([cells, latents], dim=1)
