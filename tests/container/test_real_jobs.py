@@ -1,0 +1,118 @@
+"""Jobs through the whole container: HTTP in, the real tasks on the tiny checkpoint, pictures in S3 out."""
+
+import base64
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from starlette.testclient import TestClient
+
+from inference_container.asset_cache import AssetCache
+from inference_container.contract.jobs import Task
+from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
+from inference_container.models.loader import load_checkpoint
+from inference_container.models.model_cache import ModelCache
+from inference_container.server import JobLine, create_app
+from inference_container.tasks import TASKS
+from inference_container.worker import Worker
+from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
+
+SMALL: dict[str, Any] = {"prompt": "red cat", "steps": 2, "width": 64, "height": 64, "seed": 5}
+
+
+@pytest.fixture
+def client(cloud: Cloud, tmp_path: Path) -> Iterator[TestClient]:
+    worker = Worker(
+        records=cloud.records(),
+        assets=AssetCache(cloud.s3, bucket=ASSETS_BUCKET, directory=tmp_path, max_bytes=10**8),
+        models=ModelCache(
+            max_bytes=10**9, load=lambda file: load_checkpoint(file, device=torch.device("cpu"), dtype=torch.float32)
+        ),
+        tasks=TASKS,
+        s3=cloud.s3,
+        jobs_bucket=JOBS_BUCKET,
+    )
+    line = JobLine(lambda: worker)
+    with TestClient(create_app(line, max_request_bytes=10_000_000)) as client:
+        while line.state() == "starting":
+            threading.Event().wait(0.005)
+        yield client
+
+
+def send(client: TestClient, cloud: Cloud, task: Task, checkpoint: AssetRef, params: dict[str, Any]) -> Any:
+    job_id = f"job-{len(cloud.output_keys())}"
+    cloud.put_job(job_id, "queued")
+    request = JobRequest(
+        job_id=job_id, task=task, params=params, checkpoint=checkpoint, output_prefix=f"jobs/{job_id}/output/"
+    )
+    return client.post("/invocations", content=request.model_dump_json())
+
+
+def stored_pictures(cloud: Cloud, answer: Any) -> list[Image.Image]:
+    assert answer.status_code == 200, answer.text
+    pictures: list[Image.Image] = []
+    for image in JobResult.model_validate_json(answer.content).images:
+        body = cloud.s3.get_object(Bucket=JOBS_BUCKET, Key=image.key)["Body"].read()
+        picture = Image.open(io.BytesIO(body))
+        picture.load()
+        assert (picture.size, picture.format) == ((image.width, image.height), "PNG")
+        assert picture.info["parameters"] == image.infotext
+        pictures.append(picture)
+    return pictures
+
+
+def as_base64(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_text_becomes_pictures_with_their_infotext(
+    client: TestClient, cloud: Cloud, tiny_checkpoint_bytes: bytes
+) -> None:
+    tiny = cloud.put_asset(tiny_checkpoint_bytes, name="tiny.safetensors")
+
+    answer = send(client, cloud, Task.TXT2IMG, tiny, {**SMALL, "batch_size": 2})
+
+    first, second = stored_pictures(cloud, answer)
+    assert first.tobytes() != second.tobytes()
+    assert first.info["parameters"].startswith("red cat\nSteps: 2, Sampler: Euler,")
+    assert set(answer.json()["timings"]) >= {"loading_models", "sampling", "decoding", "saving", "total"}
+
+
+def test_inpainting_only_the_masked_part_gives_back_every_other_pixel_of_the_photo(
+    client: TestClient, cloud: Cloud, tiny_checkpoint_bytes: bytes
+) -> None:
+    tiny = cloud.put_asset(tiny_checkpoint_bytes, name="tiny.safetensors")
+    photo = Image.effect_noise((150, 110), 70).convert("RGB")
+    mask = Image.new("L", photo.size)
+    mask.paste(255, (60, 40, 90, 70))
+
+    answer = send(
+        client, cloud, Task.IMG2IMG, tiny, {**SMALL, "init_images": [as_base64(photo)], "mask": as_base64(mask)}
+    )
+
+    (picture,) = stored_pictures(cloud, answer)
+    assert picture.size == photo.size
+    changed = (np.asarray(picture) != np.asarray(photo)).any(axis=2)
+    assert changed[45:65, 65:85].mean() > 0.9
+    changed[30:80, 50:100] = False
+    assert not changed.any()
+
+
+def test_a_broken_init_picture_fails_by_name_and_the_next_job_works(
+    client: TestClient, cloud: Cloud, tiny_checkpoint_bytes: bytes
+) -> None:
+    tiny = cloud.put_asset(tiny_checkpoint_bytes, name="tiny.safetensors")
+
+    answer = send(client, cloud, Task.IMG2IMG, tiny, {**SMALL, "init_images": ["bm90IGEgcGljdHVyZQ=="]})
+
+    assert answer.status_code == 422
+    assert JobFailure.model_validate_json(answer.content).error.message.startswith("init_images[0]: received 13 bytes")
+    assert len(stored_pictures(cloud, send(client, cloud, Task.TXT2IMG, tiny, SMALL))) == 1
