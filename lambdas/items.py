@@ -38,7 +38,7 @@ def is_id(text: str) -> bool:
 
 def timestamp(moment: datetime) -> str:
     """ISO 8601 UTC with microseconds and `Z`: sorts as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,214 @@
+"""Lists of jobs: order, full pages, filters, cursors."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference_container.contract.jobs import JobStatus, Task
+from lambdas.items import new_id, timestamp
+from lambdas.job_pages import JobFilter
+from tests.lambdas.cloud import Cloud
+
+GARBAGE = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+
+
+def finish(cloud: Cloud, job_id: str, status: JobStatus) -> None:
+    job = cloud.jobs.get(job_id)
+    assert job is not None
+    assert cloud.jobs.finish(job, status, now=cloud.clock.now) is not None
+
+
+def pages(cloud: Cloud, *, user: str = "alice", **query: str) -> list[list[str]]:
+    """Job ids of every page until there is no cursor."""
+    found, cursor = [], None
+    while True:
+        more = {"cursor": cursor} if cursor else {}
+        page = cloud.ask("GET", "/v1/jobs", user=user, query={**query, **more}).ok()
+        found.append([job["job_id"] for job in page["jobs"]])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def test_jobs_come_newest_first_in_full_pages_of_two_calls(cloud: Cloud) -> None:
+    ids = [cloud.job().job_id for _ in range(6)]
+    cloud.job(user="bob")
+    cloud.ask("GET", "/v1/endpoints")
+    cloud.counted()
+
+    found = pages(cloud, limit="3")
+
+    newest = ids[::-1]
+    assert found == [newest[:3], newest[3:]]
+    assert cloud.counted() == 4
+
+
+def test_no_jobs_are_one_empty_page(cloud: Cloud) -> None:
+    assert cloud.ask("GET", "/v1/jobs").ok() == {"jobs": [], "next_cursor": None}
+
+
+def test_a_line_of_the_list_says_what_the_job_is(cloud: Cloud) -> None:
+    job = cloud.job(task=Task.IMG2IMG, checkpoint="dream.safetensors")
+
+    (line,) = cloud.ask("GET", "/v1/jobs").ok()["jobs"]
+
+    assert line == {
+        "job_id": job.job_id,
+        "label": f"2026-11-22 12:00:00 → img2img → queued → {job.job_id}",
+        "task": "img2img",
+        "status": "queued",
+        "checkpoint": "dream.safetensors",
+        "endpoint": "artists",
+        "created_at": "2026-11-22T12:00:00.000001Z",
+        "started_at": None,
+        "finished_at": None,
+        "progress": None,
+        "error": None,
+    }
+
+
+def test_a_filter_by_task_gives_full_pages(cloud: Cloud) -> None:
+    ids = [cloud.job(task=task).job_id for task in [Task.IMG2IMG, Task.TXT2IMG] * 4]
+
+    assert pages(cloud, task="img2img", limit="3") == [ids[6::-2][:3], ids[0:1]]
+
+
+def test_a_filter_by_a_rare_status_gives_a_full_page_in_two_calls(cloud: Cloud) -> None:
+    ids = [cloud.job().job_id for _ in range(12)]
+    for job_id in ids:
+        finish(cloud, job_id, JobStatus.FAILED if job_id in (ids[0], ids[1]) else JobStatus.SUCCEEDED)
+    cloud.ask("GET", "/v1/endpoints")
+    cloud.counted()
+
+    assert pages(cloud, status="failed", limit="2") == [[ids[1], ids[0]]]
+    assert cloud.counted() == 2
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_open_jobs_are_told_apart_though_the_container_writes_only_the_status(cloud: Cloud, limit: int) -> None:
+    ids = [cloud.job().job_id for _ in range(7)]
+    for job_id in ids[::2]:
+        cloud.run(job_id)
+
+    for status, expected in (("running", ids[::2]), ("queued", ids[1::2])):
+        found = pages(cloud, status=status, limit=str(limit))
+        assert [job_id for page in found for job_id in page] == expected[::-1]
+        assert all(len(page) == limit for page in found[:-1])
+        assert found[-1]
+
+
+def test_both_filters_together_give_full_pages(cloud: Cloud) -> None:
+    ids = [cloud.job(task=task).job_id for task in [Task.IMG2IMG, Task.TXT2IMG, Task.TXT2IMG] * 3]
+    for job_id in ids:
+        finish(cloud, job_id, JobStatus.SUCCEEDED)
+
+    assert pages(cloud, status="succeeded", task="img2img", limit="2") == [[ids[6], ids[3]], [ids[0]]]
+
+
+def test_a_page_goes_on_where_it_was_though_the_job_of_its_cursor_is_gone(cloud: Cloud) -> None:
+    ids = [cloud.job().job_id for _ in range(4)]
+    cursor = cloud.ask("GET", "/v1/jobs", query={"limit": "2"}).ok()["next_cursor"]
+    cloud.jobs.remove_unsent(ids[2])
+
+    rest = cloud.ask("GET", "/v1/jobs", query={"limit": "2", "cursor": cursor}).ok()
+
+    assert [job["job_id"] for job in rest["jobs"]] == [ids[1], ids[0]]
+
+
+def test_the_cursor_of_another_user_shows_nothing_of_theirs(cloud: Cloud) -> None:
+    for _ in range(3):
+        cloud.job(user="alice")
+    mine = cloud.job(user="bob").job_id
+    cursor = cloud.ask("GET", "/v1/jobs", query={"limit": "1"}).ok()["next_cursor"]
+
+    assert cloud.ask("GET", "/v1/jobs", user="bob", query={"cursor": cursor}).ok()["jobs"] == []
+    assert pages(cloud, user="bob") == [[mine]]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"limit": "0"}, "query:limit"),
+        ({"limit": "-1"}, "query:limit"),
+        ({"limit": "101"}, "query:limit"),
+        ({"limit": "9" * 400}, "query:limit"),
+        ({"limit": "²"}, "query:limit"),
+        ({"task": "img2video"}, "query:task"),
+        ({"status": "done"}, "query:status"),
+        ({"page": "2"}, "query:page"),
+    ],
+)
+def test_a_query_out_of_range_is_refused(cloud: Cloud, query: dict[str, str], pointer: str) -> None:
+    problem = cloud.ask("GET", "/v1/jobs", query=query).problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_a_query_parameter_given_twice_is_refused(cloud: Cloud) -> None:
+    event = {
+        "httpMethod": "GET",
+        "path": "/v1/jobs",
+        "headers": {"x-api-key": "alice-key"},
+        "queryStringParameters": {"limit": "2"},
+        "multiValueQueryStringParameters": {"limit": ["1", "2"]},
+        "requestContext": {"requestId": "r"},
+        "body": None,
+    }
+
+    problem = cloud.send(event).problem(422, "invalid_params")
+
+    assert problem["errors"] == [{"pointer": "query:limit", "message": "received 2 values; allowed: one"}]
+
+
+def packed(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+@GARBAGE
+@given(
+    cursor=st.one_of(
+        st.text(min_size=1, max_size=80),
+        st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=") or "="),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=9), st.lists, max_leaves=6
+        ).map(packed),
+        st.tuples(st.datetimes().map(str), st.uuids().map(str)).map(packed),
+    )
+)
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/assets"])
+def test_garbage_for_a_cursor_is_invalid_and_never_our_fault(cloud: Cloud, path: str, cursor: str) -> None:
+    cloud.ask("GET", path, query={"cursor": cursor}).problem(400, "invalid_cursor")
+
+
+@GARBAGE
+@given(moment=st.datetimes(timezones=st.just(UTC)))
+def test_a_well_formed_cursor_of_any_time_is_a_place_in_the_list(cloud: Cloud, moment: datetime) -> None:
+    owner = new_id()
+    job = cloud.job(user=owner)
+
+    shown, _ = cloud.pages.newest(JobFilter(owner), limit=5, cursor=packed([timestamp(moment), new_id()]))
+
+    assert shown == ([job] if job.created_at < moment else [])
+
+
+@GARBAGE
+@given(count=st.integers(0, 7), limit=st.integers(1, 4))
+def test_pages_give_every_job_once(cloud: Cloud, count: int, limit: int) -> None:
+    owner = new_id()
+    ids = [cloud.job(user=owner).job_id for _ in range(count)]
+
+    found, cursor = [], None
+    while True:
+        page, cursor = cloud.pages.newest(JobFilter(owner), limit=limit, cursor=cursor)
+        found += [job.job_id for job in page]
+        if cursor is None:
+            break
+        assert len(page) == limit
+
+    assert found == ids[::-1]
