@@ -29,8 +29,8 @@ class StageConfig(BaseModel):
     """Queued jobs per instance above which another instance is started."""
     scale_in_cooldown_seconds: int = Field(default=300, ge=0)
     scale_out_cooldown_seconds: int = Field(default=60, ge=0)
-    inference_ami: str | None = None
-    """`InferenceAmiVersion` of the instances (it fixes the NVIDIA driver); None leaves SageMaker's default."""
+    inference_ami: str = "al2023-ami-sagemaker-inference-gpu-4-1"
+    """`InferenceAmiVersion` of the instances; this one has NVIDIA driver 580, which CUDA 13 and so torch 2.13 need."""
     image_uri: str | None = None
     """A ready image of `inference_container` in ECR; None builds it at deployment."""
     job_retention_days: int = Field(default=30, ge=1)

@@ -67,7 +67,7 @@ class Functions(Construct):
                 TableGrant(
                     jobs,
                     ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
-                    ["owner-created_at", "owner_task-created_at"],
+                    ["owner-created_at", "owner_state-created_at", "owner_task-created_at"],
                 ),
                 TableGrant(
                     assets, ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["type-name"]

@@ -1,0 +1,134 @@
+"""The app synthesised once for AWS, for this machine and with every number changed; shared by all tests and workers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CHANGED = {
+    "stage": "dev",
+    "instance_type": "ml.g6.2xlarge",
+    "min_instances": "1",
+    "max_instances": "4",
+    "backlog_per_instance": "5",
+    "job_retention_days": "3",
+    "log_retention_days": "7",
+    "api_requests_per_second": "7",
+    "api_burst": "9",
+    "keep_data": "false",
+    "image_uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/goc:1.0",
+}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A synthesised app, read back from its files."""
+
+    folder: Path
+
+    @property
+    def stack_name(self) -> str:
+        (template,) = self.folder.glob("*.template.json")
+        return template.name.removesuffix(".template.json")
+
+    @property
+    def template_path(self) -> Path:
+        return self.folder / f"{self.stack_name}.template.json"
+
+    @property
+    def template(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.template_path.read_text())
+        return content
+
+    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Properties by logical id."""
+        every = self.template["Resources"].items()
+        return {name: resource.get("Properties", {}) for name, resource in every if resource["Type"] == kind}
+
+    def only(self, kind: str) -> dict[str, Any]:
+        """The properties of the only resource of a type."""
+        (properties,) = self.resources(kind).values()
+        return properties
+
+    def like(self, kind: str, part: str) -> dict[str, Any]:
+        """The properties of the only resource of a type with `part` in its logical id."""
+        (properties,) = [value for name, value in self.resources(kind).items() if part in name]
+        return properties
+
+    def json_file(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / name).read_text())
+        return content
+
+    @property
+    def assets(self) -> dict[str, Any]:
+        return self.json_file(f"{self.stack_name}.assets.json")
+
+    @property
+    def lambda_asset(self) -> Path:
+        """The folder all functions are made of."""
+        keys = {properties["Code"]["S3Key"] for properties in self.resources("AWS::Lambda::Function").values()}
+        (key,) = keys
+        return self.folder / f"asset.{key.removesuffix('.zip')}"
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every statement of a role, with its policy's logical id."""
+        for name, properties in self.resources("AWS::IAM::Policy").items():
+            for statement in properties["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def run_app(outdir: Path, context: Mapping[str, str], *, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """`python app.py`; with `path` as PATH."""
+    pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_", "AWS_"))}
+    return subprocess.run(
+        [sys.executable, "app.py", "-o", str(outdir), *pairs],
+        cwd=ROOT,
+        env=keep | ({"PATH": path} if path is not None else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def _synthesise(
+    factory: pytest.TempPathFactory, name: str, context: Mapping[str, str], *, path: str | None = None
+) -> Assembly:
+    # Parallel workers of one run have a base folder each below a common one.
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    outdir = shared / f"assembly-{name}"
+    with FileLock(f"{outdir}.lock"):
+        if not (outdir / "manifest.json").exists():
+            run = run_app(outdir, context, path=path)
+            assert run.returncode == 0, run.stdout + run.stderr
+    return Assembly(outdir)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """What `cdk deploy` deploys."""
+    return _synthesise(tmp_path_factory, "aws", {})
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """What the local cloud deploys."""
+    return _synthesise(tmp_path_factory, "local", {"local": "true"})
+
+
+@pytest.fixture(scope="session")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """Every number and name changed, on a machine without Node."""
+    empty = tmp_path_factory.mktemp("no-node-here")
+    return _synthesise(tmp_path_factory, "changed", CHANGED | {"local": "true"}, path=str(empty))

