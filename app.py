@@ -4,7 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from infrastructure.node import choose_node
+from infrastructure.bundling import BundleError
+from infrastructure.config import ConfigError
+from infrastructure.node import NodeMissingError, choose_node
 
 
 def main(arguments: list[str]) -> None:
@@ -16,11 +18,14 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if wrong := [pair for pair in options.context if "=" not in pair]:
         parser.error(f"-c takes NAME=VALUE, got {', '.join(wrong)}")
-    # jsii starts its Node when aws_cdk is imported.
-    choose_node()
-    from infrastructure.assembly import synthesise
+    try:
+        # jsii starts its Node when aws_cdk is imported.
+        choose_node()
+        from infrastructure.assembly import synthesise
 
-    synthesise(outdir=options.output, context=dict(pair.split("=", 1) for pair in options.context))
+        synthesise(outdir=options.output, context=dict(pair.split("=", 1) for pair in options.context))
+    except (BundleError, ConfigError, NodeMissingError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

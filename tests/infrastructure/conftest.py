@@ -110,6 +110,7 @@ def _synthesise(
     outdir = shared / f"assembly-{name}"
     with FileLock(f"{outdir}.lock"):
         if not (outdir / "manifest.json").exists():
+            (outdir / "asset.stale").mkdir(parents=True)
             run = run_app(outdir, context, path=path)
             assert run.returncode == 0, run.stdout + run.stderr
     return Assembly(outdir)

@@ -33,6 +33,11 @@ def test_a_lambda_bundle_holds_our_code_the_contract_and_their_dependencies_only
     assert not list(bundle.rglob("torch*"))
 
 
+def test_assets_of_an_earlier_synthesis_are_removed(local: "Assembly") -> None:
+    assert not (local.folder / "asset.stale").exists()
+    assert local.lambda_asset.is_dir()
+
+
 def test_the_aws_bundle_is_arm64_for_python_313(aws: "Assembly") -> None:
     libraries = sorted(aws.lambda_asset.rglob("*.so"))
 

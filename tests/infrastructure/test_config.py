@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.node import choose_node
 
+ROOT = Path(__file__).resolve().parents[2]
 FLAGS = {"@aws-cdk/core:checkSecretUsage": True, "aws:cdk:version-reporting": False, "local": "true"}
 
 
@@ -36,6 +38,20 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
 def test_a_wrong_value_is_named_with_what_is_allowed(context: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         StageConfig.from_context(FLAGS | context)
+
+
+def test_the_command_ends_with_the_reason_and_no_traceback(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "app.py", "-o", str(tmp_path), "-c", "local=true", "-c", "image_uri=docker.io/somebody/goc:1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: -c image_uri: SageMaker pulls from private ECR repositories only")
+    assert "Traceback" not in run.stderr
 
 
 def test_values_of_the_command_line_are_text_and_become_numbers() -> None:
