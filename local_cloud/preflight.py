@@ -43,7 +43,8 @@ def bind_port(port: int) -> socket.socket:
     Raises:
         CannotStartError: somebody else has the port; the text names who, where the system tells.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only on sockets that name their protocol; with it, answers take 40 ms more.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

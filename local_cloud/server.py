@@ -78,6 +78,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     # ministack reads the environment when it is imported, and configures logging then.
     from local_cloud.durability import Durability
     from local_cloud.emulator import Emulator
+    from local_cloud.large_objects import tame_large_objects
     from local_cloud.sagemaker.service import SageMaker
     from local_cloud.sagemaker.wire import SageMakerWire
 
@@ -93,6 +94,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     durability = Durability(settings, emulator)
     sagemaker = SageMaker(settings, emulator, durability)
     sagemaker.register()
+    tame_large_objects()
     emulator.watch_functions(_report_function)
     await emulator.start()
     replayed = await durability.replay()

@@ -1,0 +1,76 @@
+"""Large S3 objects of the local cloud: parts, ranges, and what they are made of."""
+
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local_cloud.large_objects import FileBody, on_disk
+from tests.local_cloud.tiny_stack import Tiny
+
+MIB = 1024**2
+
+
+def test_an_object_uploaded_in_parts_is_read_back_by_ranges(shared: Tiny) -> None:
+    bucket, key = shared.cloud.outputs["BucketName"], "large"
+    parts = [bytes([number]) * (5 * MIB) for number in range(3)] + [b"the end"]
+    upload = shared.s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    tags = [
+        shared.s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=part)["ETag"]
+        for number, part in enumerate(parts, start=1)
+    ]
+
+    shared.s3.complete_multipart_upload(
+        Bucket=bucket,
+        Key=key,
+        UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, start=1)]},
+    )
+    across = shared.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={5 * MIB - 2}-{5 * MIB + 1}")
+    tail = shared.s3.get_object(Bucket=bucket, Key=key, Range="bytes=-7")
+
+    assert across["Body"].read() == b"\0\0\1\1"
+    assert across["ContentRange"] == f"bytes {5 * MIB - 2}-{5 * MIB + 1}/{15 * MIB + 7}"
+    assert tail["Body"].read() == b"the end"
+    assert shared.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"".join(parts)
+
+
+def test_a_range_beyond_the_end_is_refused(shared: Tiny) -> None:
+    bucket = shared.cloud.outputs["BucketName"]
+    shared.s3.put_object(Bucket=bucket, Key="short", Body=b"abc")
+
+    with pytest.raises(shared.s3.exceptions.ClientError, match="InvalidRange"):
+        shared.s3.get_object(Bucket=bucket, Key="short", Range="bytes=5-9")
+
+
+def test_a_range_of_a_large_object_leaves_the_rest_on_the_disk(shared: Tiny) -> None:
+    bucket = shared.cloud.outputs["BucketName"]
+    shared.s3.put_object(Bucket=bucket, Key="huge", Body=bytes(64 * MIB))
+    server = psutil.Process(shared.cloud.pid)
+    before = server.io_counters().read_chars
+
+    for start in range(0, 64 * MIB, 8 * MIB):
+        shared.s3.get_object(Bucket=bucket, Key="huge", Range=f"bytes={start}-{start + 99}")["Body"].read()
+
+    assert server.io_counters().read_chars - before < 8 * MIB
+
+
+@given(st.binary(max_size=50), st.integers(0, 60), st.integers(0, 60))
+@settings(max_examples=100, deadline=None)
+def test_a_file_body_cuts_like_its_bytes(content: bytes, start: int, stop: int) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        body = FileBody(Path(file.name))
+
+        assert body[start:stop] == content[start:stop]
+        assert len(body) == len(content)
+
+
+@given(st.binary(max_size=50))
+@settings(max_examples=20, deadline=None)
+def test_a_part_on_disk_is_the_part(content: bytes) -> None:
+    assert b"".join([on_disk(content), on_disk(content)]) == content * 2
