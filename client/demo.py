@@ -10,15 +10,14 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from client.assets import file_sha256
 from client.connection import GenerateOnCloud
 from client.errors import JobNotSucceededError
 from inference_container.contract.api import JobView
 from inference_container.contract.assets import AssetStatus, AssetType
-from inference_container.contract.jobs import JobStatus, Task
+from inference_container.contract.jobs import JobPhase, JobStatus, Task
 
 PHOTOGRAPH = Path(__file__).parent / "pictures" / "chelsea.png"
 
@@ -123,7 +122,7 @@ def _run(cloud: GenerateOnCloud, job: DemoJob, *, checkpoint: str, out: Path, co
     columns = (
         TextColumn("{task.description:<20}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TextColumn("{task.fields[phase]:<16}"),
         TimeElapsedColumn(),
     )
@@ -139,7 +138,7 @@ def _run(cloud: GenerateOnCloud, job: DemoJob, *, checkpoint: str, out: Path, co
             else:
                 progress.update(bar, phase=view.status)
         if view.status is JobStatus.SUCCEEDED:
-            steps = view.progress.steps if view.progress is not None and view.progress.steps else 1
+            steps = progress.tasks[bar].total or 1
             progress.update(bar, total=steps, completed=steps)
     if view.status is not JobStatus.SUCCEEDED:
         raise JobNotSucceededError(view)
@@ -148,13 +147,15 @@ def _run(cloud: GenerateOnCloud, job: DemoJob, *, checkpoint: str, out: Path, co
 
 
 def _print_summary(finished: list[FinishedDemoJob], console: Console) -> None:
-    phases = ("fetching_models", "loading_models", "encoding", "sampling", "decoding", "saving")
-    table = Table("picture", *(phase.replace("_", " ") for phase in phases), "model time", "whole job")
+    console.print(f"{'seconds':<20}{'models':>9}{'sampling':>10}{'pictures':>10}{'container':>11}{'whole job':>11}")
     for done in finished:
         timings = done.job.result.timings if done.job.result else {}
-        seconds = [f"{timings[phase]:.2f}" if phase in timings else "" for phase in phases]
-        table.add_row(done.name, *seconds, f"{timings.get('total', 0):.2f}", f"{done.seconds:.2f}")
-    console.print(table)
+        models = timings.get(JobPhase.FETCHING_MODELS, 0) + timings.get(JobPhase.LOADING_MODELS, 0)
+        pictures = sum(timings.get(phase, 0) for phase in (JobPhase.ENCODING, JobPhase.DECODING, JobPhase.SAVING))
+        console.print(
+            f"{done.name:<20}{models:>9.2f}{timings.get(JobPhase.SAMPLING, 0):>10.2f}{pictures:>10.2f}"
+            f"{timings.get('total', 0):>11.2f}{done.seconds:>11.2f}"
+        )
     for done in finished:
         for picture in done.pictures:
             console.print(str(picture))

@@ -47,6 +47,12 @@ def img2img(**fields: Any) -> dict[str, Any]:
     return txt2img(init_images=[base64_png(picture())], denoising_strength=0.5) | fields
 
 
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
 def endless() -> dict[str, Any]:
     """A job that is still running whenever a test looks at it."""
     return txt2img(steps=150, n_iter=100)
@@ -75,11 +81,11 @@ def test_an_img2img_job_comes_back_as_a_picture_with_its_infotext(service: Gener
     submitted = service.jobs.submit(Task.IMG2IMG, img2img(batch_size=2), checkpoint=CHECKPOINT)
 
     job = service.jobs.finish(submitted.job_id)
-    pictures = [Image.open(path) for path in service.jobs.save(job, tmp_path)]
+    pictures = [opened(path) for path in service.jobs.save(job, tmp_path)]
 
     assert job.result is not None
     assert [picture.size for picture in pictures] == [(SIZE, SIZE)] * 2
-    assert [picture.text["parameters"] for picture in pictures] == [image.infotext for image in job.result.images]
+    assert [picture.info["parameters"] for picture in pictures] == [image.infotext for image in job.result.images]
     assert [image.seed for image in job.result.images] == [5, 6]
     assert job.result.info["infotexts"] == [image.infotext for image in job.result.images]
     assert job.result.parameters["denoising_strength"] == 0.5
@@ -94,7 +100,7 @@ def test_the_same_request_gives_the_same_picture(service: GenerateOnCloud, tmp_p
 
     first, second = (service.jobs.save(service.jobs.finish(job.job_id), tmp_path)[0] for job in jobs)
 
-    assert Image.open(first).tobytes() == Image.open(second).tobytes()
+    assert opened(first).tobytes() == opened(second).tobytes()
 
 
 def test_only_masked_leaves_every_pixel_outside_the_mask_as_it_was(service: GenerateOnCloud, tmp_path: Path) -> None:
@@ -104,7 +110,7 @@ def test_only_masked_leaves_every_pixel_outside_the_mask_as_it_was(service: Gene
     params = img2img(init_images=[base64_png(original)], mask=base64_png(mask), mask_blur=0, inpainting_fill=1)
 
     job = service.jobs.finish(service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
-    result = Image.open(service.jobs.save(job, tmp_path)[0])
+    result = opened(service.jobs.save(job, tmp_path)[0])
 
     changed = [
         (x, y)
