@@ -76,7 +76,7 @@ class Route:
         return tuple(code for code in ProblemCode if code in found)
 
     def matches(self, path: str) -> bool:
-        own, asked = self.path.split("/"), path.split("/")
+        own, asked = self.path.split("/"), path.rstrip("/").split("/")
         return len(own) == len(asked) and all(
             part == other or (part.startswith("{") and other) for part, other in zip(own, asked, strict=True)
         )

@@ -17,12 +17,13 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from inference_container.contract.assets import AssetStatus, AssetType
-from inference_container.contract.errors import JobError
+from inference_container.contract.errors import PROBLEMS, JobError
 from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import JobFailure, JobResult, OutputImage
 from lambdas.access import AccessStore
 from lambdas.api.handler import make_resolver
 from lambdas.api.services import Services
+from lambdas.api.table import ROUTES
 from lambdas.assets import AssetRecord, AssetStore
 from lambdas.clients import dynamodb_client, s3_client
 from lambdas.endpoints import Endpoints
@@ -223,17 +224,24 @@ class Cloud:
             "queryStringParameters": dict(query) if query else None,
             "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
             "requestContext": {"requestId": "request-1", "stage": "prod", "path": f"/prod{path}"},
-            "body": body if isinstance(body, str) or body is None else json.dumps(body),
-            "isBase64Encoded": False,
+            "isBase64Encoded": isinstance(body, bytes),
         }
         if isinstance(body, bytes):
-            event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+            event["body"] = base64.b64encode(body).decode()
+        else:
+            event["body"] = body if isinstance(body, str) or body is None else json.dumps(body)
         return self.send(event)
 
     def send(self, event: Mapping[str, Any]) -> Reply:
         answer = self.resolver.resolve(dict(event), cast("Any", SimpleNamespace(aws_request_id="lambda-1")))
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-        return Reply(answer["statusCode"], headers, answer["body"])
+        reply = Reply(answer["statusCode"], headers, answer["body"])
+        for route in ROUTES:
+            if route.method == event["httpMethod"] and route.matches(event["path"]):
+                said = {route.status} if reply.status < 400 else {PROBLEMS[code].status for code in route.problems}
+                assert reply.status in said, f"{route.method} {route.path} does not document {reply.status}"
+                assert reply.status < 400 or reply.json["code"] in route.problems
+        return reply
 
     def counted(self) -> int:
         """AWS calls since the last time this was asked."""

@@ -26,7 +26,8 @@ def finish(cloud: Cloud, job_id: str, status: JobStatus) -> None:
 
 def pages(cloud: Cloud, *, user: str = "alice", **query: str) -> list[list[str]]:
     """Job ids of every page until there is no cursor."""
-    found, cursor = [], None
+    found = []
+    cursor: str | None = None
     while True:
         more = {"cursor": cursor} if cursor else {}
         page = cloud.ask("GET", "/v1/jobs", user=user, query={**query, **more}).ok()
@@ -175,9 +176,9 @@ def packed(value: object) -> str:
     cursor=st.one_of(
         st.text(min_size=1, max_size=80),
         st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=") or "="),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.text(max_size=9), st.lists, max_leaves=6
-        ).map(packed),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=9), st.lists, max_leaves=6).map(
+            packed
+        ),
         st.tuples(st.datetimes().map(str), st.uuids().map(str)).map(packed),
     )
 )

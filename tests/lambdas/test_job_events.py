@@ -1,0 +1,263 @@
+"""Notifications of the endpoint: every job ends once, whatever comes."""
+
+import json
+from itertools import permutations
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference_container.contract.errors import JobError, JobErrorCode
+from inference_container.contract.jobs import JobStatus
+from lambdas.items import new_id
+from lambdas.job_events import JobEvents, handle_batch
+from lambdas.jobs import JobRecord
+from tests.lambdas.cloud import Aws, Cloud, aws_error, completed, failed, notification
+
+OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "2048×2048 needs 30 GB")
+
+
+def sent(cloud: Cloud, *, running: bool = True) -> JobRecord:
+    """A job on its endpoint, with the locations the API keeps."""
+    job_id = new_id()
+    job = cloud.job(output_key=f"endpoint-output/{job_id}.out", failure_key=f"endpoint-failure/{job_id}-error.out")
+    if running:
+        cloud.run(job.job_id)
+    return job
+
+
+def deliver(cloud: Cloud, *bodies: str) -> list[str]:
+    """Message ids that must come again."""
+    records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+    answer = handle_batch(cloud.events, {"Records": records})
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_result_ends_the_job_succeeded_with_its_output(cloud: Cloud, running: bool) -> None:
+    job = sent(cloud, running=running)
+    location = cloud.put_result(job.job_id, key=job.output_key)
+
+    assert deliver(cloud, completed(job.job_id, location)) == []
+
+    row = cloud.row(job.job_id)
+    assert (row["status"], row["output_key"], row["owner_state"]) == ("succeeded", job.output_key, "alice#succeeded")
+    assert "finished_at" in row
+    assert "open" not in row
+
+
+def test_a_result_can_overtake_the_note_of_its_location(cloud: Cloud) -> None:
+    job = cloud.job()
+    location = cloud.put_result(job.job_id)
+
+    deliver(cloud, completed(job.job_id, location))
+    cloud.jobs.keep_locations(
+        job.job_id, output_key=f"endpoint-output/{job.job_id}.out", failure_key="endpoint-failure/x"
+    )
+
+    assert cloud.status(job.job_id) == "succeeded"
+    assert cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()["result"]["images"][0]["seed"] == 7
+
+
+def test_a_failure_of_the_container_keeps_its_own_reason(cloud: Cloud) -> None:
+    job = cloud.job()
+    location = cloud.put_failure(job.job_id, OOM)
+
+    deliver(cloud, failed(job.job_id, location))
+
+    assert cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()["error"] == OOM.model_dump(mode="json")
+    assert cloud.status(job.job_id) == "failed"
+
+
+def test_a_canceled_failure_ends_the_job_canceled(cloud: Cloud) -> None:
+    job = cloud.job()
+    location = cloud.put_failure(job.job_id, JobError.of(JobErrorCode.CANCELED, "canceled at step 3"))
+
+    deliver(cloud, failed(job.job_id, location))
+
+    assert cloud.status(job.job_id) == "canceled"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Received client error (507) from primary with message "{}". See https://console for more.',
+        "{}",
+    ],
+)
+def test_the_containers_reason_is_found_inside_sagemakers_text(cloud: Cloud, text: str) -> None:
+    job = cloud.job()
+    own = json.dumps({"contract_version": 1, "job_id": job.job_id, "error": OOM.model_dump(mode="json")})
+    quoted = own.replace('"', '\\"') if "primary" in text else own
+    location = cloud.put(f"endpoint-failure/{job.job_id}", text.replace("{}", quoted).encode())
+
+    deliver(cloud, failed(job.job_id, location))
+
+    assert cloud.row(job.job_id)["error"]["code"] == "out_of_memory"
+
+
+@pytest.mark.parametrize(
+    "data", [b"model container died", b"{}", b'{"error": 1}', b"\xff\xfe", b"", b"[" * 100_000, None]
+)
+def test_a_failure_in_no_known_form_means_the_worker_was_lost(cloud: Cloud, data: bytes | None) -> None:
+    job = cloud.job()
+    location = f"s3://jobs-bucket/endpoint-failure/{job.job_id}"
+    if data is not None:
+        cloud.put(f"endpoint-failure/{job.job_id}", data)
+
+    deliver(cloud, failed(job.job_id, location, reason="the container was killed"))
+
+    error = cloud.row(job.job_id)["error"]
+    assert (error["code"], error["message"], error["retryable"]) == ("worker_lost", "the container was killed", True)
+
+
+def test_a_failure_without_any_object_is_told_with_sagemakers_reason(cloud: Cloud) -> None:
+    job = sent(cloud)
+
+    deliver(cloud, failed(job.job_id, reason="no capacity"))
+
+    assert cloud.row(job.job_id)["error"]["message"] == "no capacity"
+
+
+def test_a_request_that_waited_too_long_is_expired(cloud: Cloud) -> None:
+    job = cloud.job()
+
+    deliver(cloud, notification(job.job_id, "Expired"))
+
+    assert (cloud.status(job.job_id), cloud.row(job.job_id)["error"]["code"]) == ("expired", "timed_out")
+
+
+def test_an_output_that_is_no_result_fails_the_job_with_the_reason(cloud: Cloud) -> None:
+    job = sent(cloud)
+    assert job.output_key is not None
+    location = cloud.put(job.output_key, b"<html>")
+
+    deliver(cloud, completed(job.job_id, location))
+
+    row = cloud.row(job.job_id)
+    assert (row["status"], row["error"]["code"]) == ("failed", "internal")
+
+
+@pytest.mark.parametrize("order", list(permutations(["success", "failure", "success again"], 3)))
+def test_the_first_message_decides_and_the_rest_change_nothing(cloud: Cloud, order: tuple[str, ...]) -> None:
+    job = cloud.job()
+    bodies = {
+        "success": completed(job.job_id, cloud.put_result(job.job_id)),
+        "failure": failed(job.job_id, cloud.put_failure(job.job_id, OOM)),
+    }
+    bodies["success again"] = bodies["success"]
+    deliver(cloud, bodies[order[0]])
+    first = cloud.row(job.job_id)
+
+    assert deliver(cloud, *(bodies[name] for name in order[1:])) == []
+
+    assert cloud.row(job.job_id) == first
+
+
+@pytest.mark.parametrize("status", ["canceled", "expired", "failed"])
+def test_a_result_does_not_bring_an_ended_job_back(cloud: Cloud, status: str) -> None:
+    job = sent(cloud)
+    cloud.write(job.job_id, status=status)
+    before = cloud.row(job.job_id)
+
+    assert deliver(cloud, completed(job.job_id, cloud.put_result(job.job_id, key=job.output_key))) == []
+
+    assert cloud.row(job.job_id) == before
+
+
+def test_a_result_for_a_job_that_was_never_sent_changes_nothing(cloud: Cloud) -> None:
+    job = cloud.job(status=JobStatus.CREATED)
+
+    assert deliver(cloud, completed(job.job_id, cloud.put_result(job.job_id))) == []
+
+    assert cloud.status(job.job_id) == "created"
+
+
+def test_forged_messages_change_nothing_and_do_not_come_again(cloud: Cloud) -> None:
+    job, other, bare = sent(cloud), sent(cloud), cloud.job()
+    theirs = cloud.put_result(other.job_id, key=other.output_key)
+    cloud.put("jobs/x/params.json", b"{}")
+    before = [cloud.row(each.job_id) for each in (job, other, bare)]
+    forged = [
+        completed(new_id(), theirs),
+        completed("name#x", theirs),
+        completed("x" * 5000, theirs),
+        completed(job.job_id, theirs),
+        completed(job.job_id, f"s3://another-bucket/{job.output_key}"),
+        completed(job.job_id, f"https://jobs-bucket/{job.output_key}"),
+        completed(job.job_id, "s3://[/"),
+        completed(bare.job_id, theirs),
+        completed(bare.job_id, "s3://jobs-bucket/jobs/x/params.json"),
+        completed(bare.job_id, "s3://jobs-bucket/endpoint-output/missing.out"),
+        failed(job.job_id, f"s3://jobs-bucket/{other.failure_key}"),
+        failed(job.job_id, "s3://another-bucket/x"),
+        failed(bare.job_id, "s3://jobs-bucket/jobs/x/params.json"),
+        failed(bare.job_id, cloud.put_failure(other.job_id, OOM)),
+        notification(job.job_id, "Completed"),
+        notification(job.job_id, "Renamed"),
+    ]
+
+    assert deliver(cloud, *forged) == []
+
+    assert [cloud.row(each.job_id) for each in (job, other, bare)] == before
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.one_of(
+        st.text(max_size=50),
+        st.builds(lambda text: json.dumps({"Message": text}), st.text(max_size=50)),
+        st.builds(
+            lambda message: json.dumps({"Message": json.dumps(message)}),
+            st.dictionaries(
+                st.sampled_from(["inferenceId", "invocationStatus", "failureReason", "responseParameters"]),
+                st.none()
+                | st.integers()
+                | st.text(max_size=9)
+                | st.sampled_from(["Completed", "Failed"])
+                | st.just({}),
+            ),
+        ),
+        st.just("[" * 100_000),
+    )
+)
+def test_a_malformed_message_is_dropped(cloud: Cloud, body: str) -> None:
+    assert deliver(cloud, body) == []
+
+
+def test_only_the_messages_aws_kept_from_being_applied_come_again(cloud: Cloud) -> None:
+    job, unlucky = sent(cloud), sent(cloud)
+    bodies = [
+        completed(job.job_id, cloud.put_result(job.job_id, key=job.output_key)),
+        completed(unlucky.job_id, cloud.put_result(unlucky.job_id, key=unlucky.output_key)),
+        "malformed",
+    ]
+
+    class Flaky(JobEvents):
+        def handle(self, body: str) -> None:
+            if unlucky.job_id in body:
+                raise aws_error("InternalServerError")
+            super().handle(body)
+
+    records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+    answer = handle_batch(Flaky(cloud.outcomes), {"Records": records})
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert (cloud.status(job.job_id), cloud.status(unlucky.job_id)) == ("succeeded", "running")
+
+
+def test_an_error_of_storage_is_not_taken_for_a_missing_object(aws: Aws, cloud: Cloud) -> None:
+    job = sent(cloud)
+    location = cloud.put_result(job.job_id, key=job.output_key)
+
+    def refuse(**_: object) -> None:
+        raise aws_error("AccessDenied")
+
+    aws.s3.meta.events.register_first("before-call.s3.GetObject", refuse, unique_id="refuse")
+    try:
+        with pytest.raises(ClientError):
+            cloud.events.handle(completed(job.job_id, location))
+    finally:
+        aws.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="refuse")
+    assert cloud.status(job.job_id) == "running"
