@@ -200,9 +200,6 @@ TASKS_NOT_SUPPORTED_YET: frozenset[Task] = frozenset({Task.INTERROGATE_CLIP, Tas
 FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {
         "styles",
-        "subseed_strength",
-        "seed_resize_from_h",
-        "seed_resize_from_w",
         "restore_faces",
         "tiling",
         "eta",
@@ -220,8 +217,7 @@ FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
         "infotext",
         "enable_hr",
         "image_cfg_scale",
-        "mask_round",
-        "initial_noise_multiplier",
+        "include_init_images",
     }
 )
 """Fields that may only hold their default (or, for flags, a value that asks for nothing)."""

@@ -51,7 +51,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
         wording=wording,
         seeds=seeds,
         batch_size=params.batch_size,
-        denoising_strength=None,
+        denoising_strength=params.denoising_strength,
         extra={},
     )
     with progress.phase(JobPhase.SAVING):

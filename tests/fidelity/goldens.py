@@ -38,7 +38,7 @@ class Golden:
     latents: Floats | None
     """Final latents, shape (batch, 4, h, w); None when WebUI's were not kept."""
     levels: Floats | None
-    """σ, or the timestep for samplers that work on timesteps, of every row of every denoiser call, in order; or None."""
+    """σ, or the timestep for samplers that work on timesteps, of every row of every denoiser call; or None."""
     calls: int
 
 

@@ -1,34 +1,16 @@
 """What the model gets to see of an init picture and a mask, and what stays of the original."""
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.params import Img2ImgParams
 from inference_container.pictures.crop_region import Box
 from inference_container.tasks.init_picture import prepare_init_pictures
-
-
-def as_text(image: Image.Image) -> str:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def noisy(width: int, height: int) -> Image.Image:
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
-
-def rectangle(width: int, height: int, box: tuple[int, int, int, int]) -> Image.Image:
-    mask = Image.new("L", (width, height))
-    ImageDraw.Draw(mask).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=255)
-    return mask
+from tests.tasks.conftest import as_text, noisy, rectangle
 
 
 def params(image: Image.Image, mask: Image.Image | None = None, /, **fields: Any) -> Img2ImgParams:

@@ -1,0 +1,47 @@
+"""Runs a task on a checkpoint as the worker would, from WebUI's request body to pictures."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from inference_container.contract.jobs import Task
+from inference_container.contract.messages import Progress
+from inference_container.contract.params import PARAMS_BY_TASK, unsupported_fields
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.tasks import TASKS
+from inference_container.tasks.task import TaskInput, TaskOutput
+
+SMALL: dict[str, Any] = {
+    "prompt": "the red cat",
+    "steps": 2,
+    "width": 64,
+    "height": 64,
+    "seed": 7,
+    "override_settings": {"randn_source": "CPU"},
+}
+
+
+def run(
+    checkpoint: Checkpoint, task: Task, *, report: Callable[[Progress], None] = lambda _: None, **body: Any
+) -> TaskOutput:
+    """What the task answers to SMALL with `body` laid over it; `override_settings` are merged."""
+    options = {**SMALL["override_settings"], **body.pop("override_settings", {})}
+    params = PARAMS_BY_TASK[task].model_validate({**SMALL, **body, "override_settings": options})
+    assert unsupported_fields(params) == []
+    return TASKS[task](TaskInput(params, checkpoint, report))
+
+
+def opened(output: TaskOutput, number: int = 0) -> Image.Image:
+    """A picture of the answer, from its file."""
+    with Image.open(io.BytesIO(output.images[number].data)) as image:
+        image.load()
+        return image
+
+
+def pixels(output: TaskOutput, number: int = 0) -> npt.NDArray[np.uint8]:
+    """Shape (height, width, 3)."""
+    return np.asarray(opened(output, number))
