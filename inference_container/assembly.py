@@ -40,7 +40,10 @@ def build_worker(settings: ContainerSettings) -> Worker:
     return Worker(
         records=JobRecords(boto3.client("dynamodb", config=patience), settings.JOBS_TABLE, worker_id),
         assets=AssetCache(
-            s3, bucket=settings.ASSETS_BUCKET, directory=settings.CACHE_DIR, max_bytes=settings.CACHE_MAX_BYTES
+            s3,
+            bucket=settings.ASSETS_BUCKET,
+            directory=settings.CACHE_DIR / "assets",
+            max_bytes=settings.CACHE_MAX_BYTES,
         ),
         models=ModelCache(
             max_bytes=settings.MODEL_CACHE_MAX_BYTES,

@@ -82,3 +82,5 @@ class Heartbeat:
             except (BotoCoreError, ClientError) as error:
                 # The next beat may get through; if none does, another worker claims the job and ours is told so then.
                 log.warning("a heartbeat failed: %s", error, extra={"job_id": self._job_id})
+            except Exception:  # the thread's outer edge: a job without a heartbeat would be run twice
+                log.exception("a heartbeat failed unexpectedly", extra={"job_id": self._job_id})

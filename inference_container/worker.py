@@ -46,8 +46,11 @@ class Stopwatch:
         yield
         self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - before
 
-    def total(self) -> float:
-        return time.perf_counter() - self.started
+    def timings(self, of_the_task: Mapping[str, float]) -> dict[str, float]:
+        """Its own seconds and the task's, added where both measured a phase, and the `total` since the start."""
+        phases = {*self.seconds, *of_the_task}
+        added = {phase: self.seconds.get(phase, 0.0) + of_the_task.get(phase, 0.0) for phase in phases}
+        return {**added, "total": time.perf_counter() - self.started}
 
 
 class Worker:
@@ -144,7 +147,7 @@ class Worker:
             parameters=output.parameters,
             caption=output.caption,
             models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
-            timings={**watch.seconds, **output.timings, "total": watch.total()},
+            timings=watch.timings(output.timings),
         )
 
     def stop(self, reason: str) -> None:

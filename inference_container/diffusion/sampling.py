@@ -80,6 +80,13 @@ class _Levels:
 
 
 def _levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
+    try:
+        return _find_levels(alphas_cumprod, request)
+    except ValueError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{request.choice.sampler}: {error}") from error
+
+
+def _find_levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
     choice, start, method = request.choice, request.start, SAMPLER_FUNCTIONS[request.choice.sampler]
     schedule = LcmNoiseSchedule(alphas_cumprod) if method.lcm else NoiseSchedule(alphas_cumprod)
     plan = None
@@ -87,15 +94,9 @@ def _levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
         plan = plan_steps(request.steps, start.denoising_strength, fix_steps=start.fix_steps)
     steps = request.steps if plan is None else plan.schedule_steps
     if SAMPLERS[choice.sampler].timestep:
-        try:
-            timesteps = timesteps_for(steps, schedule, options=request.schedule_options)
-        except ValueError as error:
-            raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{choice.sampler}: {error}") from error
+        timesteps = timesteps_for(steps, schedule, options=request.schedule_options)
         return _Levels(schedule, timesteps, timesteps if plan is None else timesteps[: plan.t_enc], plan)
-    try:
-        sigmas = sigmas_for(choice, steps, schedule, options=request.schedule_options)
-    except ValueError as error:
-        raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
+    sigmas = sigmas_for(choice, steps, schedule, options=request.schedule_options)
     run = sigmas if plan is None else sigmas[plan.start :]
     if method.range_only:
         high, low = (run[0], run[-2]) if plan is not None else (schedule.sigma_max, schedule.sigma_min)

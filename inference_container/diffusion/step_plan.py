@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MAX_SCHEDULE_STEPS = 100_000
+"""With fixed steps a tiny strength would ask for a schedule without end."""
+
 
 @dataclass(frozen=True)
 class StepPlan:
@@ -34,5 +37,8 @@ def plan_steps(steps: int, denoising_strength: float, *, fix_steps: bool = False
         raise ValueError(f"received denoising_strength = {denoising_strength}; allowed: 0 to 1")
     strength = min(denoising_strength, 0.999)
     if fix_steps and strength > 0:
+        if steps / strength > MAX_SCHEDULE_STEPS:
+            least = steps / MAX_SCHEDULE_STEPS
+            raise ValueError(f"received denoising_strength = {strength} with fixed steps; allowed: 0, {least:g} to 1")
         return StepPlan(schedule_steps=int(steps / strength), t_enc=steps - 1)
     return StepPlan(schedule_steps=steps, t_enc=int(strength * steps))

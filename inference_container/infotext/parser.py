@@ -10,7 +10,8 @@ NEGATIVE_PROMPT = "Negative prompt:"
 LEAST_PARAMETERS = 3
 """A last line with fewer is a line of the prompt."""
 
-_PARAMETER = re.compile(r'(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+# A run of letters that no colon follows is matched too, so that it is looked at once and not from each of its letters.
+_PARAMETER = re.compile(r'(\w[\w \-/]++)(?::\s*("(?:\\.|[^\\"])++"(?=,|$)|[^,]*))?')
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -49,7 +50,7 @@ class Infotext:
 def parse_infotext(text: str) -> Infotext:
     """Read any text: one that is no infotext comes back as a prompt without parameters."""
     *lines, last = text.strip().split("\n")
-    found = _PARAMETER.findall(last)
+    found = [(match[1], match[2]) for match in _PARAMETER.finditer(last) if match[2] is not None]
     if len(found) < LEAST_PARAMETERS:
         lines.append(last)
         found = []

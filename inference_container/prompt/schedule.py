@@ -7,7 +7,6 @@ colons that mean nothing stand in a row, e.g. `([a:b:2]:]`; here a group that ca
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from inference_container.prompt.errors import PromptSyntaxError
@@ -78,8 +77,15 @@ def schedule_prompt(text: str, clock: PromptClock) -> tuple[TimedText, ...]:
         nodes = _parse(text)
     except _NotInLanguageError:
         return (TimedText(clock.length, text),)
-    ends = sorted({clock.length, *_ends(nodes, clock)})
-    return tuple(TimedText(end, "".join(_texts_at(nodes, end, clock))) for end in ends)
+    ends = {clock.length}
+    _add_ends(nodes, clock, ends)
+    return tuple(TimedText(end, _text_at(end, nodes, clock)) for end in sorted(ends))
+
+
+def _text_at(step: int, nodes: "_Nodes", clock: PromptClock) -> str:
+    pieces: list[str] = []
+    _add_text_at(step, nodes, clock, pieces)
+    return "".join(pieces)
 
 
 @dataclass(frozen=True)
@@ -202,25 +208,25 @@ def _read_number(nodes: _Nodes) -> str | None:
     return match.group(1) if match else None
 
 
-def _ends(nodes: _Nodes, clock: PromptClock) -> Iterator[int]:
+def _add_ends(nodes: _Nodes, clock: PromptClock, ends: set[int]) -> None:
     for node in nodes:
         if isinstance(node, _Edit):
             end = clock.step_of(node.when)
             if end >= 1:
-                yield end
-            yield from _ends(node.before, clock)
-            yield from _ends(node.after, clock)
+                ends.add(end)
+            _add_ends(node.before, clock, ends)
+            _add_ends(node.after, clock, ends)
         elif isinstance(node, _Alternation):
-            yield from range(1, clock.length + 1)
+            ends.update(range(1, clock.length + 1))
             for option in node.options:
-                yield from _ends(option, clock)
+                _add_ends(option, clock, ends)
 
 
-def _texts_at(nodes: _Nodes, step: int, clock: PromptClock) -> Iterator[str]:
+def _add_text_at(step: int, nodes: _Nodes, clock: PromptClock, pieces: list[str]) -> None:
     for node in nodes:
-        if isinstance(node, _Edit):
-            yield from _texts_at(node.before if step <= clock.step_of(node.when) else node.after, step, clock)
-        elif isinstance(node, _Alternation):
-            yield from _texts_at(node.options[(step - 1) % len(node.options)], step, clock)
+        if isinstance(node, str):
+            pieces.append(node)
+        elif isinstance(node, _Edit):
+            _add_text_at(step, node.before if step <= clock.step_of(node.when) else node.after, clock, pieces)
         else:
-            yield node
+            _add_text_at(step, node.options[(step - 1) % len(node.options)], clock, pieces)

@@ -2,19 +2,21 @@
 
 import json
 import logging
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from inference_container.contract.errors import JOB_ERRORS, JobError, JobErrorCode
 from inference_container.contract.jobs import Task
 from inference_container.contract.messages import JobFailure, JobResult
 from inference_container.json_log import JsonFormatter, current_job
-from inference_container.server import JobLine, JobRunner, create_app
+from inference_container.server import ContainerServer, JobLine, JobRunner, create_app
 
 
 class ScriptedRunner:
@@ -147,6 +149,22 @@ def test_stopping_reaches_the_worker(runner: ScriptedRunner) -> None:
     line.close()
 
     assert runner.stopped == ["the container was stopped"]
+
+
+def test_sigterm_lets_the_running_job_go_on_for_the_grace_period_only(runner: ScriptedRunner) -> None:
+    line = JobLine(lambda: runner)
+    line.open().result(20)
+    config = uvicorn.Config(create_app(line, max_request_bytes=1000), log_config=None)
+    server = ContainerServer(config, line, grace_seconds=0.2)
+
+    server.handle_exit(signal.SIGTERM, None)
+    at_once = list(runner.stopped)
+    while not runner.stopped:
+        threading.Event().wait(0.005)
+    line.close()
+
+    assert server.should_exit
+    assert (at_once, runner.stopped) == ([], ["the container was stopped"])
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/invocations", 405), ("GET", "/", 404)])

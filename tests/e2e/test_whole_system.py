@@ -176,7 +176,7 @@ def test_a_running_job_stops_when_it_is_cancelled_and_a_waiting_one_at_once(serv
 
 
 def test_progress_never_goes_back(service: GenerateOnCloud) -> None:
-    job_id = service.jobs.submit(Task.TXT2IMG, txt2img(steps=150, n_iter=2), checkpoint=CHECKPOINT).job_id
+    job_id = service.jobs.submit(Task.TXT2IMG, txt2img(steps=60, n_iter=2), checkpoint=CHECKPOINT).job_id
 
     seen = [job.progress.step for job in service.jobs.watch(job_id) if job.progress is not None]
 
@@ -206,7 +206,7 @@ def test_a_local_cloud_killed_in_a_job_finishes_it_after_its_restart(
 ) -> None:
     done = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id
     service.jobs.finish(done)
-    running = service.jobs.submit(Task.TXT2IMG, txt2img(steps=150, n_iter=4), checkpoint=CHECKPOINT).job_id
+    running = service.jobs.submit(Task.TXT2IMG, txt2img(steps=100, n_iter=3), checkpoint=CHECKPOINT).job_id
     waiting = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id
     assert until(service, running, sampling=True).status is JobStatus.RUNNING
     url, key = local_cloud.api_url, local_cloud.admin_key
@@ -226,7 +226,7 @@ def test_a_local_cloud_killed_in_a_job_finishes_it_after_its_restart(
         (txt2img(), None, ProblemCode.INVALID_PARAMS, "/checkpoint"),
         (txt2img(), "nobody.safetensors", ProblemCode.ASSET_NOT_FOUND, "/checkpoint"),
         (txt2img(stepz=2), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/stepz"),
-        (txt2img(sampler_name="Eular"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params"),
+        (txt2img(sampler_name="Eular"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/sampler_name"),
         (txt2img(restore_faces=True), CHECKPOINT, ProblemCode.NOT_SUPPORTED_YET, "/params/restore_faces"),
         (img2img(init_images=["%%%"]), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/init_images/0"),
     ],

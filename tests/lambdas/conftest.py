@@ -7,7 +7,7 @@ import pytest
 from tests.lambdas.cloud import Aws, Cloud, open_aws, open_cloud
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
     with pytest.MonkeyPatch.context() as patched, open_aws(patched) as opened:
         yield opened

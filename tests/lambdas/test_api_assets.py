@@ -256,15 +256,15 @@ def test_a_list_query_that_is_not_good_is_refused(cloud: Cloud, query: dict[str,
     assert problem["errors"][0]["pointer"] == f"query:{name}"
 
 
-@pytest.mark.parametrize("asset_id", ["x", "name#checkpoint#dream.safetensors", "0190" * 8])
+@pytest.mark.parametrize("asset_id", ["x", "name:checkpoint:dream.safetensors", "0190" * 8])
 def test_what_is_no_asset_id_is_not_found(cloud: Cloud, asset_id: str) -> None:
+    cloud.ask("GET", f"/v1/assets/{asset_id}").problem(404, "asset_not_found")
+
+
+def test_the_row_that_guards_a_name_is_no_asset(cloud: Cloud) -> None:
     cloud.checkpoint()
 
-    path = f"/v1/assets/{asset_id}"
-    if "#" in asset_id:  # no URL of a client, but what a decoded one could be
-        assert cloud.ask("GET", path).status == 404
-    else:
-        cloud.ask("GET", path).problem(404, "asset_not_found")
+    assert cloud.assets.get("name#checkpoint#dream.safetensors") is None
 
 
 @pytest.mark.parametrize(
