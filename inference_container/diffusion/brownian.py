@@ -110,4 +110,4 @@ class BrownianNoise:
         sign = -1 if start > end else 1
         low, high = min(start, end), max(start, end)
         moved = torch.stack([tree.increment(low, high) for tree in self._trees])
-        return moved * sign / (sigma_next - sigma).abs().sqrt().to(moved.device)
+        return moved * sign / (sigma_next - sigma).abs().sqrt()

@@ -13,7 +13,7 @@ LCM_TIMESTEP_SCALE = 10.0
 
 
 class Parameterization(Protocol):
-    """Between the sampler's latents and the UNet's; `level` is a 0-dim float32 tensor, everything float32."""
+    """Between the sampler's latents and the UNet's; `level` is a 0-dim float32 CPU tensor, everything float32."""
 
     @property
     def blends_before_call(self) -> bool:
@@ -62,7 +62,7 @@ class SigmaParameterization:
     blends_before_call: bool = False
 
     def unet_input(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        return x / (level**2 + 1) ** 0.5, self.schedule.sigma_to_t(level, quantize=self.quantize).to(x.device)
+        return x / (level**2 + 1) ** 0.5, self.schedule.sigma_to_t(level, quantize=self.quantize)
 
     def prediction(self, x: Tensor, output: Tensor, level: Tensor) -> Tensor:
         return _CLEAN[self.prediction_type](x, output, level)
@@ -77,11 +77,11 @@ class LcmParameterization:
     blends_before_call: bool = False
 
     def unet_input(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        return x / (level**2 + 1) ** 0.5, self.schedule.sigma_to_t(level).to(x.device)
+        return x / (level**2 + 1) ** 0.5, self.schedule.sigma_to_t(level)
 
     def prediction(self, x: Tensor, output: Tensor, level: Tensor) -> Tensor:
         clean = _CLEAN[self.prediction_type](x, output, level)
-        scaled = self.schedule.sigma_to_t(level).to(x.device) * LCM_TIMESTEP_SCALE
+        scaled = self.schedule.sigma_to_t(level) * LCM_TIMESTEP_SCALE
         power = scaled**2 + LCM_SIGMA_DATA**2
         return clean * scaled / power**0.5 + x * LCM_SIGMA_DATA**2 / power
 
@@ -100,5 +100,5 @@ class TimestepParameterization:
     def prediction(self, x: Tensor, output: Tensor, level: Tensor) -> Tensor:
         if self.prediction_type == "epsilon":
             return output
-        alpha = self.schedule.alphas_cumprod[int(level)].to(x.device)
+        alpha = self.schedule.alphas_cumprod[int(level)]
         return alpha.sqrt() * output + (1 - alpha).sqrt() * x

@@ -156,7 +156,7 @@ def sample(
         recorder=recorder,
     )
     run = SamplerRun(
-        levels=levels.run.to(model.device),
+        levels=levels.run,
         noise=_noise(request.noise, method, levels),
         options=request.options,
         schedule=levels.schedule,

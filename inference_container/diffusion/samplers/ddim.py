@@ -20,7 +20,7 @@ def _eta_sigma(alpha: Tensor, target: Tensor, eta: float) -> float:
 
 
 def _sample_ddim(denoise: Denoiser, x: Tensor, run: SamplerRun, *, renoise_with_uncond: bool) -> Tensor:
-    alphas = run.schedule.alphas_cumprod[run.levels.cpu()].to(x.device)
+    alphas = run.schedule.alphas_cumprod[run.levels]
     for index in range(len(run.levels) - 1, 0, -1):
         alpha, target = alphas[index], alphas[index - 1]
         guided, uncond = denoise.with_uncond(x, run.levels[index].float())
@@ -45,7 +45,7 @@ _ADAMS_BASHFORTH = ((), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, 
 
 
 def sample_plms(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
-    alphas = run.schedule.alphas_cumprod[run.levels.cpu()].to(x.device)
+    alphas = run.schedule.alphas_cumprod[run.levels]
     past: list[Tensor] = []
     for index in range(len(run.levels) - 1, 0, -1):
         alpha, target = alphas[index], alphas[index - 1]

@@ -82,7 +82,7 @@ def fast_orders(calls: int) -> list[int]:
 def sample_dpm_fast(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
     start, end = _ends(run)
     orders = fast_orders(len(run.levels) - 1)
-    times = torch.linspace(float(start), float(end), len(orders) + 1, device=x.device)
+    times = torch.linspace(float(start), float(end), len(orders) + 1)
     for order, (t, t_next) in zip(orders, pairwise(times), strict=True):
         target, up = _ancestral_time(t, t_next, end, run.options.ancestral)
         solver = _Solver(denoise, x, t)

@@ -31,7 +31,7 @@ def sample_heun(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
 def _karras(steps: int, low: Tensor, high: Tensor) -> Tensor:
     rho = 7.0
     ends = low ** (1 / rho), high ** (1 / rho)
-    sigmas = (ends[1] + torch.linspace(0, 1, steps, device=low.device) * (ends[0] - ends[1])) ** rho
+    sigmas = (ends[1] + torch.linspace(0, 1, steps) * (ends[0] - ends[1])) ** rho
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 
 

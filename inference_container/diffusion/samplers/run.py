@@ -17,7 +17,7 @@ UniPcSkipType = Literal["time_uniform", "time_quadratic", "logSNR"]
 
 
 class Denoiser(Protocol):
-    """A guided model. `level` is a 0-dim float32 tensor: σ, or for timestep samplers the training timestep."""
+    """A guided model. `level` is a 0-dim float32 CPU tensor: σ, or for timestep samplers the training timestep."""
 
     def __call__(self, x: Tensor, level: Tensor) -> Tensor:
         """The clean latent x0 at σ; ε for timestep samplers. Same shape as x, float32."""
@@ -89,7 +89,7 @@ class SamplerRun:
 
     levels: Tensor
     """float32 σ's, descending to 0 (to σ_min for samplers of the range); timestep samplers: int64, ascending.
-    On the device of x."""
+    Always on the CPU, where comparing them does not wait for a GPU; torch mixes such scalars with any tensor."""
     noise: NoiseFunction
     options: SamplerOptions
     schedule: NoiseSchedule

@@ -90,7 +90,8 @@ def _weights(
         columns = np.stack([knots**k / math.factorial(k + 1) for k in range(order)], axis=1)
         inner = np.linalg.inv(columns[:-1, :-1])
         full = np.linalg.inv(columns)
-        # Each row k of the inverse meets its own φ; the rows are folded into one weight per difference.
+        # Each row k of the inverse meets its own φ; the rows are folded into one weight per difference. The newest
+        # difference meets the last but one row, as in the authors' program and so in WebUI.
         row_phis = np.array(phis[1 : order + 1])
         predictor = row_phis[:-1] @ inner if order > 1 else np.zeros(0)
         older = row_phis[:-1] @ full[:-1, :-1] if order > 1 else np.zeros(0)
@@ -125,7 +126,7 @@ def sample_unipc(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
     highest = min(options.uni_pc_order, steps)
 
     def evaluate(x_t: Tensor, t: float) -> _Evaluated:
-        timestep = torch.tensor((t - 1 / marginals.total) * 1000, dtype=torch.float32, device=x.device)
+        timestep = torch.tensor((t - 1 / marginals.total) * 1000, dtype=torch.float32)
         noise = denoise(x_t, timestep)
         return _Evaluated(t, (x_t - marginals.sigma(t) * noise) / marginals.alpha(t))
 
