@@ -13,9 +13,7 @@ from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION
 
 def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser = argparse.ArgumentParser(prog="python -m local_cloud", description=__doc__)
-    parser.add_argument(
-        "--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="folder that keeps all data"
-    )
+    parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="folder that keeps all data")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port on 127.0.0.1 (default {DEFAULT_PORT})")
     parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to look like")
     parser.add_argument("--assembly", type=Path, help="deploy this cloud assembly instead of synthesising the sources")
@@ -65,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("local_cloud").setLevel(logging.INFO)
     settings, stop_with_stdin = _settings(arguments)
     try:
-        return serve(settings, stop_with_stdin=stop_with_stdin)
+        serve(settings, stop_with_stdin=stop_with_stdin)
     except CannotStartError as error:
         print(f"local cloud: {error}", file=sys.stderr)
         return 2

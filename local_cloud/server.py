@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from local_cloud.environment import emulator_environment, local_environment
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
@@ -26,8 +26,8 @@ ENDPOINT_SECONDS = 180.0
 _GRACE_SECONDS = 2
 
 
-def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> int:
-    """Run the local cloud until SIGINT or SIGTERM, its exit code.
+def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> NoReturn:
+    """Run the local cloud until SIGINT or SIGTERM, then end the process: 0, or 1 when the deployment failed.
 
     Args:
         stop_with_stdin: also stop when standard input ends, so that the cloud goes with the process that started it.
@@ -44,7 +44,7 @@ def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> int:
         if leftovers:
             logger.warning("killed what an earlier local cloud left behind: %s", leftovers)
         with listener:
-            return asyncio.run(_run(settings, listener, stop_with_stdin=stop_with_stdin))
+            asyncio.run(_run(settings, listener, stop_with_stdin=stop_with_stdin))
 
 
 def _prepare(settings: LocalSettings) -> None:
@@ -74,7 +74,7 @@ def _move_port(settings: LocalSettings) -> None:
     port_file.write_text(str(settings.port))
 
 
-async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> int:
+async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> NoReturn:
     # ministack reads the environment when it is imported, and configures logging then.
     from local_cloud.durability import Durability
     from local_cloud.emulator import Emulator
@@ -124,7 +124,10 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
         await asyncio.wait([serving])
         await emulator.stop()
         durability.close()
-    return code
+    # Everything is saved. A function that still runs would keep the emulator's threads, and so the process, alive.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _stop_at_end(stdin: TextIO, stop: asyncio.Event) -> None:
