@@ -203,7 +203,7 @@ def test_forged_messages_change_nothing_and_do_not_come_again(cloud: Cloud) -> N
     assert [cloud.row(each.job_id) for each in (job, other, bare)] == before
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.one_of(
         st.text(max_size=50),

@@ -14,7 +14,7 @@ from lambdas.job_pages import JobFilter
 from tests.lambdas.cloud import Cloud
 
 GARBAGE = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 
 
