@@ -61,7 +61,7 @@ format: $(READY) ## let ruff format and fix
 check: lint test ## everything CI asks of a commit
 
 bench: $(READY) ## the figures of docs/benchmarks.md
-	@$(RUN) -m tests.bench
+	@$(RUN) -m benchmarks
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
