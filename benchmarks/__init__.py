@@ -1,0 +1,1 @@
+"""Measurements behind docs/benchmarks.md; never part of a test."""
