@@ -70,4 +70,4 @@ synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
 	@$(RUN) app.py
 
 clean: ## forget the local cloud's data and everything that can be made again, but not .venv
-	rm -rf .local-cloud cdk.out build demo_output bench_output
+	rm -rf .local_cloud cdk.out build demo_output bench_output

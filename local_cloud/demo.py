@@ -16,7 +16,7 @@ from client.errors import CloudError
 from demo_models.checkpoint import demo_checkpoint
 from local_cloud.cloud import LocalCloud
 from local_cloud.preflight import CannotStartError
-from local_cloud.settings import DEFAULT_PORT, REPOSITORY
+from local_cloud.settings import DEFAULT_PORT, DEFAULT_STATE_DIR
 
 STOPPED_BY_CTRL_C = 130
 
@@ -24,7 +24,7 @@ STOPPED_BY_CTRL_C = 130
 def main(arguments: list[str] | None = None) -> int:
     """0 done, 1 a job or request failed, 2 the local cloud could not start, 130 stopped by the user."""
     parser = argparse.ArgumentParser(prog="python -m local_cloud.demo", description=__doc__)
-    parser.add_argument("--state-dir", type=Path, default=REPOSITORY / ".local-cloud")
+    parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--out", type=Path, default=Path("demo_output"), help="folder for the pictures")
     chosen = parser.parse_args(arguments)
