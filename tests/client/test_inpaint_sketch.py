@@ -81,9 +81,11 @@ def test_at_60_percent_nothing_is_repainted_and_40_percent_of_the_strokes_show()
 
 @pytest.mark.parametrize(("transparency", "repainted"), [(0, 1), (49, 1), (50, 0), (60, 0)])
 def test_from_50_percent_on_the_latent_mask_is_empty(transparency: float, repainted: int) -> None:
-    image = original()
+    painted = Image.new("RGB", (64, 64), "red")
 
-    mask = derive_inpaint_sketch(painted=painted_on(image), original=image, mask_transparency=transparency).mask
+    mask = derive_inpaint_sketch(
+        painted=painted, original=Image.new("RGB", (64, 64)), mask_transparency=transparency
+    ).mask
 
     assert latent_mask(mask, width=8, height=8).max() == repainted
 
