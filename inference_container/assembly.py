@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import uuid
+from collections.abc import Callable
 
 import boto3
 import torch
@@ -12,7 +13,7 @@ from botocore.config import Config
 from inference_container.asset_cache import AssetCache
 from inference_container.job_record import JobRecords
 from inference_container.models.devices import choose_device, choose_dtype
-from inference_container.models.loader import load_checkpoint
+from inference_container.models.libraries import load_later
 from inference_container.models.model_cache import ModelCache
 from inference_container.settings import ContainerSettings
 from inference_container.tasks import TASKS
@@ -21,8 +22,11 @@ from inference_container.worker import Worker
 log = logging.getLogger(__name__)
 
 
-def build_worker(settings: ContainerSettings) -> Worker:
+def build_worker(settings: ContainerSettings, *, imported: Callable[[BaseException | None], None]) -> Worker:
     """The worker of this machine: device tried, tables and buckets by `settings`.
+
+    The model libraries are imported after this returned, while the first job is fetched; `imported` is called then,
+    with the error if they cannot be.
 
     Raises:
         ValueError: the device or the precision asked for is not to be had here.
@@ -45,9 +49,9 @@ def build_worker(settings: ContainerSettings) -> Worker:
             directory=settings.CACHE_DIR / "assets",
             max_bytes=settings.CACHE_MAX_BYTES,
         ),
+        # Last, because other imports had better not run at the same time.
         models=ModelCache(
-            max_bytes=settings.MODEL_CACHE_MAX_BYTES,
-            load=lambda file: load_checkpoint(file, device=device, dtype=dtype),
+            max_bytes=settings.MODEL_CACHE_MAX_BYTES, load=load_later(device=device, dtype=dtype, imported=imported)
         ),
         tasks=TASKS,
         s3=s3,

@@ -20,7 +20,8 @@ from inference_container.contract.options import (
     OptionValue,
     check_option,
 )
-from inference_container.contract.samplers import SamplerChoice, choose_sampler
+from inference_container.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
+from inference_container.contract.upscalers import MODEL_UPSCALERS, check_upscaler
 
 MAX_SEED = 2**64 - 1
 
@@ -149,7 +150,29 @@ class Txt2ImgParams(ImageParams):
     hr_sampler_name: str | None = None
     hr_scheduler: str | None = None
     hr_prompt: str = ""
+    """"" means `prompt`."""
     hr_negative_prompt: str = ""
+
+    @field_validator("hr_sampler_name", "hr_scheduler", "hr_checkpoint_name")
+    @classmethod
+    def _use_same_is_none(cls, value: str | None) -> str | None:
+        return None if not value or value.startswith("Use same ") else value
+
+    @model_validator(mode="after")
+    def _hires_fix_is_complete(self) -> "Txt2ImgParams":
+        if self.enable_hr:
+            self.hires_choice()
+            if self.hr_upscaler is not None:
+                check_upscaler(self.hr_upscaler)
+            if self.denoising_strength is None and self.infotext is None:
+                raise ValueError("enable_hr needs denoising_strength; received none, allowed: 0 to 1")
+        return self
+
+    def hires_choice(self) -> SamplerChoice:
+        """The sampler and schedule of the second pass: those of the first unless it has its own."""
+        first = self.sampler_choice()
+        schedule = self.hr_scheduler or SCHEDULE_LABELS[first.schedule]
+        return choose_sampler(self.hr_sampler_name or first.sampler, schedule)
 
 
 class Img2ImgParams(ImageParams):
@@ -201,23 +224,12 @@ FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {
         "styles",
         "restore_faces",
-        "tiling",
-        "eta",
-        "s_churn",
-        "s_tmin",
-        "s_tmax",
-        "s_noise",
-        "s_min_uncond",
         "refiner_checkpoint",
         "refiner_switch_at",
-        "firstpass_image",
+        "hr_checkpoint_name",
         "script_name",
         "script_args",
         "alwayson_scripts",
-        "infotext",
-        "enable_hr",
-        "image_cfg_scale",
-        "include_init_images",
     }
 )
 """Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
@@ -238,6 +250,9 @@ def unsupported_fields(params: TaskParams) -> list[FieldError]:
         choice = params.sampler_choice()
         if choice.sampler in SAMPLERS_NOT_SUPPORTED_YET:
             errors.append(FieldError(pointer="/sampler_name", message=f"{choice.sampler} is not supported yet"))
+        if isinstance(params, Txt2ImgParams) and params.enable_hr and params.hr_upscaler in MODEL_UPSCALERS:
+            message = f"hr_upscaler = {params.hr_upscaler!r} is not supported yet"
+            errors.append(FieldError(pointer="/hr_upscaler", message=message))
         for key, value in params.override_settings.items():
             try:
                 check_option(key, value)

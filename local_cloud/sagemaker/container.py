@@ -23,6 +23,10 @@ class ContainerLostError(Exception):
     """The container gave no answer; the text says why."""
 
 
+class ContainerUnreachedError(ContainerLostError):
+    """The request never got to the container, so another one may have it."""
+
+
 class ContainerTimeoutError(ContainerLostError):
     """The container still works on a request whose time is over."""
 
@@ -99,6 +103,7 @@ class Container:
         """Have the container work on `body`.
 
         Raises:
+            ContainerUnreachedError: it had died before the request came.
             ContainerLostError: it died or closed the connection without an answer.
             ContainerTimeoutError: it works longer than the invocation allows.
         """
@@ -126,6 +131,10 @@ class Container:
         if invocation.custom_attributes:
             headers["X-Amzn-SageMaker-Custom-Attributes"] = invocation.custom_attributes
         try:
+            try:
+                connection.connect()
+            except ConnectionRefusedError as error:
+                raise ContainerUnreachedError("the container took no connection") from error
             connection.request("POST", "/invocations", body=body, headers=headers)
             response = connection.getresponse()
             return ContainerAnswer(

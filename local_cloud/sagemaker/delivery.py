@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local_cloud.durability import Durability
 from local_cloud.emulator import Emulator, EmulatorError
-from local_cloud.sagemaker.container import Container, ContainerLostError
+from local_cloud.sagemaker.container import Container, ContainerLostError, ContainerUnreachedError
 from local_cloud.sagemaker.messages import notification
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, NewInvocation, Notice, QueuedInvocation
 from local_cloud.sagemaker.store import SageMakerStore
@@ -128,7 +128,12 @@ class EndpointWorker:
                 finally:
                     waiting.cancel()
                 continue
-            outcome = None if queued.done else await self._work(container, queued.invocation)
+            try:
+                outcome = None if queued.done else await self._work(container, queued.invocation)
+            except ContainerUnreachedError:
+                # It died while idle: the invocation stays first in the queue, for the next container.
+                await container.stop()
+                return
             await self._conclude(queued, outcome)
 
     async def _work(self, container: Container, invocation: NewInvocation) -> Outcome:
@@ -140,6 +145,8 @@ class EndpointWorker:
             return failed(f"The input could not be read: {error}")
         try:
             answer = await container.invoke(invocation, body)
+        except ContainerUnreachedError:
+            raise
         except ContainerLostError as error:
             # It may still be busy with the request: only a new one is free for the next.
             await container.stop()

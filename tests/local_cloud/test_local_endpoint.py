@@ -75,7 +75,9 @@ def test_a_container_that_dies_fails_its_job_with_the_reason_and_the_next_job_ru
 def test_a_container_that_dies_idle_is_replaced(shared: Tiny) -> None:
     before = container_pid(shared)
 
-    psutil.Process(before).kill()
+    process = psutil.Process(before)
+    process.kill()
+    process.wait(10)
     shared.submit("after an idle death", {"text": "still here"})
 
     assert shared.message("after an idle death")["invocationStatus"] == "Completed"
