@@ -37,7 +37,23 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SOURCES: Final = ("lambdas/**/*.py", "inference_container/__init__.py", "inference_container/contract/**/*.py")
+PROMPT_MODULES: Final = (
+    "__init__",
+    "check",
+    "comments",
+    "composition",
+    "emphasis",
+    "errors",
+    "extra_networks",
+    "schedule",
+)
+"""Of the prompt language, what reads text only; the rest needs torch."""
+SOURCES: Final = (
+    "lambdas/**/*.py",
+    "inference_container/__init__.py",
+    "inference_container/contract/**/*.py",
+    *(f"inference_container/prompt/{module}.py" for module in PROMPT_MODULES),
+)
 GROUP: Final = "lambdas"
 _RECIPE: Final = "1"
 """Raise when the steps below change what a bundle holds."""

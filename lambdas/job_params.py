@@ -18,6 +18,7 @@ from inference_container.contract.samplers import choose_sampler
 from lambdas.field_errors import field_errors, pointer
 from lambdas.pictures import picture_errors
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
+from lambdas.prompts import check_wording
 
 ROOT = "/params"
 """Pointers are into the body of `POST /v1/jobs`, also when the params came as a document of their own."""
@@ -74,6 +75,8 @@ def check_params(task: Task, document: object) -> TaskParams:
             shortened(f"Not supported yet: {', '.join(found.pointer.removeprefix('/') for found in waiting)}"),
             errors=_below_root(waiting),
         )
+    if isinstance(params, ImageParams):
+        check_wording(params, prefix=ROOT)
     return params
 
 

@@ -21,6 +21,7 @@ SOURCES = (
     "infrastructure",
     "lambdas",
     "inference_container/contract",
+    "inference_container/prompt",
     "inference_container/settings.py",
 )
 """Everything the assembly is made of, relative to the repository."""

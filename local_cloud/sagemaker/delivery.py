@@ -94,7 +94,7 @@ class EndpointWorker:
                     failed_starts += 1
                     logger.error("%s (start %d); its log: %s", error, failed_starts, self._plan.log_file)  # noqa: TRY400
                     if failed_starts >= MAX_FAILED_STARTS:
-                        await self._give_up(str(error))
+                        await self._give_up(f"{error}; its log: {self._plan.log_file}")
                         return
                 else:
                     failed_starts = 0

@@ -167,6 +167,32 @@ def test_a_wish_this_version_cannot_grant_is_refused_and_not_ignored(
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize(
+    ("params", "code", "pointer", "words"),
+    [
+        ({"prompt": "(a:1.2.3)"}, "invalid_params", "/params/prompt", "1.2.3"),
+        ({"negative_prompt": "(a:1.2.3)"}, "invalid_params", "/params/negative_prompt", "1.2.3"),
+        ({"prompt": "a <lora:style:0.8>"}, "not_supported_yet", "/params/prompt", "<lora:style:0.8>"),
+    ],
+)
+def test_a_prompt_that_cannot_be_encoded_is_refused_before_it_is_queued(
+    cloud: Cloud, params: dict[str, object], code: str, pointer: str, words: str
+) -> None:
+    problem = cloud.ask("POST", "/v1/jobs", txt2img(**params)).problem(422, code)
+
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert words in problem["errors"][0]["message"]
+    assert cloud.rows() == 0
+
+
+def test_brackets_comments_and_switched_off_networks_are_no_faults(cloud: Cloud) -> None:
+    params = {"prompt": "((a) [b:c:0.5 # (x:1.2.3)\n<lora:style:0.8>", "disable_extra_networks": True}
+
+    cloud.checkpoint()
+
+    cloud.ask("POST", "/v1/jobs", txt2img(**params)).ok(201)
+
+
 def test_a_task_this_version_cannot_do_is_refused(cloud: Cloud) -> None:
     body = {"task": "interrogate_clip", "params": {"image": PNG}}
 
