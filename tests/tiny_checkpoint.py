@@ -1,7 +1,8 @@
-"""Writes a tiny random checkpoint in the file layout of Stable Diffusion 1.x, for tests that need a model."""
+"""Writes a random checkpoint in the file layout of Stable Diffusion 1.x: tiny, for tests that need a model."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,27 @@ MERGES = ("t h", "th e</w>", "c i", "r e", "re d</w>", "a t</w>", "o n</w>")
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What two models of the family differ in; depth and attention follow Stable Diffusion 1.x."""
+
+    unet_widths: tuple[int, ...]
+    vae_widths: tuple[int, ...]
+    text_width: int
+    text_layers: int
+    vocabulary: int
+    in_channels: int = LATENT_CHANNELS
+
+
+STABLE_DIFFUSION_1_5 = Sizes(
+    unet_widths=(320, 640, 1280, 1280),
+    vae_widths=(128, 256, 512, 512),
+    text_width=768,
+    text_layers=12,
+    vocabulary=49408,
+)
+
+
 def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> Path:
     """Write the file to `path` (about 4 MB, float32 safetensors, config packed in the header) and return `path`."""
     save_file(tiny_state(seed=seed), path, metadata={CONFIG_KEY: json.dumps(tiny_config())})
@@ -31,10 +53,17 @@ def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> Path:
 
 def tiny_state(*, seed: int = 0, in_channels: int = LATENT_CHANNELS) -> dict[str, Tensor]:
     """All tensors by their LDM names: random, numerically sane, the same for the same seed."""
+    sizes = Sizes(UNET_WIDTHS, VAE_WIDTHS, TEXT_WIDTH, TEXT_LAYERS, len(tiny_vocabulary()), in_channels)
+    return random_state(sizes, seed=seed)
+
+
+def random_state(sizes: Sizes, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+    """As `tiny_state`, of any sizes."""
     generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, shape in (*_unet_shapes(in_channels), *_vae_shapes(), *_text_shapes()):
-        state[name] = _random_tensor(name, shape, generator)
+    state = {
+        name: _random_tensor(name, shape, generator).to(dtype)
+        for name, shape in (*_unet_shapes(sizes), *_vae_shapes(sizes), *_text_shapes(sizes))
+    }
     # A posterior without noise, and latents of about the scale that the UNet's noise has.
     quantise = state["first_stage_model.quant_conv.weight"]
     quantise[:LATENT_CHANNELS] *= 5
@@ -128,33 +157,34 @@ def _layer(name: str, *shape: int) -> Shapes:
     yield f"{name}.bias", shape[:1]
 
 
-def _unet_shapes(in_channels: int) -> Shapes:
-    base, embedding, last = UNET_WIDTHS[0], 4 * UNET_WIDTHS[0], len(UNET_WIDTHS) - 1
+def _unet_shapes(sizes: Sizes) -> Shapes:
+    widths, context = sizes.unet_widths, sizes.text_width
+    base, embedding, last = widths[0], 4 * widths[0], len(widths) - 1
     root = "model.diffusion_model"
     yield from _layer(f"{root}.time_embed.0", embedding, base)
     yield from _layer(f"{root}.time_embed.2", embedding, embedding)
-    yield from _layer(f"{root}.input_blocks.0.0", base, in_channels, 3, 3)
+    yield from _layer(f"{root}.input_blocks.0.0", base, sizes.in_channels, 3, 3)
     skips, width, block = [base], base, 1
-    for level, out in enumerate(UNET_WIDTHS):
+    for level, out in enumerate(widths):
         for _ in range(UNET_LAYERS):
-            yield from _unet_residual(f"{root}.input_blocks.{block}.0", width, out)
+            yield from _unet_residual(f"{root}.input_blocks.{block}.0", width, out, embedding)
             if level != last:
-                yield from _unet_attention(f"{root}.input_blocks.{block}.1", out)
+                yield from _unet_attention(f"{root}.input_blocks.{block}.1", out, context)
             width, block = out, block + 1
             skips.append(width)
         if level != last:
             yield from _layer(f"{root}.input_blocks.{block}.0.op", width, width, 3, 3)
             block += 1
             skips.append(width)
-    yield from _unet_residual(f"{root}.middle_block.0", width, width)
-    yield from _unet_attention(f"{root}.middle_block.1", width)
-    yield from _unet_residual(f"{root}.middle_block.2", width, width)
+    yield from _unet_residual(f"{root}.middle_block.0", width, width, embedding)
+    yield from _unet_attention(f"{root}.middle_block.1", width, context)
+    yield from _unet_residual(f"{root}.middle_block.2", width, width, embedding)
     block = 0
-    for level, out in reversed(list(enumerate(UNET_WIDTHS))):
+    for level, out in reversed(list(enumerate(widths))):
         for layer in range(UNET_LAYERS + 1):
-            yield from _unet_residual(f"{root}.output_blocks.{block}.0", width + skips.pop(), out)
+            yield from _unet_residual(f"{root}.output_blocks.{block}.0", width + skips.pop(), out, embedding)
             if level != last:
-                yield from _unet_attention(f"{root}.output_blocks.{block}.1", out)
+                yield from _unet_attention(f"{root}.output_blocks.{block}.1", out, context)
             if level and layer == UNET_LAYERS:
                 yield from _layer(f"{root}.output_blocks.{block}.{1 if level == last else 2}.conv", out, out, 3, 3)
             width, block = out, block + 1
@@ -162,21 +192,21 @@ def _unet_shapes(in_channels: int) -> Shapes:
     yield from _layer(f"{root}.out.2", LATENT_CHANNELS, base, 3, 3)
 
 
-def _unet_residual(name: str, width: int, out: int) -> Shapes:
+def _unet_residual(name: str, width: int, out: int, embedding: int) -> Shapes:
     yield from _layer(f"{name}.in_layers.0", width)
     yield from _layer(f"{name}.in_layers.2", out, width, 3, 3)
-    yield from _layer(f"{name}.emb_layers.1", out, 4 * UNET_WIDTHS[0])
+    yield from _layer(f"{name}.emb_layers.1", out, embedding)
     yield from _layer(f"{name}.out_layers.0", out)
     yield from _layer(f"{name}.out_layers.3", out, out, 3, 3)
     if width != out:
         yield from _layer(f"{name}.skip_connection", out, width, 1, 1)
 
 
-def _unet_attention(name: str, width: int) -> Shapes:
+def _unet_attention(name: str, width: int, words: int) -> Shapes:
     block = f"{name}.transformer_blocks.0"
     yield from _layer(f"{name}.norm", width)
     yield from _layer(f"{name}.proj_in", width, width, 1, 1)
-    for attention, context in (("attn1", width), ("attn2", TEXT_WIDTH)):
+    for attention, context in (("attn1", width), ("attn2", words)):
         yield f"{block}.{attention}.to_q.weight", (width, width)
         yield f"{block}.{attention}.to_k.weight", (width, context)
         yield f"{block}.{attention}.to_v.weight", (width, context)
@@ -188,11 +218,12 @@ def _unet_attention(name: str, width: int) -> Shapes:
     yield from _layer(f"{name}.proj_out", width, width, 1, 1)
 
 
-def _vae_shapes() -> Shapes:
-    root, top, last = "first_stage_model", VAE_WIDTHS[-1], len(VAE_WIDTHS) - 1
-    yield from _layer(f"{root}.encoder.conv_in", VAE_WIDTHS[0], 3, 3, 3)
-    width = VAE_WIDTHS[0]
-    for level, out in enumerate(VAE_WIDTHS):
+def _vae_shapes(sizes: Sizes) -> Shapes:
+    root, widths = "first_stage_model", sizes.vae_widths
+    top, last = widths[-1], len(widths) - 1
+    yield from _layer(f"{root}.encoder.conv_in", widths[0], 3, 3, 3)
+    width = widths[0]
+    for level, out in enumerate(widths):
         for layer in range(VAE_LAYERS):
             yield from _vae_residual(f"{root}.encoder.down.{level}.block.{layer}", width, out)
             width = out
@@ -205,7 +236,7 @@ def _vae_shapes() -> Shapes:
     yield from _layer(f"{root}.post_quant_conv", LATENT_CHANNELS, LATENT_CHANNELS, 1, 1)
     yield from _layer(f"{root}.decoder.conv_in", top, LATENT_CHANNELS, 3, 3)
     yield from _vae_middle(f"{root}.decoder.mid", top)
-    for level, out in reversed(list(enumerate(VAE_WIDTHS))):
+    for level, out in reversed(list(enumerate(widths))):
         for layer in range(VAE_LAYERS + 1):
             yield from _vae_residual(f"{root}.decoder.up.{level}.block.{layer}", width, out)
             width = out
@@ -232,16 +263,16 @@ def _vae_middle(name: str, width: int) -> Shapes:
     yield from _vae_residual(f"{name}.block_2", width, width)
 
 
-def _text_shapes() -> Shapes:
-    root = "cond_stage_model.transformer.text_model"
-    yield f"{root}.embeddings.token_embedding.weight", (len(tiny_vocabulary()), TEXT_WIDTH)
-    yield f"{root}.embeddings.position_embedding.weight", (77, TEXT_WIDTH)
-    for layer in range(TEXT_LAYERS):
+def _text_shapes(sizes: Sizes) -> Shapes:
+    root, width = "cond_stage_model.transformer.text_model", sizes.text_width
+    yield f"{root}.embeddings.token_embedding.weight", (sizes.vocabulary, width)
+    yield f"{root}.embeddings.position_embedding.weight", (77, width)
+    for layer in range(sizes.text_layers):
         block = f"{root}.encoder.layers.{layer}"
         for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            yield from _layer(f"{block}.self_attn.{projection}", TEXT_WIDTH, TEXT_WIDTH)
-        yield from _layer(f"{block}.layer_norm1", TEXT_WIDTH)
-        yield from _layer(f"{block}.mlp.fc1", 4 * TEXT_WIDTH, TEXT_WIDTH)
-        yield from _layer(f"{block}.mlp.fc2", TEXT_WIDTH, 4 * TEXT_WIDTH)
-        yield from _layer(f"{block}.layer_norm2", TEXT_WIDTH)
-    yield from _layer(f"{root}.final_layer_norm", TEXT_WIDTH)
+            yield from _layer(f"{block}.self_attn.{projection}", width, width)
+        yield from _layer(f"{block}.layer_norm1", width)
+        yield from _layer(f"{block}.mlp.fc1", 4 * width, width)
+        yield from _layer(f"{block}.mlp.fc2", width, 4 * width)
+        yield from _layer(f"{block}.layer_norm2", width)
+    yield from _layer(f"{root}.final_layer_norm", width)

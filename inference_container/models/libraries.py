@@ -29,8 +29,11 @@ def load_later(
 
         return partial(load_checkpoint, device=device, dtype=dtype)
 
+    def load(file: ModelFile) -> Checkpoint:
+        return loader.result()(file)
+
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="libraries")
     loader = thread.submit(import_loader)
     thread.shutdown(wait=False)
     loader.add_done_callback(lambda ended: imported(ended.exception()))
-    return lambda file: loader.result()(file)
+    return load
