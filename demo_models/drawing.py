@@ -1,0 +1,121 @@
+"""Draws with a checkpoint file through the product's own code, many prompts at a time, for measuring."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference_container.contract.assets import AssetType
+from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
+from inference_container.diffusion.denoiser import Guidance
+from inference_container.diffusion.noise import ImageNoise
+from inference_container.diffusion.sampling import ImageStart, SamplingRequest, sample
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import ModelFile
+from inference_container.models.loader import load_checkpoint
+from inference_container.tasks.img2img import img2img
+from inference_container.tasks.latents import decode_image, encode_images
+from inference_container.tasks.task import TaskInput
+from inference_container.tasks.wording import Conditioner
+
+SIDE = 64
+BATCH = 32
+
+
+def open_checkpoint(file: Path) -> Checkpoint:
+    """The file as the container loads it, in float32 on the CPU."""
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    model = ModelFile(AssetType.CHECKPOINT, file.name, file, sha256)
+    return load_checkpoint(model, device=torch.device("cpu"), dtype=torch.float32)
+
+
+def to_image(picture: Tensor) -> Image.Image:
+    """A uint8 picture of shape (3, height, width) as an image."""
+    return Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
+
+
+def to_picture(image: Image.Image) -> Tensor:
+    """An image as uint8 of shape (3, height, width)."""
+    return torch.from_numpy(np.asarray(image.convert("RGB")).copy()).permute(2, 0, 1)
+
+
+def draw_pictures(
+    checkpoint: Checkpoint,
+    prompts: Sequence[str],
+    *,
+    steps: int = 20,
+    cfg_scale: float = 6.0,
+    sampler: str = "Euler a",
+    first_seed: int = 1000,
+    init: Tensor | None = None,
+    denoising_strength: float = 0.6,
+) -> Tensor:
+    """One picture for each prompt, with seeds `first_seed`, `first_seed` + 1, …
+
+    Args:
+        init: pictures to start from, uint8, one for each prompt; None draws from noise.
+
+    Returns:
+        uint8, shape (prompts, 3, 64, 64).
+    """
+    params = Txt2ImgParams(steps=steps, cfg_scale=cfg_scale, sampler_name=sampler, width=SIDE, height=SIDE)
+    conditioner = Conditioner(checkpoint=checkpoint, params=params)
+    drawn = []
+    for start in range(0, len(prompts), BATCH):
+        batch = list(prompts[start : start + BATCH])
+        seeds = range(first_seed + start, first_seed + start + len(batch))
+        guidance = Guidance(
+            cond=conditioner.positive(batch), uncond=conditioner.negative([""] * len(batch)), cfg_scale=cfg_scale
+        )
+        begin = None
+        if init is not None:
+            images = [to_image(picture) for picture in init[start : start + BATCH]]
+            begin = ImageStart(latent=encode_images(checkpoint, images), denoising_strength=denoising_strength)
+        request = SamplingRequest(
+            choice=params.sampler_choice(),
+            steps=steps,
+            guidance=guidance,
+            noise=ImageNoise(tuple(seeds), (4, SIDE // 8, SIDE // 8), source="CPU"),
+            start=begin,
+        )
+        with torch.inference_mode():
+            latents = sample(checkpoint, request)
+            drawn += [to_picture(decode_image(checkpoint, one)) for one in latents]
+    return torch.stack(drawn)
+
+
+def _encode_png(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def inpaint_picture(
+    checkpoint: Checkpoint, picture: Tensor, mask: Image.Image, prompt: str, *, only_masked: bool, seed: int
+) -> Tensor:
+    """The picture with what is under the mask (L, 255 repaints) drawn anew, as the whole img2img task does it."""
+    params = Img2ImgParams(
+        prompt=prompt,
+        init_images=[_encode_png(to_image(picture))],
+        mask=_encode_png(mask),
+        mask_blur=0,
+        inpainting_fill=1,
+        inpaint_full_res=only_masked,
+        inpaint_full_res_padding=8,
+        denoising_strength=0.95,
+        steps=20,
+        cfg_scale=6,
+        sampler_name="Euler a",
+        seed=seed,
+        width=SIDE,
+        height=SIDE,
+    )
+    output = img2img(TaskInput(params, checkpoint, lambda _progress: None))
+    with Image.open(io.BytesIO(output.images[0].data)) as image:
+        return to_picture(image)

@@ -1,0 +1,41 @@
+"""`python -m demo_models.train`: makes the demo models from nothing; a stopped stage goes on where it was."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from demo_models.autoencoder import train_autoencoder
+from demo_models.denoiser import train_denoiser
+from demo_models.export import export_checkpoint
+from demo_models.judge import train_judge
+from demo_models.text_encoder import train_text_encoder
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+STAGES: dict[str, Callable[[Path], None]] = {
+    "judge": lambda out: train_judge(out / "judge"),
+    "vae": lambda out: train_autoencoder(out / "vae"),
+    "text": lambda out: train_text_encoder(out / "text"),
+    "unet": lambda out: train_denoiser(out / "unet", vae_folder=out / "vae", text_folder=out / "text"),
+    "export": lambda out: export_checkpoint(out, WEIGHTS / "shapes.safetensors"),
+}
+"""In the order in which one builds on the other."""
+
+
+def main() -> None:
+    """Run the stages asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stage", choices=[*STAGES, "all"], default="all")
+    parser.add_argument("--out", type=Path, default=Path("build/demo_models"), help="folder for data and checkpoints")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for name, train in STAGES.items():
+        if options.stage in (name, "all"):
+            train(options.out)
+
+
+if __name__ == "__main__":
+    main()
