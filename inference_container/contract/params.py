@@ -24,6 +24,8 @@ from inference_container.contract.samplers import SCHEDULE_LABELS, SamplerChoice
 from inference_container.contract.upscalers import MODEL_UPSCALERS, check_upscaler
 
 MAX_SEED = 2**64 - 1
+MAX_ECHO = 2**20
+"""Characters of base64 that `include_init_images` may put into a result, which passes through a Lambda."""
 
 
 def _seed(value: object) -> object:
@@ -96,9 +98,11 @@ class ImageParams(TaskParams):
     script_args: list[Any] = []
     alwayson_scripts: dict[str, Any] = {}
     send_images: bool = True
+    """False: the pictures are stored under the job's output prefix but not listed in its result."""
     save_images: bool = False
     force_task_id: str | None = None
     infotext: str | None = None
+    """A picture's infotext: fills what the request leaves open (see `inference_container.infotext.fill`)."""
 
     @field_validator("scheduler")
     @classmethod
@@ -180,6 +184,7 @@ class Img2ImgParams(ImageParams):
     resize_mode: Literal[0, 1, 2, 3] = 0
     denoising_strength: float = Field(default=0.75, ge=0, le=1)
     image_cfg_scale: float | None = Field(default=None, ge=0, le=100)
+    """For InstructPix2Pix checkpoints; others do not look at it, as in WebUI."""
     mask: Picture | None = None
     mask_blur_x: int = Field(default=4, ge=0, le=64)
     mask_blur_y: int = Field(default=4, ge=0, le=64)
@@ -194,6 +199,16 @@ class Img2ImgParams(ImageParams):
     latent_mask: None = None
     """WebUI declares it but cannot decode it; any value is refused."""
     include_init_images: bool = False
+    """Pictures up to MAX_ECHO characters come back in `parameters`; larger ones would not fit into an answer."""
+
+    @model_validator(mode="after")
+    def _echo_is_small(self) -> "Img2ImgParams":
+        size = sum(map(len, [*self.init_images, self.mask or ""]))
+        if self.include_init_images and size > MAX_ECHO:
+            raise ValueError(
+                f"include_init_images: received pictures of {size} characters; allowed: {MAX_ECHO} in all, or false"
+            )
+        return self
 
     def mask_blur_axes(self) -> tuple[int, int]:
         """Gaussian σ in pixels along x and y."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -48,6 +48,17 @@ class Guidance:
     time_ids: Tensor | None = None
     """SDXL: original size, crop and target size, shape (6,); needed when the embeddings are pooled."""
 
+    @property
+    def pads_prompts(self) -> bool:
+        """Prompts and negative prompts differ in length, and `empty_chunk` makes them equal."""
+        cond, uncond = (_longest(prompts) for prompts in (self.cond, self.uncond))
+        return self.empty_chunk is not None and cond != uncond
+
+
+def _longest(prompts: tuple[Conditioning, ...]) -> int:
+    parts = [part for prompt in prompts for part in prompt.parts]
+    return max((len(timed.embedding.tokens) for part in parts for timed in part.timeline), default=0)
+
 
 @dataclass(frozen=True)
 class LatentBlend:
@@ -62,6 +73,10 @@ class LatentBlend:
         return painted * self.repaint + self.init_latent * (1 - self.repaint)
 
 
+LeftOut = Literal["early", "late"]
+"""By `skip_early_cond`, or by `s_min_uncond`."""
+
+
 @dataclass(frozen=True)
 class DenoiserCall:
     """One finished model call, for previews and for comparing runs."""
@@ -74,6 +89,8 @@ class DenoiserCall:
     """σ, or the timestep for timestep samplers."""
     prediction: Tensor
     """After guidance and mask: x0, or ε for timestep samplers."""
+    left_out: LeftOut | None = None
+    """Why the negative prompt was left out; None: it was not."""
 
 
 @dataclass(frozen=True)
@@ -140,21 +157,21 @@ class GuidedDenoiser:
         before, blend = self._parameterization.blends_before_call, self._blend
         if blend is not None and before:
             x = blend(x)
-        guided, uncond = self._edited(x, level) if self._edits else self._guided(x, level)
+        left_out = None if self._edits else self._leaves_out(level)
+        guided, uncond = self._edited(x, level) if self._edits else self._guided(x, level, skip=left_out is not None)
         if blend is not None and not before:
             guided = blend(guided)
         self.calls += 1
         if self._recorder is not None:
-            self._recorder(DenoiserCall(self.calls - 1, x, float(level), guided))
+            self._recorder(DenoiserCall(self.calls - 1, x, float(level), guided, left_out))
         if self._on_call is not None:
             self._on_call(self.calls)
         return guided, uncond
 
-    def _guided(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    def _guided(self, x: Tensor, level: Tensor, *, skip: bool) -> tuple[Tensor, Tensor]:
         """uncond + Σ (cond_i - uncond)·weight_i·cfg, evaluated whatever cfg is."""
         owners = [(image, part) for image, prompt in enumerate(self._guidance.cond) for part in prompt.parts]
         cond = [_Branch(image, part.at(self.calls), self._extra(image)) for image, part in owners]
-        skip = self._skips_uncond(level)
         answers = self._evaluate(x, level, cond, [] if skip else self._uncond_branches())
         if skip:
             firsts = [next(index for index, owner in enumerate(owners) if owner[0] == image) for image in range(len(x))]
@@ -193,12 +210,13 @@ class GuidedDenoiser:
         given = self._image_conditioning
         return None if given is None else given[image if len(given) > 1 else 0]
 
-    def _skips_uncond(self, level: Tensor) -> bool:
+    def _leaves_out(self, level: Tensor) -> LeftOut | None:
         guidance = self._guidance
         if guidance.skip_early_cond > 0 and self.calls / self._total_steps <= guidance.skip_early_cond:
-            return True
+            return "early"
         alternate = self.calls % 2 == 1 or guidance.s_min_uncond_all
-        return alternate and guidance.s_min_uncond > 0 and float(level) < guidance.s_min_uncond
+        late = alternate and guidance.s_min_uncond > 0 and float(level) < guidance.s_min_uncond
+        return "late" if late else None
 
     def _evaluate(self, x: Tensor, level: Tensor, cond: list[_Branch], uncond: list[_Branch]) -> Tensor:
         """Predictions of all branches, cond first, in one UNet call when the prompts' lengths allow."""

@@ -7,6 +7,19 @@ LCM_TIMESTEPS = 50
 """How many of its training timesteps a latent consistency model was distilled on (WebUI 1.10.1)."""
 
 
+TERMINAL_ALPHA = 4.8973451890853435e-08
+"""What WebUI 1.10.1 puts for ᾱ = 0 at the end of a zero-terminal-SNR schedule, whose σ would be infinite."""
+
+
+def rescale_to_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
+    """ᾱ, shape (N,), with √ᾱ stretched so that it keeps its first value and ends at nothing but noise."""
+    signal = alphas_cumprod.sqrt()
+    first, last = signal[0], signal[-1]
+    rescaled: Tensor = ((signal - last) * (first / (first - last))) ** 2
+    rescaled[-1] = TERMINAL_ALPHA
+    return rescaled
+
+
 class NoiseSchedule:
     """Training σ's of a diffusion model; σ = sqrt((1-ᾱ)/ᾱ), all float32 on the CPU."""
 

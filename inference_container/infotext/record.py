@@ -78,6 +78,9 @@ class GenerationRecord:
     init_image_hash: str | None = None
     randn_source: str = "GPU"
     tiling: bool = False
+    hires_prompt: str | None = None
+    """Of the second pass, when it is another one; in infotexts only, as in WebUI. Written where `extra` has its key."""
+    hires_negative_prompt: str | None = None
     user: str | None = None
     index_of_first_image: int = 0
     """1 when a grid precedes the images."""
@@ -94,17 +97,11 @@ def img2img_extra(
     *,
     denoising_strength: float,
     mask: MaskRecord | None = None,
-    initial_noise_multiplier: float = 1,
-    extra_noise: float = 0,
 ) -> dict[str, InfoValue]:
     """The entries of `GenerationRecord.extra` that img2img and inpainting add, in WebUI's order."""
     extra: dict[str, InfoValue] = {"Denoising strength": denoising_strength}
     if mask is not None:
         extra |= _mask_extra(mask)
-    if initial_noise_multiplier != 1:
-        extra["Noise multiplier"] = initial_noise_multiplier
-    if extra_noise > 0:
-        extra["Extra noise"] = extra_noise
     return extra
 
 

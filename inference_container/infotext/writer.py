@@ -50,7 +50,9 @@ def infotext_parameters(record: GenerationRecord, index: int) -> dict[str, InfoV
         "Tiling": True if record.tiling else None,
     }
     # An extra entry that has a place above is written there.
-    return parameters | dict(record.extra) | {"Version": record.version, "User": record.user}
+    hires = {"Hires prompt": record.hires_prompt, "Hires negative prompt": record.hires_negative_prompt}
+    extra = {**record.extra, **{key: text for key, text in hires.items() if text is not None}}
+    return parameters | extra | {"Version": record.version, "User": record.user}
 
 
 def write_parameters(parameters: dict[str, InfoValue]) -> str:

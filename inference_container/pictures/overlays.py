@@ -22,12 +22,24 @@ def paste_back(result: Image.Image, overlay: Image.Image, *, region: Box | None 
     Raises:
         ValueError: without a region the sizes differ.
     """
-    if region is None:
-        if result.size != overlay.size:
-            raise ValueError(f"received a result of size {result.size}; allowed: the overlay's, {overlay.size}")
-        below = result.convert("RGBA")
-    else:
-        below = Image.new("RGBA", overlay.size)
-        below.paste(resize(result, mode=1, width=region.width, height=region.height), (region.left, region.top))
+    if region is None and result.size != overlay.size:
+        raise ValueError(f"received a result of size {result.size}; allowed: the overlay's, {overlay.size}")
+    below = put_at(result, size=overlay.size, region=region).convert("RGBA")
     below.alpha_composite(overlay)
     return below.convert("RGB")
+
+
+def put_at(result: Image.Image, *, size: tuple[int, int], region: Box | None) -> Image.Image:
+    """`result` at its `region` of an RGBA picture of `size` that is transparent elsewhere; itself without a region."""
+    if region is None:
+        return result
+    canvas = Image.new("RGBA", size)
+    canvas.paste(resize(result, mode=1, width=region.width, height=region.height), (region.left, region.top))
+    return canvas
+
+
+def cut_out(result: Image.Image, mask: Image.Image) -> Image.Image:
+    """RGBA: of `result` what is under `mask` (L, any size), the rest transparent (WebUI's "mask composite")."""
+    fitted = resize(mask, mode=2, width=result.width, height=result.height)
+    nothing = Image.new("RGBa", result.size)
+    return Image.composite(result.convert("RGBA").convert("RGBa"), nothing, fitted).convert("RGBA")

@@ -1,22 +1,27 @@
 """The part txt2img and img2img share: every batch sampled with its own seeds and decoded picture by picture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import ImageParams
-from inference_container.diffusion.denoiser import Guidance
-from inference_container.diffusion.noise import ImageNoise, RandomSource, Variation
+from inference_container.diffusion.denoiser import DenoiserCall, Guidance
+from inference_container.diffusion.noise import ImageNoise, LatentShape, RandomSource, Variation
 from inference_container.diffusion.samplers.run import SamplerOptions
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, planned_calls, sample
 from inference_container.diffusion.schedules import ScheduleOptions
+from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.tasks.hires import HiresPass, enlarge
+from inference_container.tasks.inpaint_conditioning import condition_on_latents
 from inference_container.tasks.latents import decode_image, latent_size
 from inference_container.tasks.progress import JobProgress
+from inference_container.tasks.sampling_record import late_extra, sampling_extra
 from inference_container.tasks.seeds import Seeds
 from inference_container.tasks.wording import Conditioner, Wording
 
@@ -35,6 +40,10 @@ class Drawing:
     """Where every batch starts from; None: noise alone."""
     image_conditioning: Tensor | None = None
     """Channels appended to the latents, for inpainting checkpoints."""
+    hires: HiresPass | None = None
+    """A second pass after each batch's first."""
+    notes: dict[str, InfoValue] = field(default_factory=dict)
+    """What sampling adds to infotext, in WebUI's order; complete when the last picture is drawn."""
 
 
 def draw(drawing: Drawing, progress: JobProgress) -> Iterator[Image.Image]:
@@ -45,26 +54,39 @@ def draw(drawing: Drawing, progress: JobProgress) -> Iterator[Image.Image]:
     """
     with progress.phase(JobPhase.ENCODING):
         guidance = _guidance(drawing)
-    calls = planned_calls(drawing.checkpoint.alphas_cumprod, _request(drawing, guidance, batch=0))
-    progress.expect(calls * drawing.params.n_iter)
+        hires_guidance = None if drawing.hires is None else _hires_guidance(drawing, drawing.hires)
+    noise_schedule = drawing.params.option("sd_noise_schedule")
+    if noise_schedule != "Default":
+        drawing.notes["Noise Schedule"] = noise_schedule
+    if drawing.start is not None and drawing.start.noise_multiplier != 1:
+        drawing.notes["Noise multiplier"] = drawing.start.noise_multiplier
+    calls = _planned_calls(drawing, guidance, hires_guidance)
+    progress.expect(sum(calls) * drawing.params.n_iter)
     for batch in range(drawing.params.n_iter):
-        done = calls * batch
+        done = sum(calls) * batch
         with progress.phase(JobPhase.SAMPLING):
-            request = _request(drawing, guidance, batch=batch)
-            latents = sample(drawing.checkpoint, request, on_call=progress.counter(start=done, end=done + calls))
-            progress.advance_to(done + calls)
+            latents: Tensor | None = None
+            if drawing.hires is None or drawing.hires.first_picture is None:
+                request = _request(drawing, guidance, batch=batch)
+                latents = _sample(drawing, request, progress, start=done, end=done + calls[0])
+            if drawing.hires is not None and hires_guidance is not None:
+                enlarged = enlarge(drawing.checkpoint, latents, drawing.hires)
+                request = _hires_request(drawing, drawing.hires, hires_guidance, enlarged, batch=batch)
+                latents = _sample(drawing, request, progress, start=done + calls[0], end=done + sum(calls))
+        if latents is None:
+            raise TypeError("received a drawing without a pass to make")
         with progress.phase(JobPhase.DECODING):
             images = [decode_image(drawing.checkpoint, one) for one in latents]
         yield from images
 
 
-def batch_noise(drawing: Drawing, *, batch: int) -> ImageNoise:
-    """The noise of all pictures of one batch, nothing drawn yet."""
+def batch_noise(drawing: Drawing, *, batch: int, shape: LatentShape | None = None) -> ImageNoise:
+    """The noise of all pictures of one batch, nothing drawn yet; `shape` when it is not that of the request's size."""
     params = drawing.params
     mine = slice(batch * drawing.batch_size, (batch + 1) * drawing.batch_size)
     return ImageNoise(
         drawing.seeds.seeds[mine],
-        latent_shape(params, drawing.checkpoint),
+        shape or latent_shape(params, drawing.checkpoint),
         source=random_source(params),
         device=drawing.checkpoint.device,
         variation=Variation(drawing.seeds.subseeds[mine], params.subseed_strength),
@@ -85,18 +107,43 @@ def random_source(params: ImageParams) -> RandomSource:
 
 
 def _guidance(drawing: Drawing) -> Guidance:
-    params, checkpoint = drawing.params, drawing.checkpoint
-    conditioner = Conditioner(checkpoint=checkpoint, params=params)
-    empty_chunk = conditioner.empty_chunk() if params.option("pad_cond_uncond") else None
+    conditioner = Conditioner(checkpoint=drawing.checkpoint, params=drawing.params)
+    guidance = _guided_by(drawing, conditioner, drawing.wording)
+    drawing.notes.update(conditioner.infotext_extra(drawing.wording))
+    return guidance
+
+
+def _hires_guidance(drawing: Drawing, hires: HiresPass) -> Guidance:
+    conditioner = Conditioner(
+        checkpoint=drawing.checkpoint, params=drawing.params, hires_choice=hires.choice, hires_steps=hires.steps
+    )
+    return _guided_by(drawing, conditioner, hires.wording)
+
+
+def _guided_by(drawing: Drawing, conditioner: Conditioner, wording: Wording) -> Guidance:
+    params = drawing.params
     return Guidance(
-        cond=conditioner.positive([drawing.wording.prompt] * drawing.batch_size),
-        uncond=conditioner.negative([drawing.wording.negative_prompt] * drawing.batch_size),
+        cond=conditioner.positive([wording.prompt] * drawing.batch_size),
+        uncond=conditioner.negative([wording.negative_prompt] * drawing.batch_size),
         cfg_scale=params.cfg_scale,
         s_min_uncond=float(params.option("s_min_uncond") if params.s_min_uncond is None else params.s_min_uncond),
         s_min_uncond_all=bool(params.option("s_min_uncond_all")),
         skip_early_cond=float(params.option("skip_early_cond")),
-        empty_chunk=empty_chunk,
+        empty_chunk=conditioner.empty_chunk() if params.option("pad_cond_uncond") else None,
     )
+
+
+def _planned_calls(drawing: Drawing, guidance: Guidance, hires_guidance: Guidance | None) -> tuple[int, int]:
+    """Of the model in one batch: the first pass, the second pass."""
+    alphas, hires = drawing.checkpoint.alphas_cumprod, drawing.hires
+    first = 0
+    if hires is None or hires.first_picture is None:
+        first = planned_calls(alphas, _request(drawing, guidance, batch=0))
+    if hires is None or hires_guidance is None:
+        return first, 0
+    shape = _hires_shape(drawing, hires)
+    request = _hires_request(drawing, hires, hires_guidance, torch.zeros((1, *shape)), batch=0, conditioned=False)
+    return first, planned_calls(alphas, request)
 
 
 def _request(drawing: Drawing, guidance: Guidance, *, batch: int) -> SamplingRequest:
@@ -113,3 +160,49 @@ def _request(drawing: Drawing, guidance: Guidance, *, batch: int) -> SamplingReq
         sgm_noise_multiplier=bool(params.option("sgm_noise_multiplier")),
         quantize=bool(params.option("enable_quantization")),
     )
+
+
+def _hires_shape(drawing: Drawing, hires: HiresPass) -> LatentShape:
+    columns, rows = hires.latent_size
+    return int(drawing.checkpoint.vae.config.latent_channels), rows, columns
+
+
+def _hires_request(
+    drawing: Drawing, hires: HiresPass, guidance: Guidance, latents: Tensor, *, batch: int, conditioned: bool = True
+) -> SamplingRequest:
+    params, conditioning = drawing.params, None
+    if conditioned and drawing.checkpoint.inpainting:
+        weight = float(params.option("inpainting_mask_weight"))
+        conditioning = condition_on_latents(drawing.checkpoint, latents, mask_weight=weight)
+    return SamplingRequest(
+        choice=hires.choice,
+        steps=hires.steps,
+        guidance=guidance,
+        noise=batch_noise(drawing, batch=batch, shape=_hires_shape(drawing, hires)),
+        start=ImageStart(
+            latent=latents,
+            denoising_strength=hires.denoising_strength,
+            fix_steps=True,
+            extra_noise=float(params.option("img2img_extra_noise")),
+        ),
+        image_conditioning=conditioning,
+        options=SamplerOptions.from_params(params),
+        schedule_options=ScheduleOptions.from_params(params),
+        quantize=bool(params.option("enable_quantization")),
+    )
+
+
+def _sample(drawing: Drawing, request: SamplingRequest, progress: JobProgress, *, start: int, end: int) -> Tensor:
+    """One pass, noting what WebUI's infotext tells of it."""
+    params, notes, guidance = drawing.params, drawing.notes, request.guidance
+    notes.update(sampling_extra(params, request.choice, from_image=request.start is not None))
+
+    def note(call: DenoiserCall) -> None:
+        if call.left_out == "late":
+            notes.update(late_extra(params, guidance.s_min_uncond))
+
+    latents = sample(drawing.checkpoint, request, on_call=progress.counter(start=start, end=end), recorder=note)
+    if guidance.pads_prompts:
+        notes["Pad conds"] = True
+    progress.advance_to(end)
+    return latents

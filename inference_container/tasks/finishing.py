@@ -6,11 +6,13 @@ from typing import Any
 
 from PIL import Image
 
-from inference_container.contract.params import ImageParams
+from inference_container.contract.params import ImageParams, Img2ImgParams
 from inference_container.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from inference_container.infotext.writer import build_info, write_infotext
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.encoding import PictureFormat, encode_picture
+from inference_container.tasks.model_fitting import asks_for_tiling
+from inference_container.tasks.sampling_record import noted_seed_delta
 from inference_container.tasks.seeds import Seeds
 from inference_container.tasks.task import EncodedImage
 from inference_container.tasks.wording import Wording
@@ -31,15 +33,13 @@ def record_of(
     batch_size: int,
     denoising_strength: float | None,
     extra: dict[str, InfoValue],
+    hires_wording: Wording | None = None,
     now: datetime | None = None,
 ) -> GenerationRecord:
-    """What infotext says of this request; `extra` holds the task's own entries in WebUI's order."""
+    """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order."""
     choice = params.sampler_choice()
     count = len(seeds.seeds)
-    emphasis = str(params.option("emphasis"))
-    weighted = any(bracket in text for text in (wording.prompt, wording.negative_prompt) for bracket in "([")
-    if emphasis != "Original" and weighted:
-        extra = {**extra, "Emphasis": emphasis}
+    hires = hires_wording or wording
     return GenerationRecord(
         prompts=(wording.prompt,) * count,
         negative_prompts=(wording.negative_prompt,) * count,
@@ -63,32 +63,51 @@ def record_of(
         clip_skip=int(params.option("CLIP_stop_at_last_layers")),
         conditional_mask_weight=float(params.option("inpainting_mask_weight")) if checkpoint.inpainting else None,
         is_using_inpainting_conditioning=checkpoint.inpainting,
+        eta_noise_seed_delta=noted_seed_delta(params, hires=hires_wording is not None),
         randn_source=str(params.option("randn_source")),
+        tiling=asks_for_tiling(params),
+        hires_prompt=_other(hires.prompt, than=wording.prompt),
+        hires_negative_prompt=_other(hires.negative_prompt, than=wording.negative_prompt),
         extra=extra,
     )
 
 
+def _other(text: str, *, than: str) -> str | None:
+    return None if text == than else text
+
+
 def encode_results(
-    images: Sequence[Image.Image], *, record: GenerationRecord, params: ImageParams
+    images: Sequence[Image.Image],
+    *,
+    record: GenerationRecord,
+    params: ImageParams,
+    beside: Sequence[Sequence[Image.Image]] = (),
 ) -> tuple[EncodedImage, ...]:
     """The pictures as files in the format the request asks for, each with its infotext unless `enable_pnginfo` is off.
+
+    `beside` has for each picture those that follow it without an infotext or seed of their own.
 
     Raises:
         JobFailed: invalid_params, the format cannot hold such a picture.
     """
-    picture_format = FORMATS[str(params.option("samples_format"))]
     encoded = []
     for number, image in enumerate(images):
-        infotext = write_infotext(record, number)
-        data = encode_picture(
-            image,
-            picture_format=picture_format,
-            infotext=infotext if params.option("enable_pnginfo") else "",
-            quality=int(params.option("jpeg_quality")),
-            lossless=bool(params.option("webp_lossless")),
-        )
-        encoded.append(EncodedImage(data, picture_format, image.width, image.height, record.seeds[number], infotext))
+        encoded.append(_encoded(image, params, infotext=write_infotext(record, number), seed=record.seeds[number]))
+        followers = beside[number] if beside else ()
+        encoded += [_encoded(follower, params, infotext="", seed=None) for follower in followers]
     return tuple(encoded)
+
+
+def _encoded(image: Image.Image, params: ImageParams, *, infotext: str, seed: int | None) -> EncodedImage:
+    picture_format = FORMATS[str(params.option("samples_format"))]
+    data = encode_picture(
+        image,
+        picture_format=picture_format,
+        infotext=infotext if params.option("enable_pnginfo") else "",
+        quality=int(params.option("jpeg_quality")),
+        lossless=bool(params.option("webp_lossless")),
+    )
+    return EncodedImage(data, picture_format, image.width, image.height, seed, infotext)
 
 
 def info_of(record: GenerationRecord) -> dict[str, Any]:
@@ -97,5 +116,6 @@ def info_of(record: GenerationRecord) -> dict[str, Any]:
 
 
 def parameters_of(params: ImageParams) -> dict[str, Any]:
-    """The echo of all request fields incl. defaults; pictures are null."""
-    return {name: None if name in PICTURE_FIELDS else value for name, value in params.model_dump(mode="json").items()}
+    """The echo of all request fields incl. defaults; pictures are null unless `include_init_images`."""
+    hidden = frozenset() if isinstance(params, Img2ImgParams) and params.include_init_images else PICTURE_FIELDS
+    return {name: None if name in hidden else value for name, value in params.model_dump(mode="json").items()}

@@ -13,12 +13,13 @@ from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart
 from inference_container.infotext.record import InfoValue, MaskRecord, img2img_extra
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.pictures.overlays import paste_back
+from inference_container.pictures.overlays import cut_out, paste_back, put_at
 from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.init_picture import InitPicture, prepare_init_pictures
 from inference_container.tasks.inpaint_conditioning import condition_on_pictures
 from inference_container.tasks.latents import SCALE, encode_images, repaint_cells, resize_latents
+from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import Seeds, choose_seeds
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
@@ -29,6 +30,7 @@ LATENT_NOISE, LATENT_NOTHING = 2, 3
 
 
 @torch.inference_mode()
+@prepared
 def img2img(job: TaskInput) -> TaskOutput:
     """Draw `n_iter` batches from the init picture, or from several of them as one batch.
 
@@ -70,6 +72,7 @@ def img2img(job: TaskInput) -> TaskOutput:
     # 5. Lay what was not masked over the result, and put a cut-out region back in its place.
     with progress.phase(JobPhase.DECODING):
         images = [_composed(params, image, pictures[number % len(pictures)]) for number, image in enumerate(drawn)]
+        masks = [_masks(params, image, pictures[number % len(pictures)]) for number, image in enumerate(drawn)]
 
     # 6. Write down how they were made.
     record = record_of(
@@ -79,10 +82,10 @@ def img2img(job: TaskInput) -> TaskOutput:
         seeds=seeds.first(len(images)),
         batch_size=batch_size,
         denoising_strength=params.denoising_strength,
-        extra=_extra(params, masked=pictures[0].mask is not None),
+        extra={**_extra(params, masked=pictures[0].mask is not None), **drawing.notes},
     )
     with progress.phase(JobPhase.SAVING):
-        encoded = encode_results(images, record=record, params=params)
+        encoded = encode_results(images, record=record, params=params, beside=masks)
     return TaskOutput(
         images=encoded,
         info=info_of(record),
@@ -144,6 +147,18 @@ def _composed(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -
     return paste_back(image, picture.overlay, region=picture.region)
 
 
+def _masks(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> list[Image.Image]:
+    """What `return_mask` and `return_mask_composite` put beside a drawn picture."""
+    mask = picture.overlay_mask
+    if mask is None:
+        return []
+    beside = [mask.convert("RGB")] if params.option("return_mask") else []
+    if params.option("return_mask_composite"):
+        region = picture.region if params.option("overlay_inpaint") else None
+        beside.append(cut_out(put_at(image, size=mask.size, region=region), mask))
+    return beside
+
+
 def _noise_multiplier(params: Img2ImgParams) -> float:
     return 1.0 if params.initial_noise_multiplier is None else params.initial_noise_multiplier
 
@@ -160,6 +175,4 @@ def _extra(params: Img2ImgParams, *, masked: bool) -> dict[str, InfoValue]:
     return img2img_extra(
         denoising_strength=params.denoising_strength,
         mask=mask if masked else None,
-        initial_noise_multiplier=_noise_multiplier(params),
-        extra_noise=float(params.option("img2img_extra_noise")),
     )

@@ -34,6 +34,8 @@ class InitPicture:
     """RGBA, what stays of the original, for `paste_back`."""
     region: Box | None
     """Where in the overlay the result goes; None: all over it."""
+    overlay_mask: Image.Image | None = None
+    """L, at the overlay's size: 255 − its alpha. What the option `return_mask` answers with."""
 
 
 def prepare_init_pictures(params: Img2ImgParams) -> tuple[InitPicture, ...]:
@@ -91,6 +93,7 @@ def _only_masked(images: Sequence[Image.Image], mask: Image.Image, params: Img2I
             cropped_mask,
             make_overlay(image, mask),
             region,
+            mask,
         )
         for image in images
     )
@@ -101,8 +104,9 @@ def _whole_picture(images: Sequence[Image.Image], mask: Image.Image, params: Img
     mode = 0 if params.resize_mode == LATENT_UPSCALE else params.resize_mode
     mask = resize(mask, mode=mode, width=params.width, height=params.height)
     resized = [resize(image, mode=mode, width=params.width, height=params.height) for image in images]
+    doubled = double_mask(mask)
     return tuple(
-        InitPicture(_filled(image, mask, params), mask, make_overlay(image, double_mask(mask)), None)
+        InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled)
         for image in resized
     )
 

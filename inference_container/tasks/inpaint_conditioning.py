@@ -9,7 +9,7 @@ from torch import Tensor
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.pixels import to_model_range
 from inference_container.tasks.init_picture import InitPicture
-from inference_container.tasks.latents import encode_pixels
+from inference_container.tasks.latents import SCALE, decode_image, encode_pixels
 
 
 def condition_on_pictures(
@@ -26,6 +26,15 @@ def condition_on_nothing(checkpoint: Checkpoint, *, width: int, height: int) -> 
     """For txt2img: all masked, a picture of 0.5 grey, shape (1, 5, h, w)."""
     grey = encode_pixels(checkpoint, np.zeros((3, height, width), np.float32))
     return torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)
+
+
+def condition_on_latents(checkpoint: Checkpoint, latents: Tensor, *, mask_weight: float) -> Tensor:
+    """For the hires pass: all masked, mixed with the decoded `latents` (n, 4, h, w) unless `mask_weight` is 1."""
+    if mask_weight == 1:
+        height, width = (SCALE * cells for cells in latents.shape[-2:])
+        return condition_on_nothing(checkpoint, width=width, height=height)
+    pictures = [InitPicture(decode_image(checkpoint, one), None, None, None) for one in latents]
+    return condition_on_pictures(checkpoint, pictures, like=latents, mask_weight=mask_weight, rounded=True)
 
 
 def _condition(checkpoint: Checkpoint, picture: InitPicture, like: Tensor, mask_weight: float, rounded: bool) -> Tensor:

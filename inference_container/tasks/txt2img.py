@@ -1,12 +1,17 @@
 """txt2img: pictures from noise and words."""
 
 import torch
+from PIL import Image
 
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import Txt2ImgParams
+from inference_container.pictures.decoding import decode_picture
+from inference_container.pictures.flattening import flatten
 from inference_container.tasks.drawing import Drawing, draw
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
+from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
 from inference_container.tasks.inpaint_conditioning import condition_on_nothing
+from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import choose_seeds
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
@@ -14,17 +19,20 @@ from inference_container.tasks.wording import read_wording
 
 
 @torch.inference_mode()
+@prepared
 def txt2img(job: TaskInput) -> TaskOutput:
-    """Draw `n_iter` batches of `batch_size` pictures of 8·(width//8) by 8·(height//8) pixels.
+    """Draw `n_iter` batches of `batch_size` pictures of 8·(width//8) by 8·(height//8) pixels, or as hires fix enlarges.
 
     Raises:
         JobFailed: something asked for cannot be done; see its code and message.
     """
-    params, checkpoint = image_task(job, Txt2ImgParams)
+    asked, checkpoint = image_task(job, Txt2ImgParams)
     progress = JobProgress(report=job.report)
 
-    # 1. Words and seeds.
+    # 1. Words, sizes and seeds.
+    params = with_first_size(asked)
     wording = read_wording(params)
+    hires = plan_hires(params, first_picture=_first_picture(params))
     seeds = choose_seeds(params)
 
     # 2. An inpainting checkpoint is shown that everything is masked.
@@ -41,6 +49,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
         seeds=seeds,
         batch_size=params.batch_size,
         image_conditioning=conditioning,
+        hires=hires,
     )
     images = list(draw(drawing, progress))
 
@@ -52,13 +61,20 @@ def txt2img(job: TaskInput) -> TaskOutput:
         seeds=seeds,
         batch_size=params.batch_size,
         denoising_strength=params.denoising_strength,
-        extra={},
+        extra={**({} if hires is None else hires_extra(params)), **drawing.notes},
+        hires_wording=None if hires is None else hires.wording,
     )
     with progress.phase(JobPhase.SAVING):
         encoded = encode_results(images, record=record, params=params)
     return TaskOutput(
         images=encoded,
         info=info_of(record),
-        parameters=parameters_of(params),
+        parameters=parameters_of(asked),
         timings=progress.timings,
     )
+
+
+def _first_picture(params: Txt2ImgParams) -> Image.Image | None:
+    if not params.enable_hr or params.firstpass_image is None:
+        return None
+    return flatten(decode_picture(params.firstpass_image, field="firstpass_image"), background="#ffffff")

@@ -1,14 +1,15 @@
 """The prompts of a request: what infotext shows of them, and what the UNet attends to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.params import ImageParams
-from inference_container.contract.samplers import SAMPLERS
+from inference_container.contract.params import ImageParams, Txt2ImgParams
+from inference_container.contract.samplers import SAMPLERS, SamplerChoice
+from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.prompt.comments import strip_comments
 from inference_container.prompt.conditioning import Conditioning
@@ -16,7 +17,7 @@ from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.encoder import EncoderOptions, PromptEncoder
 from inference_container.prompt.errors import PromptSyntaxError
 from inference_container.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
-from inference_container.prompt.schedule import PromptClock
+from inference_container.prompt.schedule import PromptClock, schedule_prompt
 
 Result = TypeVar("Result")
 
@@ -35,7 +36,15 @@ def read_wording(params: ImageParams) -> Wording:
     Raises:
         JobFailed: not_supported_yet, when the prompt names a LoRA or a hypernetwork.
     """
-    prompt, negative_prompt = params.prompt, params.negative_prompt
+    return _read(params, params.prompt, params.negative_prompt)
+
+
+def read_hires_wording(params: Txt2ImgParams) -> Wording:
+    """The prompts of the second pass, those of the first where they are empty; raises as `read_wording`."""
+    return _read(params, params.hr_prompt or params.prompt, params.hr_negative_prompt or params.negative_prompt)
+
+
+def _read(params: ImageParams, prompt: str, negative_prompt: str) -> Wording:
     if params.option("enable_prompt_comments"):
         prompt, negative_prompt = strip_comments(prompt), strip_comments(negative_prompt)
     if not params.disable_extra_networks:
@@ -49,8 +58,16 @@ def read_wording(params: ImageParams) -> Wording:
 class Conditioner:
     """Encodes the prompts of one request with its checkpoint and options."""
 
-    def __init__(self, *, checkpoint: Checkpoint, params: ImageParams) -> None:
-        """
+    def __init__(
+        self,
+        *,
+        checkpoint: Checkpoint,
+        params: ImageParams,
+        hires_choice: SamplerChoice | None = None,
+        hires_steps: int | None = None,
+    ) -> None:
+        """`hires_choice` and `hires_steps` are the second pass's, for its prompts.
+
         Raises:
             JobFailed: invalid_params, a clip skip the text encoder has no layers for.
         """
@@ -58,6 +75,8 @@ class Conditioner:
         self._clock = PromptClock(
             steps=params.steps,
             second_order=SAMPLERS[choice.sampler].second_order,
+            hires_steps=hires_steps,
+            hires_second_order=hires_choice is not None and SAMPLERS[hires_choice.sampler].second_order,
             use_old_scheduling=bool(params.option("use_old_scheduling")),
         )
         options = EncoderOptions(
@@ -84,6 +103,14 @@ class Conditioner:
     def negative(self, prompts: Sequence[str]) -> tuple[Conditioning, ...]:
         """Like `positive`, but tags and AND are text."""
         return self._encode("negative_prompt", lambda: tuple(self._encoder.encode_negative(prompts, self._clock)))
+
+    def infotext_extra(self, wording: Wording) -> dict[str, InfoValue]:
+        """What encoding these prompts, which has been done, adds to infotext."""
+        old = self._clock.use_old_scheduling and any(
+            schedule_prompt(text, self._clock) != schedule_prompt(text, replace(self._clock, use_old_scheduling=False))
+            for text in (extract_tags(wording.prompt).text, wording.negative_prompt)
+        )
+        return {**({"Old prompt editing timelines": True} if old else {}), **self._encoder.infotext_extra()}
 
     def empty_chunk(self) -> Tensor:
         """The encoded empty prompt, shape (77, dim)."""

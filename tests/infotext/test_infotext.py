@@ -81,10 +81,8 @@ def test_every_parameter_has_webuis_place() -> None:
         extra=img2img_extra(
             denoising_strength=0.75,
             mask=replace(MASK, inverted=True, only_masked_padding=32),
-            initial_noise_multiplier=1.1,
-            extra_noise=0.2,
         )
-        | {"Emphasis": "No norm"},
+        | {"Emphasis": "No norm", "Noise multiplier": 1.1, "Extra noise": 0.2},
     )
 
     assert last_line(record) == (
@@ -94,7 +92,7 @@ def test_every_parameter_has_webuis_place() -> None:
         "Denoising strength: 0.75, Conditional mask weight: 0.5, Clip skip: 2, ENSD: 31337, "
         "Token merging ratio: 0.5, Token merging ratio hr: 0.4, Init image hash: abc, RNG: NV, Tiling: True, "
         "Mask mode: Inpaint not masked, Mask blur: 4, Inpaint area: Only masked, Masked area padding: 32, "
-        "Masked content: fill, Noise multiplier: 1.1, Extra noise: 0.2, Emphasis: No norm, "
+        "Masked content: fill, Emphasis: No norm, Noise multiplier: 1.1, Extra noise: 0.2, "
         "Version: generate-on-cloud 0.1.0, User: me"
     )
 

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, cast
 import torch
 from torch import Tensor
 
+from inference_container.contract.options import OPTIONS
 from inference_container.contract.params import ImageParams
 from inference_container.diffusion.noise import NoiseFunction
 from inference_container.diffusion.noise_schedule import NoiseSchedule
@@ -56,11 +57,14 @@ class SamplerOptions:
 
     @classmethod
     def from_params(cls, params: ImageParams) -> "SamplerOptions":
-        """A field of the request beats the option of the same name."""
+        """`eta` of the request beats the options; of the others an option that is not at its default beats the field.
+
+        So it is in WebUI 1.10.1.
+        """
 
         def value(key: str) -> float:
-            given = getattr(params, key)
-            return float(params.option(key) if given is None else given)
+            option, given = params.option(key), getattr(params, key)
+            return float(option if given is None or option != OPTIONS[key].default else given)
 
         return cls(
             eta=params.eta,
