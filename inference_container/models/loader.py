@@ -1,6 +1,7 @@
 """Turns a single-file checkpoint in LDM layout into diffusers modules, offline and with every tensor accounted for."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ PREDICTION_TYPES = ("epsilon", "v_prediction")
 TRAIN_TIMESTEPS = 1000
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where a module's tensors go, and in which precision."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
 def load_checkpoint(file: ModelFile, *, device: torch.device, dtype: torch.dtype) -> Checkpoint:
     """Read a whole model: UNet, VAE and text encoder from `file`, all on `device`, in evaluation mode.
 
@@ -45,9 +54,10 @@ def load_checkpoint(file: ModelFile, *, device: torch.device, dtype: torch.dtype
         if config.scheduler.prediction_type not in PREDICTION_TYPES:
             received = config.scheduler.prediction_type
             raise incompatible(file, f"its prediction type is {received!r}; allowed: {', '.join(PREDICTION_TYPES)}")
-        unet = _load_unet(file, tensors, config, dtype=dtype).to(device)
-        vae = _load_vae(file, tensors, config, dtype=vae_dtype(device, dtype)).to(device)
-        text_encoder = _load_text_encoder(file, tensors, config, dtype=dtype).to(device)
+        target = Target(device, dtype)
+        unet = _load_unet(file, tensors, config, target=target)
+        vae = _load_vae(file, tensors, config, target=Target(device, vae_dtype(device, dtype)))
+        text_encoder = _load_text_encoder(file, tensors, config, target=target)
         alphas_cumprod = _alphas_cumprod(file, tensors, config)
     return Checkpoint(
         file=file,
@@ -63,17 +73,17 @@ def load_checkpoint(file: ModelFile, *, device: torch.device, dtype: torch.dtype
     )
 
 
-def _load_unet(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, dtype: torch.dtype) -> Any:
+def _load_unet(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, target: Target) -> Any:
     def convert(state: State) -> State:
         converted: State = convert_ldm_unet_checkpoint(state, dict(config.unet))
         return converted
 
     module = _build(file, "UNet", lambda: UNet2DConditionModel.from_config(dict(config.unet)))
-    state = _read(file, tensors, "UNet", UNET_PREFIX)
-    return _fill(file, "UNet", module, state=state, convert=convert, dtype=dtype)
+    state = _read(file, tensors, "UNet", UNET_PREFIX, target=target)
+    return _fill(file, "UNet", module, state=state, convert=convert, device=target.device)
 
 
-def _load_vae(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, dtype: torch.dtype) -> Any:
+def _load_vae(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, target: Target) -> Any:
     def convert(state: State) -> State:
         converted: State = convert_ldm_vae_checkpoint(state, dict(config.vae))
         return converted
@@ -81,19 +91,19 @@ def _load_vae(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, dtyp
     module = _build(file, "VAE", lambda: AutoencoderKL.from_config(dict(config.vae)))
     # Leftovers of training the VAE, which no inference uses.
     skip = tuple(VAE_PREFIX + part for part in ("loss.", "model_ema."))
-    state = _read(file, tensors, "VAE", VAE_PREFIX, skip=skip)
-    return _fill(file, "VAE", module, state=state, convert=convert, dtype=dtype)
+    state = _read(file, tensors, "VAE", VAE_PREFIX, target=target, skip=skip)
+    return _fill(file, "VAE", module, state=state, convert=convert, device=target.device)
 
 
-def _load_text_encoder(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, dtype: torch.dtype) -> Any:
+def _load_text_encoder(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, target: Target) -> Any:
     def convert(state: State) -> State:
         # The oldest files have no `text_model.`, nor has transformers since 5.6.
         return {name.removeprefix(TEXT_PREFIX).removeprefix("text_model."): tensor for name, tensor in state.items()}
 
     module = _build(file, "text encoder", lambda: CLIPTextModel(CLIPTextConfig.from_dict(dict(config.text_encoder))))
     skip = tuple(f"{TEXT_PREFIX}{part}embeddings.position_ids" for part in ("", "text_model."))
-    state = _read(file, tensors, "text encoder", TEXT_PREFIX, skip=skip)
-    return _fill(file, "text encoder", module, state=state, convert=convert, dtype=dtype)
+    state = _read(file, tensors, "text encoder", TEXT_PREFIX, target=target, skip=skip)
+    return _fill(file, "text encoder", module, state=state, convert=convert, device=target.device)
 
 
 def _build(file: ModelFile, part: str, build: Callable[[], Any]) -> Any:
@@ -105,15 +115,19 @@ def _build(file: ModelFile, part: str, build: Callable[[], Any]) -> Any:
         raise incompatible(file, f"the configuration of its {part} is not valid: {error}") from error
 
 
-def _read(file: ModelFile, tensors: TensorFile, part: str, prefix: str, *, skip: tuple[str, ...] = ()) -> State:
+def _read(
+    file: ModelFile, tensors: TensorFile, part: str, prefix: str, *, target: Target, skip: tuple[str, ...] = ()
+) -> State:
     names = [name for name in tensors.shapes if name.startswith(prefix) and not name.startswith(skip or ("\0",))]
     if not names:
         raise incompatible(file, f"it has no {part} (no tensor is named {prefix}…)")
-    return {name: tensors.read(name) for name in names}
+    # Converted and moved one by one, so that the model never lies in memory twice; copied, so that it does not
+    # depend on the file afterwards.
+    return {name: tensors.read(name).to(target.device, target.dtype, copy=True) for name in names}
 
 
 def _fill(
-    file: ModelFile, part: str, module: Any, *, state: State, convert: Callable[[State], State], dtype: torch.dtype
+    file: ModelFile, part: str, module: Any, *, state: State, convert: Callable[[State], State], device: torch.device
 ) -> Any:
     wanted: Mapping[str, Tensor] = dict(module.named_parameters())
     try:
@@ -130,10 +144,8 @@ def _fill(
         raise incompatible(file, f"its {part} has {_listed(unexpected or state)} that its configuration does not name")
     if missing:
         raise corrupt(file, f"its {part} lacks {_listed(missing)}")
-    # Copies, so that nothing of the model depends on the file after this.
-    owned = {name: tensor.to(dtype, copy=True) for name, tensor in converted.items()}
-    module.load_state_dict(owned, strict=False, assign=True)
-    return module.requires_grad_(False).eval()
+    module.load_state_dict(converted, strict=False, assign=True)
+    return module.requires_grad_(False).eval().to(device)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -44,7 +44,8 @@ def open_tensor_file(file: ModelFile) -> Iterator[TensorFile]:
     if file.name.lower().endswith(".safetensors"):
         header = read_header(file)
         try:
-            with safe_open(file.path, framework="pt", device="cpu") as opened:
+            # Not mapped: pages of the file would stay in memory beside the model until all of it is read.
+            with safe_open(file.path, framework="pt", device="cpu", backend="pread") as opened:
                 yield TensorFile(header.shapes, opened.get_tensor, header.metadata)
         except SafetensorError as error:
             raise corrupt(file, str(error)) from error

@@ -97,6 +97,19 @@ def test_any_bytes_either_read_or_fail_as_corrupt(tmp_path: Path, cut: int, nois
     assert outcome in (set(), {"x"}, JobErrorCode.ASSET_CORRUPT)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has mapped")
+def test_a_file_that_is_read_takes_no_memory_beside_its_tensors(tmp_path: Path) -> None:
+    entry = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
+    file = with_header(tmp_path / "unmapped.safetensors", {"x": entry}, data=bytes(16))
+
+    with open_tensor_file(file) as tensors:
+        held = tensors.read("x")
+        mapped = Path("/proc/self/maps").read_text()
+
+    assert held.tolist() == [0.0] * 4
+    assert file.path.name not in mapped
+
+
 def test_a_ckpt_is_read_through_its_state_dict_and_training_leftovers_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "old.ckpt"
     torch.save({"global_step": 7, "state_dict": OrderedDict(x=torch.arange(3.0), step=4)}, path)
