@@ -22,7 +22,7 @@ from inference_container.job_record import JobRecords
 from inference_container.json_log import current_job
 from inference_container.models.model_cache import ModelCache
 from inference_container.request_document import job_id_of, read_params, read_request
-from inference_container.tasks.task import EncodedImage, TaskInput, TaskRunner
+from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -129,7 +129,7 @@ class Worker:
 
             # 5. Run the task, which checks for cancellation by reporting.
             heartbeat.enter(JobPhase.ENCODING)
-            output = run_task(TaskInput(params=params, checkpoint=checkpoint, report=heartbeat.report))
+            output = self._draw(run_task, TaskInput(params=params, checkpoint=checkpoint, report=heartbeat.report))
 
             # 6. Store the pictures.
             heartbeat.enter(JobPhase.SAVING)
@@ -174,6 +174,27 @@ class Worker:
                 with self._lock:
                     self._heartbeat = None
 
+    def _draw(self, run_task: TaskRunner, task: TaskInput) -> TaskOutput:
+        """The task's output; one that runs out of memory is tried once more, alone in memory and with a tiled VAE."""
+        try:
+            return run_task(task)
+        except (MemoryError, RuntimeError) as error:
+            if task.checkpoint is None or not _is_out_of_memory(error):
+                raise
+            log.warning("out of memory, trying once more with a tiled VAE: %s", error)
+            self._free_memory(error)
+        # The cache has forgotten this model, so it goes when the job ends: the next one must not be drawn in tiles.
+        task.checkpoint.vae.enable_tiling()
+        return run_task(task)
+
+    def _free_memory(self, error: Exception) -> None:
+        # Frames of the dead call chain would keep its tensors alive while the failure travels.
+        traceback.clear_frames(error.__traceback__)
+        self._models.clear()
+        gc.collect()
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.empty_cache()
+
     @contextmanager
     def _memory_errors_named(self) -> Iterator[None]:
         """Turns running out of memory into OUT_OF_MEMORY and gives back what the models held."""
@@ -182,12 +203,7 @@ class Worker:
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            # Frames of the dead call chain would keep its tensors alive while the failure travels.
-            traceback.clear_frames(error.__traceback__)
-            self._models.clear()
-            gc.collect()
-            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-                torch.cuda.empty_cache()
+            self._free_memory(error)
             raise JobFailed(
                 JobErrorCode.OUT_OF_MEMORY,
                 f"the job needs more memory than this instance has; smaller pictures or batches may fit ({error})",
@@ -216,5 +232,6 @@ def _wanted(request: JobRequest) -> list[AssetRef]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # PyTorch raises its own class for GPUs but a plain RuntimeError for the CPU's allocator.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    # PyTorch raises its own class for GPUs but a plain RuntimeError for the CPU's allocator and for cuBLAS.
+    said = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in said)
