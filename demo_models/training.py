@@ -25,8 +25,8 @@ class Schedule:
     decay: float = 0.3
     """The last share of the steps, over which the rate falls to zero."""
     average: float = 0.999
-    save_every: int = 250
-    show_every: int = 50
+    save_every: int = 100
+    show_every: int = 25
     seed: int = 0
 
     def factor(self, step: int) -> float:

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             with GenerateOnCloud(url, key) as cloud:
                 run_demo(cloud, checkpoint=checkpoint, out=chosen.out, console=console)
     except CannotStartError as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     except (CloudError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)

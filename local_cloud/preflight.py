@@ -53,7 +53,7 @@ def bind_port(port: int) -> socket.socket:
         listener.close()
         raise CannotStartError(
             f"port {port} on 127.0.0.1 cannot be used: {error.strerror}{_holder(port)}; choose another one with "
-            f"--port, e.g. --port {free_port()}"
+            f"--port, e.g. --port {(other := free_port())} (make: PORT={other})"
         ) from error
     listener.setblocking(False)
     return listener
