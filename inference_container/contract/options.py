@@ -33,7 +33,7 @@ OPTIONS: Mapping[str, OptionRule] = MappingProxyType(
         "enable_prompt_comments": OptionRule(True, supported=True),
         "inpainting_mask_weight": OptionRule(1.0, minimum=0, maximum=1, supported=True),
         "img2img_fix_steps": OptionRule(False, supported=True),
-        "img2img_color_correction": OptionRule(False),
+        "img2img_color_correction": OptionRule(False, supported=True),
         "img2img_extra_noise": OptionRule(0.0, minimum=0, maximum=1, supported=True),
         "img2img_background_color": OptionRule("#ffffff", supported=True),
         "overlay_inpaint": OptionRule(True, supported=True),

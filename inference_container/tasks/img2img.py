@@ -68,6 +68,9 @@ def img2img(job: TaskInput) -> TaskOutput:
         image_conditioning=conditioning,
     )
     drawn = list(draw(drawing, progress))
+    if params.option("img2img_color_correction"):
+        with progress.phase(JobPhase.DECODING):
+            drawn = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(drawn)]
 
     # 5. Lay what was not masked over the result, and put a cut-out region back in its place.
     with progress.phase(JobPhase.DECODING):

@@ -241,6 +241,20 @@ def test_what_cannot_be_drawn_is_refused_by_name(
     assert reason in failed.value.error.message
 
 
+def test_colour_correction_gives_the_colours_of_the_filled_init_picture(checkpoint: Checkpoint) -> None:
+    red = Image.fromarray(np.asarray(INIT) // 4 + np.array([150, 20, 20], np.uint8))
+    body = {**WHOLE, "inpainting_fill": 0}
+
+    plain = draw(checkpoint, image=red, mask=HALF, **body)
+    corrected = draw(checkpoint, image=red, mask=HALF, **body, override_settings={"img2img_color_correction": True})
+
+    assert np.array_equal(pixels(corrected)[:, :32], np.asarray(red)[:, :32])
+    red_of, blue_of = (pixels(corrected)[:, 32:, channel].astype(int) for channel in (0, 2))
+    assert (red_of - blue_of).mean() > 60
+    assert difference(plain, corrected).max() > 0
+    assert corrected.images[0].infotext == plain.images[0].infotext
+
+
 def test_pictures_are_not_echoed(checkpoint: Checkpoint) -> None:
     output = draw(checkpoint, mask=HALF, steps=1)
 
