@@ -17,7 +17,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench fidelity synth clean environment
+.PHONY: help demo local test test-quick lint check format bench bench-container fidelity synth clean environment
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ check: lint test ## everything CI asks of a commit
 
 bench: $(READY) ## the figures of docs/benchmarks.md
 	@$(RUN) -m benchmarks
+
+bench-container: $(READY) ## the container on a model of full size: start, memory, overhead (minutes, 2 GB of disk)
+	@$(RUN) -m benchmarks.container
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
