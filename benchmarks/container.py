@@ -1,6 +1,6 @@
 """`python -m benchmarks.container`: start, memory and overhead of the container, on a model of full size.
 
-Stable Diffusion 1.5's shapes with random weights, on the CPU, on Linux; they are written once to `build/benchmarks` (2.1 GB).
+Stable Diffusion 1.5's shapes with random weights, on the CPU, on Linux; written once to `build/benchmarks` (2.1 GB).
 """
 
 import argparse
