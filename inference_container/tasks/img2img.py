@@ -13,6 +13,7 @@ from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart
 from inference_container.infotext.record import InfoValue, MaskRecord, img2img_extra
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
 from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
