@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from inference_container.contract.jobs import Task
 from inference_container.contract.params import (
     FIELDS_NOT_SUPPORTED_YET,
+    MAX_ECHO,
     PARAMS_BY_TASK,
     Img2ImgParams,
     InterrogateParams,
@@ -38,6 +39,15 @@ def test_mask_blur_overwrites_both_axes() -> None:
     params = Img2ImgParams(init_images=[PICTURE], mask_blur=9, mask_blur_x=1, mask_blur_y=2)
 
     assert params.mask_blur_axes() == (9, 9)
+
+
+def test_pictures_are_echoed_up_to_a_size() -> None:
+    picture = "A" * (MAX_ECHO // 2)
+
+    assert Img2ImgParams(init_images=[picture], mask=picture, include_init_images=True).include_init_images
+    with pytest.raises(ValidationError, match=f"received pictures of {MAX_ECHO + 4} characters; allowed: {MAX_ECHO}"):
+        Img2ImgParams(init_images=[picture + "AAAA"], mask=picture, include_init_images=True)
+    assert Img2ImgParams(init_images=[picture * 3]).include_init_images is False
 
 
 def test_every_task_has_its_params() -> None:

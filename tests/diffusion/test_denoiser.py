@@ -304,6 +304,31 @@ def test_early_calls_may_leave_the_negative_prompt_out() -> None:
     assert branches(replace(ONE, skip_early_cond=0.2), 5) == [1, 1, 1, 2, 2]
 
 
+def test_the_recorder_hears_why_the_negative_prompt_was_left_out() -> None:
+    calls: list[DenoiserCall] = []
+    guided = GuidedDenoiser(
+        ToyModel(FormulaUNet()),
+        SigmaParameterization(TRAINED, "epsilon"),
+        replace(ONE, skip_early_cond=0.05, s_min_uncond=2.5),
+        total_steps=10,
+        recorder=calls.append,
+    )
+
+    for _ in range(4):
+        guided(X, SIGMA)
+
+    assert [call.left_out for call in calls] == ["early", "late", None, "late"]
+
+
+def test_prompts_are_padded_when_the_option_is_on_and_their_lengths_differ() -> None:
+    long = Conditioning((PromptPart(1.0, (TimedEmbedding(0, TextEmbedding(torch.zeros(154, 4))),)),))
+    padding = replace(ONE, cond=(long,), empty_chunk=torch.zeros(77, 4))
+
+    assert padding.pads_prompts
+    assert not replace(padding, empty_chunk=None).pads_prompts
+    assert not replace(padding, uncond=(long,)).pads_prompts
+
+
 def test_a_call_without_the_negative_prompt_is_the_prompt_alone() -> None:
     guidance = replace(ONE, cond=(prompt(0.5, 0.1, weights=(1.0, 0.4)),), s_min_uncond=5, s_min_uncond_all=True)
 

@@ -252,6 +252,8 @@ def test_options_are_read_from_the_request_and_webuis_defaults_are_ours() -> Non
 
     assert SamplerOptions.from_params(plain) == SamplerOptions()
     assert SamplerOptions.from_params(asked) == SamplerOptions(eta=0.3, s_churn=4, s_noise=1.02, s_tmax=8)
+    both = Txt2ImgParams(s_churn=4, s_tmax=0, override_settings={"s_churn": 6.0, "s_tmax": 0.0})
+    assert SamplerOptions.from_params(both) == SamplerOptions(s_churn=6)
     assert ScheduleOptions.from_params(plain, sdxl=True) == ScheduleOptions(sdxl=True)
 
 
