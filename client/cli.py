@@ -47,7 +47,7 @@ def login(
     with GenerateOnCloud(url, api_key) as cloud:
         cloud.endpoints()  # a wrong key is told now, not at the first job
     keep_login(Login(url=url, api_key=api_key), login_file())
-    console.print(f"logged in to {url}")
+    typer.echo(f"logged in to {url}")
 
 
 @app.command()
@@ -55,7 +55,7 @@ def endpoints() -> None:
     """Endpoints and their status."""
     with _service() as cloud:
         for endpoint in cloud.endpoints():
-            console.print(f"{endpoint.name}  {endpoint.status}  {endpoint.instance_count} instances")
+            typer.echo(f"{endpoint.name}  {endpoint.status}  {endpoint.instance_count} instances")
 
 
 @app.command()
@@ -83,7 +83,7 @@ def assets_upload(
                 asset_type,
                 advance=lambda sent, bar=bar: progress.advance(bar, sent),  # type: ignore[misc]
             )
-            console.print(f"{asset.asset_id}  {asset.type}  {asset.name}")
+            typer.echo(f"{asset.asset_id}  {asset.type}  {asset.name}")
 
 
 @assets_app.command("list")
@@ -91,7 +91,7 @@ def assets_list(asset_type: Annotated[str | None, typer.Option("--type")] = None
     """All assets, or those of one type."""
     with _service() as cloud:
         for asset in cloud.assets.list(asset_type=asset_type):
-            console.print(f"{asset.asset_id}  {asset.type}  {asset.status}  {asset.size:>12}  {asset.name}")
+            typer.echo(f"{asset.asset_id}  {asset.type}  {asset.status}  {asset.size:>12}  {asset.name}")
 
 
 @jobs_app.command("submit")
@@ -106,7 +106,7 @@ def jobs_submit(
     except ValueError as error:
         raise CloudError(f"{params.name} is not JSON: {error}") from error
     with _service() as cloud:
-        console.print(cloud.jobs.submit(task, body, checkpoint=checkpoint).job_id)
+        typer.echo(cloud.jobs.submit(task, body, checkpoint=checkpoint).job_id)
 
 
 @jobs_app.command("list")
@@ -118,14 +118,14 @@ def jobs_list(
     """The history, newest first."""
     with _service() as cloud:
         for job in cloud.jobs.page(limit=limit, task=task, status=status).jobs:
-            console.print(job.label)
+            typer.echo(job.label)
 
 
 @jobs_app.command("show")
 def jobs_show(job_id: str) -> None:
     """A job's whole record as JSON."""
     with _service() as cloud:
-        console.print_json(cloud.jobs.get(job_id).model_dump_json())
+        typer.echo(cloud.jobs.get(job_id).model_dump_json(indent=2))
 
 
 @jobs_app.command("save")
@@ -133,14 +133,14 @@ def jobs_save(job_id: str, out: Annotated[Path, typer.Option(help="Folder for th
     """Wait for a job and download its pictures."""
     with _service() as cloud:
         for path in cloud.jobs.save(cloud.jobs.finish(job_id), out):
-            console.print(str(path))
+            typer.echo(str(path))
 
 
 @jobs_app.command("cancel")
 def jobs_cancel(job_id: str) -> None:
     """Stop a job."""
     with _service() as cloud:
-        console.print(cloud.jobs.cancel(job_id).label)
+        typer.echo(cloud.jobs.cancel(job_id).label)
 
 
 def main() -> None:
@@ -148,7 +148,7 @@ def main() -> None:
     try:
         app()
     except (CloudError, OSError, httpx.InvalidURL) as error:
-        errors.print(f"goc: {error}", markup=False)
+        typer.echo(f"goc: {error}", err=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

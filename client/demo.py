@@ -158,4 +158,4 @@ def _print_summary(finished: list[FinishedDemoJob], console: Console) -> None:
         )
     for done in finished:
         for picture in done.pictures:
-            console.print(str(picture))
+            console.print(str(picture), soft_wrap=True)

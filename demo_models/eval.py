@@ -19,7 +19,7 @@ from demo_models.captions import describe
 from demo_models.checkpoint import TRAINED
 from demo_models.contact_sheet import save_contact_sheet
 from demo_models.drawing import draw_pictures, inpaint_picture, open_checkpoint
-from demo_models.judge import Judge, Reading, load_judge, read_scene, share_exact
+from demo_models.judge import JUDGE, Judge, Reading, load_judge, read_scene, share_exact
 from demo_models.renderer import SIDE, Renderer
 from demo_models.scenes import Scene, draw_scenes
 from inference_container.models.checkpoint import Checkpoint
@@ -216,13 +216,14 @@ def main() -> None:
     parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure only this; may be repeated")
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--checkpoint", type=Path, default=TRAINED)
-    parser.add_argument("--out", type=Path, default=Path("build/demo_models"), help="holds the trained judge")
+    parser.add_argument("--judge", type=Path, default=JUDGE)
+    parser.add_argument("--sheets", type=Path, default=Path("build/demo_models/sheets"), help="for contact sheets")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    judge = load_judge(options.out / "judge")
+    judge = load_judge(options.judge)
     checkpoint = open_checkpoint(options.checkpoint)
-    bench = Bench(checkpoint, judge, Renderer(), options.samples, options.out / "sheets")
+    bench = Bench(checkpoint, judge, Renderer(), options.samples, options.sheets)
     missed = 0
     for name in options.only or MEASUREMENTS:
         for figure in MEASUREMENTS[name](bench):

@@ -154,6 +154,14 @@ def export_checkpoint(trained: Path, file: Path) -> None:
     write_manifest(file.parent)
 
 
+def export_judge(trained: Path, file: Path) -> None:
+    """Write the trained judge in half precision: tests and `eval` measure with it."""
+    state = torch.load(trained / "judge" / "judge.pt", weights_only=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in state.items()}, file)
+    write_manifest(file.parent)
+
+
 def write_manifest(folder: Path) -> None:
     """Size and SHA-256 of every weights file in the folder, as `manifest.json`."""
     entries = {

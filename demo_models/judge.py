@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,6 +14,8 @@ from demo_models.autoencoder import render_training_pictures
 from demo_models.scenes import ARRANGEMENTS, COLOURS, PLACES, SHAPES, SIZES, Scene, draw_scenes
 from demo_models.training import Run, Schedule
 
+JUDGE = Path(__file__).parent / "weights" / "judge.safetensors"
+"""The trained judge of the repository."""
 PICTURES = 20_000
 SEED = 2
 SCHEDULE = Schedule(steps=1_500, rate=2e-3, muon_rate=0.02, warm_up=50, decay=0.6, average=0.99, seed=SEED)
@@ -132,10 +135,10 @@ def train_judge(folder: Path) -> None:
     torch.save(judge.state_dict(), folder / "judge.pt")
 
 
-def load_judge(folder: Path) -> Judge:
-    """The trained judge."""
+def load_judge(file: Path) -> Judge:
+    """The judge of a weights file (half precision, computed in float32)."""
     judge = Judge()
-    judge.load_state_dict(torch.load(folder / "judge.pt", weights_only=True))
+    judge.load_state_dict(load_file(file))
     return judge.eval()
 
 

@@ -7,19 +7,25 @@ from pathlib import Path
 import torch
 
 from demo_models.autoencoder import train_autoencoder
+from demo_models.checkpoint import TRAINED
 from demo_models.denoiser import train_denoiser
-from demo_models.export import export_checkpoint
-from demo_models.judge import train_judge
+from demo_models.export import export_checkpoint, export_judge
+from demo_models.judge import JUDGE, train_judge
 from demo_models.text_encoder import train_text_encoder
 
-WEIGHTS = Path(__file__).parent / "weights"
+
+def export(out: Path) -> None:
+    """Put the weights files where the demo and the tests look for them."""
+    export_judge(out, JUDGE)
+    export_checkpoint(out, TRAINED)
+
 
 STAGES: dict[str, Callable[[Path], None]] = {
     "judge": lambda out: train_judge(out / "judge"),
     "vae": lambda out: train_autoencoder(out / "vae"),
     "text": lambda out: train_text_encoder(out / "text"),
     "unet": lambda out: train_denoiser(out / "unet", vae_folder=out / "vae", text_folder=out / "text"),
-    "export": lambda out: export_checkpoint(out, WEIGHTS / "shapes.safetensors"),
+    "export": export,
 }
 """In the order in which one builds on the other."""
 

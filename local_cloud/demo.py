@@ -60,7 +60,7 @@ def _running(cloud: LocalCloud, console: Console) -> Iterator[tuple[str, str]]:
         cloud.start()
     try:
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in cloud.timings.items())
-        console.print(f"local cloud ready in {time.perf_counter() - started:.1f} s ({phases})")
+        console.print(f"local cloud ready in {time.perf_counter() - started:.1f} s ({phases})", soft_wrap=True)
         yield cloud.api_url, cloud.admin_key
     finally:
         cloud.stop()
