@@ -98,7 +98,7 @@ class ImageParams(TaskParams):
     script_args: list[Any] = []
     alwayson_scripts: dict[str, Any] = {}
     send_images: bool = True
-    """False: the pictures are stored under the job's output prefix but not listed in its result."""
+    """For answers that hold the pictures themselves. A job's result names where they are stored, whatever this says."""
     save_images: bool = False
     force_task_id: str | None = None
     infotext: str | None = None

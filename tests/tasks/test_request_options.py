@@ -99,7 +99,7 @@ def test_what_the_sampler_does_not_look_at_changes_and_tells_nothing(
     checkpoint: Checkpoint, body: dict[str, Any], options: dict[str, Any]
 ) -> None:
     task = body.pop("task", Task.TXT2IMG)
-    always = {"init_images": [as_text(noisy(64, 64))]} if task is Task.IMG2IMG else {}
+    always: dict[str, Any] = {"init_images": [as_text(noisy(64, 64))]} if task is Task.IMG2IMG else {}
     sampler = {key: value for key, value in body.items() if key == "sampler_name"}
 
     asked = run(checkpoint, task, steps=3, **always, **body, override_settings=options)
