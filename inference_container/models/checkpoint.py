@@ -44,3 +44,8 @@ class Checkpoint:
     def inpainting(self) -> bool:
         """Its UNet takes a mask and a masked picture beside the latents (9 channels)."""
         return bool(self.unet.config.in_channels == 9)
+
+    @property
+    def edits(self) -> bool:
+        """An InstructPix2Pix model: its UNet takes the init picture beside the latents (8 channels)."""
+        return bool(self.unet.config.in_channels == 8)

@@ -14,7 +14,13 @@ from inference_container.models.tensor_file import incompatible
 
 PACKED_CONFIG = "generate_on_cloud.config"
 """Metadata key of a safetensors header (docs/architecture.md)."""
-CONFIG_FOLDERS: Mapping[Family, str] = {Family.SD1: "sd15", Family.SD1_INPAINT: "sd15"}
+CONFIG_FOLDERS: Mapping[Family, str] = {
+    Family.SD1: "sd15",
+    Family.SD1_INPAINT: "sd15",
+    Family.INSTRUCT_PIX2PIX: "sd15",
+}
+INPUT_CHANNELS: Mapping[Family, int] = {Family.SD1_INPAINT: 9, Family.INSTRUCT_PIX2PIX: 8}
+"""Of the UNet, where the shipped configuration says otherwise."""
 CONFIG_FILES = (
     "unet/config.json",
     "vae/config.json",
@@ -74,8 +80,8 @@ def model_config(file: ModelFile, *, family: Family, packed: str | None) -> Mode
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in CONFIG_FILES}
     texts |= _unpack(file, packed) if packed is not None else {}
     documents = {name: _document(file, name, texts[name]) for name in CONFIG_FILES if name.endswith(".json")}
-    if family is Family.SD1_INPAINT and packed is None:
-        documents["unet/config.json"]["in_channels"] = 9
+    if family in INPUT_CHANNELS and packed is None:
+        documents["unet/config.json"]["in_channels"] = INPUT_CHANNELS[family]
     return ModelConfig(
         unet=documents["unet/config.json"],
         vae=documents["vae/config.json"],

@@ -18,7 +18,7 @@ from inference_container.diffusion.schedules import ScheduleOptions
 from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.tasks.hires import HiresPass, enlarge
-from inference_container.tasks.inpaint_conditioning import condition_on_latents
+from inference_container.tasks.image_conditioning import condition_on_latents
 from inference_container.tasks.latents import decode_image, latent_size
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.sampling_record import late_extra, sampling_extra
@@ -39,7 +39,9 @@ class Drawing:
     start: ImageStart | None = None
     """Where every batch starts from; None: noise alone."""
     image_conditioning: Tensor | None = None
-    """Channels appended to the latents, for inpainting checkpoints."""
+    """Channels appended to the latents, for inpainting and InstructPix2Pix checkpoints."""
+    image_cfg_scale: float | None = None
+    """For InstructPix2Pix checkpoints only."""
     hires: HiresPass | None = None
     """A second pass after each batch's first."""
     notes: dict[str, InfoValue] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def _guided_by(drawing: Drawing, conditioner: Conditioner, wording: Wording) -> 
         cond=conditioner.positive([wording.prompt] * drawing.batch_size),
         uncond=conditioner.negative([wording.negative_prompt] * drawing.batch_size),
         cfg_scale=params.cfg_scale,
+        image_cfg_scale=drawing.image_cfg_scale,
         s_min_uncond=float(params.option("s_min_uncond") if params.s_min_uncond is None else params.s_min_uncond),
         s_min_uncond_all=bool(params.option("s_min_uncond_all")),
         skip_early_cond=float(params.option("skip_early_cond")),

@@ -34,6 +34,7 @@ def record_of(
     denoising_strength: float | None,
     extra: dict[str, InfoValue],
     hires_wording: Wording | None = None,
+    image_cfg_scale: float | None = None,
     now: datetime | None = None,
 ) -> GenerationRecord:
     """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order."""
@@ -49,6 +50,7 @@ def record_of(
         sampler=choice.sampler,
         schedule_label=schedule_label_of(choice),
         cfg_scale=params.cfg_scale,
+        image_cfg_scale=image_cfg_scale,
         width=params.width,
         height=params.height,
         batch_size=batch_size,

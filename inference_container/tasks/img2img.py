@@ -17,8 +17,8 @@ from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
 from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
+from inference_container.tasks.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.tasks.init_picture import InitPicture, prepare_init_pictures
-from inference_container.tasks.inpaint_conditioning import condition_on_pictures
 from inference_container.tasks.latents import SCALE, encode_images, repaint_cells, resize_latents
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
@@ -67,6 +67,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         batch_size=batch_size,
         start=start,
         image_conditioning=conditioning,
+        image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,
     )
     drawn = list(draw(drawing, progress))
     if params.option("img2img_color_correction"):
@@ -86,6 +87,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         seeds=seeds.first(len(images)),
         batch_size=batch_size,
         denoising_strength=params.denoising_strength,
+        image_cfg_scale=drawing.image_cfg_scale,
         extra={**_extra(params, masked=pictures[0].mask is not None), **drawing.notes},
     )
     with progress.phase(JobPhase.SAVING):
@@ -139,6 +141,8 @@ def _start(
 def _conditioning(
     params: Img2ImgParams, checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, like: Tensor
 ) -> Tensor | None:
+    if checkpoint.edits:
+        return condition_on_edited(checkpoint, pictures, like=like)
     if not checkpoint.inpainting:
         return None
     weight = float(params.option("inpainting_mask_weight"))

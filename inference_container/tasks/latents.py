@@ -33,6 +33,12 @@ def encode_images(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tens
 
 def encode_pixels(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
     """Like `encode_images`, of one picture of shape (3, height, width) in [−1, 1]: shape (1, 4, h, w)."""
+    latents: Tensor = encode_unscaled(checkpoint, pixels) * checkpoint.vae.config.scaling_factor
+    return latents
+
+
+def encode_unscaled(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
+    """Like `encode_pixels`, as the VAE gives it: without its scaling factor."""
     _, height, width = pixels.shape
     if min(width, height) < SCALE:
         message = f"received a picture of {width}x{height} pixels to encode; allowed: at least {SCALE}x{SCALE}"
@@ -40,7 +46,7 @@ def encode_pixels(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
     vae = checkpoint.vae
     batch = torch.from_numpy(pixels)[None].to(device=checkpoint.device, dtype=vae.dtype)
     posterior = vae.encode(batch).latent_dist
-    latents: Tensor = posterior.mode().float() * vae.config.scaling_factor
+    latents: Tensor = posterior.mode().float()
     return latents
 
 

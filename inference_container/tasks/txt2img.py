@@ -3,6 +3,7 @@
 import torch
 from PIL import Image
 
+from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import Txt2ImgParams
 from inference_container.pictures.decoding import decode_picture
@@ -10,7 +11,7 @@ from inference_container.pictures.flattening import flatten
 from inference_container.tasks.drawing import Drawing, draw
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
-from inference_container.tasks.inpaint_conditioning import condition_on_nothing
+from inference_container.tasks.image_conditioning import condition_on_nothing
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import choose_seeds
@@ -28,6 +29,10 @@ def txt2img(job: TaskInput) -> TaskOutput:
     """
     asked, checkpoint = image_task(job, Txt2ImgParams)
     progress = JobProgress(report=job.report)
+
+    if checkpoint.edits:
+        message = "txt2img: received an InstructPix2Pix checkpoint, which edits pictures; allowed: img2img"
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
 
     # 1. Words, sizes and seeds.
     params = with_first_size(asked)

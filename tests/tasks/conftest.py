@@ -57,3 +57,11 @@ def inpainting(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     path = tmp_path_factory.mktemp("inpainting") / "tiny-inpainting.safetensors"
     save_file(tiny_state(in_channels=9), path, metadata={CONFIG_KEY: json.dumps(tiny_config(in_channels=9))})
     return load(path)
+
+
+@pytest.fixture(scope="session")
+def editing(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """An InstructPix2Pix checkpoint: its UNet takes 8 channels."""
+    path = tmp_path_factory.mktemp("editing") / "tiny-pix2pix.safetensors"
+    save_file(tiny_state(in_channels=8), path, metadata={CONFIG_KEY: json.dumps(tiny_config(in_channels=8))})
+    return load(path)

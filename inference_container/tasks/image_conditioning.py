@@ -1,4 +1,7 @@
-"""What an inpainting UNet (9 channels) is shown beside the noisy latents: the mask and the picture without it."""
+"""What a UNet with more channels is shown beside the noisy latents.
+
+Inpainting models (9 channels): the mask and the picture without it. InstructPix2Pix (8): the picture.
+"""
 
 from collections.abc import Sequence
 
@@ -9,7 +12,7 @@ from torch import Tensor
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.pixels import to_model_range
 from inference_container.tasks.init_picture import InitPicture
-from inference_container.tasks.latents import SCALE, decode_image, encode_pixels
+from inference_container.tasks.latents import SCALE, decode_image, encode_pixels, encode_unscaled
 
 
 def condition_on_pictures(
@@ -20,6 +23,12 @@ def condition_on_pictures(
     The masked area is mid grey, mixed with the picture by `mask_weight` (1 = all grey). No mask means all is masked.
     """
     return torch.cat([_condition(checkpoint, picture, like, mask_weight, rounded) for picture in pictures])
+
+
+def condition_on_edited(checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, like: Tensor) -> Tensor:
+    """The pictures as InstructPix2Pix takes them, unscaled, at the size of the latents `like`: shape (n, 4, h, w)."""
+    encoded = [encode_unscaled(checkpoint, to_model_range(picture.image)) for picture in pictures]
+    return torch.cat([_fitted(one, like) for one in encoded])
 
 
 def condition_on_nothing(checkpoint: Checkpoint, *, width: int, height: int) -> Tensor:
@@ -48,7 +57,12 @@ def _condition(checkpoint: Checkpoint, picture: InitPicture, like: Tensor, mask_
     masked = source * (1 - weight) + source * (1 - mask) * weight
     latents = encode_pixels(checkpoint, masked)
     size = like.shape[-2:]
-    if latents.shape[-2:] != size:
-        latents = torch.nn.functional.interpolate(latents, size=size, mode="bilinear", align_corners=False)
     cells = torch.nn.functional.interpolate(torch.from_numpy(mask)[None, None], size=size).to(latents.device)
-    return torch.cat([cells, latents], dim=1)
+    return torch.cat([cells, _fitted(latents, like)], dim=1)
+
+
+def _fitted(latents: Tensor, like: Tensor) -> Tensor:
+    size = like.shape[-2:]
+    if latents.shape[-2:] == size:
+        return latents
+    return torch.nn.functional.interpolate(latents, size=size, mode="bilinear", align_corners=False)
