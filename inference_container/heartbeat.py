@@ -54,9 +54,15 @@ class Heartbeat:
                 update={
                     "step": max(progress.step, self._progress.step),
                     "steps": max(progress.steps, self._progress.steps),
+                    "previews": self._progress.previews,
                 }
             )
         self.check()
+
+    def note_preview(self) -> None:
+        """One more preview is stored. The next beat tells the user."""
+        with self._lock:
+            self._progress = self._progress.model_copy(update={"previews": self._progress.previews + 1})
 
     def enter(self, phase: JobPhase) -> None:
         """Report a change of phase, raises as `report`."""

@@ -157,5 +157,6 @@ def _progress(progress: Progress) -> dict[str, Any]:
             "phase": {"S": progress.phase},
             "step": {"N": str(progress.step)},
             "steps": {"N": str(progress.steps)},
+            "previews": {"N": str(progress.previews)},
         }
     }

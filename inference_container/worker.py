@@ -20,6 +20,7 @@ from inference_container.contract.messages import AssetRef, JobFailure, JobReque
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_job
+from inference_container.live_preview import LivePreview
 from inference_container.models.model_cache import ModelCache
 from inference_container.request_document import job_id_of, read_params, read_request
 from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
@@ -129,7 +130,9 @@ class Worker:
 
             # 5. Run the task, which checks for cancellation by reporting.
             heartbeat.enter(JobPhase.ENCODING)
-            output = self._draw(run_task, TaskInput(params=params, checkpoint=checkpoint, report=heartbeat.report))
+            preview = held.enter_context(self._previewing(request, heartbeat)).offer if request.preview else None
+            task = TaskInput(params=params, checkpoint=checkpoint, report=heartbeat.report, preview=preview)
+            output = self._draw(run_task, task)
 
             # 6. Store the pictures.
             heartbeat.enter(JobPhase.SAVING)
@@ -173,6 +176,14 @@ class Worker:
             finally:
                 with self._lock:
                     self._heartbeat = None
+
+    def _previewing(self, request: JobRequest, heartbeat: Heartbeat) -> LivePreview:
+        key = f"{request.output_prefix}preview.jpg"
+
+        def store(data: bytes) -> None:
+            self._s3.put_object(Bucket=self._jobs_bucket, Key=key, Body=data, ContentType="image/jpeg")
+
+        return LivePreview(store, stored=heartbeat.note_preview, seconds=self._heartbeat_seconds)
 
     def _draw(self, run_task: TaskRunner, task: TaskInput) -> TaskOutput:
         """The task's output; one that runs out of memory is tried once more, alone in memory and with a tiled VAE."""

@@ -42,6 +42,8 @@ class JobRecord:
     output_key: str | None = None
     failure_key: str | None = None
     cancel_requested: bool = False
+    preview: bool = False
+    """The client wants to see the job while it runs."""
     error: JobError | None = None
     progress: Progress | None = None
     heartbeat_at: Decimal | None = None
@@ -68,6 +70,7 @@ class JobRecord:
             output_key=row.get("output_key"),
             failure_key=row.get("failure_key"),
             cancel_requested=bool(row.get("cancel_requested", False)),
+            preview=bool(row.get("preview", False)),
             error=JobError.model_validate(row["error"]) if "error" in row else None,
             progress=Progress.model_validate(row["progress"]) if "progress" in row else None,
             heartbeat_at=row.get("heartbeat_at"),
@@ -84,6 +87,7 @@ class JobRecord:
             "task": self.task.value,
             "status": self.status.value,
             "checkpoint": self.checkpoint,
+            "preview": self.preview or None,
             "endpoint": self.endpoint,
             "created_at": timestamp(self.created_at),
             "queued_at": timestamp(self.queued_at) if self.queued_at else None,

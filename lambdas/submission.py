@@ -158,5 +158,6 @@ def _request(job: JobRecord, params: dict[str, Any], checkpoint: AssetRecord | N
         task=job.task,
         params=params,
         checkpoint=checkpoint.ref() if checkpoint else None,
+        preview=job.preview,
         output_prefix=output_prefix(job.job_id),
     )

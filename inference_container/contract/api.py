@@ -30,6 +30,8 @@ class CreateJob(Body):
     checkpoint: str | None = None
     """Asset id, file name, stem, or WebUI's title `name.safetensors [hash]`; required for txt2img and img2img, here or
     as `params.override_settings.sd_model_checkpoint`."""
+    preview: bool = False
+    """Show the first picture of each batch while it is drawn: `preview_url` of the running job."""
     params: dict[str, Any] | None = None
     """WebUI's request body. None: the answer holds a presigned URL for it, then `POST /v1/jobs/{id}/start`."""
 
@@ -86,6 +88,8 @@ class JobView(JobSummary):
     cancel_requested: bool = False
     upload: PresignedPut | None = None
     """Only while `created`."""
+    preview_url: str | None = None
+    """Presigned GET of a JPEG, while the job runs and there is one; `progress.previews` says when it is a new one."""
     result: ResultView | None = None
     """Only when `succeeded`."""
 

@@ -46,6 +46,8 @@ class JobRequest(Message):
     """None only for the interrogate tasks."""
     assets: list[AssetRef] = []
     """VAE, LoRA, hypernetworks, embeddings, ControlNets the params name."""
+    preview: bool = False
+    """Store `preview.jpg` below `output_prefix` while pictures are drawn."""
     output_prefix: str
     """Key prefix in the jobs bucket for what the job makes, ending in a slash."""
 
@@ -104,3 +106,5 @@ class Progress(Message):
     step: int = Field(default=0, ge=0)
     steps: int = Field(default=0, ge=0)
     """0 while not known."""
+    previews: int = Field(default=0, ge=0)
+    """How many preview pictures have been stored, each over the one before."""

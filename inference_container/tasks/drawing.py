@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import ImageParams
+from inference_container.contract.samplers import SAMPLERS
 from inference_container.diffusion.denoiser import DenoiserCall, Guidance
 from inference_container.diffusion.noise import ImageNoise, LatentShape, RandomSource, Variation
 from inference_container.diffusion.samplers.run import SamplerOptions
@@ -20,9 +22,11 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.tasks.hires import HiresPass, enlarge
 from inference_container.tasks.image_conditioning import condition_on_latents
 from inference_container.tasks.latents import decode_image, latent_size
+from inference_container.tasks.previews import expected_latents, preview_jpeg
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.sampling_record import late_extra, sampling_extra
 from inference_container.tasks.seeds import Seeds
+from inference_container.tasks.task import OfferPreview
 from inference_container.tasks.wording import Conditioner, Wording
 
 
@@ -44,6 +48,8 @@ class Drawing:
     """For InstructPix2Pix checkpoints only."""
     hires: HiresPass | None = None
     """A second pass after each batch's first."""
+    preview: OfferPreview | None = None
+    """Given the expected picture at every model call; None: nobody asked."""
     notes: dict[str, InfoValue] = field(default_factory=dict)
     """What sampling adds to infotext, in WebUI's order; complete when the last picture is drawn."""
 
@@ -198,11 +204,15 @@ def _hires_request(
 def _sample(drawing: Drawing, request: SamplingRequest, progress: JobProgress, *, start: int, end: int) -> Tensor:
     """One pass, noting what WebUI's infotext tells of it."""
     params, notes, guidance = drawing.params, drawing.notes, request.guidance
+    timestep = SAMPLERS[request.choice.sampler].timestep
     notes.update(sampling_extra(params, request.choice, from_image=request.start is not None))
 
     def note(call: DenoiserCall) -> None:
         if call.left_out == "late":
             notes.update(late_extra(params, guidance.s_min_uncond))
+        if drawing.preview is not None:
+            latents = expected_latents(call, drawing.checkpoint, timestep_sampler=timestep)
+            drawing.preview(partial(preview_jpeg, latents, family=drawing.checkpoint.family))
 
     latents = sample(drawing.checkpoint, request, on_call=progress.counter(start=start, end=end), recorder=note)
     if guidance.pads_prompts:

@@ -61,6 +61,7 @@ def img2img(job: TaskInput) -> TaskOutput:
     # 4. Sample and decode every batch.
     drawing = Drawing(
         params=params,
+        preview=job.preview,
         checkpoint=checkpoint,
         wording=wording,
         seeds=seeds,

@@ -11,6 +11,9 @@ from inference_container.models.checkpoint import Checkpoint
 ReportProgress = Callable[[Progress], None]
 """Called at every sampling step and change of phase; raises JobFailed (code canceled) when the job must stop."""
 
+OfferPreview = Callable[[Callable[[], bytes]], None]
+"""Given what would render the newest preview as a JPEG file; it may be called later, on another thread, or never."""
+
 
 @dataclass(frozen=True)
 class TaskInput:
@@ -18,6 +21,8 @@ class TaskInput:
     checkpoint: Checkpoint | None
     """None only for the interrogate tasks."""
     report: ReportProgress
+    preview: OfferPreview | None = None
+    """None: nobody asked for previews."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
     # 3. Sample and decode every batch.
     drawing = Drawing(
         params=params,
+        preview=job.preview,
         checkpoint=checkpoint,
         wording=wording,
         seeds=seeds,

@@ -19,7 +19,7 @@ from inference_container.contract.messages import JobResult
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.api.services import Services
 from lambdas.items import is_id, new_id
-from lambdas.job_objects import params_key
+from lambdas.job_objects import output_prefix, params_key
 from lambdas.job_pages import JobFilter
 from lambdas.jobs import JobRecord
 from lambdas.outcomes import MAX_RESULT_BYTES
@@ -65,6 +65,7 @@ def create_job(call: UserCall, body: CreateJob) -> JobView:
         endpoint=services.settings.ENDPOINT_NAME,
         created_at=services.now(),
         checkpoint=body.checkpoint or None,
+        preview=body.preview,
     )
     if body.params is None:
         return _view(services, services.submission.open(job))
@@ -164,6 +165,9 @@ def _view(services: Services, job: JobRecord) -> JobView:
             max_bytes=MAX_PARAMS_BYTES,
             expires_at=services.now() + PARAMS_URL_LIFE,
         )
+    if job.status is JobStatus.RUNNING and job.progress is not None and job.progress.previews:
+        key = f"{output_prefix(job.job_id)}preview.jpg"
+        view.preview_url = services.objects.url_to_get(key, seconds=int(PICTURE_URL_LIFE.total_seconds()))
     if job.status is JobStatus.SUCCEEDED:
         view.result = _result(services, job)
     return view

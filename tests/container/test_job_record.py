@@ -31,7 +31,9 @@ def test_a_queued_job_becomes_running_under_this_worker(cloud: Cloud) -> None:
         "started_at": {"S": "2027-01-15T08:00:00.000000Z"},
         "worker_id": {"S": "worker-1"},
         "heartbeat_at": {"N": "1800000000.000"},
-        "progress": {"M": {"phase": {"S": "starting"}, "step": {"N": "0"}, "steps": {"N": "0"}}},
+        "progress": {
+            "M": {"phase": {"S": "starting"}, "step": {"N": "0"}, "steps": {"N": "0"}, "previews": {"N": "0"}}
+        },
     }
 
 
@@ -120,7 +122,9 @@ def test_a_beat_writes_time_and_progress_and_nothing_else(cloud: Cloud) -> None:
 
     after = cloud.job("j")
     assert after.pop("heartbeat_at") == {"N": "1800000002.500"}
-    assert after.pop("progress") == {"M": {"phase": {"S": "sampling"}, "step": {"N": "3"}, "steps": {"N": "16"}}}
+    assert after.pop("progress") == {
+        "M": {"phase": {"S": "sampling"}, "step": {"N": "3"}, "steps": {"N": "16"}, "previews": {"N": "0"}}
+    }
     assert after == {name: value for name, value in before.items() if name not in {"heartbeat_at", "progress"}}
 
 

@@ -222,6 +222,26 @@ def test_a_container_that_stops_ends_the_running_job_as_lost_and_refuses_the_nex
     assert studio.cloud.job(later.job_id)["status"] == {"S": "queued"}
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_preview_is_stored_beside_the_pictures_when_it_was_asked_for(studio: Studio, wanted: bool) -> None:
+    stored = threading.Event()
+
+    def paint_with_preview(task: TaskInput) -> TaskOutput:
+        assert (task.preview is not None) is wanted
+        if task.preview is not None:
+            task.preview(lambda: b"a jpeg")
+            while not stored.is_set():
+                if "jobs/job-1/output/preview.jpg" in studio.cloud.output_keys():
+                    stored.set()
+        return paint(task)
+
+    studio.with_task(paint_with_preview)
+    request = studio.request().model_copy(update={"preview": wanted})
+
+    assert isinstance(studio.answer(request), JobResult)
+    assert ("jobs/job-1/output/preview.jpg" in studio.cloud.output_keys()) is wanted
+
+
 def test_a_job_canceled_before_its_turn_is_answered_without_work(studio: Studio) -> None:
     failure = studio.failure(studio.request(status="canceled"))
 

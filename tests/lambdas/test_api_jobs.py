@@ -49,6 +49,34 @@ def test_a_job_is_queued_and_on_its_endpoint_after_one_request_of_six_calls(clou
     assert float(row["expires_at"]) - cloud.clock.now.timestamp() == pytest.approx(30 * 86400, abs=2)
 
 
+def test_a_running_job_shows_its_preview_once_there_is_one(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    job_id = cloud.ask("POST", "/v1/jobs", txt2img() | {"preview": True}).ok(201)["job_id"]
+    stored = cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{job_id}/request.json")["Body"].read()
+    assert JobRequest.model_validate_json(stored).preview
+
+    seen = []
+    for status, previews in (("running", 0), ("running", 2), ("failed", 2)):
+        cloud.write(job_id, status=status, progress={"phase": "sampling", "step": 3, "steps": 9, "previews": previews})
+        seen.append(cloud.ask("GET", f"/v1/jobs/{job_id}").ok())
+
+    assert [job["preview_url"] is not None for job in seen] == [False, True, False]
+    assert f"jobs/{job_id}/output/preview.jpg" in seen[1]["preview_url"]
+    assert seen[1]["progress"]["previews"] == 2
+
+
+def test_the_wish_for_a_preview_lasts_until_a_large_job_is_started(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    opened = cloud.ask("POST", "/v1/jobs", {**txt2img(), "params": None, "preview": True}).ok(201)
+    key = f"jobs/{opened['job_id']}/params.json"
+    cloud.s3.put_object(Bucket="jobs-bucket", Key=key, Body=json.dumps({"prompt": "a cat"}).encode())
+
+    cloud.ask("POST", f"/v1/jobs/{opened['job_id']}/start").ok()
+
+    stored = cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{opened['job_id']}/request.json")["Body"].read()
+    assert JobRequest.model_validate_json(stored).preview
+
+
 def test_a_finish_that_overtakes_the_answer_of_the_endpoint_is_kept(cloud: Cloud) -> None:
     cloud.checkpoint()
     cloud.endpoint.on_invoke = lambda job_id: cloud.write(job_id, status="succeeded")
@@ -304,7 +332,7 @@ def test_a_running_job_shows_what_the_container_wrote_in_one_call(cloud: Cloud) 
     view = cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()
 
     assert cloud.counted() == 1
-    assert view["progress"] == {"phase": "sampling", "step": 3, "steps": 20}
+    assert view["progress"] == {"phase": "sampling", "step": 3, "steps": 20, "previews": 0}
     assert view["started_at"] is not None
 
 
