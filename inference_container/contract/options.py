@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from inference_container.contract.upscalers import PIXEL_UPSCALERS
+
 OptionValue = bool | int | float | str
 
 
@@ -39,7 +41,7 @@ OPTIONS: Mapping[str, OptionRule] = MappingProxyType(
         "overlay_inpaint": OptionRule(True, supported=True),
         "return_mask": OptionRule(False, supported=True),
         "return_mask_composite": OptionRule(False, supported=True),
-        "upscaler_for_img2img": OptionRule("None"),
+        "upscaler_for_img2img": OptionRule("None", PIXEL_UPSCALERS, supported=True),
         "sgm_noise_multiplier": OptionRule(False, supported=True),
         "always_discard_next_to_last_sigma": OptionRule(False, supported=True),
         "sigma_min": OptionRule(0.0, minimum=0, supported=True),

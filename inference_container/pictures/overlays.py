@@ -16,7 +16,9 @@ def make_overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
     return keep_unmasked(image, mask).convert("RGBA")
 
 
-def paste_back(result: Image.Image, overlay: Image.Image, *, region: Box | None = None) -> Image.Image:
+def paste_back(
+    result: Image.Image, overlay: Image.Image, *, region: Box | None = None, upscaler: str = "None"
+) -> Image.Image:
     """RGB at the overlay's size: `result`, put at `region` when one was cut out, under `overlay`.
 
     Raises:
@@ -24,17 +26,18 @@ def paste_back(result: Image.Image, overlay: Image.Image, *, region: Box | None 
     """
     if region is None and result.size != overlay.size:
         raise ValueError(f"received a result of size {result.size}; allowed: the overlay's, {overlay.size}")
-    below = put_at(result, size=overlay.size, region=region).convert("RGBA")
+    below = put_at(result, size=overlay.size, region=region, upscaler=upscaler).convert("RGBA")
     below.alpha_composite(overlay)
     return below.convert("RGB")
 
 
-def put_at(result: Image.Image, *, size: tuple[int, int], region: Box | None) -> Image.Image:
+def put_at(result: Image.Image, *, size: tuple[int, int], region: Box | None, upscaler: str = "None") -> Image.Image:
     """`result` at its `region` of an RGBA picture of `size` that is transparent elsewhere; itself without a region."""
     if region is None:
         return result
     canvas = Image.new("RGBA", size)
-    canvas.paste(resize(result, mode=1, width=region.width, height=region.height), (region.left, region.top))
+    fitted = resize(result, mode=1, width=region.width, height=region.height, upscaler=upscaler)
+    canvas.paste(fitted, (region.left, region.top))
     return canvas
 
 

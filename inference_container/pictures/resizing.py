@@ -5,6 +5,8 @@ from typing import Literal
 
 from PIL import Image
 
+from inference_container.pictures.upscaling import upscale
+
 ResizeMode = Literal[0, 1, 2, 3]
 """0 just resize, 1 crop and resize, 2 resize and fill, 3 latent upscale (pixels as 2)."""
 
@@ -37,15 +39,16 @@ def place(size: tuple[int, int], *, mode: ResizeMode, width: int, height: int) -
     return Placement(scaled_width, scaled_height, width // 2 - scaled_width // 2, height // 2 - scaled_height // 2)
 
 
-def resize(image: Image.Image, *, mode: ResizeMode, width: int, height: int) -> Image.Image:
+def resize(image: Image.Image, *, mode: ResizeMode, width: int, height: int, upscaler: str = "None") -> Image.Image:
     """`image` at exactly `width`×`height`: L stays L, RGBA stays RGBA in mode 0 only, everything else is RGB.
 
-    The resampling is Lanczos. Modes 2 and 3 fill the gaps by stretching the outermost lines.
+    The resampling is Lanczos, but what becomes larger is enlarged by `upscaler`.
+    Modes 2 and 3 fill the gaps by stretching the outermost lines.
     """
     if mode == 0:
-        return image.resize((width, height), Image.Resampling.LANCZOS)
+        return upscale(image, upscaler, width=width, height=height)
     spot = place(image.size, mode=mode, width=width, height=height)
-    scaled = image.resize((spot.width, spot.height), Image.Resampling.LANCZOS)
+    scaled = upscale(image, upscaler, width=spot.width, height=spot.height)
     canvas = Image.new("L" if image.mode == "L" else "RGB", (width, height))
     canvas.paste(scaled, (spot.left, spot.top))
     if mode in {2, 3}:

@@ -5,8 +5,6 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from inference_container.pictures.resizing import resize
-
 FILTERS: Mapping[str, Image.Resampling] = MappingProxyType(
     {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
 )
@@ -16,16 +14,16 @@ GRID = 8
 
 
 def upscale(image: Image.Image, upscaler: str, *, width: int, height: int) -> Image.Image:
-    """`image`, RGB, at exactly `width`×`height`; sizes that need no enlarging are resized by Lanczos alone."""
+    """`image` at exactly `width`×`height`; what need not be enlarged, and masks (L), are resized by Lanczos alone."""
     scale = max(width / image.width, height / image.height)
     resampling = FILTERS.get(upscaler)
-    if resampling is not None and scale > 1:
+    if resampling is not None and scale > 1 and image.mode != "L":
         image = _enlarge(image, resampling, scale)
-    return image if image.size == (width, height) else resize(image, mode=0, width=width, height=height)
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _enlarge(image: Image.Image, resampling: Image.Resampling, scale: float) -> Image.Image:
     width, height = int(image.width * scale) // GRID * GRID, int(image.height * scale) // GRID * GRID
     if image.width < width or image.height < height:
         image = image.resize((int(image.width * scale), int(image.height * scale)), resampling)
-    return image if image.size == (width, height) else resize(image, mode=0, width=width, height=height)
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)

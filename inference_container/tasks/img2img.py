@@ -153,7 +153,8 @@ def _conditioning(
 def _composed(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> Image.Image:
     if picture.overlay is None or not params.option("overlay_inpaint"):
         return image
-    return paste_back(image, picture.overlay, region=picture.region)
+    upscaler = str(params.option("upscaler_for_img2img"))
+    return paste_back(image, picture.overlay, region=picture.region, upscaler=upscaler)
 
 
 def _masks(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> list[Image.Image]:
@@ -164,7 +165,8 @@ def _masks(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> l
     beside = [mask.convert("RGB")] if params.option("return_mask") else []
     if params.option("return_mask_composite"):
         region = picture.region if params.option("overlay_inpaint") else None
-        beside.append(cut_out(put_at(image, size=mask.size, region=region), mask))
+        upscaler = str(params.option("upscaler_for_img2img"))
+        beside.append(cut_out(put_at(image, size=mask.size, region=region, upscaler=upscaler), mask))
     return beside
 
 

@@ -16,7 +16,7 @@ from inference_container.pictures.filling import fill_masked
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.masks import blur_mask, double_mask, fit_mask, invert_mask, mask_of
 from inference_container.pictures.overlays import make_overlay
-from inference_container.pictures.resizing import resize
+from inference_container.pictures.resizing import ResizeMode, resize
 
 ORIGINAL_CONTENT = 1
 """`inpainting_fill` that keeps what is under the mask."""
@@ -89,7 +89,7 @@ def _only_masked(images: Sequence[Image.Image], mask: Image.Image, params: Img2I
     cropped_mask = resize(mask.crop(region), mode=2, width=width, height=height)
     return tuple(
         InitPicture(
-            _filled(resize(image.crop(region), mode=2, width=width, height=height), cropped_mask, params),
+            _filled(_at_size(image.crop(region), params, mode=2), cropped_mask, params),
             cropped_mask,
             make_overlay(image, mask),
             region,
@@ -103,7 +103,7 @@ def _whole_picture(images: Sequence[Image.Image], mask: Image.Image, params: Img
     # WebUI leaves picture and mask at different sizes for latent upscale; both stretched is what was meant (§2.4).
     mode = 0 if params.resize_mode == LATENT_UPSCALE else params.resize_mode
     mask = resize(mask, mode=mode, width=params.width, height=params.height)
-    resized = [resize(image, mode=mode, width=params.width, height=params.height) for image in images]
+    resized = [_at_size(image, params, mode=mode) for image in images]
     doubled = double_mask(mask)
     return tuple(
         InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled)
@@ -114,7 +114,12 @@ def _whole_picture(images: Sequence[Image.Image], mask: Image.Image, params: Img
 def _resized(image: Image.Image, params: Img2ImgParams) -> Image.Image:
     if params.resize_mode == LATENT_UPSCALE:
         return image
-    return resize(image, mode=params.resize_mode, width=params.width, height=params.height)
+    return _at_size(image, params, mode=params.resize_mode)
+
+
+def _at_size(image: Image.Image, params: Img2ImgParams, *, mode: ResizeMode) -> Image.Image:
+    upscaler = str(params.option("upscaler_for_img2img"))
+    return resize(image, mode=mode, width=params.width, height=params.height, upscaler=upscaler)
 
 
 def _filled(image: Image.Image, mask: Image.Image, params: Img2ImgParams) -> Image.Image:

@@ -159,6 +159,20 @@ def test_every_resize_mode_ends_at_the_asked_size(checkpoint: Checkpoint, mode: 
     assert opened(output).size == (72, 64)
 
 
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_an_upscaler_enlarges_the_init_picture_and_what_goes_back_into_it(checkpoint: Checkpoint, mode: int) -> None:
+    small, nearest = noisy(40, 30), {"upscaler_for_img2img": "Nearest"}
+    masked: dict[str, Any] = {"image": noisy(300, 200), "mask": rectangle(300, 200, (20, 20, 250, 190))}
+
+    enlarged = draw(checkpoint, image=small, resize_mode=mode, denoising_strength=0, override_settings=nearest)
+    pasted = draw(checkpoint, **masked, override_settings=nearest)
+
+    assert difference(enlarged, draw(checkpoint, image=small, resize_mode=mode, denoising_strength=0)).max() > 0
+    assert difference(pasted, draw(checkpoint, **masked)).max() > 0
+    large = draw(checkpoint, image=noisy(96, 96), resize_mode=mode, override_settings=nearest)
+    assert difference(large, draw(checkpoint, image=noisy(96, 96), resize_mode=mode)).max() == 0
+
+
 def test_resize_modes_give_different_pictures(checkpoint: Checkpoint) -> None:
     pictures = [
         pixels(draw(checkpoint, image=noisy(96, 64), resize_mode=mode, denoising_strength=0)) for mode in range(4)
