@@ -37,22 +37,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PROMPT_MODULES: Final = (
-    "__init__",
-    "check",
-    "comments",
-    "composition",
-    "emphasis",
-    "errors",
-    "extra_networks",
-    "schedule",
-)
-"""Of the prompt language, what reads text only; the rest needs torch."""
+TEXT_MODULES: Final = {
+    "prompt": ("__init__", "check", "comments", "composition", "emphasis", "errors", "extra_networks", "schedule"),
+    "infotext": ("__init__", "fill", "parser"),
+}
+"""Of the container's packages, what reads text only; the rest needs torch."""
 SOURCES: Final = (
     "lambdas/**/*.py",
     "inference_container/__init__.py",
     "inference_container/contract/**/*.py",
-    *(f"inference_container/prompt/{module}.py" for module in PROMPT_MODULES),
+    *(f"inference_container/{package}/{module}.py" for package, modules in TEXT_MODULES.items() for module in modules),
 )
 GROUP: Final = "lambdas"
 _RECIPE: Final = "1"

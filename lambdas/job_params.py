@@ -15,6 +15,7 @@ from inference_container.contract.params import (
     unsupported_fields,
 )
 from inference_container.contract.samplers import choose_sampler
+from inference_container.infotext.fill import fill_in
 from lambdas.field_errors import field_errors, pointer
 from lambdas.pictures import picture_errors
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
@@ -69,6 +70,8 @@ def check_params(task: Task, document: object) -> TaskParams:
         ]
     if params is None or errors:
         raise invalid(errors)
+    if isinstance(params, ImageParams):
+        params = _filled(params)
     if waiting := unsupported_fields(params):
         raise ProblemError(
             ProblemCode.NOT_SUPPORTED_YET,
@@ -78,6 +81,19 @@ def check_params(task: Task, document: object) -> TaskParams:
     if isinstance(params, ImageParams):
         check_wording(params, prefix=ROOT)
     return params
+
+
+def _filled(params: ImageParams) -> ImageParams:
+    """With what their infotext adds, so that it is refused here and not after waiting in the queue."""
+    try:
+        return fill_in(params)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{found.pointer.strip('/')}: {found.message}" for found in field_errors(error, type(params))
+        )
+    except ValueError as error:
+        reasons = str(error)
+    raise invalid([FieldError(pointer=f"{ROOT}/infotext", message=shortened(reasons, MAX_MESSAGE))])
 
 
 def _below_root(errors: list[FieldError]) -> list[FieldError]:

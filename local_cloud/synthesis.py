@@ -22,6 +22,7 @@ SOURCES = (
     "lambdas",
     "inference_container/contract",
     "inference_container/prompt",
+    "inference_container/infotext",
     "inference_container/settings.py",
 )
 """Everything the assembly is made of, relative to the repository."""
