@@ -1,5 +1,6 @@
 """Inpaint masks: 8-bit L pictures, 255 = repaint, 0 = keep."""
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
@@ -29,8 +30,6 @@ def invert_mask(mask: Image.Image) -> Image.Image:
 
 def blur_mask(mask: Image.Image, *, x: int, y: int) -> Image.Image:
     """Gaussian blur with σ of `x` and `y` pixels, first along x, then y, in 8 bits (semantics §2.1). 0 = none."""
-    import cv2  # not needed to be ready, and heavy
-
     pixels = np.array(mask)
     for sigma, along_x in ((x, True), (y, False)):
         if sigma > 0:

@@ -14,7 +14,7 @@ from inference_container.models.libraries import load_later
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "boto3", "PIL", "numpy")
-HEAVIER = ("diffusers", "transformers", "accelerate", "torch._dynamo", "scipy", "sympy", "cv2")
+HEAVIER = ("diffusers", "transformers", "accelerate", "torch._dynamo", "scipy", "sympy")
 
 
 def imported_by(module: str) -> set[str]:
