@@ -21,6 +21,7 @@ from inference_container.contract.options import (
     check_option,
 )
 from inference_container.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
+from inference_container.contract.scripts import SoftInpainting, read_soft_inpainting
 from inference_container.contract.upscalers import MODEL_UPSCALERS, check_upscaler
 
 MAX_SEED = 2**64 - 1
@@ -103,6 +104,14 @@ class ImageParams(TaskParams):
     force_task_id: str | None = None
     infotext: str | None = None
     """A picture's infotext: fills what the request leaves open (see `inference_container.infotext.fill`)."""
+
+    @field_validator("alwayson_scripts")
+    @classmethod
+    def _scripts_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if value and not issubclass(cls, Img2ImgParams):
+            raise ValueError(f"unknown scripts {', '.join(map(repr, value))}; allowed: none")
+        read_soft_inpainting(value)
+        return value
 
     @field_validator("scheduler")
     @classmethod
@@ -210,6 +219,10 @@ class Img2ImgParams(ImageParams):
             )
         return self
 
+    def soft_inpainting(self) -> SoftInpainting | None:
+        """Its settings; None when it is not enabled or there is no mask."""
+        return None if self.mask is None else read_soft_inpainting(self.alwayson_scripts)
+
     def mask_blur_axes(self) -> tuple[int, int]:
         """Gaussian σ in pixels along x and y."""
         if self.mask_blur is not None:
@@ -244,7 +257,6 @@ FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
         "hr_checkpoint_name",
         "script_name",
         "script_args",
-        "alwayson_scripts",
     }
 )
 """Fields that may only hold their default (or, for flags, a value that asks for nothing)."""

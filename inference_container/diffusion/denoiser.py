@@ -60,16 +60,31 @@ def _longest(prompts: tuple[Conditioning, ...]) -> int:
     return max((len(timed.embedding.tokens) for part in parts for timed in part.timeline), default=0)
 
 
+class MaskBlend(Protocol):
+    """A latent mask at work; latents are (B,4,h,w)."""
+
+    def at(self, painted: Tensor, level: Tensor) -> Tensor:
+        """`painted` with what stays of the picture, at one model call."""
+        ...
+
+    def finish(self, painted: Tensor) -> Tensor:
+        """The same for the finished latents."""
+        ...
+
+
 @dataclass(frozen=True)
 class LatentBlend:
-    """What of the picture stays."""
+    """What of the picture stays: a `MaskBlend`."""
 
     init_latent: Tensor
     """(B or 1, 4, h, w), without noise."""
     repaint: Tensor
     """1 where the model paints, 0 where init_latent stays; broadcastable to init_latent."""
 
-    def __call__(self, painted: Tensor) -> Tensor:
+    def at(self, painted: Tensor, level: Tensor) -> Tensor:  # noqa: ARG002 - the same at every level
+        return self.finish(painted)
+
+    def finish(self, painted: Tensor) -> Tensor:
         return painted * self.repaint + self.init_latent * (1 - self.repaint)
 
 
@@ -114,7 +129,7 @@ class GuidedDenoiser:
         *,
         total_steps: int,
         cfg_divisor: float = 1.0,
-        blend: LatentBlend | None = None,
+        blend: MaskBlend | None = None,
         image_conditioning: Tensor | None = None,
         on_call: Callable[[int], None] | None = None,
         recorder: Callable[[DenoiserCall], None] | None = None,
@@ -156,11 +171,11 @@ class GuidedDenoiser:
         """See `Denoiser`; where the negative prompt was left out its prediction is that of the prompt."""
         before, blend = self._parameterization.blends_before_call, self._blend
         if blend is not None and before:
-            x = blend(x)
+            x = blend.at(x, level)
         left_out = None if self._edits else self._leaves_out(level)
         guided, uncond = self._edited(x, level) if self._edits else self._guided(x, level, skip=left_out is not None)
         if blend is not None and not before:
-            guided = blend(guided)
+            guided = blend.at(guided, level)
         self.calls += 1
         if self._recorder is not None:
             self._recorder(DenoiserCall(self.calls - 1, x, float(level), guided, left_out))

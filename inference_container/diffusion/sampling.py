@@ -8,6 +8,7 @@ from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.samplers import SAMPLERS, SamplerChoice
+from inference_container.contract.scripts import SoftInpainting
 from inference_container.diffusion.brownian import BrownianNoise
 from inference_container.diffusion.denoiser import (
     DenoiserCall,
@@ -15,6 +16,7 @@ from inference_container.diffusion.denoiser import (
     Guidance,
     GuidedDenoiser,
     LatentBlend,
+    MaskBlend,
 )
 from inference_container.diffusion.noise import ImageNoise, NoiseFunction
 from inference_container.diffusion.noise_schedule import LcmNoiseSchedule, NoiseSchedule
@@ -28,6 +30,7 @@ from inference_container.diffusion.parameterization import (
 from inference_container.diffusion.samplers.run import SamplerOptions, SamplerRun
 from inference_container.diffusion.samplers.table import SAMPLER_FUNCTIONS, SamplerMethod
 from inference_container.diffusion.schedules import ScheduleOptions, sigmas_for, timesteps_for
+from inference_container.diffusion.soft_inpainting import SoftBlend
 from inference_container.diffusion.step_plan import StepPlan, plan_steps
 
 
@@ -43,6 +46,8 @@ class ImageStart:
     """Option `img2img_fix_steps`, and the hires pass."""
     repaint: Tensor | None = None
     """Latent mask, 1 = repaint, broadcastable to `latent`; None repaints everything."""
+    soft: SoftInpainting | None = None
+    """With it `repaint` may have any value from 0 to 1 and fades in as the noise falls."""
     noise_multiplier: float = 1.0
     """`initial_noise_multiplier`."""
     extra_noise: float = 0.0
@@ -163,10 +168,10 @@ def sample(
         from_image=request.start is not None,
     )
     latents = method.function(denoiser, x, run)
-    return latents if blend is None else blend(latents)
+    return latents if blend is None else blend.finish(latents)
 
 
-def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Tensor, LatentBlend | None]:
+def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Tensor, MaskBlend | None]:
     """The latent sampling starts from, and the mask that holds on to the picture."""
     timestep = SAMPLERS[request.choice.sampler].timestep
     start, plan = request.start, levels.plan
@@ -184,7 +189,10 @@ def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Te
         x = latent * alpha.sqrt() + noise * (1 - alpha).sqrt() + noise * start.extra_noise * alpha.sqrt()
     else:
         x = latent + noise * levels.run[0].to(first.device) + noise * start.extra_noise
-    return x, None if start.repaint is None else LatentBlend(latent, start.repaint.to(first))
+    if start.repaint is None:
+        return x, None
+    repaint = start.repaint.to(first)
+    return x, LatentBlend(latent, repaint) if start.soft is None else SoftBlend(start.soft, latent, repaint)
 
 
 def _noise(noise: ImageNoise, method: SamplerMethod, levels: _Levels) -> NoiseFunction:

@@ -1,6 +1,6 @@
 """The part txt2img and img2img share: every batch sampled with its own seeds and decoded picture by picture."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -48,6 +48,8 @@ class Drawing:
     """For InstructPix2Pix checkpoints only."""
     hires: HiresPass | None = None
     """A second pass after each batch's first."""
+    on_latents: Callable[[Tensor], None] | None = None
+    """Given every batch's finished latents."""
     preview: OfferPreview | None = None
     """Given the expected picture at every model call; None: nobody asked."""
     notes: dict[str, InfoValue] = field(default_factory=dict)
@@ -83,6 +85,8 @@ def draw(drawing: Drawing, progress: JobProgress) -> Iterator[Image.Image]:
                 latents = _sample(drawing, request, progress, start=done + calls[0], end=done + sum(calls))
         if latents is None:
             raise TypeError("received a drawing without a pass to make")
+        if drawing.on_latents is not None:
+            drawing.on_latents(latents)
         with progress.phase(JobPhase.DECODING):
             images = [decode_image(drawing.checkpoint, one) for one in latents]
         yield from images

@@ -23,6 +23,7 @@ from inference_container.tasks.latents import SCALE, encode_images, repaint_cell
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import Seeds, choose_seeds
+from inference_container.tasks.soft_overlays import soften
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
 from inference_container.tasks.wording import read_wording
 
@@ -40,7 +41,9 @@ def img2img(job: TaskInput) -> TaskOutput:
     Raises:
         JobFailed: something asked for cannot be done; see its code and message.
     """
-    params, checkpoint = image_task(job, Img2ImgParams)
+    asked, checkpoint = image_task(job, Img2ImgParams)
+    soft = asked.soft_inpainting()
+    params = asked if soft is None else asked.model_copy(update={"mask_round": False})
     progress = JobProgress(report=job.report)
 
     # 1. Words and seeds.
@@ -49,7 +52,7 @@ def img2img(job: TaskInput) -> TaskOutput:
 
     # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
     with progress.phase(JobPhase.ENCODING):
-        pictures = prepare_init_pictures(params)
+        pictures: Sequence[InitPicture] = prepare_init_pictures(params)
         _check_sizes(params, pictures)
     batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
 
@@ -59,9 +62,11 @@ def img2img(job: TaskInput) -> TaskOutput:
         conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
 
     # 4. Sample and decode every batch.
+    finished: list[Tensor] = []
     drawing = Drawing(
         params=params,
         preview=job.preview,
+        on_latents=finished.append,
         checkpoint=checkpoint,
         wording=wording,
         seeds=seeds,
@@ -74,6 +79,9 @@ def img2img(job: TaskInput) -> TaskOutput:
     if params.option("img2img_color_correction"):
         with progress.phase(JobPhase.DECODING):
             drawn = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(drawn)]
+
+    if soft is not None and start.repaint is not None:
+        pictures = soften(pictures, finished, start=start, settings=soft, params=params)
 
     # 5. Lay what was not masked over the result, and put a cut-out region back in its place.
     with progress.phase(JobPhase.DECODING):
@@ -89,14 +97,18 @@ def img2img(job: TaskInput) -> TaskOutput:
         batch_size=batch_size,
         denoising_strength=params.denoising_strength,
         image_cfg_scale=drawing.image_cfg_scale,
-        extra={**_extra(params, masked=pictures[0].mask is not None), **drawing.notes},
+        extra={
+            **(soft.infotext() if soft is not None else {}),
+            **_extra(params, masked=pictures[0].mask is not None),
+            **drawing.notes,
+        },
     )
     with progress.phase(JobPhase.SAVING):
         encoded = encode_results(images, record=record, params=params, beside=masks)
     return TaskOutput(
         images=encoded,
         info=info_of(record),
-        parameters=parameters_of(params),
+        parameters=parameters_of(asked),
         timings=progress.timings,
     )
 
@@ -132,6 +144,7 @@ def _start(
     return ImageStart(
         latent=latents,
         denoising_strength=params.denoising_strength,
+        soft=params.soft_inpainting(),
         fix_steps=bool(params.option("img2img_fix_steps")),
         repaint=repaint,
         noise_multiplier=_noise_multiplier(params),

@@ -36,6 +36,8 @@ class InitPicture:
     """Where in the overlay the result goes; None: all over it."""
     overlay_mask: Image.Image | None = None
     """L, at the overlay's size: 255 − its alpha. What the option `return_mask` answers with."""
+    original: Image.Image | None = None
+    """RGB, what the overlay was cut from."""
 
 
 def prepare_init_pictures(params: Img2ImgParams) -> tuple[InitPicture, ...]:
@@ -94,6 +96,7 @@ def _only_masked(images: Sequence[Image.Image], mask: Image.Image, params: Img2I
             make_overlay(image, mask),
             region,
             mask,
+            image,
         )
         for image in images
     )
@@ -106,7 +109,7 @@ def _whole_picture(images: Sequence[Image.Image], mask: Image.Image, params: Img
     resized = [_at_size(image, params, mode=mode) for image in images]
     doubled = double_mask(mask)
     return tuple(
-        InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled)
+        InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled, image)
         for image in resized
     )
 

@@ -1,0 +1,77 @@
+"""Always-on scripts a request may name in `alwayson_scripts`, as WebUI 1.10.1's clients do (semantics §2.13)."""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
+
+SOFT_INPAINTING = "Soft Inpainting"
+
+
+@dataclass(frozen=True)
+class SoftInpainting:
+    """The script's arguments after `enabled`, in their order, with WebUI's defaults."""
+
+    schedule_bias: float = 1
+    """0–8: above 1 the original is held on to more at high noise, below 1 at low noise."""
+    preservation_strength: float = 0.5
+    """0–8: how strongly partially masked content stays."""
+    transition_contrast_boost: float = 4
+    """1–32: how near the larger of two blended magnitudes the blend's is."""
+    mask_influence: float = 0
+    """0–1: how much the mask itself decides where original pixels stay."""
+    difference_threshold: float = 0.5
+    """0–8: the change of the latents at which an original pixel is half gone."""
+    difference_contrast: float = 2
+    """0–8: how sharp that transition is."""
+
+    def infotext(self) -> dict[str, str | int | float | bool | None]:
+        """Entries in WebUI's order."""
+        return {"Soft inpainting enabled": True} | dict(zip(LABELS, astuple(self), strict=True))
+
+
+LABELS = (
+    "Soft inpainting schedule bias",
+    "Soft inpainting preservation strength",
+    "Soft inpainting transition contrast boost",
+    "Soft inpainting mask influence",
+    "Soft inpainting difference threshold",
+    "Soft inpainting difference contrast",
+)
+RANGES = ((0, 8), (0, 8), (1, 32), (0, 1), (0, 8), (0, 8))
+"""Of WebUI's sliders, in the order of the arguments."""
+
+
+def read_soft_inpainting(scripts: Mapping[str, Any]) -> SoftInpainting | None:
+    """The settings in `alwayson_scripts` of an img2img request; None when the script is not there or not enabled.
+
+    Titles may be of any case; missing arguments have their defaults.
+
+    Raises:
+        ValueError: another script, or arguments that are none of it.
+    """
+    unknown = [title for title in scripts if title.lower() != SOFT_INPAINTING.lower()]
+    if unknown:
+        raise ValueError(f"unknown scripts {', '.join(map(repr, unknown))}; allowed: {SOFT_INPAINTING}")
+    found = [_settings(script) for script in scripts.values()]
+    if len(found) > 1:
+        raise ValueError(f"received {SOFT_INPAINTING} {len(found)} times; allowed: once")
+    return found[0] if found else None
+
+
+def _settings(script: object) -> SoftInpainting | None:
+    arguments = script.get("args", []) if isinstance(script, dict) and set(script) <= {"args"} else None
+    if not isinstance(arguments, list) or len(arguments) > 1 + len(RANGES):
+        raise ValueError(
+            f'{SOFT_INPAINTING}: received {repr(script)[:99]}; allowed: {{"args": [enabled, {_ranges()}]}}'
+        )
+    enabled, numbers = (arguments[0] if arguments else False), arguments[1:]
+    if enabled not in (True, False):
+        raise ValueError(f"{SOFT_INPAINTING}: received {repr(enabled)[:200]} for enabled; allowed: true, false")
+    for number, label, (low, high) in zip(numbers, LABELS, RANGES, strict=False):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            raise ValueError(f"{label}: received {repr(number)[:200]}; allowed: {low} to {high}")
+    return SoftInpainting(*numbers) if enabled else None
+
+
+def _ranges() -> str:
+    return ", ".join(f"{low}–{high}" for low, high in RANGES)
