@@ -166,7 +166,7 @@ def test_the_pointer_of_an_odd_field_name_is_escaped(cloud: Cloud) -> None:
     problem = cloud.ask("POST", "/v1/jobs", {"task": "txt2img", "a/b~c": 1}).problem(422, "invalid_params")
 
     assert problem["errors"][0]["pointer"] == "/a~1b~0c"
-    assert "allowed: task, checkpoint, params" in problem["errors"][0]["message"]
+    assert "allowed: task, checkpoint, preview, params" in problem["errors"][0]["message"]
 
 
 def test_an_answer_never_grows_with_the_faults_of_the_request(cloud: Cloud) -> None:
