@@ -24,17 +24,22 @@ class Jobs:
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
 
-    def submit(self, task: Task, params: dict[str, Any], *, checkpoint: str | None = None) -> JobView:
+    def submit(
+        self, task: Task, params: dict[str, Any], *, checkpoint: str | None = None, preview: bool = False
+    ) -> JobView:
         """Send WebUI's request body `params` as a job; pictures too big for one request are uploaded first.
+
+        `preview`: the running job's `preview_url` leads to a small picture of how far it is.
 
         Raises:
             ProblemError: the request was refused; nothing was queued.
         """
         document = json.dumps(params).encode()
         if len(document) <= INLINE_MAX_BYTES:
-            body = CreateJob(task=task, checkpoint=checkpoint, params=params)
+            body = CreateJob(task=task, checkpoint=checkpoint, params=params, preview=preview)
             return self._connection.ask(JobView, "POST", "/v1/jobs", body=body)
-        job = self._connection.ask(JobView, "POST", "/v1/jobs", body=CreateJob(task=task, checkpoint=checkpoint))
+        created = CreateJob(task=task, checkpoint=checkpoint, preview=preview)
+        job = self._connection.ask(JobView, "POST", "/v1/jobs", body=created)
         if job.upload is None:
             raise TransferError(f"job {job.job_id}: the service gave no URL for the params document")
         try:

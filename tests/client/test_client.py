@@ -125,7 +125,7 @@ def test_params_too_big_for_one_request_are_uploaded_and_started() -> None:
         started = cloud.jobs.submit(Task.TXT2IMG, params, checkpoint="a")
 
     create, put, _ = service.requests
-    assert json.loads(create.content) == {"task": "txt2img", "checkpoint": "a"}
+    assert json.loads(create.content) == {"task": "txt2img", "checkpoint": "a", "preview": False}
     assert json.loads(put.content) == params
     assert put.headers["content-type"] == "a/b"
     assert started.status is JobStatus.QUEUED

@@ -134,7 +134,8 @@ def tiny_with_nan_in(name: str) -> bytes:
     """A checkpoint file one tensor of which is not a number."""
     state = tiny_state()
     state[name] = torch.full_like(state[name], torch.nan)
-    return save(state, metadata={CONFIG_KEY: json.dumps(tiny_config())})
+    data: bytes = save(state, metadata={CONFIG_KEY: json.dumps(tiny_config())})
+    return data
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,19 @@ def test_a_running_job_stops_when_it_is_cancelled_and_a_waiting_one_at_once(serv
     assert service.jobs.finish(after.job_id).status is JobStatus.SUCCEEDED
 
 
+def test_a_running_job_shows_a_preview_when_it_was_asked_for(service: GenerateOnCloud) -> None:
+    job_id = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT, preview=True).job_id
+
+    url = next(job.preview_url for job in service.jobs.watch(job_id) if job.preview_url)
+    shown = httpx.get(url)
+    service.jobs.cancel(job_id)
+
+    with Image.open(io.BytesIO(shown.content)) as preview:
+        assert preview.format == "JPEG"
+        assert max(preview.size) <= 256
+    assert until(service, job_id, sampling=False).status is JobStatus.CANCELED
+
+
 def test_progress_never_goes_back(service: GenerateOnCloud) -> None:
     job_id = service.jobs.submit(Task.TXT2IMG, txt2img(steps=60, n_iter=2), checkpoint=CHECKPOINT).job_id
 
