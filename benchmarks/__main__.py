@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import psutil
 
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import demo_checkpoint
 from inference_container.contract.jobs import JobStatus, Task
 from lambdas.settings import ApiSettings

@@ -1,6 +1,6 @@
 """Typed Python client of the Generate on Cloud REST API; `goc` is its command."""
 
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from client.errors import CloudError, ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
 
 __all__ = [

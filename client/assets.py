@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import httpx
 
+from client.connection import Connection
 from client.errors import TransferError
 from inference_container.contract.api import (
     AssetPage,
@@ -18,9 +19,6 @@ from inference_container.contract.api import (
     CreateAsset,
     UploadPart,
 )
-
-if TYPE_CHECKING:
-    from client.connection import Connection
 
 Advance = Callable[[int], None]
 """Called with the number of bytes that were just sent."""
@@ -33,7 +31,7 @@ HASH_CHUNK = 1 << 20
 class Assets:
     """`/v1/assets`"""
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def upload(

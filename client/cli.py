@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from client.demo import run_demo
 from client.errors import CloudError
 from client.login import Login, find_login, keep_login, login_file

@@ -1,16 +1,12 @@
-"""One authenticated connection to the API, and the nouns one reaches through it."""
+"""One authenticated connection to the API."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from client.assets import Assets
 from client.errors import ConnectionLostError, ProblemError
-from client.jobs import Jobs
-from inference_container.contract.api import EndpointList, EndpointView, Health
 from inference_container.contract.errors import PROBLEMS, Problem, ProblemCode
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -80,32 +76,3 @@ def _problem(response: httpx.Response) -> Problem:
             detail=f"HTTP {response.status_code}: {response.text[:300]}",
             request_id=response.headers.get("x-amzn-requestid", ""),
         )
-
-
-class GenerateOnCloud:
-    """The service at `url` (ending in the stage, before `/v1`), as the user of `api_key`."""
-
-    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
-        self._connection = Connection(url, api_key, http=http)
-        self.jobs = Jobs(self._connection)
-        self.assets = Assets(self._connection)
-
-    def health(self) -> Health:
-        """Version of the service; needs no valid key."""
-        return self._connection.ask(Health, "GET", "/v1/health")
-
-    def endpoints(self) -> list[EndpointView]:
-        """The endpoints jobs can go to, with their live status."""
-        return self._connection.ask(EndpointList, "GET", "/v1/endpoints").endpoints
-
-    def close(self) -> None:
-        """Give the sockets back."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

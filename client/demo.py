@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from client.assets import file_sha256
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from client.errors import JobNotSucceededError
 from inference_container.contract.api import JobView
 from inference_container.contract.assets import AssetStatus, AssetType

@@ -3,16 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
+from client.connection import Connection
 from client.errors import JobNotSucceededError, TransferError
 from inference_container.contract.api import CreateJob, JobPage, JobSummary, JobView
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
-
-if TYPE_CHECKING:
-    from client.connection import Connection
 
 # API Gateway hands a Lambda at most 6 MB and the API takes 4 MB; above this the params go by presigned PUT.
 INLINE_MAX_BYTES = 3_500_000
@@ -21,7 +19,7 @@ INLINE_MAX_BYTES = 3_500_000
 class Jobs:
     """`/v1/jobs`"""
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def submit(

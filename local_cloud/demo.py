@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from client.demo import run_demo
 from client.errors import CloudError
 from demo_models.checkpoint import demo_checkpoint

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from client.assets import file_sha256
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
 from client.jobs import INLINE_MAX_BYTES
 from inference_container.contract.jobs import JobStatus, Task

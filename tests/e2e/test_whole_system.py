@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from client.connection import GenerateOnCloud
+from client.cloud import GenerateOnCloud
 from client.errors import JobNotSucceededError, ProblemError
 from client.jobs import INLINE_MAX_BYTES
 from inference_container.contract.api import JobView

@@ -1,0 +1,40 @@
+"""The service as one object, with the nouns one reaches through it."""
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from client.assets import Assets
+from client.connection import Connection
+from client.jobs import Jobs
+from inference_container.contract.api import EndpointList, EndpointView, Health
+
+
+class GenerateOnCloud:
+    """The service at `url` (ending in the stage, before `/v1`), as the user of `api_key`."""
+
+    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
+        self._connection = Connection(url, api_key, http=http)
+        self.jobs = Jobs(self._connection)
+        self.assets = Assets(self._connection)
+
+    def health(self) -> Health:
+        """Version of the service; needs no valid key."""
+        return self._connection.ask(Health, "GET", "/v1/health")
+
+    def endpoints(self) -> list[EndpointView]:
+        """The endpoints jobs can go to, with their live status."""
+        return self._connection.ask(EndpointList, "GET", "/v1/endpoints").endpoints
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
