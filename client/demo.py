@@ -55,7 +55,7 @@ def demo_jobs() -> tuple[DemoJob, ...]:
     drawing, ring = scene(), scene_mask()
     with Image.open(PHOTOGRAPH) as opened:
         photograph = opened.convert("RGB")
-    common = {"steps": 20, "sampler_name": "Euler a", "cfg_scale": 5, "seed": 7, "width": 128, "height": 128}
+    common = {"steps": 20, "sampler_name": "Euler a", "cfg_scale": 5, "seed": 7, "width": 64, "height": 64}
     dpm = common | {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}
     prompt = {"prompt": "a yellow star on a blue background"}
     return (
