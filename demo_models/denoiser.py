@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
     "attention_head_dim": 8,
     "norm_num_groups": 32,
 }
-SCHEDULE = Schedule(steps=6_000, rate=1e-3, muon_rate=0.012, warm_up=100, decay=0.4, average=0.998, seed=4)
+SCHEDULE = Schedule(steps=5_000, rate=1e-3, muon_rate=0.012, warm_up=100, decay=0.4, average=0.998, seed=4)
 BATCH = 64
 LATENTS = 40_000
 SEED = 5

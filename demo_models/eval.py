@@ -117,10 +117,9 @@ def measure_txt2img(bench: Bench) -> list[Figure]:
 def retouch(scene: Scene, lot: random.Random) -> Scene:
     """The same scene with its thing in another shape and colour."""
     (thing,) = scene.things
-    others = itertools.islice(draw_scenes(seed=lot.randrange(2**31), split="held_out", things=1), 200)
     other = next(
         other.things[0]
-        for other in others
+        for other in draw_scenes(seed=lot.randrange(2**31), split="held_out", things=1)
         if other.background == scene.background
         and other.things[0].colour != thing.colour
         and other.things[0].shape != thing.shape
@@ -171,9 +170,9 @@ def measure_inpainting(bench: Bench) -> list[Figure]:
         for number, (source, scene, new) in enumerate(zip(sources, scenes, wanted, strict=True)):
             mask = draw_mask(scene)
             thing = new.things[0]
-            prompt = (
-                f"a {thing.colour} {thing.shape} on a {new.background} background" if only_masked else describe(new)
-            )
+            # What is cut out and enlarged has its thing in the middle, whatever the place in the whole picture.
+            close_up = f"a {thing.colour} {thing.shape} in the center on a {new.background} background"
+            prompt = close_up if only_masked else describe(new)
             picture = inpaint_picture(
                 bench.checkpoint, source, mask, prompt, only_masked=only_masked, seed=3000 + number
             )
