@@ -3,7 +3,7 @@
 import base64
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,19 @@ PHOTOGRAPH = Path(__file__).parent / "pictures" / "chelsea.png"
 @dataclass(frozen=True)
 class DemoJob:
     name: str
+    source: Image.Image
     params: Mapping[str, Any]
+    mask: Image.Image | None = None
+
+    def body(self) -> dict[str, Any]:
+        """WebUI's img2img request."""
+        mask = {} if self.mask is None else {"mask": _png(self.mask)}
+        return {**self.params, **mask, "init_images": [_png(self.source)]}
 
 
 @dataclass(frozen=True)
 class FinishedDemoJob:
-    name: str
+    demo: DemoJob
     job: JobView
     seconds: float
     """From submitting to having the pictures on disk."""
@@ -47,36 +54,44 @@ def run_demo(cloud: GenerateOnCloud, *, checkpoint: Path, out: Path, console: Co
     name = _upload(cloud, checkpoint, console)
     finished = [_run(cloud, job, checkpoint=name, out=out, console=console) for job in demo_jobs()]
     _print_summary(finished, console)
+    sheet = out / "contact-sheet.png"
+    contact_sheet(finished).save(sheet)
+    console.print(f"{sheet} (each picture beside what it was made from)", soft_wrap=True)
     return finished
 
 
 def demo_jobs() -> tuple[DemoJob, ...]:
     """Img2img and inpaint, on a photograph and on a drawing."""
-    drawing, ring = scene(), scene_mask()
+    drawing = scene()
     with Image.open(PHOTOGRAPH) as opened:
         photograph = opened.convert("RGB")
-    common = {"steps": 20, "sampler_name": "Euler a", "cfg_scale": 5, "seed": 7, "width": 64, "height": 64}
-    dpm = common | {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}
-    prompt = {"prompt": "a yellow star on a blue background"}
+    star = {"prompt": "a yellow star on a blue background", "seed": 7, "steps": 20, "cfg_scale": 5}
+    # The trained demo checkpoint's native size; others draw it as well.
+    size = {"width": 64, "height": 64}
+    euler = star | size | {"sampler_name": "Euler a"}
+    dpm = star | size | {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}
+    only_masked = {"inpainting_fill": 2, "inpaint_full_res_padding": 0, "denoising_strength": 1}
+    whole_picture = {"inpaint_full_res": False}
     return (
-        DemoJob("photograph-img2img", common | prompt | {"init_images": [_png(photograph)], "denoising_strength": 0.4}),
-        DemoJob(
-            "photograph-inpaint",
-            dpm
-            | prompt
-            | {
-                "init_images": [_png(photograph)],
-                "mask": _png(_circle_mask(photograph.size)),
-                "inpainting_fill": 1,
-                "inpaint_full_res_padding": 32,
-            },
-        ),
-        DemoJob("drawing-img2img", common | prompt | {"init_images": [_png(drawing)], "denoising_strength": 0.6}),
-        DemoJob(
-            "drawing-inpaint",
-            dpm | prompt | {"init_images": [_png(drawing)], "mask": _png(ring), "inpaint_full_res": False},
-        ),
+        DemoJob("photograph-img2img", photograph, euler | {"denoising_strength": 0.4}),
+        DemoJob("photograph-inpaint", photograph, dpm | only_masked, mask=_circle_mask(photograph.size)),
+        DemoJob("drawing-img2img", drawing, euler | {"denoising_strength": 0.6}),
+        DemoJob("drawing-inpaint", drawing, dpm | whole_picture, mask=scene_mask()),
     )
+
+
+def contact_sheet(finished: Sequence[FinishedDemoJob]) -> Image.Image:
+    """Source, mask and result side by side, a row for each job, cells of 192 pixels."""
+    cell, gap = 192, 8
+    sheet = Image.new("RGB", (3 * (cell + gap) + gap, len(finished) * (cell + gap) + gap), "white")
+    for row, done in enumerate(finished):
+        with Image.open(done.pictures[0]) as opened:
+            cells = (done.demo.source, done.demo.mask, opened.convert("RGB"))
+        for column, image in enumerate(cells):
+            if image is not None:
+                shown = image.resize((cell, cell), Image.Resampling.NEAREST)
+                sheet.paste(shown, (gap + column * (cell + gap), gap + row * (cell + gap)))
+    return sheet
 
 
 def scene() -> Image.Image:
@@ -129,7 +144,7 @@ def _run(cloud: GenerateOnCloud, job: DemoJob, *, checkpoint: str, out: Path, co
     started = time.perf_counter()
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(job.name, total=None, phase="sending")
-        submitted = cloud.jobs.submit(Task.IMG2IMG, dict(job.params), checkpoint=checkpoint)
+        submitted = cloud.jobs.submit(Task.IMG2IMG, job.body(), checkpoint=checkpoint)
         for view in cloud.jobs.watch(submitted.job_id):
             if view.progress is not None and view.status is JobStatus.RUNNING:
                 progress.update(
@@ -143,7 +158,7 @@ def _run(cloud: GenerateOnCloud, job: DemoJob, *, checkpoint: str, out: Path, co
     if view.status is not JobStatus.SUCCEEDED:
         raise JobNotSucceededError(view)
     pictures = tuple(cloud.jobs.save(view, out, name=job.name))
-    return FinishedDemoJob(job.name, view, time.perf_counter() - started, pictures)
+    return FinishedDemoJob(job, view, time.perf_counter() - started, pictures)
 
 
 def _print_summary(finished: list[FinishedDemoJob], console: Console) -> None:
@@ -153,7 +168,7 @@ def _print_summary(finished: list[FinishedDemoJob], console: Console) -> None:
         models = timings.get(JobPhase.FETCHING_MODELS, 0) + timings.get(JobPhase.LOADING_MODELS, 0)
         pictures = sum(timings.get(phase, 0) for phase in (JobPhase.ENCODING, JobPhase.DECODING, JobPhase.SAVING))
         console.print(
-            f"{done.name:<20}{models:>9.2f}{timings.get(JobPhase.SAMPLING, 0):>10.2f}{pictures:>10.2f}"
+            f"{done.demo.name:<20}{models:>9.2f}{timings.get(JobPhase.SAMPLING, 0):>10.2f}{pictures:>10.2f}"
             f"{timings.get('total', 0):>11.2f}{done.seconds:>11.2f}"
         )
     for done in finished:
