@@ -69,6 +69,12 @@ bench-container: $(READY) ## the container on a model of full size: start, memor
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
 
+train-demo: $(READY) ## train the demo checkpoint from nothing (hours), in build/demo_models; goes on where it stopped
+	@$(RUN) -m demo_models.train --stage all --out build/demo_models
+
+eval-demo: $(READY) ## how good the demo checkpoint is, as a table
+	@$(RUN) -m demo_models.eval
+
 synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
 	@$(RUN) app.py
 
