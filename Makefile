@@ -17,7 +17,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench bench-container fidelity synth clean environment
+.PHONY: help demo local test test-quick lint check format bench bench-container train-demo eval-demo fidelity synth clean environment
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,5 +78,5 @@ eval-demo: $(READY) ## how good the demo checkpoint is, as a table
 synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
 	@$(RUN) app.py
 
-clean: ## forget the local cloud's data and everything that can be made again, but not .venv
-	rm -rf .local_cloud cdk.out build demo_output bench_output
+clean: ## forget the local cloud's data, bundles and pictures, but neither .venv nor a training
+	rm -rf .local_cloud cdk.out build/benchmarks build/cdk.local build/dependencies build/lambda demo_output
