@@ -25,7 +25,6 @@ Advance = Callable[[int], None]
 
 PARALLEL_PARTS = 3
 TRIES = 4
-HASH_CHUNK = 1 << 20
 
 
 class Assets:
@@ -35,16 +34,23 @@ class Assets:
         self._connection = connection
 
     def upload(
-        self, path: Path, asset_type: str, *, name: str | None = None, advance: Advance = lambda _: None
+        self,
+        path: Path,
+        asset_type: str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        advance: Advance = lambda _: None,
     ) -> AssetView:
-        """Upload a model file; the answer is active.
+        """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it, else it is read.
 
         Raises:
             OSError: the file cannot be read.
             ProblemError: the service refused it, e.g. a name that is taken.
             TransferError: a part did not arrive after several tries.
         """
-        body = CreateAsset(type=asset_type, name=name or path.name, size=path.stat().st_size, sha256=file_sha256(path))
+        digest = sha256 or file_sha256(path)
+        body = CreateAsset(type=asset_type, name=name or path.name, size=path.stat().st_size, sha256=digest)
         asset = self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
         if asset.upload is None:
             raise TransferError(f"{path.name}: the service gave no URLs to upload to")
@@ -102,8 +108,5 @@ def _read_exactly(file: BinaryIO, size: int) -> bytes:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, lower-case hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -76,7 +76,7 @@ def demo_jobs() -> tuple[DemoJob, ...]:
         DemoJob("photograph-img2img", photograph, euler | {"denoising_strength": 0.4}),
         DemoJob("photograph-inpaint", photograph, dpm | only_masked, mask=_circle_mask(photograph.size)),
         DemoJob("drawing-img2img", drawing, euler | {"denoising_strength": 0.6}),
-        DemoJob("drawing-inpaint", drawing, dpm | whole_picture, mask=scene_mask()),
+        DemoJob("drawing-inpaint", drawing, dpm | whole_picture, mask=_circle_mask(drawing.size)),
     )
 
 
@@ -101,11 +101,6 @@ def scene() -> Image.Image:
     return image
 
 
-def scene_mask() -> Image.Image:
-    """White over the drawing's circle."""
-    return _circle_mask((256, 256))
-
-
 def _circle_mask(size: tuple[int, int]) -> Image.Image:
     mask = Image.new("L", size, 0)
     width, height = size
@@ -128,7 +123,7 @@ def _upload(cloud: GenerateOnCloud, checkpoint: Path, console: Console) -> str:
             console.print(f"checkpoint {name} is in the cloud already")
             return name
     started = time.perf_counter()
-    asset = cloud.assets.upload(checkpoint, AssetType.CHECKPOINT, name=name)
+    asset = cloud.assets.upload(checkpoint, AssetType.CHECKPOINT, name=name, sha256=digest)
     console.print(f"checkpoint {asset.name}: {asset.size / 1e6:.1f} MB in {time.perf_counter() - started:.1f} s")
     return name
 

@@ -7,11 +7,9 @@ from inference_container.prompt.check import check_prompts
 from inference_container.prompt.comments import strip_comments
 from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.errors import PromptSyntaxError
-from inference_container.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS
+from inference_container.prompt.extra_networks import NETWORK_KINDS
 from inference_container.prompt.schedule import PromptClock
 from lambdas.problems import ProblemError, invalid
-
-NETWORK_KINDS = frozenset({*LORA_KINDS, HYPERNET_KIND})
 
 
 def check_wording(params: ImageParams, *, prefix: str) -> None:

@@ -261,8 +261,6 @@ FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
 )
 """Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
 
-SAMPLERS_NOT_SUPPORTED_YET: frozenset[str] = frozenset()
-
 
 def unsupported_fields(params: TaskParams) -> list[FieldError]:
     """What these valid params ask for that this version cannot do, with pointers relative to the params."""
@@ -274,9 +272,6 @@ def unsupported_fields(params: TaskParams) -> list[FieldError]:
         and not (field.default is None and getattr(params, name) is False)
     ]
     if isinstance(params, ImageParams):
-        choice = params.sampler_choice()
-        if choice.sampler in SAMPLERS_NOT_SUPPORTED_YET:
-            errors.append(FieldError(pointer="/sampler_name", message=f"{choice.sampler} is not supported yet"))
         if isinstance(params, Txt2ImgParams) and params.enable_hr and params.hr_upscaler in MODEL_UPSCALERS:
             message = f"hr_upscaler = {params.hr_upscaler!r} is not supported yet"
             errors.append(FieldError(pointer="/hr_upscaler", message=message))

@@ -16,7 +16,7 @@ from inference_container.prompt.conditioning import Conditioning
 from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.encoder import EncoderOptions, PromptEncoder
 from inference_container.prompt.errors import PromptSyntaxError
-from inference_container.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
+from inference_container.prompt.extra_networks import NETWORK_KINDS, extract_tags
 from inference_container.prompt.schedule import PromptClock, schedule_prompt
 
 Result = TypeVar("Result")
@@ -49,7 +49,7 @@ def _read(params: ImageParams, prompt: str, negative_prompt: str) -> Wording:
         prompt, negative_prompt = strip_comments(prompt), strip_comments(negative_prompt)
     if not params.disable_extra_networks:
         for tag in extract_tags(prompt).tags:
-            if tag.kind in LORA_KINDS or tag.kind == HYPERNET_KIND:
+            if tag.kind in NETWORK_KINDS:
                 message = f"prompt: {tag.text} is not supported yet; disable_extra_networks draws without it"
                 raise JobFailed(JobErrorCode.NOT_SUPPORTED_YET, message)
     return Wording(prompt, negative_prompt)
