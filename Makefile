@@ -34,6 +34,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check pip==25.3
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps --group upscalers
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
