@@ -51,7 +51,10 @@ def build_worker(settings: ContainerSettings, *, imported: Callable[[BaseExcepti
         ),
         # Last, because other imports had better not run at the same time.
         models=ModelCache(
-            max_bytes=settings.MODEL_CACHE_MAX_BYTES, load=load_later(device=device, dtype=dtype, imported=imported)
+            max_bytes=settings.MODEL_CACHE_MAX_BYTES,
+            load=load_later(device=device, dtype=dtype, imported=imported),
+            device=device,
+            dtype=dtype,
         ),
         tasks=TASKS,
         s3=s3,

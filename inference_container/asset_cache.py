@@ -74,7 +74,15 @@ class AssetCache:
                 check()
                 path, lock = self._held(ref) or self._fetched(ref, check)
                 held.callback(lock.close)
-                files.append(ModelFile(type=ref.type, name=ref.name, path=path, sha256=_sha256_in(path)))
+                files.append(
+                    ModelFile(
+                        type=ref.type,
+                        name=ref.name,
+                        path=path,
+                        sha256=_sha256_in(path),
+                        references=tuple(ref.references),
+                    )
+                )
             yield tuple(files)
 
     def _held(self, ref: AssetRef) -> tuple[Path, BinaryIO] | None:

@@ -21,6 +21,7 @@ from inference_container.heartbeat import Heartbeat
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_job
 from inference_container.live_preview import LivePreview
+from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
 from inference_container.request_document import job_id_of, read_params, read_request
 from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
@@ -131,7 +132,14 @@ class Worker:
             # 5. Run the task, which checks for cancellation by reporting.
             heartbeat.enter(JobPhase.ENCODING)
             preview = held.enter_context(self._previewing(request, heartbeat)).offer if request.preview else None
-            task = TaskInput(params=params, checkpoint=checkpoint, report=heartbeat.report, preview=preview)
+            task = TaskInput(
+                params=params,
+                checkpoint=checkpoint,
+                report=heartbeat.report,
+                preview=preview,
+                files=JobFiles(files),
+                models=self._models,
+            )
             output = self._draw(run_task, task)
 
             # 6. Store the pictures.

@@ -3,5 +3,5 @@
 This package imports nothing else of the project.
 """
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Raised when an older container could misread a newer request (or an older client a newer answer)."""

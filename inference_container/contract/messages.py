@@ -32,6 +32,8 @@ class AssetRef(Message):
     """Bytes."""
     sha256: str | None = None
     """Declared by the uploader; the container checks the bytes against it."""
+    references: list[str] = []
+    """How the params name it, where that is neither the file name nor its stem."""
 
 
 class JobRequest(Message):

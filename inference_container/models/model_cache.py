@@ -1,22 +1,46 @@
-"""Loaded checkpoints kept warm in memory: least recently used first out, bounded by bytes."""
+"""Loaded models kept warm in memory: least recently used first out, bounded by bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
+
+import torch
 
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 
 
-class ModelCache:
-    """Holds checkpoints by the content of their file, so a renamed file loads nothing. Not for use by two threads.
+class Loaded(Protocol):
+    """A model in memory."""
 
-    `load` reads one from disk. A checkpoint larger than `max_bytes` is still held, alone: its job needs it.
+    @property
+    def bytes(self) -> int: ...
+
+
+Model = TypeVar("Model", bound=Loaded)
+
+
+class ModelCache:
+    """Holds models by the content of their file, so a renamed file loads nothing. Not for use by two threads.
+
+    `load` reads a checkpoint from disk. A model larger than `max_bytes` is still held, alone: its job needs it.
     """
 
-    def __init__(self, *, max_bytes: int, load: Callable[[ModelFile], Checkpoint]) -> None:
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        load: Callable[[ModelFile], Checkpoint],
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self._max_bytes = max_bytes
         self._load = load
-        self._held: OrderedDict[str, tuple[Checkpoint, int]] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str], tuple[Loaded, int]] = OrderedDict()
+        self.device = device or torch.device("cpu")
+        """Where models belong."""
+        self.dtype = dtype
+        """Their precision, unless they need another."""
         self.hits = 0
         self.misses = 0
 
@@ -26,22 +50,32 @@ class ModelCache:
         return sum(size for _, size in self._held.values())
 
     def checkpoint(self, file: ModelFile) -> Checkpoint:
-        """The loaded model of `file`, from memory if it is there.
+        """The loaded checkpoint of `file`, from memory if it is there.
 
         Raises:
             JobFailed: the file cannot be loaded; the cache keeps what else it can hold.
         """
-        held = self._held.get(file.sha256)
+        checkpoint = self.get(file, self._load, kind="checkpoint")
+        checkpoint.file = file
+        return checkpoint
+
+    def get(self, file: ModelFile, load: Callable[[ModelFile], Model], *, kind: str) -> Model:
+        """What `load` makes of `file`, from memory if it is there; `kind` tells apart what one file is loaded as.
+
+        Raises:
+            JobFailed: as `load` does; the cache keeps what else it can hold.
+        """
+        place = (kind, file.sha256)
+        held = self._held.get(place)
         if held is not None:
             self.hits += 1
-            self._held.move_to_end(file.sha256)
-            held[0].file = file
-            return held[0]
+            self._held.move_to_end(place)
+            return cast(Model, held[0])
         self.misses += 1
         # Room is made first, by the file's size, so that the old and the new model never lie in memory together.
         self._shrink_to(self._max_bytes - file.path.stat().st_size)
-        loaded = self._load(file)
-        self._held[file.sha256] = (loaded, loaded.bytes)
+        loaded = load(file)
+        self._held[place] = (loaded, loaded.bytes)
         self._shrink_to(self._max_bytes)
         return loaded
 

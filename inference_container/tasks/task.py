@@ -7,12 +7,23 @@ from typing import Any, TypeVar
 from inference_container.contract.messages import Progress
 from inference_container.contract.params import TaskParams
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles, ModelFile
+from inference_container.models.model_cache import ModelCache
 
 ReportProgress = Callable[[Progress], None]
 """Called at every sampling step and change of phase; raises JobFailed (code canceled) when the job must stop."""
 
 OfferPreview = Callable[[Callable[[], bytes]], None]
 """Given what would render the newest preview as a JPEG file; it may be called later, on another thread, or never."""
+
+
+def load_nothing(file: ModelFile) -> Checkpoint:
+    """For tasks that were given no models to load.
+
+    Raises:
+        LookupError: always.
+    """
+    raise LookupError(f"received {file.name}; nothing here loads checkpoints")
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,10 @@ class TaskInput:
     report: ReportProgress
     preview: OfferPreview | None = None
     """None: nobody asked for previews."""
+    files: JobFiles = field(default_factory=JobFiles)
+    """All files of the job, the checkpoint's among them."""
+    models: ModelCache = field(default_factory=lambda: ModelCache(max_bytes=0, load=load_nothing))
+    """Loads what else the task needs of `files`, or has it still in memory."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_health_says_the_versions(cloud: Cloud) -> None:
     assert cloud.ask("GET", "/v1/health", user=None).ok() == {
         "status": "ok",
         "version": "1.2.3",
-        "contract_version": 1,
+        "contract_version": 2,
     }
 
 
