@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
 from infrastructure.config import ConfigError, StageConfig
+from infrastructure.inference import InferenceStack
 from infrastructure.stack import GenerateOnCloudStack
 
 
@@ -42,7 +43,7 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     every = app.node.get_all_context()
     config = StageConfig.from_context(every)
     bundle = build_bundle(platform=LOCAL if read_local(every) else AWS)
-    GenerateOnCloudStack(
+    core = GenerateOnCloudStack(
         app,
         config.stack_name,
         config=config,
@@ -50,6 +51,14 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
             str(bundle.path), asset_hash=bundle.hash, asset_hash_type=cdk.AssetHashType.CUSTOM
         ),
         version=read_version(),
+    )
+    InferenceStack(
+        app,
+        f"{config.stack_name}-Inference",
+        config=config,
+        storage=core.storage,
+        events=core.events,
+        role=core.container.role,
     )
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     assembly = Path(app.synth().directory)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 """The retentions CloudWatch Logs takes, up to a year."""
+
+
+UNNAMED = "main"
 
 
 class ConfigError(ValueError):
@@ -49,9 +52,27 @@ class StageConfig(BaseModel):
             raise ValueError(message)
         return self
 
+    @field_validator("stage")
+    @classmethod
+    def _check_stage(cls, value: str) -> str:
+        if value == UNNAMED:
+            raise ValueError(f"{UNNAMED!r} is what the stage without a name is called in endpoints' names")
+        return value
+
     @property
     def stack_name(self) -> str:
+        """Of the core stack; the others add a word."""
         return f"GenerateOnCloud-{self.stage}" if self.stage else "GenerateOnCloud"
+
+    @property
+    def endpoint_prefix(self) -> str:
+        """Begins the name of every endpoint of this stage and of no other's; SageMaker's ARNs are in lower case."""
+        return f"goc-{self.stage or UNNAMED}-"
+
+    @property
+    def default_endpoint(self) -> str:
+        """Name of the endpoint that is deployed with the stage: the functions must know it before it exists."""
+        return f"{self.endpoint_prefix}default"
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -16,44 +16,48 @@ from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
-from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
 from infrastructure.storage import Storage
 
 VARIANT: Final = "main"
 STARTUP_SECONDS: Final = 1800
 """Pulling an image of 10 GB and the warm-up fit in."""
-_LOG_GROUPS: Final = "/aws/sagemaker/Endpoints/*"
 _PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-_LOG_IN: Final = Grant(("ecr:GetAuthorizationToken",), ("*",))
 _ECR_IMAGE: Final = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[a-z0-9._/-]+)[:@]"
 )
 
 
 class Endpoint(Construct):
-    """One SageMaker endpoint, names left to CloudFormation so that it can be replaced."""
+    """One SageMaker endpoint; a new image or instance type changes its configuration, never its name."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: StageConfig, storage: Storage, events: Events
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        storage: Storage,
+        events: Events,
+        role: iam.Role,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
-        role = self._role(storage=storage, events=events)
         settings = ContainerSettings(
             JOBS_BUCKET=storage.jobs_bucket.bucket_name,
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
             JOBS_TABLE=storage.jobs_table.table_name,
         )
+        image_uri, repository_arn = self._image()
         model = sagemaker.CfnModel(
             self,
             "Model",
             execution_role_arn=role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=self._image(role), environment=settings.environment()
+                image=image_uri, environment=settings.environment()
             ),
         )
-        # The container reads S3 as soon as it starts: its grants must be there first.
-        model.node.add_dependency(role)
+        # SageMaker tries the image when the model is made.
+        model.node.add_dependency(self._pull_policy(role, repository_arn))
         bucket = storage.jobs_bucket
         endpoint_config = sagemaker.CfnEndpointConfig(
             self,
@@ -85,58 +89,18 @@ class Endpoint(Construct):
         self.endpoint = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
+            endpoint_name=config.default_endpoint,
             endpoint_config_name=endpoint_config.attr_endpoint_config_name,
             # A new image must not reset the number of instances that scaling has chosen.
             retain_all_variant_properties=True,
         )
         self.name = self.endpoint.attr_endpoint_name
-        self.arn = self.endpoint.ref
         self._scale()
 
-    def _role(self, *, storage: Storage, events: Events) -> iam.Role:
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        stack = Stack.of(self)
-        log_group = stack.format_arn(
-            service="logs", resource="log-group", resource_name=_LOG_GROUPS, arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        grant_all(
-            role,
-            [
-                BucketGrant(storage.assets_bucket, {"assets/": ["GetObject"]}),
-                BucketGrant(
-                    storage.jobs_bucket,
-                    {
-                        "jobs/": ["GetObject", "PutObject"],
-                        "endpoint-output/": ["PutObject"],
-                        "endpoint-failure/": ["PutObject"],
-                    },
-                ),
-                TableGrant(storage.jobs_table, ["UpdateItem"]),
-                Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
-                Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
-            ],
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
-            )
-        )
-        acknowledge(
-            role, "IAM5[Resource::*]", "PutMetricData (held to one namespace) and ECR's log-in take no resource"
-        )
-        acknowledge(
-            role,
-            f"IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{_LOG_GROUPS}]",
-            "SageMaker names the log group after the endpoint, which comes after this role",
-        )
-        return role
-
-    def _image(self, role: iam.Role) -> str:
+    def _image(self) -> tuple[str, str]:
+        """The image's URI and its repository's ARN."""
         if self._config.image_uri:
-            grant_all(role, [Grant(_PULL, [self._repository_arn(self._config.image_uri)]), _LOG_IN])
-            return self._config.image_uri
+            return self._config.image_uri, self._repository_arn(self._config.image_uri)
         asset = ecr_assets.DockerImageAsset(
             self,
             "Image",
@@ -144,8 +108,21 @@ class Endpoint(Construct):
             file="inference_container/Dockerfile",
             platform=ecr_assets.Platform.LINUX_AMD64,
         )
-        grant_all(role, [Grant(_PULL, [asset.repository.repository_arn]), _LOG_IN])
-        return asset.image_uri
+        return asset.image_uri, asset.repository.repository_arn
+
+    def _pull_policy(self, role: iam.Role, repository_arn: str) -> iam.Policy:
+        """The right to pull the image; it belongs to this stack, as the image does."""
+        policy = iam.Policy(
+            self,
+            "Pull",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(actions=list(_PULL), resources=[repository_arn]),
+                iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+            ],
+        )
+        acknowledge(policy, "IAM5[Resource::*]", "ECR's log-in takes no resource")
+        return policy
 
     def _repository_arn(self, image_uri: str) -> str:
         found = _ECR_IMAGE.match(image_uri)

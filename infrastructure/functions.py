@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, cast
 
-from aws_cdk import CfnCustomResource, Duration
+from aws_cdk import CfnCustomResource, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -13,7 +13,6 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infrastructure.config import StageConfig
-from infrastructure.endpoint import Endpoint
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
@@ -37,7 +36,6 @@ class Functions(Construct):
         version: str,
         storage: Storage,
         events_: Events,
-        endpoint: Endpoint,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
@@ -46,6 +44,10 @@ class Functions(Construct):
         jobs, assets, access = storage.jobs_table, storage.assets_table, storage.access_table
         outcomes = BucketGrant(
             storage.jobs_bucket, {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"]}
+        )
+
+        endpoint = Stack.of(self).format_arn(
+            service="sagemaker", resource="endpoint", resource_name=config.default_endpoint
         )
 
         self.api = self._function(
@@ -59,7 +61,7 @@ class Functions(Construct):
                 ACCESS_TABLE=access.table_name,
                 JOBS_BUCKET=storage.jobs_bucket.bucket_name,
                 ASSETS_BUCKET=storage.assets_bucket.bucket_name,
-                ENDPOINT_NAME=endpoint.name,
+                ENDPOINT_NAME=config.default_endpoint,
                 SERVICE_VERSION=version,
                 JOB_RETENTION_DAYS=config.job_retention_days,
             ),
@@ -87,7 +89,7 @@ class Functions(Construct):
                         ]
                     },
                 ),
-                Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint.arn]),
+                Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint]),
             ],
         )
 

@@ -1,4 +1,4 @@
-"""The stack: constructs put together with keyword arguments and grants, and the outputs others read."""
+"""The core stack: constructs put together with keyword arguments and grants, and the outputs others read."""
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -6,14 +6,14 @@ from constructs import Construct
 
 from infrastructure.api import Api
 from infrastructure.config import StageConfig
-from infrastructure.endpoint import Endpoint
+from infrastructure.container import Container
 from infrastructure.events import Events
 from infrastructure.functions import JOB_EVENTS_TIMEOUT, Functions
 from infrastructure.storage import Storage
 
 
 class GenerateOnCloudStack(Stack):
-    """The whole service of one stage.
+    """Storage, events, functions and API of one stage; it costs next to nothing while nobody uses it.
 
     Args:
         config: the stage's numbers.
@@ -34,34 +34,32 @@ class GenerateOnCloudStack(Stack):
             scope,
             construct_id,
             description="Generate on Cloud: img2img, inpaint, txt2img and interrogation as a service",
-            # CloudFormation takes templates of up to 51,200 bytes directly.
+            # CloudFormation takes templates of up to 51,200 bytes without a bucket.
             suppress_template_indentation=True,
         )
-        storage = Storage(self, "Storage", config=config)
-        events = Events(self, "Events", consumer_timeout=JOB_EVENTS_TIMEOUT)
-        endpoint = Endpoint(self, "Endpoint", config=config, storage=storage, events=events)
-        functions = Functions(
+        self.storage = Storage(self, "Storage", config=config)
+        self.events = Events(self, "Events", consumer_timeout=JOB_EVENTS_TIMEOUT)
+        self.container = Container(self, "Container", config=config, storage=self.storage, events=self.events)
+        self.functions = Functions(
             self,
             "Functions",
             config=config,
             code=code,
             version=version,
-            storage=storage,
-            events_=events,
-            endpoint=endpoint,
+            storage=self.storage,
+            events_=self.events,
         )
-        api = Api(self, "Api", config=config, function=functions.api)
+        self.api = Api(self, "Api", config=config, function=self.functions.api)
 
         outputs = {
-            "ApiUrl": api.rest_api.url,
-            "ApiId": api.rest_api.rest_api_id,
-            "AdminKeySecretArn": functions.admin_key_arn,
-            "EndpointName": endpoint.name,
-            "JobsTableName": storage.jobs_table.table_name,
-            "AssetsTableName": storage.assets_table.table_name,
-            "AccessTableName": storage.access_table.table_name,
-            "JobsBucketName": storage.jobs_bucket.bucket_name,
-            "AssetsBucketName": storage.assets_bucket.bucket_name,
+            "ApiUrl": self.api.rest_api.url,
+            "ApiId": self.api.rest_api.rest_api_id,
+            "AdminKeySecretArn": self.functions.admin_key_arn,
+            "JobsTableName": self.storage.jobs_table.table_name,
+            "AssetsTableName": self.storage.assets_table.table_name,
+            "AccessTableName": self.storage.access_table.table_name,
+            "JobsBucketName": self.storage.jobs_bucket.bucket_name,
+            "AssetsBucketName": self.storage.assets_bucket.bucket_name,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

@@ -36,18 +36,27 @@ class Assembly:
     folder: Path
 
     @property
-    def stack_name(self) -> str:
-        (template,) = self.folder.glob("*.template.json")
-        return template.name.removesuffix(".template.json")
+    def template_paths(self) -> list[Path]:
+        """One a stack: the core, then the others."""
+        return sorted(self.folder.glob("*.template.json"), key=lambda path: path.name.split(".", 1)[0])
 
     @property
-    def template_path(self) -> Path:
-        return self.folder / f"{self.stack_name}.template.json"
+    def stack_names(self) -> list[str]:
+        return [path.name.removesuffix(".template.json") for path in self.template_paths]
 
     @property
-    def template(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(self.template_path.read_text())
-        return content
+    def template(self) -> dict[str, dict[str, Any]]:
+        """Resources and outputs of all stacks together, what one imports from another filled in."""
+        whole: dict[str, dict[str, Any]] = {"Resources": {}, "Outputs": {}}
+        for path in self.template_paths:
+            template = json.loads(path.read_text())
+            for section, entries in whole.items():
+                assert not entries.keys() & template.get(section, {}).keys()
+                entries.update(template.get(section, {}))
+        exports = {
+            output["Export"]["Name"]: output["Value"] for output in whole["Outputs"].values() if "Export" in output
+        }
+        return {section: _without_imports(entries, exports) for section, entries in whole.items()}
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties by logical id."""
@@ -70,7 +79,13 @@ class Assembly:
 
     @property
     def assets(self) -> dict[str, Any]:
-        return self.json_file(f"{self.stack_name}.assets.json")
+        """File and image assets of all stacks."""
+        kinds: dict[str, Any] = {}
+        for name in self.stack_names:
+            for kind, entries in self.json_file(f"{name}.assets.json").items():
+                if isinstance(entries, dict):
+                    kinds.setdefault(kind, {}).update(entries)
+        return kinds
 
     @property
     def lambda_asset(self) -> Path:
@@ -84,6 +99,14 @@ class Assembly:
         for name, properties in self.resources("AWS::IAM::Policy").items():
             for statement in properties["PolicyDocument"]["Statement"]:
                 yield name, statement
+
+
+def _without_imports(node: Any, exports: Mapping[str, Any]) -> Any:
+    if isinstance(node, dict):
+        if "Fn::ImportValue" in node:
+            return exports[node["Fn::ImportValue"]]
+        return {name: _without_imports(value, exports) for name, value in node.items()}
+    return [_without_imports(each, exports) for each in node] if isinstance(node, list) else node
 
 
 def run_app(outdir: Path, context: Mapping[str, str], *, path: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -33,6 +33,7 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
         ({"keep_data": "perhaps"}, "-c keep_data: .*got 'perhaps'"),
         ({"instance_type": "g5.xlarge"}, "-c instance_type: .*got 'g5.xlarge'"),
         ({"stage": "Dev Stage"}, "-c stage: .*got 'Dev Stage'"),
+        ({"stage": "main"}, "-c stage: .*what the stage without a name is called"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(context: dict[str, object], said: str) -> None:

@@ -1,0 +1,56 @@
+"""What every endpoint's container may do; in the core stack, because endpoints made by the API run under it too."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.events import Events
+from infrastructure.findings import acknowledge
+from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
+from infrastructure.storage import Storage
+
+
+class Container(Construct):
+    """The execution role: read assets, write its jobs' outputs, update jobs, publish the end, log."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, storage: Storage, events: Events
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_groups = f"/aws/sagemaker/Endpoints/{config.endpoint_prefix}*"
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        role, stack = self.role, Stack.of(self)
+        log_group = stack.format_arn(
+            service="logs", resource="log-group", resource_name=log_groups, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        grant_all(
+            role,
+            [
+                BucketGrant(storage.assets_bucket, {"assets/": ["GetObject"]}),
+                BucketGrant(
+                    storage.jobs_bucket,
+                    {
+                        "jobs/": ["GetObject", "PutObject"],
+                        "endpoint-output/": ["PutObject"],
+                        "endpoint-failure/": ["PutObject"],
+                    },
+                ),
+                TableGrant(storage.jobs_table, ["UpdateItem"]),
+                Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
+                Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
+            ],
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
+            )
+        )
+        acknowledge(role, "IAM5[Resource::*]", "PutMetricData takes no resource; it is held to one namespace")
+        acknowledge(
+            role,
+            f"IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{log_groups}]",
+            "SageMaker names log groups after endpoints, which may be made by the API later",
+        )
