@@ -22,8 +22,10 @@ from inference_container.worker import Worker
 log = logging.getLogger(__name__)
 
 
-def build_worker(settings: ContainerSettings, *, imported: Callable[[BaseException | None], None]) -> Worker:
-    """The worker of this machine: device tried, tables and buckets by `settings`.
+def build_worker(
+    settings: ContainerSettings, *, imported: Callable[[BaseException | None], None], began: float
+) -> Worker:
+    """The worker of this machine: device tried, tables and buckets by `settings`; `began`: as `Worker` takes it.
 
     The model libraries are imported after this returned, while the first job is fetched; `imported` is called then,
     with the error if they cannot be.
@@ -60,4 +62,5 @@ def build_worker(settings: ContainerSettings, *, imported: Callable[[BaseExcepti
         s3=s3,
         jobs_bucket=settings.JOBS_BUCKET,
         heartbeat_seconds=settings.HEARTBEAT_SECONDS,
+        began=began,
     )

@@ -35,8 +35,10 @@ class JobRecords:
     """Epoch seconds."""
     sleep: Callable[[float], None] = time.sleep
 
-    def claim(self, job_id: str, *, check: Callable[[], None] = lambda: None) -> None:
+    def claim(self, job_id: str, *, check: Callable[[], None] = lambda: None) -> datetime | None:
         """`queued → running` under this worker, also from `running` when the worker that had it is gone.
+
+        Returns when the job was queued, if its row says.
 
         `check` is called before each attempt and may raise to break off.
 
@@ -50,7 +52,7 @@ class JobRecords:
             row, claimed = self._try_claim(job_id)
             if claimed:
                 refuse_canceled(row)
-                return
+                return datetime.fromisoformat(row["queued_at"]["S"]) if "queued_at" in row else None
             status = row.get("status", {}).get("S")
             if status != JobStatus.RUNNING:
                 raise _refusal(job_id, status)

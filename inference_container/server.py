@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -156,6 +157,7 @@ def main() -> None:
     # and nothing may be fetched at run time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ["HF_HUB_OFFLINE"] = "1"
+    began = time.time()
     start_logging()
     settings = ContainerSettings.from_environment()
     # What imports make stays; searching it for garbage again and again is a sixth of the start.
@@ -174,7 +176,7 @@ def main() -> None:
         try:
             from inference_container.assembly import build_worker
 
-            return build_worker(settings, imported=libraries_imported)
+            return build_worker(settings, imported=libraries_imported, began=began)
         except Exception:
             log.exception("the worker could not start")
             server.should_exit = True

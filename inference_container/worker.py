@@ -68,7 +68,9 @@ class Worker:
         s3: "S3Client",
         jobs_bucket: str,
         heartbeat_seconds: float = 1.0,
+        began: float | None = None,
     ) -> None:
+        """`began`: when this process started, epoch seconds; None: now."""
         self._records = records
         self._assets = assets
         self._models = models
@@ -76,6 +78,7 @@ class Worker:
         self._s3 = s3
         self._jobs_bucket = jobs_bucket
         self._heartbeat_seconds = heartbeat_seconds
+        self._began = time.time() if began is None else began
         self._stopping: str | None = None
         self._heartbeat: Heartbeat | None = None
         self._lock = threading.Lock()
@@ -117,7 +120,10 @@ class Worker:
 
         # 2. Claim the job and keep it alive from here on.
         with watch.phase(JobPhase.STARTING):
-            self._records.claim(request.job_id, check=self._refuse_when_stopping)
+            queued_at = self._records.claim(request.job_id, check=self._refuse_when_stopping)
+        if queued_at is not None and queued_at.timestamp() < self._began:
+            # It waited for an instance: what the user sees as "starting".
+            watch.seconds[JobPhase.STARTING] = time.time() - queued_at.timestamp()
         with self._beating(request.job_id) as heartbeat, self._memory_errors_named(), ExitStack() as held:
             # 3. Fetch the model files, which stay on the disk until the job is done.
             heartbeat.enter(JobPhase.FETCHING_MODELS)

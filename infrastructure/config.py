@@ -30,7 +30,8 @@ class StageConfig(BaseModel):
     max_instances: int = Field(default=1, ge=1)
     backlog_per_instance: float = Field(default=2.0, gt=0)
     """Queued jobs per instance above which another instance is started."""
-    scale_in_cooldown_seconds: int = Field(default=300, ge=0)
+    idle_minutes: int = Field(default=5, ge=1, le=60)
+    """Minutes without any job after which the endpoint goes back to `min_instances`."""
     scale_out_cooldown_seconds: int = Field(default=60, ge=0)
     inference_ami: str = "al2023-ami-sagemaker-inference-gpu-4-1"
     """`InferenceAmiVersion` of the instances; this one has NVIDIA driver 580, which CUDA 13 and so torch 2.13 need."""

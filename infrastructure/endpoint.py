@@ -16,6 +16,7 @@ from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
+from infrastructure.scaling import scaling_steps
 from infrastructure.storage import Storage
 
 VARIANT: Final = "main"
@@ -138,64 +139,43 @@ class Endpoint(Construct):
         )
 
     def _scale(self) -> None:
-        """0..n instances: more on backlog per instance, the first one as soon as anything waits."""
-        dimension = "sagemaker:variant:DesiredInstanceCount"
+        """0..n instances. The alarms are our own: those of target tracking wait fifteen minutes to scale in."""
         target = scaling.CfnScalableTarget(
             self,
             "Instances",
             service_namespace="sagemaker",
-            scalable_dimension=dimension,
+            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
             resource_id=f"endpoint/{self.name}/variant/{VARIANT}",
             min_capacity=self._config.min_instances,
             max_capacity=self._config.max_instances,
         )
-        scaling.CfnScalingPolicy(
-            self,
-            "Backlog",
-            policy_name="backlog-per-instance",
-            policy_type="TargetTrackingScaling",
-            scaling_target_id=target.ref,
-            target_tracking_scaling_policy_configuration=scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
-                target_value=self._config.backlog_per_instance,
-                scale_in_cooldown=self._config.scale_in_cooldown_seconds,
-                scale_out_cooldown=self._config.scale_out_cooldown_seconds,
-                customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
-                    namespace="AWS/SageMaker",
-                    metric_name="ApproximateBacklogSizePerInstance",
-                    statistic="Average",
-                    dimensions=[scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=self.name)],
+        for step in scaling_steps(self._config):
+            policy = scaling.CfnScalingPolicy(
+                self,
+                step.name,
+                policy_name=step.name,
+                policy_type="StepScaling",
+                scaling_target_id=target.ref,
+                step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
+                    adjustment_type=step.adjustment_type,
+                    metric_aggregation_type="Average",
+                    cooldown=step.cooldown_seconds,
+                    step_adjustments=[step.adjustment],
                 ),
-            ),
-        )
-        # With no instance there is no backlog per instance to track: waking up needs its own alarm and step.
-        wake = scaling.CfnScalingPolicy(
-            self,
-            "WakeUp",
-            policy_name="wake-up",
-            policy_type="StepScaling",
-            scaling_target_id=target.ref,
-            step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
-                adjustment_type="ChangeInCapacity",
-                metric_aggregation_type="Average",
-                cooldown=self._config.scale_in_cooldown_seconds,
-                step_adjustments=[
-                    scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
-                ],
-            ),
-        )
-        cloudwatch.CfnAlarm(
-            self,
-            "Waiting",
-            alarm_description="A job waits and no instance runs: starts the first one.",
-            namespace="AWS/SageMaker",
-            metric_name="HasBacklogWithoutCapacity",
-            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.name)],
-            statistic="Average",
-            period=60,
-            evaluation_periods=1,
-            datapoints_to_alarm=1,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="missing",
-            alarm_actions=[wake.ref],
-        )
+            )
+            cloudwatch.CfnAlarm(
+                self,
+                f"{step.name}Alarm",
+                alarm_description=step.why,
+                namespace="AWS/SageMaker",
+                metric_name=step.metric,
+                dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.name)],
+                statistic="Average",
+                period=60,
+                evaluation_periods=step.minutes,
+                datapoints_to_alarm=step.minutes,
+                threshold=step.threshold,
+                comparison_operator=step.comparison,
+                treat_missing_data="missing",
+                alarm_actions=[policy.ref],
+            )

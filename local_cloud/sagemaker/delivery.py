@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +62,20 @@ class EndpointWorker:
         emulator: Emulator,
         durability: Durability,
         region: str,
+        idle_seconds: Callable[[], float | None],
     ) -> None:
+        """`idle_seconds`: how long it may have nothing to do before the container is stopped; None: for ever."""
         self.spec = spec
         self.container: Container | None = None
         """The container that answers /ping, None while there is none."""
+        self.asleep = False
+        """Scaled to zero: no container until the next invocation."""
         self._plan = plan
         self._store = store
         self._emulator = emulator
         self._durability = durability
         self._region = region
+        self._idle_seconds = idle_seconds
         self._queued = asyncio.Event()
 
     def wake(self) -> None:
@@ -78,7 +83,7 @@ class EndpointWorker:
         self._queued.set()
 
     async def run(self) -> None:
-        """Keep a container running and work through the queue, until cancelled or until no container starts."""
+        """Keep a container running while there is work, until cancelled or until no container starts."""
         failed_starts = short_lives = 0
         while True:
             container = await Container.start(
@@ -102,12 +107,19 @@ class EndpointWorker:
                     self._store.set_status(self.spec.name, EndpointStatus.IN_SERVICE)
                     logger.info("endpoint %s is in service (process %d)", self.spec.name, container.pid)
                     began = time.monotonic()
-                    await self._serve(container)
+                    self.asleep = await self._serve(container)
                     short_lives = 0 if time.monotonic() - began > _STEADY_SECONDS else short_lives + 1
-                    logger.error("the container ended: %s; starting another one", container.end())
+                    if not self.asleep:
+                        logger.error("the container ended: %s; starting another one", container.end())
             finally:
                 self.container = None
                 await container.stop()
+            if self.asleep:
+                logger.info("endpoint %s has nothing to do: scaled to zero", self.spec.name)
+                await self._until_needed()
+                self.asleep = False
+                short_lives = 0
+                continue
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.05 * 2 ** (2 * failed_starts + short_lives)))
 
     async def _give_up(self, reason: str) -> None:
@@ -116,15 +128,26 @@ class EndpointWorker:
         while (queued := self._store.first(self.spec.name)) is not None:
             await self._conclude(queued, failed(f"The endpoint failed: {reason}"))
 
-    async def _serve(self, container: Container) -> None:
-        """Work through the queue until the container has died."""
+    async def _until_needed(self) -> None:
+        """Wait for the next invocation, or until the endpoint may not sleep any more."""
+        while self._store.first(self.spec.name) is None and self._idle_seconds() is not None:
+            self._queued.clear()
+            await self._queued.wait()
+
+    async def _serve(self, container: Container) -> bool:
+        """Work through the queue until the container has died (False) or has idled for too long (True)."""
+        idle_since = time.monotonic()
         while not container.died.done():
             self._queued.clear()
             queued = self._store.first(self.spec.name)
             if queued is None:
+                allowed = self._idle_seconds()
+                left = None if allowed is None else idle_since + allowed - time.monotonic()
+                if left is not None and left <= 0:
+                    return True
                 waiting = asyncio.ensure_future(self._queued.wait())
                 try:
-                    await asyncio.wait([waiting, container.died], return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait([waiting, container.died], timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     waiting.cancel()
                 continue
@@ -133,8 +156,10 @@ class EndpointWorker:
             except ContainerUnreachedError:
                 # It died while idle: the invocation stays first in the queue, for the next container.
                 await container.stop()
-                return
+                return False
             await self._conclude(queued, outcome)
+            idle_since = time.monotonic()
+        return False
 
     async def _work(self, container: Container, invocation: NewInvocation) -> Outcome:
         if time.time() > invocation.received_at + invocation.ttl_seconds:

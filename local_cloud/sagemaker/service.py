@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from local_cloud.durability import Durability
 from local_cloud.emulator import Emulator, ResourceType
 from local_cloud.sagemaker.delivery import ContainerPlan, EndpointWorker
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource
+from local_cloud.sagemaker.scaling import Scaling
 from local_cloud.sagemaker.store import SageMakerStore
 from local_cloud.settings import ACCOUNT, REPOSITORY, LocalSettings
 
@@ -38,6 +39,7 @@ class SageMaker:
 
     def __init__(self, settings: LocalSettings, emulator: Emulator, durability: Durability) -> None:
         self.store = SageMakerStore(settings.sagemaker_file)
+        self.scaling = Scaling(self.store, region=settings.region, changed=self._wake_all)
         self._settings = settings
         self._emulator = emulator
         self._durability = durability
@@ -56,12 +58,7 @@ class SageMaker:
                     delete=partial(self._delete, kind),
                 ),
             )
-        scaling = {
-            "AWS::ApplicationAutoScaling::ScalableTarget": _target_id,
-            "AWS::ApplicationAutoScaling::ScalingPolicy": self._policy_arn,
-        }
-        for name, identify in scaling.items():
-            self._emulator.register(name, _inert(identify))
+        self.scaling.register(self._emulator)
 
     def start(self) -> None:
         """Start the containers of all endpoints there are; one that failed before gets another chance."""
@@ -93,12 +90,17 @@ class SageMaker:
         worker = self._workers.get(name)
         return int(worker is not None and worker.container is not None)
 
+    def desired_count(self, name: str) -> int:
+        """1, or 0 while the endpoint sleeps."""
+        worker = self._workers.get(name)
+        return int(worker is not None and not worker.asleep)
+
     async def until_settled(self, name: str, seconds: float) -> None:
         """Wait until endpoint `name` answers or has failed; after `seconds` it may come up whenever it will."""
         deadline = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < deadline:
             endpoint = self.store.get(Kind.ENDPOINT, name)
-            if endpoint is None or self.instance_count(name):
+            if endpoint is None or self.instance_count(name) or not self.desired_count(name):
                 return
             if endpoint.status is EndpointStatus.FAILED:
                 logger.error("endpoint %s failed: %s", name, endpoint.failure_reason)
@@ -188,6 +190,11 @@ class SageMaker:
     def _with_arn(self, kind: Kind, arn: str) -> Resource | None:
         return next((resource for resource in self.store.list(kind) if resource.arn == arn), None)
 
+    def _wake_all(self) -> None:
+        """Have every worker look again at how long it may idle."""
+        for worker in self._workers.values():
+            worker.wake()
+
     def _restart_changed(self) -> None:
         """Restart the endpoints that run with something else now."""
         for worker in list(self._workers.values()):
@@ -204,6 +211,7 @@ class SageMaker:
             emulator=self._emulator,
             durability=self._durability,
             region=self._settings.region,
+            idle_seconds=partial(self.scaling.idle_seconds, spec.name),
         )
         self._workers[spec.name] = worker
         self._tasks[spec.name] = asyncio.create_task(_run_after(before, worker), name=f"endpoint {spec.name}")
@@ -234,10 +242,6 @@ class SageMaker:
             log_file=self._settings.log_dir / f"container-{spec.name}.log",
         )
 
-    def _policy_arn(self, logical_id: str, properties: dict[str, Any], stack: str) -> str:
-        name = properties.get("PolicyName") or f"{stack}-{logical_id}"
-        return f"arn:aws:autoscaling:{self._settings.region}:{ACCOUNT}:scalingPolicy:local:policyName/{name}"
-
 
 async def _run_after(before: asyncio.Task[None] | None, worker: EndpointWorker) -> None:
     if before is not None:
@@ -251,26 +255,3 @@ async def _run_after(before: asyncio.Task[None] | None, worker: EndpointWorker) 
             await asyncio.sleep(5)
         else:
             return
-
-
-def _target_id(_logical_id: str, properties: dict[str, Any], _stack: str) -> str:
-    keys = ("ResourceId", "ScalableDimension", "ServiceNamespace")
-    return "|".join(str(properties.get(key, "")) for key in keys)
-
-
-def _inert(identify: Callable[[str, dict[str, Any], str], str]) -> ResourceType:
-    """A type that is accepted and does nothing: on one machine there is one container, always."""
-
-    def create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
-        physical_id = identify(logical_id, properties, stack)
-        return physical_id, {"Id": physical_id, "Arn": physical_id}
-
-    def update(
-        physical_id: str, _old: dict[str, Any], _properties: dict[str, Any], _stack: str
-    ) -> tuple[str, dict[str, str]]:
-        return physical_id, {"Id": physical_id, "Arn": physical_id}
-
-    def delete(_physical_id: str, _properties: dict[str, Any]) -> None:
-        return None
-
-    return ResourceType(create=create, update=update, delete=delete)

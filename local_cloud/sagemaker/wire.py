@@ -100,7 +100,7 @@ class SageMakerWire:
                     "CurrentWeight": 1.0,
                     "DesiredWeight": 1.0,
                     "CurrentInstanceCount": count,
-                    "DesiredInstanceCount": 1,
+                    "DesiredInstanceCount": self._sagemaker.desired_count(endpoint.name),
                 }
             ],
         }

@@ -334,3 +334,16 @@ def test_a_long_received_value_is_cut_short_in_the_reason(studio: Studio) -> Non
     failure = studio.failure(studio.request(steps="A" * 100_000))
 
     assert len(failure.error.message) < 400
+
+
+def test_a_job_that_waited_for_the_instance_tells_how_long_and_the_next_did_not_wait(studio: Studio) -> None:
+    waited, followed = studio.request(), studio.request()
+    studio.cloud.put_job(waited.job_id, "queued", queued_at={"S": "2026-01-01T00:00:00.000000Z"})
+    studio.cloud.put_job(followed.job_id, "queued", queued_at={"S": "2999-01-01T00:00:00.000000Z"})
+
+    cold, warm = studio.answer(waited), studio.answer(followed)
+
+    assert isinstance(cold, JobResult)
+    assert isinstance(warm, JobResult)
+    assert cold.timings[JobPhase.STARTING] > 86_400
+    assert warm.timings[JobPhase.STARTING] < 60

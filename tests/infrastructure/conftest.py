@@ -20,6 +20,7 @@ CHANGED = {
     "min_instances": "1",
     "max_instances": "4",
     "backlog_per_instance": "5",
+    "idle_minutes": "12",
     "job_retention_days": "3",
     "log_retention_days": "7",
     "api_requests_per_second": "7",

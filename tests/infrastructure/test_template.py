@@ -361,26 +361,49 @@ def test_the_container_gets_the_settings_it_reads(aws: "Assembly") -> None:
     assert set(settings.environment()) == set(variables)
 
 
-def test_the_endpoint_sleeps_at_zero_and_wakes_on_backlog(aws: "Assembly") -> None:
-    target = aws.only("AWS::ApplicationAutoScaling::ScalableTarget")
-    policies = {
-        properties["PolicyType"]: properties
-        for properties in aws.resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
-    }
-    (wake_up,) = [name for name in aws.resources("AWS::ApplicationAutoScaling::ScalingPolicy") if "WakeUp" in name]
-    tracking = policies["TargetTrackingScaling"]["TargetTrackingScalingPolicyConfiguration"]
-    step = policies["StepScaling"]["StepScalingPolicyConfiguration"]
-    alarm = aws.only("AWS::CloudWatch::Alarm")
+def test_the_endpoint_wakes_on_backlog_grows_and_sleeps_after_the_idle_minutes(
+    aws: "Assembly", changed: "Assembly"
+) -> None:
+    def steps(assembly: "Assembly") -> dict[str, tuple[object, ...]]:
+        policies = assembly.resources("AWS::ApplicationAutoScaling::ScalingPolicy")
+        found: dict[str, tuple[object, ...]] = {}
+        for alarm in assembly.resources("AWS::CloudWatch::Alarm").values():
+            if alarm["Namespace"] != "AWS/SageMaker" or alarm["AlarmActions"][0]["Ref"] not in policies:
+                continue
+            policy = policies[alarm["AlarmActions"][0]["Ref"]]
+            step = policy["StepScalingPolicyConfiguration"]
+            (adjustment,) = step["StepAdjustments"]
+            found[policy["PolicyName"]] = (
+                alarm["MetricName"],
+                alarm["ComparisonOperator"].partition("Than")[0],
+                alarm["Threshold"],
+                alarm["Period"] * alarm["EvaluationPeriods"],
+                step["AdjustmentType"],
+                adjustment["ScalingAdjustment"],
+            )
+        return found
 
+    target, other_target = (each.only("AWS::ApplicationAutoScaling::ScalableTarget") for each in (aws, changed))
+
+    assert steps(aws) == {
+        "WakeUp": ("HasBacklogWithoutCapacity", "Greater", 1, 60, "ChangeInCapacity", 1),
+        "Grow": ("ApproximateBacklogSizePerInstance", "Greater", 2, 60, "ChangeInCapacity", 1),
+        "Sleep": ("ApproximateBacklogSize", "Less", 1, 300, "ExactCapacity", 0),
+    }
+    assert steps(changed)["Grow"][2] == 5
+    assert steps(changed)["Sleep"][3:] == (720, "ExactCapacity", 1)
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 1)
-    assert tracking["TargetValue"] == 2
-    assert tracking["CustomizedMetricSpecification"]["MetricName"] == "ApproximateBacklogSizePerInstance"
-    assert [adjustment["ScalingAdjustment"] for adjustment in step["StepAdjustments"]] == [1]
-    assert alarm["MetricName"] == "HasBacklogWithoutCapacity"
-    assert alarm["AlarmActions"] == [{"Ref": wake_up}]
-    endpoint_name = {"Fn::GetAtt": [next(iter(aws.resources("AWS::SageMaker::Endpoint"))), "EndpointName"]}
-    assert alarm["Dimensions"] == [{"Name": "EndpointName", "Value": endpoint_name}]
-    assert tracking["CustomizedMetricSpecification"]["Dimensions"] == alarm["Dimensions"]
+    assert (other_target["MinCapacity"], other_target["MaxCapacity"]) == (1, 4)
+
+
+def test_alarms_and_scaling_are_about_the_one_endpoint(aws: "Assembly") -> None:
+    (endpoint,) = aws.resources("AWS::SageMaker::Endpoint")
+    name = {"Fn::GetAtt": [endpoint, "EndpointName"]}
+    dimensions = [alarm["Dimensions"] for alarm in aws.resources("AWS::CloudWatch::Alarm").values()]
+
+    assert dimensions
+    assert all([{"Name": "EndpointName", "Value": name}] == each for each in dimensions)
+    assert json.dumps(name) in json.dumps(aws.only("AWS::ApplicationAutoScaling::ScalableTarget")["ResourceId"])
 
 
 # --- api

@@ -42,8 +42,8 @@ def path(folder: str) -> dict[str, Any]:
     return {"Fn::Join": ["", ["s3://", ref("Bucket"), f"/{folder}"]]}
 
 
-def template() -> dict[str, Any]:
-    """Bucket, table, API, function, topics → queue → function, SageMaker endpoint with scaling."""
+def template(*, idle_seconds: int = 300) -> dict[str, Any]:
+    """Bucket, table, API, function, topics → queue → function, SageMaker endpoint that sleeps after `idle_seconds`."""
     topics = {
         f"{name}Subscription": {
             "Type": "AWS::SNS::Subscription",
@@ -130,7 +130,16 @@ def template() -> dict[str, Any]:
         },
         "Policy": {
             "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
-            "Properties": {"PolicyName": "backlog", "PolicyType": "StepScaling", "ScalingTargetId": ref("Target")},
+            "Properties": {
+                "PolicyName": "Sleep",
+                "PolicyType": "StepScaling",
+                "ScalingTargetId": ref("Target"),
+                "StepScalingPolicyConfiguration": {
+                    "AdjustmentType": "ExactCapacity",
+                    "Cooldown": idle_seconds,
+                    "StepAdjustments": [{"MetricIntervalUpperBound": 0, "ScalingAdjustment": 0}],
+                },
+            },
         },
         "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "tiny"}},
         "Any": {
