@@ -14,6 +14,7 @@ class AssetType(StrEnum):
     CONTROLNET = "controlnet"
     INTERROGATOR = "interrogator"
     TAGGER = "tagger"
+    UPSCALER = "upscaler"
 
 
 class AssetStatus(StrEnum):
@@ -43,6 +44,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.CONTROLNET: AssetRule((".safetensors", ".pth"), 16 * GIB, "ControlNet"),
     AssetType.INTERROGATOR: AssetRule((".safetensors", ".zip"), 8 * GIB, "interrogate"),
     AssetType.TAGGER: AssetRule((".safetensors", ".pt", ".onnx", ".zip"), 4 * GIB, "torch_deepdanbooru"),
+    AssetType.UPSCALER: AssetRule((".pth", ".pt", ".safetensors"), GIB, "ESRGAN"),
 }
 
 

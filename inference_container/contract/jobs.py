@@ -10,6 +10,7 @@ class Task(StrEnum):
     IMG2IMG = "img2img"
     INTERROGATE_CLIP = "interrogate_clip"
     INTERROGATE_DEEPBOORU = "interrogate_deepbooru"
+    EXTRA_SINGLE_IMAGE = "extra_single_image"
 
 
 class JobStatus(StrEnum):
@@ -55,4 +56,6 @@ class JobPhase(StrEnum):
     ENCODING = "encoding"
     SAMPLING = "sampling"
     DECODING = "decoding"
+    UPSCALING = "upscaling"
+    """Of the task extra_single_image."""
     SAVING = "saving"

@@ -45,7 +45,7 @@ class JobRequest(Message):
     params: dict[str, Any]
     """WebUI's own request body, validated against the task's params model by the API and again by the container."""
     checkpoint: AssetRef | None = None
-    """None only for the interrogate tasks."""
+    """None for the tasks that draw nothing."""
     assets: list[AssetRef] = []
     """VAE, LoRA, hypernetworks, embeddings, ControlNets the params name."""
     preview: bool = False

@@ -1,10 +1,10 @@
 """WebUI options a request may set in `override_settings`: a row each, with WebUI's default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from inference_container.contract.upscalers import PIXEL_UPSCALERS
+from inference_container.contract.upscalers import check_upscaler
 
 OptionValue = bool | int | float | str
 
@@ -16,6 +16,8 @@ class OptionRule:
     """The values there are, None when any value of the default's type is good."""
     minimum: float | None = None
     maximum: float | None = None
+    check: Callable[[str], None] | None = None
+    """Of texts: raises ValueError with the reason."""
     supported: bool = False
     """False: only the default is accepted, anything else is refused with `not_supported_yet`."""
 
@@ -41,7 +43,9 @@ OPTIONS: Mapping[str, OptionRule] = MappingProxyType(
         "overlay_inpaint": OptionRule(True, supported=True),
         "return_mask": OptionRule(False, supported=True),
         "return_mask_composite": OptionRule(False, supported=True),
-        "upscaler_for_img2img": OptionRule("None", PIXEL_UPSCALERS, supported=True),
+        "upscaler_for_img2img": OptionRule("None", check=check_upscaler, supported=True),
+        "ESRGAN_tile": OptionRule(192, minimum=0, maximum=512, supported=True),
+        "ESRGAN_tile_overlap": OptionRule(8, minimum=0, maximum=48, supported=True),
         "sgm_noise_multiplier": OptionRule(False, supported=True),
         "always_discard_next_to_last_sigma": OptionRule(False, supported=True),
         "sigma_min": OptionRule(0.0, minimum=0, supported=True),
@@ -110,6 +114,11 @@ def check_option(key: str, value: object) -> OptionValue:
         if (low is not None and checked < low) or (high is not None and checked > high):
             bounds = f"from {'-∞' if low is None else low} to {'∞' if high is None else high}"
             raise OptionRefusedError(f"received {value!r} for {key}; allowed: {bounds}")
+    if rule.check is not None and isinstance(checked, str):
+        try:
+            rule.check(checked)
+        except ValueError as error:
+            raise OptionRefusedError(f"{key}: {error}") from error
     if not rule.supported and checked != rule.default:
         raise OptionUnsupportedError(f"{key} = {value!r} is not supported yet; only {rule.default!r} is")
     return checked

@@ -22,7 +22,7 @@ from inference_container.contract.options import (
 )
 from inference_container.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
 from inference_container.contract.scripts import SoftInpainting, read_soft_inpainting
-from inference_container.contract.upscalers import MODEL_UPSCALERS, check_upscaler
+from inference_container.contract.upscalers import check_upscaler
 
 MAX_SEED = 2**64 - 1
 MAX_ECHO = 2**20
@@ -129,6 +129,9 @@ class ImageParams(TaskParams):
                 continue  # valid, only not honoured yet: `unsupported_fields` says so under its own code
             except OptionRefusedError as error:
                 refused.append(str(error))
+        tile, overlap = (value.get(key, OPTIONS[key].default) for key in ("ESRGAN_tile", "ESRGAN_tile_overlap"))
+        if not refused and 0 < tile <= overlap:
+            refused.append(f"received ESRGAN_tile {tile}; allowed: 0, or more than ESRGAN_tile_overlap, {overlap}")
         if refused:
             raise ValueError("; ".join(refused))
         return value
@@ -176,7 +179,7 @@ class Txt2ImgParams(ImageParams):
         if self.enable_hr:
             self.hires_choice()
             if self.hr_upscaler is not None:
-                check_upscaler(self.hr_upscaler)
+                check_upscaler(self.hr_upscaler, latent=True)
             if self.denoising_strength is None and self.infotext is None:
                 raise ValueError("enable_hr needs denoising_strength; received none, allowed: 0 to 1")
         return self
@@ -237,12 +240,42 @@ class InterrogateParams(TaskParams):
     model: Literal["clip", "deepdanbooru", "deepbooru"] | None = None
 
 
+class ExtraSingleImageParams(TaskParams):
+    """`/sdapi/v1/extra-single-image`: the upscalers of the Extras tab."""
+
+    image: Picture
+    resize_mode: Literal[0, 1] = 0
+    """0: by `upscaling_resize`; 1: to `upscaling_resize_w` by `upscaling_resize_h`."""
+    show_extras_results: bool = True
+    """Of folders only, as in WebUI."""
+    gfpgan_visibility: float = Field(default=0, ge=0, le=1)
+    codeformer_visibility: float = Field(default=0, ge=0, le=1)
+    codeformer_weight: float = Field(default=0, ge=0, le=1)
+    upscaling_resize: float = Field(default=2, ge=1, le=8)
+    upscaling_resize_w: int = Field(default=512, ge=1, le=16384)
+    upscaling_resize_h: int = Field(default=512, ge=1, le=16384)
+    upscaling_crop: bool = True
+    upscaler_1: str = "None"
+    """`None` leaves the picture as it is."""
+    upscaler_2: str = "None"
+    extras_upscaler_2_visibility: float = Field(default=0, ge=0, le=1)
+    upscale_first: bool = False
+    """Before the restoration of faces, which there is none of."""
+
+    @field_validator("upscaler_1", "upscaler_2")
+    @classmethod
+    def _upscaler_exists(cls, value: str) -> str:
+        check_upscaler(value)
+        return value
+
+
 PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
     {
         Task.TXT2IMG: Txt2ImgParams,
         Task.IMG2IMG: Img2ImgParams,
         Task.INTERROGATE_CLIP: InterrogateParams,
         Task.INTERROGATE_DEEPBOORU: InterrogateParams,
+        Task.EXTRA_SINGLE_IMAGE: ExtraSingleImageParams,
     }
 )
 
@@ -257,6 +290,9 @@ FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
         "hr_checkpoint_name",
         "script_name",
         "script_args",
+        "gfpgan_visibility",
+        "codeformer_visibility",
+        "codeformer_weight",
     }
 )
 """Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
@@ -272,9 +308,6 @@ def unsupported_fields(params: TaskParams) -> list[FieldError]:
         and not (field.default is None and getattr(params, name) is False)
     ]
     if isinstance(params, ImageParams):
-        if isinstance(params, Txt2ImgParams) and params.enable_hr and params.hr_upscaler in MODEL_UPSCALERS:
-            message = f"hr_upscaler = {params.hr_upscaler!r} is not supported yet"
-            errors.append(FieldError(pointer="/hr_upscaler", message=message))
         for key, value in params.override_settings.items():
             try:
                 check_option(key, value)

@@ -1,4 +1,7 @@
-"""What hires fix can enlarge with, by the names WebUI 1.10.1 gives: rows of three tables."""
+"""What pictures and latents can be enlarged with, by the names WebUI 1.10.1 gives: rows of tables."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 LATENT_UPSCALERS = (
     "Latent",
@@ -8,35 +11,47 @@ LATENT_UPSCALERS = (
     "Latent (nearest)",
     "Latent (nearest-exact)",
 )
-"""Interpolate latents."""
+"""Interpolate latents; for hires fix only."""
 
 PIXEL_UPSCALERS = ("None", "Lanczos", "Nearest")
-"""Resize decoded pictures, which are then encoded again; `None` is Lanczos too, in one step."""
+"""Resize decoded pictures; `None` is Lanczos too, in one step."""
 
-MODEL_UPSCALERS = (
-    "LDSR",
-    "ESRGAN_4x",
-    "R-ESRGAN 4x+",
-    "R-ESRGAN 4x+ Anime6B",
-    "R-ESRGAN General 4xV3",
-    "R-ESRGAN General WDN 4xV3",
-    "R-ESRGAN AnimeVideo",
-    "R-ESRGAN 2x+",
-    "ScuNET GAN",
-    "ScuNET PSNR",
-    "SwinIR 4x",
-    "DAT x2",
-    "DAT x3",
-    "DAT x4",
+WEBUI_FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "R-ESRGAN 4x+": "RealESRGAN_x4plus",
+        "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
+        "R-ESRGAN General 4xV3": "realesr-general-x4v3",
+        "R-ESRGAN General WDN 4xV3": "realesr-general-wdn-x4v3",
+        "R-ESRGAN AnimeVideo": "realesr-animevideov3",
+        "R-ESRGAN 2x+": "RealESRGAN_x2plus",
+        "ScuNET GAN": "ScuNET",
+        "ScuNET PSNR": "ScuNET_PSNR",
+        "SwinIR 4x": "SwinIR_4x",
+        "DAT x2": "DAT_x2",
+        "DAT x3": "DAT_x3",
+        "DAT x4": "DAT_x4",
+    }
 )
-"""Need weights of their own; not supported yet."""
+"""WebUI's own names of upscalers -> the stem of the file it keeps them in. Any other name is a file's."""
+
+MAX_NAME = 200
+"""Characters of an asset's name."""
 
 
-def check_upscaler(name: str) -> None:
-    """
+def check_upscaler(name: str, *, latent: bool = False) -> None:
+    """Whether `name` can be an upscaler: a built-in one or an uploaded file's. `latent`: latents can be enlarged, too.
+
     Raises:
-        ValueError: an unknown name; the text says what was received and what is allowed.
+        ValueError: it can not; the text says what was received and what is allowed.
     """
-    allowed = (*LATENT_UPSCALERS, *PIXEL_UPSCALERS)
-    if name not in allowed and name not in MODEL_UPSCALERS:
-        raise ValueError(f"unknown upscaler {name!r}; allowed: {', '.join(allowed)}")
+    if name.strip() and len(name) <= MAX_NAME and (latent or name not in LATENT_UPSCALERS):
+        return
+    built_in = ", ".join((*LATENT_UPSCALERS, *PIXEL_UPSCALERS) if latent else PIXEL_UPSCALERS)
+    raise ValueError(f"unknown upscaler {name[:MAX_NAME]!r}; allowed: {built_in}, or the name of an uploaded upscaler")
+
+
+def upscaler_file(name: str) -> str | None:
+    """How the asset that `name` means is called; None for what needs no file."""
+    if name in (*LATENT_UPSCALERS, *PIXEL_UPSCALERS):
+        return None
+    return WEBUI_FILES.get(name, name)

@@ -23,6 +23,9 @@ DTYPE_BITS = {
     "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
 }  # fmt: skip
 
+WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model", "net")
+"""Under which a pickle may hold its tensors; all but the first are habits of upscalers."""
+
 
 @dataclass(frozen=True)
 class TensorFile:
@@ -130,8 +133,10 @@ def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
         raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({refused})") from error
     except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise corrupt(file, f"it is no complete pickle of tensors ({error})") from error
-    if isinstance(document, dict) and isinstance(document.get("state_dict"), dict):
-        document = document["state_dict"]
+    for wrapper in WRAPPERS:
+        if isinstance(document, dict) and isinstance(document.get(wrapper), dict):
+            document = document[wrapper]
+            break
     if not isinstance(document, dict):
         raise incompatible(file, f"it holds a {type(document).__name__}, not a dictionary of tensors")
     return {name: value for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)}

@@ -1,6 +1,8 @@
-"""Finished pictures as file bytes with their infotext inside, where WebUI puts it."""
+"""Finished pictures as file bytes with their infotext inside, where WebUI puts it; and reading it there again."""
 
 import io
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from PIL import Image
@@ -17,12 +19,13 @@ def encode_picture(
     *,
     picture_format: PictureFormat = "png",
     infotext: str = "",
+    chunks: Mapping[str, str] = MappingProxyType({}),
     quality: int = 80,
     lossless: bool = False,
 ) -> bytes:
     """`image` as a file. PNG: text chunk `parameters`; JPEG and WebP: EXIF UserComment in UTF-16. "" adds nothing.
 
-    `quality` (1–100) is for JPEG and lossy WebP, `lossless` for WebP.
+    `chunks` are further texts of a PNG. `quality` (1–100) is for JPEG and lossy WebP, `lossless` for WebP.
 
     Raises:
         JobFailed: INVALID_PARAMS, the format cannot hold this picture (WebP ends at 16,383 pixels a side) or text.
@@ -30,10 +33,11 @@ def encode_picture(
     file = io.BytesIO()
     try:
         if picture_format == "png":
-            chunks = PngInfo()
-            if infotext:
-                chunks.add_text("parameters", infotext)
-            image.save(file, "PNG", pnginfo=chunks)
+            texts = PngInfo()
+            for key, text in {"parameters": infotext, **chunks}.items():
+                if text:
+                    texts.add_text(key, text)
+            image.save(file, "PNG", pnginfo=texts)
         elif picture_format == "jpeg":
             image.convert("RGB").save(file, "JPEG", quality=quality, exif=_exif(infotext))
         else:
@@ -45,6 +49,17 @@ def encode_picture(
             f"{len(infotext)} characters of infotext ({error}); png can",
         ) from error
     return file.getvalue()
+
+
+def infotext_in(image: Image.Image) -> str:
+    """The infotext of an opened picture; "" when it has none."""
+    text = image.info.get("parameters")
+    if isinstance(text, str):
+        return text
+    comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
+    if not isinstance(comment, bytes) or not comment.startswith(b"UNICODE\0"):
+        return ""
+    return comment.removeprefix(b"UNICODE\0").decode("utf-16-be", "replace")
 
 
 def _exif(infotext: str) -> bytes:

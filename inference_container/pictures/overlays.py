@@ -5,6 +5,7 @@ from PIL import Image
 from inference_container.pictures.crop_region import Box
 from inference_container.pictures.filling import keep_unmasked
 from inference_container.pictures.resizing import resize
+from inference_container.pictures.upscaling import Upscaler
 
 
 def make_overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
@@ -17,7 +18,7 @@ def make_overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
 
 
 def paste_back(
-    result: Image.Image, overlay: Image.Image, *, region: Box | None = None, upscaler: str = "None"
+    result: Image.Image, overlay: Image.Image, *, region: Box | None = None, upscaler: Upscaler | None = None
 ) -> Image.Image:
     """RGB at the overlay's size: `result`, put at `region` when one was cut out, under `overlay`.
 
@@ -31,7 +32,9 @@ def paste_back(
     return below.convert("RGB")
 
 
-def put_at(result: Image.Image, *, size: tuple[int, int], region: Box | None, upscaler: str = "None") -> Image.Image:
+def put_at(
+    result: Image.Image, *, size: tuple[int, int], region: Box | None, upscaler: Upscaler | None = None
+) -> Image.Image:
     """`result` at its `region` of an RGBA picture of `size` that is transparent elsewhere; itself without a region."""
     if region is None:
         return result

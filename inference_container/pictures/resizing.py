@@ -5,7 +5,7 @@ from typing import Literal
 
 from PIL import Image
 
-from inference_container.pictures.upscaling import upscale
+from inference_container.pictures.upscaling import Upscaler, upscale
 
 ResizeMode = Literal[0, 1, 2, 3]
 """0 just resize, 1 crop and resize, 2 resize and fill, 3 latent upscale (pixels as 2)."""
@@ -39,7 +39,9 @@ def place(size: tuple[int, int], *, mode: ResizeMode, width: int, height: int) -
     return Placement(scaled_width, scaled_height, width // 2 - scaled_width // 2, height // 2 - scaled_height // 2)
 
 
-def resize(image: Image.Image, *, mode: ResizeMode, width: int, height: int, upscaler: str = "None") -> Image.Image:
+def resize(
+    image: Image.Image, *, mode: ResizeMode, width: int, height: int, upscaler: Upscaler | None = None
+) -> Image.Image:
     """`image` at exactly `width`×`height`: L stays L, RGBA stays RGBA in mode 0 only, everything else is RGB.
 
     The resampling is Lanczos, but what becomes larger is enlarged by `upscaler`.

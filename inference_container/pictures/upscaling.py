@@ -1,29 +1,82 @@
-"""Pictures enlarged without a model, with the roundings of WebUI 1.10.1's upscalers."""
+"""Pictures enlarged by a filter or a model, with the roundings of WebUI 1.10.1's upscalers."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from PIL import Image
 
-FILTERS: Mapping[str, Image.Resampling] = MappingProxyType(
-    {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
-)
-"""By upscaler; `None` has no filter of its own."""
 GRID = 8
 """Upscalers end at a whole multiple of this many pixels; what is missing is resized by Lanczos."""
+MAX_PASSES = 3
 
 
-def upscale(image: Image.Image, upscaler: str, *, width: int, height: int) -> Image.Image:
+class Upscaler(Protocol):
+    """One way to enlarge."""
+
+    def __call__(self, image: Image.Image, scale: float) -> Image.Image:
+        """RGB `image` made larger: `scale` times, or by a factor of its own."""
+        ...
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Resamples; an `Upscaler`."""
+
+    resampling: Image.Resampling
+
+    def __call__(self, image: Image.Image, scale: float) -> Image.Image:
+        return image.resize((int(image.width * scale), int(image.height * scale)), self.resampling)
+
+
+FILTERS: Mapping[str, Upscaler] = MappingProxyType(
+    {"Lanczos": Filter(Image.Resampling.LANCZOS), "Nearest": Filter(Image.Resampling.NEAREST)}
+)
+"""By upscaler; `None` has no filter of its own."""
+
+
+def upscale(image: Image.Image, upscaler: Upscaler | None, *, width: int, height: int) -> Image.Image:
     """`image` at exactly `width`×`height`; what need not be enlarged, and masks (L), are resized by Lanczos alone."""
     scale = max(width / image.width, height / image.height)
-    resampling = FILTERS.get(upscaler)
-    if resampling is not None and scale > 1 and image.mode != "L":
-        image = _enlarge(image, resampling, scale)
+    if upscaler is not None and scale > 1 and image.mode != "L":
+        image = upscale_by(image, upscaler, scale)
     return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _enlarge(image: Image.Image, resampling: Image.Resampling, scale: float) -> Image.Image:
-    width, height = int(image.width * scale) // GRID * GRID, int(image.height * scale) // GRID * GRID
-    if image.width < width or image.height < height:
-        image = image.resize((int(image.width * scale), int(image.height * scale)), resampling)
-    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
+def upscale_by(image: Image.Image, upscaler: Upscaler, scale: float) -> Image.Image:
+    """`image` `scale` times as large, down to a multiple of 8 pixels: up to three passes, then Lanczos.
+
+    At scale 1 it passes once, so that a model can clean a picture without enlarging it.
+    """
+    size = scaled_size(image.size, scale)
+    for number in range(MAX_PASSES):
+        before = image.size
+        if _covers(before, size) and (number > 0 or scale != 1):
+            break
+        image = upscaler(image, scale)
+        if image.size == before:
+            break
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Width and height that `upscale_by` ends with."""
+    width, height = (int(side * scale // GRID * GRID) for side in size)
+    return width, height
+
+
+def pass_sizes(size: tuple[int, int], scale: float, *, factor: int) -> list[tuple[int, int]]:
+    """What `upscale_by` feeds to an upscaler that always enlarges `factor` times, in order."""
+    sizes: list[tuple[int, int]] = []
+    end = scaled_size(size, scale)
+    while len(sizes) < MAX_PASSES and not (_covers(size, end) and (sizes or scale != 1)):
+        sizes.append(size)
+        if factor == 1:
+            break
+        size = size[0] * factor, size[1] * factor
+    return sizes
+
+
+def _covers(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
+    return size[0] >= wanted[0] and size[1] >= wanted[1]

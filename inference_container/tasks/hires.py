@@ -13,7 +13,7 @@ from inference_container.contract.params import Txt2ImgParams
 from inference_container.contract.samplers import SamplerChoice
 from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.pictures.upscaling import upscale
+from inference_container.pictures.upscaling import Upscaler, upscale
 from inference_container.tasks.latents import SCALE, decode_image, encode_images
 from inference_container.tasks.sampling_record import hires_schedule_label
 from inference_container.tasks.wording import Wording, read_hires_wording
@@ -52,6 +52,8 @@ class HiresPass:
     wording: Wording
     first_picture: Image.Image | None = None
     """RGB, `firstpass_image`: enlarged in place of a first pass."""
+    pixel_upscaler: Upscaler | None = None
+    """What enlarges pictures, where `upscaler` is none of latents."""
 
     @property
     def latent_size(self) -> tuple[int, int]:
@@ -74,7 +76,9 @@ def with_first_size(params: Txt2ImgParams) -> Txt2ImgParams:
     return params.model_copy(update={"width": width, "height": height})
 
 
-def plan_hires(params: Txt2ImgParams, *, first_picture: Image.Image | None = None) -> HiresPass | None:
+def plan_hires(
+    params: Txt2ImgParams, *, first_picture: Image.Image | None = None, pixel_upscaler: Upscaler | None = None
+) -> HiresPass | None:
     """What the request asks of a second pass; None without `enable_hr`.
 
     Raises:
@@ -99,6 +103,7 @@ def plan_hires(params: Txt2ImgParams, *, first_picture: Image.Image | None = Non
         denoising_strength=params.denoising_strength,
         wording=read_hires_wording(params),
         first_picture=first_picture,
+        pixel_upscaler=pixel_upscaler,
     )
     if max(width, height) > MAX_SIDE or min(plan.latent_size) < 1:
         message = (
@@ -132,7 +137,7 @@ def enlarge(checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPass) ->
         large = torch.nn.functional.interpolate(small, size=size, mode=mode, antialias=antialias)
     else:
         pictures = _first_pictures(checkpoint, latents, hires)
-        resized = [upscale(one, hires.upscaler, width=hires.width, height=hires.height) for one in pictures]
+        resized = [upscale(one, hires.pixel_upscaler, width=hires.width, height=hires.height) for one in pictures]
         large = torch.cat([encode_images(checkpoint, [one]) for one in resized])
     columns, rows = hires.crop
     height, width = large.shape[-2:]

@@ -15,6 +15,7 @@ from inference_container.infotext.record import InfoValue, MaskRecord, img2img_e
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
+from inference_container.pictures.upscaling import Upscaler
 from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.image_conditioning import condition_on_edited, condition_on_pictures
@@ -25,6 +26,7 @@ from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import Seeds, choose_seeds
 from inference_container.tasks.soft_overlays import soften
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
+from inference_container.tasks.upscalers import request_upscaler
 from inference_container.tasks.wording import read_wording
 
 LATENT_NOISE, LATENT_NOTHING = 2, 3
@@ -51,8 +53,9 @@ def img2img(job: TaskInput) -> TaskOutput:
     seeds = choose_seeds(params)
 
     # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
+    upscaler = request_upscaler(job, params, str(params.option("upscaler_for_img2img")), progress=progress)
     with progress.phase(JobPhase.ENCODING):
-        pictures: Sequence[InitPicture] = prepare_init_pictures(params)
+        pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
         _check_sizes(params, pictures)
     batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
 
@@ -85,8 +88,12 @@ def img2img(job: TaskInput) -> TaskOutput:
 
     # 5. Lay what was not masked over the result, and put a cut-out region back in its place.
     with progress.phase(JobPhase.DECODING):
-        images = [_composed(params, image, pictures[number % len(pictures)]) for number, image in enumerate(drawn)]
-        masks = [_masks(params, image, pictures[number % len(pictures)]) for number, image in enumerate(drawn)]
+        images = [
+            _composed(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
+        ]
+        masks = [
+            _masks(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
+        ]
 
     # 6. Write down how they were made.
     record = record_of(
@@ -163,14 +170,17 @@ def _conditioning(
     return condition_on_pictures(checkpoint, pictures, like=like, mask_weight=weight, rounded=params.mask_round)
 
 
-def _composed(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> Image.Image:
+def _composed(
+    params: Img2ImgParams, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None
+) -> Image.Image:
     if picture.overlay is None or not params.option("overlay_inpaint"):
         return image
-    upscaler = str(params.option("upscaler_for_img2img"))
     return paste_back(image, picture.overlay, region=picture.region, upscaler=upscaler)
 
 
-def _masks(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> list[Image.Image]:
+def _masks(
+    params: Img2ImgParams, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None
+) -> list[Image.Image]:
     """What `return_mask` and `return_mask_composite` put beside a drawn picture."""
     mask = picture.overlay_mask
     if mask is None:
@@ -178,7 +188,6 @@ def _masks(params: Img2ImgParams, image: Image.Image, picture: InitPicture) -> l
     beside = [mask.convert("RGB")] if params.option("return_mask") else []
     if params.option("return_mask_composite"):
         region = picture.region if params.option("overlay_inpaint") else None
-        upscaler = str(params.option("upscaler_for_img2img"))
         beside.append(cut_out(put_at(image, size=mask.size, region=region, upscaler=upscaler), mask))
     return beside
 

@@ -17,6 +17,7 @@ from inference_container.pictures.flattening import flatten
 from inference_container.pictures.masks import blur_mask, double_mask, fit_mask, invert_mask, mask_of
 from inference_container.pictures.overlays import make_overlay
 from inference_container.pictures.resizing import ResizeMode, resize
+from inference_container.pictures.upscaling import Upscaler
 
 ORIGINAL_CONTENT = 1
 """`inpainting_fill` that keeps what is under the mask."""
@@ -40,8 +41,10 @@ class InitPicture:
     """RGB, what the overlay was cut from."""
 
 
-def prepare_init_pictures(params: Img2ImgParams) -> tuple[InitPicture, ...]:
+def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = None) -> tuple[InitPicture, ...]:
     """One for each of the request's `init_images`, all under the request's one mask.
+
+    `upscaler` enlarges what becomes larger.
 
     Raises:
         JobFailed: bad_image, a picture cannot be decoded; invalid_params, several pictures of different sizes under
@@ -49,7 +52,7 @@ def prepare_init_pictures(params: Img2ImgParams) -> tuple[InitPicture, ...]:
     """
     images = _decode_images(params)
     if params.mask is None:
-        return tuple(InitPicture(_resized(image, params), None, None, None) for image in images)
+        return tuple(InitPicture(_resized(image, params, upscaler), None, None, None) for image in images)
     mask = _user_mask(params, params.mask, size=images[0].size)
     if any(image.size != mask.size for image in images):
         sizes = ", ".join(f"{image.width}x{image.height}" for image in images)
@@ -57,8 +60,8 @@ def prepare_init_pictures(params: Img2ImgParams) -> tuple[InitPicture, ...]:
             JobErrorCode.INVALID_PARAMS, f"init_images: received sizes {sizes}; under one mask all must be of one size"
         )
     if params.inpaint_full_res:
-        return _only_masked(images, mask, params)
-    return _whole_picture(images, mask, params)
+        return _only_masked(images, mask, params, upscaler)
+    return _whole_picture(images, mask, params, upscaler)
 
 
 def _decode_images(params: Img2ImgParams) -> list[Image.Image]:
@@ -83,15 +86,17 @@ def _user_mask(params: Img2ImgParams, text: str, *, size: tuple[int, int]) -> Im
     return blur_mask(fit_mask(mask, size), x=x, y=y)
 
 
-def _only_masked(images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams) -> tuple[InitPicture, ...]:
+def _only_masked(
+    images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None
+) -> tuple[InitPicture, ...]:
     width, height = params.width, params.height
     region = crop_region(mask, padding=params.inpaint_full_res_padding, width=width, height=height)
     if region is None:
-        return tuple(InitPicture(_resized(image, params), None, None, None) for image in images)
+        return tuple(InitPicture(_resized(image, params, upscaler), None, None, None) for image in images)
     cropped_mask = resize(mask.crop(region), mode=2, width=width, height=height)
     return tuple(
         InitPicture(
-            _filled(_at_size(image.crop(region), params, mode=2), cropped_mask, params),
+            _filled(_at_size(image.crop(region), params, upscaler, mode=2), cropped_mask, params),
             cropped_mask,
             make_overlay(image, mask),
             region,
@@ -102,11 +107,13 @@ def _only_masked(images: Sequence[Image.Image], mask: Image.Image, params: Img2I
     )
 
 
-def _whole_picture(images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams) -> tuple[InitPicture, ...]:
+def _whole_picture(
+    images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None
+) -> tuple[InitPicture, ...]:
     # WebUI leaves picture and mask at different sizes for latent upscale; both stretched is what was meant (§2.4).
     mode = 0 if params.resize_mode == LATENT_UPSCALE else params.resize_mode
     mask = resize(mask, mode=mode, width=params.width, height=params.height)
-    resized = [_at_size(image, params, mode=mode) for image in images]
+    resized = [_at_size(image, params, upscaler, mode=mode) for image in images]
     doubled = double_mask(mask)
     return tuple(
         InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled, image)
@@ -114,14 +121,13 @@ def _whole_picture(images: Sequence[Image.Image], mask: Image.Image, params: Img
     )
 
 
-def _resized(image: Image.Image, params: Img2ImgParams) -> Image.Image:
+def _resized(image: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None) -> Image.Image:
     if params.resize_mode == LATENT_UPSCALE:
         return image
-    return _at_size(image, params, mode=params.resize_mode)
+    return _at_size(image, params, upscaler, mode=params.resize_mode)
 
 
-def _at_size(image: Image.Image, params: Img2ImgParams, *, mode: ResizeMode) -> Image.Image:
-    upscaler = str(params.option("upscaler_for_img2img"))
+def _at_size(image: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None, *, mode: ResizeMode) -> Image.Image:
     return resize(image, mode=mode, width=params.width, height=params.height, upscaler=upscaler)
 
 

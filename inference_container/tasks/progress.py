@@ -37,7 +37,7 @@ class JobProgress:
             self.timings[phase.value] = self.timings.get(phase.value, 0.0) + self._clock() - started
 
     def expect(self, steps: int) -> None:
-        """The whole job has `steps` sampling steps, each a call of the model."""
+        """The whole job has `steps` steps, each a call of the model."""
         self._steps = steps
 
     def advance_to(self, step: int) -> None:
@@ -47,6 +47,22 @@ class JobProgress:
             JobFailed: the job was canceled.
         """
         self._step = max(self._step, min(step, self._steps))
+        self._tell()
+
+    def advance(self) -> None:
+        """One more of the whole job's steps is done.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self.advance_to(self._step + 1)
+
+    def check(self) -> None:
+        """Report the same progress again.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
         self._tell()
 
     def counter(self, *, start: int, end: int) -> Callable[[int], None]:

@@ -30,7 +30,7 @@ def load_nothing(file: ModelFile) -> Checkpoint:
 class TaskInput:
     params: TaskParams
     checkpoint: Checkpoint | None
-    """None only for the interrogate tasks."""
+    """None for the tasks that need none."""
     report: ReportProgress
     preview: OfferPreview | None = None
     """None: nobody asked for previews."""

@@ -6,8 +6,10 @@ from PIL import Image
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import Txt2ImgParams
+from inference_container.contract.upscalers import LATENT_UPSCALERS
 from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
+from inference_container.pictures.upscaling import Upscaler
 from inference_container.tasks.drawing import Drawing, draw
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
@@ -16,6 +18,7 @@ from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import choose_seeds
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
+from inference_container.tasks.upscalers import request_upscaler
 from inference_container.tasks.wording import read_wording
 
 
@@ -37,7 +40,11 @@ def txt2img(job: TaskInput) -> TaskOutput:
     # 1. Words, sizes and seeds.
     params = with_first_size(asked)
     wording = read_wording(params)
-    hires = plan_hires(params, first_picture=_first_picture(params))
+    hires = plan_hires(
+        params,
+        first_picture=_first_picture(params),
+        pixel_upscaler=_pixel_upscaler(job, params, progress=progress),
+    )
     seeds = choose_seeds(params)
 
     # 2. An inpainting checkpoint is shown that everything is masked.
@@ -78,6 +85,12 @@ def txt2img(job: TaskInput) -> TaskOutput:
         parameters=parameters_of(asked),
         timings=progress.timings,
     )
+
+
+def _pixel_upscaler(job: TaskInput, params: Txt2ImgParams, *, progress: JobProgress) -> Upscaler | None:
+    if not params.enable_hr or params.hr_upscaler is None or params.hr_upscaler in LATENT_UPSCALERS:
+        return None
+    return request_upscaler(job, params, params.hr_upscaler, progress=progress)
 
 
 def _first_picture(params: Txt2ImgParams) -> Image.Image | None:

@@ -8,7 +8,6 @@ from inference_container.contract.params import (
     FIELDS_NOT_SUPPORTED_YET,
     TASKS_NOT_SUPPORTED_YET,
 )
-from inference_container.contract.upscalers import MODEL_UPSCALERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
 REFUSED = set(re.findall(r"^\| `([^`]+)` \| (\w+) \|$", PAGE.partition("## Not supported yet")[2], re.MULTILINE))
@@ -19,7 +18,6 @@ def test_exactly_what_is_refused_is_listed() -> None:
         *((task.value, "task") for task in TASKS_NOT_SUPPORTED_YET),
         *((field, "field") for field in FIELDS_NOT_SUPPORTED_YET),
         *((key, "option") for key, rule in OPTIONS.items() if not rule.supported),
-        *((name, "upscaler") for name in MODEL_UPSCALERS),
     }
 
     assert refused == REFUSED, "say so on the page"

@@ -13,7 +13,7 @@ from inference_container.contract.messages import Progress
 from inference_container.contract.params import Txt2ImgParams, unsupported_fields
 from inference_container.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.pictures.upscaling import upscale
+from inference_container.pictures.upscaling import FILTERS, upscale
 from inference_container.tasks.hires import LATENT_MODES, enlarge, plan_hires
 from inference_container.tasks.task import TaskOutput
 from tests.fidelity.recording import Recording
@@ -156,14 +156,14 @@ def test_every_upscaler_has_its_own_way(checkpoint: Checkpoint) -> None:
 def test_pixel_upscalers_stop_at_whole_eights_before_they_are_fitted() -> None:
     image = noisy(64, 40)
 
-    nearest = upscale(image, "Nearest", width=109, height=68)
+    nearest = upscale(image, FILTERS["Nearest"], width=109, height=68)
 
     by_hand = image.resize((109, 68), Image.Resampling.NEAREST).resize((104, 64), Image.Resampling.LANCZOS)
     assert nearest.tobytes() == by_hand.resize((109, 68), Image.Resampling.LANCZOS).tobytes()
     plain = image.resize((109, 68), Image.Resampling.LANCZOS)
-    assert upscale(image, "None", width=109, height=68).tobytes() == plain.tobytes()
+    assert upscale(image, None, width=109, height=68).tobytes() == plain.tobytes()
     smaller = image.resize((32, 20), Image.Resampling.LANCZOS)
-    assert upscale(image, "Nearest", width=32, height=20).tobytes() == smaller.tobytes()
+    assert upscale(image, FILTERS["Nearest"], width=32, height=20).tobytes() == smaller.tobytes()
 
 
 def test_the_second_prompt_counts_its_time_from_one_to_two(checkpoint: Checkpoint) -> None:
@@ -219,7 +219,7 @@ def test_a_target_that_is_none_is_refused(checkpoint: Checkpoint, change: dict[s
     ("body", "reason"),
     [
         ({"enable_hr": True}, "enable_hr needs denoising_strength; received none"),
-        ({**HIRES, "hr_upscaler": "latent"}, "unknown upscaler 'latent'; allowed: Latent, "),
+        ({**HIRES, "hr_upscaler": " "}, "unknown upscaler ' '; allowed: Latent, "),
         ({**HIRES, "hr_sampler_name": "Eular"}, "unknown sampler 'Eular'"),
         ({**HIRES, "hr_scheduler": "never"}, "unknown scheduler 'never'"),
     ],
@@ -229,8 +229,7 @@ def test_a_second_pass_that_cannot_be_is_refused_before_it_is_queued(body: dict[
         Txt2ImgParams(**body)
 
 
-def test_upscalers_with_weights_and_other_checkpoints_must_wait() -> None:
-    params = Txt2ImgParams(**HIRES, hr_upscaler="R-ESRGAN 4x+", hr_checkpoint_name="other.safetensors")
+def test_other_checkpoints_must_wait() -> None:
+    params = Txt2ImgParams(**HIRES, hr_checkpoint_name="other.safetensors")
 
-    assert {error.pointer for error in unsupported_fields(params)} == {"/hr_upscaler", "/hr_checkpoint_name"}
-    assert unsupported_fields(Txt2ImgParams(hr_upscaler="R-ESRGAN 4x+")) == []
+    assert {error.pointer for error in unsupported_fields(params)} == {"/hr_checkpoint_name"}

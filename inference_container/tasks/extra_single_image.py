@@ -1,0 +1,128 @@
+"""The Extras tab's upscale: one picture enlarged by one upscaler or by two of them blended."""
+
+import html
+
+from PIL import Image
+
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.jobs import JobPhase
+from inference_container.contract.params import ExtraSingleImageParams
+from inference_container.infotext.record import InfoValue
+from inference_container.infotext.writer import write_parameters
+from inference_container.pictures.decoding import MAX_PIXELS, decode_picture
+from inference_container.pictures.encoding import encode_picture, infotext_in
+from inference_container.pictures.upscaling import Upscaler, pass_sizes, scaled_size, upscale_by
+from inference_container.tasks.progress import JobProgress
+from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput
+from inference_container.tasks.upscalers import TiledUpscaler, request_upscaler
+
+POSTPROCESSING_KEY = "postprocessing"
+"""Of the PNG's text chunk that says how it was enlarged; `parameters` stays the given picture's own."""
+MAX_ON_THE_WAY = 4 * MAX_PIXELS
+"""Pixels that a network may answer with before its answer is resized."""
+
+
+def extra_single_image(job: TaskInput) -> TaskOutput:
+    """Enlarge `image`; transparency is dropped, as in WebUI.
+
+    Raises:
+        JobFailed: bad_image; invalid_params, a target that is too small or too large; asset_missing, asset_corrupt or
+            asset_incompatible, an upscaler that is not to be had; or the job was canceled.
+    """
+    params = job.params
+    if not isinstance(params, ExtraSingleImageParams):
+        raise TypeError(f"received {type(params).__name__}; needs {ExtraSingleImageParams.__name__}")
+    progress = JobProgress(report=job.report)
+
+    # 1. The picture, and what it says of itself.
+    with progress.phase(JobPhase.ENCODING):
+        given = decode_picture(params.image, field="image")
+        written = infotext_in(given)
+        image = given.convert("RGB")
+
+    # 2. The upscalers, and how much work they have.
+    names = _upscaler_names(params)
+    scale = _scale(params, image.size) if names else 1.0
+    upscalers = [request_upscaler(job, params, name, progress=progress, counted=True) for name in names]
+    progress.expect(sum(_tiles(upscaler, image.size, scale) for upscaler in upscalers))
+
+    # 3. Enlarge and blend.
+    with progress.phase(JobPhase.UPSCALING):
+        enlarged = [_enlarged(image, upscaler, scale, params) for upscaler in upscalers if upscaler is not None]
+        if len(enlarged) == 2:
+            enlarged = [Image.blend(enlarged[0], enlarged[1], params.extras_upscaler_2_visibility)]
+        result = enlarged[0] if enlarged else image
+
+    # 4. Write down how.
+    said = write_parameters(_record(params, names))
+    with progress.phase(JobPhase.SAVING):
+        data = encode_picture(result, infotext=written, chunks={POSTPROCESSING_KEY: said})
+    return TaskOutput(
+        images=(EncodedImage(data, "png", result.width, result.height, None, said),),
+        info={"html_info": f"<p>{html.escape(said)}</p>"},
+        parameters=params.model_dump(mode="json") | {"image": None},
+        timings=progress.timings,
+    )
+
+
+def _upscaler_names(params: ExtraSingleImageParams) -> list[str]:
+    """None, one or two; the second only where the first is and where it is seen."""
+    if params.upscaler_1 == "None":
+        return []
+    second = params.upscaler_2 != "None" and params.extras_upscaler_2_visibility > 0
+    return [params.upscaler_1, params.upscaler_2] if second else [params.upscaler_1]
+
+
+def _scale(params: ExtraSingleImageParams, size: tuple[int, int]) -> float:
+    scale = params.upscaling_resize
+    if params.resize_mode == 1:
+        scale = max(params.upscaling_resize_w / size[0], params.upscaling_resize_h / size[1])
+    width, height = scaled_size(size, scale)
+    cropped = params.upscaling_resize_w * params.upscaling_resize_h if params.resize_mode == 1 else 0
+    if min(width, height) < 1 or max(width * height, cropped) > MAX_PIXELS:
+        raise JobFailed(
+            JobErrorCode.INVALID_PARAMS,
+            f"received a picture of {size[0]}x{size[1]} pixels to enlarge to {width}x{height}; "
+            f"allowed: 8 pixels a side up to {MAX_PIXELS} pixels in all",
+        )
+    return scale
+
+
+def _tiles(upscaler: Upscaler | None, size: tuple[int, int], scale: float) -> int:
+    if not isinstance(upscaler, TiledUpscaler):
+        return 0
+    fed = pass_sizes(size, scale, factor=upscaler.model.factor)
+    for width, height in fed:
+        if width * height * upscaler.model.factor**2 > MAX_ON_THE_WAY:
+            raise JobFailed(
+                JobErrorCode.INVALID_PARAMS,
+                f"received a scale of {scale:.4g} for a picture of {size[0]}x{size[1]} pixels, which a network that "
+                f"enlarges {upscaler.model.factor} times reaches by way of {width * upscaler.model.factor}x"
+                f"{height * upscaler.model.factor} pixels; allowed: up to {MAX_ON_THE_WAY} pixels",
+            )
+    return sum(upscaler.tiling.count(one) for one in fed)
+
+
+def _enlarged(image: Image.Image, upscaler: Upscaler, scale: float, params: ExtraSingleImageParams) -> Image.Image:
+    enlarged = upscale_by(image, upscaler, scale)
+    if params.resize_mode == 0 or not params.upscaling_crop:
+        return enlarged
+    width, height = params.upscaling_resize_w, params.upscaling_resize_h
+    cropped = Image.new("RGB", (width, height))
+    cropped.paste(enlarged, (width // 2 - enlarged.width // 2, height // 2 - enlarged.height // 2))
+    return cropped
+
+
+def _record(params: ExtraSingleImageParams, names: list[str]) -> dict[str, InfoValue]:
+    if not names:
+        return {}
+    size = f"{params.upscaling_resize_w}x{params.upscaling_resize_h}"
+    record: dict[str, InfoValue] = {"Postprocess upscale by": params.upscaling_resize}
+    if params.resize_mode == 1:
+        record = {"Postprocess upscale to": size}
+        if params.upscaling_crop:
+            record["Postprocess crop to"] = size
+    record["Postprocess upscaler"] = names[0]
+    if len(names) == 2:
+        record["Postprocess upscaler 2"] = names[1]
+    return record
