@@ -45,6 +45,8 @@ TEXT_MODULES: Final = {
 SOURCES: Final = (
     "lambdas/**/*.py",
     "inference_container/__init__.py",
+    "inference_container/public_addresses.py",
+    "inference_container/safe_fetch.py",
     "inference_container/contract/**/*.py",
     *(f"inference_container/{package}/{module}.py" for package, modules in TEXT_MODULES.items() for module in modules),
 )
