@@ -10,9 +10,10 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.clip_tokenizer import build_clip_tokenizer
 from inference_container.models.devices import vae_dtype
 from inference_container.models.families import detect_family
 from inference_container.models.files import ModelFile
@@ -64,7 +65,7 @@ def load_checkpoint(file: ModelFile, *, device: torch.device, dtype: torch.dtype
         unet=unet,
         vae=vae,
         text_encoder=text_encoder,
-        tokenizer=_load_tokenizer(file, config),
+        tokenizer=build_clip_tokenizer(file, config.tokenizer, vocabulary_size=config.text_encoder.get("vocab_size")),
         prediction_type=config.scheduler.prediction_type,
         alphas_cumprod=alphas_cumprod,
         device=device,
@@ -152,27 +153,6 @@ def _listed(names: Iterable[str]) -> str:
     ordered = sorted(names)
     more = f" and {len(ordered) - 1} more tensors" if len(ordered) > 1 else ""
     return f"{ordered[0]}{more}"
-
-
-def _load_tokenizer(file: ModelFile, config: ModelConfig) -> Any:
-    words, size = config.tokenizer, config.text_encoder.get("vocab_size")
-    known = set(words.vocabulary)
-    lost = [pair for pair in words.merges if not known.issuperset((*pair, "".join(pair)))]
-    special = [token for token in (words.bos_token, words.eos_token, words.pad_token) if token not in known]
-    if lost or special:
-        name = " ".join(lost[0]) if lost else special[0]
-        raise incompatible(file, f"its tokenizer's vocabulary lacks {name!r}")
-    if not isinstance(size, int) or max(words.vocabulary.values()) >= size:
-        raise incompatible(file, f"its tokenizer knows more tokens than its text encoder's vocab_size of {size}")
-    return CLIPTokenizer(
-        vocab=dict(words.vocabulary),
-        merges=list(words.merges),
-        bos_token=words.bos_token,
-        eos_token=words.eos_token,
-        unk_token=words.eos_token,
-        pad_token=words.pad_token,
-        model_max_length=words.model_max_length,
-    )
 
 
 def _alphas_cumprod(file: ModelFile, tensors: TensorFile, config: ModelConfig) -> Tensor:

@@ -93,7 +93,7 @@ def model_config(file: ModelFile, *, family: Family, packed: str | None) -> Mode
             {
                 **documents["tokenizer/tokenizer_config.json"],
                 "vocabulary": documents["tokenizer/vocab.json"],
-                "merges": _merges(texts["tokenizer/merges.txt"]),
+                "merges": read_merges(texts["tokenizer/merges.txt"]),
             },
         ),
     )
@@ -108,7 +108,7 @@ def _checked(file: ModelFile, kind: type[Config], document: Mapping[str, object]
         raise incompatible(file, f"{place} of its {kind.__name__} is not valid: {first['msg']}") from error
 
 
-def _merges(text: str) -> list[tuple[str, ...]]:
+def read_merges(text: str) -> list[tuple[str, ...]]:
     """The pairs in a merges.txt, most frequent first; its first line may be a version."""
     lines = text.splitlines()
     start = 1 if lines and lines[0].startswith("#version") else 0

@@ -121,7 +121,12 @@ class _Inert:
 _HARMLESS: list[Any] = [(_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint")]
 
 
-def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
+def read_pickle(file: ModelFile) -> dict[Any, Any]:
+    """The dictionary in a pickle: tensors, numbers, texts and containers of them, nothing that runs.
+
+    Raises:
+        JobFailed: as `open_tensor_file`.
+    """
     zipped = zipfile.is_zipfile(file.path)
     if zipped:
         _refuse_compressed(file)
@@ -139,7 +144,12 @@ def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
             break
     if not isinstance(document, dict):
         raise incompatible(file, f"it holds a {type(document).__name__}, not a dictionary of tensors")
-    return {name: value for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return document
+
+
+def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
+    state = read_pickle(file)
+    return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
 def _refuse_compressed(file: ModelFile) -> None:
