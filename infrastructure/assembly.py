@@ -10,9 +10,11 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
+from infrastructure.alarms import Watched
 from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.inference import InferenceStack
+from infrastructure.ops import OpsStack
 from infrastructure.stack import GenerateOnCloudStack
 
 
@@ -59,6 +61,18 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         storage=core.storage,
         events=core.events,
         role=core.container.role,
+    )
+    OpsStack(
+        app,
+        f"{config.stack_name}-Ops",
+        config=config,
+        watched=Watched(
+            api=core.api.rest_api,
+            functions=core.functions.named,
+            events_queue=core.events.queue,
+            dead_letters=[core.events.dead_letters],
+            api_stage_arn=core.api.rest_api.deployment_stage.stage_arn,
+        ),
     )
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     assembly = Path(app.synth().directory)

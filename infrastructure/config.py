@@ -10,6 +10,8 @@ LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 
 
 UNNAMED = "main"
+AWS_ONLY = {"generate-on-cloud": "aws-only"}
+"""Tag of a stack the local cloud leaves out."""
 
 
 class ConfigError(ValueError):
@@ -43,6 +45,14 @@ class StageConfig(BaseModel):
     api_requests_per_second: float = Field(default=50, gt=0)
     """Steady rate of the whole API; more is answered 429."""
     api_burst: int = Field(default=100, ge=1)
+    alarm_email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    """Gets the alarms, once it has confirmed; None: nobody is told, the alarms still show."""
+    oldest_job_minutes: int = Field(default=60, ge=5)
+    """A job that has not ended for so long sounds an alarm."""
+    monthly_budget_usd: float | None = Field(default=None, gt=0)
+    """SageMaker costs of the account that sound an alarm at 80 percent, and when they are forecast; None: no budget."""
+    waf: bool = False
+    """A firewall before the API: about 8 dollars a month."""
     keep_data: bool = True
     """Tables and buckets outlive the stack."""
 

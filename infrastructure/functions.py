@@ -38,6 +38,7 @@ class Functions(Construct):
         events_: Events,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.named: dict[str, lambda_.Function] = {}
         self._config = config
         self._code = code
         acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
@@ -98,7 +99,9 @@ class Functions(Construct):
             handler="lambdas.job_events.handler",
             memory_megabytes=512,
             timeout=JOB_EVENTS_TIMEOUT,
-            settings=JobEventsSettings(JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name),
+            settings=JobEventsSettings(
+                JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name, STACK_NAME=config.stack_name
+            ),
             grants=[TableGrant(jobs, ["GetItem", "UpdateItem"]), outcomes],
         )
         self.job_events.add_event_source(
@@ -110,7 +113,9 @@ class Functions(Construct):
             handler="lambdas.sweeper.handler",
             memory_megabytes=512,
             timeout=Duration.seconds(55),
-            settings=SweeperSettings(JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name),
+            settings=SweeperSettings(
+                JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name, STACK_NAME=config.stack_name
+            ),
             grants=[TableGrant(jobs, ["BatchGetItem", "GetItem", "UpdateItem"], ["open-created_at"]), outcomes],
         )
         events.Rule(
@@ -158,7 +163,7 @@ class Functions(Construct):
         role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
         grant_all(role, grants)
-        return lambda_.Function(
+        function = lambda_.Function(
             self,
             f"{name}Function",
             code=self._code,
@@ -172,3 +177,5 @@ class Functions(Construct):
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
         )
+        self.named[name] = function
+        return function

@@ -16,6 +16,7 @@ from lambdas.clients import dynamodb_client, s3_client
 from lambdas.items import is_id, utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.jobs import JobRecord, JobStore
+from lambdas.metrics import record_ended
 from lambdas.outcomes import Outcome, Outcomes
 from lambdas.settings import JobEventsSettings
 
@@ -46,8 +47,8 @@ class MalformedError(Exception):
 class JobEvents:
     outcomes: Outcomes
 
-    def handle(self, body: str) -> None:
-        """Apply one SQS record, an SNS envelope around a notification.
+    def handle(self, body: str) -> JobRecord | None:
+        """Apply one SQS record, an SNS envelope around a notification; the job, if this ended it.
 
         Raises:
             MalformedError: it is dropped.
@@ -58,8 +59,10 @@ class JobEvents:
         if job is None:
             raise MalformedError(f"there is no job {notification.inference_id[:100]!r}")
         outcome = self._outcome(job, notification)
-        if self.outcomes.write(job, outcome, now=utc_now()) is None:
+        ended = self.outcomes.write(job, outcome, now=utc_now())
+        if ended is None:
             _LOG.info("job %s has ended already, %s changes nothing", job.job_id, notification.invocation_status)
+        return ended
 
     def _outcome(self, job: JobRecord, notification: Notification) -> Outcome:
         locations = notification.response_parameters
@@ -94,23 +97,32 @@ def _notification(body: str) -> Notification:
         raise MalformedError(f"not a SageMaker notification: {str(error)[:500]}") from error
 
 
-def handle_batch(events: JobEvents, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Apply every record; those that AWS kept from being applied are named, so that only they come again."""
-    failures = []
+def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> dict[str, list[dict[str, str]]]:
+    """Apply every record; those that AWS kept from being applied are named, so that only they come again.
+
+    `stack` is the dimension of the metrics that tell of the jobs that ended.
+    """
+    failures, ended = [], []
     for record in event["Records"]:
         try:
-            events.handle(record["body"])
+            ended.append(events.handle(record["body"]))
         except MalformedError as error:
             _LOG.warning("message %s dropped: %s", record["messageId"], error)
         except (ClientError, BotoCoreError):
             _LOG.exception("message %s will be tried again", record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
+    record_ended([job for job in ended if job is not None], stack=stack)
     return {"batchItemFailures": failures}
 
 
 @cache
+def _settings() -> JobEventsSettings:
+    return JobEventsSettings.from_environment()
+
+
+@cache
 def _events() -> JobEvents:
-    settings = JobEventsSettings.from_environment()
+    settings = _settings()
     return JobEvents(
         Outcomes(JobStore(dynamodb_client(), settings.JOBS_TABLE), JobObjects(s3_client(), settings.JOBS_BUCKET))
     )
@@ -118,4 +130,4 @@ def _events() -> JobEvents:
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
     """Entry point; SQS with partial batch failures."""
-    return handle_batch(_events(), event)
+    return handle_batch(_events(), event, stack=_settings().STACK_NAME)

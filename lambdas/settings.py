@@ -41,11 +41,15 @@ class ApiSettings(FunctionSettings):
 class JobEventsSettings(FunctionSettings):
     JOBS_TABLE: str
     JOBS_BUCKET: str
+    STACK_NAME: str
+    """Dimension of the metrics."""
 
 
 class SweeperSettings(FunctionSettings):
     JOBS_TABLE: str
     JOBS_BUCKET: str
+    STACK_NAME: str
+    """Dimension of the metrics."""
 
 
 class FirstKeySettings(FunctionSettings):

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from lambdas.items import utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
 from lambdas.jobs import JobRecord, JobStore
+from lambdas.metrics import record_ended, record_open
 from lambdas.outcomes import Outcomes
 from lambdas.settings import SweeperSettings
 
@@ -32,14 +33,31 @@ UNCLAIMED = timedelta(hours=7)
 """A `queued` job nobody claimed: SageMaker drops requests after six hours."""
 
 
+@dataclass
+class Swept:
+    """What one sweep saw."""
+
+    ended: list[JobRecord] = field(default_factory=list)
+    open: int = 0
+    """Jobs that have not ended."""
+    oldest: datetime | None = None
+    """When the longest waiting of them was queued."""
+
+    def leave(self, job: JobRecord) -> None:
+        """Count a job that stays open; one whose params are awaited waits for its user."""
+        self.open += 1
+        if job.queued_at is not None:
+            self.oldest = min(self.oldest or job.queued_at, job.queued_at)
+
+
 @dataclass(frozen=True)
 class Sweeper:
     pages: JobPages
     outcomes: Outcomes
 
-    def sweep(self, now: datetime) -> Counter[JobStatus]:
-        """Look at every open job once; how many ended, by status."""
-        ended: Counter[JobStatus] = Counter()
+    def sweep(self, now: datetime) -> Swept:
+        """Look at every open job once."""
+        swept = Swept()
         for batch in self.pages.open_jobs():
             for job in batch:
                 try:
@@ -47,11 +65,13 @@ class Sweeper:
                 except (ClientError, BotoCoreError):
                     # One job's trouble must not keep the others waiting; this one comes again next minute.
                     _LOG.exception("job %s could not be swept", job.job_id)
-                    continue
-                if finished is not None:
+                    finished = None
+                if finished is None:
+                    swept.leave(job)
+                else:
                     _LOG.warning("job %s swept: %s -> %s", job.job_id, job.status, finished.status)
-                    ended[finished.status] += 1
-        return ended
+                    swept.ended.append(finished)
+        return swept
 
     def _visit(self, job: JobRecord, now: datetime) -> JobRecord | None:
         if job.status is JobStatus.CREATED:
@@ -106,8 +126,13 @@ def _hours(span: timedelta) -> int:
 
 
 @cache
+def _settings() -> SweeperSettings:
+    return SweeperSettings.from_environment()
+
+
+@cache
 def _sweeper() -> Sweeper:
-    settings = SweeperSettings.from_environment()
+    settings = _settings()
     dynamodb = dynamodb_client()
     return Sweeper(
         JobPages(dynamodb, settings.JOBS_TABLE),
@@ -117,4 +142,8 @@ def _sweeper() -> Sweeper:
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
     """Entry point; a schedule."""
-    return {status.value: count for status, count in _sweeper().sweep(utc_now()).items()}
+    now, stack = utc_now(), _settings().STACK_NAME
+    swept = _sweeper().sweep(now)
+    record_ended(swept.ended, stack=stack)
+    record_open(swept.open, oldest=swept.oldest, now=now, stack=stack)
+    return dict(Counter(job.status.value for job in swept.ended))

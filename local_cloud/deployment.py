@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, WaiterError
 
+from infrastructure.config import AWS_ONLY
 from local_cloud.clients import LocalClients
 from local_cloud.settings import ACCOUNT, DEFAULT_REGION
 
@@ -55,7 +56,7 @@ class StackArtifact:
 
 
 def read_assembly(folder: Path) -> list[StackArtifact]:
-    """The stacks of a cloud assembly, in the order they must be deployed.
+    """The stacks of a cloud assembly that this cloud can hold, in the order they must be deployed.
 
     Raises:
         DeploymentError: it is not a cloud assembly, or has no stack.
@@ -70,6 +71,8 @@ def read_assembly(folder: Path) -> list[StackArtifact]:
         if artifact["type"] != "aws:cloudformation:stack":
             continue
         properties = artifact["properties"]
+        if AWS_ONLY.items() <= properties.get("tags", {}).items():
+            continue
         manifests = [
             folder / artifacts[dependency]["properties"]["file"]
             for dependency in artifact.get("dependencies", ())

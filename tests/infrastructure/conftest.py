@@ -25,6 +25,10 @@ CHANGED = {
     "log_retention_days": "7",
     "api_requests_per_second": "7",
     "api_burst": "9",
+    "alarm_email": "oncall@example.com",
+    "oldest_job_minutes": "25",
+    "monthly_budget_usd": "250",
+    "waf": "true",
     "keep_data": "false",
     "image_uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/goc:1.0",
 }

@@ -30,7 +30,7 @@ def sent(cloud: Cloud, *, running: bool = True) -> JobRecord:
 def deliver(cloud: Cloud, *bodies: str) -> list[str]:
     """Message ids that must come again."""
     records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-    answer = handle_batch(cloud.events, {"Records": records})
+    answer = handle_batch(cloud.events, {"Records": records}, stack="test")
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -241,7 +241,7 @@ def test_only_the_messages_aws_kept_from_being_applied_come_again(cloud: Cloud) 
             super().handle(body)
 
     records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-    answer = handle_batch(Flaky(cloud.outcomes), {"Records": records})
+    answer = handle_batch(Flaky(cloud.outcomes), {"Records": records}, stack="test")
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert (cloud.status(job.job_id), cloud.status(unlucky.job_id)) == ("succeeded", "running")

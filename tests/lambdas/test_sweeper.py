@@ -1,5 +1,6 @@
 """The sweeper: what was lost is found, what is dead is ended, what lives is left alone."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ def sent(cloud: Cloud) -> JobRecord:
 
 
 def sweep(cloud: Cloud, after: timedelta) -> dict[JobStatus, int]:
-    return dict(cloud.sweeper.sweep(START + after))
+    return dict(Counter(job.status for job in cloud.sweeper.sweep(START + after).ended))
 
 
 @pytest.mark.parametrize("running", [True, False])
@@ -127,3 +128,12 @@ def test_an_unreadable_result_does_not_keep_the_others_waiting(cloud: Cloud) -> 
     cloud.put_result(good.job_id, key=good.output_key)
 
     assert sweep(cloud, timedelta(minutes=5)) == {JobStatus.FAILED: 1, JobStatus.SUCCEEDED: 1}
+
+
+def test_a_sweep_tells_how_many_jobs_are_open_and_since_when_the_oldest_waits(cloud: Cloud) -> None:
+    oldest = sent(cloud)
+    sent(cloud)
+
+    swept = cloud.sweeper.sweep(START + timedelta(minutes=1))
+
+    assert (swept.open, swept.oldest) == (2, oldest.queued_at)

@@ -1,0 +1,163 @@
+"""What wakes somebody: a row for each alarm; its name is a heading of docs/runbook.md."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+
+from infrastructure.config import StageConfig
+from lambdas.metrics import NAMESPACE, Metric
+
+MINUTE = Duration.minutes(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What the alarms and the dashboard look at."""
+
+    api: apigateway.RestApi
+    functions: Mapping[str, lambda_.Function]
+    """By the name people know them by."""
+    events_queue: sqs.Queue
+    dead_letters: Sequence[sqs.Queue]
+    api_stage_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmRow:
+    """Sounds when `metric` has been at `threshold` or above for `periods` of its own periods; no data is good news."""
+
+    name: str
+    why: str
+    metric: cloudwatch.IMetric
+    threshold: float
+    periods: int
+
+
+def own_metric(metric: Metric, config: StageConfig, *, statistic: str) -> cloudwatch.Metric:
+    """A metric our functions write."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=metric.value,
+        dimensions_map={"Stack": config.stack_name},
+        statistic=statistic,
+        period=MINUTE,
+    )
+
+
+def endpoint_metric(name: str, config: StageConfig, *, statistic: str = "Maximum") -> cloudwatch.Metric:
+    """A metric SageMaker writes about the default endpoint's queue."""
+    return cloudwatch.Metric(
+        namespace="AWS/SageMaker",
+        metric_name=name,
+        dimensions_map={"EndpointName": config.default_endpoint},
+        statistic=statistic,
+        period=MINUTE,
+    )
+
+
+def instance_metric(name: str, config: StageConfig) -> cloudwatch.Metric:
+    """A metric SageMaker writes about the default endpoint's instances; there is none while it sleeps."""
+    return cloudwatch.Metric(
+        namespace="/aws/sagemaker/Endpoints",
+        metric_name=name,
+        dimensions_map={"EndpointName": config.default_endpoint, "VariantName": "main"},
+        statistic="Average",
+        period=MINUTE,
+    )
+
+
+def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
+    """All alarms of a stage."""
+    five = Duration.minutes(5)
+    dead = {
+        f"dead{number}": queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
+        for number, queue in enumerate(watched.dead_letters)
+    }
+    errors = {
+        f"errors{number}": function.metric_errors(period=five, statistic="Sum")
+        for number, function in enumerate(watched.functions.values())
+    }
+    return [
+        AlarmRow(
+            name="DeadLetters",
+            why="A message could not be handled after all its tries.",
+            metric=cloudwatch.MathExpression(expression=" + ".join(dead), using_metrics=dead, period=MINUTE),
+            threshold=1,
+            periods=1,
+        ),
+        AlarmRow(
+            name="EventsLate",
+            why="Finished jobs are not recorded: the queue of the endpoint's messages is not read.",
+            metric=watched.events_queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
+            threshold=300,
+            periods=3,
+        ),
+        AlarmRow(
+            name="OldestJob",
+            why=f"A job has been waiting or running for {config.oldest_job_minutes} minutes.",
+            metric=own_metric(Metric.OLDEST_OPEN_JOB_SECONDS, config, statistic="Maximum"),
+            threshold=60 * config.oldest_job_minutes,
+            periods=2,
+        ),
+        AlarmRow(
+            name="StuckScaling",
+            why="Jobs have waited for half an hour and no instance runs.",
+            metric=endpoint_metric("HasBacklogWithoutCapacity", config),
+            threshold=1,
+            periods=30,
+        ),
+        AlarmRow(
+            name="AwakeWhileIdle",
+            why="An instance runs, and is paid for, but there has been no job for an hour.",
+            metric=cloudwatch.MathExpression(
+                expression="IF(cpu >= 0 AND FILL(backlog, 0) < 1, 1, 0)",
+                using_metrics={
+                    "cpu": instance_metric("CPUUtilization", config),
+                    "backlog": endpoint_metric("ApproximateBacklogSize", config),
+                },
+                period=MINUTE,
+            ),
+            threshold=1,
+            periods=max(60, config.idle_minutes + 30) if config.min_instances == 0 else 1440,
+        ),
+        AlarmRow(
+            name="JobsFail",
+            why="More than a fifth of the jobs that ended failed for a reason that is ours.",
+            metric=cloudwatch.MathExpression(
+                expression="IF(ended >= 5, 100 * failed / ended, 0)",
+                using_metrics={
+                    "ended": own_metric(Metric.JOBS_ENDED, config, statistic="Sum").with_(period=five),
+                    "failed": own_metric(Metric.JOBS_FAILED_BY_US, config, statistic="Sum").with_(period=five),
+                },
+                period=five,
+            ),
+            threshold=20,
+            periods=3,
+        ),
+        AlarmRow(
+            name="ApiErrors",
+            why="More than one in a hundred requests is answered 5xx.",
+            metric=cloudwatch.MathExpression(
+                expression="IF(requests >= 20, 100 * errors / requests, 0)",
+                using_metrics={
+                    "requests": watched.api.metric_count(period=five, statistic="Sum"),
+                    "errors": watched.api.metric_server_error(period=five, statistic="Sum"),
+                },
+                period=five,
+            ),
+            threshold=1,
+            periods=2,
+        ),
+        AlarmRow(
+            name="FunctionErrors",
+            why="A function ended with an error.",
+            metric=cloudwatch.MathExpression(expression=" + ".join(errors), using_metrics=errors, period=five),
+            threshold=1,
+            periods=2,
+        ),
+    ]

@@ -1,0 +1,68 @@
+"""The one page to look at first: jobs, queue, instances, API and functions of a stage."""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from infrastructure.alarms import Watched, endpoint_metric, instance_metric, own_metric
+from infrastructure.config import StageConfig
+from lambdas.metrics import Metric
+
+
+def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) -> cloudwatch.Dashboard:
+    """Rows from what users feel down to what the machines do."""
+
+    def graph(title: str, *metrics: cloudwatch.IMetric, right: tuple[cloudwatch.IMetric, ...] = ()) -> None:
+        widgets.append(
+            cloudwatch.GraphWidget(title=title, left=list(metrics), right=list(right), width=8, live_data=True)
+        )
+
+    widgets: list[cloudwatch.IWidget] = []
+    graph(
+        "Jobs that ended, and failed for our reasons",
+        own_metric(Metric.JOBS_ENDED, config, statistic="Sum"),
+        own_metric(Metric.JOBS_FAILED_BY_US, config, statistic="Sum"),
+    )
+    graph(
+        "Seconds a job ran, and waited before",
+        own_metric(Metric.RUN_SECONDS, config, statistic="p90"),
+        own_metric(Metric.QUEUE_SECONDS, config, statistic="p90"),
+    )
+    graph(
+        "Open jobs, and age of the oldest (right, seconds)",
+        own_metric(Metric.OPEN_JOBS, config, statistic="Maximum"),
+        right=(own_metric(Metric.OLDEST_OPEN_JOB_SECONDS, config, statistic="Maximum"),),
+    )
+    graph(
+        "Queue of the endpoint",
+        endpoint_metric("ApproximateBacklogSize", config),
+        endpoint_metric("HasBacklogWithoutCapacity", config),
+    )
+    graph(
+        "GPU and its memory, percent",
+        instance_metric("GPUUtilization", config),
+        instance_metric("GPUMemoryUtilization", config),
+    )
+    graph(
+        "Memory and disk of the instance, percent",
+        instance_metric("MemoryUtilization", config),
+        instance_metric("DiskUtilization", config),
+    )
+    graph(
+        "Requests and errors",
+        watched.api.metric_count(),
+        watched.api.metric_client_error(),
+        watched.api.metric_server_error(),
+    )
+    graph(
+        "Milliseconds of a request",
+        watched.api.metric_latency(statistic="p50"),
+        watched.api.metric_latency(statistic="p99"),
+    )
+    graph("Errors of functions", *(function.metric_errors() for function in watched.functions.values()))
+    graph(
+        "Messages given up", *(queue.metric_approximate_number_of_messages_visible() for queue in watched.dead_letters)
+    )
+    dashboard = cloudwatch.Dashboard(scope, "Dashboard")
+    for start in range(0, len(widgets), 3):
+        dashboard.add_widgets(*widgets[start : start + 3])
+    return dashboard

@@ -1,0 +1,166 @@
+"""The operations stack: who is woken when something fails, what is seen of it, and what it may cost.
+
+On AWS only: the local cloud has neither metrics nor bills.
+"""
+
+from typing import Final
+
+from aws_cdk import Stack
+from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_wafv2 as wafv2
+from constructs import Construct
+
+from infrastructure.alarms import AlarmRow, Watched, alarm_rows
+from infrastructure.config import AWS_ONLY, StageConfig
+from infrastructure.dashboard import add_dashboard
+from infrastructure.findings import acknowledge
+
+RUNBOOK: Final = "docs/runbook.md"
+_REQUESTS_PER_ADDRESS: Final = 2000
+"""In five minutes, before the firewall holds an address back."""
+
+
+class OpsStack(Stack):
+    """Alarms with a runbook heading each, a dashboard, a budget, and a firewall where the stage asks for one."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, watched: Watched) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Generate on Cloud: alarms, dashboard and budget",
+            suppress_template_indentation=True,
+            tags=AWS_ONLY,
+        )
+        self._config = config
+        self._topic = self._alarm_topic()
+        for row in alarm_rows(config, watched):
+            self._alarm(row)
+        self._tell_of_failed_endpoints()
+        add_dashboard(self, config=config, watched=watched)
+        if config.monthly_budget_usd is not None:
+            self._budget(config.monthly_budget_usd)
+        if config.waf:
+            self._firewall(watched.api_stage_arn)
+
+    def _alarm_topic(self) -> sns.Topic:
+        topic = sns.Topic(self, "Alarms", enforce_ssl=True)
+        acknowledge(topic, "SNS2", "alarms carry no user data, and CloudWatch may not use AWS's own key")
+        for service in ("budgets", "cloudwatch", "events"):
+            topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["sns:Publish"],
+                    resources=[topic.topic_arn],
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                )
+            )
+        if self._config.alarm_email is not None:
+            topic.add_subscription(subscriptions.EmailSubscription(self._config.alarm_email))
+        return topic
+
+    def _alarm(self, row: AlarmRow) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            row.name,
+            metric=row.metric,
+            threshold=row.threshold,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=row.periods,
+            datapoints_to_alarm=row.periods,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"{row.why} What to do: {RUNBOOK}#{row.name.lower()}",
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+
+    def _tell_of_failed_endpoints(self) -> None:
+        """SageMaker has no metric for it, but says so when an endpoint's state changes."""
+        events.Rule(
+            self,
+            "EndpointFailed",
+            description=f"An endpoint could not be started. What to do: {RUNBOOK}#endpointfailed",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint State Change"],
+                detail={"EndpointName": [{"prefix": self._config.endpoint_prefix}], "EndpointStatus": ["FAILED"]},
+            ),
+            targets=[targets.SnsTopic(self._topic)],
+        )
+
+    def _budget(self, dollars: float) -> None:
+        budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=dollars, unit="USD"),
+                cost_filters={"Service": ["Amazon SageMaker"]},
+            ),
+            notifications_with_subscribers=[
+                budgets.CfnBudget.NotificationWithSubscribersProperty(
+                    notification=budgets.CfnBudget.NotificationProperty(
+                        comparison_operator="GREATER_THAN",
+                        notification_type=kind,
+                        threshold=percent,
+                        threshold_type="PERCENTAGE",
+                    ),
+                    subscribers=[
+                        budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self._topic.topic_arn)
+                    ],
+                )
+                for kind, percent in (("ACTUAL", 80), ("FORECASTED", 100))
+            ],
+        )
+
+    def _firewall(self, api_stage_arn: str) -> None:
+        def seen(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+            return wafv2.CfnWebACL.VisibilityConfigProperty(
+                cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
+            )
+
+        acl = wafv2.CfnWebACL(
+            self,
+            "Firewall",
+            scope="REGIONAL",
+            default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=seen("Firewall"),
+            rules=[
+                wafv2.CfnWebACL.RuleProperty(
+                    name="rate-per-address",
+                    priority=0,
+                    action=wafv2.CfnWebACL.RuleActionProperty(block={}),
+                    statement=wafv2.CfnWebACL.StatementProperty(
+                        rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+                            aggregate_key_type="IP", limit=_REQUESTS_PER_ADDRESS
+                        )
+                    ),
+                    visibility_config=seen("RatePerAddress"),
+                ),
+                *(
+                    wafv2.CfnWebACL.RuleProperty(
+                        name=name,
+                        priority=priority,
+                        override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
+                        statement=wafv2.CfnWebACL.StatementProperty(
+                            managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
+                                vendor_name="AWS", name=name
+                            )
+                        ),
+                        visibility_config=seen(name),
+                    )
+                    for priority, name in enumerate(MANAGED_RULES, start=1)
+                ),
+            ],
+        )
+        wafv2.CfnWebACLAssociation(self, "FirewallOfApi", resource_arn=api_stage_arn, web_acl_arn=acl.attr_arn)
+
+
+MANAGED_RULES: Final = ("AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet")
+"""AWS's own; the common rule set is not among them: it refuses bodies over 8 kB, and pictures are larger."""

@@ -1,0 +1,91 @@
+"""Operations: every alarm has a heading in the runbook, somebody is told, and the local cloud leaves it all out."""
+
+import json
+import re
+from pathlib import Path
+
+from infrastructure.config import AWS_ONLY
+from local_cloud.deployment import read_assembly
+
+# pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Assembly
+
+RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+
+
+def operations(assembly: "Assembly") -> str:
+    """The template of the operations stack, as text."""
+    return assembly.template_paths[-1].read_text()
+
+
+def test_every_alarm_names_its_heading_in_the_runbook_and_every_heading_has_an_alarm(changed: "Assembly") -> None:
+    named = set(re.findall(r"What to do: docs/runbook\.md#([a-z]+)", operations(changed)))
+    headings = {heading.lower() for heading in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
+    linked = set(re.findall(r"\(#([a-z]+)\)", RUNBOOK.read_text()))
+
+    assert named | {"budget"} == headings
+    assert linked <= headings
+
+
+def test_every_alarm_of_the_stack_tells_the_topic_and_takes_no_data_for_good_news(changed: "Assembly") -> None:
+    (topic,) = [name for name in changed.resources("AWS::SNS::Topic") if name.startswith("Alarms")]
+    alarms = [
+        alarm
+        for alarm in changed.resources("AWS::CloudWatch::Alarm").values()
+        if "docs/runbook.md" in alarm["AlarmDescription"]
+    ]
+
+    assert len(alarms) >= 8
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+
+
+def test_the_one_asked_for_gets_the_alarms_by_mail_and_nobody_otherwise(aws: "Assembly", changed: "Assembly") -> None:
+    mails = [
+        [
+            each["Endpoint"]
+            for each in assembly.resources("AWS::SNS::Subscription").values()
+            if each["Protocol"] == "email"
+        ]
+        for assembly in (aws, changed)
+    ]
+
+    assert mails == [[], ["oncall@example.com"]]
+
+
+def test_a_budget_and_a_firewall_are_there_when_asked_for(aws: "Assembly", changed: "Assembly") -> None:
+    budget = changed.only("AWS::Budgets::Budget")
+    association = changed.only("AWS::WAFv2::WebACLAssociation")
+    (acl,) = changed.resources("AWS::WAFv2::WebACL")
+
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 250, "Unit": "USD"}
+    assert [each["Notification"]["Threshold"] for each in budget["NotificationsWithSubscribers"]] == [80, 100]
+    assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
+    assert "/stages/" in json.dumps(association["ResourceArn"])
+    assert not aws.resources("AWS::Budgets::Budget")
+    assert not aws.resources("AWS::WAFv2::WebACL")
+
+
+def test_a_failed_endpoint_of_this_stage_is_told_and_no_other(changed: "Assembly") -> None:
+    (rule,) = [each for each in changed.resources("AWS::Events::Rule").values() if "EventPattern" in each]
+
+    assert rule["EventPattern"]["detail"] == {
+        "EndpointName": [{"prefix": "goc-dev-"}],
+        "EndpointStatus": ["FAILED"],
+    }
+
+
+def test_numbers_of_the_stage_reach_the_alarms(aws: "Assembly", changed: "Assembly") -> None:
+    thresholds = [assembly.like("AWS::CloudWatch::Alarm", "OldestJob")["Threshold"] for assembly in (aws, changed)]
+
+    assert thresholds == [3600, 1500]
+
+
+def test_the_local_cloud_leaves_the_operations_stack_out(local: "Assembly") -> None:
+    deployed = [stack.name for stack in read_assembly(local.folder)]
+    tags = local.json_file("manifest.json")["artifacts"]["GenerateOnCloud-Ops"]["properties"]["tags"]
+
+    assert deployed == ["GenerateOnCloud", "GenerateOnCloud-Inference"]
+    assert tags == AWS_ONLY
