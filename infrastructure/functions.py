@@ -73,7 +73,9 @@ class Functions(Construct):
                     ["owner-created_at", "owner_state-created_at", "owner_task-created_at"],
                 ),
                 TableGrant(
-                    assets, ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["type-name"]
+                    assets,
+                    ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+                    ["type-name"],
                 ),
                 TableGrant(access, ["GetItem"]),
                 BucketGrant(storage.jobs_bucket, {"jobs/": ["DeleteObject", "GetObject", "PutObject"]}),

@@ -1,7 +1,7 @@
 """Rows of the assets table: model files by id and by name, one row per type and name."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -12,12 +12,15 @@ from botocore.exceptions import ClientError
 from inference_container.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from inference_container.contract.messages import AssetRef
 from lambdas.aws_errors import CONDITION_FAILED, canceled_by_condition, error_code
+from lambdas.batch_reads import batch_get
 from lambdas.cursors import decode_cursor, encode_cursor, invalid_cursor
 from lambdas.items import from_item, is_id, timestamp, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+MAX_NAME = 200
+"""Characters of a file name."""
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
 
 
@@ -72,9 +75,14 @@ class AssetRecord:
         }
 
     @property
+    def stem(self) -> str:
+        """The name without its extension."""
+        return PurePosixPath(self.name).stem
+
+    @property
     def guard_id(self) -> str:
         """Key of the row that keeps this type and name from being used twice."""
-        return f"name#{self.type}#{self.name}"
+        return name_guard(self.type, self.name)
 
     def ref(self) -> AssetRef:
         """What the container needs to know."""
@@ -88,9 +96,23 @@ class AssetRecord:
         The hash of a title is compared only when the uploader declared one.
         """
         name, digest = split_title(reference)
-        if self.sha256 is not None and not self.sha256.startswith(digest):
+        # ControlNet's titles carry a hash of another kind.
+        if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
             return False
-        return name in (self.asset_id, self.name, PurePosixPath(self.name).stem)
+        return name in (self.asset_id, self.name, self.stem)
+
+
+def name_guard(asset_type: AssetType, name: str) -> str:
+    """Key of the row that holds a type's name."""
+    return f"name#{asset_type}#{name}"
+
+
+def _file_names(asset_type: AssetType, reference: str) -> list[str]:
+    """The file names a reference may stand for."""
+    name, _ = split_title(reference)
+    if not 0 < len(name) <= MAX_NAME or is_id(reference):
+        return []
+    return [name, *(f"{name}{extension}" for extension in ASSET_TYPES[asset_type].extensions)]
 
 
 def split_title(reference: str) -> tuple[str, str]:
@@ -107,18 +129,31 @@ class AssetStore:
     def get(self, asset_id: str) -> AssetRecord | None:
         return self._get(asset_id) if is_id(asset_id) else None
 
-    def called(self, asset_type: AssetType, reference: str) -> list[AssetRecord]:
-        """The assets `reference` may mean; more than one when a stem has several extensions. One call."""
-        if is_id(reference):
-            asset = self._get(reference)
-            return [asset] if asset is not None and asset.type is asset_type else []
-        name, _ = split_title(reference)
-        if not 0 < len(name) <= 200:
-            return []
-        whole = PurePosixPath(name).suffix in ASSET_TYPES[asset_type].extensions
-        condition = "#name = :name" if whole else "begins_with(#name, :name)"
-        rows = self._named(asset_type, condition, {":name": name if whole else f"{name}."})
-        return [asset for asset in rows if asset.is_called(reference)]
+    def find(self, wanted: Iterable[tuple[AssetType, str]]) -> dict[tuple[AssetType, str], list[AssetRecord]]:
+        """What each reference of a type may mean: none, one, or several of the same stem.
+
+        Two consistent calls for up to a hundred names to look for, whatever the number of assets.
+        """
+        asked = list(dict.fromkeys(wanted))
+        names = {key: _file_names(*key) for key in asked}
+        guards = list(dict.fromkeys(name_guard(kind, name) for (kind, _), found in names.items() for name in found))
+        holders = {row["asset_id"]: str(row["refers_to"]) for row in self._batch(guards)}
+        ids = [reference for _, reference in asked if is_id(reference)]
+        rows = self._batch(list(dict.fromkeys([*ids, *holders.values()])))
+        assets = {row["asset_id"]: AssetRecord.from_row(row) for row in rows}
+        answer: dict[tuple[AssetType, str], list[AssetRecord]] = {}
+        for kind, reference in asked:
+            meant = [reference] if is_id(reference) else []
+            meant += [holders[guard] for name in names[kind, reference] if (guard := name_guard(kind, name)) in holders]
+            known = [assets[asset_id] for asset_id in meant if asset_id in assets]
+            called = [asset for asset in known if asset.type is kind and asset.is_called(reference)]
+            whole = [asset for asset in called if asset.name == split_title(reference)[0]]
+            answer[kind, reference] = whole or called
+        return answer
+
+    def active(self, asset_type: AssetType) -> Iterator[AssetRecord]:
+        """Every active asset of the type by name; one call for a thousand or two."""
+        return (asset for asset in self._every(asset_type) if asset.status is AssetStatus.ACTIVE)
 
     def some_names(self, asset_type: AssetType, *, limit: int) -> list[str]:
         """Names of some active assets of the type, for messages."""
@@ -266,13 +301,16 @@ class AssetStore:
         )
         return [AssetRecord.from_row(from_item(item)) for item in answer["Items"]]
 
-    def _named(self, asset_type: AssetType, condition: str, values: Mapping[str, str]) -> Iterator[AssetRecord]:
+    def _batch(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        return batch_get(self.client, self.table, [{"asset_id": key} for key in keys], consistent=True)
+
+    def _every(self, asset_type: AssetType) -> Iterator[AssetRecord]:
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName="type-name",
-            KeyConditionExpression=f"#type = :type AND {condition}",
-            ExpressionAttributeNames={"#type": "type", "#name": "name"},
-            ExpressionAttributeValues=to_item({":type": asset_type.value, **values}),
+            KeyConditionExpression="#type = :type",
+            ExpressionAttributeNames={"#type": "type"},
+            ExpressionAttributeValues=to_item({":type": asset_type.value}),
         )
         for page in pages:
             yield from (AssetRecord.from_row(from_item(item)) for item in page["Items"])

@@ -12,15 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from inference_container.contract.jobs import JobStatus, Task
+from lambdas.batch_reads import BATCH, batch_get
 from lambdas.cursors import decode_cursor, encode_cursor, invalid_cursor
 from lambdas.items import from_item, is_id, timestamp, to_item
 from lambdas.jobs import JobRecord, owner_state
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-BATCH = 100
-"""Rows one BatchGetItem may ask for."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,8 @@ class JobPages:
 
     def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """The rows with these ids in this order; those that are gone are left out."""
-        found: dict[str, JobRecord] = {}
-        for start in range(0, len(job_ids), BATCH):
-            asked: Any = {self.table: {"Keys": [to_item({"job_id": key}) for key in job_ids[start : start + BATCH]]}}
-            while asked:
-                answer = self.client.batch_get_item(RequestItems=asked)
-                for item in answer["Responses"].get(self.table, []):
-                    job = JobRecord.from_row(from_item(item))
-                    found[job.job_id] = job
-                asked = answer.get("UnprocessedKeys")
+        rows = batch_get(self.client, self.table, [{"job_id": job_id} for job_id in job_ids])
+        found = {row["job_id"]: JobRecord.from_row(row) for row in rows}
         return [found[job_id] for job_id in job_ids if job_id in found]
 
     def _keys(

@@ -19,7 +19,7 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
         ProblemError: `invalid_params` or `not_supported_yet`, with a pointer (below `prefix`) for each prompt.
     """
     syntax, waiting = [], []
-    for field, prompt, negative in _prompts(params):
+    for field, prompt, negative in prompts_of(params):
         try:
             tags = check_prompts(
                 prompt,
@@ -43,7 +43,7 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
         )
 
 
-def _prompts(params: ImageParams) -> list[tuple[str, str, str]]:
+def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
     """Field, positive and negative text, without comments; the empty ones have nothing to check."""
     fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
     if isinstance(params, Txt2ImgParams):

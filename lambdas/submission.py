@@ -11,14 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
-from lambdas.assets import AssetRecord, AssetStore
-from lambdas.checkpoints import CheckpointChoice, choose_checkpoint, resolve_checkpoint
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import JobObjects, ObjectTooLargeError, output_prefix, params_key, request_key
 from lambdas.job_params import check_params, check_task
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError
+from lambdas.resolution import Resolution, Resolver
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ class Submission:
     """The stores a submission writes to."""
 
     jobs: JobStore
-    assets: AssetStore
+    resolver: Resolver
     objects: JobObjects
     endpoints: Endpoints
     retention_days: int
@@ -44,7 +43,7 @@ class Submission:
         """
         check_task(job.task)
         if job.checkpoint:
-            resolve_checkpoint(self.assets, CheckpointChoice(job.checkpoint, "/checkpoint"))
+            self.resolver.check_checkpoint(job.checkpoint)
         self.endpoints.require_in_service(job.endpoint)
         created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
         self.jobs.put(created, retention_days=self.retention_days)
@@ -57,17 +56,17 @@ class Submission:
             ProblemError: anything of the request or the endpoint is not good; no row and no object is left.
         """
         check_task(job.task)
-        checkpoint = self._checkpoint_for(job, params)
+        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
         self.endpoints.require_in_service(job.endpoint)
         queued = replace(
             job,
             status=JobStatus.QUEUED,
-            checkpoint=checkpoint.name if checkpoint else None,
+            checkpoint=files.checkpoint.name if files.checkpoint else None,
             request_key=request_key(job.job_id),
             queued_at=job.created_at,
         )
         try:
-            request_uri = self.objects.put_request(_request(queued, params, checkpoint))
+            request_uri = self.objects.put_request(_request(queued, params, files))
             self.jobs.put(queued, retention_days=self.retention_days)
             return self._invoke(queued, request_uri)
         except (ProblemError, ClientError, BotoCoreError):
@@ -86,11 +85,11 @@ class Submission:
         if job.status is not JobStatus.CREATED:
             raise state_conflict(job, "started")
         params = self._uploaded_params(job)
-        checkpoint = self._checkpoint_for(job, params)
+        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
         self.endpoints.require_in_service(job.endpoint)
         queued = self.jobs.queue(
             job.job_id,
-            checkpoint=checkpoint.name if checkpoint else None,
+            checkpoint=files.checkpoint.name if files.checkpoint else None,
             request_key=request_key(job.job_id),
             now=now,
         )
@@ -98,15 +97,11 @@ class Submission:
             raise state_conflict(self.jobs.get(job.job_id) or job, "started")
         # Only the request that made the transition goes on from here, so only it writes and removes the document.
         try:
-            return self._invoke(queued, self.objects.put_request(_request(queued, params, checkpoint)))
+            return self._invoke(queued, self.objects.put_request(_request(queued, params, files)))
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             self._undo(lambda: self.jobs.unqueue(job.job_id, checkpoint=job.checkpoint), job)
             raise
-
-    def _checkpoint_for(self, job: JobRecord, params: object) -> AssetRecord | None:
-        choice = choose_checkpoint(job.checkpoint, check_params(job.task, params))
-        return None if choice is None else resolve_checkpoint(self.assets, choice)
 
     def _invoke(self, job: JobRecord, request_uri: str) -> JobRecord:
         sent_to = self.endpoints.invoke(job.endpoint, job_id=job.job_id, request_uri=request_uri)
@@ -152,12 +147,13 @@ def state_conflict(job: JobRecord, what: str) -> ProblemError:
     return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status}: it cannot be {what}.")
 
 
-def _request(job: JobRecord, params: dict[str, Any], checkpoint: AssetRecord | None) -> JobRequest:
+def _request(job: JobRecord, params: dict[str, Any], files: Resolution) -> JobRequest:
     return JobRequest(
         job_id=job.job_id,
         task=job.task,
         params=params,
-        checkpoint=checkpoint.ref() if checkpoint else None,
+        checkpoint=files.checkpoint,
+        assets=list(files.assets),
         preview=job.preview,
         output_prefix=output_prefix(job.job_id),
     )

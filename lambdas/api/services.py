@@ -14,6 +14,7 @@ from lambdas.items import utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
 from lambdas.jobs import JobStore
+from lambdas.resolution import Resolver
 from lambdas.settings import ApiSettings
 from lambdas.submission import Submission
 from lambdas.uploads import Uploads
@@ -54,6 +55,10 @@ def services_from_environment() -> Services:
         uploads=Uploads(assets, s3, settings.ASSETS_BUCKET),
         endpoints=endpoints,
         submission=Submission(
-            jobs=jobs, assets=assets, objects=objects, endpoints=endpoints, retention_days=settings.JOB_RETENTION_DAYS
+            jobs=jobs,
+            resolver=Resolver(assets),
+            objects=objects,
+            endpoints=endpoints,
+            retention_days=settings.JOB_RETENTION_DAYS,
         ),
     )

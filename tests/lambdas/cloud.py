@@ -33,6 +33,7 @@ from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.outcomes import Outcomes
+from lambdas.resolution import Resolver
 from lambdas.settings import ApiSettings
 from lambdas.submission import Submission
 from lambdas.sweeper import Sweeper
@@ -197,7 +198,11 @@ class Cloud:
             uploads=Uploads(self.assets, self.s3, SETTINGS.ASSETS_BUCKET),
             endpoints=endpoints,
             submission=Submission(
-                jobs=self.jobs, assets=self.assets, objects=self.objects, endpoints=endpoints, retention_days=30
+                jobs=self.jobs,
+                resolver=Resolver(self.assets),
+                objects=self.objects,
+                endpoints=endpoints,
+                retention_days=30,
             ),
             now=self.clock.moment,
             monotonic=self.clock.monotonic,
@@ -252,11 +257,15 @@ class Cloud:
 
     def checkpoint(self, name: str = "dream.safetensors", *, status: str = "active", sha256: str | None = None) -> str:
         """A checkpoint that is there already; its id."""
+        return self.asset("checkpoint", name, status=status, sha256=sha256)
+
+    def asset(self, kind: str, name: str, *, status: str = "active", sha256: str | None = None) -> str:
+        """An asset that is there already; its id."""
         asset_id = new_id()
         asset = AssetRecord(
             asset_id=asset_id,
             owner="alice",
-            type=AssetType.CHECKPOINT,
+            type=AssetType(kind),
             name=name,
             size=10,
             sha256=sha256,

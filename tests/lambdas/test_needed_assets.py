@@ -1,0 +1,195 @@
+"""The model files a request names: found in a bounded number of calls, all faults told at once."""
+
+import pytest
+
+from inference_container.contract.assets import AssetType
+from inference_container.contract.messages import AssetRef
+from inference_container.contract.params import Txt2ImgParams
+from lambdas.needed_assets import Need, named_assets
+from lambdas.problems import ProblemError
+from lambdas.resolution import Resolution, Resolver
+from tests.lambdas.cloud import Cloud
+
+
+def resolve(cloud: Cloud, checkpoint: str | None = "dream", **params: object) -> Resolution:
+    return Resolver(cloud.assets).resolve(checkpoint, Txt2ImgParams.model_validate(params))
+
+
+def told(files: Resolution) -> dict[str, list[str]]:
+    return {asset.name: asset.references for asset in files.assets}
+
+
+@pytest.mark.parametrize(
+    ("params", "needs"),
+    [
+        ({}, []),
+        (
+            {"prompt": "a <lora:ink:0.5> <lyco:wax> <hypernet:old:1> <other:x>"},
+            [
+                Need(AssetType.LORA, "ink", "/params/prompt"),
+                Need(AssetType.LORA, "wax", "/params/prompt"),
+                Need(AssetType.HYPERNETWORK, "old", "/params/prompt"),
+            ],
+        ),
+        ({"hr_prompt": "<lora:ink>"}, [Need(AssetType.LORA, "ink", "/params/hr_prompt")]),
+        ({"negative_prompt": "<lora:ink>"}, []),
+        ({"prompt": "<lora:ink>", "disable_extra_networks": True}, []),
+        ({"prompt": "a # <lora:ink>"}, []),
+        ({"prompt": "<lora:ink> and <lora:ink>"}, [Need(AssetType.LORA, "ink", "/params/prompt")]),
+        ({"override_settings": {"sd_vae": "None"}}, []),
+        ({"refiner_checkpoint": "None"}, []),
+        ({"refiner_checkpoint": "r"}, [Need(AssetType.CHECKPOINT, "r", "/params/refiner_checkpoint")]),
+        ({"hr_checkpoint_name": "h"}, []),
+        (
+            {"hr_checkpoint_name": "h", "enable_hr": True, "denoising_strength": 0.5},
+            [Need(AssetType.CHECKPOINT, "h", "/params/hr_checkpoint_name")],
+        ),
+        (
+            {"hr_checkpoint_name": "Use same checkpoint", "enable_hr": True, "denoising_strength": 0.5},
+            [],
+        ),
+    ],
+)
+def test_every_place_that_names_a_file_is_found(params: dict[str, object], needs: list[Need]) -> None:
+    assert named_assets(Txt2ImgParams.model_validate(params)) == needs
+
+
+@pytest.mark.parametrize("vae", ["kl-f8", "kl-f8.safetensors"])
+def test_an_option_names_the_vae(vae: str) -> None:
+    params = Txt2ImgParams(override_settings={"sd_vae": vae})
+
+    assert named_assets(params) == [Need(AssetType.VAE, vae, "/params/override_settings/sd_vae")]
+
+
+def test_units_of_controlnet_name_their_models_unless_they_are_off() -> None:
+    units = [{"model": "canny [d14c016b]"}, {"model": "None"}, {"enabled": False, "model": "depth"}, "odd", {}]
+    params = Txt2ImgParams().model_copy(update={"alwayson_scripts": {"controlnet": {"args": units}}})
+
+    (need,) = named_assets(params)
+
+    pointer = "/params/alwayson_scripts/controlnet/args/0/model"
+    assert need == Need(AssetType.CONTROLNET, "canny [d14c016b]", pointer)
+
+
+def test_files_come_with_the_words_that_mean_them(cloud: Cloud) -> None:
+    dream = cloud.checkpoint(sha256="6ce0161689" + "0" * 54)
+    ink = cloud.asset("lora", "ink.safetensors")
+    cloud.asset("hypernetwork", "old.pt")
+    cloud.asset("lora", "unused.safetensors")
+
+    files = resolve(
+        cloud,
+        "dream.safetensors [6ce0161689]",
+        prompt=f"<lora:{ink}:1> <lora:ink.safetensors> <hypernet:old:1>",
+        refiner_checkpoint="dream",
+    )
+
+    assert files.checkpoint is not None
+    assert (files.checkpoint.asset_id, files.checkpoint.references) == (dream, ["dream.safetensors [6ce0161689]"])
+    assert told(files) == {"ink.safetensors": [ink], "old.pt": []}
+
+
+def test_the_title_of_a_controlnet_has_another_hash(cloud: Cloud) -> None:
+    cloud.asset("controlnet", "canny.pth", sha256="a" * 64)
+
+    assert (
+        len(cloud.assets.find([(AssetType.CONTROLNET, "canny [d14c016b]")])[AssetType.CONTROLNET, "canny [d14c016b]"])
+        == 1
+    )
+
+
+@pytest.mark.parametrize("said", ["dream", "dream.safetensors", "{id}"])
+@pytest.mark.parametrize("vae", ["dream.vae.pt", "dream.vae.safetensors"])
+def test_an_automatic_vae_is_the_active_one_called_like_the_checkpoint(cloud: Cloud, said: str, vae: str) -> None:
+    dream = cloud.checkpoint()
+    cloud.asset("vae", vae)
+    cloud.asset("vae", "other.vae.pt")
+
+    assert told(resolve(cloud, said.replace("{id}", dream))) == {vae: ["Automatic"]}
+
+
+def test_an_automatic_vae_is_not_that_of_a_shorter_name(cloud: Cloud) -> None:
+    cloud.checkpoint("v1.5.safetensors")
+    cloud.asset("vae", "v1.vae.pt")
+    cloud.asset("vae", "v1.5.vae.pt", status="uploading")
+
+    assert told(resolve(cloud, "v1.5")) == {}
+
+
+def test_embeddings_named_in_any_prompt_come_along(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    for name in ("BadHands.pt", "moss.safetensors", "unused.pt"):
+        cloud.asset("embedding", name)
+    cloud.asset("embedding", "waiting.pt", status="uploading")
+
+    files = resolve(cloud, prompt="a (moss:1.2), waiting", negative_prompt="badhands")
+
+    assert sorted(told(files)) == ["BadHands.pt", "moss.safetensors"]
+
+
+def test_every_fault_of_the_named_files_comes_in_one_answer(cloud: Cloud) -> None:
+    cloud.asset("lora", "ink.safetensors")
+    cloud.asset("lora", "twin.safetensors")
+    cloud.asset("lora", "twin.pt")
+    cloud.asset("lora", "wet.pt", status="uploading")
+
+    with pytest.raises(ProblemError) as caught:
+        resolve(cloud, "nope", prompt="<lora:gone> <lora:wet> <lora:ink> <lora:twin>", refiner_checkpoint="none such")
+
+    assert caught.value.code == "invalid_params"
+    messages = [(error.pointer, error.message) for error in caught.value.errors]
+    assert messages == [
+        ("/checkpoint", "received 'nope', but there is no such checkpoint; no checkpoint is uploaded yet"),
+        (
+            "/params/refiner_checkpoint",
+            "received 'none such', but there is no such checkpoint; no checkpoint is uploaded yet",
+        ),
+        (
+            "/params/prompt",
+            "received 'gone', but there is no such lora; available: ink.safetensors, twin.pt, twin.safetensors",
+        ),
+        ("/params/prompt", "wet.pt is uploading; allowed: an active lora"),
+        (
+            "/params/prompt",
+            "received 'twin', which may be any of: twin.pt, twin.safetensors; allowed: the whole file name",
+        ),
+    ]
+
+
+def test_many_files_take_no_more_calls_than_one(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    names = [f"style{number}" for number in range(12)]
+    for name in names:
+        cloud.asset("lora", f"{name}.safetensors")
+    cloud.counted()
+
+    files = resolve(cloud, prompt=" ".join(f"<lora:{name}>" for name in names))
+
+    assert [asset.name for asset in files.assets] == [f"{name}.safetensors" for name in names]
+    assert cloud.counted() == 3
+
+
+def test_a_request_that_names_too_many_files_is_refused_before_any_is_looked_for(cloud: Cloud) -> None:
+    cloud.counted()
+
+    with pytest.raises(ProblemError) as caught:
+        resolve(cloud, prompt=" ".join(f"<lora:{number}>" for number in range(5000)))
+
+    assert (caught.value.code, caught.value.errors[0].pointer) == ("invalid_params", "/params/prompt")
+    assert cloud.counted() == 0
+
+
+def test_a_file_is_told_to_the_container_as_the_contract_has_it(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    ink = cloud.asset("lora", "ink.safetensors", sha256="b" * 64)
+
+    (asset,) = resolve(cloud, prompt="<lora:ink>").assets
+
+    assert asset == AssetRef(
+        asset_id=ink,
+        type=AssetType.LORA,
+        name="ink.safetensors",
+        key=f"assets/{ink}/ink.safetensors",
+        size=10,
+        sha256="b" * 64,
+    )
