@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.params import ImageParams, TaskParams, Txt2ImgParams
+from inference_container.contract.upscalers import upscaler_file
 from inference_container.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
 from lambdas.job_params import ROOT
 from lambdas.prompts import prompts_of
@@ -23,6 +24,26 @@ class Need:
     reference: str
     """As the request says it: asset id, file name, stem, or WebUI's title `name [hash]`."""
     pointer: str
+    file: str | None = None
+    """How the file is called where the request uses WebUI's own name for it."""
+
+    @property
+    def wanted(self) -> tuple[AssetType, str]:
+        """What to look for."""
+        return self.type, self.file or self.reference
+
+
+def _need(row: "FieldRow | OptionRow | UnitRow", name: object, place: str) -> Iterator[Need]:
+    if isinstance(name, str) and (file := row.file(name)):
+        yield Need(row.type, name, f"{ROOT}/{place}", file if file != name else None)
+
+
+def _file(name: str) -> str | None:
+    return None if name in ("", "None") else name
+
+
+def _vae_file(name: str) -> str | None:
+    return None if name == AUTOMATIC else _file(name)
 
 
 @dataclass(frozen=True)
@@ -31,15 +52,15 @@ class FieldRow:
 
     type: AssetType
     field: str
-    nothing: tuple[str, ...] = ("", "None")
-    """Values that need no file."""
+    file: Callable[[str], str | None] = _file
+    """How the file is called that a value means; None when it needs none."""
     applies: Callable[[ImageParams], bool] = lambda _: True
 
     def needs(self, params: TaskParams) -> Iterator[Need]:
         name = getattr(params, self.field, None)
         unused = isinstance(params, ImageParams) and not self.applies(params)
-        if isinstance(name, str) and name not in self.nothing and not unused:
-            yield Need(self.type, name, f"{ROOT}/{self.field}")
+        if not unused:
+            yield from _need(self, name, self.field)
 
 
 @dataclass(frozen=True)
@@ -48,13 +69,12 @@ class OptionRow:
 
     type: AssetType
     option: str
-    nothing: tuple[str, ...] = ("", "None")
+    file: Callable[[str], str | None] = _file
 
     def needs(self, params: TaskParams) -> Iterator[Need]:
         if isinstance(params, ImageParams):
             name = params.override_settings.get(self.option)
-            if isinstance(name, str) and name not in self.nothing:
-                yield Need(self.type, name, f"{ROOT}/override_settings/{self.option}")
+            yield from _need(self, name, f"override_settings/{self.option}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,7 @@ class UnitRow:
     type: AssetType
     script: str
     field: str
-    nothing: tuple[str, ...] = ("", "None")
+    file: Callable[[str], str | None] = _file
 
     def needs(self, params: TaskParams) -> Iterator[Need]:
         if not isinstance(params, ImageParams):
@@ -89,8 +109,7 @@ class UnitRow:
             units = script.get("args") if isinstance(script, dict) and title.lower() == self.script.lower() else None
             for number, unit in enumerate(units if isinstance(units, list) else ()):
                 name = unit.get(self.field) if isinstance(unit, dict) and unit.get("enabled", True) else None
-                if isinstance(name, str) and name not in self.nothing:
-                    yield Need(self.type, name, f"{ROOT}/alwayson_scripts/{_escaped(title)}/args/{number}/{self.field}")
+                yield from _need(self, name, f"alwayson_scripts/{_escaped(title)}/args/{number}/{self.field}")
 
 
 def _second_pass(params: ImageParams) -> bool:
@@ -98,12 +117,16 @@ def _second_pass(params: ImageParams) -> bool:
 
 
 NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow, ...] = (
-    OptionRow(AssetType.VAE, "sd_vae", nothing=("", "None", AUTOMATIC)),
+    OptionRow(AssetType.VAE, "sd_vae", _vae_file),
     FieldRow(AssetType.CHECKPOINT, "refiner_checkpoint"),
     FieldRow(AssetType.CHECKPOINT, "hr_checkpoint_name", applies=_second_pass),
     TagRow(AssetType.LORA, LORA_KINDS),
     TagRow(AssetType.HYPERNETWORK, frozenset({HYPERNET_KIND})),
     UnitRow(AssetType.CONTROLNET, "ControlNet", "model"),
+    FieldRow(AssetType.UPSCALER, "hr_upscaler", upscaler_file, applies=_second_pass),
+    OptionRow(AssetType.UPSCALER, "upscaler_for_img2img", upscaler_file),
+    FieldRow(AssetType.UPSCALER, "upscaler_1", upscaler_file),
+    FieldRow(AssetType.UPSCALER, "upscaler_2", upscaler_file),
 )
 """Files that must be there; "add one more" is one line."""
 

@@ -106,7 +106,7 @@ class Resolver:
 
         # 1. What is named, and the VAE that may belong to the checkpoint.
         vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
-        found = self.assets.find([*((need.type, need.reference) for need in (*own, *others)), *vaes])
+        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes])
         checkpoint = self._checkpoint(own, found, findings)
         for need in others:
             if (asset := self._one(need, found, findings)) is not None:
@@ -135,7 +135,7 @@ class Resolver:
         """
         findings = _Findings()
         need = Need(AssetType.CHECKPOINT, reference, CHECKPOINT_POINTER)
-        self._one(need, self.assets.find([(need.type, reference)]), findings)
+        self._one(need, self.assets.find([need.wanted]), findings)
         findings.refuse_faults()
 
     def _checkpoint(self, own: Sequence[Need], found: Candidates, findings: _Findings) -> AssetRecord | None:
@@ -153,14 +153,16 @@ class Resolver:
 
     def _one(self, need: Need, found: Candidates, findings: _Findings) -> AssetRecord | None:
         """The active asset that is meant; None, with the fault noted, when there is no such."""
-        candidates = found[need.type, need.reference]
+        candidates = found[need.wanted]
         said = shortened(need.reference)
         if len(candidates) > 1:
             names = ", ".join(sorted(asset.name for asset in candidates)[:NAMES_SHOWN])
             message = f"received {said!r}, which may be any of: {names}; allowed: the whole file name"
             findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
         elif not candidates:
-            message = f"received {said!r}, but there is no such {need.type}; {self._available(need.type, findings)}"
+            called = f" (the file {need.file!r})" if need.file else ""
+            available = self._available(need.type, findings)
+            message = f"received {said!r}{called}, but there is no such {need.type}; {available}"
             findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
         elif candidates[0].status is not AssetStatus.ACTIVE:
             (asset,) = candidates

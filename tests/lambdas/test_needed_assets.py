@@ -45,6 +45,16 @@ def told(files: Resolution) -> dict[str, list[str]]:
             [Need(AssetType.CHECKPOINT, "h", "/params/hr_checkpoint_name")],
         ),
         (
+            {"hr_upscaler": "R-ESRGAN 4x+", "enable_hr": True, "denoising_strength": 0.5},
+            [Need(AssetType.UPSCALER, "R-ESRGAN 4x+", "/params/hr_upscaler", "RealESRGAN_x4plus")],
+        ),
+        ({"hr_upscaler": "Latent", "enable_hr": True, "denoising_strength": 0.5}, []),
+        ({"override_settings": {"upscaler_for_img2img": "Lanczos"}}, []),
+        (
+            {"override_settings": {"upscaler_for_img2img": "4x-sharp"}},
+            [Need(AssetType.UPSCALER, "4x-sharp", "/params/override_settings/upscaler_for_img2img")],
+        ),
+        (
             {"hr_checkpoint_name": "Use same checkpoint", "enable_hr": True, "denoising_strength": 0.5},
             [],
         ),
@@ -76,17 +86,23 @@ def test_files_come_with_the_words_that_mean_them(cloud: Cloud) -> None:
     ink = cloud.asset("lora", "ink.safetensors")
     cloud.asset("hypernetwork", "old.pt")
     cloud.asset("lora", "unused.safetensors")
+    cloud.asset("upscaler", "RealESRGAN_x4plus.pth")
 
     files = resolve(
         cloud,
         "dream.safetensors [6ce0161689]",
         prompt=f"<lora:{ink}:1> <lora:ink.safetensors> <hypernet:old:1>",
         refiner_checkpoint="dream",
+        override_settings={"upscaler_for_img2img": "R-ESRGAN 4x+"},
     )
 
     assert files.checkpoint is not None
     assert (files.checkpoint.asset_id, files.checkpoint.references) == (dream, ["dream.safetensors [6ce0161689]"])
-    assert told(files) == {"ink.safetensors": [ink], "old.pt": []}
+    assert told(files) == {
+        "ink.safetensors": [ink],
+        "old.pt": [],
+        "RealESRGAN_x4plus.pth": ["R-ESRGAN 4x+"],
+    }
 
 
 def test_the_title_of_a_controlnet_has_another_hash(cloud: Cloud) -> None:
