@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from client.cloud import GenerateOnCloud
+from client.cost_command import app as cost_app
 from client.demo import run_demo
 from client.errors import CloudError
 from client.login import Login, find_login, keep_login, login_file
@@ -23,6 +24,7 @@ jobs_app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
 assets_app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
+app.add_typer(cost_app, name="cost")
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from client.cost import ALARMS
 from infrastructure.config import AWS_ONLY
 from local_cloud.deployment import read_assembly
 
@@ -40,6 +41,10 @@ def test_every_alarm_of_the_stack_tells_the_topic_and_takes_no_data_for_good_new
     assert len(alarms) >= 8
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
     assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+
+
+def test_the_cost_model_counts_every_alarm(aws: "Assembly") -> None:
+    assert len(aws.resources("AWS::CloudWatch::Alarm")) == ALARMS
 
 
 def test_the_one_asked_for_gets_the_alarms_by_mail_and_nobody_otherwise(aws: "Assembly", changed: "Assembly") -> None:
