@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from inference_container.contract.access import Permission
 from inference_container.contract.api import AssetPage, AssetView, CompleteAsset, CreateAsset
 from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from inference_container.contract.errors import FieldError, ProblemCode
@@ -19,7 +20,7 @@ class AssetsQuery(Query):
     cursor: str | None = None
 
 
-@ROUTES.add("POST", "/v1/assets", status=201, problems=(ProblemCode.ASSET_EXISTS,))
+@ROUTES.add("POST", "/v1/assets", status=201, problems=(ProblemCode.ASSET_EXISTS,), permission=Permission.ASSET_CREATE)
 def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
     """Begin the upload of a model file; the answer holds a presigned URL for each part."""
     now = call.services.now()
@@ -29,7 +30,7 @@ def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
     return view
 
 
-@ROUTES.add("GET", "/v1/assets", problems=(ProblemCode.INVALID_CURSOR,))
+@ROUTES.add("GET", "/v1/assets", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.ASSET_LIST)
 def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
     """Model files of all users, by type and name."""
     types = tuple(AssetType)
@@ -44,7 +45,7 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
     return AssetPage(assets=[_view(asset) for asset in assets], next_cursor=next_cursor)
 
 
-@ROUTES.add("GET", "/v1/assets/{asset_id}", problems=(ProblemCode.ASSET_NOT_FOUND,))
+@ROUTES.add("GET", "/v1/assets/{asset_id}", problems=(ProblemCode.ASSET_NOT_FOUND,), permission=Permission.ASSET_LIST)
 def get_asset(call: UserCall, asset_id: str) -> AssetView:
     """One model file."""
     return _view(_asset(call, asset_id))
@@ -54,17 +55,18 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
     "POST",
     "/v1/assets/{asset_id}/complete",
     problems=(
-        ProblemCode.FORBIDDEN,
         ProblemCode.ASSET_NOT_FOUND,
         ProblemCode.UPLOAD_INCOMPLETE,
         ProblemCode.UPLOAD_MISMATCH,
     ),
+    permission=Permission.ASSET_CREATE,
 )
 def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetView:
     """Finish an upload: the parts become one file of the declared size, and the asset is active."""
     asset = _asset(call, asset_id)
-    if not call.caller.may_see(asset.owner):
-        raise ProblemError(ProblemCode.FORBIDDEN, f"The upload of {asset.name!r} is another user's.")
+    if not call.caller.may_see(asset.owner, Permission.ASSET_ALL):
+        detail = f"The upload of {asset.name!r} is another user's; that needs the permission {Permission.ASSET_ALL}."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
     return _view(call.services.uploads.complete(asset, body.parts))
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from inference_container.contract.access import Permission
 from inference_container.contract.api import (
     CreateJob,
     ImageView,
@@ -53,7 +54,7 @@ class JobsQuery(Query):
     status: JobStatus | None = None
 
 
-@ROUTES.add("POST", "/v1/jobs", status=201, problems=_SENDING)
+@ROUTES.add("POST", "/v1/jobs", status=201, problems=_SENDING, permission=Permission.INFERENCE_CREATE)
 def create_job(call: UserCall, body: CreateJob) -> JobView:
     """Send a job, or open one whose params document follows by presigned PUT."""
     services = call.services
@@ -83,6 +84,7 @@ def create_job(call: UserCall, body: CreateJob) -> JobView:
         ProblemCode.BODY_TOO_LARGE,
         ProblemCode.INVALID_JSON,
     ),
+    permission=Permission.INFERENCE_CREATE,
 )
 def start_job(call: UserCall, job_id: str) -> JobView:
     """Send a job whose params document has been put to its upload URL."""
@@ -90,7 +92,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
     return _view(call.services, call.services.submission.start(job, now=call.services.now()))
 
 
-@ROUTES.add("GET", "/v1/jobs/{job_id}", problems=(ProblemCode.NOT_FOUND,))
+@ROUTES.add("GET", "/v1/jobs/{job_id}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_LIST)
 def get_job(call: UserCall, job_id: str, query: WaitQuery) -> JobView:
     """Status, progress and, in the end, the pictures or the reason of a job; `wait` answers at the next status."""
     services = call.services
@@ -105,7 +107,7 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> JobView:
     return _view(services, job)
 
 
-@ROUTES.add("GET", "/v1/jobs", problems=(ProblemCode.INVALID_CURSOR,))
+@ROUTES.add("GET", "/v1/jobs", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.INFERENCE_LIST)
 def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
     """The caller's jobs, newest first."""
     wanted = JobFilter(owner=call.caller.user, task=query.task, status=query.status)
@@ -113,7 +115,12 @@ def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
     return JobPage(jobs=[JobSummary.model_validate(_summary(job)) for job in jobs], next_cursor=next_cursor)
 
 
-@ROUTES.add("POST", "/v1/jobs/{job_id}/cancel", problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT))
+@ROUTES.add(
+    "POST",
+    "/v1/jobs/{job_id}/cancel",
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
+    permission=Permission.INFERENCE_CREATE,
+)
 def cancel_job(call: UserCall, job_id: str) -> JobView:
     """Cancel at once what has not begun, ask a running job to stop at its next step; may be repeated."""
     services = call.services

@@ -71,6 +71,8 @@ def _operation(route: Route, schemas: Mapping[Any, Any]) -> dict[str, object]:
             **_problem_responses(route.problems),
         },
     }
+    if route.permission is not None:
+        operation["x-permission"] = route.permission.value
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.path_parameters
     ]

@@ -11,6 +11,7 @@ from typing import get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
+from inference_container.contract.access import Permission
 from inference_container.contract.errors import ProblemCode
 from lambdas.access import Caller
 from lambdas.api.services import Services
@@ -56,6 +57,8 @@ class Route:
     answer: type[BaseModel] | None
     """None: a document without a model."""
     needs_key: bool
+    permission: Permission | None = None
+    """What the key must allow; None: any good key, or none when none is needed."""
 
     @property
     def path_parameters(self) -> list[str]:
@@ -73,6 +76,8 @@ class Route:
             found |= set(_WITH_BODY)
         if self.needs_key:
             found.add(ProblemCode.UNAUTHORIZED)
+        if self.permission is not None:
+            found.add(ProblemCode.FORBIDDEN)
         return tuple(code for code in ProblemCode if code in found)
 
     def matches(self, path: str) -> bool:
@@ -89,7 +94,13 @@ class Routes:
     rows: list[Route] = field(default_factory=list)
 
     def add(
-        self, method: str, path: str, *, status: int = 200, problems: tuple[ProblemCode, ...] = ()
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int = 200,
+        problems: tuple[ProblemCode, ...] = (),
+        permission: Permission | None = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
         """Decorator that adds the function."""
 
@@ -107,6 +118,7 @@ class Routes:
                     query=hints.get("query", Query),
                     answer=answer if isinstance(answer, type) and issubclass(answer, BaseModel) else None,
                     needs_key=hints["call"] is UserCall,
+                    permission=permission,
                 )
             )
             return function

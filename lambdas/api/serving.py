@@ -29,6 +29,8 @@ def serve(route: Route, event: Mapping[str, Any], services: Services, path_value
     """The route's answer, or the problem that came up."""
     try:
         call = _authenticated(event, services) if route.needs_key else Call(services)
+        if route.permission is not None and isinstance(call, UserCall):
+            call.caller.require(route.permission)
         arguments: dict[str, object] = {**path_values, "call": call}
         query = _query(route.query, event)
         if route.query.model_fields:

@@ -190,7 +190,9 @@ class Cloud:
         endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
         self.services = Services(
             settings=SETTINGS,
-            access=AccessStore(self.dynamodb, SETTINGS.ACCESS_TABLE, monotonic=self.clock.monotonic),
+            access=AccessStore(
+                self.dynamodb, SETTINGS.ACCESS_TABLE, monotonic=self.clock.monotonic, now=self.clock.moment
+            ),
             jobs=self.jobs,
             pages=self.pages,
             objects=self.objects,
