@@ -96,7 +96,7 @@ class Judge(nn.Module):
         return found
 
 
-def _blemish(pictures: Tensor, generator: torch.Generator) -> Tensor:
+def blemish(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """Shift by up to two pixels, blur some and add noise, so that the judge reads generated pictures too."""
     rows, columns = torch.randint(-2, 3, (2,), generator=generator).tolist()
     padded = functional.pad(pictures, (2, 2, 2, 2), mode="replicate")
@@ -126,7 +126,7 @@ def train_judge(folder: Path) -> None:
         del step
         chosen = torch.randint(len(pictures), (BATCH,), generator=generator)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = judge(_blemish(pictures[chosen].float() / 127.5 - 1, generator))
+            logits = judge(blemish(pictures[chosen].float() / 127.5 - 1, generator))
         terms = [functional.cross_entropy(logits[name].float(), answers[name][chosen]) for name in QUESTIONS]
         return {"loss": torch.stack(terms).sum()}
 

@@ -163,6 +163,7 @@ class Worker:
             info=output.info,
             parameters=output.parameters,
             caption=output.caption,
+            scores=output.scores,
             models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
             timings=watch.timings(output.timings),
         )

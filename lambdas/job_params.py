@@ -9,7 +9,6 @@ from inference_container.contract.jobs import Task
 from inference_container.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
 from inference_container.contract.params import (
     PARAMS_BY_TASK,
-    TASKS_NOT_SUPPORTED_YET,
     ImageParams,
     TaskParams,
     unsupported_fields,
@@ -23,22 +22,6 @@ from lambdas.prompts import check_wording
 
 ROOT = "/params"
 """Pointers are into the body of `POST /v1/jobs`, also when the params came as a document of their own."""
-
-
-def check_task(task: Task) -> None:
-    """Refuse a task this version cannot do.
-
-    Raises:
-        ProblemError: `not_supported_yet`.
-    """
-    if task in TASKS_NOT_SUPPORTED_YET:
-        able = ", ".join(sorted(set(Task) - TASKS_NOT_SUPPORTED_YET))
-        message = f"received {task.value!r}, which this version cannot do yet; allowed: {able}"
-        raise ProblemError(
-            ProblemCode.NOT_SUPPORTED_YET,
-            f"The task {task.value} is not supported yet.",
-            errors=[FieldError(pointer="/task", message=message)],
-        )
 
 
 def check_params(task: Task, document: object) -> TaskParams:

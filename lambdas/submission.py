@@ -13,7 +13,7 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import JobObjects, ObjectTooLargeError, output_prefix, params_key, request_key
-from lambdas.job_params import check_params, check_task
+from lambdas.job_params import check_params
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError
@@ -39,9 +39,8 @@ class Submission:
         """Put a job `created`: its params document will follow.
 
         Raises:
-            ProblemError: the task, the checkpoint (when it is named already) or the endpoint is not good.
+            ProblemError: the checkpoint (when it is named already) or the endpoint is not good.
         """
-        check_task(job.task)
         if job.checkpoint:
             self.resolver.check_checkpoint(job.checkpoint)
         self.endpoints.require_in_service(job.endpoint)
@@ -55,7 +54,6 @@ class Submission:
         Raises:
             ProblemError: anything of the request or the endpoint is not good; no row and no object is left.
         """
-        check_task(job.task)
         files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
         self.endpoints.require_in_service(job.endpoint)
         queued = replace(

@@ -61,6 +61,8 @@ class ResultView(View):
     info: dict[str, Any]
     parameters: dict[str, Any]
     caption: str | None
+    scores: dict[str, float] = {}
+    """By tag or phrase of the caption, 0 to 1."""
     models: list[UsedModel]
     timings: dict[str, float]
 

@@ -43,7 +43,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.EMBEDDING: AssetRule((".safetensors", ".pt", ".bin", ".png"), GIB // 4, "embeddings"),
     AssetType.CONTROLNET: AssetRule((".safetensors", ".pth"), 16 * GIB, "ControlNet"),
     AssetType.INTERROGATOR: AssetRule((".safetensors", ".zip"), 8 * GIB, "interrogate"),
-    AssetType.TAGGER: AssetRule((".safetensors", ".pt", ".onnx", ".zip"), 4 * GIB, "torch_deepdanbooru"),
+    AssetType.TAGGER: AssetRule((".safetensors", ".pt", ".zip"), 4 * GIB, "torch_deepdanbooru"),
     AssetType.UPSCALER: AssetRule((".pth", ".pt", ".safetensors"), GIB, "ESRGAN"),
 }
 

@@ -58,4 +58,6 @@ class JobPhase(StrEnum):
     DECODING = "decoding"
     UPSCALING = "upscaling"
     """Of the task extra_single_image."""
+    INTERROGATING = "interrogating"
+    """Of the interrogate tasks."""
     SAVING = "saving"

@@ -88,6 +88,8 @@ class JobResult(Message):
     parameters: dict[str, Any] = {}
     """Echo of all request fields incl. defaults, without pictures."""
     caption: str | None = None
+    scores: dict[str, float] = {}
+    """Of the interrogate tasks: how sure the model is of each tag or phrase in the caption, 0 to 1."""
     models: list[UsedModel] = []
     timings: dict[str, float] = {}
     """Seconds by phase (`JobPhase` names) and `total`."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from inference_container.contract.errors import FieldError
+from inference_container.contract.interrogation import InterrogateOptions
 from inference_container.contract.jobs import Task
 from inference_container.contract.options import (
     OPTIONS,
@@ -234,10 +235,26 @@ class Img2ImgParams(ImageParams):
 
 
 class InterrogateParams(TaskParams):
-    """`/sdapi/v1/interrogate`: `model` only restates the task, for clients that send WebUI's own body."""
+    """`/sdapi/v1/interrogate`. `model` only restates the task, for clients that send WebUI's own body.
+
+    Which model file is used and with which options is said in fields of our own: WebUI has one of each and takes its
+    options from the settings page.
+    """
 
     image: Picture
-    model: Literal["clip", "deepdanbooru", "deepbooru"] | None = None
+    override_settings: InterrogateOptions = InterrogateOptions()
+
+
+class InterrogateClipParams(InterrogateParams):
+    model: Literal["clip"] | None = None
+    interrogator: str | None = None
+    """File name or stem of an asset; None: the newest."""
+
+
+class InterrogateDeepbooruParams(InterrogateParams):
+    model: Literal["deepdanbooru", "deepbooru"] | None = None
+    tagger: str | None = None
+    """File name or stem of an asset; None: the newest."""
 
 
 class ExtraSingleImageParams(TaskParams):
@@ -273,13 +290,11 @@ PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
     {
         Task.TXT2IMG: Txt2ImgParams,
         Task.IMG2IMG: Img2ImgParams,
-        Task.INTERROGATE_CLIP: InterrogateParams,
-        Task.INTERROGATE_DEEPBOORU: InterrogateParams,
+        Task.INTERROGATE_CLIP: InterrogateClipParams,
+        Task.INTERROGATE_DEEPBOORU: InterrogateDeepbooruParams,
         Task.EXTRA_SINGLE_IMAGE: ExtraSingleImageParams,
     }
 )
-
-TASKS_NOT_SUPPORTED_YET: frozenset[Task] = frozenset({Task.INTERROGATE_CLIP, Task.INTERROGATE_DEEPBOORU})
 
 FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {

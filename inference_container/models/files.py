@@ -52,3 +52,15 @@ class JobFiles:
                 return file
         given = ", ".join(file.name for file in self.of(asset_type)) or "none"
         raise JobFailed(JobErrorCode.ASSET_MISSING, f"received no {asset_type} called {name!r}; given: {given}")
+
+    def chosen(self, asset_type: AssetType, name: str | None) -> ModelFile:
+        """The file of this type that `name` means; the first one when nothing is named.
+
+        Raises:
+            JobFailed: asset_missing, the request came without it.
+        """
+        if name is not None:
+            return self.named(asset_type, name)
+        for file in self.of(asset_type):
+            return file
+        raise JobFailed(JobErrorCode.ASSET_MISSING, f"received no {asset_type}; upload one and send the job again")

@@ -60,6 +60,8 @@ class TaskOutput:
     """WebUI's `info` document, parsed (semantics §1.4)."""
     parameters: dict[str, Any] = field(default_factory=dict)
     caption: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    """By tag or phrase of the caption, 0 to 1."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds by `JobPhase` name."""
 

@@ -202,6 +202,7 @@ def _result(services: Services, job: JobRecord) -> ResultView | None:
         info=result.info,
         parameters=result.parameters,
         caption=result.caption,
+        scores=result.scores,
         models=list(result.models),
         timings=result.timings,
     )

@@ -13,7 +13,8 @@ from inference_container.contract.params import (
     MAX_ECHO,
     PARAMS_BY_TASK,
     Img2ImgParams,
-    InterrogateParams,
+    InterrogateClipParams,
+    InterrogateDeepbooruParams,
     Txt2ImgParams,
     unsupported_fields,
 )
@@ -144,7 +145,41 @@ def test_a_field_not_honoured_yet_is_named_with_its_value() -> None:
 
 
 def test_a_body_of_webuis_interrogate_is_taken_as_it_is() -> None:
-    assert InterrogateParams.model_validate({"image": PICTURE, "model": "clip"}).model == "clip"
+    assert InterrogateClipParams.model_validate({"image": PICTURE, "model": "clip"}).model == "clip"
+    assert InterrogateDeepbooruParams.model_validate({"image": PICTURE, "model": "deepdanbooru"}).tagger is None
+
+
+def test_a_model_of_the_other_interrogate_task_is_refused() -> None:
+    with pytest.raises(ValidationError, match="Input should be 'clip'"):
+        InterrogateClipParams.model_validate({"image": PICTURE, "model": "deepdanbooru"})
+
+
+def test_interrogation_has_webuis_options_with_its_defaults() -> None:
+    options = InterrogateClipParams(image=PICTURE).override_settings
+
+    assert (options.interrogate_clip_num_beams, options.interrogate_clip_dict_limit) == (1, 1500)
+    assert (options.interrogate_clip_min_length, options.interrogate_clip_max_length) == (24, 48)
+    assert (options.deepbooru_sort_alpha, options.deepbooru_use_spaces, options.deepbooru_escape) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (
+            {"interrogate_clip_beams": 2},
+            "unknown option 'interrogate_clip_beams'; allowed: .*interrogate_clip_num_beams",
+        ),
+        ({"interrogate_clip_num_beams": 17}, "less than or equal to 16"),
+        ({"interrogate_clip_num_beams": "2"}, "valid integer"),
+        ({"interrogate_clip_min_length": 60}, "min_length = 60 and interrogate_clip_max_length = 48"),
+        ({"interrogate_deepbooru_score_threshold": 1.5}, "less than or equal to 1"),
+        ({"deepbooru_escape": None}, "valid boolean"),
+        ({"interrogate_clip_skip_categories": "artists"}, "valid list"),
+    ],
+)
+def test_a_bad_option_of_interrogation_is_refused_in_words(option: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        InterrogateDeepbooruParams.model_validate({"image": PICTURE, "override_settings": option})
 
 
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.floats() | st.text()))

@@ -6,7 +6,6 @@ from pathlib import Path
 from inference_container.contract.options import OPTIONS
 from inference_container.contract.params import (
     FIELDS_NOT_SUPPORTED_YET,
-    TASKS_NOT_SUPPORTED_YET,
 )
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
@@ -15,7 +14,6 @@ REFUSED = set(re.findall(r"^\| `([^`]+)` \| (\w+) \|$", PAGE.partition("## Not s
 
 def test_exactly_what_is_refused_is_listed() -> None:
     refused = {
-        *((task.value, "task") for task in TASKS_NOT_SUPPORTED_YET),
         *((field, "field") for field in FIELDS_NOT_SUPPORTED_YET),
         *((key, "option") for key, rule in OPTIONS.items() if not rule.supported),
     }

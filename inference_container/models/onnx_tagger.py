@@ -1,0 +1,194 @@
+"""ONNX taggers of WD14's kind: a network and the list of its tags in one archive (semantics §6.2)."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
+from PIL import Image
+
+from inference_container.interrogation.tagging import Tag
+from inference_container.models.archive import Archive
+from inference_container.models.files import ModelFile
+from inference_container.models.tensor_file import corrupt, incompatible
+
+GENERAL, CHARACTER, RATING = 0, 4, 9
+"""Categories of a WD14 list."""
+THRESHOLDS = {GENERAL: 0.35, CHARACTER: 0.85}
+"""What their makers use; other categories are told as general ones are."""
+MAX_BYTES = 2**31 - 1
+"""Of a model in one piece; protobuf holds no more."""
+MAX_SIDE = 2048
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+UNBOUNDED = ("Loop", "Scan")
+"""Operators that may run without end."""
+_REFUSALS = tuple(
+    getattr(runtime_errors, name)
+    for name in (
+        "EPFail", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "ModelLoaded", "NoModel", "NoSuchFile",
+        "NotImplemented", "RuntimeException",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OnnxTagger:
+    file: ModelFile
+    session: Any
+    """onnxruntime InferenceSession."""
+    tags: tuple[Tag, ...]
+    side: int
+    """Pixels of the square it is shown."""
+    bytes: int
+    """Memory it takes, about."""
+
+    def score(self, image: Image.Image) -> Sequence[float]:
+        """A probability of each tag: on white, padded to a square with white, bicubic; blue-green-red of 0…255.
+
+        Raises:
+            JobFailed: asset_incompatible, the network cannot be run.
+        """
+        shown = pad_square(flatten_on_white(image)).resize((self.side, self.side), Image.Resampling.BICUBIC)
+        pixels = np.asarray(shown, dtype=np.float32)[None, :, :, ::-1]
+        name = self.session.get_inputs()[0].name
+        try:
+            (found,) = self.session.run(None, {name: np.ascontiguousarray(pixels)})
+        except _REFUSALS as error:
+            raise incompatible(self.file, f"its network cannot be run: {_first_line(error)}") from error
+        if found.shape != (1, len(self.tags)):
+            raise incompatible(self.file, f"its network answers {list(found.shape)}, expected [1, {len(self.tags)}]")
+        scores = found[0].astype(np.float64)
+        if scores.min() < 0 or scores.max() > 1:
+            # Not yet probabilities: some networks leave the last step to their caller.
+            scores = 1 / (1 + np.exp(-scores))
+        probabilities: list[float] = scores.tolist()
+        return probabilities
+
+
+def flatten_on_white(image: Image.Image) -> Image.Image:
+    """The picture on white where it is transparent, RGB."""
+    layered = image.convert("RGBA")
+    white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, layered).convert("RGB")
+
+
+def pad_square(image: Image.Image) -> Image.Image:
+    """The picture in the middle of a white square as large as its longer side."""
+    side = max(image.size)
+    square = Image.new("RGB", (side, side), (255, 255, 255))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+def load_onnx_tagger(archive: Archive) -> OnnxTagger:
+    """The one .onnx and the one .csv of an archive, checked before the runtime sees the network.
+
+    Raises:
+        JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.
+    """
+    model_name, list_name = _only(archive, ".onnx"), _only(archive, ".csv")
+    tags = read_tags(archive.file, archive.text(list_name))
+    size = archive.members[model_name].file_size
+    if size > MAX_BYTES:
+        raise incompatible(archive.file, f"{model_name} in it has {size} bytes; allowed: {MAX_BYTES}")
+    with archive.unpacked(model_name) as file:
+        data = file.path.read_bytes()
+    _check_graph(archive.file, data)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except _REFUSALS as error:
+        raise incompatible(archive.file, f"its network cannot be loaded: {_first_line(error)}") from error
+    side = _side(archive.file, session)
+    return OnnxTagger(archive.file, session, tags, side, bytes=2 * size)
+
+
+def _only(archive: Archive, suffix: str) -> str:
+    found = [name for name in sorted(archive.members) if name.lower().endswith(suffix)]
+    if len(found) != 1:
+        names = ", ".join(found) or "none"
+        raise incompatible(archive.file, f"received {suffix} files: {names}; allowed: one .onnx and one .csv")
+    return found[0]
+
+
+def read_tags(file: ModelFile, text: str) -> tuple[Tag, ...]:
+    """The rows of a `selected_tags.csv`, whose columns `name` and `category` count.
+
+    Raises:
+        JobFailed: asset_incompatible.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        raise incompatible(file, f"its list of tags is no .csv: {error}") from error
+    tags = []
+    for number, row in enumerate(rows, start=2):
+        name, category = row.get("name"), row.get("category")
+        if not name or category is None or not category.isdecimal():
+            raise incompatible(file, f"line {number} of its list of tags has no name and category (a whole number)")
+        kind = int(category)
+        tags.append(Tag(name, THRESHOLDS.get(kind, THRESHOLDS[GENERAL]), rating=kind == RATING))
+    if not tags:
+        raise incompatible(file, "its list of tags is empty")
+    return tuple(tags)
+
+
+def _check_graph(file: ModelFile, data: bytes) -> None:
+    """Nothing read from other files, nothing that may run for ever, no operators of others."""
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError) as error:
+        raise corrupt(file, f"its network is no ONNX model ({error})") from error
+    functions = [node for function in model.functions for node in function.node]
+    for tensor in _tensors(model.graph, functions):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise incompatible(file, f"its network keeps {tensor.name!r} in another file; save it in one piece")
+    for node in _nodes([*model.graph.node, *functions]):
+        if node.op_type in UNBOUNDED:
+            raise incompatible(file, f"its network has the operator {node.op_type}, which may run without end")
+        if node.domain not in DOMAINS and not model.functions:
+            raise incompatible(
+                file, f"its network has the operator {node.domain}.{node.op_type}, which is not ONNX's own"
+            )
+
+
+def _nodes(nodes: Sequence[Any]) -> Iterator[Any]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _nodes(graph.node)
+
+
+def _tensors(graph: Any, functions: Sequence[Any]) -> Iterator[Any]:
+    yield from graph.initializer
+    for node in (*graph.node, *functions):
+        for attribute in node.attribute:
+            yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _tensors(inner, [])
+
+
+def _side(file: ModelFile, session: Any) -> int:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = list(inputs[0].shape) if len(inputs) == 1 else [f"{len(inputs)} inputs"]
+    square = len(shape) == 4 and shape[1] == shape[2] and isinstance(shape[1], int) and 0 < shape[1] <= MAX_SIDE
+    if not square or shape[3] != 3 or inputs[0].type != "tensor(float)" or len(outputs) != 1:
+        raise incompatible(
+            file,
+            f"its network takes {shape} of {inputs[0].type if inputs else 'nothing'} and gives {len(outputs)} outputs; "
+            "expected [1, side, side, 3] of tensor(float) and one output",
+        )
+    return int(shape[1])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:300]
