@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from inference_container.contract.assets import AssetType
-from inference_container.contract.params import ImageParams, TaskParams, Txt2ImgParams
+from inference_container.contract.params import (
+    ImageParams,
+    InterrogateClipParams,
+    InterrogateDeepbooruParams,
+    TaskParams,
+    Txt2ImgParams,
+)
 from inference_container.contract.upscalers import upscaler_file
 from inference_container.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
 from lambdas.job_params import ROOT
@@ -127,8 +133,16 @@ NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow, ...] = (
     OptionRow(AssetType.UPSCALER, "upscaler_for_img2img", upscaler_file),
     FieldRow(AssetType.UPSCALER, "upscaler_1", upscaler_file),
     FieldRow(AssetType.UPSCALER, "upscaler_2", upscaler_file),
+    FieldRow(AssetType.INTERROGATOR, "interrogator"),
+    FieldRow(AssetType.TAGGER, "tagger"),
 )
 """Files that must be there; "add one more" is one line."""
+
+NEWEST: tuple[tuple[type[TaskParams], str, AssetType], ...] = (
+    (InterrogateClipParams, "interrogator", AssetType.INTERROGATOR),
+    (InterrogateDeepbooruParams, "tagger", AssetType.TAGGER),
+)
+"""Tasks that cannot do without a file, and take the newest of its type where the field that would name one is empty."""
 
 MENTIONED: tuple[AssetType, ...] = (AssetType.EMBEDDING,)
 """Types whose files are used when their name stands anywhere in a prompt; the container, which matches tokens, takes
@@ -138,6 +152,15 @@ what it needs of these."""
 def named_assets(params: TaskParams) -> list[Need]:
     """Every file the params name, apart from the job's own checkpoint, each place once."""
     return list(dict.fromkeys(need for row in NAMED for need in row.needs(params)))
+
+
+def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
+    """Types of which the newest file is needed, and where the request could have named one."""
+    return [
+        (asset_type, f"{ROOT}/{field}")
+        for kind, field, asset_type in NEWEST
+        if isinstance(params, kind) and not _file(getattr(params, field) or "")
+    ]
 
 
 def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:

@@ -17,6 +17,7 @@ from lambdas.needed_assets import (
     mentionable_text,
     named_assets,
     named_checkpoint,
+    newest_needed,
     wants_automatic_vae,
 )
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
@@ -91,7 +92,8 @@ class Resolver:
     assets: AssetStore
 
     def resolve(self, checkpoint_field: str | None, params: TaskParams) -> Resolution:
-        """The files of a request: two calls whatever it names, and one more where a prompt might mention some.
+        """The files of a request: two calls whatever it names, and one more where a prompt might mention some
+        or the newest file of a type is wanted.
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
@@ -117,6 +119,16 @@ class Resolver:
                 found = self.assets.find([its_vae])
             active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
             findings.use_all(active[:1], AUTOMATIC)
+
+        for asset_type, pointer in newest_needed(params):
+            newest = max(
+                self.assets.active(asset_type), key=lambda asset: (asset.created_at, asset.asset_id), default=None
+            )
+            if newest is None:
+                message = f"received none, and no {asset_type} is uploaded yet"
+                findings.fault(ProblemCode.ASSET_NOT_FOUND, pointer, message)
+            else:
+                findings.use(newest, None)
 
         # 2. What the prompts may mention.
         text = mentionable_text(params)

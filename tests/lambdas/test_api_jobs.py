@@ -223,13 +223,25 @@ def test_brackets_comments_and_switched_off_networks_are_no_faults(cloud: Cloud)
     cloud.ask("POST", "/v1/jobs", txt2img(**params)).ok(201)
 
 
-def test_a_task_this_version_cannot_do_is_refused(cloud: Cloud) -> None:
-    body = {"task": "interrogate_clip", "params": {"image": PNG}}
+def test_interrogation_needs_no_checkpoint_and_names_its_model(cloud: Cloud) -> None:
+    cloud.asset("interrogator", "mine.zip")
+    body = {"task": "interrogate_clip", "params": {"image": PNG, "model": "clip"}}
 
-    problem = cloud.ask("POST", "/v1/jobs", body).problem(422, "not_supported_yet")
+    job = cloud.ask("POST", "/v1/jobs", body).ok(201)
 
-    assert problem["errors"][0]["pointer"] == "/task"
-    assert "img2img" in problem["errors"][0]["message"]
+    assert (job["task"], job["checkpoint"], job["status"]) == ("interrogate_clip", None, "queued")
+
+
+def test_an_option_of_interrogation_that_is_not_known_is_refused(cloud: Cloud) -> None:
+    cloud.asset("tagger", "mine.zip")
+    params = {"image": PNG, "override_settings": {"deepbooru_use_space": False}}
+
+    problem = cloud.ask("POST", "/v1/jobs", {"task": "interrogate_deepbooru", "params": params}).problem(
+        422, "invalid_params"
+    )
+
+    assert problem["errors"][0]["pointer"] == "/params/override_settings"
+    assert "deepbooru_use_spaces" in problem["errors"][0]["message"]
 
 
 def test_large_pictures_are_asked_for_by_upload(cloud: Cloud) -> None:

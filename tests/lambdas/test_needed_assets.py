@@ -3,12 +3,14 @@
 import pytest
 
 from inference_container.contract.assets import AssetType
+from inference_container.contract.errors import ProblemCode
+from inference_container.contract.jobs import Task
 from inference_container.contract.messages import AssetRef
-from inference_container.contract.params import Txt2ImgParams
+from inference_container.contract.params import PARAMS_BY_TASK, Txt2ImgParams
 from lambdas.needed_assets import Need, named_assets
 from lambdas.problems import ProblemError
 from lambdas.resolution import Resolution, Resolver
-from tests.lambdas.cloud import Cloud
+from tests.lambdas.cloud import PNG, Cloud
 
 
 def resolve(cloud: Cloud, checkpoint: str | None = "dream", **params: object) -> Resolution:
@@ -209,3 +211,31 @@ def test_a_file_is_told_to_the_container_as_the_contract_has_it(cloud: Cloud) ->
         size=10,
         sha256="b" * 64,
     )
+
+
+def interrogation(cloud: Cloud, task: Task = Task.INTERROGATE_CLIP, **params: object) -> Resolution:
+    return Resolver(cloud.assets).resolve(None, PARAMS_BY_TASK[task].model_validate({"image": PNG, **params}))
+
+
+def test_interrogation_takes_the_newest_model_or_the_one_it_names(cloud: Cloud) -> None:
+    for name in ("zebra.zip", "apple.safetensors"):
+        cloud.asset("interrogator", name)
+    cloud.asset("interrogator", "later.zip", status="uploading")
+    cloud.asset("tagger", "wd.zip")
+
+    assert told(interrogation(cloud)) == {"apple.safetensors": []}
+    assert told(interrogation(cloud, interrogator="zebra")) == {"zebra.zip": []}
+    assert told(interrogation(cloud, Task.INTERROGATE_DEEPBOORU)) == {"wd.zip": []}
+    assert interrogation(cloud).checkpoint is None
+
+
+def test_interrogation_without_a_model_is_refused_by_the_field_that_could_name_one(cloud: Cloud) -> None:
+    with pytest.raises(ProblemError) as none:
+        interrogation(cloud, Task.INTERROGATE_DEEPBOORU)
+    with pytest.raises(ProblemError) as unknown:
+        interrogation(cloud, interrogator="blip")
+
+    assert none.value.code is unknown.value.code is ProblemCode.ASSET_NOT_FOUND
+    assert [error.pointer for error in none.value.errors] == ["/params/tagger"]
+    assert "no tagger is uploaded yet" in none.value.errors[0].message
+    assert [error.pointer for error in unknown.value.errors] == ["/params/interrogator"]
