@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
-from inference_container.diffusion.denoiser import Guidance
+from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, sample
 from inference_container.models.checkpoint import Checkpoint

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.diffusion.guidance import Guidance
+from inference_container.diffusion.mask_blend import MaskBlend
 from inference_container.diffusion.parameterization import Parameterization
-from inference_container.prompt.conditioning import Conditioning, TextEmbedding
+from inference_container.prompt.conditioning import TextEmbedding
 
 
 class DenoisingModel(Protocol):
@@ -24,68 +26,6 @@ class DenoisingModel(Protocol):
     device: torch.device
     dtype: torch.dtype
     """Of the UNet."""
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """Prompts of a batch and how strongly they pull."""
-
-    cond: tuple[Conditioning, ...]
-    """One per image."""
-    uncond: tuple[Conditioning, ...]
-    """One per image, each of one part."""
-    cfg_scale: float = 7.0
-    image_cfg_scale: float | None = None
-    """InstructPix2Pix only; None or 1: plain CFG with the picture in both branches."""
-    s_min_uncond: float = 0.0
-    """Below this σ the negative prompt is left out on every second call; 0: never."""
-    s_min_uncond_all: bool = False
-    """… on every call."""
-    skip_early_cond: float = 0.0
-    """The negative prompt is left out for this fraction of the first calls."""
-    empty_chunk: Tensor | None = None
-    """The encoded empty prompt (77, dim): option `pad_cond_uncond`. None: prompts of unequal length run apart."""
-    time_ids: Tensor | None = None
-    """SDXL: original size, crop and target size, shape (6,); needed when the embeddings are pooled."""
-
-    @property
-    def pads_prompts(self) -> bool:
-        """Prompts and negative prompts differ in length, and `empty_chunk` makes them equal."""
-        cond, uncond = (_longest(prompts) for prompts in (self.cond, self.uncond))
-        return self.empty_chunk is not None and cond != uncond
-
-
-def _longest(prompts: tuple[Conditioning, ...]) -> int:
-    parts = [part for prompt in prompts for part in prompt.parts]
-    return max((len(timed.embedding.tokens) for part in parts for timed in part.timeline), default=0)
-
-
-class MaskBlend(Protocol):
-    """A latent mask at work; latents are (B,4,h,w)."""
-
-    def at(self, painted: Tensor, level: Tensor) -> Tensor:
-        """`painted` with what stays of the picture, at one model call."""
-        ...
-
-    def finish(self, painted: Tensor) -> Tensor:
-        """The same for the finished latents."""
-        ...
-
-
-@dataclass(frozen=True)
-class LatentBlend:
-    """What of the picture stays: a `MaskBlend`."""
-
-    init_latent: Tensor
-    """(B or 1, 4, h, w), without noise."""
-    repaint: Tensor
-    """1 where the model paints, 0 where init_latent stays; broadcastable to init_latent."""
-
-    def at(self, painted: Tensor, level: Tensor) -> Tensor:  # noqa: ARG002 - the same at every level
-        return self.finish(painted)
-
-    def finish(self, painted: Tensor) -> Tensor:
-        return painted * self.repaint + self.init_latent * (1 - self.repaint)
 
 
 LeftOut = Literal["early", "late"]

@@ -10,14 +10,9 @@ from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.samplers import SAMPLERS, SamplerChoice
 from inference_container.contract.scripts import SoftInpainting
 from inference_container.diffusion.brownian import BrownianNoise
-from inference_container.diffusion.denoiser import (
-    DenoiserCall,
-    DenoisingModel,
-    Guidance,
-    GuidedDenoiser,
-    LatentBlend,
-    MaskBlend,
-)
+from inference_container.diffusion.denoiser import DenoiserCall, DenoisingModel, GuidedDenoiser
+from inference_container.diffusion.guidance import Guidance
+from inference_container.diffusion.mask_blend import LatentBlend, MaskBlend
 from inference_container.diffusion.noise import ImageNoise, NoiseFunction
 from inference_container.diffusion.noise_schedule import LcmNoiseSchedule, NoiseSchedule
 from inference_container.diffusion.parameterization import (

@@ -12,7 +12,8 @@ from torch import Tensor
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import ImageParams
 from inference_container.contract.samplers import SAMPLERS
-from inference_container.diffusion.denoiser import DenoiserCall, Guidance
+from inference_container.diffusion.denoiser import DenoiserCall
+from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise, LatentShape, RandomSource, Variation
 from inference_container.diffusion.samplers.run import SamplerOptions
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, planned_calls, sample

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.diffusion.denoiser import DenoiserCall, Guidance, GuidedDenoiser, LatentBlend
+from inference_container.diffusion.denoiser import DenoiserCall, GuidedDenoiser
+from inference_container.diffusion.guidance import Guidance
+from inference_container.diffusion.mask_blend import LatentBlend
 from inference_container.diffusion.noise_schedule import LcmNoiseSchedule, NoiseSchedule
 from inference_container.diffusion.parameterization import (
     LcmParameterization,

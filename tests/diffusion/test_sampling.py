@@ -10,7 +10,8 @@ from torch import Tensor
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.params import Txt2ImgParams
 from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule, choose_sampler
-from inference_container.diffusion.denoiser import DenoiserCall, Guidance
+from inference_container.diffusion.denoiser import DenoiserCall
+from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.noise_schedule import NoiseSchedule
 from inference_container.diffusion.samplers.run import SamplerOptions
