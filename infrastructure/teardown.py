@@ -1,0 +1,188 @@
+"""`make destroy`: removes one stage wholly, also what CloudFormation would leave behind or does not know of.
+
+In order: endpoints (those made by the API too) with their configurations, models and scaling; the stacks from the
+last to the first; then, unless data is kept, the tables and the emptied buckets that outlive their stack; log groups.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError, WaiterError
+
+from infrastructure.config import ConfigError, StageConfig
+
+STACKS = ("-Ops", "-Inference", "")
+"""Suffixes, in the order of removal."""
+_GONE = ("does not exist", "Could not find", "ResourceNotFound", "NoSuchBucket", "NotFound")
+ClientOf = Callable[[str], Any]
+"""A boto3 client by service name."""
+
+
+@dataclass(frozen=True)
+class Teardown:
+    """Removes what belongs to one stage."""
+
+    config: StageConfig
+    client: ClientOf
+    say: Callable[[str], None] = print
+
+    def run(self, *, keep_data: bool) -> list[str]:
+        """Remove everything; with `keep_data` tables and buckets stay. The names of what stayed.
+
+        Raises:
+            ClientError, WaiterError: AWS refused; running it again goes on from there.
+        """
+        data = self._data()
+        for name in self._endpoints():
+            self._remove_endpoint(name)
+        for suffix in STACKS:
+            self._remove_stack(self.config.stack_name + suffix)
+        if keep_data:
+            return [name for _, name in data]
+        for kind, name in data:
+            remove = self._remove_bucket if kind == "AWS::S3::Bucket" else self._remove_table
+            remove(name)
+        self._remove_log_groups()
+        return []
+
+    def _data(self) -> list[tuple[str, str]]:
+        """Tables and buckets of the core stack, by type and name; none when the stack is gone."""
+        try:
+            pages = self.client("cloudformation").get_paginator("list_stack_resources")
+            resources = [
+                resource
+                for page in pages.paginate(StackName=self.config.stack_name)
+                for resource in page["StackResourceSummaries"]
+            ]
+        except ClientError as error:
+            if _is_gone(error):
+                return []
+            raise
+        kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
+        return [
+            (each["ResourceType"], each["PhysicalResourceId"]) for each in resources if each["ResourceType"] in kinds
+        ]
+
+    def _endpoints(self) -> Iterator[str]:
+        prefix = self.config.endpoint_prefix
+        pages = self.client("sagemaker").get_paginator("list_endpoints").paginate(NameContains=prefix)
+        names = [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
+        # The default one goes with its stack.
+        return (name for name in names if name.startswith(prefix) and name != self.config.default_endpoint)
+
+    def _remove_endpoint(self, name: str) -> None:
+        sagemaker = self.client("sagemaker")
+        self.say(f"endpoint {name}")
+        config = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+        variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+        for variant in variants:
+            self._quietly(partial(self._stop_scaling, name, variant["VariantName"]))
+        sagemaker.delete_endpoint(EndpointName=name)
+        sagemaker.delete_endpoint_config(EndpointConfigName=config)
+        for variant in variants:
+            if variant["ModelName"].startswith(self.config.endpoint_prefix):
+                self._quietly(partial(sagemaker.delete_model, ModelName=variant["ModelName"]))
+
+    def _stop_scaling(self, endpoint: str, variant: str) -> None:
+        self.client("application-autoscaling").deregister_scalable_target(
+            ServiceNamespace="sagemaker",
+            ResourceId=f"endpoint/{endpoint}/variant/{variant}",
+            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        )
+
+    def _remove_stack(self, name: str) -> None:
+        cloudformation = self.client("cloudformation")
+        try:
+            cloudformation.describe_stacks(StackName=name)
+        except ClientError as error:
+            if _is_gone(error):
+                return
+            raise
+        self.say(f"stack {name}")
+        cloudformation.delete_stack(StackName=name)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 5})
+
+    def _remove_bucket(self, name: str) -> None:
+        self.say(f"bucket {name}")
+        s3 = self.client("s3")
+
+        def remove() -> None:
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+                found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+                objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+                if objects:
+                    s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+            for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+                for upload in page.get("Uploads", ()):
+                    s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+            s3.delete_bucket(Bucket=name)
+
+        self._quietly(remove)
+
+    def _remove_table(self, name: str) -> None:
+        self.say(f"table {name}")
+        self._quietly(lambda: self.client("dynamodb").delete_table(TableName=name))
+
+    def _remove_log_groups(self) -> None:
+        """Those SageMaker made for the endpoints; the functions' own went with the stack."""
+        logs = self.client("logs")
+        prefix = f"/aws/sagemaker/Endpoints/{self.config.endpoint_prefix}"
+        for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+            for group in page["logGroups"]:
+                self.say(f"log group {group['logGroupName']}")
+                logs.delete_log_group(logGroupName=group["logGroupName"])
+
+    @staticmethod
+    def _quietly(remove: Callable[[], object]) -> None:
+        """Remove what may be gone already."""
+        try:
+            remove()
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
+
+
+def _is_gone(error: ClientError) -> bool:
+    said = error.response.get("Error", {})
+    return any(words in f"{said.get('Code', '')} {said.get('Message', '')}" for words in _GONE)
+
+
+def _client(session: boto3.session.Session, service: str) -> Any:
+    return session.client(service)  # type: ignore[call-overload]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Ask, then remove; 1 and the reason when that fails, 2 when it was not confirmed."""
+    parser = argparse.ArgumentParser(prog="make destroy", description=__doc__.splitlines()[0])
+    parser.add_argument("--stage", default="", help="as deployed; empty for the only one")
+    parser.add_argument("--keep-data", action="store_true", help="leave tables and buckets")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    chosen = parser.parse_args(arguments)
+    try:
+        config = StageConfig.from_context({"stage": chosen.stage})
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    session = boto3.session.Session()
+    try:
+        account = session.client("sts").get_caller_identity()["Account"]
+        kept = "tables and buckets are kept" if chosen.keep_data else "with all jobs, pictures and models"
+        question = f"remove {config.stack_name} from account {account}, region {session.region_name}, {kept}? "
+        if not chosen.yes and input(f"{question}Type its name: ") != config.stack_name:
+            print("not removed", file=sys.stderr)
+            return 2
+        left = Teardown(config, partial(_client, session)).run(keep_data=chosen.keep_data)
+    except (ClientError, WaiterError) as error:
+        print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
+        return 1
+    print(f"{config.stack_name} is gone" + (f"; kept: {', '.join(left)}" if left else ""))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""`make destroy` on the local cloud: nothing of the stage is left, or only what was to be kept."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infrastructure.config import StageConfig
+from infrastructure.teardown import Teardown
+from local_cloud.clients import LocalClients
+from local_cloud.cloud import LocalCloud
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+
+TINY = (sys.executable, str(Path(__file__).parents[1] / "local_cloud" / "tiny_container.py"))
+
+
+def a_client(clients: LocalClients, service: str) -> Any:
+    """Any client, by a name that is only known at run time."""
+    return clients.client(service)  # type: ignore[call-overload]
+
+
+def names_left(clients: LocalClients, outputs: dict[str, str]) -> set[str]:
+    """Which of the stage's tables and buckets still exist."""
+    tables = set(clients.client("dynamodb").list_tables()["TableNames"])
+    buckets = {bucket["Name"] for bucket in clients.client("s3").list_buckets()["Buckets"]}
+    return {value for name, value in outputs.items() if name.endswith(("TableName", "BucketName"))} & (tables | buckets)
+
+
+def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path / "state", container_command=TINY) as cloud:
+        clients = LocalClients(cloud.endpoint_url)
+        said: list[str] = []
+        teardown = Teardown(StageConfig(), partial(a_client, clients), said.append)
+        first = dict(cloud.outputs)
+
+        kept = teardown.run(keep_data=True)
+        left_of_the_first = names_left(clients, first)
+        with pytest.raises(ClientError, match="does not exist"):
+            clients.client("cloudformation").describe_stacks(StackName="GenerateOnCloud")
+        endpoints = clients.client("sagemaker").list_endpoints()["Endpoints"]
+
+        cloud.restart()
+        second = dict(cloud.outputs)
+        clients.client("s3").put_object(Bucket=second["AssetsBucketName"], Key="assets/a/model", Body=b"weights")
+        clients.client("s3").create_multipart_upload(Bucket=second["AssetsBucketName"], Key="assets/b/model")
+        nothing = teardown.run(keep_data=False)
+
+        assert said[:2] == ["stack GenerateOnCloud-Inference", "stack GenerateOnCloud"]
+        assert set(kept) == left_of_the_first
+        assert len(kept) >= 5
+        assert endpoints == []
+        assert nothing == []
+        assert names_left(clients, second) == set()
