@@ -3,7 +3,9 @@
 import binascii
 from collections.abc import Iterator, Mapping
 
+from inference_container.contract.controlnet import CONTROLNET, PICTURE_FIELDS
 from inference_container.contract.errors import FieldError
+from lambdas.field_errors import pointer
 
 _SINGLE_FIELDS = ("mask", "firstpass_image", "image")
 _LIST_FIELDS = ("init_images",)
@@ -39,6 +41,26 @@ def _pictures(params: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield from (
                 (f"/{name}/{index}", value) for index, value in enumerate(values) if isinstance(value, str) and value
             )
+    yield from _unit_pictures(params.get("alwayson_scripts"))
+
+
+def _unit_pictures(scripts: object) -> Iterator[tuple[str, str]]:
+    """Of ControlNet's units; a picture and its mask may stand in one field."""
+    for title, script in scripts.items() if isinstance(scripts, dict) else ():
+        units = script.get("args") if isinstance(script, dict) and title.lower() == CONTROLNET.lower() else None
+        for number, unit in enumerate(units if isinstance(units, list) else ()):
+            for name in sorted(PICTURE_FIELDS & set(unit)) if isinstance(unit, dict) else ():
+                yield from _texts(pointer(["alwayson_scripts", title, "args", number, name]), unit[name])
+
+
+def _texts(place: str, held: object) -> Iterator[tuple[str, str]]:
+    """The texts in a field that may hold one, a list or an object of them."""
+    if isinstance(held, str) and held:
+        yield place, held
+    rows = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
+    for key, text in rows:
+        if isinstance(text, str) and text:
+            yield place + pointer([key]), text
 
 
 def _reason_against(text: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from inference_container.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
 from inference_container.contract.errors import FieldError
 from inference_container.contract.interrogation import InterrogateOptions
 from inference_container.contract.jobs import Task
@@ -22,7 +23,7 @@ from inference_container.contract.options import (
     check_option,
 )
 from inference_container.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
-from inference_container.contract.scripts import SoftInpainting, read_soft_inpainting
+from inference_container.contract.scripts import SOFT_INPAINTING, SoftInpainting, check_titles, read_soft_inpainting
 from inference_container.contract.upscalers import check_upscaler
 
 MAX_SEED = 2**64 - 1
@@ -109,9 +110,12 @@ class ImageParams(TaskParams):
     @field_validator("alwayson_scripts")
     @classmethod
     def _scripts_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value and not issubclass(cls, Img2ImgParams):
-            raise ValueError(f"unknown scripts {', '.join(map(repr, value))}; allowed: none")
+        check_titles(value, allowed=(SOFT_INPAINTING, CONTROLNET) if issubclass(cls, Img2ImgParams) else (CONTROLNET,))
         read_soft_inpainting(value)
+        pictured = issubclass(cls, Img2ImgParams)
+        for number, unit in enumerate(read_controlnet(value)):
+            if unit.image is None and not pictured:
+                raise ValueError(f"{CONTROLNET} {number}: received no image; allowed: a map or picture as base64")
         return value
 
     @field_validator("scheduler")
@@ -141,6 +145,10 @@ class ImageParams(TaskParams):
     def _sampler_exists(self) -> "ImageParams":
         self.sampler_choice()
         return self
+
+    def controlnet_units(self) -> tuple[ControlNetUnit, ...]:
+        """The enabled ones, in their order."""
+        return read_controlnet(self.alwayson_scripts)
 
     def sampler_choice(self) -> SamplerChoice:
         """The sampler and schedule asked for."""

@@ -1,6 +1,6 @@
 """Always-on scripts a request may name in `alwayson_scripts`, as WebUI 1.10.1's clients do (semantics §2.13)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -41,18 +41,26 @@ RANGES = ((0, 8), (0, 8), (1, 32), (0, 1), (0, 8), (0, 8))
 """Of WebUI's sliders, in the order of the arguments."""
 
 
+def check_titles(scripts: Mapping[str, Any], *, allowed: Sequence[str]) -> None:
+    """
+    Raises:
+        ValueError: a script of another title, in any case.
+    """
+    known = {title.lower() for title in allowed}
+    unknown = [title for title in scripts if title.lower() not in known]
+    if unknown:
+        raise ValueError(f"unknown scripts {', '.join(map(repr, unknown))}; allowed: {', '.join(allowed)}")
+
+
 def read_soft_inpainting(scripts: Mapping[str, Any]) -> SoftInpainting | None:
     """The settings in `alwayson_scripts` of an img2img request; None when the script is not there or not enabled.
 
     Titles may be of any case; missing arguments have their defaults.
 
     Raises:
-        ValueError: another script, or arguments that are none of it.
+        ValueError: arguments that are none of the script.
     """
-    unknown = [title for title in scripts if title.lower() != SOFT_INPAINTING.lower()]
-    if unknown:
-        raise ValueError(f"unknown scripts {', '.join(map(repr, unknown))}; allowed: {SOFT_INPAINTING}")
-    found = [_settings(script) for script in scripts.values()]
+    found = [_settings(script) for title, script in scripts.items() if title.lower() == SOFT_INPAINTING.lower()]
     if len(found) > 1:
         raise ValueError(f"received {SOFT_INPAINTING} {len(found)} times; allowed: once")
     return found[0] if found else None

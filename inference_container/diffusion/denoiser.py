@@ -1,13 +1,14 @@
 """The guided denoiser: a UNet with changing prompts, CFG, AND, mask and image conditioning (semantics §2.9–2.11)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.diffusion.control import ControlPlan, UnetInputs
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.mask_blend import MaskBlend
 from inference_container.diffusion.parameterization import Parameterization
@@ -56,6 +57,8 @@ class _Branch:
     text: TextEmbedding
     extra: Tensor | None
     """(C,h,w): channels appended to the latent."""
+    prompted: bool = True
+    """Its text is a prompt, not the negative prompt."""
 
 
 class GuidedDenoiser:
@@ -71,6 +74,7 @@ class GuidedDenoiser:
         cfg_divisor: float = 1.0,
         blend: MaskBlend | None = None,
         image_conditioning: Tensor | None = None,
+        control: ControlPlan | None = None,
         on_call: Callable[[int], None] | None = None,
         recorder: Callable[[DenoiserCall], None] | None = None,
     ) -> None:
@@ -85,6 +89,7 @@ class GuidedDenoiser:
             blend: latent mask; None paints everything.
             image_conditioning: (B or 1, C, h, w) channels appended to the latent: 5 for inpainting models, 4 for
                 InstructPix2Pix, None for the rest.
+            control: ControlNets.
             on_call: called after every model call with their number so far; what it raises ends the run.
             recorder: gets every call.
 
@@ -95,6 +100,7 @@ class GuidedDenoiser:
         self._model, self._parameterization, self._guidance = model, parameterization, guidance
         self._total_steps, self._cfg_divisor = total_steps, cfg_divisor
         self._blend, self._image_conditioning = blend, image_conditioning
+        self._control = control
         self._on_call, self._recorder = on_call, recorder
         self._edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
         self.calls = 0
@@ -146,7 +152,7 @@ class GuidedDenoiser:
         ]
         with_picture = self._uncond_branches()
         without = [
-            _Branch(branch.image, branch.text, None if branch.extra is None else torch.zeros_like(branch.extra))
+            replace(branch, extra=None if branch.extra is None else torch.zeros_like(branch.extra))
             for branch in with_picture
         ]
         answers = self._evaluate(x, level, cond, [*with_picture, *without])
@@ -157,7 +163,7 @@ class GuidedDenoiser:
 
     def _uncond_branches(self) -> list[_Branch]:
         return [
-            _Branch(image, prompt.parts[0].at(self.calls), self._extra(image))
+            _Branch(image, prompt.parts[0].at(self.calls), self._extra(image), prompted=False)
             for image, prompt in enumerate(self._guidance.uncond)
         ]
 
@@ -202,12 +208,20 @@ class GuidedDenoiser:
         if extras:
             scaled = torch.cat([scaled, torch.stack(extras).to(scaled)], dim=1)
         added = self._added_conditioning(branches)
-        output = model.unet(
+        inputs = UnetInputs(
             scaled.to(model.dtype),
             timestep.reshape(()).expand(len(branches)).to(model.device),
-            encoder_hidden_states=tokens.to(device=model.device, dtype=model.dtype),
+            tokens.to(device=model.device, dtype=model.dtype),
+            added,
+            [branch.prompted for branch in branches],
+        )
+        output = model.unet(
+            inputs.x,
+            inputs.timesteps,
+            encoder_hidden_states=inputs.tokens,
             added_cond_kwargs=added,
             return_dict=False,
+            **({} if self._control is None else self._control.residuals(self.calls, inputs)),
         )[0]
         return self._parameterization.prediction(rows, output.float(), level)
 

@@ -10,6 +10,7 @@ from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.samplers import SAMPLERS, SamplerChoice
 from inference_container.contract.scripts import SoftInpainting
 from inference_container.diffusion.brownian import BrownianNoise
+from inference_container.diffusion.control import Control, ControlPlan
 from inference_container.diffusion.denoiser import DenoiserCall, DenoisingModel, GuidedDenoiser
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.mask_blend import LatentBlend, MaskBlend
@@ -61,6 +62,8 @@ class SamplingRequest:
     """None: txt2img."""
     image_conditioning: Tensor | None = None
     """Channels appended to the latent, (B or 1, C, h, w): see `GuidedDenoiser`."""
+    controls: tuple[Control, ...] = ()
+    """ControlNets, with maps of the size that is sampled."""
     options: SamplerOptions = field(default_factory=SamplerOptions)
     schedule_options: ScheduleOptions = field(default_factory=ScheduleOptions)
     sgm_noise_multiplier: bool = False
@@ -152,6 +155,7 @@ def sample(
         cfg_divisor=method.cfg_divisor,
         blend=blend,
         image_conditioning=request.image_conditioning,
+        control=_control(request, levels.plan) if request.controls else None,
         on_call=on_call,
         recorder=recorder,
     )
@@ -202,6 +206,11 @@ def _parameterization(model: DenoisingModel, request: SamplingRequest, schedule:
     if SAMPLERS[request.choice.sampler].timestep:
         return TimestepParameterization(schedule, model.prediction_type)
     return SigmaParameterization(schedule, model.prediction_type, quantize=request.quantize)
+
+
+def _control(request: SamplingRequest, plan: StepPlan | None) -> ControlPlan:
+    calls = 2 if SAMPLERS[request.choice.sampler].second_order else 1
+    return ControlPlan(request.controls, _total_steps(request, plan) // calls, calls_per_step=calls)
 
 
 def _total_steps(request: SamplingRequest, plan: StepPlan | None) -> int:

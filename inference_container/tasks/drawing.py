@@ -20,6 +20,7 @@ from inference_container.diffusion.sampling import ImageStart, SamplingRequest, 
 from inference_container.diffusion.schedules import ScheduleOptions
 from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.tasks.controlnet import Controls
 from inference_container.tasks.hires import HiresPass, enlarge
 from inference_container.tasks.image_conditioning import condition_on_latents
 from inference_container.tasks.latents import decode_image, latent_size
@@ -47,6 +48,8 @@ class Drawing:
     """Channels appended to the latents, for inpainting and InstructPix2Pix checkpoints."""
     image_cfg_scale: float | None = None
     """For InstructPix2Pix checkpoints only."""
+    controls: Controls = field(default_factory=Controls)
+    """ControlNets."""
     hires: HiresPass | None = None
     """A second pass after each batch's first."""
     on_latents: Callable[[Tensor], None] | None = None
@@ -169,6 +172,7 @@ def _request(drawing: Drawing, guidance: Guidance, *, batch: int) -> SamplingReq
         noise=batch_noise(drawing, batch=batch),
         start=drawing.start,
         image_conditioning=drawing.image_conditioning,
+        controls=drawing.controls.first,
         options=SamplerOptions.from_params(params),
         schedule_options=ScheduleOptions.from_params(params),
         sgm_noise_multiplier=bool(params.option("sgm_noise_multiplier")),
@@ -200,6 +204,7 @@ def _hires_request(
             extra_noise=float(params.option("img2img_extra_noise")),
         ),
         image_conditioning=conditioning,
+        controls=drawing.controls.hires,
         options=SamplerOptions.from_params(params),
         schedule_options=ScheduleOptions.from_params(params),
         quantize=bool(params.option("enable_quantization")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 
+from inference_container.contract.controlnet import without_pictures
 from inference_container.contract.params import ImageParams, Img2ImgParams
 from inference_container.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from inference_container.infotext.writer import build_info, write_infotext
@@ -120,4 +121,5 @@ def info_of(record: GenerationRecord) -> dict[str, Any]:
 def parameters_of(params: ImageParams) -> dict[str, Any]:
     """The echo of all request fields incl. defaults; pictures are null unless `include_init_images`."""
     hidden = frozenset() if isinstance(params, Img2ImgParams) and params.include_init_images else PICTURE_FIELDS
-    return {name: None if name in hidden else value for name, value in params.model_dump(mode="json").items()}
+    echo = {name: None if name in hidden else value for name, value in params.model_dump(mode="json").items()}
+    return echo | {"alwayson_scripts": without_pictures(params.alwayson_scripts)}

@@ -60,6 +60,12 @@ class HiresPass:
         """Columns and rows of the latents the second pass samples."""
         return self.width // SCALE - self.crop[0], self.height // SCALE - self.crop[1]
 
+    @property
+    def drawn_size(self) -> tuple[int, int]:
+        """Width and height of its pictures in pixels."""
+        columns, rows = self.latent_size
+        return columns * SCALE, rows * SCALE
+
 
 def with_first_size(params: Txt2ImgParams) -> Txt2ImgParams:
     """`firstphase_width` and `_height` take the place of the size, as in WebUI since 1.0; both or none.

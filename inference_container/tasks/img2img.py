@@ -16,6 +16,7 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
 from inference_container.pictures.upscaling import Upscaler
+from inference_container.tasks.controlnet import beside_last, cut_of, prepare_controls
 from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.image_conditioning import condition_on_edited, condition_on_pictures
@@ -64,7 +65,11 @@ def img2img(job: TaskInput) -> TaskOutput:
         start = _start(params, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
         conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
 
-    # 4. Sample and decode every batch.
+    # 4. ControlNets and their maps.
+    cut = cut_of(pictures[0].region, pictures[0].original)
+    controls = prepare_controls(job, params, checkpoint, progress=progress, cut=cut)
+
+    # 5. Sample and decode every batch.
     finished: list[Tensor] = []
     drawing = Drawing(
         params=params,
@@ -76,6 +81,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         batch_size=batch_size,
         start=start,
         image_conditioning=conditioning,
+        controls=controls,
         image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,
     )
     drawn = list(draw(drawing, progress))
@@ -86,7 +92,7 @@ def img2img(job: TaskInput) -> TaskOutput:
     if soft is not None and start.repaint is not None:
         pictures = soften(pictures, finished, start=start, settings=soft, params=params)
 
-    # 5. Lay what was not masked over the result, and put a cut-out region back in its place.
+    # 6. Lay what was not masked over the result, and put a cut-out region back in its place.
     with progress.phase(JobPhase.DECODING):
         images = [
             _composed(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
@@ -95,7 +101,7 @@ def img2img(job: TaskInput) -> TaskOutput:
             _masks(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
         ]
 
-    # 6. Write down how they were made.
+    # 7. Write down how they were made.
     record = record_of(
         params,
         checkpoint=checkpoint,
@@ -106,12 +112,13 @@ def img2img(job: TaskInput) -> TaskOutput:
         image_cfg_scale=drawing.image_cfg_scale,
         extra={
             **(soft.infotext() if soft is not None else {}),
+            **controls.notes,
             **_extra(params, masked=pictures[0].mask is not None),
             **drawing.notes,
         },
     )
     with progress.phase(JobPhase.SAVING):
-        encoded = encode_results(images, record=record, params=params, beside=masks)
+        encoded = encode_results(images, record=record, params=params, beside=beside_last(masks, controls.maps))
     return TaskOutput(
         images=encoded,
         info=info_of(record),

@@ -10,6 +10,7 @@ from inference_container.contract.upscalers import LATENT_UPSCALERS
 from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.upscaling import Upscaler
+from inference_container.tasks.controlnet import beside_last, prepare_controls
 from inference_container.tasks.drawing import Drawing, draw
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
@@ -53,7 +54,12 @@ def txt2img(job: TaskInput) -> TaskOutput:
         with progress.phase(JobPhase.ENCODING):
             conditioning = condition_on_nothing(checkpoint, width=params.width, height=params.height)
 
-    # 3. Sample and decode every batch.
+    # 3. ControlNets and their maps.
+    controls = prepare_controls(
+        job, params, checkpoint, progress=progress, hires_size=None if hires is None else hires.drawn_size
+    )
+
+    # 4. Sample and decode every batch.
     drawing = Drawing(
         params=params,
         preview=job.preview,
@@ -62,11 +68,12 @@ def txt2img(job: TaskInput) -> TaskOutput:
         seeds=seeds,
         batch_size=params.batch_size,
         image_conditioning=conditioning,
+        controls=controls,
         hires=hires,
     )
     images = list(draw(drawing, progress))
 
-    # 4. Write down how they were made.
+    # 5. Write down how they were made.
     record = record_of(
         params,
         checkpoint=checkpoint,
@@ -74,11 +81,13 @@ def txt2img(job: TaskInput) -> TaskOutput:
         seeds=seeds,
         batch_size=params.batch_size,
         denoising_strength=params.denoising_strength,
-        extra={**({} if hires is None else hires_extra(params)), **drawing.notes},
+        extra={**controls.notes, **({} if hires is None else hires_extra(params)), **drawing.notes},
         hires_wording=None if hires is None else hires.wording,
     )
     with progress.phase(JobPhase.SAVING):
-        encoded = encode_results(images, record=record, params=params)
+        encoded = encode_results(
+            images, record=record, params=params, beside=beside_last([[]] * len(images), controls.maps)
+        )
     return TaskOutput(
         images=encoded,
         info=info_of(record),

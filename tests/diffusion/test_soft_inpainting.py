@@ -125,7 +125,6 @@ def test_the_script_is_read_from_a_request(scripts: dict[str, object], expected:
 @pytest.mark.parametrize(
     ("scripts", "reason"),
     [
-        ({"ControlNet": {"args": []}}, "unknown scripts 'ControlNet'; allowed: Soft Inpainting"),
         ({"Soft Inpainting": {}, "soft inpainting": {}}, "received Soft Inpainting 2 times"),
         ({"Soft Inpainting": []}, "received []"),
         ({"Soft Inpainting": {"args": [True, 1, 2, 3, 0, 0, 0, 0]}}, "allowed"),

@@ -88,5 +88,5 @@ def test_without_a_mask_or_not_enabled_it_changes_nothing(checkpoint: Checkpoint
 
 
 def test_txt2img_has_no_such_script() -> None:
-    with pytest.raises(ValidationError, match="unknown scripts 'Soft inpainting'; allowed: none"):
+    with pytest.raises(ValidationError, match="unknown scripts 'Soft inpainting'; allowed: ControlNet"):
         Txt2ImgParams.model_validate(SOFT)

@@ -1,0 +1,158 @@
+"""ControlNet files as diffusers modules for the UNet of one checkpoint."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.families import Family
+from inference_container.models.files import ModelFile
+from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
+
+State = dict[str, Tensor]
+
+LDM_PREFIX = "control_model."
+LDM_SIGN, DIFFUSERS_SIGN = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
+DIFFERENCE_SIGN = "lora_controlnet"
+"""Control-LoRA: the difference to a UNet, not a network."""
+CROSS_ATTENTION = "attn2.to_k.weight"
+FAMILY_BY_WORDS: Mapping[int, str] = {768: Family.SD1.value, 1024: Family.SD2.value, 2048: Family.SDXL.value}
+"""By the numbers a token has in cross-attention."""
+
+
+_SIZE_EMBEDDING: Mapping[str, str] = {
+    f"label_emb.0.{index}.{part}": f"add_embedding.linear_{number}.{part}"
+    for index, number in ((0, 1), (2, 2))
+    for part in ("weight", "bias")
+}
+
+
+@dataclass(frozen=True)
+class ControlNetwork:
+    """A loaded ControlNet."""
+
+    network: Any
+    """diffusers ControlNetModel."""
+    pools: bool
+    """Its answers are averaged over the picture, as those of the shuffle model."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory its parameters and buffers take."""
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def controlnet_kind(checkpoint: Checkpoint) -> str:
+    """What tells apart a file loaded for UNets of different shapes, for `ModelCache.get`."""
+    shape = json.dumps(_config_of(checkpoint), sort_keys=True, default=str)
+    return f"controlnet {hashlib.sha256(shape.encode()).hexdigest()[:16]}"
+
+
+def load_controlnet(file: ModelFile, *, checkpoint: Checkpoint) -> ControlNetwork:
+    """Read the network in `file`, LDM's names (`control_model.…` or bare) or diffusers', for the checkpoint's UNet.
+
+    Depth, widths and attention heads are those of the UNet, which a ControlNet is a copy of.
+
+    Raises:
+        JobFailed: asset_corrupt when the file cannot be read or lacks tensors; asset_incompatible when it holds
+            something else, or a ControlNet of another family than the checkpoint, naming both.
+    """
+    with open_tensor_file(file) as tensors:
+        state = _read(file, tensors, checkpoint)
+    return ControlNetwork(_build(file, state, checkpoint), pools="shuffle" in file.stem.lower())
+
+
+def _read(file: ModelFile, tensors: TensorFile, checkpoint: Checkpoint) -> State:
+    prefix = LDM_PREFIX if any(name.startswith(LDM_PREFIX) for name in tensors.shapes) else ""
+    names = {name.removeprefix(prefix): name for name in tensors.shapes if name.startswith(prefix)}
+    if DIFFERENCE_SIGN in names:
+        raise incompatible(file, "it is a Control-LoRA; allowed: a whole ControlNet")
+    if LDM_SIGN not in names and DIFFUSERS_SIGN not in names:
+        raise incompatible(file, f"it holds no ControlNet (no tensor is named {LDM_SIGN} or {DIFFUSERS_SIGN})")
+    words = next((tensors.shapes[names[name]] for name in sorted(names) if name.endswith(CROSS_ATTENTION)), (0, 0))[-1]
+    wanted = checkpoint.unet.config.cross_attention_dim
+    if words != wanted:
+        raise incompatible(
+            file,
+            f"it is a ControlNet for {_family(words)}, the checkpoint {checkpoint.file.name} is "
+            f"{checkpoint.family.value} ({words} and {wanted} numbers a token)",
+        )
+    device, dtype = checkpoint.device, checkpoint.dtype
+    return {short: tensors.read(name).to(device, dtype, copy=True) for short, name in names.items()}
+
+
+def _family(words: int) -> str:
+    return FAMILY_BY_WORDS.get(words, "another family")
+
+
+def _build(file: ModelFile, state: State, checkpoint: Checkpoint) -> Any:
+    from accelerate import init_empty_weights  # type: ignore[import-untyped]
+    from diffusers import ControlNetModel
+    from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
+
+    config = _config_of(checkpoint) | {"conditioning_embedding_out_channels": _hint_widths(file, state)}
+    with init_empty_weights():
+        network = ControlNetModel(**config)
+    try:
+        converted: State = {
+            name: tensor
+            for name, tensor in convert_controlnet_checkpoint(dict(state), config).items()
+            if tensor is not None
+        }
+    except (IndexError, KeyError, RuntimeError) as error:
+        raise incompatible(file, f"its layout is not that of {_name(checkpoint)} ({error})") from error
+    # The library's conversion knows nothing of SDXL's embedding of sizes.
+    converted |= {new: state[old] for old, new in _SIZE_EMBEDDING.items() if old in state}
+    expected = dict(network.named_parameters())
+    unexpected = sorted(set(converted) - set(expected))
+    for name, tensor in converted.items():
+        if name in expected and tensor.shape != expected[name].shape:
+            found, needed = list(tensor.shape), list(expected[name].shape)
+            raise incompatible(file, f"its {name} has shape {found}, {_name(checkpoint)} needs {needed}")
+    if unexpected:
+        raise incompatible(file, f"it has {unexpected[0]}, which {_name(checkpoint)} does not")
+    if missing := sorted(set(expected) - set(converted)):
+        raise corrupt(file, f"it lacks {missing[0]} and {len(missing) - 1} more tensors")
+    if len(converted) != len(state):
+        raise incompatible(
+            file, f"it has tensors no layer has: {len(state)}, {_name(checkpoint)} needs {len(converted)}"
+        )
+    network.load_state_dict(converted, strict=False, assign=True)
+    return network.requires_grad_(False).eval().to(checkpoint.device)
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    return f"the checkpoint {checkpoint.file.name} ({checkpoint.family.value})"
+
+
+def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The UNet's configuration as far as a ControlNet has it."""
+    from diffusers import ControlNetModel
+
+    unet = dict(checkpoint.unet.config)
+    shared = [name for name in inspect.signature(ControlNetModel.__init__).parameters if name in unet]
+    # Inpainting and InstructPix2Pix checkpoints show it the latents alone.
+    return {name: unet[name] for name in shared} | {"in_channels": unet["out_channels"]}
+
+
+def _hint_widths(file: ModelFile, state: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Channels of the layers that read the map, from the tensors: the last of each pair."""
+    first, rest = LDM_SIGN, [f"input_hint_block.{index}.weight" for index in (4, 8, 12)]
+    if DIFFUSERS_SIGN in state:
+        first, rest = DIFFUSERS_SIGN, [f"controlnet_cond_embedding.blocks.{index}.weight" for index in (1, 3, 5)]
+    try:
+        return tuple(int(state[name].shape[0]) for name in (first, *rest))
+    except KeyError as error:
+        raise corrupt(file, f"it lacks {error.args[0]}") from error
+
+
+def hint_tensor(pixels: Any, *, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A map, uint8 (height, width, 3), as the network reads it: (1, 3, height, width) in 0..1."""
+    return (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255).to(device, dtype)

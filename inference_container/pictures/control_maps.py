@@ -1,0 +1,138 @@
+"""Maps for ControlNet: made out of a picture without weights, and brought to the size that is drawn."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+"""Shape (height, width, 3), red first."""
+MapResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
+
+PAD = 64
+"""Preprocessors see sides that are multiples of this, the edge repeated."""
+FEW_COLORS = 200
+"""A map with fewer colours, such as a segmentation, is not blended when it is resized."""
+
+
+def make_map(picture: Bytes, module: str, *, resolution: int, threshold_a: float, threshold_b: float) -> Bytes:
+    """What the preprocessor `module` makes of a picture; `resolution` is the shorter side of maps that have their own.
+
+    Raises:
+        KeyError: a module without a row in `MODULES`.
+    """
+    return MODULES[module](picture, resolution, threshold_a, threshold_b)
+
+
+def _canny(picture: Bytes, resolution: int, low: float, high: float) -> Bytes:
+    scaled = _scaled(picture, resolution)
+    height, width, _ = scaled.shape
+    beyond = ((0, -height % PAD), (0, -width % PAD), (0, 0))
+    edges = cv2.Canny(np.pad(scaled, beyond, mode="edge"), int(low), int(high))
+    return np.repeat(edges[:height, :width, None], 3, axis=2)
+
+
+def _threshold(picture: Bytes, resolution: int, level: float, _: float) -> Bytes:
+    lightest = _scaled(picture, resolution).min(axis=2, keepdims=True) > level
+    return np.repeat(np.where(lightest, 255, 0).astype(np.uint8), 3, axis=2)
+
+
+def _blur(picture: Bytes, resolution: int, sigma: float, _: float) -> Bytes:
+    return np.asarray(cv2.GaussianBlur(_scaled(picture, resolution), (0, 0), sigma), dtype=np.uint8)
+
+
+def _smaller(picture: Bytes, _: int, rate: float, __: float) -> Bytes:
+    if rate < 1.1:
+        return picture
+    height, width, _channels = picture.shape
+    size = max(1, int(width / rate)), max(1, int(height / rate))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+MODULES: Mapping[str, Callable[[Bytes, int, float, float], Bytes]] = MappingProxyType(
+    {
+        "none": lambda picture, *_: picture,
+        "invert": lambda picture, *_: 255 - picture,
+        "canny": _canny,
+        "threshold": _threshold,
+        "blur_gaussian": _blur,
+        "tile_resample": _smaller,
+    }
+)
+
+
+def _scaled(picture: Bytes, resolution: int) -> Bytes:
+    """With a shorter side of `resolution`."""
+    height, width, _ = picture.shape
+    scale = resolution / min(height, width)
+    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=way), dtype=np.uint8)
+
+
+def pixel_perfect_resolution(size: tuple[int, int], *, mode: MapResizeMode, width: int, height: int) -> int:
+    """The resolution at which a picture of `size` (width, height) needs no further scaling to be drawn."""
+    across, down = width / size[0], height / size[1]
+    scale = min(across, down) if mode == "Resize and Fill" else max(across, down)
+    return max(1, round(scale * min(size)))
+
+
+def fit_map(found: Bytes, *, mode: MapResizeMode, width: int, height: int) -> Bytes:
+    """The map at exactly `width`×`height`: stretched, cut to the middle, or framed in its border's median colour."""
+    if mode == "Just Resize":
+        return _resized(found, width, height)
+    own_height, own_width, _ = found.shape
+    across, down = width / own_width, height / own_height
+    scale = min(across, down) if mode == "Resize and Fill" else max(across, down)
+    resized = _resized(found, max(1, round(own_width * scale)), max(1, round(own_height * scale)))
+    if mode == "Crop and Resize":
+        top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
+        return resized[top : top + height, left : left + width]
+    border = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
+    canvas = np.tile(np.median(border, axis=0).astype(np.uint8), (height, width, 1))
+    top, left = (height - resized.shape[0]) // 2, (width - resized.shape[1]) // 2
+    canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
+    return canvas
+
+
+def _resized(found: Bytes, width: int, height: int) -> Bytes:
+    """Black-and-white maps stay so; of lines one pixel wide only the ridge stays."""
+    own_height, own_width, _ = found.shape
+    if (own_width, own_height) == (width, height):
+        return found
+    colors = len(np.unique(found.reshape(-1, 3), axis=0))
+    way = cv2.INTER_CUBIC
+    if 2 < colors < FEW_COLORS:
+        way = cv2.INTER_NEAREST
+    elif width * height < own_width * own_height:
+        way = cv2.INTER_AREA
+    resized = np.asarray(cv2.resize(found, (width, height), interpolation=way), dtype=np.uint8)
+    if colors != 2 or found.min() >= 16 or found.max() <= 240:
+        return resized
+    grey = resized.astype(np.float32).mean(axis=2).clip(0, 255).astype(np.uint8)
+    if _has_thin_lines(found):
+        grey = _ridges(grey)
+    _, binary = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return np.repeat(np.asarray(binary, dtype=np.uint8)[:, :, None], 3, axis=2)
+
+
+def _has_thin_lines(found: Bytes) -> bool:
+    """More than half of what is white goes when it is opened by 3×3 pixels."""
+    square = np.ones((3, 3), dtype=np.uint8)
+    opened = cv2.dilate(cv2.erode(found, square), square)
+    return int((opened < found).sum()) * 2 > int((found > 127).sum())
+
+
+def _ridges(grey: Bytes) -> Bytes:
+    """Only pixels that are the lightest of three along some direction."""
+    lines = [np.zeros((3, 3), dtype=np.uint8) for _ in range(4)]
+    lines[0][1], lines[1][:, 1] = 1, 1
+    np.fill_diagonal(lines[2], 1)
+    lines[3][:] = lines[2][:, ::-1]
+    kept = np.zeros_like(grey)
+    for line in lines:
+        np.putmask(kept, cv2.dilate(grey, line) == grey, grey)
+    return kept

@@ -1,0 +1,107 @@
+"""ControlNet files: layouts, and what does not fit a checkpoint."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from inference_container.contract.assets import AssetType
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.controlnet import ControlNetwork, controlnet_kind, load_controlnet
+from inference_container.models.files import ModelFile
+from inference_container.models.loader import load_checkpoint
+from tests.tiny_checkpoint import write_tiny_checkpoint
+from tests.tiny_controlnet import LAYERS, tiny_controlnet_state, write_tiny_controlnet
+
+
+def file_at(path: Path, kind: AssetType) -> ModelFile:
+    return ModelFile(kind, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    path = write_tiny_checkpoint(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+    return load_checkpoint(file_at(path, AssetType.CHECKPOINT), device=torch.device("cpu"), dtype=torch.float32)
+
+
+def load(path: Path, checkpoint: Checkpoint) -> ControlNetwork:
+    return load_controlnet(file_at(path, AssetType.CONTROLNET), checkpoint=checkpoint)
+
+
+def tensors_of(loaded: ControlNetwork) -> dict[str, torch.Tensor]:
+    return dict(loaded.network.state_dict())
+
+
+def test_every_layout_gives_the_same_network(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    first = load(write_tiny_controlnet(tmp_path / "a.safetensors"), checkpoint)
+    bare = load(write_tiny_controlnet(tmp_path / "bare.safetensors", prefix=""), checkpoint)
+    pickled = load(write_tiny_controlnet(tmp_path / "pickled.pth"), checkpoint)
+    save_file(tensors_of(first), tmp_path / "diffusers.safetensors")
+    diffusers = load(tmp_path / "diffusers.safetensors", checkpoint)
+
+    for other in (bare, pickled, diffusers):
+        assert tensors_of(other).keys() == tensors_of(first).keys()
+        assert all(torch.equal(tensor, tensors_of(other)[name]) for name, tensor in tensors_of(first).items())
+    assert first.bytes == sum(tensor.numel() * 4 for tensor in tiny_controlnet_state().values())
+    assert len(first.network.controlnet_down_blocks) + 1 == LAYERS
+
+
+def test_a_controlnet_of_another_family_is_refused_and_both_are_named(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    path = write_tiny_controlnet(tmp_path / "control_sd21.safetensors", words=1024)
+
+    with pytest.raises(JobFailed) as refused:
+        load(path, checkpoint)
+
+    assert refused.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
+    assert refused.value.error.message == (
+        "control_sd21.safetensors cannot be used: it is a ControlNet for Stable Diffusion 2.x, "
+        "the checkpoint tiny.safetensors is Stable Diffusion 1.x (1024 and 32 numbers a token)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "reason"),
+    [
+        (
+            {"zero_convs.3.0.weight": torch.zeros(7, 7, 1, 1)},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "needs \\[16, 16, 1, 1\\]",
+        ),
+        (
+            {"zero_convs.12.0.weight": torch.zeros(4, 4, 1, 1)},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "has tensors no layer has",
+        ),
+        ({"input_hint_block.4.weight": None}, JobErrorCode.ASSET_CORRUPT, "lacks input_hint_block.4.weight"),
+        ({"time_embed.0.bias": None}, JobErrorCode.ASSET_CORRUPT, "lacks time_embedding.linear_1.bias"),
+        ({"input_hint_block.0.weight": None}, JobErrorCode.ASSET_INCOMPATIBLE, "holds no ControlNet"),
+        ({"lora_controlnet": torch.zeros(1)}, JobErrorCode.ASSET_INCOMPATIBLE, "Control-LoRA"),
+    ],
+)
+def test_tensors_that_do_not_fit_the_checkpoint_are_refused(
+    tmp_path: Path, checkpoint: Checkpoint, change: dict[str, torch.Tensor | None], code: JobErrorCode, reason: str
+) -> None:
+    changed = tiny_controlnet_state() | change
+    save_file({name: tensor for name, tensor in changed.items() if tensor is not None}, tmp_path / "odd.safetensors")
+
+    with pytest.raises(JobFailed, match=reason) as refused:
+        load(tmp_path / "odd.safetensors", checkpoint)
+
+    assert refused.value.error.code is code
+
+
+def test_a_file_is_loaded_anew_for_a_unet_of_another_shape(checkpoint: Checkpoint) -> None:
+    before = controlnet_kind(checkpoint)
+    heads = checkpoint.unet.config.attention_head_dim
+
+    try:
+        checkpoint.unet.register_to_config(attention_head_dim=heads * 2)
+        other = controlnet_kind(checkpoint)
+    finally:
+        checkpoint.unet.register_to_config(attention_head_dim=heads)
+
+    assert other != before
+    assert controlnet_kind(checkpoint) == before

@@ -1,0 +1,246 @@
+"""ControlNet in txt2img, hires fix, img2img and inpainting, on a real if tiny model."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inference_container.contract.assets import AssetType
+from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.jobs import Task
+from inference_container.contract.params import PARAMS_BY_TASK
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles, ModelFile
+from inference_container.models.model_cache import ModelCache
+from inference_container.tasks import TASKS
+from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
+from tests.tasks.conftest import as_text, noisy, rectangle
+from tests.tasks.running import SMALL, opened, pixels
+from tests.tiny_controlnet import write_tiny_controlnet
+
+SHAPES = noisy(64, 64, seed=4)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
+    folder = tmp_path_factory.mktemp("controlnet")
+    paths = [
+        write_tiny_controlnet(folder / "edges.safetensors"),
+        write_tiny_controlnet(folder / "depth.pth", seed=6),
+        write_tiny_controlnet(folder / "control_sdxl.safetensors", words=2048),
+    ]
+    return JobFiles(
+        [
+            ModelFile(AssetType.CONTROLNET, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
+            for path in paths
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def models() -> ModelCache:
+    return ModelCache(max_bytes=2**30, load=load_nothing)
+
+
+class Studio:
+    """Runs tasks with ControlNet files at hand."""
+
+    def __init__(self, checkpoint: Checkpoint, files: JobFiles, models: ModelCache) -> None:
+        self.checkpoint, self.files, self.models = checkpoint, files, models
+
+    def __call__(self, task: Task, *units: dict[str, Any], **body: Any) -> TaskOutput:
+        scripts = {"ControlNet": {"args": [{"model": "edges", **unit} for unit in units]}} if units else {}
+        params = PARAMS_BY_TASK[task].model_validate({**SMALL, **body, "alwayson_scripts": scripts})
+        with torch.inference_mode():
+            return TASKS[task](TaskInput(params, self.checkpoint, lambda _: None, files=self.files, models=self.models))
+
+
+@pytest.fixture
+def draw(checkpoint: Checkpoint, files: JobFiles, models: ModelCache) -> Studio:
+    return Studio(checkpoint, files, models)
+
+
+UNIT: dict[str, Any] = {"image": as_text(SHAPES)}
+
+
+def test_a_unit_changes_the_picture_and_one_without_weight_changes_no_bit(draw: Studio) -> None:
+    plain = draw(Task.TXT2IMG)
+
+    controlled = draw(Task.TXT2IMG, UNIT)
+    weightless = draw(Task.TXT2IMG, {**UNIT, "weight": 0})
+
+    assert (pixels(controlled) != pixels(plain)).any()
+    assert pixels(weightless).tobytes() == pixels(plain).tobytes()
+
+
+def test_control_modes_and_windows_draw_different_pictures(draw: Studio) -> None:
+    variants: list[dict[str, Any]] = [
+        {},
+        {"control_mode": "My prompt is more important"},
+        {"control_mode": "ControlNet is more important"},
+        {"guidance_end": 0},
+        {"weight": 0.5},
+        {"module": "invert"},
+        {"advanced_weighting": [0.0] * 12 + [1.0]},
+    ]
+
+    drawn = [pixels(draw(Task.TXT2IMG, {**UNIT, **variant}, steps=4)).tobytes() for variant in variants]
+
+    assert len(set(drawn)) == len(variants)
+
+
+def test_units_add_up_whatever_their_order(draw: Studio) -> None:
+    other = {**UNIT, "model": "depth", "module": "invert"}
+
+    one, two = draw(Task.TXT2IMG, UNIT, other), draw(Task.TXT2IMG, other, UNIT)
+
+    assert np.abs(pixels(one).astype(int) - pixels(two)).max() <= 1
+    assert (pixels(one) != pixels(draw(Task.TXT2IMG, UNIT))).any()
+
+
+def test_maps_follow_the_pictures_unless_they_are_not_wanted(draw: Studio) -> None:
+    hidden = {**UNIT, "model": "depth", "save_detected_map": False}
+
+    output = draw(Task.TXT2IMG, {**UNIT, "module": "invert"}, hidden, batch_size=2)
+
+    assert len(output.images) == 3
+    assert opened(output, 2).tobytes() == Image.fromarray(255 - np.asarray(SHAPES)).tobytes()
+    assert (output.images[2].seed, output.images[2].infotext) == (None, "")
+
+
+def test_infotext_names_every_unit_and_the_echo_shows_no_pictures(draw: Studio) -> None:
+    output = draw(Task.TXT2IMG, UNIT, {**UNIT, "model": "depth [d14c016b]", "weight": 0.5})
+
+    text = output.images[0].infotext
+    assert 'ControlNet 0: "Module: none, Model: edges, Weight: 1.0, Resize Mode: Crop and Resize, ' in text
+    assert 'ControlNet 1: "Module: none, Model: depth [d14c016b], Weight: 0.5, ' in text
+    assert output.info["extra_generation_params"]["ControlNet 0"].endswith("Control Mode: Balanced")
+    assert output.parameters["alwayson_scripts"]["ControlNet"]["args"][0] == {"model": "edges", "image": None}
+
+
+def test_a_unit_without_a_picture_takes_the_init_picture(draw: Studio) -> None:
+    body: dict[str, Any] = {"init_images": [as_text(SHAPES)], "denoising_strength": 0.9}
+
+    own = draw(Task.IMG2IMG, UNIT, **body)
+    borrowed = draw(Task.IMG2IMG, {}, **body)
+
+    assert pixels(borrowed).tobytes() == pixels(own).tobytes()
+    assert opened(borrowed, 1).tobytes() == SHAPES.tobytes()
+
+
+def test_a_mask_takes_the_place_of_the_picture(draw: Studio) -> None:
+    mask = rectangle(64, 64, (8, 8, 40, 40))
+
+    output = draw(Task.TXT2IMG, {**UNIT, "module": "invert", "mask": as_text(mask)})
+
+    assert opened(output, 1).tobytes() == mask.convert("RGB").tobytes()
+
+
+def test_only_masked_cuts_the_units_picture_too(draw: Studio) -> None:
+    large = noisy(128, 96, seed=9)
+    body: dict[str, Any] = {
+        "init_images": [as_text(large)],
+        "mask": as_text(rectangle(128, 96, (32, 16, 96, 80))),
+        "mask_blur": 0,
+        "inpaint_full_res": True,
+    }
+
+    cut = draw(Task.IMG2IMG, {"image": as_text(large)}, **body)
+    whole = draw(Task.IMG2IMG, {"image": as_text(large), "inpaint_crop_input_image": False}, **body)
+
+    assert opened(cut, 1).tobytes() == large.crop((32, 16, 96, 80)).tobytes()
+    assert opened(whole, 1).tobytes() != opened(cut, 1).tobytes()
+
+
+def test_hires_fix_has_a_map_for_each_pass_and_a_say_in_which(draw: Studio) -> None:
+    body: dict[str, Any] = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.9}
+    plain = draw(Task.TXT2IMG, **body)
+
+    drawn = {
+        option: draw(Task.TXT2IMG, {**UNIT, "hr_option": option}, **body)
+        for option in ("Both", "Low res only", "High res only")
+    }
+
+    assert [opened(drawn["Both"], number).size for number in (1, 2)] == [(96, 96), (64, 64)]
+    assert len({pixels(output).tobytes() for output in (plain, *drawn.values())}) == 4
+
+
+def test_an_inpainting_checkpoint_is_controlled_too(
+    inpainting: Checkpoint, files: JobFiles, models: ModelCache
+) -> None:
+    draw = Studio(inpainting, files, models)
+    body: dict[str, Any] = {
+        "init_images": [as_text(noisy(64, 64))],
+        "mask": as_text(rectangle(64, 64, (0, 0, 64, 64))),
+        "mask_blur": 0,
+        "inpaint_full_res": False,
+    }
+
+    plain, controlled = draw(Task.IMG2IMG, **body), draw(Task.IMG2IMG, UNIT, **body)
+
+    assert (pixels(plain) != pixels(controlled)).any()
+
+
+@pytest.mark.parametrize(
+    ("unit", "code", "reason"),
+    [
+        ({"model": "control_sdxl"}, JobErrorCode.ASSET_INCOMPATIBLE, "is a ControlNet for Stable Diffusion XL, the "),
+        ({"model": "openpose"}, JobErrorCode.ASSET_MISSING, "received no controlnet called 'openpose'; given: edges"),
+        ({"advanced_weighting": [1, 1]}, JobErrorCode.INVALID_PARAMS, "received 2 numbers .* allowed: 13"),
+        ({"image": "aaaa"}, JobErrorCode.BAD_IMAGE, "ControlNet 0: image: received"),
+    ],
+)
+def test_what_cannot_be_done_fails_with_the_reason(
+    draw: Studio, unit: dict[str, Any], code: JobErrorCode, reason: str
+) -> None:
+    with pytest.raises(JobFailed, match=reason) as failed:
+        draw(Task.TXT2IMG, {**UNIT, **unit})
+
+    assert failed.value.error.code is code
+
+
+def test_a_second_job_loads_nothing(draw: Studio) -> None:
+    draw(Task.TXT2IMG, UNIT, steps=1)
+    misses = draw.models.misses
+
+    draw(Task.TXT2IMG, UNIT, steps=1)
+
+    assert draw.models.misses == misses
+
+
+def test_what_is_added_to_the_unet_is_what_diffusers_own_networks_compute(
+    checkpoint: Checkpoint, files: JobFiles, models: ModelCache
+) -> None:
+    from inference_container.diffusion.control import Control, ControlPlan, UnetInputs
+    from inference_container.models.controlnet import hint_tensor, load_controlnet
+
+    network = load_controlnet(files.named(AssetType.CONTROLNET, "edges"), checkpoint=checkpoint).network
+    hint = hint_tensor(np.asarray(SHAPES), device=checkpoint.device, dtype=checkpoint.dtype)
+    generator = torch.Generator().manual_seed(1)
+    given = UnetInputs(
+        torch.randn(2, 4, 8, 8, generator=generator),
+        torch.tensor([500, 500]),
+        torch.randn(2, 77, 32, generator=generator),
+        None,
+        (True, False),
+    )
+
+    with torch.inference_mode():
+        ours = ControlPlan((Control(network=network, hint=hint, weight=0.7),), 4).residuals(0, given)
+        down, middle = network(
+            given.x,
+            given.timesteps,
+            encoder_hidden_states=given.tokens,
+            controlnet_cond=torch.cat([hint, hint]),
+            conditioning_scale=0.7,
+            return_dict=False,
+        )
+
+    assert all(
+        torch.allclose(one, other, rtol=1e-4)
+        for one, other in zip(ours["down_block_additional_residuals"], down, strict=True)
+    )
+    assert torch.allclose(ours["mid_block_additional_residual"], middle, rtol=1e-4)
