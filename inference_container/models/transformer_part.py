@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
 
 from inference_container.models.model_parts import ModelPart
@@ -12,6 +13,16 @@ from inference_container.models.tensor_file import corrupt, incompatible
 
 MAX_LAYERS = 100
 _LAYERS = "num_hidden_layers"
+_BAD_CONFIG = (
+    AssertionError,
+    AttributeError,
+    KeyError,
+    RuntimeError,
+    StrictDataclassError,
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
+)
 
 
 def fill_module(
@@ -39,7 +50,7 @@ def fill_module(
     try:
         with init_empty_weights():
             module = build()
-    except (AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
+    except _BAD_CONFIG as error:
         raise incompatible(part.file, f"the configuration of {part.folder} is not valid: {error}") from error
     wanted = {name: tuple(parameter.shape) for name, parameter in module.named_parameters(remove_duplicate=False)}
     subtrees = {name.partition(".")[0] for name in wanted}
