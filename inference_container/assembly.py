@@ -22,6 +22,10 @@ from inference_container.worker import Worker
 log = logging.getLogger(__name__)
 
 
+DEVICE_SHARE = 0.6
+"""Of a GPU's memory that models may take."""
+
+
 def build_worker(
     settings: ContainerSettings, *, imported: Callable[[BaseException | None], None], began: float
 ) -> Worker:
@@ -53,7 +57,8 @@ def build_worker(
         ),
         # Last, because other imports had better not run at the same time.
         models=ModelCache(
-            max_bytes=settings.MODEL_CACHE_MAX_BYTES,
+            max_bytes=model_bytes(settings, device),
+            waiting_bytes=0 if device.type == "cpu" else settings.MODEL_CACHE_MAX_BYTES,
             load=load_later(device=device, dtype=dtype, imported=imported),
             device=device,
             dtype=dtype,
@@ -64,3 +69,10 @@ def build_worker(
         heartbeat_seconds=settings.HEARTBEAT_SECONDS,
         began=began,
     )
+
+
+def model_bytes(settings: ContainerSettings, device: torch.device) -> int:
+    """What the models may take together where they run."""
+    if device.type == "cpu":
+        return settings.MODEL_CACHE_MAX_BYTES
+    return settings.DEVICE_CACHE_MAX_BYTES or int(DEVICE_SHARE * torch.cuda.get_device_properties(device).total_memory)

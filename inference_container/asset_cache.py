@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.assets import ASSET_TYPES
 from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.messages import AssetRef
+from inference_container.contract.messages import AssetRef, CacheUse
 from inference_container.models.files import ModelFile
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class AssetCache:
         self._bucket = bucket
         self._directory = directory
         self._max_bytes = max_bytes
+        self.use = CacheUse()
+        """Since the start."""
         directory.mkdir(parents=True, exist_ok=True)
         self._sweep_parts()
 
@@ -72,7 +74,9 @@ class AssetCache:
             files = []
             for ref in refs:
                 check()
-                path, lock = self._held(ref) or self._fetched(ref, check)
+                found = self._held(ref)
+                self.use = self.use.plus(hits=found is not None, misses=found is None)
+                path, lock = found or self._fetched(ref, check)
                 held.callback(lock.close)
                 files.append(
                     ModelFile(
@@ -114,6 +118,7 @@ class AssetCache:
 
     def _download(self, ref: AssetRef, check: Callable[[], None]) -> None:
         part = self._directory / f"{_key_hash(ref)}.part"
+        began = time.perf_counter()
         try:
             with part.open("wb") as file:
                 sink = _CheckedSink(file, ref, check)
@@ -122,6 +127,7 @@ class AssetCache:
                 os.fsync(file.fileno())
             part.rename(self._directory / f"{_key_hash(ref)}-{sink.sha256}{_extension(ref.name)}")
             _sync_directory(self._directory)
+            self.use = self.use.plus(size=ref.size, seconds=time.perf_counter() - began)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
                 raise JobFailed(

@@ -16,7 +16,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from inference_container.asset_cache import AssetCache
 from inference_container.contract.errors import JobError, JobErrorCode, JobFailed
 from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult, OutputImage, UsedModel
+from inference_container.contract.messages import (
+    AssetRef,
+    JobFailure,
+    JobMetrics,
+    JobRequest,
+    JobResult,
+    OutputImage,
+    UsedModel,
+)
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_job
@@ -108,6 +116,7 @@ class Worker:
             JobFailed: the job cannot be done or was stopped; nothing of it is kept in memory.
         """
         watch = Stopwatch()
+        disk, memory = self._assets.use, self._models.use
 
         # 1. Check what was asked for, before anything is written or fetched.
         params = read_params(request)
@@ -132,6 +141,7 @@ class Worker:
 
             # 4. Load the models.
             heartbeat.enter(JobPhase.LOADING_MODELS)
+            self._models.begin_job()
             with watch.phase(JobPhase.LOADING_MODELS):
                 checkpoint = None if request.checkpoint is None else self._models.checkpoint(files[0])
 
@@ -166,6 +176,7 @@ class Worker:
             scores=output.scores,
             models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
             timings=watch.timings(output.timings),
+            metrics=JobMetrics(disk=self._assets.use.since(disk), memory=self._models.use.since(memory)),
         )
 
     def stop(self, reason: str) -> None:

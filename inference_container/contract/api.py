@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from inference_container.contract.assets import AssetStatus, AssetType
 from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import JobStatus, Task
-from inference_container.contract.messages import Progress, UsedModel
+from inference_container.contract.messages import JobMetrics, Progress, UsedModel
 
 
 class Body(BaseModel):
@@ -65,6 +65,8 @@ class ResultView(View):
     """By tag or phrase of the caption, 0 to 1."""
     models: list[UsedModel]
     timings: dict[str, float]
+    metrics: JobMetrics = JobMetrics()
+    """How often model files and models were at hand, and what it cost where they were not."""
 
 
 class JobSummary(View):

@@ -76,6 +76,38 @@ class UsedModel(Message):
     sha256: str
 
 
+class CacheUse(Message):
+    """How often a cache had what was wanted, and what it cost where it had not."""
+
+    hits: int = 0
+    misses: int = 0
+    bytes: int = 0
+    """Fetched or loaded."""
+    seconds: float = 0.0
+    """Spent on that."""
+
+    def plus(self, *, hits: int = 0, misses: int = 0, size: int = 0, seconds: float = 0.0) -> "CacheUse":
+        return CacheUse(
+            hits=self.hits + hits,
+            misses=self.misses + misses,
+            bytes=self.bytes + size,
+            seconds=self.seconds + seconds,
+        )
+
+    def since(self, before: "CacheUse") -> "CacheUse":
+        """What was added after `before`."""
+        return self.plus(hits=-before.hits, misses=-before.misses, size=-before.bytes, seconds=-before.seconds)
+
+
+class JobMetrics(Message):
+    """What a job's models cost before it could draw."""
+
+    disk: CacheUse = CacheUse()
+    """Model files: on the container's disk already, or fetched from S3."""
+    memory: CacheUse = CacheUse()
+    """Models: loaded already, or read from the disk. A second job on the same models has no misses."""
+
+
 class JobResult(Message):
     """What a finished job gave; images are in S3, never in here."""
 
@@ -93,6 +125,7 @@ class JobResult(Message):
     models: list[UsedModel] = []
     timings: dict[str, float] = {}
     """Seconds by phase (`JobPhase` names) and `total`."""
+    metrics: JobMetrics = JobMetrics()
 
 
 class JobFailure(Message):

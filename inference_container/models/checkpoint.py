@@ -33,12 +33,21 @@ class Checkpoint:
     @property
     def bytes(self) -> int:
         """Memory its parameters and buffers take."""
-        modules = (self.unet, self.vae, self.text_encoder)
         return sum(
             tensor.numel() * tensor.element_size()
-            for module in modules
+            for module in self._modules
             for tensor in (*module.parameters(), *module.buffers())
         )
+
+    def move_to(self, device: torch.device) -> None:
+        """Put all of it in another memory."""
+        for module in self._modules:
+            module.to(device)
+        self.device = device
+
+    @property
+    def _modules(self) -> tuple[Any, ...]:
+        return self.unet, self.vae, self.text_encoder
 
     @property
     def inpainting(self) -> bool:

@@ -205,4 +205,5 @@ def _result(services: Services, job: JobRecord) -> ResultView | None:
         scores=result.scores,
         models=list(result.models),
         timings=result.timings,
+        metrics=result.metrics,
     )

@@ -14,7 +14,15 @@ from inference_container.asset_cache import AssetCache
 from inference_container.contract import CONTRACT_VERSION
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult, Progress
+from inference_container.contract.messages import (
+    AssetRef,
+    CacheUse,
+    JobFailure,
+    JobMetrics,
+    JobRequest,
+    JobResult,
+    Progress,
+)
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
@@ -144,10 +152,15 @@ def test_a_finished_job_stays_running_because_ending_it_is_not_the_containers(st
 
 
 def test_a_second_job_on_the_same_checkpoint_loads_nothing(studio: Studio) -> None:
-    studio.answer(studio.request())
-    studio.answer(studio.request())
+    cold, warm = studio.answer(studio.request()), studio.answer(studio.request())
 
-    assert (studio.models.misses, studio.models.hits) == (1, 1)
+    assert isinstance(cold, JobResult)
+    assert isinstance(warm, JobResult)
+    held = studio.models.bytes
+    assert (cold.metrics.disk.misses, cold.metrics.disk.bytes) == (1, studio.tiny.size)
+    assert (cold.metrics.memory.misses, cold.metrics.memory.bytes) == (1, held)
+    assert min(cold.metrics.disk.seconds, cold.metrics.memory.seconds) > 0
+    assert warm.metrics == JobMetrics(disk=CacheUse(hits=1), memory=CacheUse(hits=1))
 
 
 def test_a_task_that_raises_is_an_internal_failure_with_its_reason_and_a_logged_traceback(

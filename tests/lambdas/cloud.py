@@ -19,7 +19,7 @@ from moto import mock_aws
 from inference_container.contract.assets import AssetStatus, AssetType
 from inference_container.contract.errors import PROBLEMS, JobError
 from inference_container.contract.jobs import JobStatus, Task
-from inference_container.contract.messages import JobFailure, JobResult, OutputImage
+from inference_container.contract.messages import CacheUse, JobFailure, JobMetrics, JobResult, OutputImage
 from lambdas.access import AccessStore
 from lambdas.api.handler import make_resolver
 from lambdas.api.services import Services
@@ -338,7 +338,14 @@ class Cloud:
         image = OutputImage(
             key=f"jobs/{job_id}/output/0.png", width=64, height=64, format="png", bytes=9, seed=7, infotext="a cat"
         )
-        result = JobResult(job_id=job_id, task=Task.TXT2IMG, images=[image], info={"seed": 7}, timings={"total": 1.5})
+        result = JobResult(
+            job_id=job_id,
+            task=Task.TXT2IMG,
+            images=[image],
+            info={"seed": 7},
+            timings={"total": 1.5},
+            metrics=JobMetrics(memory=CacheUse(hits=2, misses=1, bytes=4096, seconds=0.5)),
+        )
         return self.put(key or f"endpoint-output/{job_id}.out", result.model_dump_json().encode())
 
     def put_failure(self, job_id: str, error: JobError) -> str:

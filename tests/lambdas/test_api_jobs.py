@@ -334,6 +334,7 @@ def test_a_finished_job_shows_its_pictures_in_two_calls(cloud: Cloud) -> None:
     assert f"jobs/{job.job_id}/output/0.png" in image["url"]
     assert "X-Amz-Signature" in image["url"]
     assert (image["seed"], image["infotext"], view["result"]["timings"]) == (7, "a cat", {"total": 1.5})
+    assert view["result"]["metrics"]["memory"] == {"hits": 2, "misses": 1, "bytes": 4096, "seconds": 0.5}
 
 
 def test_a_running_job_shows_what_the_container_wrote_in_one_call(cloud: Cloud) -> None:
