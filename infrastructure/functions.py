@@ -77,7 +77,9 @@ class Functions(Construct):
                     ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
                     ["type-name"],
                 ),
-                TableGrant(access, ["GetItem"]),
+                TableGrant(
+                    access, ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["listing-place"]
+                ),
                 BucketGrant(storage.jobs_bucket, {"jobs/": ["DeleteObject", "GetObject", "PutObject"]}),
                 BucketGrant(storage.jobs_bucket, {"endpoint-output/": ["GetObject"]}, list_objects=False),
                 BucketGrant(
@@ -144,7 +146,7 @@ class Functions(Construct):
             timeout=Duration.seconds(60),
             settings=FirstKeySettings(ACCESS_TABLE=storage.access_table.table_name, SECRET_ARN=arn),
             grants=[
-                TableGrant(storage.access_table, ["PutItem"]),
+                TableGrant(storage.access_table, ["PutItem", "UpdateItem"]),
                 Grant(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], [arn]),
             ],
         )

@@ -28,7 +28,7 @@ class Storage(Construct):
             projection=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.assets_table = self._table("AssetsTable", key="asset_id", indexes=[("type", "name")])
-        self.access_table = self._table("AccessTable", key="access_id")
+        self.access_table = self._table("AccessTable", key="access_id", indexes=[("listing", "place")])
 
     def _bucket(self, name: str, *, expire_after: Duration | None = None) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -122,7 +122,7 @@ class AccessStore:
             role=role,
             permissions=held if scope is None else narrowed(held, scope),
             role_exists=given is not None,
-            key_id=row.get("key_id"),
+            key_id=str(row["access_id"]).removeprefix("key#"),
             key_expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
             key_permissions=scope,
             quotas=quotas,

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
+from inference_container.contract.access import ADMIN
 from lambdas.settings import FirstKeySettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 KEY_PREFIX: Final = "goc_"
@@ -83,19 +85,53 @@ def make_first_key(
         message = "the secret holds no key after one was put there"
         raise RuntimeError(message)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    key_id = hashlib.sha256(key.encode()).hexdigest()
     try:
-        dynamodb.put_item(
-            TableName=settings.ACCESS_TABLE,
-            Item={
-                "access_id": {"S": f"key#{hashlib.sha256(key.encode()).hexdigest()}"},
-                "user": {"S": "admin"},
-                "role": {"S": "admin"},
-                "created_at": {"S": now},
-            },
-            ConditionExpression="attribute_not_exists(access_id)",
-        )
-    except dynamodb.exceptions.ConditionalCheckFailedException:
+        dynamodb.transact_write_items(TransactItems=_account(settings.ACCESS_TABLE, key_id, now=now))
+    except dynamodb.exceptions.TransactionCanceledException as error:
+        if not any(reason.get("Code") == "ConditionalCheckFailed" for reason in error.response["CancellationReasons"]):
+            raise
         logger.info("the key is known already")
+
+
+def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTypeDef]":
+    """The rows of the user `admin` with this key, and the count of admins (docs/architecture.md, Seams)."""
+    made = {"created_at": {"S": now}, "created_by": {"S": "deployment"}}
+    return [
+        {
+            "Put": {
+                "TableName": table,
+                "Item": {"access_id": {"S": f"key#{key_id}"}, "user": {"S": ADMIN}, "role": {"S": ADMIN}, **made},
+                "ConditionExpression": "attribute_not_exists(access_id)",
+            }
+        },
+        {
+            "Update": {
+                "TableName": table,
+                "Key": {"access_id": {"S": f"user#{ADMIN}"}},
+                "UpdateExpression": "SET listing = :users, place = :admin, #role = :admin, "
+                "created_at = if_not_exists(created_at, :now), created_by = if_not_exists(created_by, :maker) "
+                "ADD key_ids :keys, version :one",
+                "ExpressionAttributeNames": {"#role": "role"},
+                "ExpressionAttributeValues": {
+                    ":users": {"S": "users"},
+                    ":admin": {"S": ADMIN},
+                    ":now": made["created_at"],
+                    ":maker": made["created_by"],
+                    ":keys": {"SS": [key_id]},
+                    ":one": {"N": "1"},
+                },
+            }
+        },
+        {
+            "Update": {
+                "TableName": table,
+                "Key": {"access_id": {"S": f"role#{ADMIN}"}},
+                "UpdateExpression": "SET user_count = if_not_exists(user_count, :one)",
+                "ExpressionAttributeValues": {":one": {"N": "1"}},
+            }
+        },
+    ]
 
 
 def _read_key(settings: FirstKeySettings, secretsmanager: "SecretsManagerClient") -> str | None:

@@ -26,6 +26,10 @@ class ProblemCode(StrEnum):
     UPLOAD_INCOMPLETE = "upload_incomplete"
     UPLOAD_MISMATCH = "upload_mismatch"
     JOB_STATE_CONFLICT = "job_state_conflict"
+    NAME_TAKEN = "name_taken"
+    ROLE_IN_USE = "role_in_use"
+    LAST_ADMIN = "last_admin"
+    TOO_MANY_KEYS = "too_many_keys"
     BODY_TOO_LARGE = "body_too_large"
     ENDPOINT_NOT_IN_SERVICE = "endpoint_not_in_service"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -58,6 +62,10 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.UPLOAD_INCOMPLETE: _rule(409, "The upload is not complete"),
         ProblemCode.UPLOAD_MISMATCH: _rule(422, "What was uploaded is not what was declared"),
         ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow that"),
+        ProblemCode.NAME_TAKEN: _rule(409, "The name is taken"),
+        ProblemCode.ROLE_IN_USE: _rule(409, "Users have this role"),
+        ProblemCode.LAST_ADMIN: _rule(409, "There must be an admin"),
+        ProblemCode.TOO_MANY_KEYS: _rule(409, "The user has too many keys"),
         ProblemCode.BODY_TOO_LARGE: _rule(413, "The body is too large"),
         ProblemCode.ENDPOINT_NOT_IN_SERVICE: _rule(503, "The endpoint is not in service"),
         ProblemCode.TOO_MANY_REQUESTS: _rule(429, "Too many requests"),

@@ -42,8 +42,9 @@ def _answering(resolver: APIGatewayRestResolver, services: Services, route: Rout
 
 
 def _no_route(method: str, path: str) -> ProblemError:
-    methods = sorted({route.method for route in ROUTES if route.matches(path)} - {method})
-    if methods:
+    methods = sorted({route.method for route in ROUTES if route.matches(path)})
+    # A method that is there and still was not found: the path has characters no parameter takes.
+    if methods and method not in methods:
         detail = f"Received {method}; allowed: {', '.join(methods)}."
         return ProblemError(ProblemCode.METHOD_NOT_ALLOWED, detail)
     return ProblemError(ProblemCode.NOT_FOUND, f"There is nothing at {path[:200]}.")

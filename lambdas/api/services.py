@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 
 from lambdas.access import AccessStore
+from lambdas.access_table import AccessTable
 from lambdas.assets import AssetStore
 from lambdas.clients import dynamodb_client, s3_client, sagemaker_client, sagemaker_runtime_client
 from lambdas.endpoints import Endpoints
@@ -15,15 +16,19 @@ from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
 from lambdas.jobs import JobStore
 from lambdas.resolution import Resolver
+from lambdas.roles import RoleStore
 from lambdas.settings import ApiSettings
 from lambdas.submission import Submission
 from lambdas.uploads import Uploads
+from lambdas.users import UserStore
 
 
 @dataclass(frozen=True)
 class Services:
     settings: ApiSettings
     access: AccessStore
+    users: UserStore
+    roles: RoleStore
     jobs: JobStore
     pages: JobPages
     objects: JobObjects
@@ -41,6 +46,7 @@ def services_from_environment() -> Services:
     """The services of a deployed function."""
     settings = ApiSettings.from_environment()
     dynamodb, s3 = dynamodb_client(), s3_client()
+    roles = RoleStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
     jobs = JobStore(dynamodb, settings.JOBS_TABLE)
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
     objects = JobObjects(s3, settings.JOBS_BUCKET)
@@ -48,6 +54,8 @@ def services_from_environment() -> Services:
     return Services(
         settings=settings,
         access=AccessStore(dynamodb, settings.ACCESS_TABLE),
+        users=UserStore(roles.access, roles),
+        roles=roles,
         jobs=jobs,
         pages=JobPages(dynamodb, settings.JOBS_TABLE),
         objects=objects,

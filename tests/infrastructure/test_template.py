@@ -128,7 +128,7 @@ def test_tables_have_the_keys_and_indexes_of_the_seams(aws: "Assembly") -> None:
             },
         ),
         "Assets": (["asset_id"], {"type-name": ["type", "name"]}),
-        "Access": (["access_id"], {}),
+        "Access": (["access_id"], {"listing-place": ["listing", "place"]}),
     }
 
 
@@ -275,7 +275,7 @@ def test_every_index_may_be_queried_by_who_reads_it(aws: "Assembly") -> None:
     assert queried == {"FunctionsApi": indexes - {"open-created_at"}, "FunctionsSweeper": {"open-created_at"}}
 
 
-def test_only_first_key_makes_users_and_reads_the_secret(aws: "Assembly") -> None:
+def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_secret(aws: "Assembly") -> None:
     users = {
         name
         for name, statement in aws.statements()
@@ -290,8 +290,15 @@ def test_only_first_key_makes_users_and_reads_the_secret(aws: "Assembly") -> Non
     assert len(users) == 1
     assert "FirstKey" in users.pop()
     assert {re.sub("Role.*", "", name): actions for name, actions in access_actions.items() if actions} == {
-        "FunctionsApi": {"dynamodb:GetItem"},
-        "FunctionsFirstKey": {"dynamodb:PutItem"},
+        "FunctionsApi": {
+            "dynamodb:BatchGetItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        },
+        "FunctionsFirstKey": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
     }
 
 

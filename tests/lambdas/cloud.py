@@ -1,7 +1,6 @@
 """The cloud of the Lambda tests: moto's tables and buckets, a fake endpoint, and the API as API Gateway calls it."""
 
 import base64
-import hashlib
 import json
 import zlib
 from collections import Counter
@@ -20,7 +19,8 @@ from inference_container.contract.assets import AssetStatus, AssetType
 from inference_container.contract.errors import PROBLEMS, JobError
 from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import CacheUse, JobFailure, JobMetrics, JobResult, OutputImage
-from lambdas.access import AccessStore
+from lambdas.access import AccessStore, key_row_id
+from lambdas.access_table import AccessTable
 from lambdas.api.handler import make_resolver
 from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
@@ -34,10 +34,12 @@ from lambdas.job_pages import JobPages
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.outcomes import Outcomes
 from lambdas.resolution import Resolver
+from lambdas.roles import RoleStore
 from lambdas.settings import ApiSettings
 from lambdas.submission import Submission
 from lambdas.sweeper import Sweeper
 from lambdas.uploads import Uploads
+from lambdas.users import UserStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -188,11 +190,14 @@ class Cloud:
         self.events = JobEvents(self.outcomes)
         self.sweeper = Sweeper(self.pages, self.outcomes)
         endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
+        roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
         self.services = Services(
             settings=SETTINGS,
             access=AccessStore(
                 self.dynamodb, SETTINGS.ACCESS_TABLE, monotonic=self.clock.monotonic, now=self.clock.moment
             ),
+            users=UserStore(roles.access, roles),
+            roles=roles,
             jobs=self.jobs,
             pages=self.pages,
             objects=self.objects,
@@ -410,11 +415,10 @@ def open_cloud(aws: Aws) -> Iterator[Cloud]:
     """Empty tables and buckets with three keys; all of it is gone afterwards."""
     _make_table(aws.dynamodb, "jobs", "job_id", [(name, "created_at") for name in JOB_INDEXES])
     _make_table(aws.dynamodb, "assets", "asset_id", [("type", "name")])
-    _make_table(aws.dynamodb, "access", "access_id", [])
+    _make_table(aws.dynamodb, "access", "access_id", [("listing", "place")])
     for user, key in KEYS.items():
-        access_id = f"key#{hashlib.sha256(key.encode()).hexdigest()}"
-        role = "admin" if user == "root" else "artist"
-        aws.dynamodb.put_item(TableName="access", Item=to_item({"access_id": access_id, "user": user, "role": role}))
+        for row in account_rows(user, key, role="admin" if user == "root" else "artist"):
+            aws.dynamodb.put_item(TableName="access", Item=to_item(row))
     aws.calls.clear()
     cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls)
     yield cloud
@@ -427,6 +431,24 @@ def open_cloud(aws: Aws) -> Iterator[Cloud]:
             aws.s3.delete_object(Bucket=bucket, Key=key)
 
 
+def account_rows(user: str, key: str, *, role: str) -> list[dict[str, object]]:
+    """A user with one key, as the first key and the routes make them."""
+    access_id, created = key_row_id(key), {"created_at": timestamp(START), "created_by": "deployment"}
+    rows: list[dict[str, object]] = [
+        {"access_id": access_id, "user": user, "role": role, **created},
+        {
+            "access_id": f"user#{user}",
+            "listing": "users",
+            "place": user,
+            "role": role,
+            "key_ids": {access_id.removeprefix("key#")},
+            "version": 0,
+            **created,
+        },
+    ]
+    return [*rows, {"access_id": "role#admin", "user_count": 1}] if role == "admin" else rows
+
+
 def _count(calls: Counter[str], event_name: str) -> None:
     calls[event_name.rpartition(".")[2]] += 1
 
@@ -436,7 +458,7 @@ def _make_table(client: "DynamoDBClient", name: str, key: str, indexes: list[tup
     more: Any = {}
     if indexes:
         # Only what the design promises is in an index of jobs: the keys.
-        projection = "ALL" if name == "assets" else "KEYS_ONLY"
+        projection = "KEYS_ONLY" if name == "jobs" else "ALL"
         more["GlobalSecondaryIndexes"] = [
             {
                 "IndexName": f"{partition}-{sort}",

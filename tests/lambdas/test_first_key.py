@@ -87,7 +87,13 @@ class Stack:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return list(self.dynamodb.scan(TableName=self.settings.ACCESS_TABLE)["Items"])
+        """Of keys."""
+        items = self.dynamodb.scan(TableName=self.settings.ACCESS_TABLE)["Items"]
+        return [item for item in items if item["access_id"].get("S", "").startswith("key#")]
+
+    def row(self, access_id: str) -> dict[str, Any]:
+        item = self.dynamodb.get_item(TableName=self.settings.ACCESS_TABLE, Key={"access_id": {"S": access_id}})
+        return dict(item["Item"])
 
 
 @pytest.fixture
@@ -121,6 +127,8 @@ def test_create_makes_a_256_bit_key_and_keeps_only_its_hash_in_the_table(
     assert row["access_id"] == {"S": f"key#{hashlib.sha256(stack.secret.encode()).hexdigest()}"}
     assert (row["user"], row["role"]) == ({"S": "admin"}, {"S": "admin"})
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", row["created_at"]["S"])
+    assert stack.row("user#admin")["key_ids"] == {"SS": [row["access_id"]["S"].removeprefix("key#")]}
+    assert stack.row("role#admin")["user_count"] == {"N": "1"}
     (answer,) = cloudformation.answers
     assert answer["Status"] == "SUCCESS"
     assert (answer["StackId"], answer["RequestId"]) == ("stack-1", "request-1")

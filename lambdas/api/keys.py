@@ -1,0 +1,101 @@
+"""Routes of API keys."""
+
+from datetime import timedelta
+
+from inference_container.contract.access import Permission
+from inference_container.contract.accounts import CreatedKey, CreateKey, KeyList, KeyView, RevokedKey
+from inference_container.contract.errors import FieldError, ProblemCode
+from lambdas.access import CACHE_SECONDS
+from lambdas.api.rights import log_change, require_held, require_manageable
+from lambdas.api.routes import Query, Routes, UserCall
+from lambdas.problems import ProblemError, invalid
+from lambdas.users import KeyRecord, UserRecord
+
+ROUTES = Routes()
+
+LONGEST_LIFE = timedelta(days=3650)
+"""Of a key that ends."""
+
+
+class KeysQuery(Query):
+    user: str | None = None
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/keys",
+    status=201,
+    problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND, ProblemCode.TOO_MANY_KEYS),
+)
+def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
+    """Make a 256-bit key for the caller or a user the caller may change; the answer alone shows it."""
+    caller, services = call.caller, call.services
+    name, now = body.user or caller.user, services.now()
+    if body.expires_at is not None and not now < body.expires_at < now + LONGEST_LIFE:
+        message = f"received {body.expires_at.isoformat()}; allowed: a time to come within {LONGEST_LIFE.days} days"
+        raise invalid([FieldError(pointer="/expires_at", message=message)])
+    if caller.key_expires_at and (body.expires_at is None or body.expires_at > caller.key_expires_at):
+        detail = f"This key ends at {caller.key_expires_at.isoformat()}; it makes no key that lasts longer."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+
+    def check(user: UserRecord) -> None:
+        if user.name != caller.user:
+            require_manageable(call, user)
+        role = services.roles.get(user.role)
+        given = role.permissions if role else frozenset()
+        require_held(caller, given if body.permissions is None else body.permissions, what="The key asked for")
+
+    key, secret = services.users.add_key(
+        name,
+        label=body.label,
+        permissions=None if body.permissions is None else frozenset(body.permissions),
+        expires_at=body.expires_at,
+        created_by=caller.user,
+        now=now,
+        check=check,
+    )
+    view = _view(key)
+    log_change(call, "key.created", name, {"made": key.key_id, **body.model_dump(mode="json", exclude={"user"})})
+    return CreatedKey(**view.model_dump(), key=secret)
+
+
+@ROUTES.add("GET", "/v1/keys", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
+def list_keys(call: UserCall, query: KeysQuery) -> KeyList:
+    """The caller's keys, or those of `user`, oldest first; never the keys themselves."""
+    name = query.user or call.caller.user
+    if name != call.caller.user:
+        call.caller.require(Permission.USER_LIST)
+    return KeyList(keys=[_view(key) for key in call.services.users.keys(name)])
+
+
+@ROUTES.add("DELETE", "/v1/keys/{key_id}", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
+def revoke_key(call: UserCall, key_id: str) -> RevokedKey:
+    """Revoke a key; it works for at most a minute more. The key of the request itself is refused: use another."""
+    caller, users = call.caller, call.services.users
+    key = users.key(key_id)
+    if key is None or (key.user != caller.user and not caller.may(Permission.USER_CREATE)):
+        raise ProblemError(ProblemCode.NOT_FOUND, f"There is no key {key_id[:100]!r} among those you may revoke.")
+    if key_id == caller.key_id:
+        detail = "A key does not revoke itself: make another one first, so that you are not locked out."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+    owner = users.require(key.user)
+    if owner.name != caller.user:
+        require_manageable(call, owner)
+    role = call.services.roles.get(owner.role)
+    given = role.permissions if role else frozenset()
+    require_held(caller, given if key.permissions is None else key.permissions & given, what="The key to revoke")
+    users.remove_key(key)
+    log_change(call, "key.revoked", key.user, {"revoked": key_id, "label": key.label})
+    return RevokedKey(key_id=key_id, effective_within_seconds=int(CACHE_SECONDS))
+
+
+def _view(key: KeyRecord) -> KeyView:
+    return KeyView(
+        key_id=key.key_id,
+        user=key.user,
+        label=key.label,
+        permissions=None if key.permissions is None else sorted(key.permissions),
+        created_at=key.created_at,
+        created_by=key.created_by,
+        expires_at=key.expires_at,
+    )

@@ -1,0 +1,112 @@
+"""Routes of users, and of the caller."""
+
+from pydantic import Field
+
+from inference_container.contract.access import Permission
+from inference_container.contract.accounts import CreateUser, MeView, PutUser, Removed, UserPage, UserView
+from inference_container.contract.errors import ProblemCode
+from lambdas.api.rights import log_change, require_held, require_manageable
+from lambdas.api.routes import Query, Routes, UserCall
+from lambdas.users import UserRecord
+
+ROUTES = Routes()
+
+
+class UsersQuery(Query):
+    limit: int = Field(default=50, ge=1, le=100)
+    cursor: str | None = None
+
+
+@ROUTES.add("GET", "/v1/me")
+def get_me(call: UserCall) -> MeView:
+    """Who the key belongs to and what it may do."""
+    caller = call.caller
+    return MeView(
+        user=caller.user,
+        role=caller.role,
+        permissions=sorted(caller.permissions),
+        quotas=caller.quotas,
+        key_id=caller.key_id or "",
+        key_expires_at=caller.key_expires_at,
+    )
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/users",
+    status=201,
+    problems=(ProblemCode.NAME_TAKEN, ProblemCode.NOT_FOUND),
+    permission=Permission.USER_CREATE,
+)
+def create_user(call: UserCall, body: CreateUser) -> UserView:
+    """Make a user with a role; keys are made by POST /v1/keys."""
+    role = call.services.roles.require(body.role)
+    require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+    user = UserRecord(
+        name=body.name,
+        role=body.role,
+        created_at=call.services.now(),
+        created_by=call.caller.user,
+        quotas=body.quotas,
+    )
+    call.services.users.add(user)
+    log_change(call, "user.created", user.name, _shown(body))
+    return _view(user)
+
+
+@ROUTES.add("GET", "/v1/users", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.USER_LIST)
+def list_users(call: UserCall, query: UsersQuery) -> UserPage:
+    """Users by name."""
+    users, next_cursor = call.services.users.page(limit=query.limit, cursor=query.cursor)
+    return UserPage(users=[_view(user) for user in users], next_cursor=next_cursor)
+
+
+@ROUTES.add("GET", "/v1/users/{name}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.USER_LIST)
+def get_user(call: UserCall, name: str) -> UserView:
+    """One user."""
+    return _view(call.services.users.require(name))
+
+
+@ROUTES.add(
+    "PUT",
+    "/v1/users/{name}",
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN),
+    permission=Permission.USER_CREATE,
+)
+def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
+    """Give a user another role and other quotas; their keys follow within a minute."""
+    role = call.services.roles.require(body.role)
+    require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+    user = call.services.users.change(
+        name, role=body.role, quotas=body.quotas, check=lambda user: require_manageable(call, user)
+    )
+    log_change(call, "user.changed", name, _shown(body))
+    return _view(user)
+
+
+@ROUTES.add(
+    "DELETE",
+    "/v1/users/{name}",
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN),
+    permission=Permission.USER_CREATE,
+)
+def delete_user(call: UserCall, name: str) -> Removed:
+    """Delete a user and their keys; jobs and model files stay, and the name is not used again."""
+    call.services.users.remove(name, check=lambda user: require_manageable(call, user))
+    log_change(call, "user.deleted", name)
+    return Removed(name=name)
+
+
+def _shown(body: PutUser) -> dict[str, object]:
+    return {"role": body.role, "quotas": body.quotas.model_dump(exclude_none=True)}
+
+
+def _view(user: UserRecord) -> UserView:
+    return UserView(
+        name=user.name,
+        role=user.role,
+        quotas=user.quotas,
+        created_at=user.created_at,
+        created_by=user.created_by,
+        keys=len(user.key_ids),
+    )

@@ -1,0 +1,270 @@
+"""Users and their keys: a user's row names its keys, so that both always change together."""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from inference_container.contract.access import ADMIN, Permission, Quotas
+from inference_container.contract.accounts import NAME_PATTERN
+from inference_container.contract.errors import ProblemCode
+from lambdas.access import key_row_id
+from lambdas.access_table import AccessTable, overtaken
+from lambdas.items import timestamp
+from lambdas.problems import ProblemError
+from lambdas.roles import RoleStore
+
+KEY_PREFIX = "goc_"
+MAX_KEYS = 20
+"""Keys one user may have at a time."""
+_RACES = 5
+
+
+@dataclass(frozen=True)
+class UserRecord:
+    name: str
+    role: str
+    created_at: datetime
+    created_by: str
+    quotas: Quotas = field(default_factory=Quotas)
+    key_ids: frozenset[str] = frozenset()
+    version: int = 0
+    deleted: bool = False
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "UserRecord":
+        return cls(
+            name=row["access_id"].removeprefix("user#"),
+            role=row["role"],
+            created_at=datetime.fromisoformat(row["created_at"]),
+            created_by=row["created_by"],
+            quotas=Quotas.model_validate(row.get("quotas", {})),
+            key_ids=frozenset(row.get("key_ids", ())),
+            version=int(row["version"]),
+            deleted="listing" not in row,
+        )
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    key_id: str
+    user: str
+    label: str
+    permissions: frozenset[Permission] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "KeyRecord":
+        return cls(
+            key_id=row["access_id"].removeprefix("key#"),
+            user=row["user"],
+            label=row.get("label", ""),
+            permissions=frozenset(map(Permission, row["permissions"])) if "permissions" in row else None,
+            created_at=datetime.fromisoformat(row["created_at"]),
+            created_by=row.get("created_by", "deployment"),
+            expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
+        )
+
+
+@dataclass(frozen=True)
+class UserStore:
+    """Changes are made to the user as it was read, else read again and repeated."""
+
+    access: AccessTable
+    roles: RoleStore
+
+    def get(self, name: str) -> UserRecord | None:
+        row = self.access.get(user_row_id(name)) if re.fullmatch(NAME_PATTERN, name) else None
+        user = None if row is None else UserRecord.from_row(row)
+        return None if user is None or user.deleted else user
+
+    def require(self, name: str) -> UserRecord:
+        """The user.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        user = self.get(name)
+        if user is None:
+            raise ProblemError(ProblemCode.NOT_FOUND, f"There is no user {name[:100]!r}.")
+        return user
+
+    def page(self, *, limit: int, cursor: str | None) -> tuple[list[UserRecord], str | None]:
+        """Users by name."""
+        rows, following = self.access.page("users", limit=limit, cursor=cursor)
+        return [UserRecord.from_row(row) for row in rows], following
+
+    def add(self, user: UserRecord) -> None:
+        """Keep a new user; a name is never used again, for jobs and assets are owned by name.
+
+        Raises:
+            ProblemError: `name_taken`; `not_found` when the role is gone.
+        """
+        row = {
+            "access_id": user_row_id(user.name),
+            "listing": "users",
+            "place": user.name,
+            "role": user.role,
+            "quotas": user.quotas.model_dump(exclude_none=True),
+            "created_at": timestamp(user.created_at),
+            "created_by": user.created_by,
+            "version": 0,
+        }
+        failed = self.access.write([self.access.put_new(row), *self.roles.joined(user.role)])
+        if 0 in failed:
+            detail = f"There is or was a user {user.name!r}; names of deleted users are not used again."
+            raise ProblemError(ProblemCode.NAME_TAKEN, detail)
+        if failed:
+            raise _role_gone(user.role)
+
+    def change(self, name: str, *, role: str, quotas: Quotas, check: Callable[[UserRecord], None]) -> UserRecord:
+        """Give a user another role and other quotas, in all of its keys at once; `check` sees whom it is about.
+
+        Raises:
+            ProblemError: `not_found`, `last_admin`, or what `check` raises.
+        """
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            check(user)
+            values: dict[str, object] = {":role": role, ":quotas": quotas.model_dump(exclude_none=True)}
+            copies = [
+                self.access.update(
+                    f"key#{key_id}",
+                    "SET #role = :role, #quotas = :quotas",
+                    values,
+                    condition="attribute_exists(access_id)",
+                    names=["role", "quotas"],
+                )
+                for key_id in sorted(user.key_ids)
+            ]
+            moves = [] if role == user.role else [*self.roles.left(user.role), *self.roles.joined(role)]
+            return "SET #role = :role, #quotas = :quotas", values, [*copies, *moves]
+
+        return self._change(name, plan, names=["role", "quotas"], new_role=role)
+
+    def remove(self, name: str, *, check: Callable[[UserRecord], None]) -> None:
+        """Delete a user and all keys; the row stays to keep the name.
+
+        Raises:
+            ProblemError: `not_found`, `last_admin`, or what `check` raises.
+        """
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            check(user)
+            keys = [self.access.delete(f"key#{key_id}") for key_id in sorted(user.key_ids)]
+            return "REMOVE #listing, #key_ids", {}, [*keys, *self.roles.left(user.role)]
+
+        self._change(name, plan, names=["listing", "key_ids"])
+
+    def keys(self, name: str) -> list[KeyRecord]:
+        """A user's keys, oldest first; two calls."""
+        user = self.require(name)
+        rows = self.access.rows([f"key#{key_id}" for key_id in user.key_ids])
+        return sorted((KeyRecord.from_row(row) for row in rows), key=lambda key: (key.created_at, key.key_id))
+
+    def key(self, key_id: str) -> KeyRecord | None:
+        row = self.access.get(f"key#{key_id}") if re.fullmatch("[0-9a-f]{64}", key_id) else None
+        return None if row is None else KeyRecord.from_row(row)
+
+    def add_key(
+        self,
+        name: str,
+        *,
+        label: str,
+        permissions: frozenset[Permission] | None,
+        expires_at: datetime | None,
+        created_by: str,
+        now: datetime,
+        check: Callable[[UserRecord], None],
+    ) -> tuple[KeyRecord, str]:
+        """A new 256-bit key: what is known of it, and the key itself, which is kept nowhere.
+
+        Raises:
+            ProblemError: `not_found`, `too_many_keys`, or what `check` raises.
+        """
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
+        access_id = key_row_id(key)
+        key_id = access_id.removeprefix("key#")
+        row: dict[str, object] = {
+            "access_id": access_id,
+            "label": label,
+            "permissions": None if permissions is None else sorted(permissions),
+            "created_at": timestamp(now),
+            "created_by": created_by,
+            "expires_at": None if expires_at is None else int(-(-expires_at.timestamp() // 1)),
+        }
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            check(user)
+            if len(user.key_ids) >= MAX_KEYS:
+                detail = f"The user {name!r} has {len(user.key_ids)} keys; allowed: {MAX_KEYS}. Revoke one first."
+                raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
+            row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
+            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self.access.put_new(row)]
+
+        self._change(name, plan, names=["key_ids"])
+        return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
+
+    def remove_key(self, key: KeyRecord) -> None:
+        """Revoke a key; nothing happens when it is gone."""
+
+        def plan(_: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self.access.delete(f"key#{key.key_id}")]
+
+        self._change(key.user, plan, names=["key_ids"])
+
+    def _change(
+        self,
+        name: str,
+        plan: Callable[[UserRecord], tuple[str, dict[str, object], list[dict[str, Any]]]],
+        *,
+        names: Sequence[str],
+        new_role: str | None = None,
+    ) -> UserRecord:
+        for _ in range(_RACES):
+            user = self._without_expired_keys(self.require(name))
+            expression, values, others = plan(user)
+            failed = self.access.write([self._update(user, expression, values, names), *others])
+            if not failed:
+                return self.require(name) if new_role else user
+            last = others[failed[0] - 1] if failed[0] > 0 else {}
+            role = last.get("Update", {}).get("Key", {}).get("access_id", {}).get("S", "")
+            if role == f"role#{ADMIN}":
+                raise ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
+            if new_role and role == f"role#{new_role}":
+                raise _role_gone(new_role)
+        raise overtaken()
+
+    def _update(
+        self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]
+    ) -> dict[str, Any]:
+        """The change of a user's row, if it is as it was read; `expression` begins with SET, ADD, DELETE or REMOVE."""
+        step = " ADD #version :one" if not expression.startswith("ADD") else ", #version :one"
+        return self.access.update(
+            user_row_id(seen.name),
+            expression + step,
+            {**values, ":seen": seen.version, ":one": 1},
+            condition="#version = :seen",
+            names=[*names, "version"],
+        )
+
+    def _without_expired_keys(self, user: UserRecord) -> UserRecord:
+        """As read, but for the keys whose rows time has taken."""
+        there = {row["access_id"].removeprefix("key#") for row in self.access.rows([f"key#{k}" for k in user.key_ids])}
+        gone = user.key_ids - there
+        if not gone:
+            return user
+        self.access.write([self._update(user, "DELETE #key_ids :gone", {":gone": set(gone)}, ["key_ids"])])
+        return self.require(user.name)
+
+
+def user_row_id(name: str) -> str:
+    return f"user#{name}"
+
+
+def _role_gone(name: str) -> ProblemError:
+    return ProblemError(ProblemCode.NOT_FOUND, f"There is no role {name!r}.")
