@@ -118,7 +118,20 @@ class _Inert:
     """Stands for training leftovers in old checkpoints (Lightning callbacks), whose content is never used."""
 
 
-_HARMLESS: list[Any] = [(_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint")]
+class StoredParameters:
+    """Stands for a `torch.nn.ParameterDict`: of an embedding, in files of WebUI's first months."""
+
+    _parameters: Mapping[str, Tensor]
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """By name; empty when the pickle filled in none."""
+        return dict(getattr(self, "_parameters", {}))
+
+
+_HARMLESS: list[Any] = [
+    (_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
+    (StoredParameters, "torch.nn.modules.container.ParameterDict"),
+]
 
 
 def read_pickle(file: ModelFile) -> dict[Any, Any]:

@@ -2,14 +2,7 @@
 
 from inference_container.prompt.composition import PartText, split_composition
 from inference_container.prompt.emphasis import EmphasisMode, parse_emphasis
-from inference_container.prompt.extra_networks import (
-    HYPERNET_KIND,
-    LORA_KINDS,
-    ExtraNetworkTag,
-    extract_tags,
-    read_hypernet,
-    read_lora,
-)
+from inference_container.prompt.extra_networks import ExtraNetworkTag, extract_tags, plan_networks
 from inference_container.prompt.schedule import PromptClock, schedule_prompt
 
 
@@ -28,11 +21,8 @@ def check_prompts(
             brackets or in a tag.
     """
     tagged = extract_tags(prompt)
-    for tag in () if disable_extra_networks else tagged.tags:
-        if tag.kind in LORA_KINDS:
-            read_lora(tag)
-        elif tag.kind == HYPERNET_KIND:
-            read_hypernet(tag)
+    if not disable_extra_networks:
+        plan_networks(tagged.tags)
     for part in (*split_composition(tagged.text), PartText(negative_prompt, 1.0)):
         variants = {timed.text for timed in schedule_prompt(part.text, clock)}
         for text in variants if emphasis is not EmphasisMode.NONE else ():

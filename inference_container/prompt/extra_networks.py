@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inference_container.prompt.errors import PromptSyntaxError
@@ -49,6 +49,14 @@ class LoraUse:
 class HypernetUse:
     name: str
     weight: float
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The networks a prompt asks for, each kind in the order of its tags; a file named twice acts twice."""
+
+    loras: tuple[LoraUse, ...] = ()
+    hypernets: tuple[HypernetUse, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,19 @@ def read_hypernet(tag: ExtraNetworkTag) -> HypernetUse:
     """
     _check_arguments(tag, maximum=2, names=frozenset())
     return HypernetUse(tag.name, _number(tag, index=1, name="", default=1.0))
+
+
+def plan_networks(tags: Iterable[ExtraNetworkTag]) -> NetworkPlan:
+    """What `tags` ask for; tags of kinds nobody knows ask for nothing.
+
+    Raises:
+        PromptSyntaxError: as `read_lora` and `read_hypernet`.
+    """
+    known = tuple(tags)
+    return NetworkPlan(
+        loras=tuple(read_lora(tag) for tag in known if tag.kind in LORA_KINDS),
+        hypernets=tuple(read_hypernet(tag) for tag in known if tag.kind == HYPERNET_KIND),
+    )
 
 
 def _check_arguments(tag: ExtraNetworkTag, *, maximum: int, names: frozenset[str]) -> None:

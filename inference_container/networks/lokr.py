@@ -1,0 +1,31 @@
+"""LoKr: ΔW is the Kronecker product of two matrices, each whole or of low rank itself."""
+
+import torch
+from torch import Tensor
+
+from inference_container.networks.layer import AppliedLayer, Change, NetworkKind
+from inference_container.networks.loha import tucker
+
+
+def change(layer: AppliedLayer) -> Change:
+    """The rank that `alpha` is divided by is that of a factored side, the second one's before the first one's."""
+    left, right = _side(layer, 1), _side(layer, 2)
+    if right.ndim > left.ndim:
+        left = left.reshape(*left.shape, *[1] * (right.ndim - left.ndim))
+    inner = layer.get("lokr_w2_b")
+    if inner is None:
+        inner = layer.get("lokr_w1_b")
+    return Change(torch.kron(left, right.contiguous()), rank=None if inner is None else int(inner.shape[0]))
+
+
+def _side(layer: AppliedLayer, number: int) -> Tensor:
+    whole, core = layer.get(f"lokr_w{number}"), layer.get(f"lokr_t{number}")
+    if whole is not None:
+        return whole
+    outer, inner = layer[f"lokr_w{number}_a"], layer[f"lokr_w{number}_b"]
+    return outer @ inner if core is None else tucker(core, outer, inner)
+
+
+_FIRST = ({"lokr_w1"}, {"lokr_w1_a", "lokr_w1_b"})
+_SECOND = ({"lokr_w2"}, {"lokr_w2_a", "lokr_w2_b"})
+LOKR = NetworkKind("LoKr", tuple(frozenset(first | second) for first in _FIRST for second in _SECOND), change)

@@ -1,0 +1,18 @@
+"""LoRA and LoCon: ΔW = up · down, with a core tensor `mid` between them in LoCon's Tucker form."""
+
+import torch
+
+from inference_container.networks.layer import AppliedLayer, Change, NetworkKind, matrix
+
+
+def change(layer: AppliedLayer) -> Change:
+    """The first `rank` of the ranks; the scale stays that of all of them, as in WebUI."""
+    up, down, mid = matrix(layer["lora_up.weight"]), layer["lora_down.weight"], layer.get("lora_mid.weight")
+    own_rank = int(down.shape[0])
+    if mid is not None:
+        core = torch.einsum("nmkl,in,mj->ijkl", mid, up, matrix(down))
+        return Change(core, rank=own_rank)
+    return Change(up[:, : layer.rank] @ matrix(down)[: layer.rank], rank=own_rank)
+
+
+LORA = NetworkKind("LoRA", (frozenset({"lora_up.weight", "lora_down.weight"}),), change)

@@ -1,0 +1,148 @@
+"""Networks merged into a model's weights, and the weights put back to the bit (semantics §8.2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inference_container.networks.kinds import kind_of
+from inference_container.networks.layer import AppliedLayer, Change, LayerParts, is_shape_of, scale_of
+
+LATENT_CHANNELS = 4
+
+
+class ShapeMismatchError(ValueError):
+    """A network's layer does not fit the model's; the text tells both shapes."""
+
+    def __init__(self, share: "Share", weight: Tensor) -> None:
+        found = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in share.parts.tensors.items())
+        super().__init__(f"its layer {share.layer} has {found}; the weight there is {list(weight.shape)}")
+        self.share = share
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one tag does to one layer."""
+
+    network: str
+    """Which network it is of."""
+    layer: str
+    """As the file calls it."""
+    parts: LayerParts
+    weight: float
+    """Of the tag, for this part of the model; 0 does nothing."""
+    rank: int | None
+    """To truncate to."""
+
+
+class MergedWeights:
+    """Layers that networks changed, each with a copy on the CPU of what it was."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, str, Tensor | None]] = []
+
+    def merge(self, module: Any, shares: Iterable[Share]) -> None:
+        """Change a module's weight and bias by `shares` in their order, each on what the ones before it left.
+
+        All of it is computed in float32 and rounded once to the module's precision.
+
+        Raises:
+            ShapeMismatchError: a share is of another shape. What was merged stays until `restore`.
+        """
+        acting = [share for share in shares if share.weight != 0]
+        if not acting:
+            return
+        self._keep(module, "weight")
+        weight = module.weight.detach()
+        wide = weight.float()
+        for share in acting:
+            change = _add_to(wide, share)
+            if change.bias is not None:
+                self._add_bias(module, change.bias, share)
+        if wide is not weight:
+            weight.copy_(wide)
+
+    def restore(self) -> None:
+        """Every changed layer as it was."""
+        while self._before:
+            module, name, before = self._before.pop()
+            if before is None:
+                setattr(module, name, None)
+            else:
+                getattr(module, name).detach().copy_(before)
+
+    def _keep(self, module: Any, name: str) -> None:
+        parameter = getattr(module, name)
+        self._before.append((module, name, None if parameter is None else parameter.detach().to("cpu", copy=True)))
+
+    def _add_bias(self, module: Any, change: Tensor, share: Share) -> None:
+        if change.numel() != len(module.weight) or not hasattr(module, "bias"):
+            raise ShapeMismatchError(share, module.weight)
+        self._keep(module, "bias")
+        change = (change.reshape(-1) * share.weight).to(module.weight.device)
+        if module.bias is None:
+            module.bias = torch.nn.Parameter(change.to(module.weight.dtype), requires_grad=False)
+        else:
+            module.bias.detach().copy_(module.bias.float() + change)
+
+
+def _add_to(weight: Tensor, share: Share) -> Change:
+    """Add ΔW to `weight`, float32, in place."""
+    target = _target(weight, share)
+    parts = share.parts.moved(lambda tensor: tensor.to(weight.device, torch.float32))
+    change = _change(parts, target, share)
+    if change.weight is None:
+        return change
+    delta = change.weight.reshape(target.shape)
+    scale = scale_of(parts, change.rank)
+    magnitude = parts.tensors.get("dora_scale")
+    if magnitude is not None:
+        delta, scale = _decomposed(target + delta * scale, magnitude) - target, 1.0
+    target.add_(delta, alpha=scale * share.weight)
+    return change
+
+
+def _target(weight: Tensor, share: Share) -> Tensor:
+    """What ΔW is added to, once that is known to fit: of a wider conv_in the channels of the latents (§8.2)."""
+    if _fits(weight, share):
+        return weight
+    latents = weight[:, :LATENT_CHANNELS]
+    if weight.ndim == 4 and weight.shape[1] in (8, 9) and _fits(latents, share):
+        return latents
+    raise ShapeMismatchError(share, weight)
+
+
+def _fits(weight: Tensor, share: Share) -> bool:
+    """Tried without numbers first: a file's shapes may ask for any amount of memory."""
+    try:
+        parts = share.parts.moved(lambda tensor: torch.empty(tensor.shape, device="meta"))
+        target = torch.empty(weight.shape, device="meta")
+        change = _change(parts, target, share).weight
+        magnitude = parts.tensors.get("dora_scale")
+        if magnitude is not None:
+            _decomposed(target, magnitude)
+    except (IndexError, RuntimeError, ValueError):
+        return False
+    return change is None or is_shape_of(change, weight)
+
+
+def _change(parts: LayerParts, weight: Tensor, share: Share) -> Change:
+    kind = kind_of(parts)
+    if kind is None:
+        raise TypeError(f"received the layer {share.layer} of no kind")
+    return kind.change(AppliedLayer(parts, weight, share.rank))
+
+
+def _decomposed(weight: Tensor, magnitude: Tensor) -> Tensor:
+    """DoRA: `weight` with its columns' lengths set to `magnitude`, or its rows' when that has one for each row."""
+    by_row = magnitude.ndim == 1 or (magnitude.shape[0] == weight.shape[0] == magnitude.numel() != 1)
+    kept = 0 if by_row else 1
+    norms = weight.transpose(0, kept).flatten(1).norm(dim=1)
+    if magnitude.numel() != len(norms):
+        raise ValueError(f"received {magnitude.numel()} magnitudes for {len(norms)}")
+    shape = [1] * weight.ndim
+    shape[kept] = -1
+    resized: Tensor = weight * (magnitude.reshape(shape) / norms.reshape(shape))
+    return resized

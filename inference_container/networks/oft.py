@@ -1,0 +1,57 @@
+"""OFT and BOFT: the weight's outputs turned block by block by orthogonal matrices."""
+
+import torch
+from torch import Tensor
+
+from inference_container.networks.layer import AppliedLayer, Change, NetworkKind
+
+TINY = 1e-8
+
+
+def change(layer: AppliedLayer) -> Change:
+    """`oft_blocks` hold generators B, shape (blocks, n, n), for BOFT (steps, blocks, n, n); `oft_diag` holds R."""
+    blocks, weight = layer.get("oft_blocks"), layer.weight
+    if blocks is None:
+        turned = _turn(weight, layer["oft_diag"].mT)
+    elif blocks.ndim == 4:
+        turned = _butterfly(weight, _rotations(blocks, layer, outputs=len(weight)))
+    else:
+        turned = _turn(weight, _rotations(blocks, layer, outputs=len(weight)).mT)
+    factors = layer.get("rescale")
+    if factors is not None:
+        turned = turned * factors.reshape(-1, *[1] * (weight.ndim - 1))
+    return Change(turned - weight)
+
+
+def _rotations(blocks: Tensor, layer: AppliedLayer, *, outputs: int) -> Tensor:
+    """R = (I + Q)(I - Q)⁻¹ with the skew Q = B - Bᵀ, whose norm `alpha` · outputs bounds when it is not 0."""
+    skew = blocks - blocks.mT
+    constraint = layer.numbers.get("alpha", 0.0) * outputs
+    if constraint:
+        norm = skew.norm()
+        skew = skew * ((norm.clamp(max=constraint) + TINY) / (norm + TINY))
+    one = torch.eye(blocks.shape[-1], device=blocks.device)
+    rotations: Tensor = (one + skew) @ torch.linalg.inv(one - skew)
+    return rotations
+
+
+def _turn(weight: Tensor, rotations: Tensor) -> Tensor:
+    """Each run of n outputs multiplied by the n by n matrix of its own."""
+    count, size = rotations.shape[:2]
+    runs = weight.reshape(count, size, -1)
+    return (rotations @ runs).reshape(weight.shape)
+
+
+def _butterfly(weight: Tensor, rotations: Tensor) -> Tensor:
+    """BOFT: after every step the outputs that meet in a block lie twice as far apart."""
+    steps, _, size, _ = rotations.shape
+    for step in range(steps):
+        stride = 2**step * (size // 2)
+        # (groups, 2, stride, inputs) -> (groups, stride, 2, inputs): partners `stride` apart become neighbours
+        paired = weight.reshape(-1, 2, stride, weight[0].numel()).transpose(1, 2)
+        turned = _turn(paired.reshape(weight.shape), rotations[step])
+        weight = turned.reshape(-1, stride, 2, weight[0].numel()).transpose(1, 2).reshape(weight.shape)
+    return weight
+
+
+OFT = NetworkKind("OFT", (frozenset({"oft_blocks"}), frozenset({"oft_diag"})), change)

@@ -1,0 +1,120 @@
+"""The networks in force on one checkpoint: switched on for a pass, changed between passes, off when the job is done."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from inference_container.contract.assets import AssetType
+from inference_container.contract.errors import JobFailed
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles
+from inference_container.models.model_cache import ModelCache
+from inference_container.models.tensor_file import incompatible
+from inference_container.networks.architecture import made_for
+from inference_container.networks.hypernetwork import Hypernetwork, HypernetworkHooks, load_hypernetwork
+from inference_container.networks.layer_names import Layers, checkpoint_layers, is_text
+from inference_container.networks.merging import MergedWeights, ShapeMismatchError, Share
+from inference_container.networks.network_file import NetworkFile, load_network_file
+from inference_container.prompt.extra_networks import LoraUse, NetworkPlan
+
+NOTHING = NetworkPlan()
+
+
+class NetworkSwitch:
+    """A context manager: the checkpoint, which jobs share, is to the bit as before when the block ends, however."""
+
+    def __init__(self, checkpoint: Checkpoint, *, files: JobFiles, models: ModelCache) -> None:
+        self._checkpoint = checkpoint
+        self._files = files
+        self._models = models
+        self._plan = NOTHING
+        self._merged = MergedWeights()
+        self._hooks: HypernetworkHooks | None = None
+        self._layers: Layers | None = None
+        self._hashes: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._off()
+
+    def use(self, plan: NetworkPlan) -> None:
+        """Put exactly the networks of `plan` in force; nothing happens when they are already.
+
+        Raises:
+            JobFailed: asset_missing, asset_corrupt or asset_incompatible; no network is in force then.
+        """
+        if plan == self._plan:
+            return
+        self._off()
+        try:
+            self._merge(plan)
+            chain = [(self._hypernetwork(use.name), use.weight) for use in plan.hypernets]
+            self._hooks = HypernetworkHooks(self._checkpoint.unet, chain)
+        except BaseException:
+            self._off()
+            raise
+        self._plan = plan
+
+    def infotext_extra(self) -> dict[str, str]:
+        """What the networks used so far add to `extra_generation_params` (semantics §7)."""
+        hashes = ", ".join(f"{name}: {short}" for name, short in self._hashes.items())
+        return {"Lora hashes": hashes} if hashes else {}
+
+    def _off(self) -> None:
+        self._merged.restore()
+        if self._hooks is not None:
+            self._hooks.remove()
+            self._hooks = None
+        self._plan = NOTHING
+
+    def _merge(self, plan: NetworkPlan) -> None:
+        shares: dict[torch.nn.Module, list[Share]] = defaultdict(list)
+        networks = {use.name: self._network(use.name) for use in plan.loras}
+        for use in plan.loras:
+            network = networks[use.name]
+            for layer, module in self._layers_of(network).items():
+                shares[module].append(_share(network, layer, use))
+            self._hashes[use.name.replace(":", "").replace(",", "")] = network.hash
+        for module, parts in shares.items():
+            try:
+                self._merged.merge(module, parts)
+            except ShapeMismatchError as error:
+                raise self._misfit(networks[error.share.network], str(error)) from error
+
+    def _layers_of(self, network: NetworkFile) -> Mapping[str, torch.nn.Module]:
+        if self._layers is None:
+            self._layers = checkpoint_layers(self._checkpoint)
+        known = self._layers
+        unknown = [layer for layer in network.layers if layer not in known]
+        if unknown:
+            raise self._misfit(network, f"{len(unknown)} of its layers are not in there, such as {unknown[0]}")
+        return {layer: known[layer] for layer in network.layers}
+
+    def _misfit(self, network: NetworkFile, reason: str) -> JobFailed:
+        family = made_for(network)
+        origin = "an unknown model" if family is None else family.value
+        file = self._checkpoint.file
+        return incompatible(
+            network.file,
+            f"it is made for {origin}, the checkpoint {file.name} is {self._checkpoint.family.value} ({reason})",
+        )
+
+    def _network(self, name: str) -> NetworkFile:
+        return self._models.get(self._files.named(AssetType.LORA, name), load_network_file, kind="lora")
+
+    def _hypernetwork(self, name: str) -> Hypernetwork:
+        load = partial(load_hypernetwork, device=self._checkpoint.device)
+        return self._models.get(self._files.named(AssetType.HYPERNETWORK, name), load, kind="hypernetwork")
+
+
+def _share(network: NetworkFile, layer: str, use: LoraUse) -> Share:
+    weight = use.text_encoder_weight if is_text(layer) else use.unet_weight
+    return Share(use.name, layer, network.layers[layer], weight=weight, rank=use.rank)
