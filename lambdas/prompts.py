@@ -1,27 +1,26 @@
 """The prompts of a request, read before the job is queued: what the container could not encode is refused here."""
 
-from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.errors import FieldError
 from inference_container.contract.params import ImageParams, Txt2ImgParams
 from inference_container.contract.samplers import SAMPLERS
 from inference_container.prompt.check import check_prompts
 from inference_container.prompt.comments import strip_comments
 from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.errors import PromptSyntaxError
-from inference_container.prompt.extra_networks import NETWORK_KINDS
 from inference_container.prompt.schedule import PromptClock
-from lambdas.problems import ProblemError, invalid
+from lambdas.problems import invalid
 
 
 def check_wording(params: ImageParams, *, prefix: str) -> None:
-    """Refuse prompts that WebUI answers with an error, and networks this version cannot activate.
+    """Refuse prompts that WebUI answers with an error.
 
     Raises:
-        ProblemError: `invalid_params` or `not_supported_yet`, with a pointer (below `prefix`) for each prompt.
+        ProblemError: `invalid_params`, with a pointer (below `prefix`) for each prompt.
     """
-    syntax, waiting = [], []
+    syntax = []
     for field, prompt, negative in prompts_of(params):
         try:
-            tags = check_prompts(
+            check_prompts(
                 prompt,
                 negative,
                 clock=PromptClock(params.steps, second_order=SAMPLERS[params.sampler_choice().sampler].second_order),
@@ -30,17 +29,8 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
             )
         except PromptSyntaxError as error:
             syntax.append(FieldError(pointer=f"{prefix}/{field}", message=str(error)))
-            continue
-        for tag in tags if not params.disable_extra_networks else ():
-            if tag.kind in NETWORK_KINDS:
-                message = f"{tag.text} is not supported yet; disable_extra_networks draws without it"
-                waiting.append(FieldError(pointer=f"{prefix}/{field}", message=message))
     if syntax:
         raise invalid(syntax)
-    if waiting:
-        raise ProblemError(
-            ProblemCode.NOT_SUPPORTED_YET, "The prompt names networks this version cannot use yet.", errors=waiting
-        )
 
 
 def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:

@@ -1,7 +1,6 @@
 """Hypernetworks: small perceptrons that bend what keys and values of every attention are made of (semantics §8.4)."""
 
 import inspect
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from inference_container.models.tensor_file import corrupt, incompatible, read_p
 
 def _needs_no_arguments(kind: type) -> bool:
     parameters = inspect.signature(kind).parameters.values()
-    return all(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in parameters)
+    return all(one.default is not one.empty or one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters)
 
 
 ACTIVATIONS: Mapping[str, type[torch.nn.Module]] = {
@@ -32,6 +31,8 @@ ACTIVATIONS: Mapping[str, type[torch.nn.Module]] = {
 """By WebUI's names: its own, and every activation class of PyTorch in lower case."""
 _OLD_NAMES = {"linear1.": "linear.0.", "linear2.": "linear.1."}
 MAX_LAYERS = 100
+MAX_MULTIPLE = 1000
+"""Of the attention's width, for a layer."""
 
 
 class Structure(BaseModel):
@@ -51,8 +52,8 @@ class Structure(BaseModel):
     @field_validator("layer_structure")
     @classmethod
     def _ends_as_it_begins(cls, value: list[float]) -> list[float]:
-        if value[0] != 1 or value[-1] != 1 or not all(0 < width < math.inf for width in value):
-            raise ValueError("allowed: positive numbers, the first and the last of them 1")
+        if value[0] != 1 or value[-1] != 1 or not all(0 < width <= MAX_MULTIPLE for width in value):
+            raise ValueError(f"allowed: numbers above 0 and up to {MAX_MULTIPLE}, the first and the last of them 1")
         return value
 
     @field_validator("activation_func")

@@ -19,9 +19,7 @@ from inference_container.networks.hypernetwork import Hypernetwork, Hypernetwork
 from inference_container.networks.layer_names import Layers, checkpoint_layers, is_text
 from inference_container.networks.merging import MergedWeights, ShapeMismatchError, Share
 from inference_container.networks.network_file import NetworkFile, load_network_file
-from inference_container.prompt.extra_networks import LoraUse, NetworkPlan
-
-NOTHING = NetworkPlan()
+from inference_container.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 
 
 class NetworkSwitch:
@@ -31,7 +29,7 @@ class NetworkSwitch:
         self._checkpoint = checkpoint
         self._files = files
         self._models = models
-        self._plan = NOTHING
+        self._plan = NO_NETWORKS
         self._merged = MergedWeights()
         self._hooks: HypernetworkHooks | None = None
         self._layers: Layers | None = None
@@ -45,13 +43,17 @@ class NetworkSwitch:
     ) -> None:
         self._off()
 
+    def uses(self, plan: NetworkPlan) -> bool:
+        """Whether exactly the networks of `plan` are in force."""
+        return plan == self._plan
+
     def use(self, plan: NetworkPlan) -> None:
         """Put exactly the networks of `plan` in force; nothing happens when they are already.
 
         Raises:
             JobFailed: asset_missing, asset_corrupt or asset_incompatible; no network is in force then.
         """
-        if plan == self._plan:
+        if self.uses(plan):
             return
         self._off()
         try:
@@ -73,7 +75,7 @@ class NetworkSwitch:
         if self._hooks is not None:
             self._hooks.remove()
             self._hooks = None
-        self._plan = NOTHING
+        self._plan = NO_NETWORKS
 
     def _merge(self, plan: NetworkPlan) -> None:
         shares: dict[torch.nn.Module, list[Share]] = defaultdict(list)

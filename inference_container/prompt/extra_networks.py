@@ -10,8 +10,7 @@ from inference_container.prompt.errors import PromptSyntaxError
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 LORA_KINDS = frozenset({"lora", "lyco"})
 HYPERNET_KIND = "hypernet"
-NETWORK_KINDS = LORA_KINDS | {HYPERNET_KIND}
-"""Tags that name a network; all other kinds are only taken out of the text."""
+# Tags of all other kinds are only taken out of the text.
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ class NetworkPlan:
 
     loras: tuple[LoraUse, ...] = ()
     hypernets: tuple[HypernetUse, ...] = ()
+
+
+NO_NETWORKS = NetworkPlan()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from inference_container.diffusion.sampling import ImageStart, SamplingRequest, 
 from inference_container.diffusion.schedules import ScheduleOptions
 from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles
+from inference_container.models.model_cache import ModelCache
+from inference_container.networks.switch import NetworkSwitch
 from inference_container.tasks.controlnet import Controls
 from inference_container.tasks.hires import HiresPass, enlarge
 from inference_container.tasks.image_conditioning import condition_on_latents
@@ -40,6 +43,9 @@ class Drawing:
     checkpoint: Checkpoint
     wording: Wording
     seeds: Seeds
+    files: JobFiles
+    """Among them the networks that the prompts name."""
+    models: ModelCache
     batch_size: int
     """Pictures at once; img2img may have fewer init pictures than `params.batch_size`."""
     start: ImageStart | None = None
@@ -64,11 +70,22 @@ def draw(drawing: Drawing, progress: JobProgress) -> Iterator[Image.Image]:
     """Yield the decoded pictures, RGB, in the order of their seeds.
 
     Raises:
-        JobFailed: a prompt or setting that cannot be used, not-a-number results, or the job was canceled.
+        JobFailed: a prompt, network or setting that cannot be used, not-a-number results, or the job was canceled.
     """
+    with NetworkSwitch(drawing.checkpoint, files=drawing.files, models=drawing.models) as networks:
+        yield from _draw_batches(drawing, networks, progress)
+
+
+def _draw_batches(drawing: Drawing, networks: NetworkSwitch, progress: JobProgress) -> Iterator[Image.Image]:
+    # Each pass is encoded and sampled under the networks of its own prompt.
+    _use(drawing, networks, drawing.wording, progress)
     with progress.phase(JobPhase.ENCODING):
         guidance = _guidance(drawing)
-        hires_guidance = None if drawing.hires is None else _hires_guidance(drawing, drawing.hires)
+    hires_guidance = None
+    if drawing.hires is not None:
+        _use(drawing, networks, drawing.hires.wording, progress)
+        with progress.phase(JobPhase.ENCODING):
+            hires_guidance = _hires_guidance(drawing, drawing.hires)
     noise_schedule = drawing.params.option("sd_noise_schedule")
     if noise_schedule != "Default":
         drawing.notes["Noise Schedule"] = noise_schedule
@@ -81,9 +98,11 @@ def draw(drawing: Drawing, progress: JobProgress) -> Iterator[Image.Image]:
         with progress.phase(JobPhase.SAMPLING):
             latents: Tensor | None = None
             if drawing.hires is None or drawing.hires.first_picture is None:
+                networks.use(drawing.wording.networks)
                 request = _request(drawing, guidance, batch=batch)
                 latents = _sample(drawing, request, progress, start=done, end=done + calls[0])
             if drawing.hires is not None and hires_guidance is not None:
+                networks.use(drawing.hires.wording.networks)
                 enlarged = enlarge(drawing.checkpoint, latents, drawing.hires)
                 request = _hires_request(drawing, drawing.hires, hires_guidance, enlarged, batch=batch)
                 latents = _sample(drawing, request, progress, start=done + calls[0], end=done + sum(calls))
@@ -120,6 +139,13 @@ def latent_shape(params: ImageParams, checkpoint: Checkpoint) -> tuple[int, int,
 def random_source(params: ImageParams) -> RandomSource:
     """The request's `randn_source`, which the contract has checked."""
     return cast(RandomSource, params.option("randn_source"))
+
+
+def _use(drawing: Drawing, networks: NetworkSwitch, wording: Wording, progress: JobProgress) -> None:
+    if not networks.uses(wording.networks):
+        with progress.phase(JobPhase.LOADING_MODELS):
+            networks.use(wording.networks)
+    drawing.notes.update(networks.infotext_extra())
 
 
 def _guidance(drawing: Drawing) -> Guidance:

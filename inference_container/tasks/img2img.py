@@ -78,6 +78,8 @@ def img2img(job: TaskInput) -> TaskOutput:
         checkpoint=checkpoint,
         wording=wording,
         seeds=seeds,
+        files=job.files,
+        models=job.models,
         batch_size=batch_size,
         start=start,
         image_conditioning=conditioning,

@@ -66,6 +66,8 @@ def txt2img(job: TaskInput) -> TaskOutput:
         checkpoint=checkpoint,
         wording=wording,
         seeds=seeds,
+        files=job.files,
+        models=job.models,
         batch_size=params.batch_size,
         image_conditioning=conditioning,
         controls=controls,

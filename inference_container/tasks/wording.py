@@ -16,7 +16,7 @@ from inference_container.prompt.conditioning import Conditioning
 from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.encoder import EncoderOptions, PromptEncoder
 from inference_container.prompt.errors import PromptSyntaxError
-from inference_container.prompt.extra_networks import NETWORK_KINDS, extract_tags
+from inference_container.prompt.extra_networks import NO_NETWORKS, NetworkPlan, extract_tags, plan_networks
 from inference_container.prompt.schedule import PromptClock, schedule_prompt
 
 Result = TypeVar("Result")
@@ -28,13 +28,15 @@ class Wording:
 
     prompt: str
     negative_prompt: str
+    networks: NetworkPlan = NO_NETWORKS
+    """What the tags of the positive prompt ask for, for the whole pass."""
 
 
 def read_wording(params: ImageParams) -> Wording:
     """The request's prompts.
 
     Raises:
-        JobFailed: not_supported_yet, when the prompt names a LoRA or a hypernetwork.
+        JobFailed: invalid_params, a tag that cannot be read.
     """
     return _read(params, params.prompt, params.negative_prompt)
 
@@ -47,12 +49,11 @@ def read_hires_wording(params: Txt2ImgParams) -> Wording:
 def _read(params: ImageParams, prompt: str, negative_prompt: str) -> Wording:
     if params.option("enable_prompt_comments"):
         prompt, negative_prompt = strip_comments(prompt), strip_comments(negative_prompt)
-    if not params.disable_extra_networks:
-        for tag in extract_tags(prompt).tags:
-            if tag.kind in NETWORK_KINDS:
-                message = f"prompt: {tag.text} is not supported yet; disable_extra_networks draws without it"
-                raise JobFailed(JobErrorCode.NOT_SUPPORTED_YET, message)
-    return Wording(prompt, negative_prompt)
+    try:
+        networks = NO_NETWORKS if params.disable_extra_networks else plan_networks(extract_tags(prompt).tags)
+    except PromptSyntaxError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"prompt: {error}") from error
+    return Wording(prompt, negative_prompt, networks)
 
 
 class Conditioner:

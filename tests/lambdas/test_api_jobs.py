@@ -200,7 +200,7 @@ def test_a_wish_this_version_cannot_grant_is_refused_and_not_ignored(
     [
         ({"prompt": "(a:1.2.3)"}, "invalid_params", "/params/prompt", "1.2.3"),
         ({"negative_prompt": "(a:1.2.3)"}, "invalid_params", "/params/negative_prompt", "1.2.3"),
-        ({"prompt": "a <lora:style:0.8>"}, "not_supported_yet", "/params/prompt", "<lora:style:0.8>"),
+        ({"prompt": "a <lora:style:much>"}, "invalid_params", "/params/prompt", "<lora:style:much>"),
         ({"infotext": "a\nSteps: many, Sampler: Euler, Seed: 1"}, "invalid_params", "/params/infotext", "many"),
         ({"infotext": "a\nSteps: 900, Sampler: Euler, Seed: 1"}, "invalid_params", "/params/infotext", "900"),
     ],

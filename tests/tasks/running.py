@@ -1,7 +1,7 @@
 """Runs a task on a checkpoint as the worker would, from WebUI's request body to pictures."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from inference_container.contract.jobs import Task
 from inference_container.contract.messages import Progress
 from inference_container.contract.params import PARAMS_BY_TASK, unsupported_fields
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles, ModelFile
+from inference_container.models.model_cache import ModelCache
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput, TaskOutput
+from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 
 SMALL: dict[str, Any] = {
     "prompt": "the red cat",
@@ -26,13 +28,19 @@ SMALL: dict[str, Any] = {
 
 
 def run(
-    checkpoint: Checkpoint, task: Task, *, report: Callable[[Progress], None] = lambda _: None, **body: Any
+    checkpoint: Checkpoint,
+    task: Task,
+    *,
+    report: Callable[[Progress], None] = lambda _: None,
+    files: Sequence[ModelFile] = (),
+    **body: Any,
 ) -> TaskOutput:
     """What the task answers to SMALL with `body` laid over it; `override_settings` are merged."""
     options = {**SMALL["override_settings"], **body.pop("override_settings", {})}
     params = PARAMS_BY_TASK[task].model_validate({**SMALL, **body, "override_settings": options})
     assert unsupported_fields(params) == []
-    return TASKS[task](TaskInput(params, checkpoint, report))
+    models = ModelCache(max_bytes=2**30, load=load_nothing)
+    return TASKS[task](TaskInput(params, checkpoint, report, files=JobFiles(files), models=models))
 
 
 def opened(output: TaskOutput, number: int = 0) -> Image.Image:

@@ -161,7 +161,9 @@ def test_a_cancel_stops_at_the_next_step(checkpoint: Checkpoint) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "reason"),
     [
-        ({"prompt": "<lora:x:1> cat"}, JobErrorCode.NOT_SUPPORTED_YET, "<lora:x:1> is not supported yet"),
+        ({"prompt": "<lora:x:1> cat"}, JobErrorCode.ASSET_MISSING, "received no lora called 'x'; given: none"),
+        ({"prompt": "<hypernet:x> cat"}, JobErrorCode.ASSET_MISSING, "received no hypernetwork called 'x'"),
+        ({"prompt": "<lora:x:much> cat"}, JobErrorCode.INVALID_PARAMS, "prompt: received 'much' as a weight"),
         ({"prompt": "(a:1.2.3)"}, JobErrorCode.INVALID_PARAMS, "prompt: "),
         (
             {"override_settings": {"CLIP_stop_at_last_layers": 3}},

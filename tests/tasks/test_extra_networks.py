@@ -1,0 +1,88 @@
+"""Networks that the prompts name take part in a job, and only in that one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from inference_container.contract.errors import JobFailed
+from inference_container.contract.jobs import Task
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import ModelFile
+from tests.networks.network_files import lora, write_network
+from tests.networks.test_hypernetworks import linear_pair, written
+from tests.tasks.conftest import as_text, noisy
+from tests.tasks.running import pixels, run
+
+LAYERS = (
+    ("lora_unet_up_blocks_3_attentions_0_transformer_blocks_0_attn2_to_v", (16, 32)),
+    ("lora_unet_down_blocks_1_resnets_0_conv1", (32, 16, 3, 3)),
+    ("lora_te_text_model_encoder_layers_0_mlp_fc1", (128, 32)),
+)
+
+
+@pytest.fixture
+def ink(tmp_path: Path) -> ModelFile:
+    """A LoRA for both parts of the tiny model."""
+    return write_network(
+        tmp_path / "ink.safetensors",
+        {layer: lora(torch.Size(shape), seed=7 * number) for number, (layer, shape) in enumerate(LAYERS)},
+    )
+
+
+def test_a_lora_moves_the_picture_and_the_next_job_draws_as_before(checkpoint: Checkpoint, ink: ModelFile) -> None:
+    plain = run(checkpoint, Task.TXT2IMG)
+
+    drawn = run(checkpoint, Task.TXT2IMG, prompt="the red cat<lora:ink:0.8>", files=[ink])
+
+    assert not np.array_equal(pixels(drawn), pixels(plain))
+    assert drawn.images[0].infotext.startswith("the red cat<lora:ink:0.8>\n")
+    assert ', Lora hashes: "ink: ' in drawn.images[0].infotext
+    assert np.array_equal(pixels(run(checkpoint, Task.TXT2IMG)), pixels(plain))
+    nought = run(checkpoint, Task.TXT2IMG, prompt="the red cat<lora:ink:0>", files=[ink])
+    assert np.array_equal(pixels(nought), pixels(plain))
+
+
+def test_a_job_that_fails_under_a_lora_leaves_the_model_as_it_was(checkpoint: Checkpoint, ink: ModelFile) -> None:
+    plain = run(checkpoint, Task.TXT2IMG)
+
+    with pytest.raises(JobFailed, match="clip skip 3"):
+        run(
+            checkpoint,
+            Task.TXT2IMG,
+            prompt="<lora:ink>",
+            files=[ink],
+            override_settings={"CLIP_stop_at_last_layers": 3},
+        )
+
+    assert np.array_equal(pixels(run(checkpoint, Task.TXT2IMG)), pixels(plain))
+
+
+def test_the_second_pass_of_hires_fix_has_the_networks_of_its_own_prompt(
+    checkpoint: Checkpoint, ink: ModelFile
+) -> None:
+    hires: dict[str, Any] = {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5, "n_iter": 2}
+    both = run(checkpoint, Task.TXT2IMG, prompt="the red cat<lora:ink>", files=[ink], **hires)
+    second = run(checkpoint, Task.TXT2IMG, hr_prompt="the red cat<lora:ink>", files=[ink], **hires)
+    none = run(checkpoint, Task.TXT2IMG, **hires)
+
+    for number in range(2):
+        drawn = [pixels(output, number) for output in (both, second, none)]
+        assert not np.array_equal(drawn[0], drawn[1])
+        assert not np.array_equal(drawn[1], drawn[2])
+        assert not np.array_equal(drawn[0], drawn[2])
+    assert ', Lora hashes: "ink: ' in second.images[0].infotext
+
+
+def test_a_hypernetwork_moves_img2img_and_the_next_job_draws_as_before(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    bend = linear_pair(32, seed=1)
+    file = written(tmp_path / "bend.pt", {32: (bend, bend)})
+    body: dict[str, Any] = {"init_images": [as_text(noisy(64, 64))], "denoising_strength": 0.9}
+    plain = run(checkpoint, Task.IMG2IMG, **body)
+
+    drawn = run(checkpoint, Task.IMG2IMG, prompt="the red cat<hypernet:bend:3>", files=[file], **body)
+
+    assert not np.array_equal(pixels(drawn), pixels(plain))
+    assert np.array_equal(pixels(run(checkpoint, Task.IMG2IMG, **body)), pixels(plain))
