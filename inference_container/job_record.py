@@ -43,8 +43,8 @@ class JobRecords:
         `check` is called before each attempt and may raise to break off.
 
         Raises:
-            JobFailed: CANCELED, the job was canceled or has ended; INTERNAL, there is no such job, or it is running
-                elsewhere and stays so for CLAIM_PATIENCE_SECONDS. Nothing was written.
+            JobFailed: CANCELED, the job was canceled or has ended; INTERNAL, there is no such job; RUNS_ELSEWHERE,
+                another worker has it, and still has after CLAIM_PATIENCE_SECONDS. Nothing was written.
         """
         deadline = self.clock() + CLAIM_PATIENCE_SECONDS
         while True:
@@ -58,7 +58,7 @@ class JobRecords:
                 raise _refusal(job_id, status)
             if self.clock() >= deadline:
                 raise JobFailed(
-                    JobErrorCode.INTERNAL, f"job {job_id} is already running on worker {_text(row, 'worker_id')}"
+                    JobErrorCode.RUNS_ELSEWHERE, f"job {job_id} is already running on worker {_text(row, 'worker_id')}"
                 )
             self.sleep(1.0)
 

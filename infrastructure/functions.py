@@ -44,12 +44,15 @@ class Functions(Construct):
         acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
         jobs, assets, access = storage.jobs_table, storage.assets_table, storage.access_table
         outcomes = BucketGrant(
-            storage.jobs_bucket, {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"]}
+            storage.jobs_bucket,
+            {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"], "jobs/": ["GetObject"]},
         )
 
         endpoint = Stack.of(self).format_arn(
             service="sagemaker", resource="endpoint", resource_name=config.default_endpoint
         )
+
+        sending = Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint])
 
         self.api = self._function(
             "Api",
@@ -70,7 +73,7 @@ class Functions(Construct):
                 TableGrant(
                     jobs,
                     ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
-                    ["owner-created_at", "owner_state-created_at", "owner_task-created_at"],
+                    ["open-created_at", "owner-created_at", "owner_state-created_at", "owner_task-created_at"],
                 ),
                 TableGrant(
                     assets,
@@ -81,7 +84,11 @@ class Functions(Construct):
                     access, ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["listing-place"]
                 ),
                 BucketGrant(storage.jobs_bucket, {"jobs/": ["DeleteObject", "GetObject", "PutObject"]}),
-                BucketGrant(storage.jobs_bucket, {"endpoint-output/": ["GetObject"]}, list_objects=False),
+                BucketGrant(
+                    storage.jobs_bucket,
+                    {"endpoint-output/": ["DeleteObject", "GetObject"], "endpoint-failure/": ["DeleteObject"]},
+                    list_objects=False,
+                ),
                 BucketGrant(
                     storage.assets_bucket,
                     {
@@ -94,7 +101,7 @@ class Functions(Construct):
                         ]
                     },
                 ),
-                Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint]),
+                sending,
             ],
         )
 
@@ -106,7 +113,7 @@ class Functions(Construct):
             settings=JobEventsSettings(
                 JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name, STACK_NAME=config.stack_name
             ),
-            grants=[TableGrant(jobs, ["GetItem", "UpdateItem"]), outcomes],
+            grants=[TableGrant(jobs, ["GetItem", "UpdateItem"]), outcomes, sending],
         )
         self.job_events.add_event_source(
             event_sources.SqsEventSource(events_.queue, batch_size=10, report_batch_item_failures=True)
@@ -120,7 +127,11 @@ class Functions(Construct):
             settings=SweeperSettings(
                 JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name, STACK_NAME=config.stack_name
             ),
-            grants=[TableGrant(jobs, ["BatchGetItem", "GetItem", "UpdateItem"], ["open-created_at"]), outcomes],
+            grants=[
+                TableGrant(jobs, ["BatchGetItem", "GetItem", "UpdateItem"], ["open-created_at"]),
+                outcomes,
+                sending,
+            ],
         )
         events.Rule(
             self,

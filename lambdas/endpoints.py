@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.api import EndpointView
-from inference_container.contract.errors import ProblemCode
+from inference_container.contract.errors import FieldError, ProblemCode
 from lambdas.aws_errors import THROTTLED, error_code, error_message
-from lambdas.problems import ProblemError, shortened
+from lambdas.problems import ProblemError, invalid, shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -66,8 +66,16 @@ class Endpoints:
             reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
             raise _not_in_service(f"The endpoint {name} is {endpoint.status}{reason}.")
 
-    def invoke(self, name: str, *, job_id: str, request_uri: str) -> JobLocations:
-        """Hand over a job.
+    def invoke(
+        self,
+        name: str,
+        *,
+        job_id: str,
+        request_uri: str,
+        ttl_s: int | None = None,
+        run_timeout_s: int | None = None,
+    ) -> JobLocations:
+        """Hand over a job; the endpoint's state is only asked for when it does not take it.
 
         Raises:
             ProblemError: `endpoint_not_in_service` when it was refused for the endpoint's state or could not be
@@ -75,8 +83,13 @@ class Endpoints:
             ClientError: any other refusal.
         """
         try:
+            limits: Any = {"RequestTTLSeconds": ttl_s, "InvocationTimeoutSeconds": run_timeout_s}
             answer = self.runtime.invoke_endpoint_async(
-                EndpointName=name, InputLocation=request_uri, InferenceId=job_id, ContentType="application/json"
+                EndpointName=name,
+                InputLocation=request_uri,
+                InferenceId=job_id,
+                ContentType="application/json",
+                **{limit: seconds for limit, seconds in limits.items() if seconds is not None},
             )
         except ClientError as error:
             if error_code(error) in THROTTLED:
@@ -85,11 +98,24 @@ class Endpoints:
                 ) from error
             if error_code(error) not in _ENDPOINTS_OWN_FAULT:
                 raise
+            self.require_in_service(name)  # its own state is the better reason
             raise _not_in_service(f"The endpoint {name} did not take the job: {error_message(error)}") from error
         except BotoCoreError as error:
             _LOG.warning("invoking %s for job %s failed", name, job_id, exc_info=error)
             raise _not_in_service(f"The endpoint {name} could not be reached ({type(error).__name__}).") from error
         return JobLocations(output=answer["OutputLocation"], failure=answer.get("FailureLocation"))
+
+
+def choose_endpoint(named: str | None, *, default: str) -> str:
+    """The endpoint a job goes to: the named one, else the default.
+
+    Raises:
+        ProblemError: `invalid_params`, the named one is none the caller may use.
+    """
+    if named not in (None, default):
+        message = f"received {shortened(named)!r}; allowed: {default}"
+        raise invalid([FieldError(pointer="/endpoint", message=message)])
+    return default
 
 
 def _not_in_service(detail: str) -> ProblemError:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -12,12 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
-from lambdas.clients import dynamodb_client, s3_client
+from lambdas.clients import dynamodb_client
 from lambdas.items import is_id, utc_now
-from lambdas.job_objects import JobObjects
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.jobs import JobRecord
 from lambdas.metrics import record_ended
-from lambdas.outcomes import Outcome, Outcomes
+from lambdas.outcomes import Outcome, Outcomes, outcomes_of
 from lambdas.settings import JobEventsSettings
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ class Notification(BaseModel):
     inference_id: str = Field(alias="inferenceId")
     invocation_status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
     failure_reason: str | None = Field(default=None, alias="failureReason")
+    received_time: datetime | None = Field(default=None, alias="receivedTime")
+    """When SageMaker took the request."""
     response_parameters: Locations = Field(default_factory=Locations, alias="responseParameters")
 
 
@@ -58,6 +60,8 @@ class JobEvents:
         job = self.outcomes.jobs.get(notification.inference_id) if is_id(notification.inference_id) else None
         if job is None:
             raise MalformedError(f"there is no job {notification.inference_id[:100]!r}")
+        if _is_of_lost_worker(job, notification):
+            raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
         outcome = self._outcome(job, notification)
         ended = self.outcomes.write(job, outcome, now=utc_now())
         if ended is None:
@@ -85,6 +89,11 @@ class JobEvents:
         if key is None:
             raise MalformedError(f"{str(location)[:200]!r} is not in the jobs bucket")
         return key
+
+
+def _is_of_lost_worker(job: JobRecord, notification: Notification) -> bool:
+    received, lost = notification.received_time, job.worker_lost_at
+    return lost is not None and received is not None and received.tzinfo is not None and received < lost
 
 
 def _notification(body: str) -> Notification:
@@ -123,9 +132,7 @@ def _settings() -> JobEventsSettings:
 @cache
 def _events() -> JobEvents:
     settings = _settings()
-    return JobEvents(
-        Outcomes(JobStore(dynamodb_client(), settings.JOBS_TABLE), JobObjects(s3_client(), settings.JOBS_BUCKET))
-    )
+    return JobEvents(outcomes_of(dynamodb_client(), settings.JOBS_TABLE, settings.JOBS_BUCKET))
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001

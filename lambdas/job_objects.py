@@ -1,5 +1,6 @@
 """Objects of a job in the jobs bucket: where they are, what they hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 OUTPUT_PREFIX = "endpoint-output/"
 FAILURE_PREFIX = "endpoint-failure/"
+
+
+REMOVED_AT_ONCE = 1000
+"""Keys one DeleteObjects may name."""
+
+
+def job_prefix(job_id: str) -> str:
+    """Of all that is stored for a job, but SageMaker's own answers."""
+    return f"jobs/{job_id}/"
 
 
 def params_key(job_id: str) -> str:
@@ -58,16 +68,43 @@ class JobObjects:
                 raise ObjectTooLargeError(answer["ContentLength"])
             return body.read()
 
-    def put_request(self, request: JobRequest) -> str:
-        """Store the request document; its URI."""
+    def put_request(self, request: JobRequest) -> None:
+        """Store the request document."""
         key = request_key(request.job_id)
         self.client.put_object(
             Bucket=self.bucket, Key=key, Body=request.model_dump_json().encode(), ContentType="application/json"
         )
+
+    def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
+
+    def exists(self, key: str) -> bool:
+        try:
+            self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in NO_SUCH_OBJECT:
+                return False
+            raise
+        return True
 
     def remove(self, key: str) -> None:
         self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    def remove_all(self, prefix: str, *, also: Sequence[str] = ()) -> None:
+        """Remove every object below `prefix`, and the keys `also`; those that are not there are fine.
+
+        Raises:
+            RuntimeError: S3 refused to remove some.
+        """
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = [*also, *(entry["Key"] for page in pages for entry in page.get("Contents", []))]
+        for start in range(0, len(keys), REMOVED_AT_ONCE):
+            answer = self.client.delete_objects(
+                Bucket=self.bucket,
+                Delete={"Objects": [{"Key": key} for key in keys[start : start + REMOVED_AT_ONCE]], "Quiet": True},
+            )
+            if answer.get("Errors"):
+                raise RuntimeError(f"{len(answer['Errors'])} objects below {prefix} could not be removed")
 
     def url_to_get(self, key: str, *, seconds: int) -> str:
         return self.client.generate_presigned_url(

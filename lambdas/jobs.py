@@ -1,13 +1,14 @@
 """Rows of the jobs table and every transition this side may make, each one conditional update."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task, statuses_before
 from inference_container.contract.messages import Progress
@@ -48,6 +49,17 @@ class JobRecord:
     progress: Progress | None = None
     heartbeat_at: Decimal | None = None
     """Epoch seconds."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[ResolvedModel, ...] = ()
+    """The files it was resolved to."""
+    ttl_s: int | None = None
+    run_timeout_s: int | None = None
+    retry_of: str | None = None
+    sends: int = 0
+    """Times it was handed to its endpoint again."""
+    sent_again_at: datetime | None = None
+    worker_lost_at: datetime | None = None
+    """When its first worker was lost and it was queued once more."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "JobRecord":
@@ -74,6 +86,14 @@ class JobRecord:
             error=JobError.model_validate(row["error"]) if "error" in row else None,
             progress=Progress.model_validate(row["progress"]) if "progress" in row else None,
             heartbeat_at=row.get("heartbeat_at"),
+            metadata=row.get("metadata", {}),
+            models=tuple(ResolvedModel.model_validate(model) for model in row.get("models", ())),
+            ttl_s=int(row["ttl_s"]) if "ttl_s" in row else None,
+            run_timeout_s=int(row["run_timeout_s"]) if "run_timeout_s" in row else None,
+            retry_of=row.get("retry_of"),
+            sends=int(row.get("sends", 0)),
+            sent_again_at=moment("sent_again_at"),
+            worker_lost_at=moment("worker_lost_at"),
         )
 
     def new_row(self, *, retention_days: int) -> dict[str, object]:
@@ -93,8 +113,18 @@ class JobRecord:
             "queued_at": timestamp(self.queued_at) if self.queued_at else None,
             "params_key": self.params_key,
             "request_key": self.request_key,
+            "metadata": dict(self.metadata) or None,
+            "models": _model_rows(self.models),
+            "ttl_s": self.ttl_s,
+            "run_timeout_s": self.run_timeout_s,
+            "retry_of": self.retry_of,
+            "sends": self.sends,
             "expires_at": int((self.created_at + timedelta(days=retention_days)).timestamp()),
         }
+
+
+def _model_rows(models: Sequence[ResolvedModel]) -> list[dict[str, object]] | None:
+    return [model.model_dump(mode="json") for model in models] or None
 
 
 def owner_state(owner: str, status: JobStatus) -> str:
@@ -123,6 +153,22 @@ class JobStore:
             ConditionExpression="attribute_not_exists(job_id)",
         )
 
+    def delete(self, job: JobRecord) -> bool:
+        """Forget a job that has ended; False when it was already gone."""
+        try:
+            self.client.delete_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job.job_id}),
+                ConditionExpression="#status = :seen",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=to_item({":seen": job.status.value}),
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
     def remove_unsent(self, job_id: str) -> None:
         """Take back a job that its endpoint never got; does nothing when somebody already works on it or ended it."""
         try:
@@ -137,13 +183,22 @@ class JobStore:
             if error_code(error) != CONDITION_FAILED:
                 raise
 
-    def queue(self, job_id: str, *, checkpoint: str | None, request_key: str, now: datetime) -> JobRecord | None:
+    def queue(
+        self,
+        job_id: str,
+        *,
+        checkpoint: str | None,
+        models: Sequence[ResolvedModel],
+        request_key: str,
+        now: datetime,
+    ) -> JobRecord | None:
         """`created → queued`; None when the job is not `created`."""
         return self._change(
             job_id,
             {
                 "status": JobStatus.QUEUED.value,
                 "checkpoint": checkpoint,
+                "models": _model_rows(models),
                 "request_key": request_key,
                 "queued_at": timestamp(now),
             },
@@ -152,13 +207,51 @@ class JobStore:
 
     def unqueue(self, job_id: str, *, checkpoint: str | None) -> JobRecord | None:
         """Back to `created` when the endpoint did not take the job, so that it can be started again."""
-        removed = ("request_key", "queued_at") if checkpoint else ("request_key", "queued_at", "checkpoint")
+        removed = ("request_key", "queued_at", "models", *(() if checkpoint else ("checkpoint",)))
         values = {"status": JobStatus.CREATED.value, "checkpoint": checkpoint}
         return self._change(job_id, values, allowed=(JobStatus.QUEUED,), removed=removed)
 
-    def keep_locations(self, job_id: str, *, output_key: str | None, failure_key: str | None) -> JobRecord | None:
-        """Note where SageMaker will put the answer; touches no status, a finish may already be there."""
-        return self._change(job_id, {"output_key": output_key, "failure_key": failure_key}, allowed=tuple(JobStatus))
+    def keep_locations(self, job: JobRecord, *, output_key: str | None, failure_key: str | None) -> JobRecord | None:
+        """Note where SageMaker will put the answer; touches no status, a finish may already be there.
+
+        None when the job was sent once more meanwhile: then its answer comes elsewhere.
+        """
+        locations = {"output_key": output_key, "failure_key": failure_key}
+        return self._change(job.job_id, locations, allowed=tuple(JobStatus), expected={"sends": job.sends})
+
+    def mark_sent_again(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
+        """Count one more attempt to hand over a queued job; None when it changed or has its locations."""
+        return self._change(
+            job.job_id,
+            {"sends": job.sends + 1, "sent_again_at": timestamp(now)},
+            allowed=(JobStatus.QUEUED,),
+            expected={"sends": job.sends},
+            absent=("output_key",),
+        )
+
+    def requeue(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
+        """`running → queued` because its worker was lost; None when it changed, or was lost before."""
+        return self._change(
+            job.job_id,
+            {
+                "status": JobStatus.QUEUED.value,
+                "queued_at": timestamp(now),
+                "worker_lost_at": timestamp(now),
+                "sends": job.sends + 1,
+            },
+            allowed=(JobStatus.QUEUED, JobStatus.RUNNING),
+            removed=(
+                "started_at",
+                "worker_id",
+                "heartbeat_at",
+                "progress",
+                "output_key",
+                "failure_key",
+                "sent_again_at",
+            ),
+            expected={"sends": job.sends, "heartbeat_at": job.heartbeat_at},
+            absent=("worker_lost_at", "cancel_requested", *(() if job.heartbeat_at is not None else ("heartbeat_at",))),
+        )
 
     def request_cancel(self, job_id: str) -> JobRecord | None:
         """Ask the worker to stop; None when the job is not `running`."""
@@ -205,8 +298,12 @@ class JobStore:
         allowed: tuple[JobStatus, ...],
         removed: tuple[str, ...] = (),
         expected: Mapping[str, object] | None = None,
+        absent: tuple[str, ...] = (),
     ) -> JobRecord | None:
-        """Set attributes if the status is one of `allowed` and `expected` ones are as given; the row after, or None."""
+        """Set attributes if the status is `allowed`, `expected` ones are as given and `absent` ones are not there.
+
+        Returns the row after, or None.
+        """
         settable = {name: value for name, value in values.items() if value is not None}
         expected = {name: value for name, value in (expected or {}).items() if value is not None}
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in settable)
@@ -215,13 +312,16 @@ class JobStore:
         statuses = {f":allowed{number}": status.value for number, status in enumerate(allowed)}
         condition = f"#status IN ({', '.join(statuses)})"
         condition += "".join(f" AND #{name} = :expected_{name}" for name in expected)
+        condition += "".join(f" AND attribute_not_exists(#{name})" for name in absent)
         try:
             answer = self.client.update_item(
                 TableName=self.table,
                 Key=to_item({"job_id": job_id}),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in {"status", *settable, *removed, *expected}},
+                ExpressionAttributeNames={
+                    f"#{name}": name for name in {"status", *settable, *removed, *expected, *absent}
+                },
                 ExpressionAttributeValues=to_item(
                     {f":{name}": value for name, value in settable.items()}
                     | statuses

@@ -5,16 +5,26 @@ Both ways to an end come through here: the endpoint's notification (`job_events`
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import TERMINAL, JobStatus
 from inference_container.contract.messages import JobFailure, JobResult
+from lambdas.clients import s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.delivery import Delivery
+from lambdas.endpoints import Endpoints
 from lambdas.job_objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
 from lambdas.jobs import JobRecord, JobStore
+from lambdas.run_times import RunTimes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,10 +47,12 @@ class Outcome:
 class Outcomes:
     jobs: JobStore
     objects: JobObjects
+    delivery: Delivery
+    run_times: RunTimes
 
     def of_output(self, job: JobRecord, key: str) -> Outcome | None:
         """What the output object says; None when it is not there or not this job's."""
-        if not _belongs(key, known=job.output_key, prefix=OUTPUT_PREFIX):
+        if not _belongs(job, key, known=job.output_key, prefix=OUTPUT_PREFIX):
             return None
         try:
             data = self.objects.read(key, max_bytes=MAX_RESULT_BYTES)
@@ -48,7 +60,7 @@ class Outcomes:
                 return None
             result = JobResult.model_validate_json(data)
         except (ValidationError, ObjectTooLargeError) as error:
-            if job.output_key is None:
+            if job.output_key != key:
                 return None  # nothing shows that this object is the job's
             _LOG.exception("output %s of job %s cannot be read", key, job.job_id)
             reason = f"The endpoint's answer cannot be read ({type(error).__name__})."
@@ -64,7 +76,7 @@ class Outcomes:
         """
         data = None
         if key is not None:
-            if not _belongs(key, known=job.failure_key, prefix=FAILURE_PREFIX):
+            if not _belongs(job, key, known=job.failure_key, prefix=FAILURE_PREFIX):
                 return None
             try:
                 data = self.objects.read(key, max_bytes=MAX_FAILURE_BYTES)
@@ -77,7 +89,8 @@ class Outcomes:
         if failure is None:
             said = reason or text or "SageMaker gave no reason"
             failure = JobFailure(error=JobError.of(JobErrorCode.WORKER_LOST, said[:MAX_REASON_CHARACTERS]))
-        if failure.job_id not in (None, job.job_id):
+        of_this_job = failure.job_id == job.job_id or (failure.job_id is None and _is_known(job, key))
+        if not of_this_job or failure.error.code is JobErrorCode.RUNS_ELSEWHERE:
             return None
         canceled = failure.error.code is JobErrorCode.CANCELED
         status = JobStatus.CANCELED if canceled else JobStatus.FAILED
@@ -90,22 +103,51 @@ class Outcomes:
             outcome = self.of_failure(job, job.failure_key, reason=None)
         return outcome
 
-    def write(self, job: JobRecord, outcome: Outcome, *, now: datetime) -> JobRecord | None:
-        """End the job so; None when it has ended already."""
+    def write(
+        self, job: JobRecord, outcome: Outcome, *, now: datetime, heartbeat_seen: Decimal | None = None
+    ) -> JobRecord | None:
+        """End the job so; None when it has ended already, or goes on: who loses its worker gets a second one.
+
+        `heartbeat_seen`: only if no worker has written another heartbeat since.
+        """
         if job.status in TERMINAL:
             return None
-        return self.jobs.finish(
+        if outcome.error is not None and outcome.error.code is JobErrorCode.WORKER_LOST:
+            if job.cancel_requested:
+                stopped = JobError.of(JobErrorCode.CANCELED, "the job was canceled")
+                outcome = replace(outcome, status=JobStatus.CANCELED, error=stopped)
+            elif job.worker_lost_at is None and job.status is not JobStatus.CREATED:
+                self.delivery.requeue(job, now=now)
+                return None
+        ended = self.jobs.finish(
             job,
             outcome.status,
             now=now,
             error=outcome.error,
             output_key=outcome.output_key,
             failure_key=outcome.failure_key,
+            heartbeat_seen=heartbeat_seen,
         )
+        if ended is not None and ended.status is JobStatus.SUCCEEDED:
+            self._note_run_time(ended)
+        return ended
+
+    def _note_run_time(self, job: JobRecord) -> None:
+        try:
+            self.run_times.note(job)
+        except (ClientError, BotoCoreError):
+            _LOG.exception("the run time of job %s was not noted", job.job_id)  # only a guess of waits hangs on it
 
 
-def _belongs(key: str, *, known: str | None, prefix: str) -> bool:
-    return key == known if known is not None else key.startswith(prefix)
+def _belongs(job: JobRecord, key: str, *, known: str | None, prefix: str) -> bool:
+    """Whether an object may be this job's; its content must still name the job where the key is not the known one."""
+    sent_twice = job.sends > 0 and job.worker_lost_at is None
+    return key == known or ((known is None or sent_twice) and key.startswith(prefix))
+
+
+def _is_known(job: JobRecord, key: str | None) -> bool:
+    """Whether a failure that names no job must be this one's."""
+    return key is None or key == job.failure_key or job.failure_key is None
 
 
 def _failure_in(text: str) -> JobFailure | None:
@@ -121,3 +163,10 @@ def _failure_in(text: str) -> JobFailure | None:
         except (ValueError, RecursionError):  # ValidationError is a ValueError
             continue
     return None
+
+
+def outcomes_of(dynamodb: "DynamoDBClient", table: str, bucket: str) -> Outcomes:
+    """Outcomes in a function's environment."""
+    jobs, objects = JobStore(dynamodb, table), JobObjects(s3_client(), bucket)
+    endpoints = Endpoints(sagemaker_client(), sagemaker_runtime_client())
+    return Outcomes(jobs, objects, Delivery(jobs, objects, endpoints), RunTimes(dynamodb, table))

@@ -8,10 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
-from lambdas.endpoints import Endpoints
+from lambdas.delivery import Delivery
 from lambdas.job_objects import JobObjects, ObjectTooLargeError, output_prefix, params_key, request_key
 from lambdas.job_params import check_params
 from lambdas.jobs import JobRecord, JobStore
@@ -32,7 +33,7 @@ class Submission:
     jobs: JobStore
     resolver: Resolver
     objects: JobObjects
-    endpoints: Endpoints
+    delivery: Delivery
     retention_days: int
 
     def open(self, job: JobRecord) -> JobRecord:
@@ -43,34 +44,58 @@ class Submission:
         """
         if job.checkpoint:
             self.resolver.check_checkpoint(job.checkpoint)
-        self.endpoints.require_in_service(job.endpoint)
+        self.delivery.endpoints.require_in_service(job.endpoint)
         created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
         self.jobs.put(created, retention_days=self.retention_days)
         return created
 
     def send(self, job: JobRecord, params: dict[str, Any]) -> JobRecord:
-        """Check everything, put the job `queued` and hand it to its endpoint: six calls.
+        """Check everything, put the job `queued` and hand it to its endpoint.
 
         Raises:
             ProblemError: anything of the request or the endpoint is not good; no row and no object is left.
         """
         files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
-        self.endpoints.require_in_service(job.endpoint)
         queued = replace(
-            job,
+            _with_files(job, files),
             status=JobStatus.QUEUED,
-            checkpoint=files.checkpoint.name if files.checkpoint else None,
             request_key=request_key(job.job_id),
             queued_at=job.created_at,
         )
         try:
-            request_uri = self.objects.put_request(_request(queued, params, files))
+            self.objects.put_request(_request(queued, params, files))
             self.jobs.put(queued, retention_days=self.retention_days)
-            return self._invoke(queued, request_uri)
+            return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.jobs.remove_unsent(job.job_id), job)
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             raise
+
+    def rehearse(self, job: JobRecord, params: dict[str, Any] | None) -> JobRecord:
+        """Check everything as `send` (without params: as `open`) does, and make nothing.
+
+        Raises:
+            ProblemError: as `send`.
+        """
+        check_task(job.task)
+        if params is not None:
+            job = _with_files(job, self.resolver.resolve(job.checkpoint, check_params(job.task, params)))
+        elif job.checkpoint:
+            self.resolver.check_checkpoint(job.checkpoint)
+        self.delivery.endpoints.require_in_service(job.endpoint)
+        return job
+
+    def params_of(self, job: JobRecord) -> tuple[dict[str, Any], str | None]:
+        """What a job was sent with: its params, and the id of its checkpoint.
+
+        Raises:
+            ProblemError: `job_state_conflict`, they are not stored (any more).
+        """
+        data = self.objects.read(job.request_key, max_bytes=2 * MAX_PARAMS_BYTES) if job.request_key else None
+        if data is None:
+            raise state_conflict(job, "sent again: its request is not stored (any more)")
+        request = JobRequest.model_validate_json(data)
+        return request.params, request.checkpoint.asset_id if request.checkpoint else None
 
     def start(self, job: JobRecord, *, now: datetime) -> JobRecord:
         """Read the params document of a `created` job, check it and send the job.
@@ -84,10 +109,11 @@ class Submission:
             raise state_conflict(job, "started")
         params = self._uploaded_params(job)
         files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
-        self.endpoints.require_in_service(job.endpoint)
+        named = _with_files(job, files)
         queued = self.jobs.queue(
             job.job_id,
-            checkpoint=files.checkpoint.name if files.checkpoint else None,
+            checkpoint=named.checkpoint,
+            models=named.models,
             request_key=request_key(job.job_id),
             now=now,
         )
@@ -95,23 +121,12 @@ class Submission:
             raise state_conflict(self.jobs.get(job.job_id) or job, "started")
         # Only the request that made the transition goes on from here, so only it writes and removes the document.
         try:
-            return self._invoke(queued, self.objects.put_request(_request(queued, params, files)))
+            self.objects.put_request(_request(queued, params, files))
+            return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             self._undo(lambda: self.jobs.unqueue(job.job_id, checkpoint=job.checkpoint), job)
             raise
-
-    def _invoke(self, job: JobRecord, request_uri: str) -> JobRecord:
-        sent_to = self.endpoints.invoke(job.endpoint, job_id=job.job_id, request_uri=request_uri)
-        output_key = self.objects.key_of(sent_to.output)
-        failure_key = self.objects.key_of(sent_to.failure) if sent_to.failure else None
-        try:
-            kept = self.jobs.keep_locations(job.job_id, output_key=output_key, failure_key=failure_key)
-        except (ClientError, BotoCoreError):
-            # The endpoint has the job: taking it back now would lose it. Its notification names the locations again.
-            _LOG.exception("locations of job %s not kept", job.job_id)
-            kept = None
-        return kept or job
 
     def _uploaded_params(self, job: JobRecord) -> dict[str, Any]:
         try:
@@ -143,6 +158,12 @@ class Submission:
 
 def state_conflict(job: JobRecord, what: str) -> ProblemError:
     return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status}: it cannot be {what}.")
+
+
+def _with_files(job: JobRecord, files: Resolution) -> JobRecord:
+    used = [*([files.checkpoint] if files.checkpoint else []), *files.assets]
+    models = tuple(ResolvedModel(type=asset.type, name=asset.name, sha256=asset.sha256) for asset in used)
+    return replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None, models=models)
 
 
 def _request(job: JobRecord, params: dict[str, Any], files: Resolution) -> JobRequest:

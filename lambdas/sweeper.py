@@ -12,13 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
-from lambdas.clients import dynamodb_client, s3_client
+from lambdas.clients import dynamodb_client
 from lambdas.items import utc_now
-from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.jobs import JobRecord
 from lambdas.metrics import record_ended, record_open
-from lambdas.outcomes import Outcomes
+from lambdas.outcomes import Outcome, Outcomes, outcomes_of
 from lambdas.settings import SweeperSettings
 
 _LOG = logging.getLogger(__name__)
@@ -29,8 +28,14 @@ DEAD = timedelta(minutes=10)
 """Without a heartbeat for this long the worker is lost."""
 UNSTARTED = timedelta(hours=24)
 """A `created` job whose params never came."""
-UNCLAIMED = timedelta(hours=7)
-"""A `queued` job nobody claimed: SageMaker drops requests after six hours."""
+UNSENT = timedelta(minutes=2)
+"""A `queued` job without the locations of its answer after this long: whoever sent it died between two calls."""
+MAX_SENDS = 3
+"""Attempts to hand over such a job again."""
+LONGEST_WAIT = timedelta(hours=6)
+"""SageMaker drops requests after that, or after the job's own `ttl_s`."""
+UNCLAIMED = timedelta(hours=1)
+"""A `queued` job nobody claimed so long after SageMaker dropped it."""
 
 
 @dataclass
@@ -86,16 +91,32 @@ class Sweeper:
         return None
 
     def _visit_queued(self, job: JobRecord, now: datetime) -> JobRecord | None:
-        waited = now - (job.queued_at or job.created_at)
+        queued_at = job.queued_at or job.created_at
+        if job.output_key is None and now - (job.sent_again_at or queued_at) >= UNSENT:
+            return self._visit_unsent(job, now)
+        waited = now - queued_at
         if waited < QUIET:
             return None
         outcome = self.outcomes.recorded(job)
         if outcome is not None:
             return self.outcomes.write(job, outcome, now=now)
-        if waited < UNCLAIMED:
+        longest = LONGEST_WAIT if job.ttl_s is None else timedelta(seconds=job.ttl_s)
+        if waited < longest + UNCLAIMED:
             return None
-        reason = f"No worker of the endpoint took the job within {_hours(UNCLAIMED)} hours."
+        reason = f"No worker of the endpoint took the job within {int(longest.total_seconds())} seconds."
         return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
+
+    def _visit_unsent(self, job: JobRecord, now: datetime) -> JobRecord | None:
+        if job.request_key is not None and not self.outcomes.objects.exists(job.request_key):
+            # It was being started: its params document is still there to be started again.
+            self.outcomes.jobs.unqueue(job.job_id, checkpoint=job.checkpoint)
+            return None
+        if job.sends < MAX_SENDS:
+            _LOG.warning("job %s is sent again", job.job_id)
+            self.outcomes.delivery.send_again(job, now=now)
+            return None
+        reason = f"The job could not be handed to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."
+        return self._finish(job, JobStatus.FAILED, JobErrorCode.INTERNAL, reason, now)
 
     def _visit_running(self, job: JobRecord, now: datetime) -> JobRecord | None:
         seen = job.heartbeat_at
@@ -109,7 +130,8 @@ class Sweeper:
         if silence < DEAD:
             return None
         reason = f"The worker has not been heard of for {int(silence.total_seconds())} seconds."
-        return self._finish(job, JobStatus.FAILED, JobErrorCode.WORKER_LOST, reason, now)
+        lost = Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.WORKER_LOST, reason))
+        return self.outcomes.write(job, lost, now=now, heartbeat_seen=seen)
 
     def _finish(
         self, job: JobRecord, status: JobStatus, code: JobErrorCode, reason: str, now: datetime
@@ -135,8 +157,7 @@ def _sweeper() -> Sweeper:
     settings = _settings()
     dynamodb = dynamodb_client()
     return Sweeper(
-        JobPages(dynamodb, settings.JOBS_TABLE),
-        Outcomes(JobStore(dynamodb, settings.JOBS_TABLE), JobObjects(s3_client(), settings.JOBS_BUCKET)),
+        JobPages(dynamodb, settings.JOBS_TABLE), outcomes_of(dynamodb, settings.JOBS_TABLE, settings.JOBS_BUCKET)
     )
 
 

@@ -1,12 +1,12 @@
 """Bodies of the REST API, shared by the Lambda that answers and the client that asks."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference_container.contract.assets import AssetStatus, AssetType
-from inference_container.contract.errors import JobError
+from inference_container.contract.errors import JobError, ProblemCode
 from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import JobMetrics, Progress, UsedModel
 
@@ -23,6 +23,11 @@ class View(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
 
+MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, Field(max_length=512)]
+MAX_METADATA = 16
+
+
 class CreateJob(Body):
     """`POST /v1/jobs`"""
 
@@ -34,6 +39,16 @@ class CreateJob(Body):
     """Show the first picture of each batch while it is drawn: `preview_url` of the running job."""
     params: dict[str, Any] | None = None
     """WebUI's request body. None: the answer holds a presigned URL for it, then `POST /v1/jobs/{id}/start`."""
+    endpoint: str | None = Field(default=None, min_length=1, max_length=63)
+    """The endpoint to send it to; None: the service chooses."""
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    """The client's own notes, given back with the job."""
+    ttl_s: int | None = Field(default=None, ge=60, le=21_600)
+    """Seconds the job may wait for a worker before it is `expired`; None: six hours."""
+    run_timeout_s: int | None = Field(default=None, ge=1, le=3600)
+    """Seconds the job may run; None: fifteen minutes."""
+    dry_run: bool = False
+    """Check everything and make nothing."""
 
 
 class PresignedPut(View):
@@ -86,10 +101,45 @@ class JobSummary(View):
     error: JobError | None = None
 
 
+class JobQueue(View):
+    """How long a queued job may have to wait."""
+
+    ahead: int
+    """Jobs before it that have not ended."""
+    eta_seconds: float | None
+    """Until it is done, from the latest runs on its endpoint; None while there were none."""
+
+
+class ResolvedModel(View):
+    """A model file the request named."""
+
+    type: AssetType
+    name: str
+    sha256: str | None
+    """As its uploader declared it."""
+
+
 class JobView(JobSummary):
     """`GET /v1/jobs/{id}` and the answer of `POST /v1/jobs`."""
 
     cancel_requested: bool = False
+    dry_run: bool = False
+    """Nothing was made: there is no job of this id."""
+    retry_of: str | None = None
+    """The job this one repeats."""
+    metadata: dict[str, str] = {}
+    ttl_s: int | None = None
+    run_timeout_s: int | None = None
+    models: list[ResolvedModel] = []
+    """The checkpoint and every other file the request named, once it is queued."""
+    queue: JobQueue | None = None
+    """Only while `queued`."""
+    seeds: list[int] = []
+    """Of the pictures, when `succeeded`."""
+    queued_seconds: float | None = None
+    """From queued to running."""
+    run_seconds: float | None = None
+    """From running to the end."""
     upload: PresignedPut | None = None
     """Only while `created`."""
     preview_url: str | None = None
@@ -103,6 +153,25 @@ class JobPage(View):
 
     jobs: list[JobSummary]
     next_cursor: str | None
+
+
+class DeleteJobs(Body):
+    """`POST /v1/jobs/delete`"""
+
+    job_ids: list[str] = Field(min_length=1, max_length=50)
+
+
+class NotDeleted(View):
+    job_id: str
+    code: ProblemCode
+    detail: str
+
+
+class DeletedJobs(View):
+    """What a batch came to: every id is in one of the two lists."""
+
+    deleted: list[str]
+    refused: list[NotDeleted]
 
 
 class CreateAsset(Body):

@@ -30,6 +30,8 @@ class ProblemCode(StrEnum):
     ROLE_IN_USE = "role_in_use"
     LAST_ADMIN = "last_admin"
     TOO_MANY_KEYS = "too_many_keys"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
     BODY_TOO_LARGE = "body_too_large"
     ENDPOINT_NOT_IN_SERVICE = "endpoint_not_in_service"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -66,6 +68,10 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.ROLE_IN_USE: _rule(409, "Users have this role"),
         ProblemCode.LAST_ADMIN: _rule(409, "There must be an admin"),
         ProblemCode.TOO_MANY_KEYS: _rule(409, "The user has too many keys"),
+        ProblemCode.IDEMPOTENCY_MISMATCH: _rule(422, "The Idempotency-Key belongs to another request"),
+        ProblemCode.IDEMPOTENCY_IN_FLIGHT: _rule(
+            409, "The first request with this Idempotency-Key is still being served"
+        ),
         ProblemCode.BODY_TOO_LARGE: _rule(413, "The body is too large"),
         ProblemCode.ENDPOINT_NOT_IN_SERVICE: _rule(503, "The endpoint is not in service"),
         ProblemCode.TOO_MANY_REQUESTS: _rule(429, "Too many requests"),
@@ -108,6 +114,8 @@ class JobErrorCode(StrEnum):
     OUT_OF_DISK = "out_of_disk"
     NAN_LATENTS = "nan_latents"
     CANCELED = "canceled"
+    RUNS_ELSEWHERE = "runs_elsewhere"
+    """Of a second delivery, while another worker has the job: it ends nothing."""
     WORKER_LOST = "worker_lost"
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
@@ -138,6 +146,7 @@ JOB_ERRORS: Mapping[JobErrorCode, JobErrorRule] = MappingProxyType(
         JobErrorCode.OUT_OF_DISK: _job_rule(507, retryable=True),
         JobErrorCode.NAN_LATENTS: _job_rule(500),
         JobErrorCode.CANCELED: _job_rule(409),
+        JobErrorCode.RUNS_ELSEWHERE: _job_rule(409),
         JobErrorCode.WORKER_LOST: _job_rule(500, retryable=True),
         JobErrorCode.TIMED_OUT: _job_rule(500, retryable=True),
         JobErrorCode.INTERNAL: _job_rule(500, retryable=True),

@@ -1,24 +1,32 @@
 """Routes of jobs."""
 
-from datetime import timedelta
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from inference_container.contract.access import Permission
 from inference_container.contract.api import (
     CreateJob,
+    DeletedJobs,
+    DeleteJobs,
     ImageView,
     JobPage,
     JobSummary,
     JobView,
+    NotDeleted,
     PresignedPut,
     ResultView,
 )
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from inference_container.contract.messages import JobResult
-from lambdas.api.routes import Query, Routes, UserCall
+from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.api.services import Services
+from lambdas.endpoints import choose_endpoint
+from lambdas.idempotency import HEADER, Replay
 from lambdas.items import is_id, new_id
 from lambdas.job_objects import output_prefix, params_key
 from lambdas.job_pages import JobFilter
@@ -34,6 +42,7 @@ PICTURE_URL_LIFE = timedelta(hours=1)
 PARAMS_URL_LIFE = timedelta(hours=12)
 _RACES = 3
 """Times a cancel looks again when the job moved on between reading and writing."""
+_KEYED = (ProblemCode.IDEMPOTENCY_MISMATCH, ProblemCode.IDEMPOTENCY_IN_FLIGHT)
 _SENDING = (
     ProblemCode.NOT_SUPPORTED_YET,
     ProblemCode.ASSET_NOT_FOUND,
@@ -54,8 +63,15 @@ class JobsQuery(Query):
     status: JobStatus | None = None
 
 
-@ROUTES.add("POST", "/v1/jobs", status=201, problems=_SENDING, permission=Permission.INFERENCE_CREATE)
-def create_job(call: UserCall, body: CreateJob) -> JobView:
+@ROUTES.add(
+    "POST",
+    "/v1/jobs",
+    status=201,
+    also=(200,),
+    problems=(*_SENDING, *_KEYED),
+    permission=Permission.INFERENCE_CREATE,
+)
+def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     """Send a job, or open one whose params document follows by presigned PUT."""
     services = call.services
     job = JobRecord(
@@ -63,14 +79,79 @@ def create_job(call: UserCall, body: CreateJob) -> JobView:
         owner=call.caller.user,
         task=body.task,
         status=JobStatus.CREATED,
-        endpoint=services.settings.ENDPOINT_NAME,
+        endpoint=choose_endpoint(body.endpoint, default=services.settings.ENDPOINT_NAME),
         created_at=services.now(),
         checkpoint=body.checkpoint or None,
         preview=body.preview,
+        metadata=body.metadata,
+        ttl_s=body.ttl_s,
+        run_timeout_s=body.run_timeout_s,
     )
-    if body.params is None:
-        return _view(services, services.submission.open(job))
-    return _view(services, services.submission.send(job, body.params))
+    if body.dry_run:
+        view = _view(services, services.submission.rehearse(job, body.params), rehearsed=True)
+        return Reply(view, status=200)
+
+    def make(job: JobRecord) -> JobRecord:
+        return services.submission.open(job) if body.params is None else services.submission.send(job, body.params)
+
+    return _made_once(
+        call, job, make, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
+    )
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/jobs/{job_id}/retry",
+    status=201,
+    problems=(*_SENDING, *_KEYED, ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
+    permission=Permission.INFERENCE_CREATE,
+)
+def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
+    """Send what an ended job was sent with as a new job."""
+    services, old = call.services, _own_job(call, job_id)
+    if old.status not in TERMINAL:
+        raise state_conflict(old, "sent again; it has not ended")
+    params, checkpoint = services.submission.params_of(old)
+    job = JobRecord(
+        job_id=new_id(),
+        owner=call.caller.user,
+        task=old.task,
+        status=JobStatus.CREATED,
+        endpoint=old.endpoint,
+        created_at=services.now(),
+        checkpoint=checkpoint,
+        preview=old.preview,
+        metadata=old.metadata,
+        ttl_s=old.ttl_s,
+        run_timeout_s=old.run_timeout_s,
+        retry_of=old.job_id,
+    )
+    return _made_once(call, job, lambda job: services.submission.send(job, params), request=f"POST retry {job_id}")
+
+
+@ROUTES.add("DELETE", "/v1/jobs/{job_id}", status=204, problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT))
+def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
+    """Take away an ended job for good: its record, its request and its pictures."""
+    call.services.deletion.delete(_own_job(call, job_id))
+    return Reply(None)
+
+
+@ROUTES.add("POST", "/v1/jobs/delete", permission=Permission.INFERENCE_CREATE)
+def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
+    """Take away up to fifty ended jobs; those that cannot be are told with the reason."""
+    services = call.services
+    asked = list(dict.fromkeys(body.job_ids))
+    found = {job.job_id: job for job in services.pages.rows([job_id for job_id in asked if is_id(job_id)])}
+    answer = DeletedJobs(deleted=[], refused=[])
+    for job_id in asked:
+        job = found.get(job_id)
+        try:
+            services.deletion.delete(_visible(call, job, job_id))
+        except ProblemError as error:
+            answer.refused.append(NotDeleted(job_id=job_id[:100], code=error.code, detail=error.detail))
+        else:
+            answer.deleted.append(job_id)
+    return answer
 
 
 @ROUTES.add(
@@ -140,10 +221,34 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
 
 
 def _own_job(call: UserCall, job_id: str) -> JobRecord:
-    job = call.services.jobs.get(job_id) if is_id(job_id) else None
+    return _visible(call, call.services.jobs.get(job_id) if is_id(job_id) else None, job_id)
+
+
+def _visible(call: UserCall, job: JobRecord | None, job_id: str) -> JobRecord:
     if job is None or not call.caller.may_see(job.owner):
         raise ProblemError(ProblemCode.NOT_FOUND, f"There is no job {job_id[:100]!r}.")
     return job
+
+
+def _made_once(
+    call: UserCall, job: JobRecord, make: Callable[[JobRecord], JobRecord], *, request: str
+) -> Reply[JobView]:
+    """Make the job, or give what the request's Idempotency-Key gave before."""
+    services, key = call.services, call.headers.get(HEADER)
+    if key is None:
+        return Reply(_view(services, make(job)))
+    keys = services.idempotency
+    taken = keys.take(key, user=call.caller.user, request=request, job_id=job.job_id, now=services.now())
+    if isinstance(taken, Replay):
+        return Reply(JobView.model_validate_json(taken.answer), headers={"Idempotent-Replayed": "true"})
+    made = services.jobs.get(taken.job_id) if taken.taken_over else None
+    try:
+        view = _view(services, made or make(replace(job, job_id=taken.job_id)))
+    except ProblemError:
+        keys.release(taken)
+        raise
+    keys.keep(taken, view)
+    return Reply(view)
 
 
 def _summary(job: JobRecord) -> dict[str, object]:
@@ -163,8 +268,23 @@ def _summary(job: JobRecord) -> dict[str, object]:
     }
 
 
-def _view(services: Services, job: JobRecord) -> JobView:
-    view = JobView.model_validate({**_summary(job), "cancel_requested": job.cancel_requested})
+def _view(services: Services, job: JobRecord, *, rehearsed: bool = False) -> JobView:
+    view = JobView.model_validate(
+        {
+            **_summary(job),
+            "cancel_requested": job.cancel_requested,
+            "dry_run": rehearsed,
+            "retry_of": job.retry_of,
+            "metadata": dict(job.metadata),
+            "ttl_s": job.ttl_s,
+            "run_timeout_s": job.run_timeout_s,
+            "models": list(job.models),
+            "queued_seconds": _seconds(job.queued_at, job.started_at),
+            "run_seconds": _seconds(job.started_at, job.finished_at),
+        }
+    )
+    if rehearsed:
+        return view
     if job.status is JobStatus.CREATED:
         view.upload = PresignedPut(
             url=services.objects.url_to_put_json(params_key(job.job_id), seconds=int(PARAMS_URL_LIFE.total_seconds())),
@@ -177,7 +297,13 @@ def _view(services: Services, job: JobRecord) -> JobView:
         view.preview_url = services.objects.url_to_get(key, seconds=int(PICTURE_URL_LIFE.total_seconds()))
     if job.status is JobStatus.SUCCEEDED:
         view.result = _result(services, job)
+        if view.result is not None:
+            view.seeds = [image.seed for image in view.result.images if image.seed is not None]
     return view
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()
 
 
 def _result(services: Services, job: JobRecord) -> ResultView | None:

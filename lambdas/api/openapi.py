@@ -13,6 +13,7 @@ from lambdas.api.routes import Route
 from lambdas.api.table import ROUTES
 
 _REFERENCE = "#/components/schemas/{model}"
+_ALSO = {200: "Done, nothing was made", 304: "Not changed"}
 _Key = tuple[type[BaseModel], JsonSchemaMode]
 
 
@@ -68,6 +69,7 @@ def _operation(route: Route, schemas: Mapping[Any, Any]) -> dict[str, object]:
         "security": [{"api_key": []}] if route.needs_key else [],
         "responses": {
             str(route.status): {"description": "Done", "content": {"application/json": {"schema": success}}},
+            **{str(status): {"description": _ALSO[status]} for status in route.also},
             **_problem_responses(route.problems),
         },
     }

@@ -5,9 +5,9 @@ own parameters (str). The OpenAPI document is made from the same signatures.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import get_type_hints
+from typing import Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,13 +22,15 @@ class Call:
     """One request to a route that needs no key."""
 
     services: Services
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The request's, names in lower case."""
 
 
 @dataclass(frozen=True)
 class UserCall(Call):
     """One request whose key was good."""
 
-    caller: Caller
+    caller: Caller = field(kw_only=True)
 
 
 class Query(BaseModel):
@@ -37,7 +39,20 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-Answer = BaseModel | dict[str, object]
+Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True)
+
+
+@dataclass(frozen=True)
+class Reply(Generic[Model_co]):
+    """An answer with a status or headers of its own."""
+
+    body: Model_co | None
+    status: int | None = None
+    """None: the route's."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Answer = BaseModel | Reply[BaseModel] | dict[str, object]
 RouteFunction = Callable[..., Answer]
 
 _COMMON = (ProblemCode.INVALID_PARAMS, ProblemCode.TOO_MANY_REQUESTS, ProblemCode.INTERNAL)
@@ -51,6 +66,8 @@ class Route:
     """With `{name}` for each path parameter."""
     function: RouteFunction
     status: int
+    also: tuple[int, ...]
+    """Other statuses that are no problems."""
     own_problems: tuple[ProblemCode, ...]
     body: type[BaseModel] | None
     query: type[BaseModel]
@@ -99,6 +116,7 @@ class Routes:
         path: str,
         *,
         status: int = 200,
+        also: tuple[int, ...] = (),
         problems: tuple[ProblemCode, ...] = (),
         permission: Permission | None = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
@@ -107,12 +125,15 @@ class Routes:
         def keep(function: RouteFunction) -> RouteFunction:
             hints = get_type_hints(function)
             answer = hints["return"]
+            if get_origin(answer) is Reply:
+                (answer,) = get_args(answer)
             self.rows.append(
                 Route(
                     method=method,
                     path=path,
                     function=function,
                     status=status,
+                    also=also,
                     own_problems=problems,
                     body=hints.get("body"),
                     query=hints.get("query", Query),

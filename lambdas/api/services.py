@@ -10,13 +10,17 @@ from lambdas.access import AccessStore
 from lambdas.access_table import AccessTable
 from lambdas.assets import AssetStore
 from lambdas.clients import dynamodb_client, s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.deletion import Deletion
+from lambdas.delivery import Delivery
 from lambdas.endpoints import Endpoints
+from lambdas.idempotency import IdempotencyKeys
 from lambdas.items import utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
 from lambdas.jobs import JobStore
 from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
+from lambdas.run_times import RunTimes
 from lambdas.settings import ApiSettings
 from lambdas.submission import Submission
 from lambdas.uploads import Uploads
@@ -36,6 +40,9 @@ class Services:
     uploads: Uploads
     endpoints: Endpoints
     submission: Submission
+    deletion: Deletion
+    idempotency: IdempotencyKeys
+    run_times: RunTimes
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -62,11 +69,14 @@ def services_from_environment() -> Services:
         assets=assets,
         uploads=Uploads(assets, s3, settings.ASSETS_BUCKET),
         endpoints=endpoints,
+        deletion=Deletion(jobs, objects),
+        idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),
+        run_times=RunTimes(dynamodb, settings.JOBS_TABLE),
         submission=Submission(
             jobs=jobs,
             resolver=Resolver(assets),
             objects=objects,
-            endpoints=endpoints,
+            delivery=Delivery(jobs, objects, endpoints),
             retention_days=settings.JOB_RETENTION_DAYS,
         ),
     )

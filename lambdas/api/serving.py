@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
 from inference_container.contract.errors import FieldError, ProblemCode
-from lambdas.api.routes import Call, Route, UserCall
+from lambdas.api.routes import Call, Reply, Route, UserCall
 from lambdas.api.services import Services
 from lambdas.aws_errors import THROTTLED, error_code
 from lambdas.field_errors import field_errors
@@ -28,7 +28,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 def serve(route: Route, event: Mapping[str, Any], services: Services, path_values: Mapping[str, str]) -> Response[str]:
     """The route's answer, or the problem that came up."""
     try:
-        call = _authenticated(event, services) if route.needs_key else Call(services)
+        call = _authenticated(event, services) if route.needs_key else Call(services, _headers(event))
         if route.permission is not None and isinstance(call, UserCall):
             call.caller.require(route.permission)
         arguments: dict[str, object] = {**path_values, "call": call}
@@ -38,8 +38,14 @@ def serve(route: Route, event: Mapping[str, Any], services: Services, path_value
         if route.body is not None:
             arguments["body"] = _body(route.body, event)
         answer = route.function(**arguments)
+        status, headers = route.status, dict(_NO_STORE)
+        if isinstance(answer, Reply):
+            status, headers = answer.status or status, headers | dict(answer.headers)
+            if answer.body is None:
+                return Response(status, headers=headers)
+            answer = answer.body
         body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
-        return Response(route.status, "application/json", body, headers=_NO_STORE)
+        return Response(status, "application/json", body, headers=headers)
     except Exception as error:  # noqa: BLE001 - the outer edge: nothing may leave without a problem body
         return problem_response(error, event)
 
@@ -65,9 +71,12 @@ def request_id_of(event: Mapping[str, Any]) -> str:
 
 
 def _authenticated(event: Mapping[str, Any], services: Services) -> UserCall:
-    headers: Mapping[str, str] = event.get("headers") or {}
-    key = next((value for name, value in headers.items() if name.lower() == "x-api-key"), None)
-    return UserCall(services, services.access.caller_with(key))
+    headers = _headers(event)
+    return UserCall(services, headers, caller=services.access.caller_with(headers.get("x-api-key")))
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
 def _query(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:

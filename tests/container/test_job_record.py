@@ -63,7 +63,7 @@ def test_a_job_that_another_worker_keeps_alive_is_refused_after_a_while(cloud: C
 
     refusal = refused_claim(cloud)
 
-    assert refusal.error.code is JobErrorCode.INTERNAL
+    assert refusal.error.code is JobErrorCode.RUNS_ELSEWHERE
     assert refusal.error.message == "job j is already running on worker worker-0"
 
 

@@ -26,7 +26,10 @@ from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
 from lambdas.assets import AssetRecord, AssetStore
 from lambdas.clients import dynamodb_client, s3_client
-from lambdas.endpoints import Endpoints
+from lambdas.deletion import Deletion
+from lambdas.delivery import Delivery
+from lambdas.endpoints import TAKES_JOBS, Endpoints
+from lambdas.idempotency import IdempotencyKeys
 from lambdas.items import from_item, new_id, timestamp, to_item
 from lambdas.job_events import JobEvents
 from lambdas.job_objects import JobObjects
@@ -35,6 +38,7 @@ from lambdas.jobs import JobRecord, JobStore
 from lambdas.outcomes import Outcomes
 from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
+from lambdas.run_times import RunTimes
 from lambdas.settings import ApiSettings
 from lambdas.submission import Submission
 from lambdas.sweeper import Sweeper
@@ -109,6 +113,8 @@ class FakeEndpoint:
     instances: int = 0
     invoke_error: Exception | None = None
     invoked: list[dict[str, str]] = field(default_factory=list)
+    limits: list[dict[str, int]] = field(default_factory=list)
+    """Of each of these invocations."""
     on_invoke: Any = None
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -130,13 +136,17 @@ class FakeEndpoint:
         InputLocation: str,  # noqa: N803
         InferenceId: str,  # noqa: N803
         ContentType: str,  # noqa: N803
+        **limits: int,
     ) -> dict[str, str]:
         self.calls["InvokeEndpointAsync"] += 1
+        if self.status not in TAKES_JOBS:
+            raise aws_error("ValidationError", f"Endpoint {EndpointName} of account 123 not found.")
         if self.on_invoke is not None:
             self.on_invoke(InferenceId)
         if self.invoke_error is not None:
             raise self.invoke_error
         self.invoked.append({"endpoint": EndpointName, "input": InputLocation, "id": InferenceId, "type": ContentType})
+        self.limits.append(limits)
         return {
             "InferenceId": InferenceId,
             "OutputLocation": f"s3://{SETTINGS.JOBS_BUCKET}/endpoint-output/{InferenceId}.out",
@@ -171,6 +181,10 @@ class Reply:
         assert self.headers["Content-Type"] == "application/json"
         return self.json
 
+    @property
+    def replayed(self) -> bool:
+        return self.headers.get("Idempotent-Replayed") == "true"
+
 
 @dataclass
 class Cloud:
@@ -186,10 +200,12 @@ class Cloud:
         self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE)
         self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
         self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
-        self.outcomes = Outcomes(self.jobs, self.objects)
+        endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
+        delivery = Delivery(self.jobs, self.objects, endpoints)
+        run_times = RunTimes(self.dynamodb, SETTINGS.JOBS_TABLE, monotonic=self.clock.monotonic)
+        self.outcomes = Outcomes(self.jobs, self.objects, delivery, run_times)
         self.events = JobEvents(self.outcomes)
         self.sweeper = Sweeper(self.pages, self.outcomes)
-        endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
         roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
         self.services = Services(
             settings=SETTINGS,
@@ -204,11 +220,14 @@ class Cloud:
             assets=self.assets,
             uploads=Uploads(self.assets, self.s3, SETTINGS.ASSETS_BUCKET),
             endpoints=endpoints,
+            deletion=Deletion(self.jobs, self.objects),
+            idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
+            run_times=run_times,
             submission=Submission(
                 jobs=self.jobs,
                 resolver=Resolver(self.assets),
                 objects=self.objects,
-                endpoints=endpoints,
+                delivery=delivery,
                 retention_days=30,
             ),
             now=self.clock.moment,
@@ -247,10 +266,14 @@ class Cloud:
     def send(self, event: Mapping[str, Any]) -> Reply:
         answer = self.resolver.resolve(dict(event), cast("Any", SimpleNamespace(aws_request_id="lambda-1")))
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-        reply = Reply(answer["statusCode"], headers, answer["body"])
+        reply = Reply(answer["statusCode"], headers, answer["body"] or "")
         for route in ROUTES:
             if route.method == event["httpMethod"] and route.matches(event["path"]):
-                said = {route.status} if reply.status < 400 else {PROBLEMS[code].status for code in route.problems}
+                said = (
+                    {route.status, *route.also}
+                    if reply.status < 400
+                    else {PROBLEMS[code].status for code in route.problems}
+                )
                 assert reply.status in said, f"{route.method} {route.path} does not document {reply.status}"
                 assert reply.status < 400 or reply.json["code"] in route.problems
         return reply
@@ -298,7 +321,7 @@ class Cloud:
         record = replace(record, queued_at=record.created_at, **cast("Any", more))
         self.jobs.put(record, retention_days=30)
         if record.output_key or record.failure_key:
-            self.jobs.keep_locations(record.job_id, output_key=record.output_key, failure_key=record.failure_key)
+            self.jobs.keep_locations(record, output_key=record.output_key, failure_key=record.failure_key)
         return record
 
     def run(self, job_id: str, *, heartbeat: datetime | None = None) -> None:
@@ -310,6 +333,10 @@ class Cloud:
             worker_id="w",
             heartbeat_at=int((heartbeat or self.clock.now).timestamp()),
         )
+
+    def lose_worker(self, job_id: str) -> None:
+        """The job has used up its second chance."""
+        self.write(job_id, worker_lost_at=timestamp(START - timedelta(hours=1)))
 
     def write(self, job_id: str, **values: object) -> None:
         """Set attributes of a job's row, whatever they were."""

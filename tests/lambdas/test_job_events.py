@@ -52,9 +52,7 @@ def test_a_result_can_overtake_the_note_of_its_location(cloud: Cloud) -> None:
     location = cloud.put_result(job.job_id)
 
     deliver(cloud, completed(job.job_id, location))
-    cloud.jobs.keep_locations(
-        job.job_id, output_key=f"endpoint-output/{job.job_id}.out", failure_key="endpoint-failure/x"
-    )
+    cloud.jobs.keep_locations(job, output_key=f"endpoint-output/{job.job_id}.out", failure_key="endpoint-failure/x")
 
     assert cloud.status(job.job_id) == "succeeded"
     assert cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()["result"]["images"][0]["seed"] == 7
@@ -102,6 +100,7 @@ def test_the_containers_reason_is_found_inside_sagemakers_text(cloud: Cloud, tex
 )
 def test_a_failure_in_no_known_form_means_the_worker_was_lost(cloud: Cloud, data: bytes | None) -> None:
     job = cloud.job()
+    cloud.lose_worker(job.job_id)
     location = f"s3://jobs-bucket/endpoint-failure/{job.job_id}"
     if data is not None:
         cloud.put(f"endpoint-failure/{job.job_id}", data)
@@ -114,6 +113,7 @@ def test_a_failure_in_no_known_form_means_the_worker_was_lost(cloud: Cloud, data
 
 def test_a_failure_without_any_object_is_told_with_sagemakers_reason(cloud: Cloud) -> None:
     job = sent(cloud)
+    cloud.lose_worker(job.job_id)
 
     deliver(cloud, failed(job.job_id, reason="no capacity"))
 

@@ -8,8 +8,9 @@ import pytest
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
 from lambdas.items import new_id
+from lambdas.job_events import MalformedError
 from lambdas.jobs import JobRecord
-from tests.lambdas.cloud import START, Cloud
+from tests.lambdas.cloud import START, Cloud, completed, failed
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")
 
@@ -37,6 +38,7 @@ def test_a_lost_success_is_found_in_the_output_object(cloud: Cloud, running: boo
 
 def test_a_lost_failure_is_found_in_the_failure_object(cloud: Cloud) -> None:
     job = sent(cloud)
+    cloud.lose_worker(job.job_id)
     assert job.failure_key is not None
     cloud.put(job.failure_key, b"model container died")
 
@@ -46,9 +48,10 @@ def test_a_lost_failure_is_found_in_the_failure_object(cloud: Cloud) -> None:
     assert (error["code"], error["message"]) == ("worker_lost", "model container died")
 
 
-def test_a_worker_without_heartbeat_is_lost_after_ten_minutes(cloud: Cloud) -> None:
+def test_a_second_worker_without_heartbeat_is_lost_after_ten_minutes(cloud: Cloud) -> None:
     job = sent(cloud)
     cloud.run(job.job_id)
+    cloud.lose_worker(job.job_id)
 
     assert sweep(cloud, timedelta(minutes=9)) == {}
     assert sweep(cloud, timedelta(minutes=11)) == {JobStatus.FAILED: 1}
@@ -137,3 +140,100 @@ def test_a_sweep_tells_how_many_jobs_are_open_and_since_when_the_oldest_waits(cl
     swept = cloud.sweeper.sweep(START + timedelta(minutes=1))
 
     assert (swept.open, swept.oldest) == (2, oldest.queued_at)
+
+
+def test_a_job_that_loses_its_first_worker_is_queued_and_sent_once_more(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.run(job.job_id)
+
+    assert sweep(cloud, timedelta(minutes=11)) == {}
+
+    row = cloud.row(job.job_id)
+    assert (row["status"], [invoked["id"] for invoked in cloud.endpoint.invoked]) == ("queued", [job.job_id])
+    assert row["output_key"] == f"endpoint-output/{job.job_id}.out"
+    assert not {"started_at", "worker_id", "heartbeat_at", "progress"} & set(row)
+    cloud.run(job.job_id, heartbeat=START + timedelta(minutes=12))
+    assert sweep(cloud, timedelta(minutes=23)) == {JobStatus.FAILED: 1}
+    assert len(cloud.endpoint.invoked) == 1
+
+
+def test_a_job_that_was_to_be_canceled_is_canceled_when_its_worker_is_lost(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.run(job.job_id)
+    cloud.ask("POST", f"/v1/jobs/{job.job_id}/cancel").ok()
+
+    assert sweep(cloud, timedelta(minutes=11)) == {JobStatus.CANCELED: 1}
+
+    assert cloud.endpoint.invoked == []
+
+
+def test_a_job_whose_sender_died_before_it_was_handed_over_is_sent_after_two_minutes(cloud: Cloud) -> None:
+    job = stranded(cloud)
+
+    sweep(cloud, timedelta(minutes=1, seconds=59))
+    assert cloud.endpoint.invoked == []
+    sweep(cloud, timedelta(minutes=2, seconds=1))
+    sweep(cloud, timedelta(minutes=3))
+
+    assert [invoked["id"] for invoked in cloud.endpoint.invoked] == [job.job_id]
+    assert cloud.row(job.job_id)["output_key"] == f"endpoint-output/{job.job_id}.out"
+    assert cloud.status(job.job_id) == "queued"
+
+
+def test_a_job_no_endpoint_takes_fails_after_some_attempts_with_the_reason(cloud: Cloud) -> None:
+    job = stranded(cloud)
+    cloud.endpoint.status = None
+
+    ended = [sweep(cloud, timedelta(minutes=3 * attempt)) for attempt in range(1, 5)]
+
+    assert ended == [{}, {}, {}, {JobStatus.FAILED: 1}]
+    error = cloud.row(job.job_id)["error"]
+    assert (error["code"], error["retryable"]) == ("internal", True)
+    assert "could not be handed to the endpoint artists in 4 attempts" in error["message"]
+
+
+def test_a_start_that_died_before_its_request_was_stored_can_be_started_again(cloud: Cloud) -> None:
+    job = cloud.job(request_key="jobs/x/request.json", params_key="jobs/x/params.json")
+
+    sweep(cloud, timedelta(minutes=3))
+
+    assert (cloud.status(job.job_id), cloud.endpoint.invoked) == ("created", [])
+
+
+def test_a_job_sent_twice_keeps_the_result_of_the_delivery_that_ran(cloud: Cloud) -> None:
+    job = stranded(cloud)
+    sweep(cloud, timedelta(minutes=3))
+    cloud.run(job.job_id)
+    first = cloud.put_result(job.job_id, key="endpoint-output/of-the-first-delivery.out")
+    elsewhere = JobError.of(JobErrorCode.RUNS_ELSEWHERE, "already running")
+
+    refused = failed(job.job_id, cloud.put_failure(job.job_id, elsewhere))
+    with pytest.raises(MalformedError):
+        cloud.events.handle(refused)
+    assert cloud.status(job.job_id) == "running"
+    cloud.events.handle(completed(job.job_id, first))
+
+    assert (cloud.status(job.job_id), cloud.row(job.job_id)["output_key"]) == (
+        "succeeded",
+        "endpoint-output/of-the-first-delivery.out",
+    )
+
+
+def test_late_words_about_a_lost_worker_do_not_end_the_second_attempt(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.run(job.job_id)
+    sweep(cloud, timedelta(minutes=11))
+    late = failed(job.job_id, reason="the container was killed")
+
+    with pytest.raises(MalformedError):
+        cloud.events.handle(late)
+
+    assert cloud.status(job.job_id) == "queued"
+
+
+def stranded(cloud: Cloud) -> JobRecord:
+    """A job whose row and request are there, and nothing else."""
+    job = cloud.job()
+    cloud.write(job.job_id, request_key=f"jobs/{job.job_id}/request.json")
+    cloud.put(f"jobs/{job.job_id}/request.json", b"{}")
+    return job

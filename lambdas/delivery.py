@@ -1,0 +1,72 @@
+"""Jobs handed to their endpoints: the first time, again when nobody knows whether they were, and once more when their
+worker was lost."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.endpoints import Endpoints
+from lambdas.job_objects import JobObjects, request_key
+from lambdas.jobs import JobRecord, JobStore
+from lambdas.problems import ProblemError
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    jobs: JobStore
+    objects: JobObjects
+    endpoints: Endpoints
+
+    def hand_over(self, job: JobRecord) -> JobRecord:
+        """Invoke the endpoint with the job's request document, and note where the answer will be.
+
+        Raises:
+            ProblemError, ClientError: the endpoint did not take it.
+        """
+        sent_to = self.endpoints.invoke(
+            job.endpoint,
+            job_id=job.job_id,
+            request_uri=self.objects.uri(request_key(job.job_id)),
+            ttl_s=job.ttl_s,
+            run_timeout_s=job.run_timeout_s,
+        )
+        output_key = self.objects.key_of(sent_to.output)
+        failure_key = self.objects.key_of(sent_to.failure) if sent_to.failure else None
+        try:
+            kept = self.jobs.keep_locations(job, output_key=output_key, failure_key=failure_key)
+        except (ClientError, BotoCoreError):
+            # The endpoint has the job: taking it back now would lose it. Its notification names the locations again.
+            _LOG.exception("locations of job %s not kept", job.job_id)
+            kept = None
+        return kept or job
+
+    def send_again(self, job: JobRecord, *, now: datetime) -> bool:
+        """Hand over a queued job whose sender died before it noted the locations; False when it changed meanwhile.
+
+        The endpoint may then have it twice: only one of the two can claim it.
+        """
+        marked = self.jobs.mark_sent_again(job, now=now)
+        if marked is None:
+            return False
+        self._try(marked)
+        return True
+
+    def requeue(self, job: JobRecord, *, now: datetime) -> bool:
+        """Queue a job once more whose worker was lost; False when it changed meanwhile or was lost before."""
+        requeued = self.jobs.requeue(job, now=now)
+        if requeued is None:
+            return False
+        _LOG.warning("job %s lost its worker and is queued once more", job.job_id)
+        self._try(requeued)
+        return True
+
+    def _try(self, job: JobRecord) -> None:
+        try:
+            self.hand_over(job)
+        except (ProblemError, ClientError, BotoCoreError):
+            # It stays queued without locations: the sweeper sends it again.
+            _LOG.exception("job %s could not be handed over", job.job_id)
