@@ -77,7 +77,6 @@ class Submission:
         Raises:
             ProblemError: as `send`.
         """
-        check_task(job.task)
         if params is not None:
             job = _with_files(job, self.resolver.resolve(job.checkpoint, check_params(job.task, params)))
         elif job.checkpoint:
