@@ -31,6 +31,7 @@ class Connection:
         *,
         body: BaseModel | None = None,
         query: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request of the API.
 
@@ -38,16 +39,34 @@ class Connection:
             ConnectionLostError: nothing answered.
             ProblemError: the API refused.
         """
+        return answer.model_validate_json(self._send(method, path, body, query, headers).content)
+
+    def tell(self, method: str, path: str) -> None:
+        """One request whose answer has no body.
+
+        Raises:
+            ConnectionLostError, ProblemError: as `ask`.
+        """
+        self._send(method, path, None, None, None)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: BaseModel | None,
+        query: Mapping[str, str | int | None] | None,
+        more_headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
         content = None if body is None else body.model_dump_json(exclude_none=True)
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {"x-api-key": self._api_key, "content-type": "application/json"}
+        headers = {"x-api-key": self._api_key, "content-type": "application/json", **(more_headers or {})}
         try:
             response = self._http.request(method, f"{self._url}{path}", content=content, params=params, headers=headers)
         except httpx.TransportError as error:
             raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
         if response.is_error:
             raise ProblemError(_problem(response))
-        return answer.model_validate_json(response.content)
+        return response
 
     def put(self, url: str, content: bytes, headers: Mapping[str, str]) -> httpx.Response:
         """PUT to a presigned URL, without the key."""

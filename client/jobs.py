@@ -1,19 +1,22 @@
 """Jobs as the client sees them: submit, follow, save, cancel, list."""
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from client.connection import Connection
-from client.errors import JobNotSucceededError, TransferError
-from inference_container.contract.api import CreateJob, JobPage, JobSummary, JobView
+from client.errors import ConnectionLostError, JobNotSucceededError, TransferError
+from inference_container.contract.api import CreateJob, DeletedJobs, DeleteJobs, JobPage, JobSummary, JobView
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 
 # API Gateway hands a Lambda at most 6 MB and the API takes 4 MB; above this the params go by presigned PUT.
 INLINE_MAX_BYTES = 3_500_000
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 class Jobs:
@@ -23,21 +26,49 @@ class Jobs:
         self._connection = connection
 
     def submit(
-        self, task: Task, params: dict[str, Any], *, checkpoint: str | None = None, preview: bool = False
+        self,
+        task: Task,
+        params: dict[str, Any],
+        *,
+        checkpoint: str | None = None,
+        preview: bool = False,
+        endpoint: str | None = None,
+        metadata: dict[str, str] | None = None,
+        ttl_s: int | None = None,
+        run_timeout_s: int | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> JobView:
         """Send WebUI's request body `params` as a job; pictures too big for one request are uploaded first.
 
-        `preview`: the running job's `preview_url` leads to a small picture of how far it is.
+        Args:
+            preview: the running job's `preview_url` leads to a small picture of how far it is.
+            ttl_s: seconds the job may wait for a worker.
+            run_timeout_s: seconds it may run.
+            dry_run: check everything the service can and make nothing.
+            idempotency_key: the same key makes one job, whenever within a day and by whatever process of yours it is
+                sent; None: a new one, so that this call's own repetitions make one job.
 
         Raises:
             ProblemError: the request was refused; nothing was queued.
         """
         document = json.dumps(params).encode()
+        create = CreateJob(
+            task=task,
+            checkpoint=checkpoint,
+            preview=preview,
+            endpoint=endpoint,
+            metadata=metadata or {},
+            ttl_s=ttl_s,
+            run_timeout_s=run_timeout_s,
+            dry_run=dry_run,
+        )
         if len(document) <= INLINE_MAX_BYTES:
-            body = CreateJob(task=task, checkpoint=checkpoint, params=params, preview=preview)
-            return self._connection.ask(JobView, "POST", "/v1/jobs", body=body)
-        created = CreateJob(task=task, checkpoint=checkpoint, preview=preview)
-        job = self._connection.ask(JobView, "POST", "/v1/jobs", body=created)
+            create = create.model_copy(update={"params": params})
+        key = _new_key() if idempotency_key is None else {IDEMPOTENCY_KEY: idempotency_key}
+        job = self._ask_once("/v1/jobs", key, body=create)
+        if dry_run or create.params is not None or job.status is not JobStatus.CREATED:
+            return job
         if job.upload is None:
             raise TransferError(f"job {job.job_id}: the service gave no URL for the params document")
         try:
@@ -47,6 +78,13 @@ class Jobs:
         if response.is_error:
             raise TransferError(f"job {job.job_id}: storage refused the params document: {response.text[:300]}")
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job.job_id}/start")
+
+    def _ask_once(self, path: str, key: dict[str, str], body: CreateJob | None = None) -> JobView:
+        """A request that makes a job; repeated when its answer was lost, which its key makes safe."""
+        try:
+            return self._connection.ask(JobView, "POST", path, body=body, headers=key)
+        except ConnectionLostError:
+            return self._connection.ask(JobView, "POST", path, body=body, headers=key)
 
     def get(self, job_id: str, *, wait: int | None = None) -> JobView:
         """The job as it is now; with `wait` (seconds, 0…25) answered early when its status changes."""
@@ -98,6 +136,19 @@ class Jobs:
         """Stop the job: at once when queued, at its next step when running."""
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
 
+    def retry(self, job_id: str) -> JobView:
+        """Send what an ended job was sent with as a new job."""
+        return self._ask_once(f"/v1/jobs/{job_id}/retry", _new_key())
+
+    def delete(self, job_id: str) -> None:
+        """Take away an ended job for good, with its pictures."""
+        self._connection.tell("DELETE", f"/v1/jobs/{job_id}")
+
+    def delete_all(self, job_ids: Sequence[str]) -> DeletedJobs:
+        """The same for up to fifty at once."""
+        body = DeleteJobs(job_ids=list(job_ids))
+        return self._connection.ask(DeletedJobs, "POST", "/v1/jobs/delete", body=body)
+
     def page(
         self, *, limit: int = 20, cursor: str | None = None, task: Task | None = None, status: JobStatus | None = None
     ) -> JobPage:
@@ -114,3 +165,8 @@ class Jobs:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+
+def _new_key() -> dict[str, str]:
+    """For one call: where it is sent twice, one job is made."""
+    return {IDEMPOTENCY_KEY: str(uuid.uuid4())}

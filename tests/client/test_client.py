@@ -125,7 +125,8 @@ def test_params_too_big_for_one_request_are_uploaded_and_started() -> None:
         started = cloud.jobs.submit(Task.TXT2IMG, params, checkpoint="a")
 
     create, put, _ = service.requests
-    assert json.loads(create.content) == {"task": "txt2img", "checkpoint": "a", "preview": False}
+    sent = json.loads(create.content)
+    assert (sent["task"], sent["checkpoint"], "params" in sent) == ("txt2img", "a", False)
     assert json.loads(put.content) == params
     assert put.headers["content-type"] == "a/b"
     assert started.status is JobStatus.QUEUED
@@ -199,3 +200,50 @@ def test_a_part_that_storage_refuses_ends_the_upload_with_its_words(tmp_path: Pa
         cloud.assets.upload(file, "lora")
 
     assert [request.method for request in service.requests] == ["POST", "PUT"]
+
+
+def test_a_job_whose_answer_was_lost_is_sent_again_under_the_same_key() -> None:
+    def lose(request: httpx.Request) -> httpx.Response:
+        service.answers["POST /prod/v1/jobs"] = httpx.Response(201, json=job())
+        raise httpx.ReadTimeout("no answer", request=request)
+
+    service = Service({"POST /prod/v1/jobs": lose})
+
+    with service.client() as cloud:
+        sent = cloud.jobs.submit(Task.TXT2IMG, {"prompt": "a"}, checkpoint="a", metadata={"shot": "7"})
+
+    first, second = service.requests
+    assert sent.job_id == "j1"
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"] != ""
+    assert json.loads(first.content)["metadata"] == {"shot": "7"}
+
+
+def test_a_rehearsed_job_uploads_nothing() -> None:
+    service = Service({"POST /prod/v1/jobs": httpx.Response(200, json=job("created", dry_run=True))})
+
+    with service.client() as cloud:
+        view = cloud.jobs.submit(Task.TXT2IMG, {"prompt": "x" * INLINE_MAX_BYTES}, checkpoint="a", dry_run=True)
+
+    assert view.dry_run
+    assert len(service.requests) == 1
+
+
+def test_jobs_are_sent_again_and_deleted() -> None:
+    service = Service(
+        {
+            "POST /prod/v1/jobs/j0/retry": httpx.Response(201, json=job(retry_of="j0")),
+            "DELETE /prod/v1/jobs/j0": httpx.Response(204),
+            "POST /prod/v1/jobs/delete": httpx.Response(
+                200, json={"deleted": ["a"], "refused": [{"job_id": "b", "code": "not_found", "detail": "no"}]}
+            ),
+        }
+    )
+
+    with service.client() as cloud:
+        again = cloud.jobs.retry("j0")
+        cloud.jobs.delete("j0")
+        answer = cloud.jobs.delete_all(["a", "b"])
+
+    assert again.retry_of == "j0"
+    assert (answer.deleted, answer.refused[0].code) == (["a"], "not_found")
+    assert json.loads(service.requests[-1].content) == {"job_ids": ["a", "b"]}
