@@ -85,7 +85,7 @@ def _read(file: ModelFile, tensors: TensorFile, checkpoint: Checkpoint) -> State
             f"{checkpoint.family.value} ({words} and {wanted} numbers a token)",
         )
     device, dtype = checkpoint.device, checkpoint.dtype
-    return {short: tensors.read(name).to(device, dtype, copy=True) for short, name in names.items()}
+    return {short: tensors.load(name, device=device, dtype=dtype) for short, name in names.items()}
 
 
 def _family(words: int) -> str:

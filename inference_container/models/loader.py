@@ -122,9 +122,8 @@ def _read(
     names = [name for name in tensors.shapes if name.startswith(prefix) and not name.startswith(skip or ("\0",))]
     if not names:
         raise incompatible(file, f"it has no {part} (no tensor is named {prefix}…)")
-    # Converted and moved one by one, so that the model never lies in memory twice; copied, so that it does not
-    # depend on the file afterwards.
-    return {name: tensors.read(name).to(target.device, target.dtype, copy=True) for name in names}
+    # Converted and moved one by one, so that the model never lies in memory twice.
+    return {name: tensors.load(name, device=target.device, dtype=target.dtype) for name in names}
 
 
 def _fill(

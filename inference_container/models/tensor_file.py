@@ -35,6 +35,12 @@ class TensorFile:
     read: Callable[[str], Tensor]
     """One tensor by name, on the CPU in the file's dtype; valid only inside `open_tensor_file`."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    owned: bool = False
+    """What `read` gives depends neither on the file nor on another reading of it."""
+
+    def load(self, name: str, *, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """One tensor where and as it is to be used, valid for good; copied no more often than that takes."""
+        return self.read(name).to(device, dtype, copy=not self.owned)
 
 
 @contextmanager
@@ -49,7 +55,7 @@ def open_tensor_file(file: ModelFile) -> Iterator[TensorFile]:
         try:
             # Not mapped: pages of the file would stay in memory beside the model until all of it is read.
             with safe_open(file.path, framework="pt", device="cpu", backend="pread") as opened:
-                yield TensorFile(header.shapes, opened.get_tensor, header.metadata)
+                yield TensorFile(header.shapes, opened.get_tensor, header.metadata, owned=True)
         except SafetensorError as error:
             raise corrupt(file, str(error)) from error
     else:

@@ -25,6 +25,7 @@ ARCHITECTURES = (
 )  # fmt: skip
 """Of spandrel's: those that enlarge or clean a whole picture, not a face or a hole. `ESRGAN` is Real-ESRGAN, too."""
 
+RAM = torch.device("cpu")
 MAX_FACTOR = 16
 MAX_REASON = 300
 """Characters of what the library says of a misfit."""
@@ -76,7 +77,7 @@ def load_upscaler(file: ModelFile, *, device: torch.device) -> UpscalerModel:
         JobFailed: asset_corrupt when the file cannot be read; asset_incompatible when it holds no such network.
     """
     with open_tensor_file(file) as tensors:
-        state = {name: tensors.read(name).to(torch.float32, copy=True) for name in tensors.shapes}
+        state = {name: tensors.load(name, device=RAM, dtype=torch.float32) for name in tensors.shapes}
     from accelerate import init_empty_weights  # type: ignore[import-untyped]
 
     with torchvision_names():

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.errors import JobErrorCode, JobFailed
@@ -161,3 +162,20 @@ def test_a_compressed_archive_is_refused_before_it_unpacks(tmp_path: Path) -> No
         open_tensor_file(ModelFile(AssetType.CHECKPOINT, path.name, path, "0" * 64)),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["file.safetensors", "file.pt"])
+def test_what_was_loaded_outlives_the_file_and_is_nobody_elses(tmp_path: Path, name: str) -> None:
+    tensors = {"a": torch.arange(4.0), "b": torch.arange(4.0)}
+    if name.endswith(".safetensors"):
+        save_file(tensors, tmp_path / name)
+    else:
+        torch.save(tensors, tmp_path / name)
+
+    with open_tensor_file(written(tmp_path / name, (tmp_path / name).read_bytes())) as opened:
+        first, second = (opened.load("a", device=torch.device("cpu"), dtype=torch.float32) for _ in range(2))
+    (tmp_path / name).write_bytes(b"\0" * (tmp_path / name).stat().st_size)
+    first += 1
+
+    assert second.tolist() == [0, 1, 2, 3]
+    assert first.tolist() == [1, 2, 3, 4]
