@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
+from inference_container.models.tensor_file import corrupt, incompatible, open_tensor_file
+from inference_container.networks.inversion_file import ONLY, PAIR, check_vectors
 from inference_container.networks.kinds import KINDS, kind_of
 from inference_container.networks.layer import LayerParts
 from inference_container.networks.tensor_names import place_of
@@ -31,7 +32,7 @@ class NetworkFile:
     layers: Mapping[str, LayerParts]
     """By the layer's name as kohya writes it, such as `lora_unet_conv_in`."""
     embeddings: Mapping[str, Mapping[str, Tensor]]
-    """Bundled ones: name → text encoder (`clip_l`, `clip_g`, or "" for the only one) → vectors, shape (k, width)."""
+    """Bundled ones by name, each as in `InversionFile.vectors`."""
     metadata: Mapping[str, str]
     hash: str
     """As infotext shows it: SHORT_HASH hex digits."""
@@ -56,15 +57,16 @@ def load_network_file(file: ModelFile) -> NetworkFile:
         for name in tensors.shapes:
             if name.startswith(BUNDLE):
                 embedding, encoder = _bundled(file, name)
-                embeddings[embedding][encoder] = _vectors(file, name, tensors)
+                embeddings[embedding][encoder] = tensors.read(name).clone()
             else:
                 place = place_of(name)
                 found[place.layer][place.part] = tensors.read(name).clone()
         metadata = tensors.metadata
     layers = {layer: _parts(file, layer, parts) for layer, parts in found.items()}
+    checked = {name: check_vectors(file, encoders) for name, encoders in embeddings.items()}
     if not layers:
         raise incompatible(file, "it holds no network (no tensor in it changes a layer)")
-    return NetworkFile(file, layers, embeddings, metadata, hash=_hash(file, metadata))
+    return NetworkFile(file, layers, checked, metadata, hash=_hash(file, metadata))
 
 
 def _parts(file: ModelFile, layer: str, found: Mapping[str, Tensor]) -> LayerParts:
@@ -89,18 +91,10 @@ def _bundled(file: ModelFile, name: str) -> tuple[str, str]:
     """Embedding and text encoder that `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l` speaks of."""
     embedding, _, place = name.removeprefix(BUNDLE).partition(".")
     if place.startswith("string_to_param"):
-        return embedding, ""
-    if place not in ("clip_l", "clip_g"):
+        return embedding, ONLY
+    if place not in PAIR:
         raise incompatible(file, f"its embedding {name!r} is none; allowed: …string_to_param.*, …clip_l, …clip_g")
     return embedding, place
-
-
-def _vectors(file: ModelFile, name: str, tensors: TensorFile) -> Tensor:
-    vectors = tensors.read(name).clone()
-    vectors = vectors[None] if vectors.ndim == 1 else vectors
-    if vectors.ndim != 2 or not vectors.numel():
-        raise corrupt(file, f"its embedding {name!r} has the shape {list(vectors.shape)}; allowed: [vectors, width]")
-    return vectors
 
 
 def _hash(file: ModelFile, metadata: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.errors import JobFailed
@@ -16,9 +17,11 @@ from inference_container.models.model_cache import ModelCache
 from inference_container.models.tensor_file import incompatible
 from inference_container.networks.architecture import made_for
 from inference_container.networks.hypernetwork import Hypernetwork, HypernetworkHooks, load_hypernetwork
+from inference_container.networks.inversion_file import fitting_vectors, load_inversion_file
 from inference_container.networks.layer_names import Layers, checkpoint_layers, is_text
 from inference_container.networks.merging import MergedWeights, ShapeMismatchError, Share
 from inference_container.networks.network_file import NetworkFile, load_network_file
+from inference_container.prompt.encoder import TextualInversion
 from inference_container.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 
 
@@ -64,6 +67,36 @@ class NetworkSwitch:
             self._off()
             raise
         self._plan = plan
+
+    def inversions(self) -> tuple[TextualInversion, ...]:
+        """The job's embeddings and those that come with the networks in force, but for those of other architectures.
+
+        WebUI skips them as well: a name in a prompt may be an embedding's for one checkpoint and a word for another.
+
+        Raises:
+            JobFailed: asset_corrupt or asset_incompatible, a file holds no embedding.
+        """
+        found: dict[str, TextualInversion] = {}
+        for file in self._files.of(AssetType.EMBEDDING):
+            loaded = self._models.get(file, load_inversion_file, kind="embedding")
+            for name in (loaded.name, file.stem):
+                self._offer(found, name, loaded.vectors, sha256=file.sha256)
+        for use in self._plan.loras:
+            for name, vectors in self._network(use.name).embeddings.items():
+                self._offer(found, name, vectors, sha256=None)
+        return tuple(found.values())
+
+    def _offer(
+        self,
+        found: dict[str, TextualInversion],
+        name: str,
+        vectors: Mapping[str, Tensor],
+        *,
+        sha256: str | None,
+    ) -> None:
+        fitting = fitting_vectors(vectors, self._checkpoint)
+        if fitting is not None:
+            found.setdefault(name.casefold(), TextualInversion(name, fitting, sha256))
 
     def infotext_extra(self) -> dict[str, str]:
         """What the networks used so far add to `extra_generation_params` (semantics §7)."""

@@ -80,12 +80,12 @@ def _draw_batches(drawing: Drawing, networks: NetworkSwitch, progress: JobProgre
     # Each pass is encoded and sampled under the networks of its own prompt.
     _use(drawing, networks, drawing.wording, progress)
     with progress.phase(JobPhase.ENCODING):
-        guidance = _guidance(drawing)
+        guidance = _guidance(drawing, networks)
     hires_guidance = None
     if drawing.hires is not None:
         _use(drawing, networks, drawing.hires.wording, progress)
         with progress.phase(JobPhase.ENCODING):
-            hires_guidance = _hires_guidance(drawing, drawing.hires)
+            hires_guidance = _hires_guidance(drawing, networks, drawing.hires)
     noise_schedule = drawing.params.option("sd_noise_schedule")
     if noise_schedule != "Default":
         drawing.notes["Noise Schedule"] = noise_schedule
@@ -148,16 +148,20 @@ def _use(drawing: Drawing, networks: NetworkSwitch, wording: Wording, progress: 
     drawing.notes.update(networks.infotext_extra())
 
 
-def _guidance(drawing: Drawing) -> Guidance:
-    conditioner = Conditioner(checkpoint=drawing.checkpoint, params=drawing.params)
+def _guidance(drawing: Drawing, networks: NetworkSwitch) -> Guidance:
+    conditioner = Conditioner(checkpoint=drawing.checkpoint, params=drawing.params, inversions=networks.inversions())
     guidance = _guided_by(drawing, conditioner, drawing.wording)
     drawing.notes.update(conditioner.infotext_extra(drawing.wording))
     return guidance
 
 
-def _hires_guidance(drawing: Drawing, hires: HiresPass) -> Guidance:
+def _hires_guidance(drawing: Drawing, networks: NetworkSwitch, hires: HiresPass) -> Guidance:
     conditioner = Conditioner(
-        checkpoint=drawing.checkpoint, params=drawing.params, hires_choice=hires.choice, hires_steps=hires.steps
+        checkpoint=drawing.checkpoint,
+        params=drawing.params,
+        inversions=networks.inversions(),
+        hires_choice=hires.choice,
+        hires_steps=hires.steps,
     )
     return _guided_by(drawing, conditioner, hires.wording)
 

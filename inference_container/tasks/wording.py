@@ -14,7 +14,7 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.prompt.comments import strip_comments
 from inference_container.prompt.conditioning import Conditioning
 from inference_container.prompt.emphasis import EmphasisMode
-from inference_container.prompt.encoder import EncoderOptions, PromptEncoder
+from inference_container.prompt.encoder import EncoderOptions, PromptEncoder, TextualInversion
 from inference_container.prompt.errors import PromptSyntaxError
 from inference_container.prompt.extra_networks import NO_NETWORKS, NetworkPlan, extract_tags, plan_networks
 from inference_container.prompt.schedule import PromptClock, schedule_prompt
@@ -64,6 +64,7 @@ class Conditioner:
         *,
         checkpoint: Checkpoint,
         params: ImageParams,
+        inversions: Sequence[TextualInversion] = (),
         hires_choice: SamplerChoice | None = None,
         hires_steps: int | None = None,
     ) -> None:
@@ -87,7 +88,10 @@ class Conditioner:
         )
         try:
             self._encoder = PromptEncoder(
-                text_encoder=checkpoint.text_encoder, tokenizer=checkpoint.tokenizer, options=options
+                text_encoder=checkpoint.text_encoder,
+                tokenizer=checkpoint.tokenizer,
+                options=options,
+                inversions=inversions,
             )
         except ValueError as error:
             raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from inference_container.contract.assets import AssetType
 from inference_container.contract.errors import JobFailed
 from inference_container.contract.jobs import Task
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
-from tests.networks.network_files import lora, write_network
+from tests.networks.network_files import lora, model_file, numbers, write_network
 from tests.networks.test_hypernetworks import linear_pair, written
 from tests.tasks.conftest import as_text, noisy
 from tests.tasks.running import pixels, run
@@ -86,3 +87,19 @@ def test_a_hypernetwork_moves_img2img_and_the_next_job_draws_as_before(checkpoin
 
     assert not np.array_equal(pixels(drawn), pixels(plain))
     assert np.array_equal(pixels(run(checkpoint, Task.IMG2IMG, **body)), pixels(plain))
+
+
+def test_an_embedding_stands_for_its_name_in_both_prompts(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "Cat.pt"
+    torch.save({"string_to_param": {"*": numbers(3, 32)}}, path)
+    file = model_file(path, AssetType.EMBEDDING)
+    plain = run(checkpoint, Task.TXT2IMG, negative_prompt="on")
+
+    positive = run(checkpoint, Task.TXT2IMG, negative_prompt="on", files=[file])
+    negative = run(checkpoint, Task.TXT2IMG, prompt="the red", negative_prompt="cat", files=[file])
+    unnamed = run(checkpoint, Task.TXT2IMG, prompt="the red", negative_prompt="on", files=[file])
+
+    assert not np.array_equal(pixels(positive), pixels(plain))
+    assert f', TI hashes: "Cat: {file.sha256[:12]}", ' in positive.images[0].infotext
+    assert "TI hashes" in negative.images[0].infotext
+    assert "TI hashes" not in unnamed.images[0].infotext

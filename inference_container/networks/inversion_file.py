@@ -1,0 +1,127 @@
+"""Textual inversion files in all their layouts, read into vectors (semantics §8.3)."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import ModelFile
+from inference_container.models.tensor_file import (
+    StoredParameters,
+    corrupt,
+    incompatible,
+    open_tensor_file,
+    read_pickle,
+)
+from inference_container.prompt.chunks import CHUNK_LENGTH
+
+ONLY = ""
+"""Stands for the text encoder of models that have one."""
+PAIR = frozenset({"clip_l", "clip_g"})
+"""The text encoders of Stable Diffusion XL, as its files call them."""
+PNG_KEY = "sd-ti-embedding"
+"""Of the text chunk in a picture that carries an embedding."""
+TENSOR_KEY = "TORCHTENSOR"
+EXCERPT = 5
+
+
+@dataclass(frozen=True)
+class InversionFile:
+    """Loaded, on the CPU, in float32."""
+
+    name: str
+    """What stands for it in a prompt."""
+    vectors: Mapping[str, Tensor]
+    """By text encoder, ONLY or the PAIR: shape (k, width), 1 ≤ k ≤ 75."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory its vectors take."""
+        return sum(vectors.numel() * vectors.element_size() for vectors in self.vectors.values())
+
+
+def load_inversion_file(file: ModelFile) -> InversionFile:
+    """Read `file`: WebUI's `.pt`, diffusers' and others' single tensors, the pair of SDXL, or a picture with a chunk.
+
+    Raises:
+        JobFailed: asset_corrupt when it cannot be read; asset_incompatible when it is no embedding.
+    """
+    suffix = file.name.lower().rpartition(".")[2]
+    name = file.stem
+    if suffix == "png":
+        document = _in_picture(file)
+        name = str(document.get("name") or name)
+    elif suffix == "safetensors":
+        with open_tensor_file(file) as tensors:
+            document = {key: tensors.read(key).clone() for key in tensors.shapes}
+    else:
+        document = read_pickle(file)
+    return InversionFile(name, check_vectors(file, _vectors(file, document)))
+
+
+def check_vectors(file: ModelFile, found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The vectors by text encoder, each of shape (k, width) with one k, float32.
+
+    Raises:
+        JobFailed: asset_corrupt or asset_incompatible.
+    """
+    shaped = {encoder: tensor[None] if tensor.ndim == 1 else tensor for encoder, tensor in found.items()}
+    shapes = [list(tensor.shape) for tensor in shaped.values()]
+    if any(len(shape) != 2 or 0 in shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
+        raise corrupt(file, f"its embedding has the shapes {shapes}; allowed: [vectors, width], as many for each")
+    if shapes[0][0] > CHUNK_LENGTH:
+        raise incompatible(file, f"its embedding has {shapes[0][0]} vectors; allowed: 1 to {CHUNK_LENGTH}")
+    return {encoder: tensor.detach().to(torch.float32) for encoder, tensor in shaped.items()}
+
+
+def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Tensor | None:
+    """The vectors for the checkpoint's text encoder; None when they are for other encoders or of another width."""
+    only = vectors.get(ONLY)
+    width = checkpoint.text_encoder.config.hidden_size
+    return only if only is not None and only.shape[1] == width else None
+
+
+def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> dict[str, Tensor]:
+    if "string_to_param" in document:
+        stored = document["string_to_param"]
+        document = stored.tensors() if isinstance(stored, StoredParameters) else stored
+        if not isinstance(document, Mapping):
+            raise corrupt(file, f"its string_to_param is a {type(stored).__name__}, not a table of vectors")
+    tensors = {str(key): value for key, value in document.items() if isinstance(value, Tensor)}
+    if set(tensors) == PAIR:
+        return tensors
+    if len(tensors) != 1:
+        found = ", ".join(sorted(tensors)[:EXCERPT]) or "none"
+        raise incompatible(file, f"it holds {len(tensors)} tensors ({found}); allowed: one, or clip_l and clip_g")
+    return {ONLY: next(iter(tensors.values()))}
+
+
+def _in_picture(file: ModelFile) -> Mapping[str, Any]:
+    try:
+        with Image.open(file.path, formats=("PNG",)) as image:
+            chunk = image.info.get(PNG_KEY)  # read with the header; the pixels stay where they are
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise corrupt(file, f"it is no PNG ({error})") from error
+    if not isinstance(chunk, str):
+        raise incompatible(
+            file,
+            f"its picture has no text chunk {PNG_KEY}; embeddings hidden in the pixels are not read, use the .pt file",
+        )
+    try:
+        document = json.loads(base64.b64decode(chunk, validate=True), object_hook=_tensor)
+    except (binascii.Error, RecursionError, TypeError, ValueError) as error:
+        raise corrupt(file, f"its text chunk {PNG_KEY} is not an embedding ({error})") from error
+    if not isinstance(document, dict):
+        raise corrupt(file, f"its text chunk {PNG_KEY} is not a JSON object")
+    return document
+
+
+def _tensor(value: dict[str, Any]) -> object:
+    return torch.tensor(value[TENSOR_KEY], dtype=torch.float32) if TENSOR_KEY in value else value
