@@ -5,11 +5,20 @@ A cursor says nothing about whose lines they are; that is always the caller's ke
 
 import base64
 import binascii
+import hmac
 import json
+import secrets
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from inference_container.contract.errors import ProblemCode
+from lambdas.items import from_item, to_item
 from lambdas.problems import ProblemError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_CURSOR_CHARACTERS = 4096
 
@@ -38,6 +47,53 @@ def decode_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
         ):
             return tuple(position)
     raise invalid_cursor()
+
+
+@dataclass
+class CursorSigner:
+    """Signs cursors with a secret of the deployment: only what this list gave is taken back, for this very list.
+
+    The secret is a row of the jobs table, made at the first need and looked up once in a function's life.
+    """
+
+    client: "DynamoDBClient"
+    table: str
+    _secret: bytes | None = None
+
+    def sign(self, position: Sequence[str], *, scope: str) -> str:
+        plain = encode_cursor(position)
+        return f"{plain}.{self._signature(plain, scope)}"
+
+    def read(self, cursor: str, *, scope: str, parts: int) -> tuple[str, ...]:
+        """The position in a cursor of the list `scope`.
+
+        Raises:
+            ProblemError: `invalid_cursor`.
+        """
+        plain, _, signature = cursor.rpartition(".")
+        good = cursor.isascii() and len(cursor) <= MAX_CURSOR_CHARACTERS and plain
+        if not good or not hmac.compare_digest(signature, self._signature(plain, scope)):
+            raise invalid_cursor()
+        return decode_cursor(plain, parts=parts)
+
+    def secret(self) -> bytes:
+        """The deployment's secret; one or two calls the first time."""
+        if self._secret is None:
+            key = to_item({"job_id": "cursor_secret"})
+            known = self.client.get_item(TableName=self.table, Key=key).get("Item")
+            if known is None:
+                row = to_item({"job_id": "cursor_secret", "secret": secrets.token_bytes(32)})
+                with suppress(self.client.exceptions.ConditionalCheckFailedException):
+                    self.client.put_item(
+                        TableName=self.table, Item=row, ConditionExpression="attribute_not_exists(job_id)"
+                    )
+                known = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
+            self._secret = bytes(from_item(known)["secret"])
+        return self._secret
+
+    def _signature(self, plain: str, scope: str) -> str:
+        digest = hmac.digest(self.secret(), json.dumps([plain, scope]).encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode()[:32]
 
 
 def invalid_cursor() -> ProblemError:

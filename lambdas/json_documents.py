@@ -1,7 +1,6 @@
-"""Reading JSON that a client sent: strict JSON, bounded nesting, text that can be written again as UTF-8."""
+"""Reading JSON that a client sent, as Python writes it: bounded nesting, text that can be written again as UTF-8."""
 
 import json
-from typing import NoReturn
 
 from inference_container.contract.errors import ProblemCode
 from lambdas.problems import ProblemError, shortened
@@ -13,11 +12,12 @@ def read_document(data: bytes) -> object:
     """The value of the JSON document `data`.
 
     Raises:
-        ProblemError: `invalid_json` - not UTF-8, not JSON (RFC 8259: no NaN, no Infinity), nested deeper than
-            MAX_DEPTH, numbers of thousands of digits, or text with lone surrogates.
+        ProblemError: `invalid_json` - not UTF-8, not JSON, nested deeper than MAX_DEPTH, numbers of thousands of
+            digits, or text with lone surrogates. `NaN` and `Infinity`, which Python's clients write, are numbers that
+            the fields themselves may refuse.
     """
     try:
-        document: object = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        document: object = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise _invalid(f"not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
@@ -26,10 +26,6 @@ def read_document(data: bytes) -> object:
         raise _invalid(str(error)) from error
     _check_values(document)
     return document
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check_values(document: object) -> None:

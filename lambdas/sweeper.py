@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
 from lambdas.clients import dynamodb_client
+from lambdas.cursors import CursorSigner
 from lambdas.items import utc_now
 from lambdas.job_pages import JobPages
 from lambdas.jobs import JobRecord
@@ -156,9 +157,8 @@ def _settings() -> SweeperSettings:
 def _sweeper() -> Sweeper:
     settings = _settings()
     dynamodb = dynamodb_client()
-    return Sweeper(
-        JobPages(dynamodb, settings.JOBS_TABLE), outcomes_of(dynamodb, settings.JOBS_TABLE, settings.JOBS_BUCKET)
-    )
+    pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
+    return Sweeper(pages, outcomes_of(dynamodb, settings.JOBS_TABLE, settings.JOBS_BUCKET))
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001

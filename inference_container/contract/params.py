@@ -5,6 +5,7 @@ unless they hold their default, so nothing is ever ignored. Two deliberate diffe
 refused, and an explicit null in a field that has a default means that default.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -33,6 +34,11 @@ MAX_ECHO = 2**20
 
 def _seed(value: object) -> object:
     return -1 if value in ("", None) else value
+
+
+def _no_limit(value: object) -> object:
+    """None for the Infinity that WebUI's own clients send."""
+    return None if value == math.inf else value
 
 
 Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
@@ -87,7 +93,7 @@ class ImageParams(TaskParams):
     eta: Eta | None = None
     s_churn: float | None = Field(default=None, ge=0, le=100)
     s_tmin: float | None = Field(default=None, ge=0)
-    s_tmax: float | None = Field(default=None, ge=0)
+    s_tmax: Annotated[float | None, BeforeValidator(_no_limit)] = Field(default=None, ge=0)
     s_noise: float | None = Field(default=None, ge=0)
     s_min_uncond: float | None = Field(default=None, ge=0, le=15)
     override_settings: dict[str, Any] = {}

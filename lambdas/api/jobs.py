@@ -3,43 +3,36 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from inference_container.contract.access import Permission
 from inference_container.contract.api import (
     CreateJob,
     DeletedJobs,
     DeleteJobs,
-    ImageView,
     JobPage,
-    JobSummary,
     JobView,
     NotDeleted,
-    PresignedPut,
-    ResultView,
 )
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
-from inference_container.contract.messages import JobResult
+from lambdas.api.job_views import job_summary, job_view, queue_place, view_tag
 from lambdas.api.routes import Query, Reply, Routes, UserCall
-from lambdas.api.services import Services
 from lambdas.endpoints import choose_endpoint
 from lambdas.idempotency import HEADER, Replay
 from lambdas.items import is_id, new_id
-from lambdas.job_objects import output_prefix, params_key
 from lambdas.job_pages import JobFilter
 from lambdas.jobs import JobRecord
-from lambdas.outcomes import MAX_RESULT_BYTES
 from lambdas.problems import ProblemError
-from lambdas.submission import MAX_PARAMS_BYTES, state_conflict
+from lambdas.submission import state_conflict
 
 ROUTES = Routes()
 
 POLL_SECONDS = 1.0
-PICTURE_URL_LIFE = timedelta(hours=1)
-PARAMS_URL_LIFE = timedelta(hours=12)
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
 _RACES = 3
 """Times a cancel looks again when the job moved on between reading and writing."""
 _KEYED = (ProblemCode.IDEMPOTENCY_MISMATCH, ProblemCode.IDEMPOTENCY_IN_FLIGHT)
@@ -61,6 +54,12 @@ class JobsQuery(Query):
     cursor: str | None = None
     task: Task | None = None
     status: JobStatus | None = None
+    endpoint: str | None = Field(default=None, min_length=1, max_length=63)
+    owner: str | None = Field(default=None, min_length=1, max_length=200)
+    since: Moment | None = Field(default=None, alias="from")
+    """Made at this time or later."""
+    until: Moment | None = Field(default=None, alias="to")
+    """Made before this time."""
 
 
 @ROUTES.add(
@@ -88,7 +87,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         run_timeout_s=body.run_timeout_s,
     )
     if body.dry_run:
-        view = _view(services, services.submission.rehearse(job, body.params), rehearsed=True)
+        view = job_view(services, services.submission.rehearse(job, body.params), rehearsed=True)
         return Reply(view, status=200)
 
     def make(job: JobRecord) -> JobRecord:
@@ -170,11 +169,17 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
 def start_job(call: UserCall, job_id: str) -> JobView:
     """Send a job whose params document has been put to its upload URL."""
     job = _own_job(call, job_id)
-    return _view(call.services, call.services.submission.start(job, now=call.services.now()))
+    return job_view(call.services, call.services.submission.start(job, now=call.services.now()))
 
 
-@ROUTES.add("GET", "/v1/jobs/{job_id}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_LIST)
-def get_job(call: UserCall, job_id: str, query: WaitQuery) -> JobView:
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job_id}",
+    also=(304,),
+    problems=(ProblemCode.NOT_FOUND,),
+    permission=Permission.INFERENCE_LIST,
+)
+def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     """Status, progress and, in the end, the pictures or the reason of a job; `wait` answers at the next status."""
     services = call.services
     job = first = _own_job(call, job_id)
@@ -185,15 +190,31 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> JobView:
             break
         services.sleep(min(POLL_SECONDS, left))
         job = _own_job(call, job_id)
-    return _view(services, job)
+    tag = view_tag(job, now=services.now())
+    if job.status is not JobStatus.QUEUED and tag in _tags(call.headers.get("if-none-match", "")):
+        return Reply(None, status=304, headers={"ETag": tag})
+    view = job_view(services, job)
+    if job.status is JobStatus.QUEUED:
+        view.queue = queue_place(services, job)
+        return Reply(view)  # its place changes though the job does not
+    return Reply(view, headers={"ETag": tag})
+
+
+def _tags(header: str) -> list[str]:
+    return [tag.strip() for tag in header.split(",")]
 
 
 @ROUTES.add("GET", "/v1/jobs", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.INFERENCE_LIST)
 def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
-    """The caller's jobs, newest first."""
-    wanted = JobFilter(owner=call.caller.user, task=query.task, status=query.status)
+    """Jobs, newest first: the caller's own, or those of `owner` for who may see all."""
+    owner = query.owner or call.caller.user
+    if owner != call.caller.user:
+        call.caller.require(Permission.INFERENCE_ALL)
+    wanted = JobFilter(
+        owner, task=query.task, status=query.status, endpoint=query.endpoint, since=query.since, until=query.until
+    )
     jobs, next_cursor = call.services.pages.newest(wanted, limit=query.limit, cursor=query.cursor)
-    return JobPage(jobs=[JobSummary.model_validate(_summary(job)) for job in jobs], next_cursor=next_cursor)
+    return JobPage(jobs=[job_summary(job) for job in jobs], next_cursor=next_cursor)
 
 
 @ROUTES.add(
@@ -208,7 +229,7 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
     for _ in range(_RACES):
         job = _own_job(call, job_id)
         if job.status is JobStatus.CANCELED or (job.status is JobStatus.RUNNING and job.cancel_requested):
-            return _view(services, job)
+            return job_view(services, job)
         if job.status in TERMINAL:
             break
         if job.status is JobStatus.RUNNING:
@@ -216,7 +237,7 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
         else:
             changed = services.jobs.finish(job, JobStatus.CANCELED, now=services.now(), allowed=(job.status,))
         if changed is not None:
-            return _view(services, changed)
+            return job_view(services, changed)
     raise state_conflict(job, "canceled")
 
 
@@ -236,100 +257,16 @@ def _made_once(
     """Make the job, or give what the request's Idempotency-Key gave before."""
     services, key = call.services, call.headers.get(HEADER)
     if key is None:
-        return Reply(_view(services, make(job)))
+        return Reply(job_view(services, make(job)))
     keys = services.idempotency
     taken = keys.take(key, user=call.caller.user, request=request, job_id=job.job_id, now=services.now())
     if isinstance(taken, Replay):
         return Reply(JobView.model_validate_json(taken.answer), headers={"Idempotent-Replayed": "true"})
     made = services.jobs.get(taken.job_id) if taken.taken_over else None
     try:
-        view = _view(services, made or make(replace(job, job_id=taken.job_id)))
+        view = job_view(services, made or make(replace(job, job_id=taken.job_id)))
     except ProblemError:
         keys.release(taken)
         raise
     keys.keep(taken, view)
     return Reply(view)
-
-
-def _summary(job: JobRecord) -> dict[str, object]:
-    moment = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
-    return {
-        "job_id": job.job_id,
-        "label": f"{moment} → {job.task} → {job.status} → {job.job_id}",
-        "task": job.task,
-        "status": job.status,
-        "checkpoint": job.checkpoint,
-        "endpoint": job.endpoint,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "progress": job.progress,
-        "error": job.error,
-    }
-
-
-def _view(services: Services, job: JobRecord, *, rehearsed: bool = False) -> JobView:
-    view = JobView.model_validate(
-        {
-            **_summary(job),
-            "cancel_requested": job.cancel_requested,
-            "dry_run": rehearsed,
-            "retry_of": job.retry_of,
-            "metadata": dict(job.metadata),
-            "ttl_s": job.ttl_s,
-            "run_timeout_s": job.run_timeout_s,
-            "models": list(job.models),
-            "queued_seconds": _seconds(job.queued_at, job.started_at),
-            "run_seconds": _seconds(job.started_at, job.finished_at),
-        }
-    )
-    if rehearsed:
-        return view
-    if job.status is JobStatus.CREATED:
-        view.upload = PresignedPut(
-            url=services.objects.url_to_put_json(params_key(job.job_id), seconds=int(PARAMS_URL_LIFE.total_seconds())),
-            headers={"content-type": "application/json"},
-            max_bytes=MAX_PARAMS_BYTES,
-            expires_at=services.now() + PARAMS_URL_LIFE,
-        )
-    if job.status is JobStatus.RUNNING and job.progress is not None and job.progress.previews:
-        key = f"{output_prefix(job.job_id)}preview.jpg"
-        view.preview_url = services.objects.url_to_get(key, seconds=int(PICTURE_URL_LIFE.total_seconds()))
-    if job.status is JobStatus.SUCCEEDED:
-        view.result = _result(services, job)
-        if view.result is not None:
-            view.seeds = [image.seed for image in view.result.images if image.seed is not None]
-    return view
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
-    return None if start is None or end is None else (end - start).total_seconds()
-
-
-def _result(services: Services, job: JobRecord) -> ResultView | None:
-    """The result as the container gave it; None when its document has been deleted since."""
-    data = services.objects.read(job.output_key, max_bytes=MAX_RESULT_BYTES) if job.output_key else None
-    if data is None:
-        return None
-    result = JobResult.model_validate_json(data)
-    seconds = int(PICTURE_URL_LIFE.total_seconds())
-    return ResultView(
-        images=[
-            ImageView(
-                url=services.objects.url_to_get(image.key, seconds=seconds),
-                width=image.width,
-                height=image.height,
-                format=image.format,
-                seed=image.seed,
-                infotext=image.infotext,
-            )
-            for image in result.images
-        ],
-        info=result.info,
-        parameters=result.parameters,
-        caption=result.caption,
-        scores=result.scores,
-        models=list(result.models),
-        timings=result.timings,
-        metrics=result.metrics,
-    )

@@ -10,6 +10,7 @@ from lambdas.access import AccessStore
 from lambdas.access_table import AccessTable
 from lambdas.assets import AssetStore
 from lambdas.clients import dynamodb_client, s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
 from lambdas.endpoints import Endpoints
@@ -64,7 +65,7 @@ def services_from_environment() -> Services:
         users=UserStore(roles.access, roles),
         roles=roles,
         jobs=jobs,
-        pages=JobPages(dynamodb, settings.JOBS_TABLE),
+        pages=JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE)),
         objects=objects,
         assets=assets,
         uploads=Uploads(assets, s3, settings.ASSETS_BUCKET),

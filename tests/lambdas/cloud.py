@@ -26,6 +26,7 @@ from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
 from lambdas.assets import AssetRecord, AssetStore
 from lambdas.clients import dynamodb_client, s3_client
+from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
 from lambdas.endpoints import TAKES_JOBS, Endpoints
@@ -197,7 +198,7 @@ class Cloud:
 
     def __post_init__(self) -> None:
         self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
-        self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE)
+        self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE, CursorSigner(self.dynamodb, SETTINGS.JOBS_TABLE))
         self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
         self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
         endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))

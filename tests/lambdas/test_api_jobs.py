@@ -1,15 +1,17 @@
 """Routes of jobs: sending, starting, reading, cancelling."""
 
 import json
+import math
 from datetime import timedelta
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from inference_container.contract.options import OPTIONS
 from inference_container.contract.params import FIELDS_NOT_SUPPORTED_YET, Txt2ImgParams
-from tests.lambdas.cloud import PNG, SETTINGS, Cloud, aws_error, img2img, txt2img
+from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
 
 WAITING_FIELD = next(
     name
@@ -457,3 +459,73 @@ def test_a_queued_time_is_kept_for_a_job_started_late(cloud: Cloud) -> None:
     cloud.ask("POST", f"/v1/jobs/{job_id}/start").ok()
 
     assert cloud.row(job_id)["queued_at"].startswith("2026-11-23T08:00")
+
+
+def test_a_view_that_has_not_changed_is_not_sent_again(cloud: Cloud) -> None:
+    job = cloud.job(output_key="endpoint-output/x.out")
+    cloud.put_result(job.job_id, key="endpoint-output/x.out")
+    cloud.write(job.job_id, status="succeeded")
+    tag = cloud.ask("GET", f"/v1/jobs/{job.job_id}").headers["ETag"]
+    cloud.counted()
+
+    same = cloud.ask("GET", f"/v1/jobs/{job.job_id}", headers={"If-None-Match": f'"other", {tag}'})
+
+    assert (same.status, same.text, same.headers["ETag"]) == (304, "", tag)
+    assert cloud.counted() == 1
+    cloud.clock.now += timedelta(hours=1)  # the URLs have ended
+    cloud.ask("GET", f"/v1/jobs/{job.job_id}", headers={"If-None-Match": tag}).ok()
+
+
+def test_every_step_of_a_running_job_is_another_view(cloud: Cloud) -> None:
+    job = cloud.job()
+    cloud.run(job.job_id)
+    tags = set()
+    for step in range(3):
+        cloud.write(job.job_id, progress={"phase": "sampling", "step": step, "steps": 20})
+        tags.add(cloud.ask("GET", f"/v1/jobs/{job.job_id}").headers["ETag"])
+
+    assert len(tags) == 3
+
+
+def test_a_queued_job_shows_its_place_and_how_long_it_may_take(cloud: Cloud) -> None:
+    first = cloud.job()
+    assert cloud.ask("GET", f"/v1/jobs/{first.job_id}").ok()["queue"] == {"ahead": 0, "eta_seconds": None}
+    cloud.run(first.job_id)
+    cloud.write(first.job_id, started_at="2026-11-22T12:00:00.000000Z")
+    running = cloud.jobs.get(first.job_id)
+    assert running is not None
+    ended = cloud.jobs.finish(running, JobStatus.SUCCEEDED, now=START + timedelta(seconds=8))
+    assert ended is not None
+    cloud.outcomes.run_times.note(ended)
+    cloud.clock.now += timedelta(minutes=2)
+    ahead, waiting = cloud.job(user="bob"), cloud.job()
+
+    queue = cloud.ask("GET", f"/v1/jobs/{waiting.job_id}").ok()["queue"]
+
+    assert queue == {"ahead": 1, "eta_seconds": 16.0}
+    assert cloud.ask("POST", f"/v1/jobs/{ahead.job_id}/cancel", user="bob").ok()["queue"] is None
+    cloud.counted()
+    assert cloud.ask("GET", f"/v1/jobs/{waiting.job_id}").ok()["queue"] == {"ahead": 0, "eta_seconds": 8.0}
+    assert cloud.counted() == 2
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_infinity_as_webuis_own_clients_write_it_means_no_limit(cloud: Cloud, inline: bool) -> None:
+    cloud.checkpoint()
+    params = {"prompt": "a", "s_tmax": math.inf}
+    if inline:
+        job = cloud.ask("POST", "/v1/jobs", txt2img(**params)).ok(201)
+    else:
+        job = cloud.ask("POST", "/v1/jobs", {"task": "txt2img", "checkpoint": "dream"}).ok(201)
+        cloud.put(f"jobs/{job['job_id']}/params.json", json.dumps(params).encode())
+        cloud.ask("POST", f"/v1/jobs/{job['job_id']}/start").ok()
+
+    stored = cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{job['job_id']}/request.json")["Body"].read()
+    assert Txt2ImgParams.model_validate(JobRequest.model_validate_json(stored).params).s_tmax is None
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_refused_where_it_stands(cloud: Cloud, number: float) -> None:
+    problem = cloud.ask("POST", "/v1/jobs", txt2img(cfg_scale=number)).problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/params/cfg_scale"]

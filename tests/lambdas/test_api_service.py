@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from inference_container.contract.assets import ASSET_TYPES
 from inference_container.contract.errors import PROBLEMS, ProblemCode
@@ -24,6 +25,10 @@ from tests.lambdas.cloud import KEYS, PNG, SETTINGS, Aws, Cloud, aws_error, txt2
 REFERENCE = Path(__file__).parents[2] / "docs" / "api.md"
 KEYLESS = [route for route in ROUTES if not route.needs_key]
 KEYED = [route for route in ROUTES if route.needs_key]
+
+
+def names_in(query: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in query.model_fields.items()]
 
 
 def path_of(route: Any) -> str:
@@ -127,8 +132,6 @@ def test_another_method_is_not_allowed_and_the_good_ones_are_told(cloud: Cloud) 
         ("{", "Expecting property name"),
         ("{'task': 1}", "Expecting property name"),
         (b"\xff\xfe{}", "not UTF-8"),
-        ('{"task": NaN}', "NaN is not JSON"),
-        ('{"task": -Infinity}', "Infinity is not JSON"),
         ('{"task": ' + "1" * 5000 + "}", "digits"),
         ('{"task": "\\ud800"}', "surrogate"),
         ('{"\\udc00": 1}', "surrogate"),
@@ -275,7 +278,7 @@ def test_openapi_describes_every_route_with_every_problem(cloud: Cloud) -> None:
         assert operation["security"] == ([{"api_key": []}] if route.needs_key else [])
         assert ("requestBody" in operation) == (route.body is not None)
         named = [parameter["name"] for parameter in operation.get("parameters", [])]
-        assert named == [*re.findall(r"{(\w+)}", route.path), *route.query.model_fields]
+        assert named == [*re.findall(r"{(\w+)}", route.path), *names_in(route.query)]
         assert "schema" in operation["responses"][str(route.status)]["content"]["application/json"]
         for code in route.problems:
             response = operation["responses"][str(PROBLEMS[code].status)]
@@ -310,7 +313,7 @@ def test_the_reference_names_every_route_and_error_code() -> None:
     for code, rule in PROBLEMS.items():
         assert f"| `{code}` | {rule.status} |" in text
     for route in ROUTES:
-        for name in route.query.model_fields:
+        for name in names_in(route.query):
             assert f"`{name}`" in text
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_container.contract.jobs import JobStatus, Task
+from lambdas.cursors import CursorSigner
 from lambdas.items import new_id, timestamp
 from lambdas.job_pages import JobFilter
 from tests.lambdas.cloud import Cloud
@@ -41,6 +42,7 @@ def test_jobs_come_newest_first_in_full_pages_of_two_calls(cloud: Cloud) -> None
     ids = [cloud.job().job_id for _ in range(6)]
     cloud.job(user="bob")
     cloud.ask("GET", "/v1/endpoints")
+    cloud.pages.signer.secret()
     cloud.counted()
 
     found = pages(cloud, limit="3")
@@ -122,14 +124,70 @@ def test_a_page_goes_on_where_it_was_though_the_job_of_its_cursor_is_gone(cloud:
     assert [job["job_id"] for job in rest["jobs"]] == [ids[1], ids[0]]
 
 
-def test_the_cursor_of_another_user_shows_nothing_of_theirs(cloud: Cloud) -> None:
+def test_a_cursor_is_good_for_its_own_list_only(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.job(user="alice")
-    mine = cloud.job(user="bob").job_id
     cursor = cloud.ask("GET", "/v1/jobs", query={"limit": "1"}).ok()["next_cursor"]
+    plain, _, signature = cursor.rpartition(".")
 
-    assert cloud.ask("GET", "/v1/jobs", user="bob", query={"cursor": cursor}).ok()["jobs"] == []
-    assert pages(cloud, user="bob") == [[mine]]
+    cloud.ask("GET", "/v1/jobs", user="bob", query={"cursor": cursor}).problem(400, "invalid_cursor")
+    for other in ({"task": "txt2img"}, {"status": "queued"}, {"endpoint": "artists"}):
+        cloud.ask("GET", "/v1/jobs", query={"cursor": cursor, **other}).problem(400, "invalid_cursor")
+    for forged in (plain, f"{plain}.", f"{plain}.{signature[:-1]}", f"{plain[:-1]}.{signature}", f".{signature}"):
+        cloud.ask("GET", "/v1/jobs", query={"cursor": forged}).problem(400, "invalid_cursor")
+    cloud.ask("GET", "/v1/jobs", query={"cursor": cursor, "limit": "2"}).ok()
+
+
+def test_a_deployment_has_one_secret_for_its_cursors(cloud: Cloud) -> None:
+    other_function = CursorSigner(cloud.dynamodb, "jobs")
+
+    cursor = cloud.pages.signer.sign(["a", "b"], scope="s")
+
+    assert other_function.read(cursor, scope="s", parts=2) == ("a", "b")
+
+
+def test_an_admin_sees_the_jobs_of_any_user_and_others_only_their_own(cloud: Cloud) -> None:
+    mine = cloud.job(user="alice").job_id
+
+    assert pages(cloud, user="root", owner="alice") == [[mine]]
+    assert pages(cloud, user="alice", owner="alice") == [[mine]]
+    cloud.ask("GET", "/v1/jobs", user="bob", query={"owner": "alice"}).problem(403, "forbidden")
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+def test_a_span_of_time_holds_its_begin_and_not_its_end(cloud: Cloud, limit: str) -> None:
+    jobs = [cloud.job() for _ in range(5)]
+    ids = [job.job_id for job in jobs]
+    begin, end = timestamp(jobs[1].created_at), timestamp(jobs[4].created_at)
+
+    found = {
+        key: [job_id for page in pages(cloud, limit=limit, **query) for job_id in page]
+        for key, query in (
+            ("both", {"from": begin, "to": end}),
+            ("from", {"from": begin}),
+            ("to", {"to": end}),
+            ("none", {"from": end, "to": begin}),
+        )
+    }
+
+    assert found == {"both": ids[3:0:-1], "from": ids[:0:-1], "to": ids[3::-1], "none": []}
+
+
+def test_a_filter_by_endpoint_gives_full_pages(cloud: Cloud) -> None:
+    ids = [cloud.job(endpoint=endpoint).job_id for endpoint in ("a", "b", "b") * 3]
+
+    assert pages(cloud, endpoint="a", limit="2") == [[ids[6], ids[3]], [ids[0]]]
+
+
+@pytest.mark.parametrize(
+    "query", [{"from": "yesterday"}, {"from": "2026-01-01T00:00:00"}, {"to": "9999-12-31T23:59:59Z"}, {"owner": ""}]
+)
+def test_what_is_no_time_or_owner_is_refused(cloud: Cloud, query: dict[str, str]) -> None:
+    (name,) = query
+
+    problem = cloud.ask("GET", "/v1/jobs", query=query).problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in problem["errors"]] == [f"query:{name}"]
 
 
 @pytest.mark.parametrize(
@@ -191,9 +249,10 @@ def test_garbage_for_a_cursor_is_invalid_and_never_our_fault(cloud: Cloud, path:
 @given(moment=st.datetimes(timezones=st.just(UTC)))
 def test_a_well_formed_cursor_of_any_time_is_a_place_in_the_list(cloud: Cloud, moment: datetime) -> None:
     owner = new_id()
-    job = cloud.job(user=owner)
+    job, wanted = cloud.job(user=owner), JobFilter(owner)
+    cursor = cloud.pages.signer.sign([timestamp(moment), new_id()], scope=wanted.scope())
 
-    shown, _ = cloud.pages.newest(JobFilter(owner), limit=5, cursor=packed([timestamp(moment), new_id()]))
+    shown, _ = cloud.pages.newest(wanted, limit=5, cursor=cursor)
 
     assert shown == ([job] if job.created_at < moment else [])
 

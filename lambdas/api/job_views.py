@@ -1,0 +1,131 @@
+"""Jobs as the API shows them."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from inference_container.contract.api import (
+    ImageView,
+    JobQueue,
+    JobSummary,
+    JobView,
+    PresignedPut,
+    ResultView,
+)
+from inference_container.contract.jobs import JobStatus
+from inference_container.contract.messages import JobResult
+from lambdas.api.services import Services
+from lambdas.job_objects import output_prefix, params_key
+from lambdas.jobs import JobRecord
+from lambdas.outcomes import MAX_RESULT_BYTES
+from lambdas.submission import MAX_PARAMS_BYTES
+
+PICTURE_URL_LIFE = timedelta(hours=1)
+PARAMS_URL_LIFE = timedelta(hours=12)
+URLS_CHANGE_EVERY = timedelta(minutes=20)
+"""A view counts as changed after that: its URLs must not end before a client asks for new ones."""
+
+
+def job_summary(job: JobRecord) -> JobSummary:
+    """A line of the list."""
+    return JobSummary.model_validate(_line(job))
+
+
+def _line(job: JobRecord) -> dict[str, object]:
+    moment = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
+    return {
+        "job_id": job.job_id,
+        "label": f"{moment} → {job.task} → {job.status} → {job.job_id}",
+        "task": job.task,
+        "status": job.status,
+        "checkpoint": job.checkpoint,
+        "endpoint": job.endpoint,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "progress": job.progress,
+        "error": job.error,
+    }
+
+
+def job_view(services: Services, job: JobRecord, *, rehearsed: bool = False) -> JobView:
+    """The job with all that can be said of it; one call when it has succeeded, else none."""
+    view = JobView.model_validate(
+        {
+            **_line(job),
+            "cancel_requested": job.cancel_requested,
+            "dry_run": rehearsed,
+            "retry_of": job.retry_of,
+            "metadata": dict(job.metadata),
+            "ttl_s": job.ttl_s,
+            "run_timeout_s": job.run_timeout_s,
+            "models": list(job.models),
+            "queued_seconds": _seconds(job.queued_at, job.started_at),
+            "run_seconds": _seconds(job.started_at, job.finished_at),
+        }
+    )
+    if rehearsed:
+        return view
+    if job.status is JobStatus.CREATED:
+        view.upload = PresignedPut(
+            url=services.objects.url_to_put_json(params_key(job.job_id), seconds=int(PARAMS_URL_LIFE.total_seconds())),
+            headers={"content-type": "application/json"},
+            max_bytes=MAX_PARAMS_BYTES,
+            expires_at=services.now() + PARAMS_URL_LIFE,
+        )
+    if job.status is JobStatus.RUNNING and job.progress is not None and job.progress.previews:
+        key = f"{output_prefix(job.job_id)}preview.jpg"
+        view.preview_url = services.objects.url_to_get(key, seconds=int(PICTURE_URL_LIFE.total_seconds()))
+    if job.status is JobStatus.SUCCEEDED:
+        view.result = _result(services, job)
+        if view.result is not None:
+            view.seeds = [image.seed for image in view.result.images if image.seed is not None]
+    return view
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+def _result(services: Services, job: JobRecord) -> ResultView | None:
+    """The result as the container gave it; None when its document has been deleted since."""
+    data = services.objects.read(job.output_key, max_bytes=MAX_RESULT_BYTES) if job.output_key else None
+    if data is None:
+        return None
+    result = JobResult.model_validate_json(data)
+    seconds = int(PICTURE_URL_LIFE.total_seconds())
+    return ResultView(
+        images=[
+            ImageView(
+                url=services.objects.url_to_get(image.key, seconds=seconds),
+                width=image.width,
+                height=image.height,
+                format=image.format,
+                seed=image.seed,
+                infotext=image.infotext,
+            )
+            for image in result.images
+        ],
+        info=result.info,
+        parameters=result.parameters,
+        caption=result.caption,
+        scores=result.scores,
+        models=list(result.models),
+        timings=result.timings,
+        metrics=result.metrics,
+    )
+
+
+def queue_place(services: Services, job: JobRecord) -> JobQueue:
+    """How many open jobs are before a queued one, and how long it may take; one call, another one once a minute."""
+    ahead = services.pages.open_before(job)
+    seconds = services.run_times.typical(job.endpoint)
+    return JobQueue(ahead=ahead, eta_seconds=None if seconds is None else (ahead + 1) * seconds)
+
+
+def view_tag(job: JobRecord, *, now: datetime) -> str:
+    """Weak ETag of a job's view; the same while nothing but signatures of URLs would differ."""
+    period = int(now.timestamp() // URLS_CHANGE_EVERY.total_seconds())
+    text = json.dumps([asdict(job), period], default=str, sort_keys=True)
+    return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
