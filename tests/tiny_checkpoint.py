@@ -34,6 +34,14 @@ class Sizes:
     text_layers: int
     vocabulary: int
     in_channels: int = LATENT_CHANNELS
+    depths: tuple[int, ...] = (1, 1, 1, 0)
+    """Transformer blocks in each attention, by level."""
+    linear: bool = False
+    """Attention is led in and out by linear layers, not by convolutions."""
+    context: int = 0
+    """Width of the vectors the UNet attends to; 0: the text encoder's."""
+    vector: int = 0
+    """Width of the vector that conditions the UNet beside the words; 0: none."""
 
 
 STABLE_DIFFUSION_1_5 = Sizes(
@@ -61,17 +69,21 @@ def random_state(sizes: Sizes, *, seed: int = 0, dtype: torch.dtype = torch.floa
     """As `tiny_state`, of any sizes."""
     generator = torch.Generator().manual_seed(seed)
     state = {
-        name: _random_tensor(name, shape, generator).to(dtype)
-        for name, shape in (*_unet_shapes(sizes), *_vae_shapes(sizes), *_text_shapes(sizes))
+        name: random_tensor(name, shape, generator).to(dtype)
+        for name, shape in (*unet_shapes(sizes), *vae_shapes(sizes), *_text_shapes(sizes))
     }
-    # A posterior without noise, and latents of about the scale that the UNet's noise has.
+    calm_vae(state)
+    # WebUI's emphasis divides by the mean of the text encoder's output, so it must not be zero.
+    state["cond_stage_model.transformer.text_model.final_layer_norm.bias"] += 0.5
+    return state
+
+
+def calm_vae(state: dict[str, Tensor]) -> None:
+    """A posterior without noise, and latents of about the scale that the UNet's noise has."""
     quantise = state["first_stage_model.quant_conv.weight"]
     quantise[:LATENT_CHANNELS] *= 5
     quantise[LATENT_CHANNELS:] = 0
     state["first_stage_model.quant_conv.bias"][LATENT_CHANNELS:] = -30
-    # WebUI's emphasis divides by the mean of the text encoder's output, so it must not be zero.
-    state["cond_stage_model.transformer.text_model.final_layer_norm.bias"] += 0.5
-    return state
 
 
 def tiny_config(*, in_channels: int = LATENT_CHANNELS) -> dict[str, Any]:
@@ -141,7 +153,7 @@ def tiny_vocabulary() -> Mapping[str, int]:
     return {token: number for number, token in enumerate((*tokens, "<|startoftext|>", "<|endoftext|>"))}
 
 
-def _random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     if name.endswith(".bias"):
         return torch.zeros(shape)
     if len(shape) == 1:
@@ -152,114 +164,121 @@ def _random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator
     return torch.randn(shape, generator=generator).div(fan_in**0.5)
 
 
-def _layer(name: str, *shape: int) -> Shapes:
+def affine(name: str, *shape: int) -> Shapes:
     yield f"{name}.weight", shape
     yield f"{name}.bias", shape[:1]
 
 
-def _unet_shapes(sizes: Sizes) -> Shapes:
-    widths, context = sizes.unet_widths, sizes.text_width
+def unet_shapes(sizes: Sizes) -> Shapes:
+    """Tensors of the UNet by their LDM names."""
+    widths, depths = sizes.unet_widths, sizes.depths
     base, embedding, last = widths[0], 4 * widths[0], len(widths) - 1
     root = "model.diffusion_model"
-    yield from _layer(f"{root}.time_embed.0", embedding, base)
-    yield from _layer(f"{root}.time_embed.2", embedding, embedding)
-    yield from _layer(f"{root}.input_blocks.0.0", base, sizes.in_channels, 3, 3)
+    yield from affine(f"{root}.time_embed.0", embedding, base)
+    yield from affine(f"{root}.time_embed.2", embedding, embedding)
+    if sizes.vector:
+        yield from affine(f"{root}.label_emb.0.0", embedding, sizes.vector)
+        yield from affine(f"{root}.label_emb.0.2", embedding, embedding)
+    yield from affine(f"{root}.input_blocks.0.0", base, sizes.in_channels, 3, 3)
     skips, width, block = [base], base, 1
     for level, out in enumerate(widths):
         for _ in range(UNET_LAYERS):
             yield from _unet_residual(f"{root}.input_blocks.{block}.0", width, out, embedding)
-            if level != last:
-                yield from _unet_attention(f"{root}.input_blocks.{block}.1", out, context)
+            if depths[level]:
+                yield from _unet_attention(f"{root}.input_blocks.{block}.1", out, sizes, depth=depths[level])
             width, block = out, block + 1
             skips.append(width)
         if level != last:
-            yield from _layer(f"{root}.input_blocks.{block}.0.op", width, width, 3, 3)
+            yield from affine(f"{root}.input_blocks.{block}.0.op", width, width, 3, 3)
             block += 1
             skips.append(width)
     yield from _unet_residual(f"{root}.middle_block.0", width, width, embedding)
-    yield from _unet_attention(f"{root}.middle_block.1", width, context)
+    yield from _unet_attention(f"{root}.middle_block.1", width, sizes, depth=depths[-1] or depths[-2])
     yield from _unet_residual(f"{root}.middle_block.2", width, width, embedding)
     block = 0
     for level, out in reversed(list(enumerate(widths))):
         for layer in range(UNET_LAYERS + 1):
             yield from _unet_residual(f"{root}.output_blocks.{block}.0", width + skips.pop(), out, embedding)
-            if level != last:
-                yield from _unet_attention(f"{root}.output_blocks.{block}.1", out, context)
+            if depths[level]:
+                yield from _unet_attention(f"{root}.output_blocks.{block}.1", out, sizes, depth=depths[level])
             if level and layer == UNET_LAYERS:
-                yield from _layer(f"{root}.output_blocks.{block}.{1 if level == last else 2}.conv", out, out, 3, 3)
+                yield from affine(f"{root}.output_blocks.{block}.{2 if depths[level] else 1}.conv", out, out, 3, 3)
             width, block = out, block + 1
-    yield from _layer(f"{root}.out.0", base)
-    yield from _layer(f"{root}.out.2", LATENT_CHANNELS, base, 3, 3)
+    yield from affine(f"{root}.out.0", base)
+    yield from affine(f"{root}.out.2", LATENT_CHANNELS, base, 3, 3)
 
 
 def _unet_residual(name: str, width: int, out: int, embedding: int) -> Shapes:
-    yield from _layer(f"{name}.in_layers.0", width)
-    yield from _layer(f"{name}.in_layers.2", out, width, 3, 3)
-    yield from _layer(f"{name}.emb_layers.1", out, embedding)
-    yield from _layer(f"{name}.out_layers.0", out)
-    yield from _layer(f"{name}.out_layers.3", out, out, 3, 3)
+    yield from affine(f"{name}.in_layers.0", width)
+    yield from affine(f"{name}.in_layers.2", out, width, 3, 3)
+    yield from affine(f"{name}.emb_layers.1", out, embedding)
+    yield from affine(f"{name}.out_layers.0", out)
+    yield from affine(f"{name}.out_layers.3", out, out, 3, 3)
     if width != out:
-        yield from _layer(f"{name}.skip_connection", out, width, 1, 1)
+        yield from affine(f"{name}.skip_connection", out, width, 1, 1)
 
 
-def _unet_attention(name: str, width: int, words: int) -> Shapes:
-    block = f"{name}.transformer_blocks.0"
-    yield from _layer(f"{name}.norm", width)
-    yield from _layer(f"{name}.proj_in", width, width, 1, 1)
-    for attention, context in (("attn1", width), ("attn2", words)):
-        yield f"{block}.{attention}.to_q.weight", (width, width)
-        yield f"{block}.{attention}.to_k.weight", (width, context)
-        yield f"{block}.{attention}.to_v.weight", (width, context)
-        yield from _layer(f"{block}.{attention}.to_out.0", width, width)
-    yield from _layer(f"{block}.ff.net.0.proj", 8 * width, width)
-    yield from _layer(f"{block}.ff.net.2", width, 4 * width)
-    for norm in ("norm1", "norm2", "norm3"):
-        yield from _layer(f"{block}.{norm}", width)
-    yield from _layer(f"{name}.proj_out", width, width, 1, 1)
+def _unet_attention(name: str, width: int, sizes: Sizes, *, depth: int) -> Shapes:
+    projection = (width, width) if sizes.linear else (width, width, 1, 1)
+    yield from affine(f"{name}.norm", width)
+    yield from affine(f"{name}.proj_in", *projection)
+    for number in range(depth):
+        block = f"{name}.transformer_blocks.{number}"
+        for attention, context in (("attn1", width), ("attn2", sizes.context or sizes.text_width)):
+            yield f"{block}.{attention}.to_q.weight", (width, width)
+            yield f"{block}.{attention}.to_k.weight", (width, context)
+            yield f"{block}.{attention}.to_v.weight", (width, context)
+            yield from affine(f"{block}.{attention}.to_out.0", width, width)
+        yield from affine(f"{block}.ff.net.0.proj", 8 * width, width)
+        yield from affine(f"{block}.ff.net.2", width, 4 * width)
+        for norm in ("norm1", "norm2", "norm3"):
+            yield from affine(f"{block}.{norm}", width)
+    yield from affine(f"{name}.proj_out", *projection)
 
 
-def _vae_shapes(sizes: Sizes) -> Shapes:
+def vae_shapes(sizes: Sizes) -> Shapes:
+    """Tensors of the VAE by their LDM names."""
     root, widths = "first_stage_model", sizes.vae_widths
     top, last = widths[-1], len(widths) - 1
-    yield from _layer(f"{root}.encoder.conv_in", widths[0], 3, 3, 3)
+    yield from affine(f"{root}.encoder.conv_in", widths[0], 3, 3, 3)
     width = widths[0]
     for level, out in enumerate(widths):
         for layer in range(VAE_LAYERS):
             yield from _vae_residual(f"{root}.encoder.down.{level}.block.{layer}", width, out)
             width = out
         if level != last:
-            yield from _layer(f"{root}.encoder.down.{level}.downsample.conv", width, width, 3, 3)
+            yield from affine(f"{root}.encoder.down.{level}.downsample.conv", width, width, 3, 3)
     yield from _vae_middle(f"{root}.encoder.mid", top)
-    yield from _layer(f"{root}.encoder.norm_out", top)
-    yield from _layer(f"{root}.encoder.conv_out", 2 * LATENT_CHANNELS, top, 3, 3)
-    yield from _layer(f"{root}.quant_conv", 2 * LATENT_CHANNELS, 2 * LATENT_CHANNELS, 1, 1)
-    yield from _layer(f"{root}.post_quant_conv", LATENT_CHANNELS, LATENT_CHANNELS, 1, 1)
-    yield from _layer(f"{root}.decoder.conv_in", top, LATENT_CHANNELS, 3, 3)
+    yield from affine(f"{root}.encoder.norm_out", top)
+    yield from affine(f"{root}.encoder.conv_out", 2 * LATENT_CHANNELS, top, 3, 3)
+    yield from affine(f"{root}.quant_conv", 2 * LATENT_CHANNELS, 2 * LATENT_CHANNELS, 1, 1)
+    yield from affine(f"{root}.post_quant_conv", LATENT_CHANNELS, LATENT_CHANNELS, 1, 1)
+    yield from affine(f"{root}.decoder.conv_in", top, LATENT_CHANNELS, 3, 3)
     yield from _vae_middle(f"{root}.decoder.mid", top)
     for level, out in reversed(list(enumerate(widths))):
         for layer in range(VAE_LAYERS + 1):
             yield from _vae_residual(f"{root}.decoder.up.{level}.block.{layer}", width, out)
             width = out
         if level:
-            yield from _layer(f"{root}.decoder.up.{level}.upsample.conv", out, out, 3, 3)
-    yield from _layer(f"{root}.decoder.norm_out", width)
-    yield from _layer(f"{root}.decoder.conv_out", 3, width, 3, 3)
+            yield from affine(f"{root}.decoder.up.{level}.upsample.conv", out, out, 3, 3)
+    yield from affine(f"{root}.decoder.norm_out", width)
+    yield from affine(f"{root}.decoder.conv_out", 3, width, 3, 3)
 
 
 def _vae_residual(name: str, width: int, out: int) -> Shapes:
-    yield from _layer(f"{name}.norm1", width)
-    yield from _layer(f"{name}.conv1", out, width, 3, 3)
-    yield from _layer(f"{name}.norm2", out)
-    yield from _layer(f"{name}.conv2", out, out, 3, 3)
+    yield from affine(f"{name}.norm1", width)
+    yield from affine(f"{name}.conv1", out, width, 3, 3)
+    yield from affine(f"{name}.norm2", out)
+    yield from affine(f"{name}.conv2", out, out, 3, 3)
     if width != out:
-        yield from _layer(f"{name}.nin_shortcut", out, width, 1, 1)
+        yield from affine(f"{name}.nin_shortcut", out, width, 1, 1)
 
 
 def _vae_middle(name: str, width: int) -> Shapes:
     yield from _vae_residual(f"{name}.block_1", width, width)
-    yield from _layer(f"{name}.attn_1.norm", width)
+    yield from affine(f"{name}.attn_1.norm", width)
     for projection in ("q", "k", "v", "proj_out"):
-        yield from _layer(f"{name}.attn_1.{projection}", width, width, 1, 1)
+        yield from affine(f"{name}.attn_1.{projection}", width, width, 1, 1)
     yield from _vae_residual(f"{name}.block_2", width, width)
 
 
@@ -270,9 +289,9 @@ def _text_shapes(sizes: Sizes) -> Shapes:
     for layer in range(sizes.text_layers):
         block = f"{root}.encoder.layers.{layer}"
         for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            yield from _layer(f"{block}.self_attn.{projection}", width, width)
-        yield from _layer(f"{block}.layer_norm1", width)
-        yield from _layer(f"{block}.mlp.fc1", 4 * width, width)
-        yield from _layer(f"{block}.mlp.fc2", width, 4 * width)
-        yield from _layer(f"{block}.layer_norm2", width)
-    yield from _layer(f"{root}.final_layer_norm", width)
+            yield from affine(f"{block}.self_attn.{projection}", width, width)
+        yield from affine(f"{block}.layer_norm1", width)
+        yield from affine(f"{block}.mlp.fc1", 4 * width, width)
+        yield from affine(f"{block}.mlp.fc2", width, 4 * width)
+        yield from affine(f"{block}.layer_norm2", width)
+    yield from affine(f"{root}.final_layer_norm", width)

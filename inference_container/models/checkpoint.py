@@ -8,6 +8,7 @@ from torch import Tensor
 
 from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
+from inference_container.prompt.text_models import TextModel
 
 
 @dataclass
@@ -17,18 +18,23 @@ class Checkpoint:
     """diffusers UNet2DConditionModel."""
     vae: Any
     """diffusers AutoencoderKL."""
-    text_encoder: Any
-    """transformers CLIPTextModel."""
+    text_models: tuple[TextModel, ...]
+    """One, or two in Stable Diffusion XL; their vectors are joined in this order."""
     tokenizer: Any
-    """transformers CLIPTokenizer."""
+    """transformers CLIPTokenizer of all of them."""
     prediction_type: str
     """`epsilon` or `v_prediction`."""
     alphas_cumprod: Tensor
     """ᾱ, shape (1000,), float32, CPU."""
     device: torch.device
     dtype: torch.dtype
-    """Of unet and text_encoder; the VAE may run wider."""
+    """Of the UNet and the text encoders; the VAE may run wider."""
     family: Family = Family.SD1
+
+    @property
+    def text_encoder(self) -> Any:
+        """The first text encoder, transformers CLIPTextModel or CLIPTextModelWithProjection."""
+        return self.text_models[0].encoder
 
     @property
     def bytes(self) -> int:
@@ -47,7 +53,7 @@ class Checkpoint:
 
     @property
     def _modules(self) -> tuple[Any, ...]:
-        return self.unet, self.vae, self.text_encoder
+        return self.unet, self.vae, *(text.encoder for text in self.text_models)
 
     @property
     def inpainting(self) -> bool:

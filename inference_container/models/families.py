@@ -6,7 +6,6 @@ from enum import StrEnum
 Shapes = Mapping[str, tuple[int, ...]]
 
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
-CROSS_ATTENTION = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
 
 class Family(StrEnum):
@@ -16,7 +15,11 @@ class Family(StrEnum):
     SD1_INPAINT = "Stable Diffusion 1.x inpainting"
     INSTRUCT_PIX2PIX = "InstructPix2Pix"
     SD2 = "Stable Diffusion 2.x"
+    SD2_INPAINT = "Stable Diffusion 2.x inpainting"
+    SD2_OTHER = "Stable Diffusion 2.x for depth, upscaling or image variations"
     SDXL = "Stable Diffusion XL"
+    SDXL_INPAINT = "Stable Diffusion XL inpainting"
+    SDXL_EDIT = "Stable Diffusion XL for editing"
     SDXL_REFINER = "Stable Diffusion XL refiner"
     SD3 = "Stable Diffusion 3"
     FLUX = "Flux"
@@ -34,27 +37,34 @@ def _has(*prefixes: str) -> Callable[[Shapes], bool]:
     return lambda shapes: all(any(name.startswith(prefix) for name in shapes) for prefix in prefixes)
 
 
-def _sd1(channels: int) -> Callable[[Shapes], bool]:
-    """A UNet with that many input channels and CLIP-L in Hugging Face's names."""
-    return lambda shapes: (
-        shapes.get(CONV_IN, (0, 0))[1:2] == (channels,) and _has("cond_stage_model.transformer.")(shapes)
-    )
+def _takes(channels: int, *prefixes: str) -> Callable[[Shapes], bool]:
+    """A UNet with that many input channels, beside tensors of these prefixes."""
+    return lambda shapes: shapes.get(CONV_IN, (0, 0))[1:2] == (channels,) and _has(*prefixes)(shapes)
+
+
+_CLIP_L, _CLIP_H, _CLIP_G = "cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.1.model."
 
 
 # In order: the first that fits. Facts of the layouts: semantics §8.1, §8.2, §8.5.
 _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.CONTROLNET, _has("control_model.")),
     (Family.CONTROLNET, _has("controlnet_cond_embedding.")),
-    (Family.SDXL, _has("conditioner.embedders.1.model.")),
+    (Family.SDXL_INPAINT, _takes(9, _CLIP_G)),
+    (Family.SDXL_EDIT, _takes(8, _CLIP_G)),
+    (Family.SDXL, _has(_CLIP_G)),
     (Family.SDXL_REFINER, _has("conditioner.embedders.0.model.")),
     (Family.SD3, _has("model.diffusion_model.joint_blocks.")),
     (Family.FLUX, _has("model.diffusion_model.double_blocks.")),
     (Family.FLUX, _has("double_blocks.")),
-    (Family.SD2, _has("model.diffusion_model.", "cond_stage_model.model.")),
-    (Family.SD2, lambda shapes: shapes.get(CROSS_ATTENTION, ())[-1:] == (1024,)),
-    (Family.SD1, _sd1(4)),
-    (Family.INSTRUCT_PIX2PIX, _sd1(8)),
-    (Family.SD1_INPAINT, _sd1(9)),
+    (Family.SD2_OTHER, _has("depth_model.")),
+    (Family.SD2_OTHER, _has("embedder.model.", "model.diffusion_model.")),
+    (Family.SD2_OTHER, _takes(5, _CLIP_H)),
+    (Family.SD2_OTHER, _takes(7, _CLIP_H)),
+    (Family.SD2_INPAINT, _takes(9, _CLIP_H)),
+    (Family.SD2, _has("model.diffusion_model.", _CLIP_H)),
+    (Family.SD1, _takes(4, _CLIP_L)),
+    (Family.INSTRUCT_PIX2PIX, _takes(8, _CLIP_L)),
+    (Family.SD1_INPAINT, _takes(9, _CLIP_L)),
     (Family.LDM_UNET, _has("model.diffusion_model.input_blocks.")),
     (Family.LORA, lambda shapes: any(".lora_" in name or name.startswith("lora_") for name in shapes)),
     (Family.DIFFUSERS_UNET, _has("down_blocks.", "up_blocks.", "mid_block.")),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, ValidationError
 
@@ -18,21 +18,26 @@ CONFIG_FOLDERS: Mapping[Family, str] = {
     Family.SD1: "sd15",
     Family.SD1_INPAINT: "sd15",
     Family.INSTRUCT_PIX2PIX: "sd15",
+    Family.SD2: "sd2",
+    Family.SD2_INPAINT: "sd2",
+    Family.SDXL: "sdxl",
+    Family.SDXL_INPAINT: "sdxl",
+    Family.SDXL_REFINER: "sdxl_refiner",
 }
-INPUT_CHANNELS: Mapping[Family, int] = {Family.SD1_INPAINT: 9, Family.INSTRUCT_PIX2PIX: 8}
+"""Of `configs`, for the checkpoints this version loads."""
+INPUT_CHANNELS: Mapping[Family, int] = {
+    Family.SD1_INPAINT: 9,
+    Family.INSTRUCT_PIX2PIX: 8,
+    Family.SD2_INPAINT: 9,
+    Family.SDXL_INPAINT: 9,
+}
 """Of the UNet, where the shipped configuration says otherwise."""
-CONFIG_FILES = (
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "scheduler/scheduler_config.json",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
-    "tokenizer/tokenizer_config.json",
-)
-IGNORED_FILES = ("model_index.json", "tokenizer/special_tokens_map.json")
+VOCABULARY, MERGES = "tokenizer/vocab.json", "tokenizer/merges.txt"
+"""The words all text encoders share; every family is shipped with those of `sd15`."""
+IGNORED_FILES = ("model_index.json", "tokenizer/special_tokens_map.json", "tokenizer_2/special_tokens_map.json")
 """Part of the layout, but they say nothing the others do not."""
 MAX_LAYERS = 100
+_CONFIGS = Path(__file__).parent / "configs"
 Config = TypeVar("Config", bound=BaseModel)
 _LAYER_COUNTS = ("layers_per_block", "num_hidden_layers", "transformer_layers_per_block")
 
@@ -45,7 +50,8 @@ class SchedulerConfig(BaseModel):
     beta_start: float = 0.00085
     beta_end: float = 0.012
     num_train_timesteps: int = 1000
-    prediction_type: str = "epsilon"
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    """None: what the weights show, see `models.prediction`."""
 
 
 class TokenizerConfig(BaseModel):
@@ -65,9 +71,12 @@ class TokenizerConfig(BaseModel):
 class ModelConfig:
     unet: dict[str, JsonValue]
     vae: dict[str, JsonValue]
-    text_encoder: dict[str, JsonValue]
+    text_encoders: Mapping[str, dict[str, JsonValue]]
+    """By folder: `text_encoder`, `text_encoder_2`."""
     scheduler: SchedulerConfig
     tokenizer: TokenizerConfig
+    pad_tokens: Mapping[str, int]
+    """By folder: `tokenizer`, `tokenizer_2`."""
 
 
 def model_config(file: ModelFile, *, family: Family, packed: str | None) -> ModelConfig:
@@ -76,27 +85,53 @@ def model_config(file: ModelFile, *, family: Family, packed: str | None) -> Mode
     Raises:
         JobFailed: asset_incompatible, when `packed` is malformed.
     """
-    folder = Path(__file__).parent / "configs" / CONFIG_FOLDERS[family]
-    texts = {name: (folder / name).read_text(encoding="utf-8") for name in CONFIG_FILES}
-    texts |= _unpack(file, packed) if packed is not None else {}
-    documents = {name: _document(file, name, texts[name]) for name in CONFIG_FILES if name.endswith(".json")}
-    if family in INPUT_CHANNELS and packed is None:
+    names = config_files(family)
+    texts = {name: _shipped(family, name).read_text(encoding="utf-8") for name in names}
+    own = _unpack(file, packed, allowed=names) if packed is not None else {}
+    texts |= own
+    documents = {name: _document(file, name, texts[name]) for name in names if name.endswith(".json")}
+    if family in INPUT_CHANNELS and "unet/config.json" not in own:
         documents["unet/config.json"]["in_channels"] = INPUT_CHANNELS[family]
+    words = {"vocabulary": documents[VOCABULARY], "merges": read_merges(texts[MERGES])}
+    tokenizers = {
+        folder: _checked(file, TokenizerConfig, {**documents[f"{folder}/tokenizer_config.json"], **words})
+        for folder in _folders(names, "tokenizer_config.json")
+    }
+    first = next(iter(tokenizers.values()))
     return ModelConfig(
         unet=documents["unet/config.json"],
         vae=documents["vae/config.json"],
-        text_encoder=documents["text_encoder/config.json"],
+        text_encoders={
+            folder: documents[f"{folder}/config.json"]
+            for folder in _folders(names, "config.json")
+            if folder.startswith("text_encoder")
+        },
         scheduler=_checked(file, SchedulerConfig, documents["scheduler/scheduler_config.json"]),
-        tokenizer=_checked(
-            file,
-            TokenizerConfig,
-            {
-                **documents["tokenizer/tokenizer_config.json"],
-                "vocabulary": documents["tokenizer/vocab.json"],
-                "merges": read_merges(texts["tokenizer/merges.txt"]),
-            },
-        ),
+        # A word that only fills up must stay an ordinary word in prompts, so the tokenizer does not hear of it.
+        tokenizer=first.model_copy(update={"pad_token": first.eos_token}),
+        pad_tokens={folder: _token(file, words, words.pad_token) for folder, words in tokenizers.items()},
     )
+
+
+def config_files(family: Family) -> tuple[str, ...]:
+    """The files a configuration of `family` has, which a checkpoint file may pack its own of."""
+    folder = _CONFIGS / CONFIG_FOLDERS[family]
+    own = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.*")}
+    return tuple(sorted(own | {VOCABULARY, MERGES}))
+
+
+def _shipped(family: Family, name: str) -> Path:
+    return _CONFIGS / ("sd15" if name in (VOCABULARY, MERGES) else CONFIG_FOLDERS[family]) / name
+
+
+def _folders(names: tuple[str, ...], file: str) -> list[str]:
+    return [folder for folder, _, name in (path.partition("/") for path in names) if name == file]
+
+
+def _token(file: ModelFile, words: TokenizerConfig, token: str) -> int:
+    if token not in words.vocabulary:
+        raise incompatible(file, f"its tokenizer's vocabulary lacks {token!r}")
+    return words.vocabulary[token]
 
 
 def _checked(file: ModelFile, kind: type[Config], document: Mapping[str, object]) -> Config:
@@ -115,18 +150,16 @@ def read_merges(text: str) -> list[tuple[str, ...]]:
     return [tuple(line.split(" ")) for line in lines[start:] if line]
 
 
-def _unpack(file: ModelFile, packed: str) -> dict[str, str]:
+def _unpack(file: ModelFile, packed: str, *, allowed: tuple[str, ...]) -> dict[str, str]:
     try:
         document = json.loads(packed)
     except (ValueError, RecursionError) as error:
         raise incompatible(file, f"its header's {PACKED_CONFIG} is not JSON") from error
     if not isinstance(document, dict):
         raise incompatible(file, f"its header's {PACKED_CONFIG} is not a JSON object")
-    unknown = sorted(set(document) - {*CONFIG_FILES, *IGNORED_FILES})
+    unknown = sorted(set(document) - {*allowed, *IGNORED_FILES})
     if unknown:
-        raise incompatible(
-            file, f"its header's {PACKED_CONFIG} holds {unknown[0]!r}; allowed: {', '.join(CONFIG_FILES)}"
-        )
+        raise incompatible(file, f"its header's {PACKED_CONFIG} holds {unknown[0]!r}; allowed: {', '.join(allowed)}")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
 
 
@@ -139,6 +172,7 @@ def _document(file: ModelFile, name: str, text: str) -> dict[str, JsonValue]:
         raise incompatible(file, f"the {name} packed in it is not a JSON object")
     for key in _LAYER_COUNTS:
         count = document.get(key, 1)
-        if not isinstance(count, int) or not 1 <= count <= MAX_LAYERS:
+        levels = count if isinstance(count, list) else [count]
+        if not all(isinstance(one, int) and 1 <= one <= MAX_LAYERS for one in levels):
             raise incompatible(file, f"{key} = {count!r} in its {name}; allowed: 1 to {MAX_LAYERS}")
     return document

@@ -21,6 +21,7 @@ from inference_container.models.tensor_file import (
     read_pickle,
 )
 from inference_container.prompt.chunks import CHUNK_LENGTH
+from inference_container.prompt.text_models import TextKind
 
 ONLY = ""
 """Stands for the text encoder of models that have one."""
@@ -81,11 +82,17 @@ def check_vectors(file: ModelFile, found: Mapping[str, Tensor]) -> Mapping[str, 
     return {encoder: tensor.detach().to(torch.float32) for encoder, tensor in shaped.items()}
 
 
-def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Tensor | None:
-    """The vectors for the checkpoint's text encoder; None when they are for other encoders or of another width."""
-    only = vectors.get(ONLY)
-    width = checkpoint.text_encoder.config.hidden_size
-    return only if only is not None and only.shape[1] == width else None
+def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Mapping[TextKind, Tensor] | None:
+    """The vectors for the checkpoint's text encoders; None when they are for others or of another width."""
+    kinds = [model.kind for model in checkpoint.text_models]
+    if set(vectors) == {ONLY} and len(kinds) == 1:
+        found = {kinds[0]: vectors[ONLY]}
+    elif set(vectors) == set(kinds) and len(kinds) > 1:
+        found = {kind: vectors[kind] for kind in kinds}
+    else:
+        return None
+    widths = {model.kind: model.encoder.config.hidden_size for model in checkpoint.text_models}
+    return found if {kind: one.shape[1] for kind, one in found.items()} == widths else None
 
 
 def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> dict[str, Tensor]:

@@ -35,7 +35,12 @@ Layers = dict[str, torch.nn.Module]
 
 def checkpoint_layers(checkpoint: Checkpoint) -> Layers:
     """All layers a network may change."""
-    return unet_layers(checkpoint.unet) | text_layers(checkpoint.text_encoder, ONLY_TEXT_ENCODER)
+    texts = [text.encoder for text in checkpoint.text_models]
+    prefixes = (ONLY_TEXT_ENCODER,) if len(texts) == 1 else TWO_TEXT_ENCODERS
+    layers = unet_layers(checkpoint.unet)
+    for text_encoder, names in zip(texts, prefixes, strict=True):
+        layers |= text_layers(text_encoder, names)
+    return layers
 
 
 def is_text(layer: str) -> bool:

@@ -1,46 +1,66 @@
 """A CLIP text model run on chunks of tokens: clip skip, and vectors put in place of tokens."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from inference_container.prompt.chunks import CHUNK_LENGTH, Chunk, Insertion
+from inference_container.prompt.text_models import TextModel
 
 ROWS_AT_ONCE = 32
 """Chunks in one forward pass; bounds memory for prompts with many variants."""
 
 
-class ClipTextEncoder:
-    """Wraps a transformers `CLIPTextModel`, of the shape before or after 5.6 (without `.text_model`)."""
+@dataclass(frozen=True)
+class EncodedChunks:
+    tokens: Tensor
+    """Shape (chunks, 77, width), float32."""
+    pooled: Tensor | None
+    """Shape (chunks, projection), float32; None unless the UNet reads it."""
 
-    def __init__(self, text_encoder: Any, *, clip_skip: int = 1, end_token: int, pad_token: int) -> None:
+
+class ClipTextEncoder:
+    """Wraps a text model of transformers, of the shape before or after 5.6 (without `.text_model`)."""
+
+    def __init__(self, model: TextModel, *, clip_skip: int = 1, sdxl_clip_l_skip: bool = False, end_token: int) -> None:
         """`clip_skip` is WebUI's option: 1 the last layer's output, N the N-th from the end (semantics §4.4).
 
         Raises:
             ValueError: fewer layers than `clip_skip` asks for.
         """
-        layers = int(text_encoder.config.num_hidden_layers)
-        if not 1 <= clip_skip <= layers:
+        layers = int(model.encoder.config.num_hidden_layers)
+        self._layer = model.reading.layer_for(clip_skip, sdxl_clip_l_skip=sdxl_clip_l_skip)
+        if not 1 <= self._layer <= layers:
             raise ValueError(f"received clip skip {clip_skip}; allowed: 1 to {layers}, this text encoder's layers")
-        self._model = text_encoder
-        self._clip_skip = clip_skip
+        self._text = model
+        self._model = model.encoder
         self._end_token = end_token
-        self._pad_token = pad_token
 
     @property
     def width(self) -> int:
         """Numbers in one token's vector."""
         return int(self._model.config.hidden_size)
 
-    @torch.no_grad()
-    def encode(self, chunks: Sequence[Chunk], vectors: Mapping[str, Tensor]) -> Tensor:
-        """Shape (len(chunks), 77, width), float32. `vectors` holds shape (k, width) for every inserted name."""
-        batches = [chunks[start : start + ROWS_AT_ONCE] for start in range(0, len(chunks), ROWS_AT_ONCE)]
-        return torch.cat([self._encode_batch(batch, vectors) for batch in batches])
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        dtype: torch.dtype = self._model.get_input_embeddings().weight.dtype
+        return dtype
 
-    def _encode_batch(self, chunks: Sequence[Chunk], vectors: Mapping[str, Tensor]) -> Tensor:
+    @torch.no_grad()
+    def encode(self, chunks: Sequence[Chunk], vectors: Mapping[str, Tensor]) -> EncodedChunks:
+        """`vectors` holds shape (k, width) for every inserted name."""
+        batches = [
+            self._encode_batch(chunks[start : start + ROWS_AT_ONCE], vectors)
+            for start in range(0, len(chunks), ROWS_AT_ONCE)
+        ]
+        pooled = [batch.pooled for batch in batches if batch.pooled is not None]
+        return EncodedChunks(torch.cat([batch.tokens for batch in batches]), torch.cat(pooled) if pooled else None)
+
+    def _encode_batch(self, chunks: Sequence[Chunk], vectors: Mapping[str, Tensor]) -> EncodedChunks:
         embedding = self._model.get_input_embeddings()
         rows = [self._padded(chunk.tokens) for chunk in chunks]
         ids = torch.tensor(rows, dtype=torch.long, device=embedding.weight.device)
@@ -50,22 +70,33 @@ class ClipTextEncoder:
             return _with_insertions(output, insertions, vectors)
 
         handle = embedding.register_forward_hook(insert)
+        last_is_enough = self._layer == 1 and self._text.reading.normed
         try:
-            outputs = self._model(ids, output_hidden_states=self._clip_skip > 1)
+            outputs = self._model(ids, output_hidden_states=not last_is_enough)
         finally:
             handle.remove()
-        if self._clip_skip == 1:
+        if last_is_enough:
             hidden: Tensor = outputs.last_hidden_state
         else:
-            hidden = final_layer_norm(self._model)(outputs.hidden_states[-self._clip_skip])
-        return hidden.float()
+            hidden = outputs.hidden_states[-self._layer]
+            if self._text.reading.normed:
+                hidden = final_layer_norm(self._model)(hidden)
+        return EncodedChunks(hidden.float(), self._pool(outputs.last_hidden_state, rows))
+
+    def _pool(self, last: Tensor, rows: Sequence[tuple[int, ...]]) -> Tensor | None:
+        """The text projection of the first end token, as OpenCLIP pools."""
+        if not self._text.reading.pooled:
+            return None
+        ends = [row.index(self._end_token) for row in rows]
+        projected: Tensor = self._model.text_projection(last[torch.arange(len(ends)), ends])
+        return projected.float()
 
     def _padded(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
         """Models with a padding token of their own see it after the first end token (SD2 and OpenCLIP: id 0)."""
-        if self._pad_token == self._end_token:
+        if self._text.pad_token == self._end_token:
             return tokens
         end = tokens.index(self._end_token) + 1
-        return (*tokens[:end], *[self._pad_token] * (len(tokens) - end))
+        return (*tokens[:end], *[self._text.pad_token] * (len(tokens) - end))
 
 
 def final_layer_norm(text_encoder: Any) -> torch.nn.Module:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, zeros_like
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,10 @@ class TextEmbedding:
     """Shape (77·chunks, dim)."""
     pooled: Tensor | None = None
     """Shape (dim,), SDXL only."""
+
+    def silenced(self) -> "TextEmbedding":
+        """All zero."""
+        return TextEmbedding(zeros_like(self.tokens), None if self.pooled is None else zeros_like(self.pooled))
 
 
 @dataclass(frozen=True)

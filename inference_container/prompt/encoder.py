@@ -1,7 +1,7 @@
 """Prompts encoded as WebUI 1.10.1 does it: the one entry from text to conditioning (semantics §4)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from inference_container.prompt.emphasis import EmphasisMode, WeightedText, pars
 from inference_container.prompt.errors import PromptSyntaxError
 from inference_container.prompt.inversions import InversionMatcher, InversionName
 from inference_container.prompt.schedule import PromptClock, TimedText, schedule_prompt
+from inference_container.prompt.text_models import TextKind, TextModel
 
 EMBEDDING_HASH = 12
 """Hex digits of an embedding's SHA-256 that WebUI shows."""
@@ -35,7 +36,9 @@ class EncoderOptions:
     """WebUI's options that change what a prompt means."""
 
     clip_skip: int = 1
-    """CLIP_stop_at_last_layers, 1 … number of layers."""
+    """CLIP_stop_at_last_layers, 1 … number of layers; Stable Diffusion 2.x and XL do not follow it."""
+    sdxl_clip_l_skip: bool = False
+    """Stable Diffusion XL's CLIP-L does."""
     emphasis: EmphasisMode = EmphasisMode.ORIGINAL
     comma_padding_backtrack: int = 20
 
@@ -45,8 +48,8 @@ class TextualInversion:
     """A loaded embedding file."""
 
     name: str
-    vectors: Tensor
-    """Shape (k, width), 1 ≤ k ≤ 75."""
+    vectors: Mapping[TextKind, Tensor]
+    """For each text encoder of the checkpoint: shape (k, width), 1 ≤ k ≤ 75, with one k."""
     sha256: str | None = None
     """Of the file, hex; None keeps it out of infotexts."""
 
@@ -57,12 +60,12 @@ class PromptEncoder:
     def __init__(
         self,
         *,
-        text_encoder: Any,
+        text_models: Sequence[TextModel],
         tokenizer: Any,
         options: EncoderOptions | None = None,
         inversions: Sequence[TextualInversion] = (),
     ) -> None:
-        """Takes transformers' `CLIPTextModel` and `CLIPTokenizer`.
+        """Takes a checkpoint's text encoders and their `CLIPTokenizer` of transformers.
 
         Raises:
             ValueError: a clip skip beyond the layers, or an inversion of another width or of more than 75 vectors.
@@ -72,13 +75,17 @@ class PromptEncoder:
         self._special = SpecialTokens(
             start=tokenizer.bos_token_id, end=tokenizer.eos_token_id, comma=tokenizer.get_vocab().get(",</w>")
         )
-        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        self._clip = ClipTextEncoder(
-            text_encoder, clip_skip=self._options.clip_skip, end_token=self._special.end, pad_token=pad
-        )
-        self._dtype: torch.dtype = text_encoder.get_input_embeddings().weight.dtype
+        self._clips = {
+            model.kind: ClipTextEncoder(
+                model,
+                clip_skip=self._options.clip_skip,
+                sdxl_clip_l_skip=self._options.sdxl_clip_l_skip,
+                end_token=self._special.end,
+            )
+            for model in text_models
+        }
+        self._dtype = next(iter(self._clips.values())).dtype
         self._inversions = {inversion.name: inversion for inversion in inversions}
-        self._vectors = {inversion.name: inversion.vectors for inversion in inversions}
         self._matcher = InversionMatcher(self._name_of(inversion) for inversion in inversions)
         self._used: dict[str, None] = {}
         self._has_brackets = False
@@ -117,18 +124,22 @@ class PromptEncoder:
         Raises:
             PromptSyntaxError: a prompt WebUI answers with an error.
         """
-        return self._encode([(PartText(prompt, 1.0),) for prompt in prompts], clock)
+        return self._encode([(PartText(prompt, 1.0),) for prompt in prompts], clock, empty_is_zero=True)
 
-    def _encode(self, compositions: Sequence[Sequence[PartText]], clock: PromptClock) -> list[Conditioning]:
+    def _encode(
+        self, compositions: Sequence[Sequence[PartText]], clock: PromptClock, *, empty_is_zero: bool = False
+    ) -> list[Conditioning]:
         texts = dict.fromkeys(part.text for parts in compositions for part in parts)
-        timelines = {text: self._encode_schedule(schedule_prompt(text, clock)) for text in texts}
+        timelines = {
+            text: self._encode_schedule(schedule_prompt(text, clock), empty_is_zero=empty_is_zero) for text in texts
+        }
         length = max((timed.embedding.tokens.shape[0] for line in timelines.values() for timed in line), default=0)
         padded = {text: tuple(_pad(timed, length) for timed in line) for text, line in timelines.items()}
         return [
             Conditioning(tuple(PromptPart(part.weight, padded[part.text]) for part in parts)) for parts in compositions
         ]
 
-    def _encode_schedule(self, schedule: Sequence[TimedText]) -> tuple[TimedEmbedding, ...]:
+    def _encode_schedule(self, schedule: Sequence[TimedText], *, empty_is_zero: bool) -> tuple[TimedEmbedding, ...]:
         # The mean is restored over all variants together, each as often as the schedule names it.
         variants = Counter(timed.text for timed in schedule)
         stack = [self._chunks(text) for text in variants]
@@ -140,10 +151,27 @@ class PromptEncoder:
                 f"allowed: {MAX_CHUNKS} chunks over all variants"
             )
         rows = [chunk for chunks in stack for chunk in (*chunks, *[filler] * (length - len(chunks)))]
-        encoded = self._weigh(rows, self._clip.encode(rows, self._vectors), counts=list(variants.values()))
-        tokens = encoded.reshape(len(stack), -1, self._clip.width).to(self._dtype)
-        embeddings = {text: TextEmbedding(tokens[index]) for index, text in enumerate(variants)}
+        tokens, pooled = self._vectors_of(rows, counts=list(variants.values()))
+        # Stable Diffusion XL was trained with nothing at all in place of an empty text (semantics §4.4).
+        silent = empty_is_zero and pooled is not None and not any(variants)
+        embeddings = {}
+        for index, text in enumerate(variants):
+            embedding = TextEmbedding(tokens[index], None if pooled is None else pooled[index])
+            embeddings[text] = embedding.silenced() if silent else embedding
         return tuple(TimedEmbedding(timed.until, embeddings[timed.text]) for timed in schedule)
+
+    def _vectors_of(self, rows: Sequence[Chunk], *, counts: list[int]) -> tuple[Tensor, Tensor | None]:
+        """Of variants of equally many chunks: tokens (variants, 77·chunks, all widths) and pooled (variants, width)."""
+        tokens, pooled = [], None
+        for kind, clip in self._clips.items():
+            vectors = {name: inversion.vectors[kind] for name, inversion in self._inversions.items()}
+            encoded = clip.encode(rows, vectors)
+            weighted = self._weigh(rows, encoded.tokens, counts=counts)
+            tokens.append(weighted.reshape(len(counts), -1, clip.width).to(self._dtype))
+            if encoded.pooled is not None:
+                # Of each variant's first chunk, never weighted.
+                pooled = encoded.pooled.reshape(len(counts), -1, encoded.pooled.shape[-1])[:, 0].to(self._dtype)
+        return torch.cat(tokens, dim=-1), pooled
 
     def _weigh(self, rows: Sequence[Chunk], encoded: Tensor, *, counts: Sequence[int]) -> Tensor:
         """Apply emphasis to shape (variants · chunks, 77, width), float32; `counts` has one number for each variant."""
@@ -153,7 +181,7 @@ class PromptEncoder:
         weighted = encoded * weights[..., None]
         if self._options.emphasis is EmphasisMode.NO_NORM or bool((weights == 1).all()):
             return weighted
-        shape = (len(counts), -1, CHUNK_LENGTH + 2, self._clip.width)
+        shape = (len(counts), -1, CHUNK_LENGTH + 2, encoded.shape[-1])
         shares = torch.tensor(counts, dtype=torch.float32, device=encoded.device) / sum(counts)
         before = _mean_of_stack(encoded.reshape(shape), shares)
         after = _mean_of_stack(weighted.reshape(shape), shares)
@@ -185,12 +213,15 @@ class PromptEncoder:
         return ids
 
     def _name_of(self, inversion: TextualInversion) -> InversionName:
-        length, width = inversion.vectors.shape
-        if width != self._clip.width or not 1 <= length <= CHUNK_LENGTH:
-            raise ValueError(
-                f"received embedding {inversion.name!r} with {length} vectors of {width} numbers; "
-                f"allowed: 1 to {CHUNK_LENGTH} vectors of {self._clip.width}"
-            )
+        found = {kind: tuple(vectors.shape) for kind, vectors in inversion.vectors.items()}
+        length = next((shape[0] for shape in found.values()), 0)
+        if (
+            found != {kind: (length, clip.width) for kind, clip in self._clips.items()}
+            or not 1 <= length <= CHUNK_LENGTH
+        ):
+            received = ", ".join(f"{kind} {shape[0]} vectors of {shape[1]}" for kind, shape in found.items())
+            allowed = ", ".join(f"{kind} 1 to {CHUNK_LENGTH} of {clip.width}" for kind, clip in self._clips.items())
+            raise ValueError(f"received embedding {inversion.name!r} with {received or 'nothing'}; allowed: {allowed}")
         (token_ids,) = self._tokenise([inversion.name])
         if not token_ids:
             raise ValueError(f"received embedding {inversion.name!r}; allowed: a name that holds a word")

@@ -83,12 +83,13 @@ class Conditioner:
         )
         options = EncoderOptions(
             clip_skip=int(params.option("CLIP_stop_at_last_layers")),
+            sdxl_clip_l_skip=bool(params.option("sdxl_clip_l_skip")),
             emphasis=EmphasisMode(str(params.option("emphasis"))),
             comma_padding_backtrack=int(params.option("comma_padding_backtrack")),
         )
         try:
             self._encoder = PromptEncoder(
-                text_encoder=checkpoint.text_encoder,
+                text_models=checkpoint.text_models,
                 tokenizer=checkpoint.tokenizer,
                 options=options,
                 inversions=inversions,
@@ -119,7 +120,7 @@ class Conditioner:
 
     def empty_chunk(self) -> Tensor:
         """The encoded empty prompt, shape (77, dim)."""
-        (empty,) = self._encoder.encode_negative([""], self._clock)
+        (empty,) = self._encoder.encode([""], self._clock)
         return empty.parts[0].at(0).tokens
 
     def _encode(self, field: str, encode: Callable[[], Result]) -> Result:

@@ -2,10 +2,12 @@
 
 import pytest
 
-from inference_container.models.families import CONV_IN, CROSS_ATTENTION, Family, detect_family
+from inference_container.models.families import CONV_IN, Family, detect_family
 from tests.tiny_checkpoint import tiny_state
 
 TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+CLIP_H = "cond_stage_model.model.ln_final.weight"
+CLIP_G = "conditioner.embedders.1.model.ln_final.weight"
 
 
 @pytest.mark.parametrize(
@@ -14,9 +16,13 @@ TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weigh
         ({CONV_IN: (320, 4, 3, 3), TEXT: (49408, 768)}, Family.SD1),
         ({CONV_IN: (320, 9, 3, 3), TEXT: (49408, 768)}, Family.SD1_INPAINT),
         ({CONV_IN: (320, 8, 3, 3), TEXT: (49408, 768)}, Family.INSTRUCT_PIX2PIX),
-        ({CONV_IN: (320, 4, 3, 3), CROSS_ATTENTION: (320, 1024)}, Family.SD2),
-        ({CONV_IN: (320, 4, 3, 3), "cond_stage_model.model.ln_final.weight": (1024,)}, Family.SD2),
-        ({CONV_IN: (320, 4, 3, 3), "conditioner.embedders.1.model.ln_final.weight": (1280,)}, Family.SDXL),
+        ({CONV_IN: (320, 4, 3, 3), CLIP_H: (1024,)}, Family.SD2),
+        ({CONV_IN: (320, 9, 3, 3), CLIP_H: (1024,)}, Family.SD2_INPAINT),
+        ({CONV_IN: (320, 5, 3, 3), CLIP_H: (1024,)}, Family.SD2_OTHER),
+        ({CONV_IN: (320, 4, 3, 3), CLIP_H: (1024,), "embedder.model.ln_final.weight": (1,)}, Family.SD2_OTHER),
+        ({CONV_IN: (320, 4, 3, 3), CLIP_G: (1280,)}, Family.SDXL),
+        ({CONV_IN: (320, 9, 3, 3), CLIP_G: (1280,)}, Family.SDXL_INPAINT),
+        ({CONV_IN: (320, 8, 3, 3), CLIP_G: (1280,)}, Family.SDXL_EDIT),
         ({CONV_IN: (384, 4, 3, 3), "conditioner.embedders.0.model.ln_final.weight": (1280,)}, Family.SDXL_REFINER),
         ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (1, 1)}, Family.SD3),
         ({"double_blocks.0.img_attn.qkv.weight": (1, 1)}, Family.FLUX),

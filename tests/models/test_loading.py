@@ -15,7 +15,8 @@ from inference_container.models.devices import choose_device, choose_dtype, vae_
 from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
-from inference_container.models.model_config import CONFIG_FILES, model_config
+from inference_container.models.model_config import CONFIG_FOLDERS, config_files, model_config
+from inference_container.models.text_encoders import TEXT_ENCODERS
 from tests.models.conftest import model_file
 from tests.tiny_checkpoint import CONFIG_KEY, tiny_config, tiny_state
 
@@ -148,12 +149,12 @@ def test_a_nine_channel_unet_is_an_inpainting_checkpoint(tmp_path: Path) -> None
 
 
 def test_another_family_is_refused_by_its_name(tmp_path: Path) -> None:
-    file = saved(tmp_path / "xl.safetensors", {"conditioner.embedders.1.model.ln_final.weight": torch.zeros(1)})
+    file = saved(tmp_path / "flux.safetensors", {"double_blocks.0.img_attn.qkv.weight": torch.zeros(1)})
 
     code, message = refusal(file)
 
     assert code is JobErrorCode.ASSET_INCOMPATIBLE
-    assert "xl.safetensors cannot be used: it holds Stable Diffusion XL" in message
+    assert "flux.safetensors cannot be used: it holds Flux" in message
     assert "Stable Diffusion 1.x" in message
 
 
@@ -204,15 +205,19 @@ def test_a_deeper_model_than_its_configuration_is_refused(tmp_path: Path) -> Non
     [
         ("{", "is not JSON"),
         ("[]", "is not a JSON object"),
-        ({"../../etc/passwd": "x"}, "holds '../../etc/passwd'; allowed: unet/config.json"),
+        ({"../../etc/passwd": "x"}, "holds '../../etc/passwd'; allowed: scheduler/scheduler_config.json"),
         ({"unet/config.json": "{"}, "the unet/config.json packed in it is not JSON"),
         ({"unet/config.json": {"layers_per_block": 10**9}}, "layers_per_block = 1000000000"),
         ({"unet/config.json": {"block_out_channels": "x"}}, "the configuration of its UNet is not valid"),
-        ({"scheduler/scheduler_config.json": {"prediction_type": "sample"}}, "prediction type is 'sample'"),
+        (
+            {"scheduler/scheduler_config.json": {"prediction_type": "sample"}},
+            "prediction_type of its SchedulerConfig is not valid",
+        ),
         ({**tiny_config(), "tokenizer/vocab.json": "{"}, "the tokenizer/vocab.json packed in it is not JSON"),
         ({**tiny_config(), "tokenizer/vocab.json": {"a": "b"}}, "vocabulary.a of its TokenizerConfig is not valid"),
         ({**tiny_config(), "tokenizer/merges.txt": "zebra crossing"}, "vocabulary lacks 'zebra crossing'"),
         ({**tiny_config(), "tokenizer/merges.txt": "a b c"}, "merges.0 of its TokenizerConfig is not valid"),
+        ({**tiny_config(), "tokenizer/tokenizer_config.json": {"pad_token": "<p>"}}, "vocabulary lacks '<p>'"),
         ({**tiny_config(), "tokenizer/tokenizer_config.json": {"bos_token": "<s>"}}, "vocabulary lacks '<s>'"),
         ({"scheduler/scheduler_config.json": {"beta_end": "x"}}, "beta_end of its SchedulerConfig is not valid"),
     ],
@@ -228,17 +233,18 @@ def test_the_shipped_configuration_is_stable_diffusion_1_5(tiny_file: ModelFile)
     config = model_config(tiny_file, family=Family.SD1, packed=None)
 
     assert config.unet["block_out_channels"] == [320, 640, 1280, 1280]
-    assert config.text_encoder["hidden_size"] == 768
+    assert config.text_encoders["text_encoder"]["hidden_size"] == 768
     assert len(config.tokenizer.vocabulary) == 49408
     assert model_config(tiny_file, family=Family.SD1_INPAINT, packed=None).unet["in_channels"] == 9
 
 
-def test_every_config_file_is_shipped() -> None:
-    import inference_container.models
+@pytest.mark.parametrize("family", CONFIG_FOLDERS)
+def test_every_family_is_shipped_with_a_whole_configuration(tiny_file: ModelFile, family: Family) -> None:
+    config = model_config(tiny_file, family=family, packed=None)
 
-    folder = Path(inference_container.models.__path__[0]) / "configs" / "sd15"
-
-    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*")) == sorted(CONFIG_FILES)
+    assert {"unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"} < set(config_files(family))
+    assert set(config.text_encoders) == {row.folder for row in TEXT_ENCODERS[family]}
+    assert set(config.pad_tokens) == {row.tokenizer for row in TEXT_ENCODERS[family]}
 
 
 def test_a_cpu_runs_float32_and_never_float16() -> None:

@@ -2,22 +2,28 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from transformers import CLIPTokenizer
+from torch import Tensor
 
 from inference_container.prompt.clip import final_layer_norm
 from inference_container.prompt.emphasis import EmphasisMode
-from inference_container.prompt.encoder import MAX_CHUNKS, EncoderOptions, PromptEncoder, TextualInversion
+from inference_container.prompt.encoder import MAX_CHUNKS, EncoderOptions, TextualInversion
 from inference_container.prompt.errors import PromptSyntaxError
 from inference_container.prompt.schedule import PromptClock
+from inference_container.prompt.text_models import TextKind
 from tests.prompt.tiny_clip import END, LAYERS, START, VOCABULARY, WIDTH, TinyClip
 
 CLOCK = PromptClock(20)
 NO_NORM = EncoderOptions(emphasis=EmphasisMode.NO_NORM)
+
+
+def inversion(name: str, vectors: Tensor, sha256: str | None = None) -> TextualInversion:
+    return TextualInversion(name, {TextKind.CLIP_L: vectors}, sha256)
 
 
 def test_a_plain_prompt_is_the_models_own_answer(clip: TinyClip) -> None:
@@ -191,7 +197,7 @@ def test_a_second_order_sampler_doubles_the_timeline(clip: TinyClip) -> None:
 def test_an_embedding_stands_for_its_name_in_any_case_with_the_weight_around(clip: TinyClip) -> None:
     seen: list[torch.Tensor] = []
     vectors = torch.arange(2 * WIDTH, dtype=torch.float32).reshape(2, WIDTH)
-    encoder = clip.encoder(NO_NORM, [TextualInversion("s-t", vectors, "ab" * 32), TextualInversion("q", vectors)])
+    encoder = clip.encoder(NO_NORM, [inversion("s-t", vectors, "ab" * 32), inversion("q", vectors)])
     handle = clip.text_encoder.encoder.layers[0].register_forward_pre_hook(
         lambda _module, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True
     )
@@ -211,7 +217,7 @@ def test_an_embedding_stands_for_its_name_in_any_case_with_the_weight_around(cli
 def test_the_models_own_embedding_is_back_after_an_insertion(clip: TinyClip) -> None:
     before = clip.plain(["x"])
 
-    clip.encoder(inversions=[TextualInversion("x", torch.ones(1, WIDTH))]).encode(["x"], CLOCK)
+    clip.encoder(inversions=[inversion("x", torch.ones(1, WIDTH))]).encode(["x"], CLOCK)
 
     assert torch.equal(clip.plain(["x"]), before)
 
@@ -219,7 +225,7 @@ def test_the_models_own_embedding_is_back_after_an_insertion(clip: TinyClip) -> 
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("a", (1, WIDTH + 1), "allowed: 1 to 75 vectors of 32"),
+        ("a", (1, WIDTH + 1), "allowed: clip_l 1 to 75 of 32"),
         ("a", (76, WIDTH), "76 vectors"),
         ("", (1, WIDTH), "word"),
     ],
@@ -228,7 +234,7 @@ def test_an_embedding_that_cannot_stand_in_a_prompt_is_refused(
     clip: TinyClip, name: str, shape: tuple[int, int], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        clip.encoder(inversions=[TextualInversion(name, torch.zeros(shape))])
+        clip.encoder(inversions=[inversion(name, torch.zeros(shape))])
 
 
 @pytest.mark.parametrize(
@@ -278,8 +284,7 @@ def test_a_half_precision_model_gives_half_precision_and_weighs_in_full(
 
 
 def test_a_padding_token_of_its_own_follows_the_first_end_token(clip: TinyClip) -> None:
-    tokenizer = CLIPTokenizer(vocab=VOCABULARY, merges=[], model_max_length=77, pad_token="!")
-    encoder = PromptEncoder(text_encoder=clip.text_encoder, tokenizer=tokenizer)
+    encoder = replace(clip, pad_token=VOCABULARY["!"]).encoder()
     ids = torch.tensor([[START, VOCABULARY["x</w>"], END, *[VOCABULARY["!"]] * 74]])
     with torch.no_grad():
         expected = clip.text_encoder(ids).last_hidden_state[0]

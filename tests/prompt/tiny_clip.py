@@ -11,6 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from inference_container.prompt.conditioning import Conditioning
 from inference_container.prompt.encoder import EncoderOptions, PromptEncoder, TextualInversion
 from inference_container.prompt.schedule import PromptClock
+from inference_container.prompt.text_models import TextModel
 
 WIDTH = 32
 LAYERS = 3
@@ -29,13 +30,16 @@ END = VOCABULARY["<|endoftext|>"]
 class TinyClip:
     text_encoder: Any
     tokenizer: Any
+    pad_token: int = END
+
+    @property
+    def model(self) -> TextModel:
+        return TextModel(self.text_encoder, self.pad_token)
 
     def encoder(
         self, options: EncoderOptions | None = None, inversions: Sequence[TextualInversion] = ()
     ) -> PromptEncoder:
-        return PromptEncoder(
-            text_encoder=self.text_encoder, tokenizer=self.tokenizer, options=options, inversions=inversions
-        )
+        return PromptEncoder(text_models=[self.model], tokenizer=self.tokenizer, options=options, inversions=inversions)
 
     def encode(self, prompt: str, options: EncoderOptions | None = None, *, steps: int = 20) -> Conditioning:
         (conditioning,) = self.encoder(options).encode([prompt], PromptClock(steps))

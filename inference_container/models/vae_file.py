@@ -1,0 +1,91 @@
+"""The VAE of a checkpoint, or one from a file of its own in place of it (semantics §8.1)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+from inference_container.models.families import Family, detect_family
+from inference_container.models.files import ModelFile
+from inference_container.models.model_config import PACKED_CONFIG
+from inference_container.models.modules import State, Target, build_module, fill_module, read_state
+from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
+
+VAE_PREFIX = "first_stage_model."
+PREFIXES = (VAE_PREFIX, "vae.", "")
+"""Below one of which a VAE file has its tensors."""
+CONFIG_FILE = "vae/config.json"
+UNUSED = ("loss", "model_ema.")
+"""Leftovers of training the VAE, which no inference uses."""
+
+
+@dataclass(frozen=True)
+class LoadedVae:
+    """A VAE that came alone."""
+
+    file: ModelFile
+    vae: Any
+    """diffusers AutoencoderKL."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory its parameters take."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.vae.parameters())
+
+
+def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.device, dtype: torch.dtype) -> LoadedVae:
+    """The VAE in `file`: plain or prefixed tensor names, in LDM's or in diffusers' layout.
+
+    No tensor shows the scale of its latents, so `like` is the configuration of the VAE it stands in for; a file may
+    pack its own (docs/architecture.md).
+
+    Raises:
+        JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.
+    """
+    with open_tensor_file(file) as tensors:
+        prefix = next(
+            one for one in PREFIXES if any(name.startswith(f"{one}decoder.") for name in tensors.shapes) or not one
+        )
+        if not any(name.startswith(f"{prefix}decoder.") for name in tensors.shapes):
+            raise incompatible(file, f"it holds {detect_family(tensors.shapes).value}; allowed: {Family.VAE.value}")
+        config = {**like, **_packed(file, tensors)}
+        module = build_module(file, "VAE", lambda: AutoencoderKL.from_config(config))
+        return LoadedVae(file, fill_vae(file, tensors, module, prefix=prefix, target=Target(device, dtype)))
+
+
+def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, prefix: str, target: Target) -> Any:
+    """`module`, an AutoencoderKL, with the tensors below `prefix`.
+
+    Raises:
+        JobFailed: as `fill_module`.
+    """
+
+    def convert(state: State) -> State:
+        converted: State = convert_ldm_vae_checkpoint(state, dict(module.config))
+        return converted
+
+    skip = tuple(prefix + name for name in UNUSED)
+    state = read_state(file, tensors, "VAE", prefix=prefix, target=target, skip=skip)
+    diffusers_layout = any(name.startswith("decoder.up_blocks.") for name in state)
+    return fill_module(
+        file, "VAE", module, state=state, device=target.device, convert=None if diffusers_layout else convert
+    )
+
+
+def _packed(file: ModelFile, tensors: TensorFile) -> dict[str, object]:
+    packed = tensors.metadata.get(PACKED_CONFIG)
+    if packed is None:
+        return {}
+    try:
+        document = json.loads(packed)
+        config = document.get(CONFIG_FILE, {})
+        config = json.loads(config) if isinstance(config, str) else config
+    except (AttributeError, ValueError, RecursionError) as error:
+        raise incompatible(file, f"its header's {PACKED_CONFIG} is no JSON object with {CONFIG_FILE}") from error
+    if not isinstance(config, dict):
+        raise incompatible(file, f"the {CONFIG_FILE} packed in it is not a JSON object")
+    return config
