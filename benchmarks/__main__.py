@@ -95,6 +95,8 @@ def _api_environment(cloud: LocalCloud) -> dict[str, str]:
         ASSETS_BUCKET=outputs["AssetsBucketName"],
         ENDPOINT_NAME=outputs["EndpointName"],
         SERVICE_VERSION="benchmark",
+        INSPECTION_FUNCTION="none",
+        IMPORT_FUNCTION="none",
     )
     return settings.environment() | {
         "AWS_ENDPOINT_URL": cloud.endpoint_url,

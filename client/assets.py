@@ -1,37 +1,28 @@
-"""Cloud assets as the client sees them: upload a model file by presigned parts, list what is there."""
+"""Cloud assets as the client sees them: upload or import a model file, look at what is there, change and delete it."""
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
-
-import httpx
 
 from client.connection import Connection
-from client.errors import TransferError
-from inference_container.contract.api import (
-    AssetPage,
-    AssetView,
-    CompleteAsset,
-    CompletedPart,
-    CreateAsset,
-    UploadPart,
-)
+from client.errors import AssetFailedError, ConnectionLostError, TransferError
+from client.part_sender import Advance, PartSender
+from inference_container.contract.api import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
+from inference_container.contract.assets import AssetStatus, asset_type_named
 
-Advance = Callable[[int], None]
-"""Called with the number of bytes that were just sent."""
-
-PARALLEL_PARTS = 3
-TRIES = 4
+COMPLETE_TRIES = 4
+Look = Callable[[AssetView], None]
+"""Called with an asset each time it was looked at."""
 
 
 class Assets:
     """`/v1/assets`"""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._connection = connection
+        self._sleep = sleep
 
     def upload(
         self,
@@ -44,24 +35,81 @@ class Assets:
     ) -> AssetView:
         """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it, else it is read.
 
+        Bytes of an asset of this type that the caller may use are not sent again: the answer is that asset, which may
+        have another name when `name` is None. An upload that was broken off, by whatever, goes on with the parts that
+        storage does not have.
+
         Raises:
             OSError: the file cannot be read.
             ProblemError: the service refused it, e.g. a name that is taken.
             TransferError: a part did not arrive after several tries.
+            AssetFailedError: it is not what its type says.
         """
-        digest = sha256 or file_sha256(path)
-        body = CreateAsset(type=asset_type, name=name or path.name, size=path.stat().st_size, sha256=digest)
+        digest, size = sha256 or file_sha256(path), path.stat().st_size
+        for known in self.with_hash(digest):
+            if known.type is asset_type_named(asset_type) and name in (None, known.name):
+                advance(size)
+                return known
+        body = CreateAsset(type=asset_type, name=name or path.name, size=size, sha256=digest)
         asset = self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
         if asset.upload is None:
             raise TransferError(f"{path.name}: the service gave no URLs to upload to")
-        with ThreadPoolExecutor(PARALLEL_PARTS) as pool:
-            parts = list(pool.map(lambda part: self._send(path, part, advance), asset.upload.parts))
-        complete = CompleteAsset(parts=parts)
-        return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset.asset_id}/complete", body=complete)
+        advance(sum(part.size for part in asset.upload.parts if part.received))
+        missing = [part for part in asset.upload.parts if not part.received]
+        PartSender(self._connection, path, asset, advance).send(missing)
+        return self.finish(self._complete(asset.asset_id))
+
+    def import_url(
+        self,
+        url: str,
+        asset_type: str,
+        *,
+        name: str,
+        sha256: str | None = None,
+        size: int | None = None,
+        bearer_token: str | None = None,
+    ) -> AssetView:
+        """Have the service fetch a file; the answer is `importing`, `finish` waits for it.
+
+        Raises:
+            ProblemError: the service refused it.
+        """
+        body = CreateAsset(
+            type=asset_type, name=name, size=size, sha256=sha256, source_url=url, bearer_token=bearer_token
+        )
+        return self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
+
+    def finish(self, asset: AssetView, *, look: Look = lambda _: None) -> AssetView:
+        """Wait until an asset on its way is active.
+
+        Raises:
+            AssetFailedError: it is not what was declared.
+        """
+        for attempt in itertools.count():
+            look(asset)
+            if asset.status is AssetStatus.FAILED:
+                raise AssetFailedError(asset)
+            if asset.status is AssetStatus.ACTIVE:
+                return asset
+            self._sleep(min(5.0, 0.5 * 1.5**attempt))
+            asset = self.get(asset.asset_id)
+        raise AssertionError("unreachable")
 
     def get(self, asset_id: str) -> AssetView:
         """One asset's record."""
         return self._connection.ask(AssetView, "GET", f"/v1/assets/{asset_id}")
+
+    def with_hash(self, sha256: str) -> list[AssetView]:
+        """Active assets with these bytes that the caller may use."""
+        return self._connection.ask(AssetPage, "GET", f"/v1/assets/by-hash/{sha256}").assets
+
+    def change(self, asset_id: str, change: ChangeAsset) -> AssetView:
+        """Rename, describe, tag, or say who may use it."""
+        return self._connection.ask(AssetView, "PATCH", f"/v1/assets/{asset_id}", body=change)
+
+    def delete(self, asset_id: str) -> AssetView:
+        """Delete it with its bytes, or break off what is on its way; the answer is what it was."""
+        return self._connection.ask(AssetView, "DELETE", f"/v1/assets/{asset_id}")
 
     def page(self, *, asset_type: str | None = None, limit: int = 100, cursor: str | None = None) -> AssetPage:
         """One page of the assets."""
@@ -78,32 +126,16 @@ class Assets:
             if cursor is None:
                 return
 
-    def _send(self, path: Path, part: UploadPart, advance: Advance) -> CompletedPart:
-        reason = ""
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(2**attempt / 4)
-            with path.open("rb") as file:
-                file.seek(part.offset)
-                try:
-                    response = self._connection.put(part.url, _read_exactly(file, part.size), {})
-                except httpx.TransportError as error:
-                    reason = str(error)
-                    continue
-            if response.is_success:
-                advance(part.size)
-                return CompletedPart(part_number=part.part_number, etag=response.headers["etag"])
-            reason = f"storage answered {response.status_code}: {response.text[:200]}"
-            if response.status_code < 500:
-                break
-        raise TransferError(f"{path.name}: part {part.part_number} was not uploaded: {reason}")
-
-
-def _read_exactly(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size)
-    if len(data) != size:
-        raise TransferError(f"the file became shorter while it was uploaded: {len(data)} of {size} bytes")
-    return data
+    def _complete(self, asset_id: str) -> AssetView:
+        # May be repeated: what a lost answer had begun is answered as it is.
+        for attempt in itertools.count(1):
+            try:
+                return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/complete", body=CompleteAsset())
+            except ConnectionLostError:
+                if attempt == COMPLETE_TRIES:
+                    raise
+                self._sleep(float(attempt))
+        raise AssertionError("unreachable")
 
 
 def file_sha256(path: Path) -> str:

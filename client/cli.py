@@ -2,42 +2,35 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from client.cloud import GenerateOnCloud
+from client.asset_commands import app as assets_app
+from client.cloud import GenerateOnCloud, open_cloud
 from client.cost_command import app as cost_app
 from client.demo import run_demo
-from client.errors import CloudError
-from client.login import Login, find_login, keep_login, login_file
+from client.errors import CloudError, ConnectionLostError, ProblemError, TransferError
+from client.login import Login, keep_login, login_file
 from inference_container.contract.jobs import JobStatus, Task
 
 app = typer.Typer(help="Generate on Cloud: Stable Diffusion jobs on your own cloud.", no_args_is_help=True)
 jobs_app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
-assets_app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
 app.add_typer(cost_app, name="cost")
 
 console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 
 FAILED = 1
+REFUSED = 3
+"""The service said no: the same command will not do better."""
+NOT_REACHED = 4
+"""Network or storage broke off: the same command may succeed, and goes on where it was."""
 INTERRUPTED = 130
-
-
-@contextmanager
-def _service() -> Iterator[GenerateOnCloud]:
-    login = find_login()
-    with GenerateOnCloud(login.url, login.api_key) as cloud:
-        yield cloud
 
 
 @app.command()
@@ -55,7 +48,7 @@ def login(
 @app.command()
 def endpoints() -> None:
     """Endpoints and their status."""
-    with _service() as cloud:
+    with open_cloud() as cloud:
         for endpoint in cloud.endpoints():
             typer.echo(f"{endpoint.name}  {endpoint.status}  {endpoint.instance_count} instances")
 
@@ -66,34 +59,8 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo_output"),
 ) -> None:
     """Upload a checkpoint, send img2img and inpaint jobs, save what comes back."""
-    with _service() as cloud:
+    with open_cloud() as cloud:
         run_demo(cloud, checkpoint=checkpoint, out=out, console=console)
-
-
-@assets_app.command("upload")
-def assets_upload(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
-    asset_type: Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")],
-) -> None:
-    """Upload model files."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with _service() as cloud, Progress(*columns, console=errors) as progress:
-        for file in files:
-            bar = progress.add_task(file.name, total=file.stat().st_size)
-            asset = cloud.assets.upload(
-                file,
-                asset_type,
-                advance=lambda sent, bar=bar: progress.advance(bar, sent),  # type: ignore[misc]
-            )
-            typer.echo(f"{asset.asset_id}  {asset.type}  {asset.name}")
-
-
-@assets_app.command("list")
-def assets_list(asset_type: Annotated[str | None, typer.Option("--type")] = None) -> None:
-    """All assets, or those of one type."""
-    with _service() as cloud:
-        for asset in cloud.assets.list(asset_type=asset_type):
-            typer.echo(f"{asset.asset_id}  {asset.type}  {asset.status}  {asset.size:>12}  {asset.name}")
 
 
 @jobs_app.command("submit")
@@ -107,7 +74,7 @@ def jobs_submit(
         body = json.load(params)
     except ValueError as error:
         raise CloudError(f"{params.name} is not JSON: {error}") from error
-    with _service() as cloud:
+    with open_cloud() as cloud:
         typer.echo(cloud.jobs.submit(task, body, checkpoint=checkpoint).job_id)
 
 
@@ -118,7 +85,7 @@ def jobs_list(
     status: Annotated[JobStatus | None, typer.Option()] = None,
 ) -> None:
     """The history, newest first."""
-    with _service() as cloud:
+    with open_cloud() as cloud:
         for job in cloud.jobs.page(limit=limit, task=task, status=status).jobs:
             typer.echo(job.label)
 
@@ -126,14 +93,14 @@ def jobs_list(
 @jobs_app.command("show")
 def jobs_show(job_id: str) -> None:
     """A job's whole record as JSON."""
-    with _service() as cloud:
+    with open_cloud() as cloud:
         typer.echo(cloud.jobs.get(job_id).model_dump_json(indent=2))
 
 
 @jobs_app.command("save")
 def jobs_save(job_id: str, out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path()) -> None:
     """Wait for a job and download its pictures."""
-    with _service() as cloud:
+    with open_cloud() as cloud:
         for path in cloud.jobs.save(cloud.jobs.finish(job_id), out):
             typer.echo(str(path))
 
@@ -141,16 +108,22 @@ def jobs_save(job_id: str, out: Annotated[Path, typer.Option(help="Folder for th
 @jobs_app.command("cancel")
 def jobs_cancel(job_id: str) -> None:
     """Stop a job."""
-    with _service() as cloud:
+    with open_cloud() as cloud:
         typer.echo(cloud.jobs.cancel(job_id).label)
 
 
 def main() -> None:
-    """Run `goc`; failures are one clear line and exit code 1."""
+    """Run `goc`; a failure is one clear line and an exit code that tells its kind (2 is a wrong command line)."""
     try:
         app()
     except (CloudError, OSError, httpx.InvalidURL) as error:
         typer.echo(f"goc: {error}", err=True)
-        sys.exit(FAILED)
+        sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, (ConnectionLostError, TransferError)):
+        return NOT_REACHED
+    return REFUSED if isinstance(error, ProblemError) else FAILED

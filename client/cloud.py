@@ -1,5 +1,7 @@
 """The service as one object, with the nouns one reaches through it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -8,7 +10,20 @@ import httpx
 from client.assets import Assets
 from client.connection import Connection
 from client.jobs import Jobs
+from client.login import find_login
 from inference_container.contract.api import EndpointList, EndpointView, Health
+
+
+@contextmanager
+def open_cloud() -> Iterator["GenerateOnCloud"]:
+    """The service the user is logged in to.
+
+    Raises:
+        CloudError: there is no login, or it is damaged.
+    """
+    login = find_login()
+    with GenerateOnCloud(login.url, login.api_key) as cloud:
+        yield cloud
 
 
 class GenerateOnCloud:

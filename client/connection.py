@@ -1,6 +1,6 @@
 """One authenticated connection to the API."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import httpx
@@ -68,7 +68,7 @@ class Connection:
             raise ProblemError(_problem(response))
         return response
 
-    def put(self, url: str, content: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    def put(self, url: str, content: bytes | Iterable[bytes], headers: Mapping[str, str]) -> httpx.Response:
         """PUT to a presigned URL, without the key."""
         return self._http.put(url, content=content, headers=dict(headers), timeout=300)
 

@@ -4,10 +4,11 @@ CloudError
 ├── ConnectionLostError   the service could not be reached or broke off
 ├── ProblemError          the service refused: `.problem` is its RFC 9457 answer
 ├── TransferError         a presigned upload or download failed
+├── AssetFailedError      a model file is not what it was declared to be: `.asset` tells why
 └── JobNotSucceededError  a job ended failed, canceled or expired: `.job` tells why
 """
 
-from inference_container.contract.api import JobView
+from inference_container.contract.api import AssetView, JobView
 from inference_container.contract.errors import Problem
 
 
@@ -30,6 +31,14 @@ class ProblemError(CloudError):
 
 class TransferError(CloudError):
     """Bytes could not be moved to or from storage."""
+
+
+class AssetFailedError(CloudError):
+    """A model file that did not become active."""
+
+    def __init__(self, asset: AssetView) -> None:
+        super().__init__(f"{asset.name}: {asset.error or 'no reason was given'}")
+        self.asset = asset
 
 
 class JobNotSucceededError(CloudError):

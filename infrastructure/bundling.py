@@ -47,6 +47,8 @@ SOURCES: Final = (
     "inference_container/__init__.py",
     "inference_container/public_addresses.py",
     "inference_container/safe_fetch.py",
+    "inference_container/models/__init__.py",
+    "inference_container/models/families.py",
     "inference_container/contract/**/*.py",
     *(f"inference_container/{package}/{module}.py" for package, modules in TEXT_MODULES.items() for module in modules),
 )

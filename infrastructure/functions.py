@@ -18,13 +18,23 @@ from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
 from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
 from infrastructure.storage import Storage
-from lambdas.settings import ApiSettings, FirstKeySettings, FunctionSettings, JobEventsSettings, SweeperSettings
+from lambdas.settings import (
+    ApiSettings,
+    AssetImportSettings,
+    AssetInspectionSettings,
+    FirstKeySettings,
+    FunctionSettings,
+    JobEventsSettings,
+    SweeperSettings,
+)
 
 JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
+LONGEST: Final = Duration.minutes(15)
+"""AWS lets no function run longer."""
 
 
 class Functions(Construct):
-    """api, job_events, sweeper and first_key; they share one bundle."""
+    """api, asset_inspection, asset_import, job_events, sweeper and first_key; they share one bundle."""
 
     def __init__(
         self,
@@ -53,6 +63,66 @@ class Functions(Construct):
         )
 
         sending = Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint])
+        uploads = BucketGrant(
+            storage.assets_bucket,
+            {
+                "assets/": [
+                    "AbortMultipartUpload",
+                    "DeleteObject",
+                    "GetObject",
+                    "ListMultipartUploadParts",
+                    "PutObject",
+                ]
+            },
+        )
+        asset_rows = ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"]
+
+        self.asset_inspection = self._function(
+            "AssetInspection",
+            handler="lambdas.asset_inspection.handler",
+            memory_megabytes=1769,  # a whole processor: it hashes as fast as storage gives
+            timeout=LONGEST,
+            settings=AssetInspectionSettings(
+                ASSETS_TABLE=assets.table_name, ASSETS_BUCKET=storage.assets_bucket.bucket_name
+            ),
+            grants=[TableGrant(assets, asset_rows, ["working-created_at"]), uploads],
+        )
+        events.Rule(
+            self,
+            "EachQuarterHour",
+            description="Ends uploads, imports and inspections that nobody else will.",
+            schedule=events.Schedule.rate(Duration.minutes(15)),
+            targets=[
+                targets.LambdaFunction(
+                    self.asset_inspection, event=events.RuleTargetInput.from_object({}), retry_attempts=0
+                )
+            ],
+        )
+        self.asset_import = self._function(
+            "AssetImport",
+            handler="lambdas.asset_import.handler",
+            memory_megabytes=1024,
+            timeout=LONGEST,
+            settings=AssetImportSettings(
+                ASSETS_TABLE=assets.table_name,
+                ASSETS_BUCKET=storage.assets_bucket.bucket_name,
+                INSPECTION_FUNCTION=self.asset_inspection.function_name,
+            ),
+            grants=[
+                TableGrant(assets, asset_rows),
+                uploads,
+                Grant(["lambda:InvokeFunction"], [self.asset_inspection.function_arn]),
+            ],
+        )
+        # Not in the role's own policy, which the function waits for.
+        iam.Policy(
+            self,
+            "AssetImportGoesOn",
+            roles=[cast("iam.Role", self.asset_import.role)],
+            statements=[
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.asset_import.function_arn])
+            ],
+        )
 
         self.api = self._function(
             "Api",
@@ -68,6 +138,8 @@ class Functions(Construct):
                 ENDPOINT_NAME=config.default_endpoint,
                 SERVICE_VERSION=version,
                 JOB_RETENTION_DAYS=config.job_retention_days,
+                INSPECTION_FUNCTION=self.asset_inspection.function_name,
+                IMPORT_FUNCTION=self.asset_import.function_name,
             ),
             grants=[
                 TableGrant(
@@ -78,7 +150,7 @@ class Functions(Construct):
                 TableGrant(
                     assets,
                     ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
-                    ["type-name"],
+                    ["listed-type_name", "sha256-created_at", "type-name"],
                 ),
                 TableGrant(
                     access, ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["listing-place"]
@@ -89,18 +161,8 @@ class Functions(Construct):
                     {"endpoint-output/": ["DeleteObject", "GetObject"], "endpoint-failure/": ["DeleteObject"]},
                     list_objects=False,
                 ),
-                BucketGrant(
-                    storage.assets_bucket,
-                    {
-                        "assets/": [
-                            "AbortMultipartUpload",
-                            "DeleteObject",
-                            "GetObject",
-                            "ListMultipartUploadParts",
-                            "PutObject",
-                        ]
-                    },
-                ),
+                uploads,
+                Grant(["lambda:InvokeFunction"], [self.asset_inspection.function_arn, self.asset_import.function_arn]),
                 sending,
             ],
         )

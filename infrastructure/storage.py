@@ -27,7 +27,11 @@ class Storage(Construct):
             indexes=[(name, "created_at") for name in ("owner", "owner_task", "owner_state", "open")],
             projection=dynamodb.ProjectionType.KEYS_ONLY,
         )
-        self.assets_table = self._table("AssetsTable", key="asset_id", indexes=[("type", "name")])
+        self.assets_table = self._table(
+            "AssetsTable",
+            key="asset_id",
+            indexes=[("type", "name"), ("listed", "type_name"), ("sha256", "created_at"), ("working", "created_at")],
+        )
         self.access_table = self._table("AccessTable", key="access_id", indexes=[("listing", "place")])
 
     def _bucket(self, name: str, *, expire_after: Duration | None = None) -> s3.Bucket:

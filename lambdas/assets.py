@@ -1,110 +1,24 @@
 """Rows of the assets table: model files by id and by name, one row per type and name."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import PurePosixPath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from inference_container.contract.assets import ASSET_TYPES, AssetStatus, AssetType
-from inference_container.contract.messages import AssetRef
-from lambdas.aws_errors import CONDITION_FAILED, canceled_by_condition, error_code
+from lambdas.access import Caller
+from lambdas.asset_record import AssetRecord, name_guard, split_title
+from lambdas.aws_errors import canceled_by_condition
 from lambdas.batch_reads import batch_get
 from lambdas.cursors import decode_cursor, encode_cursor, invalid_cursor
-from lambdas.items import from_item, is_id, timestamp, to_item
+from lambdas.items import from_item, is_id, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_NAME = 200
 """Characters of a file name."""
-_TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
-
-
-@dataclass(frozen=True)
-class AssetRecord:
-    """One row, read."""
-
-    asset_id: str
-    owner: str
-    type: AssetType
-    name: str
-    size: int
-    sha256: str | None
-    key: str
-    upload_id: str
-    part_size: int
-    status: AssetStatus
-    created_at: datetime
-    error: str | None = None
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "AssetRecord":
-        return cls(
-            asset_id=row["asset_id"],
-            owner=row["owner"],
-            type=AssetType(row["type"]),
-            name=row["name"],
-            size=int(row["size"]),
-            sha256=row.get("sha256"),
-            key=row["key"],
-            upload_id=row["upload_id"],
-            part_size=int(row["part_size"]),
-            status=AssetStatus(row["status"]),
-            created_at=datetime.fromisoformat(row["created_at"]),
-            error=row.get("error"),
-        )
-
-    def row(self) -> dict[str, object]:
-        return {
-            "asset_id": self.asset_id,
-            "owner": self.owner,
-            "type": self.type.value,
-            "name": self.name,
-            "size": self.size,
-            "sha256": self.sha256,
-            "key": self.key,
-            "upload_id": self.upload_id,
-            "part_size": self.part_size,
-            "status": self.status.value,
-            "created_at": timestamp(self.created_at),
-            "error": self.error,
-        }
-
-    @property
-    def stem(self) -> str:
-        """The name without its extension."""
-        return PurePosixPath(self.name).stem
-
-    @property
-    def guard_id(self) -> str:
-        """Key of the row that keeps this type and name from being used twice."""
-        return name_guard(self.type, self.name)
-
-    def ref(self) -> AssetRef:
-        """What the container needs to know."""
-        return AssetRef(
-            asset_id=self.asset_id, type=self.type, name=self.name, key=self.key, size=self.size, sha256=self.sha256
-        )
-
-    def is_called(self, reference: str) -> bool:
-        """Whether `reference` means this asset: its id, file name, stem, or WebUI's title `name [hash]`.
-
-        The hash of a title is compared only when the uploader declared one.
-        """
-        name, digest = split_title(reference)
-        # ControlNet's titles carry a hash of another kind.
-        if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
-            return False
-        return name in (self.asset_id, self.name, self.stem)
-
-
-def name_guard(asset_type: AssetType, name: str) -> str:
-    """Key of the row that holds a type's name."""
-    return f"name#{asset_type}#{name}"
 
 
 def _file_names(asset_type: AssetType, reference: str) -> list[str]:
@@ -115,10 +29,8 @@ def _file_names(asset_type: AssetType, reference: str) -> list[str]:
     return [name, *(f"{name}{extension}" for extension in ASSET_TYPES[asset_type].extensions)]
 
 
-def split_title(reference: str) -> tuple[str, str]:
-    """Name and hash prefix (lower case, may be empty) of a reference such as `name.safetensors [6ce0161689]`."""
-    match = _TITLE.fullmatch(reference)
-    return (match["name"], match["hash"].lower()) if match else (reference, "")
+def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
+    return asset.status is AssetStatus.ACTIVE and asset.may_be_used_by(caller)
 
 
 @dataclass(frozen=True)
@@ -129,8 +41,10 @@ class AssetStore:
     def get(self, asset_id: str) -> AssetRecord | None:
         return self._get(asset_id) if is_id(asset_id) else None
 
-    def find(self, wanted: Iterable[tuple[AssetType, str]]) -> dict[tuple[AssetType, str], list[AssetRecord]]:
-        """What each reference of a type may mean: none, one, or several of the same stem.
+    def find(
+        self, wanted: Iterable[tuple[AssetType, str]], caller: Caller
+    ) -> dict[tuple[AssetType, str], list[AssetRecord]]:
+        """What each reference of a type may mean to the caller: none, one, or several of the same stem.
 
         Two consistent calls for up to a hundred names to look for, whatever the number of assets.
         """
@@ -140,7 +54,8 @@ class AssetStore:
         holders = {row["asset_id"]: str(row["refers_to"]) for row in self._batch(guards)}
         ids = [reference for _, reference in asked if is_id(reference)]
         rows = self._batch(list(dict.fromkeys([*ids, *holders.values()])))
-        assets = {row["asset_id"]: AssetRecord.from_row(row) for row in rows}
+        records = (AssetRecord.from_row(row) for row in rows)
+        assets = {asset.asset_id: asset for asset in records if asset.may_be_used_by(caller)}
         answer: dict[tuple[AssetType, str], list[AssetRecord]] = {}
         for kind, reference in asked:
             meant = [reference] if is_id(reference) else []
@@ -151,19 +66,19 @@ class AssetStore:
             answer[kind, reference] = whole or called
         return answer
 
-    def active(self, asset_type: AssetType) -> Iterator[AssetRecord]:
-        """Every active asset of the type by name; one call for a thousand or two."""
-        return (asset for asset in self._every(asset_type) if asset.status is AssetStatus.ACTIVE)
+    def active(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
+        """Every active asset of the type the caller may use, by name; one call for a thousand or two."""
+        return (asset for asset in self._every(asset_type) if _is_usable(asset, caller))
 
-    def some_names(self, asset_type: AssetType, *, limit: int) -> list[str]:
-        """Names of some active assets of the type, for messages."""
+    def some_names(self, asset_type: AssetType, caller: Caller, *, limit: int) -> list[str]:
+        """Names of some active assets of the type the caller may use, for messages."""
         page = self._page_of_type(asset_type, after=None, size=limit)
-        return [asset.name for asset in page if asset.status is AssetStatus.ACTIVE]
+        return [asset.name for asset in page if _is_usable(asset, caller)]
 
     def page(
-        self, types: tuple[AssetType, ...], *, limit: int, cursor: str | None
+        self, asset_type: AssetType | None, *, limit: int, cursor: str | None
     ) -> tuple[list[AssetRecord], str | None]:
-        """Up to `limit` assets by type and name, and the cursor of the next page; at most one call for each type.
+        """Up to `limit` assets by type and name, and the cursor of the next page; one call.
 
         Raises:
             ProblemError: `invalid_cursor`.
@@ -171,22 +86,31 @@ class AssetStore:
         after = None
         if cursor is not None:
             type_name, name, asset_id = decode_cursor(cursor, parts=3)
-            if type_name not in types or not is_id(asset_id):
+            known = tuple(AssetType) if asset_type is None else (asset_type,)
+            if type_name not in known or not is_id(asset_id):
                 raise invalid_cursor()
             after = {"type": type_name, "name": name, "asset_id": asset_id}
-            types = types[types.index(AssetType(type_name)) :]
-        assets: list[AssetRecord] = []
-        for asset_type in types:
-            assets += self._page_of_type(asset_type, after=after, size=limit + 1 - len(assets))
-            after = None
-            if len(assets) > limit:
-                last = assets[limit - 1]
-                return assets[:limit], encode_cursor([last.type.value, last.name, last.asset_id])
-        return assets, None
+        if asset_type is None:
+            assets = self._page_of_all(after=after, size=limit + 1)
+        else:
+            assets = self._page_of_type(asset_type, after=after, size=limit + 1)
+        if len(assets) <= limit:
+            return assets, None
+        last = assets[limit - 1]
+        return assets[:limit], encode_cursor([last.type.value, last.name, last.asset_id])
+
+    def with_hash(self, sha256: str) -> list[AssetRecord]:
+        """Active assets whose bytes have this SHA-256; one call."""
+        found = self._query("sha256-created_at", "sha256", sha256)
+        return [asset for asset in found if asset.status is AssetStatus.ACTIVE]
+
+    def working(self) -> Iterator[AssetRecord]:
+        """Assets that are neither active nor failed, oldest first."""
+        return self._query("working-created_at", "working", "1")
 
     def add(self, asset: AssetRecord) -> bool:
         """Add a new asset and take its name; False when the name is taken."""
-        return self._transact(
+        return self.transact(
             {
                 "Put": {
                     "TableName": self.table,
@@ -204,9 +128,9 @@ class AssetStore:
         ).get("Item")
         return None if guard is None else self._get(str(from_item(guard)["refers_to"]))
 
-    def replace_upload(self, old: AssetRecord, new: AssetRecord) -> bool:
-        """Give the name of an asset still `uploading` to a new one; False when it changed meanwhile."""
-        return self._transact(
+    def replace_unfinished(self, old: AssetRecord, new: AssetRecord) -> bool:
+        """Give the name of an asset still on its way to a new one; False when it changed meanwhile."""
+        return self.transact(
             {
                 "Update": {
                     "TableName": self.table,
@@ -216,45 +140,16 @@ class AssetStore:
                     "ExpressionAttributeValues": to_item({":new": new.asset_id, ":old": old.asset_id}),
                 }
             },
-            {"Delete": {**self._while_uploading(old)}},
-            self._put_new(new),
-        )
-
-    def activate(self, asset: AssetRecord) -> AssetRecord | None:
-        """`uploading → active`; None when the asset is not `uploading` any more."""
-        try:
-            self.client.update_item(
-                TableName=self.table,
-                Key=to_item({"asset_id": asset.asset_id}),
-                UpdateExpression="SET #status = :active",
-                ConditionExpression="#status = :uploading",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=to_item(
-                    {":active": AssetStatus.ACTIVE.value, ":uploading": AssetStatus.UPLOADING.value}
-                ),
-            )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return None
-        return replace(asset, status=AssetStatus.ACTIVE)
-
-    def fail(self, asset: AssetRecord, reason: str) -> bool:
-        """`uploading → failed` and the name is free again; False when the asset is not `uploading` any more."""
-        failing = self._while_uploading(asset)
-        failing["UpdateExpression"] = "SET #status = :failed, #error = :reason"
-        failing["ExpressionAttributeNames"] = {"#status": "status", "#error": "error"}
-        failing["ExpressionAttributeValues"] |= to_item({":failed": AssetStatus.FAILED.value, ":reason": reason})
-        return self._transact(
-            {"Update": failing},
             {
                 "Delete": {
                     "TableName": self.table,
-                    "Key": to_item({"asset_id": asset.guard_id}),
-                    "ConditionExpression": "refers_to = :this",
-                    "ExpressionAttributeValues": to_item({":this": asset.asset_id}),
+                    "Key": to_item({"asset_id": old.asset_id}),
+                    "ConditionExpression": "#status = :status",
+                    "ExpressionAttributeNames": {"#status": "status"},
+                    "ExpressionAttributeValues": to_item({":status": old.status.value}),
                 }
             },
+            self._put_new(new),
         )
 
     def _put_new(self, asset: AssetRecord) -> dict[str, Any]:
@@ -266,16 +161,8 @@ class AssetStore:
             }
         }
 
-    def _while_uploading(self, asset: AssetRecord) -> dict[str, Any]:
-        return {
-            "TableName": self.table,
-            "Key": to_item({"asset_id": asset.asset_id}),
-            "ConditionExpression": "#status = :uploading",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": to_item({":uploading": AssetStatus.UPLOADING.value}),
-        }
-
-    def _transact(self, *writes: Any) -> bool:
+    def transact(self, *writes: Any) -> bool:
+        """All writes or none; False when a condition of theirs does not hold."""
         try:
             self.client.transact_write_items(TransactItems=list(writes))
         except ClientError as error:
@@ -305,12 +192,30 @@ class AssetStore:
         return batch_get(self.client, self.table, [{"asset_id": key} for key in keys], consistent=True)
 
     def _every(self, asset_type: AssetType) -> Iterator[AssetRecord]:
+        return self._query("type-name", "type", asset_type.value)
+
+    def _query(self, index: str, attribute: str, value: str) -> Iterator[AssetRecord]:
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
-            IndexName="type-name",
-            KeyConditionExpression="#type = :type",
-            ExpressionAttributeNames={"#type": "type"},
-            ExpressionAttributeValues=to_item({":type": asset_type.value}),
+            IndexName=index,
+            KeyConditionExpression="#attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=to_item({":value": value}),
         )
         for page in pages:
             yield from (AssetRecord.from_row(from_item(item)) for item in page["Items"])
+
+    def _page_of_all(self, *, after: Mapping[str, str] | None, size: int) -> list[AssetRecord]:
+        start: Any = {}
+        if after is not None:
+            key = {"asset_id": after["asset_id"], "listed": "1", "type_name": f"{after['type']}#{after['name']}"}
+            start = {"ExclusiveStartKey": to_item(key)}
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName="listed-type_name",
+            KeyConditionExpression="listed = :one",
+            ExpressionAttributeValues=to_item({":one": "1"}),
+            Limit=size,
+            **start,
+        )
+        return [AssetRecord.from_row(from_item(item)) for item in answer["Items"]]

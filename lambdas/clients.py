@@ -1,6 +1,6 @@
 """AWS clients, made once for a function's life and passed on as arguments."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import boto3
 from botocore.config import Config
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+class FunctionsClient(Protocol):
+    """What is used of Lambda's client."""
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> object:  # noqa: N803
+        """Call a function."""
+
 
 _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 _S3_CONFIG = _CONFIG.merge(
@@ -29,6 +37,11 @@ def dynamodb_client() -> "DynamoDBClient":
 
 def s3_client() -> "S3Client":
     return boto3.client("s3", config=_S3_CONFIG)
+
+
+def lambda_client() -> "FunctionsClient":
+    client: FunctionsClient = boto3.client("lambda", config=_CONFIG)
+    return client
 
 
 def sagemaker_client() -> "SageMakerClient":

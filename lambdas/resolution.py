@@ -8,7 +8,9 @@ from inference_container.contract.assets import AssetStatus, AssetType
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.messages import AssetRef
 from inference_container.contract.params import ImageParams, TaskParams
-from lambdas.assets import AssetRecord, AssetStore, split_title
+from lambdas.access import Caller
+from lambdas.asset_record import AssetRecord, split_title
+from lambdas.assets import AssetStore
 from lambdas.needed_assets import (
     AUTOMATIC,
     CHECKPOINT_POINTER,
@@ -48,6 +50,7 @@ class Resolution:
 
 @dataclass
 class _Findings:
+    caller: Caller
     used: dict[str, tuple[AssetRecord, list[str]]] = field(default_factory=dict)
     """By asset id, in the order found: the asset and the words of the request that mean it."""
     faults: list[tuple[ProblemCode, FieldError]] = field(default_factory=list)
@@ -91,14 +94,16 @@ class _Findings:
 class Resolver:
     assets: AssetStore
 
-    def resolve(self, checkpoint_field: str | None, params: TaskParams) -> Resolution:
-        """The files of a request: two calls whatever it names, and one more where a prompt might mention some
-        or the newest file of a type is wanted.
+    def resolve(self, checkpoint_field: str | None, params: TaskParams, *, caller: Caller) -> Resolution:
+        """The files of a request, among those the caller may use.
+
+        Two calls whatever it names, and one more where a prompt might mention some or the newest file of a type is
+        wanted.
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
         """
-        findings = _Findings()
+        findings = _Findings(caller)
         own, others = named_checkpoint(checkpoint_field, params), named_assets(params)
         if len(others) > MAX_NAMED:
             message = f"received {len(others)} places that name a model file; allowed: up to {MAX_NAMED}"
@@ -108,7 +113,7 @@ class Resolver:
 
         # 1. What is named, and the VAE that may belong to the checkpoint.
         vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
-        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes])
+        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes], caller)
         checkpoint = self._checkpoint(own, found, findings)
         for need in others:
             if (asset := self._one(need, found, findings)) is not None:
@@ -116,13 +121,15 @@ class Resolver:
         if vaes and checkpoint is not None:
             its_vae = (AssetType.VAE, f"{checkpoint.stem}.vae")
             if its_vae not in found:  # the request has the checkpoint's id, so its name is known only now
-                found = self.assets.find([its_vae])
+                found = self.assets.find([its_vae], caller)
             active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
             findings.use_all(active[:1], AUTOMATIC)
 
         for asset_type, pointer in newest_needed(params):
             newest = max(
-                self.assets.active(asset_type), key=lambda asset: (asset.created_at, asset.asset_id), default=None
+                self.assets.active(asset_type, caller),
+                key=lambda asset: (asset.created_at, asset.asset_id),
+                default=None,
             )
             if newest is None:
                 message = f"received none, and no {asset_type} is uploaded yet"
@@ -133,21 +140,21 @@ class Resolver:
         # 2. What the prompts may mention.
         text = mentionable_text(params)
         for asset_type in MENTIONED if text else ():
-            mentioned = [asset for asset in self.assets.active(asset_type) if asset.stem.casefold() in text]
+            mentioned = [asset for asset in self.assets.active(asset_type, caller) if asset.stem.casefold() in text]
             findings.use_all(mentioned)
 
         findings.refuse_faults()
         return findings.resolution(checkpoint)
 
-    def check_checkpoint(self, reference: str) -> None:
+    def check_checkpoint(self, reference: str, *, caller: Caller) -> None:
         """For a checkpoint named before the params are there.
 
         Raises:
             ProblemError: as `resolve`.
         """
-        findings = _Findings()
+        findings = _Findings(caller)
         need = Need(AssetType.CHECKPOINT, reference, CHECKPOINT_POINTER)
-        self._one(need, self.assets.find([need.wanted]), findings)
+        self._one(need, self.assets.find([need.wanted], caller), findings)
         findings.refuse_faults()
 
     def _checkpoint(self, own: Sequence[Need], found: Candidates, findings: _Findings) -> AssetRecord | None:
@@ -187,7 +194,7 @@ class Resolver:
 
     def _available(self, asset_type: AssetType, findings: _Findings) -> str:
         if asset_type not in findings.available:
-            names = ", ".join(self.assets.some_names(asset_type, limit=NAMES_SHOWN))
+            names = ", ".join(self.assets.some_names(asset_type, findings.caller, limit=NAMES_SHOWN))
             findings.available[asset_type] = f"available: {names}" if names else f"no {asset_type} is uploaded yet"
         return findings.available[asset_type]
 

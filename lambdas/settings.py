@@ -34,6 +34,8 @@ class ApiSettings(FunctionSettings):
     ASSETS_BUCKET: str
     ENDPOINT_NAME: str
     """The endpoint jobs go to."""
+    INSPECTION_FUNCTION: str
+    IMPORT_FUNCTION: str
     SERVICE_VERSION: str
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
 
@@ -50,6 +52,17 @@ class SweeperSettings(FunctionSettings):
     JOBS_BUCKET: str
     STACK_NAME: str
     """Dimension of the metrics."""
+
+
+class AssetInspectionSettings(FunctionSettings):
+    ASSETS_TABLE: str
+    ASSETS_BUCKET: str
+
+
+class AssetImportSettings(FunctionSettings):
+    ASSETS_TABLE: str
+    ASSETS_BUCKET: str
+    INSPECTION_FUNCTION: str
 
 
 class FirstKeySettings(FunctionSettings):

@@ -12,6 +12,7 @@ from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
+from lambdas.access import Caller
 from lambdas.delivery import Delivery
 from lambdas.job_objects import JobObjects, ObjectTooLargeError, output_prefix, params_key, request_key
 from lambdas.job_params import check_params
@@ -36,26 +37,26 @@ class Submission:
     delivery: Delivery
     retention_days: int
 
-    def open(self, job: JobRecord) -> JobRecord:
+    def open(self, job: JobRecord, *, caller: Caller) -> JobRecord:
         """Put a job `created`: its params document will follow.
 
         Raises:
             ProblemError: the checkpoint (when it is named already) or the endpoint is not good.
         """
         if job.checkpoint:
-            self.resolver.check_checkpoint(job.checkpoint)
+            self.resolver.check_checkpoint(job.checkpoint, caller=caller)
         self.delivery.endpoints.require_in_service(job.endpoint)
         created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
         self.jobs.put(created, retention_days=self.retention_days)
         return created
 
-    def send(self, job: JobRecord, params: dict[str, Any]) -> JobRecord:
+    def send(self, job: JobRecord, params: dict[str, Any], *, caller: Caller) -> JobRecord:
         """Check everything, put the job `queued` and hand it to its endpoint.
 
         Raises:
             ProblemError: anything of the request or the endpoint is not good; no row and no object is left.
         """
-        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
+        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller)
         queued = replace(
             _with_files(job, files),
             status=JobStatus.QUEUED,
@@ -71,16 +72,16 @@ class Submission:
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             raise
 
-    def rehearse(self, job: JobRecord, params: dict[str, Any] | None) -> JobRecord:
+    def rehearse(self, job: JobRecord, params: dict[str, Any] | None, *, caller: Caller) -> JobRecord:
         """Check everything as `send` (without params: as `open`) does, and make nothing.
 
         Raises:
             ProblemError: as `send`.
         """
         if params is not None:
-            job = _with_files(job, self.resolver.resolve(job.checkpoint, check_params(job.task, params)))
+            job = _with_files(job, self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller))
         elif job.checkpoint:
-            self.resolver.check_checkpoint(job.checkpoint)
+            self.resolver.check_checkpoint(job.checkpoint, caller=caller)
         self.delivery.endpoints.require_in_service(job.endpoint)
         return job
 
@@ -96,7 +97,7 @@ class Submission:
         request = JobRequest.model_validate_json(data)
         return request.params, request.checkpoint.asset_id if request.checkpoint else None
 
-    def start(self, job: JobRecord, *, now: datetime) -> JobRecord:
+    def start(self, job: JobRecord, *, caller: Caller, now: datetime) -> JobRecord:
         """Read the params document of a `created` job, check it and send the job.
 
         A fault leaves the job `created`: the document can be put again.
@@ -107,7 +108,7 @@ class Submission:
         if job.status is not JobStatus.CREATED:
             raise state_conflict(job, "started")
         params = self._uploaded_params(job)
-        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params))
+        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller)
         named = _with_files(job, files)
         queued = self.jobs.queue(
             job.job_id,

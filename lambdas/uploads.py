@@ -1,22 +1,27 @@
-"""Uploads of model files: a multipart upload that becomes an active asset, or frees its name when it was not right."""
+"""Uploads of model files: they go on where they stopped, and are inspected once all bytes are there."""
 
 import logging
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.api import CompletedPart, CreateAsset, UploadPart, UploadView
-from inference_container.contract.assets import ASSET_TYPES, AssetStatus, AssetType, asset_type_named
+from inference_container.contract.assets import AssetStatus
 from inference_container.contract.errors import FieldError, ProblemCode
-from lambdas.assets import AssetRecord, AssetStore
+from inference_container.public_addresses import parse_target
+from lambdas.asset_record import AssetRecord
+from lambdas.asset_transitions import AssetTransitions
+from lambdas.asset_work import AssetWork
+from lambdas.assets import AssetStore
 from lambdas.aws_errors import BAD_PARTS, NO_SUCH_OBJECT, NO_SUCH_UPLOAD, error_code, error_message
+from lambdas.declarations import check_declaration
+from lambdas.inspection import INSPECTION_LOST_AFTER
 from lambdas.items import new_id
 from lambdas.problems import ProblemError, invalid, shortened
+from lambdas.stored_parts import StoredPart, stored_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,106 +38,172 @@ ABANDONED_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Uploads:
-    assets: AssetStore
+    transitions: AssetTransitions
+    work: AssetWork
     client: "S3Client"
     bucket: str
 
-    def begin(self, wanted: CreateAsset, *, owner: str, now: datetime) -> AssetRecord:
-        """Start an upload under a new asset id; two calls.
+    @property
+    def assets(self) -> AssetStore:
+        return self.transitions.store
 
-        A name still `uploading` is taken over by its own owner, or by anybody once it is ABANDONED_AFTER old: the
-        old upload is thrown away.
+    def begin(self, wanted: CreateAsset, *, owner: str, now: datetime) -> AssetRecord:
+        """Start an upload or an import, or give back the owner's own unfinished upload of the same bytes.
+
+        A name still on its way is taken over by its own owner, or by anybody once it is ABANDONED_AFTER old: what was
+        there is thrown away.
 
         Raises:
             ProblemError: `invalid_params`, or `asset_exists`.
         """
-        asset_type = _checked_type(wanted)
+        asset_type = check_declaration(wanted)
         asset_id = new_id()
         key = f"assets/{asset_id}/{wanted.name}"
+        size = wanted.size or 0
         upload_id = self.client.create_multipart_upload(Bucket=self.bucket, Key=key)["UploadId"]
         asset = AssetRecord(
             asset_id=asset_id,
             owner=owner,
             type=asset_type,
             name=wanted.name,
-            size=wanted.size,
+            size=size,
             sha256=wanted.sha256,
             key=key,
             upload_id=upload_id,
-            part_size=part_size_for(wanted.size),
-            status=AssetStatus.UPLOADING,
+            part_size=part_size_for(size),
+            status=AssetStatus.IMPORTING if wanted.source_url else AssetStatus.UPLOADING,
             created_at=now,
+            description=wanted.description,
+            tags=tuple(dict.fromkeys(wanted.tags)),
+            users=tuple(dict.fromkeys(wanted.users)),
+            roles=tuple(dict.fromkeys(wanted.roles)),
+            source=parse_target(wanted.source_url).host if wanted.source_url else None,
         )
         try:
             if not self.assets.add(asset):
-                self._take_over(asset, now=now)
+                going_on = self._take_over(asset, now=now)
+                if going_on is not None:
+                    self._abort(asset)
+                    return going_on
+            if wanted.source_url is not None:
+                self._start_import(asset, wanted.source_url, wanted.bearer_token, now=now)
         except (ProblemError, ClientError, BotoCoreError):
             self._abort(asset)
             raise
         return asset
 
-    def view(self, asset: AssetRecord, *, now: datetime) -> UploadView:
-        """Presigned URLs of all parts."""
+    def view(self, asset: AssetRecord, *, is_new: bool, now: datetime) -> UploadView:
+        """All parts: which storage has, and presigned URLs for the others; one call, none for a new upload."""
+        received = {} if is_new else self._parts_of(asset) or {}
         seconds = int(URL_LIFE.total_seconds())
         parts = []
-        for number, offset in enumerate(range(0, asset.size, asset.part_size), start=1):
-            place = {"Bucket": self.bucket, "Key": asset.key, "UploadId": asset.upload_id, "PartNumber": number}
-            url = self.client.generate_presigned_url("upload_part", Params=place, ExpiresIn=seconds)
-            size = min(asset.part_size, asset.size - offset)
-            parts.append(UploadPart(part_number=number, offset=offset, size=size, url=url))
+        for number, size in _sizes(asset).items():
+            there = number in received and received[number].size == size
+            url = None
+            if not there:
+                place = {"Bucket": self.bucket, "Key": asset.key, "UploadId": asset.upload_id, "PartNumber": number}
+                url = self.client.generate_presigned_url("upload_part", Params=place, ExpiresIn=seconds)
+            offset = (number - 1) * asset.part_size
+            parts.append(UploadPart(part_number=number, offset=offset, size=size, url=url, received=there))
         return UploadView(part_size=asset.part_size, parts=parts, expires_at=now + URL_LIFE)
 
-    def complete(self, asset: AssetRecord, parts: Sequence[CompletedPart]) -> AssetRecord:
-        """Put the parts together and check the size; an asset that is active already is answered as it is.
+    def complete(self, asset: AssetRecord, parts: Sequence[CompletedPart] | None, *, now: datetime) -> AssetRecord:
+        """Put the parts together and have them inspected; what is beyond that already is answered as it is.
 
         Raises:
             ProblemError: `upload_incomplete` (parts are missing or wrong: the upload can go on), or `upload_mismatch`
                 (the file is not what was declared: it is deleted, the asset is `failed`, its name free).
         """
-        if asset.status is AssetStatus.ACTIVE:
-            return asset
+        if asset.status is AssetStatus.UPLOADING:
+            asset = self._inspecting(asset, parts, now=now)
+            asset = self.work.inspect(asset)
+        elif asset.status is AssetStatus.IMPORTING:
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The service itself fetches this file; wait for it.")
+        elif asset.status is AssetStatus.INSPECTING and _lost(asset, now=now):
+            asset = self.work.inspect(asset)
         if asset.status is AssetStatus.FAILED:
-            raise ProblemError(ProblemCode.UPLOAD_MISMATCH, f"The upload has failed: {asset.error}. Start it again.")
-        _check_parts(asset, parts)
-        self._join(asset, parts)
+            message = f"The file is not what was declared: {asset.error}. Start again with POST /v1/assets."
+            raise ProblemError(ProblemCode.UPLOAD_MISMATCH, shortened(message, 1000))
+        return asset
+
+    def discard(self, asset: AssetRecord) -> None:
+        """Throw away what storage has of an asset that has no row any more, or never will be active."""
+        self._abort(asset)
+        self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+
+    def _inspecting(self, asset: AssetRecord, parts: Sequence[CompletedPart] | None, *, now: datetime) -> AssetRecord:
+        etags = self._received_etags(asset) if parts is None else _declared_etags(asset, parts)
+        if etags is not None:
+            self._join(asset, etags)
         size = self._stored_size(asset)
         if size is None:
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload is gone. Start it again: POST /v1/assets.")
         if size != asset.size:
             reason = f"received {size} bytes, declared were {asset.size}"
-            if self.assets.fail(asset, reason):
-                self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+            self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.UPLOADING,))
             raise ProblemError(ProblemCode.UPLOAD_MISMATCH, f"The file is not what was declared: {reason}.")
-        active = self.assets.activate(asset) or self.assets.get(asset.asset_id)
-        if active is None or active.status is not AssetStatus.ACTIVE:
+        inspecting = self.transitions.inspect(asset, size=size, now=now)
+        if inspecting is not None:
+            return inspecting
+        current = self.assets.get(asset.asset_id)
+        if current is None:  # started over or deleted while the parts were joined: nobody knows of this object
+            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload was started again meanwhile.")
-        return active
+        return current
 
-    def _take_over(self, asset: AssetRecord, *, now: datetime) -> None:
+    def _start_import(self, asset: AssetRecord, url: str, token: str | None, *, now: datetime) -> None:
+        try:
+            self.work.fetch(asset.asset_id, url=url, token=token)
+        except (ClientError, BotoCoreError):
+            self.transitions.fail(asset, "the import could not be started", now=now)
+            raise
+
+    def _take_over(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
+        """Make the name this asset's; or the unfinished upload of the same bytes, which can go on."""
         holder = self.assets.holder_of_name(asset)
-        if holder is None or holder.status is not AssetStatus.UPLOADING:
+        if holder is None or holder.status not in (AssetStatus.UPLOADING, AssetStatus.IMPORTING):
             raise _exists(asset, holder)
         if holder.owner != asset.owner and now - holder.created_at < ABANDONED_AFTER:
             raise _exists(asset, holder)
-        if not self.assets.replace_upload(holder, asset):
+        if _same_bytes(holder, asset) and self._parts_of(holder) is not None:
+            return holder
+        if not self.assets.replace_unfinished(holder, asset):
             raise _exists(asset, self.assets.holder_of_name(asset))
-        self._abort(holder)
+        self.discard(holder)
+        return None
 
     def _abort(self, asset: AssetRecord) -> None:
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=asset.key, UploadId=asset.upload_id)
-        except (ClientError, BotoCoreError):
-            # The bucket's lifecycle rule removes unfinished uploads; the user's answer does not depend on it.
+        except ClientError as error:
+            if error_code(error) != NO_SUCH_UPLOAD:
+                # The bucket's lifecycle rule removes unfinished uploads; the user's answer does not depend on it.
+                _LOG.exception("upload of asset %s not aborted", asset.asset_id)
+        except BotoCoreError:
             _LOG.exception("upload of asset %s not aborted", asset.asset_id)
 
-    def _join(self, asset: AssetRecord, parts: Sequence[CompletedPart]) -> None:
-        ordered = sorted(parts, key=lambda part: part.part_number)
+    def _parts_of(self, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
+        return stored_parts(self.client, self.bucket, asset)
+
+    def _received_etags(self, asset: AssetRecord) -> Mapping[int, str] | None:
+        """ETags of all parts as storage has them; None when they have been joined before, or thrown away."""
+        received = self._parts_of(asset)
+        if received is None:
+            return None
+        expected = _sizes(asset)
+        missing = [number for number, size in expected.items() if number not in received]
+        wrong = [number for number, size in expected.items() if number in received and received[number].size != size]
+        _refuse_missing(missing, wrong, of=len(expected))
+        return {number: received[number].etag for number in expected}
+
+    def _join(self, asset: AssetRecord, etags: Mapping[int, str]) -> None:
         try:
             self.client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=asset.key,
                 UploadId=asset.upload_id,
-                MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in ordered]},
+                MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]},
             )
         except ClientError as error:
             if error_code(error) in BAD_PARTS:
@@ -157,45 +228,45 @@ def part_size_for(size: int) -> int:
     return max(PART_SIZE, -(-least // MIB) * MIB)
 
 
-def _checked_type(wanted: CreateAsset) -> AssetType:
-    errors = []
-    asset_type = asset_type_named(wanted.type)
-    if asset_type is None:
-        names = ", ".join(f"{kind} ({rule.webui_folder})" for kind, rule in ASSET_TYPES.items())
-        errors.append(_error("/type", f"received {shortened(wanted.type)!r}; allowed: {names}"))
-    elif wanted.size > ASSET_TYPES[asset_type].max_bytes:
-        limit = ASSET_TYPES[asset_type].max_bytes
-        errors.append(_error("/size", f"received {wanted.size}; allowed: up to {limit} bytes for a {asset_type}"))
-    if (reason := _reason_against_name(wanted.name, asset_type)) is not None:
-        errors.append(_error("/name", f"received {wanted.name!r}; {reason}"))
-    if errors or asset_type is None:
-        raise invalid(errors)
-    return asset_type
+def _sizes(asset: AssetRecord) -> dict[int, int]:
+    """Bytes of each part by its number."""
+    offsets = range(0, asset.size, asset.part_size)
+    return {number: min(asset.part_size, asset.size - offset) for number, offset in enumerate(offsets, start=1)}
 
 
-def _reason_against_name(name: str, asset_type: AssetType | None) -> str | None:
-    if "/" in name or "\\" in name:
-        return "allowed: a file name without folders"
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in name):
-        return "allowed: no control or invisible characters"
-    if name != name.strip() or name.startswith("."):
-        return "allowed: no blank at either end and no dot at the start"
-    if asset_type is not None and PurePosixPath(name).suffix not in ASSET_TYPES[asset_type].extensions:
-        return f"allowed for a {asset_type}: names ending in {', '.join(ASSET_TYPES[asset_type].extensions)}"
-    return None
+def _same_bytes(holder: AssetRecord, asset: AssetRecord) -> bool:
+    both = (holder.status, asset.status)
+    return (
+        both == (AssetStatus.UPLOADING, AssetStatus.UPLOADING)
+        and holder.owner == asset.owner
+        and holder.sha256 is not None
+        and (holder.sha256, holder.size) == (asset.sha256, asset.size)
+    )
 
 
-def _check_parts(asset: AssetRecord, parts: Sequence[CompletedPart]) -> None:
-    expected = set(range(1, -(-asset.size // asset.part_size) + 1))
+def _lost(asset: AssetRecord, *, now: datetime) -> bool:
+    return asset.inspected_since is not None and now - asset.inspected_since > INSPECTION_LOST_AFTER
+
+
+def _declared_etags(asset: AssetRecord, parts: Sequence[CompletedPart]) -> Mapping[int, str]:
+    expected = _sizes(asset)
     numbers = [part.part_number for part in parts]
-    unknown = sorted(set(numbers) - expected)
+    unknown = sorted(set(numbers) - expected.keys())
     if unknown or len(set(numbers)) != len(numbers):
         odd = unknown[0] if unknown else next(number for number in numbers if numbers.count(number) > 1)
         raise invalid([_error("/parts", f"received part {odd}; allowed: each of 1 to {len(expected)} once")])
-    missing = sorted(expected - set(numbers))
-    if missing:
-        listed = ", ".join(map(str, missing[:10]))
-        message = f"{len(missing)} of {len(expected)} parts are missing: {listed}"
+    _refuse_missing(sorted(expected.keys() - set(numbers)), [], of=len(expected))
+    return {part.part_number: part.etag for part in parts}
+
+
+def _refuse_missing(missing: Sequence[int], wrong: Sequence[int], *, of: int) -> None:
+    messages = [
+        f"{len(numbers)} of {of} parts {what}: {', '.join(map(str, numbers[:10]))}"
+        for numbers, what in ((missing, "are missing"), (wrong, "have another size than they should"))
+        if numbers
+    ]
+    if messages:
+        message = "; ".join(messages)
         raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, message, errors=[_error("/parts", message)])
 
 

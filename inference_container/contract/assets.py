@@ -19,6 +19,11 @@ class AssetType(StrEnum):
 
 class AssetStatus(StrEnum):
     UPLOADING = "uploading"
+    """The client sends parts."""
+    IMPORTING = "importing"
+    """The service fetches it from a URL."""
+    INSPECTING = "inspecting"
+    """All bytes are there and are being checked."""
     ACTIVE = "active"
     FAILED = "failed"
 

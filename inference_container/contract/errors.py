@@ -23,6 +23,7 @@ class ProblemCode(StrEnum):
     ASSET_NOT_FOUND = "asset_not_found"
     ASSET_NOT_ACTIVE = "asset_not_active"
     ASSET_EXISTS = "asset_exists"
+    ASSET_IN_USE = "asset_in_use"
     UPLOAD_INCOMPLETE = "upload_incomplete"
     UPLOAD_MISMATCH = "upload_mismatch"
     JOB_STATE_CONFLICT = "job_state_conflict"
@@ -61,6 +62,7 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.ASSET_NOT_FOUND: _rule(404, "There is no such asset"),
         ProblemCode.ASSET_NOT_ACTIVE: _rule(409, "The asset is not active"),
         ProblemCode.ASSET_EXISTS: _rule(409, "An asset of this type and name exists"),
+        ProblemCode.ASSET_IN_USE: _rule(409, "A job that has not ended uses the asset"),
         ProblemCode.UPLOAD_INCOMPLETE: _rule(409, "The upload is not complete"),
         ProblemCode.UPLOAD_MISMATCH: _rule(422, "What was uploaded is not what was declared"),
         ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow that"),

@@ -1,16 +1,29 @@
 """Routes of assets."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from inference_container.contract.access import Permission
-from inference_container.contract.api import AssetPage, AssetView, CompleteAsset, CreateAsset
-from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
+from inference_container.contract.api import (
+    AssetHashes,
+    AssetPage,
+    AssetView,
+    ChangeAsset,
+    CompleteAsset,
+    CreateAsset,
+)
+from inference_container.contract.assets import AssetStatus, AssetType, asset_type_named
 from inference_container.contract.errors import FieldError, ProblemCode
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.assets import AssetRecord
-from lambdas.problems import ProblemError, invalid, shortened
+from lambdas.asset_record import AssetRecord
+from lambdas.declarations import check_new_name, type_message
+from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
+_OF_ANOTHER = (ProblemCode.FORBIDDEN, ProblemCode.ASSET_NOT_FOUND)
+SHORT_HASH = 10
+"""Digits of the hash WebUI shows beside a checkpoint."""
 
 
 class AssetsQuery(Query):
@@ -22,62 +35,117 @@ class AssetsQuery(Query):
 
 @ROUTES.add("POST", "/v1/assets", status=201, problems=(ProblemCode.ASSET_EXISTS,), permission=Permission.ASSET_CREATE)
 def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
-    """Begin the upload of a model file; the answer holds a presigned URL for each part."""
+    """Begin the upload of a model file, go on with it, or have the file fetched from a URL."""
     now = call.services.now()
     asset = call.services.uploads.begin(body, owner=call.caller.user, now=now)
-    view = _view(asset)
-    view.upload = call.services.uploads.view(asset, now=now)
-    return view
+    return _with_upload(call, asset, is_new=asset.created_at == now)
 
 
 @ROUTES.add("GET", "/v1/assets", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.ASSET_LIST)
 def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
-    """Model files of all users, by type and name."""
-    types = tuple(AssetType)
+    """Model files the caller may use, by type and name."""
+    asset_type: AssetType | None = None
     if query.type is not None:
         asset_type = asset_type_named(query.type)
         if asset_type is None:
-            names = ", ".join(f"{kind} ({rule.webui_folder})" for kind, rule in ASSET_TYPES.items())
-            message = f"received {shortened(query.type)!r}; allowed: {names}"
-            raise invalid([FieldError(pointer="query:type", message=message)])
-        types = (asset_type,)
-    assets, next_cursor = call.services.assets.page(types, limit=query.limit, cursor=query.cursor)
-    return AssetPage(assets=[_view(asset) for asset in assets], next_cursor=next_cursor)
+            raise invalid([FieldError(pointer="query:type", message=type_message(query.type))])
+    assets, next_cursor = call.services.assets.page(asset_type, limit=query.limit, cursor=query.cursor)
+    usable = [_view(asset) for asset in assets if asset.may_be_used_by(call.caller)]
+    return AssetPage(assets=usable, next_cursor=next_cursor)
+
+
+@ROUTES.add("GET", "/v1/assets/by-hash/{sha256}", permission=Permission.ASSET_LIST)
+def find_assets(call: UserCall, sha256: str) -> AssetPage:
+    """Active model files with these bytes that the caller may use: they need not be uploaded again."""
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        message = "received something else; allowed: a SHA-256 as 64 lower-case hex digits"
+        raise invalid([FieldError(pointer="path:sha256", message=message)])
+    found = call.services.assets.with_hash(sha256)
+    return AssetPage(assets=[_view(asset) for asset in found if asset.may_be_used_by(call.caller)], next_cursor=None)
 
 
 @ROUTES.add("GET", "/v1/assets/{asset_id}", problems=(ProblemCode.ASSET_NOT_FOUND,), permission=Permission.ASSET_LIST)
 def get_asset(call: UserCall, asset_id: str) -> AssetView:
-    """One model file."""
-    return _view(_asset(call, asset_id))
+    """One model file; an unfinished upload tells its owner which parts are there, with new URLs for the others."""
+    return _with_upload(call, _asset(call, asset_id))
 
 
 @ROUTES.add(
     "POST",
     "/v1/assets/{asset_id}/complete",
-    problems=(
-        ProblemCode.ASSET_NOT_FOUND,
-        ProblemCode.UPLOAD_INCOMPLETE,
-        ProblemCode.UPLOAD_MISMATCH,
-    ),
+    problems=(*_OF_ANOTHER, ProblemCode.UPLOAD_INCOMPLETE, ProblemCode.UPLOAD_MISMATCH),
     permission=Permission.ASSET_CREATE,
 )
 def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetView:
-    """Finish an upload: the parts become one file of the declared size, and the asset is active."""
-    asset = _asset(call, asset_id)
-    if not call.caller.may_see(asset.owner, Permission.ASSET_ALL):
-        detail = f"The upload of {asset.name!r} is another user's; that needs the permission {Permission.ASSET_ALL}."
-        raise ProblemError(ProblemCode.FORBIDDEN, detail)
-    return _view(call.services.uploads.complete(asset, body.parts))
+    """Finish an upload: the parts become one file, which is inspected; a small one is active in the answer."""
+    asset = _own(call, asset_id)
+    return _view(call.services.uploads.complete(asset, body.parts, now=call.services.now()))
+
+
+@ROUTES.add(
+    "PATCH",
+    "/v1/assets/{asset_id}",
+    problems=(*_OF_ANOTHER, ProblemCode.ASSET_EXISTS, ProblemCode.ASSET_NOT_ACTIVE),
+    permission=Permission.ASSET_CREATE,
+)
+def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
+    """Rename, describe or tag a model file, or say who may use it."""
+    asset = _own(call, asset_id)
+    if asset.status is not AssetStatus.ACTIVE:
+        raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} is {asset.status}; allowed: an active asset.")
+    if body.name is not None:
+        check_new_name(body.name, old=asset.name, asset_type=asset.type)
+    changed = replace(
+        asset,
+        name=asset.name if body.name is None else body.name,
+        description=asset.description if body.description is None else body.description,
+        tags=asset.tags if body.tags is None else tuple(dict.fromkeys(body.tags)),
+        users=asset.users if body.users is None else tuple(dict.fromkeys(body.users)),
+        roles=asset.roles if body.roles is None else tuple(dict.fromkeys(body.roles)),
+    )
+    if not call.services.uploads.transitions.change(asset, changed):
+        message = f"There is a {asset.type} named {changed.name!r}, or {asset.name!r} was changed meanwhile."
+        raise ProblemError(ProblemCode.ASSET_EXISTS, message)
+    return _view(changed)
+
+
+@ROUTES.add(
+    "DELETE",
+    "/v1/assets/{asset_id}",
+    problems=(*_OF_ANOTHER, ProblemCode.ASSET_IN_USE, ProblemCode.ASSET_NOT_ACTIVE),
+    permission=Permission.ASSET_CREATE,
+)
+def delete_asset(call: UserCall, asset_id: str) -> AssetView:
+    """Delete a model file with its bytes, or break off its upload or import."""
+    return _view(call.services.removal.remove(_own(call, asset_id)))
 
 
 def _asset(call: UserCall, asset_id: str) -> AssetRecord:
     asset = call.services.assets.get(asset_id)
-    if asset is None:
+    if asset is None or not asset.may_be_used_by(call.caller):
         raise ProblemError(ProblemCode.ASSET_NOT_FOUND, f"There is no asset {asset_id[:100]!r}.")
     return asset
 
 
+def _own(call: UserCall, asset_id: str) -> AssetRecord:
+    asset = _asset(call, asset_id)
+    if not call.caller.may_see(asset.owner, Permission.ASSET_ALL):
+        detail = f"{asset.name!r} is another user's; that needs the permission {Permission.ASSET_ALL}."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+    return asset
+
+
+def _with_upload(call: UserCall, asset: AssetRecord, *, is_new: bool = False) -> AssetView:
+    view = _view(asset)
+    if asset.status is AssetStatus.UPLOADING and call.caller.may_see(asset.owner, Permission.ASSET_ALL):
+        view.upload = call.services.uploads.view(asset, is_new=is_new, now=call.services.now())
+    return view
+
+
 def _view(asset: AssetRecord) -> AssetView:
+    facts, hashes = asset.facts, None
+    if asset.status is AssetStatus.ACTIVE and asset.sha256 is not None:
+        hashes = AssetHashes(sha256=asset.sha256, short=asset.sha256[:SHORT_HASH], autov3=facts.autov3)
     return AssetView(
         asset_id=asset.asset_id,
         type=asset.type,
@@ -87,4 +155,16 @@ def _view(asset: AssetRecord) -> AssetView:
         status=asset.status,
         created_at=asset.created_at,
         error=asset.error,
+        owner=asset.owner,
+        description=asset.description,
+        tags=list(asset.tags),
+        users=list(asset.users),
+        roles=list(asset.roles),
+        received=asset.received if asset.status is AssetStatus.IMPORTING else None,
+        source=asset.source,
+        architecture=facts.architecture,
+        network_kind=facts.network_kind,
+        rank=facts.rank,
+        trained_words=list(facts.trained_words),
+        hashes=hashes,
     )

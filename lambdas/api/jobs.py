@@ -87,11 +87,13 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         run_timeout_s=body.run_timeout_s,
     )
     if body.dry_run:
-        view = job_view(services, services.submission.rehearse(job, body.params), rehearsed=True)
+        view = job_view(services, services.submission.rehearse(job, body.params, caller=call.caller), rehearsed=True)
         return Reply(view, status=200)
 
     def make(job: JobRecord) -> JobRecord:
-        return services.submission.open(job) if body.params is None else services.submission.send(job, body.params)
+        if body.params is None:
+            return services.submission.open(job, caller=call.caller)
+        return services.submission.send(job, body.params, caller=call.caller)
 
     return _made_once(
         call, job, make, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
@@ -125,7 +127,9 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         run_timeout_s=old.run_timeout_s,
         retry_of=old.job_id,
     )
-    return _made_once(call, job, lambda job: services.submission.send(job, params), request=f"POST retry {job_id}")
+    return _made_once(
+        call, job, lambda job: services.submission.send(job, params, caller=call.caller), request=f"POST retry {job_id}"
+    )
 
 
 @ROUTES.add("DELETE", "/v1/jobs/{job_id}", status=204, problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT))
@@ -169,7 +173,7 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
 def start_job(call: UserCall, job_id: str) -> JobView:
     """Send a job whose params document has been put to its upload URL."""
     job = _own_job(call, job_id)
-    return job_view(call.services, call.services.submission.start(job, now=call.services.now()))
+    return job_view(call.services, call.services.submission.start(job, caller=call.caller, now=call.services.now()))
 
 
 @ROUTES.add(

@@ -8,13 +8,17 @@ from functools import cache
 
 from lambdas.access import AccessStore
 from lambdas.access_table import AccessTable
+from lambdas.asset_removal import AssetRemoval
+from lambdas.asset_transitions import AssetTransitions
+from lambdas.asset_work import AssetWork
 from lambdas.assets import AssetStore
-from lambdas.clients import dynamodb_client, s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.clients import dynamodb_client, lambda_client, s3_client, sagemaker_client, sagemaker_runtime_client
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
 from lambdas.endpoints import Endpoints
 from lambdas.idempotency import IdempotencyKeys
+from lambdas.inspection import Inspection
 from lambdas.items import utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
@@ -39,6 +43,7 @@ class Services:
     objects: JobObjects
     assets: AssetStore
     uploads: Uploads
+    removal: AssetRemoval
     endpoints: Endpoints
     submission: Submission
     deletion: Deletion
@@ -58,6 +63,15 @@ def services_from_environment() -> Services:
     jobs = JobStore(dynamodb, settings.JOBS_TABLE)
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
     objects = JobObjects(s3, settings.JOBS_BUCKET)
+    pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
+    transitions = AssetTransitions(assets)
+    work = AssetWork(
+        inspection=Inspection(transitions, s3, settings.ASSETS_BUCKET),
+        client=lambda_client(),
+        inspection_function=settings.INSPECTION_FUNCTION,
+        import_function=settings.IMPORT_FUNCTION,
+    )
+    uploads = Uploads(transitions, work, s3, settings.ASSETS_BUCKET)
     endpoints = Endpoints(sagemaker_client(), sagemaker_runtime_client())
     return Services(
         settings=settings,
@@ -65,10 +79,11 @@ def services_from_environment() -> Services:
         users=UserStore(roles.access, roles),
         roles=roles,
         jobs=jobs,
-        pages=JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE)),
+        pages=pages,
         objects=objects,
         assets=assets,
-        uploads=Uploads(assets, s3, settings.ASSETS_BUCKET),
+        uploads=uploads,
+        removal=AssetRemoval(uploads, pages),
         endpoints=endpoints,
         deletion=Deletion(jobs, objects),
         idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),

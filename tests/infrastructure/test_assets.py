@@ -28,7 +28,15 @@ def test_a_lambda_bundle_holds_our_code_the_contract_and_their_dependencies_only
     bundle = assembly.lambda_asset
 
     assert {"lambdas", "inference_container", "aws_lambda_powertools", "pydantic", "pydantic_core"} <= names(bundle)
-    assert names(bundle / "inference_container") - {"__pycache__"} == {"__init__.py", "contract", "infotext", "prompt"}
+    assert names(bundle / "inference_container") - {"__pycache__"} == {
+        "__init__.py",
+        "contract",
+        "infotext",
+        "models",
+        "prompt",
+        "public_addresses.py",
+        "safe_fetch.py",
+    }
     assert not names(bundle) & {"torch", "boto3", "botocore", "numpy", "diffusers", "tests", "bin", "aws_cdk"}
     assert not list(bundle.rglob("torch*"))
 

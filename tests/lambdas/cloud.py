@@ -24,13 +24,18 @@ from lambdas.access_table import AccessTable
 from lambdas.api.handler import make_resolver
 from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
-from lambdas.assets import AssetRecord, AssetStore
+from lambdas.asset_record import AssetRecord
+from lambdas.asset_removal import AssetRemoval
+from lambdas.asset_transitions import AssetTransitions
+from lambdas.asset_work import AssetWork
+from lambdas.assets import AssetStore
 from lambdas.clients import dynamodb_client, s3_client
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
 from lambdas.endpoints import TAKES_JOBS, Endpoints
 from lambdas.idempotency import IdempotencyKeys
+from lambdas.inspection import Inspection
 from lambdas.items import from_item, new_id, timestamp, to_item
 from lambdas.job_events import JobEvents
 from lambdas.job_objects import JobObjects
@@ -59,9 +64,17 @@ SETTINGS = ApiSettings(
     JOBS_BUCKET="jobs-bucket",
     ASSETS_BUCKET="assets-bucket",
     ENDPOINT_NAME="artists",
+    INSPECTION_FUNCTION="inspection",
+    IMPORT_FUNCTION="import",
     SERVICE_VERSION="1.2.3",
 )
 BUCKETS = (SETTINGS.JOBS_BUCKET, SETTINGS.ASSETS_BUCKET)
+ASSET_INDEXES = (
+    ("type", "name"),
+    ("listed", "type_name"),
+    ("sha256", "created_at"),
+    ("working", "created_at"),
+)
 JOB_INDEXES = ("owner", "owner_task", "owner_state", "open")
 KEYS = {"alice": "alice-key", "bob": "bob-key", "root": "root-key"}
 START = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -159,6 +172,18 @@ def aws_error(code: str, message: str = "no", operation: str = "Operation") -> C
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
+@dataclass
+class FakeFunctions:
+    """Lambda's one call: keeps what functions were called with."""
+
+    called: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> object:  # noqa: N803
+        assert InvocationType == "Event"
+        self.called.append((FunctionName, json.loads(Payload)))
+        return {"StatusCode": 202}
+
+
 @dataclass(frozen=True)
 class Reply:
     """What API Gateway would send to the client."""
@@ -195,6 +220,7 @@ class Cloud:
     clock: Clock
     calls: Counter[str]
     """AWS calls since the last `counted`, by operation."""
+    functions: FakeFunctions = field(default_factory=FakeFunctions)
 
     def __post_init__(self) -> None:
         self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
@@ -208,6 +234,10 @@ class Cloud:
         self.events = JobEvents(self.outcomes)
         self.sweeper = Sweeper(self.pages, self.outcomes)
         roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
+        self.transitions = AssetTransitions(self.assets)
+        self.inspection = Inspection(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
+        self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
+        self.uploads = Uploads(self.transitions, self.work, self.s3, SETTINGS.ASSETS_BUCKET)
         self.services = Services(
             settings=SETTINGS,
             access=AccessStore(
@@ -219,7 +249,8 @@ class Cloud:
             pages=self.pages,
             objects=self.objects,
             assets=self.assets,
-            uploads=Uploads(self.assets, self.s3, SETTINGS.ASSETS_BUCKET),
+            uploads=self.uploads,
+            removal=AssetRemoval(self.uploads, self.pages),
             endpoints=endpoints,
             deletion=Deletion(self.jobs, self.objects),
             idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
@@ -442,7 +473,7 @@ def open_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 def open_cloud(aws: Aws) -> Iterator[Cloud]:
     """Empty tables and buckets with three keys; all of it is gone afterwards."""
     _make_table(aws.dynamodb, "jobs", "job_id", [(name, "created_at") for name in JOB_INDEXES])
-    _make_table(aws.dynamodb, "assets", "asset_id", [("type", "name")])
+    _make_table(aws.dynamodb, "assets", "asset_id", list(ASSET_INDEXES))
     _make_table(aws.dynamodb, "access", "access_id", [("listing", "place")])
     for user, key in KEYS.items():
         for row in account_rows(user, key, role="admin" if user == "root" else "artist"):

@@ -1,6 +1,5 @@
 """Routes of assets and endpoints, and the checkpoint a job names."""
 
-import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +8,9 @@ import pytest
 from inference_container.contract.assets import GIB
 from lambdas.uploads import MIB, PART_SIZE, part_size_for
 from tests.lambdas.cloud import Cloud, txt2img
+from tests.lambdas.model_bytes import CHECKPOINT, sha256_of
 
-DECLARED = {"type": "checkpoint", "name": "new.safetensors", "size": 5}
+DECLARED = {"type": "checkpoint", "name": "new.safetensors", "size": len(CHECKPOINT)}
 
 
 def upload(cloud: Cloud, asset: dict[str, Any], data: bytes) -> list[dict[str, object]]:
@@ -36,15 +36,15 @@ def complete(cloud: Cloud, asset_id: str, parts: object, **more: Any) -> Any:
 
 
 def test_an_uploaded_file_becomes_an_active_asset(cloud: Cloud) -> None:
-    sha256 = hashlib.sha256(b"hello").hexdigest()
+    sha256 = sha256_of(CHECKPOINT)
     asset = cloud.ask("POST", "/v1/assets", {**DECLARED, "type": "Stable-diffusion", "sha256": sha256}).ok(201)
     assert (asset["type"], asset["status"], asset["upload"]["part_size"]) == ("checkpoint", "uploading", PART_SIZE)
     (part,) = asset["upload"]["parts"]
-    assert (part["part_number"], part["offset"], part["size"]) == (1, 0, 5)
+    assert (part["part_number"], part["offset"], part["size"]) == (1, 0, len(CHECKPOINT))
     assert "X-Amz-Expires=43200" in part["url"]
     assert asset["upload"]["expires_at"].startswith("2026-11-23T00:00")
 
-    active = complete(cloud, asset["asset_id"], upload(cloud, asset, b"hello")).ok()
+    active = complete(cloud, asset["asset_id"], upload(cloud, asset, CHECKPOINT)).ok()
 
     assert (active["status"], active["sha256"], active["upload"]) == ("active", sha256, None)
     assert cloud.ask("GET", f"/v1/assets/{asset['asset_id']}", user="bob").ok() == active
@@ -57,24 +57,24 @@ def test_beginning_and_completing_take_few_calls(cloud: Cloud) -> None:
     cloud.counted()
     asset = cloud.ask("POST", "/v1/assets", DECLARED).ok(201)
     assert cloud.counted() == 2
-    parts = upload(cloud, asset, b"hello")
+    parts = upload(cloud, asset, CHECKPOINT)
     cloud.counted()
 
     complete(cloud, asset["asset_id"], parts).ok()
 
-    assert cloud.counted() == 4
+    assert cloud.counted() == 6
 
 
 def test_an_upload_may_be_completed_again(cloud: Cloud) -> None:
     asset = cloud.ask("POST", "/v1/assets", DECLARED).ok(201)
-    parts = upload(cloud, asset, b"hello")
+    parts = upload(cloud, asset, CHECKPOINT)
 
     assert complete(cloud, asset["asset_id"], parts).ok() == complete(cloud, asset["asset_id"], parts).ok()
 
 
 def test_an_upload_joined_by_a_request_that_died_is_still_completed(cloud: Cloud) -> None:
     asset = cloud.ask("POST", "/v1/assets", DECLARED).ok(201)
-    parts = upload(cloud, asset, b"hello")
+    parts = upload(cloud, asset, CHECKPOINT)
     record = cloud.assets.get(asset["asset_id"])
     assert record is not None
     cloud.s3.complete_multipart_upload(
@@ -89,14 +89,17 @@ def test_an_upload_joined_by_a_request_that_died_is_still_completed(cloud: Cloud
 
 def test_a_file_of_another_size_fails_and_its_name_is_free_again(cloud: Cloud) -> None:
     asset = cloud.ask("POST", "/v1/assets", DECLARED).ok(201)
-    parts = upload(cloud, asset, b"hello, world")
+    parts = upload(cloud, asset, CHECKPOINT + b"more")
 
     problem = complete(cloud, asset["asset_id"], parts).problem(422, "upload_mismatch")
 
-    assert "received 12 bytes, declared were 5" in problem["detail"]
+    assert f"received {len(CHECKPOINT) + 4} bytes, declared were {len(CHECKPOINT)}" in problem["detail"]
     assert cloud.keys("assets-bucket") == []
     failed = cloud.ask("GET", f"/v1/assets/{asset['asset_id']}").ok()
-    assert (failed["status"], failed["error"]) == ("failed", "received 12 bytes, declared were 5")
+    assert (failed["status"], failed["error"]) == (
+        "failed",
+        f"received {len(CHECKPOINT) + 4} bytes, declared were {len(CHECKPOINT)}",
+    )
     complete(cloud, asset["asset_id"], parts).problem(422, "upload_mismatch")
     cloud.ask("POST", "/v1/assets", DECLARED, user="bob").ok(201)
 
@@ -116,7 +119,7 @@ def test_wrong_parts_are_refused_and_the_upload_can_go_on(
     cloud: Cloud, parts: list[dict[str, object]], status: int, code: str
 ) -> None:
     asset = cloud.ask("POST", "/v1/assets", DECLARED).ok(201)
-    good = upload(cloud, asset, b"hello")
+    good = upload(cloud, asset, CHECKPOINT)
 
     complete(cloud, asset["asset_id"], parts).problem(status, code)
 
@@ -135,7 +138,7 @@ def test_missing_parts_are_named(cloud: Cloud) -> None:
 
 def test_only_the_owner_or_an_admin_completes_an_upload(cloud: Cloud) -> None:
     asset = cloud.ask("POST", "/v1/assets", DECLARED).ok(201)
-    parts = upload(cloud, asset, b"hello")
+    parts = upload(cloud, asset, CHECKPOINT)
 
     complete(cloud, asset["asset_id"], parts, user="bob").problem(403, "forbidden")
 
@@ -165,7 +168,7 @@ def test_an_owner_starts_an_unfinished_upload_over(cloud: Cloud) -> None:
 
     assert len(cloud.s3.list_multipart_uploads(Bucket="assets-bucket")["Uploads"]) == 1
     cloud.ask("GET", f"/v1/assets/{first['asset_id']}").problem(404, "asset_not_found")
-    assert complete(cloud, second["asset_id"], upload(cloud, second, b"hello")).ok()["status"] == "active"
+    assert complete(cloud, second["asset_id"], upload(cloud, second, CHECKPOINT)).ok()["status"] == "active"
 
 
 def test_another_user_gets_the_name_of_an_upload_only_when_it_is_abandoned(cloud: Cloud) -> None:

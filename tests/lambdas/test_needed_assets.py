@@ -7,14 +7,17 @@ from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import Task
 from inference_container.contract.messages import AssetRef
 from inference_container.contract.params import PARAMS_BY_TASK, Txt2ImgParams
+from lambdas.access import Caller
 from lambdas.needed_assets import Need, named_assets
 from lambdas.problems import ProblemError
 from lambdas.resolution import Resolution, Resolver
 from tests.lambdas.cloud import PNG, Cloud
 
+BOB = Caller(user="bob", role="artist")
+
 
 def resolve(cloud: Cloud, checkpoint: str | None = "dream", **params: object) -> Resolution:
-    return Resolver(cloud.assets).resolve(checkpoint, Txt2ImgParams.model_validate(params))
+    return Resolver(cloud.assets).resolve(checkpoint, Txt2ImgParams.model_validate(params), caller=BOB)
 
 
 def told(files: Resolution) -> dict[str, list[str]]:
@@ -110,10 +113,10 @@ def test_files_come_with_the_words_that_mean_them(cloud: Cloud) -> None:
 def test_the_title_of_a_controlnet_has_another_hash(cloud: Cloud) -> None:
     cloud.asset("controlnet", "canny.pth", sha256="a" * 64)
 
-    assert (
-        len(cloud.assets.find([(AssetType.CONTROLNET, "canny [d14c016b]")])[AssetType.CONTROLNET, "canny [d14c016b]"])
-        == 1
-    )
+    wanted = (AssetType.CONTROLNET, "canny [d14c016b]")
+    found = cloud.assets.find([wanted], BOB)
+
+    assert len(found[wanted]) == 1
 
 
 @pytest.mark.parametrize("said", ["dream", "dream.safetensors", "{id}"])
@@ -214,7 +217,9 @@ def test_a_file_is_told_to_the_container_as_the_contract_has_it(cloud: Cloud) ->
 
 
 def interrogation(cloud: Cloud, task: Task = Task.INTERROGATE_CLIP, **params: object) -> Resolution:
-    return Resolver(cloud.assets).resolve(None, PARAMS_BY_TASK[task].model_validate({"image": PNG, **params}))
+    return Resolver(cloud.assets).resolve(
+        None, PARAMS_BY_TASK[task].model_validate({"image": PNG, **params}), caller=BOB
+    )
 
 
 def test_interrogation_takes_the_newest_model_or_the_one_it_names(cloud: Cloud) -> None:

@@ -1,0 +1,141 @@
+"""`goc assets`: upload, import, list, show and remove model files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from client.cloud import GenerateOnCloud, open_cloud
+from client.errors import CloudError
+from inference_container.contract.api import AssetView
+from inference_container.contract.assets import AssetStatus
+
+app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
+errors = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document per line.")]
+TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")]
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    asset_type: TypeOption,
+    as_json: AsJson = False,
+) -> None:
+    """Upload model files; run it again after whatever broke it off, and it goes on where it was."""
+    with open_cloud() as cloud, _bars() as progress:
+        for file in files:
+            bar = progress.add_task(file.name, total=file.stat().st_size)
+            asset = cloud.assets.upload(file, asset_type, advance=_advancing(progress, bar))
+            _tell(asset, as_json=as_json)
+
+
+@app.command("import")
+def import_url(  # noqa: PLR0917 - typer takes them by their options
+    url: Annotated[str, typer.Argument(help="https URL of the file.")],
+    asset_type: TypeOption,
+    name: Annotated[str | None, typer.Option(help="File name; else the last part of the URL.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="What the file's SHA-256 must be.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token of the source.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until the file is there.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Have the service fetch a model file from a URL."""
+    called = name or PurePosixPath(urlsplit(url).path).name
+    if not called:
+        raise CloudError("the URL ends in no file name: give one with --name")
+    with open_cloud() as cloud, _bars() as progress:
+        asset = cloud.assets.import_url(url, asset_type, name=called, sha256=sha256, bearer_token=token)
+        if wait:
+            bar = progress.add_task(called, total=None)
+            asset = cloud.assets.finish(asset, look=_looking(progress, bar))
+        _tell(asset, as_json=as_json)
+
+
+@app.command("list")
+def list_assets(
+    asset_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None, as_json: AsJson = False
+) -> None:
+    """All assets you may use, or those of one type."""
+    with open_cloud() as cloud:
+        for asset in cloud.assets.list(asset_type=asset_type):
+            _tell(asset, as_json=as_json)
+
+
+@app.command()
+def show(asset: Annotated[str, typer.Argument(help="Id or file name.")], as_json: AsJson = False) -> None:
+    """What is known about an asset."""
+    with open_cloud() as cloud:
+        found = _find(cloud, asset)
+        if as_json:
+            _tell(found, as_json=True)
+            return
+        for field, value in found.model_dump(mode="json", exclude={"upload"}).items():
+            if value not in (None, "", []):
+                typer.echo(f"{field:14} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@app.command()
+def rm(assets: Annotated[list[str], typer.Argument(help="Ids or file names.")], as_json: AsJson = False) -> None:
+    """Delete assets with their bytes, or break off what is on its way."""
+    with open_cloud() as cloud:
+        for asset in assets:
+            _tell(cloud.assets.delete(_find(cloud, asset).asset_id), as_json=as_json)
+
+
+def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
+    """The asset with this id, or the only one of this file name."""
+    called = [asset for asset in cloud.assets.list() if reference in (asset.asset_id, asset.name)]
+    live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
+    if not live:
+        raise CloudError(f"there is no asset {reference!r}; `goc assets list` shows what there is")
+    if len(live) > 1:
+        found = ", ".join(f"{asset.type} {asset.asset_id}" for asset in live)
+        raise CloudError(f"{reference!r} may be any of {found}; give the id")
+    return cloud.assets.get(live[0].asset_id)
+
+
+def _tell(asset: AssetView, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(asset.model_dump_json(exclude={"upload"}))
+    else:
+        typer.echo(f"{asset.asset_id}  {asset.type:13} {asset.status:10} {asset.size:>12}  {asset.name}")
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors) as progress:
+        yield progress
+
+
+def _advancing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
+    return lambda sent: progress.advance(bar, sent)
+
+
+def _looking(progress: Progress, bar: TaskID) -> Callable[[AssetView], None]:
+    def look(asset: AssetView) -> None:
+        done = asset.received if asset.received is not None else asset.size
+        progress.update(bar, total=asset.size or None, completed=done, description=f"{asset.name} {asset.status}")
+
+    return look

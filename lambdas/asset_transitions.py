@@ -1,0 +1,153 @@
+"""What may happen to an asset's row after it was made, each one conditional write that says whether it came true."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from inference_container.contract.assets import AssetStatus
+from lambdas.asset_record import WORKING, AssetFacts, AssetRecord, name_guard
+from lambdas.assets import AssetStore
+from lambdas.aws_errors import CONDITION_FAILED, error_code
+from lambdas.items import timestamp, to_item
+
+FAILED_KEPT = timedelta(days=30)
+"""How long the row of a failed asset tells why."""
+
+
+@dataclass(frozen=True)
+class AssetTransitions:
+    store: AssetStore
+
+    def inspect(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
+        """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more."""
+        allowed = (AssetStatus.UPLOADING, AssetStatus.IMPORTING)
+        changed = replace(asset, status=AssetStatus.INSPECTING, size=size, inspected_since=now)
+        values = {"status": changed.status.value, "size": size, "inspected_since": timestamp(now)}
+        return changed if self._update(asset, values, allowed=allowed) else None
+
+    def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
+        """`inspecting → active` with what was found out; None when it is not `inspecting` any more."""
+        changed = replace(asset, status=AssetStatus.ACTIVE, sha256=sha256, facts=facts)
+        values = {"status": changed.status.value, "sha256": sha256, "working": None, **facts.row()}
+        return changed if self._update(asset, values, allowed=(AssetStatus.INSPECTING,)) else None
+
+    def fail(
+        self, asset: AssetRecord, reason: str, *, now: datetime, allowed: Collection[AssetStatus] = WORKING
+    ) -> bool:
+        """`→ failed`, and the name is free again; False when the asset has none of the `allowed` statuses any more."""
+        values = {
+            "status": AssetStatus.FAILED.value,
+            "error": reason,
+            "working": None,
+            "expires_at": int((now + FAILED_KEPT).timestamp()),
+        }
+        failing = self._request(asset, values, allowed=allowed)
+        return self.store.transact({"Update": failing}, self._release(asset))
+
+    def progress(self, asset: AssetRecord, *, received: int, worker: str, lease_until: int) -> bool:
+        """An import has come so far; False when it is not this worker's any more."""
+        values = {"received": received, "lease_until": lease_until}
+        request = self._request(asset, values, allowed=(AssetStatus.IMPORTING,))
+        request["ConditionExpression"] += " AND worker = :worker"
+        request["ExpressionAttributeValues"] |= to_item({":worker": worker})
+        return self._sent(request)
+
+    def note_source(self, asset: AssetRecord, *, size: int, etag: str | None) -> None:
+        """Keep what the source of an import said at its beginning; `size` 0 when it did not say."""
+        self._update(asset, {"size": size, "source_etag": etag}, allowed=(AssetStatus.IMPORTING,))
+
+    def retire(self, asset: AssetRecord) -> bool:
+        """First step of a deletion: no job finds it any more, its name is free; the sweep knows of it to the end."""
+        values = {"status": AssetStatus.FAILED.value, "error": "deleted", "working": "1"}
+        if asset.status is AssetStatus.FAILED:
+            return self._update(asset, values, allowed=(AssetStatus.FAILED,))
+        return self.store.transact(
+            {"Update": self._request(asset, values, allowed=(asset.status,))}, self._release(asset)
+        )
+
+    def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
+        """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
+        request = self._request(asset, {"worker": worker, "lease_until": lease_until}, allowed=(AssetStatus.IMPORTING,))
+        request["ConditionExpression"] += (
+            " AND (attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
+        )
+        request["ExpressionAttributeValues"] |= to_item({":before": before or worker, ":now": now})
+        return self._sent(request)
+
+    def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
+        """Write what its owner may change; False when the new name is taken or the asset was changed meanwhile."""
+        row = changed.row()
+        names = ("name", "type_name", "description", "tags", "users", "roles")
+        request = self._request(asset, {name: row[name] for name in names}, allowed=(asset.status,))
+        if changed.name == asset.name:
+            return self._sent(request)
+        guard = {
+            "TableName": self.store.table,
+            "Item": to_item({"asset_id": name_guard(changed.type, changed.name), "refers_to": asset.asset_id}),
+            "ConditionExpression": "attribute_not_exists(asset_id)",
+        }
+        return self.store.transact({"Update": request}, {"Put": guard}, self._release(asset))
+
+    def remove(self, asset: AssetRecord) -> None:
+        """Last step of a deletion: the row of a `failed` asset goes."""
+        self.store.transact(
+            {
+                "Delete": {
+                    "TableName": self.store.table,
+                    "Key": to_item({"asset_id": asset.asset_id}),
+                    "ConditionExpression": "#status = :failed",
+                    "ExpressionAttributeNames": {"#status": "status"},
+                    "ExpressionAttributeValues": to_item({":failed": AssetStatus.FAILED.value}),
+                }
+            }
+        )
+
+    def _release(self, asset: AssetRecord) -> dict[str, Any]:
+        return {
+            "Delete": {
+                "TableName": self.store.table,
+                "Key": to_item({"asset_id": asset.guard_id}),
+                "ConditionExpression": "refers_to = :this",
+                "ExpressionAttributeValues": to_item({":this": asset.asset_id}),
+            }
+        }
+
+    def _update(
+        self,
+        asset: AssetRecord,
+        values: Mapping[str, object],
+        *,
+        allowed: Collection[AssetStatus],
+    ) -> bool:
+        return self._sent(self._request(asset, values, allowed=allowed))
+
+    def _request(
+        self, asset: AssetRecord, values: Mapping[str, object], *, allowed: Collection[AssetStatus]
+    ) -> dict[str, Any]:
+        """Set the values, remove those that are None, if the status is one of `allowed`."""
+        kept = {name: value for name, value in values.items() if value is not None}
+        gone = [name for name in values if name not in kept]
+        statuses = {f":status{index}": status.value for index, status in enumerate(sorted(allowed))}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        if gone:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        return {
+            "TableName": self.store.table,
+            "Key": to_item({"asset_id": asset.asset_id}),
+            "UpdateExpression": expression,
+            "ConditionExpression": f"#status IN ({', '.join(statuses)})",
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, "status")},
+            "ExpressionAttributeValues": to_item({f":{name}": value for name, value in kept.items()} | statuses),
+        }
+
+    def _sent(self, request: Any) -> bool:
+        try:
+            self.store.client.update_item(**request)
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True

@@ -1,0 +1,32 @@
+"""Words a network was trained on, from what trainers write into its metadata."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+MAX_WORDS = 20
+MAX_CHARACTERS = 100
+
+
+def trained_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The trigger phrase its author declares, else the most frequent tags it was trained with; MAX_WORDS at most."""
+    declared = [word.strip() for word in metadata.get("modelspec.trigger_phrase", "").split(",")]
+    counted = Counter[str]()
+    for tags in _documents(metadata.get("ss_tag_frequency", "")):
+        for tag, count in tags.items():
+            if type(count) is int and count > 0:
+                counted[tag.strip()] += count
+    frequent = [tag for tag, _ in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))]
+    words = [word[:MAX_CHARACTERS] for word in (*declared, *frequent) if word]
+    return tuple(dict.fromkeys(words))[:MAX_WORDS]
+
+
+def _documents(text: str) -> list[dict[str, object]]:
+    """`{folder: {tag: count}}` as a list of the inner dictionaries; nothing for what is not of that form."""
+    try:
+        folders = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(folders, dict):
+        return []
+    return [tags for tags in folders.values() if isinstance(tags, dict)]
