@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -48,6 +48,7 @@ class MalformedError(Exception):
 @dataclass(frozen=True)
 class JobEvents:
     outcomes: Outcomes
+    now: Callable[[], datetime] = utc_now
 
     def handle(self, body: str) -> JobRecord | None:
         """Apply one SQS record, an SNS envelope around a notification; the job, if this ended it.
@@ -63,7 +64,7 @@ class JobEvents:
         if _is_of_lost_worker(job, notification):
             raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
         outcome = self._outcome(job, notification)
-        ended = self.outcomes.write(job, outcome, now=utc_now())
+        ended = self.outcomes.write(job, outcome, now=self.now())
         if ended is None:
             _LOG.info("job %s has ended already, %s changes nothing", job.job_id, notification.invocation_status)
         return ended

@@ -231,7 +231,7 @@ class Cloud:
         delivery = Delivery(self.jobs, self.objects, endpoints)
         run_times = RunTimes(self.dynamodb, SETTINGS.JOBS_TABLE, monotonic=self.clock.monotonic)
         self.outcomes = Outcomes(self.jobs, self.objects, delivery, run_times)
-        self.events = JobEvents(self.outcomes)
+        self.events = JobEvents(self.outcomes, self.clock.moment)
         self.sweeper = Sweeper(self.pages, self.outcomes)
         roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
         self.transitions = AssetTransitions(self.assets)
