@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench bench-container train-demo eval-demo fidelity synth deploy diff destroy clean environment
+.PHONY: help demo local test test-quick lint check format bench bench-container bench-models train-demo eval-demo fidelity synth deploy diff destroy clean environment
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ bench: $(READY) ## the figures of docs/benchmarks.md
 
 bench-container: $(READY) ## the container on a model of full size: start, memory, overhead (minutes, 2 GB of disk)
 	@$(RUN) -m benchmarks.container
+
+bench-models: $(READY) ## switching checkpoints, merging LoRAs, a warm job (minutes, 2 GB of disk)
+	@$(RUN) -m benchmarks.models
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)

@@ -94,7 +94,7 @@ def main() -> None:
     checkpoint = print_loading()
     for task in (Task.TXT2IMG, Task.IMG2IMG):
         print_overhead(task, checkpoint, size=chosen.size, steps=chosen.steps, rounds=chosen.rounds)
-    print(f"  peak memory with the jobs: {_status('VmHWM') / checkpoint.bytes:.2f}× the weights")
+    print(f"  peak memory with the jobs: {status_bytes('VmHWM') / checkpoint.bytes:.2f}× the weights")
 
 
 def print_starts(runs: int) -> None:
@@ -139,11 +139,11 @@ def print_loading() -> Checkpoint:
     """Load the checkpoint and say how much memory that took at most."""
     dtype = torch.bfloat16 if _has_bfloat16() else torch.float32
     file = ModelFile(AssetType.CHECKPOINT, CHECKPOINT.name, CHECKPOINT, "0" * 64)
-    before, reading = _status("VmRSS"), _read_file()
+    before, reading = status_bytes("VmRSS"), _read_file()
     began = time.perf_counter()
     checkpoint = load_checkpoint(file, device=torch.device("cpu"), dtype=dtype)
     loading = time.perf_counter() - began
-    weights, peak = checkpoint.bytes, _status("VmHWM")
+    weights, peak = checkpoint.bytes, status_bytes("VmHWM")
     print(f"loading {CHECKPOINT.stat().st_size / 1e9:.2f} GB in float16 as {dtype} (VAE float32)")
     print(f"  weights {weights / 1e9:.2f} GB, libraries {before / 1e9:.2f} GB, peak memory {peak / 1e9:.2f} GB")
     print(f"  peak / weights {peak / weights:.2f}; without the libraries {(peak - before) / weights:.2f}")
@@ -239,7 +239,7 @@ def _has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def _status(name: str) -> int:
+def status_bytes(name: str) -> int:
     """Bytes of a memory figure of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024

@@ -89,6 +89,11 @@ class AssetCache:
                 )
             yield tuple(files)
 
+    @staticmethod
+    def place_of(directory: Path, ref: AssetRef) -> Path:
+        """Where a file of known hash lies once it is complete."""
+        return directory / f"{_key_hash(ref)}-{ref.sha256}{_extension(ref.name)}"
+
     def _held(self, ref: AssetRef) -> tuple[Path, BinaryIO] | None:
         """The cached file and the lock that keeps it, None when it is not there or not what `ref` declares."""
         for path in self._directory.glob(f"{_key_hash(ref)}-*"):
@@ -125,7 +130,7 @@ class AssetCache:
                 self._s3.download_fileobj(self._bucket, ref.key, cast(IO[bytes], sink), Config=TRANSFER)
                 sink.finish()
                 os.fsync(file.fileno())
-            part.rename(self._directory / f"{_key_hash(ref)}-{sink.sha256}{_extension(ref.name)}")
+            part.rename(self.place_of(self._directory, ref.model_copy(update={"sha256": sink.sha256})))
             _sync_directory(self._directory)
             self.use = self.use.plus(size=ref.size, seconds=time.perf_counter() - began)
         except ClientError as error:
