@@ -127,9 +127,7 @@ class ImportRun:
             for number, data in enumerate(_parts(download, size=asset.part_size, skip=skipped), start=stored + 1):
                 if (number - 1) * asset.part_size + len(data) > limit:
                     raise ImportFailedError(f"it is larger than the {limit} bytes allowed for a {asset.type}")
-                self.client.upload_part(
-                    Bucket=self.bucket, Key=asset.key, UploadId=asset.upload_id, PartNumber=number, Body=data
-                )
+                self._store(asset, number, data)
                 received = (number - 1) * asset.part_size + len(data)
                 lease = int(self.now().timestamp()) + LEASE_SECONDS
                 if not self.transitions.progress(asset, received=received, worker=worker, lease_until=lease):
@@ -137,6 +135,16 @@ class ImportRun:
                 if len(data) == asset.part_size and time_left() < LEAST_SECONDS:
                     return False
         return True
+
+    def _store(self, asset: AssetRecord, number: int, data: bytes) -> None:
+        try:
+            self.client.upload_part(
+                Bucket=self.bucket, Key=asset.key, UploadId=asset.upload_id, PartNumber=number, Body=data
+            )
+        except ClientError as error:
+            if error_code(error) != NO_SUCH_UPLOAD:
+                raise
+            raise _NotOursError from error
 
     def _checked(self, asset: AssetRecord, download: Download, *, offset: int, limit: int) -> int:
         """Hold what the source says now against what it said before; bytes to skip when it sends all again."""

@@ -36,6 +36,9 @@ ALLOWED = (
         "torch.nn.modules.container.ParameterDict",
         "torch.storage.UntypedStorage",
         "_codecs.encode",
+        "set",
+        "complex",
+        "bytearray",
         # Left in checkpoints by their training; the container puts an inert object in its place.
         "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
     }

@@ -1,0 +1,446 @@
+"""An asset from its first part to its deletion: resumed, inspected, shared, renamed, imported, swept."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from inference_container.contract.jobs import JobStatus
+from inference_container.safe_fetch import SafeFetch
+from lambdas.asset_import import ImportRun
+from lambdas.asset_inspection import AssetSweep
+from lambdas.asset_work import AT_ONCE, ImportOrder
+from lambdas.uploads import PART_SIZE
+from tests.fetch.local_sites import Handler, Sites, open_sites
+from tests.lambdas.cloud import Cloud, txt2img
+from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256_of
+
+BUCKET = "assets-bucket"
+LORA_FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
+UPLOAD = {"type": "lora", "name": "ink.safetensors", "size": len(LORA_FILE), "sha256": sha256_of(LORA_FILE)}
+SMALL_PARTS = 5 * 1024**2
+"""The least S3 joins."""
+
+
+def begin(cloud: Cloud, body: dict[str, object] = UPLOAD, **more: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = cloud.ask("POST", "/v1/assets", body, **more).ok(201)
+    return answer
+
+
+def put_part(cloud: Cloud, asset_id: str, data: bytes, number: int = 1) -> None:
+    record = cloud.assets.get(asset_id)
+    assert record is not None
+    cloud.s3.upload_part(Bucket=BUCKET, Key=record.key, UploadId=record.upload_id, PartNumber=number, Body=data)
+
+
+def complete(cloud: Cloud, asset_id: str, **more: Any) -> Any:
+    return cloud.ask("POST", f"/v1/assets/{asset_id}/complete", {}, **more)
+
+
+def uploaded(cloud: Cloud, body: dict[str, object] = UPLOAD, data: bytes = LORA_FILE, **more: Any) -> dict[str, Any]:
+    asset = begin(cloud, body, **more)
+    put_part(cloud, asset["asset_id"], data)
+    active: dict[str, Any] = complete(cloud, asset["asset_id"]).ok()
+    return active
+
+
+def leftovers(cloud: Cloud) -> list[str]:
+    parts = [upload["Key"] for upload in cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
+    return parts + cloud.keys(BUCKET)
+
+
+def sweep(cloud: Cloud) -> None:
+    sweeper = AssetSweep(cloud.transitions, cloud.inspection, cloud.s3, BUCKET, now=cloud.clock.moment)
+    sweeper.run(lambda: 900.0)
+
+
+def test_an_active_asset_tells_what_inspection_found(cloud: Cloud) -> None:
+    active = uploaded(cloud)
+
+    header = int.from_bytes(LORA_FILE[:8], "little") + 8
+    assert active["hashes"] == {
+        "sha256": sha256_of(LORA_FILE),
+        "short": sha256_of(LORA_FILE)[:10],
+        "autov3": sha256_of(LORA_FILE[header:]),
+    }
+    facts = (active["architecture"], active["network_kind"], active["rank"], active["trained_words"])
+    assert facts == ("Stable Diffusion 1.x", "LoRA", 4, ["ink"])
+
+
+def test_a_broken_off_upload_goes_on_with_the_parts_that_are_missing(cloud: Cloud) -> None:
+    size = PART_SIZE + 10
+    declared = {**UPLOAD, "size": size}
+    first = begin(cloud, declared)
+    put_part(cloud, first["asset_id"], b"0123456789", number=2)
+    cloud.clock.now += timedelta(days=3)
+
+    seen = cloud.ask("GET", f"/v1/assets/{first['asset_id']}").ok()["upload"]
+    again = begin(cloud, declared)
+
+    assert again["asset_id"] == first["asset_id"]
+    for parts in (seen["parts"], again["upload"]["parts"]):
+        assert [(part["received"], part["url"] is None) for part in parts] == [(False, False), (True, True)]
+    assert len(cloud.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1
+    problem = complete(cloud, first["asset_id"]).problem(409, "upload_incomplete")
+    assert problem["errors"][0]["message"] == "1 of 2 parts are missing: 1"
+
+
+def test_a_part_of_the_wrong_size_is_named_and_can_be_sent_again(cloud: Cloud) -> None:
+    asset = begin(cloud)
+    put_part(cloud, asset["asset_id"], LORA_FILE[:-1])
+
+    problem = complete(cloud, asset["asset_id"]).problem(409, "upload_incomplete")
+    put_part(cloud, asset["asset_id"], LORA_FILE)
+
+    assert "1 of 1 parts have another size than they should: 1" in problem["detail"]
+    assert complete(cloud, asset["asset_id"]).ok()["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "said"),
+    [
+        ({"sha256": "0" * 64}, LORA_FILE, "its SHA-256 is"),
+        ({"type": "checkpoint"}, LORA_FILE, "it holds a LoRA, not a checkpoint"),
+        ({}, b"\xff" * len(LORA_FILE), "its header claims"),
+    ],
+)
+def test_bytes_that_are_not_what_was_declared_fail_and_are_deleted(
+    cloud: Cloud, changes: dict[str, object], data: bytes, said: str
+) -> None:
+    asset = begin(cloud, {**UPLOAD, **changes})
+    put_part(cloud, asset["asset_id"], data)
+
+    problem = complete(cloud, asset["asset_id"]).problem(422, "upload_mismatch")
+
+    assert said in problem["detail"]
+    assert said in cloud.ask("GET", f"/v1/assets/{asset['asset_id']}").ok()["error"]
+    assert leftovers(cloud) == []
+    assert uploaded(cloud)["status"] == "active"
+
+
+def test_a_large_file_is_inspected_by_a_function_of_its_own(cloud: Cloud) -> None:
+    asset = begin(cloud)
+    record = cloud.assets.get(asset["asset_id"])
+    assert record is not None
+
+    waiting = cloud.work.inspect(replace(record, size=AT_ONCE + 1))
+
+    assert waiting.status == "uploading"
+    assert cloud.functions.called == [("inspection", {"asset_id": asset["asset_id"]})]
+
+
+def test_an_inspection_that_died_is_done_by_the_sweep(cloud: Cloud) -> None:
+    asset = begin(cloud)
+    record = cloud.assets.get(asset["asset_id"])
+    assert record is not None
+    put_part(cloud, record.asset_id, LORA_FILE)
+    parts = cloud.s3.list_parts(Bucket=BUCKET, Key=record.key, UploadId=record.upload_id)["Parts"]
+    cloud.s3.complete_multipart_upload(
+        Bucket=BUCKET,
+        Key=record.key,
+        UploadId=record.upload_id,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": parts[0]["ETag"]}]},
+    )
+    cloud.transitions.inspect(record, size=record.size, now=cloud.clock.now)
+
+    sweep(cloud)
+    before = cloud.ask("GET", f"/v1/assets/{record.asset_id}").ok()["status"]
+    cloud.clock.now += timedelta(minutes=21)
+    sweep(cloud)
+
+    assert before == "inspecting"
+    assert cloud.ask("GET", f"/v1/assets/{record.asset_id}").ok()["status"] == "active"
+
+
+def test_an_upload_that_never_ends_frees_its_name_after_a_week(cloud: Cloud) -> None:
+    asset = begin(cloud)
+    put_part(cloud, asset["asset_id"], LORA_FILE)
+    cloud.clock.now += timedelta(days=7, seconds=1)
+
+    sweep(cloud)
+
+    assert cloud.ask("GET", f"/v1/assets/{asset['asset_id']}").ok()["error"] == "not completed within 7 days"
+    assert leftovers(cloud) == []
+    begin(cloud, user="bob")
+
+
+def test_bytes_that_are_there_are_found_by_hash_by_those_who_may_use_them(cloud: Cloud) -> None:
+    active = uploaded(cloud, {**UPLOAD, "users": ["carol"]})
+    path = f"/v1/assets/by-hash/{sha256_of(LORA_FILE)}"
+
+    assert [asset["asset_id"] for asset in cloud.ask("GET", path).ok()["assets"]] == [active["asset_id"]]
+    assert cloud.ask("GET", path, user="bob").ok()["assets"] == []
+    cloud.ask("GET", "/v1/assets/by-hash/abc").problem(422, "invalid_params")
+
+
+def test_a_restricted_asset_looks_to_others_as_if_there_were_none(cloud: Cloud) -> None:
+    body = {"type": "checkpoint", "name": "dream.safetensors", "size": len(CHECKPOINT), "users": ["carol"]}
+    asset_id = uploaded(cloud, body, CHECKPOINT)["asset_id"]
+
+    cloud.ask("GET", f"/v1/assets/{asset_id}", user="bob").problem(404, "asset_not_found")
+    assert cloud.ask("GET", "/v1/assets", user="bob").ok()["assets"] == []
+    problem = cloud.ask("POST", "/v1/jobs", txt2img(), user="bob").problem(404, "asset_not_found")
+    assert "no checkpoint is uploaded yet" in problem["errors"][0]["message"]
+    cloud.ask("PATCH", f"/v1/assets/{asset_id}", {"users": ["bob"]}).ok()
+    assert cloud.ask("POST", "/v1/jobs", txt2img(), user="bob").ok(201)["status"] == "queued"
+
+
+def test_an_asset_is_renamed_described_and_tagged(cloud: Cloud) -> None:
+    asset_id = uploaded(cloud)["asset_id"]
+    change = {"name": "wet ink.safetensors", "description": "drawings", "tags": ["ink", "ink", "wet"]}
+
+    changed = cloud.ask("PATCH", f"/v1/assets/{asset_id}", change).ok()
+
+    assert (changed["name"], changed["description"], changed["tags"]) == (change["name"], "drawings", ["ink", "wet"])
+    assert cloud.ask("GET", f"/v1/assets/{asset_id}").ok() == changed
+    begin(cloud)  # the old name is free
+
+
+@pytest.mark.parametrize(
+    ("change", "user", "status", "code"),
+    [
+        ({"name": "taken.safetensors"}, "alice", 409, "asset_exists"),
+        ({"name": "ink.pt"}, "alice", 422, "invalid_params"),
+        ({"name": "../ink.safetensors"}, "alice", 422, "invalid_params"),
+        ({"description": "mine"}, "bob", 403, "forbidden"),
+    ],
+)
+def test_a_change_that_is_not_good_changes_nothing(
+    cloud: Cloud, change: dict[str, object], user: str, status: int, code: str
+) -> None:
+    active = uploaded(cloud)
+    cloud.asset("lora", "taken.safetensors")
+
+    cloud.ask("PATCH", f"/v1/assets/{active['asset_id']}", change, user=user).problem(status, code)
+
+    assert cloud.ask("GET", f"/v1/assets/{active['asset_id']}").ok() == active
+
+
+def test_an_asset_in_use_is_not_deleted_before_its_job_has_ended(cloud: Cloud) -> None:
+    body = {"type": "checkpoint", "name": "dream.safetensors", "size": len(CHECKPOINT)}
+    asset_id = uploaded(cloud, body, CHECKPOINT)["asset_id"]
+    job_id = cloud.ask("POST", "/v1/jobs", txt2img(), user="bob").ok(201)["job_id"]
+
+    problem = cloud.ask("DELETE", f"/v1/assets/{asset_id}").problem(409, "asset_in_use")
+    job = cloud.jobs.get(job_id)
+    assert job is not None
+    cloud.jobs.finish(job, JobStatus.CANCELED, now=cloud.clock.moment(), allowed=(JobStatus.QUEUED,))
+
+    assert job_id in problem["detail"]
+    cloud.ask("DELETE", f"/v1/assets/{asset_id}", user="bob").problem(403, "forbidden")
+    cloud.ask("DELETE", f"/v1/assets/{asset_id}").ok()
+    cloud.ask("GET", f"/v1/assets/{asset_id}").problem(404, "asset_not_found")
+    assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
+
+
+def test_a_deletion_that_stopped_half_way_is_ended_by_the_sweep(cloud: Cloud) -> None:
+    record = cloud.assets.get(uploaded(cloud)["asset_id"])
+    assert record is not None
+    assert cloud.transitions.retire(record)
+
+    sweep(cloud)
+
+    assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
+
+
+def test_an_unfinished_upload_can_be_broken_off(cloud: Cloud) -> None:
+    asset = begin(cloud)
+    put_part(cloud, asset["asset_id"], LORA_FILE)
+
+    cloud.ask("DELETE", f"/v1/assets/{asset['asset_id']}").ok()
+
+    assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    with open_sites(tmp_path_factory.mktemp("sites")) as sites:
+        yield sites
+
+
+@pytest.fixture
+def sites(server: Sites) -> Sites:
+    for kept in (server.answers, server.asked, server.looked_up, server.addresses):
+        kept.clear()
+    return server
+
+
+def file_server(data: bytes, *, etag: str = '"1"', ranges: bool = True, cut: list[int] | None = None) -> Any:
+    """Answers GETs of `data`; the first len(cut) answers break off after so many bytes."""
+
+    def answer(handler: Handler) -> None:
+        start = 0
+        if ranges and (asked := handler.headers.get("Range")):
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        handler.send_response(206 if start else 200)
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        handler.send_header("Content-Length", str(len(data) - start))
+        handler.send_header("ETag", etag)
+        handler.end_headers()
+        end = start + cut.pop(0) if cut else len(data)
+        handler.wfile.write(data[start:end])
+        handler.close_connection = end < len(data)
+
+    return answer
+
+
+def importing(cloud: Cloud, url: str, **more: object) -> ImportOrder:
+    """Begin an import whose parts are as small as S3 allows; the order its function was called with."""
+    begin(cloud, {"type": "lora", "name": "big.safetensors", "source_url": url, **more})
+    (_, order) = cloud.functions.called.pop()
+    cloud.dynamodb.update_item(
+        TableName="assets",
+        Key={"asset_id": {"S": order["asset_id"]}},
+        UpdateExpression="SET part_size = :size",
+        ExpressionAttributeValues={":size": {"N": str(SMALL_PARTS)}},
+    )
+    return ImportOrder.model_validate(order)
+
+
+def import_run(cloud: Cloud, fetch: SafeFetch) -> ImportRun:
+    return ImportRun(
+        cloud.transitions, cloud.work, cloud.s3, BUCKET, fetch, now=cloud.clock.moment, sleep=lambda _: None
+    )
+
+
+def look(cloud: Cloud, order: ImportOrder) -> dict[str, Any]:
+    found: dict[str, Any] = cloud.ask("GET", f"/v1/assets/{order.asset_id}").ok()
+    return found
+
+
+BIG = safetensors_file({**LORA, "lora_unet_x.lora_up.weight": (3 * SMALL_PARTS // 2,)})
+
+
+def test_a_file_is_imported_with_the_token_for_its_own_host_only(cloud: Cloud, sites: Sites) -> None:
+    url = sites.redirect("/a", sites.url("/b", host="cdn.example"))
+    sites.on("/b", file_server(BIG))
+    order = importing(cloud, url, bearer_token="hush-hush", sha256=sha256_of(BIG))
+
+    again = import_run(cloud, sites.fetch).run(order, worker="w", time_left=lambda: 900.0)
+
+    active = look(cloud, order)
+    assert not again
+    assert (active["status"], active["size"], active["source"]) == ("active", len(BIG), "models.example")
+    assert [asked.headers.get("authorization") for asked in sites.asked] == ["Bearer hush-hush", None]
+    assert "hush" not in json.dumps(cloud.dynamodb.scan(TableName="assets")["Items"])
+    assert "hush" not in repr(order)
+
+
+def test_an_import_goes_on_in_another_run_and_tells_how_far_it_is(cloud: Cloud, sites: Sites) -> None:
+    order = importing(cloud, sites.on("/a", file_server(BIG)))
+    times = iter([900.0, 900.0, 0.0, 0.0])
+    run = import_run(cloud, sites.fetch)
+
+    assert run.run(order, worker="first", time_left=lambda: next(times))
+    progress = look(cloud, order)
+    stranger = run.run(order, worker="stranger", time_left=lambda: 900.0)
+    between = look(cloud, order)["status"]
+    run.run(order.model_copy(update={"before": "first"}), worker="second", time_left=lambda: 900.0)
+
+    assert (progress["received"], progress["size"]) == (SMALL_PARTS, len(BIG))
+    assert (stranger, between) == (False, "importing")
+    assert look(cloud, order)["status"] == "active"
+    assert sites.asked[-1].headers["range"] == f"bytes={SMALL_PARTS}-"
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_import_that_breaks_off_is_tried_again_from_its_last_whole_part(
+    cloud: Cloud, sites: Sites, ranges: bool
+) -> None:
+    cut = [SMALL_PARTS + 7, 2 * SMALL_PARTS if not ranges else 9]
+    order = importing(cloud, sites.on("/a", file_server(BIG, ranges=ranges, cut=cut)), sha256=sha256_of(BIG))
+
+    import_run(cloud, sites.fetch).run(order, worker="w", time_left=lambda: 900.0)
+
+    assert look(cloud, order)["status"] == "active"
+    assert len(sites.asked) == 3
+
+
+def test_a_source_that_changes_its_file_half_way_is_not_mixed(cloud: Cloud, sites: Sites) -> None:
+    url = sites.on("/a", file_server(BIG, cut=[SMALL_PARTS + 1]))
+    order = importing(cloud, url)
+    first = sites.answers["/a"]
+
+    def changing(handler: Handler) -> None:
+        sites.answers["/a"] = file_server(BIG, etag='"2"')
+        first(handler)
+
+    sites.on("/a", changing)
+    import_run(cloud, sites.fetch).run(order, worker="w", time_left=lambda: 900.0)
+
+    assert "another file than when the import began" in look(cloud, order)["error"]
+    assert leftovers(cloud) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "said"),
+    [
+        (lambda handler: handler.answer(status=404), {}, "answered 404"),
+        (lambda handler: handler.answer(status=503), {}, "answered 503"),
+        (lambda handler: handler.answer(b""), {}, "no bytes"),
+        (lambda handler: handler.answer(b"<html>"), {}, "header claims"),
+        (lambda handler: handler.answer(status=302, Location="https://10.0.0.1/"), {}, "may not be asked"),
+        (lambda handler: handler.answer(LORA_FILE), {"size": 5}, "declared or begun with were 5"),
+        (lambda handler: handler.answer(LORA_FILE), {"sha256": "0" * 64}, "its SHA-256 is"),
+        (lambda handler: handler.answer(LORA_FILE, Content_Length=str(9 * 1024**3)), {}, "9663676416"),
+    ],
+)
+def test_an_import_that_is_not_good_fails_with_the_reason_and_leaves_nothing(
+    cloud: Cloud, sites: Sites, answer: Any, more: dict[str, object], said: str
+) -> None:
+    sites.addresses["10.0.0.1"] = ["10.0.0.1"]
+    order = importing(cloud, sites.on("/a", answer), **more)
+
+    import_run(cloud, sites.fetch).run(order, worker="w", time_left=lambda: 900.0)
+
+    failed = look(cloud, order)
+    assert failed["status"] == "failed"
+    assert said in failed["error"]
+    assert leftovers(cloud) == []
+
+
+def test_an_import_whose_runs_are_dead_is_ended_by_the_sweep(cloud: Cloud, sites: Sites) -> None:
+    order = importing(cloud, sites.on("/a", file_server(BIG)))
+    times = iter([900.0, 900.0, 0.0, 0.0])
+    import_run(cloud, sites.fetch).run(order, worker="w", time_left=lambda: next(times))
+    cloud.clock.now += timedelta(minutes=6)
+
+    sweep(cloud)
+
+    assert look(cloud, order)["error"] == "the import stopped half-way; start it again"
+    assert leftovers(cloud) == []
+
+
+def test_an_import_that_is_broken_off_stops_and_leaves_nothing(cloud: Cloud, sites: Sites) -> None:
+    order = importing(cloud, "https://models.example/a")
+    deleted = False
+
+    def answer(handler: Handler) -> None:
+        nonlocal deleted
+        if not deleted:
+            cloud.ask("DELETE", f"/v1/assets/{order.asset_id}").ok()
+            deleted = True
+        handler.answer(status=503)
+
+    run = import_run(cloud, sites.fetch)
+    again = run.run(order.model_copy(update={"url": sites.on("/a", answer)}), worker="w", time_left=lambda: 900.0)
+
+    assert not again
+    assert len(sites.asked) == 1
+    assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"source_url": "http://models.example/a"}, {"source_url": "https://0x7f.1/a"}, {"bearer_token": "a"}, {}],
+)
+def test_a_declared_import_that_is_not_good_is_refused(cloud: Cloud, changes: dict[str, object]) -> None:
+    body = {"type": "lora", "name": "a.safetensors", **changes}
+
+    cloud.ask("POST", "/v1/assets", body).problem(422, "invalid_params")
+
+    assert (leftovers(cloud), cloud.rows("assets"), cloud.functions.called) == ([], 0, [])
