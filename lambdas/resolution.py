@@ -35,6 +35,10 @@ _NO_CHECKPOINT = (
     "(GET /v1/assets?type=checkpoint lists them)."
 )
 
+_OF_ONE_ARCHITECTURE = frozenset({AssetType.LORA, AssetType.CONTROLNET})
+_BASES = {"InstructPix2Pix": "Stable Diffusion 1.x"}
+"""Architectures that are another one's in all but name."""
+
 Candidates = Mapping[tuple[AssetType, str], Sequence[AssetRecord]]
 """What a reference of a type may mean."""
 
@@ -115,9 +119,7 @@ class Resolver:
         vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
         found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes], caller)
         checkpoint = self._checkpoint(own, found, findings)
-        for need in others:
-            if (asset := self._one(need, found, findings)) is not None:
-                findings.use(asset, need.reference)
+        self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:
             its_vae = (AssetType.VAE, f"{checkpoint.stem}.vae")
             if its_vae not in found:  # the request has the checkpoint's id, so its name is known only now
@@ -156,6 +158,19 @@ class Resolver:
         need = Need(AssetType.CHECKPOINT, reference, CHECKPOINT_POINTER)
         self._one(need, self.assets.find([need.wanted], caller), findings)
         findings.refuse_faults()
+
+    def _use_named(
+        self, others: Sequence[Need], found: Candidates, checkpoint: AssetRecord | None, findings: _Findings
+    ) -> None:
+        for need in others:
+            if (asset := self._one(need, found, findings)) is not None:
+                findings.use(asset, need.reference)
+                if checkpoint is not None and not _fits(asset, checkpoint):
+                    message = (
+                        f"{asset.name} is for {asset.facts.architecture}; "
+                        f"allowed: one for {checkpoint.facts.architecture}, as {checkpoint.name} is"
+                    )
+                    findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
 
     def _checkpoint(self, own: Sequence[Need], found: Candidates, findings: _Findings) -> AssetRecord | None:
         """The one checkpoint that all of `own` mean."""
@@ -197,6 +212,15 @@ class Resolver:
             names = ", ".join(self.assets.some_names(asset_type, findings.caller, limit=NAMES_SHOWN))
             findings.available[asset_type] = f"available: {names}" if names else f"no {asset_type} is uploaded yet"
         return findings.available[asset_type]
+
+
+def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
+    """Whether a network can be used on a checkpoint, as far as inspection found out what both are."""
+    made_for, drawn_with = asset.facts.architecture, checkpoint.facts.architecture
+    if asset.type not in _OF_ONE_ARCHITECTURE or made_for is None or drawn_with is None:
+        return True
+    # "Stable Diffusion 1.x inpainting" takes what "Stable Diffusion 1.x" does.
+    return _BASES.get(drawn_with, drawn_with).startswith(made_for)
 
 
 def _vaes_called_like(checkpoint: str) -> tuple[tuple[AssetType, str], ...]:

@@ -24,7 +24,7 @@ from lambdas.access_table import AccessTable
 from lambdas.api.handler import make_resolver
 from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
-from lambdas.asset_record import AssetRecord
+from lambdas.asset_record import AssetFacts, AssetRecord
 from lambdas.asset_removal import AssetRemoval
 from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import AssetWork
@@ -321,7 +321,15 @@ class Cloud:
         """A checkpoint that is there already; its id."""
         return self.asset("checkpoint", name, status=status, sha256=sha256)
 
-    def asset(self, kind: str, name: str, *, status: str = "active", sha256: str | None = None) -> str:
+    def asset(
+        self,
+        kind: str,
+        name: str,
+        *,
+        status: str = "active",
+        sha256: str | None = None,
+        architecture: str | None = None,
+    ) -> str:
         """An asset that is there already; its id."""
         asset_id = new_id()
         asset = AssetRecord(
@@ -336,6 +344,7 @@ class Cloud:
             part_size=10,
             status=AssetStatus(status),
             created_at=START,
+            facts=AssetFacts(architecture=architecture),
         )
         assert self.assets.add(asset)
         return asset_id

@@ -244,3 +244,35 @@ def test_interrogation_without_a_model_is_refused_by_the_field_that_could_name_o
     assert [error.pointer for error in none.value.errors] == ["/params/tagger"]
     assert "no tagger is uploaded yet" in none.value.errors[0].message
     assert [error.pointer for error in unknown.value.errors] == ["/params/interrogator"]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "network", "fits"),
+    [
+        ("Stable Diffusion 1.x", "Stable Diffusion 1.x", True),
+        ("Stable Diffusion 1.x inpainting", "Stable Diffusion 1.x", True),
+        ("InstructPix2Pix", "Stable Diffusion 1.x", True),
+        ("Stable Diffusion 1.x", None, True),
+        (None, "Stable Diffusion XL", True),
+        ("Stable Diffusion 1.x", "Stable Diffusion XL", False),
+        ("Stable Diffusion XL", "Stable Diffusion 2.x", False),
+    ],
+)
+def test_a_network_made_for_another_architecture_is_refused(
+    cloud: Cloud, checkpoint: str | None, network: str | None, fits: bool
+) -> None:
+    cloud.asset("checkpoint", "dream.safetensors", architecture=checkpoint)
+    cloud.asset("lora", "ink.safetensors", architecture=network)
+
+    if fits:
+        assert told(resolve(cloud, prompt="<lora:ink>")) == {"ink.safetensors": []}
+        return
+    with pytest.raises(ProblemError) as caught:
+        resolve(cloud, prompt="<lora:ink>")
+
+    assert caught.value.code == "invalid_params"
+    (error,) = caught.value.errors
+    assert error.pointer == "/params/prompt"
+    assert error.message == (
+        f"ink.safetensors is for {network}; allowed: one for {checkpoint}, as dream.safetensors is"
+    )
