@@ -158,7 +158,7 @@ def test_a_lora_with_code_in_it_is_refused_and_never_run(tmp_path: Path) -> None
         (
             {"bundle_emb.cat.clip_l": numbers(1, 2, 2)},
             JobErrorCode.ASSET_CORRUPT,
-            "has the shape [1, 2, 2]; allowed: [vectors, width]",
+            "has the shapes [[1, 2, 2]]; allowed: [vectors, width]",
         ),
     ],
 )
