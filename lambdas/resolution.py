@@ -11,6 +11,7 @@ from inference_container.contract.params import ImageParams, TaskParams
 from lambdas.access import Caller
 from lambdas.asset_record import AssetRecord, split_title
 from lambdas.assets import AssetStore
+from lambdas.job_params import ROOT
 from lambdas.needed_assets import (
     AUTOMATIC,
     CHECKPOINT_POINTER,
@@ -23,6 +24,8 @@ from lambdas.needed_assets import (
     wants_automatic_vae,
 )
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
+from lambdas.prompts import check_wording
+from lambdas.style_files import StyleFiles
 
 NAMES_SHOWN = 10
 MAX_NAMED = 50
@@ -97,17 +100,19 @@ class _Findings:
 @dataclass(frozen=True)
 class Resolver:
     assets: AssetStore
+    styles: StyleFiles
 
     def resolve(self, checkpoint_field: str | None, params: TaskParams, *, caller: Caller) -> Resolution:
         """The files of a request, among those the caller may use.
 
         Two calls whatever it names, and one more where a prompt might mention some or the newest file of a type is
-        wanted.
+        wanted. With `styles` it is what their texts name that counts; they take one more call and one for each file.
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
         """
         findings = _Findings(caller)
+        params = self._styled(params, findings)
         own, others = named_checkpoint(checkpoint_field, params), named_assets(params)
         if len(others) > MAX_NAMED:
             message = f"received {len(others)} places that name a model file; allowed: up to {MAX_NAMED}"
@@ -147,6 +152,17 @@ class Resolver:
 
         findings.refuse_faults()
         return findings.resolution(checkpoint)
+
+    def _styled(self, params: TaskParams, findings: _Findings) -> TaskParams:
+        """The params with the texts of their styles, all styles files noted as used, the newest last."""
+        if not isinstance(params, ImageParams) or not params.styles:
+            return params
+        usable = self.assets.active(AssetType.STYLES, findings.caller)
+        files = sorted(usable, key=lambda asset: (asset.created_at, asset.asset_id))
+        styled = self.styles.apply(params, files)
+        check_wording(styled, prefix=ROOT)
+        findings.use_all(files)
+        return styled
 
     def check_checkpoint(self, reference: str, *, caller: Caller) -> None:
         """For a checkpoint named before the params are there.

@@ -14,6 +14,7 @@ class AssetType(StrEnum):
     CONTROLNET = "controlnet"
     INTERROGATOR = "interrogator"
     TAGGER = "tagger"
+    STYLES = "styles"
     UPSCALER = "upscaler"
 
 
@@ -39,6 +40,8 @@ class AssetRule:
 
 
 GIB = 1024**3
+MAX_STYLES_BYTES = 1024**2
+"""Of a styles file; the API reads it while it answers."""
 
 ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.CHECKPOINT: AssetRule((".safetensors", ".ckpt"), 32 * GIB, "Stable-diffusion"),
@@ -49,6 +52,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.CONTROLNET: AssetRule((".safetensors", ".pth"), 16 * GIB, "ControlNet"),
     AssetType.INTERROGATOR: AssetRule((".safetensors", ".zip"), 8 * GIB, "interrogate"),
     AssetType.TAGGER: AssetRule((".safetensors", ".pt", ".zip"), 4 * GIB, "torch_deepdanbooru"),
+    AssetType.STYLES: AssetRule((".csv",), MAX_STYLES_BYTES, "styles"),
     AssetType.UPSCALER: AssetRule((".pth", ".pt", ".safetensors"), GIB, "ESRGAN"),
 }
 

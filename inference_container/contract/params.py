@@ -312,7 +312,6 @@ PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
 
 FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {
-        "styles",
         "restore_faces",
         "refiner_checkpoint",
         "refiner_switch_at",

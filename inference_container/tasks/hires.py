@@ -14,6 +14,7 @@ from inference_container.contract.samplers import SamplerChoice
 from inference_container.infotext.record import InfoValue
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.upscaling import Upscaler, upscale
+from inference_container.prompt.styles import Style
 from inference_container.tasks.latents import SCALE, decode_image, encode_images
 from inference_container.tasks.sampling_record import hires_schedule_label
 from inference_container.tasks.wording import Wording, read_hires_wording
@@ -83,7 +84,11 @@ def with_first_size(params: Txt2ImgParams) -> Txt2ImgParams:
 
 
 def plan_hires(
-    params: Txt2ImgParams, *, first_picture: Image.Image | None = None, pixel_upscaler: Upscaler | None = None
+    params: Txt2ImgParams,
+    *,
+    styles: Mapping[str, Style],
+    first_picture: Image.Image | None = None,
+    pixel_upscaler: Upscaler | None = None,
 ) -> HiresPass | None:
     """What the request asks of a second pass; None without `enable_hr`.
 
@@ -107,7 +112,7 @@ def plan_hires(
         choice=params.hires_choice(),
         steps=params.hr_second_pass_steps or params.steps,
         denoising_strength=params.denoising_strength,
-        wording=read_hires_wording(params),
+        wording=read_hires_wording(params, styles),
         first_picture=first_picture,
         pixel_upscaler=pixel_upscaler,
     )

@@ -21,6 +21,7 @@ from inference_container.tasks.drawing import Drawing, draw, latent_shape, rando
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.tasks.init_picture import InitPicture, prepare_init_pictures
+from inference_container.tasks.job_styles import job_styles
 from inference_container.tasks.latents import SCALE, encode_images, repaint_cells, resize_latents
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
@@ -50,7 +51,7 @@ def img2img(job: TaskInput) -> TaskOutput:
     progress = JobProgress(report=job.report)
 
     # 1. Words and seeds.
-    wording = read_wording(params)
+    wording = read_wording(params, job_styles(params, job.files))
     seeds = choose_seeds(params)
 
     # 2. Take in picture and mask: flatten, blur, crop, resize, fill.

@@ -15,6 +15,7 @@ from inference_container.tasks.drawing import Drawing, draw
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
 from inference_container.tasks.image_conditioning import condition_on_nothing
+from inference_container.tasks.job_styles import job_styles
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.seeds import choose_seeds
@@ -40,9 +41,11 @@ def txt2img(job: TaskInput) -> TaskOutput:
 
     # 1. Words, sizes and seeds.
     params = with_first_size(asked)
-    wording = read_wording(params)
+    styles = job_styles(params, job.files)
+    wording = read_wording(params, styles)
     hires = plan_hires(
         params,
+        styles=styles,
         first_picture=_first_picture(params),
         pixel_upscaler=_pixel_upscaler(job, params, progress=progress),
     )

@@ -1,6 +1,6 @@
 """The prompts of a request: what infotext shows of them, and what the UNet attends to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,16 +15,17 @@ from inference_container.prompt.comments import strip_comments
 from inference_container.prompt.conditioning import Conditioning
 from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.encoder import EncoderOptions, PromptEncoder, TextualInversion
-from inference_container.prompt.errors import PromptSyntaxError
+from inference_container.prompt.errors import PromptSyntaxError, StyleError
 from inference_container.prompt.extra_networks import NO_NETWORKS, NetworkPlan, extract_tags, plan_networks
 from inference_container.prompt.schedule import PromptClock, schedule_prompt
+from inference_container.prompt.styles import Style, apply_styles
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Wording:
-    """Both prompts, comments removed, extra-network tags still inside: as infotext shows them."""
+    """Both prompts, styles applied and comments removed, extra-network tags still inside: as infotext shows them."""
 
     prompt: str
     negative_prompt: str
@@ -32,21 +33,26 @@ class Wording:
     """What the tags of the positive prompt ask for, for the whole pass."""
 
 
-def read_wording(params: ImageParams) -> Wording:
-    """The request's prompts.
+def read_wording(params: ImageParams, styles: Mapping[str, Style]) -> Wording:
+    """The request's prompts; `styles` are those there are.
 
     Raises:
-        JobFailed: invalid_params, a tag that cannot be read.
+        JobFailed: invalid_params, a tag that cannot be read or a style that is not there.
     """
-    return _read(params, params.prompt, params.negative_prompt)
+    return _read(params, params.prompt, params.negative_prompt, styles)
 
 
-def read_hires_wording(params: Txt2ImgParams) -> Wording:
+def read_hires_wording(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Wording:
     """The prompts of the second pass, those of the first where they are empty; raises as `read_wording`."""
-    return _read(params, params.hr_prompt or params.prompt, params.hr_negative_prompt or params.negative_prompt)
+    prompt, negative_prompt = params.hr_prompt or params.prompt, params.hr_negative_prompt or params.negative_prompt
+    return _read(params, prompt, negative_prompt, styles)
 
 
-def _read(params: ImageParams, prompt: str, negative_prompt: str) -> Wording:
+def _read(params: ImageParams, prompt: str, negative_prompt: str, styles: Mapping[str, Style]) -> Wording:
+    try:
+        prompt, negative_prompt = apply_styles(prompt, negative_prompt, names=params.styles, styles=styles)
+    except StyleError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"styles: {error}") from error
     if params.option("enable_prompt_comments"):
         prompt, negative_prompt = strip_comments(prompt), strip_comments(negative_prompt)
     try:

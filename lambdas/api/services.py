@@ -27,6 +27,7 @@ from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
 from lambdas.run_times import RunTimes
 from lambdas.settings import ApiSettings
+from lambdas.style_files import StyleFiles
 from lambdas.submission import Submission
 from lambdas.uploads import Uploads
 from lambdas.users import UserStore
@@ -90,7 +91,7 @@ def services_from_environment() -> Services:
         run_times=RunTimes(dynamodb, settings.JOBS_TABLE),
         submission=Submission(
             jobs=jobs,
-            resolver=Resolver(assets),
+            resolver=Resolver(assets, StyleFiles(s3, settings.ASSETS_BUCKET)),
             objects=objects,
             delivery=Delivery(jobs, objects, endpoints),
             retention_days=settings.JOB_RETENTION_DAYS,

@@ -46,6 +46,7 @@ from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
 from lambdas.run_times import RunTimes
 from lambdas.settings import ApiSettings
+from lambdas.style_files import StyleFiles
 from lambdas.submission import Submission
 from lambdas.sweeper import Sweeper
 from lambdas.uploads import Uploads
@@ -257,7 +258,7 @@ class Cloud:
             run_times=run_times,
             submission=Submission(
                 jobs=self.jobs,
-                resolver=Resolver(self.assets),
+                resolver=Resolver(self.assets, StyleFiles(self.s3, SETTINGS.ASSETS_BUCKET)),
                 objects=self.objects,
                 delivery=delivery,
                 retention_days=30,
@@ -348,6 +349,11 @@ class Cloud:
         )
         assert self.assets.add(asset)
         return asset_id
+
+    def styles(self, name: str, text: str) -> None:
+        """A styles file that is there already."""
+        asset_id = self.asset("styles", name)
+        self.s3.put_object(Bucket=SETTINGS.ASSETS_BUCKET, Key=f"assets/{asset_id}/{name}", Body=text.encode())
 
     def job(self, *, user: str = "alice", task: Task = Task.TXT2IMG, **more: object) -> JobRecord:
         """A job in the table, sent through no route; `more` are fields of the record."""

@@ -334,9 +334,10 @@ def test_the_reference_names_the_limits_of_every_asset_type() -> None:
     text = REFERENCE.read_text(encoding="utf-8")
 
     for kind, rule in ASSET_TYPES.items():
-        gib = rule.max_bytes / 1024**3
+        mib = rule.max_bytes / 1024**2
+        at_most = f"{mib / 1024:g} GiB" if mib >= 256 else f"{mib:g} MiB"
         extensions = ", ".join(f"`{extension}`" for extension in rule.extensions)
-        assert f"| `{kind}` | `{rule.webui_folder}` | {extensions} | {gib:g} GiB |" in text
+        assert f"| `{kind}` | `{rule.webui_folder}` | {extensions} | {at_most} |" in text
 
 
 def test_json_may_nest_as_deep_as_the_reference_says() -> None:

@@ -10,14 +10,16 @@ from inference_container.contract.params import PARAMS_BY_TASK, Txt2ImgParams
 from lambdas.access import Caller
 from lambdas.needed_assets import Need, named_assets
 from lambdas.problems import ProblemError
-from lambdas.resolution import Resolution, Resolver
+from lambdas.resolution import Resolution
 from tests.lambdas.cloud import PNG, Cloud
 
 BOB = Caller(user="bob", role="artist")
 
 
 def resolve(cloud: Cloud, checkpoint: str | None = "dream", **params: object) -> Resolution:
-    return Resolver(cloud.assets).resolve(checkpoint, Txt2ImgParams.model_validate(params), caller=BOB)
+    return cloud.services.submission.resolver.resolve(
+        checkpoint, Txt2ImgParams.model_validate(params), caller=BOB
+    )
 
 
 def told(files: Resolution) -> dict[str, list[str]]:
@@ -216,8 +218,69 @@ def test_a_file_is_told_to_the_container_as_the_contract_has_it(cloud: Cloud) ->
     )
 
 
+STYLES = """name,prompt,negative_prompt
+ink,"{prompt}, drawn <lora:ink:0.5>",blurred
+plain,simple,
+broken,(a:1.2.3),
+"""
+
+
+def test_networks_and_embeddings_that_styles_name_are_found_with_the_styles_files(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    cloud.styles("styles.csv", STYLES)
+    cloud.asset("lora", "ink.safetensors")
+    cloud.asset("embedding", "blurred.pt")
+
+    files = resolve(cloud, prompt="a cat", styles=["ink"])
+
+    assert set(told(files)) == {"styles.csv", "ink.safetensors", "blurred.pt"}
+    assert set(told(resolve(cloud, prompt="a cat", styles=["plain"]))) == {"styles.csv"}
+    assert set(told(resolve(cloud, prompt="a cat"))) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "styles", "reason"),
+    [
+        (STYLES, ["oil"], "unknown style 'oil'; allowed: ink, plain, broken"),
+        (STYLES, ["plain", "broken"], "1.2.3"),
+        ("title,text\noil,x\n", ["oil"], "styles.csv is no styles file: its first line names the columns title, text"),
+    ],
+)
+def test_styles_that_cannot_be_applied_are_refused_before_the_job_is_queued(
+    cloud: Cloud, text: str, styles: list[str], reason: str
+) -> None:
+    cloud.checkpoint()
+    cloud.styles("styles.csv", text)
+
+    with pytest.raises(ProblemError) as caught:
+        resolve(cloud, prompt="a cat", styles=styles)
+
+    assert caught.value.code is ProblemCode.INVALID_PARAMS
+    assert reason in caught.value.errors[0].message
+    assert caught.value.errors[0].pointer in ("/params/styles", "/params/prompt")
+
+
+def test_styles_without_a_styles_file_are_not_found(cloud: Cloud) -> None:
+    cloud.checkpoint()
+
+    with pytest.raises(ProblemError, match="no styles file is uploaded yet") as caught:
+        resolve(cloud, prompt="a cat", styles=["oil"])
+
+    assert caught.value.code is ProblemCode.ASSET_NOT_FOUND
+
+
+def test_the_second_pass_takes_the_styles_of_its_own_prompt_only(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    cloud.styles("styles.csv", "name,prompt\nswap,{prompt}{prompt}\n")
+    cloud.asset("lora", "one.safetensors")
+
+    files = resolve(cloud, prompt="x", styles=["swap"], enable_hr=True, denoising_strength=0.5, hr_prompt="<lora:one>")
+
+    assert set(told(files)) == {"styles.csv", "one.safetensors"}
+
+
 def interrogation(cloud: Cloud, task: Task = Task.INTERROGATE_CLIP, **params: object) -> Resolution:
-    return Resolver(cloud.assets).resolve(
+    return cloud.services.submission.resolver.resolve(
         None, PARAMS_BY_TASK[task].model_validate({"image": PNG, **params}), caller=BOB
     )
 

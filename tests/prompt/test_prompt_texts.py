@@ -11,10 +11,10 @@ from inference_container.prompt.check import check_prompts
 from inference_container.prompt.comments import strip_comments
 from inference_container.prompt.composition import split_composition
 from inference_container.prompt.emphasis import EmphasisMode
-from inference_container.prompt.errors import PromptSyntaxError, UnknownStyleError
+from inference_container.prompt.errors import PromptSyntaxError, StyleError, StylesFileError, UnknownStyleError
 from inference_container.prompt.extra_networks import extract_tags, read_hypernet, read_lora
 from inference_container.prompt.schedule import PromptClock
-from inference_container.prompt.styles import Style, apply_styles
+from inference_container.prompt.styles import Style, apply_styles, read_styles
 
 CLOCK = PromptClock(20)
 
@@ -153,6 +153,42 @@ def test_no_prompt_makes_the_check_fail_otherwise_than_by_a_prompt_error(prompt:
         return
 
     assert len(tags) <= prompt.count("<")
+
+
+def test_styles_are_read_as_webui_writes_them() -> None:
+    data = (
+        '\ufeffname,prompt,negative_prompt\r\n"a, b","x\r\n""y""",z\r\n old, text ,\r\n,nameless,\r\n old,newer,n\r\n'
+    )
+
+    assert read_styles(data.encode()) == {"a, b": Style('x\r\n"y"', "z"), "old": Style("newer", "n")}
+
+
+def test_styles_of_before_negative_prompts_are_read() -> None:
+    assert read_styles(b"name,text\noil,an oil painting\nempty\n") == {
+        "oil": Style("an oil painting"),
+        "empty": Style(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "columns none; allowed: name, prompt, negative_prompt"),
+        (b"name,style\n", "columns name, style; allowed"),
+        (b"\xff\xfe", "no table of UTF-8 text"),
+        (b'name,prompt\na,"' + b"x" * 200_000, "no table of UTF-8 text"),
+    ],
+)
+def test_a_file_without_styles_is_told_apart(data: bytes, reason: str) -> None:
+    with pytest.raises(StylesFileError, match=reason):
+        read_styles(data)
+
+
+def test_styles_that_repeat_the_prompt_without_end_are_refused() -> None:
+    styles = {"more": Style("{prompt}" * 100)}
+
+    with pytest.raises(StyleError, match="longer than 1048576 characters"):
+        apply_styles("a cat", "", names=["more"] * 20, styles=styles)
 
 
 def test_the_check_can_run_where_no_model_library_is_installed() -> None:

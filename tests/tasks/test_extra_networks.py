@@ -103,3 +103,21 @@ def test_an_embedding_stands_for_its_name_in_both_prompts(checkpoint: Checkpoint
     assert f', TI hashes: "Cat: {file.sha256[:12]}", ' in positive.images[0].infotext
     assert "TI hashes" in negative.images[0].infotext
     assert "TI hashes" not in unnamed.images[0].infotext
+
+
+def test_styles_are_merged_into_the_prompts_before_their_tags_are_read(
+    checkpoint: Checkpoint, ink: ModelFile, tmp_path: Path
+) -> None:
+    path = tmp_path / "styles.csv"
+    path.write_text("name,prompt,negative_prompt\nink,{prompt} on<lora:ink>,cat\nred,red,\n")
+    styles = model_file(path, AssetType.STYLES)
+
+    styled = run(checkpoint, Task.TXT2IMG, prompt="the cat", styles=["ink", "red"], files=[styles, ink])
+    written_out = run(checkpoint, Task.TXT2IMG, prompt="the cat on<lora:ink>, red", negative_prompt="cat", files=[ink])
+
+    assert np.array_equal(pixels(styled), pixels(written_out))
+    assert styled.images[0].infotext == written_out.images[0].infotext
+    assert styled.info["styles"] == ["ink", "red"]
+    assert styled.parameters["prompt"] == "the cat"
+    with pytest.raises(JobFailed, match="styles: unknown style 'oil'; allowed: ink, red"):
+        run(checkpoint, Task.TXT2IMG, styles=["oil"], files=[styles])

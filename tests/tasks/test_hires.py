@@ -46,14 +46,14 @@ def difference(one: TaskOutput, other: TaskOutput) -> int:
 def test_the_second_pass_has_webuis_size_and_cut(
     size: tuple[int, int], asked: dict[str, Any], enlarged: tuple[int, int], crop: tuple[int, int]
 ) -> None:
-    plan = plan_hires(Txt2ImgParams(width=size[0], height=size[1], **HIRES, **asked))
+    plan = plan_hires(Txt2ImgParams(width=size[0], height=size[1], **HIRES, **asked), styles={})
 
     assert plan is not None
     assert ((plan.width, plan.height), plan.crop) == (enlarged, crop)
 
 
 def test_a_cut_takes_the_smaller_half_from_the_beginning(checkpoint: Checkpoint) -> None:
-    plan = plan_hires(Txt2ImgParams(width=64, height=64, hr_resize_x=128, hr_resize_y=104, **HIRES))
+    plan = plan_hires(Txt2ImgParams(width=64, height=64, hr_resize_x=128, hr_resize_y=104, **HIRES), styles={})
     assert plan is not None
 
     latents = enlarge(checkpoint, torch.arange(8.0)[None, None, :, None].expand(1, 4, 8, 8), plan)
