@@ -8,7 +8,7 @@ from typing import Any
 from inference_container.contract.assets import AssetType
 from inference_container.models.families import Family, Shapes, detect_family
 from lambdas.model_files.networks import CONTEXT_WIDTHS, network_base, network_kind, network_rank
-from lambdas.model_files.other_formats import check_archive, check_onnx, check_png
+from lambdas.model_files.other_formats import check_archive, check_onnx, check_png, check_styles
 from lambdas.model_files.pickle_document import Made, Tensor
 from lambdas.model_files.ranges import ByteSource, RefusedFileError
 from lambdas.model_files.safetensors_header import read_safetensors_header
@@ -28,6 +28,7 @@ _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
     ".onnx": check_onnx,
     ".png": check_png,
     ".zip": check_archive,
+    ".csv": check_styles,
 }
 
 

@@ -1,5 +1,8 @@
-"""Structure of the formats that hold no named tensors for us: ONNX graphs, PNG embeddings, plain archives."""
+"""Structure of the formats that hold no named tensors for us: ONNX graphs, PNG embeddings, plain archives, styles."""
 
+from inference_container.contract.assets import MAX_STYLES_BYTES
+from inference_container.prompt.errors import StylesFileError
+from inference_container.prompt.styles import read_styles
 from lambdas.model_files.ranges import ByteSource, RefusedFileError
 from lambdas.model_files.saved_tensors import open_archive
 
@@ -63,6 +66,18 @@ def check_archive(source: ByteSource) -> None:
         RefusedFileError: it has none.
     """
     open_archive(source).close()
+
+
+def check_styles(source: ByteSource) -> None:
+    """WebUI's styles.csv, whole.
+
+    Raises:
+        RefusedFileError: it is none.
+    """
+    try:
+        read_styles(source.read(0, MAX_STYLES_BYTES))
+    except StylesFileError as error:
+        raise RefusedFileError(f"it is no styles file: {error}") from error
 
 
 def _varint(source: ByteSource, offset: int) -> tuple[int, int]:

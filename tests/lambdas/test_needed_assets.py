@@ -17,9 +17,7 @@ BOB = Caller(user="bob", role="artist")
 
 
 def resolve(cloud: Cloud, checkpoint: str | None = "dream", **params: object) -> Resolution:
-    return cloud.services.submission.resolver.resolve(
-        checkpoint, Txt2ImgParams.model_validate(params), caller=BOB
-    )
+    return cloud.services.submission.resolver.resolve(checkpoint, Txt2ImgParams.model_validate(params), caller=BOB)
 
 
 def told(files: Resolution) -> dict[str, list[str]]:

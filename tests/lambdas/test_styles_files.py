@@ -1,0 +1,19 @@
+"""A styles file is looked at before it becomes an asset."""
+
+import pytest
+
+from inference_container.contract.assets import AssetType
+from lambdas.model_files.facts import FileFacts, read_facts
+from lambdas.model_files.memory_bytes import MemoryBytes
+from lambdas.model_files.ranges import RefusedFileError
+
+
+def test_webuis_styles_file_is_taken() -> None:
+    source = MemoryBytes("\ufeffname,prompt,negative_prompt\r\nink,drawn,blurred\r\n".encode())
+
+    assert read_facts(source, name="styles.csv", asset_type=AssetType.STYLES) == FileFacts()
+
+
+def test_another_table_is_refused_with_what_a_styles_file_has() -> None:
+    with pytest.raises(RefusedFileError, match=r"it is no styles file: .* the columns a, b; allowed: name, prompt"):
+        read_facts(MemoryBytes(b"a,b\n1,2\n"), name="styles.csv", asset_type=AssetType.STYLES)
