@@ -58,7 +58,7 @@ def build_worker(
         # Last, because other imports had better not run at the same time.
         models=ModelCache(
             max_bytes=model_bytes(settings, device),
-            waiting_bytes=0 if device.type == "cpu" else settings.MODEL_CACHE_MAX_BYTES,
+            waiting_bytes=waiting_bytes(settings, device),
             load=load_later(device=device, dtype=dtype, imported=imported),
             device=device,
             dtype=dtype,
@@ -76,3 +76,10 @@ def model_bytes(settings: ContainerSettings, device: torch.device) -> int:
     if device.type == "cpu":
         return settings.MODEL_CACHE_MAX_BYTES
     return settings.DEVICE_CACHE_MAX_BYTES or int(DEVICE_SHARE * torch.cuda.get_device_properties(device).total_memory)
+
+
+def waiting_bytes(settings: ContainerSettings, device: torch.device) -> int:
+    """What models may take in RAM while they wait for a device with memory of its own; at most half of the RAM."""
+    if device.type == "cpu":
+        return 0
+    return min(settings.MODEL_CACHE_MAX_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)

@@ -19,7 +19,7 @@ class ContainerSettings(BaseModel):
     CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
     CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)
     MODEL_CACHE_MAX_BYTES: int = Field(default=24 * 1024**3, gt=0)
-    """RAM the loaded models may take together; with a GPU, those that have to wait outside its memory."""
+    """RAM the loaded models may take together; with a GPU, those that wait outside its memory, at most half of it."""
     DEVICE_CACHE_MAX_BYTES: int = Field(default=0, ge=0)
     """GPU memory the loaded models may take together; 0 is six tenths of it, the rest is for drawing."""
     DEVICE: Literal["auto", "cpu", "cuda"] = "auto"

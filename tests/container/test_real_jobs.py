@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from inference_container.asset_cache import AssetCache
+from inference_container.contract.assets import AssetType
 from inference_container.contract.jobs import Task
 from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.models.loader import load_checkpoint
@@ -22,6 +23,8 @@ from inference_container.server import JobLine, create_app
 from inference_container.tasks import TASKS
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
+from tests.tiny_controlnet import write_tiny_controlnet
+from tests.tiny_upscaler import write_tiny_upscaler
 
 SMALL: dict[str, Any] = {"prompt": "red cat", "steps": 2, "width": 64, "height": 64, "seed": 5}
 
@@ -45,11 +48,23 @@ def client(cloud: Cloud, tmp_path: Path) -> Iterator[TestClient]:
         yield client
 
 
-def send(client: TestClient, cloud: Cloud, task: Task, checkpoint: AssetRef, params: dict[str, Any]) -> Any:
+def send(
+    client: TestClient,
+    cloud: Cloud,
+    task: Task,
+    checkpoint: AssetRef | None,
+    params: dict[str, Any],
+    *assets: AssetRef,
+) -> Any:
     job_id = f"job-{len(cloud.output_keys())}"
     cloud.put_job(job_id, "queued")
     request = JobRequest(
-        job_id=job_id, task=task, params=params, checkpoint=checkpoint, output_prefix=f"jobs/{job_id}/output/"
+        job_id=job_id,
+        task=task,
+        params=params,
+        checkpoint=checkpoint,
+        assets=list(assets),
+        output_prefix=f"jobs/{job_id}/output/",
     )
     return client.post("/invocations", content=request.model_dump_json())
 
@@ -116,3 +131,33 @@ def test_a_broken_init_picture_fails_by_name_and_the_next_job_works(
     assert answer.status_code == 422
     assert JobFailure.model_validate_json(answer.content).error.message.startswith("init_images[0]: received 13 bytes")
     assert len(stored_pictures(cloud, send(client, cloud, Task.TXT2IMG, tiny, SMALL))) == 1
+
+
+def test_a_controlnet_and_an_upscaler_are_fetched_loaded_and_used_once(
+    client: TestClient, cloud: Cloud, tiny_checkpoint_bytes: bytes, tmp_path: Path
+) -> None:
+    tiny = cloud.put_asset(tiny_checkpoint_bytes, name="tiny.safetensors")
+    files = [write_tiny_controlnet(tmp_path / "edges.safetensors"), write_tiny_upscaler(tmp_path / "sharp.pth")]
+    edges, sharp = (
+        cloud.put_asset(path.read_bytes(), name=path.name).model_copy(update={"type": kind})
+        for path, kind in zip(files, (AssetType.CONTROLNET, AssetType.UPSCALER), strict=True)
+    )
+    photo = as_base64(Image.effect_noise((64, 64), 70).convert("RGB"))
+    units = {"ControlNet": {"args": [{"model": "edges", "image": photo}]}}
+
+    drawn = send(client, cloud, Task.TXT2IMG, tiny, {**SMALL, "alwayson_scripts": units}, edges)
+    enlarged = [
+        send(client, cloud, Task.EXTRA_SINGLE_IMAGE, None, {"image": photo, "upscaler_1": "sharp"}, sharp)
+        for _ in range(2)
+    ]
+
+    result = JobResult.model_validate_json(drawn.content)
+    assert [model.name for model in result.models] == ["tiny.safetensors", "edges.safetensors"]
+    assert len(result.images) == 2
+    assert (result.metrics.disk.misses, result.metrics.memory.misses) == (2, 2)
+    first, second = (JobResult.model_validate_json(answer.content) for answer in enlarged)
+    assert (first.images[0].width, first.images[0].infotext) == (
+        128,
+        "Postprocess upscale by: 2, Postprocess upscaler: sharp",
+    )
+    assert (first.metrics.memory.misses, second.metrics.memory.misses, second.metrics.disk.misses) == (1, 0, 0)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
     return JobFiles([ModelFile(AssetType.UPSCALER, path.name, path, sha256, ("R-ESRGAN 4x+",))])
 
 
+@cache
 def models() -> ModelCache:
+    """One for all tests: what they look at does not depend on what is loaded already."""
     return ModelCache(max_bytes=2**30, load=load_nothing)
 
 
