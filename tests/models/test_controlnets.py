@@ -1,16 +1,20 @@
 """ControlNet files: layouts, and what does not fit a checkpoint."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import save_file
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.diffusion.control import Control, ControlPlan, UnetInputs
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, load_controlnet
+from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from tests.tiny_checkpoint import write_tiny_checkpoint
@@ -105,3 +109,39 @@ def test_a_file_is_loaded_anew_for_a_unet_of_another_shape(checkpoint: Checkpoin
 
     assert other != before
     assert controlnet_kind(checkpoint) == before
+
+
+def test_a_controlnet_of_sdxl_reads_sizes_and_pooled_texts(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(16, 32, 32),
+        layers_per_block=2,
+        norm_num_groups=8,
+        transformer_layers_per_block=(1, 2, 2),
+        attention_head_dim=(2, 4, 4),
+        cross_attention_dim=24,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 16,
+    ).eval()
+    sdxl = replace(checkpoint, unet=unet, family=Family.SDXL)
+    made = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8, 12))
+    state = {name: torch.randn_like(tensor) / 10 for name, tensor in made.state_dict().items()}
+    save_file(state, tmp_path / "xl.safetensors")
+
+    loaded = load(tmp_path / "xl.safetensors", sdxl)
+
+    added = {"text_embeds": torch.randn(2, 16), "time_ids": torch.ones(2, 6)}
+    given = UnetInputs(torch.randn(2, 4, 8, 8), torch.tensor([9, 9]), torch.randn(2, 77, 24), added, (True, False))
+    control = Control(network=loaded.network, hint=torch.rand(1, 3, 64, 64))
+    with torch.inference_mode():
+        residuals = ControlPlan((control,), 4).residuals(0, given)
+        drawn, plain = (
+            unet(given.x, 9, encoder_hidden_states=given.tokens, added_cond_kwargs=added, **extra).sample
+            for extra in (residuals, {})
+        )
+    assert len(residuals["down_block_additional_residuals"]) == 9
+    assert not torch.allclose(drawn, plain)
