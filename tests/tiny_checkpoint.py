@@ -154,8 +154,10 @@ def tiny_vocabulary() -> Mapping[str, int]:
 
 
 def random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    if name.endswith(".bias"):
+    if name.endswith("bias"):
         return torch.zeros(shape)
+    if not shape:
+        return torch.ones(shape)
     if len(shape) == 1:
         return torch.ones(shape)
     if "embedding" in name:

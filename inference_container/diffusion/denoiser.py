@@ -232,9 +232,11 @@ class GuidedDenoiser:
         if self._guidance.time_ids is None:
             raise ValueError("received pooled embeddings without time_ids")
         device, dtype = self._model.device, self._model.dtype
+        ids = self._guidance.time_ids
+        other = ids if self._guidance.uncond_time_ids is None else self._guidance.uncond_time_ids
         return {
             "text_embeds": torch.stack(pooled).to(device=device, dtype=dtype),
-            "time_ids": self._guidance.time_ids.expand(len(branches), -1).to(device=device, dtype=dtype),
+            "time_ids": torch.stack([ids if one.prompted else other for one in branches]).to(device, dtype),
         }
 
 

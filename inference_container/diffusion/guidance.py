@@ -27,7 +27,10 @@ class Guidance:
     empty_chunk: Tensor | None = None
     """The encoded empty prompt (77, dim): option `pad_cond_uncond`. None: prompts of unequal length run apart."""
     time_ids: Tensor | None = None
-    """SDXL: original size, crop and target size, shape (6,); needed when the embeddings are pooled."""
+    """SDXL: original size, crop and target size, shape (6,); the refiner: the aesthetic score in place of the target
+    size, shape (5,). Needed when the embeddings are pooled."""
+    uncond_time_ids: Tensor | None = None
+    """Those of the negative prompts; None: the same."""
 
     @property
     def pads_prompts(self) -> bool:

@@ -30,6 +30,8 @@ class Checkpoint:
     dtype: torch.dtype
     """Of the UNet and the text encoders; the VAE may run wider."""
     family: Family = Family.SD1
+    vae_file: ModelFile | None = None
+    """Of a VAE in place of the checkpoint's own."""
 
     @property
     def text_encoder(self) -> Any:

@@ -36,6 +36,10 @@ class LoadedVae:
         """Memory its parameters take."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.vae.parameters())
 
+    def move_to(self, device: torch.device) -> None:
+        """Put it in another memory."""
+        self.vae.to(device)
+
 
 def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.device, dtype: torch.dtype) -> LoadedVae:
     """The VAE in `file`: plain or prefixed tensor names, in LDM's or in diffusers' layout.

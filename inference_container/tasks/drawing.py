@@ -31,6 +31,7 @@ from inference_container.tasks.previews import expected_latents, preview_jpeg
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.sampling_record import late_extra, sampling_extra
 from inference_container.tasks.seeds import Seeds
+from inference_container.tasks.size_conditioning import SIZED, size_conditions
 from inference_container.tasks.task import OfferPreview
 from inference_container.tasks.wording import Conditioner, Wording
 
@@ -150,7 +151,8 @@ def _use(drawing: Drawing, networks: NetworkSwitch, wording: Wording, progress: 
 
 def _guidance(drawing: Drawing, networks: NetworkSwitch) -> Guidance:
     conditioner = Conditioner(checkpoint=drawing.checkpoint, params=drawing.params, inversions=networks.inversions())
-    guidance = _guided_by(drawing, conditioner, drawing.wording)
+    size = (drawing.params.width, drawing.params.height)
+    guidance = _guided_by(drawing, conditioner, drawing.wording, size=size)
     drawing.notes.update(conditioner.infotext_extra(drawing.wording))
     return guidance
 
@@ -163,12 +165,15 @@ def _hires_guidance(drawing: Drawing, networks: NetworkSwitch, hires: HiresPass)
         hires_choice=hires.choice,
         hires_steps=hires.steps,
     )
-    return _guided_by(drawing, conditioner, hires.wording)
+    return _guided_by(drawing, conditioner, hires.wording, size=(hires.width, hires.height))
 
 
-def _guided_by(drawing: Drawing, conditioner: Conditioner, wording: Wording) -> Guidance:
+def _guided_by(drawing: Drawing, conditioner: Conditioner, wording: Wording, *, size: tuple[int, int]) -> Guidance:
     params = drawing.params
+    time_ids, uncond_time_ids = size_conditions(params, drawing.checkpoint, width=size[0], height=size[1])
     return Guidance(
+        time_ids=time_ids,
+        uncond_time_ids=uncond_time_ids,
         cond=conditioner.positive([wording.prompt] * drawing.batch_size),
         uncond=conditioner.negative([wording.negative_prompt] * drawing.batch_size),
         cfg_scale=params.cfg_scale,
@@ -204,10 +209,14 @@ def _request(drawing: Drawing, guidance: Guidance, *, batch: int) -> SamplingReq
         image_conditioning=drawing.image_conditioning,
         controls=drawing.controls.first,
         options=SamplerOptions.from_params(params),
-        schedule_options=ScheduleOptions.from_params(params),
+        schedule_options=_schedule_options(drawing),
         sgm_noise_multiplier=bool(params.option("sgm_noise_multiplier")),
         quantize=bool(params.option("enable_quantization")),
     )
+
+
+def _schedule_options(drawing: Drawing) -> ScheduleOptions:
+    return ScheduleOptions.from_params(drawing.params, sdxl=drawing.checkpoint.family in SIZED)
 
 
 def _hires_shape(drawing: Drawing, hires: HiresPass) -> LatentShape:
@@ -236,7 +245,7 @@ def _hires_request(
         image_conditioning=conditioning,
         controls=drawing.controls.hires,
         options=SamplerOptions.from_params(params),
-        schedule_options=ScheduleOptions.from_params(params),
+        schedule_options=_schedule_options(drawing),
         quantize=bool(params.option("enable_quantization")),
     )
 

@@ -57,6 +57,8 @@ def record_of(
         batch_size=batch_size,
         model_name=checkpoint.file.stem,
         model_sha256=checkpoint.file.sha256,
+        vae_name=None if checkpoint.vae_file is None else checkpoint.vae_file.name,
+        vae_sha256=None if checkpoint.vae_file is None else checkpoint.vae_file.sha256,
         version=SOFTWARE,
         job_timestamp=(now or datetime.now()).strftime("%Y%m%d%H%M%S"),
         styles=tuple(params.styles),

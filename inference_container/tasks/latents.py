@@ -38,16 +38,30 @@ def encode_pixels(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
 
 
 def encode_unscaled(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
-    """Like `encode_pixels`, as the VAE gives it: without its scaling factor."""
+    """Like `encode_pixels`, as the VAE gives it: without its scaling factor; raises nan_latents, too."""
     _, height, width = pixels.shape
     if min(width, height) < SCALE:
         message = f"received a picture of {width}x{height} pixels to encode; allowed: at least {SCALE}x{SCALE}"
         raise JobFailed(JobErrorCode.BAD_IMAGE, message)
     vae = checkpoint.vae
-    batch = torch.from_numpy(pixels)[None].to(device=checkpoint.device, dtype=vae.dtype)
-    posterior = vae.encode(batch).latent_dist
-    latents: Tensor = posterior.mode().float()
+    latents = _encode(checkpoint, pixels)
+    if bool(latents.isnan().any()) and vae.dtype is not torch.float32:
+        vae.to(torch.float32)
+        latents = _encode(checkpoint, pixels)
+    if bool(latents.isnan().any()):
+        raise JobFailed(JobErrorCode.NAN_LATENTS, f"the VAE of {_vae_name(checkpoint)} encodes the picture to NaN")
     return latents
+
+
+def _encode(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
+    vae = checkpoint.vae
+    batch = torch.from_numpy(pixels)[None].to(device=checkpoint.device, dtype=vae.dtype)
+    latents: Tensor = vae.encode(batch).latent_dist.mode().float()
+    return latents
+
+
+def _vae_name(checkpoint: Checkpoint) -> str:
+    return (checkpoint.vae_file or checkpoint.file).name
 
 
 def decode_image(checkpoint: Checkpoint, latents: Tensor) -> Image.Image:

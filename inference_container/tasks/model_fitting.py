@@ -1,14 +1,20 @@
-"""A checkpoint as one request wants it: tiling and noise schedule, undone when the request is done."""
+"""A checkpoint as one request wants it: VAE, tiling and noise schedule, undone when the request is done."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from types import TracebackType
+from typing import Self
 
 import torch
 
+from inference_container.contract.assets import AssetType
 from inference_container.contract.params import ImageParams
 from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles
+from inference_container.models.model_cache import ModelCache
+from inference_container.tasks.vae_choice import with_chosen_vae
 
 
 def asks_for_tiling(params: ImageParams) -> bool:
@@ -16,13 +22,46 @@ def asks_for_tiling(params: ImageParams) -> bool:
     return bool(params.option("tiling") if params.tiling is None else params.tiling)
 
 
-@contextmanager
-def fitted(checkpoint: Checkpoint, params: ImageParams) -> Iterator[Checkpoint]:
-    """The checkpoint to draw with inside the block; `checkpoint` itself is as before after it."""
-    if params.option("sd_noise_schedule") == "Zero Terminal SNR":
-        checkpoint = replace(checkpoint, alphas_cumprod=rescale_to_zero_terminal_snr(checkpoint.alphas_cumprod))
-    with _circular(checkpoint) if asks_for_tiling(params) else nullcontext():
-        yield checkpoint
+class ModelFitting:
+    """Checkpoints as one request wants them: a context manager after which all that jobs share is as before."""
+
+    def __init__(self, params: ImageParams, *, files: JobFiles, models: ModelCache) -> None:
+        self._params, self._files, self._models = params, files, models
+        self._undo = ExitStack()
+        self._fitted: dict[str, Checkpoint] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def fit(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The same checkpoint with the request's VAE, noise schedule and tiling.
+
+        Raises:
+            JobFailed: as `with_chosen_vae`.
+        """
+        known = self._fitted.get(checkpoint.file.sha256)
+        if known is not None:
+            return known
+        fitted = with_chosen_vae(checkpoint, self._params, files=self._files, models=self._models)
+        if self._params.option("sd_noise_schedule") == "Zero Terminal SNR":
+            fitted = replace(fitted, alphas_cumprod=rescale_to_zero_terminal_snr(fitted.alphas_cumprod))
+        if asks_for_tiling(self._params):
+            self._undo.enter_context(_circular(fitted))
+        self._fitted[checkpoint.file.sha256] = fitted
+        return fitted
+
+    def named(self, name: str) -> Checkpoint:
+        """Another checkpoint the request names, fitted.
+
+        Raises:
+            JobFailed: asset_missing; as loading one and `fit`.
+        """
+        return self.fit(self._models.checkpoint(self._files.named(AssetType.CHECKPOINT, name)))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.params import ImageParams, unsupported_fields
 from inference_container.infotext.fill import fill_in
-from inference_container.tasks.model_fitting import fitted
+from inference_container.tasks.model_fitting import ModelFitting
 from inference_container.tasks.task import TaskInput, TaskOutput
 
 
@@ -25,8 +25,9 @@ def prepared(runner: Callable[[TaskInput], TaskOutput]) -> Callable[[TaskInput],
         if not isinstance(job.params, ImageParams) or job.checkpoint is None:
             return runner(job)
         params = _complete(job.params)
-        with fitted(job.checkpoint, params) as checkpoint:
-            return runner(replace(job, params=params, checkpoint=checkpoint))
+        with ModelFitting(params, files=job.files, models=job.models) as fitting:
+            checkpoint = fitting.fit(job.checkpoint)
+            return runner(replace(job, params=params, checkpoint=checkpoint, other_checkpoint=fitting.named))
 
     return run
 

@@ -11,9 +11,11 @@ from inference_container.contract.jobs import Task
 from inference_container.contract.params import Txt2ImgParams
 from inference_container.contract.samplers import choose_sampler
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.tasks.model_fitting import fitted
+from inference_container.models.files import JobFiles
+from inference_container.models.model_cache import ModelCache
+from inference_container.tasks.model_fitting import ModelFitting
 from inference_container.tasks.sampling_record import noted_seed_delta, sampling_extra
-from inference_container.tasks.task import TaskInput, TaskOutput
+from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks.txt2img import txt2img
 from tests.fidelity.recording import Recording
 from tests.tasks.conftest import as_text, noisy, rectangle
@@ -186,9 +188,14 @@ def test_the_model_is_as_before_after_tiling(checkpoint: Checkpoint) -> None:
     assert not differs(draw(checkpoint, tiling=False, override_settings={"tiling": True}), before)
 
 
+def fitting(params: Txt2ImgParams) -> ModelFitting:
+    return ModelFitting(params, files=JobFiles(), models=ModelCache(max_bytes=0, load=load_nothing))
+
+
 def test_a_failing_job_leaves_no_tiling_behind(checkpoint: Checkpoint) -> None:
     def fail() -> None:
-        with fitted(checkpoint, Txt2ImgParams(tiling=True)):
+        with fitting(Txt2ImgParams(tiling=True)) as one:
+            one.fit(checkpoint)
             assert checkpoint.vae.decoder.conv_in.padding_mode == "circular"
             raise RuntimeError
 
@@ -208,8 +215,8 @@ def test_zero_terminal_snr_ends_at_nothing_but_noise(checkpoint: Checkpoint) -> 
     params = Txt2ImgParams(override_settings={"sd_noise_schedule": "Zero Terminal SNR"})
     original = checkpoint.alphas_cumprod.clone()
 
-    with fitted(checkpoint, params) as rescaled:
-        alphas = rescaled.alphas_cumprod
+    with fitting(params) as one:
+        alphas = one.fit(checkpoint).alphas_cumprod
 
     assert torch.allclose(alphas[0], original[0])
     assert alphas[-1] == pytest.approx(4.8973451890853435e-08)
