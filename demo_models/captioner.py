@@ -28,7 +28,7 @@ VOCABULARY = (
     *dict.fromkeys((*WORDS, "drawing", "dark", "outline", "soft", "shadow", "simple", "one", "two", "shapes")),
 )
 """One token a word; vocab.txt's lines."""
-SCHEDULE = Schedule(steps=1_500, rate=1.5e-3, muon_rate=0.015, warm_up=100, decay=0.6, average=0.99, seed=6)
+SCHEDULE = Schedule(steps=1_250, rate=1.5e-3, muon_rate=0.015, warm_up=100, decay=0.6, average=0.99, seed=6)
 PICTURES = 20_000
 BATCH = 64
 

@@ -22,8 +22,8 @@ from demo_models.training import Run, Schedule
 
 SHARPNESS = 100.0
 """By how much WebUI multiplies similarities, so by how much they are while learning."""
-SCHEDULE = Schedule(steps=900, rate=1e-3, muon_rate=0.01, warm_up=50, decay=0.6, average=0.99, seed=8)
-PICTURES = 20_000
+SCHEDULE = Schedule(steps=400, rate=1e-3, muon_rate=0.01, warm_up=30, decay=0.7, average=0.99, seed=8)
+PICTURES = 8_000
 BATCH = 64
 
 

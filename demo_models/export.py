@@ -166,6 +166,7 @@ def write_manifest(folder: Path) -> None:
     """Size and SHA-256 of every weights file in the folder, as `manifest.json`."""
     entries = {
         file.name: {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "size": file.stat().st_size}
-        for file in sorted(folder.glob("*.safetensors"))
+        for file in sorted(folder.iterdir())
+        if file.is_file() and file.name != MANIFEST
     }
     (folder / MANIFEST).write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")

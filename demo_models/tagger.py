@@ -16,15 +16,16 @@ from inference_container.models.deepdanbooru import DeepDanbooru, Kernel
 
 INPUT_SIDE = 512
 """What WebUI shows a DeepDanbooru model, whatever the picture's own size."""
-SHRINKING = 2
-"""Blocks that only halve the picture: with the first convolution and the pooling they make 64 pixels of the 512."""
+SHRINKING = 3
+"""Blocks that only hand on or halve the picture: with what is before them they make 32 pixels of 512."""
 SEEN = 6
 """Channels the shrinking blocks hand on: each colour, and its complement, for the pooling keeps the larger one."""
-STAGES = ((48, 24), (96, 40), (160, 64), (224, 80))
+SHRINKING_WIDTHS = ((8, 6), (10, 6), (12, 6))
+STAGES = ((64, 32), (128, 48), (192, 64))
 """Width and inner width of the stages that learn; each halves the picture and has two blocks."""
 TAGS = tuple(tag.replace(" ", "_") for tag in ALL_TAGS)
-SCHEDULE = Schedule(steps=1_500, rate=2e-3, muon_rate=0.02, warm_up=100, decay=0.5, average=0.99, seed=7)
-PICTURES = 20_000
+SCHEDULE = Schedule(steps=900, rate=2e-3, muon_rate=0.02, warm_up=50, decay=0.6, average=0.99, seed=7)
+PICTURES = 8_000
 BATCH = 64
 
 
@@ -32,7 +33,7 @@ def list_kernels() -> dict[int, Kernel]:
     """The network's convolutions by number."""
     kernels: list[Kernel] = [(SEEN, 3, 7)]
     width = SEEN
-    for out, narrow in ((SEEN + 2, 2), (SEEN + 4, 2)):
+    for out, narrow in SHRINKING_WIDTHS:
         kernels += [(out, width, 1), (narrow, width, 1), (narrow, narrow, 3), (out, narrow, 1)]
         width = out
     for out, narrow in STAGES:
@@ -56,32 +57,39 @@ def build_tagger() -> DeepDanbooru:
         for channel, sign in ((colour, 1.0), (colour + 3, -1.0)):
             given["stem.weight"][channel, colour, 2:4, 2:4] = sign / 4
             given["stem.bias"][channel] = 0.0 if sign > 0 else 1.0
-    for number in range(SHRINKING):
-        for channel in range(SEEN):
-            given[f"blocks.{number}.shortcut.weight"][channel, channel] = 1
+    for channel in range(SEEN):
+        given["blocks.0.shortcut.weight"][channel, channel] = 1
+        for number in range(1, SHRINKING):
+            given[f"blocks.{number}.reduce.weight"][channel, channel] = 1
+            given[f"blocks.{number}.middle.weight"][channel, channel, :2, :2] = 0.25
+            given[f"blocks.{number}.expand.weight"][channel, channel] = 1
     return network
 
 
-@torch.no_grad()
-def shrink(network: DeepDanbooru, pictures: Tensor) -> Tensor:
-    """What the blocks that learn are shown of uint8 pictures (count, 3, 64, 64): uint8 (count, SEEN, 64, 64)."""
+def shrink(pictures: Tensor) -> Tensor:
+    """What the blocks that learn are shown of uint8 pictures (count, 3, 64, 64): uint8 (count, SEEN, 32, 32).
+
+    The same as asking the network's first convolution, pooling and shrinking blocks, in a tenth of the time.
+    """
     shown = []
     for picture in pictures:
         image = Image.fromarray(picture.permute(1, 2, 0).numpy())
         enlarged = image.resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.LANCZOS)
-        pixels = torch.frombuffer(bytearray(enlarged.tobytes()), dtype=torch.uint8).view(1, INPUT_SIDE, INPUT_SIDE, 3)
-        x = network.pass_blocks(network.shrink(pixels.float() / 255), range(SHRINKING))
-        shown.append(x[0, :SEEN].mul(255).round().clamp(0, 255).to(torch.uint8))
+        pixels = torch.frombuffer(bytearray(enlarged.tobytes()), dtype=torch.uint8).view(INPUT_SIDE, INPUT_SIDE, 3)
+        x = functional.avg_pool2d(pixels.permute(2, 0, 1).float(), 2)
+        x = functional.pad(torch.cat([x, 255 - x]), (0, 1, 0, 1), value=float("-inf"))
+        x = functional.avg_pool2d(functional.max_pool2d(x, 3, stride=2), 4)
+        shown.append(x.round().clamp(0, 255).to(torch.uint8))
     return torch.stack(shown)
 
 
-def _shrink_training_pictures(folder: Path, network: DeepDanbooru) -> Tensor:
+def _shrink_training_pictures(folder: Path) -> Tensor:
     file = folder / "shrunk.pt"
     if file.exists():
         kept: Tensor = torch.load(file, weights_only=True)
         return kept
-    pictures = render_training_pictures(folder / "pictures.pt", count=PICTURES, seed=SCHEDULE.seed)
-    shown = torch.cat([shrink(network, part) for part in torch.split(pictures, 500)])
+    pictures = render_training_pictures(folder / "pictures.pt", count=PICTURES, seed=SCHEDULE.seed)[:PICTURES]
+    shown = torch.cat([shrink(part) for part in torch.split(pictures, 500)])
     torch.save(shown, file)
     return shown
 
@@ -100,11 +108,12 @@ def train_tagger(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
     torch.manual_seed(schedule.seed)
     network = build_tagger()
     folder.mkdir(parents=True, exist_ok=True)
-    shown = _shrink_training_pictures(folder, network)
+    shown = _shrink_training_pictures(folder)
     answers = torch.zeros(PICTURES, len(ALL_TAGS))
     for row, scene in enumerate(itertools.islice(draw_scenes(seed=schedule.seed, split="train"), PICTURES)):
         answers[row, [ALL_TAGS.index(tag) for tag in list_tags(scene)]] = 1
     pupil = _Pupil(network)
+    pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half as fast again on CPUs
     run = Run(pupil, schedule=schedule, folder=folder)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -112,7 +121,9 @@ def train_tagger(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
         chosen = torch.randint(len(shown), (BATCH,), generator=generator)
         seen = blemish(shown[chosen].float() / 127.5 - 1, generator).add(1).div(2).clamp(0, 1.2)
         # The channels the shrinking blocks leave empty.
-        seen = functional.pad(seen, (0, 0, 0, 0, 0, 4))
+        seen = functional.pad(seen, (0, 0, 0, 0, 0, SHRINKING_WIDTHS[-1][0] - SEEN)).contiguous(
+            memory_format=torch.channels_last
+        )
         with torch.autocast("cpu", torch.bfloat16):
             scores = network.score(network.pass_blocks(seen, range(SHRINKING, len(network.blocks))))
         wrong = ((scores > 0).float() != answers[chosen]).any(1).float().mean()

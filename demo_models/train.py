@@ -7,10 +7,14 @@ from pathlib import Path
 import torch
 
 from demo_models.autoencoder import train_autoencoder
+from demo_models.captioner import train_captioner
 from demo_models.checkpoint import TRAINED
+from demo_models.clip import train_clip
 from demo_models.denoiser import train_denoiser
 from demo_models.export import export_checkpoint, export_judge
+from demo_models.interrogation import export_interrogation
 from demo_models.judge import JUDGE, train_judge
+from demo_models.tagger import train_tagger
 from demo_models.text_encoder import train_text_encoder
 
 
@@ -26,6 +30,10 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "text": lambda out: train_text_encoder(out / "text"),
     "unet": lambda out: train_denoiser(out / "unet", vae_folder=out / "vae", text_folder=out / "text"),
     "export": export,
+    "captioner": lambda out: train_captioner(out / "captioner"),
+    "clip": lambda out: train_clip(out / "clip", text_folder=out / "text", captioner_folder=out / "captioner"),
+    "tagger": lambda out: train_tagger(out / "tagger"),
+    "export_interrogation": export_interrogation,
 }
 """In the order in which one builds on the other."""
 

@@ -7,13 +7,21 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipTextConfig,
+    BlipVisionConfig,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.clip_pixels import square, to_clip_values
 from inference_container.models.model_parts import ModelPart
 from inference_container.models.tensor_file import incompatible
-from inference_container.models.transformer_part import fill_module
+from inference_container.models.transformer_part import fill_module, read_config
 
 PREFIX = "a picture of "
 """What every caption begins with; it is cut off again."""
@@ -92,7 +100,9 @@ def load_captioner(part: ModelPart, *, device: torch.device, dtype: torch.dtype)
         raise incompatible(part.file, f"{part.folder}'s vocab.txt lacks {', '.join(lacking)}")
     model = fill_module(
         part,
-        lambda: BlipForConditionalGeneration(BlipConfig.from_dict(dict(part.config))),
+        lambda: BlipForConditionalGeneration(
+            read_config(part, BlipConfig, text=BlipTextConfig, vision=BlipVisionConfig)
+        ),
         tied=TIED,
         device=device,
         dtype=dtype,

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
 from inference_container.models.clip_pixels import center, to_clip_values
 from inference_container.models.clip_tokenizer import build_clip_tokenizer
 from inference_container.models.model_config import TokenizerConfig, read_merges
 from inference_container.models.model_parts import ModelPart
 from inference_container.models.tensor_file import incompatible
-from inference_container.models.transformer_part import fill_module
+from inference_container.models.transformer_part import fill_module, read_config
 
 SHARPNESS = 100.0
 """By how much similarities are multiplied before the softmax, whatever the model's own scale."""
@@ -79,7 +79,11 @@ def load_ranker(part: ModelPart, *, device: torch.device, dtype: torch.dtype) ->
         JobFailed: asset_corrupt or asset_incompatible.
     """
     model = fill_module(
-        part, lambda: CLIPModel(CLIPConfig.from_dict(dict(part.config))), tied={}, device=device, dtype=dtype
+        part,
+        lambda: CLIPModel(read_config(part, CLIPConfig, text=CLIPTextConfig, vision=CLIPVisionConfig)),
+        tied={},
+        device=device,
+        dtype=dtype,
     )
     text = model.config.text_config
     try:

@@ -1,4 +1,4 @@
-"""Fills a transformers module with the tensors of one part of an asset, every tensor accounted for."""
+"""Fills a transformers module with one part of an asset: plain configuration only, every tensor accounted for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from huggingface_hub.errors import StrictDataclassError
+from pydantic import JsonValue
 from torch import Tensor
 
 from inference_container.models.model_parts import ModelPart
 from inference_container.models.tensor_file import corrupt, incompatible
 
-MAX_LAYERS = 100
-_LAYERS = "num_hidden_layers"
+MAX_VALUE = 1_000_000
+"""Of any whole number in a configuration, where no other limit is named."""
+LIMITS = {"num_hidden_layers": 100, "image_size": 4096}
 _BAD_CONFIG = (
     AssertionError,
     AttributeError,
@@ -23,6 +25,31 @@ _BAD_CONFIG = (
     ValueError,
     ZeroDivisionError,
 )
+
+
+def read_config(part: ModelPart, kind: Any, *, text: Any, vision: Any) -> Any:
+    """The part's configuration as transformers' `kind`, with sections of the kinds `text` and `vision`.
+
+    Only their own fields are taken: others may name code to be fetched or files to be read.
+
+    Raises:
+        JobFailed: asset_incompatible, a value is no plain one or too large to be meant.
+    """
+    sections = {"text_config": text, "vision_config": vision}
+    own = {name: _plain_fields(part, part.config.get(name), section) for name, section in sections.items()}
+    whole = {key: value for key, value in part.config.items() if key not in sections}
+    return kind(**own, **_plain_fields(part, whole, kind))
+
+
+def _plain_fields(part: ModelPart, section: JsonValue, kind: Any) -> dict[str, Any]:
+    if not isinstance(section, dict):
+        raise incompatible(part.file, f"{part.folder}'s config.json has no text_config or vision_config")
+    fields = {key: value for key, value in section.items() if key in kind.__annotations__}
+    for key, value in fields.items():
+        most = LIMITS.get(key, MAX_VALUE)
+        if isinstance(value, dict | list) or (isinstance(value, int | float) and not -most <= value <= most):
+            raise incompatible(part.file, f"{key} = {value!r} in {part.folder}'s config.json; allowed: up to {most}")
+    return fields
 
 
 def fill_module(
@@ -41,12 +68,6 @@ def fill_module(
     Raises:
         JobFailed: asset_incompatible when configuration and tensors do not agree, asset_corrupt when tensors lack.
     """
-    for name, section in (("config", part.config), *((key, part.config.get(key)) for key in part.config)):
-        layers = section.get(_LAYERS, 1) if isinstance(section, dict) else 1
-        if not isinstance(layers, int) or not 1 <= layers <= MAX_LAYERS:
-            raise incompatible(
-                part.file, f"{_LAYERS} = {layers!r} in {part.folder}'s {name}; allowed: 1 to {MAX_LAYERS}"
-            )
     try:
         with init_empty_weights():
             module = build()

@@ -41,7 +41,7 @@ def interrogate_clip(job: TaskInput) -> TaskOutput:
     looked_at = [
         (category, category.looked_at(options.interrogate_clip_dict_limit))
         for category in interrogator.categories
-        if category.name not in options.interrogate_clip_skip_categories
+        if category.phrases and category.name not in options.interrogate_clip_skip_categories
     ]
     words = options.interrogate_clip_max_length
     progress.expect(words + sum(len(phrases) for _, phrases in looked_at))

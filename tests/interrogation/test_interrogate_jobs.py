@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def test_ranks_skipped_lists_and_limits_are_heeded(desk: Desk) -> None:
     assert ranked.caption == caption + ", ".join(told)
     assert list(skipped.scores) == list(plain.scores)[:1]
     assert limited.scores == {"red": 1.0, "cat": 1.0}
+
+
+def test_an_empty_list_is_passed_over(models: Path, picture: Image.Image, tmp_path: Path) -> None:
+    with zipfile.ZipFile(models / "mine.zip") as old, zipfile.ZipFile(tmp_path / "mine.zip", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"" if name.endswith("colours.txt") else old.read(name))
+
+    assert len(Desk(tmp_path, picture).clip(interrogate_clip_max_length=24).scores) == 2
 
 
 def test_every_token_and_batch_of_phrases_is_told_and_never_goes_back(desk: Desk) -> None:

@@ -199,6 +199,14 @@ def with_config(part: str, **fields: object) -> Callable[[str, bytes], bytes | N
     return change
 
 
+def in_section(part: str, section: str, **fields: object) -> Callable[[str, bytes], bytes | None]:
+    def change(name: str, data: bytes) -> bytes:
+        document = json.loads(data) if name.endswith(part) else {}
+        return json.dumps({**document, section: {**document[section], **fields}}).encode() if document else data
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
@@ -219,10 +227,20 @@ def with_config(part: str, **fields: object) -> Callable[[str, bytes], bytes | N
         (replacing("ranking/vocab.json", '{"a": 1}'), "incompatible", "vocabulary lacks"),
         (replacing("ranking/merges.txt", "a b c"), "incompatible", "are no vocabulary"),
         (replacing("captions/model.safetensors", "junk"), "corrupt", "mine.zip/mine/captions/model.safetensors"),
-        (with_config("captions/config.json", vision_config={"num_hidden_layers": 10**9}), "incompatible", "1 to 100"),
-        (with_config("captions/config.json", text_config={"hidden_size": 40}), "incompatible", "of shape|not valid"),
+        (in_section("captions/config.json", "vision_config", num_hidden_layers=10**9), "incompatible", "up to 100"),
+        (in_section("captions/config.json", "vision_config", image_size=10**5), "incompatible", "up to 4096"),
+        (
+            in_section("ranking/config.json", "text_config", max_position_embeddings=10**12),
+            "incompatible",
+            "up to 1000",
+        ),
+        (in_section("ranking/config.json", "vision_config", image_size=[24, 24]), "incompatible", r"\[24, 24\]"),
+        (in_section("captions/config.json", "text_config", hidden_size=40), "incompatible", "of shape"),
+        (in_section("captions/config.json", "text_config", num_attention_heads=5), "incompatible", "is not valid"),
+        (in_section("captions/config.json", "text_config", hidden_act="os.system"), "incompatible", "is not valid"),
+        (with_config("captions/config.json", text_config=None), "incompatible", "has no text_config"),
         (with_config("ranking/config.json", projection_dim=17), "incompatible", "of shape"),
-        (with_config("ranking/config.json", vision_config={"hidden_size": "x"}), "incompatible", "is not valid"),
+        (in_section("ranking/config.json", "vision_config", hidden_size="x"), "incompatible", "is not valid"),
     ],
 )
 def test_an_asset_that_is_not_whole_is_refused_with_the_reason(
@@ -234,6 +252,22 @@ def test_an_asset_that_is_not_whole_is_refused_with_the_reason(
         load(path)
 
     assert refused.value.error.code == f"asset_{code}"
+
+
+def test_what_a_configuration_says_beside_its_own_fields_is_not_heeded(
+    models: Path, tmp_path: Path, interrogator: Interrogator, picture: Image.Image
+) -> None:
+    foreign = {
+        "auto_map": {"AutoModel": "evil.Model"},
+        "_attn_implementation": "evil/kernels",
+        "attn_implementation": "evil/kernels",
+        "dtype": "float16",
+        "quantization_config": {"quant_method": "evil"},
+    }
+    path = copy_zip(models / "mine.zip", tmp_path / "mine.zip", with_config("captions/config.json", **foreign))
+    path = copy_zip(path, tmp_path / "again.zip", in_section("ranking/config.json", "text_config", **foreign))
+
+    assert say(load(path), picture) == say(interrogator, picture)
 
 
 def test_a_file_of_one_model_without_texts_says_how_to_pack_it(models: Path) -> None:
