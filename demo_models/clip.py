@@ -1,12 +1,13 @@
 """The family's CLIP: pictures and phrases side by side, so that phrases can be ranked by how well they fit."""
 
 import itertools
+import math
 import random
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
@@ -22,9 +23,14 @@ from demo_models.training import Run, Schedule
 
 SHARPNESS = 100.0
 """By how much WebUI multiplies similarities, so by how much they are while learning."""
-SCHEDULE = Schedule(steps=400, rate=1e-3, muon_rate=0.01, warm_up=30, decay=0.7, average=0.99, seed=8)
+SCHEDULE = Schedule(steps=350, rate=1e-3, muon_rate=0.01, warm_up=30, decay=0.8, average=0.99, seed=8)
 PICTURES = 8_000
-BATCH = 64
+BATCH, CAPTIONED = 64, 16
+"""Pictures of a step, and how many of them are told from each other by their captions."""
+LEARNING = 2
+"""Layers of vision that learn; those before them stay the caption model's."""
+FAR = 25.0
+"""How much longer the vector beside the tokens is than they are."""
 
 
 def _with_article(words: str) -> str:
@@ -72,20 +78,16 @@ def build_config(tokenizer: CLIPTokenizer) -> CLIPConfig:
     )
 
 
-def _start(folder_of_text: Path, folder_of_captions: Path) -> tuple[Any, CLIPTokenizer]:
-    """A model that begins with what the text encoder and the caption model have learnt."""
+def _start(folder_of_text: Path, folder_of_captions: Path, pictures: Tensor) -> tuple[Any, CLIPTokenizer]:
+    """A model that sees as the caption model does and reads as the checkpoint's text encoder does."""
     text, tokenizer = load_text_encoder(folder_of_text)
     model: Any = CLIPModel(build_config(tokenizer))
     model.text_model.load_state_dict(
         {name.removeprefix("text_model."): value for name, value in text.state_dict().items()}
     )
-    seeing = load_captioner(folder_of_captions).vision_model.state_dict()
+    teacher = load_captioner(folder_of_captions).vision_model
+    seeing = teacher.state_dict()
     state = model.vision_model.state_dict()
-    state["embeddings.class_embedding"] = seeing["embeddings.class_embedding"].flatten()
-    state["embeddings.patch_embedding.weight"] = seeing["embeddings.patch_embedding.weight"]
-    state["embeddings.position_embedding.weight"] = seeing["embeddings.position_embedding"][0]
-    # BLIP's patches have a bias, CLIP's do not: the places carry it.
-    state["embeddings.position_embedding.weight"][1:] += seeing["embeddings.patch_embedding.bias"]
     for layer in range(LAYERS):
         here = f"encoder.layers.{layer}"
         for kind in ("weight", "bias"):
@@ -95,8 +97,31 @@ def _start(folder_of_text: Path, folder_of_captions: Path) -> tuple[Any, CLIPTok
             for part in ("layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2"):
                 state[f"{here}.{part}.{kind}"] = seeing[f"{here}.{part}.{kind}"]
     state |= {f"post_layernorm.{kind}": seeing[f"post_layernorm.{kind}"] for kind in ("weight", "bias")}
+    state["embeddings.class_embedding"] = seeing["embeddings.class_embedding"].flatten()
+    state["embeddings.patch_embedding.weight"] = seeing["embeddings.patch_embedding.weight"]
+    # BLIP's patches have a bias, CLIP's do not: the places carry it.
+    places = seeing["embeddings.position_embedding"][0].clone()
+    places[1:] += seeing["embeddings.patch_embedding.bias"]
+    # CLIP normalises what enters the first layer, BLIP does not. Beside something large that is taken away again
+    # afterwards, normalising is a mere scale, and the mean it takes away no later norm would have seen.
+    with torch.no_grad():
+        beside = find_unused(teacher.embeddings(to_clip_range(pictures.float() / 127.5 - 1)))
+    state["embeddings.position_embedding.weight"] = places + beside
+    scale = beside.square().mean().sqrt()
+    state |= {"pre_layrnorm.weight": torch.full((WIDTH,), float(scale)), "pre_layrnorm.bias": -beside}
     model.vision_model.load_state_dict(state)
     return model, tokenizer
+
+
+def find_unused(tokens: Tensor) -> Tensor:
+    """A long vector without a mean along which the tokens (pictures, places, width) hardly differ."""
+    flat = tokens.flatten(0, 1)
+    flat = flat - flat.mean(1, keepdim=True)
+    _, directions = torch.linalg.eigh(torch.cov(flat.T))
+    # The first one is the mean's own direction, along which nothing is left.
+    unused = directions[:, 1] - directions[:, 1].mean()
+    beside: Tensor = unused / unused.norm() * flat.norm(dim=1).mean() * FAR
+    return beside
 
 
 def _tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
@@ -104,45 +129,76 @@ def _tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     return ids
 
 
+@torch.no_grad()
+def _look(model: Any, pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """What enters the first of the layers that learn, for blemished pictures: (count, places, width) bfloat16."""
+    seen = []
+    for part in torch.split(pictures, 100):
+        shown = to_clip_range(blemish(part.float() / 127.5 - 1, generator))
+        hidden = model.vision_model(pixel_values=shown, output_hidden_states=True).hidden_states
+        seen.append(hidden[LAYERS - LEARNING].to(torch.bfloat16))
+    return torch.cat(seen)
+
+
+class _Pupil(nn.Module):
+    """What of the model learns: the last layers of vision, all of the text encoder, and both projections."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.layers = model.vision_model.encoder.layers[LAYERS - LEARNING :]
+        self.norm = model.vision_model.post_layernorm
+        self.text_model = model.text_model
+        self.visual_projection = model.visual_projection
+        self.text_projection = model.text_projection
+
+    def see(self, hidden: Tensor) -> Tensor:
+        for layer in self.layers:
+            hidden = layer(hidden, None)
+        return functional.normalize(self.visual_projection(self.norm(hidden[:, 0])).float(), dim=-1)
+
+    def read(self, ids: Tensor) -> Tensor:
+        return functional.normalize(self.text_projection(self.text_model(ids).pooler_output).float(), dim=-1)
+
+
 def train_clip(folder: Path, *, text_folder: Path, captioner_folder: Path, schedule: Schedule = SCHEDULE) -> None:
     """Train, or go on training, in `folder`; writes `clip.pt` there at the end."""
     torch.manual_seed(schedule.seed)
-    model, tokenizer = _start(text_folder, captioner_folder)
-    model.logit_scale.requires_grad_(False).fill_(torch.tensor(SHARPNESS).log())
     pictures = render_training_pictures(folder / "pictures.pt", count=PICTURES, seed=schedule.seed)
+    model, tokenizer = _start(text_folder, captioner_folder, pictures[:200])
     scenes = list(itertools.islice(draw_scenes(seed=schedule.seed, split="train"), PICTURES))
     fitting = [list_fitting(scene) for scene in scenes]
+    hidden = _look(model, pictures[:PICTURES], torch.Generator().manual_seed(schedule.seed))
     phrases = _tokenize(tokenizer, [phrase for name in LISTS for phrase in LISTS[name]])
     sizes = [len(LISTS[name]) for name in LISTS]
-    run = Run(model, schedule=schedule, folder=folder)
+    pupil = _Pupil(model)
+    run = Run(pupil, schedule=schedule, folder=folder)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
         lot = random.Random(f"clip:{step}")
-        chosen = torch.randint(len(pictures), (BATCH,), generator=generator)
-        rows = chosen.tolist()
+        rows = torch.randint(PICTURES, (BATCH,), generator=generator).tolist()
         captions = [
-            describe(scenes[row]) if lot.random() < 0.5 else draw_caption(scenes[row], lot).text for row in rows
+            describe(scenes[row]) if lot.random() < 0.5 else draw_caption(scenes[row], lot).text
+            for row in rows[:CAPTIONED]
         ]
-        shown = to_clip_range(blemish(pictures[chosen].float() / 127.5 - 1, generator))
         with torch.autocast("cpu", torch.bfloat16):
-            seen = model.get_image_features(pixel_values=shown).pooler_output
-            listed = model.get_text_features(input_ids=phrases).pooler_output
-            said = model.get_text_features(input_ids=_tokenize(tokenizer, captions)).pooler_output
-        seen, listed, said = (functional.normalize(each.float(), dim=-1) for each in (seen, listed, said))
+            seen = pupil.see(hidden[rows].float())
+            listed = pupil.read(phrases)
+            said = pupil.read(_tokenize(tokenizer, captions))
         terms = []
         for name, scores in zip(LISTS, torch.split(SHARPNESS * seen @ listed.T, sizes, dim=1), strict=True):
             wanted = torch.zeros(BATCH, scores.shape[1])
             for place, row in enumerate(rows):
                 wanted[place, list(fitting[row][name])] = 1 / len(fitting[row][name])
             terms.append(functional.cross_entropy(scores, wanted))
-        pairs = SHARPNESS * seen @ said.T
-        itself = torch.arange(BATCH)
+        pairs = SHARPNESS * seen[:CAPTIONED] @ said.T
+        itself = torch.arange(CAPTIONED)
         matching = (functional.cross_entropy(pairs, itself) + functional.cross_entropy(pairs.T, itself)) / 2
         listing = torch.stack(terms).sum()
-        return {"loss": listing + 0.5 * matching, "lists": listing, "captions": matching}
+        return {"loss": listing + 0.3 * matching, "lists": listing, "captions": matching}
 
     run.train(loss, name="clip")
     run.load_average()
+    model.logit_scale.data.fill_(math.log(SHARPNESS))
     torch.save(model.state_dict(), folder / "clip.pt")
 
 

@@ -52,6 +52,11 @@ class Captioner:
     device: torch.device
     dtype: torch.dtype
 
+    def move_to(self, device: torch.device) -> None:
+        """Run on another device from now on."""
+        self.model.to(device)
+        self.device = device
+
     @property
     def most_tokens(self) -> int:
         """The longest caption the model has places for."""

@@ -34,6 +34,11 @@ class ClipRanker:
     known: dict[str, Tensor] = field(default_factory=dict)
     """Features of the phrases of each list asked for so far, (phrases, width) float32 on the CPU."""
 
+    def move_to(self, device: torch.device) -> None:
+        """Run on another device from now on."""
+        self.model.to(device)
+        self.device = device
+
     def look(self, image: Image.Image) -> Tensor:
         """The RGB picture's features, (1, width), of length 1, float32."""
         side = int(self.model.config.vision_config.image_size)

@@ -24,6 +24,11 @@ class Interrogator:
     bytes: int
     """Memory of both models, and of the features of all lists once they are computed."""
 
+    def move_to(self, device: torch.device) -> None:
+        """Run on another device from now on."""
+        self.captioner.move_to(device)
+        self.ranker.move_to(device)
+
 
 def load_interrogator(file: ModelFile, *, device: torch.device, dtype: torch.dtype) -> Interrogator:
     """Read a caption model and a ranking model, and the asset's own word lists where it has any.

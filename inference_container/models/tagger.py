@@ -40,7 +40,7 @@ class Tagger(Protocol):
         """A probability of each tag, for a picture of any mode and size."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class DeepDanbooruTagger:
     network: DeepDanbooru
     tags: tuple[Tag, ...]
@@ -51,6 +51,11 @@ class DeepDanbooruTagger:
     def bytes(self) -> int:
         """Memory it takes."""
         return memory_of(self.network)
+
+    def move_to(self, device: torch.device) -> None:
+        """Run on another device from now on."""
+        self.network.to(device)
+        self.device = device
 
     def score(self, image: Image.Image) -> Sequence[float]:
         """A probability of each tag. Transparency is dropped, gaps are filled with the outermost lines."""

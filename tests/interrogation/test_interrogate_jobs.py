@@ -17,7 +17,9 @@ from inference_container.contract.jobs import JobPhase, Task
 from inference_container.contract.messages import Progress
 from inference_container.contract.params import PARAMS_BY_TASK
 from inference_container.models.files import JobFiles
-from inference_container.models.model_cache import ModelCache
+from inference_container.models.interrogator import load_interrogator
+from inference_container.models.model_cache import ModelCache, Movable
+from inference_container.models.tagger import DeepDanbooruTagger, load_tagger
 from inference_container.tasks import TASKS
 from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 from tests.tiny_interrogation import model_file
@@ -195,3 +197,18 @@ def test_in_half_precision_the_answer_is_nearly_the_same(models: Path, picture: 
     wide = desk.deepbooru(interrogate_deepbooru_score_threshold=0).scores
     assert scores == pytest.approx(wide, abs=0.02)
     assert narrow.clip(interrogate_clip_max_length=24).caption
+
+
+def test_models_can_wait_in_another_memory(models: Path) -> None:
+    elsewhere, cpu = torch.device("meta"), torch.device("cpu")
+    interrogator = load_interrogator(model_file(models / "mine.zip"), device=cpu, dtype=torch.float32)
+    tagger = load_tagger(model_file(models / "deepdanbooru.pt"), device=cpu, dtype=torch.float32)
+    assert isinstance(tagger, DeepDanbooruTagger)
+
+    for model in (interrogator, tagger):
+        assert isinstance(model, Movable)
+        model.move_to(elsewhere)
+
+    for module in (interrogator.captioner.model, interrogator.ranker.model, tagger.network):
+        assert {parameter.device for parameter in module.parameters()} == {elsewhere}
+    assert interrogator.captioner.device == interrogator.ranker.device == tagger.device == elsewhere
