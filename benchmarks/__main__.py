@@ -97,6 +97,7 @@ def _api_environment(cloud: LocalCloud) -> dict[str, str]:
         SERVICE_VERSION="benchmark",
         INSPECTION_FUNCTION="none",
         IMPORT_FUNCTION="none",
+        WEBHOOK_QUEUE_URL="",
     )
     return settings.environment() | {
         "AWS_ENDPOINT_URL": cloud.endpoint_url,

@@ -53,6 +53,8 @@ class StageConfig(BaseModel):
     """SageMaker costs of the account that sound an alarm at 80 percent, and when they are forecast; None: no budget."""
     waf: bool = False
     """A firewall before the API: about 8 dollars a month."""
+    gpu_price_per_hour: float = Field(default=0.0, ge=0)
+    """US dollars for an hour of `instance_type`, told in `GET /v1/usage`; 0: it tells no cost."""
     keep_data: bool = True
     """Tables and buckets outlive the stack."""
 

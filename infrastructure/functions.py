@@ -18,6 +18,7 @@ from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
 from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
 from infrastructure.storage import Storage
+from infrastructure.webhooks import WEBHOOKS_TIMEOUT, WebhookQueues
 from lambdas.settings import (
     ApiSettings,
     AssetImportSettings,
@@ -26,6 +27,7 @@ from lambdas.settings import (
     FunctionSettings,
     JobEventsSettings,
     SweeperSettings,
+    WebhookSettings,
 )
 
 JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
@@ -34,7 +36,7 @@ LONGEST: Final = Duration.minutes(15)
 
 
 class Functions(Construct):
-    """api, asset_inspection, asset_import, job_events, sweeper and first_key; they share one bundle."""
+    """api, asset_inspection, asset_import, job_events, sweeper, webhooks and first_key; they share one bundle."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class Functions(Construct):
         self._config = config
         self._code = code
         acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
+        self.webhook_queues = WebhookQueues(self, "WebhookQueues")
         jobs, assets, access = storage.jobs_table, storage.assets_table, storage.access_table
         outcomes = BucketGrant(
             storage.jobs_bucket,
@@ -62,6 +65,11 @@ class Functions(Construct):
             service="sagemaker", resource="endpoint", resource_name=config.default_endpoint
         )
 
+        webhook_queue = self.webhook_queues.queue
+        settling: list[TableGrant | Grant] = [
+            TableGrant(access, ["UpdateItem"]),
+            Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
+        ]
         sending = Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint])
         uploads = BucketGrant(
             storage.assets_bucket,
@@ -140,6 +148,8 @@ class Functions(Construct):
                 JOB_RETENTION_DAYS=config.job_retention_days,
                 INSPECTION_FUNCTION=self.asset_inspection.function_name,
                 IMPORT_FUNCTION=self.asset_import.function_name,
+                WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
+                GPU_PRICE_PER_HOUR=config.gpu_price_per_hour,
             ),
             grants=[
                 TableGrant(
@@ -164,6 +174,7 @@ class Functions(Construct):
                 uploads,
                 Grant(["lambda:InvokeFunction"], [self.asset_inspection.function_arn, self.asset_import.function_arn]),
                 sending,
+                Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
             ],
         )
 
@@ -173,9 +184,13 @@ class Functions(Construct):
             memory_megabytes=512,
             timeout=JOB_EVENTS_TIMEOUT,
             settings=JobEventsSettings(
-                JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name, STACK_NAME=config.stack_name
+                JOBS_TABLE=jobs.table_name,
+                ACCESS_TABLE=access.table_name,
+                JOBS_BUCKET=storage.jobs_bucket.bucket_name,
+                WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
+                STACK_NAME=config.stack_name,
             ),
-            grants=[TableGrant(jobs, ["GetItem", "UpdateItem"]), outcomes, sending],
+            grants=[TableGrant(jobs, ["GetItem", "UpdateItem"]), outcomes, sending, *settling],
         )
         self.job_events.add_event_source(
             event_sources.SqsEventSource(events_.queue, batch_size=10, report_batch_item_failures=True)
@@ -187,12 +202,17 @@ class Functions(Construct):
             memory_megabytes=512,
             timeout=Duration.seconds(55),
             settings=SweeperSettings(
-                JOBS_TABLE=jobs.table_name, JOBS_BUCKET=storage.jobs_bucket.bucket_name, STACK_NAME=config.stack_name
+                JOBS_TABLE=jobs.table_name,
+                ACCESS_TABLE=access.table_name,
+                JOBS_BUCKET=storage.jobs_bucket.bucket_name,
+                WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
+                STACK_NAME=config.stack_name,
             ),
             grants=[
                 TableGrant(jobs, ["BatchGetItem", "GetItem", "UpdateItem"], ["open-created_at"]),
                 outcomes,
                 sending,
+                *settling,
             ],
         )
         events.Rule(
@@ -202,6 +222,25 @@ class Functions(Construct):
             schedule=events.Schedule.rate(Duration.minutes(1)),
             # The next minute sweeps again: a late retry would only run beside it.
             targets=[targets.LambdaFunction(self.sweeper, retry_attempts=0)],
+        )
+
+        self.webhooks = self._function(
+            "Webhooks",
+            handler="lambdas.webhooks.handler",
+            memory_megabytes=256,
+            timeout=WEBHOOKS_TIMEOUT,
+            settings=WebhookSettings(
+                JOBS_TABLE=jobs.table_name, ACCESS_TABLE=access.table_name, WEBHOOK_QUEUE_URL=webhook_queue.queue_url
+            ),
+            grants=[
+                TableGrant(jobs, ["GetItem", "UpdateItem"]),
+                TableGrant(access, ["GetItem"]),
+                Grant(["sqs:ChangeMessageVisibility"], [webhook_queue.queue_arn]),
+            ],
+        )
+        self.webhooks.add_event_source(
+            # One at a time: a slow receiver keeps nobody else's message hidden, waiting for its turn.
+            event_sources.SqsEventSource(webhook_queue, batch_size=1, report_batch_item_failures=True)
         )
 
         self.admin_key_arn = self._first_key(storage)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sqs import SQSClient
 
 
 class FunctionsClient(Protocol):
@@ -50,3 +51,7 @@ def sagemaker_client() -> "SageMakerClient":
 
 def sagemaker_runtime_client() -> "SageMakerRuntimeClient":
     return boto3.client("sagemaker-runtime", config=_CONFIG)
+
+
+def sqs_client() -> "SQSClient":
+    return boto3.client("sqs", config=_CONFIG)

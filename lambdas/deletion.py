@@ -21,6 +21,9 @@ class Deletion:
         """
         if job.status not in TERMINAL:
             raise state_conflict(job, "deleted; cancel it first")
+        if not job.settled:
+            # Else what it counts as would go with it.
+            self.jobs.settlement.settle(job)
         keys = [key for key in (job.output_key, job.failure_key) if key is not None]
         self.objects.remove_all(job_prefix(job.job_id), also=keys)
         self.jobs.delete(job)

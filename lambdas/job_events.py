@@ -133,7 +133,7 @@ def _settings() -> JobEventsSettings:
 @cache
 def _events() -> JobEvents:
     settings = _settings()
-    return JobEvents(outcomes_of(dynamodb_client(), settings.JOBS_TABLE, settings.JOBS_BUCKET))
+    return JobEvents(outcomes_of(dynamodb_client(), settings))
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001

@@ -1,22 +1,29 @@
 """Rows of the jobs table and every transition this side may make, each one conditional update."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task, statuses_before
 from inference_container.contract.messages import Progress
+from inference_container.contract.webhooks import DeliveryView, Webhook
+from lambdas.access_table import put_new, transact
 from lambdas.aws_errors import CONDITION_FAILED, error_code
 from lambdas.items import from_item, timestamp, to_item
+from lambdas.settlement import Settlement
+from lambdas.usage import Charge
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_LOG = logging.getLogger(__name__)
 
 OPEN = "open"
 """Stands for every status that is not terminal in `owner_state`: the container moves a job from `queued` to `running`
@@ -60,6 +67,13 @@ class JobRecord:
     sent_again_at: datetime | None = None
     worker_lost_at: datetime | None = None
     """When its first worker was lost and it was queued once more."""
+    charge: Charge | None = None
+    """What it counts against its owner's quotas; None when there were none."""
+    webhook: Webhook | None = None
+    deliveries: tuple[DeliveryView, ...] = ()
+    """Attempts to deliver the webhook, oldest first."""
+    settled: bool = False
+    """Its end has been counted."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "JobRecord":
@@ -94,6 +108,10 @@ class JobRecord:
             sends=int(row.get("sends", 0)),
             sent_again_at=moment("sent_again_at"),
             worker_lost_at=moment("worker_lost_at"),
+            charge=Charge(**row["charge"]) if "charge" in row else None,
+            webhook=Webhook.model_validate(row["webhook"]) if "webhook" in row else None,
+            deliveries=tuple(DeliveryView.model_validate(line) for line in row.get("deliveries", ())),
+            settled="open" not in row,
         )
 
     def new_row(self, *, retention_days: int) -> dict[str, object]:
@@ -119,6 +137,8 @@ class JobRecord:
             "run_timeout_s": self.run_timeout_s,
             "retry_of": self.retry_of,
             "sends": self.sends,
+            "charge": asdict(self.charge) if self.charge else None,
+            "webhook": self.webhook.model_dump(mode="json") if self.webhook else None,
             "expires_at": int((self.created_at + timedelta(days=retention_days)).timestamp()),
         }
 
@@ -136,6 +156,7 @@ def owner_state(owner: str, status: JobStatus) -> str:
 class JobStore:
     client: "DynamoDBClient"
     table: str
+    settlement: Settlement
 
     def get(self, job_id: str) -> JobRecord | None:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
@@ -153,6 +174,13 @@ class JobStore:
             ConditionExpression="attribute_not_exists(job_id)",
         )
 
+    def put_admitted(
+        self, job: JobRecord, admission: Sequence[Mapping[str, Any]], *, retention_days: int
+    ) -> tuple[int, ...]:
+        """Add the row of a new job together with what counts it; which of `admission` was refused, empty when none."""
+        row = put_new(self.table, job.new_row(retention_days=retention_days), key="job_id")
+        return transact(self.client, [*admission, row])
+
     def delete(self, job: JobRecord) -> bool:
         """Forget a job that has ended; False when it was already gone."""
         try:
@@ -169,12 +197,18 @@ class JobStore:
             return False
         return True
 
-    def remove_unsent(self, job_id: str) -> None:
-        """Take back a job that its endpoint never got; does nothing when somebody already works on it or ended it."""
+    def remove_unsent(self, job: JobRecord) -> None:
+        """Take back a job that its endpoint never got, and what it was counted as.
+
+        Does nothing when somebody already works on it or ended it.
+        """
+        if job.charge is not None:
+            self._remove_charged(job, job.charge)
+            return
         try:
             self.client.delete_item(
                 TableName=self.table,
-                Key=to_item({"job_id": job_id}),
+                Key=to_item({"job_id": job.job_id}),
                 ConditionExpression="#status = :queued",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=to_item({":queued": JobStatus.QUEUED.value}),
@@ -182,6 +216,18 @@ class JobStore:
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
+
+    def _remove_charged(self, job: JobRecord, charge: Charge) -> None:
+        deletion = {
+            "Delete": {
+                "TableName": self.table,
+                "Key": to_item({"job_id": job.job_id}),
+                "ConditionExpression": "#status = :queued",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_item({":queued": JobStatus.QUEUED.value}),
+            }
+        }
+        transact(self.client, [deletion, *self.settlement.usage.release(charge, unsent=True)])
 
     def queue(
         self,
@@ -269,13 +315,15 @@ class JobStore:
         failure_key: str | None = None,
         heartbeat_seen: Decimal | None = None,
     ) -> JobRecord | None:
-        """End the job; None when its status may not become `status` (any more).
+        """End the job and settle it; None when its status may not become `status` (any more).
+
+        `open` stays on the row until the job is settled, here or by the sweeper.
 
         Args:
             allowed: The statuses it may end from; empty: all from which the contract lets it enter `status`.
             heartbeat_seen: End it only if no worker has written another heartbeat since.
         """
-        return self._change(
+        ended = self._change(
             job.job_id,
             {
                 "status": status.value,
@@ -286,9 +334,28 @@ class JobStore:
                 "owner_state": owner_state(job.owner, status),
             },
             allowed=allowed or statuses_before(status),
-            removed=("open",),
             expected={"heartbeat_at": heartbeat_seen},
         )
+        if ended is not None:
+            try:
+                self.settlement.settle(ended)
+            except (ClientError, BotoCoreError):
+                _LOG.exception("job %s has ended and is settled later", job.job_id)
+        return ended
+
+    def log_delivery(self, job_id: str, line: Mapping[str, object]) -> None:
+        """Add an attempt to deliver the job's webhook; nothing when the job is gone."""
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job_id}),
+                UpdateExpression="SET deliveries = list_append(if_not_exists(deliveries, :none), :line)",
+                ConditionExpression="attribute_exists(job_id)",
+                ExpressionAttributeValues=to_item({":none": [], ":line": [dict(line)]}),
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
 
     def _change(
         self,

@@ -16,12 +16,16 @@ from pydantic import ValidationError
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import TERMINAL, JobStatus
 from inference_container.contract.messages import JobFailure, JobResult
-from lambdas.clients import s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.access_table import AccessTable
+from lambdas.clients import s3_client, sagemaker_client, sagemaker_runtime_client, sqs_client
 from lambdas.delivery import Delivery
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.run_times import RunTimes
+from lambdas.settings import EndingSettings
+from lambdas.settlement import Settlement, WebhookQueue
+from lambdas.usage import UsageStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -165,8 +169,11 @@ def _failure_in(text: str) -> JobFailure | None:
     return None
 
 
-def outcomes_of(dynamodb: "DynamoDBClient", table: str, bucket: str) -> Outcomes:
+def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcomes:
     """Outcomes in a function's environment."""
-    jobs, objects = JobStore(dynamodb, table), JobObjects(s3_client(), bucket)
+    table = settings.JOBS_TABLE
+    usage = UsageStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
+    settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), table)
+    jobs, objects = JobStore(dynamodb, table, settlement), JobObjects(s3_client(), settings.JOBS_BUCKET)
     endpoints = Endpoints(sagemaker_client(), sagemaker_runtime_client())
     return Outcomes(jobs, objects, Delivery(jobs, objects, endpoints), RunTimes(dynamodb, table))

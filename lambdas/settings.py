@@ -38,18 +38,26 @@ class ApiSettings(FunctionSettings):
     IMPORT_FUNCTION: str
     SERVICE_VERSION: str
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
+    WEBHOOK_QUEUE_URL: str
+    GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
+    """US dollars for an hour of an instance; 0: not known, usage then tells no cost."""
 
 
-class JobEventsSettings(FunctionSettings):
+class EndingSettings(FunctionSettings):
+    """Of functions that end jobs."""
+
     JOBS_TABLE: str
+    ACCESS_TABLE: str
     JOBS_BUCKET: str
+    WEBHOOK_QUEUE_URL: str
+
+
+class JobEventsSettings(EndingSettings):
     STACK_NAME: str
     """Dimension of the metrics."""
 
 
-class SweeperSettings(FunctionSettings):
-    JOBS_TABLE: str
-    JOBS_BUCKET: str
+class SweeperSettings(EndingSettings):
     STACK_NAME: str
     """Dimension of the metrics."""
 
@@ -69,3 +77,9 @@ class FirstKeySettings(FunctionSettings):
     ACCESS_TABLE: str
     SECRET_ARN: str
     """Secrets Manager secret that receives the first admin key."""
+
+
+class WebhookSettings(FunctionSettings):
+    JOBS_TABLE: str
+    ACCESS_TABLE: str
+    WEBHOOK_QUEUE_URL: str

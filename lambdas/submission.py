@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from inference_container.contract.access import Quotas
 from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.jobs import JobStatus
@@ -20,6 +22,7 @@ from lambdas.jobs import JobRecord, JobStore
 from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError
 from lambdas.resolution import Resolution, Resolver
+from lambdas.usage import Charge, UsageStore, megapixel_steps
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,22 +44,23 @@ class Submission:
         """Put a job `created`: its params document will follow.
 
         Raises:
-            ProblemError: the checkpoint (when it is named already) or the endpoint is not good.
+            ProblemError: the checkpoint (when it is named already) or the endpoint is not good, or `quota_exceeded`.
         """
         if job.checkpoint:
             self.resolver.check_checkpoint(job.checkpoint, caller=caller)
         self.delivery.endpoints.require_in_service(job.endpoint)
         created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
-        self.jobs.put(created, retention_days=self.retention_days)
-        return created
+        return self._admit(created, caller.quotas, Decimal(0))
 
     def send(self, job: JobRecord, params: dict[str, Any], *, caller: Caller) -> JobRecord:
         """Check everything, put the job `queued` and hand it to its endpoint.
 
         Raises:
-            ProblemError: anything of the request or the endpoint is not good; no row and no object is left.
+            ProblemError: anything of the request or the endpoint is not good, or `quota_exceeded`; no row and no
+                object is left.
         """
-        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller)
+        checked = check_params(job.task, params)
+        files = self.resolver.resolve(job.checkpoint, checked, caller=caller)
         queued = replace(
             _with_files(job, files),
             status=JobStatus.QUEUED,
@@ -65,10 +69,10 @@ class Submission:
         )
         try:
             self.objects.put_request(_request(queued, params, files))
-            self.jobs.put(queued, retention_days=self.retention_days)
+            queued = self._admit(queued, caller.quotas, megapixel_steps(checked))
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
-            self._undo(lambda: self.jobs.remove_unsent(job.job_id), job)
+            self._undo(lambda: self.jobs.remove_unsent(queued), job)
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             raise
 
@@ -108,8 +112,12 @@ class Submission:
         if job.status is not JobStatus.CREATED:
             raise state_conflict(job, "started")
         params = self._uploaded_params(job)
-        files = self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller)
+        checked = check_params(job.task, params)
+        files = self.resolver.resolve(job.checkpoint, checked, caller=caller)
         named = _with_files(job, files)
+        steps = Charge(job.owner, now.date().isoformat(), megapixel_steps(checked))
+        if caller.quotas.megapixel_steps_per_day is not None:
+            self._usage.add_steps(steps, caller.quotas, now=now)
         queued = self.jobs.queue(
             job.job_id,
             checkpoint=named.checkpoint,
@@ -118,6 +126,7 @@ class Submission:
             now=now,
         )
         if queued is None:
+            self._give_back(steps, caller.quotas, job)
             raise state_conflict(self.jobs.get(job.job_id) or job, "started")
         # Only the request that made the transition goes on from here, so only it writes and removes the document.
         try:
@@ -126,7 +135,29 @@ class Submission:
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             self._undo(lambda: self.jobs.unqueue(job.job_id, checkpoint=job.checkpoint), job)
+            self._give_back(steps, caller.quotas, job)
             raise
+
+    @property
+    def _usage(self) -> UsageStore:
+        return self.jobs.settlement.usage
+
+    def _admit(self, job: JobRecord, quotas: Quotas, steps: Decimal) -> JobRecord:
+        """Put the new job; where its owner has quotas, in one transaction with what it counts."""
+        if not quotas.limited:
+            self.jobs.put(job, retention_days=self.retention_days)
+            return job
+        charge = Charge(job.owner, job.created_at.date().isoformat(), steps)
+        self._usage.require_possible(charge, quotas)
+        admitted = replace(job, charge=charge)
+        admission = self._usage.admission(charge, quotas)
+        if self.jobs.put_admitted(admitted, admission, retention_days=self.retention_days):
+            raise self._usage.exceeded(charge, quotas, now=job.created_at)
+        return admitted
+
+    def _give_back(self, steps: Charge, quotas: Quotas, job: JobRecord) -> None:
+        if quotas.megapixel_steps_per_day is not None:
+            self._undo(lambda: self._usage.take_steps_back(steps), job)
 
     def _uploaded_params(self, job: JobRecord) -> dict[str, Any]:
         try:

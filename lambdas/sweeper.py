@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.jobs import JobStatus
+from inference_container.contract.jobs import TERMINAL, JobStatus
 from lambdas.clients import dynamodb_client
 from lambdas.cursors import CursorSigner
 from lambdas.items import utc_now
@@ -67,6 +67,9 @@ class Sweeper:
         for batch in self.pages.open_jobs():
             for job in batch:
                 try:
+                    if job.status in TERMINAL:
+                        self.outcomes.jobs.settlement.settle(job)
+                        continue
                     finished = self._visit(job, now)
                 except (ClientError, BotoCoreError):
                     # One job's trouble must not keep the others waiting; this one comes again next minute.
@@ -158,7 +161,7 @@ def _sweeper() -> Sweeper:
     settings = _settings()
     dynamodb = dynamodb_client()
     pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
-    return Sweeper(pages, outcomes_of(dynamodb, settings.JOBS_TABLE, settings.JOBS_BUCKET))
+    return Sweeper(pages, outcomes_of(dynamodb, settings))
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001

@@ -1,5 +1,6 @@
 """Users and their keys: a user's row names its keys, so that both always change together."""
 
+import base64
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from inference_container.contract.access import ADMIN, Permission, Quotas
 from inference_container.contract.accounts import NAME_PATTERN
 from inference_container.contract.errors import ProblemCode
+from inference_container.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
 from lambdas.access import key_row_id
 from lambdas.access_table import AccessTable, overtaken
 from lambdas.items import timestamp
@@ -30,6 +32,8 @@ class UserRecord:
     created_by: str
     quotas: Quotas = field(default_factory=Quotas)
     key_ids: frozenset[str] = frozenset()
+    webhook_secrets: tuple[str, ...] = ()
+    """Newest first; at most two."""
     version: int = 0
     deleted: bool = False
 
@@ -42,6 +46,7 @@ class UserRecord:
             created_by=row["created_by"],
             quotas=Quotas.model_validate(row.get("quotas", {})),
             key_ids=frozenset(row.get("key_ids", ())),
+            webhook_secrets=tuple(row.get("webhook_secrets", ())),
             version=int(row["version"]),
             deleted="listing" not in row,
         )
@@ -156,9 +161,9 @@ class UserStore:
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
             check(user)
             keys = [self.access.delete(f"key#{key_id}") for key_id in sorted(user.key_ids)]
-            return "REMOVE #listing, #key_ids", {}, [*keys, *self.roles.left(user.role)]
+            return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *self.roles.left(user.role)]
 
-        self._change(name, plan, names=["listing", "key_ids"])
+        self._change(name, plan, names=["listing", "key_ids", "webhook_secrets"])
 
     def keys(self, name: str) -> list[KeyRecord]:
         """A user's keys, oldest first; two calls."""
@@ -216,6 +221,21 @@ class UserStore:
             return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self.access.delete(f"key#{key.key_id}")]
 
         self._change(key.user, plan, names=["key_ids"])
+
+    def rotate_webhook_secret(self, name: str, *, keep_previous: bool) -> str:
+        """A new 256-bit secret for the user's webhooks; the one before stays valid beside it, if that is wished.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            kept = [secret, *(user.webhook_secrets[:1] if keep_previous else ())]
+            return "SET #webhook_secrets = :secrets", {":secrets": kept}, []
+
+        self._change(name, plan, names=["webhook_secrets"])
+        return secret
 
     def _change(
         self,

@@ -74,9 +74,7 @@ class Quotas(BaseModel):
     concurrent_jobs: int | None = Field(default=None, ge=0, le=10**12)
     """Jobs that have not ended."""
     megapixel_steps_per_day: int | None = Field(default=None, ge=0, le=10**12)
-    """Width x height / 10^6 x steps x pictures, summed; a job without steps counts its picture once."""
-    asset_bytes: int | None = Field(default=None, ge=0, le=10**18)
-    """Bytes of all model files that are the user's."""
+    """Width x height / 10^6 x steps x pictures, summed over jobs; those without steps count nothing."""
 
     def within(self, wider: "Quotas") -> "Quotas":
         """Each limit of these, or of `wider` where these say nothing."""

@@ -1,6 +1,6 @@
 """Bodies of the REST API about users, roles, keys and what they have used."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -124,3 +124,41 @@ class MeView(View):
     quotas: Quotas
     key_id: str
     key_expires_at: datetime | None
+
+
+class RotateSecret(Body):
+    """`POST /v1/me/webhook-secret`"""
+
+    keep_previous: bool = True
+    """Sign with the secret before this one, too, until the next rotation."""
+
+
+class WebhookSecret(View):
+    secret: str
+    """`whsec_…`, shown only here."""
+    previous_valid: bool
+
+
+class UsageDay(View):
+    """What one user's jobs that ended on one day (UTC) came to."""
+
+    user: str
+    day: date
+    jobs: int
+    succeeded: int
+    failed: int
+    canceled: int
+    expired: int
+    gpu_seconds: float
+    """Time workers had the jobs."""
+    cost: float | None
+    """`gpu_seconds` at the price of an hour; None when the deployment does not say it."""
+
+
+class UsagePage(View):
+    """`GET /v1/usage`: by day, then user."""
+
+    days: list[UsageDay]
+    price_per_hour: float | None
+    """US dollars for an instance-hour."""
+    next_cursor: str | None

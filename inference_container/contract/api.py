@@ -9,6 +9,7 @@ from inference_container.contract.assets import AssetStatus, AssetType
 from inference_container.contract.errors import JobError, ProblemCode
 from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import JobMetrics, Progress, UsedModel
+from inference_container.contract.webhooks import Webhook
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Who = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -53,6 +54,8 @@ class CreateJob(Body):
     """Seconds the job may run; None: fifteen minutes."""
     dry_run: bool = False
     """Check everything and make nothing."""
+    webhook: Webhook | None = None
+    """A server of yours that is told when the job ends."""
 
 
 class PresignedPut(View):

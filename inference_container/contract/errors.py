@@ -36,6 +36,7 @@ class ProblemCode(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     ENDPOINT_NOT_IN_SERVICE = "endpoint_not_in_service"
     TOO_MANY_REQUESTS = "too_many_requests"
+    QUOTA_EXCEEDED = "quota_exceeded"
     INTERNAL = "internal"
 
 
@@ -77,6 +78,7 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.BODY_TOO_LARGE: _rule(413, "The body is too large"),
         ProblemCode.ENDPOINT_NOT_IN_SERVICE: _rule(503, "The endpoint is not in service"),
         ProblemCode.TOO_MANY_REQUESTS: _rule(429, "Too many requests"),
+        ProblemCode.QUOTA_EXCEEDED: _rule(429, "A quota is used up"),
         ProblemCode.INTERNAL: _rule(500, "The service failed"),
     }
 )

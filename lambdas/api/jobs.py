@@ -21,6 +21,7 @@ from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from lambdas.api.job_views import job_summary, job_view, queue_place, view_tag
 from lambdas.api.routes import Query, Reply, Routes, UserCall
+from lambdas.api.webhooks import require_deliverable
 from lambdas.endpoints import choose_endpoint
 from lambdas.idempotency import HEADER, Replay
 from lambdas.items import is_id, new_id
@@ -41,6 +42,7 @@ _SENDING = (
     ProblemCode.ASSET_NOT_FOUND,
     ProblemCode.ASSET_NOT_ACTIVE,
     ProblemCode.ENDPOINT_NOT_IN_SERVICE,
+    ProblemCode.QUOTA_EXCEEDED,
 )
 
 
@@ -85,7 +87,10 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         metadata=body.metadata,
         ttl_s=body.ttl_s,
         run_timeout_s=body.run_timeout_s,
+        webhook=body.webhook,
     )
+    if body.webhook is not None:
+        require_deliverable(call, body.webhook)
     if body.dry_run:
         view = job_view(services, services.submission.rehearse(job, body.params, caller=call.caller), rehearsed=True)
         return Reply(view, status=200)
@@ -125,6 +130,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         metadata=old.metadata,
         ttl_s=old.ttl_s,
         run_timeout_s=old.run_timeout_s,
+        webhook=old.webhook if old.owner == call.caller.user else None,
         retry_of=old.job_id,
     )
     return _made_once(
@@ -132,7 +138,13 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     )
 
 
-@ROUTES.add("DELETE", "/v1/jobs/{job_id}", status=204, problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT))
+@ROUTES.add(
+    "DELETE",
+    "/v1/jobs/{job_id}",
+    status=204,
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
+    permission=Permission.INFERENCE_CREATE,
+)
 def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
     """Take away an ended job for good: its record, its request and its pictures."""
     call.services.deletion.delete(_own_job(call, job_id))

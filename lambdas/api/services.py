@@ -12,7 +12,14 @@ from lambdas.asset_removal import AssetRemoval
 from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import AssetWork
 from lambdas.assets import AssetStore
-from lambdas.clients import dynamodb_client, lambda_client, s3_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.clients import (
+    dynamodb_client,
+    lambda_client,
+    s3_client,
+    sagemaker_client,
+    sagemaker_runtime_client,
+    sqs_client,
+)
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
@@ -27,9 +34,11 @@ from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
 from lambdas.run_times import RunTimes
 from lambdas.settings import ApiSettings
+from lambdas.settlement import Settlement, WebhookQueue
 from lambdas.style_files import StyleFiles
 from lambdas.submission import Submission
 from lambdas.uploads import Uploads
+from lambdas.usage import UsageStore
 from lambdas.users import UserStore
 
 
@@ -39,6 +48,7 @@ class Services:
     access: AccessStore
     users: UserStore
     roles: RoleStore
+    usage: UsageStore
     jobs: JobStore
     pages: JobPages
     objects: JobObjects
@@ -61,7 +71,9 @@ def services_from_environment() -> Services:
     settings = ApiSettings.from_environment()
     dynamodb, s3 = dynamodb_client(), s3_client()
     roles = RoleStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
-    jobs = JobStore(dynamodb, settings.JOBS_TABLE)
+    usage = UsageStore(roles.access)
+    settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), settings.JOBS_TABLE)
+    jobs = JobStore(dynamodb, settings.JOBS_TABLE, settlement)
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
     objects = JobObjects(s3, settings.JOBS_BUCKET)
     pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
@@ -79,6 +91,7 @@ def services_from_environment() -> Services:
         access=AccessStore(dynamodb, settings.ACCESS_TABLE),
         users=UserStore(roles.access, roles),
         roles=roles,
+        usage=usage,
         jobs=jobs,
         pages=pages,
         objects=objects,

@@ -18,7 +18,9 @@ from lambdas.settings import (
     FunctionSettings,
     JobEventsSettings,
     SweeperSettings,
+    WebhookSettings,
 )
+from lambdas.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
 TYPE_CHECKING = False
@@ -37,6 +39,7 @@ SETTINGS: dict[str, type[FunctionSettings]] = {
     "lambdas.job_events.handler": JobEventsSettings,
     "lambdas.sweeper.handler": SweeperSettings,
     "lambdas.first_key.handler": FirstKeySettings,
+    "lambdas.webhooks.handler": WebhookSettings,
 }
 
 
@@ -193,7 +196,7 @@ def test_a_browser_may_put_and_get_by_presigned_url(aws: "Assembly") -> None:
 
 @pytest.mark.parametrize(
     ("kind", "owners"),
-    [("AWS::S3::BucketPolicy", 2), ("AWS::SQS::QueuePolicy", 2), ("AWS::SNS::TopicPolicy", 3)],
+    [("AWS::S3::BucketPolicy", 2), ("AWS::SQS::QueuePolicy", 4), ("AWS::SNS::TopicPolicy", 3)],
 )
 def test_only_tls_is_accepted(aws: "Assembly", kind: str, owners: int) -> None:
     policies = aws.resources(kind)
@@ -323,6 +326,9 @@ def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_secr
             "dynamodb:UpdateItem",
         },
         "FunctionsFirstKey": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+        "FunctionsJobEvents": {"dynamodb:UpdateItem"},
+        "FunctionsSweeper": {"dynamodb:UpdateItem"},
+        "FunctionsWebhooks": {"dynamodb:GetItem"},
     }
 
 
@@ -351,7 +357,7 @@ def test_both_topics_reach_job_events_through_one_queue_with_dead_letters(aws: "
         properties["TopicArn"]["Ref"]: properties["Endpoint"]["Fn::GetAtt"][0]
         for properties in aws.resources("AWS::SNS::Subscription").values()
     }
-    source = aws.only("AWS::Lambda::EventSourceMapping")
+    (source,) = sources_of(aws, "FunctionsJobEvents")
     queues = aws.resources("AWS::SQS::Queue")
     queue_name = source["EventSourceArn"]["Fn::GetAtt"][0]
     redrive = queues[queue_name]["RedrivePolicy"]
@@ -362,6 +368,25 @@ def test_both_topics_reach_job_events_through_one_queue_with_dead_letters(aws: "
     assert redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] in queues.keys() - {queue_name}
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert queues[queue_name]["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.job_events.handler"]["Timeout"]
+
+
+def sources_of(assembly: "Assembly", function: str) -> list[dict[str, Any]]:
+    """The event sources of the function whose logical id begins so."""
+    mappings = assembly.resources("AWS::Lambda::EventSourceMapping").values()
+    return [mapping for mapping in mappings if mapping["FunctionName"]["Ref"].startswith(function)]
+
+
+def test_ended_jobs_reach_webhooks_through_a_queue_with_dead_letters(aws: "Assembly") -> None:
+    (source,) = sources_of(aws, "FunctionsWebhooks")
+    queues = aws.resources("AWS::SQS::Queue")
+    queue = queues[source["EventSourceArn"]["Fn::GetAtt"][0]]
+
+    assert (source["BatchSize"], source["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == MAX_ATTEMPTS
+    assert queue["MessageRetentionPeriod"] > sum(BACK_OFF_SECONDS)
+    assert queue["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.webhooks.handler"]["Timeout"]
+    for ending in ("FunctionsApi", "FunctionsJobEvents", "FunctionsSweeper"):
+        assert len(statements_of(aws, ending)["sqs:SendMessage"]) == 1
 
 
 def test_queues_and_topics_are_encrypted(aws: "Assembly") -> None:

@@ -46,10 +46,12 @@ from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
 from lambdas.run_times import RunTimes
 from lambdas.settings import ApiSettings
+from lambdas.settlement import Settlement, WebhookQueue
 from lambdas.style_files import StyleFiles
 from lambdas.submission import Submission
 from lambdas.sweeper import Sweeper
 from lambdas.uploads import Uploads
+from lambdas.usage import UsageStore
 from lambdas.users import UserStore
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sqs import SQSClient
 
 SETTINGS = ApiSettings(
     JOBS_TABLE="jobs",
@@ -68,6 +71,8 @@ SETTINGS = ApiSettings(
     INSPECTION_FUNCTION="inspection",
     IMPORT_FUNCTION="import",
     SERVICE_VERSION="1.2.3",
+    WEBHOOK_QUEUE_URL="https://queue/webhooks",
+    GPU_PRICE_PER_HOUR=1.8,
 )
 BUCKETS = (SETTINGS.JOBS_BUCKET, SETTINGS.ASSETS_BUCKET)
 ASSET_INDEXES = (
@@ -169,6 +174,26 @@ class FakeEndpoint:
         }
 
 
+@dataclass
+class FakeQueue:
+    """The webhook queue: what was sent, and the waits messages were given."""
+
+    sent: list[str] = field(default_factory=list)
+    """Job ids."""
+    waits: list[int] = field(default_factory=list)
+    error: Exception | None = None
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+        assert QueueUrl == SETTINGS.WEBHOOK_QUEUE_URL
+        if self.error is not None:
+            raise self.error
+        self.sent.append(json.loads(MessageBody)["job_id"])
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+        assert (QueueUrl, ReceiptHandle) == (SETTINGS.WEBHOOK_QUEUE_URL, "handle")
+        self.waits.append(VisibilityTimeout)
+
+
 def aws_error(code: str, message: str = "no", operation: str = "Operation") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
@@ -222,9 +247,14 @@ class Cloud:
     calls: Counter[str]
     """AWS calls since the last `counted`, by operation."""
     functions: FakeFunctions = field(default_factory=FakeFunctions)
+    queue: FakeQueue = field(default_factory=FakeQueue)
 
     def __post_init__(self) -> None:
-        self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
+        roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
+        self.usage = UsageStore(roles.access)
+        queue = WebhookQueue(cast("SQSClient", self.queue), SETTINGS.WEBHOOK_QUEUE_URL)
+        settlement = Settlement(self.usage, queue, SETTINGS.JOBS_TABLE)
+        self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE, settlement)
         self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE, CursorSigner(self.dynamodb, SETTINGS.JOBS_TABLE))
         self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
         self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
@@ -234,7 +264,6 @@ class Cloud:
         self.outcomes = Outcomes(self.jobs, self.objects, delivery, run_times)
         self.events = JobEvents(self.outcomes, self.clock.moment)
         self.sweeper = Sweeper(self.pages, self.outcomes)
-        roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
         self.transitions = AssetTransitions(self.assets)
         self.inspection = Inspection(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
         self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
@@ -246,6 +275,7 @@ class Cloud:
             ),
             users=UserStore(roles.access, roles),
             roles=roles,
+            usage=self.usage,
             jobs=self.jobs,
             pages=self.pages,
             objects=self.objects,

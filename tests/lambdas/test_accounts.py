@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from inference_container.contract.access import Permission
 from lambdas.access import key_row_id
 from lambdas.items import from_item, timestamp, to_item
-from tests.lambdas.cloud import KEYS, START, Cloud
+from tests.lambdas.cloud import KEYS, START, Cloud, Reply
 
 ABSURD: Any = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=100),
@@ -184,13 +183,16 @@ def test_the_last_admin_stays(cloud: Cloud) -> None:
 
 def test_two_admins_who_delete_each_other_at_once_leave_one(cloud: Cloud) -> None:
     key = make_user(cloud, "second", "admin")
+    between: list[Reply] = []
 
-    with ThreadPoolExecutor(2) as pool:
-        replies = [
-            pool.submit(cloud.ask, "DELETE", "/v1/users/second", user="root"),
-            pool.submit(cloud.ask, "DELETE", "/v1/users/root", **with_key(key)),
-        ]
-    assert sorted(reply.result().status for reply in replies) == [200, 409]
+    def overtake(**_: object) -> None:
+        cloud.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="overtake")
+        between.append(cloud.ask("DELETE", "/v1/users/root", **with_key(key)))
+
+    cloud.dynamodb.meta.events.register_first("before-call.dynamodb.TransactWriteItems", overtake, unique_id="overtake")
+    cloud.ask("DELETE", "/v1/users/second", user="root").problem(409, "last_admin")
+
+    between[0].ok()
     assert access_row(cloud, "role#admin")["user_count"] == 1
 
 

@@ -117,7 +117,9 @@ def test_both_filters_together_give_full_pages(cloud: Cloud) -> None:
 def test_a_page_goes_on_where_it_was_though_the_job_of_its_cursor_is_gone(cloud: Cloud) -> None:
     ids = [cloud.job().job_id for _ in range(4)]
     cursor = cloud.ask("GET", "/v1/jobs", query={"limit": "2"}).ok()["next_cursor"]
-    cloud.jobs.remove_unsent(ids[2])
+    found = cloud.jobs.get(ids[2])
+    assert found is not None
+    cloud.jobs.remove_unsent(found)
 
     rest = cloud.ask("GET", "/v1/jobs", query={"limit": "2", "cursor": cursor}).ok()
 

@@ -1,0 +1,48 @@
+"""Routes of webhooks: the secrets they are signed with, and what became of a job's."""
+
+from inference_container.contract.access import Permission
+from inference_container.contract.accounts import RotateSecret, WebhookSecret
+from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.webhooks import DeliveryList, Webhook
+from inference_container.public_addresses import FetchError, parse_target
+from lambdas.api.rights import log_change
+from lambdas.api.routes import Routes, UserCall
+from lambdas.items import is_id
+from lambdas.problems import ProblemError, invalid
+
+ROUTES = Routes()
+
+
+@ROUTES.add("POST", "/v1/me/webhook-secret", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_CREATE)
+def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
+    """Make a new secret for the webhooks of the caller's jobs; the answer alone shows it."""
+    secret = call.services.users.rotate_webhook_secret(call.caller.user, keep_previous=body.keep_previous)
+    log_change(call, "webhook_secret.rotated", call.caller.user, {"keep_previous": body.keep_previous})
+    return WebhookSecret(secret=secret, previous_valid=body.keep_previous)
+
+
+@ROUTES.add(
+    "GET", "/v1/jobs/{job_id}/deliveries", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_LIST
+)
+def list_deliveries(call: UserCall, job_id: str) -> DeliveryList:
+    """The attempts to deliver a job's webhook, oldest first."""
+    job = call.services.jobs.get(job_id) if is_id(job_id) else None
+    if job is None or not call.caller.may_see(job.owner):
+        raise ProblemError(ProblemCode.NOT_FOUND, f"There is no job {job_id[:100]!r}.")
+    return DeliveryList(webhook=job.webhook, deliveries=list(job.deliveries))
+
+
+def require_deliverable(call: UserCall, webhook: Webhook) -> None:
+    """Go on only if the webhook's URL may be asked at all, and its user has a secret to sign with.
+
+    Raises:
+        ProblemError: `invalid_params`.
+    """
+    try:
+        parse_target(webhook.url)
+    except FetchError as error:
+        raise invalid([FieldError(pointer="/webhook/url", message=str(error))]) from error
+    user = call.services.users.get(call.caller.user)
+    if user is None or not user.webhook_secrets:
+        message = "received a webhook, but there is no secret to sign it with; make one: POST /v1/me/webhook-secret"
+        raise invalid([FieldError(pointer="/webhook", message=message)])

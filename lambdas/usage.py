@@ -1,0 +1,201 @@
+"""What users use by day, and the quotas that bound it: counted in the access table, exactly as often as jobs are made
+and ended.
+
+usage#USER#DAY   counts of one day of UTC; listed by month
+load#USER        what is in use now
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from inference_container.contract.access import Quotas
+from inference_container.contract.errors import ProblemCode
+from inference_container.contract.jobs import JobStatus
+from inference_container.contract.params import ImageParams, TaskParams, Txt2ImgParams
+from lambdas.access_table import AccessTable
+from lambdas.problems import ProblemError
+
+KEPT_DAYS = 400
+ENDS = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED)
+_CONCURRENT_RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class UsageRecord:
+    """One user's day."""
+
+    user: str
+    day: str
+    ended: Mapping[JobStatus, int]
+    gpu_seconds: Decimal
+    megapixel_steps: Decimal
+    """Of jobs sent while the user had a quota."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "UsageRecord":
+        return cls(
+            user=row["user"],
+            day=row["day"],
+            ended={status: int(row.get(status.value, 0)) for status in ENDS},
+            gpu_seconds=row.get("gpu_seconds", Decimal(0)),
+            megapixel_steps=row.get("megapixel_steps", Decimal(0)),
+        )
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a job counts against its user's quotas; kept on the job, so that just that is given back."""
+
+    user: str
+    day: str
+    """ISO date, UTC."""
+    megapixel_steps: Decimal
+
+
+@dataclass(frozen=True)
+class UsageStore:
+    access: AccessTable
+
+    def admission(self, charge: Charge, quotas: Quotas) -> list[dict[str, Any]]:
+        """The two conditional updates with which a job comes in; to be part of the transaction that makes it."""
+        values: dict[str, object] = {":one": 1, ":steps": charge.megapixel_steps}
+        conditions = []
+        if quotas.jobs_per_day is not None:
+            values[":jobs"] = quotas.jobs_per_day
+            conditions.append("(attribute_not_exists(jobs_sent) OR jobs_sent < :jobs)")
+        if quotas.megapixel_steps_per_day is not None:
+            values[":room"] = quotas.megapixel_steps_per_day - charge.megapixel_steps
+            conditions.append("(attribute_not_exists(megapixel_steps) OR megapixel_steps <= :room)")
+        load_values: dict[str, object] = {":one": 1}
+        if quotas.concurrent_jobs is not None:
+            load_values[":most"] = quotas.concurrent_jobs
+        return [
+            self._count(charge.user, charge.day, "jobs_sent :one, megapixel_steps :steps", values, conditions),
+            self.access.update(
+                _load_id(charge.user),
+                "ADD open_jobs :one",
+                load_values,
+                condition="attribute_not_exists(open_jobs) OR open_jobs < :most" if ":most" in load_values else None,
+            ),
+        ]
+
+    def require_possible(self, charge: Charge, quotas: Quotas) -> None:
+        """Refuse what would not even fit into an empty day.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        steps = quotas.megapixel_steps_per_day
+        if (
+            quotas.jobs_per_day == 0
+            or quotas.concurrent_jobs == 0
+            or (steps is not None and charge.megapixel_steps > steps)
+        ):
+            asked = f"This job counts {charge.megapixel_steps} megapixel-steps; the quotas are {_words(quotas)}."
+            raise ProblemError(ProblemCode.QUOTA_EXCEEDED, asked)
+
+    def exceeded(self, charge: Charge, quotas: Quotas, *, now: datetime) -> ProblemError:
+        """Which quota kept a job out, read after the fact."""
+        used = self.access.get(_usage_id(charge.user, charge.day)) or {}
+        opened = int((self.access.get(_load_id(charge.user)) or {}).get("open_jobs", 0))
+        if quotas.concurrent_jobs is not None and opened >= quotas.concurrent_jobs:
+            detail = f"{opened} of {quotas.concurrent_jobs} jobs at a time have not ended; send it when one has."
+            return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail, retry_after=_CONCURRENT_RETRY_SECONDS)
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo)
+        spent = f"{used.get('jobs_sent', 0)} jobs and {used.get('megapixel_steps', 0)} megapixel-steps"
+        detail = (
+            f"Today's quota is used up: {spent} of {_words(quotas)}; this job counts {charge.megapixel_steps} "
+            f"megapixel-steps. It begins anew at {midnight.isoformat()}."
+        )
+        return ProblemError(
+            ProblemCode.QUOTA_EXCEEDED, detail, retry_after=max(1, int((midnight - now).total_seconds()) + 1)
+        )
+
+    def add_steps(self, charge: Charge, quotas: Quotas, *, now: datetime) -> None:
+        """Count the megapixel-steps of a job whose params came after it; one call.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        self.require_possible(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day))
+        values: dict[str, object] = {":steps": charge.megapixel_steps}
+        conditions = []
+        if quotas.megapixel_steps_per_day is not None:
+            values[":room"] = quotas.megapixel_steps_per_day - charge.megapixel_steps
+            conditions.append("(attribute_not_exists(megapixel_steps) OR megapixel_steps <= :room)")
+        if self.access.write([self._count(charge.user, charge.day, "megapixel_steps :steps", values, conditions)]):
+            raise self.exceeded(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day), now=now)
+
+    def take_steps_back(self, charge: Charge) -> None:
+        """Undo `add_steps`."""
+        values = {":steps": -charge.megapixel_steps}
+        self.access.write([self._count(charge.user, charge.day, "megapixel_steps :steps", values, [])])
+
+    def release(self, charge: Charge, *, unsent: bool) -> list[dict[str, Any]]:
+        """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""
+        freed = self.access.update(_load_id(charge.user), "ADD open_jobs :less", {":less": -1})
+        if not unsent:
+            return [freed]
+        values = {":less": -1, ":steps": -charge.megapixel_steps}
+        return [freed, self._count(charge.user, charge.day, "jobs_sent :less, megapixel_steps :steps", values, [])]
+
+    def ended(self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal) -> dict[str, Any]:
+        """The update that counts an ended job."""
+        values = {":one": 1, ":seconds": gpu_seconds}
+        return self._count(user, day.isoformat(), f"{status.value} :one, gpu_seconds :seconds", values, [])
+
+    def month_of(self, user: str, month: date) -> list[UsageRecord]:
+        """A user's days of the month that begins with `month`; one call."""
+        days = [month + timedelta(days=number) for number in range(31)]
+        ids = [_usage_id(user, day.isoformat()) for day in days if day.month == month.month]
+        return [UsageRecord.from_row(row) for row in self.access.rows(ids)]
+
+    def page(self, month: date, *, limit: int, cursor: str | None) -> tuple[list[UsageRecord], str | None]:
+        """All users' days of a month, by day and user; one call."""
+        rows, following = self.access.page(_listing(month.isoformat()), limit=limit, cursor=cursor)
+        return [UsageRecord.from_row(row) for row in rows], following
+
+    def _count(
+        self, user: str, day: str, added: str, values: Mapping[str, object], conditions: Sequence[str]
+    ) -> dict[str, Any]:
+        ends = int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) + KEPT_DAYS * 86400
+        fixed = {":user": user, ":day": day, ":listing": _listing(day), ":place": f"{day}#{user}", ":ends": ends}
+        return self.access.update(
+            _usage_id(user, day),
+            "SET #user = :user, #day = :day, listing = :listing, place = :place, expires_at = :ends ADD " + added,
+            {**values, **fixed},
+            condition=" AND ".join(conditions) or None,
+            names=["user", "day"],
+        )
+
+
+def megapixel_steps(params: TaskParams) -> Decimal:
+    """Width x height / 10^6 x steps x pictures of both passes; 0 for a task without steps."""
+    if not isinstance(params, ImageParams):
+        return Decimal(0)
+    work = params.width * params.height * params.steps
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
+        wide, high = params.hr_resize_x, params.hr_resize_y
+        ratio = params.hr_scale if not wide and not high else max(wide / params.width, high / params.height)
+        work += int(params.width * params.height * ratio**2) * (params.hr_second_pass_steps or params.steps)
+    return (Decimal(work * params.batch_size * params.n_iter) / 10**6).quantize(Decimal("0.001"))
+
+
+def _usage_id(user: str, day: str) -> str:
+    return f"usage#{user}#{day}"
+
+
+def _load_id(user: str) -> str:
+    return f"load#{user}"
+
+
+def _listing(day: str) -> str:
+    return f"usage#{day[:7]}"
+
+
+def _words(quotas: Quotas) -> str:
+    said = [f"{name} {limit}" for name, limit in quotas.model_dump(exclude_none=True).items()]
+    return ", ".join(said) or "none"

@@ -1,0 +1,249 @@
+"""Quotas bound what comes in, at once or not at all; what ends is counted exactly once, whatever dies in between."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from inference_container.contract.access import Quotas
+from inference_container.contract.errors import JobError, JobErrorCode
+from inference_container.contract.jobs import JobStatus
+from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
+from lambdas.items import from_item, to_item
+from lambdas.usage import megapixel_steps
+from tests.lambdas.cloud import START, Cloud, aws_error, completed, txt2img
+
+DAY = START.date().isoformat()
+
+
+def limit(cloud: Cloud, user: str = "alice", **quotas: int) -> None:
+    """Give a user quotas, known everywhere."""
+    cloud.ask("PUT", f"/v1/users/{user}", {"role": "artist", "quotas": quotas}, user="root").ok()
+    cloud.clock.now += timedelta(seconds=61)
+
+
+def send(cloud: Cloud, **params: object) -> Any:
+    return cloud.ask("POST", "/v1/jobs", txt2img(width=512, height=512, steps=10, **params))
+
+
+def counted(cloud: Cloud, access_id: str) -> dict[str, Any]:
+    item = cloud.dynamodb.get_item(TableName="access", Key=to_item({"access_id": access_id})).get("Item")
+    return from_item(item) if item else {}
+
+
+def finish(cloud: Cloud, job_id: str, status: JobStatus = JobStatus.SUCCEEDED) -> None:
+    """End a job at the test's own time."""
+    job = cloud.jobs.get(job_id)
+    assert job is not None
+    error = None if status is JobStatus.SUCCEEDED else JobError.of(JobErrorCode.INTERNAL, "x")
+    assert cloud.jobs.finish(job, status, now=cloud.clock.now, error=error)
+
+
+def open_jobs(cloud: Cloud) -> int:
+    return int(counted(cloud, "load#alice").get("open_jobs", 0))
+
+
+@contextmanager
+def failing(cloud: Cloud, operation: str) -> Iterator[None]:
+    def fail(**_: object) -> None:
+        raise aws_error("InternalServerError")
+
+    cloud.dynamodb.meta.events.register_first(f"before-call.dynamodb.{operation}", fail, unique_id="fail")
+    yield
+    cloud.dynamodb.meta.events.unregister(f"before-call.dynamodb.{operation}", unique_id="fail")
+
+
+def test_the_jobs_of_a_day_end_at_the_quota_and_begin_anew_at_midnight(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, jobs_per_day=2)
+    for _ in range(2):
+        send(cloud).ok(201)
+    rows, objects = cloud.rows(), cloud.keys()
+
+    reply = send(cloud)
+
+    assert "2 jobs" in reply.problem(429, "quota_exceeded")["detail"]
+    assert "2026-11-23T00:00:00+00:00" in reply.json["detail"]
+    assert timedelta(hours=11, minutes=58) < timedelta(seconds=int(reply.headers["Retry-After"])) < timedelta(hours=12)
+    assert cloud.rows() == rows
+    assert cloud.keys() == objects
+    cloud.clock.now += timedelta(hours=12)
+    send(cloud).ok(201)
+
+
+def test_jobs_at_a_time_end_at_the_quota_and_every_end_frees_a_place(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, concurrent_jobs=1)
+    for end in ("cancel", "succeed", "fail", "expire"):
+        job_id = send(cloud).ok(201)["job_id"]
+        refused = send(cloud)
+        assert "1 of 1 jobs" in refused.problem(429, "quota_exceeded")["detail"]
+        assert refused.headers["Retry-After"] == "30"
+        if end == "cancel":
+            cloud.ask("POST", f"/v1/jobs/{job_id}/cancel").ok()
+        elif end == "succeed":
+            cloud.events.handle(completed(job_id, cloud.put_result(job_id)))
+            cloud.events.handle(completed(job_id, cloud.put_result(job_id)))
+        else:
+            finish(cloud, job_id, JobStatus.FAILED if end == "fail" else JobStatus.EXPIRED)
+        assert open_jobs(cloud) == 0
+
+
+def test_megapixel_steps_are_summed_over_the_day(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=6)
+
+    send(cloud).ok(201)
+    send(cloud).ok(201)
+    reply = send(cloud)
+
+    assert "2.621" in reply.problem(429, "quota_exceeded")["detail"]
+    assert float(counted(cloud, f"usage#alice#{DAY}")["megapixel_steps"]) == pytest.approx(5.242)
+    big = cloud.ask("POST", "/v1/jobs", txt2img(width=2048, height=2048, steps=100))
+    assert "Retry-After" not in big.headers
+    big.problem(429, "quota_exceeded")
+
+
+def test_a_params_document_that_follows_counts_when_it_is_started(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=6, jobs_per_day=5)
+    body = b'{"prompt": "a", "width": 1024, "height": 1024, "steps": 5}'
+    ids = [cloud.ask("POST", "/v1/jobs", {**txt2img(), "params": None}).ok(201)["job_id"] for _ in range(2)]
+    for job_id in ids:
+        cloud.put(f"jobs/{job_id}/params.json", body)
+
+    cloud.ask("POST", f"/v1/jobs/{ids[0]}/start").ok()
+    cloud.ask("POST", f"/v1/jobs/{ids[1]}/start").problem(429, "quota_exceeded")
+
+    assert cloud.status(ids[1]) == "created"
+    assert float(counted(cloud, f"usage#alice#{DAY}")["megapixel_steps"]) == pytest.approx(5.243)
+
+
+def test_a_job_the_endpoint_did_not_take_counts_nothing(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, jobs_per_day=5, concurrent_jobs=5, megapixel_steps_per_day=100)
+    cloud.endpoint.invoke_error = aws_error("ServiceUnavailable")
+
+    assert send(cloud).status >= 500
+
+    usage = counted(cloud, f"usage#alice#{DAY}")
+    assert (usage["jobs_sent"], usage["megapixel_steps"], open_jobs(cloud)) == (0, 0, 0)
+    assert cloud.rows() == 0
+
+
+def test_the_last_place_goes_to_one_of_two_requests(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, jobs_per_day=1)
+    between: list[Any] = []
+
+    def overtake(**_: object) -> None:
+        cloud.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="overtake")
+        between.append(send(cloud))
+
+    cloud.dynamodb.meta.events.register_first("before-call.dynamodb.TransactWriteItems", overtake, unique_id="overtake")
+    send(cloud).problem(429, "quota_exceeded")
+
+    between[0].ok(201)
+    assert cloud.rows() == 1
+    assert counted(cloud, f"usage#alice#{DAY}")["jobs_sent"] == 1
+
+
+def test_without_quotas_nothing_is_counted_and_no_call_is_added(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    cloud.ask("GET", "/v1/me").ok()
+    cloud.counted()
+
+    send(cloud).ok(201)
+
+    assert "TransactWriteItems" not in cloud.calls
+    assert cloud.calls["PutItem"] == 1
+    assert counted(cloud, "load#alice") == {}
+
+
+def test_a_quota_of_the_role_holds_where_the_users_own_says_nothing(cloud: Cloud) -> None:
+    role = {"name": "guest", "permissions": ["inference:create", "asset:list"], "quotas": {"jobs_per_day": 1}}
+    cloud.ask("POST", "/v1/roles", role, user="root").ok(201)
+    cloud.checkpoint()
+    quotas = {"concurrent_jobs": 7}
+    cloud.ask("PUT", "/v1/users/alice", {"role": "guest", "quotas": quotas}, user="root").ok()
+
+    assert cloud.ask("GET", "/v1/me").ok()["quotas"] == Quotas(jobs_per_day=1, concurrent_jobs=7).model_dump()
+    send(cloud).ok(201)
+    send(cloud).problem(429, "quota_exceeded")
+
+
+def test_an_end_that_was_not_settled_is_settled_once_by_the_sweeper(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, concurrent_jobs=1)
+    job_id = send(cloud).ok(201)["job_id"]
+    with failing(cloud, "TransactWriteItems"):
+        finish(cloud, job_id)
+    assert (cloud.status(job_id), open_jobs(cloud)) == ("succeeded", 1)
+
+    for _ in range(3):
+        cloud.sweeper.sweep(cloud.clock.now)
+
+    assert open_jobs(cloud) == 0
+    assert counted(cloud, f"usage#alice#{DAY}")["succeeded"] == 1
+    assert "open" not in cloud.row(job_id)
+
+
+def test_a_job_deleted_before_it_was_settled_is_counted_all_the_same(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, concurrent_jobs=1)
+    job_id = send(cloud).ok(201)["job_id"]
+    with failing(cloud, "TransactWriteItems"):
+        finish(cloud, job_id)
+
+    assert cloud.ask("DELETE", f"/v1/jobs/{job_id}").status == 204
+
+    assert open_jobs(cloud) == 0
+    assert counted(cloud, f"usage#alice#{DAY}")["succeeded"] == 1
+
+
+def test_usage_tells_jobs_gpu_seconds_and_cost_by_day(cloud: Cloud) -> None:
+    for user in ("alice", "bob"):
+        job = cloud.job(user=user)
+        cloud.run(job.job_id)
+        cloud.clock.now += timedelta(seconds=20)
+        finish(cloud, job.job_id)
+    canceled = cloud.job()
+    cloud.ask("POST", f"/v1/jobs/{canceled.job_id}/cancel").ok()
+
+    (mine,) = cloud.ask("GET", "/v1/usage").ok()["days"]
+
+    assert mine == mine | {"user": "alice", "day": DAY, "jobs": 2, "succeeded": 1, "canceled": 1, "failed": 0}
+    assert mine["gpu_seconds"] == pytest.approx(20, abs=0.5)
+    assert mine["cost"] == pytest.approx(mine["gpu_seconds"] / 3600 * 1.8, abs=1e-6)
+    first = cloud.ask("GET", "/v1/usage", user="root", query={"everyone": "true", "limit": "1"}).ok()
+    query = {"everyone": "true", "limit": "1", "cursor": first["next_cursor"]}
+    second = cloud.ask("GET", "/v1/usage", user="root", query=query).ok()
+    assert [day["user"] for day in (*first["days"], *second["days"])] == ["alice", "bob"]
+    assert second["next_cursor"] is None
+    assert cloud.ask("GET", "/v1/usage", query={"month": "2026-10"}).ok()["days"] == []
+
+
+def test_the_usage_of_others_needs_a_permission(cloud: Cloud) -> None:
+    for query in ({"everyone": "true"}, {"user": "bob"}):
+        cloud.ask("GET", "/v1/usage", query=query).problem(403, "forbidden")
+    cloud.ask("GET", "/v1/usage", user="root", query={"user": "nobody"}).problem(404, "not_found")
+    cloud.ask("GET", "/v1/usage", user="root", query={"user": "bob"}).ok()
+
+
+@pytest.mark.parametrize(
+    "query", [{"month": "2026-13"}, {"month": "x"}, {"limit": "0"}, {"everyone": "1", "user": "a"}]
+)
+def test_an_absurd_query_for_usage_is_refused(cloud: Cloud, query: dict[str, str]) -> None:
+    cloud.ask("GET", "/v1/usage", user="root", query=query).problem(422, "invalid_params")
+
+
+def test_megapixel_steps_count_both_passes_and_every_picture() -> None:
+    plain = Img2ImgParams(init_images=["x"], width=1000, height=1000, steps=20, batch_size=2, n_iter=3)
+    hires = Txt2ImgParams(
+        width=1000, height=1000, steps=20, enable_hr=True, denoising_strength=0.5, hr_scale=2, hr_second_pass_steps=10
+    )
+
+    assert megapixel_steps(plain) == 120
+    assert megapixel_steps(hires) == 20 + 40
