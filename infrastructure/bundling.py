@@ -38,7 +38,17 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TEXT_MODULES: Final = {
-    "prompt": ("__init__", "check", "comments", "composition", "emphasis", "errors", "extra_networks", "schedule"),
+    "prompt": (
+        "__init__",
+        "check",
+        "comments",
+        "composition",
+        "emphasis",
+        "errors",
+        "extra_networks",
+        "schedule",
+        "styles",
+    ),  # fmt: skip
     "infotext": ("__init__", "fill", "parser"),
 }
 """Of the container's packages, what reads text only; the rest needs torch."""
