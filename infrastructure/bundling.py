@@ -48,7 +48,7 @@ TEXT_MODULES: Final = {
         "extra_networks",
         "schedule",
         "styles",
-    ),  # fmt: skip
+    ),
     "infotext": ("__init__", "fill", "parser"),
 }
 """Of the container's packages, what reads text only; the rest needs torch."""

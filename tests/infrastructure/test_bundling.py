@@ -1,5 +1,6 @@
 """Building bundles: offline, once, and the same from the same sources."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.bundling import LOCAL, BundleError, Platform, build_bundle, find_interpreter, read_group
+from infrastructure.bundling import LOCAL, SOURCES, BundleError, Platform, build_bundle, find_interpreter, read_group
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -123,3 +124,21 @@ def test_the_interpreter_to_compile_with_is_of_the_asked_version() -> None:
 def test_the_group_is_read_from_pyproject() -> None:
     assert {"aws-lambda-powertools", "pydantic"} <= set(read_group())
     assert "boto3" not in read_group()
+
+
+def test_what_a_bundled_module_imports_of_ours_is_in_the_bundle() -> None:
+    files = {path for pattern in SOURCES for path in ROOT.glob(pattern)}
+    bundled = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
+
+    missing = {
+        (path.name, node.module)
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and node.module
+        and node.module.startswith(("inference_container", "lambdas"))
+        if node.module not in bundled
+    }
+
+    assert len(files) > 50
+    assert missing == set()
