@@ -56,6 +56,12 @@ class Change:
     """Added to the bias; takes the tag's weight but no scale."""
     rank: int | None = None
     """What `alpha` is divided by; None: `alpha` scales nothing."""
+    factors: tuple[Tensor, Tensor] | None = None
+    """In place of `weight`: two matrices whose product it is, so that it need not be laid out in memory."""
+
+    def whole(self) -> Tensor | None:
+        """ΔW laid out."""
+        return self.weight if self.factors is None else self.factors[0] @ self.factors[1]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def change(layer: AppliedLayer) -> Change:
     if mid is not None:
         core = torch.einsum("nmkl,in,mj->ijkl", mid, up, matrix(down))
         return Change(core, rank=own_rank)
-    return Change(up[:, : layer.rank] @ matrix(down)[: layer.rank], rank=own_rank)
+    return Change(None, rank=own_rank, factors=(up[:, : layer.rank], matrix(down)[: layer.rank]))
 
 
 LORA = NetworkKind("LoRA", (frozenset({"lora_up.weight", "lora_down.weight"}),), change)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inference_container.networks.kinds import kind_of
-from inference_container.networks.layer import AppliedLayer, Change, LayerParts, is_shape_of, scale_of
+from inference_container.networks.layer import AppliedLayer, Change, LayerParts, is_shape_of, matrix, scale_of
 
 LATENT_CHANNELS = 4
 
@@ -93,11 +93,15 @@ def _add_to(weight: Tensor, share: Share) -> Change:
     target = _target(weight, share)
     parts = share.parts.moved(lambda tensor: tensor.to(weight.device, torch.float32))
     change = _change(parts, target, share)
-    if change.weight is None:
-        return change
-    delta = change.weight.reshape(target.shape)
     scale = scale_of(parts, change.rank)
     magnitude = parts.tensors.get("dora_scale")
+    if change.factors is not None and magnitude is None and target.is_contiguous():
+        matrix(target).addmm_(*change.factors, alpha=scale * share.weight)
+        return change
+    whole = change.whole()
+    if whole is None:
+        return change
+    delta = whole.reshape(target.shape)
     if magnitude is not None:
         delta, scale = _decomposed(target + delta * scale, magnitude) - target, 1.0
     target.add_(delta, alpha=scale * share.weight)
@@ -119,7 +123,7 @@ def _fits(weight: Tensor, share: Share) -> bool:
     try:
         parts = share.parts.moved(lambda tensor: torch.empty(tensor.shape, device="meta"))
         target = torch.empty(weight.shape, device="meta")
-        change = _change(parts, target, share).weight
+        change = _change(parts, target, share).whole()
         magnitude = parts.tensors.get("dora_scale")
         if magnitude is not None:
             _decomposed(target, magnitude)
