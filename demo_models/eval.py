@@ -19,6 +19,7 @@ from demo_models.captions import describe
 from demo_models.checkpoint import TRAINED
 from demo_models.contact_sheet import save_contact_sheet
 from demo_models.drawing import draw_pictures, inpaint_picture, open_checkpoint
+from demo_models.eval_interrogation import measure_interrogation
 from demo_models.judge import JUDGE, Judge, Reading, load_judge, read_scene, share_exact
 from demo_models.renderer import SIDE, Renderer
 from demo_models.scenes import Scene, draw_scenes
@@ -206,6 +207,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "img2img": measure_img2img,
     "inpaint": measure_inpainting,
     "speed": measure_speed,
+    "interrogation": lambda bench: [Figure(*figure) for figure in measure_interrogation(bench.samples)],
 }
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from demo_models.captioner import PREFIX, VOCABULARY, build_config, phrase, tokenize
 from demo_models.clip import LISTS, find_unused, list_fitting
-from demo_models.eval_interrogation import names_everything, score_tags
-from demo_models.interrogation import export_taggers
+from demo_models.eval_interrogation import measure_interrogation, names_everything, score_tags
+from demo_models.interrogation import INTERROGATOR, ONNX_TAGGER, TAGGER, export_taggers
 from demo_models.renderer import Renderer
 from demo_models.scenes import ALL_TAGS, draw_scenes, list_tags
 from demo_models.tagger import SEEN, SHRINKING, TAGS, build_tagger, shrink
@@ -119,3 +119,13 @@ def test_the_figure_of_tags_counts_what_is_wrong_and_what_is_missing() -> None:
     assert score_tags([right[0][1:], *right[1:]], SCENES[:4]) == pytest.approx(100 * 2 * (total - 1) / (2 * total - 1))
     extra = next(tag for tag in ALL_TAGS if tag not in list_tags(SCENES[0]))
     assert score_tags([[*right[0], extra], *right[1:]], SCENES[:4]) == pytest.approx(100 * 2 * total / (2 * total + 1))
+
+
+def test_the_committed_models_are_small_and_say_what_held_out_renders_show() -> None:
+    assert sum(path.stat().st_size for path in (INTERROGATOR, TAGGER, ONNX_TAGGER)) <= 8_000_000
+
+    figures = {name: value for name, value, _ in measure_interrogation(24)}
+
+    assert min(value for name, value in figures.items() if "F1" in name) >= 96
+    assert figures["CLIP interrogation: caption names all shapes, colours"] >= 80
+    assert figures["CLIP interrogation: best of subjects is true"] >= 60
