@@ -10,7 +10,7 @@ import httpx
 
 from client.connection import Connection
 from client.errors import ConnectionLostError, JobNotSucceededError, TransferError
-from inference_container.contract.api import CreateJob, DeletedJobs, DeleteJobs, JobPage, JobSummary, JobView
+from inference_container.contract.api import CreateJob, DeletedJobs, DeleteJobs, InputView, JobPage, JobSummary, JobView
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 
 # API Gateway hands a Lambda at most 6 MB and the API takes 4 MB; above this the params go by presigned PUT.
@@ -135,6 +135,21 @@ class Jobs:
     def cancel(self, job_id: str) -> JobView:
         """Stop the job: at once when queued, at its next step when running."""
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
+
+    def upload(self, picture: bytes) -> str:
+        """Upload a picture on its own; the id that a picture field of any of your jobs may hold.
+
+        Raises:
+            TransferError: storage did not take it.
+        """
+        place = self._connection.ask(InputView, "POST", "/v1/inputs")
+        try:
+            response = self._connection.put(place.upload.url, picture, place.upload.headers)
+        except httpx.TransportError as error:
+            raise TransferError(f"the picture was not uploaded: {error}") from error
+        if response.is_error:
+            raise TransferError(f"storage refused the picture: {response.text[:300]}")
+        return place.input_id
 
     def retry(self, job_id: str) -> JobView:
         """Send what an ended job was sent with as a new job."""

@@ -25,6 +25,7 @@ from inference_container.contract.messages import (
     OutputImage,
     UsedModel,
 )
+from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_job
@@ -134,9 +135,13 @@ class Worker:
             # It waited for an instance: what the user sees as "starting".
             watch.seconds[JobPhase.STARTING] = time.time() - queued_at.timestamp()
         with self._beating(request.job_id) as heartbeat, self._memory_errors_named(), ExitStack() as held:
-            # 3. Fetch the model files, which stay on the disk until the job is done.
+            # 3. Fetch pictures that are only named, and the model files, which stay on the disk until the job is done.
             heartbeat.enter(JobPhase.FETCHING_MODELS)
             with watch.phase(JobPhase.FETCHING_MODELS):
+                if request.pictures:
+                    params = read_params(
+                        with_pictures(request, s3=self._s3, bucket=self._jobs_bucket, check=heartbeat.check)
+                    )
                 files = held.enter_context(self._assets.borrow(_wanted(request), check=heartbeat.check))
 
             # 4. Load the models.

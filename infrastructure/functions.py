@@ -165,7 +165,10 @@ class Functions(Construct):
                 TableGrant(
                     access, ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["listing-place"]
                 ),
-                BucketGrant(storage.jobs_bucket, {"jobs/": ["DeleteObject", "GetObject", "PutObject"]}),
+                BucketGrant(
+                    storage.jobs_bucket,
+                    {"jobs/": ["DeleteObject", "GetObject", "PutObject"], "inputs/": ["GetObject", "PutObject"]},
+                ),
                 BucketGrant(
                     storage.jobs_bucket,
                     {"endpoint-output/": ["DeleteObject", "GetObject"], "endpoint-failure/": ["DeleteObject"]},

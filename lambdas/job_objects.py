@@ -1,5 +1,6 @@
 """Objects of a job in the jobs bucket: where they are, what they hold."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,11 @@ REMOVED_AT_ONCE = 1000
 def job_prefix(job_id: str) -> str:
     """Of all that is stored for a job, but SageMaker's own answers."""
     return f"jobs/{job_id}/"
+
+
+def input_key(user: str, input_id: str) -> str:
+    """Of a picture a user uploaded on its own: nobody else's requests lead to it."""
+    return f"inputs/{hashlib.sha256(user.encode()).hexdigest()[:32]}/{input_id}"
 
 
 def params_key(job_id: str) -> str:
@@ -75,6 +81,16 @@ class JobObjects:
             Bucket=self.bucket, Key=key, Body=request.model_dump_json().encode(), ContentType="application/json"
         )
 
+    def copy(self, source: str, target: str) -> bool:
+        """Copy an object within the bucket; False when there is none."""
+        try:
+            self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": source})
+        except ClientError as error:
+            if error_code(error) in NO_SUCH_OBJECT:
+                return False
+            raise
+        return True
+
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
 
@@ -109,6 +125,11 @@ class JobObjects:
     def url_to_get(self, key: str, *, seconds: int) -> str:
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+        )
+
+    def url_to_put(self, key: str, *, seconds: int) -> str:
+        return self.client.generate_presigned_url(
+            "put_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )
 
     def url_to_put_json(self, key: str, *, seconds: int) -> str:

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping
 
 from inference_container.contract.controlnet import CONTROLNET, PICTURE_FIELDS
 from inference_container.contract.errors import FieldError
+from inference_container.public_addresses import FetchError, parse_target
 from lambdas.field_errors import pointer
+from lambdas.items import is_id
 
+URL = "https://"
 _SINGLE_FIELDS = ("mask", "firstpass_image", "image")
 _LIST_FIELDS = ("init_images",)
 _SIGNATURES: tuple[tuple[str, bytes, int], ...] = (
@@ -28,6 +31,11 @@ def picture_errors(params: Mapping[str, object]) -> list[FieldError]:
         for pointer, text in _pictures(params)
         if (reason := _reason_against(text)) is not None
     ]
+
+
+def pictures_elsewhere(params: Mapping[str, object]) -> dict[str, str]:
+    """Pictures that are only named: pointer relative to the params → https URL or id of an input."""
+    return {place: text for place, text in _pictures(params) if is_id(text) or text.startswith(URL)}
 
 
 def _pictures(params: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -64,6 +72,20 @@ def _texts(place: str, held: object) -> Iterator[tuple[str, str]]:
 
 
 def _reason_against(text: str) -> str | None:
+    if is_id(text):
+        return None  # whether there is such an input is asked when the job is sent
+    return _reason_against_url(text) if text.startswith(URL) else _reason_against_base64(text)
+
+
+def _reason_against_url(url: str) -> str | None:
+    try:
+        parse_target(url)
+    except FetchError as error:
+        return f"received a URL that may not be fetched: {error}"
+    return None
+
+
+def _reason_against_base64(text: str) -> str | None:
     head, body = "", text
     if text.startswith("data:"):
         head, _, body = text.partition(",")
@@ -74,7 +96,8 @@ def _reason_against(text: str) -> str | None:
         characters = body.encode("ascii").translate(None, b"\r\n\t ")
         data = binascii.a2b_base64(characters, strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
-        return f"received text that starts {text[:40]!r} and is not valid base64; allowed: a picture's bytes as base64"
+        allowed = "a picture's bytes as base64, the id of an input, an https URL"
+        return f"received text that starts {text[:40]!r} and is not valid base64; allowed: {allowed}"
     if not any(data[offset : offset + len(mark)] == mark for _, mark, offset in _SIGNATURES):
         allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
         return f"received {len(data)} bytes that start {data[:8]!r} and are no picture; allowed: {allowed}"

@@ -16,11 +16,21 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from lambdas.access import Caller
 from lambdas.delivery import Delivery
-from lambdas.job_objects import JobObjects, ObjectTooLargeError, output_prefix, params_key, request_key
-from lambdas.job_params import check_params
+from lambdas.items import is_id
+from lambdas.job_objects import (
+    JobObjects,
+    ObjectTooLargeError,
+    input_key,
+    job_prefix,
+    output_prefix,
+    params_key,
+    request_key,
+)
+from lambdas.job_params import ROOT, check_params
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.json_documents import read_document
-from lambdas.problems import ProblemError
+from lambdas.pictures import pictures_elsewhere
+from lambdas.problems import ProblemError, invalid
 from lambdas.resolution import Resolution, Resolver
 from lambdas.usage import Charge, UsageStore, megapixel_steps
 
@@ -68,12 +78,14 @@ class Submission:
             queued_at=job.created_at,
         )
         try:
-            self.objects.put_request(_request(queued, params, files))
+            pictures = self._pictures(job, params)
+            self.objects.put_request(_request(queued, params, files, pictures))
             queued = self._admit(queued, caller.quotas, megapixel_steps(checked))
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.jobs.remove_unsent(queued), job)
-            self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
+            copies, request = f"{job_prefix(job.job_id)}input/", request_key(job.job_id)
+            self._undo(lambda: self.objects.remove_all(copies, also=[request]), job)
             raise
 
     def rehearse(self, job: JobRecord, params: dict[str, Any] | None, *, caller: Caller) -> JobRecord:
@@ -84,6 +96,7 @@ class Submission:
         """
         if params is not None:
             job = _with_files(job, self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller))
+            self._refuse_missing(job, params, lambda key, _: self.objects.exists(key))
         elif job.checkpoint:
             self.resolver.check_checkpoint(job.checkpoint, caller=caller)
         self.delivery.endpoints.require_in_service(job.endpoint)
@@ -130,7 +143,8 @@ class Submission:
             raise state_conflict(self.jobs.get(job.job_id) or job, "started")
         # Only the request that made the transition goes on from here, so only it writes and removes the document.
         try:
-            self.objects.put_request(_request(queued, params, files))
+            pictures = self._pictures(job, params)
+            self.objects.put_request(_request(queued, params, files, pictures))
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
@@ -158,6 +172,30 @@ class Submission:
     def _give_back(self, steps: Charge, quotas: Quotas, job: JobRecord) -> None:
         if quotas.megapixel_steps_per_day is not None:
             self._undo(lambda: self._usage.take_steps_back(steps), job)
+
+    def _pictures(self, job: JobRecord, params: dict[str, Any]) -> dict[str, str]:
+        """Pictures the params only name: URLs as they are, inputs as copies that belong to the job.
+
+        Raises:
+            ProblemError: `invalid_params`, naming every input that is not there.
+        """
+        copies = self._refuse_missing(job, params, self.objects.copy)
+        return pictures_elsewhere(params) | copies
+
+    @staticmethod
+    def _refuse_missing(job: JobRecord, params: dict[str, Any], is_there: Callable[[str, str], bool]) -> dict[str, str]:
+        """Where the job's copies of its inputs are, by pointer; `is_there` takes the keys of an input and its copy."""
+        copies, missing = {}, []
+        for number, (place, text) in enumerate(pictures_elsewhere(params).items()):
+            if not is_id(text):
+                continue
+            copies[place] = f"{job_prefix(job.job_id)}input/{number}"
+            if not is_there(input_key(job.owner, text), copies[place]):
+                message = f"received {text!r}, which is no input of yours that has been uploaded"
+                missing.append(FieldError(pointer=f"{ROOT}{place}", message=message))
+        if missing:
+            raise invalid(missing)
+        return copies
 
     def _uploaded_params(self, job: JobRecord) -> dict[str, Any]:
         try:
@@ -197,13 +235,14 @@ def _with_files(job: JobRecord, files: Resolution) -> JobRecord:
     return replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None, models=models)
 
 
-def _request(job: JobRecord, params: dict[str, Any], files: Resolution) -> JobRequest:
+def _request(job: JobRecord, params: dict[str, Any], files: Resolution, pictures: dict[str, str]) -> JobRequest:
     return JobRequest(
         job_id=job.job_id,
         task=job.task,
         params=params,
         checkpoint=files.checkpoint,
         assets=list(files.assets),
+        pictures=pictures,
         preview=job.preview,
         output_prefix=output_prefix(job.job_id),
     )

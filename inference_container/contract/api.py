@@ -59,7 +59,7 @@ class CreateJob(Body):
 
 
 class PresignedPut(View):
-    """Where to PUT the params document (JSON)."""
+    """Where to PUT the params document (JSON) or the picture."""
 
     url: str
     headers: dict[str, str]
@@ -160,6 +160,14 @@ class JobPage(View):
 
     jobs: list[JobSummary]
     next_cursor: str | None
+
+
+class InputView(View):
+    """`POST /v1/inputs`"""
+
+    input_id: str
+    """What a picture field of a job's params may hold once the picture is uploaded."""
+    upload: PresignedPut
 
 
 class DeleteJobs(Body):

@@ -36,6 +36,10 @@ class AssetRef(Message):
     """How the params name it, where that is neither the file name nor its stem."""
 
 
+MAX_PICTURE_BYTES = 32 * 1024**2
+"""Of a picture that is uploaded on its own or fetched from a URL."""
+
+
 class JobRequest(Message):
     """The request document, `jobs/{job_id}/request.json` in the jobs bucket."""
 
@@ -48,6 +52,8 @@ class JobRequest(Message):
     """None for the tasks that draw nothing."""
     assets: list[AssetRef] = []
     """VAE, LoRA, hypernetworks, embeddings, ControlNets the params name."""
+    pictures: dict[str, str] = {}
+    """Pictures the params only name: JSON pointer into the params → https URL, or key in the jobs bucket."""
     preview: bool = False
     """Store `preview.jpg` below `output_prefix` while pictures are drawn."""
     output_prefix: str

@@ -143,6 +143,25 @@ def test_a_job_gives_stored_pictures_models_and_timings_of_every_phase(studio: S
     assert len(stored["Body"].read()) == result.images[1].bytes
 
 
+def test_a_picture_that_is_only_named_is_there_when_the_task_begins(studio: Studio) -> None:
+    seen = []
+
+    def look(task: TaskInput) -> TaskOutput:
+        seen.append(getattr(task.params, "firstpass_image", None))
+        return paint(task)
+
+    studio.with_task(look)
+    studio.cloud.s3.put_object(Bucket=JOBS_BUCKET, Key="jobs/job-1/input/0", Body=b"picture")
+    request = studio.request(firstpass_image="named").model_copy(
+        update={"pictures": {"/firstpass_image": "jobs/job-1/input/0"}}
+    )
+
+    result = studio.answer(request)
+
+    assert isinstance(result, JobResult)
+    assert seen == ["cGljdHVyZQ=="]
+
+
 def test_a_finished_job_stays_running_because_ending_it_is_not_the_containers(studio: Studio) -> None:
     request = studio.request()
 

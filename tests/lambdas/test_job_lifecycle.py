@@ -1,6 +1,7 @@
 """What a client may do around a job: rehearse, repeat without doubling, send again, delete."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from lambdas.items import new_id
-from tests.lambdas.cloud import Cloud, Reply, aws_error, txt2img
+from tests.lambdas.cloud import PNG, Cloud, Reply, aws_error, img2img, txt2img
 
 
 def create(cloud: Cloud, key: str | None = None, *, user: str = "alice", **body: Any) -> Reply:
@@ -170,6 +171,46 @@ def test_a_failure_of_ours_keeps_the_key_until_it_may_be_taken_over(cloud: Cloud
     create(cloud, "k1").ok(201)
 
     assert len(cloud.endpoint.invoked) == 1
+
+
+def test_a_picture_may_be_an_uploaded_input_or_a_url(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    place = cloud.ask("POST", "/v1/inputs").ok(201)
+    (key,) = re.findall(r"inputs/[0-9a-f]{32}/[0-9a-f-]{36}", place["upload"]["url"])
+    cloud.put(key, b"picture")
+    url = "https://pictures.example/a.png"
+
+    job = cloud.ask("POST", "/v1/jobs", img2img(init_images=[place["input_id"], PNG], mask=url)).ok(201)
+
+    stored = cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{job['job_id']}/request.json")["Body"].read()
+    pictures = JobRequest.model_validate_json(stored).pictures
+    assert pictures == {"/mask": url, "/init_images/0": f"jobs/{job['job_id']}/input/1"}
+    copied = cloud.s3.get_object(Bucket="jobs-bucket", Key=pictures["/init_images/0"])["Body"].read()
+    assert copied == b"picture"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_input_that_is_not_there_or_anothers_is_refused(cloud: Cloud, dry_run: bool) -> None:
+    cloud.checkpoint()
+    place = cloud.ask("POST", "/v1/inputs").ok(201)
+    (key,) = re.findall(r"inputs/[0-9a-f]{32}/[0-9a-f-]{36}", place["upload"]["url"])
+    cloud.put(key, b"picture")
+    body = {**img2img(init_images=[place["input_id"]], mask=new_id()), "dry_run": dry_run}
+
+    mine = cloud.ask("POST", "/v1/jobs", body).problem(422, "invalid_params")
+    theirs = cloud.ask("POST", "/v1/jobs", body, user="bob").problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in mine["errors"]] == ["/params/mask"]
+    assert {error["pointer"] for error in theirs["errors"]} == {"/params/mask", "/params/init_images/0"}
+    assert (cloud.rows(), cloud.keys()) == (0, [key])
+
+
+@pytest.mark.parametrize("url", ["https://", "https://user:hunter2@a.example/", "https://a.example:99999/"])
+def test_a_url_that_may_not_be_fetched_is_refused(cloud: Cloud, url: str) -> None:
+    problem = cloud.ask("POST", "/v1/jobs", img2img(init_images=[url])).problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/params/init_images/0"]
+    assert "hunter2" not in problem["errors"][0]["message"]
 
 
 def test_an_ended_job_is_sent_again_as_a_new_one(cloud: Cloud) -> None:

@@ -1,0 +1,22 @@
+"""Routes of inputs: pictures uploaded on their own, for jobs to name."""
+
+from inference_container.contract.access import Permission
+from inference_container.contract.api import InputView, PresignedPut
+from inference_container.contract.messages import MAX_PICTURE_BYTES
+from lambdas.api.job_views import PARAMS_URL_LIFE
+from lambdas.api.routes import Routes, UserCall
+from lambdas.items import new_id
+from lambdas.job_objects import input_key
+
+ROUTES = Routes()
+
+
+@ROUTES.add("POST", "/v1/inputs", status=201, permission=Permission.INFERENCE_CREATE)
+def create_input(call: UserCall) -> InputView:
+    """A place to upload one picture to, and the id by which jobs name it."""
+    services, input_id = call.services, new_id()
+    url = services.objects.url_to_put(
+        input_key(call.caller.user, input_id), seconds=int(PARAMS_URL_LIFE.total_seconds())
+    )
+    upload = PresignedPut(url=url, headers={}, max_bytes=MAX_PICTURE_BYTES, expires_at=services.now() + PARAMS_URL_LIFE)
+    return InputView(input_id=input_id, upload=upload)
