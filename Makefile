@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench bench-container bench-models train-demo eval-demo fidelity synth deploy diff destroy clean environment
+.PHONY: help demo local test test-quick lint check format bench bench-container bench-models train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,9 @@ diff: $(READY) ## what make deploy would change
 
 destroy: $(READY) ## remove a stage from AWS wholly; KEEP_DATA=1 leaves tables and buckets
 	@$(RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
+
+openapi: $(READY) ## docs/openapi.json, as the routes and the contract say it
+	@$(RUN) -m lambdas.api.openapi > docs/openapi.json
 
 synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
 	@$(RUN) app.py

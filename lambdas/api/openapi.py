@@ -1,5 +1,6 @@
 """The API as an OpenAPI 3.1 document, made from the routes' signatures and the contract's models."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,3 +103,7 @@ def _problem_responses(codes: tuple[ProblemCode, ...]) -> dict[str, object]:
         }
         for status, members in sorted(by_status.items())
     }
+
+
+if __name__ == "__main__":
+    print(json.dumps(openapi_document(version="unreleased"), indent=1, sort_keys=True, ensure_ascii=False))

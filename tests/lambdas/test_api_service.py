@@ -292,6 +292,13 @@ def test_openapi_describes_every_route_with_every_problem(cloud: Cloud) -> None:
             }
 
 
+def test_the_committed_openapi_document_is_the_one_that_is_served() -> None:
+    """`make openapi` writes it anew."""
+    committed = json.loads((REFERENCE.parent / "openapi.json").read_text(encoding="utf-8"))
+
+    assert committed == json.loads(json.dumps(openapi_document(version="unreleased")))
+
+
 def test_openapi_refers_only_to_what_it_holds(cloud: Cloud) -> None:
     document: Any = openapi_document(version="0")
 
