@@ -307,3 +307,31 @@ def test_the_endpoint_is_in_service(local_cloud: LocalCloud, service: GenerateOn
     assert [(endpoint.name, endpoint.status) for endpoint in service.endpoints()] == [
         (local_cloud.endpoint_name, "InService")
     ]
+
+
+def test_a_user_with_a_quota_is_told_of_ended_jobs_and_frees_the_place(local_cloud: LocalCloud) -> None:
+    """Users, quotas, settlement and the webhook's queue on the deployed tables, with the stack's own grants."""
+
+    def ask(method: str, path: str, body: object = None, *, key: str = local_cloud.admin_key) -> httpx.Response:
+        return httpx.request(method, f"{local_cloud.api_url}/v1/{path}", json=body, headers={"x-api-key": key})
+
+    ask("POST", "users", {"name": "guest", "role": "artist", "quotas": {"concurrent_jobs": 1}}).raise_for_status()
+    key = ask("POST", "keys", {"user": "guest"}).raise_for_status().json()["key"]
+    ask("POST", "me/webhook-secret", {}, key=key).raise_for_status()
+    # This machine is no public address: the delivery is made, refused and logged.
+    wanted = {"task": "interrogate_clip", "webhook": {"url": "https://127.0.0.1:8443/hook"}}
+
+    job_id = ask("POST", "jobs", wanted, key=key).raise_for_status().json()["job_id"]
+    second = ask("POST", "jobs", wanted, key=key)
+    ask("POST", f"jobs/{job_id}/cancel", key=key).raise_for_status()
+    third = ask("POST", "jobs", wanted, key=key)
+
+    assert Problem.model_validate_json(second.content).code is ProblemCode.QUOTA_EXCEEDED
+    assert third.status_code == 201
+    deadline = time.monotonic() + 60
+    while not (told := ask("GET", f"jobs/{job_id}/deliveries", key=key).json()["deliveries"]):
+        assert time.monotonic() < deadline, "the webhook was never tried"
+        time.sleep(0.2)
+    assert (told[0]["outcome"], told[0]["status"]) == ("given_up", None)
+    assert ask("GET", "usage", key=key).json()["days"][0]["canceled"] == 1
+    ask("POST", f"jobs/{third.json()['job_id']}/cancel", key=key).raise_for_status()
