@@ -24,6 +24,9 @@ SOURCES = (
     "inference_container/prompt",
     "inference_container/infotext",
     "inference_container/settings.py",
+    "inference_container/public_addresses.py",
+    "inference_container/safe_fetch.py",
+    "inference_container/models/families.py",
 )
 """Everything the assembly is made of, relative to the repository."""
 
