@@ -1,17 +1,42 @@
-"""Makes ministack 1.5.33 read ranges of large S3 objects from their files and keep uploaded parts off the heap.
+"""Makes ministack 1.5.33 read ranges of large S3 objects from their files and keep uploads off the heap.
 
 By itself it reads the whole object for every range, so a checkpoint fetched in 8 MiB ranges is read hundreds of times,
-and holds all parts of an upload in memory until the last one has come.
+and holds all parts of an upload in memory until the last one has come, then twice while it joins them.
 """
 
+import hashlib
 import mmap
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _by_range: ContextVar[bool] = ContextVar("by_range", default=False)
+COPIED_AT_ONCE = 8 * 1024**2
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """A part as it was before its upload was completed."""
+
+    body: "mmap.mmap | bytes"
+    etag: str
+    """MD5 of the body as hex digits."""
+
+
+@dataclass
+class Join:
+    """An upload that is being completed."""
+
+    parts: Mapping[int, StoredPart]
+    etag: str = ""
+    """Of the whole object, once it is written."""
+
+
+_join: ContextVar[Join | None] = ContextVar("join", default=None)
 
 
 class FileBody:
@@ -43,12 +68,18 @@ def on_disk(body: bytes) -> mmap.mmap | bytes:
 
 
 def tame_large_objects() -> None:
-    """Put both into ministack's S3, once per process."""
+    """Put all of it into ministack's S3, once per process."""
     from ministack.services import s3
 
     s3._read_body = _range_reader(s3._read_body, s3._object_disk_path)  # noqa: SLF001
     s3._get_object = _range_getter(s3._get_object)  # noqa: SLF001
     s3._upload_part = _part_keeper(s3._upload_part, s3._multipart_uploads)  # noqa: SLF001
+    s3._persist_object = _joined_writer(s3._persist_object, s3._object_disk_path)  # noqa: SLF001
+    s3._complete_multipart_upload = _joiner(  # noqa: SLF001
+        s3._complete_multipart_upload,  # noqa: SLF001
+        s3._multipart_uploads,  # noqa: SLF001
+        s3._completed_multipart_uploads,  # noqa: SLF001
+    )
 
 
 def _range_reader(read: Callable[..., Any], path_of: Callable[[str, str], str | None]) -> Callable[..., Any]:
@@ -80,6 +111,68 @@ def _part_keeper(upload: Callable[..., Any], uploads: Any) -> Callable[..., Any]
         return answer
 
     return upload_part
+
+
+def _joiner(complete: Callable[..., Any], uploads: Any, completed: Any) -> Callable[..., Any]:
+    """Complete an upload whose parts look empty to ministack: `_joined_writer` puts their bytes into the object."""
+
+    def complete_multipart_upload(
+        bucket: str, key: str, body: bytes, query: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> Any:
+        upload_id = _first(query["uploadId"])
+        upload = uploads.get(upload_id)
+        if upload is None or "x-amz-mp-object-size" in (headers or {}):
+            return complete(bucket, key, body, query, headers)
+        join = Join(
+            {number: StoredPart(part["body"], part["etag"].strip('"')) for number, part in upload["parts"].items()}
+        )
+        for part in upload["parts"].values():
+            part["body"] = b""
+        token = _join.set(join)
+        try:
+            answer = complete(bucket, key, body, query, headers)
+        finally:
+            _join.reset(token)
+            if upload_id in uploads:  # refused: the upload goes on
+                for number, part in join.parts.items():
+                    upload["parts"][number]["body"] = part.body
+        if join.etag:
+            told = re.sub(rb"<ETag>.*?</ETag>", f"<ETag>{join.etag}</ETag>".encode(), answer[2])
+            answer = (answer[0], answer[1], told)
+            completed[upload_id]["response"] = answer
+        return answer
+
+    return complete_multipart_upload
+
+
+def _joined_writer(persist: Callable[..., Any], path_of: Callable[[str, str], str | None]) -> Callable[..., Any]:
+    def persist_object(bucket: str, key: str, record: Any) -> Any:
+        join, place = _join.get(), path_of(bucket, key)
+        if join is None or place is None:
+            return persist(bucket, key, record)
+        joined = [join.parts[listed["PartNumber"]] for listed in record["parts"]]
+        path = Path(place)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".tmp")
+        with partial.open("wb") as file:
+            for part in joined:
+                for start in range(0, len(part.body), COPIED_AT_ONCE):
+                    file.write(part.body[start : start + COPIED_AT_ONCE])
+        partial.replace(path)
+        for listed, part in zip(record["parts"], joined, strict=True):
+            listed["Size"] = len(part.body)
+        # Without a body ministack leaves the file as it is and writes the rest of the record beside it.
+        join.etag = _etag(joined)
+        record |= {"body": None, "size": sum(len(part.body) for part in joined), "etag": join.etag}
+        return persist(bucket, key, record)
+
+    return persist_object
+
+
+def _etag(parts: list[StoredPart]) -> str:
+    """S3's tag of an object made of parts: MD5 of their MD5s, and how many they are."""
+    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    return f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
 
 
 def _first(value: str | list[str]) -> str:

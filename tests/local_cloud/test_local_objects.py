@@ -1,6 +1,8 @@
 """Large S3 objects of the local cloud: parts, ranges, and what they are made of."""
 
+import hashlib
 import tempfile
+import threading
 from pathlib import Path
 
 import psutil
@@ -32,10 +34,74 @@ def test_an_object_uploaded_in_parts_is_read_back_by_ranges(shared: Tiny) -> Non
     across = shared.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={5 * MIB - 2}-{5 * MIB + 1}")
     tail = shared.s3.get_object(Bucket=bucket, Key=key, Range="bytes=-7")
 
+    digests = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in parts)
+    assert tail["ETag"] == f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-4"'
     assert across["Body"].read() == b"\0\0\1\1"
     assert across["ContentRange"] == f"bytes {5 * MIB - 2}-{5 * MIB + 1}/{15 * MIB + 7}"
     assert tail["Body"].read() == b"the end"
     assert shared.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"".join(parts)
+
+
+def test_an_upload_that_cannot_be_completed_yet_keeps_its_parts(shared: Tiny) -> None:
+    bucket, key = shared.cloud.outputs["BucketName"], "later"
+    upload = shared.s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    tag = shared.s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"one")["ETag"]
+
+    def complete(*tags: str) -> str:
+        parts = {"Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, start=1)]}
+        done = shared.s3.complete_multipart_upload(
+            Bucket=bucket,
+            Key=key,
+            UploadId=upload,
+            MultipartUpload=parts,  # type: ignore[arg-type]
+        )
+        return done["ETag"]
+
+    with pytest.raises(shared.s3.exceptions.ClientError, match="InvalidPart"):
+        complete(tag, tag)
+    first, again = complete(tag), complete(tag)
+
+    assert first == again == shared.s3.head_object(Bucket=bucket, Key=key)["ETag"]
+    assert shared.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"one"
+
+
+def test_joining_a_large_upload_takes_little_memory(shared: Tiny) -> None:
+    bucket, key, server = shared.cloud.outputs["BucketName"], "joined", psutil.Process(shared.cloud.pid)
+    upload = shared.s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    tags = [
+        shared.s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=bytes(16 * MIB))["ETag"]
+        for number in range(1, 13)
+    ]
+    before = _anonymous_memory(server)
+    peaks: list[int] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.01):
+            peaks.append(_anonymous_memory(server))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        parts = {"Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, start=1)]}
+        shared.s3.complete_multipart_upload(
+            Bucket=bucket,
+            Key=key,
+            UploadId=upload,
+            MultipartUpload=parts,  # type: ignore[arg-type]
+        )
+    finally:
+        ended.set()
+        watcher.join()
+
+    assert shared.s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 192 * MIB
+    assert max(peaks, default=before) - before < 64 * MIB
+
+
+def _anonymous_memory(process: psutil.Process) -> int:
+    """Bytes that no file stands behind."""
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def test_a_range_beyond_the_end_is_refused(shared: Tiny) -> None:
