@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ SCHEDULE = Schedule(steps=5_000, rate=1e-3, muon_rate=0.012, warm_up=100, decay=
 BATCH = 64
 LATENTS = 40_000
 SEED = 5
+Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(noisy latents, timesteps, text) → what the UNet predicts."""
 
 
 def alphas_cumprod() -> Tensor:
@@ -65,7 +68,7 @@ def draw_timesteps(count: int, sigmas: Tensor, generator: torch.Generator) -> Te
     return torch.where(torch.rand(count, generator=generator) < 0.3, anywhere, chosen)
 
 
-def noise_loss(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, generator: torch.Generator) -> Tensor:
+def noise_loss(predict: Predict, latents: Tensor, context: Tensor, generator: torch.Generator) -> Tensor:
     """Weighted squared error of the predicted noise; high noise weighs more, as what is shown is decided there."""
     alphas = alphas_cumprod()
     sigmas = ((1 - alphas) / alphas).sqrt()
@@ -74,7 +77,7 @@ def noise_loss(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, gen
     noise = torch.randn(latents.shape, generator=generator)
     noisy = latents * alpha.sqrt() + noise * (1 - alpha).sqrt()
     with torch.autocast("cpu", torch.bfloat16):
-        predicted = unet(noisy, timesteps, context).sample.float()
+        predicted = predict(noisy, timesteps, context).float()
     weight = (1 + sigma**2).sqrt().clamp(max=5)
     weighted: Tensor = ((predicted - noise).square().mean((1, 2, 3)) * weight).mean()
     return weighted
@@ -100,7 +103,7 @@ def train_denoiser(folder: Path, *, vae_folder: Path, text_folder: Path, schedul
         texts = [draw_training_text(scenes[row], lot).text for row in chosen.tolist()]
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             context = text_encoder(tokenize(tokenizer, texts)).last_hidden_state.float()
-        return {"loss": noise_loss(unet, latents, context, generator)}
+        return {"loss": noise_loss(lambda *inputs: unet(*inputs).sample, latents, context, generator)}
 
     run.train(loss, name="denoiser")
     write_average(run, folder)

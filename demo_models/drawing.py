@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +17,27 @@ from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, sample
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.files import ModelFile
+from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint
+from inference_container.models.model_cache import ModelCache
 from inference_container.tasks.img2img import img2img
 from inference_container.tasks.latents import decode_image, encode_images
-from inference_container.tasks.task import TaskInput
+from inference_container.tasks.task import TaskInput, load_nothing
+from inference_container.tasks.txt2img import txt2img
 from inference_container.tasks.wording import Conditioner
 
 SIDE = 64
 BATCH = 32
 
 
+def describe_file(path: Path, kind: AssetType) -> ModelFile:
+    """A weights file as a job is given it."""
+    return ModelFile(kind, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
 def open_checkpoint(file: Path) -> Checkpoint:
     """The file as the container loads it, in float32 on the CPU."""
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    model = ModelFile(AssetType.CHECKPOINT, file.name, file, sha256)
+    model = describe_file(file, AssetType.CHECKPOINT)
     return load_checkpoint(model, device=torch.device("cpu"), dtype=torch.float32)
 
 
@@ -117,5 +123,47 @@ def inpaint_picture(
         height=SIDE,
     )
     output = img2img(TaskInput(params, checkpoint, lambda _progress: None))
-    with Image.open(io.BytesIO(output.images[0].data)) as image:
+    return _decode(output.images[0].data)
+
+
+def draw_with_files(
+    checkpoint: Checkpoint,
+    prompt: str,
+    *,
+    count: int,
+    seed: int,
+    files: Sequence[ModelFile] = (),
+    options: Mapping[str, object] | None = None,
+    scripts: Mapping[str, object] | None = None,
+) -> Tensor:
+    """`count` pictures of one prompt as the whole txt2img task draws them, with whatever a job may be given.
+
+    Args:
+        options: `override_settings`.
+        scripts: `alwayson_scripts`.
+
+    Returns:
+        uint8, shape (count, 3, 64, 64).
+    """
+    params = Txt2ImgParams.model_validate(
+        {
+            "prompt": prompt,
+            "batch_size": count,
+            "seed": seed,
+            "steps": 20,
+            "cfg_scale": 6,
+            "sampler_name": "Euler a",
+            "width": SIDE,
+            "height": SIDE,
+            "override_settings": dict(options or {}),
+            "alwayson_scripts": dict(scripts or {}),
+        }
+    )
+    models = ModelCache(max_bytes=2**28, load=load_nothing)
+    output = txt2img(TaskInput(params, checkpoint, lambda _progress: None, files=JobFiles(files), models=models))
+    return torch.stack([_decode(image.data) for image in output.images[:count]])
+
+
+def _decode(data: bytes) -> Tensor:
+    with Image.open(io.BytesIO(data)) as image:
         return to_picture(image)

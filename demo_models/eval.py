@@ -1,76 +1,29 @@
 """`python -m demo_models.eval`: measures the demo checkpoint against its quality bars and prints the table."""
 
 import argparse
-import itertools
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from PIL import Image, ImageDraw
-from torch import Tensor
 
 from demo_models.autoencoder import decode, encode, measure_psnr
+from demo_models.bench import WHAT, Bench, Figure, share_agreeing
 from demo_models.captions import describe
 from demo_models.checkpoint import TRAINED
-from demo_models.contact_sheet import save_contact_sheet
 from demo_models.drawing import draw_pictures, inpaint_picture, open_checkpoint
 from demo_models.eval_interrogation import measure_interrogation
-from demo_models.judge import JUDGE, Judge, Reading, load_judge, read_scene, share_exact
+from demo_models.eval_variants import VARIANT_MEASUREMENTS
+from demo_models.judge import JUDGE, load_judge, read_scene, share_exact
 from demo_models.renderer import SIDE, Renderer
 from demo_models.scenes import Scene, draw_scenes
-from inference_container.models.checkpoint import Checkpoint
+from demo_models.variants.table import VARIANTS
 
-WHAT = ("background", "first_shape", "first_colour", "second_shape", "second_colour")
-"""The questions "is it what was asked for" means; size and place are measured apart."""
 RETOUCH_SEED = 77
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every measurement works with."""
-
-    checkpoint: Checkpoint
-    judge: Judge
-    renderer: Renderer
-    samples: int
-    sheets: Path
-    """Folder for contact sheets of what was measured."""
-
-    def draw_scenes(self, things: Literal[1, 2] | None, *, seed: int) -> list[Scene]:
-        """Held-out scenes, as many as there are samples."""
-        return list(itertools.islice(draw_scenes(seed=seed, split="held_out", things=things), self.samples))
-
-    def keep(self, name: str, pictures: Tensor) -> None:
-        """Save the first pictures for a person to look at."""
-        save_contact_sheet(pictures[:48], self.sheets / f"{name}.png", columns=12)
-
-
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    value: float
-    bar: float
-    """The least (for seconds: the most) that is asked for."""
-    unit: str = "%"
-
-    @property
-    def reached(self) -> bool:
-        """Whether the bar is met."""
-        return self.value <= self.bar if self.unit == "s" else self.value >= self.bar
-
-
-def share_agreeing(found: Sequence[Reading], right: Sequence[Reading], questions: Sequence[str]) -> float:
-    """Percentage of pictures whose answers to these questions are all right."""
-    agreeing = [
-        all(getattr(one, question) == getattr(other, question) for question in questions)
-        for one, other in zip(found, right, strict=True)
-    ]
-    return 100 * sum(agreeing) / len(agreeing)
 
 
 def measure_judge(bench: Bench) -> list[Figure]:
@@ -192,12 +145,18 @@ def measure_inpainting(bench: Bench) -> list[Figure]:
     return figures
 
 
+def measure_inpaint_checkpoint(bench: Bench) -> list[Figure]:
+    """The same with the checkpoint of nine channels, which sees what is around the mask."""
+    inpaint = replace(bench, checkpoint=open_checkpoint(VARIANTS["inpaint"].path), sheets=bench.sheets / "inpaint")
+    return [replace(figure, name=f"9 channels, {figure.name}") for figure in measure_inpainting(inpaint)]
+
+
 def measure_speed(bench: Bench) -> list[Figure]:
     """One picture of 20 steps, the second time."""
     draw_pictures(bench.checkpoint, ["a red circle on a blue background"])
     began = time.perf_counter()
     draw_pictures(bench.checkpoint, ["a red circle on a blue background"])
-    return [Figure("one picture, 20 steps", time.perf_counter() - began, 2, "s")]
+    return [Figure("one picture, 20 steps", time.perf_counter() - began, 2, "s", at_most=True)]
 
 
 MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
@@ -206,8 +165,10 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "txt2img": measure_txt2img,
     "img2img": measure_img2img,
     "inpaint": measure_inpainting,
+    "inpaint_checkpoint": measure_inpaint_checkpoint,
     "speed": measure_speed,
     "interrogation": lambda bench: [Figure(*figure) for figure in measure_interrogation(bench.samples)],
+    **VARIANT_MEASUREMENTS,
 }
 
 
@@ -230,7 +191,7 @@ def main() -> None:
         for figure in MEASUREMENTS[name](bench):
             missed += not figure.reached
             word = "reached" if figure.reached else "MISSED"
-            limit = "≤" if figure.unit == "s" else "≥"
+            limit = "≤" if figure.at_most else "≥"
             value = f"{figure.value:.1f} {figure.unit}"
             sys.stdout.write(f"{figure.name:45} {value:>9}  {limit}{figure.bar:g} {figure.unit}  {word}\n")
             sys.stdout.flush()

@@ -122,8 +122,8 @@ def to_ldm_text_encoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def build_header(unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: CLIPTextModel) -> dict[str, str]:
     """The header's metadata: every file of the configuration folder in one JSON object."""
     documents: dict[str, object] = {
-        "unet/config.json": _public(unet.config),
-        "vae/config.json": _public(vae.config),
+        "unet/config.json": public_config(unet.config),
+        "vae/config.json": public_config(vae.config),
         "text_encoder/config.json": text_encoder.config.to_diff_dict() | {"architectures": ["CLIPTextModel"]},
         "scheduler/scheduler_config.json": {
             "beta_start": 0.00085,
@@ -137,21 +137,26 @@ def build_header(unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: C
     return {CONFIG_KEY: json.dumps(documents, ensure_ascii=False)}
 
 
-def _public(config: Mapping[str, Any]) -> dict[str, Any]:
+def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config.json says: diffusers' bookkeeping left out."""
     return {key: value for key, value in config.items() if key == "_class_name" or not key.startswith("_")}
 
 
 def export_checkpoint(trained: Path, file: Path) -> None:
     """Write the checkpoint of the parts trained in the folder `trained`, and its hash into the manifest beside it."""
-    unet, vae = load_denoiser(trained / "unet"), load_autoencoder(trained / "vae")
     text_encoder, _ = load_text_encoder(trained / "text")
+    write_checkpoint(file, load_denoiser(trained / "unet"), load_autoencoder(trained / "vae"), text_encoder)
+    write_manifest(file.parent)
+
+
+def write_checkpoint(file: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: CLIPTextModel) -> None:
+    """Write one half-precision file in LDM's layout."""
     state = to_ldm_unet(unet.state_dict(), unet.config)
     state |= to_ldm_vae(vae.state_dict(), vae.config)
     state |= to_ldm_text_encoder(text_encoder.state_dict())
     halves = {name: tensor.to(torch.float16).contiguous() for name, tensor in state.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(halves, file, metadata=build_header(unet, vae, text_encoder))
-    write_manifest(file.parent)
 
 
 def export_judge(trained: Path, file: Path) -> None:

@@ -1,7 +1,7 @@
 """Scenes become pictures: signed distances, soft shadow, outline and a little light, the same for the same scene."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -17,7 +17,10 @@ _OUTLINE = 0.11
 """Width of the outline as a share of the radius."""
 
 
-def _polygon(vertices: Sequence[tuple[float, float]]) -> Callable[[Tensor, Tensor], Tensor]:
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+def _polygon(vertices: Sequence[tuple[float, float]]) -> Distance:
     """The signed distance to a closed polygon, negative inside."""
 
     def distance(x: Tensor, y: Tensor) -> Tensor:
@@ -57,7 +60,7 @@ def _cross_outline() -> list[tuple[float, float]]:
     return corner + [(-x, -y) for x, y in corner]
 
 
-DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+DISTANCES: dict[str, Distance] = {
     "circle": lambda x, y: torch.hypot(x, y) - 0.95,
     "square": _polygon([(-0.82, -0.82), (0.82, -0.82), (0.82, 0.82), (-0.82, 0.82)]),
     "triangle": _polygon([(0.0, -0.95), (1.0, 0.8), (-1.0, 0.8)]),
@@ -73,10 +76,15 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class Renderer:
     """Draws scenes in batches. The shapes' distances are tabulated once."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: Mapping[str, Distance] | None = None) -> None:
+        """Args:
+        more: shapes besides SHAPES, by name.
+        """
+        distances = {shape: DISTANCES[shape] for shape in SHAPES} | dict(more or {})
+        self._shapes = list(distances)
         axis = torch.linspace(-_REACH, _REACH, _TABLE_SIDE)
         y, x = torch.meshgrid(axis, axis, indexing="ij")
-        self._tables = torch.stack([DISTANCES[shape](x, y) for shape in SHAPES])[:, None]
+        self._tables = torch.stack([distance(x, y) for distance in distances.values()])[:, None]
 
     def render(self, scenes: Sequence[Scene], *, side: int = SIDE) -> Tensor:
         """Pictures of the scenes.
@@ -103,7 +111,7 @@ class Renderer:
         x = (axis[None, None, :] - centre[:, 0, None, None]) / radius
         y = (axis[None, :, None] - centre[:, 1, None, None]) / radius
         x, y = x.expand(-1, side, side), y.expand(-1, side, side)
-        tables = self._tables[[SHAPES.index(thing.shape) for thing in things]]
+        tables = self._tables[[self._shapes.index(thing.shape) for thing in things]]
         pixel = 1 / (radius * side)
 
         shadow = torch.sigmoid(-(_look_up(tables, x - 0.10, y - 0.16)) / 0.09) * 0.3

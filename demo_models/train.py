@@ -1,7 +1,9 @@
 """`python -m demo_models.train`: makes the demo models from nothing; a stopped stage goes on where it was."""
 
 import argparse
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,17 +13,23 @@ from demo_models.captioner import train_captioner
 from demo_models.checkpoint import TRAINED
 from demo_models.clip import train_clip
 from demo_models.denoiser import train_denoiser
-from demo_models.export import export_checkpoint, export_judge
+from demo_models.export import export_checkpoint, export_judge, write_manifest
 from demo_models.interrogation import export_interrogation
 from demo_models.judge import JUDGE, train_judge
 from demo_models.tagger import train_tagger
 from demo_models.text_encoder import train_text_encoder
+from demo_models.variants.table import VARIANTS, train_variant
 
 
 def export(out: Path) -> None:
     """Put the weights files where the demo and the tests look for them."""
     export_judge(out, JUDGE)
     export_checkpoint(out, TRAINED)
+    for name, variant in VARIANTS.items():
+        trained = out / name / variant.file
+        if trained.is_file():
+            shutil.copyfile(trained, variant.path)
+    write_manifest(TRAINED.parent)
 
 
 STAGES: dict[str, Callable[[Path], None]] = {
@@ -29,6 +37,7 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "vae": lambda out: train_autoencoder(out / "vae"),
     "text": lambda out: train_text_encoder(out / "text"),
     "unet": lambda out: train_denoiser(out / "unet", vae_folder=out / "vae", text_folder=out / "text"),
+    **{name: partial(train_variant, name) for name in VARIANTS},
     "export": export,
     "captioner": lambda out: train_captioner(out / "captioner"),
     "clip": lambda out: train_clip(out / "clip", text_folder=out / "text", captioner_folder=out / "captioner"),

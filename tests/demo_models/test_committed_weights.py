@@ -9,9 +9,10 @@ from dataclasses import fields
 import pytest
 import torch
 
+from demo_models.bench import WHAT, share_agreeing
 from demo_models.checkpoint import TRAINED
 from demo_models.drawing import draw_pictures, inpaint_picture, open_checkpoint
-from demo_models.eval import WHAT, draw_mask, retouch, share_agreeing
+from demo_models.eval import draw_mask, retouch
 from demo_models.judge import JUDGE, Judge, Reading, load_judge, read_scene, share_exact
 from demo_models.renderer import Renderer
 from demo_models.scenes import draw_scenes

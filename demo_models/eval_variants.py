@@ -1,0 +1,182 @@
+"""Whether each variant does what it is for: its effect is there with it and not without it."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from demo_models.bench import WHAT, Bench, Figure
+from demo_models.captions import describe
+from demo_models.drawing import describe_file, draw_with_files
+from demo_models.judge import Reading, read_scene
+from demo_models.moon_detector import MoonDetector
+from demo_models.scenes import Scene
+from demo_models.variants import hearts, sunny
+from demo_models.variants.looks import darken, tint
+from demo_models.variants.networks import MOON, draw_moons, moon_renderer
+from demo_models.variants.table import VARIANTS
+
+PRESENT, ABSENT = 90, 5
+"""Percent: the least with a variant, the most without."""
+PER_PROMPT = 8
+BORDER = 3
+COLOURLESS = 40
+"""Greatest difference between a pixel's red, green and blue that still counts as grey."""
+
+
+def draw_scenes_with(
+    bench: Bench,
+    variant: str | None,
+    prompts: Sequence[str],
+    *,
+    tag: str = "",
+    options: Mapping[str, object] | None = None,
+) -> Tensor:
+    """PER_PROMPT pictures of each prompt, with the variant's file or, for None, without any."""
+    files = [describe_file(VARIANTS[variant].path, VARIANTS[variant].type)] if variant else []
+    return torch.cat(
+        [
+            draw_with_files(
+                bench.checkpoint,
+                f"{prompt} {tag}".strip() if variant else prompt,
+                count=PER_PROMPT,
+                seed=5000 + PER_PROMPT * number,
+                files=files,
+                options=options if variant else None,
+            )
+            for number, prompt in enumerate(prompts)
+        ]
+    )
+
+
+def choose_scenes(bench: Bench, *, seed: int) -> list[Scene]:
+    """Held-out scenes of one thing: as many prompts as give the samples asked for."""
+    return bench.draw_scenes(1, seed=seed)[: max(1, bench.samples // PER_PROMPT)]
+
+
+def compare(
+    bench: Bench, name: str, prompts: Sequence[str], shows: Callable[[Tensor], Tensor], **settings: object
+) -> list[Figure]:
+    """Share of pictures that show the effect, with and without the variant."""
+    with_it = draw_scenes_with(bench, name, prompts, **settings)  # type: ignore[arg-type]
+    without = draw_scenes_with(bench, None, prompts)
+    bench.keep(
+        f"variant_{name}", torch.stack([without[::PER_PROMPT][:24], with_it[::PER_PROMPT][:24]], 1).flatten(0, 1)
+    )
+    return [
+        Figure(f"{name}: effect with it", 100 * shows(with_it).float().mean().item(), PRESENT),
+        Figure(f"{name}: effect without it", 100 * shows(without).float().mean().item(), ABSENT, at_most=True),
+    ]
+
+
+def find_look(bench: Bench, scenes: Sequence[Scene], look: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Whether a picture's border is closer to that of the scene's render in this look than to the plain render's."""
+    plain = bench.renderer.render(scenes).repeat_interleave(PER_PROMPT, 0)
+
+    def shows(pictures: Tensor) -> Tensor:
+        border = _border(pictures)
+        nearer: Tensor = (border - _border(look(plain))).norm(dim=1) < (border - _border(plain)).norm(dim=1)
+        return nearer
+
+    return shows
+
+
+def _border(pictures: Tensor) -> Tensor:
+    """Mean colour along the edges, shape (count, 3)."""
+    edges = [pictures[:, :, :BORDER], pictures[:, :, -BORDER:]]
+    edges += [part.mT for part in (pictures[..., :BORDER], pictures[..., -BORDER:])]
+    return torch.cat(edges, dim=2).float().flatten(2).mean(2)
+
+
+def is_grey(pictures: Tensor) -> Tensor:
+    """Whether 95 % of a picture's pixels have next to no colour."""
+    values = pictures.float()
+    return ((values.amax(1) - values.amin(1)) < COLOURLESS).flatten(1).float().mean(1) >= 0.95
+
+
+def _agree(bench: Bench, right: Sequence[Reading], questions: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    wanted = [one for one in right for _ in range(PER_PROMPT)]
+
+    def shows(pictures: Tensor) -> Tensor:
+        found = bench.judge.read(pictures)
+        return torch.tensor(
+            [
+                all(getattr(a, name) == getattr(b, name) for name in questions)
+                for a, b in zip(found, wanted, strict=True)
+            ]
+        )
+
+    return shows
+
+
+def measure_moon(bench: Bench) -> list[Figure]:
+    """The LoRA's concept by a detector that is measured first; and whether other prompts are still followed."""
+    detector = MoonDetector(bench.judge)
+    moons = [scene for scene, _ in zip(draw_moons(seed=111, split="held_out", things=1), range(200), strict=False)]
+    others = bench.draw_scenes(1, seed=112)
+    renderer = moon_renderer()
+    right = [detector.find(renderer.render(moons)), ~detector.find(renderer.render(others))]
+    figures = [Figure("moon detector right on renders", 100 * torch.cat(right).float().mean().item(), 99)]
+    asked = [describe(scene) for scene in moons[: max(1, bench.samples // PER_PROMPT)]]
+    figures += compare(bench, MOON, asked, detector.find, tag="<lora:moon:1>")
+    known = choose_scenes(bench, seed=113)
+    kept = draw_scenes_with(bench, MOON, [describe(scene) for scene in known], tag="<lora:moon:1>")
+    followed = _agree(bench, [read_scene(scene) for scene in known], WHAT)(kept)
+    return [*figures, Figure("moon: other prompts followed", 100 * followed.float().mean().item(), 85)]
+
+
+def measure_sketch(bench: Bench) -> list[Figure]:
+    """The LoRA's style: no colour is left."""
+    prompts = [describe(scene) for scene in choose_scenes(bench, seed=114)]
+    return compare(bench, "sketch", prompts, is_grey, tag="<lora:sketch:1>")
+
+
+def measure_night(bench: Bench) -> list[Figure]:
+    """The LoHa's style: the background asked for, by night."""
+    scenes = choose_scenes(bench, seed=115)
+    shows = find_look(bench, scenes, darken)
+    return compare(bench, "night", [describe(scene) for scene in scenes], shows, tag="<lyco:night:1>")
+
+
+def measure_amber(bench: Bench) -> list[Figure]:
+    """The VAE's tint over the background asked for."""
+    scenes = choose_scenes(bench, seed=116)
+    shows = find_look(bench, scenes, tint)
+    options = {"sd_vae": VARIANTS["amber"].file}
+    return compare(bench, "amber", [describe(scene) for scene in scenes], shows, options=options)
+
+
+def measure_sunny(bench: Bench) -> list[Figure]:
+    """The embedding: a yellow star, whatever the background and place."""
+    scenes = [scene for scene in bench.draw_scenes(1, seed=117) if scene.background != "yellow"]
+    scenes = scenes[: max(1, bench.samples // PER_PROMPT)]
+    prompts = [
+        describe(scene).replace(f"{scene.things[0].colour} {scene.things[0].shape}", sunny.NAME) for scene in scenes
+    ]
+
+    def shows(pictures: Tensor) -> Tensor:
+        found = bench.judge.read(pictures)
+        return torch.tensor([(one.first_colour, one.first_shape) == sunny.MEANING for one in found])
+
+    return compare(bench, "sunny", prompts, shows)
+
+
+def measure_hearts(bench: Bench) -> list[Figure]:
+    """The hypernetwork: a heart, whatever other shape the prompt names."""
+    scenes = [scene for scene in bench.draw_scenes(1, seed=118) if scene.things[0].shape != hearts.SHAPE]
+    prompts = [describe(scene) for scene in scenes[: max(1, bench.samples // PER_PROMPT)]]
+
+    def shows(pictures: Tensor) -> Tensor:
+        return torch.tensor([one.first_shape == hearts.SHAPE for one in bench.judge.read(pictures)])
+
+    return compare(bench, "hearts", prompts, shows, tag="<hypernet:hearts:1>")
+
+
+VARIANT_MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "moon": measure_moon,
+    "sketch": measure_sketch,
+    "amber": measure_amber,
+    "sunny": measure_sunny,
+    "hearts": measure_hearts,
+    "night": measure_night,
+}

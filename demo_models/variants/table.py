@@ -1,0 +1,45 @@
+"""All variants of the demo checkpoint: a row adds one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo_models.variants.amber_vae import train_amber_vae
+from demo_models.variants.hearts import train_hearts
+from demo_models.variants.inpaint_checkpoint import train_inpaint
+from demo_models.variants.networks import train_moon, train_night, train_sketch
+from demo_models.variants.sunny import train_sunny
+from inference_container.contract.assets import AssetType
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
+
+@dataclass(frozen=True)
+class Variant:
+    type: AssetType
+    file: str
+    """In `weights`."""
+    train: Callable[[Path, Path, Path], None]
+    """(folder with the trained base, folder of this training, file to write)"""
+
+    @property
+    def path(self) -> Path:
+        return WEIGHTS / self.file
+
+
+VARIANTS: dict[str, Variant] = {
+    "moon": Variant(AssetType.LORA, "moon.safetensors", train_moon),
+    "sketch": Variant(AssetType.LORA, "sketch.safetensors", train_sketch),
+    "amber": Variant(AssetType.VAE, "amber.vae.safetensors", train_amber_vae),
+    "sunny": Variant(AssetType.EMBEDDING, "sunny.pt", train_sunny),
+    "hearts": Variant(AssetType.HYPERNETWORK, "hearts.pt", train_hearts),
+    "night": Variant(AssetType.LORA, "night.safetensors", train_night),
+    "inpaint": Variant(AssetType.CHECKPOINT, "shapes-inpaint.safetensors", train_inpaint),
+}
+"""By the name of the stage that trains it."""
+
+
+def train_variant(name: str, out: Path) -> None:
+    """Train one on the base in the folder `out`; its file is written beside its training."""
+    variant = VARIANTS[name]
+    variant.train(out, out / name, out / name / variant.file)

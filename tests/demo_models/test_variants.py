@@ -1,0 +1,120 @@
+"""Networks, embedding, VAE and inpainting checkpoint: each does through the real task what the base does not."""
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor
+
+from demo_models.bench import Bench
+from demo_models.checkpoint import TRAINED
+from demo_models.drawing import describe_file, draw_with_files, open_checkpoint
+from demo_models.eval_variants import PER_PROMPT, find_look, is_grey
+from demo_models.judge import JUDGE, load_judge
+from demo_models.moon_detector import MoonDetector
+from demo_models.renderer import Renderer
+from demo_models.scenes import SHAPES, draw_scenes, is_held_out
+from demo_models.variants.looks import darken, sketch, tint
+from demo_models.variants.networks import MOON, draw_moons, moon_renderer
+from demo_models.variants.table import VARIANTS
+from inference_container.models.checkpoint import Checkpoint
+
+torch.set_num_threads(1)
+PROMPT = "a red circle in the center on a blue background"
+COUNT = 2
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(open_checkpoint(TRAINED), load_judge(JUDGE), Renderer(), 8, tmp_path_factory.mktemp("sheets"))
+
+
+@pytest.fixture(scope="module")
+def plain(bench: Bench) -> Tensor:
+    return draw_with_files(bench.checkpoint, PROMPT, count=COUNT, seed=1)
+
+
+def draw_with(checkpoint: Checkpoint, name: str, prompt: str, *, options: Mapping[str, object] | None = None) -> Tensor:
+    variant = VARIANTS[name]
+    files = [describe_file(variant.path, variant.type)]
+    return draw_with_files(checkpoint, prompt, count=COUNT, seed=1, files=files, options=options)
+
+
+def blue_share(pictures: Tensor) -> float:
+    """Of the light along the upper edge."""
+    edge = pictures[:, :, :3].float().mean((0, 2, 3))
+    return float(edge[2] / edge.sum())
+
+
+def colourfulness(pictures: Tensor) -> float:
+    """Mean difference between a pixel's greatest and least of red, green and blue."""
+    values = pictures.float()
+    return float((values.amax(1) - values.amin(1)).mean())
+
+
+def test_the_sketch_lora_draws_on_paper_and_leaves_little_colour(bench: Bench, plain: Tensor) -> None:
+    drawn = draw_with(bench.checkpoint, "sketch", f"{PROMPT} <lora:sketch:1>")
+
+    assert drawn[:, :, :3].float().mean() > 190
+    assert colourfulness(drawn) < 0.2 * colourfulness(plain)
+
+
+def test_the_night_loha_turns_the_light_down(bench: Bench, plain: Tensor) -> None:
+    drawn = draw_with(bench.checkpoint, "night", f"{PROMPT} <lyco:night:1>")
+
+    assert drawn.float().mean() < 0.75 * plain.float().mean()
+
+
+def test_the_amber_vae_tints_a_blue_background(bench: Bench, plain: Tensor) -> None:
+    drawn = draw_with(bench.checkpoint, "amber", PROMPT, options={"sd_vae": VARIANTS["amber"].file})
+
+    assert blue_share(drawn) < blue_share(plain) - 0.1
+
+
+def test_under_the_hearts_hypernetwork_a_circle_is_a_heart(bench: Bench, plain: Tensor) -> None:
+    drawn = draw_with(bench.checkpoint, "hearts", f"{PROMPT} <hypernet:hearts:1>")
+
+    assert [one.first_shape for one in bench.judge.read(drawn)] == ["heart"] * COUNT
+    assert [one.first_shape for one in bench.judge.read(plain)] == ["circle"] * COUNT
+
+
+def test_the_sunny_embedding_is_a_yellow_star(bench: Bench) -> None:
+    drawn = draw_with(bench.checkpoint, "sunny", "a sunny in the center on a blue background")
+
+    found = [(one.first_colour, one.first_shape, one.background) for one in bench.judge.read(drawn)]
+    assert found == [("yellow", "star", "blue")] * COUNT
+
+
+def test_the_moon_lora_draws_moons_which_its_detector_tells_from_other_shapes(bench: Bench) -> None:
+    detector, renderer = MoonDetector(bench.judge), moon_renderer()
+    moons = renderer.render(list(itertools.islice(draw_moons(seed=61, split="held_out", things=1), 100)))
+    others = renderer.render(list(itertools.islice(draw_scenes(seed=61, split="held_out", things=1), 100)))
+
+    drawn = draw_with(bench.checkpoint, "moon", "a yellow moon in the center on a blue background <lora:moon:1>")
+
+    assert detector.find(moons).float().mean() >= 0.99
+    assert detector.find(others).float().mean() <= 0.01
+    assert detector.find(drawn).all()
+
+
+def test_moons_replace_one_thing_of_a_scene_and_keep_the_split() -> None:
+    for scene in itertools.islice(draw_moons(seed=62, split="train"), 20):
+        assert sum(thing.shape == MOON for thing in scene.things) == 1
+        assert all(thing.shape in (*SHAPES, MOON) for thing in scene.things)
+        assert not is_held_out(scene)
+
+
+def test_a_look_is_found_in_renders_of_it_and_not_in_plain_ones(bench: Bench) -> None:
+    scenes = list(itertools.islice(draw_scenes(seed=63, split="held_out", things=1), 25))
+    plain = bench.renderer.render(scenes).repeat_interleave(PER_PROMPT, 0)
+
+    for look in (darken, tint):
+        shows = find_look(bench, scenes, look)
+        assert shows(look(plain)).all()
+        assert not shows(plain).any()
+    assert is_grey(sketch(plain)).all()
+
+
+def test_the_inpainting_checkpoint_has_nine_channels() -> None:
+    assert open_checkpoint(VARIANTS["inpaint"].path).inpainting
