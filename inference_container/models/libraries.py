@@ -6,6 +6,7 @@ They take more than twice as long as torch alone, and nothing before `load_check
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 
 import torch
 
@@ -13,6 +14,9 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 
 LoadFile = Callable[[ModelFile], Checkpoint]
+
+IMPORTING = Lock()
+"""Held while model libraries are imported: transformers' modules come in pieces, which two threads would tear."""
 
 
 def load_later(
@@ -25,7 +29,8 @@ def load_later(
     """
 
     def import_loader() -> LoadFile:
-        from inference_container.models.loader import load_checkpoint
+        with IMPORTING:
+            from inference_container.models.loader import load_checkpoint
 
         return partial(load_checkpoint, device=device, dtype=dtype)
 

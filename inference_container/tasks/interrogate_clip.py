@@ -8,6 +8,7 @@ from inference_container.contract.assets import AssetType
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import InterrogateClipParams
 from inference_container.interrogation.categories import Category, write_matches
+from inference_container.models.libraries import IMPORTING
 from inference_container.pictures.decoding import decode_picture
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.task import TaskInput, TaskOutput
@@ -33,7 +34,8 @@ def interrogate_clip(job: TaskInput) -> TaskOutput:
 
     # 2. The models: their library takes seconds to import, which nothing else should wait for.
     with progress.phase(JobPhase.LOADING_MODELS):
-        from inference_container.models.interrogator import load_interrogator
+        with IMPORTING:
+            from inference_container.models.interrogator import load_interrogator
 
         file = job.files.chosen(AssetType.INTERROGATOR, params.interrogator)
         load = partial(load_interrogator, device=job.models.device, dtype=job.models.dtype)

@@ -8,6 +8,7 @@ from inference_container.contract.assets import AssetType
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.params import InterrogateDeepbooruParams
 from inference_container.interrogation.tagging import keep_tags, write_tags
+from inference_container.models.libraries import IMPORTING
 from inference_container.pictures.decoding import decode_picture
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.task import TaskInput, TaskOutput
@@ -33,7 +34,8 @@ def interrogate_deepbooru(job: TaskInput) -> TaskOutput:
 
     # 2. The tagger: its library takes seconds to import, which nothing else should wait for.
     with progress.phase(JobPhase.LOADING_MODELS):
-        from inference_container.models.tagger import load_tagger
+        with IMPORTING:
+            from inference_container.models.tagger import load_tagger
 
         file = job.files.chosen(AssetType.TAGGER, params.tagger)
         load = partial(load_tagger, device=job.models.device, dtype=job.models.dtype)
