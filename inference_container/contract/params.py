@@ -313,9 +313,6 @@ PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
 FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {
         "restore_faces",
-        "refiner_checkpoint",
-        "refiner_switch_at",
-        "hr_checkpoint_name",
         "script_name",
         "script_args",
         "gfpgan_visibility",

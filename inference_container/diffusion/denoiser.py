@@ -2,32 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.diffusion.control import ControlPlan, UnetInputs
+from inference_container.diffusion.denoising_model import DenoisingModel, Takeover
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.mask_blend import MaskBlend
 from inference_container.diffusion.parameterization import Parameterization
 from inference_container.prompt.conditioning import TextEmbedding
-
-
-class DenoisingModel(Protocol):
-    """What sampling needs of a checkpoint; `models.checkpoint.Checkpoint` is one."""
-
-    unet: Any
-    """A diffusers UNet2DConditionModel."""
-    prediction_type: str
-    """`epsilon` or `v_prediction`."""
-    alphas_cumprod: Tensor
-    """ᾱ, shape (1000,)."""
-    device: torch.device
-    dtype: torch.dtype
-    """Of the UNet."""
-
 
 LeftOut = Literal["early", "late"]
 """By `skip_early_cond`, or by `s_min_uncond`."""
@@ -75,6 +61,7 @@ class GuidedDenoiser:
         blend: MaskBlend | None = None,
         image_conditioning: Tensor | None = None,
         control: ControlPlan | None = None,
+        takeover: Takeover | None = None,
         on_call: Callable[[int], None] | None = None,
         recorder: Callable[[DenoiserCall], None] | None = None,
     ) -> None:
@@ -90,6 +77,7 @@ class GuidedDenoiser:
             image_conditioning: (B or 1, C, h, w) channels appended to the latent: 5 for inpainting models, 4 for
                 InstructPix2Pix, None for the rest.
             control: ControlNets.
+            takeover: another model that goes on from some noise level.
             on_call: called after every model call with their number so far; what it raises ends the run.
             recorder: gets every call.
 
@@ -100,7 +88,7 @@ class GuidedDenoiser:
         self._model, self._parameterization, self._guidance = model, parameterization, guidance
         self._total_steps, self._cfg_divisor = total_steps, cfg_divisor
         self._blend, self._image_conditioning = blend, image_conditioning
-        self._control = control
+        self._control, self._takeover = control, takeover
         self._on_call, self._recorder = on_call, recorder
         self._edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
         self.calls = 0
@@ -115,6 +103,8 @@ class GuidedDenoiser:
 
     def with_uncond(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """See `Denoiser`; where the negative prompt was left out its prediction is that of the prompt."""
+        if self._takeover is not None and self._takeover.due(level):
+            self._hand_over(self._takeover)
         before, blend = self._parameterization.blends_before_call, self._blend
         if blend is not None and before:
             x = blend.at(x, level)
@@ -128,6 +118,20 @@ class GuidedDenoiser:
         if self._on_call is not None:
             self._on_call(self.calls)
         return guided, uncond
+
+    def _hand_over(self, takeover: Takeover) -> None:
+        """From this call on the other model answers, to its own prompts and only with what it takes."""
+        model, guidance = takeover.refiner.model, takeover.refiner.guidance
+        plain = model.unet.config.in_channels == model.unet.config.out_channels
+        conditioning = None if plain else self._image_conditioning
+        _check(model, guidance, conditioning)
+        if model.unet.config.cross_attention_dim != self._model.unet.config.cross_attention_dim:
+            self._control = None
+        self._model, self._parameterization, self._guidance = model, takeover.parameterization, guidance
+        self._image_conditioning = conditioning
+        self._edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
+        self._takeover = None
+        takeover.refiner.on_takeover()
 
     def _guided(self, x: Tensor, level: Tensor, *, skip: bool) -> tuple[Tensor, Tensor]:
         """uncond + Σ (cond_i - uncond)·weight_i·cfg, evaluated whatever cfg is."""

@@ -11,7 +11,8 @@ from inference_container.contract.samplers import SAMPLERS, SamplerChoice
 from inference_container.contract.scripts import SoftInpainting
 from inference_container.diffusion.brownian import BrownianNoise
 from inference_container.diffusion.control import Control, ControlPlan
-from inference_container.diffusion.denoiser import DenoiserCall, DenoisingModel, GuidedDenoiser
+from inference_container.diffusion.denoiser import DenoiserCall, GuidedDenoiser
+from inference_container.diffusion.denoising_model import DenoisingModel, Refiner, Takeover
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.mask_blend import LatentBlend, MaskBlend
 from inference_container.diffusion.noise import ImageNoise, NoiseFunction
@@ -64,6 +65,8 @@ class SamplingRequest:
     """Channels appended to the latent, (B or 1, C, h, w): see `GuidedDenoiser`."""
     controls: tuple[Control, ...] = ()
     """ControlNets, with maps of the size that is sampled."""
+    refiner: Refiner | None = None
+    """None: one model makes all of it."""
     options: SamplerOptions = field(default_factory=SamplerOptions)
     schedule_options: ScheduleOptions = field(default_factory=ScheduleOptions)
     sgm_noise_multiplier: bool = False
@@ -156,6 +159,7 @@ def sample(
         blend=blend,
         image_conditioning=request.image_conditioning,
         control=_control(request, levels.plan) if request.controls else None,
+        takeover=_takeover(request, levels),
         on_call=on_call,
         recorder=recorder,
     )
@@ -211,6 +215,17 @@ def _parameterization(model: DenoisingModel, request: SamplingRequest, schedule:
 def _control(request: SamplingRequest, plan: StepPlan | None) -> ControlPlan:
     calls = 2 if SAMPLERS[request.choice.sampler].second_order else 1
     return ControlPlan(request.controls, _total_steps(request, plan) // calls, calls_per_step=calls)
+
+
+def _takeover(request: SamplingRequest, levels: _Levels) -> Takeover | None:
+    refiner = request.refiner
+    if refiner is None:
+        return None
+    check_prediction_type(refiner.model.prediction_type)
+    kind = type(levels.schedule)
+    parameterization = _parameterization(refiner.model, request, kind(refiner.model.alphas_cumprod))
+    sigmas = None if SAMPLERS[request.choice.sampler].timestep else levels.schedule.sigmas
+    return Takeover(refiner, parameterization, sigmas)
 
 
 def _total_steps(request: SamplingRequest, plan: StepPlan | None) -> int:

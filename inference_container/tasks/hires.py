@@ -135,21 +135,25 @@ def enlarged_size(params: Txt2ImgParams) -> tuple[int, int]:
     return y * width // height, y
 
 
-def enlarge(checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPass) -> Tensor:
+def enlarge(
+    checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPass, *, second: Checkpoint | None = None
+) -> Tensor:
     """The latents of the first pass, (B,4,h,w), or those of `first_picture`, at the size of the second pass.
+
+    Pictures in between are decoded by the first pass's `checkpoint` and encoded by the `second`'s, if it is another.
 
     Raises:
         JobFailed: nan_latents, the first pass cannot be decoded.
     """
     if hires.upscaler in LATENT_MODES:
-        small = _first_latents(checkpoint, hires) if latents is None else latents
+        small = _first_latents(second or checkpoint, hires) if latents is None else latents
         mode, antialias = LATENT_MODES[hires.upscaler]
         size = (hires.height // SCALE, hires.width // SCALE)
         large = torch.nn.functional.interpolate(small, size=size, mode=mode, antialias=antialias)
     else:
         pictures = _first_pictures(checkpoint, latents, hires)
         resized = [upscale(one, hires.pixel_upscaler, width=hires.width, height=hires.height) for one in pictures]
-        large = torch.cat([encode_images(checkpoint, [one]) for one in resized])
+        large = torch.cat([encode_images(second or checkpoint, [one]) for one in resized])
     columns, rows = hires.crop
     height, width = large.shape[-2:]
     return large[:, :, rows // 2 : height - (rows + 1) // 2, columns // 2 : width - (columns + 1) // 2]
@@ -169,9 +173,14 @@ def _first_pictures(checkpoint: Checkpoint, latents: Tensor | None, hires: Hires
     return [hires.first_picture]
 
 
-def hires_extra(params: Txt2ImgParams) -> dict[str, InfoValue]:
-    """The entries hires fix adds to `extra_generation_params`, in WebUI's order; `info` never tells the prompts."""
+def hires_extra(params: Txt2ImgParams, *, checkpoint: str | None = None) -> dict[str, InfoValue]:
+    """The entries hires fix adds to `extra_generation_params`, in WebUI's order; `info` never tells the prompts.
+
+    `checkpoint` is the title of the second pass's own one.
+    """
     extra: dict[str, InfoValue] = {"Denoising strength": params.denoising_strength}
+    if checkpoint is not None:
+        extra["Hires checkpoint"] = checkpoint
     first, second = params.sampler_choice(), params.hires_choice()
     if second.sampler != first.sampler:
         extra["Hires sampler"] = second.sampler

@@ -17,14 +17,16 @@ from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
 from inference_container.pictures.upscaling import Upscaler
 from inference_container.tasks.controlnet import beside_last, cut_of, prepare_controls
-from inference_container.tasks.drawing import Drawing, draw, latent_shape, random_source
+from inference_container.tasks.drawing import draw, latent_shape, random_source
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.tasks.init_picture import InitPicture, prepare_init_pictures
 from inference_container.tasks.job_styles import job_styles
 from inference_container.tasks.latents import SCALE, encode_images, repaint_cells, resize_latents
+from inference_container.tasks.passes import Drawing
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
+from inference_container.tasks.second_checkpoints import chosen_refiner
 from inference_container.tasks.seeds import Seeds, choose_seeds
 from inference_container.tasks.soft_overlays import soften
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
@@ -53,6 +55,7 @@ def img2img(job: TaskInput) -> TaskOutput:
     # 1. Words and seeds.
     wording = read_wording(params, job_styles(params, job.files))
     seeds = choose_seeds(params)
+    refiner = chosen_refiner(job, params, checkpoint, progress=progress)
 
     # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
     upscaler = request_upscaler(job, params, str(params.option("upscaler_for_img2img")), progress=progress)
@@ -86,6 +89,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         image_conditioning=conditioning,
         controls=controls,
         image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,
+        refiner=refiner,
     )
     drawn = list(draw(drawing, progress))
     if params.option("img2img_color_correction"):

@@ -11,13 +11,15 @@ from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.upscaling import Upscaler
 from inference_container.tasks.controlnet import beside_last, prepare_controls
-from inference_container.tasks.drawing import Drawing, draw
+from inference_container.tasks.drawing import draw
 from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
 from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
 from inference_container.tasks.image_conditioning import condition_on_nothing
 from inference_container.tasks.job_styles import job_styles
+from inference_container.tasks.passes import Drawing
 from inference_container.tasks.preparing import prepared
 from inference_container.tasks.progress import JobProgress
+from inference_container.tasks.second_checkpoints import chosen_hires_checkpoint, chosen_refiner, short_title
 from inference_container.tasks.seeds import choose_seeds
 from inference_container.tasks.task import TaskInput, TaskOutput, image_task
 from inference_container.tasks.upscalers import request_upscaler
@@ -50,6 +52,8 @@ def txt2img(job: TaskInput) -> TaskOutput:
         pixel_upscaler=_pixel_upscaler(job, params, progress=progress),
     )
     seeds = choose_seeds(params)
+    hires_checkpoint = chosen_hires_checkpoint(job, params, checkpoint, progress=progress)
+    refiner = chosen_refiner(job, params, hires_checkpoint, progress=progress)
 
     # 2. An inpainting checkpoint is shown that everything is masked.
     conditioning = None
@@ -61,6 +65,13 @@ def txt2img(job: TaskInput) -> TaskOutput:
     controls = prepare_controls(
         job, params, checkpoint, progress=progress, hires_size=None if hires is None else hires.drawn_size
     )
+
+    if controls.hires and hires_checkpoint.family is not checkpoint.family:
+        message = (
+            f"hr_checkpoint_name: received {hires_checkpoint.family.value} with ControlNets for "
+            f"{checkpoint.family.value}; allowed: a checkpoint of the same family"
+        )
+        raise JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, message)
 
     # 4. Sample and decode every batch.
     drawing = Drawing(
@@ -74,11 +85,14 @@ def txt2img(job: TaskInput) -> TaskOutput:
         batch_size=params.batch_size,
         image_conditioning=conditioning,
         controls=controls,
+        refiner=refiner,
         hires=hires,
+        hires_checkpoint=hires_checkpoint,
     )
     images = list(draw(drawing, progress))
 
     # 5. Write down how they were made.
+    second_title = None if params.hr_checkpoint_name is None else short_title(hires_checkpoint)
     record = record_of(
         params,
         checkpoint=checkpoint,
@@ -86,7 +100,11 @@ def txt2img(job: TaskInput) -> TaskOutput:
         seeds=seeds,
         batch_size=params.batch_size,
         denoising_strength=params.denoising_strength,
-        extra={**controls.notes, **({} if hires is None else hires_extra(params)), **drawing.notes},
+        extra={
+            **controls.notes,
+            **({} if hires is None else hires_extra(params, checkpoint=second_title)),
+            **drawing.notes,
+        },
         hires_wording=None if hires is None else hires.wording,
     )
     with progress.phase(JobPhase.SAVING):

@@ -10,7 +10,7 @@ from PIL import Image
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.jobs import Task
 from inference_container.contract.messages import Progress
-from inference_container.contract.params import Txt2ImgParams, unsupported_fields
+from inference_container.contract.params import Txt2ImgParams
 from inference_container.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.upscaling import FILTERS, upscale
@@ -227,9 +227,3 @@ def test_a_target_that_is_none_is_refused(checkpoint: Checkpoint, change: dict[s
 def test_a_second_pass_that_cannot_be_is_refused_before_it_is_queued(body: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Txt2ImgParams(**body)
-
-
-def test_other_checkpoints_must_wait() -> None:
-    params = Txt2ImgParams(**HIRES, hr_checkpoint_name="other.safetensors")
-
-    assert {error.pointer for error in unsupported_fields(params)} == {"/hr_checkpoint_name"}

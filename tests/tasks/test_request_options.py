@@ -292,7 +292,7 @@ def test_a_picture_is_drawn_again_from_its_own_infotext(checkpoint: Checkpoint) 
     [
         ("Steps: 0", JobErrorCode.INVALID_PARAMS),
         ("Steps: many", JobErrorCode.INVALID_PARAMS),
-        ("Steps: 5, Refiner: xl", JobErrorCode.NOT_SUPPORTED_YET),
+        ("Steps: 5, Face restoration: GFPGAN", JobErrorCode.NOT_SUPPORTED_YET),
     ],
 )
 def test_an_infotext_that_asks_too_much_fails_by_name(checkpoint: Checkpoint, entry: str, code: JobErrorCode) -> None:

@@ -1,0 +1,58 @@
+"""The models a run is sampled with: one, or one and the refiner that takes over from it (semantics §1.1)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from inference_container.diffusion.guidance import Guidance
+from inference_container.diffusion.parameterization import Parameterization
+
+TRAIN_TIMESTEPS = 1000
+
+
+class DenoisingModel(Protocol):
+    """What sampling needs of a checkpoint; `models.checkpoint.Checkpoint` is one."""
+
+    unet: Any
+    """A diffusers UNet2DConditionModel."""
+    prediction_type: str
+    """`epsilon` or `v_prediction`."""
+    alphas_cumprod: Tensor
+    """ᾱ, shape (1000,)."""
+    device: torch.device
+    dtype: torch.dtype
+    """Of the UNet."""
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """WebUI's refiner: another checkpoint for the last part of a pass."""
+
+    model: DenoisingModel
+    guidance: Guidance
+    """The same words, encoded by its own text encoders."""
+    switch_at: float | None
+    """Of the trained timesteps, counted from the noisiest; None: from the first call on."""
+    on_takeover: Callable[[], None]
+    """Called when it takes over."""
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """When and how the refiner goes on."""
+
+    refiner: Refiner
+    parameterization: Parameterization
+    sigmas: Tensor | None
+    """Training σ's of the first model; None: levels are timesteps already."""
+
+    def due(self, level: Tensor) -> bool:
+        """Whether a call at this σ or timestep is the refiner's: (999 - nearest timestep) / 1000 ≥ switch_at."""
+        if self.refiner.switch_at is None:
+            return True
+        sigmas = self.sigmas
+        nearest = int(level) if sigmas is None else int((sigmas - level.detach().cpu()).abs().argmin())
+        return (TRAIN_TIMESTEPS - 1 - nearest) / TRAIN_TIMESTEPS >= self.refiner.switch_at
