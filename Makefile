@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench bench-container bench-models train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment
+.PHONY: help demo local test test-quick lint check format bench bench-container bench-models train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment image-test gallery
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,6 +93,11 @@ destroy: $(READY) ## remove a stage from AWS wholly; KEEP_DATA=1 leaves tables a
 
 openapi: $(READY) ## docs/openapi.json, as the routes and the contract say it
 	@$(RUN) -m lambdas.api.openapi > docs/openapi.json
+image-test: $(READY) ## build and start the container's image without Docker (root, buildah, debootstrap; two minutes)
+	@$(RUN) -m tests.image
+
+gallery: $(READY) ## every mode and option drawn through the local cloud into docs/images
+	@$(RUN) -m demo_models.gallery
 
 synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
 	@$(RUN) app.py
