@@ -25,6 +25,9 @@ BASE = "localhost/goc-base:bookworm"
 IMAGE = "localhost/goc-container:test"
 NEEDED = ("buildah", "debootstrap")
 START_SECONDS = 120.0
+_SHOWN = 3000
+"""Characters of a failed call's own words."""
+_CERTIFICATES = "/run/build-certificates"
 SETTINGS = {
     "JOBS_BUCKET": "jobs",
     "ASSETS_BUCKET": "assets",
@@ -54,9 +57,9 @@ class Buildah:
         """What the call printed.
 
         Raises:
-            subprocess.CalledProcessError: it failed; its own words are on stderr.
+            subprocess.CalledProcessError: it failed; `stderr` has its own words.
         """
-        return subprocess.run(self.command(*arguments), check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        return subprocess.run(self.command(*arguments), check=True, capture_output=True, text=True).stdout.strip()
 
 
 def make_base(buildah: Buildah, folder: Path) -> None:
@@ -78,8 +81,9 @@ def build(buildah: Buildah) -> None:
     extra: list[str] = []
     certificates, wheels = os.environ.get("PIP_CERT"), os.environ.get("PIP_FIND_LINKS", "")
     if certificates:
-        folder = Path(certificates).resolve().parent
-        extra += ["-v", f"{folder}:{Path(certificates).parent}:ro", "--build-arg", f"PIP_CERT={certificates}"]
+        # Not where the image has its own, which its package manager writes.
+        file = Path(certificates).resolve()
+        extra += ["-v", f"{file.parent}:{_CERTIFICATES}:ro", "--build-arg", f"PIP_CERT={_CERTIFICATES}/{file.name}"]
     if Path(wheels).is_dir() and wheels:
         extra += ["-v", f"{wheels}:{wheels}:ro", "--build-arg", f"PIP_FIND_LINKS={wheels}"]
     buildah.run(
@@ -176,8 +180,11 @@ def main(arguments: list[str] | None = None) -> int:
             port = free_port()
             with started(buildah, port) as process:
                 seconds = await_ping(process, port)
-        except (ImageError, subprocess.CalledProcessError) as error:
+        except ImageError as error:
             print(f"image test: failed: {error}", file=sys.stderr)
+            return 1
+        except subprocess.CalledProcessError as error:
+            print(f"{(error.stderr or '')[-_SHOWN:]}\nimage test: failed: {error}", file=sys.stderr)
             return 1
         finally:
             subprocess.run(buildah.command("rm", "--all"), check=False, capture_output=True)
