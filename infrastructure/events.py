@@ -4,8 +4,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infrastructure.queues import add_queues
 
 MAX_RECEIVES = 5
 """Tries before a message goes to the dead-letter queue."""
@@ -15,26 +16,13 @@ class Events(Construct):
     """Messages are SageMaker's own (docs/architecture.md, Seams), in SNS's envelope.
 
     Args:
-        consumer_timeout: of the function that reads the queue; a message stays hidden six times as long (AWS's rule).
+        consumer_timeout: of the function that reads the queue.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, consumer_timeout: Duration) -> None:
         super().__init__(scope, construct_id)
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(4),
-            visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+        self.queue, self.dead_letters = add_queues(
+            self, consumer_timeout=consumer_timeout, max_receives=MAX_RECEIVES, retention=Duration.days(4)
         )
         # AWS's own key: its policy lets whoever may publish in this account use it through SNS.
         key = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
