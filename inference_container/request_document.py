@@ -6,8 +6,10 @@ from pydantic import ValidationError
 
 from inference_container.contract import CONTRACT_VERSION
 from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.gates import unsupported_fields
 from inference_container.contract.messages import JobRequest
-from inference_container.contract.params import PARAMS_BY_TASK, TaskParams, unsupported_fields
+from inference_container.contract.params import PARAMS_BY_TASK
+from inference_container.contract.task_params import TaskParams
 
 NAMED_ERRORS = 10
 """How many of the wrong fields an error message names."""

@@ -5,15 +5,12 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.gates import unsupported_fields
 from inference_container.contract.jobs import Task
 from inference_container.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
-from inference_container.contract.params import (
-    PARAMS_BY_TASK,
-    ImageParams,
-    TaskParams,
-    unsupported_fields,
-)
+from inference_container.contract.params import PARAMS_BY_TASK, ImageParams
 from inference_container.contract.samplers import choose_sampler
+from inference_container.contract.task_params import TaskParams
 from inference_container.infotext.fill import fill_in
 from lambdas.field_errors import field_errors, pointer
 from lambdas.pictures import picture_errors

@@ -4,13 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from inference_container.contract.assets import AssetType
-from inference_container.contract.params import (
-    ImageParams,
-    InterrogateClipParams,
-    InterrogateDeepbooruParams,
-    TaskParams,
-    Txt2ImgParams,
-)
+from inference_container.contract.params import ImageParams, Txt2ImgParams
+from inference_container.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
+from inference_container.contract.task_params import TaskParams
 from inference_container.contract.upscalers import upscaler_file
 from inference_container.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
 from lambdas.job_params import ROOT

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from inference_container.contract.assets import AssetStatus, AssetType
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.messages import AssetRef
-from inference_container.contract.params import ImageParams, TaskParams
+from inference_container.contract.params import ImageParams
+from inference_container.contract.task_params import TaskParams
 from lambdas.access import Caller
 from lambdas.asset_record import AssetRecord, split_title
 from lambdas.assets import AssetStore

@@ -14,7 +14,8 @@ from typing import Any
 from inference_container.contract.access import Quotas
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import JobStatus
-from inference_container.contract.params import ImageParams, TaskParams, Txt2ImgParams
+from inference_container.contract.params import ImageParams, Txt2ImgParams
+from inference_container.contract.task_params import TaskParams
 from lambdas.access_table import AccessTable
 from lambdas.problems import ProblemError
 

@@ -1,6 +1,6 @@
 """Parameters of every task: WebUI 1.10.1's own field names, API defaults and ranges (semantics §1).
 
-All fields WebUI has are declared here. Those this version does not honour yet are refused by `unsupported_fields`
+All fields WebUI has are declared here. Those this version does not honour yet are refused by `gates.unsupported_fields`
 unless they hold their default, so nothing is ever ignored. Two deliberate differences to WebUI: unknown fields are
 refused, and an explicit null in a field that has a default means that default.
 """
@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from inference_container.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
-from inference_container.contract.errors import FieldError
-from inference_container.contract.interrogation import InterrogateOptions
 from inference_container.contract.jobs import Task
 from inference_container.contract.options import (
     OPTIONS,
@@ -25,6 +23,12 @@ from inference_container.contract.options import (
 )
 from inference_container.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
 from inference_container.contract.scripts import SOFT_INPAINTING, SoftInpainting, check_titles, read_soft_inpainting
+from inference_container.contract.single_image_params import (
+    ExtraSingleImageParams,
+    InterrogateClipParams,
+    InterrogateDeepbooruParams,
+)
+from inference_container.contract.task_params import Picture, TaskParams
 from inference_container.contract.upscalers import check_upscaler
 
 MAX_SEED = 2**64 - 1
@@ -43,26 +47,7 @@ def _no_limit(value: object) -> object:
 
 Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
 """-1, "" and null ask for a random seed."""
-Picture = Annotated[str, Field(min_length=1)]
-"""Base64 or a `data:image/…;base64,` URI."""
 Eta = Annotated[float, Field(ge=0, le=1)]
-
-
-class TaskParams(BaseModel):
-    """What all tasks' params have in common: strict names, and null for "the default"."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_means_default(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not None or key not in cls.model_fields or cls.model_fields[key].is_required()
-        }
 
 
 class ImageParams(TaskParams):
@@ -70,7 +55,7 @@ class ImageParams(TaskParams):
 
     prompt: str = ""
     negative_prompt: str = ""
-    styles: list[str] = []
+    styles: list[str] = Field(default=[])
     seed: Seed = -1
     subseed: Seed = -1
     subseed_strength: float = Field(default=0, ge=0, le=1)
@@ -96,16 +81,16 @@ class ImageParams(TaskParams):
     s_tmax: Annotated[float | None, BeforeValidator(_no_limit)] = Field(default=None, ge=0)
     s_noise: float | None = Field(default=None, ge=0)
     s_min_uncond: float | None = Field(default=None, ge=0, le=15)
-    override_settings: dict[str, Any] = {}
+    override_settings: dict[str, Any] = Field(default={})
     override_settings_restore_afterwards: bool = True
     refiner_checkpoint: str | None = None
     refiner_switch_at: float | None = Field(default=None, ge=0, le=1)
     disable_extra_networks: bool = False
     firstpass_image: Picture | None = None
-    comments: dict[str, Any] = {}
+    comments: dict[str, Any] = Field(default={})
     script_name: str | None = None
-    script_args: list[Any] = []
-    alwayson_scripts: dict[str, Any] = {}
+    script_args: list[Any] = Field(default=[])
+    alwayson_scripts: dict[str, Any] = Field(default={})
     send_images: bool = True
     """For answers that hold the pictures themselves. A job's result names where they are stored, whatever this says."""
     save_images: bool = False
@@ -248,58 +233,6 @@ class Img2ImgParams(ImageParams):
         return self.mask_blur_x, self.mask_blur_y
 
 
-class InterrogateParams(TaskParams):
-    """`/sdapi/v1/interrogate`. `model` only restates the task, for clients that send WebUI's own body.
-
-    Which model file is used and with which options is said in fields of our own: WebUI has one of each and takes its
-    options from the settings page.
-    """
-
-    image: Picture
-    override_settings: InterrogateOptions = InterrogateOptions()
-
-
-class InterrogateClipParams(InterrogateParams):
-    model: Literal["clip"] | None = None
-    interrogator: str | None = None
-    """File name or stem of an asset; None: the newest."""
-
-
-class InterrogateDeepbooruParams(InterrogateParams):
-    model: Literal["deepdanbooru", "deepbooru"] | None = None
-    tagger: str | None = None
-    """File name or stem of an asset; None: the newest."""
-
-
-class ExtraSingleImageParams(TaskParams):
-    """`/sdapi/v1/extra-single-image`: the upscalers of the Extras tab."""
-
-    image: Picture
-    resize_mode: Literal[0, 1] = 0
-    """0: by `upscaling_resize`; 1: to `upscaling_resize_w` by `upscaling_resize_h`."""
-    show_extras_results: bool = True
-    """Of folders only, as in WebUI."""
-    gfpgan_visibility: float = Field(default=0, ge=0, le=1)
-    codeformer_visibility: float = Field(default=0, ge=0, le=1)
-    codeformer_weight: float = Field(default=0, ge=0, le=1)
-    upscaling_resize: float = Field(default=2, ge=1, le=8)
-    upscaling_resize_w: int = Field(default=512, ge=1, le=16384)
-    upscaling_resize_h: int = Field(default=512, ge=1, le=16384)
-    upscaling_crop: bool = True
-    upscaler_1: str = "None"
-    """`None` leaves the picture as it is."""
-    upscaler_2: str = "None"
-    extras_upscaler_2_visibility: float = Field(default=0, ge=0, le=1)
-    upscale_first: bool = False
-    """Before the restoration of faces, which there is none of."""
-
-    @field_validator("upscaler_1", "upscaler_2")
-    @classmethod
-    def _upscaler_exists(cls, value: str) -> str:
-        check_upscaler(value)
-        return value
-
-
 PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
     {
         Task.TXT2IMG: Txt2ImgParams,
@@ -309,33 +242,3 @@ PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
         Task.EXTRA_SINGLE_IMAGE: ExtraSingleImageParams,
     }
 )
-
-FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
-    {
-        "restore_faces",
-        "script_name",
-        "script_args",
-        "gfpgan_visibility",
-        "codeformer_visibility",
-        "codeformer_weight",
-    }
-)
-"""Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
-
-
-def unsupported_fields(params: TaskParams) -> list[FieldError]:
-    """What these valid params ask for that this version cannot do, with pointers relative to the params."""
-    errors = [
-        FieldError(pointer=f"/{name}", message=f"{name} = {getattr(params, name)!r} is not supported yet")
-        for name, field in type(params).model_fields.items()
-        if name in FIELDS_NOT_SUPPORTED_YET
-        and getattr(params, name) != field.get_default(call_default_factory=True)
-        and not (field.default is None and getattr(params, name) is False)
-    ]
-    if isinstance(params, ImageParams):
-        for key, value in params.override_settings.items():
-            try:
-                check_option(key, value)
-            except OptionUnsupportedError as error:
-                errors.append(FieldError(pointer=f"/override_settings/{key}", message=str(error)))
-    return errors

@@ -6,7 +6,7 @@ from PIL import Image
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.jobs import JobPhase
-from inference_container.contract.params import ExtraSingleImageParams
+from inference_container.contract.single_image_params import ExtraSingleImageParams
 from inference_container.infotext.record import InfoValue
 from inference_container.infotext.writer import write_parameters
 from inference_container.pictures.decoding import MAX_PIXELS, decode_picture

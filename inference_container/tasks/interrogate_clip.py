@@ -6,7 +6,7 @@ import torch
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.jobs import JobPhase
-from inference_container.contract.params import InterrogateClipParams
+from inference_container.contract.single_image_params import InterrogateClipParams
 from inference_container.interrogation.categories import Category, write_matches
 from inference_container.models.libraries import IMPORTING
 from inference_container.pictures.decoding import decode_picture

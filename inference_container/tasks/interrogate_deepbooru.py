@@ -6,7 +6,7 @@ import torch
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.jobs import JobPhase
-from inference_container.contract.params import InterrogateDeepbooruParams
+from inference_container.contract.single_image_params import InterrogateDeepbooruParams
 from inference_container.interrogation.tagging import keep_tags, write_tags
 from inference_container.models.libraries import IMPORTING
 from inference_container.pictures.decoding import decode_picture

@@ -7,7 +7,8 @@ from functools import wraps
 from pydantic import ValidationError
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.params import ImageParams, unsupported_fields
+from inference_container.contract.gates import unsupported_fields
+from inference_container.contract.params import ImageParams
 from inference_container.infotext.fill import fill_in
 from inference_container.tasks.model_fitting import ModelFitting
 from inference_container.tasks.task import TaskInput, TaskOutput

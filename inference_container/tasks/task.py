@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from inference_container.contract.messages import Progress
-from inference_container.contract.params import TaskParams
+from inference_container.contract.task_params import TaskParams
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache

@@ -9,7 +9,8 @@ from PIL import Image
 from inference_container.contract.assets import AssetType
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.options import OPTIONS
-from inference_container.contract.params import ImageParams, TaskParams
+from inference_container.contract.params import ImageParams
+from inference_container.contract.task_params import TaskParams
 from inference_container.contract.upscalers import PIXEL_UPSCALERS
 from inference_container.models.upscaler import UpscalerModel, load_upscaler
 from inference_container.pictures.tiles import Tiling, map_tiles

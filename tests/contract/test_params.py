@@ -7,17 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from inference_container.contract.gates import FIELDS_NOT_SUPPORTED_YET, unsupported_fields
 from inference_container.contract.jobs import Task
-from inference_container.contract.params import (
-    FIELDS_NOT_SUPPORTED_YET,
-    MAX_ECHO,
-    PARAMS_BY_TASK,
-    Img2ImgParams,
-    InterrogateClipParams,
-    InterrogateDeepbooruParams,
-    Txt2ImgParams,
-    unsupported_fields,
-)
+from inference_container.contract.params import MAX_ECHO, PARAMS_BY_TASK, Img2ImgParams, Txt2ImgParams
+from inference_container.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 
 PICTURE = "aGVsbG8="
 

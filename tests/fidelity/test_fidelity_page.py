@@ -3,10 +3,8 @@
 import re
 from pathlib import Path
 
+from inference_container.contract.gates import FIELDS_NOT_SUPPORTED_YET
 from inference_container.contract.options import OPTIONS
-from inference_container.contract.params import (
-    FIELDS_NOT_SUPPORTED_YET,
-)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
 REFUSED = set(re.findall(r"^\| `([^`]+)` \| (\w+) \|$", PAGE.partition("## Not supported yet")[2], re.MULTILINE))

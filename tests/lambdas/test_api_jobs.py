@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from inference_container.contract.gates import FIELDS_NOT_SUPPORTED_YET
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from inference_container.contract.options import OPTIONS
-from inference_container.contract.params import FIELDS_NOT_SUPPORTED_YET, Txt2ImgParams
+from inference_container.contract.params import Txt2ImgParams
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
 
 WAITING_FIELD = next(

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from inference_container.contract.gates import unsupported_fields
 from inference_container.contract.jobs import Task
 from inference_container.contract.messages import Progress
-from inference_container.contract.params import PARAMS_BY_TASK, unsupported_fields
+from inference_container.contract.params import PARAMS_BY_TASK
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache

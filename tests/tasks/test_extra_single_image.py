@@ -12,8 +12,10 @@ from PIL import Image
 
 from inference_container.contract.assets import AssetType
 from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.gates import unsupported_fields
 from inference_container.contract.messages import Progress
-from inference_container.contract.params import ExtraSingleImageParams, Img2ImgParams, Txt2ImgParams, unsupported_fields
+from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
+from inference_container.contract.single_image_params import ExtraSingleImageParams
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
