@@ -3,7 +3,6 @@
 import json
 import math
 import pickle
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from inference_container.contract.errors import JobErrorCode, JobFailed
+from inference_container.contract.pickle_names import LEFTOVERS, PARAMETER_DICT
 from inference_container.models.files import ModelFile
+from inference_container.models.pickle_check import (
+    BrokenFileError,
+    UnsafeFileError,
+    check_saved_file,
+    check_tensor_sizes,
+)
 
 MAX_HEADER_BYTES = 100 * 1024**2
 """The safetensors library's own limit."""
@@ -82,7 +88,9 @@ def read_header(file: ModelFile) -> Header:
             raise corrupt(file, f"its header claims {length} bytes, the file has {size}")
         raw = stream.read(length)
     try:
-        document = json.loads(raw)
+        document = json.loads(raw, object_pairs_hook=_unique)
+    except _TwiceError as error:
+        raise corrupt(file, f"its header names {error} twice") from error
     except (ValueError, RecursionError) as error:
         raise corrupt(file, "its header is not JSON") from error
     if not isinstance(document, dict):
@@ -92,6 +100,19 @@ def read_header(file: ModelFile) -> Header:
         raise corrupt(file, "its metadata is not a map of strings")
     data_bytes = size - 8 - length
     return Header({name: _shape(file, name, entry, data_bytes) for name, entry in document.items()}, metadata)
+
+
+class _TwiceError(Exception):
+    """A name is twice in a JSON object."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(repr(name[:100]))
+        found[name] = value
+    return found
 
 
 def corrupt(file: ModelFile, reason: str) -> JobFailed:
@@ -121,7 +142,13 @@ def _shape(file: ModelFile, name: str, entry: Any, data_bytes: int) -> tuple[int
 
 
 class _Inert:
-    """Stands for training leftovers in old checkpoints (Lightning callbacks), whose content is never used."""
+    """Stands for training leftovers in old checkpoints (Lightning callbacks, numpy numbers), which are never used."""
+
+    def __init__(self, *arguments: object) -> None:
+        """Keeps nothing."""
+
+    def __setstate__(self, state: object) -> None:
+        """Keeps nothing."""
 
 
 class StoredParameters:
@@ -134,10 +161,7 @@ class StoredParameters:
         return dict(getattr(self, "_parameters", {}))
 
 
-_HARMLESS: list[Any] = [
-    (_Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
-    (StoredParameters, "torch.nn.modules.container.ParameterDict"),
-]
+_HARMLESS: list[Any] = [(StoredParameters, PARAMETER_DICT), *((_Inert, name) for name in LEFTOVERS)]
 
 
 def read_pickle(file: ModelFile) -> dict[Any, Any]:
@@ -146,14 +170,18 @@ def read_pickle(file: ModelFile) -> dict[Any, Any]:
     Raises:
         JobFailed: as `open_tensor_file`.
     """
-    zipped = zipfile.is_zipfile(file.path)
-    if zipped:
-        _refuse_compressed(file)
     try:
+        zipped = check_saved_file(file.path)
         with torch.serialization.safe_globals(_HARMLESS):
             document = torch.load(file.path, map_location="cpu", weights_only=True, mmap=zipped)
+        check_tensor_sizes(document, file.path.stat().st_size)
+    except UnsafeFileError as error:
+        raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({error})") from error
+    except BrokenFileError as error:
+        raise corrupt(file, str(error)) from error
     except pickle.UnpicklingError as error:
-        refused = str(error).split("\n", 1)[0]
+        # Before it torch advises to trust the file.
+        refused = str(error).rpartition("WeightsUnpickler error:")[2].strip().split("\n", 1)[0]
         raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({refused})") from error
     except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise corrupt(file, f"it is no complete pickle of tensors ({error})") from error
@@ -169,11 +197,3 @@ def read_pickle(file: ModelFile) -> dict[Any, Any]:
 def _unpickle(file: ModelFile) -> Mapping[str, Tensor]:
     state = read_pickle(file)
     return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
-
-
-def _refuse_compressed(file: ModelFile) -> None:
-    # torch stores its members uncompressed; a compressed one could unpack to far more than the file's size.
-    with zipfile.ZipFile(file.path) as archive:
-        for member in archive.infolist():
-            if member.compress_type != zipfile.ZIP_STORED:
-                raise corrupt(file, f"its archive member {member.filename!r} is compressed")

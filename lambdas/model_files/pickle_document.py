@@ -8,42 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
+from inference_container.contract.pickle_names import ALLOWED, TENSOR_MAKERS, TEXT_ENCODINGS, importable_name
 from lambdas.model_files.ranges import RangedFile, RefusedFileError
 
 MAX_OPCODES = 5_000_000
-
-_TENSOR_MAKERS = frozenset(
-    {
-        "torch._utils._rebuild_tensor",
-        "torch._utils._rebuild_tensor_v2",
-        "torch._utils._rebuild_parameter",
-        "torch._utils._rebuild_parameter_with_state",
-        "torch._tensor._rebuild_from_type_v2",
-    }
-)
-_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
-_STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-ALLOWED = (
-    _TENSOR_MAKERS
-    | {f"torch.{dtype}" for dtype in _DTYPES}
-    | {f"torch.{storage}Storage" for storage in _STORAGES}
-    | {
-        "collections.OrderedDict",
-        "torch.Size",
-        "torch.Tensor",
-        "torch.device",
-        "torch.nn.parameter.Parameter",
-        "torch.nn.modules.container.ParameterDict",
-        "torch.storage.UntypedStorage",
-        "_codecs.encode",
-        "set",
-        "complex",
-        "bytearray",
-        # Left in checkpoints by their training; the container puts an inert object in its place.
-        "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-    }
-)
-"""Importable names a model file may hold."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +92,7 @@ class _Machine:
         raise ValueError("no mark")
 
     def name(self, path: str) -> None:
-        path = path.removeprefix("__builtin__.").removeprefix("builtins.")
+        path = importable_name(path)
         if path not in ALLOWED:
             raise RefusedFileError(
                 f"its pickle names {path[:100]!r}, which would run code; convert the file to .safetensors"
@@ -185,7 +153,7 @@ def _one(machine: _Machine, _argument: Any) -> None:
 
 def _stack_name(machine: _Machine, _argument: Any) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
-    machine.name(f"{module}.{name}")
+    machine.name(f"{module} {name}")
 
 
 def _storage(machine: _Machine, _argument: Any) -> None:
@@ -199,7 +167,7 @@ _VALUES = frozenset(
 )  # fmt: skip
 _EMPTY: Mapping[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list}
 _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
-    "GLOBAL": lambda machine, argument: machine.name(argument.replace(" ", ".", 1)),
+    "GLOBAL": lambda machine, argument: machine.name(argument),
     "STACK_GLOBAL": _stack_name,
     "REDUCE": _Machine.call,
     "NEWOBJ": _Machine.call,
@@ -231,12 +199,14 @@ _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
 def _made(called: Any, arguments: Any) -> Any:
     if not isinstance(called, Name) or not isinstance(arguments, tuple):
         raise RefusedFileError("its pickle calls something that is no name")
-    if called.path in _TENSOR_MAKERS:
+    if called.path in TENSOR_MAKERS:
         return _tensor(arguments)
     if called.path == "collections.OrderedDict":
         return dict(arguments[0]) if arguments else {}
     if called.path == "torch.Size":
         return tuple(arguments[0]) if arguments else ()
+    if called.path == "_codecs.encode" and not (len(arguments) == 2 and arguments[1] in TEXT_ENCODINGS):
+        raise RefusedFileError(f"its pickle encodes texts otherwise than as {', '.join(sorted(TEXT_ENCODINGS))}")
     return Made(called.path, arguments)
 
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -124,6 +125,8 @@ def test_metadata_of_another_form_tells_no_words(text: str) -> None:
         ("hypernetwork", "x.pt", {768: (tensors({"linear.0.weight": (1,)}), {}), "step": 3}, "Stable Diffusion 1.x"),
         ("upscaler", "x.pth", {"params_ema": tensors({"conv_first.weight": (1,)})}, None),
         ("checkpoint", "x.ckpt", {"state_dict": tensors(SD1), "seen": {1, 2}, "z": 1j}, "Stable Diffusion 1.x"),
+        ("checkpoint", "x.ckpt", {"state_dict": tensors(SD1), "global_step": np.int64(7)}, "Stable Diffusion 1.x"),
+        ("checkpoint", "x.ckpt", {"state_dict": tensors(SD1), "losses": np.ones(3)}, "Stable Diffusion 1.x"),
         ("tagger", "x.pt", {"tags": ["a", "b"], **tensors({"n_Conv_0.weight": (1,)})}, None),
     ],
 )
@@ -234,6 +237,7 @@ def archive(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED)
         (archive({"a/../../data.pkl": b"x"}), "outside the archive's folder"),
         (archive({"a/data.pkl": b"\x80\x02i"}), "no complete pickle"),
         (archive({"a/data.pkl": pickle.dumps([1])}), "not a dictionary"),
+        (archive({"a/data.pkl": b"\x80\x02c_codecs\nencode\nX\1\0\0\0aX\3\0\0\0hex\x86R."}), "encodes texts otherwise"),
     ],
 )
 def test_an_archive_that_torch_did_not_write_is_refused(data: bytes, said: str) -> None:

@@ -1,0 +1,53 @@
+"""The importable names a pickle of tensors may hold, for those who inspect one and those who load one."""
+
+TENSOR_MAKERS = frozenset(
+    {
+        "torch._utils._rebuild_tensor",
+        "torch._utils._rebuild_tensor_v2",
+        "torch._utils._rebuild_parameter",
+        "torch._utils._rebuild_parameter_with_state",
+        "torch._tensor._rebuild_from_type_v2",
+    }
+)
+_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+_STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
+LEFTOVERS = frozenset(
+    {
+        "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+        "numpy.dtype",
+        "numpy.ndarray",
+        *(
+            f"numpy.{core}.multiarray.{name}"
+            for core in ("core", "_core")  # before and since numpy 2
+            for name in ("scalar", "_reconstruct")
+        ),
+    }
+)
+"""Left in checkpoints by their training, never used; an inert object is put in their place."""
+PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
+"""Of an embedding, in files of WebUI's first months; its tensors are used."""
+# Not torch.Tensor, storages' own classes and bytearray, though torch takes them: each makes as much as it is asked for.
+ALLOWED = (
+    TENSOR_MAKERS
+    | LEFTOVERS
+    | {f"torch.{dtype}" for dtype in _DTYPES}
+    | {f"torch.{storage}Storage" for storage in _STORAGES}
+    | {
+        "collections.OrderedDict",
+        "torch.Size",
+        "torch.device",
+        "torch.nn.parameter.Parameter",
+        PARAMETER_DICT,
+        "_codecs.encode",
+        "set",
+        "complex",
+    }
+)
+"""Everything else is refused."""
+TEXT_ENCODINGS = frozenset({"latin1", "latin-1", "utf-8", "utf8", "ascii"})
+"""What `_codecs.encode` may be called with; others (hex, base64) grow what they are given, again and again."""
+
+
+def importable_name(argument: str) -> str:
+    """The dotted name in a GLOBAL instruction's argument ("module name"), the same for Python 2 and 3."""
+    return argument.replace(" ", ".", 1).removeprefix("__builtin__.").removeprefix("builtins.")
