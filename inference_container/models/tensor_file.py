@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -161,6 +162,18 @@ class StoredParameters:
         return dict(getattr(self, "_parameters", {}))
 
 
+_BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What torch raises over broken files, by where it notices."""
 _HARMLESS: list[Any] = [(StoredParameters, PARAMETER_DICT), *((_Inert, name) for name in LEFTOVERS)]
 
 
@@ -183,7 +196,7 @@ def read_pickle(file: ModelFile) -> dict[Any, Any]:
         # Before it torch advises to trust the file.
         refused = str(error).rpartition("WeightsUnpickler error:")[2].strip().split("\n", 1)[0]
         raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({refused})") from error
-    except (AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except _BROKEN as error:
         raise corrupt(file, f"it is no complete pickle of tensors ({error})") from error
     for wrapper in WRAPPERS:
         if isinstance(document, dict) and isinstance(document.get(wrapper), dict):

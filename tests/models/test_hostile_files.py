@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save as save_safetensors
 
 from inference_container.contract.assets import AssetType
@@ -56,6 +58,7 @@ def saved(document: object, *, zipped: bool = True) -> bytes:
 
 
 SOUND = saved({"x": torch.arange(4.0)})
+LEGACY = saved({"state_dict": OrderedDict(x=torch.arange(4.0))}, zipped=False)
 
 
 def resaved(
@@ -189,6 +192,25 @@ def test_the_payloads_of_the_corpus_do_run_where_a_pickle_is_trusted(
     torch.load(io.BytesIO(saved({"x": Call(builtins.eval, EVAL)})), weights_only=False)
 
     assert (tmp_path / MARKER).exists()
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=3))
+@example(changes=[(LEGACY.index(b"storage") + 40, ord("?"))])
+def test_a_damaged_file_either_reads_or_is_refused(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+    data = bytearray(LEGACY)
+    for place, value in changes:
+        data[place % len(data)] = value
+    outcome: object = None
+
+    try:
+        with open_tensor_file(hostile(tmp_path, "ckpt", bytes(data))) as tensors:
+            outcome = set(tensors.shapes)
+    except JobFailed as failed:
+        outcome = failed.error.code
+
+    assert isinstance(outcome, set) or outcome in (CORRUPT, INCOMPATIBLE)
 
 
 def test_a_list_that_holds_itself_is_looked_through_once() -> None:
