@@ -23,7 +23,7 @@ from demo_models.training import Run, Schedule
 
 SHARPNESS = 100.0
 """By how much WebUI multiplies similarities, so by how much they are while learning."""
-SCHEDULE = Schedule(steps=350, rate=1e-3, muon_rate=0.01, warm_up=30, decay=0.8, average=0.99, seed=8)
+SCHEDULE = Schedule(steps=450, rate=1e-3, muon_rate=0.01, warm_up=30, decay=0.8, average=0.99, seed=8)
 PICTURES = 8_000
 BATCH, CAPTIONED = 64, 16
 """Pictures of a step, and how many of them are told from each other by their captions."""
