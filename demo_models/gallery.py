@@ -19,6 +19,7 @@ from client.inpaint_sketch import derive_inpaint_sketch
 from demo_models.checkpoint import TRAINED
 from demo_models.renderer import Renderer
 from demo_models.scenes import COLOURS, Scene, Thing
+from demo_models.variants.table import VARIANTS
 from inference_container.contract.jobs import Task
 from inference_container.contract.samplers import SAMPLERS
 from local_cloud.cloud import LocalCloud
@@ -241,7 +242,31 @@ def samplers() -> Sheet:
     )
 
 
-SHEETS = (modes, fills, resize_modes, strengths, mask_options, samplers)
+def networks() -> Sheet:
+    """The demo checkpoint's variants: the same request without a file and with it."""
+    square = "a medium red square in the center on a blue background"
+    moon, sunny = (f"a medium {what} in the center on a blue background" for what in ("yellow moon", "sunny"))
+    amber = {"override_settings": {"sd_vae": "amber.vae.safetensors"}}
+    rows: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("LoRA moon", moon, f"{moon} <lora:moon:1>", {}),
+        ("LoRA sketch", square, f"{square} <lora:sketch:1>", {}),
+        ("LoHa night", square, f"{square} <lyco:night:1>", {}),
+        ("hypernetwork hearts", square, f"{square} <hypernet:hearts:1>", {}),
+        ("embedding sunny", sunny.replace("sunny", "thing"), sunny, {}),
+        ("VAE amber", square, square, amber),
+    ]
+    without = [txt2img(f"without\n{name}", prompt) for name, prompt, _, _ in rows]
+    return Sheet(
+        "networks", 6, [*without, *(txt2img(f"with\n{name}", prompt, **extra) for name, _, prompt, extra in rows)]
+    )
+
+
+def txt2img(label: str, prompt: str, **params: Any) -> Cell:
+    """A txt2img job."""
+    return Cell(label, task=Task.TXT2IMG, params={**DRAWN, "prompt": prompt, **params})
+
+
+SHEETS = (networks, modes, fills, resize_modes, strengths, mask_options, samplers)
 
 
 def drawn(label: str, source: Image.Image, **params: Any) -> Cell:
@@ -303,6 +328,8 @@ def main(arguments: list[str] | None = None) -> int:
             GenerateOnCloud(local.api_url, local.admin_key) as cloud,
         ):
             cloud.assets.upload(TRAINED, "checkpoint")
+            for variant in VARIANTS.values():
+                cloud.assets.upload(variant.path, variant.type)
             for make in SHEETS:
                 if chosen.only is None or make.__name__ in chosen.only:
                     sheet = make()
