@@ -27,6 +27,7 @@ from inference_container.tasks.previews import expected_latents, preview_jpeg
 from inference_container.tasks.progress import JobProgress
 from inference_container.tasks.sampling_record import late_extra, sampling_extra
 from inference_container.tasks.size_conditioning import SIZED
+from inference_container.tasks.token_merging import merged_tokens
 
 
 def draw(drawing: Drawing, progress: JobProgress) -> Iterator[Image.Image]:
@@ -63,12 +64,14 @@ def _draw_batches(drawing: Drawing, stack: ExitStack, progress: JobProgress) -> 
             if hires is None or hires.first_picture is None:
                 first.networks.use(drawing.wording.networks)
                 request = _request(first, batch=batch)
-                latents = _sample(first, request, progress, start=done, end=done + calls[0])
+                with merged_tokens(first.drawing):
+                    latents = _sample(first, request, progress, start=done, end=done + calls[0])
             if hires is not None and second is not None:
                 second.networks.use(hires.wording.networks)
                 enlarged = enlarge(drawing.checkpoint, latents, hires, second=second.drawing.checkpoint)
                 request = _hires_request(second, hires, enlarged, batch=batch)
-                latents = _sample(second, request, progress, start=done + calls[0], end=done + sum(calls))
+                with merged_tokens(second.drawing, hires=True):
+                    latents = _sample(second, request, progress, start=done + calls[0], end=done + sum(calls))
         if latents is None:
             raise TypeError("received a drawing without a pass to make")
         if drawing.on_latents is not None:

@@ -16,6 +16,7 @@ from inference_container.tasks.model_fitting import asks_for_tiling
 from inference_container.tasks.sampling_record import noted_seed_delta
 from inference_container.tasks.seeds import Seeds
 from inference_container.tasks.task import EncodedImage
+from inference_container.tasks.token_merging import token_merging_ratio
 from inference_container.tasks.wording import Wording
 
 SOFTWARE = "generate-on-cloud 0.1.0"
@@ -69,6 +70,8 @@ def record_of(
         conditional_mask_weight=float(params.option("inpainting_mask_weight")) if checkpoint.inpainting else None,
         is_using_inpainting_conditioning=checkpoint.inpainting,
         eta_noise_seed_delta=noted_seed_delta(params, hires=hires_wording is not None),
+        token_merging_ratio=token_merging_ratio(params),
+        token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_wording is not None else 0,
         randn_source=str(params.option("randn_source")),
         tiling=asks_for_tiling(params),
         hires_prompt=_other(hires.prompt, than=wording.prompt),
