@@ -59,7 +59,7 @@ def build_worker(
         models=ModelCache(
             max_bytes=model_bytes(settings, device),
             waiting_bytes=waiting_bytes(settings, device),
-            load=load_later(device=device, dtype=dtype, imported=imported),
+            load=load_later(device=device, dtype=dtype, imported=imported, compile_blocks=settings.COMPILE_UNET),
             device=device,
             dtype=dtype,
         ),

@@ -24,6 +24,8 @@ class ContainerSettings(BaseModel):
     """GPU memory the loaded models may take together; 0 is six tenths of it, the rest is for drawing."""
     DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
     DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    COMPILE_UNET: bool = False
+    """Compile the UNet's repeated blocks on a GPU: worth it for many pictures of few sizes."""
     HEARTBEAT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_REQUEST_BYTES: int = Field(default=256 * 1024**2, gt=0)
     """Size of a job request document, pictures in base64 included."""

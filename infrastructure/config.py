@@ -39,6 +39,8 @@ class StageConfig(BaseModel):
     """`InferenceAmiVersion` of the instances; this one has NVIDIA driver 580, which CUDA 13 and so torch 2.13 need."""
     image_uri: str | None = None
     """A ready image of `inference_container` in ECR; None builds it at deployment."""
+    compile_unet: bool = False
+    """Compile the UNet on the GPU: a slow first picture of each size, faster ones after it."""
     job_retention_days: int = Field(default=30, ge=1)
     """Jobs and their pictures are deleted after that."""
     log_retention_days: LogDays = 30

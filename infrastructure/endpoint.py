@@ -47,6 +47,7 @@ class Endpoint(Construct):
             JOBS_BUCKET=storage.jobs_bucket.bucket_name,
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
             JOBS_TABLE=storage.jobs_table.table_name,
+            COMPILE_UNET=config.compile_unet,
         )
         image_uri, repository_arn = self._image()
         model = sagemaker.CfnModel(

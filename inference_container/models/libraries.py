@@ -20,7 +20,11 @@ IMPORTING = Lock()
 
 
 def load_later(
-    *, device: torch.device, dtype: torch.dtype, imported: Callable[[BaseException | None], None]
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    imported: Callable[[BaseException | None], None],
+    compile_blocks: bool = False,
 ) -> LoadFile:
     """`load_checkpoint` for this device, whose module is imported on a thread of its own from now on.
 
@@ -32,7 +36,7 @@ def load_later(
         with IMPORTING:
             from inference_container.models.loader import load_checkpoint
 
-        return partial(load_checkpoint, device=device, dtype=dtype)
+        return partial(load_checkpoint, device=device, dtype=dtype, compile_blocks=compile_blocks)
 
     def load(file: ModelFile) -> Checkpoint:
         return loader.result()(file)

@@ -14,6 +14,7 @@ from inference_container.models.clip_tokenizer import build_clip_tokenizer
 from inference_container.models.devices import vae_dtype
 from inference_container.models.families import detect_family
 from inference_container.models.files import ModelFile
+from inference_container.models.gpu_layout import lay_out_for_gpu
 from inference_container.models.model_config import CONFIG_FOLDERS, PACKED_CONFIG, ModelConfig, model_config
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state
 from inference_container.models.prediction import learned_prediction
@@ -27,10 +28,13 @@ ZERO_TERMINAL_SNR = "ztsnr"
 """Name of an empty tensor that says so (semantics §8.1)."""
 
 
-def load_checkpoint(file: ModelFile, *, device: torch.device, dtype: torch.dtype) -> Checkpoint:
+def load_checkpoint(
+    file: ModelFile, *, device: torch.device, dtype: torch.dtype, compile_blocks: bool = False
+) -> Checkpoint:
     """Read a whole model: UNet, VAE and text encoders from `file`, all on `device`, in evaluation mode.
 
-    `dtype` is the UNet's and the text encoders' precision. EMA weights in the file are ignored, as WebUI does.
+    `dtype` is the UNet's and the text encoders' precision, `compile_blocks` as `lay_out_for_gpu` takes it. EMA weights
+    in the file are ignored, as WebUI does.
 
     Raises:
         JobFailed: asset_corrupt when the file cannot be read or lacks tensors, asset_incompatible when it holds
@@ -48,6 +52,7 @@ def load_checkpoint(file: ModelFile, *, device: torch.device, dtype: torch.dtype
         text_models = load_text_models(file, tensors, config, family=family, target=target)
         alphas_cumprod = _alphas_cumprod(file, tensors, config)
         prediction_type = learned_prediction(tensors, config.scheduler, family=family, unet=unet)
+    lay_out_for_gpu(unet, vae, device=device, compile_blocks=compile_blocks)
     sizes = [one.encoder.config.vocab_size for one in text_models]
     return Checkpoint(
         file=file,

@@ -21,6 +21,7 @@ CHANGED = {
     "max_instances": "4",
     "backlog_per_instance": "5",
     "idle_minutes": "12",
+    "compile_unet": "true",
     "job_retention_days": "3",
     "log_retention_days": "7",
     "api_requests_per_second": "7",

@@ -418,6 +418,15 @@ def test_the_container_gets_the_settings_it_reads(aws: "Assembly") -> None:
     assert set(settings.environment()) == set(variables)
 
 
+def test_compiling_is_asked_of_the_container_when_the_stage_does(aws: "Assembly", changed: "Assembly") -> None:
+    asked = [
+        each.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"].get("COMPILE_UNET")
+        for each in (aws, changed)
+    ]
+
+    assert asked == [None, "True"]
+
+
 def test_the_endpoint_wakes_on_backlog_grows_and_sleeps_after_the_idle_minutes(
     aws: "Assembly", changed: "Assembly"
 ) -> None:
