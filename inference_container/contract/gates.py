@@ -8,8 +8,6 @@ from inference_container.contract.task_params import TaskParams
 FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {
         "restore_faces",
-        "script_name",
-        "script_args",
         "gfpgan_visibility",
         "codeformer_visibility",
         "codeformer_weight",

@@ -89,6 +89,7 @@ class ImageParams(TaskParams):
     firstpass_image: Picture | None = None
     comments: dict[str, Any] = Field(default={})
     script_name: str | None = None
+    """A selectable script; none is installed here, and WebUI refuses one it does not have too."""
     script_args: list[Any] = Field(default=[])
     alwayson_scripts: dict[str, Any] = Field(default={})
     send_images: bool = True
@@ -107,6 +108,20 @@ class ImageParams(TaskParams):
         for number, unit in enumerate(read_controlnet(value)):
             if unit.image is None and not pictured:
                 raise ValueError(f"{CONTROLNET} {number}: received no image; allowed: a map or picture as base64")
+        return value
+
+    @field_validator("script_name")
+    @classmethod
+    def _script_is_known(cls, value: str | None) -> str | None:
+        if value:
+            raise ValueError(f"unknown script {value!r}; allowed: none")
+        return None
+
+    @field_validator("script_args")
+    @classmethod
+    def _arguments_have_a_script(cls, value: list[Any]) -> list[Any]:
+        if value:
+            raise ValueError(f"received {len(value)} arguments without a script; allowed: none")
         return value
 
     @field_validator("scheduler")

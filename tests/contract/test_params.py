@@ -180,3 +180,17 @@ def test_whatever_a_client_sends_is_taken_or_refused_and_never_crashes(body: dic
     for model in PARAMS_BY_TASK.values():
         with suppress(ValidationError):
             assert model.model_validate(body).model_fields_set <= set(body)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("script_name", "X/Y/Z plot", "unknown script 'X/Y/Z plot'; allowed: none"),
+        ("script_args", [1, 2], "received 2 arguments without a script; allowed: none"),
+    ],
+)
+def test_a_selectable_script_is_refused_as_unknown(field: str, value: object, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Txt2ImgParams.model_validate({field: value})
+
+    assert Txt2ImgParams.model_validate({"script_name": "", "script_args": []}).script_name is None
