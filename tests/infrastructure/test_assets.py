@@ -108,7 +108,7 @@ def test_the_image_runs_as_somebody_without_rights_on_python_311() -> None:
 
     assert lines[0].startswith("#")
     assert instructions[0][0] == "ARG"
-    assert instructions[0][1].startswith("BASE_IMAGE=nvidia/cuda:")
+    assert instructions[0][1].startswith("BASE_IMAGE=debian:bookworm")
     assert ["USER", "1001"] in instructions
     assert ["EXPOSE", "8080"] in instructions
     assert ["CMD", '["serve"]'] in instructions
