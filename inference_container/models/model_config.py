@@ -151,25 +151,30 @@ def read_merges(text: str) -> list[tuple[str, ...]]:
 
 
 def _unpack(file: ModelFile, packed: str, *, allowed: tuple[str, ...]) -> dict[str, str]:
-    try:
-        document = json.loads(packed)
-    except (ValueError, RecursionError) as error:
-        raise incompatible(file, f"its header's {PACKED_CONFIG} is not JSON") from error
-    if not isinstance(document, dict):
-        raise incompatible(file, f"its header's {PACKED_CONFIG} is not a JSON object")
+    document = read_object(file, packed, what=f"its header's {PACKED_CONFIG}")
     unknown = sorted(set(document) - {*allowed, *IGNORED_FILES})
     if unknown:
         raise incompatible(file, f"its header's {PACKED_CONFIG} holds {unknown[0]!r}; allowed: {', '.join(allowed)}")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
 
 
-def _document(file: ModelFile, name: str, text: str) -> dict[str, JsonValue]:
+def read_object(file: ModelFile, text: str, *, what: str) -> dict[str, JsonValue]:
+    """The JSON object in `text`, a part of `file` that messages call `what`.
+
+    Raises:
+        JobFailed: asset_incompatible, it is no JSON object.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise incompatible(file, f"the {name} packed in it is not JSON") from error
+        raise incompatible(file, f"{what} is not JSON") from error
     if not isinstance(document, dict):
-        raise incompatible(file, f"the {name} packed in it is not a JSON object")
+        raise incompatible(file, f"{what} is not a JSON object")
+    return document
+
+
+def _document(file: ModelFile, name: str, text: str) -> dict[str, JsonValue]:
+    document = read_object(file, text, what=f"the {name} packed in it")
     for key in _LAYER_COUNTS:
         count = document.get(key, 1)
         levels = count if isinstance(count, list) else [count]

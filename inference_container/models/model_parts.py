@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from inference_container.models.archive import Archive, open_archive
 from inference_container.models.files import ModelFile
-from inference_container.models.model_config import PACKED_CONFIG
+from inference_container.models.model_config import PACKED_CONFIG, read_object
 from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
 
 WEIGHTS = "model.safetensors"
@@ -92,7 +92,9 @@ def _zipped_part(archive: Archive, folder: str) -> ModelPart:
             yield opened
 
     config = texts.pop("config.json")()
-    return ModelPart(archive.file, folder, _object(archive.file, f"{folder}/config.json", config), texts, tensors)
+    return ModelPart(
+        archive.file, folder, read_object(archive.file, config, what=f"{folder}/config.json in it"), texts, tensors
+    )
 
 
 def _reading(archive: Archive, name: str) -> Callable[[], str]:
@@ -117,7 +119,15 @@ def _packed(file: ModelFile, tensors: TensorFile) -> ModelParts:
                 for other, text in texts.items()
                 if other.startswith(f"{folder}/") and other != name
             }
-            parts.append(ModelPart(file, folder, _object(file, name, texts[name]), own, _below(tensors, f"{folder}.")))
+            parts.append(
+                ModelPart(
+                    file,
+                    folder,
+                    read_object(file, texts[name], what=f"{name} in it"),
+                    own,
+                    _below(tensors, f"{folder}."),
+                )
+            )
     lists = {
         _name(name).removesuffix(".txt"): _saying(texts[name])
         for name in sorted(texts)
@@ -134,7 +144,7 @@ def read_packed(file: ModelFile, packed: str) -> dict[str, str]:
     """
     return {
         name: content if isinstance(content, str) else json.dumps(content)
-        for name, content in _object(file, PACKED_CONFIG, packed).items()
+        for name, content in read_object(file, packed, what=f"{PACKED_CONFIG} in it").items()
     }
 
 
@@ -149,13 +159,3 @@ def _below(tensors: TensorFile, prefix: str) -> Callable[[], AbstractContextMana
         yield replace(tensors, shapes=shapes, read=lambda name: tensors.read(prefix + name))
 
     return opened
-
-
-def _object(file: ModelFile, name: str, text: str) -> dict[str, JsonValue]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise incompatible(file, f"{name} in it is not JSON") from error
-    if not isinstance(document, dict):
-        raise incompatible(file, f"{name} in it is not a JSON object")
-    return document

@@ -15,6 +15,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 
 @pytest.fixture
 def sites(server: Sites) -> Sites:
-    for kept in (server.answers, server.asked, server.looked_up, server.addresses):
-        kept.clear()
+    server.forget()
     return server

@@ -70,6 +70,11 @@ class Sites:
     addresses: dict[str, list[str]] = field(default_factory=dict)
     """What the resolver says; every other name is this machine."""
 
+    def forget(self) -> None:
+        """Be as new."""
+        for kept in (self.answers, self.asked, self.looked_up, self.addresses):
+            kept.clear()
+
     def url(self, path: str = "/", host: str = "models.example") -> str:
         return f"https://{host}:{self.port}{path}"
 
