@@ -1,4 +1,4 @@
-"""Log lines as one JSON object each on stderr, with the id of the job they belong to."""
+"""Log lines as one JSON object each on stderr, with the ids of the job and of the API request they belong to."""
 
 import json
 import logging
@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 current_job: ContextVar[str | None] = ContextVar("current_job", default=None)
 """The job the running thread works on; a record's own `job_id` goes before it."""
+current_correlation: ContextVar[str | None] = ContextVar("current_correlation", default=None)
+"""The API request that job began with; a record's own `correlation_id` goes before it."""
 
 
 class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, job_id, and the traceback when there is one."""
+    """time, level, logger, message, job_id, correlation_id, and the traceback when there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -20,6 +22,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "job_id": getattr(record, "job_id", None) or current_job.get(),
+            "correlation_id": getattr(record, "correlation_id", None) or current_correlation.get(),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

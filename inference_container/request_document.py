@@ -1,6 +1,7 @@
 """Reading a job request: its version, its shape, then the task's own params; strict, and in the user's words."""
 
 import json
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,8 +16,8 @@ NAMED_ERRORS = 10
 """How many of the wrong fields an error message names."""
 
 
-def read_request(document: bytes) -> JobRequest:
-    """The request in `document`, UTF-8 JSON.
+def read_request(document: bytes, *, known: int = CONTRACT_VERSION) -> JobRequest:
+    """The request in `document`, UTF-8 JSON, of any contract version up to `known`.
 
     Raises:
         JobFailed: CONTRACT_MISMATCH, it was written for a newer container; INVALID_PARAMS, it is no JobRequest.
@@ -26,11 +27,11 @@ def read_request(document: bytes) -> JobRequest:
     except (ValueError, RecursionError) as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"the request document is not JSON: {error}") from error
     # Before the shape: a newer document may have fields this container cannot know.
-    version = raw.get("contract_version", CONTRACT_VERSION) if isinstance(raw, dict) else CONTRACT_VERSION
-    if isinstance(version, int) and version > CONTRACT_VERSION:
+    version = raw.get("contract_version", known) if isinstance(raw, dict) else known
+    if isinstance(version, int) and version > known:
         raise JobFailed(
             JobErrorCode.CONTRACT_MISMATCH,
-            f"the request has contract version {version}, this container knows up to {CONTRACT_VERSION}; "
+            f"the request has contract version {version}, this container knows up to {known}; "
             "deploy the container again",
         )
     try:
@@ -39,14 +40,21 @@ def read_request(document: bytes) -> JobRequest:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"the request document is not valid: {_words(error)}") from error
 
 
-def job_id_of(document: bytes) -> str | None:
+class Ids(NamedTuple):
+    """What a job's log lines and answers are found by."""
+
+    job_id: str | None = None
+    correlation_id: str | None = None
+
+
+def ids_of(document: bytes) -> Ids:
     """The job a document speaks of, even when it is no valid request."""
     try:
         raw = json.loads(document)
     except (ValueError, RecursionError):
-        return None
-    job_id = raw.get("job_id") if isinstance(raw, dict) else None
-    return job_id if isinstance(job_id, str) else None
+        return Ids()
+    found = [raw.get(name) if isinstance(raw, dict) else None for name in Ids._fields]
+    return Ids(*(value if isinstance(value, str) else None for value in found))
 
 
 def read_params(request: JobRequest) -> TaskParams:

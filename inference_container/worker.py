@@ -28,11 +28,11 @@ from inference_container.contract.messages import (
 from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_record import JobRecords
-from inference_container.json_log import current_job
+from inference_container.json_log import current_correlation, current_job
 from inference_container.live_preview import LivePreview
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
-from inference_container.request_document import job_id_of, read_params, read_request
+from inference_container.request_document import ids_of, read_params, read_request
 from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 
 if TYPE_CHECKING:
@@ -94,20 +94,22 @@ class Worker:
 
     def answer(self, document: bytes) -> JobResult | JobFailure:
         """Run the job in `document`; whatever happens in it is a failure's true reason and the worker lives on."""
-        job_id = job_id_of(document)
-        token = current_job.set(job_id)
+        job_id, correlation_id = ids_of(document)
+        tokens = current_job.set(job_id), current_correlation.set(correlation_id)
         try:
             result = self.run(read_request(document))
+            log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings)
         except JobFailed as failed:
             log.info("job failed: %s: %s", failed.error.code.value, failed.error.message)
-            return JobFailure(job_id=job_id, error=failed.error)
+            return JobFailure(job_id=job_id, error=failed.error, correlation_id=correlation_id)
         except Exception as error:  # the outer edge: one broken job must not end the worker
             log.exception("job failed unexpectedly")
             reason = f"{type(error).__name__}: {error}"
-            return JobFailure(job_id=job_id, error=JobError.of(JobErrorCode.INTERNAL, reason[:500]))
+            error_told = JobError.of(JobErrorCode.INTERNAL, reason[:500])
+            return JobFailure(job_id=job_id, error=error_told, correlation_id=correlation_id)
         finally:
-            current_job.reset(token)
-        log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra={"job_id": job_id})
+            current_job.reset(tokens[0])
+            current_correlation.reset(tokens[1])
         return result
 
     def run(self, request: JobRequest) -> JobResult:
@@ -182,6 +184,7 @@ class Worker:
             models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
             timings=watch.timings(output.timings),
             metrics=JobMetrics(disk=self._assets.use.since(disk), memory=self._models.use.since(memory)),
+            correlation_id=request.correlation_id,
         )
 
     def stop(self, reason: str) -> None:

@@ -34,13 +34,14 @@ class Delivery:
             ttl_s=job.ttl_s,
             run_timeout_s=job.run_timeout_s,
         )
+        _LOG.info("job %s handed to endpoint %s", job.job_id, job.endpoint, extra=job.log_ids)
         output_key = self.objects.key_of(sent_to.output)
         failure_key = self.objects.key_of(sent_to.failure) if sent_to.failure else None
         try:
             kept = self.jobs.keep_locations(job, output_key=output_key, failure_key=failure_key)
         except (ClientError, BotoCoreError):
             # The endpoint has the job: taking it back now would lose it. Its notification names the locations again.
-            _LOG.exception("locations of job %s not kept", job.job_id)
+            _LOG.exception("locations of job %s not kept", job.job_id, extra=job.log_ids)
             kept = None
         return kept or job
 
@@ -55,12 +56,21 @@ class Delivery:
         self._try(marked)
         return True
 
+    def send_after_refusal(self, job: JobRecord, *, now: datetime) -> bool:
+        """Hand over a queued job that a container of an older contract refused; False when it changed meanwhile."""
+        marked = self.jobs.mark_refused(job, now=now)
+        if marked is None:
+            return False
+        _LOG.warning("job %s was refused by an older container and is sent again", job.job_id, extra=job.log_ids)
+        self._try(marked)
+        return True
+
     def requeue(self, job: JobRecord, *, now: datetime) -> bool:
         """Queue a job once more whose worker was lost; False when it changed meanwhile or was lost before."""
         requeued = self.jobs.requeue(job, now=now)
         if requeued is None:
             return False
-        _LOG.warning("job %s lost its worker and is queued once more", job.job_id)
+        _LOG.warning("job %s lost its worker and is queued once more", job.job_id, extra=job.log_ids)
         self._try(requeued)
         return True
 
@@ -69,4 +79,4 @@ class Delivery:
             self.hand_over(job)
         except (ProblemError, ClientError, BotoCoreError):
             # It stays queued without locations: the sweeper sends it again.
-            _LOG.exception("job %s could not be handed over", job.job_id)
+            _LOG.exception("job %s could not be handed over", job.job_id, extra=job.log_ids)

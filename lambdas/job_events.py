@@ -66,7 +66,8 @@ class JobEvents:
         outcome = self._outcome(job, notification)
         ended = self.outcomes.write(job, outcome, now=self.now())
         if ended is None:
-            _LOG.info("job %s has ended already, %s changes nothing", job.job_id, notification.invocation_status)
+            status = notification.invocation_status
+            _LOG.info("%s leaves job %s as it is", status, job.job_id, extra=job.log_ids)
         return ended
 
     def _outcome(self, job: JobRecord, notification: Notification) -> Outcome:

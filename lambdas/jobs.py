@@ -62,9 +62,13 @@ class JobRecord:
     ttl_s: int | None = None
     run_timeout_s: int | None = None
     retry_of: str | None = None
+    correlation_id: str | None = None
+    """Of the API request it began with."""
     sends: int = 0
     """Times it was handed to its endpoint again."""
     sent_again_at: datetime | None = None
+    refusals: int = 0
+    """How many of these because a container of an older contract refused it."""
     worker_lost_at: datetime | None = None
     """When its first worker was lost and it was queued once more."""
     charge: Charge | None = None
@@ -105,14 +109,21 @@ class JobRecord:
             ttl_s=int(row["ttl_s"]) if "ttl_s" in row else None,
             run_timeout_s=int(row["run_timeout_s"]) if "run_timeout_s" in row else None,
             retry_of=row.get("retry_of"),
+            correlation_id=row.get("correlation_id"),
             sends=int(row.get("sends", 0)),
             sent_again_at=moment("sent_again_at"),
+            refusals=int(row.get("refusals", 0)),
             worker_lost_at=moment("worker_lost_at"),
             charge=Charge(**row["charge"]) if "charge" in row else None,
             webhook=Webhook.model_validate(row["webhook"]) if "webhook" in row else None,
             deliveries=tuple(DeliveryView.model_validate(line) for line in row.get("deliveries", ())),
             settled="open" not in row,
         )
+
+    @property
+    def log_ids(self) -> dict[str, str | None]:
+        """Fields of every log line about it (`extra`)."""
+        return {"job_id": self.job_id, "correlation_id": self.correlation_id}
 
     def new_row(self, *, retention_days: int) -> dict[str, object]:
         """Attributes of the row when the job is made."""
@@ -136,6 +147,7 @@ class JobRecord:
             "ttl_s": self.ttl_s,
             "run_timeout_s": self.run_timeout_s,
             "retry_of": self.retry_of,
+            "correlation_id": self.correlation_id,
             "sends": self.sends,
             "charge": asdict(self.charge) if self.charge else None,
             "webhook": self.webhook.model_dump(mode="json") if self.webhook else None,
@@ -273,6 +285,16 @@ class JobStore:
             allowed=(JobStatus.QUEUED,),
             expected={"sends": job.sends},
             absent=("output_key",),
+        )
+
+    def mark_refused(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
+        """Count a refusal by a container of an older contract, and another attempt; None when the job changed."""
+        return self._change(
+            job.job_id,
+            {"sends": job.sends + 1, "refusals": job.refusals + 1, "sent_again_at": timestamp(now)},
+            allowed=(JobStatus.QUEUED,),
+            removed=("output_key", "failure_key"),
+            expected={"sends": job.sends},
         )
 
     def requeue(self, job: JobRecord, *, now: datetime) -> JobRecord | None:

@@ -6,7 +6,7 @@ Both ways to an end come through here: the endpoint's notification (`job_events`
 import json
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,9 @@ _LOG = logging.getLogger(__name__)
 MAX_RESULT_BYTES = 5 * 1024**2
 MAX_FAILURE_BYTES = 1024**2
 MAX_REASON_CHARACTERS = 1000
+UPGRADE = timedelta(hours=1)
+"""How long the container may be older than the API: an upgrade replaces instances after the functions."""
+BETWEEN_REFUSALS = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Outcomes:
         except (ValidationError, ObjectTooLargeError) as error:
             if job.output_key != key:
                 return None  # nothing shows that this object is the job's
-            _LOG.exception("output %s of job %s cannot be read", key, job.job_id)
+            _LOG.exception("output %s of job %s cannot be read", key, job.job_id, extra=job.log_ids)
             reason = f"The endpoint's answer cannot be read ({type(error).__name__})."
             return Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.INTERNAL, reason), output_key=key)
         if result.job_id != job.job_id:
@@ -110,7 +113,10 @@ class Outcomes:
     def write(
         self, job: JobRecord, outcome: Outcome, *, now: datetime, heartbeat_seen: Decimal | None = None
     ) -> JobRecord | None:
-        """End the job so; None when it has ended already, or goes on: who loses its worker gets a second one.
+        """End the job so; None when it has ended already, or goes on.
+
+        Who loses its worker gets a second one; what an older container refuses is sent again for as long as an
+        upgrade may take.
 
         `heartbeat_seen`: only if no worker has written another heartbeat since.
         """
@@ -123,6 +129,10 @@ class Outcomes:
             elif job.worker_lost_at is None and job.status is not JobStatus.CREATED:
                 self.delivery.requeue(job, now=now)
                 return None
+        if _awaits_upgrade(job, outcome, now=now):
+            if now - (job.sent_again_at or job.queued_at or job.created_at) >= BETWEEN_REFUSALS:
+                self.delivery.send_after_refusal(job, now=now)
+            return None  # else the sweeper comes back to it
         ended = self.jobs.finish(
             job,
             outcome.status,
@@ -132,21 +142,35 @@ class Outcomes:
             failure_key=outcome.failure_key,
             heartbeat_seen=heartbeat_seen,
         )
-        if ended is not None and ended.status is JobStatus.SUCCEEDED:
-            self._note_run_time(ended)
+        if ended is not None:
+            _LOG.info("job %s %s", ended.job_id, ended.status.value, extra=ended.log_ids)
+            if ended.status is JobStatus.SUCCEEDED:
+                self._note_run_time(ended)
         return ended
 
     def _note_run_time(self, job: JobRecord) -> None:
         try:
             self.run_times.note(job)
         except (ClientError, BotoCoreError):
-            _LOG.exception("the run time of job %s was not noted", job.job_id)  # only a guess of waits hangs on it
+            _LOG.exception(
+                "the run time of job %s was not noted", job.job_id, extra=job.log_ids
+            )  # only a guess of waits hangs on it
 
 
 def _belongs(job: JobRecord, key: str, *, known: str | None, prefix: str) -> bool:
     """Whether an object may be this job's; its content must still name the job where the key is not the known one."""
     sent_twice = job.sends > 0 and job.worker_lost_at is None
     return key == known or ((known is None or sent_twice) and key.startswith(prefix))
+
+
+def _awaits_upgrade(job: JobRecord, outcome: Outcome, *, now: datetime) -> bool:
+    """Whether an older container refused the job, and a newer one may still come."""
+    return (
+        outcome.error is not None
+        and outcome.error.code is JobErrorCode.CONTRACT_MISMATCH
+        and job.status is JobStatus.QUEUED
+        and now - (job.queued_at or job.created_at) < UPGRADE
+    )
 
 
 def _is_known(job: JobRecord, key: str | None) -> bool:

@@ -222,7 +222,7 @@ class Submission:
         try:
             step()
         except (ClientError, BotoCoreError):
-            _LOG.exception("job %s was not cleaned up", job.job_id)
+            _LOG.exception("job %s was not cleaned up", job.job_id, extra=job.log_ids)
 
 
 def state_conflict(job: JobRecord, what: str) -> ProblemError:
@@ -244,5 +244,6 @@ def _request(job: JobRecord, params: dict[str, Any], files: Resolution, pictures
         assets=list(files.assets),
         pictures=pictures,
         preview=job.preview,
+        correlation_id=job.correlation_id,
         output_prefix=output_prefix(job.job_id),
     )

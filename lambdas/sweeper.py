@@ -73,12 +73,12 @@ class Sweeper:
                     finished = self._visit(job, now)
                 except (ClientError, BotoCoreError):
                     # One job's trouble must not keep the others waiting; this one comes again next minute.
-                    _LOG.exception("job %s could not be swept", job.job_id)
+                    _LOG.exception("job %s could not be swept", job.job_id, extra=job.log_ids)
                     finished = None
                 if finished is None:
                     swept.leave(job)
                 else:
-                    _LOG.warning("job %s swept: %s -> %s", job.job_id, job.status, finished.status)
+                    _LOG.warning("job %s swept: %s -> %s", job.job_id, job.status, finished.status, extra=job.log_ids)
                     swept.ended.append(finished)
         return swept
 
@@ -115,8 +115,8 @@ class Sweeper:
             # It was being started: its params document is still there to be started again.
             self.outcomes.jobs.unqueue(job.job_id, checkpoint=job.checkpoint)
             return None
-        if job.sends < MAX_SENDS:
-            _LOG.warning("job %s is sent again", job.job_id)
+        if job.sends - job.refusals < MAX_SENDS:
+            _LOG.warning("job %s is sent again", job.job_id, extra=job.log_ids)
             self.outcomes.delivery.send_again(job, now=now)
             return None
         reason = f"The job could not be handed to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."

@@ -105,6 +105,7 @@ class Webhooks:
         self, job: JobRecord, attempt: int, *, outcome: str, status: int | None = None, error: str | None = None
     ) -> None:
         line = {"attempt": attempt, "at": timestamp(self.now()), "status": status, "outcome": outcome, "error": error}
+        _LOG.info("webhook of job %s: %s", job.job_id, outcome, extra=job.log_ids)
         self.jobs.log_delivery(job.job_id, {name: value for name, value in line.items() if value is not None})
 
 
@@ -124,6 +125,7 @@ def body_of(job: JobRecord, event: WebhookEvent) -> bytes:
         finished_at=finished,
         metadata=dict(job.metadata),
         error_code=job.error.code.value if job.error else None,
+        correlation_id=job.correlation_id,
     )
     return WebhookBody(type=event, timestamp=finished, data=told).model_dump_json().encode()
 

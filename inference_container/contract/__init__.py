@@ -3,5 +3,8 @@
 This package imports nothing else of the project.
 """
 
-CONTRACT_VERSION = 2
-"""Raised when an older container could misread a newer request (or an older client a newer answer)."""
+CONTRACT_VERSION = 3
+"""Raised whenever a request may say what an older container does not know, so that it refuses instead of guessing.
+
+2: `AssetRef.references` · 3: `JobRequest.pictures`, `JobRequest.correlation_id`
+"""

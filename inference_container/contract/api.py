@@ -134,6 +134,8 @@ class JobView(JobSummary):
     """Nothing was made: there is no job of this id."""
     retry_of: str | None = None
     """The job this one repeats."""
+    correlation_id: str | None = None
+    """`x-correlation-id` of the request that sent it, also in the logs of functions and container."""
     metadata: dict[str, str] = {}
     ttl_s: int | None = None
     run_timeout_s: int | None = None

@@ -19,6 +19,12 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class Answer(BaseModel):
+    """Parts of what the container answers: one that is newer than the reader may say more than the reader knows."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
 class AssetRef(Message):
     """An active asset a job needs, resolved by the API so that the container looks nothing up."""
 
@@ -56,11 +62,13 @@ class JobRequest(Message):
     """Pictures the params only name: JSON pointer into the params → https URL, or key in the jobs bucket."""
     preview: bool = False
     """Store `preview.jpg` below `output_prefix` while pictures are drawn."""
+    correlation_id: str | None = None
+    """Of the API request the job began with; it is on every log line of the job."""
     output_prefix: str
     """Key prefix in the jobs bucket for what the job makes, ending in a slash."""
 
 
-class OutputImage(Message):
+class OutputImage(Answer):
     """One picture of a result, stored in the jobs bucket."""
 
     key: str
@@ -74,7 +82,7 @@ class OutputImage(Message):
     infotext: str = ""
 
 
-class UsedModel(Message):
+class UsedModel(Answer):
     """A model file that took part."""
 
     type: AssetType
@@ -82,7 +90,7 @@ class UsedModel(Message):
     sha256: str
 
 
-class CacheUse(Message):
+class CacheUse(Answer):
     """How often a cache had what was wanted, and what it cost where it had not."""
 
     hits: int = 0
@@ -105,7 +113,7 @@ class CacheUse(Message):
         return self.plus(hits=-before.hits, misses=-before.misses, size=-before.bytes, seconds=-before.seconds)
 
 
-class JobMetrics(Message):
+class JobMetrics(Answer):
     """What a job's models cost before it could draw."""
 
     disk: CacheUse = CacheUse()
@@ -114,7 +122,7 @@ class JobMetrics(Message):
     """Models: loaded already, or read from the disk. A second job on the same models has no misses."""
 
 
-class JobResult(Message):
+class JobResult(Answer):
     """What a finished job gave; images are in S3, never in here."""
 
     contract_version: int = CONTRACT_VERSION
@@ -132,14 +140,18 @@ class JobResult(Message):
     timings: dict[str, float] = {}
     """Seconds by phase (`JobPhase` names) and `total`."""
     metrics: JobMetrics = JobMetrics()
+    correlation_id: str | None = None
+    """The request's."""
 
 
-class JobFailure(Message):
+class JobFailure(Answer):
     """Body of the container's non-2xx answer, so also the failure object SageMaker writes."""
 
     contract_version: int = CONTRACT_VERSION
     job_id: str | None = None
     error: JobError
+    correlation_id: str | None = None
+    """The request's."""
 
 
 class Progress(Message):

@@ -43,6 +43,8 @@ class WebhookJob(BaseModel):
     finished_at: datetime
     metadata: dict[str, str] = {}
     error_code: str | None = None
+    correlation_id: str | None = None
+    """`x-correlation-id` of the request that sent the job."""
 
 
 class WebhookBody(BaseModel):

@@ -57,6 +57,7 @@ def job_view(services: Services, job: JobRecord, *, rehearsed: bool = False) -> 
             "cancel_requested": job.cancel_requested,
             "dry_run": rehearsed,
             "retry_of": job.retry_of,
+            "correlation_id": job.correlation_id,
             "metadata": dict(job.metadata),
             "ttl_s": job.ttl_s,
             "run_timeout_s": job.run_timeout_s,

@@ -77,6 +77,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     services = call.services
     job = JobRecord(
         job_id=new_id(),
+        correlation_id=call.correlation_id,
         owner=call.caller.user,
         task=body.task,
         status=JobStatus.CREATED,
@@ -120,6 +121,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     params, checkpoint = services.submission.params_of(old)
     job = JobRecord(
         job_id=new_id(),
+        correlation_id=call.correlation_id,
         owner=call.caller.user,
         task=old.task,
         status=JobStatus.CREATED,

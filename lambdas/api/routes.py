@@ -24,6 +24,8 @@ class Call:
     services: Services
     headers: Mapping[str, str] = field(default_factory=dict)
     """The request's, names in lower case."""
+    correlation_id: str | None = None
+    """Of the request; a job made by it keeps it."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import binascii
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
 from inference_container.contract.errors import FieldError, ProblemCode
+from lambdas.api.correlation import HEADER, correlation_id_of, request_id_of
 from lambdas.api.routes import Call, Reply, Route, UserCall
 from lambdas.api.services import Services
 from lambdas.aws_errors import THROTTLED, error_code
@@ -26,48 +28,58 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def serve(route: Route, event: Mapping[str, Any], services: Services, path_values: Mapping[str, str]) -> Response[str]:
-    """The route's answer, or the problem that came up."""
+    """The route's answer, or the problem that came up; either with the correlation id."""
+    correlation_id = request_id_of(event)
     try:
-        call = _authenticated(event, services) if route.needs_key else Call(services, _headers(event))
-        if route.permission is not None and isinstance(call, UserCall):
-            call.caller.require(route.permission)
-        arguments: dict[str, object] = {**path_values, "call": call}
-        query = _query(route.query, event)
-        if route.query.model_fields:
-            arguments["query"] = query
-        if route.body is not None:
-            arguments["body"] = _body(route.body, event)
-        answer = route.function(**arguments)
-        status, headers = route.status, dict(_NO_STORE)
-        if isinstance(answer, Reply):
-            status, headers = answer.status or status, headers | dict(answer.headers)
-            if answer.body is None:
-                return Response(status, headers=headers)
-            answer = answer.body
-        body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
-        return Response(status, "application/json", body, headers=headers)
+        correlation_id = correlation_id_of(event, _headers(event))
+        answer = _answer(route, event, services, path_values, correlation_id)
     except Exception as error:  # noqa: BLE001 - the outer edge: nothing may leave without a problem body
-        return problem_response(error, event)
+        answer = problem_response(error, event, correlation_id)
+    answer.headers[HEADER] = correlation_id
+    return answer
 
 
-def problem_response(error: Exception, event: Mapping[str, Any]) -> Response[str]:
+def _answer(
+    route: Route,
+    event: Mapping[str, Any],
+    services: Services,
+    path_values: Mapping[str, str],
+    correlation_id: str,
+) -> Response[str]:
+    call = _authenticated(event, services) if route.needs_key else Call(services, _headers(event))
+    call = replace(call, correlation_id=correlation_id)
+    if route.permission is not None and isinstance(call, UserCall):
+        call.caller.require(route.permission)
+    arguments: dict[str, object] = {**path_values, "call": call}
+    query = _query(route.query, event)
+    if route.query.model_fields:
+        arguments["query"] = query
+    if route.body is not None:
+        arguments["body"] = _body(route.body, event)
+    answer = route.function(**arguments)
+    status, headers = route.status, dict(_NO_STORE)
+    if isinstance(answer, Reply):
+        status, headers = answer.status or status, headers | dict(answer.headers)
+        if answer.body is None:
+            return Response(status, headers=headers)
+        answer = answer.body
+    body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
+    return Response(status, "application/json", body, headers=headers)
+
+
+def problem_response(error: Exception, event: Mapping[str, Any], correlation_id: str | None = None) -> Response[str]:
     """`error` as `application/problem+json`; what is not a `ProblemError` is logged and told as `internal`."""
     request_id = request_id_of(event)
     if isinstance(error, ClientError) and error_code(error) in THROTTLED:
         error = ProblemError(ProblemCode.TOO_MANY_REQUESTS, "Too many requests at once.", retry_after=5)
     if not isinstance(error, ProblemError):
-        _LOG.error("request %s failed", request_id, exc_info=error)
+        _LOG.error("request %s failed", request_id, exc_info=error, extra={"correlation_id": correlation_id})
         error = ProblemError(ProblemCode.INTERNAL, f"Something went wrong on our side; it is logged as {request_id}.")
     problem = error.problem(request_id)
     headers = dict(_NO_STORE)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     return Response(problem.status, "application/problem+json", problem.model_dump_json(), headers=headers)
-
-
-def request_id_of(event: Mapping[str, Any]) -> str:
-    """API Gateway's id of the request."""
-    return str((event.get("requestContext") or {}).get("requestId") or "unknown")
 
 
 def _authenticated(event: Mapping[str, Any], services: Services) -> UserCall:

@@ -1,6 +1,7 @@
 """The worker's line: one good job, the ways a job can end badly, and that the next one works."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from inference_container.contract.messages import (
     JobResult,
     Progress,
 )
+from inference_container.json_log import JsonFormatter
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
@@ -348,6 +350,22 @@ def test_a_request_of_a_newer_contract_is_refused_even_if_it_has_unknown_fields(
     assert isinstance(answer, JobFailure)
     assert (answer.job_id, answer.error.code) == ("j9", JobErrorCode.CONTRACT_MISMATCH)
     assert f"contract version {CONTRACT_VERSION + 1}" in answer.error.message
+
+
+def test_log_lines_and_answers_of_a_job_have_the_id_of_its_api_request(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "inference_container.worker")
+    caplog.handler.setFormatter(JsonFormatter())
+    good = studio.request().model_copy(update={"correlation_id": "order-17"})
+    bad = good.model_copy(update={"params": {"steps": -1}})
+
+    answers = [studio.answer(good), studio.answer(bad)]
+
+    lines = [json.loads(line) for line in caplog.text.splitlines()]
+    assert {(line["job_id"], line["correlation_id"]) for line in lines} == {(good.job_id, "order-17")}
+    assert [type(answer) for answer in answers] == [JobResult, JobFailure]
+    assert [answer.correlation_id for answer in answers] == ["order-17", "order-17"]
 
 
 @pytest.mark.parametrize(

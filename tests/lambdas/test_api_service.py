@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from inference_container.contract import CONTRACT_VERSION
 from inference_container.contract.assets import ASSET_TYPES
 from inference_container.contract.errors import PROBLEMS, ProblemCode
 from lambdas.api import handler as api
@@ -79,7 +80,7 @@ def test_health_says_the_versions(cloud: Cloud) -> None:
     assert cloud.ask("GET", "/v1/health", user=None).ok() == {
         "status": "ok",
         "version": "1.2.3",
-        "contract_version": 2,
+        "contract_version": CONTRACT_VERSION,
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
+from inference_container.contract.messages import JobFailure
 from lambdas.items import new_id
 from lambdas.job_events import MalformedError
 from lambdas.jobs import JobRecord
@@ -237,3 +238,49 @@ def stranded(cloud: Cloud) -> JobRecord:
     cloud.write(job.job_id, request_key=f"jobs/{job.job_id}/request.json")
     cloud.put(f"jobs/{job.job_id}/request.json", b"{}")
     return job
+
+
+# --- upgrades
+
+MISMATCH = JobError.of(JobErrorCode.CONTRACT_MISMATCH, "the request has contract version 3, this container knows 2")
+
+
+def refused(cloud: Cloud) -> JobRecord:
+    """A job on its endpoint, whose container is older than the API that sent it."""
+    job = sent(cloud)
+    assert job.failure_key is not None
+    cloud.put(job.failure_key, JobFailure(job_id=job.job_id, error=MISMATCH).model_dump_json().encode())
+    cloud.events.handle(failed(job.job_id, f"s3://jobs-bucket/{job.failure_key}"))
+    return job
+
+
+def test_a_job_an_older_container_refused_is_sent_again_until_the_newer_one_is_there(cloud: Cloud) -> None:
+    job = refused(cloud)
+    before = (cloud.status(job.job_id), len(cloud.endpoint.invoked))
+
+    sweep(cloud, timedelta(minutes=4))
+    again = len(cloud.endpoint.invoked)
+    cloud.events.handle(completed(job.job_id, cloud.put_result(job.job_id)))
+
+    assert before == ("queued", 0)
+    assert again == 1
+    assert cloud.status(job.job_id) == "succeeded"
+
+
+def test_refusals_of_an_upgrade_do_not_use_up_the_attempts_to_send_a_job(cloud: Cloud) -> None:
+    job = refused(cloud)
+
+    for minute in range(4, 59, 3):
+        cloud.put_failure(job.job_id, MISMATCH)
+        sweep(cloud, timedelta(minutes=minute))
+
+    row = cloud.row(job.job_id)
+    assert (row["status"], row["sends"], row["refusals"]) == ("queued", 19, 19)
+
+
+def test_a_container_that_stays_older_fails_the_job_with_the_reason(cloud: Cloud) -> None:
+    job = refused(cloud)
+
+    assert sweep(cloud, timedelta(minutes=61)) == {JobStatus.FAILED: 1}
+
+    assert cloud.row(job.job_id)["error"]["code"] == "contract_mismatch"
