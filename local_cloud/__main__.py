@@ -21,6 +21,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser.add_argument(
         "--container-environment", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="repeatable"
     )
+    parser.add_argument("--record-requests", action="store_true", help="keep what every role asked for, as JSON lines")
     parser.add_argument("--stop-with-stdin", action="store_true", help="also stop when standard input ends")
     chosen = parser.parse_args(arguments)
     settings = LocalSettings(
@@ -30,6 +31,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         assembly=chosen.assembly.resolve() if chosen.assembly else None,
         container_command=chosen.container_command,
         container_environment=tuple(chosen.container_environment),
+        record_requests=chosen.record_requests,
     )
     return settings, chosen.stop_with_stdin
 

@@ -35,8 +35,12 @@ class LocalCloud:
         assembly: Path | None = None,
         container_command: tuple[str, ...] = CONTAINER_COMMAND,
         container_environment: Mapping[str, str] | None = None,
+        record_requests: bool = False,
     ) -> None:
-        """`port` None: any free one, kept over restarts of this object. `assembly` None: synthesise the repository."""
+        """`port` None: any free one, kept over restarts of this object. `assembly` None: synthesise the repository.
+
+        `record_requests`: keep what every role asked for in `settings.requests_file`.
+        """
         self.settings = LocalSettings(
             state_dir=state_dir.resolve(),
             port=free_port() if port is None else port,
@@ -44,6 +48,7 @@ class LocalCloud:
             assembly=None if assembly is None else assembly.resolve(),
             container_command=container_command,
             container_environment=tuple((container_environment or {}).items()),
+            record_requests=record_requests,
         )
         self.log_file = self.settings.state_dir / "local-cloud.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -172,6 +177,8 @@ class LocalCloud:
         arguments = ["--state-dir", str(settings.state_dir), "--port", str(settings.port), "--region", settings.region]
         if settings.assembly is not None:
             arguments += ["--assembly", str(settings.assembly)]
+        if settings.record_requests:
+            arguments.append("--record-requests")
         for name, value in settings.container_environment:
             arguments += ["--container-environment", f"{name}={value}"]
         return [*arguments, "--container-command", json.dumps(settings.container_command)]

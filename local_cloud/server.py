@@ -78,31 +78,29 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     # ministack reads the environment when it is imported, and configures logging then.
     from local_cloud.durability import Durability
     from local_cloud.emulator import Emulator
+    from local_cloud.identities import Identities
     from local_cloud.large_objects import tame_large_objects
     from local_cloud.sagemaker.service import SageMaker
     from local_cloud.sagemaker.wire import SageMakerWire
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if stop_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin, stop)
-
+    _stop_on_request(loop, stop, with_stdin=stop_with_stdin)
     timings = {"emulator": loop.time()}
     emulator = Emulator(settings)
     durability = Durability(settings, emulator)
-    sagemaker = SageMaker(settings, emulator, durability)
+    identities = Identities(settings)
+    sagemaker = SageMaker(settings, emulator, durability, identities)
     sagemaker.register()
     tame_large_objects()
     emulator.watch_functions(_report_function)
     await emulator.start()
-    replayed = await durability.replay()
-    if replayed:
+    if replayed := await durability.replay():
         logger.info("replayed %d writes of the last run", replayed)
+    identities.remember_functions()
     emulator.watch(durability.after)
     sagemaker.start()
-    server = _server(SageMakerWire(emulator.asgi, sagemaker))
+    server = _server(SageMakerWire(emulator.asgi, sagemaker, identities))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0
@@ -128,6 +126,13 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)
+
+
+def _stop_on_request(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, *, with_stdin: bool) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin, stop)
 
 
 def _stop_at_end(stdin: TextIO, stop: asyncio.Event) -> None:

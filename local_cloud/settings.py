@@ -29,6 +29,8 @@ class LocalSettings:
     """Variables that win over those of the deployed model, e.g. another device."""
     assembly: Path | None = None
     """A synthesised cloud assembly to deploy; None: synthesise this repository."""
+    record_requests: bool = False
+    """Keep what every role asked for in `requests_file`."""
     synthesis_command: tuple[str, ...] = (sys.executable, "app.py", "-c", "local=true")
 
     @property
@@ -63,6 +65,11 @@ class LocalSettings:
     def sagemaker_file(self) -> Path:
         """SQLite database of models, endpoint configurations, endpoints and queued invocations."""
         return self.state_dir / "sagemaker.sqlite3"
+
+    @property
+    def requests_file(self) -> Path:
+        """A JSON line for each call a role made: role, action, resource, condition keys, whether it was allowed."""
+        return self.state_dir / "requests.jsonl"
 
     @property
     def ready_file(self) -> Path:

@@ -58,19 +58,26 @@ class EndpointWorker:
         spec: EndpointSpec,
         plan: ContainerPlan,
         *,
+        check: Callable[[str, str], None],
         store: SageMakerStore,
         emulator: Emulator,
         durability: Durability,
         region: str,
         idle_seconds: Callable[[], float | None],
     ) -> None:
-        """`idle_seconds`: how long it may have nothing to do before the container is stopped; None: for ever."""
+        """Nothing runs before `run`.
+
+        Args:
+            check: raises EmulatorError unless the endpoint's role may do an action on a resource.
+            idle_seconds: how long it may have nothing to do before the container is stopped; None: for ever.
+        """
         self.spec = spec
         self.container: Container | None = None
         """The container that answers /ping, None while there is none."""
         self.asleep = False
         """Scaled to zero: no container until the next invocation."""
         self._plan = plan
+        self._check = check
         self._store = store
         self._emulator = emulator
         self._durability = durability
@@ -165,6 +172,7 @@ class EndpointWorker:
         if time.time() > invocation.received_at + invocation.ttl_seconds:
             return failed(f"The request expired after {invocation.ttl_seconds} s in the queue.", status="Expired")
         try:
+            self._check("s3:GetObject", _object_arn(invocation.input_location))
             body = await self._emulator.get_object(*_bucket_and_key(invocation.input_location))
         except EmulatorError as error:
             return failed(f"The input could not be read: {error}")
@@ -195,6 +203,7 @@ class EndpointWorker:
             self._store.finish(queued.number, notice)
         if notice is not None:
             try:
+                self._check("sns:Publish", notice.topic)
                 await self._emulator.publish(notice.topic, notice.message)
             except EmulatorError:
                 logger.exception("nobody was told how invocation %s ended", queued.invocation.inference_id)
@@ -206,6 +215,7 @@ class EndpointWorker:
         location = invocation.output_location if outcome.reason is None else invocation.failure_location
         if location is not None:
             try:
+                self._check("s3:PutObject", _object_arn(location))
                 await self._emulator.put_object(
                     *_bucket_and_key(location), outcome.body, content_type=outcome.content_type
                 )
@@ -224,6 +234,10 @@ class EndpointWorker:
             failure_reason=outcome.reason,
         )
         return Notice(topic=topic, message=message)
+
+
+def _object_arn(location: str) -> str:
+    return f"arn:aws:s3:::{location.removeprefix('s3://')}"
 
 
 def _bucket_and_key(location: str) -> tuple[str, str]:

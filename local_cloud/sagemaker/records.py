@@ -44,6 +44,8 @@ class EndpointSpec:
     """Everything an endpoint needs to run, gathered from its configuration and its model."""
 
     name: str
+    role: str
+    """ARN of the role its container, and SageMaker for it, acts with."""
     variant: str
     environment: Mapping[str, str]
     startup_seconds: float

@@ -9,6 +9,7 @@ from typing import Any
 
 from local_cloud.durability import Durability
 from local_cloud.emulator import Emulator, ResourceType
+from local_cloud.identities import Identities
 from local_cloud.sagemaker.delivery import ContainerPlan, EndpointWorker
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.scaling import Scaling
@@ -37,12 +38,15 @@ class NotDeployableError(ValueError):
 class SageMaker:
     """All of it runs on the event loop's thread."""
 
-    def __init__(self, settings: LocalSettings, emulator: Emulator, durability: Durability) -> None:
+    def __init__(
+        self, settings: LocalSettings, emulator: Emulator, durability: Durability, identities: Identities
+    ) -> None:
         self.store = SageMakerStore(settings.sagemaker_file)
         self.scaling = Scaling(self.store, region=settings.region, changed=self._wake_all)
         self._settings = settings
         self._emulator = emulator
         self._durability = durability
+        self._identities = identities
         self._workers: dict[str, EndpointWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
@@ -129,11 +133,13 @@ class SageMaker:
             raise NotDeployableError(
                 "only asynchronous endpoints run here: AsyncInferenceConfig.OutputConfig is missing"
             )
-        container = self._found(Kind.MODEL, variants[0]["ModelName"]).properties.get("PrimaryContainer") or {}
+        model = self._found(Kind.MODEL, variants[0]["ModelName"]).properties
+        container = model.get("PrimaryContainer") or {}
         topics = output.get("NotificationConfig") or {}
         failure_path = output.get("S3FailurePath")
         return EndpointSpec(
             name=endpoint,
+            role=str(model["ExecutionRoleArn"]),
             variant=str(variants[0].get("VariantName", "AllTraffic")),
             environment={str(name): str(value) for name, value in (container.get("Environment") or {}).items()},
             startup_seconds=float(
@@ -204,9 +210,11 @@ class SageMaker:
 
     def _run(self, spec: EndpointSpec) -> None:
         before = self._halt(spec.name)
+        session = self._identities.session(spec.role, spec.name)
         worker = EndpointWorker(
             spec,
-            self._plan(spec),
+            self._plan(spec, session),
+            check=partial(self._identities.check, session["AWS_ACCESS_KEY_ID"]),
             store=self.store,
             emulator=self._emulator,
             durability=self._durability,
@@ -225,9 +233,10 @@ class SageMaker:
             task.add_done_callback(self._stopping.discard)
         return task
 
-    def _plan(self, spec: EndpointSpec) -> ContainerPlan:
+    def _plan(self, spec: EndpointSpec, session: Mapping[str, str]) -> ContainerPlan:
         environment = {
             **os.environ,
+            **session,
             **spec.environment,
             "CACHE_DIR": str(self._settings.cache_dir / spec.name),
             # torch waits in a loop for its threads otherwise and takes the other core from everybody.

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local_cloud.emulator import AsgiApp, Receive, Scope, Send
+from local_cloud.identities import DeniedError, Identities
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.service import NotDeployableError, SageMaker
 from local_cloud.settings import ACCOUNT
@@ -18,6 +19,12 @@ _ASYNC_PATH = re.compile(r"/endpoints/([^/]+)/async-invocations")
 _LOCATION = re.compile(r"s3://[^/]+/.+")
 _HEADER = "x-amzn-sagemaker-"
 _CONTROL_TYPE = "application/x-amz-json-1.1"
+
+_NAMED = {
+    Kind.ENDPOINT: "EndpointName",
+    Kind.ENDPOINT_CONFIG: "EndpointConfigName",
+    Kind.MODEL: "ModelName",
+}
 
 TTL_SECONDS = (60, 21_600)
 TIMEOUT_SECONDS = (1, 3_600)
@@ -36,9 +43,10 @@ class RefusedError(Exception):
 class SageMakerWire:
     """ASGI middleware: answers what is signed for SageMaker, hands everything else to `inner`."""
 
-    def __init__(self, inner: AsgiApp, sagemaker: SageMaker) -> None:
+    def __init__(self, inner: AsgiApp, sagemaker: SageMaker, identities: Identities) -> None:
         self._inner = inner
         self._sagemaker = sagemaker
+        self._identities = identities
         self._operations = {
             "DescribeEndpoint": self._describe_endpoint,
             "ListEndpoints": self._list_endpoints,
@@ -55,13 +63,15 @@ class SageMakerWire:
         text = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.items()}
         invoked = _ASYNC_PATH.fullmatch(str(scope["path"]))
         try:
+            self._identities.check_request(scope, body, *self._asked(invoked, text, body))
             if invoked:
                 status, answer, extra = 202, *self._invoke_async(unquote(invoked[1]), text)
             else:
                 status, answer, extra = 200, self._control(text, body), {"content-type": _CONTROL_TYPE}
-        except RefusedError as error:
-            status, answer = 400, {"__type": error.code, "message": str(error), "Message": str(error)}
-            extra = {"content-type": _CONTROL_TYPE, "x-amzn-errortype": error.code}
+        except (RefusedError, DeniedError) as error:
+            code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
+            status, answer = 400, {"__type": code, "message": str(error), "Message": str(error)}
+            extra = {"content-type": _CONTROL_TYPE, "x-amzn-errortype": code}
         document = json.dumps(answer).encode()
         sent = {"content-type": "application/json", "x-amzn-requestid": str(uuid.uuid4())} | extra
         await send(
@@ -75,6 +85,20 @@ class SageMakerWire:
             }
         )
         await send({"type": "http.response.body", "body": document})
+
+    def _asked(self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
+        """IAM's action and resource of a request."""
+        if invoked:
+            return "sagemaker:InvokeEndpointAsync", self._sagemaker.arn(Kind.ENDPOINT, unquote(invoked[1]))
+        operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
+        try:
+            request = json.loads(body or b"{}")
+        except ValueError:
+            request = None
+        for kind, name in _NAMED.items():
+            if isinstance(request, dict) and operation.endswith(name.removesuffix("Name")) and request.get(name):
+                return f"sagemaker:{operation}", self._sagemaker.arn(kind, str(request[name]))
+        return f"sagemaker:{operation}", "*"
 
     def _control(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")

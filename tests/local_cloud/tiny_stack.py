@@ -42,6 +42,23 @@ def path(folder: str) -> dict[str, Any]:
     return {"Fn::Join": ["", ["s3://", ref("Bucket"), f"/{folder}"]]}
 
 
+STATEMENTS = [
+    {"Effect": "Allow", "Action": ["dynamodb:PutItem"], "Resource": att("Table", "Arn")},
+    {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": {"Fn::Join": ["", [att("Bucket", "Arn"), "/*"]]},
+    },
+    {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": [ref("Success"), ref("Error")]},
+    {
+        "Effect": "Allow",
+        "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        "Resource": att("Queue", "Arn"),
+    },
+    {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"},
+]
+
+
 def template(*, idle_seconds: int = 300) -> dict[str, Any]:
     """Bucket, table, API, function, topics → queue → function, SageMaker endpoint that sleeps after `idle_seconds`."""
     topics = {
@@ -63,7 +80,13 @@ def template(*, idle_seconds: int = 300) -> dict[str, Any]:
             },
         },
         "Key": {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": "the-key"}},
-        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}},
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": {"Statement": []},
+                "Policies": [{"PolicyName": "Grants", "PolicyDocument": {"Statement": STATEMENTS}}],
+            },
+        },
         "Function": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
@@ -79,6 +102,22 @@ def template(*, idle_seconds: int = 300) -> dict[str, Any]:
             },
         },
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 15}},
+        "QueuePolicy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [ref("Queue")],
+                "PolicyDocument": {
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "sns.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": att("Queue", "Arn"),
+                        }
+                    ]
+                },
+            },
+        },
         "Success": {"Type": "AWS::SNS::Topic"},
         "Error": {"Type": "AWS::SNS::Topic"},
         **topics,

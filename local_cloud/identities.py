@@ -1,0 +1,168 @@
+"""Whose rights each call in the local cloud uses: sessions of the stack's roles, and a record of what they asked for.
+
+ministack checks every signature and evaluates the roles' own policies (`AUTH=true`). What it leaves open is closed
+here: SageMaker, which is ours; the queues and logs that AWS reads and writes for a function under the function's own
+role; and TLS, for which loopback stands in, so that bucket policies which demand it hold as they are.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from typing import Any, TextIO
+
+from local_cloud.emulator import EmulatorError
+from local_cloud.settings import ACCOUNT, LocalSettings
+
+_QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+"""What Lambda asks of a queue it reads for a function, with the function's role."""
+_LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+class DeniedError(EmulatorError):
+    """A role was refused; the text is AWS's."""
+
+
+class Identities:
+    """Sessions and checks of one process: made once, before the emulator starts, it puts itself into ministack."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        from ministack import app
+        from ministack.core import iam_evaluator, lambda_runtime, responses
+        from ministack.services import lambda_svc, sqs, sts
+
+        self._settings = settings
+        self._app = app
+        self._evaluator = iam_evaluator
+        self._lambda_runtime = lambda_runtime
+        self._responses = responses
+        self._lambda = lambda_svc
+        self._sqs = sqs
+        self._sts = sts
+        self._enforce: Callable[..., Any] = iam_evaluator.enforce
+        self._record: TextIO | None = None
+        if settings.record_requests:
+            self._record = settings.requests_file.open("a", buffering=1)
+        self._install()
+
+    def _install(self) -> None:
+        pin = self._app.pin_request_origin
+        self._app.pin_request_origin = lambda address, _secure: pin(address, True)
+        self._evaluator.enforce = self._recorded
+        self._lambda._emit_lambda_logs = self._logged(self._lambda._emit_lambda_logs)  # noqa: SLF001
+        self._sqs._receive_messages_for_esm = self._received(self._sqs._receive_messages_for_esm)  # noqa: SLF001
+
+    def remember_functions(self) -> None:
+        """Open the sessions of all functions there are: URLs they signed before a restart stay good."""
+        for (_, _, _), function in self._lambda._functions.all_items():  # noqa: SLF001
+            self._lambda_runtime.execution_credentials(function["config"])
+
+    def session(self, role_arn: str, name: str) -> dict[str, str]:
+        """Variables with which boto3 acts as `role_arn`; the same ones each time, also after a restart."""
+        digest = hashlib.sha256(f"{name}:{role_arn}".encode()).hexdigest()
+        key = f"ASIA{digest[:16].upper()}"
+        secret, token = (hashlib.sha256(f"{part}:{digest}".encode()).hexdigest() for part in ("secret", "token"))
+        role = role_arn.rsplit("/", 1)[-1]
+        arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name[:64]}"
+        with self._responses.request_scope(ACCOUNT, self._settings.region):
+            self._sts.register_session(
+                key, {"Arn": arn, "UserId": f"{role}:{name}", "SecretAccessKey": secret, "SessionToken": token}
+            )
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
+
+    def check(self, access_key: str, action: str, resource: str) -> None:
+        """Let the holder of `access_key` do `action` on `resource`.
+
+        Raises:
+            DeniedError: no policy of its role allows it, or one denies it.
+        """
+        # In a context of its own: what is known of the request being served just now is another caller's.
+        Context().run(self._check, access_key, action, resource)
+
+    def _check(self, access_key: str, action: str, resource: str) -> None:
+        with self._responses.request_scope(ACCOUNT, self._settings.region):
+            self._evaluator.pin_request_origin("127.0.0.1", True)
+            service = action.partition(":")[0]
+            denied = self._recorded(access_key, action, service, self._settings.region, resource_arn=resource)
+        if isinstance(denied, self._evaluator.AuthError):
+            raise DeniedError(denied.message)
+        if denied is not None:
+            raise DeniedError(
+                f"User: {denied.principal_arn} is not authorized to perform: {action} on resource: {resource}"
+            )
+
+    def check_request(self, scope: Mapping[str, Any], body: bytes, action: str, resource: str) -> None:
+        """As `check`, for a signed request that ministack never sees.
+
+        Raises:
+            DeniedError: its signature is wrong, or its signer may not.
+        """
+        Context().run(self._check_request, scope, body, action, resource)
+
+    def _check_request(self, scope: Mapping[str, Any], body: bytes, action: str, resource: str) -> None:
+        from ministack.core.router import extract_access_key_id
+
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        raw_path = (scope.get("raw_path") or str(scope["path"]).encode()).decode("latin-1")
+        self._evaluator.pin_signed_request(str(scope["method"]), raw_path, {}, list(scope["headers"]))
+        self._evaluator.pin_signed_body(body)
+        self._check(extract_access_key_id(headers, {}), action, resource)
+
+    def _recorded(self, access_key: str, action: str, service: str, region: str, **named: Any) -> Any:
+        denied = self._enforce(access_key, action, service, region, **named)
+        session = self._sts._sessions.get(access_key)  # noqa: SLF001
+        if self._record is not None and session is not None:
+            line = {
+                "role": session["Arn"].split("/")[1],
+                "action": action,
+                "resource": named.get("resource_arn", "*"),
+                "context": named.get("service_context") or {},
+                "allowed": denied is None,
+            }
+            self._record.write(json.dumps(line, default=str) + "\n")
+        return denied
+
+    def _key_of(self, config: dict[str, Any]) -> str:
+        return str(self._lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"])
+
+    def _logged(self, emit: Callable[..., None]) -> Callable[..., None]:
+        def logged(function: dict[str, Any], *rest: Any, **named: Any) -> None:
+            config = function.get("config") or function
+            group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+            arn = f"arn:aws:logs:{self._settings.region}:{ACCOUNT}:log-group:{group}:log-stream:now"
+            try:
+                for action in _LOG_ACTIONS:
+                    self.check(self._key_of(config), action, arn)
+            except DeniedError:
+                # AWS drops the lines of a function that may not write them, and says nothing.
+                return
+            emit(function, *rest, **named)
+
+        return logged
+
+    def _received(self, receive: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def received(queue_url: str, batch_size: int) -> list[Any]:
+            queue = self._sqs._queues.get(queue_url)  # noqa: SLF001
+            if not queue or not queue.get("messages"):
+                return receive(queue_url, batch_size)
+            arn = str(queue["attributes"]["QueueArn"])
+            try:
+                for config in self._readers(arn):
+                    for action in _QUEUE_ACTIONS:
+                        self.check(self._key_of(config), action, arn)
+            except DeniedError:
+                # As on AWS: the messages stay in the queue.
+                return []
+            return receive(queue_url, batch_size)
+
+        return received
+
+    def _readers(self, queue_arn: str) -> list[dict[str, Any]]:
+        """Configurations of the functions that are fed from the queue."""
+        found = []
+        for _, _, mapping in self._lambda._iter_all_esms():  # noqa: SLF001
+            if mapping.get("EventSourceArn") == queue_arn:
+                function = self._lambda._functions.get(str(mapping["FunctionName"]).rsplit(":", 1)[-1])  # noqa: SLF001
+                if function is not None:
+                    found.append(function["config"])
+        return found
