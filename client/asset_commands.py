@@ -1,4 +1,4 @@
-"""`goc assets`: upload, import, list, show and remove model files."""
+"""`goc assets`: upload, import, list, show, change and remove model files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
+from pydantic import ValidationError
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -19,14 +19,13 @@ from rich.progress import (
 )
 
 from client.cloud import GenerateOnCloud, open_cloud
-from client.errors import CloudError
-from inference_container.contract.api import AssetView
+from client.errors import CloudError, NotFoundError
+from client.output import AsJson, errors, print_assets, print_document
+from inference_container.contract.api import AssetView, ChangeAsset
 from inference_container.contract.assets import AssetStatus
 
 app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
-errors = Console(stderr=True, highlight=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document per line.")]
 TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")]
 
 
@@ -34,14 +33,14 @@ TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, 
 def upload(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
     asset_type: TypeOption,
+    wait: Annotated[bool, typer.Option(help="Wait until each file is inspected and active.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Upload model files; run it again after whatever broke it off, and it goes on where it was."""
-    with open_cloud() as cloud, _bars() as progress:
+    with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
         for file in files:
             bar = progress.add_task(file.name, total=file.stat().st_size)
-            asset = cloud.assets.upload(file, asset_type, advance=_advancing(progress, bar))
-            _tell(asset, as_json=as_json)
+            done.append(cloud.assets.upload(file, asset_type, advance=_advancing(progress, bar), wait=wait))
 
 
 @app.command("import")
@@ -63,7 +62,7 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
         if wait:
             bar = progress.add_task(called, total=None)
             asset = cloud.assets.finish(asset, look=_looking(progress, bar))
-        _tell(asset, as_json=as_json)
+    print_assets([asset], as_json=as_json)
 
 
 @app.command("list")
@@ -72,8 +71,8 @@ def list_assets(
 ) -> None:
     """All assets you may use, or those of one type."""
     with open_cloud() as cloud:
-        for asset in cloud.assets.list(asset_type=asset_type):
-            _tell(asset, as_json=as_json)
+        assets = list(cloud.assets.list(asset_type=asset_type))
+    print_assets(assets, as_json=as_json)
 
 
 @app.command()
@@ -81,20 +80,50 @@ def show(asset: Annotated[str, typer.Argument(help="Id or file name.")], as_json
     """What is known about an asset."""
     with open_cloud() as cloud:
         found = _find(cloud, asset)
-        if as_json:
-            _tell(found, as_json=True)
-            return
-        for field, value in found.model_dump(mode="json", exclude={"upload"}).items():
-            if value not in (None, "", []):
-                typer.echo(f"{field:14} {', '.join(value) if isinstance(value, list) else value}")
+    if as_json:
+        print_document(found)
+        return
+    for field, value in found.model_dump(mode="json", exclude={"upload"}).items():
+        if value not in (None, "", []):
+            typer.echo(f"{field:14} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@app.command()
+def update(  # noqa: PLR0917 - typer takes them by their options
+    asset: Annotated[str, typer.Argument(help="Id or file name.")],
+    name: Annotated[str | None, typer.Option(help="A new file name with the same extension.")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="All its tags; may be repeated.")] = None,
+    users: Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")] = None,
+    roles: Annotated[list[str] | None, typer.Option("--role", help="Whose role may use it; may be repeated.")] = None,
+    for_all: Annotated[bool, typer.Option("--for-all", help="Everybody may use it again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rename, describe or tag an asset, or say who may use it; what is not named stays as it is."""
+    given = {"name": name, "description": description, "tags": tags, "users": users, "roles": roles}
+    if for_all:
+        given |= {"users": [], "roles": []}
+    named = {field: value for field, value in given.items() if value is not None}
+    if not named:
+        raise typer.BadParameter(
+            "nothing to change: give one of --name, --description, --tag, --user, --role, --for-all"
+        )
+    try:
+        change = ChangeAsset.model_validate(named)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise typer.BadParameter(f"{first['loc'][0]}: {first['msg']}") from error
+    with open_cloud() as cloud:
+        changed = cloud.assets.change(_find(cloud, asset).asset_id, change)
+    print_assets([changed], as_json=as_json)
 
 
 @app.command()
 def rm(assets: Annotated[list[str], typer.Argument(help="Ids or file names.")], as_json: AsJson = False) -> None:
-    """Delete assets with their bytes, or break off what is on its way."""
-    with open_cloud() as cloud:
+    """Delete assets with their bytes, or break off what is on its way; the answer is what they were."""
+    with _answering(as_json=as_json) as done, open_cloud() as cloud:
         for asset in assets:
-            _tell(cloud.assets.delete(_find(cloud, asset).asset_id), as_json=as_json)
+            done.append(cloud.assets.delete(_find(cloud, asset).asset_id))
 
 
 def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
@@ -102,18 +131,25 @@ def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
     called = [asset for asset in cloud.assets.list() if reference in (asset.asset_id, asset.name)]
     live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
     if not live:
-        raise CloudError(f"there is no asset {reference!r}; `goc assets list` shows what there is")
+        raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows what there is")
     if len(live) > 1:
         found = ", ".join(f"{asset.type} {asset.asset_id}" for asset in live)
         raise CloudError(f"{reference!r} may be any of {found}; give the id")
     return cloud.assets.get(live[0].asset_id)
 
 
-def _tell(asset: AssetView, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(asset.model_dump_json(exclude={"upload"}))
-    else:
-        typer.echo(f"{asset.asset_id}  {asset.type:13} {asset.status:10} {asset.size:>12}  {asset.name}")
+@contextmanager
+def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
+    """A list whose assets are the answer, also when something breaks it off half-way."""
+    done: list[AssetView] = []
+    try:
+        yield done
+    except CloudError as error:
+        error.done = {"assets": done}
+        if not as_json:
+            print_assets(done, as_json=False)
+        raise
+    print_assets(done, as_json=as_json)
 
 
 @contextmanager

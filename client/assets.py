@@ -32,8 +32,11 @@ class Assets:
         name: str | None = None,
         sha256: str | None = None,
         advance: Advance = lambda _: None,
+        wait: bool = True,
     ) -> AssetView:
         """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it, else it is read.
+
+        Without `wait` the answer comes as soon as storage has all bytes; it may be `inspecting` then.
 
         Bytes of an asset of this type that the caller may use are not sent again: the answer is that asset, which may
         have another name when `name` is None. An upload that was broken off, by whatever, goes on with the parts that
@@ -57,7 +60,8 @@ class Assets:
         advance(sum(part.size for part in asset.upload.parts if part.received))
         missing = [part for part in asset.upload.parts if not part.received]
         PartSender(self._connection, path, asset, advance).send(missing)
-        return self.finish(self._complete(asset.asset_id))
+        complete = self._complete(asset.asset_id)
+        return self.finish(complete) if wait else complete
 
     def import_url(
         self,

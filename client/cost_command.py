@@ -1,6 +1,5 @@
 """`goc cost`: what a deployment will cost, without asking anybody."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from client.cost import Usage, estimate, read_prices
+from client.output import AsJson, print_document
 
 app = typer.Typer(help="What it costs.", no_args_is_help=True)
 DEFAULTS = Usage(instance_type="ml.g5.xlarge", images=1000, seconds_per_image=5.0, wake_ups=20)
@@ -31,7 +31,7 @@ def estimate_month(
     idle_minutes: Annotated[float, typer.Option(min=0, help="As deployed.")] = DEFAULTS.idle_minutes,
     models_gb: Annotated[float, typer.Option(min=0, help="Model files you keep in the cloud.")] = DEFAULTS.models_gb,
     firewall: Annotated[bool, typer.Option(help="Deployed with waf=true.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """USD a month for so many pictures."""
     prices = read_prices()
@@ -50,7 +50,7 @@ def estimate_month(
         raise typer.BadParameter(str(error), param_hint="--instance-type") from error
     if as_json:
         document = {"usage": asdict(usage), "usd": result.lines, "total": result.total, "as_of": prices.as_of}
-        typer.echo(json.dumps(document, indent=2))
+        print_document(document)
         return
     table = Table("what", "USD a month", caption=f"{prices.region}, {prices.as_of}. {prices.note}")
     table.columns[1].justify = "right"

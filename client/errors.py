@@ -4,9 +4,13 @@ CloudError
 ├── ConnectionLostError   the service could not be reached or broke off
 ├── ProblemError          the service refused: `.problem` is its RFC 9457 answer
 ├── TransferError         a presigned upload or download failed
+├── NotLoggedInError      there is no login to be found
+├── NotFoundError         nothing is called so
 ├── AssetFailedError      a model file is not what it was declared to be: `.asset` tells why
 └── JobNotSucceededError  a job ended failed, canceled or expired: `.job` tells why
 """
+
+from collections.abc import Mapping
 
 from inference_container.contract.api import AssetView, JobView
 from inference_container.contract.errors import Problem
@@ -14,6 +18,9 @@ from inference_container.contract.errors import Problem
 
 class CloudError(Exception):
     """Any failure of this client; its text is meant for the user."""
+
+    done: Mapping[str, object] = {}
+    """What a command over several things had done by then, as its answer names it."""
 
 
 class ConnectionLostError(CloudError):
@@ -31,6 +38,14 @@ class ProblemError(CloudError):
 
 class TransferError(CloudError):
     """Bytes could not be moved to or from storage."""
+
+
+class NotLoggedInError(CloudError):
+    """Neither the environment nor `goc login` tells URL and key."""
+
+
+class NotFoundError(CloudError):
+    """What the user named is not there."""
 
 
 class AssetFailedError(CloudError):

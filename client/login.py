@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from client.errors import CloudError
+from client.errors import CloudError, NotLoggedInError
 
 
 class Login(BaseModel):
@@ -37,7 +37,8 @@ def find_login(environment: Mapping[str, str] = os.environ) -> Login:
     """`GOC_URL` with `GOC_API_KEY`, else the kept login.
 
     Raises:
-        CloudError: there is neither, or the file is damaged.
+        NotLoggedInError: there is neither.
+        CloudError: the file is damaged.
     """
     url, api_key = environment.get("GOC_URL"), environment.get("GOC_API_KEY")
     if url and api_key:
@@ -46,6 +47,6 @@ def find_login(environment: Mapping[str, str] = os.environ) -> Login:
     try:
         return Login.model_validate(json.loads(path.read_text()))
     except FileNotFoundError:
-        raise CloudError("not logged in: run `goc login`, or set GOC_URL and GOC_API_KEY") from None
+        raise NotLoggedInError("not logged in: run `goc login`, or set GOC_URL and GOC_API_KEY") from None
     except (ValueError, ValidationError) as error:
         raise CloudError(f"{path} is damaged ({error}); run `goc login` again") from error

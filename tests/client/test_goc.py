@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from client.errors import CloudError
+from client.exit_codes import ExitCode
 from client.login import Login, find_login, keep_login, login_file
 
 
@@ -43,6 +44,6 @@ def test_without_a_login_goc_says_how_to_get_one(tmp_path: Path) -> None:
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.NOT_ALLOWED
     assert "not logged in: run `goc login`" in done.stderr
     assert "Traceback" not in done.stderr

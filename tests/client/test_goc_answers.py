@@ -1,0 +1,229 @@
+"""What `goc` says to scripts: one JSON document on standard output, progress beside it, and an exit code."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.cli import main
+from client.exit_codes import ExitCode
+from tests.client.small_service import Answer, SmallService, asset, job, open_service, problem
+
+PAGE = Path(__file__).parents[2] / "docs" / "assets.md"
+ASSET, JOB = asset(), job()
+FAILED_JOB = job("failed", error={"code": "bad_image", "message": "a PDF", "retryable": False})
+PICTURE = {"url": "", "width": 8, "height": 8, "format": "png", "seed": 1, "infotext": "x"}
+RESULT: dict[str, object] = {"info": {}, "parameters": {}, "caption": None, "models": [], "timings": {}}
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Goc = Callable[..., Said]
+
+
+@pytest.fixture
+def service() -> Iterator[SmallService]:
+    with open_service(SmallService(size=5, part_size=3)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def goc(
+    service: SmallService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Goc:
+    for name, value in service.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.safetensors").write_bytes(b"12345")
+    (tmp_path / "params.json").write_text("{}")
+
+    def run(*arguments: str, **answers: Answer | list[Answer]) -> Said:
+        service.answers.update(answers)
+        monkeypatch.setattr("sys.argv", ["goc", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return Said(code if isinstance(code, int) else 0, out, err)
+
+    return run
+
+
+def page(*assets: dict[str, object]) -> Answer:
+    return 200, {"assets": list(assets), "next_cursor": None}
+
+
+ONE = {"GET /v1/assets": page(ASSET), "GET /v1/assets/a1": (200, ASSET)}
+ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
+    "assets upload x.safetensors --type lora": ({}, lambda said: said["assets"][0]["status"], "active"),
+    "assets import https://a.example/x.safetensors --type lora": (
+        {"POST /v1/assets": (201, asset("importing")), **ONE}, lambda said: said["assets"][0]["status"], "active"
+    ),
+    "assets list": (ONE, lambda said: [row["name"] for row in said["assets"]], ["x.safetensors"]),
+    "assets show x.safetensors": (ONE, lambda said: said["asset_id"], "a1"),
+    "assets update a1 --tag ink --tag line": (
+        ONE | {"PATCH /v1/assets/a1": (200, asset(tags=["ink", "line"]))},
+        lambda said: said["assets"][0]["tags"], ["ink", "line"],
+    ),
+    "assets rm a1": (ONE | {"DELETE /v1/assets/a1": (200, ASSET)}, lambda said: said["assets"][0]["asset_id"], "a1"),
+    "jobs submit img2img params.json": ({"POST /v1/jobs": (201, JOB)}, lambda said: said["job_id"], "j1"),
+    "jobs list": (
+        {"GET /v1/jobs": (200, {"jobs": [JOB], "next_cursor": "c"})},
+        lambda said: (said["jobs"][0]["job_id"], said["next_cursor"]), ("j1", "c"),
+    ),
+    "jobs show j1": ({"GET /v1/jobs/j1": (200, JOB)}, lambda said: said["status"], "queued"),
+    "jobs watch j1": ({"GET /v1/jobs/j1": (200, job("canceled"))}, lambda said: said["status"], "canceled"),
+    "jobs save j1": (
+        {"GET /v1/jobs/j1": (200, job("succeeded", result={"images": [], **RESULT}))},
+        lambda said: said, {"job_id": "j1", "files": []},
+    ),
+    "jobs cancel j1": ({"POST /v1/jobs/j1/cancel": (200, JOB)}, lambda said: said["job_id"], "j1"),
+    "jobs retry j1": ({"POST /v1/jobs/j1/retry": (201, job(retry_of="j1"))}, lambda said: said["retry_of"], "j1"),
+    "endpoints": ({"GET /v1/endpoints": (200, {"endpoints": []})}, lambda said: said, {"endpoints": []}),
+    "login --url URL --api-key k": (
+        {"GET /v1/endpoints": (200, {"endpoints": []})}, lambda said: Path(said["login_file"]).name, "login.json"
+    ),
+    "cost estimate": ({}, lambda said: said["usage"]["images"], 1000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_a_command_prints_one_document(service: SmallService, goc: Goc, command: str) -> None:
+    answers, read, expected = ANSWERS[command]
+
+    said = goc(*command.replace("URL", service.url).split(), "--json", **answers)
+
+    assert said.out.count("\n") == 1
+    first = said.document[0] if isinstance(said.document, list) else said.document
+    assert read(first) == expected
+    assert said.code == (ExitCode.FAILED if command == "jobs watch j1" else ExitCode.DONE)
+
+
+def test_every_command_can_print_json() -> None:
+    from typer.main import get_command
+
+    from client.cli import app
+
+    def commands(group: Any, *path: str) -> Iterator[str]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from commands(command, *path, name)
+            elif any("--json" in parameter.opts for parameter in command.params):
+                yield " ".join((*path, name))
+            else:
+                yield f"{name} cannot"
+
+    asked = {" ".join(word for word in command.split() if not word.startswith("--")) for command in ANSWERS}
+    covered = {name for name in commands(get_command(app)) if any(line.startswith(name) for line in asked)}
+    assert set(commands(get_command(app))) - covered == {"demo"}  # runs in the tests of the demo
+
+
+def test_a_watched_job_is_a_document_for_each_change(goc: Goc) -> None:
+    running = job("running", progress={"phase": "sampling", "step": 3, "steps": 20})
+    rows: list[Answer] = [(200, JOB), (200, JOB), (200, running), (200, job("succeeded"))]
+
+    said = goc("jobs", "watch", "j1", "--json", **{"GET /v1/jobs/j1": rows})
+
+    documents = [json.loads(line) for line in said.out.splitlines()]
+    assert [document["status"] for document in documents] == ["queued", "running", "succeeded"]
+    assert documents[1]["progress"]["step"] == 3
+    assert said.code == ExitCode.DONE
+
+
+def test_progress_goes_beside_the_answer(goc: Goc) -> None:
+    said = goc("assets", "upload", "x.safetensors", "--type", "lora", "--json")
+
+    assert said.document["assets"][0]["name"] == "x.safetensors"
+    assert "x.safetensors" in said.err
+
+
+def test_what_was_done_before_a_failure_is_in_the_answer(goc: Goc, tmp_path: Path) -> None:
+    (tmp_path / "y.safetensors").write_bytes(b"12345")
+    answers: list[Answer] = [(200, asset("active")), problem(422, "upload_mismatch")]
+
+    said = goc(
+        "assets", "upload", "x.safetensors", "y.safetensors", "--type", "lora", "--json",
+        **{"POST /v1/assets/a1/complete": answers},
+    )  # fmt: skip
+
+    assert [row["name"] for row in said.document["assets"]] == ["x.safetensors"]
+    assert said.document["error"]["code"] == "upload_mismatch"
+    assert said.code == ExitCode.FAILED
+
+
+ENDS: list[tuple[str, dict[str, Any], ExitCode, str]] = [
+    ("jobs show j1", {"GET /v1/jobs/j1": (200, JOB)}, ExitCode.DONE, ""),
+    ("jobs save j1", {"GET /v1/jobs/j1": (200, FAILED_JOB)}, ExitCode.FAILED, "bad_image: a PDF"),
+    ("jobs watch j1", {"GET /v1/jobs/j1": (200, FAILED_JOB)}, ExitCode.FAILED, "bad_image: a PDF"),
+    (
+        "assets import https://a.example/x.pt --type lora",
+        {"POST /v1/assets": (201, asset("failed", error="a zip"))}, ExitCode.FAILED, "x.safetensors: a zip",
+    ),
+    ("jobs submit img2img x.safetensors", {}, ExitCode.FAILED, "holds a int; allowed: a JSON object"),
+    ("assets upload nowhere.pt --type lora", {}, ExitCode.USAGE, "does not exist"),
+    ("assets update a1", {}, ExitCode.USAGE, "nothing to change"),
+    ("assets upload --kind lora", {}, ExitCode.USAGE, "No such option"),
+    ("assets show nothing", ONE, ExitCode.NOT_FOUND, "there is no asset 'nothing'"),
+    ("jobs show j9", {}, ExitCode.NOT_FOUND, "It is not_found."),
+    ("endpoints", {"GET /v1/endpoints": problem(401, "unauthorized")}, ExitCode.NOT_ALLOWED, "unauthorized"),
+    ("assets rm a1", ONE | {"DELETE /v1/assets/a1": problem(403, "forbidden")}, ExitCode.NOT_ALLOWED, "forbidden"),
+    ("assets rm a1", ONE | {"DELETE /v1/assets/a1": problem(409, "asset_in_use")}, ExitCode.CONFLICT, "asset_in_use"),
+    (
+        "jobs submit img2img params.json",
+        {"POST /v1/jobs": problem(429, "quota_exceeded")}, ExitCode.CONFLICT, "quota_exceeded",
+    ),
+    (
+        "jobs submit img2img params.json",
+        {"POST /v1/jobs": problem(422, "invalid_params")}, ExitCode.REFUSED, "invalid_params",
+    ),
+    ("endpoints", {"GET /v1/endpoints": (502, "Bad gateway")}, ExitCode.NOT_REACHED, "HTTP 502"),
+    ("login --url http://127.0.0.1:9 --api-key k", {}, ExitCode.NOT_REACHED, "no answer from http://127.0.0.1:9"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "answers", "code", "said"), ENDS)
+def test_the_exit_code_tells_what_kind_of_end_it_was(
+    goc: Goc, command: str, answers: dict[str, Any], code: ExitCode, said: str
+) -> None:
+    ended = goc(*command.split(), **answers)
+
+    assert ended.code == code
+    assert said in " ".join(ended.err.replace("│", " ").split())
+    assert "Traceback" not in ended.err
+
+
+def test_a_failure_is_a_document_too(goc: Goc) -> None:
+    said = goc("jobs", "show", "j9", "--json")
+
+    assert said.document == {
+        "error": {"code": "not_found", "message": "It is not_found. (not_found, request r1)", "request_id": "r1"}
+    }
+
+
+def test_ctrl_c_has_a_code_of_its_own(goc: Goc, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("client.connection.httpx.Client.request", interrupt)
+
+    assert goc("endpoints").code == ExitCode.INTERRUPTED
+
+
+def test_the_page_has_every_exit_code() -> None:
+    rows = re.findall(r"^\| (\d+) \| (?!\|)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert [int(row) for row in rows] == [code.value for code in ExitCode]
