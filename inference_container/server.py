@@ -1,4 +1,4 @@
-"""SageMaker's container contract over HTTP: `/ping` and `/invocations`, in front of one worker on one thread.
+"""SageMaker's container contract over HTTP: `/ping` and `/invocations`, in front of one worker or a pool of them.
 
 Nothing here imports torch: `/ping` answers from the first moment, and `main` sets what torch must find when it loads.
 Run it by `python -m inference_container.server`.
@@ -27,6 +27,7 @@ from inference_container.contract.errors import JOB_ERRORS, JobError, JobErrorCo
 from inference_container.contract.messages import JobFailure, JobResult
 from inference_container.json_log import start_logging
 from inference_container.settings import ContainerSettings
+from inference_container.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,20 @@ class JobRunner(Protocol):
     def answer(self, document: bytes) -> JobResult | JobFailure: ...
 
     def stop(self, reason: str) -> None: ...
+
+
+class Jobs(Protocol):
+    """Whatever runs jobs behind the HTTP face: a `JobLine`, or a `WorkerPool` of several processes."""
+
+    def open(self) -> object: ...
+
+    def state(self) -> str: ...
+
+    async def run(self, document: bytes) -> JobResult | JobFailure: ...
+
+    def stop_jobs(self, reason: str) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 class JobLine:
@@ -70,11 +85,11 @@ class JobLine:
         if self.state() == "ready" and self._worker is not None:
             self._worker.result().stop(reason)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 
-def create_app(line: JobLine, *, max_request_bytes: int) -> Starlette:
+def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
     """The app; its lifespan opens and closes `line`."""
 
     async def ping(_: Request) -> Response:
@@ -112,7 +127,7 @@ def create_app(line: JobLine, *, max_request_bytes: int) -> Starlette:
         try:
             yield
         finally:
-            line.close()
+            await line.close()
 
     return Starlette(
         routes=[Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])], lifespan=lifespan
@@ -139,7 +154,7 @@ def _failure(failure: JobFailure, *, status: int) -> Response:
 class ContainerServer(uvicorn.Server):
     """uvicorn that lets a running job end within the grace period before the process goes."""
 
-    def __init__(self, config: uvicorn.Config, line: JobLine, *, grace_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, line: Jobs, *, grace_seconds: float) -> None:
         super().__init__(config)
         self._line = line
         self._grace_seconds = grace_seconds
@@ -151,6 +166,11 @@ class ContainerServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT; exit status 1 when the worker could not start."""
     # Both are read once, when torch and the hub's client are imported: spinning OpenMP threads starve a busy machine,
@@ -160,6 +180,8 @@ def main() -> None:
     began = time.time()
     start_logging()
     settings = ContainerSettings.from_environment()
+    if settings.TIED:
+        threading.Thread(target=_end_with_input, name="tied", daemon=True).start()
     # What imports make stays; searching it for garbage again and again is a sixth of the start.
     gc.disable()
     broken = threading.Event()
@@ -182,7 +204,10 @@ def main() -> None:
             server.should_exit = True
             raise
 
-    line = JobLine(make_worker)
+    def stop_serving() -> None:
+        server.should_exit = True
+
+    line: Jobs = JobLine(make_worker) if settings.WORKERS == 1 else WorkerPool(settings, broken=stop_serving)
     app = create_app(line, max_request_bytes=settings.MAX_REQUEST_BYTES)
     config = uvicorn.Config(app, host=settings.HOST, port=settings.PORT, log_config=None, access_log=False)
     server = ContainerServer(config, line, grace_seconds=settings.SHUTDOWN_SECONDS)

@@ -17,6 +17,7 @@ class ContainerSettings(BaseModel):
     ASSETS_BUCKET: str
     JOBS_TABLE: str
     CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
+    """The disk cache: on the fastest storage of the machine."""
     CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)
     MODEL_CACHE_MAX_BYTES: int = Field(default=24 * 1024**3, gt=0)
     """RAM the loaded models may take together; with a GPU, those that wait outside its memory, at most half of it."""
@@ -26,6 +27,10 @@ class ContainerSettings(BaseModel):
     DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     COMPILE_UNET: bool = False
     """Compile the UNet's repeated blocks on a GPU: worth it for many pictures of few sizes."""
+    WORKERS: int = Field(default=1, ge=1, le=16)
+    """Worker processes, one for each GPU; on a CPU they share it."""
+    TIED: bool = False
+    """End with the standard input: a worker of several goes when the process that started it does."""
     HEARTBEAT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_REQUEST_BYTES: int = Field(default=256 * 1024**2, gt=0)
     """Size of a job request document, pictures in base64 included."""

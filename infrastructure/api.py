@@ -40,7 +40,7 @@ class Api(Construct):
             default_cors_preflight_options=apigateway.CorsOptions(
                 allow_origins=apigateway.Cors.ALL_ORIGINS,
                 allow_methods=["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
-                allow_headers=["Content-Type", "Idempotency-Key", "X-Api-Key"],
+                allow_headers=["Content-Type", "Idempotency-Key", "X-Api-Key", "X-Correlation-Id"],
                 max_age=Duration.hours(1),
             ),
             deploy_options=apigateway.StageOptions(

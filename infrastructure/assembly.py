@@ -70,7 +70,7 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
             api=core.api.rest_api,
             functions=core.functions.named,
             events_queue=core.events.queue,
-            dead_letters=[core.events.dead_letters],
+            dead_letters=[core.events.dead_letters, core.functions.webhook_queues.dead_letters],
             api_stage_arn=core.api.rest_api.deployment_stage.stage_arn,
         ),
     )

@@ -5,6 +5,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from client.cost import read_prices
+from inference_container.contract.instances import GPUS
+
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 """The retentions CloudWatch Logs takes, up to a year."""
 
@@ -12,6 +15,22 @@ LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 UNNAMED = "main"
 AWS_ONLY = {"generate-on-cloud": "aws-only"}
 """Tag of a stack the local cloud leaves out."""
+
+
+STAGES: Mapping[str, Mapping[str, object]] = {
+    "dev": {
+        "keep_data": False,
+        "job_retention_days": 7,
+        "log_retention_days": 7,
+    },
+    "prod": {
+        "max_instances": 4,
+        "idle_minutes": 10,
+        "log_retention_days": 90,
+        "oldest_job_minutes": 30,
+    },
+}
+"""What `-c stage=NAME` means by itself; other context goes before it. A stage of another name has the defaults."""
 
 
 class ConfigError(ValueError):
@@ -27,6 +46,8 @@ class StageConfig(BaseModel):
     """Suffix of the stack's name, so that several live side by side in one account; empty for the only one."""
     instance_type: str = Field(default="ml.g5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
     """SageMaker instance type of the default endpoint."""
+    gpus: int | None = Field(default=None, ge=1, le=16)
+    """GPUs of `instance_type`, a worker for each; None: as `contract/instances.py` has it."""
     min_instances: int = Field(default=0, ge=0)
     """0 lets the endpoint sleep when there is no job."""
     max_instances: int = Field(default=1, ge=1)
@@ -55,8 +76,9 @@ class StageConfig(BaseModel):
     """SageMaker costs of the account that sound an alarm at 80 percent, and when they are forecast; None: no budget."""
     waf: bool = False
     """A firewall before the API: about 8 dollars a month."""
-    gpu_price_per_hour: float = Field(default=0.0, ge=0)
-    """US dollars for an hour of `instance_type`, told in `GET /v1/usage`; 0: it tells no cost."""
+    gpu_price_per_hour: float | None = Field(default=None, ge=0)
+    """US dollars for an hour of `instance_type`, told in `GET /v1/usage`; 0: it tells no cost; None: as
+    `client/prices.json` has it, and 0 for a type that is not there."""
     keep_data: bool = True
     """Tables and buckets outlive the stack."""
 
@@ -65,7 +87,21 @@ class StageConfig(BaseModel):
         if self.min_instances > self.max_instances:
             message = f"min_instances {self.min_instances} is above max_instances {self.max_instances}"
             raise ValueError(message)
+        if self.gpus is None and self.instance_type not in GPUS:
+            message = f"the GPUs of instance_type {self.instance_type} are not known; say how many with -c gpus=N"
+            raise ValueError(message)
         return self
+
+    @property
+    def workers(self) -> int:
+        """Of one instance: one for each GPU."""
+        return self.gpus or GPUS[self.instance_type]
+
+    @property
+    def price_per_hour(self) -> float:
+        """US dollars for an hour of an instance; 0: not known."""
+        known = read_prices().instance_hour.get(self.instance_type, 0.0)
+        return known if self.gpu_price_per_hour is None else self.gpu_price_per_hour
 
     @field_validator("stage")
     @classmethod
@@ -104,8 +140,9 @@ class StageConfig(BaseModel):
         if unknown := sorted(values.keys() - cls.model_fields.keys()):
             message = f"unknown context {', '.join(unknown)}; known are local, {', '.join(sorted(cls.model_fields))}"
             raise ConfigError(message)
+        stage = str(values.get("stage", ""))
         try:
-            return cls.model_validate(values)
+            return cls.model_validate({**STAGES.get(stage, {}), **values})
         except ValidationError as error:
             lines = [
                 f"-c {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}, got {e['input']!r}" for e in error.errors()

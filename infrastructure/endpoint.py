@@ -48,6 +48,7 @@ class Endpoint(Construct):
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
             JOBS_TABLE=storage.jobs_table.table_name,
             COMPILE_UNET=config.compile_unet,
+            WORKERS=config.workers,
         )
         image_uri, repository_arn = self._image()
         model = sagemaker.CfnModel(
@@ -77,7 +78,7 @@ class Endpoint(Construct):
             ],
             async_inference_config=sagemaker.CfnEndpointConfig.AsyncInferenceConfigProperty(
                 client_config=sagemaker.CfnEndpointConfig.AsyncInferenceClientConfigProperty(
-                    max_concurrent_invocations_per_instance=1
+                    max_concurrent_invocations_per_instance=config.workers
                 ),
                 output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
                     s3_output_path=bucket.s3_url_for_object("endpoint-output"),

@@ -149,7 +149,7 @@ class Functions(Construct):
                 INSPECTION_FUNCTION=self.asset_inspection.function_name,
                 IMPORT_FUNCTION=self.asset_import.function_name,
                 WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
-                GPU_PRICE_PER_HOUR=config.gpu_price_per_hour,
+                GPU_PRICE_PER_HOUR=config.price_per_hour / config.workers,
             ),
             grants=[
                 TableGrant(

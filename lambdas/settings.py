@@ -40,7 +40,7 @@ class ApiSettings(FunctionSettings):
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
     WEBHOOK_QUEUE_URL: str
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
-    """US dollars for an hour of an instance; 0: not known, usage then tells no cost."""
+    """US dollars for an hour of one GPU of an instance; 0: not known, usage then tells no cost."""
 
 
 class EndingSettings(FunctionSettings):

@@ -87,6 +87,31 @@ def test_the_container_gets_ready_answers_a_broken_request_and_ends_on_sigterm(t
 
 
 @pytest.mark.slow
+def test_a_container_of_two_workers_is_green_answers_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, WORKERS="2", DEVICE="cpu")
+    url = f"http://127.0.0.1:{settings.PORT}"
+
+    with container(settings) as process:
+        wait_until_green(url, process)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        answer = httpx.post(f"{url}/invocations", content=b'{"job_id": "j1"}')
+        process.kill()
+        process.communicate()
+        while any(is_running(int(child)) for child in children):
+            threading.Event().wait(0.05)
+
+    assert len(children) == 2
+    assert JobFailure.model_validate_json(answer.content).error.code is JobErrorCode.INVALID_PARAMS
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
 def test_a_container_that_cannot_run_here_ends_with_the_reason(tmp_path: Path) -> None:
     with container(settings_for(tmp_path, DEVICE="cpu", DTYPE="float16")) as process:
         _, log = process.communicate(timeout=120)

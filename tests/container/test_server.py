@@ -1,5 +1,6 @@
 """The container's HTTP face: SageMaker's contract, whatever the worker does."""
 
+import asyncio
 import json
 import logging
 import signal
@@ -146,7 +147,7 @@ def test_stopping_reaches_the_worker(runner: ScriptedRunner) -> None:
     line.open().result(20)
 
     line.stop_jobs("the container was stopped")
-    line.close()
+    asyncio.run(line.close())
 
     assert runner.stopped == ["the container was stopped"]
 
@@ -161,7 +162,7 @@ def test_sigterm_lets_the_running_job_go_on_for_the_grace_period_only(runner: Sc
     at_once = list(runner.stopped)
     while not runner.stopped:
         threading.Event().wait(0.005)
-    line.close()
+    asyncio.run(line.close())
 
     assert server.should_exit
     assert (at_once, runner.stopped) == ([], ["the container was stopped"])

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CHANGED = {
     "stage": "dev",
-    "instance_type": "ml.g6.2xlarge",
+    "instance_type": "ml.g6.12xlarge",
     "min_instances": "1",
     "max_instances": "4",
     "backlog_per_instance": "5",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.config import ConfigError, StageConfig
+from infrastructure.config import STAGES, ConfigError, StageConfig
 from infrastructure.node import choose_node
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +32,7 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
         ({"log_retention_days": "31"}, "-c log_retention_days: .*30.*got 31"),
         ({"keep_data": "perhaps"}, "-c keep_data: .*got 'perhaps'"),
         ({"instance_type": "g5.xlarge"}, "-c instance_type: .*got 'g5.xlarge'"),
+        ({"instance_type": "ml.c5.xlarge"}, "GPUs of instance_type ml.c5.xlarge are not known; .*-c gpus=N"),
         ({"stage": "Dev Stage"}, "-c stage: .*got 'Dev Stage'"),
         ({"stage": "main"}, "-c stage: .*what the stage without a name is called"),
     ],
@@ -39,6 +40,42 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
 def test_a_wrong_value_is_named_with_what_is_allowed(context: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         StageConfig.from_context(FLAGS | context)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_named_stage_has_its_row_and_other_context_goes_before_it(stage: str) -> None:
+    row = STAGES[stage]
+
+    plain = StageConfig.from_context({"stage": stage})
+    told = StageConfig.from_context({"stage": stage, "job_retention_days": "2", "max_instances": "9"})
+
+    assert {name: getattr(plain, name) for name in row} == row
+    assert (told.job_retention_days, told.max_instances, told.stage) == (2, 9, stage)
+    assert plain != StageConfig(stage=stage)
+
+
+def test_production_keeps_its_data_and_development_does_not() -> None:
+    kept = {stage: StageConfig.from_context({"stage": stage}).keep_data for stage in ("dev", "prod", "")}
+
+    assert kept == {"dev": False, "prod": True, "": True}
+
+
+def test_an_instance_has_a_worker_for_each_gpu() -> None:
+    workers = [
+        StageConfig.from_context(context).workers
+        for context in ({}, {"instance_type": "ml.g5.48xlarge"}, {"instance_type": "ml.new.xlarge", "gpus": "2"})
+    ]
+
+    assert workers == [1, 8, 2]
+
+
+def test_a_price_that_is_told_goes_before_the_table() -> None:
+    prices = [
+        StageConfig.from_context(context).price_per_hour
+        for context in ({"gpu_price_per_hour": "9.5"}, {"gpu_price_per_hour": "0"}, {"instance_type": "ml.p3.2xlarge"})
+    ]
+
+    assert prices == [9.5, 0, 0]
 
 
 def test_the_command_ends_with_the_reason_and_no_traceback(tmp_path: Path) -> None:

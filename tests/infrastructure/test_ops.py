@@ -43,6 +43,15 @@ def test_every_alarm_of_the_stack_tells_the_topic_and_takes_no_data_for_good_new
     assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
 
 
+def test_every_queue_of_messages_given_up_is_watched(aws: "Assembly") -> None:
+    queues = aws.resources("AWS::SQS::Queue").values()
+    targets = {q["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] for q in queues if "RedrivePolicy" in q}
+    watched = json.dumps(aws.like("AWS::CloudWatch::Alarm", "DeadLetters")["Metrics"])
+
+    assert len(targets) == 2
+    assert all(target in watched for target in targets)
+
+
 def test_the_cost_model_counts_every_alarm(aws: "Assembly") -> None:
     assert len(aws.resources("AWS::CloudWatch::Alarm")) == ALARMS
 

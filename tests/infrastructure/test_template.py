@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from client.cost import read_prices
 from inference_container.settings import ContainerSettings
 from lambdas.settings import (
     ApiSettings,
@@ -31,6 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STAR_ACTIONS = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
 """The only actions allowed on `*`: AWS gives them no resource."""
+
+OWN_NAMES = {"AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::Model", "AWS::S3::Bucket"}
+"""Types whose names are unique in an account and region, or in the world."""
 
 SETTINGS: dict[str, type[FunctionSettings]] = {
     "lambdas.api.handler.handler": ApiSettings,
@@ -410,6 +414,14 @@ def test_the_endpoint_is_asynchronous_with_one_job_per_instance(aws: "Assembly")
     assert variant["InitialInstanceCount"] == 1
 
 
+def test_every_gpu_of_an_instance_has_a_worker_and_a_job(changed: "Assembly") -> None:
+    client = changed.only("AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"]["ClientConfig"]
+    variables = changed.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
+
+    assert client["MaxConcurrentInvocationsPerInstance"] == 4
+    assert variables["WORKERS"] == "4"
+
+
 def test_the_container_gets_the_settings_it_reads(aws: "Assembly") -> None:
     variables = aws.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
 
@@ -516,6 +528,27 @@ def test_what_api_gateway_answers_itself_is_problem_json(aws: "Assembly") -> Non
 # --- stages
 
 
+def test_two_stages_share_no_name_in_one_account(aws: "Assembly", changed: "Assembly") -> None:
+    def names(assembly: "Assembly") -> set[str]:
+        fixed = {
+            value
+            for resource in assembly.template["Resources"].values()
+            for name, value in resource.get("Properties", {}).items()
+            if name.endswith("Name") and isinstance(value, str) and resource["Type"] in OWN_NAMES
+        }
+        exports = {str(o["Export"]["Name"]) for o in assembly.template["Outputs"].values() if "Export" in o}
+        return fixed | exports | set(assembly.stack_names)
+
+    assert "goc-main-default" in names(aws)
+    assert not names(aws) & names(changed)
+
+
+def test_the_price_of_an_hour_is_that_of_the_instance_type_unless_told(aws: "Assembly") -> None:
+    variables = functions(aws)["lambdas.api.handler.handler"]["Environment"]["Variables"]
+
+    assert float(variables["GPU_PRICE_PER_HOUR"]) == read_prices().instance_hour["ml.g5.xlarge"]
+
+
 def test_a_stage_changes_its_numbers_and_its_stack_name(changed: "Assembly") -> None:
     (variant,) = changed.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
     target = changed.only("AWS::ApplicationAutoScaling::ScalableTarget")
@@ -526,7 +559,7 @@ def test_a_stage_changes_its_numbers_and_its_stack_name(changed: "Assembly") -> 
     assert changed.stack_names == ["GenerateOnCloud-dev", "GenerateOnCloud-dev-Inference", "GenerateOnCloud-dev-Ops"]
     assert changed.only("AWS::SageMaker::Endpoint")["EndpointName"] == "goc-dev-default"
     assert variables["ENDPOINT_NAME"] == "goc-dev-default"
-    assert variant["InstanceType"] == "ml.g6.2xlarge"
+    assert variant["InstanceType"] == "ml.g6.12xlarge"
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (7, 9)
     assert rule["ExpirationInDays"] == 3

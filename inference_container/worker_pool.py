@@ -1,0 +1,184 @@
+"""A worker process for each GPU behind one HTTP face: jobs go to whichever is free, one that dies is started again."""
+
+import asyncio
+import http.client
+import logging
+import os
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Self
+
+from inference_container.contract.errors import JobError, JobErrorCode
+from inference_container.contract.messages import JobFailure, JobResult
+from inference_container.request_document import ids_of
+from inference_container.settings import ContainerSettings
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "inference_container.server")
+MAX_STARTS = 3
+"""Attempts in a row to start a worker that has run before."""
+PING_SECONDS = 0.2
+
+
+class WorkerProcess:
+    """One life of a worker: a server of its own on a port of this machine."""
+
+    def __init__(self, process: Process, port: int) -> None:
+        self._process = process
+        self._port = port
+        self.ready = False
+
+    @classmethod
+    async def start(cls, command: Sequence[str], environment: Mapping[str, str]) -> Self:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        own = {**environment, "HOST": "127.0.0.1", "PORT": str(port)}
+        # Its standard input ends with us, and it with that.
+        return cls(await asyncio.create_subprocess_exec(*command, env=own, stdin=PIPE, stdout=DEVNULL), port)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def until_ready(self) -> bool:
+        """Wait for the first green ping; False when the process ended before."""
+        while self.alive:
+            with suppress(OSError, http.client.HTTPException):  # it does not listen yet
+                self.ready = (await asyncio.to_thread(self._request, "GET", "/ping", None, 2.0))[0] == 200
+            if self.ready:
+                return True
+            await asyncio.sleep(PING_SECONDS)
+        return False
+
+    async def until_ended(self) -> int:
+        """The exit status, once there is one."""
+        return await self._process.wait()
+
+    def answer(self, document: bytes) -> JobResult | JobFailure:
+        """Run a job.
+
+        Raises:
+            OSError, http.client.HTTPException, ValueError: the process died over it.
+        """
+        status, body = self._request("POST", "/invocations", document, None)
+        return (JobResult if status == 200 else JobFailure).model_validate_json(body)
+
+    def stop(self) -> None:
+        """End it, with its job at the next step."""
+        if self.alive:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        if self.alive:
+            self._process.kill()
+
+    def _request(self, method: str, path: str, body: bytes | None, timeout: float | None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+class WorkerPool:
+    """What `server.JobLine` is for one worker, for `settings.WORKERS` of them."""
+
+    def __init__(
+        self,
+        settings: ContainerSettings,
+        *,
+        command: Sequence[str] = COMMAND,
+        broken: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`broken` is called when a worker cannot be started (again): the container is of no use then."""
+        self._settings = settings
+        self._command = command
+        self._broken = broken
+        self._workers: list[WorkerProcess | None] = [None] * settings.WORKERS
+        self._have_run: set[int] = set()
+        self._fault: str | None = None
+        self._stopping: str | None = None
+        self._threads = ThreadPoolExecutor(settings.WORKERS, thread_name_prefix="worker")
+        self._free: asyncio.Queue[WorkerProcess]
+        self._keepers: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        """Start all workers; to be called in the running event loop."""
+        self._free = asyncio.Queue()
+        self._keepers = [asyncio.create_task(self._keep(number)) for number in range(self._settings.WORKERS)]
+
+    def state(self) -> str:
+        """`starting`, `ready` once every worker has been, or what went wrong."""
+        if self._fault is not None:
+            return self._fault
+        return "ready" if len(self._have_run) == self._settings.WORKERS else "starting"
+
+    async def run(self, document: bytes) -> JobResult | JobFailure:
+        """The answer to `document` of the first worker that is free; only the job it had is lost when one dies."""
+        worker = await self._free.get()
+        while not worker.alive:
+            worker = await self._free.get()
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, worker.answer, document)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            worker.kill()
+            job_id, correlation_id = ids_of(document)
+            reason = self._stopping or f"the worker process of this job ended ({type(error).__name__}: {error})"
+            log.error("%s", reason, extra={"job_id": job_id, "correlation_id": correlation_id})  # noqa: TRY400
+            lost = JobError.of(JobErrorCode.WORKER_LOST, reason)
+            return JobFailure(job_id=job_id, error=lost, correlation_id=correlation_id)
+        self._free.put_nowait(worker)
+        return answer
+
+    def stop_jobs(self, reason: str) -> None:
+        """End the running jobs at their next step."""
+        self._stopping = reason
+        for worker in self._workers:
+            if worker is not None:
+                worker.stop()
+
+    async def close(self) -> None:
+        """End every worker."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for worker in self._workers:
+            if worker is not None:
+                worker.kill()
+                await worker.until_ended()
+        self._threads.shutdown()
+
+    async def _keep(self, number: int) -> None:
+        """Have worker `number` run, whatever ends it."""
+        starts = 0
+        while self._stopping is None:
+            worker = self._workers[number] = await WorkerProcess.start(self._command, self._environment(number))
+            if await worker.until_ready():
+                starts = 0
+                self._have_run.add(number)
+                self._free.put_nowait(worker)
+            status = await worker.until_ended()
+            log.error("worker %d ended with status %d", number, status)
+            starts += 1
+            if number not in self._have_run or starts > MAX_STARTS:
+                self._fault = f"worker {number} could not be started: it ended with status {status}"
+                self._broken()
+                return
+
+    def _environment(self, number: int) -> dict[str, str]:
+        """One GPU, and a fair share of the memory models may wait in; the disk cache is everybody's."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        share = min(self._settings.MODEL_CACHE_MAX_BYTES, memory // 2) // self._settings.WORKERS
+        own = self._settings.model_copy(
+            update={"WORKERS": 1, "TIED": True, "SHUTDOWN_SECONDS": 0.0, "MODEL_CACHE_MAX_BYTES": share}
+        )
+        outer = {name: value for name, value in os.environ.items() if name not in ContainerSettings.model_fields}
+        return {**outer, **own.environment(), "CUDA_VISIBLE_DEVICES": str(number)}
