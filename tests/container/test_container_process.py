@@ -96,7 +96,7 @@ def test_a_container_of_two_workers_is_green_answers_and_leaves_no_process_behin
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         answer = httpx.post(f"{url}/invocations", content=b'{"job_id": "j1"}')
         process.kill()
-        process.communicate()
+        process.wait()
         while any(is_running(int(child)) for child in children):
             threading.Event().wait(0.05)
 
