@@ -58,6 +58,12 @@ class StageConfig(BaseModel):
     scale_out_cooldown_seconds: int = Field(default=60, ge=0)
     inference_ami: str = "al2023-ami-sagemaker-inference-gpu-4-1"
     """`InferenceAmiVersion` of the instances; this one has NVIDIA driver 580, which CUDA 13 and so torch 2.13 need."""
+    vpc: Literal["none", "new"] = "none"
+    """`new`: the endpoint is in a VPC of its own without a way to the internet, so jobs cannot name pictures by URL."""
+    subnet_ids: tuple[str, ...] = ()
+    """Of a VPC that is there already, for the endpoint, as `subnet-1,subnet-2`; they must reach S3 and DynamoDB."""
+    security_group_ids: tuple[str, ...] = ()
+    """Of the endpoint in these subnets."""
     image_uri: str | None = None
     """A ready image of `inference_container` in ECR; None builds it at deployment."""
     compile_unet: bool = False
@@ -87,6 +93,10 @@ class StageConfig(BaseModel):
         if self.min_instances > self.max_instances:
             message = f"min_instances {self.min_instances} is above max_instances {self.max_instances}"
             raise ValueError(message)
+        if bool(self.subnet_ids) != bool(self.security_group_ids):
+            raise ValueError("subnet_ids and security_group_ids go together; received only one of them")
+        if self.subnet_ids and self.vpc == "new":
+            raise ValueError("received both vpc=new and subnet_ids; allowed: one of them")
         if self.gpus is None and self.instance_type not in GPUS:
             message = f"the GPUs of instance_type {self.instance_type} are not known; say how many with -c gpus=N"
             raise ValueError(message)
@@ -151,7 +161,9 @@ class StageConfig(BaseModel):
 
 
 def _read(name: str, value: object) -> object:
-    """Context from the command line is text; a literal of numbers does not take text."""
+    """Context from the command line is text; a literal of numbers and a tuple do not take text."""
     if name == "log_retention_days" and isinstance(value, str) and value.isdigit():
         return int(value)
+    if name in {"subnet_ids", "security_group_ids"} and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
     return value

@@ -16,6 +16,7 @@ from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
+from infrastructure.network import add_network
 from infrastructure.scaling import scaling_steps
 from infrastructure.storage import Storage
 
@@ -51,6 +52,7 @@ class Endpoint(Construct):
             WORKERS=config.workers,
         )
         image_uri, repository_arn = self._image()
+        joined = add_network(self, config=config, role=role)
         model = sagemaker.CfnModel(
             self,
             "Model",
@@ -58,9 +60,16 @@ class Endpoint(Construct):
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri, environment=settings.environment()
             ),
+            vpc_config=None
+            if joined is None
+            else sagemaker.CfnModel.VpcConfigProperty(
+                subnets=joined[0].subnet_ids, security_group_ids=joined[0].security_group_ids
+            ),
         )
         # SageMaker tries the image when the model is made.
         model.node.add_dependency(self._pull_policy(role, repository_arn))
+        if joined is not None:
+            model.node.add_dependency(joined[1])
         bucket = storage.jobs_bucket
         endpoint_config = sagemaker.CfnEndpointConfig(
             self,

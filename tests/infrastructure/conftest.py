@@ -31,6 +31,8 @@ CHANGED = {
     "monthly_budget_usd": "250",
     "waf": "true",
     "keep_data": "false",
+    "subnet_ids": "subnet-0a1b2c3d,subnet-1a1b2c3d",
+    "security_group_ids": "sg-0a1b2c3d",
     "image_uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/goc:1.0",
 }
 
@@ -155,6 +157,12 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
 def local(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """What the local cloud deploys."""
     return _synthesise(tmp_path_factory, "local", {"local": "true"})
+
+
+@pytest.fixture(scope="session")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """An endpoint in a new VPC, in production."""
+    return _synthesise(tmp_path_factory, "private", {"stage": "prod", "vpc": "new"})
 
 
 @pytest.fixture(scope="session")
