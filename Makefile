@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?= 4747
 GOLDENS ?= ../shared/goldens
+EXAMPLES ?= 50
 WORKERS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -20,7 +21,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format bench bench-container bench-models train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment image-test gallery
+.PHONY: help demo local test test-quick lint check format fuzz bench bench-container bench-models train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment image-test gallery
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,6 +76,9 @@ bench-models: $(READY) ## switching checkpoints, merging LoRAs, a warm job (minu
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
+
+fuzz: $(READY) ## schemathesis and absurd values against a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
+	@$(RUN) -m tests.api_fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
 
 train-demo: $(READY) ## train the demo checkpoint from nothing (hours), in build/demo_models; goes on where it stopped
 	@$(RUN) -m demo_models.train --stage all --out build/demo_models

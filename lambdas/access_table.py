@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from inference_container.contract.errors import ProblemCode
 from lambdas.aws_errors import TRANSACTION_CANCELED, error_code
-from lambdas.cursors import decode_cursor, encode_cursor
+from lambdas.cursors import CursorSigner
 from lambdas.items import from_item, to_item
 from lambdas.problems import ProblemError
 
@@ -103,7 +103,9 @@ class AccessTable:
                 asked = answer.get("UnprocessedKeys")
         return [found[access_id] for access_id in access_ids if access_id in found]
 
-    def page(self, listing: str, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    def page(
+        self, listing: str, *, limit: int, cursor: str | None, signer: CursorSigner
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """Up to `limit` rows of a listing in its order, and the cursor of the next page; one call.
 
         Raises:
@@ -111,7 +113,7 @@ class AccessTable:
         """
         start: Any = {}
         if cursor is not None:
-            place, access_id = decode_cursor(cursor, parts=2)
+            place, access_id = signer.read(cursor, scope=listing, parts=2)
             key = {"listing": listing, "place": place, "access_id": access_id}
             start = {"ExclusiveStartKey": to_item(key)}
         answer = self.client.query(
@@ -125,7 +127,8 @@ class AccessTable:
         rows = [from_item(item) for item in answer["Items"]]
         if len(rows) <= limit:
             return rows, None
-        return rows[:limit], encode_cursor([rows[limit - 1]["place"], rows[limit - 1]["access_id"]])
+        last = rows[limit - 1]
+        return rows[:limit], signer.sign([last["place"], last["access_id"]], scope=listing)
 
     def write(self, actions: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
         """`transact` on this table's client."""

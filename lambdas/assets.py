@@ -1,6 +1,6 @@
 """Rows of the assets table: model files by id and by name, one row per type and name."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from lambdas.access import Caller
 from lambdas.asset_record import AssetRecord, name_guard, split_title
 from lambdas.aws_errors import canceled_by_condition
 from lambdas.batch_reads import batch_get
-from lambdas.cursors import decode_cursor, encode_cursor, invalid_cursor
+from lambdas.cursors import CursorSigner
 from lambdas.items import from_item, is_id, to_item
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ def _file_names(asset_type: AssetType, reference: str) -> list[str]:
     return [name, *(f"{name}{extension}" for extension in ASSET_TYPES[asset_type].extensions)]
 
 
+def _position(asset: AssetRecord) -> tuple[str, str, str]:
+    return asset.type.value, asset.name, asset.asset_id
+
+
 def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
     return asset.status is AssetStatus.ACTIVE and asset.may_be_used_by(caller)
 
@@ -37,6 +41,10 @@ def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
 class AssetStore:
     client: "DynamoDBClient"
     table: str
+    passed_over_at_once: int = 500
+    """Rows a page reads in each call after its first."""
+    max_reads: int = 20
+    """Calls of a page."""
 
     def get(self, asset_id: str) -> AssetRecord | None:
         return self._get(asset_id) if is_id(asset_id) else None
@@ -76,28 +84,44 @@ class AssetStore:
         return [asset.name for asset in page if _is_usable(asset, caller)]
 
     def page(
-        self, asset_type: AssetType | None, *, limit: int, cursor: str | None
+        self,
+        asset_type: AssetType | None,
+        *,
+        limit: int,
+        cursor: str | None,
+        signer: CursorSigner,
+        takes: Callable[[AssetRecord], bool],
     ) -> tuple[list[AssetRecord], str | None]:
-        """Up to `limit` assets by type and name, and the cursor of the next page; one call.
+        """Up to `limit` assets that `takes` lets through, by type and name, and the cursor of the next page.
+
+        One call when all are let through. After `max_reads` calls the page ends where it is, with a cursor.
 
         Raises:
             ProblemError: `invalid_cursor`.
         """
+        scope = f"assets#{asset_type}"
         after = None
         if cursor is not None:
-            type_name, name, asset_id = decode_cursor(cursor, parts=3)
-            known = tuple(AssetType) if asset_type is None else (asset_type,)
-            if type_name not in known or not is_id(asset_id):
-                raise invalid_cursor()
+            type_name, name, asset_id = signer.read(cursor, scope=scope, parts=3)
             after = {"type": type_name, "name": name, "asset_id": asset_id}
-        if asset_type is None:
-            assets = self._page_of_all(after=after, size=limit + 1)
-        else:
-            assets = self._page_of_type(asset_type, after=after, size=limit + 1)
-        if len(assets) <= limit:
-            return assets, None
-        last = assets[limit - 1]
-        return assets[:limit], encode_cursor([last.type.value, last.name, last.asset_id])
+        found: list[AssetRecord] = []
+        size = limit + 1
+        for _ in range(self.max_reads):
+            if asset_type is None:
+                read = self._page_of_all(after=after, size=size)
+            else:
+                read = self._page_of_type(asset_type, after=after, size=size)
+            for asset in read:
+                if not takes(asset):
+                    continue
+                if len(found) == limit:
+                    return found, signer.sign(_position(found[-1]), scope=scope)
+                found.append(asset)
+            if len(read) < size:
+                return found, None
+            after = dict(zip(("type", "name", "asset_id"), _position(read[-1]), strict=True))
+            size = self.passed_over_at_once
+        return found, signer.sign(_position(read[-1]), scope=scope)
 
     def with_hash(self, sha256: str) -> list[AssetRecord]:
         """Active assets whose bytes have this SHA-256; one call."""

@@ -13,19 +13,31 @@ def read_document(data: bytes) -> object:
 
     Raises:
         ProblemError: `invalid_json` - not UTF-8, not JSON, nested deeper than MAX_DEPTH, numbers of thousands of
-            digits, or text with lone surrogates. `NaN` and `Infinity`, which Python's clients write, are numbers that
-            the fields themselves may refuse.
+            digits, a name twice in one object, or text with lone surrogates. `NaN` and `Infinity`, which Python's
+            clients write, are numbers that the fields themselves may refuse.
     """
     try:
-        document: object = json.loads(data.decode("utf-8"))
+        document: object = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise _invalid(f"not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
         raise _invalid(f"nested deeper than {MAX_DEPTH} levels") from error
-    except ValueError as error:  # JSONDecodeError, and Python's limit on the digits of an integer
+    except json.JSONDecodeError as error:
         raise _invalid(str(error)) from error
+    except ValueError as error:
+        raise _invalid("a number has thousands of digits") from error
     _check_values(document)
     return document
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        # Readers differ in which of the two they take.
+        raise _invalid(f"{shortened(ascii(twice))} comes twice in one object")
+    return found
 
 
 def _check_values(document: object) -> None:

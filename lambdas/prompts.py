@@ -36,7 +36,7 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
 def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
     """Field, positive and negative text, without comments; the empty ones have nothing to check."""
     fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
-    if isinstance(params, Txt2ImgParams):
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
         fields += [("hr_prompt", params.hr_prompt, ""), ("hr_negative_prompt", "", params.hr_negative_prompt)]
     if params.option("enable_prompt_comments"):
         fields = [(field, strip_comments(prompt), strip_comments(negative)) for field, prompt, negative in fields]

@@ -11,6 +11,7 @@ from inference_container.contract.accounts import NAME_PATTERN
 from inference_container.contract.errors import ProblemCode
 from lambdas.access import role_row_id
 from lambdas.access_table import AccessTable
+from lambdas.cursors import CursorSigner
 from lambdas.items import timestamp
 from lambdas.problems import ProblemError
 
@@ -56,9 +57,9 @@ class RoleStore:
             raise ProblemError(ProblemCode.NOT_FOUND, f"There is no role {name[:100]!r}.")
         return role
 
-    def page(self, *, limit: int, cursor: str | None) -> tuple[list[RoleRecord], str | None]:
+    def page(self, *, limit: int, cursor: str | None, signer: CursorSigner) -> tuple[list[RoleRecord], str | None]:
         """Roles by name; those built in begin the first page, beside its `limit`."""
-        rows, following = self.access.page("roles", limit=limit, cursor=cursor)
+        rows, following = self.access.page("roles", limit=limit, cursor=cursor, signer=signer)
         first = [RoleRecord(name, held, built_in=True) for name, held in BUILT_IN_ROLES.items()] if not cursor else []
         return [*first, *map(RoleRecord.from_row, rows)], following
 

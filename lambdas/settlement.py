@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from inference_container.contract.errors import JobErrorCode
+from inference_container.contract.jobs import JobStatus
 from inference_container.contract.webhooks import WebhookEvent
 from lambdas.access_table import transact, update
 from lambdas.usage import UsageStore
@@ -59,11 +60,22 @@ class Settlement:
                 condition="attribute_exists(#open) AND #status = :ended",
                 names=["open", "status"],
             ),
-            self.usage.ended(job.owner, job.status, day=finished.date(), gpu_seconds=gpu_seconds(job)),
+            *self.usage.ended(
+                job.owner,
+                job.status,
+                day=finished.date(),
+                gpu_seconds=gpu_seconds(job),
+                unused=job.charge if _never_ran(job) else None,
+            ),
         ]
         if job.charge is not None:
             actions += self.usage.release(job.charge, unsent=False)
         return not transact(self.usage.access.client, actions)
+
+
+def _never_ran(job: "JobRecord") -> bool:
+    """Whether it was canceled before any worker had it."""
+    return job.status is JobStatus.CANCELED and job.started_at is None and job.worker_lost_at is None
 
 
 def gpu_seconds(job: "JobRecord") -> Decimal:

@@ -17,6 +17,7 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.params import ImageParams, Txt2ImgParams
 from inference_container.contract.task_params import TaskParams
 from lambdas.access_table import AccessTable
+from lambdas.cursors import CursorSigner
 from lambdas.problems import ProblemError
 
 KEPT_DAYS = 400
@@ -143,10 +144,21 @@ class UsageStore:
         values = {":less": -1, ":steps": -charge.megapixel_steps}
         return [freed, self._count(charge.user, charge.day, "jobs_sent :less, megapixel_steps :steps", values, [])]
 
-    def ended(self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal) -> dict[str, Any]:
-        """The update that counts an ended job."""
-        values = {":one": 1, ":seconds": gpu_seconds}
-        return self._count(user, day.isoformat(), f"{status.value} :one, gpu_seconds :seconds", values, [])
+    def ended(
+        self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal, unused: Charge | None = None
+    ) -> list[dict[str, Any]]:
+        """The updates that count an ended job, and give back the megapixel-steps of one that no worker ever had."""
+        added = f"{status.value} :one, gpu_seconds :seconds"
+        values: dict[str, object] = {":one": 1, ":seconds": gpu_seconds}
+        if unused is None:
+            return [self._count(user, day.isoformat(), added, values, [])]
+        back = {":back": -unused.megapixel_steps}
+        if (unused.user, unused.day) == (user, day.isoformat()):  # a transaction changes a row only once
+            return [self._count(user, unused.day, f"{added}, megapixel_steps :back", {**values, **back}, [])]
+        return [
+            self._count(user, day.isoformat(), added, values, []),
+            self._count(unused.user, unused.day, "megapixel_steps :back", back, []),
+        ]
 
     def month_of(self, user: str, month: date) -> list[UsageRecord]:
         """A user's days of the month that begins with `month`; one call."""
@@ -154,9 +166,11 @@ class UsageStore:
         ids = [_usage_id(user, day.isoformat()) for day in days if day.month == month.month]
         return [UsageRecord.from_row(row) for row in self.access.rows(ids)]
 
-    def page(self, month: date, *, limit: int, cursor: str | None) -> tuple[list[UsageRecord], str | None]:
+    def page(
+        self, month: date, *, limit: int, cursor: str | None, signer: CursorSigner
+    ) -> tuple[list[UsageRecord], str | None]:
         """All users' days of a month, by day and user; one call."""
-        rows, following = self.access.page(_listing(month.isoformat()), limit=limit, cursor=cursor)
+        rows, following = self.access.page(_listing(month.isoformat()), limit=limit, cursor=cursor, signer=signer)
         return [UsageRecord.from_row(row) for row in rows], following
 
     def _count(

@@ -14,6 +14,7 @@ from inference_container.contract.errors import ProblemCode
 from inference_container.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
 from lambdas.access import key_row_id
 from lambdas.access_table import AccessTable, overtaken
+from lambdas.cursors import CursorSigner
 from lambdas.items import timestamp
 from lambdas.problems import ProblemError
 from lambdas.roles import RoleStore
@@ -98,9 +99,9 @@ class UserStore:
             raise ProblemError(ProblemCode.NOT_FOUND, f"There is no user {name[:100]!r}.")
         return user
 
-    def page(self, *, limit: int, cursor: str | None) -> tuple[list[UserRecord], str | None]:
+    def page(self, *, limit: int, cursor: str | None, signer: CursorSigner) -> tuple[list[UserRecord], str | None]:
         """Users by name."""
-        rows, following = self.access.page("users", limit=limit, cursor=cursor)
+        rows, following = self.access.page("users", limit=limit, cursor=cursor, signer=signer)
         return [UserRecord.from_row(row) for row in rows], following
 
     def add(self, user: UserRecord) -> None:

@@ -49,9 +49,14 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
         asset_type = asset_type_named(query.type)
         if asset_type is None:
             raise invalid([FieldError(pointer="query:type", message=type_message(query.type))])
-    assets, next_cursor = call.services.assets.page(asset_type, limit=query.limit, cursor=query.cursor)
-    usable = [_view(asset) for asset in assets if asset.may_be_used_by(call.caller)]
-    return AssetPage(assets=usable, next_cursor=next_cursor)
+    assets, next_cursor = call.services.assets.page(
+        asset_type,
+        limit=query.limit,
+        cursor=query.cursor,
+        signer=call.services.pages.signer,
+        takes=lambda asset: asset.may_be_used_by(call.caller),
+    )
+    return AssetPage(assets=[_view(asset) for asset in assets], next_cursor=next_cursor)
 
 
 @ROUTES.add("GET", "/v1/assets/by-hash/{sha256}", permission=Permission.ASSET_LIST)

@@ -38,7 +38,9 @@ def create_role(call: UserCall, body: CreateRole) -> RoleView:
 @ROUTES.add("GET", "/v1/roles", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.ROLE_LIST)
 def list_roles(call: UserCall, query: RolesQuery) -> RolePage:
     """Roles by name, first those built in (beside `limit`)."""
-    roles, next_cursor = call.services.roles.page(limit=query.limit, cursor=query.cursor)
+    roles, next_cursor = call.services.roles.page(
+        limit=query.limit, cursor=query.cursor, signer=call.services.pages.signer
+    )
     return RolePage(roles=[_view(role) for role in roles], next_cursor=next_cursor)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from inference_container.contract.access import Permission
 from inference_container.contract.errors import ProblemCode
@@ -39,6 +39,14 @@ class Query(BaseModel):
     """Query parameters; those not named are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("limit", "wait", mode="before", check_fields=False)
+    @classmethod
+    def _plain_number(cls, value: object) -> object:
+        # Python itself would take `1_0` and ` 1`, too.
+        if isinstance(value, str) and not re.fullmatch("-?[0-9]{1,18}", value):
+            raise ValueError("input should be a whole number in plain digits")
+        return value
 
 
 Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True)
@@ -97,6 +105,8 @@ class Route:
             found.add(ProblemCode.UNAUTHORIZED)
         if self.permission is not None:
             found.add(ProblemCode.FORBIDDEN)
+        if self.path_parameters:  # some characters are in no path
+            found.add(ProblemCode.NOT_FOUND)
         return tuple(code for code in ProblemCode if code in found)
 
     def matches(self, path: str) -> bool:

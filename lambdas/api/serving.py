@@ -61,7 +61,7 @@ def _answer(
     if isinstance(answer, Reply):
         status, headers = answer.status or status, headers | dict(answer.headers)
         if answer.body is None:
-            return Response(status, headers=headers)
+            return Response(status, body="", headers=headers)
         answer = answer.body
     body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
     return Response(status, "application/json", body, headers=headers)

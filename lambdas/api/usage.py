@@ -47,7 +47,7 @@ def list_usage(call: UserCall, query: UsageQuery) -> UsagePage:
         caller.require(Permission.USER_LIST)
     following = None
     if query.everyone:
-        days, following = usage.page(month, limit=query.limit, cursor=query.cursor)
+        days, following = usage.page(month, limit=query.limit, cursor=query.cursor, signer=call.services.pages.signer)
     else:
         name = query.user or caller.user
         if name != caller.user:

@@ -57,7 +57,9 @@ def create_user(call: UserCall, body: CreateUser) -> UserView:
 @ROUTES.add("GET", "/v1/users", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.USER_LIST)
 def list_users(call: UserCall, query: UsersQuery) -> UserPage:
     """Users by name."""
-    users, next_cursor = call.services.users.page(limit=query.limit, cursor=query.cursor)
+    users, next_cursor = call.services.users.page(
+        limit=query.limit, cursor=query.cursor, signer=call.services.pages.signer
+    )
     return UserPage(users=[_view(user) for user in users], next_cursor=next_cursor)
 
 

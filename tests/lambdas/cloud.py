@@ -380,6 +380,10 @@ class Cloud:
         assert self.assets.add(asset)
         return asset_id
 
+    def all_assets(self) -> list[AssetRecord]:
+        """Every asset there is, up to a hundred."""
+        return self.assets.page(None, limit=100, cursor=None, signer=self.pages.signer, takes=lambda _: True)[0]
+
     def styles(self, name: str, text: str) -> None:
         """A styles file that is there already."""
         asset_id = self.asset("styles", name)

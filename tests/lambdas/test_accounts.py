@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from inference_container.contract.access import Permission
 from lambdas.access import key_row_id
+from lambdas.cursors import encode_cursor
 from lambdas.items import from_item, timestamp, to_item
 from tests.lambdas.cloud import KEYS, START, Cloud, Reply
 
@@ -263,6 +264,7 @@ def test_lists_are_paged_by_name_without_a_scan(cloud: Cloud) -> None:
         cloud.ask("POST", "/v1/users", {"name": name, "role": "artist"}, user="root").ok(201)
         make_role(cloud, name.replace("user", "role"), "inference:list")
     cloud.ask("GET", "/v1/me", user="root").ok()
+    cloud.pages.signer.secret()
     cloud.counted()
 
     found: list[str] = []
@@ -279,6 +281,25 @@ def test_lists_are_paged_by_name_without_a_scan(cloud: Cloud) -> None:
     roles = cloud.ask("GET", "/v1/roles", user="root", query={"limit": "3"}).ok()
     assert [role["name"] for role in roles["roles"]] == ["admin", "artist", "role-00", "role-01", "role-02"]
     cloud.ask("GET", "/v1/roles", user="root", query={"cursor": "x"}).problem(400, "invalid_cursor")
+
+
+def test_a_cursor_of_users_roles_or_usage_is_taken_back_by_its_own_list_only(cloud: Cloud) -> None:
+    make_role(cloud, "one", "inference:list")
+    make_role(cloud, "two", "inference:list")
+    users = cloud.ask("GET", "/v1/users", user="root", query={"limit": "1"}).ok()["next_cursor"]
+    roles = cloud.ask("GET", "/v1/roles", user="root", query={"limit": "1"}).ok()["next_cursor"]
+    forged = encode_cursor(["alice", "user#alice"])
+
+    for path, cursors in (
+        ("/v1/users", (roles, forged)),
+        ("/v1/roles", (users, forged)),
+        ("/v1/usage", (users, forged)),
+    ):
+        for cursor in cursors:
+            query = {"cursor": cursor, **({"everyone": "true"} if path == "/v1/usage" else {})}
+            cloud.ask("GET", path, user="root", query=query).problem(400, "invalid_cursor")
+    cloud.ask("GET", "/v1/users", user="root", query={"cursor": users}).ok()
+    cloud.ask("GET", "/v1/roles", user="root", query={"cursor": roles}).ok()
 
 
 def test_every_change_is_one_line_of_the_audit_log_without_a_secret(

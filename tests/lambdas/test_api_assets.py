@@ -1,11 +1,13 @@
 """Routes of assets and endpoints, and the checkpoint a job names."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from inference_container.contract.assets import GIB
+from lambdas.asset_record import AssetRecord
 from lambdas.uploads import MIB, PART_SIZE, part_size_for
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.model_bytes import CHECKPOINT, sha256_of
@@ -238,6 +240,45 @@ def test_assets_come_by_type_and_name_in_full_pages(cloud: Cloud) -> None:
             break
 
     assert found == [["a.safetensors", "b.ckpt"], ["c.safetensors", "x.pt"], ["y.pt"]]
+
+
+def test_pages_are_full_though_others_files_stand_between(cloud: Cloud) -> None:
+    for number in range(12):
+        asset_id = cloud.checkpoint(f"{number:02}.safetensors")
+        if number % 3:
+            cloud.ask("PATCH", f"/v1/assets/{asset_id}", {"users": ["carol"]}).ok()
+
+    first = cloud.ask("GET", "/v1/assets", user="bob", query={"limit": "3"}).ok()
+    cursor = first["next_cursor"]
+    second = cloud.ask("GET", "/v1/assets", user="bob", query={"limit": "3", "cursor": cursor}).ok()
+
+    assert [asset["name"][:2] for asset in first["assets"]] == ["00", "03", "06"]
+    assert [asset["name"][:2] for asset in second["assets"]] == ["09"]
+    assert second["next_cursor"] is None
+    other_list = {"type": "checkpoint", "cursor": cursor}
+    cloud.ask("GET", "/v1/assets", user="bob", query=other_list).problem(400, "invalid_cursor")
+
+
+def test_a_page_of_very_many_foreign_files_ends_after_bounded_reads_and_goes_on(cloud: Cloud) -> None:
+    for number in range(9):
+        cloud.checkpoint(f"{number:02}.safetensors")
+    cloud.pages.signer.secret()
+    store = replace(cloud.assets, passed_over_at_once=2, max_reads=3)
+    cloud.counted()
+
+    def page(cursor: str | None) -> tuple[list[AssetRecord], str | None]:
+        return store.page(
+            None, limit=1, cursor=cursor, signer=cloud.pages.signer, takes=lambda asset: asset.name[:2] == "08"
+        )
+
+    nothing_yet, cursor = page(None)
+    calls = cloud.counted()
+    found, end = page(cursor)
+
+    assert (nothing_yet, calls) == ([], 3)
+    assert cursor is not None
+    assert [asset.name for asset in found] == ["08.safetensors"]
+    assert end is None
 
 
 def test_assets_of_one_type_are_one_call(cloud: Cloud) -> None:

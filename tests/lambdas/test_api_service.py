@@ -5,7 +5,8 @@ import logging
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from inference_container.contract import CONTRACT_VERSION
 from inference_container.contract.assets import ASSET_TYPES
 from inference_container.contract.errors import PROBLEMS, ProblemCode
+from inference_container.contract.jobs import JobStatus
 from lambdas.api import handler as api
 from lambdas.api.openapi import openapi_document
 from lambdas.api.services import services_from_environment
@@ -369,3 +371,36 @@ def test_the_entry_point_reads_its_environment(cloud: Cloud, aws: Aws, monkeypat
     answer = api.handler(event, context)
 
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"jobs": [], "next_cursor": None})
+
+
+@pytest.mark.parametrize("value", ["1_0", " 1", "1.0", "\u0663", "1\n", "+1", "9" * 5000])
+def test_a_limit_is_written_in_plain_digits(cloud: Cloud, value: str) -> None:
+    for path in ("/v1/jobs", "/v1/assets", "/v1/users", "/v1/roles", "/v1/usage"):
+        cloud.ask("GET", path, user="root", query={"limit": value}).problem(422, "invalid_params")
+
+
+def test_an_object_with_a_name_twice_is_refused(cloud: Cloud) -> None:
+    body = '{"name": "carol", "name": "dora", "role": "artist"}'
+
+    problem = cloud.ask("POST", "/v1/users", body, user="root").problem(400, "invalid_json")
+
+    assert "'name' comes twice" in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs\n", "/v1/jobs/\n", "/v1/users/\n"])
+def test_a_path_that_ends_in_a_line_end_is_no_path(cloud: Cloud, path: str) -> None:
+    cloud.ask("GET", path, user="root").problem(404, "not_found")
+
+
+def test_an_answer_without_a_body_has_an_empty_one(cloud: Cloud) -> None:
+    job = cloud.job(status=JobStatus.CANCELED)
+    event = {
+        "httpMethod": "DELETE",
+        "path": f"/v1/jobs/{job.job_id}",
+        "headers": {"X-Api-Key": KEYS["alice"]},
+        "requestContext": {"requestId": "request-1", "stage": "prod", "path": "/prod"},
+    }
+
+    answer = cloud.resolver.resolve(event, cast("Any", SimpleNamespace(aws_request_id="lambda-1")))
+
+    assert (answer["statusCode"], answer["body"]) == (204, "")

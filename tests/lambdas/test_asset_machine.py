@@ -175,7 +175,7 @@ class AssetMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_active_has_the_declared_bytes(self) -> None:
-        for asset in self.cloud.assets.page(None, limit=100, cursor=None)[0]:
+        for asset in self.cloud.all_assets():
             if asset.status is AssetStatus.ACTIVE:
                 stored = self.cloud.s3.get_object(Bucket=BUCKET, Key=asset.key)["Body"].read()
                 assert sha256_of(stored) == self.declared[asset.asset_id] == asset.sha256
@@ -187,7 +187,7 @@ class AssetMachine(RuleBasedStateMachine):
             self.cloud.clock.now += timedelta(days=8)
             self._sweep()
 
-        rows = self.cloud.assets.page(None, limit=100, cursor=None)[0]
+        rows = self.cloud.all_assets()
         assert {asset.status for asset in rows} <= {AssetStatus.ACTIVE, AssetStatus.FAILED}
         assert set(self.cloud.keys(BUCKET)) == {asset.key for asset in rows if asset.status is AssetStatus.ACTIVE}
 

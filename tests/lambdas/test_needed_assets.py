@@ -36,7 +36,11 @@ def told(files: Resolution) -> dict[str, list[str]]:
                 Need(AssetType.HYPERNETWORK, "old", "/params/prompt"),
             ],
         ),
-        ({"hr_prompt": "<lora:ink>"}, [Need(AssetType.LORA, "ink", "/params/hr_prompt")]),
+        ({"hr_prompt": "<lora:ink>"}, []),
+        (
+            {"hr_prompt": "<lora:ink>", "enable_hr": True, "denoising_strength": 0.5},
+            [Need(AssetType.LORA, "ink", "/params/hr_prompt")],
+        ),
         ({"negative_prompt": "<lora:ink>"}, []),
         ({"prompt": "<lora:ink>", "disable_extra_networks": True}, []),
         ({"prompt": "a # <lora:ink>"}, []),

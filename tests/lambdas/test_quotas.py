@@ -106,6 +106,33 @@ def test_megapixel_steps_are_summed_over_the_day(cloud: Cloud) -> None:
     big.problem(429, "quota_exceeded")
 
 
+@pytest.mark.parametrize("hours", [0, 13])
+def test_a_job_canceled_while_queued_gives_its_megapixel_steps_back_once(cloud: Cloud, hours: int) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=3)
+    job_id = send(cloud).ok(201)["job_id"]
+    send(cloud).problem(429, "quota_exceeded")
+    cloud.clock.now += timedelta(hours=hours)
+
+    for _ in range(2):
+        cloud.ask("POST", f"/v1/jobs/{job_id}/cancel").ok()
+
+    usage = counted(cloud, f"usage#alice#{DAY}")
+    assert (usage["jobs_sent"], usage["megapixel_steps"], open_jobs(cloud)) == (1, 0, 0)
+    send(cloud).ok(201)
+
+
+def test_a_job_a_worker_had_keeps_its_megapixel_steps_when_it_is_canceled(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=3)
+    job_id = send(cloud).ok(201)["job_id"]
+    cloud.run(job_id)
+
+    finish(cloud, job_id, JobStatus.CANCELED)
+
+    assert float(counted(cloud, f"usage#alice#{DAY}")["megapixel_steps"]) == pytest.approx(2.621)
+
+
 def test_a_params_document_that_follows_counts_when_it_is_started(cloud: Cloud) -> None:
     cloud.checkpoint()
     limit(cloud, megapixel_steps_per_day=6, jobs_per_day=5)
