@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
@@ -60,16 +61,17 @@ def _type_params(definitions: dict[str, Any]) -> None:
 
 
 def _operation(route: Route, schemas: Mapping[Any, Any]) -> dict[str, object]:
-    success: dict[str, object] = {"type": "object"}
-    if route.answer is not None:
-        success = schemas[route.answer, "serialization"]
+    schema = {"type": "object"} if route.answer is None else schemas[route.answer, "serialization"]
+    done: dict[str, object] = {"description": "Done"}
+    if route.status != HTTPStatus.NO_CONTENT:
+        done["content"] = {"application/json": {"schema": schema}}
     operation: dict[str, object] = {
         "operationId": route.function.__name__,
         "summary": route.summary,
         "tags": [route.path.split("/")[2] if route.needs_key else "service"],
         "security": [{"api_key": []}] if route.needs_key else [],
         "responses": {
-            str(route.status): {"description": "Done", "content": {"application/json": {"schema": success}}},
+            str(route.status): done,
             **{str(status): {"description": _ALSO[status]} for status in route.also},
             **_problem_responses(route.problems),
         },
