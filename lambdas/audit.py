@@ -1,4 +1,4 @@
-"""The audit log: one JSON line for each change to users, roles, keys and what they may use; never a secret in it."""
+"""The audit log: one JSON line for each change to users, roles, keys and assets; never a secret in it."""
 
 import json
 import logging

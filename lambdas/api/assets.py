@@ -15,6 +15,7 @@ from inference_container.contract.api import (
 )
 from inference_container.contract.assets import AssetStatus, AssetType, asset_type_named
 from inference_container.contract.errors import FieldError, ProblemCode
+from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.asset_record import AssetRecord
 from lambdas.declarations import check_new_name, type_message
@@ -38,6 +39,8 @@ def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
     """Begin the upload of a model file, go on with it, or have the file fetched from a URL."""
     now = call.services.now()
     asset = call.services.uploads.begin(body, owner=call.caller.user, now=now)
+    if asset.created_at == now:
+        log_change(call, "asset.created", asset.asset_id, {"type": asset.type, "name": asset.name})
     return _with_upload(call, asset, is_new=asset.created_at == now)
 
 
@@ -84,7 +87,9 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
 def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetView:
     """Finish an upload: the parts become one file, which is inspected; a small one is active in the answer."""
     asset = _own(call, asset_id)
-    return _view(call.services.uploads.complete(asset, body.parts, now=call.services.now()))
+    completed = call.services.uploads.complete(asset, body.parts, now=call.services.now())
+    log_change(call, "asset.completed", asset_id, {"name": asset.name, "status": completed.status})
+    return _view(completed)
 
 
 @ROUTES.add(
@@ -111,6 +116,7 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
     if not call.services.uploads.transitions.change(asset, changed):
         message = f"There is a {asset.type} named {changed.name!r}, or {asset.name!r} was changed meanwhile."
         raise ProblemError(ProblemCode.ASSET_EXISTS, message)
+    log_change(call, "asset.changed", asset_id, body.model_dump(exclude_none=True))
     return _view(changed)
 
 
@@ -122,7 +128,9 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
 )
 def delete_asset(call: UserCall, asset_id: str) -> AssetView:
     """Delete a model file with its bytes, or break off its upload or import."""
-    return _view(call.services.removal.remove(_own(call, asset_id)))
+    removed = call.services.removal.remove(_own(call, asset_id))
+    log_change(call, "asset.deleted", asset_id, {"name": removed.name})
+    return _view(removed)
 
 
 def _asset(call: UserCall, asset_id: str) -> AssetRecord:

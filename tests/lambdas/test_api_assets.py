@@ -1,5 +1,7 @@
 """Routes of assets and endpoints, and the checkpoint a job names."""
 
+import json
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -392,3 +394,23 @@ def test_no_endpoint_is_an_empty_list(cloud: Cloud) -> None:
     cloud.endpoint.status = None
 
     assert cloud.ask("GET", "/v1/endpoints").ok() == {"endpoints": []}
+
+
+def test_every_change_of_an_asset_is_one_line_of_the_audit_log(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="audit"):
+        body = {"type": "lora", "name": "new.safetensors", "size": 1, "sha256": "0" * 64}
+        made = cloud.ask("POST", "/v1/assets", body).ok(201)["asset_id"]
+        cloud.ask("POST", "/v1/assets", body).ok(201)
+        there = cloud.checkpoint()
+        cloud.ask("PATCH", f"/v1/assets/{there}", {"description": "mine"}).ok()
+        cloud.ask("POST", f"/v1/assets/{there}/complete", {}).ok()
+        cloud.ask("DELETE", f"/v1/assets/{there}").ok()
+        cloud.ask("DELETE", f"/v1/assets/{there}").problem(404, "asset_not_found")
+
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "audit"]
+    assert [(line["audit"], line["target"], line["by"]) for line in lines] == [
+        ("asset.created", made, "alice"),
+        ("asset.changed", there, "alice"),
+        ("asset.completed", there, "alice"),
+        ("asset.deleted", there, "alice"),
+    ]
