@@ -68,6 +68,7 @@ def build_worker(
         jobs_bucket=settings.JOBS_BUCKET,
         heartbeat_seconds=settings.HEARTBEAT_SECONDS,
         began=began,
+        stack=settings.STACK,
     )
 
 

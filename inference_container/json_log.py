@@ -5,6 +5,7 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 current_job: ContextVar[str | None] = ContextVar("current_job", default=None)
 """The job the running thread works on; a record's own `job_id` goes before it."""
@@ -13,10 +14,10 @@ current_correlation: ContextVar[str | None] = ContextVar("current_correlation", 
 
 
 class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, job_id, correlation_id, and the traceback when there is one."""
+    """time, level, logger, message, job_id, correlation_id, fields of `metrics`, the traceback when there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -24,6 +25,7 @@ class JsonFormatter(logging.Formatter):
             "job_id": getattr(record, "job_id", None) or current_job.get(),
             "correlation_id": getattr(record, "correlation_id", None) or current_correlation.get(),
         }
+        line.update(getattr(record, "metrics", {}))
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)

@@ -16,6 +16,8 @@ class ContainerSettings(BaseModel):
     JOBS_BUCKET: str
     ASSETS_BUCKET: str
     JOBS_TABLE: str
+    STACK: str = ""
+    """Dimension of the metrics in the log."""
     CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
     """The disk cache: on the fastest storage of the machine."""
     CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)

@@ -27,6 +27,7 @@ from inference_container.contract.messages import (
 )
 from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
+from inference_container.job_metrics import gpu_memory_peak, job_metrics
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_correlation, current_job
 from inference_container.live_preview import LivePreview
@@ -78,8 +79,9 @@ class Worker:
         jobs_bucket: str,
         heartbeat_seconds: float = 1.0,
         began: float | None = None,
+        stack: str = "",
     ) -> None:
-        """`began`: when this process started, epoch seconds; None: now."""
+        """`stack`: dimension of the metrics; `began`: when this process started, epoch seconds; None: now."""
         self._records = records
         self._assets = assets
         self._models = models
@@ -88,6 +90,7 @@ class Worker:
         self._jobs_bucket = jobs_bucket
         self._heartbeat_seconds = heartbeat_seconds
         self._began = time.time() if began is None else began
+        self._stack = stack
         self._stopping: str | None = None
         self._heartbeat: Heartbeat | None = None
         self._lock = threading.Lock()
@@ -98,7 +101,8 @@ class Worker:
         tokens = current_job.set(job_id), current_correlation.set(correlation_id)
         try:
             result = self.run(read_request(document))
-            log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings)
+            metrics = job_metrics(result, stack=self._stack, gpu_memory_bytes=gpu_memory_peak())
+            log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra={"metrics": metrics})
         except JobFailed as failed:
             log.info("job failed: %s: %s", failed.error.code.value, failed.error.message)
             return JobFailure(job_id=job_id, error=failed.error, correlation_id=correlation_id)

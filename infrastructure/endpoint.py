@@ -50,6 +50,7 @@ class Endpoint(Construct):
             JOBS_TABLE=storage.jobs_table.table_name,
             COMPILE_UNET=config.compile_unet,
             WORKERS=config.workers,
+            STACK=config.stack_name,
         )
         image_uri, repository_arn = self._image()
         joined = add_network(self, config=config, role=role)

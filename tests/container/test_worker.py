@@ -365,6 +365,11 @@ def test_log_lines_and_answers_of_a_job_have_the_id_of_its_api_request(
     lines = [json.loads(line) for line in caplog.text.splitlines()]
     assert {(line["job_id"], line["correlation_id"]) for line in lines} == {(good.job_id, "order-17")}
     assert [type(answer) for answer in answers] == [JobResult, JobFailure]
+    (told,) = [line for line in lines if "_aws" in line]
+    (metrics,) = told["_aws"]["CloudWatchMetrics"]
+    assert metrics["Dimensions"] == [["Stack"]]
+    assert {each["Name"] for each in metrics["Metrics"]} <= told.keys()
+    assert (told["DiskCacheMisses"], told["ModelCacheMisses"], told["ColdStarts"]) == (1, 1, 0)
     assert [answer.correlation_id for answer in answers] == ["order-17", "order-17"]
 
 
