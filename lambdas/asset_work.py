@@ -18,7 +18,7 @@ AT_ONCE = 128 * 1024**2
 class ImportOrder(BaseModel):
     """What the import function is called with; the token is in no table and no log, only in this."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     asset_id: str
     url: str = Field(repr=False)
@@ -30,7 +30,7 @@ class ImportOrder(BaseModel):
 class InspectionOrder(BaseModel):
     """What the inspection function is called with; None: look for what was left lying."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     asset_id: str | None = None
 

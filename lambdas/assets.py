@@ -1,7 +1,7 @@
 """Rows of the assets table: model files by id and by name, one row per type and name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_NAME = 200
 """Characters of a file name."""
+REMEMBERED = 1000
+"""Names whose holders are guessed right at the next look."""
 
 
 def _file_names(asset_type: AssetType, reference: str) -> list[str]:
@@ -45,6 +47,8 @@ class AssetStore:
     """Rows a page reads in each call after its first."""
     max_reads: int = 20
     """Calls of a page."""
+    _last_holders: dict[str, str] = field(default_factory=dict)
+    """Asset ids by name guard, as last read."""
 
     def get(self, asset_id: str) -> AssetRecord | None:
         return self._get(asset_id) if is_id(asset_id) else None
@@ -54,15 +58,20 @@ class AssetStore:
     ) -> dict[tuple[AssetType, str], list[AssetRecord]]:
         """What each reference of a type may mean to the caller: none, one, or several of the same stem.
 
-        Two consistent calls for up to a hundred names to look for, whatever the number of assets.
+        Consistent reads, whatever the number of assets: one call when the names' holders are those of the last time,
+        else two, for up to a hundred names and holders.
         """
         asked = list(dict.fromkeys(wanted))
         names = {key: _file_names(*key) for key in asked}
         guards = list(dict.fromkeys(name_guard(kind, name) for (kind, _), found in names.items() for name in found))
-        holders = {row["asset_id"]: str(row["refers_to"]) for row in self._batch(guards)}
         ids = [reference for _, reference in asked if is_id(reference)]
-        rows = self._batch(list(dict.fromkeys([*ids, *holders.values()])))
-        records = (AssetRecord.from_row(row) for row in rows)
+        # Who held a name the last time is only a guess of which rows to read along with the guards, which decide.
+        guesses = [self._last_holders[guard] for guard in guards if guard in self._last_holders]
+        rows = {str(row["asset_id"]): row for row in self._batch(list(dict.fromkeys([*guards, *ids, *guesses])))}
+        holders = {guard: str(rows.pop(guard)["refers_to"]) for guard in guards if guard in rows}
+        self._remember(holders)
+        rest = [holder for holder in dict.fromkeys(holders.values()) if holder not in rows]
+        records = (AssetRecord.from_row(row) for row in [*rows.values(), *self._batch(rest)])
         assets = {asset.asset_id: asset for asset in records if asset.may_be_used_by(caller)}
         answer: dict[tuple[AssetType, str], list[AssetRecord]] = {}
         for kind, reference in asked:
@@ -73,6 +82,11 @@ class AssetStore:
             whole = [asset for asset in called if asset.name == split_title(reference)[0]]
             answer[kind, reference] = whole or called
         return answer
+
+    def _remember(self, holders: Mapping[str, str]) -> None:
+        if len(self._last_holders) + len(holders) > REMEMBERED:
+            self._last_holders.clear()
+        self._last_holders.update(holders)
 
     def active(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
         """Every active asset of the type the caller may use, by name; one call for a thousand or two."""

@@ -1,6 +1,12 @@
-"""AWS clients, made once for a function's life and passed on as arguments."""
+"""AWS clients, made once for a function's life and passed on as arguments.
 
-from typing import TYPE_CHECKING, Protocol
+DynamoDB and S3 serve every request and are made at once. The others are made by their first call: each takes a
+twentieth of a second to read its service's model, and most requests never speak to them.
+"""
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import boto3
 from botocore.config import Config
@@ -32,6 +38,20 @@ _S3_CONFIG = _CONFIG.merge(
 )
 
 
+class _MadeByFirstCall:
+    """Stands in for a client until somebody asks it for anything."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+
+    @cached_property
+    def _client(self) -> object:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
 def dynamodb_client() -> "DynamoDBClient":
     return boto3.client("dynamodb", config=_CONFIG)
 
@@ -41,17 +61,16 @@ def s3_client() -> "S3Client":
 
 
 def lambda_client() -> "FunctionsClient":
-    client: FunctionsClient = boto3.client("lambda", config=_CONFIG)
-    return client
+    return cast("FunctionsClient", _MadeByFirstCall(partial(boto3.client, "lambda", config=_CONFIG)))
 
 
 def sagemaker_client() -> "SageMakerClient":
-    return boto3.client("sagemaker", config=_CONFIG)
+    return cast("SageMakerClient", _MadeByFirstCall(partial(boto3.client, "sagemaker", config=_CONFIG)))
 
 
 def sagemaker_runtime_client() -> "SageMakerRuntimeClient":
-    return boto3.client("sagemaker-runtime", config=_CONFIG)
+    return cast("SageMakerRuntimeClient", _MadeByFirstCall(partial(boto3.client, "sagemaker-runtime", config=_CONFIG)))
 
 
 def sqs_client() -> "SQSClient":
-    return boto3.client("sqs", config=_CONFIG)
+    return cast("SQSClient", _MadeByFirstCall(partial(boto3.client, "sqs", config=_CONFIG)))

@@ -23,7 +23,7 @@ from lambdas.settings import JobEventsSettings
 _LOG = logging.getLogger(__name__)
 
 
-class Locations(BaseModel):
+class Locations(BaseModel, defer_build=True):
     output_location: str | None = Field(default=None, alias="outputLocation")
     failure_location: str | None = Field(default=None, alias="failureLocation")
 
@@ -31,7 +31,7 @@ class Locations(BaseModel):
 class Notification(BaseModel):
     """SageMaker's message about one asynchronous invocation; it has more fields than we need."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(defer_build=True, extra="ignore")
 
     inference_id: str = Field(alias="inferenceId")
     invocation_status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")

@@ -68,7 +68,7 @@ def not_held(held: Iterable[Permission], wanted: Iterable[Permission]) -> list[P
 class Quotas(BaseModel):
     """What a user may use; None is no limit. Days are those of UTC."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     jobs_per_day: int | None = Field(default=None, ge=0, le=10**12)
     concurrent_jobs: int | None = Field(default=None, ge=0, le=10**12)

@@ -19,13 +19,13 @@ Who = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 class Body(BaseModel):
     """What a client sends: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, extra="forbid", protected_namespaces=())
 
 
 class View(BaseModel):
     """What the API answers; a client tolerates fields that a newer API adds."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, protected_namespaces=())
 
 
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]

@@ -76,7 +76,9 @@ def _mode_of(names: tuple[str, ...], old: Mapping[str, str] = MappingProxyType({
 class ControlNetUnit(BaseModel):
     """One unit. Unlike the extension, a number out of its range is refused, and a unit without `enabled` is enabled."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        defer_build=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     enabled: bool = True
     module: str = "none"

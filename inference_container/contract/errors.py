@@ -5,10 +5,11 @@ JobErrorCode  why a job ended `failed` or `canceled`: `job.error.code`, retryabl
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 
 class ProblemCode(StrEnum):
@@ -40,8 +41,8 @@ class ProblemCode(StrEnum):
     INTERNAL = "internal"
 
 
-class ProblemRule(BaseModel):
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class ProblemRule:
     status: int
     title: str
 
@@ -84,7 +85,7 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
 )
 
 
-class FieldError(BaseModel):
+class FieldError(BaseModel, defer_build=True):
     """One field that was not accepted."""
 
     pointer: str
@@ -93,7 +94,7 @@ class FieldError(BaseModel):
     """What was received and what is allowed, in words for the user."""
 
 
-class Problem(BaseModel):
+class Problem(BaseModel, defer_build=True):
     """RFC 9457 problem details, the one error body of the API (`application/problem+json`)."""
 
     type: str
@@ -125,8 +126,8 @@ class JobErrorCode(StrEnum):
     INTERNAL = "internal"
 
 
-class JobErrorRule(BaseModel):
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class JobErrorRule:
     retryable: bool
     """The same request may succeed when sent again."""
     http_status: int
@@ -158,7 +159,7 @@ JOB_ERRORS: Mapping[JobErrorCode, JobErrorRule] = MappingProxyType(
 )
 
 
-class JobError(BaseModel):
+class JobError(BaseModel, defer_build=True):
     """Why a job did not succeed: `job.error`."""
 
     code: JobErrorCode

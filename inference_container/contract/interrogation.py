@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class InterrogateOptions(BaseModel):
     """`override_settings` of the interrogate tasks. Each task looks at its own and lets the other's be."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     interrogate_keep_models_in_memory: bool = False
     """Changes nothing: what a worker has loaded stays while there is room for it."""

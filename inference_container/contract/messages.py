@@ -16,13 +16,13 @@ from inference_container.contract.jobs import JobPhase, Task
 class Message(BaseModel):
     """Unknown fields are refused: both ends are deployed together and the version says so when they are not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Answer(BaseModel):
     """Parts of what the container answers: one that is newer than the reader may say more than the reader knows."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
 
 class AssetRef(Message):

@@ -11,7 +11,9 @@ Picture = Annotated[str, Field(min_length=1)]
 class TaskParams(BaseModel):
     """What all tasks' params have in common: strict names, and null for "the default"."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        defer_build=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod

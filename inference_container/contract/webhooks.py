@@ -26,14 +26,14 @@ class WebhookEvent(StrEnum):
 class Webhook(BaseModel):
     """Where a job's end is told, and which ends."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     url: str = Field(min_length=1, max_length=2000)
     """https, to a public address."""
     events: list[WebhookEvent] = Field(default=list(WebhookEvent), min_length=1, max_length=len(WebhookEvent))
 
 
-class WebhookJob(BaseModel):
+class WebhookJob(BaseModel, defer_build=True):
     """The job a webhook tells of; its pictures are asked for at `GET /v1/jobs/{job_id}`."""
 
     job_id: str
@@ -47,7 +47,7 @@ class WebhookJob(BaseModel):
     """`x-correlation-id` of the request that sent the job."""
 
 
-class WebhookBody(BaseModel):
+class WebhookBody(BaseModel, defer_build=True):
     """The body of the POST."""
 
     type: WebhookEvent
@@ -56,7 +56,7 @@ class WebhookBody(BaseModel):
     data: WebhookJob
 
 
-class DeliveryView(BaseModel):
+class DeliveryView(BaseModel, defer_build=True):
     """One attempt to deliver a webhook."""
 
     attempt: int
@@ -67,7 +67,7 @@ class DeliveryView(BaseModel):
     error: str | None = None
 
 
-class DeliveryList(BaseModel):
+class DeliveryList(BaseModel, defer_build=True):
     """`GET /v1/jobs/{job_id}/deliveries`"""
 
     webhook: Webhook | None

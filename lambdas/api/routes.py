@@ -38,7 +38,7 @@ class UserCall(Call):
 class Query(BaseModel):
     """Query parameters; those not named are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     @field_validator("limit", "wait", mode="before", check_fields=False)
     @classmethod
