@@ -8,6 +8,7 @@ PORT ?= 4747
 GOLDENS ?= ../shared/goldens
 EXAMPLES ?= 50
 WORKERS ?= 2
+SIZE ?= 2G
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -21,7 +22,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format fuzz bench bench-container bench-models train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment image-test gallery
+.PHONY: help demo local test test-quick lint check format fuzz bench bench-container bench-models bench-upload train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment image-test gallery
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +74,9 @@ bench-container: $(READY) ## the container on a model of full size: start, memor
 
 bench-models: $(READY) ## switching checkpoints, merging LoRAs, a warm job (minutes, 2 GB of disk)
 	@$(RUN) -m benchmarks.models
+
+bench-upload: $(READY) ## goc assets upload beside aws s3 cp, and kill -9 in the middle: make bench-upload SIZE=2G (8 GB of disk)
+	@$(RUN) -m benchmarks.upload --size $(SIZE)
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
