@@ -10,7 +10,11 @@ TENSOR_MAKERS = frozenset(
     }
 )
 _DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
-_STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
+_ITEM_BYTES = {
+    "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1,
+}  # fmt: skip
+STORAGES = {f"torch.{kind}Storage": size for kind, size in _ITEM_BYTES.items()}
+"""Kinds of storages, with the bytes of one element."""
 LEFTOVERS = frozenset(
     {
         "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
@@ -31,7 +35,7 @@ ALLOWED = (
     TENSOR_MAKERS
     | LEFTOVERS
     | {f"torch.{dtype}" for dtype in _DTYPES}
-    | {f"torch.{storage}Storage" for storage in _STORAGES}
+    | STORAGES.keys()
     | {
         "collections.OrderedDict",
         "torch.Size",

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from inference_container.contract.pickle_names import ALLOWED, TEXT_ENCODINGS, importable_name
+from inference_container.contract.torch_archives import BYTE_ORDER, odd_member, repeated_member
 
 MAX_PICKLE_BYTES = 32 * 1024**2
 MAX_OPCODES = 5_000_000
@@ -22,9 +23,6 @@ LEGACY_PICKLES = 5
 """Magic number, version, machine, document and storage keys, in a file of before torch 1.6."""
 ZIP_START = b"PK\x03\x04"
 
-_MEMBER = re.compile(
-    r"(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id)"
-)
 _GROWING = {"hex", "base64", "bz2", "uu", "quopri", "zlib", "zip", "rot13", "punycode", "idna", "unicode_escape"}
 _GROWING |= {alias for alias, codec in aliases.items() if codec.removesuffix("_codec") in _GROWING}
 _GROWING |= {f"{name}_codec" for name in _GROWING}
@@ -86,24 +84,21 @@ def _check_members(archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise BrokenFileError(f"its archive has {len(members)} members; allowed: {MAX_MEMBERS}")
-    named: dict[str, zipfile.ZipInfo] = {}
-    folders = {member.filename.split("/", 1)[0] for member in members}
-    for member in members:
-        folder, _, name = member.filename.partition("/")
-        shown = repr(member.filename[:100])
-        # torch stores its members uncompressed; a compressed one could unpack to far more than the file's size.
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise BrokenFileError(f"its archive member {shown} is compressed")
-        if folder in ("", ".", "..") or ":" in folder or len(folders) > 1 or not _MEMBER.fullmatch(name):
-            raise UnsafeFileError(f"its archive member {shown} is none that torch writes beside tensors")
-        if name in named:
-            raise BrokenFileError(f"its archive member {shown} is there twice")
-        named[name] = member
+    names = [member.filename for member in members]
+    # torch stores its members uncompressed; a compressed one could unpack to far more than the file's size.
+    packed = next((member.filename for member in members if member.compress_type != zipfile.ZIP_STORED), None)
+    if packed is not None:
+        raise BrokenFileError(f"its archive member {packed[:100]!r} is compressed")
+    if (odd := odd_member(names)) is not None:
+        raise UnsafeFileError(f"its archive member {odd[:100]!r} is none that torch writes beside tensors")
+    if (twice := repeated_member(names)) is not None:
+        raise BrokenFileError(f"its archive member {twice[:100]!r} is there twice")
+    named = {member.filename.partition("/")[2]: member for member in members}
     if "data.pkl" not in named:
         raise BrokenFileError("there is no data.pkl in its archive")
-    order = _content(archive, named["byteorder"]) if "byteorder" in named else b"little"
-    if order != b"little":
-        raise UnsafeFileError(f"its byte order is {order[:20]!r}; allowed: b'little'")
+    order = _content(archive, named["byteorder"]) if "byteorder" in named else BYTE_ORDER
+    if order != BYTE_ORDER:
+        raise UnsafeFileError(f"its byte order is {order[:20]!r}; allowed: {BYTE_ORDER!r}")
     _check_pickles(_content(archive, named["data.pkl"]), 1)
 
 

@@ -3,12 +3,13 @@
 Only what `torch.load(weights_only=True)` takes is followed; the first opcode or name beyond that refuses the file.
 """
 
+import math
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
-from inference_container.contract.pickle_names import ALLOWED, TENSOR_MAKERS, TEXT_ENCODINGS, importable_name
+from inference_container.contract.pickle_names import ALLOWED, STORAGES, TENSOR_MAKERS, TEXT_ENCODINGS, importable_name
 from lambdas.model_files.ranges import RangedFile, RefusedFileError
 
 MAX_OPCODES = 5_000_000
@@ -19,6 +20,15 @@ class Tensor:
     """Where the pickle holds a tensor."""
 
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where the bytes of tensors are: an archive's member, or a stretch at the end of an older file."""
+
+    key: str
+    item_bytes: int
+    bytes: int
 
 
 @dataclass
@@ -44,15 +54,22 @@ class _Mark:
 _MARK = _Mark()
 
 
-def read_pickle(file: RangedFile) -> Any:
+@dataclass(frozen=True)
+class PickleDocument:
+    content: Any
+    """Dictionaries, lists, tuples, numbers and text are themselves; tensors are `Tensor`, other objects `Made`."""
+    storages: Mapping[str, Storage]
+    """By their keys; of two of one key the larger."""
+
+
+def read_pickle(file: RangedFile, *, most_tensor_bytes: int) -> PickleDocument:
     """The document of the pickle at the file's position, which is left behind its end.
 
-    Dictionaries, lists, tuples, numbers and text are themselves; tensors are `Tensor`, other objects `Made`.
-
     Raises:
-        RefusedFileError: it is no whole pickle, or holds more than tensors.
+        RefusedFileError: it is no whole pickle, holds more than tensors, or a tensor larger than `most_tensor_bytes`:
+            strides of zero make as large a one as they please of any storage.
     """
-    machine = _Machine()
+    machine = _Machine(most_tensor_bytes)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(cast("IO[bytes]", file))):
             if count > MAX_OPCODES:
@@ -60,13 +77,15 @@ def read_pickle(file: RangedFile) -> Any:
             machine.step(opcode.name, argument)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise RefusedFileError(f"it is no complete pickle ({str(error)[:100]})") from error
-    return machine.result
+    return PickleDocument(machine.result, machine.storages)
 
 
 class _Machine:
     """A pickle's stack and memo, holding descriptions in place of objects."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_tensor_bytes: int) -> None:
+        self.most_tensor_bytes = most_tensor_bytes
+        self.storages: dict[str, Storage] = {}
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.result: Any = None
@@ -101,7 +120,7 @@ class _Machine:
 
     def call(self, _argument: Any) -> None:
         arguments, called = self.stack.pop(), self.stack.pop()
-        self.stack.append(_made(called, arguments))
+        self.stack.append(_made(called, arguments, self.most_tensor_bytes))
 
     def build(self, _argument: Any) -> None:
         state = self.stack.pop()
@@ -157,7 +176,16 @@ def _stack_name(machine: _Machine, _argument: Any) -> None:
 
 
 def _storage(machine: _Machine, _argument: Any) -> None:
-    machine.stack[-1] = Made("storage", arguments=machine.stack[-1] if isinstance(machine.stack[-1], tuple) else ())
+    # ("storage", kind, key, device, number of elements), in older files with a view into it behind.
+    what, kind, key, _, count, *_ = machine.stack.pop()
+    if what != "storage" or not isinstance(kind, Name) or kind.path not in STORAGES or not isinstance(key, str):
+        raise TypeError("something other than a storage is kept outside the pickle")
+    if type(count) is not int or not 0 <= count < 2**63:
+        raise TypeError("a storage has no size")
+    storage = Storage(key, STORAGES[kind.path], count * STORAGES[kind.path])
+    known = machine.storages.get(key, storage)
+    machine.storages[key] = max(storage, known, key=lambda one: one.bytes)
+    machine.stack.append(storage)
 
 
 _CONSTANTS: Mapping[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK, "EMPTY_TUPLE": ()}
@@ -196,11 +224,11 @@ _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
 }
 
 
-def _made(called: Any, arguments: Any) -> Any:
+def _made(called: Any, arguments: Any, most_tensor_bytes: int) -> Any:
     if not isinstance(called, Name) or not isinstance(arguments, tuple):
         raise RefusedFileError("its pickle calls something that is no name")
     if called.path in TENSOR_MAKERS:
-        return _tensor(arguments)
+        return _tensor(arguments, most_tensor_bytes)
     if called.path == "collections.OrderedDict":
         return dict(arguments[0]) if arguments else {}
     if called.path == "torch.Size":
@@ -210,15 +238,20 @@ def _made(called: Any, arguments: Any) -> Any:
     return Made(called.path, arguments)
 
 
-def _tensor(arguments: tuple[Any, ...]) -> Any:
+def _tensor(arguments: tuple[Any, ...], most_bytes: int) -> Tensor:
     # (storage, offset, size, stride, …), or for a parameter the tensor itself, or (maker, type, its arguments, state).
     if arguments and isinstance(arguments[0], Tensor):
         return arguments[0]
     if len(arguments) >= 3 and isinstance(arguments[0], Name) and isinstance(arguments[2], tuple):
-        return _tensor(arguments[2])
-    size = arguments[2]
+        return _tensor(arguments[2], most_bytes)
+    storage, size = arguments[0], arguments[2]
     if not isinstance(size, tuple) or not all(type(number) is int and 0 <= number < 2**63 for number in size):
         raise TypeError("a tensor has no size")
+    if not isinstance(storage, Storage):
+        raise TypeError("a tensor has no storage")
+    claimed = math.prod(size) * storage.item_bytes
+    if claimed > most_bytes:
+        raise RefusedFileError(f"a tensor of shape {list(size)} claims {claimed} bytes of {most_bytes}")
     return Tensor(size)
 
 

@@ -74,6 +74,10 @@ class RangedFile:
         self._position = 0
         self._block, self._block_at = b"", -1
 
+    @property
+    def size(self) -> int:
+        return self._size
+
     def seekable(self) -> bool:
         return True
 

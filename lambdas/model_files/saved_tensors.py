@@ -4,8 +4,9 @@ import zipfile
 from collections.abc import Mapping
 from typing import IO, Any, cast
 
+from inference_container.contract.torch_archives import BYTE_ORDER, odd_member, repeated_member
 from lambdas.model_files.memory_bytes import MemoryBytes
-from lambdas.model_files.pickle_document import Tensor, read_pickle
+from lambdas.model_files.pickle_document import PickleDocument, Storage, Tensor, read_pickle
 from lambdas.model_files.ranges import MIB, ByteSource, RangedFile, RefusedFileError
 
 MAX_MEMBERS = 100_000
@@ -64,25 +65,65 @@ def _read_zip(source: ByteSource) -> Any:
         packed = next((m for m in archive.infolist() if m.compress_type != zipfile.ZIP_STORED), None)
         if packed is not None:
             raise RefusedFileError(f"its archive member {packed.filename[:100]!r} is compressed, as torch never does")
-        documents = [member for member in archive.infolist() if member.filename.endswith("/data.pkl")]
+        names = [member.filename for member in archive.infolist()]
+        documents = [name for name in names if name.endswith("/data.pkl")]
         if len(documents) != 1:
             raise RefusedFileError("it is no archive that torch wrote: there is no single data.pkl in it")
-        if documents[0].file_size > MAX_PICKLE_BYTES:
-            raise RefusedFileError(f"its pickle has {documents[0].file_size} bytes; allowed: {MAX_PICKLE_BYTES}")
-        try:
-            data = archive.read(documents[0])
-        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-            raise RefusedFileError(f"its pickle cannot be read ({error})") from error
-    return read_pickle(RangedFile(MemoryBytes(data)))
+        if (odd := odd_member(names) or repeated_member(names)) is not None:
+            raise RefusedFileError(f"its archive member {odd[:100]!r} is none that torch writes beside tensors")
+        folder = documents[0].removesuffix("data.pkl")
+        order = _content(archive, f"{folder}byteorder") if f"{folder}byteorder" in names else BYTE_ORDER
+        if order != BYTE_ORDER:
+            raise RefusedFileError(f"its byte order is {order[:20]!r}; allowed: {BYTE_ORDER!r}")
+        data = RangedFile(MemoryBytes(_content(archive, documents[0])))
+        document = read_pickle(data, most_tensor_bytes=source.size)
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+        for storage in document.storages.values():
+            there = sizes.get(f"{folder}data/{storage.key}", 0)
+            if there < storage.bytes:
+                raise RefusedFileError(
+                    f"its tensors need {storage.bytes} bytes of data/{storage.key[:20]}, there are {there}"
+                )
+    return document.content
+
+
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    size = archive.getinfo(name).file_size
+    if size > MAX_PICKLE_BYTES:
+        raise RefusedFileError(f"its {name[:100]!r} has {size} bytes; allowed: {MAX_PICKLE_BYTES}")
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise RefusedFileError(f"its {name[:100]!r} cannot be read ({error})") from error
 
 
 def _read_legacy(source: ByteSource) -> Any:
     file = RangedFile(source)
-    first = read_pickle(file)
+
+    def following() -> PickleDocument:
+        return read_pickle(file, most_tensor_bytes=source.size)
+
+    first = following().content
     if first != _LEGACY_MAGIC:
         if isinstance(first, Mapping):
             return first
         raise RefusedFileError("it is no file that torch wrote")
-    read_pickle(file)  # protocol version
-    read_pickle(file)  # sizes of the machine that wrote it
-    return read_pickle(file)
+    following()  # protocol version
+    following()  # sizes of the machine that wrote it
+    document = following()
+    _check_stretches(file, document.storages, keys=following().content)
+    return document.content
+
+
+def _check_stretches(file: RangedFile, storages: Mapping[str, Storage], *, keys: Any) -> None:
+    """Behind an older file's pickles: for each storage the number of its elements in eight bytes, and the elements."""
+    if not isinstance(keys, list) or set(keys) != storages.keys():
+        raise RefusedFileError("it is truncated, or lists other storages than its tensors use")
+    for key in keys:
+        count = int.from_bytes(file.read(8), "little")
+        length = count * storages[key].item_bytes
+        if length < storages[key].bytes or length > file.size - file.tell():
+            raise RefusedFileError(
+                f"it is truncated: its tensors need {storages[key].bytes} bytes of storage {key[:20]!r}"
+            )
+        file.seek(length, 1)

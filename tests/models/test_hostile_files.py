@@ -28,7 +28,8 @@ from inference_container.models.pickle_check import BrokenFileError, check_tenso
 from inference_container.models.tensor_file import open_tensor_file
 from lambdas.model_files.memory_bytes import MemoryBytes
 from lambdas.model_files.ranges import RefusedFileError
-from lambdas.model_files.saved_tensors import read_torch_file
+from lambdas.model_files.safetensors_header import read_safetensors_header
+from lambdas.model_files.saved_tensors import read_torch_file, tensor_shapes
 
 CORRUPT, INCOMPATIBLE = JobErrorCode.ASSET_CORRUPT, JobErrorCode.ASSET_INCOMPATIBLE
 MARKER = "something-ran"
@@ -182,6 +183,41 @@ def test_a_hostile_file_is_refused_with_the_reason_and_neither_runs_nor_grows(
     assert "evil." in failed.value.error.message
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < MEMORY_SLACK
+
+
+@pytest.mark.parametrize("row", CORPUS, ids=[row[0] for row in CORPUS])
+def test_a_hostile_file_is_refused_when_it_is_uploaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: tuple[str, str, bytes, JobErrorCode, str]
+) -> None:
+    _, ending, data, _, _ = row
+    monkeypatch.chdir(tmp_path)
+    read = read_safetensors_header if ending == "safetensors" else read_torch_file
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(RefusedFileError):
+        read(MemoryBytes(data))
+
+    assert list(tmp_path.iterdir()) == []
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < MEMORY_SLACK
+
+
+def test_a_storage_shorter_than_its_tensors_is_refused_when_it_is_uploaded() -> None:
+    with pytest.raises(RefusedFileError, match=r"need 16 bytes of data/0, there are 4"):
+        read_torch_file(MemoryBytes(resaved({"archive/data/0": b"1234"})))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_torch_writes_is_taken_by_both(tmp_path: Path, zipped: bool) -> None:
+    shared = torch.arange(6.0, dtype=torch.float16)
+    document = {"a": shared[:4], "b": shared[3:], "c": torch.zeros(0), "d": torch.nn.Parameter(torch.ones(2, 3)),
+                "e": torch.ones(2, 3).T, "f": torch.ones(1).expand(2), "g": torch.tensor(7)}  # fmt: skip
+    data = saved(document, zipped=zipped)
+
+    inspected = tensor_shapes(read_torch_file(MemoryBytes(data)))
+    with open_tensor_file(hostile(tmp_path, "ckpt", data)) as tensors:
+        loaded = dict(tensors.shapes)
+
+    assert inspected == loaded == {name: tuple(value.shape) for name, value in document.items()}
 
 
 def test_the_payloads_of_the_corpus_do_run_where_a_pickle_is_trusted(
