@@ -275,5 +275,7 @@ def _error(pointer: str, message: str) -> FieldError:
 
 
 def _exists(asset: AssetRecord, holder: AssetRecord | None) -> ProblemError:
-    state = f", {holder.status} as {holder.asset_id}" if holder else ""
+    # Whom a restricted file is not meant for learns no more than that the name is taken.
+    told = holder is not None and (holder.owner == asset.owner or not (holder.users or holder.roles))
+    state = f", {holder.status} as {holder.asset_id}" if holder and told else ""
     return ProblemError(ProblemCode.ASSET_EXISTS, f"There is a {asset.type} named {asset.name!r}{state}.")

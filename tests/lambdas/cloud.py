@@ -248,6 +248,7 @@ class Cloud:
     """AWS calls since the last `counted`, by operation."""
     functions: FakeFunctions = field(default_factory=FakeFunctions)
     queue: FakeQueue = field(default_factory=FakeQueue)
+    inspection_kind: type[Inspection] = Inspection
 
     def __post_init__(self) -> None:
         roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
@@ -265,7 +266,7 @@ class Cloud:
         self.events = JobEvents(self.outcomes, self.clock.moment)
         self.sweeper = Sweeper(self.pages, self.outcomes)
         self.transitions = AssetTransitions(self.assets)
-        self.inspection = Inspection(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
+        self.inspection = self.inspection_kind(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
         self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
         self.uploads = Uploads(self.transitions, self.work, self.s3, SETTINGS.ASSETS_BUCKET)
         self.services = Services(
@@ -519,7 +520,7 @@ def open_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 @contextmanager
-def open_cloud(aws: Aws) -> Iterator[Cloud]:
+def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterator[Cloud]:
     """Empty tables and buckets with three keys; all of it is gone afterwards."""
     _make_table(aws.dynamodb, "jobs", "job_id", [(name, "created_at") for name in JOB_INDEXES])
     _make_table(aws.dynamodb, "assets", "asset_id", list(ASSET_INDEXES))
@@ -528,7 +529,7 @@ def open_cloud(aws: Aws) -> Iterator[Cloud]:
         for row in account_rows(user, key, role="admin" if user == "root" else "artist"):
             aws.dynamodb.put_item(TableName="access", Item=to_item(row))
     aws.calls.clear()
-    cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls)
+    cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls, inspection_kind=inspection)
     yield cloud
     for table in ("jobs", "assets", "access"):
         aws.dynamodb.delete_table(TableName=table)

@@ -1,19 +1,23 @@
 """Uploads and imports walked at random, with a crash between any two calls: no asset is active with other bytes."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from inference_container.contract.assets import AssetStatus
 from lambdas.asset_import import ImportRun
 from lambdas.asset_inspection import AssetSweep
+from lambdas.asset_record import AssetRecord
 from lambdas.asset_work import ImportOrder
+from lambdas.inspection import Inspection
 from tests.fetch.local_sites import Sites, open_sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
@@ -39,10 +43,12 @@ class AssetMachine(RuleBasedStateMachine):
 
     aws: Aws
     sites: Sites
+    inspection: type[Inspection] = Inspection
 
     def __init__(self) -> None:
         super().__init__()
-        self.opened = open_cloud(self.aws)
+        self.opened = open_cloud(self.aws, inspection=self.inspection)
+        self.numbers = itertools.count()
         self.cloud: Cloud = self.opened.__enter__()
         self.declared: dict[str, str] = {}
         self.calls_left = 10**9
@@ -51,10 +57,13 @@ class AssetMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.calls_left = 10**9
-        for client in (self.cloud.s3, self.cloud.dynamodb):
-            client.meta.events.unregister("before-send", unique_id="crash")
-        with suppress(StopIteration):
-            self.opened.__exit__(None, None, None)
+        try:
+            self.in_the_end_nothing_is_left()
+        finally:
+            for client in (self.cloud.s3, self.cloud.dynamodb):
+                client.meta.events.unregister("before-send", unique_id="crash")
+            with suppress(StopIteration):
+                self.opened.__exit__(None, None, None)
 
     def _count_down(self, **_: Any) -> None:
         self.calls_left -= 1
@@ -74,7 +83,7 @@ class AssetMachine(RuleBasedStateMachine):
     def _on_its_way(self, *statuses: AssetStatus) -> list[Any]:
         return [asset for asset in self.cloud.assets.working() if asset.status in statuses]
 
-    crash = st.one_of(st.just(10**9), st.just(10**9), st.integers(1, 8))
+    crash = st.one_of(st.just(10**9), st.just(10**9), st.integers(1, 14))
 
     @initialize()
     def start(self) -> None:
@@ -87,6 +96,23 @@ class AssetMachine(RuleBasedStateMachine):
     @rule(calls=crash)
     def begin_import(self, calls: int) -> None:
         self._begin(calls, FILE, {"source_url": self.sites.url("/file")})
+
+    @initialize(wrong=st.sampled_from([1, 2, None]), calls=crash)
+    def start_with_a_whole_upload(self, wrong: int | None, calls: int) -> None:
+        """So that no walk is without one."""
+        self.upload_whole(wrong, calls, again=False)
+
+    @rule(wrong=st.sampled_from([1, 2, None]), calls=crash, again=st.booleans())
+    def upload_another_whole(self, wrong: int | None, calls: int, again: bool) -> None:
+        self.upload_whole(wrong, calls, again=again)
+
+    def upload_whole(self, wrong: int | None, calls: int, *, again: bool) -> None:
+        """Begin, all parts, complete, under a name of its own: what chance alone seldom puts in a row."""
+        self._begin(10**9, FILE, {"name": f"ink-{next(self.numbers)}.safetensors"})
+        self._put((1, 2), wrong, short=False)
+        self._complete(calls)
+        if again:
+            self._complete(10**9)
 
     def _begin(self, calls: int, meant: bytes, more: dict[str, object]) -> None:
         with self._dying_after(calls):
@@ -114,6 +140,11 @@ class AssetMachine(RuleBasedStateMachine):
     )
     def put_parts(self, order: tuple[int, ...], wrong: int | None, short: bool, finish: bool, calls: int) -> None:
         """In any order, some twice, some not at all; one of them may have come with other bytes."""
+        self._put(order, wrong, short=short)
+        if finish:
+            self._complete(calls)
+
+    def _put(self, order: tuple[int, ...], wrong: int | None, *, short: bool) -> None:
         for asset in self._on_its_way(AssetStatus.UPLOADING):
             for number in order:
                 data = PARTS[number]
@@ -123,9 +154,6 @@ class AssetMachine(RuleBasedStateMachine):
                     self.cloud.s3.upload_part(
                         Bucket=BUCKET, Key=asset.key, UploadId=asset.upload_id, PartNumber=number, Body=data
                     )
-
-        if finish:
-            self._complete(calls)
 
     @rule(calls=crash)
     def complete(self, calls: int) -> None:
@@ -189,6 +217,7 @@ class AssetMachine(RuleBasedStateMachine):
 
         rows = self.cloud.all_assets()
         assert {asset.status for asset in rows} <= {AssetStatus.ACTIVE, AssetStatus.FAILED}
+        self.what_is_active_has_the_declared_bytes()
         assert set(self.cloud.keys(BUCKET)) == {asset.key for asset in rows if asset.status is AssetStatus.ACTIVE}
 
 
@@ -198,14 +227,43 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         yield opened
 
 
-def test_no_walk_leads_to_wrong_bytes_or_leftovers(aws: Aws, sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+class Unhashed(Inspection):
+    """What the walk must find: an inspection that does not compare the bytes' hash with the declared one."""
+
+    def run(self, asset: AssetRecord) -> AssetRecord | None:
+        return super().run(replace(asset, sha256=None))
+
+
+class Untidy(Inspection):
+    """What the walk must find: an inspection after which the bytes of a refused file are still there."""
+
+    def run(self, asset: AssetRecord) -> AssetRecord | None:
+        inspected = super().run(asset)
+        if inspected is not None and inspected.status is AssetStatus.FAILED:
+            self.client.put_object(Bucket=self.bucket, Key=asset.key, Body=b"as if they were still there")
+        return inspected
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     # moto's own limit of 5 MiB for a part would make the walk slow, not different.
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 256)
-    machine = type("Machine", (AssetMachine,), {"aws": aws, "sites": sites})
 
+
+def walk(aws: Aws, sites: Sites, inspection: type[Inspection] = Inspection, **more: Any) -> None:
+    machine = type("Machine", (AssetMachine,), {"aws": aws, "sites": sites, "inspection": inspection})
+    given = {"max_examples": 10, "stateful_step_count": 12, **more}
     run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=10, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        machine, settings=settings(deadline=None, suppress_health_check=list(HealthCheck), database=None, **given)
     )
+
+
+def test_no_walk_leads_to_wrong_bytes_or_leftovers(aws: Aws, sites: Sites) -> None:
+    """Fails without the comparison of hashes in `lambdas.inspection`; see the broken ones below."""
+    walk(aws, sites)
+
+
+@pytest.mark.parametrize("broken", [Unhashed, Untidy])
+def test_the_walk_finds_an_inspection_that_is_broken(aws: Aws, sites: Sites, broken: type[Inspection]) -> None:
+    with pytest.raises(AssertionError):
+        walk(aws, sites, broken, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
