@@ -9,6 +9,7 @@ GOLDENS ?= ../shared/goldens
 EXAMPLES ?= 50
 WORKERS ?= 2
 SIZE ?= 2G
+JOBS ?= 1000
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -22,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo local test test-quick lint check format fuzz bench bench-container bench-models bench-upload train-demo eval-demo fidelity openapi synth deploy diff destroy clean environment image-test gallery
+.PHONY: help environment demo local test test-quick lint format check bench bench-container bench-models bench-upload fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -98,6 +99,9 @@ diff: $(READY) ## what make deploy would change
 
 destroy: $(READY) ## remove a stage from AWS wholly; KEEP_DATA=1 leaves tables and buckets
 	@$(RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
+
+soak: $(READY) ## jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
+	@$(RUN) -m tests.soak --jobs $(JOBS)
 
 openapi: $(READY) ## docs/openapi.json, as the routes and the contract say it
 	@$(RUN) -m lambdas.api.openapi > docs/openapi.json

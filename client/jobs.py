@@ -65,8 +65,7 @@ class Jobs:
         )
         if len(document) <= INLINE_MAX_BYTES:
             create = create.model_copy(update={"params": params})
-        key = _new_key() if idempotency_key is None else {IDEMPOTENCY_KEY: idempotency_key}
-        job = self._ask_once("/v1/jobs", key, body=create)
+        job = self._ask_once("/v1/jobs", _key(idempotency_key), body=create)
         if dry_run or create.params is not None or job.status is not JobStatus.CREATED:
             return job
         if job.upload is None:
@@ -151,9 +150,9 @@ class Jobs:
             raise TransferError(f"storage refused the picture: {response.text[:300]}")
         return place.input_id
 
-    def retry(self, job_id: str) -> JobView:
-        """Send what an ended job was sent with as a new job."""
-        return self._ask_once(f"/v1/jobs/{job_id}/retry", _new_key())
+    def retry(self, job_id: str, *, idempotency_key: str | None = None) -> JobView:
+        """Send what an ended job was sent with as a new job; the key is that of `submit`."""
+        return self._ask_once(f"/v1/jobs/{job_id}/retry", _key(idempotency_key))
 
     def delete(self, job_id: str) -> None:
         """Take away an ended job for good, with its pictures."""
@@ -182,6 +181,6 @@ class Jobs:
                 return
 
 
-def _new_key() -> dict[str, str]:
-    """For one call: where it is sent twice, one job is made."""
-    return {IDEMPOTENCY_KEY: str(uuid.uuid4())}
+def _key(chosen: str | None) -> dict[str, str]:
+    """The header; None: one for this call alone, so that one job is made where it is sent twice."""
+    return {IDEMPOTENCY_KEY: str(uuid.uuid4()) if chosen is None else chosen}

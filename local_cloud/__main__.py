@@ -6,6 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
+from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError
 from local_cloud.server import serve
 from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION, DEFAULT_STATE_DIR, LocalSettings
@@ -21,6 +22,9 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser.add_argument(
         "--container-environment", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="repeatable"
     )
+    parser.add_argument(
+        "--notification-faults", type=_faults, metavar="JSON", help="lose, double and delay notifications on purpose"
+    )
     parser.add_argument("--record-requests", action="store_true", help="keep what every role asked for, as JSON lines")
     parser.add_argument("--stop-with-stdin", action="store_true", help="also stop when standard input ends")
     chosen = parser.parse_args(arguments)
@@ -31,6 +35,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         assembly=chosen.assembly.resolve() if chosen.assembly else None,
         container_command=chosen.container_command,
         container_environment=tuple(chosen.container_environment),
+        notification_faults=chosen.notification_faults,
         record_requests=chosen.record_requests,
     )
     return settings, chosen.stop_with_stdin
@@ -50,6 +55,13 @@ def _command(text: str) -> tuple[str, ...]:
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
         raise argparse.ArgumentTypeError(f'received {text!r}; allowed: a JSON list like ["python", "-m", "server"]')
     return tuple(words)
+
+
+def _faults(text: str) -> NotificationFaults:
+    try:
+        return NotificationFaults.of(json.loads(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _variable(text: str) -> tuple[str, str]:

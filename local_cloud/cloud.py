@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError, free_port, lock_state
 from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_REGION, REPOSITORY, LocalSettings
 
@@ -35,10 +36,12 @@ class LocalCloud:
         assembly: Path | None = None,
         container_command: tuple[str, ...] = CONTAINER_COMMAND,
         container_environment: Mapping[str, str] | None = None,
+        notification_faults: NotificationFaults | None = None,
         record_requests: bool = False,
     ) -> None:
         """`port` None: any free one, kept over restarts of this object. `assembly` None: synthesise the repository.
 
+        `notification_faults`: how badly it tells how invocations ended; None: well.
         `record_requests`: keep what every role asked for in `settings.requests_file`.
         """
         self.settings = LocalSettings(
@@ -48,6 +51,7 @@ class LocalCloud:
             assembly=None if assembly is None else assembly.resolve(),
             container_command=container_command,
             container_environment=tuple((container_environment or {}).items()),
+            notification_faults=notification_faults,
             record_requests=record_requests,
         )
         self.log_file = self.settings.state_dir / "local-cloud.log"
@@ -177,6 +181,8 @@ class LocalCloud:
         arguments = ["--state-dir", str(settings.state_dir), "--port", str(settings.port), "--region", settings.region]
         if settings.assembly is not None:
             arguments += ["--assembly", str(settings.assembly)]
+        if settings.notification_faults is not None:
+            arguments += ["--notification-faults", json.dumps(asdict(settings.notification_faults))]
         if settings.record_requests:
             arguments.append("--record-requests")
         for name, value in settings.container_environment:

@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_cloud.faults import NotificationFaults
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 """Root of the sources; the container and the synthesis run here."""
 
@@ -29,6 +31,8 @@ class LocalSettings:
     """Variables that win over those of the deployed model, e.g. another device."""
     assembly: Path | None = None
     """A synthesised cloud assembly to deploy; None: synthesise this repository."""
+    notification_faults: NotificationFaults | None = None
+    """How badly notifications about invocations travel; None: well."""
     record_requests: bool = False
     """Keep what every role asked for in `requests_file`."""
     synthesis_command: tuple[str, ...] = (sys.executable, "app.py", "-c", "local=true")

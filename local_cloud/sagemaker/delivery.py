@@ -11,6 +11,7 @@ from local_cloud.durability import Durability
 from local_cloud.emulator import Emulator, EmulatorError
 from local_cloud.sagemaker.container import Container, ContainerLostError, ContainerUnreachedError
 from local_cloud.sagemaker.messages import notification
+from local_cloud.sagemaker.notifier import Notifier
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, NewInvocation, Notice, QueuedInvocation
 from local_cloud.sagemaker.store import SageMakerStore
 
@@ -61,6 +62,7 @@ class EndpointWorker:
         check: Callable[[str, str], None],
         store: SageMakerStore,
         emulator: Emulator,
+        notifier: Notifier,
         durability: Durability,
         region: str,
         idle_seconds: Callable[[], float | None],
@@ -80,6 +82,7 @@ class EndpointWorker:
         self._check = check
         self._store = store
         self._emulator = emulator
+        self._notifier = notifier
         self._durability = durability
         self._region = region
         self._idle_seconds = idle_seconds
@@ -204,7 +207,7 @@ class EndpointWorker:
         if notice is not None:
             try:
                 self._check("sns:Publish", notice.topic)
-                await self._emulator.publish(notice.topic, notice.message)
+                await self._notifier.tell(notice.topic, notice.message)
             except EmulatorError:
                 logger.exception("nobody was told how invocation %s ended", queued.invocation.inference_id)
         # The message is in a queue now; it must be on disk before the invocation is gone.

@@ -11,6 +11,7 @@ from local_cloud.durability import Durability
 from local_cloud.emulator import Emulator, ResourceType
 from local_cloud.identities import Identities
 from local_cloud.sagemaker.delivery import ContainerPlan, EndpointWorker
+from local_cloud.sagemaker.notifier import notifier
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.scaling import Scaling
 from local_cloud.sagemaker.store import SageMakerStore
@@ -45,6 +46,7 @@ class SageMaker:
         self.scaling = Scaling(self.store, region=settings.region, changed=self._wake_all)
         self._settings = settings
         self._emulator = emulator
+        self._notifier = notifier(emulator, settings.notification_faults)
         self._durability = durability
         self._identities = identities
         self._workers: dict[str, EndpointWorker] = {}
@@ -217,6 +219,7 @@ class SageMaker:
             check=partial(self._identities.check, session["AWS_ACCESS_KEY_ID"]),
             store=self.store,
             emulator=self._emulator,
+            notifier=self._notifier,
             durability=self._durability,
             region=self._settings.region,
             idle_seconds=partial(self.scaling.idle_seconds, spec.name),

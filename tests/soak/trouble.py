@@ -1,0 +1,55 @@
+"""What a soak does to the cloud while jobs run: kills the container again and again, and the cloud itself once."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from local_cloud.cloud import LocalCloud
+
+CONTAINER_WORDS = "inference_container.server"
+LOOK_SECONDS = 0.2
+
+
+class Trouble:
+    """Made for a thread of its own, by `run`."""
+
+    def __init__(self, cloud: LocalCloud, *, kill_every: float, cloud_dies_when: Callable[[], bool]) -> None:
+        self.container_kills = 0
+        self.cloud_kills = 0
+        self.restart_seconds = 0.0
+        self._cloud = cloud
+        self._kill_every = kill_every
+        self._cloud_dies_when = cloud_dies_when
+
+    def run(self, stopped: threading.Event) -> None:
+        """Until `stopped`.
+
+        Raises:
+            CannotStartError: the cloud did not come back.
+        """
+        next_kill = time.monotonic() + self._kill_every
+        while not stopped.wait(LOOK_SECONDS):
+            if self.cloud_kills == 0 and self._cloud_dies_when():
+                self._kill_cloud()
+            elif time.monotonic() > next_kill:
+                next_kill = time.monotonic() + self._kill_every
+                self._kill_container()
+
+    def _kill_container(self) -> None:
+        for process in psutil.Process(self._cloud.pid).children(recursive=True):
+            try:
+                if CONTAINER_WORDS in process.cmdline():
+                    process.kill()
+                    self.container_kills += 1
+            except psutil.Error:
+                # It went by itself between two looks.
+                continue
+
+    def _kill_cloud(self) -> None:
+        self._cloud.kill()
+        self.cloud_kills += 1
+        began = time.monotonic()
+        self._cloud.start()
+        self.restart_seconds = time.monotonic() - began
