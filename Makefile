@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test test-quick lint format check bench bench-container bench-models bench-upload fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth clean
+.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ check: lint test ## everything CI asks of a commit
 
 bench: $(READY) ## the figures of docs/benchmarks.md
 	@$(RUN) -m benchmarks
+
+bench-api: $(READY) ## the API: AWS calls per request, lists of 1,000 and 100,000 jobs, start of each function
+	@$(RUN) -m benchmarks.api
 
 bench-container: $(READY) ## the container on a model of full size: start, memory, overhead (minutes, 2 GB of disk)
 	@$(RUN) -m benchmarks.container

@@ -1,0 +1,262 @@
+"""`python -m benchmarks.api`: AWS calls per request, lists of few and of many jobs, start of each function.
+
+The API's own code runs in this process, with the settings of the deployed function, against a local cloud's services.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from client.cloud import GenerateOnCloud
+from demo_models.checkpoint import demo_checkpoint
+from demo_models.variants.table import VARIANTS
+from local_cloud.cloud import LocalCloud
+from local_cloud.settings import ACCOUNT
+
+API_HANDLER = "lambdas.api.handler.handler"
+# What the function does before its first request: the handler's module, and the services it makes on first use.
+API_READY = "import lambdas.api.services\nlambdas.api.services.services_from_environment()\nimport lambdas.api.handler"
+API_CLIENTS = "import boto3\nfor name in ('dynamodb', 's3', 'sagemaker', 'sagemaker-runtime'): boto3.client(name)"
+IMPORT_RUNS = 9
+LISTS = 40
+"""Requests of each list that is timed."""
+PARAMS = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 1}
+NETWORKS = ("moon", "sketch", "night", "amber")
+SIZES = (1_000, 100_000)
+
+
+@dataclass
+class Traffic:
+    """What the API asked of AWS since it was last cleared."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    rows_read: int = 0
+    """Rows a query looked at, as DynamoDB counts them."""
+    seconds: float = 0.0
+    """Spent waiting for answers."""
+    _sent: float = 0.0
+
+    def watch(self, session: Any) -> None:
+        """Count what clients made by `session` send from now on."""
+        session.events.register("before-send", self._before)
+        session.events.register("after-call", self._after)
+
+    def clear(self) -> None:
+        self.calls.clear()
+        self.rows_read, self.seconds = 0, 0.0
+
+    def _before(self, event_name: str, **_: object) -> None:
+        self.calls[event_name.split(".", 1)[1]] += 1
+        self._sent = time.perf_counter()
+
+    def _after(self, parsed: Mapping[str, Any], **_: object) -> None:
+        self.seconds += time.perf_counter() - self._sent
+        self.rows_read += int(parsed.get("ScannedCount", 0))
+
+
+class Api:
+    """The API's handler, called as API Gateway does."""
+
+    def __init__(self, key: str, traffic: Traffic) -> None:
+        from lambdas.api.handler import handler
+
+        self.traffic = traffic
+        self._handler, self._key = handler, key
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None, **headers: str
+    ) -> dict[str, Any]:
+        """The answer's document; ends the benchmark when it is a problem."""
+        sent = {"x-api-key": self._key, "content-type": "application/json", **headers}
+        event = {
+            "httpMethod": method,
+            "path": path,
+            "resource": "/{proxy+}",
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "queryStringParameters": dict(query or {}) or None,
+            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
+            "requestContext": {"requestId": "benchmark", "stage": "prod"},
+            "body": None if body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        context: Any = None
+        answer = self._handler(event, context)
+        if answer["statusCode"] >= 400:
+            raise SystemExit(f"{method} {path}: {answer['body']}")
+        document: dict[str, Any] = json.loads(answer["body"] or "{}")
+        return document
+
+    def counted(self, name: str, *request: Any, **more: Any) -> dict[str, Any]:
+        """`ask`, and print what it took."""
+        self.traffic.clear()
+        answer = self.ask(*request, **more)
+        names = ", ".join(f"{call.split('.')[-1]}" for call in sorted(self.traffic.calls.elements()))
+        print(f"  {name:<58} {self.traffic.calls.total()}  ({names})")
+        return answer
+
+
+def main() -> None:
+    """Print everything."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=__doc__)
+    parser.add_argument("--many", type=int, default=SIZES[1], help="jobs in the longer history")
+    many = parser.parse_args().many
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder)) as cloud:
+        checkpoint = demo_checkpoint(Path(folder))
+        with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+            service.assets.upload(checkpoint, "checkpoint")
+            for name in NETWORKS:
+                service.assets.upload(VARIANTS[name].path, VARIANTS[name].type)
+        os.environ.update(_aws_environment(cloud))
+        functions = boto3.client("lambda").list_functions()["Functions"]
+        variables = {one["Handler"]: one["Environment"]["Variables"] for one in functions if "Environment" in one}
+        os.environ.update(variables[API_HANDLER])
+        traffic = Traffic()
+        boto3.setup_default_session()
+        traffic.watch(boto3.DEFAULT_SESSION)
+        api = Api(cloud.admin_key, traffic)
+        job_id = _print_calls(api, checkpoint.name)
+        _print_lists(api, cloud.outputs["JobsTableName"], job_id, many)
+    _print_starts(variables)
+
+
+def _aws_environment(cloud: LocalCloud) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": cloud.endpoint_url,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": cloud.settings.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _print_calls(api: Api, checkpoint: str) -> str:
+    """Counted, so exact on any machine. The id of a job that has succeeded."""
+    api.ask("GET", "/v1/endpoints")
+    api.ask("GET", "/v1/jobs")
+    print("AWS calls per request (the key is known already)")
+    body = {"task": "txt2img", "checkpoint": checkpoint, "params": PARAMS}
+    bare = body | {"params": PARAMS | {"prompt": ""}}
+    words = "a red circle <lora:moon:1> <lora:sketch:0.5> <lora:night:0.5>"
+    full = body | {"params": PARAMS | {"prompt": words, "override_settings": {"sd_vae": "amber.vae.safetensors"}}}
+    api.counted("POST /v1/jobs, no prompt", "POST", "/v1/jobs", bare)
+    job = api.counted("POST /v1/jobs", "POST", "/v1/jobs", body)
+    api.counted("POST /v1/jobs, three LoRAs and a VAE", "POST", "/v1/jobs", full)
+    api.counted("POST /v1/jobs, dry_run", "POST", "/v1/jobs", body | {"dry_run": True})
+    key = {"idempotency-key": str(uuid.uuid4())}
+    api.counted("POST /v1/jobs, Idempotency-Key", "POST", "/v1/jobs", body, **key)
+    api.counted("… the same again", "POST", "/v1/jobs", body, **key)
+    path = f"/v1/jobs/{job['job_id']}"
+    api.counted("GET /v1/jobs/{id}, queued or running", "GET", path)
+    while api.ask("GET", path)["status"] in {"queued", "running"}:
+        time.sleep(0.1)
+    api.counted("GET /v1/jobs/{id}, succeeded", "GET", path)
+    for name, query in _lists().items():
+        api.counted(name, "GET", "/v1/jobs", query=query)
+    again = api.counted("POST /v1/jobs/{id}/retry", "POST", f"{path}/retry")
+    api.counted("POST /v1/jobs/{id}/cancel", "POST", f"/v1/jobs/{again['job_id']}/cancel")
+    for path in ("/v1/assets", "/v1/endpoints", "/v1/me", "/v1/keys", "/v1/users", "/v1/roles", "/v1/usage"):
+        api.counted(f"GET {path}", "GET", path)
+    return str(job["job_id"])
+
+
+def _lists() -> dict[str, dict[str, str]]:
+    day = {"from": datetime(2020, 1, 1, tzinfo=UTC).isoformat(), "to": datetime(2100, 1, 1, tzinfo=UTC).isoformat()}
+    return {
+        "GET /v1/jobs": {},
+        "GET /v1/jobs?task": {"task": "txt2img"},
+        "GET /v1/jobs?status": {"status": "succeeded"},
+        "GET /v1/jobs?from&to": day,
+    }
+
+
+def _print_lists(api: Api, table: str, job_id: str, many: int) -> None:
+    """One user's history; what matters is that neither DynamoDB nor the function does more for a longer one."""
+    client = boto3.client("dynamodb")
+    row = client.get_item(TableName=table, Key={"job_id": {"S": job_id}})["Item"]
+    measured: dict[int, dict[str, tuple[float, float, int, int]]] = {}
+    there = 0
+    for size in (SIZES[0], many):
+        _add_jobs(client, table, row, size - there)
+        there = size
+        measured[size] = {name: _timed(api, query) for name, query in _lists().items()}
+    few = measured[SIZES[0]]
+    print(f"lists of 20 out of {SIZES[0]} and of {many} jobs of one user, medians of {LISTS}")
+    for name, (own, emulated, calls, rows) in measured[many].items():
+        own_few, emulated_few, calls_few, rows_few = few[name]
+        print(
+            f"  {name:<24} calls {calls_few} -> {calls}, rows queries looked at {rows_few} -> {rows}, "
+            f"the function's own time x {own / own_few:.2f}, the emulator's x {emulated / emulated_few:.2f}"
+        )
+
+
+def _timed(api: Api, query: dict[str, str]) -> tuple[float, float, int, int]:
+    """Median seconds of the function itself and of its services; calls and rows of one request."""
+    own, waited = [], []
+    for _ in range(LISTS):
+        api.traffic.clear()
+        began = time.perf_counter()
+        api.ask("GET", "/v1/jobs", query={**query, "limit": "20"})
+        waited.append(api.traffic.seconds)
+        own.append(time.perf_counter() - began - api.traffic.seconds)
+    return statistics.median(own), statistics.median(waited), api.traffic.calls.total(), api.traffic.rows_read
+
+
+def _add_jobs(client: Any, table: str, row: Mapping[str, Any], count: int) -> None:
+    """Copies of a row, a second apart, all older than it."""
+    newest = datetime.fromisoformat(row["created_at"]["S"]) - timedelta(days=1)
+    rows: Iterator[dict[str, Any]] = (
+        {
+            **row,
+            "job_id": {"S": str(uuid.uuid4())},
+            "created_at": {"S": (newest - timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+        }
+        for number in range(count)
+    )
+    while batch := list(itertools.islice(rows, 25)):
+        client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": one}} for one in batch]})
+
+
+def _print_starts(variables: Mapping[str, Mapping[str, str]]) -> None:
+    """Fresh processes in turn, so that a drifting machine slows all alike; an empty interpreter is taken off."""
+    codes = {"nothing": "pass", "boto3": "import boto3", "clients": API_CLIENTS, "ready": API_READY}
+    modules = {handler.rpartition(".")[0] for handler in variables if handler.startswith("lambdas.")}
+    codes |= {module: f"import {module}" for module in sorted(modules)}
+    seconds: dict[str, list[float]] = {name: [] for name in codes}
+    for run in range(IMPORT_RUNS + 1):
+        for name, code in codes.items():
+            own = variables.get(f"{name}.handler", variables[API_HANDLER])
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | own)  # noqa: S603
+            if run:  # the first round writes byte code
+                seconds[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    share: Callable[[str, str], float] = lambda name, of: (  # noqa: E731
+        (medians[name] - medians["nothing"]) / (medians[of] - medians["nothing"])
+    )
+    print(f"start of each function / import boto3, medians of {IMPORT_RUNS} fresh processes")
+    for module in sorted(modules):
+        print(f"  {module:<30} {share(module, 'boto3'):.2f}")
+    print(f"  the API, ready for a request   {share('ready', 'boto3'):.2f}")
+    print(f"  … / import boto3 and make the same four clients: {share('ready', 'clients'):.2f}")
+
+
+if __name__ == "__main__":
+    main()
