@@ -8,6 +8,7 @@ import httpx
 
 from client.cloud import GenerateOnCloud
 from inference_container.contract.accounts import UsagePage
+from inference_container.contract.api import JobSummary
 from inference_container.contract.jobs import TERMINAL, JobStatus
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
@@ -38,7 +39,7 @@ def audit(cloud: LocalCloud, clients: Sequence[SoakClient]) -> Findings:
     findings.expect("job whose result is not its own, or that ended otherwise", _own_faults(seen))
     ids = [job_id for one in seen for job_id in one.job_ids]
     findings.expect("two jobs of one request", [one for one, count in Counter(ids).items() if count > 1])
-    _look_at_the_history(cloud, ids, findings)
+    _look_at_the_histories(cloud, clients, findings)
     _look_at_the_usage(cloud, clients, findings)
     aws = LocalClients(cloud.endpoint_url)
     _look_at_the_tables(cloud, aws, findings)
@@ -52,9 +53,12 @@ def _own_faults(seen: Sequence[Seen]) -> list[str]:
     return unended + [f"{one.job.number} ({one.job_ids[-1]}): {fault}" for one in seen for fault in one.faults]
 
 
-def _look_at_the_history(cloud: LocalCloud, ids: list[str], findings: Findings) -> None:
-    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-        history = list(service.jobs.list())
+def _look_at_the_histories(cloud: LocalCloud, clients: Sequence[SoakClient], findings: Findings) -> None:
+    history: list[JobSummary] = []
+    for client in clients:
+        with GenerateOnCloud(cloud.api_url, client.key) as service:
+            history += service.jobs.list()
+    ids = [job_id for client in clients for one in client.seen for job_id in one.job_ids]
     there = Counter(job.job_id for job in history)
     findings.expect("job its user knows and the history does not", sorted(set(ids) - there.keys()))
     findings.expect("job in the history that nobody sent", sorted(there.keys() - set(ids)))
@@ -64,22 +68,13 @@ def _look_at_the_history(cloud: LocalCloud, ids: list[str], findings: Findings) 
 
 def _look_at_the_usage(cloud: LocalCloud, clients: Sequence[SoakClient], findings: Findings) -> None:
     """Each end of a job counts once, for its user."""
-    counted: Counter[tuple[str, str]] = Counter()
-    headers, query = {"x-api-key": cloud.admin_key}, {"limit": "100"}
-    while True:
-        answer = httpx.get(f"{cloud.api_url}/v1/usage", headers=headers, params=query, timeout=60).raise_for_status()
-        page = UsagePage.model_validate_json(answer.content)
-        for day in page.days:
-            counted[day.user, JobStatus.SUCCEEDED] += day.succeeded
-            counted[day.user, JobStatus.FAILED] += day.failed
-            counted[day.user, "other"] += day.canceled + day.expired
-        if page.next_cursor is None:
-            break
-        query["cursor"] = page.next_cursor
     for client in clients:
+        headers = {"x-api-key": client.key}
+        answer = httpx.get(f"{cloud.api_url}/v1/usage", headers=headers, timeout=60).raise_for_status()
+        days = UsagePage.model_validate_json(answer.content).days
         ends = Counter(str(end) for one in client.seen for end in one.ends)
-        for status in (JobStatus.SUCCEEDED, JobStatus.FAILED, "other"):
-            told, true = counted[client.user, status], ends[status]
+        for status in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED):
+            told, true = sum(getattr(day, status) for day in days), ends[status]
             wrong = [] if told == true else [f"{client.user}: {told} {status} are counted, {true} ended so"]
             findings.expect("usage that is not what happened", wrong)
 

@@ -73,7 +73,8 @@ class SoakClient:
     ) -> None:
         self.user = user
         self.seen = [Seen(job) for job in jobs]
-        self._url, self._key, self._checkpoint = url, key, checkpoint
+        self.key = key
+        self._url, self._checkpoint = url, checkpoint
         self._log, self._stopped = log, stopped
         self._last_reason: Exception | None = None
 
@@ -84,7 +85,7 @@ class SoakClient:
             SoakError: the soak was stopped before that.
             CloudError: an answer that no patience helps against.
         """
-        with GenerateOnCloud(self._url, self._key) as cloud:
+        with GenerateOnCloud(self._url, self.key) as cloud:
             waiting = list(self.seen)
             open_: list[Seen] = []
             while waiting or open_:
