@@ -18,6 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from client.assets import Look, file_sha256
 from client.cloud import GenerateOnCloud, open_cloud
 from client.errors import CloudError, NotFoundError
 from client.output import AsJson, errors, print_assets, print_document
@@ -39,8 +40,18 @@ def upload(
     """Upload model files; run it again after whatever broke it off, and it goes on where it was."""
     with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
         for file in files:
-            bar = progress.add_task(file.name, total=file.stat().st_size)
-            done.append(cloud.assets.upload(file, asset_type, advance=_advancing(progress, bar), wait=wait))
+            bar = progress.add_task(f"{file.name} hashing", total=file.stat().st_size)
+            sha256 = file_sha256(file, advance=_advancing(progress, bar))
+            progress.reset(bar, description=file.name)
+            asset = cloud.assets.upload(
+                file,
+                asset_type,
+                sha256=sha256,
+                advance=_advancing(progress, bar),
+                look=_naming(progress, bar, file.name),
+                wait=wait,
+            )
+            done.append(asset)
 
 
 @app.command("import")
@@ -144,6 +155,9 @@ def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
     done: list[AssetView] = []
     try:
         yield done
+    except KeyboardInterrupt:
+        errors.print("goc: interrupted; the same command does what is left")
+        raise
     except CloudError as error:
         error.done = {"assets": done}
         if not as_json:
@@ -169,7 +183,11 @@ def _advancing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
     return lambda sent: progress.advance(bar, sent)
 
 
-def _looking(progress: Progress, bar: TaskID) -> Callable[[AssetView], None]:
+def _naming(progress: Progress, bar: TaskID, name: str) -> Look:
+    return lambda asset: progress.update(bar, description=f"{name} {asset.status}")
+
+
+def _looking(progress: Progress, bar: TaskID) -> Look:
     def look(asset: AssetView) -> None:
         done = asset.received if asset.received is not None else asset.size
         progress.update(bar, total=asset.size or None, completed=done, description=f"{asset.name} {asset.status}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from client.connection import Connection
 from client.errors import AssetFailedError, ConnectionLostError, TransferError
-from client.part_sender import Advance, PartSender
+from client.part_sender import CHUNK, Advance, PartSender
 from inference_container.contract.api import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
 from inference_container.contract.assets import AssetStatus, asset_type_named
 
@@ -32,6 +32,7 @@ class Assets:
         name: str | None = None,
         sha256: str | None = None,
         advance: Advance = lambda _: None,
+        look: Look = lambda _: None,
         wait: bool = True,
     ) -> AssetView:
         """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it, else it is read.
@@ -61,7 +62,7 @@ class Assets:
         missing = [part for part in asset.upload.parts if not part.received]
         PartSender(self._connection, path, asset, advance).send(missing)
         complete = self._complete(asset.asset_id)
-        return self.finish(complete) if wait else complete
+        return self.finish(complete, look=look) if wait else complete
 
     def import_url(
         self,
@@ -142,7 +143,11 @@ class Assets:
         raise AssertionError("unreachable")
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, lower-case hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_sha256(path: Path, *, advance: Advance = lambda _: None) -> str:
+    """SHA-256 of a file's bytes, lower-case hex; `advance` is told of each stretch that was read."""
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while length := file.readinto(chunk):
+            digest.update(chunk[:length])
+            advance(length)
+    return digest.hexdigest()
