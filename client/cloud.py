@@ -11,7 +11,8 @@ from client.assets import Assets
 from client.connection import Connection
 from client.jobs import Jobs
 from client.login import find_login
-from inference_container.contract.api import EndpointList, EndpointView, Health
+from inference_container.contract.api import Health
+from inference_container.contract.endpoints import EndpointList, EndpointView
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from infrastructure.config import ConfigError, StageConfig
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
 from infrastructure.network import add_network
-from infrastructure.scaling import scaling_steps
 from infrastructure.storage import Storage
+from lambdas.endpoint_scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
 
 VARIANT: Final = "main"
 STARTUP_SECONDS: Final = 1800
@@ -156,7 +156,7 @@ class Endpoint(Construct):
             self,
             "Instances",
             service_namespace="sagemaker",
-            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            scalable_dimension=DIMENSION,
             resource_id=f"endpoint/{self.name}/variant/{VARIANT}",
             min_capacity=self._config.min_instances,
             max_capacity=self._config.max_instances,
@@ -172,18 +172,24 @@ class Endpoint(Construct):
                     adjustment_type=step.adjustment_type,
                     metric_aggregation_type="Average",
                     cooldown=step.cooldown_seconds,
-                    step_adjustments=[step.adjustment],
+                    step_adjustments=[
+                        scaling.CfnScalingPolicy.StepAdjustmentProperty(
+                            scaling_adjustment=step.adjustment,
+                            metric_interval_lower_bound=None if step.from_above else 0,
+                            metric_interval_upper_bound=0 if step.from_above else None,
+                        )
+                    ],
                 ),
             )
             cloudwatch.CfnAlarm(
                 self,
                 f"{step.name}Alarm",
                 alarm_description=step.why,
-                namespace="AWS/SageMaker",
+                namespace=NAMESPACE,
                 metric_name=step.metric,
                 dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.name)],
                 statistic="Average",
-                period=60,
+                period=PERIOD_SECONDS,
                 evaluation_periods=step.minutes,
                 datapoints_to_alarm=step.minutes,
                 threshold=step.threshold,

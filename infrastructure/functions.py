@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, cast
 
-from aws_cdk import CfnCustomResource, Duration, Stack
+from aws_cdk import CfnCustomResource, Duration
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -13,6 +14,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.endpoint_grants import EndpointGrants
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
@@ -23,6 +25,7 @@ from lambdas.settings import (
     ApiSettings,
     AssetImportSettings,
     AssetInspectionSettings,
+    EndpointKeeperSettings,
     FirstKeySettings,
     FunctionSettings,
     JobEventsSettings,
@@ -36,7 +39,7 @@ LONGEST: Final = Duration.minutes(15)
 
 
 class Functions(Construct):
-    """api, asset_inspection, asset_import, job_events, sweeper, webhooks and first_key; they share one bundle."""
+    """All functions; they share one bundle."""
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Functions(Construct):
         version: str,
         storage: Storage,
         events_: Events,
+        container_role: iam.Role,
     ) -> None:
         super().__init__(scope, construct_id)
         self.named: dict[str, lambda_.Function] = {}
@@ -61,16 +65,13 @@ class Functions(Construct):
             {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"], "jobs/": ["GetObject"]},
         )
 
-        endpoint = Stack.of(self).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=config.default_endpoint
-        )
-
         webhook_queue = self.webhook_queues.queue
         settling: list[TableGrant | Grant] = [
             TableGrant(access, ["UpdateItem"]),
             Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
         ]
-        sending = Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoint])
+        endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
+        sending = endpoint_grants.sending
         uploads = BucketGrant(
             storage.assets_bucket,
             {
@@ -132,6 +133,8 @@ class Functions(Construct):
             ],
         )
 
+        self.endpoint_keeper = self._endpoint_keeper(storage.endpoints_table, endpoint_grants)
+
         self.api = self._function(
             "Api",
             handler="lambdas.api.handler.handler",
@@ -143,7 +146,10 @@ class Functions(Construct):
                 ACCESS_TABLE=access.table_name,
                 JOBS_BUCKET=storage.jobs_bucket.bucket_name,
                 ASSETS_BUCKET=storage.assets_bucket.bucket_name,
+                ENDPOINTS_TABLE=storage.endpoints_table.table_name,
                 ENDPOINT_NAME=config.default_endpoint,
+                ENDPOINT_PREFIX=config.endpoint_prefix,
+                ENDPOINT_KEEPER_FUNCTION=self.endpoint_keeper.function_name,
                 SERVICE_VERSION=version,
                 JOB_RETENTION_DAYS=config.job_retention_days,
                 INSPECTION_FUNCTION=self.asset_inspection.function_name,
@@ -175,8 +181,17 @@ class Functions(Construct):
                     list_objects=False,
                 ),
                 uploads,
-                Grant(["lambda:InvokeFunction"], [self.asset_inspection.function_arn, self.asset_import.function_arn]),
+                Grant(
+                    ["lambda:InvokeFunction"],
+                    [
+                        self.asset_inspection.function_arn,
+                        self.asset_import.function_arn,
+                        self.endpoint_keeper.function_arn,
+                    ],
+                ),
+                TableGrant(storage.endpoints_table, ["GetItem", "PutItem", "UpdateItem"], ["listed-endpoint"]),
                 sending,
+                *endpoint_grants.making,
                 Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
             ],
         )
@@ -247,6 +262,36 @@ class Functions(Construct):
         )
 
         self.admin_key_arn = self._first_key(storage)
+
+    def _endpoint_keeper(self, table: dynamodb.Table, grants: EndpointGrants) -> lambda_.Function:
+        """Looks after the endpoints made by the API, when SageMaker tells of one and each minute."""
+        function = self._function(
+            "EndpointKeeper",
+            handler="lambdas.endpoint_keeper.handler",
+            memory_megabytes=256,
+            timeout=Duration.seconds(55),
+            settings=EndpointKeeperSettings(ENDPOINTS_TABLE=table.table_name),
+            grants=[TableGrant(table, ["DeleteItem", "GetItem", "UpdateItem"], ["listed-endpoint"]), *grants.keeping],
+        )
+        events.Rule(
+            self,
+            "EndpointChanges",
+            description="Keeps the records of endpoints true.",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint State Change"],
+                detail={"EndpointName": events.Match.prefix(self._config.endpoint_prefix)},
+            ),
+            targets=[targets.LambdaFunction(function, retry_attempts=2)],
+        )
+        events.Rule(
+            self,
+            "EndpointsEachMinute",
+            description="Makes good what an event missed, and goes on with deletions.",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(function, event=events.RuleTargetInput.from_object({}), retry_attempts=0)],
+        )
+        return function
 
     def _first_key(self, storage: Storage) -> str:
         """The custom resource that makes the admin key; the ARN of the secret that holds it."""

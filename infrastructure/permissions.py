@@ -36,6 +36,7 @@ class Grant:
 
     actions: Sequence[str]
     resources: Sequence[str]
+    conditions: Mapping[str, Mapping[str, str]] | None = None
 
 
 def grant_all(role: iam.Role, grants: Sequence[TableGrant | BucketGrant | Grant]) -> None:
@@ -52,12 +53,17 @@ def grant_all(role: iam.Role, grants: Sequence[TableGrant | BucketGrant | Grant]
                     _acknowledge_keys(role, bucket=bucket, prefix=prefix)
                 if list_objects:
                     _allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
-            case Grant(actions=actions, resources=resources):
-                _allow(role, actions, resources)
+            case Grant(actions=actions, resources=resources, conditions=conditions):
+                _allow(role, actions, resources, conditions)
 
 
-def _allow(role: iam.Role, actions: Sequence[str], resources: Sequence[str]) -> None:
-    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+def _allow(
+    role: iam.Role,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
 
 
 def _acknowledge_keys(role: iam.Role, *, bucket: s3.Bucket, prefix: str) -> None:

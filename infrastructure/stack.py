@@ -48,6 +48,7 @@ class GenerateOnCloudStack(Stack):
             version=version,
             storage=self.storage,
             events_=self.events,
+            container_role=self.container.role,
         )
         self.api = Api(self, "Api", config=config, function=self.functions.api)
 

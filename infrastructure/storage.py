@@ -1,4 +1,4 @@
-"""What must not be lost: the buckets of jobs and assets, the tables of jobs, assets and access."""
+"""What must not be lost: the buckets of jobs and assets, the tables of jobs, assets, endpoints and access."""
 
 from collections.abc import Sequence
 
@@ -32,6 +32,7 @@ class Storage(Construct):
             key="asset_id",
             indexes=[("type", "name"), ("listed", "type_name"), ("sha256", "created_at"), ("working", "created_at")],
         )
+        self.endpoints_table = self._table("EndpointsTable", key="endpoint", indexes=[("listed", "endpoint")])
         self.access_table = self._table("AccessTable", key="access_id", indexes=[("listing", "place")])
 
     def _bucket(self, name: str, *, expire_after: Duration | None = None) -> s3.Bucket:

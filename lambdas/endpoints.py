@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.api import EndpointView
+from inference_container.contract.access import Permission
+from inference_container.contract.endpoints import EndpointStatus
 from inference_container.contract.errors import FieldError, ProblemCode
+from lambdas.access import Caller
 from lambdas.aws_errors import THROTTLED, error_code, error_message
+from lambdas.endpoint_record import EndpointRecord, EndpointStore
 from lambdas.problems import ProblemError, invalid, shortened
 
 if TYPE_CHECKING:
@@ -19,8 +22,19 @@ _LOG = logging.getLogger(__name__)
 
 TAKES_JOBS = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 """SageMaker keeps serving while it changes an endpoint, and calls every scaling (also from zero) `Updating`."""
+_STATUSES = {
+    "Creating": EndpointStatus.CREATING,
+    "InService": EndpointStatus.IN_SERVICE,
+    "Failed": EndpointStatus.FAILED,
+    "Deleting": EndpointStatus.DELETING,
+}
 _ENDPOINTS_OWN_FAULT = frozenset({"ValidationError", "ValidationException", "ServiceUnavailable", "InternalFailure"})
 """Refusals whose text is about the endpoint and safe to repeat."""
+
+
+def status_of(sagemaker_status: str) -> EndpointStatus:
+    """Ours for SageMaker's: every way of changing is `Updating`."""
+    return _STATUSES.get(sagemaker_status, EndpointStatus.UPDATING)
 
 
 @dataclass(frozen=True)
@@ -32,11 +46,22 @@ class JobLocations:
 
 
 @dataclass(frozen=True)
+class LiveEndpoint:
+    """What SageMaker says of an endpoint right now."""
+
+    name: str
+    status: str
+    """SageMaker's own, e.g. InService, Creating, Updating, Failed."""
+    instance_count: int
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Endpoints:
     sagemaker: "SageMakerClient"
     runtime: "SageMakerRuntimeClient"
 
-    def describe(self, name: str) -> EndpointView | None:
+    def describe(self, name: str) -> LiveEndpoint | None:
         """The endpoint's state, None when there is none of that name. One call."""
         try:
             answer = self.sagemaker.describe_endpoint(EndpointName=name)
@@ -44,7 +69,7 @@ class Endpoints:
             if error_code(error) in {"ValidationException", "ValidationError"}:
                 return None
             raise
-        return EndpointView(
+        return LiveEndpoint(
             name=answer["EndpointName"],
             status=answer["EndpointStatus"],
             instance_count=sum(
@@ -106,16 +131,52 @@ class Endpoints:
         return JobLocations(output=answer["OutputLocation"], failure=answer.get("FailureLocation"))
 
 
-def choose_endpoint(named: str | None, *, default: str) -> str:
-    """The endpoint a job goes to: the named one, else the default.
+@dataclass(frozen=True)
+class EndpointRegistry:
+    """The endpoints made by the API, by name and by who may use them."""
+
+    store: EndpointStore
+    prefix: str
+    """Of every endpoint of this stage."""
+    default: str
+    """The template's."""
+
+    def full_name(self, name: str) -> str:
+        """SageMaker's name, whether `name` has the prefix or not."""
+        return name if name == self.default or name.startswith(self.prefix) else f"{self.prefix}{name}"
+
+    @staticmethod
+    def may_use(caller: Caller, record: EndpointRecord) -> bool:
+        return record.open_to(caller.user, caller.role) or caller.may(Permission.ENDPOINT_ALL)
+
+    def usable(self, caller: Caller) -> list[EndpointRecord]:
+        """Those the caller may send jobs to and that are not being deleted, beside the default; one call."""
+        return [
+            record
+            for record in self.store.list()
+            if record.status is not EndpointStatus.DELETING and self.may_use(caller, record)
+        ]
+
+
+def choose_endpoint(named: str | None, *, default: str, registry: EndpointRegistry, caller: Caller) -> str:
+    """The endpoint a job goes to: the named one, with or without the stage's prefix, else the default.
+
+    One call when another than the default is named.
 
     Raises:
-        ProblemError: `invalid_params`, the named one is none the caller may use.
+        ProblemError: `invalid_params`, the named one is none the caller may use; `endpoint_not_in_service`, it is
+            being deleted.
     """
-    if named not in (None, default):
-        message = f"received {shortened(named)!r}; allowed: {default}"
+    if named is None or registry.full_name(named) == default:
+        return default
+    record = registry.store.get(registry.full_name(named))
+    if record is None or not registry.may_use(caller, record):
+        allowed = ", ".join([default, *(each.endpoint for each in registry.usable(caller))])
+        message = f"received {shortened(named)!r}; allowed: {allowed}"
         raise invalid([FieldError(pointer="/endpoint", message=message)])
-    return default
+    if record.status is EndpointStatus.DELETING:
+        raise _not_in_service(f"The endpoint {record.endpoint} is being deleted.")
+    return record.endpoint
 
 
 def _not_in_service(detail: str) -> ProblemError:

@@ -32,8 +32,12 @@ class ApiSettings(FunctionSettings):
     ACCESS_TABLE: str
     JOBS_BUCKET: str
     ASSETS_BUCKET: str
+    ENDPOINTS_TABLE: str
     ENDPOINT_NAME: str
-    """The endpoint jobs go to."""
+    """The endpoint jobs go to that name none: the template's."""
+    ENDPOINT_PREFIX: str
+    """Begins the names of all endpoints of this stage."""
+    ENDPOINT_KEEPER_FUNCTION: str
     INSPECTION_FUNCTION: str
     IMPORT_FUNCTION: str
     SERVICE_VERSION: str
@@ -60,6 +64,10 @@ class JobEventsSettings(EndingSettings):
 class SweeperSettings(EndingSettings):
     STACK_NAME: str
     """Dimension of the metrics."""
+
+
+class EndpointKeeperSettings(FunctionSettings):
+    ENDPOINTS_TABLE: str
 
 
 class AssetInspectionSettings(FunctionSettings):

@@ -306,18 +306,6 @@ class CompleteAsset(Body):
     """The parts and their ETags; None takes those that storage has."""
 
 
-class EndpointView(View):
-    name: str
-    status: str
-    """SageMaker's own status, e.g. InService, Creating, Updating, Failed."""
-    instance_count: int
-    failure_reason: str | None = None
-
-
-class EndpointList(View):
-    endpoints: list[EndpointView]
-
-
 class Health(View):
     status: str
     version: str

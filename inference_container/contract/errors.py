@@ -36,6 +36,8 @@ class ProblemCode(StrEnum):
     IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
     BODY_TOO_LARGE = "body_too_large"
     ENDPOINT_NOT_IN_SERVICE = "endpoint_not_in_service"
+    ENDPOINT_IN_USE = "endpoint_in_use"
+    AWS_QUOTA_EXCEEDED = "aws_quota_exceeded"
     TOO_MANY_REQUESTS = "too_many_requests"
     QUOTA_EXCEEDED = "quota_exceeded"
     INTERNAL = "internal"
@@ -78,6 +80,8 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ),
         ProblemCode.BODY_TOO_LARGE: _rule(413, "The body is too large"),
         ProblemCode.ENDPOINT_NOT_IN_SERVICE: _rule(503, "The endpoint is not in service"),
+        ProblemCode.ENDPOINT_IN_USE: _rule(409, "Jobs that have not ended are on the endpoint"),
+        ProblemCode.AWS_QUOTA_EXCEEDED: _rule(409, "A quota of the AWS account does not allow that"),
         ProblemCode.TOO_MANY_REQUESTS: _rule(429, "Too many requests"),
         ProblemCode.QUOTA_EXCEEDED: _rule(429, "A quota is used up"),
         ProblemCode.INTERNAL: _rule(500, "The service failed"),

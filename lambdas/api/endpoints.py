@@ -1,14 +1,253 @@
 """Routes of endpoints."""
 
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 from inference_container.contract.access import Permission
-from inference_container.contract.api import EndpointList
-from lambdas.api.routes import Routes, UserCall
+from inference_container.contract.endpoints import (
+    CreateEndpoint,
+    EndpointList,
+    EndpointStatus,
+    EndpointView,
+    PatchEndpoint,
+)
+from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.jobs import TERMINAL, JobStatus
+from lambdas.access_table import overtaken
+from lambdas.api.rights import log_change
+from lambdas.api.routes import Query, Routes, UserCall
+from lambdas.endpoint_load import open_jobs_by_endpoint
+from lambdas.endpoint_record import EndpointRecord
+from lambdas.endpoints import LiveEndpoint, status_of
+from lambdas.jobs import JobRecord
+from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
 
 
+class DeleteQuery(Query):
+    force: bool = False
+    """Cancel the jobs that are there."""
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/endpoints",
+    status=201,
+    problems=(
+        ProblemCode.NAME_TAKEN,
+        ProblemCode.AWS_QUOTA_EXCEEDED,
+        ProblemCode.ENDPOINT_NOT_IN_SERVICE,
+    ),
+    permission=Permission.ENDPOINT_CREATE,
+)
+def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
+    """Make an endpoint after the pattern of the template's; it is ready minutes later."""
+    services, registry = call.services, call.services.registry
+    _require_known(call, users=body.users, roles=body.roles)
+    record = EndpointRecord(
+        endpoint=registry.full_name(body.name),
+        owner=call.caller.user,
+        instance_type=body.instance_type,
+        min_instances=body.min_instances,
+        max_instances=body.max_instances,
+        idle_minutes=body.idle_minutes,
+        backlog_per_instance=body.backlog_per_instance,
+        created_at=services.now(),
+        image=body.image,
+        users=tuple(body.users),
+        roles=tuple(body.roles),
+    )
+    if record.endpoint == registry.default or not registry.store.add(record):
+        raise ProblemError(ProblemCode.NAME_TAKEN, f"There is an endpoint {record.endpoint!r}, or it is being deleted.")
+    try:
+        services.endpoint_creation.create(record)
+    except ProblemError:
+        # The keeper takes away what was made before the refusal, and then the row.
+        registry.store.mark_deleting(record.endpoint)
+        _call_keeper(call, record.endpoint)
+        raise
+    log_change(call, "endpoint.created", record.endpoint, body.model_dump(exclude_none=True))
+    return _view(record, open_jobs=0)
+
+
 @ROUTES.add("GET", "/v1/endpoints", permission=Permission.ENDPOINT_LIST)
 def list_endpoints(call: UserCall) -> EndpointList:
-    """The endpoints jobs go to, with SageMaker's status; empty while the configured one does not exist."""
-    endpoint = call.services.endpoints.describe(call.services.settings.ENDPOINT_NAME)
-    return EndpointList(endpoints=[] if endpoint is None else [endpoint])
+    """All endpoints: the template's as it is right now (left out while it does not exist), then those made here."""
+    registry, counted = call.services.registry, open_jobs_by_endpoint(call.services.pages)
+    live = call.services.endpoints.describe(registry.default)
+    views = [] if live is None else [_template_view(live, open_jobs=_count(counted, live.name))]
+    views += [_view(record, open_jobs=_count(counted, record.endpoint)) for record in registry.store.list()]
+    return EndpointList(endpoints=views)
+
+
+@ROUTES.add("GET", "/v1/endpoints/{name}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.ENDPOINT_LIST)
+def get_endpoint(call: UserCall, name: str) -> EndpointView:
+    """One endpoint, with SageMaker's status of this moment."""
+    services, full_name = call.services, call.services.registry.full_name(name)
+    record = None if full_name == services.registry.default else _required(call, name)
+    live = services.endpoints.describe(full_name)
+    open_jobs = _count(open_jobs_by_endpoint(services.pages), full_name)
+    if record is None:
+        if live is None:
+            raise _unknown(name)
+        return _template_view(live, open_jobs=open_jobs)
+    if live is not None and record.status is not EndpointStatus.DELETING:
+        status, count = status_of(live.status), live.instance_count
+        record = replace(record, status=status, instance_count=count, reason=live.failure_reason)
+    return _view(record, open_jobs=open_jobs)
+
+
+@ROUTES.add(
+    "PATCH",
+    "/v1/endpoints/{name}",
+    problems=(ProblemCode.NOT_FOUND,),
+    permission=Permission.ENDPOINT_CREATE,
+)
+def patch_endpoint(call: UserCall, name: str, body: PatchEndpoint) -> EndpointView:
+    """Change the scaling and who may use it; AWS has it within a minute, or once the endpoint is in service."""
+    record = _changeable(call, name)
+    _require_known(call, users=body.users or [], roles=body.roles or [])
+    given: dict[str, Any] = body.model_dump(exclude_none=True)
+    for names in ("users", "roles"):
+        if names in given:
+            given[names] = tuple(given[names])
+    changed = replace(record, **given, version=record.version + 1)
+    if changed.min_instances > changed.max_instances:
+        message = f"min_instances {changed.min_instances} is above max_instances {changed.max_instances}"
+        raise invalid([FieldError(pointer="/min_instances", message=message)])
+    if record.status is EndpointStatus.DELETING:
+        raise _unknown(name)
+    if not call.services.registry.store.change(record, changed):
+        raise overtaken()
+    _call_keeper(call, record.endpoint)
+    log_change(call, "endpoint.changed", record.endpoint, body.model_dump(exclude_none=True))
+    return _view(changed)
+
+
+@ROUTES.add(
+    "DELETE",
+    "/v1/endpoints/{name}",
+    status=202,
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.ENDPOINT_IN_USE),
+    permission=Permission.ENDPOINT_CREATE,
+)
+def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointView:
+    """Delete an endpoint with all that belongs to it; it is `Deleting` until nothing is left. May be repeated."""
+    services, record = call.services, _changeable(call, name)
+    if record.status is not EndpointStatus.DELETING:
+        waiting = next(_jobs_on(call, record.endpoint), None)
+        if waiting is not None and not query.force:
+            detail = (
+                f"The job {waiting.job_id} on {record.endpoint} has not ended. Wait, or send ?force=true to cancel."
+            )
+            raise ProblemError(ProblemCode.ENDPOINT_IN_USE, detail)
+        services.registry.store.mark_deleting(record.endpoint)
+        log_change(call, "endpoint.deleted", record.endpoint, {"force": query.force})
+    if query.force:
+        for job in list(_jobs_on(call, record.endpoint)):
+            # A running one is asked to stop as well; if its worker goes before it does, it ends as `worker_lost`.
+            if services.jobs.finish(job, JobStatus.CANCELED, now=services.now(), allowed=(JobStatus.QUEUED,)) is None:
+                services.jobs.request_cancel(job.job_id)
+    _call_keeper(call, record.endpoint)
+    return _view(replace(record, status=EndpointStatus.DELETING))
+
+
+def _jobs_on(call: UserCall, endpoint: str) -> Iterator[JobRecord]:
+    for batch in call.services.pages.open_jobs():
+        yield from (
+            job
+            for job in batch
+            if job.endpoint == endpoint and job.status not in TERMINAL and job.status is not JobStatus.CREATED
+        )
+
+
+def _call_keeper(call: UserCall, endpoint: str) -> None:
+    """Have it looked after now, not within the minute."""
+    settings = call.services.settings
+    call.services.functions.invoke(
+        FunctionName=settings.ENDPOINT_KEEPER_FUNCTION,
+        InvocationType="Event",
+        Payload=json.dumps({"endpoint": endpoint}).encode(),
+    )
+
+
+def _required(call: UserCall, name: str) -> EndpointRecord:
+    registry = call.services.registry
+    record = registry.store.get(registry.full_name(name))
+    if record is None:
+        raise _unknown(name)
+    return record
+
+
+def _changeable(call: UserCall, name: str) -> EndpointRecord:
+    """The endpoint, if the caller may change it: their own, or `endpoint:all`."""
+    registry = call.services.registry
+    if registry.full_name(name) == registry.default:
+        detail = f"{registry.default} is deployed by the template: change it there (`-c max_instances=…`) and deploy."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+    record = _required(call, name)
+    if record.owner != call.caller.user:
+        call.caller.require(Permission.ENDPOINT_ALL)
+    return record
+
+
+def _require_known(call: UserCall, *, users: list[str], roles: list[str]) -> None:
+    faults = [
+        FieldError(pointer=f"/{kind}/{place}", message=f"received {name!r}; there is no such {kind[:-1]}")
+        for kind, names, find in (
+            ("users", users, call.services.users.get),
+            ("roles", roles, call.services.roles.get),
+        )
+        for place, name in enumerate(names)
+        if find(name) is None
+    ]
+    if faults:
+        raise invalid(faults)
+
+
+def _unknown(name: str) -> ProblemError:
+    return ProblemError(ProblemCode.NOT_FOUND, f"There is no endpoint {name[:100]!r}.")
+
+
+def _count(counted: Counter[str] | None, endpoint: str) -> int | None:
+    return None if counted is None else counted[endpoint]
+
+
+def _asleep(status: EndpointStatus, instances: int) -> EndpointStatus:
+    sleeps = status is EndpointStatus.IN_SERVICE and instances == 0
+    return EndpointStatus.SCALED_TO_ZERO if sleeps else status
+
+
+def _template_view(live: LiveEndpoint, *, open_jobs: int | None) -> EndpointView:
+    return EndpointView(
+        name=live.name,
+        status=_asleep(status_of(live.status), live.instance_count),
+        instance_count=live.instance_count,
+        failure_reason=live.failure_reason,
+        open_jobs=open_jobs,
+    )
+
+
+def _view(record: EndpointRecord, *, open_jobs: int | None = None) -> EndpointView:
+    return EndpointView(
+        name=record.endpoint,
+        status=_asleep(record.status, record.instance_count),
+        instance_count=record.instance_count,
+        failure_reason=record.reason,
+        managed_by="api",
+        open_jobs=open_jobs,
+        instance_type=record.instance_type,
+        min_instances=record.min_instances,
+        max_instances=record.max_instances,
+        idle_minutes=record.idle_minutes,
+        backlog_per_instance=record.backlog_per_instance,
+        image=record.image,
+        users=list(record.users),
+        roles=list(record.roles),
+        owner=record.owner,
+        created_at=record.created_at,
+    )

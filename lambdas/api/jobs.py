@@ -81,7 +81,9 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         owner=call.caller.user,
         task=body.task,
         status=JobStatus.CREATED,
-        endpoint=choose_endpoint(body.endpoint, default=services.settings.ENDPOINT_NAME),
+        endpoint=choose_endpoint(
+            body.endpoint, default=services.settings.ENDPOINT_NAME, registry=services.registry, caller=call.caller
+        ),
         created_at=services.now(),
         checkpoint=body.checkpoint or None,
         preview=body.preview,
@@ -125,7 +127,9 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         owner=call.caller.user,
         task=old.task,
         status=JobStatus.CREATED,
-        endpoint=old.endpoint,
+        endpoint=choose_endpoint(
+            old.endpoint, default=services.settings.ENDPOINT_NAME, registry=services.registry, caller=call.caller
+        ),
         created_at=services.now(),
         checkpoint=checkpoint,
         preview=old.preview,

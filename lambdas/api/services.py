@@ -13,6 +13,7 @@ from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import AssetWork
 from lambdas.assets import AssetStore
 from lambdas.clients import (
+    FunctionsClient,
     dynamodb_client,
     lambda_client,
     s3_client,
@@ -23,7 +24,9 @@ from lambdas.clients import (
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
-from lambdas.endpoints import Endpoints
+from lambdas.endpoint_creation import EndpointCreation
+from lambdas.endpoint_record import EndpointStore
+from lambdas.endpoints import EndpointRegistry, Endpoints
 from lambdas.idempotency import IdempotencyKeys
 from lambdas.inspection import Inspection
 from lambdas.items import utc_now
@@ -56,6 +59,9 @@ class Services:
     uploads: Uploads
     removal: AssetRemoval
     endpoints: Endpoints
+    registry: EndpointRegistry
+    endpoint_creation: EndpointCreation
+    functions: FunctionsClient
     submission: Submission
     deletion: Deletion
     idempotency: IdempotencyKeys
@@ -78,14 +84,17 @@ def services_from_environment() -> Services:
     objects = JobObjects(s3, settings.JOBS_BUCKET)
     pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
     transitions = AssetTransitions(assets)
+    functions = lambda_client()
     work = AssetWork(
         inspection=Inspection(transitions, s3, settings.ASSETS_BUCKET),
-        client=lambda_client(),
+        client=functions,
         inspection_function=settings.INSPECTION_FUNCTION,
         import_function=settings.IMPORT_FUNCTION,
     )
     uploads = Uploads(transitions, work, s3, settings.ASSETS_BUCKET)
-    endpoints = Endpoints(sagemaker_client(), sagemaker_runtime_client())
+    sagemaker = sagemaker_client()
+    endpoints = Endpoints(sagemaker, sagemaker_runtime_client())
+    default, prefix = settings.ENDPOINT_NAME, settings.ENDPOINT_PREFIX
     return Services(
         settings=settings,
         access=AccessStore(dynamodb, settings.ACCESS_TABLE),
@@ -99,6 +108,9 @@ def services_from_environment() -> Services:
         uploads=uploads,
         removal=AssetRemoval(uploads, pages),
         endpoints=endpoints,
+        registry=EndpointRegistry(EndpointStore(dynamodb, settings.ENDPOINTS_TABLE), prefix, default),
+        endpoint_creation=EndpointCreation(sagemaker, default, prefix),
+        functions=functions,
         deletion=Deletion(jobs, objects),
         idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),
         run_times=RunTimes(dynamodb, settings.JOBS_TABLE),

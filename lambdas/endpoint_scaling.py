@@ -1,10 +1,27 @@
-"""When instances come and go: a row for each alarm on the backlog and what it does."""
+"""When instances come and go: a row for each alarm on the backlog and what it does.
+
+The template's endpoint and those made by the API are scaled by the same rows.
+"""
 
 from dataclasses import dataclass
+from typing import Final, Protocol
 
-from aws_cdk.aws_applicationautoscaling import CfnScalingPolicy
+NAMESPACE: Final = "AWS/SageMaker"
+PERIOD_SECONDS: Final = 60
+DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
 
-from infrastructure.config import StageConfig
+
+class ScalingNumbers(Protocol):
+    """What differs from endpoint to endpoint."""
+
+    @property
+    def min_instances(self) -> int: ...
+    @property
+    def idle_minutes(self) -> int: ...
+    @property
+    def backlog_per_instance(self) -> float: ...
+    @property
+    def scale_out_cooldown_seconds(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +36,15 @@ class ScalingStep:
     minutes: int
     """Of the metric, all beyond the threshold, before the alarm sounds."""
     adjustment_type: str
-    adjustment: CfnScalingPolicy.StepAdjustmentProperty
+    adjustment: int
+    from_above: bool = False
+    """The change holds below the threshold; else above it."""
     cooldown_seconds: int
 
 
-def scaling_steps(config: StageConfig) -> list[ScalingStep]:
+def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
     """All steps of an endpoint. The backlog counts what is queued and what runs, so nobody is put to sleep at work."""
-    idle_seconds = 60 * config.idle_minutes
+    idle_seconds = 60 * numbers.idle_minutes
     return [
         ScalingStep(
             name="WakeUp",
@@ -35,7 +54,7 @@ def scaling_steps(config: StageConfig) -> list[ScalingStep]:
             threshold=1,
             minutes=1,
             adjustment_type="ChangeInCapacity",
-            adjustment=CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1),
+            adjustment=1,
             # No second instance while the first one still starts: until then the alarm sounds each minute.
             cooldown_seconds=idle_seconds,
         ),
@@ -44,11 +63,11 @@ def scaling_steps(config: StageConfig) -> list[ScalingStep]:
             why="More jobs wait for each instance than allowed: starts another one.",
             metric="ApproximateBacklogSizePerInstance",
             comparison="GreaterThanThreshold",
-            threshold=config.backlog_per_instance,
+            threshold=numbers.backlog_per_instance,
             minutes=1,
             adjustment_type="ChangeInCapacity",
-            adjustment=CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1),
-            cooldown_seconds=config.scale_out_cooldown_seconds,
+            adjustment=1,
+            cooldown_seconds=numbers.scale_out_cooldown_seconds,
         ),
         ScalingStep(
             name="Sleep",
@@ -56,11 +75,10 @@ def scaling_steps(config: StageConfig) -> list[ScalingStep]:
             metric="ApproximateBacklogSize",
             comparison="LessThanThreshold",
             threshold=1,
-            minutes=config.idle_minutes,
+            minutes=numbers.idle_minutes,
             adjustment_type="ExactCapacity",
-            adjustment=CfnScalingPolicy.StepAdjustmentProperty(
-                metric_interval_upper_bound=0, scaling_adjustment=config.min_instances
-            ),
+            adjustment=numbers.min_instances,
+            from_above=True,
             # The local cloud, which has no alarms, reads the idle time here.
             cooldown_seconds=idle_seconds,
         ),
