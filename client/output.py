@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from client.errors import CloudError, ProblemError
-from inference_container.contract.api import AssetView, EndpointView, JobSummary
+from inference_container.contract.api import AssetView, JobSummary
+from inference_container.contract.endpoints import EndpointView
 
 JSON_OPTION = "--json"
 AsJson = Annotated[bool, typer.Option(JSON_OPTION, help="One JSON document on standard output.")]

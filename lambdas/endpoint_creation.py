@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.instances import GPUS
 from lambdas.aws_errors import THROTTLED, error_code, error_message
 from lambdas.endpoint_record import EndpointRecord
 from lambdas.problems import ProblemError, invalid, shortened
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 STAGE_TAG = "goc:stage"
 _MODEL_COPIES = ("VpcConfig", "EnableNetworkIsolation")
-_CONFIG_COPIES = ("AsyncInferenceConfig", "KmsKeyId", "VpcConfig", "EnableNetworkIsolation")
+_CONFIG_COPIES = ("KmsKeyId", "VpcConfig", "EnableNetworkIsolation")
 _VARIANT_COPIES = ("ContainerStartupHealthCheckTimeoutInSeconds", "InferenceAmiVersion", "VolumeSizeInGB")
 _REASON_CHARACTERS = 1000
 
@@ -40,7 +41,9 @@ class EndpointCreation:
         (variant,) = config["ProductionVariants"]
         model = self._described(lambda: self.sagemaker.describe_model(ModelName=variant["ModelName"]))
         name, tags = record.endpoint, [{"Key": STAGE_TAG, "Value": self.prefix.removesuffix("-")}]
+        workers = GPUS[record.instance_type]
         container = {key: value for key, value in model["PrimaryContainer"].items() if key in {"Image", "Environment"}}
+        container["Environment"] = {**container.get("Environment", {}), "WORKERS": str(workers)}
         if record.image is not None:
             container["Image"] = record.image
         new_model: Any = {
@@ -64,6 +67,10 @@ class EndpointCreation:
             ],
             "Tags": tags,
             **_copied(config, _CONFIG_COPIES),
+            "AsyncInferenceConfig": {
+                **config["AsyncInferenceConfig"],
+                "ClientConfig": {"MaxConcurrentInvocationsPerInstance": workers},
+            },
         }
         new_endpoint: Any = {"EndpointName": name, "EndpointConfigName": name, "Tags": tags}
         try:
@@ -88,7 +95,7 @@ class EndpointCreation:
 
 
 def _copied(source: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: source[name] for name in names if source.get(name) not in (None, "")}
+    return {name: source[name] for name in names if source.get(name)}
 
 
 def _refusal(error: ClientError) -> ProblemError | None:

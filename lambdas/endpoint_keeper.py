@@ -31,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 UNMADE = timedelta(minutes=5)
 """A row without an endpoint after this long: whoever made it died between the two."""
 _GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
+_GONE_WORDS = ("Could not find", "No scalable target found")
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _target(record: EndpointRecord) -> dict[str, str]:
 
 
 def _is_missing(error: ClientError) -> bool:
-    return error_code(error) in _GONE or "Could not find" in error_message(error)
+    return error_code(error) in _GONE or any(words in error_message(error) for words in _GONE_WORDS)
 
 
 def _quietly(remove: Callable[[], object]) -> None:

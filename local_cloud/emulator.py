@@ -277,6 +277,14 @@ class Emulator:
         if answer.status != 200:
             raise EmulatorError(f"could not write s3://{bucket}/{key}: {_reason(answer)}")
 
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, object]) -> None:
+        """Give EventBridge an event of an AWS service; functions it is for run in threads of their own."""
+        from ministack.services import eventbridge
+
+        entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+        with self._responses.request_scope(ACCOUNT, self._settings.region):
+            eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+
     async def publish(self, topic_arn: str, message: str) -> None:
         """Send `message` to an SNS topic; queues subscribed to it have the message when this returns.
 

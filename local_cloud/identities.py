@@ -79,11 +79,18 @@ class Identities:
         # In a context of its own: what is known of the request being served just now is another caller's.
         Context().run(self._check, access_key, action, resource)
 
-    def _check(self, access_key: str, action: str, resource: str) -> None:
+    def _check(self, access_key: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
         with self._responses.request_scope(ACCOUNT, self._settings.region):
             self._evaluator.pin_request_origin("127.0.0.1", True)
             service = action.partition(":")[0]
-            denied = self._recorded(access_key, action, service, self._settings.region, resource_arn=resource)
+            denied = self._recorded(
+                access_key,
+                action,
+                service,
+                self._settings.region,
+                resource_arn=resource,
+                **({"service_context": dict(context)} if context else {}),
+            )
         if isinstance(denied, self._evaluator.AuthError):
             raise DeniedError(denied.message)
         if denied is not None:
@@ -91,22 +98,32 @@ class Identities:
                 f"User: {denied.principal_arn} is not authorized to perform: {action} on resource: {resource}"
             )
 
-    def check_request(self, scope: Mapping[str, Any], body: bytes, action: str, resource: str) -> None:
+    def check_request(
+        self,
+        scope: Mapping[str, Any],
+        body: bytes,
+        action: str,
+        resource: str,
+        *,
+        context: Mapping[str, str] | None = None,
+    ) -> None:
         """As `check`, for a signed request that ministack never sees.
 
         Raises:
             DeniedError: its signature is wrong, or its signer may not.
         """
-        Context().run(self._check_request, scope, body, action, resource)
+        Context().run(self._check_request, scope, body, action, resource, context)
 
-    def _check_request(self, scope: Mapping[str, Any], body: bytes, action: str, resource: str) -> None:
+    def _check_request(
+        self, scope: Mapping[str, Any], body: bytes, action: str, resource: str, context: Mapping[str, str] | None
+    ) -> None:
         from ministack.core.router import extract_access_key_id
 
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw_path = (scope.get("raw_path") or str(scope["path"]).encode()).decode("latin-1")
         self._evaluator.pin_signed_request(str(scope["method"]), raw_path, {}, list(scope["headers"]))
         self._evaluator.pin_signed_body(body)
-        self._check(extract_access_key_id(headers, {}), action, resource)
+        self._check(extract_access_key_id(headers, {}), action, resource, context)
 
     def _recorded(self, access_key: str, action: str, service: str, region: str, **named: Any) -> Any:
         denied = self._enforce(access_key, action, service, region, **named)

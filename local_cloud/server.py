@@ -80,6 +80,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     from local_cloud.emulator import Emulator
     from local_cloud.identities import Identities
     from local_cloud.large_objects import tame_large_objects
+    from local_cloud.sagemaker.scaling_wire import ScalingWire
     from local_cloud.sagemaker.service import SageMaker
     from local_cloud.sagemaker.wire import SageMakerWire
 
@@ -100,7 +101,11 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities.remember_functions()
     emulator.watch(durability.after)
     sagemaker.start()
-    server = _server(SageMakerWire(emulator.asgi, sagemaker, identities))
+    server = _server(
+        ScalingWire(
+            SageMakerWire(emulator.asgi, sagemaker, identities), sagemaker.scaling, identities, region=settings.region
+        )
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0

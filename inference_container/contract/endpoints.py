@@ -4,17 +4,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from inference_container.contract.accounts import Name
 from inference_container.contract.api import Body, View
+from inference_container.contract.instances import GPUS
 
 MAX_INSTANCES = 100
 MAX_NAMED = 20
 """Users or roles one endpoint may name."""
 
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=40)]
-InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", max_length=64)]
+
+
+def _known_instance(value: str) -> str:
+    if value not in GPUS:
+        raise ValueError(f"received {value[:64]!r}; allowed: {', '.join(GPUS)}")
+    return value
+
+
+InstanceType = Annotated[str, AfterValidator(_known_instance)]
 ImageUri = Annotated[
     str,
     StringConstraints(

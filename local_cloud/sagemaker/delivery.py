@@ -126,6 +126,7 @@ class EndpointWorker:
                 await container.stop()
             if self.asleep:
                 logger.info("endpoint %s has nothing to do: scaled to zero", self.spec.name)
+                self._store.set_status(self.spec.name, EndpointStatus.IN_SERVICE)
                 await self._until_needed()
                 self.asleep = False
                 short_lives = 0

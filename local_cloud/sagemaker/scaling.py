@@ -52,6 +52,27 @@ class Scaling:
                     return float(step.get("Cooldown", 0))
         return None
 
+    def put_target(self, request: dict[str, Any]) -> None:
+        """Make or change a target as the API has it."""
+        self._put(Kind.SCALABLE_TARGET, _target_id("", request, ""), request)
+
+    def has_target(self, request: dict[str, Any]) -> bool:
+        """Whether the target a request is about is registered."""
+        return self._store.get(Kind.SCALABLE_TARGET, _target_id("", request, "")) is not None
+
+    def put_policy(self, request: dict[str, Any]) -> str:
+        """Make or change a policy of a target as the API has it; its ARN."""
+        properties = request | {"ScalingTargetId": _target_id("", request, "")}
+        return self._put(Kind.SCALING_POLICY, self._policy_arn("", properties, ""), properties)[0]
+
+    def remove_target(self, request: dict[str, Any]) -> None:
+        """Remove a target and, as AWS does, its policies."""
+        target = _target_id("", request, "")
+        for policy in self._store.list(Kind.SCALING_POLICY):
+            if policy.properties.get("ScalingTargetId") == target:
+                self._store.delete(Kind.SCALING_POLICY, policy.name)
+        self._delete(Kind.SCALABLE_TARGET, target, {})
+
     def _create(
         self,
         kind: Kind,

@@ -19,7 +19,7 @@ from local_cloud.settings import ACCOUNT, REPOSITORY, LocalSettings
 
 logger = logging.getLogger("local_cloud.sagemaker")
 
-_NAME_PROPERTIES = {
+NAME_PROPERTIES = {
     Kind.MODEL: "ModelName",
     Kind.ENDPOINT_CONFIG: "EndpointConfigName",
     Kind.ENDPOINT: "EndpointName",
@@ -43,6 +43,7 @@ class SageMaker:
         self, settings: LocalSettings, emulator: Emulator, durability: Durability, identities: Identities
     ) -> None:
         self.store = SageMakerStore(settings.sagemaker_file)
+        self.store.tell = self._tell
         self.scaling = Scaling(self.store, region=settings.region, changed=self._wake_all)
         self._settings = settings
         self._emulator = emulator
@@ -168,20 +169,34 @@ class SageMaker:
         else:
             self.store.put(kind, name, arn, properties)
             self._restart_changed()
-        return arn, {_NAME_PROPERTIES[kind]: name, "Id": arn}
+        return arn, {NAME_PROPERTIES[kind]: name, "Id": arn}
+
+    def put(self, kind: Kind, name: str, properties: dict[str, Any]) -> str:
+        """Make a resource, an endpoint with its container; its ARN.
+
+        Raises:
+            NotDeployableError: this cloud cannot run it.
+        """
+        return self._put(kind, name, properties)[0]
+
+    def remove(self, kind: Kind, name: str) -> None:
+        """Take a resource away, an endpoint with its container and its queue."""
+        if kind is Kind.ENDPOINT:
+            self._halt(name)
+        self.store.delete(kind, name)
 
     def _create(
         self, kind: Kind, logical_id: str, properties: dict[str, Any], stack: str
     ) -> tuple[str, dict[str, str]]:
-        name = str(properties.get(_NAME_PROPERTIES[kind]) or f"{stack}-{logical_id}"[:63])
+        name = str(properties.get(NAME_PROPERTIES[kind]) or f"{stack}-{logical_id}"[:63])
         return self._put(kind, name, properties)
 
     def _update(
         self, kind: Kind, physical_id: str, old: dict[str, Any], properties: dict[str, Any], _stack: str
     ) -> tuple[str, dict[str, str]]:
         """In place, where SageMaker would make another one: nobody sees the difference on one machine."""
-        if old.get(_NAME_PROPERTIES[kind]) != properties.get(_NAME_PROPERTIES[kind]):
-            raise NotDeployableError(f"{_NAME_PROPERTIES[kind]} cannot change here; remove the resource, then add it")
+        if old.get(NAME_PROPERTIES[kind]) != properties.get(NAME_PROPERTIES[kind]):
+            raise NotDeployableError(f"{NAME_PROPERTIES[kind]} cannot change here; remove the resource, then add it")
         found = self._with_arn(kind, physical_id)
         if found is None:
             raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
@@ -191,12 +206,16 @@ class SageMaker:
         found = self._with_arn(kind, physical_id)
         if found is None:
             return
-        if kind is Kind.ENDPOINT:
-            self._halt(found.name)
-        self.store.delete(kind, found.name)
+        self.remove(kind, found.name)
 
     def _with_arn(self, kind: Kind, arn: str) -> Resource | None:
         return next((resource for resource in self.store.list(kind) if resource.arn == arn), None)
+
+    def _tell(self, name: str, status: EndpointStatus) -> None:
+        """EventBridge's event about an endpoint's status."""
+        names = {EndpointStatus.CREATING: "CREATING", EndpointStatus.IN_SERVICE: "IN_SERVICE"}
+        detail = {"EndpointName": name, "EndpointStatus": names.get(status, "FAILED")}
+        self._emulator.put_event("aws.sagemaker", "SageMaker Endpoint State Change", detail)
 
     def _wake_all(self) -> None:
         """Have every worker look again at how long it may idle."""

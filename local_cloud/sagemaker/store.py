@@ -6,7 +6,7 @@ Every method has committed when it returns, so what it did survives the death of
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class SageMakerStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
+        self.tell: Callable[[str, EndpointStatus], None] = lambda _name, _status: None
+        """Called with each status an endpoint gets."""
 
     def close(self) -> None:
         self._database.close()
@@ -71,6 +73,7 @@ class SageMakerStore:
             "UPDATE resources SET status = ?, failure_reason = ?, modified_at = ? WHERE kind = ? AND name = ?",
             (status, failure_reason, time.time(), Kind.ENDPOINT, name),
         )
+        self.tell(name, status)
 
     def enqueue(self, invocation: NewInvocation) -> None:
         """Accept an invocation."""

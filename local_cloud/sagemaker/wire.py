@@ -10,34 +10,22 @@ from urllib.parse import unquote
 
 from local_cloud.emulator import AsgiApp, Receive, Scope, Send
 from local_cloud.identities import DeniedError, Identities
+from local_cloud.sagemaker.control import ControlPlane
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
-from local_cloud.sagemaker.service import NotDeployableError, SageMaker
+from local_cloud.sagemaker.refusals import RefusedError
+from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
 from local_cloud.settings import ACCOUNT
 
 _SCOPE = re.compile(rb"Credential=[^,]*/sagemaker/aws4_request")
 _ASYNC_PATH = re.compile(r"/endpoints/([^/]+)/async-invocations")
 _LOCATION = re.compile(r"s3://[^/]+/.+")
 _HEADER = "x-amzn-sagemaker-"
-_CONTROL_TYPE = "application/x-amz-json-1.1"
-
-_NAMED = {
-    Kind.ENDPOINT: "EndpointName",
-    Kind.ENDPOINT_CONFIG: "EndpointConfigName",
-    Kind.MODEL: "ModelName",
-}
+CONTROL_TYPE = "application/x-amz-json-1.1"
 
 TTL_SECONDS = (60, 21_600)
 TIMEOUT_SECONDS = (1, 3_600)
 DEFAULT_TTL_SECONDS = 21_600
 DEFAULT_TIMEOUT_SECONDS = 900
-
-
-class RefusedError(Exception):
-    """A request SageMaker does not accept, with the code of its own error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class SageMakerWire:
@@ -52,6 +40,7 @@ class SageMakerWire:
             "ListEndpoints": self._list_endpoints,
             "DescribeEndpointConfig": self._describe_endpoint_config,
             "DescribeModel": self._describe_model,
+            **ControlPlane(sagemaker).operations,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +48,7 @@ class SageMakerWire:
         if scope["type"] != "http" or not _SCOPE.search(headers.get(b"authorization", b"")):
             await self._inner(scope, receive, send)
             return
-        body = await _body(receive)
+        body = await read_body(receive)
         text = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.items()}
         invoked = _ASYNC_PATH.fullmatch(str(scope["path"]))
         try:
@@ -67,24 +56,13 @@ class SageMakerWire:
             if invoked:
                 status, answer, extra = 202, *self._invoke_async(unquote(invoked[1]), text)
             else:
-                status, answer, extra = 200, self._control(text, body), {"content-type": _CONTROL_TYPE}
+                status, answer, extra = 200, self._control(text, body), {"content-type": CONTROL_TYPE}
         except (RefusedError, DeniedError) as error:
             code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
             status, answer = 400, {"__type": code, "message": str(error), "Message": str(error)}
-            extra = {"content-type": _CONTROL_TYPE, "x-amzn-errortype": code}
-        document = json.dumps(answer).encode()
+            extra = {"content-type": CONTROL_TYPE, "x-amzn-errortype": code}
         sent = {"content-type": "application/json", "x-amzn-requestid": str(uuid.uuid4())} | extra
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-length", str(len(document)).encode()),
-                    *((name.encode(), value.encode()) for name, value in sent.items()),
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": document})
+        await send_json(send, status, answer, sent)
 
     def _asked(self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
         """IAM's action and resource of a request."""
@@ -95,7 +73,7 @@ class SageMakerWire:
             request = json.loads(body or b"{}")
         except ValueError:
             request = None
-        for kind, name in _NAMED.items():
+        for kind, name in NAME_PROPERTIES.items():
             if isinstance(request, dict) and operation.endswith(name.removesuffix("Name")) and request.get(name):
                 return f"sagemaker:{operation}", self._sagemaker.arn(kind, str(request[name]))
         return f"sagemaker:{operation}", "*"
@@ -215,7 +193,11 @@ def _described(resource: Resource) -> dict[str, Any]:
     described = {name: value for name, value in resource.properties.items() if name != "Tags"}
     for variant in described.get("ProductionVariants", ()):
         # CloudFormation carries numbers as it likes, SageMaker's API does not.
-        for name, number in (("InitialInstanceCount", int), ("InitialVariantWeight", float)):
+        for name, number in (
+            ("InitialInstanceCount", int),
+            ("InitialVariantWeight", float),
+            ("ContainerStartupHealthCheckTimeoutInSeconds", int),
+        ):
             if name in variant:
                 variant[name] = number(variant[name])
     return described | {"CreationTime": resource.created_at}
@@ -231,7 +213,24 @@ def _seconds(headers: Mapping[str, str], name: str, allowed: tuple[int, int], de
     return int(text)
 
 
-async def _body(receive: Receive) -> bytes:
+async def send_json(send: Send, status: int, answer: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Answer a request with a JSON document."""
+    document = json.dumps(answer).encode()
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-length", str(len(document)).encode()),
+                *((name.encode(), value.encode()) for name, value in headers.items()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": document})
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a request."""
     chunks: list[bytes] = []
     while True:
         message = await receive()

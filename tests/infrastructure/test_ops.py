@@ -83,7 +83,8 @@ def test_a_budget_and_a_firewall_are_there_when_asked_for(aws: "Assembly", chang
 
 
 def test_a_failed_endpoint_of_this_stage_is_told_and_no_other(changed: "Assembly") -> None:
-    (rule,) = [each for each in changed.resources("AWS::Events::Rule").values() if "EventPattern" in each]
+    patterns = [rule for rule in changed.resources("AWS::Events::Rule").values() if "EventPattern" in rule]
+    (rule,) = [each for each in patterns if "EndpointStatus" in each["EventPattern"]["detail"]]
 
     assert rule["EventPattern"]["detail"] == {
         "EndpointName": [{"prefix": "goc-dev-"}],

@@ -15,6 +15,7 @@ from lambdas.settings import (
     ApiSettings,
     AssetImportSettings,
     AssetInspectionSettings,
+    EndpointKeeperSettings,
     FirstKeySettings,
     FunctionSettings,
     JobEventsSettings,
@@ -40,6 +41,7 @@ SETTINGS: dict[str, type[FunctionSettings]] = {
     "lambdas.api.handler.handler": ApiSettings,
     "lambdas.asset_inspection.handler": AssetInspectionSettings,
     "lambdas.asset_import.handler": AssetImportSettings,
+    "lambdas.endpoint_keeper.handler": EndpointKeeperSettings,
     "lambdas.job_events.handler": JobEventsSettings,
     "lambdas.sweeper.handler": SweeperSettings,
     "lambdas.first_key.handler": FirstKeySettings,
@@ -153,6 +155,7 @@ def test_tables_have_the_keys_and_indexes_of_the_seams(aws: "Assembly") -> None:
                 "working-created_at": ["working", "created_at"],
             },
         ),
+        "Endpoints": (["endpoint"], {"listed-endpoint": ["listed", "endpoint"]}),
         "Access": (["access_id"], {"listing-place": ["listing", "place"]}),
     }
 
@@ -472,6 +475,60 @@ def test_the_endpoint_wakes_on_backlog_grows_and_sleeps_after_the_idle_minutes(
     assert steps(changed)["Sleep"][3:] == (720, "ExactCapacity", 1)
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 1)
     assert (other_target["MinCapacity"], other_target["MaxCapacity"]) == (1, 4)
+
+
+def test_functions_touch_endpoints_of_their_stage_only(aws: "Assembly", changed: "Assembly") -> None:
+    writing = {
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:PutMetricAlarm",
+        "logs:DeleteLogGroup",
+        "sagemaker:AddTags",
+        "sagemaker:CreateEndpoint",
+        "sagemaker:CreateEndpointConfig",
+        "sagemaker:CreateModel",
+        "sagemaker:DeleteEndpoint",
+        "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteModel",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:InvokeEndpointAsync",
+    }
+
+    for assembly, prefix in ((aws, "goc-main-*"), (changed, "goc-dev-*")):
+        granted = statements_of(assembly, "Functions")
+        assert writing <= granted.keys()
+        assert {action for action in writing for each in granted[action] if prefix not in each} == set()
+
+
+def test_the_api_makes_endpoints_and_the_keeper_removes_them(aws: "Assembly") -> None:
+    makes, removes = (statements_of(aws, part) for part in ("FunctionsApi", "FunctionsEndpointKeeper"))
+
+    assert "sagemaker:CreateEndpoint" in makes
+    assert not [action for action in makes if action.startswith("sagemaker:Delete")]
+    assert not [action for action in removes if action.startswith(("sagemaker:Create", "iam:"))]
+
+
+def test_only_the_containers_role_is_passed_and_only_to_sagemaker(aws: "Assembly") -> None:
+    (statement,) = [each for _, each in aws.statements() if each["Action"] == "iam:PassRole"]
+    scaling = [each for _, each in aws.statements() if "application-autoscaling" in json.dumps(each["Action"])]
+
+    assert statement["Resource"]["Fn::GetAtt"][0].startswith("ContainerRole")
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    assert [each["Condition"] for each in scaling] == [
+        {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+    ]
+
+
+def test_endpoints_are_looked_after_at_each_change_and_each_minute(aws: "Assembly") -> None:
+    rules = [
+        rule
+        for rule in aws.resources("AWS::Events::Rule").values()
+        if any("EndpointKeeper" in json.dumps(target["Arn"]) for target in rule["Targets"])
+    ]
+
+    assert {rule.get("ScheduleExpression") for rule in rules} == {None, "rate(1 minute)"}
+    (pattern,) = [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
+    assert pattern["source"] == ["aws.sagemaker"]
+    assert pattern["detail"] == {"EndpointName": [{"prefix": "goc-main-"}]}
 
 
 def test_alarms_and_scaling_are_about_the_one_endpoint(aws: "Assembly") -> None:

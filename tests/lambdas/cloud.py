@@ -33,7 +33,9 @@ from lambdas.clients import dynamodb_client, s3_client
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
-from lambdas.endpoints import TAKES_JOBS, Endpoints
+from lambdas.endpoint_creation import EndpointCreation
+from lambdas.endpoint_record import EndpointStore
+from lambdas.endpoints import TAKES_JOBS, EndpointRegistry, Endpoints
 from lambdas.idempotency import IdempotencyKeys
 from lambdas.inspection import Inspection
 from lambdas.items import from_item, new_id, timestamp, to_item
@@ -67,7 +69,10 @@ SETTINGS = ApiSettings(
     ACCESS_TABLE="access",
     JOBS_BUCKET="jobs-bucket",
     ASSETS_BUCKET="assets-bucket",
+    ENDPOINTS_TABLE="endpoints",
     ENDPOINT_NAME="artists",
+    ENDPOINT_PREFIX="goc-main-",
+    ENDPOINT_KEEPER_FUNCTION="keeper",
     INSPECTION_FUNCTION="inspection",
     IMPORT_FUNCTION="import",
     SERVICE_VERSION="1.2.3",
@@ -284,6 +289,13 @@ class Cloud:
             uploads=self.uploads,
             removal=AssetRemoval(self.uploads, self.pages),
             endpoints=endpoints,
+            registry=EndpointRegistry(
+                EndpointStore(self.dynamodb, SETTINGS.ENDPOINTS_TABLE), SETTINGS.ENDPOINT_PREFIX, SETTINGS.ENDPOINT_NAME
+            ),
+            endpoint_creation=EndpointCreation(
+                cast("SageMakerClient", self.endpoint), SETTINGS.ENDPOINT_NAME, SETTINGS.ENDPOINT_PREFIX
+            ),
+            functions=self.functions,
             deletion=Deletion(self.jobs, self.objects),
             idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
             run_times=run_times,
@@ -524,6 +536,7 @@ def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterat
     """Empty tables and buckets with three keys; all of it is gone afterwards."""
     _make_table(aws.dynamodb, "jobs", "job_id", [(name, "created_at") for name in JOB_INDEXES])
     _make_table(aws.dynamodb, "assets", "asset_id", list(ASSET_INDEXES))
+    _make_table(aws.dynamodb, "endpoints", "endpoint", [("listed", "endpoint")])
     _make_table(aws.dynamodb, "access", "access_id", [("listing", "place")])
     for user, key in KEYS.items():
         for row in account_rows(user, key, role="admin" if user == "root" else "artist"):
@@ -531,7 +544,7 @@ def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterat
     aws.calls.clear()
     cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls, inspection_kind=inspection)
     yield cloud
-    for table in ("jobs", "assets", "access"):
+    for table in ("jobs", "assets", "endpoints", "access"):
         aws.dynamodb.delete_table(TableName=table)
     for bucket in BUCKETS:
         for upload in aws.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):

@@ -1,0 +1,43 @@
+"""SageMaker's calls that make and remove models, configurations and endpoints, as its own API has them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from local_cloud.sagemaker.records import Kind
+from local_cloud.sagemaker.refusals import RefusedError
+from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
+
+ARN_PROPERTIES = {Kind.MODEL: "ModelArn", Kind.ENDPOINT_CONFIG: "EndpointConfigArn", Kind.ENDPOINT: "EndpointArn"}
+_WORDS = {Kind.MODEL: "Model", Kind.ENDPOINT_CONFIG: "EndpointConfig", Kind.ENDPOINT: "Endpoint"}
+
+
+class ControlPlane:
+    """`operations`: functions by the operation's name, from the request to the answer."""
+
+    def __init__(self, sagemaker: SageMaker) -> None:
+        self._sagemaker = sagemaker
+        self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            f"{verb}{word}": partial(act, kind)
+            for kind, word in _WORDS.items()
+            for verb, act in (("Create", self._create), ("Delete", self._delete))
+        }
+
+    def _create(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
+        name = str(request.get(NAME_PROPERTIES[kind], ""))
+        if self._sagemaker.store.get(kind, name) is not None:
+            arn = self._sagemaker.arn(kind, name)
+            raise RefusedError("ValidationException", f'Cannot create already existing {kind.value} "{arn}".')
+        try:
+            arn = self._sagemaker.put(kind, name, request)
+        except NotDeployableError as error:
+            raise RefusedError("ValidationException", str(error)) from error
+        return {ARN_PROPERTIES[kind]: arn}
+
+    def _delete(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
+        name = str(request.get(NAME_PROPERTIES[kind], ""))
+        if self._sagemaker.store.get(kind, name) is None:
+            arn = self._sagemaker.arn(kind, name)
+            raise RefusedError("ValidationException", f'Could not find {kind.value.replace("-", " ")} "{arn}".')
+        self._sagemaker.remove(kind, name)
+        return {}

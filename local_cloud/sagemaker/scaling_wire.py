@@ -1,0 +1,87 @@
+"""Application Auto Scaling over HTTP, as far as endpoints need it: targets and step policies, made and removed."""
+
+import json
+import re
+import uuid
+from typing import Any
+
+from local_cloud.emulator import AsgiApp, Receive, Scope, Send
+from local_cloud.identities import DeniedError, Identities
+from local_cloud.sagemaker.refusals import RefusedError
+from local_cloud.sagemaker.scaling import Scaling
+from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, send_json
+from local_cloud.settings import ACCOUNT
+
+_SCOPE = re.compile(rb"Credential=[^,]*/application-autoscaling/aws4_request")
+
+
+class ScalingWire:
+    """ASGI middleware: answers what is signed for application-autoscaling, hands everything else to `inner`."""
+
+    def __init__(self, inner: AsgiApp, scaling: Scaling, identities: Identities, *, region: str) -> None:
+        self._inner = inner
+        self._scaling = scaling
+        self._identities = identities
+        self._region = region
+        self._operations = {
+            "RegisterScalableTarget": self._register,
+            "PutScalingPolicy": self._put_policy,
+            "DeregisterScalableTarget": self._deregister,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope.get("headers", ()))
+        if scope["type"] != "http" or not _SCOPE.search(headers.get(b"authorization", b"")):
+            await self._inner(scope, receive, send)
+            return
+        body = await read_body(receive)
+        operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")[2]
+        target = f"arn:aws:application-autoscaling:{self._region}:{ACCOUNT}:scalable-target/local"
+        extra = {"content-type": CONTROL_TYPE}
+        try:
+            self._identities.check_request(
+                scope,
+                body,
+                f"application-autoscaling:{operation}",
+                target,
+                context={"application-autoscaling:service-namespace": _namespace(body)},
+            )
+            if operation not in self._operations:
+                known = ", ".join(self._operations)
+                raise RefusedError("UnknownOperationException", f"received {operation!r}; allowed: {known}")
+            status, answer = 200, self._operations[operation](json.loads(body))
+        except (RefusedError, DeniedError) as error:
+            code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
+            status, answer = 400, {"__type": code, "message": str(error), "Message": str(error)}
+            extra["x-amzn-errortype"] = code
+        await send_json(send, status, answer, {"x-amzn-requestid": str(uuid.uuid4())} | extra)
+
+    def _register(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._scaling.put_target(request)
+        return {"ScalableTargetARN": f"arn:aws:application-autoscaling:{self._region}:{ACCOUNT}:scalable-target/local"}
+
+    def _put_policy(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not self._scaling.has_target(request):
+            raise _unregistered(request)
+        return {"PolicyARN": self._scaling.put_policy(request), "Alarms": []}
+
+    def _deregister(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not self._scaling.has_target(request):
+            raise _unregistered(request)
+        self._scaling.remove_target(request)
+        return {}
+
+
+def _namespace(body: bytes) -> str:
+    try:
+        return str(json.loads(body or b"{}").get("ServiceNamespace", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _unregistered(request: dict[str, Any]) -> RefusedError:
+    return RefusedError(
+        "ObjectNotFoundException",
+        f"No scalable target found for service namespace: {request.get('ServiceNamespace')}, "
+        f"resource ID: {request.get('ResourceId')}, scalable dimension: {request.get('ScalableDimension')}",
+    )

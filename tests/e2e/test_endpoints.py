@@ -1,0 +1,96 @@
+"""A second endpoint through the API of the deployed template: made, used, asleep, deleted, and nothing of it left."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from local_cloud.clients import LocalClients
+from local_cloud.cloud import LocalCloud
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+
+TINY = (sys.executable, str(Path(__file__).parents[1] / "local_cloud" / "tiny_container.py"))
+NAME = "goc-main-second"
+
+
+def wait(look: Callable[[], Any]) -> Any:
+    """The first true value `look` gives; fails the test after a minute and a half."""
+    deadline = time.monotonic() + 90
+    while not (found := look()):
+        assert time.monotonic() < deadline, "what the test waits for never came"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    greeting = {"GREETING": "hello"}
+    folder = tmp_path_factory.mktemp("endpoints")
+    with LocalCloud(folder, container_command=TINY, container_environment=greeting) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def api(cloud: LocalCloud) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=cloud.api_url, headers={"x-api-key": cloud.admin_key}, timeout=40) as client:
+        yield client
+
+
+def shown(api: httpx.Client) -> dict[str, Any]:
+    answer: dict[str, Any] = api.get("/v1/endpoints/second").json()
+    return answer
+
+
+def containers(cloud: LocalCloud) -> int:
+    children = psutil.Process(cloud.pid).children(recursive=True)
+    return len([child for child in children if "tiny_container.py" in " ".join(child.cmdline())])
+
+
+def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: LocalCloud, api: httpx.Client) -> None:
+    clients = LocalClients(cloud.endpoint_url)
+    sagemaker, bucket = clients.client("sagemaker"), cloud.outputs["JobsBucketName"]
+    clients.client("s3").put_object(Bucket=bucket, Key="jobs/one/request.json", Body=b'{"text": "a cat"}')
+
+    made = api.post("/v1/endpoints", json={"name": "second", "instance_type": "ml.g5.xlarge", "max_instances": 2})
+    assert made.status_code == 201, made.text
+    wait(lambda: shown(api)["status"] == "InService")
+    running = containers(cloud)
+    alarms = wait(lambda: alarms_of(clients))
+    answer = clients.client("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName=NAME, InputLocation=f"s3://{bucket}/jobs/one/request.json", InferenceId="one"
+    )
+    output = wait(lambda: has_object(clients, answer["OutputLocation"]))
+    changed = api.patch("/v1/endpoints/second", json={"idle_minutes": 1, "users": ["admin"]}).json()
+    listed = {each["name"]: each["managed_by"] for each in api.get("/v1/endpoints").json()["endpoints"]}
+    deleted = api.delete("/v1/endpoints/second")
+    wait(lambda: api.get("/v1/endpoints/second").status_code == 404)
+
+    assert made.json()["name"] == NAME
+    assert running == 2
+    assert alarms == {f"{NAME}-Grow", f"{NAME}-Sleep", f"{NAME}-WakeUp"}
+    assert output
+    assert (changed["idle_minutes"], changed["users"]) == (1, ["admin"])
+    assert listed == {"goc-main-default": "template", NAME: "api"}
+    assert deleted.status_code == 202
+    assert [each["EndpointName"] for each in sagemaker.list_endpoints()["Endpoints"]] == ["goc-main-default"]
+    for describe, name in ((sagemaker.describe_model, "ModelName"),):
+        with pytest.raises(sagemaker.exceptions.ClientError, match="Could not find"):
+            describe(**{name: NAME})
+    assert alarms_of(clients) == set()
+    wait(lambda: containers(cloud) == 1)
+
+
+def alarms_of(clients: LocalClients) -> set[str]:
+    found = clients.client("cloudwatch").describe_alarms(AlarmNamePrefix=NAME)["MetricAlarms"]
+    return {alarm["AlarmName"] for alarm in found}
+
+
+def has_object(clients: LocalClients, location: str) -> bool:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bool(clients.client("s3").list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"))
