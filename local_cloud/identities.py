@@ -28,7 +28,7 @@ class Identities:
 
     def __init__(self, settings: LocalSettings) -> None:
         from ministack import app
-        from ministack.core import iam_evaluator, lambda_runtime, responses
+        from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses
         from ministack.services import lambda_svc, sqs, sts
 
         self._settings = settings
@@ -43,6 +43,7 @@ class Identities:
         self._record: TextIO | None = None
         if settings.record_requests:
             self._record = settings.requests_file.open("a", buffering=1)
+        iam_actions.extract_resource_arn = _with_alarm_names(iam_actions.extract_resource_arn)
         self._install()
 
     def _install(self) -> None:
@@ -183,3 +184,21 @@ class Identities:
                 if function is not None:
                     found.append(function["config"])
         return found
+
+
+def _with_alarm_names(find: Callable[..., str]) -> Callable[..., str]:
+    """`find`, which knows no resource for a call on `AlarmNames`: the first of them."""
+
+    def found(*asked: Any) -> str:
+        service, _, _, _, body, query, region, account = asked
+        arn = find(*asked)
+        if service != "monitoring" or arn != "*":
+            return arn
+        try:
+            names = json.loads(body or b"{}").get("AlarmNames") or []
+        except (ValueError, AttributeError):
+            names = []
+        names = names or query.get("AlarmNames.member.1") or []
+        return f"arn:aws:cloudwatch:{region}:{account}:alarm:{names[0]}" if names else "*"
+
+    return found

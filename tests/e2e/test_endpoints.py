@@ -87,7 +87,8 @@ def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: 
 
 
 def alarms_of(clients: LocalClients) -> set[str]:
-    found = clients.client("cloudwatch").describe_alarms(AlarmNamePrefix=NAME)["MetricAlarms"]
+    cloudwatch: Any = clients.client("cloudwatch")  # type: ignore[call-overload]
+    found = cloudwatch.describe_alarms(AlarmNamePrefix=NAME)["MetricAlarms"]
     return {alarm["AlarmName"] for alarm in found}
 
 
