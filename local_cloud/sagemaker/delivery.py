@@ -87,6 +87,8 @@ class EndpointWorker:
         self._region = region
         self._idle_seconds = idle_seconds
         self._queued = asyncio.Event()
+        self._answers = 0
+        """Of the container that is there."""
 
     def wake(self) -> None:
         """There is something new in the queue."""
@@ -117,8 +119,11 @@ class EndpointWorker:
                     self._store.set_status(self.spec.name, EndpointStatus.IN_SERVICE)
                     logger.info("endpoint %s is in service (process %d)", self.spec.name, container.pid)
                     began = time.monotonic()
+                    self._answers = 0
                     self.asleep = await self._serve(container)
-                    short_lives = 0 if time.monotonic() - began > _STEADY_SECONDS else short_lives + 1
+                    # One that worked before it died is not one that cannot run: the next may come at once.
+                    steady = self._answers > 0 or time.monotonic() - began > _STEADY_SECONDS
+                    short_lives = 0 if steady else short_lives + 1
                     if not self.asleep:
                         logger.error("the container ended: %s; starting another one", container.end())
             finally:
@@ -188,6 +193,7 @@ class EndpointWorker:
             # It may still be busy with the request: only a new one is free for the next.
             await container.stop()
             return failed(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        self._answers += 1
         if 200 <= answer.status < 300:
             return Outcome(status="Completed", body=answer.body, content_type=answer.content_type)
         whose = "client" if answer.status < 500 else "server"
