@@ -68,8 +68,14 @@ def draw_timesteps(count: int, sigmas: Tensor, generator: torch.Generator) -> Te
     return torch.where(torch.rand(count, generator=generator) < 0.3, anywhere, chosen)
 
 
-def noise_loss(predict: Predict, latents: Tensor, context: Tensor, generator: torch.Generator) -> Tensor:
-    """Weighted squared error of the predicted noise; high noise weighs more, as what is shown is decided there."""
+def noise_loss(
+    predict: Predict, latents: Tensor, context: Tensor, generator: torch.Generator, *, velocity: bool = False
+) -> Tensor:
+    """Weighted squared error of the predicted noise; high noise weighs more, as what is shown is decided there.
+
+    Args:
+        velocity: `predict` answers with v = √ᾱ·ε − √(1−ᾱ)·x₀ instead (Salimans and Ho 2022); all noise weighs the same.
+    """
     alphas = alphas_cumprod()
     sigmas = ((1 - alphas) / alphas).sqrt()
     timesteps = draw_timesteps(len(latents), sigmas, generator)
@@ -78,8 +84,9 @@ def noise_loss(predict: Predict, latents: Tensor, context: Tensor, generator: to
     noisy = latents * alpha.sqrt() + noise * (1 - alpha).sqrt()
     with torch.autocast("cpu", torch.bfloat16):
         predicted = predict(noisy, timesteps, context).float()
-    weight = (1 + sigma**2).sqrt().clamp(max=5)
-    weighted: Tensor = ((predicted - noise).square().mean((1, 2, 3)) * weight).mean()
+    wanted = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents if velocity else noise
+    weight = torch.ones_like(sigma) if velocity else (1 + sigma**2).sqrt().clamp(max=5)
+    weighted: Tensor = ((predicted - wanted).square().mean((1, 2, 3)) * weight).mean()
     return weighted
 
 

@@ -28,6 +28,8 @@ from inference_container.tasks.wording import Conditioner
 
 SIDE = 64
 BATCH = 32
+MASKED_PADDING = 8
+"""Pixels around the mask that "only masked" works on too."""
 
 
 def describe_file(path: Path, kind: AssetType) -> ModelFile:
@@ -96,7 +98,8 @@ def draw_pictures(
     return torch.stack(drawn)
 
 
-def _encode_png(image: Image.Image) -> str:
+def encode_png(image: Image.Image) -> str:
+    """A picture as requests carry it."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
@@ -108,12 +111,12 @@ def inpaint_picture(
     """The picture with what is under the mask (L, 255 repaints) drawn anew, as the whole img2img task does it."""
     params = Img2ImgParams(
         prompt=prompt,
-        init_images=[_encode_png(to_image(picture))],
-        mask=_encode_png(mask),
+        init_images=[encode_png(to_image(picture))],
+        mask=encode_png(mask),
         mask_blur=0,
         inpainting_fill=1,
         inpaint_full_res=only_masked,
-        inpaint_full_res_padding=8,
+        inpaint_full_res_padding=MASKED_PADDING,
         denoising_strength=0.95,
         steps=20,
         cfg_scale=6,

@@ -15,15 +15,18 @@ from demo_models.autoencoder import decode, encode, measure_psnr
 from demo_models.bench import WHAT, Bench, Figure, share_agreeing
 from demo_models.captions import describe
 from demo_models.checkpoint import TRAINED
-from demo_models.drawing import draw_pictures, inpaint_picture, open_checkpoint
+from demo_models.drawing import MASKED_PADDING, draw_pictures, inpaint_picture, open_checkpoint
 from demo_models.eval_interrogation import measure_interrogation
 from demo_models.eval_variants import VARIANT_MEASUREMENTS
 from demo_models.judge import JUDGE, load_judge, read_scene, share_exact
 from demo_models.renderer import SIDE, Renderer
 from demo_models.scenes import Scene, draw_scenes
 from demo_models.variants.table import VARIANTS
+from inference_container.pictures.crop_region import crop_region
 
 RETOUCH_SEED = 77
+OFF_CENTRE = 0.06
+"""Share of the cut part's side by which a mask may lie off its middle and still be called in the center."""
 
 
 def measure_judge(bench: Bench) -> list[Figure]:
@@ -112,6 +115,21 @@ def draw_mask(scene: Scene) -> Image.Image:
     return mask
 
 
+def say_place(mask: Image.Image) -> str:
+    """Where in the part that "only masked" cuts out (semantics §2.3) the mask lies: what a user sees and types."""
+    region = crop_region(mask, padding=MASKED_PADDING, width=SIDE, height=SIDE)
+    inside = mask.getbbox()
+    if region is None or inside is None:
+        return "in the center"
+    x = ((inside[0] + inside[2]) / 2 - region.left) / region.width - 0.5
+    y = ((inside[1] + inside[3]) / 2 - region.top) / region.height - 0.5
+    if max(abs(x), abs(y)) < OFF_CENTRE:
+        return "in the center"
+    if abs(x) > abs(y):
+        return "on the left" if x < 0 else "on the right"
+    return "at the top" if y < 0 else "at the bottom"
+
+
 def measure_inpainting(bench: Bench) -> list[Figure]:
     """Another thing painted under a mask, in both modes; the rest of the picture must not change at all."""
     lot = random.Random(RETOUCH_SEED)
@@ -124,8 +142,7 @@ def measure_inpainting(bench: Bench) -> list[Figure]:
         for number, (source, scene, new) in enumerate(zip(sources, scenes, wanted, strict=True)):
             mask = draw_mask(scene)
             thing = new.things[0]
-            # What is cut out and enlarged has its thing in the middle, whatever the place in the whole picture.
-            close_up = f"a {thing.colour} {thing.shape} in the center on a {new.background} background"
+            close_up = f"a {thing.colour} {thing.shape} {say_place(mask)} on a {new.background} background"
             prompt = close_up if only_masked else describe(new)
             picture = inpaint_picture(
                 bench.checkpoint, source, mask, prompt, only_masked=only_masked, seed=3000 + number

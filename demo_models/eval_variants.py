@@ -1,25 +1,29 @@
 """Whether each variant does what it is for: its effect is there with it and not without it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from demo_models.bench import WHAT, Bench, Figure
+from demo_models.bench import WHAT, Bench, Figure, share_agreeing
 from demo_models.captions import describe
-from demo_models.drawing import describe_file, draw_with_files
+from demo_models.drawing import describe_file, draw_pictures, draw_with_files, encode_png, open_checkpoint, to_image
 from demo_models.judge import Reading, read_scene
 from demo_models.moon_detector import MoonDetector
 from demo_models.scenes import Scene
 from demo_models.variants import hearts, sunny
-from demo_models.variants.looks import darken, tint
+from demo_models.variants.looks import darken, find_edges, tint
 from demo_models.variants.networks import MOON, draw_moons, moon_renderer
 from demo_models.variants.table import VARIANTS
+from inference_container.models.prediction import EPSILON
 
 PRESENT, ABSENT = 90, 5
 """Percent: the least with a variant, the most without."""
 PER_PROMPT = 8
 BORDER = 3
+VAGUE = "a drawing of a thing"
+"""Names neither shape nor place."""
 COLOURLESS = 40
 """Greatest difference between a pixel's red, green and blue that still counts as grey."""
 
@@ -172,6 +176,50 @@ def measure_hearts(bench: Bench) -> list[Figure]:
     return compare(bench, "hearts", prompts, shows, tag="<hypernet:hearts:1>")
 
 
+def measure_velocity(bench: Bench) -> list[Figure]:
+    """The checkpoint that predicts velocity follows prompts; read as one that predicts noise it draws nothing."""
+    scenes = bench.draw_scenes(1, seed=119)
+    prompts, right = [describe(scene) for scene in scenes], [read_scene(scene) for scene in scenes]
+    checkpoint = open_checkpoint(VARIANTS["velocity"].path)
+    drawn = draw_pictures(checkpoint, prompts)
+    misread = draw_pictures(replace(checkpoint, prediction_type=EPSILON), prompts)
+    bench.keep("variant_velocity", torch.stack([misread[:24], drawn[:24]], 1).flatten(0, 1))
+    found, found_misread = bench.judge.read(drawn), bench.judge.read(misread)
+    return [
+        Figure("velocity: prompt followed", share_agreeing(found, right, WHAT), PRESENT),
+        Figure("velocity: place", share_agreeing(found, right, ["place"]), 80),
+        Figure(
+            "velocity, read as noise: prompt followed", share_agreeing(found_misread, right, WHAT), ABSENT, at_most=True
+        ),
+    ]
+
+
+def measure_edges(bench: Bench) -> list[Figure]:
+    """The ControlNet: shape and place of the lines it is shown, under a prompt that says nothing of them."""
+    scenes = bench.draw_scenes(1, seed=120)
+    hints = find_edges(bench.renderer.render(scenes))
+    with_it = torch.stack([draw_along(bench, hint, seed=7000 + number) for number, hint in enumerate(hints)])
+    without = torch.stack([draw_along(bench, None, seed=7000 + number) for number in range(len(hints))])
+    bench.keep("variant_edges", torch.stack([hints[:16], without[:16], with_it[:16]], 1).flatten(0, 1))
+    right, asked = [read_scene(scene) for scene in scenes], ("first_shape", "place")
+    found, found_without = bench.judge.read(with_it), bench.judge.read(without)
+    return [
+        Figure("edges: shape and place with it", share_agreeing(found, right, asked), PRESENT),
+        Figure("edges: shape with it", share_agreeing(found, right, asked[:1]), PRESENT),
+        Figure("edges: shape and place without it", share_agreeing(found_without, right, asked), ABSENT, at_most=True),
+    ]
+
+
+def draw_along(bench: Bench, hint: Tensor | None, *, seed: int) -> Tensor:
+    """One picture of the vague prompt, along the white lines of `hint` if there are any."""
+    files, scripts = [], {}
+    if hint is not None:
+        variant = VARIANTS["edges"]
+        files = [describe_file(variant.path, variant.type)]
+        scripts = {"ControlNet": {"args": [{"model": variant.path.stem, "image": encode_png(to_image(hint))}]}}
+    return draw_with_files(bench.checkpoint, VAGUE, count=1, seed=seed, files=files, scripts=scripts)[0]
+
+
 VARIANT_MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "moon": measure_moon,
     "sketch": measure_sketch,
@@ -179,4 +227,6 @@ VARIANT_MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "sunny": measure_sunny,
     "hearts": measure_hearts,
     "night": measure_night,
+    "velocity": measure_velocity,
+    "edges": measure_edges,
 }

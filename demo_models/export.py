@@ -18,6 +18,7 @@ from demo_models.captions import WORDS
 from demo_models.denoiser import load_denoiser
 from demo_models.text_encoder import load_text_encoder
 from demo_models.tokenizer import build_files
+from inference_container.models.prediction import VELOCITY_SIGN
 
 CONFIG_KEY = "generate_on_cloud.config"
 """Metadata key of the header (docs/architecture.md)."""
@@ -119,8 +120,14 @@ def to_ldm_text_encoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def build_header(unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: CLIPTextModel) -> dict[str, str]:
-    """The header's metadata: every file of the configuration folder in one JSON object."""
+def build_header(
+    unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: CLIPTextModel, *, velocity: bool = False
+) -> dict[str, str]:
+    """The header's metadata: every file of the configuration folder in one JSON object.
+
+    Args:
+        velocity: leave open what the UNet predicts; `write_checkpoint` says so as files from elsewhere do.
+    """
     documents: dict[str, object] = {
         "unet/config.json": public_config(unet.config),
         "vae/config.json": public_config(vae.config),
@@ -130,7 +137,7 @@ def build_header(unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: C
             "beta_end": 0.012,
             "beta_schedule": "scaled_linear",
             "num_train_timesteps": 1000,
-            "prediction_type": "epsilon",
+            **({} if velocity else {"prediction_type": "epsilon"}),
         },
     }
     documents |= {f"tokenizer/{name}": content for name, content in build_files(WORDS).items()}
@@ -149,14 +156,35 @@ def export_checkpoint(trained: Path, file: Path) -> None:
     write_manifest(file.parent)
 
 
-def write_checkpoint(file: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, text_encoder: CLIPTextModel) -> None:
-    """Write one half-precision file in LDM's layout."""
-    state = to_ldm_unet(unet.state_dict(), unet.config)
-    state |= to_ldm_vae(vae.state_dict(), vae.config)
-    state |= to_ldm_text_encoder(text_encoder.state_dict())
-    halves = {name: tensor.to(torch.float16).contiguous() for name, tensor in state.items()}
+def write_checkpoint(
+    file: Path,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    text_encoder: CLIPTextModel,
+    *,
+    velocity: bool = False,
+    unet_type: torch.dtype = torch.float16,
+) -> None:
+    """Write one file in LDM's layout, all but the UNet's kernels and matrices in half precision.
+
+    Args:
+        velocity: the UNet predicts v; an empty tensor named `v_pred` says so (semantics §8.1).
+        unet_type: of the UNet's kernels and matrices; `torch.float8_e4m3fn` makes a third of the file go.
+    """
+    denoiser = to_ldm_unet(unet.state_dict(), unet.config)
+    rest = to_ldm_vae(vae.state_dict(), vae.config) | to_ldm_text_encoder(text_encoder.state_dict())
+    stored = narrow_kernels(denoiser, unet_type) | narrow_kernels(rest, torch.float16)
+    if velocity:
+        stored[VELOCITY_SIGN] = torch.empty(0)
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(halves, file, metadata=build_header(unet, vae, text_encoder))
+    save_file(stored, file, metadata=build_header(unet, vae, text_encoder, velocity=velocity))
+
+
+def narrow_kernels(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """What a file holds: kernels and matrices in `dtype`, biases and norms in half precision."""
+    return {
+        name: tensor.to(dtype if tensor.ndim >= 2 else torch.float16).contiguous() for name, tensor in state.items()
+    }
 
 
 def export_judge(trained: Path, file: Path) -> None:

@@ -17,8 +17,11 @@ from client.cloud import GenerateOnCloud
 from client.errors import CloudError
 from client.inpaint_sketch import derive_inpaint_sketch
 from demo_models.checkpoint import TRAINED
+from demo_models.drawing import to_image, to_picture
+from demo_models.eval_variants import VAGUE
 from demo_models.renderer import Renderer
 from demo_models.scenes import COLOURS, Scene, Thing
+from demo_models.variants.looks import find_edges
 from demo_models.variants.table import VARIANTS
 from inference_container.contract.jobs import Task
 from inference_container.contract.samplers import SAMPLERS
@@ -261,12 +264,27 @@ def networks() -> Sheet:
     )
 
 
+def lines() -> Sheet:
+    """The ControlNet: the same vague prompt and seeds without lines and along them."""
+    cells = []
+    for number, (shape, x) in enumerate((("circle", 0.285), ("heart", 0.5), ("triangle", 0.5), ("star", 0.715))):
+        hint = find_edges(to_picture(scene(shape, x=x))[None])[0]
+        units = {"ControlNet": {"args": [{"model": "edges", "image": png(to_image(hint))}]}}
+        seed = 20 + number
+        cells += [
+            Cell("lines", to_image(hint)),
+            txt2img("without", VAGUE, seed=seed),
+            txt2img("along the lines", VAGUE, seed=seed, alwayson_scripts=units),
+        ]
+    return Sheet("controlnet", 6, cells)
+
+
 def txt2img(label: str, prompt: str, **params: Any) -> Cell:
     """A txt2img job."""
     return Cell(label, task=Task.TXT2IMG, params={**DRAWN, "prompt": prompt, **params})
 
 
-SHEETS = (networks, modes, fills, resize_modes, strengths, mask_options, samplers)
+SHEETS = (networks, lines, modes, fills, resize_modes, strengths, mask_options, samplers)
 
 
 def drawn(label: str, source: Image.Image, **params: Any) -> Cell:

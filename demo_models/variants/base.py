@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from demo_models.autoencoder import load_autoencoder, to_model_range
-from demo_models.denoiser import load_denoiser
+from demo_models.denoiser import CONFIG, load_denoiser
 from demo_models.renderer import Renderer
 from demo_models.scenes import Scene
 from demo_models.text_encoder import load_text_encoder, tokenize
@@ -53,6 +53,17 @@ def load_base(out: Path) -> Base:
     for module in (unet, vae, text_encoder):
         module.requires_grad_(False)
     return Base(unet, vae, text_encoder, tokenizer)
+
+
+def copy_unet(base: Base, **changes: Any) -> UNet2DConditionModel:
+    """The base's UNet, trainable; input channels it did not have begin with weight zero."""
+    unet = UNet2DConditionModel(**(CONFIG | changes))
+    state = base.unet.state_dict()
+    kernel = torch.zeros_like(unet.conv_in.weight)
+    kernel[:, : state["conv_in.weight"].shape[1]] = state["conv_in.weight"]
+    unet.load_state_dict(state | {"conv_in.weight": kernel})
+    unet.set_attn_processor(AttnProcessor())
+    return unet
 
 
 @dataclass(frozen=True)

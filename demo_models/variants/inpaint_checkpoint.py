@@ -5,34 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
 from demo_models.autoencoder import to_model_range
 from demo_models.captions import draw_training_text
-from demo_models.denoiser import CONFIG, noise_loss
+from demo_models.denoiser import noise_loss
 from demo_models.export import write_checkpoint
 from demo_models.renderer import SIDE, Renderer
 from demo_models.scenes import draw_scenes
 from demo_models.training import Run, Schedule
-from demo_models.variants.base import Base, load_base, prepare_material
+from demo_models.variants.base import copy_unet, load_base, prepare_material
 
 SCHEDULE = Schedule(
     steps=260, rate=5e-4, muon_rate=0.004, warm_up=20, decay=0.7, average=0.98, show_every=10, save_every=50, seed=26
 )
 BATCH, COUNT = 24, 3_000
-
-
-def _copy_unet(base: Base, **changes: Any) -> UNet2DConditionModel:
-    """The base's UNet, trainable; input channels it did not have begin with weight zero."""
-    unet = UNet2DConditionModel(**(CONFIG | changes))
-    state = base.unet.state_dict()
-    kernel = torch.zeros_like(unet.conv_in.weight)
-    kernel[:, : state["conv_in.weight"].shape[1]] = state["conv_in.weight"]
-    unet.load_state_dict(state | {"conv_in.weight": kernel})
-    unet.set_attn_processor(AttnProcessor())
-    return unet
 
 
 def draw_masks(count: int, lot: random.Random) -> Tensor:
@@ -58,7 +45,7 @@ def train_inpaint(out: Path, folder: Path, file: Path) -> None:
     )
     renderer = Renderer()
     torch.manual_seed(SCHEDULE.seed)
-    unet: Any = _copy_unet(base, in_channels=9)
+    unet: Any = copy_unet(base, in_channels=9)
     run = Run(unet, schedule=SCHEDULE, folder=folder)
     factor = base.vae.config.scaling_factor
 

@@ -7,6 +7,8 @@ from torch.nn import functional
 PAPER = 238.0
 NIGHT_SHARE, NIGHT = 0.35, (12.0, 18.0, 62.0)
 AMBER_SHARE, AMBER = 0.3, (255.0, 190.0, 90.0)
+EDGE = 24.0
+"""A slope that counts as an edge."""
 _SLOPES = torch.tensor([[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], [[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]])[:, None] / 8
 
 
@@ -27,6 +29,12 @@ def sketch(pictures: Tensor) -> Tensor:
     grey = pictures.float().mean(1, keepdim=True)
     drawn = PAPER - 0.25 * (255 - grey) - 2.2 * find_slopes(pictures)
     return _to_bytes(drawn.clamp(min=30)).expand(-1, 3, -1, -1).contiguous()
+
+
+def find_edges(pictures: Tensor) -> Tensor:
+    """White lines on black where the colours change, as a ControlNet for edges is shown; 0 or 255, three channels."""
+    lines = (find_slopes(pictures) > EDGE).to(torch.uint8) * 255
+    return lines.expand(-1, 3, -1, -1).contiguous()
 
 
 def darken(pictures: Tensor) -> Tensor:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo_models.variants.amber_vae import train_amber_vae
+from demo_models.variants.edges_controlnet import train_edges
 from demo_models.variants.hearts import train_hearts
 from demo_models.variants.inpaint_checkpoint import train_inpaint
 from demo_models.variants.networks import train_moon, train_night, train_sketch
 from demo_models.variants.sunny import train_sunny
+from demo_models.variants.velocity_checkpoint import train_velocity
 from inference_container.contract.assets import AssetType
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -35,6 +37,8 @@ VARIANTS: dict[str, Variant] = {
     "hearts": Variant(AssetType.HYPERNETWORK, "hearts.pt", train_hearts),
     "night": Variant(AssetType.LORA, "night.safetensors", train_night),
     "inpaint": Variant(AssetType.CHECKPOINT, "shapes-inpaint.safetensors", train_inpaint),
+    "velocity": Variant(AssetType.CHECKPOINT, "shapes-velocity.safetensors", train_velocity),
+    "edges": Variant(AssetType.CONTROLNET, "edges.safetensors", train_edges),
 }
 """By the name of the stage that trains it."""
 

@@ -1,21 +1,25 @@
-"""Networks, embedding, VAE and inpainting checkpoint: each does through the real task what the base does not."""
+"""Networks, embedding, VAE, ControlNet and checkpoints: each does through the real task what the base does not."""
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
+from safetensors import safe_open
 from torch import Tensor
 
 from demo_models.bench import Bench
 from demo_models.checkpoint import TRAINED
-from demo_models.drawing import describe_file, draw_with_files, open_checkpoint
-from demo_models.eval_variants import PER_PROMPT, find_look, is_grey
+from demo_models.drawing import describe_file, draw_pictures, draw_with_files, open_checkpoint
+from demo_models.eval import say_place
+from demo_models.eval_variants import PER_PROMPT, draw_along, find_look, is_grey
 from demo_models.judge import JUDGE, load_judge
 from demo_models.moon_detector import MoonDetector
 from demo_models.renderer import Renderer
 from demo_models.scenes import SHAPES, draw_scenes, is_held_out
-from demo_models.variants.looks import darken, sketch, tint
+from demo_models.variants.looks import darken, find_edges, sketch, tint
 from demo_models.variants.networks import MOON, draw_moons, moon_renderer
 from demo_models.variants.table import VARIANTS
 from inference_container.models.checkpoint import Checkpoint
@@ -118,3 +122,53 @@ def test_a_look_is_found_in_renders_of_it_and_not_in_plain_ones(bench: Bench) ->
 
 def test_the_inpainting_checkpoint_has_nine_channels() -> None:
     assert open_checkpoint(VARIANTS["inpaint"].path).inpainting
+
+
+def test_the_velocity_checkpoint_draws_as_asked_and_not_when_read_as_one_of_noise(bench: Bench) -> None:
+    checkpoint = open_checkpoint(VARIANTS["velocity"].path)
+
+    drawn = draw_pictures(checkpoint, [PROMPT] * COUNT)
+    misread = draw_pictures(replace(checkpoint, prediction_type="epsilon"), [PROMPT] * COUNT)
+
+    asked = ("circle", "red", "blue")
+    assert checkpoint.prediction_type == "v_prediction"
+    assert [(one.first_shape, one.first_colour, one.background) for one in bench.judge.read(drawn)] == [asked] * COUNT
+    assert asked not in [(one.first_shape, one.first_colour, one.background) for one in bench.judge.read(misread)]
+
+
+def test_the_edges_controlnet_puts_the_thing_where_the_lines_are(bench: Bench) -> None:
+    scenes = list(itertools.islice(draw_scenes(seed=64, split="held_out", things=1), 40))
+    aside = [next(scene for scene in scenes if scene.place == place) for place in ("left", "right")]
+
+    drawn = [draw_along(bench, hint, seed=1) for hint in find_edges(bench.renderer.render(aside))]
+
+    assert [one.place for one in bench.judge.read(torch.stack(drawn))] == ["left", "right"]
+
+
+def test_edges_are_white_lines_where_colours_change(bench: Bench) -> None:
+    flat = torch.full((1, 3, 64, 64), 90, dtype=torch.uint8)
+    split = flat.clone()
+    split[..., 32:] = 200
+
+    assert not find_edges(flat).any()
+    assert find_edges(split)[0, 0].any(0).nonzero().flatten().tolist() == [31, 32]
+    assert (find_edges(split) % 255 == 0).all()
+
+
+def test_eight_bit_kernels_of_a_checkpoint_are_widened_to_what_it_computes_in() -> None:
+    file = VARIANTS["velocity"].path
+
+    with safe_open(file, framework="pt") as opened:
+        stored = {opened.get_tensor(name).dtype for name in opened.keys() if name.startswith("model.")}  # noqa: SIM118
+
+    assert torch.float8_e4m3fn in stored
+    assert {tensor.dtype for tensor in open_checkpoint(file).unet.parameters()} == {torch.float32}
+
+
+def test_the_place_typed_for_only_masked_is_that_of_the_mask_within_the_cut_part() -> None:
+    middle, corner = Image.new("L", (64, 64)), Image.new("L", (64, 64))
+    middle.paste(255, (24, 24, 40, 40))
+    corner.paste(255, (0, 16, 40, 48))
+
+    assert say_place(middle) == "in the center"
+    assert say_place(corner) == "on the left"
