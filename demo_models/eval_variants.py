@@ -26,6 +26,8 @@ VAGUE = "a drawing of a thing"
 """Names neither shape nor place."""
 COLOURLESS = 40
 """Greatest difference between a pixel's red, green and blue that still counts as grey."""
+MOTTLED = 2
+"""How many times as uneven the ground of a checkpoint read as the wrong kind is, at least."""
 
 
 def draw_scenes_with(
@@ -87,9 +89,19 @@ def find_look(bench: Bench, scenes: Sequence[Scene], look: Callable[[Tensor], Te
 
 def _border(pictures: Tensor) -> Tensor:
     """Mean colour along the edges, shape (count, 3)."""
+    return _edges(pictures).mean(2)
+
+
+def find_unevenness(pictures: Tensor) -> Tensor:
+    """How far the pixels along a picture's edges lie from their mean, in levels of 255; shape (count,)."""
+    return _edges(pictures).std(2).mean(1)
+
+
+def _edges(pictures: Tensor) -> Tensor:
+    """The pixels along the edges, shape (count, 3, pixels)."""
     edges = [pictures[:, :, :BORDER], pictures[:, :, -BORDER:]]
     edges += [part.mT for part in (pictures[..., :BORDER], pictures[..., -BORDER:])]
-    return torch.cat(edges, dim=2).float().flatten(2).mean(2)
+    return torch.cat(edges, dim=2).float().flatten(2)
 
 
 def is_grey(pictures: Tensor) -> Tensor:
@@ -177,20 +189,25 @@ def measure_hearts(bench: Bench) -> list[Figure]:
 
 
 def measure_velocity(bench: Bench) -> list[Figure]:
-    """The checkpoint that predicts velocity follows prompts; read as one that predicts noise it draws nothing."""
+    """Prompts followed by the checkpoint that predicts velocity; its grounds are mottled if read as one of noise."""
     scenes = bench.draw_scenes(1, seed=119)
     prompts, right = [describe(scene) for scene in scenes], [read_scene(scene) for scene in scenes]
     checkpoint = open_checkpoint(VARIANTS["velocity"].path)
     drawn = draw_pictures(checkpoint, prompts)
     misread = draw_pictures(replace(checkpoint, prediction_type=EPSILON), prompts)
     bench.keep("variant_velocity", torch.stack([misread[:24], drawn[:24]], 1).flatten(0, 1))
-    found, found_misread = bench.judge.read(drawn), bench.judge.read(misread)
+    found = bench.judge.read(drawn)
+    mottled = find_unevenness(misread).mean() / find_unevenness(drawn).mean()
     return [
         Figure("velocity: prompt followed", share_agreeing(found, right, WHAT), PRESENT),
         Figure("velocity: place", share_agreeing(found, right, ["place"]), 80),
         Figure(
-            "velocity, read as noise: prompt followed", share_agreeing(found_misread, right, WHAT), ABSENT, at_most=True
+            "velocity, read as noise: prompt followed",
+            share_agreeing(bench.judge.read(misread), right, WHAT),
+            ABSENT,
+            at_most=True,
         ),
+        Figure("velocity, read as noise: unevenness", mottled.item(), MOTTLED, "times"),
     ]
 
 

@@ -14,7 +14,7 @@ from demo_models.bench import Bench
 from demo_models.checkpoint import TRAINED
 from demo_models.drawing import describe_file, draw_pictures, draw_with_files, open_checkpoint
 from demo_models.eval import say_place
-from demo_models.eval_variants import PER_PROMPT, draw_along, find_look, is_grey
+from demo_models.eval_variants import MOTTLED, PER_PROMPT, draw_along, find_look, find_unevenness, is_grey
 from demo_models.judge import JUDGE, load_judge
 from demo_models.moon_detector import MoonDetector
 from demo_models.renderer import Renderer
@@ -124,7 +124,7 @@ def test_the_inpainting_checkpoint_has_nine_channels() -> None:
     assert open_checkpoint(VARIANTS["inpaint"].path).inpainting
 
 
-def test_the_velocity_checkpoint_draws_as_asked_and_not_when_read_as_one_of_noise(bench: Bench) -> None:
+def test_the_velocity_checkpoint_draws_as_asked_and_mottled_grounds_when_read_as_one_of_noise(bench: Bench) -> None:
     checkpoint = open_checkpoint(VARIANTS["velocity"].path)
 
     drawn = draw_pictures(checkpoint, [PROMPT] * COUNT)
@@ -133,7 +133,7 @@ def test_the_velocity_checkpoint_draws_as_asked_and_not_when_read_as_one_of_nois
     asked = ("circle", "red", "blue")
     assert checkpoint.prediction_type == "v_prediction"
     assert [(one.first_shape, one.first_colour, one.background) for one in bench.judge.read(drawn)] == [asked] * COUNT
-    assert asked not in [(one.first_shape, one.first_colour, one.background) for one in bench.judge.read(misread)]
+    assert find_unevenness(misread).mean() >= MOTTLED * find_unevenness(drawn).mean()
 
 
 def test_the_edges_controlnet_puts_the_thing_where_the_lines_are(bench: Bench) -> None:
