@@ -12,15 +12,17 @@ from client.asset_commands import app as assets_app
 from client.cloud import GenerateOnCloud, open_cloud
 from client.cost_command import app as cost_app
 from client.demo import run_demo
+from client.endpoint_commands import app as endpoints_app
 from client.errors import CloudError
 from client.exit_codes import ExitCode, exit_code_of
 from client.job_commands import app as jobs_app
 from client.login import Login, keep_login, login_file
-from client.output import JSON_OPTION, AsJson, errors, print_document, print_endpoints, print_failure
+from client.output import JSON_OPTION, AsJson, errors, print_document, print_failure
 
 app = typer.Typer(help="Generate on Cloud: Stable Diffusion jobs on your own cloud.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
+app.add_typer(endpoints_app, name="endpoints")
 app.add_typer(cost_app, name="cost")
 
 
@@ -32,20 +34,13 @@ def login(
 ) -> None:
     """Keep URL and key for the other commands."""
     with GenerateOnCloud(url, api_key) as cloud:
-        cloud.endpoints()  # a wrong key is told now, not at the first job
+        cloud.endpoints.list()  # a wrong key is told now, not at the first job
     path = login_file()
     keep_login(Login(url=url, api_key=api_key), path)
     if as_json:
         print_document({"url": url, "login_file": str(path)})
     else:
         typer.echo(f"logged in to {url}")
-
-
-@app.command()
-def endpoints(as_json: AsJson = False) -> None:
-    """Endpoints and their status."""
-    with open_cloud() as cloud:
-        print_endpoints(cloud.endpoints(), as_json=as_json)
 
 
 @app.command()

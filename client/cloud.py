@@ -9,10 +9,10 @@ import httpx
 
 from client.assets import Assets
 from client.connection import Connection
+from client.endpoints import Endpoints
 from client.jobs import Jobs
 from client.login import find_login
 from inference_container.contract.api import Health
-from inference_container.contract.endpoints import EndpointList, EndpointView
 
 
 @contextmanager
@@ -34,14 +34,11 @@ class GenerateOnCloud:
         self._connection = Connection(url, api_key, http=http)
         self.jobs = Jobs(self._connection)
         self.assets = Assets(self._connection)
+        self.endpoints = Endpoints(self._connection)
 
     def health(self) -> Health:
         """Version of the service; needs no valid key."""
         return self._connection.ask(Health, "GET", "/v1/health")
-
-    def endpoints(self) -> list[EndpointView]:
-        """The endpoints jobs can go to, with their live status."""
-        return self._connection.ask(EndpointList, "GET", "/v1/endpoints").endpoints
 
     def close(self) -> None:
         """Give the sockets back."""

@@ -58,6 +58,7 @@ class GenerateOnCloudStack(Stack):
             "AdminKeySecretArn": self.functions.admin_key_arn,
             "JobsTableName": self.storage.jobs_table.table_name,
             "AssetsTableName": self.storage.assets_table.table_name,
+            "EndpointsTableName": self.storage.endpoints_table.table_name,
             "AccessTableName": self.storage.access_table.table_name,
             "JobsBucketName": self.storage.jobs_bucket.bucket_name,
             "AssetsBucketName": self.storage.assets_bucket.bucket_name,

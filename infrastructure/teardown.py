@@ -1,6 +1,6 @@
 """`make destroy`: removes one stage wholly, also what CloudFormation would leave behind or does not know of.
 
-In order: endpoints (those made by the API too) with their configurations, models and scaling; the stacks from the
+In order: endpoints made by the API with their configurations, models, scaling and alarms; the stacks from the
 last to the first; then, unless data is kept, the tables and the emptied buckets that outlive their stack; log groups.
 """
 
@@ -40,6 +40,8 @@ class Teardown:
         data = self._data()
         for name in self._endpoints():
             self._remove_endpoint(name)
+        self._remove_unfinished()
+        self._remove_alarms()
         for suffix in STACKS:
             self._remove_stack(self.config.stack_name + suffix)
         if keep_data:
@@ -87,6 +89,28 @@ class Teardown:
         for variant in variants:
             if variant["ModelName"].startswith(self.config.endpoint_prefix):
                 self._quietly(partial(sagemaker.delete_model, ModelName=variant["ModelName"]))
+
+    def _remove_unfinished(self) -> None:
+        """Configurations and models of endpoints whose making or deletion ended half-way."""
+        sagemaker, prefix = self.client("sagemaker"), self.config.endpoint_prefix
+        kinds = (
+            ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", sagemaker.delete_endpoint_config),
+            ("list_models", "Models", "ModelName", sagemaker.delete_model),
+        )
+        for operation, listed, name, delete in kinds:
+            pages = sagemaker.get_paginator(operation).paginate(NameContains=prefix)
+            for found in [each[name] for page in pages for each in page[listed] if each[name].startswith(prefix)]:
+                self.say(f"{name} {found}")
+                self._quietly(partial(delete, **{name: found}))
+
+    def _remove_alarms(self) -> None:
+        """Those of endpoints made by the API; the others go with their stacks."""
+        cloudwatch = self.client("cloudwatch")
+        pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=self.config.endpoint_prefix)
+        names = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
+        for start in range(0, len(names), 100):
+            self.say(f"alarms {', '.join(names[start : start + 100])}")
+            cloudwatch.delete_alarms(AlarmNames=names[start : start + 100])
 
     def _stop_scaling(self, endpoint: str, variant: str) -> None:
         self.client("application-autoscaling").deregister_scalable_target(

@@ -22,6 +22,15 @@ class ControlPlane:
             for kind, word in _WORDS.items()
             for verb, act in (("Create", self._create), ("Delete", self._delete))
         }
+        for kind in (Kind.MODEL, Kind.ENDPOINT_CONFIG):
+            self.operations[f"List{_WORDS[kind]}s"] = partial(self._list, kind)
+
+    def _list(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
+        """All on one page."""
+        part = str(request.get("NameContains", "")).lower()
+        found = [resource for resource in self._sagemaker.store.list(kind) if part in resource.name.lower()]
+        name, arn = NAME_PROPERTIES[kind], ARN_PROPERTIES[kind]
+        return {f"{_WORDS[kind]}s": [{name: one.name, arn: one.arn, "CreationTime": one.created_at} for one in found]}
 
     def _create(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
         name = str(request.get(NAME_PROPERTIES[kind], ""))

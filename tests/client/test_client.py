@@ -96,7 +96,7 @@ def test_an_answer_that_is_not_the_apis_own_is_told_as_it_is() -> None:
     service = Service({"GET /prod/v1/endpoints": httpx.Response(502, text="Bad gateway")})
 
     with service.client() as cloud, pytest.raises(ProblemError, match="HTTP 502: Bad gateway"):
-        cloud.endpoints()
+        cloud.endpoints.list()
 
 
 def test_no_answer_is_a_lost_connection() -> None:

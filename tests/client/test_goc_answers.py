@@ -67,6 +67,13 @@ def page(*assets: dict[str, object]) -> Answer:
     return 200, {"assets": list(assets), "next_cursor": None}
 
 
+FAST = {"name": "goc-main-fast", "status": "InService", "instance_count": 1, "managed_by": "api"}
+
+
+def endpoint_status(said: Any) -> object:
+    return said["endpoints"][0]["status"]
+
+
 ONE = {"GET /v1/assets": page(ASSET), "GET /v1/assets/a1": (200, ASSET)}
 ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
     "assets upload x.safetensors --type lora": ({}, lambda said: said["assets"][0]["status"], "active"),
@@ -94,6 +101,14 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
     "jobs cancel j1": ({"POST /v1/jobs/j1/cancel": (200, JOB)}, lambda said: said["job_id"], "j1"),
     "jobs retry j1": ({"POST /v1/jobs/j1/retry": (201, job(retry_of="j1"))}, lambda said: said["retry_of"], "j1"),
     "endpoints": ({"GET /v1/endpoints": (200, {"endpoints": []})}, lambda said: said, {"endpoints": []}),
+    "endpoints list": ({"GET /v1/endpoints": (200, {"endpoints": [FAST]})}, endpoint_status, "InService"),
+    "endpoints create fast --instance-type ml.g5.xlarge --max 2": (
+        {"POST /v1/endpoints": (201, {**FAST, "status": "Creating"})}, endpoint_status, "Creating"
+    ),
+    "endpoints update fast --idle-minutes 9": ({"PATCH /v1/endpoints/fast": (200, FAST)}, endpoint_status, "InService"),
+    "endpoints rm fast --force": (
+        {"DELETE /v1/endpoints/fast": (202, {**FAST, "status": "Deleting"})}, endpoint_status, "Deleting"
+    ),
     "login --url URL --api-key k": (
         {"GET /v1/endpoints": (200, {"endpoints": []})}, lambda said: Path(said["login_file"]).name, "login.json"
     ),

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -36,12 +37,33 @@ def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path
         said: list[str] = []
         teardown = Teardown(StageConfig(), partial(a_client, clients), said.append)
         first = dict(cloud.outputs)
+        made = httpx.post(
+            f"{cloud.api_url}/v1/endpoints",
+            json={"name": "extra", "instance_type": "ml.g5.xlarge"},
+            headers={"x-api-key": cloud.admin_key},
+            timeout=40,
+        )
+        cloudwatch = a_client(clients, "cloudwatch")
+        cloudwatch.put_metric_alarm(
+            AlarmName="goc-main-extra-Sleep",
+            Namespace="AWS/SageMaker",
+            MetricName="ApproximateBacklogSize",
+            Statistic="Average",
+            Period=60,
+            EvaluationPeriods=5,
+            Threshold=1,
+            ComparisonOperator="LessThanThreshold",
+        )
+        sagemaker = clients.client("sagemaker")
+        sagemaker.create_model(ModelName="goc-main-half", ExecutionRoleArn="arn:aws:iam::000000000000:role/container")
 
         kept = teardown.run(keep_data=True)
         left_of_the_first = names_left(clients, first)
         with pytest.raises(ClientError, match="does not exist"):
             clients.client("cloudformation").describe_stacks(StackName="GenerateOnCloud")
-        endpoints = clients.client("sagemaker").list_endpoints()["Endpoints"]
+        endpoints = sagemaker.list_endpoints()["Endpoints"]
+        models = sagemaker.list_models()["Models"]
+        alarms = cloudwatch.describe_alarms(AlarmNamePrefix="goc-main-")["MetricAlarms"]
 
         cloud.restart()
         second = dict(cloud.outputs)
@@ -49,7 +71,11 @@ def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path
         clients.client("s3").create_multipart_upload(Bucket=second["AssetsBucketName"], Key="assets/b/model")
         nothing = teardown.run(keep_data=False)
 
-        assert said[:2] == ["stack GenerateOnCloud-Inference", "stack GenerateOnCloud"]
+        assert made.status_code == 201
+        assert said[:2] == ["endpoint goc-main-extra", "ModelName goc-main-half"]
+        assert said[2].startswith("alarms goc-main-extra-")
+        assert said[3:5] == ["stack GenerateOnCloud-Inference", "stack GenerateOnCloud"]
+        assert (models, alarms) == ([], [])
         assert set(kept) == left_of_the_first
         assert len(kept) >= 5
         assert endpoints == []

@@ -304,7 +304,7 @@ def test_a_wrong_key_and_a_body_that_is_too_large_are_refused(local_cloud: Local
 
 
 def test_the_endpoint_is_in_service(local_cloud: LocalCloud, service: GenerateOnCloud) -> None:
-    assert [(endpoint.name, endpoint.status) for endpoint in service.endpoints()] == [
+    assert [(endpoint.name, endpoint.status) for endpoint in service.endpoints.list()] == [
         (local_cloud.endpoint_name, "InService")
     ]
 

@@ -78,6 +78,7 @@ def test_the_outputs_are_exactly_those_others_rely_on(aws: "Assembly") -> None:
         "JobsTableName",
         "AssetsTableName",
         "AccessTableName",
+        "EndpointsTableName",
         "JobsBucketName",
         "AssetsBucketName",
     }
