@@ -187,9 +187,13 @@ class FakeQueue:
     """Job ids."""
     waits: list[int] = field(default_factory=list)
     error: Exception | None = None
+    on_send: Any = None
+    """Called before a message is taken."""
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
         assert QueueUrl == SETTINGS.WEBHOOK_QUEUE_URL
+        if self.on_send is not None:
+            self.on_send()
         if self.error is not None:
             raise self.error
         self.sent.append(json.loads(MessageBody)["job_id"])

@@ -1,10 +1,11 @@
 """A state machine over jobs: anything may die between any two writes, messages are lost, doubled, late and forged.
 
-Nothing acknowledged is lost, nothing is made or ended twice, and in the end everything has ended. The default run is
-short; `JOB_STATES_EXAMPLES=200` walks other ways each time.
+Nothing acknowledged is lost, nothing is made, ended or counted twice, every end is told, and in the end everything has
+ended and no place is taken. The default run is short; `JOB_STATES_EXAMPLES=200` walks other ways each time.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +24,23 @@ from lambdas.items import from_item, is_id, timestamp
 from lambdas.job_events import MalformedError
 from tests.lambdas.cloud import Aws, Cloud, completed, failed, notification, open_cloud, txt2img
 
-WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "PutObject", "DeleteObject", "DeleteObjects"})
+WRITES = frozenset(
+    {
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "TransactWriteItems",
+        "PutObject",
+        "DeleteObject",
+        "DeleteObjects",
+        "SendMessage",
+    }
+)
 SHORT = 4
 EXAMPLES = int(os.environ.get("JOB_STATES_EXAMPLES", SHORT))
+QUOTAS = {"concurrent_jobs": 1000}
+"""Never in the way, but whoever has quotas has places that are counted."""
+WEBHOOK = {"url": "https://studio.example/hook", "events": [f"job.{status}" for status in TERMINAL]}
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")
 FROZEN = ("status", "finished_at", "output_key", "failure_key", "error")
 crashes = st.none() | st.integers(0, 6)
@@ -79,6 +94,9 @@ class Jobs(RuleBasedStateMachine):
         self.cloud: Cloud = self._opened.__enter__()
         self.cloud.checkpoint()
         self.cloud.endpoint.on_invoke = self._invoke
+        self.cloud.queue.on_send = lambda: self.fate.spend("sqs.SendMessage")
+        self.cloud.ask("PUT", "/v1/users/alice", {"role": "artist", "quotas": QUOTAS}, user="root").ok()
+        self.cloud.ask("POST", "/v1/me/webhook-secret", {}).ok()
         self.keys = 0
         self.acknowledged: dict[str, str] = {}
         """Key -> job."""
@@ -89,6 +107,8 @@ class Jobs(RuleBasedStateMachine):
         """Every message SageMaker ever published; any may come at any time and again."""
         self.seen: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
+        self.ends: dict[str, str] = {}
+        """How each job ended, deleted or not."""
         self.workers = 0
         self.in_process: dict[int, tuple[str, int, str]] = {}
 
@@ -117,7 +137,9 @@ class Jobs(RuleBasedStateMachine):
 
     def _send(self, key: str, writes: int | None) -> None:
         with self.fate.dying_after(writes):
-            reply = self.cloud.ask("POST", "/v1/jobs", txt2img(), headers={"Idempotency-Key": key})
+            reply = self.cloud.ask(
+                "POST", "/v1/jobs", {**txt2img(), "webhook": WEBHOOK}, headers={"Idempotency-Key": key}
+            )
             if reply.status == 201:
                 assert self.acknowledged.setdefault(key, reply.json["job_id"]) == reply.json["job_id"]
             else:
@@ -241,7 +263,7 @@ class Jobs(RuleBasedStateMachine):
         rows = self.rows()
         for job_id, row in rows.items():
             status = JobStatus(row["status"])
-            assert ("open" in row) == (status not in TERMINAL)
+            assert "open" in row or status in TERMINAL
             assert row["owner_state"] == f"alice#{status if status in TERMINAL else 'open'}"
             before = self.seen.get(job_id)
             if before is None:
@@ -254,6 +276,28 @@ class Jobs(RuleBasedStateMachine):
         assert len(set(rows) | self.deleted) <= self.keys
         self.seen = rows
 
+    @invariant()
+    def each_place_belongs_to_a_job_that_is_not_settled(self) -> None:
+        load = self.cloud.usage.access.get("load#alice") or {}
+
+        assert load.get("open_jobs", 0) == sum("open" in row for row in self.rows().values())
+
+    @invariant()
+    def each_settled_end_is_counted_once(self) -> None:
+        rows = self.rows()
+        self.ends |= {job_id: row["status"] for job_id, row in rows.items() if row["status"] in TERMINAL}
+        unsettled = {job_id for job_id, row in rows.items() if "open" in row}
+        settled = Counter(status for job_id, status in self.ends.items() if job_id not in unsettled)
+
+        assert self._counted() == settled
+
+    def _counted(self) -> Counter[str]:
+        days = self.cloud.usage.month_of("alice", self.cloud.clock.now.date().replace(day=1))
+        counted: Counter[str] = Counter()
+        for day in days:
+            counted.update({status.value: number for status, number in day.ended.items() if number})
+        return counted
+
     def teardown(self) -> None:
         try:
             for _ in range(12):
@@ -262,6 +306,7 @@ class Jobs(RuleBasedStateMachine):
                     break
             assert {row["status"] for row in rows.values()} <= set(TERMINAL)
             assert set(self.acknowledged.values()) <= set(rows) | self.deleted
+            assert self.ends.keys() <= set(self.cloud.queue.sent)
             for row in rows.values():
                 if row["status"] == JobStatus.SUCCEEDED:
                     assert self.cloud.ask("GET", f"/v1/jobs/{row['job_id']}").ok()["result"] is not None
@@ -279,6 +324,8 @@ class Jobs(RuleBasedStateMachine):
         self.cloud.clock.now += timedelta(minutes=4)
         self.cloud.sweeper.sweep(self.cloud.clock.now)
         self.states_are_legal()
+        self.each_place_belongs_to_a_job_that_is_not_settled()
+        self.each_settled_end_is_counted_once()
         return self.seen
 
 
