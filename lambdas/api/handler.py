@@ -1,47 +1,33 @@
 """Lambda: the REST API behind API Gateway."""
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from typing import Any
 
 from inference_container.contract.errors import ProblemCode
-from lambdas.api.routes import Route
+from lambdas.api.routes import find_route
 from lambdas.api.services import Services, services_from_environment
 from lambdas.api.serving import problem_response, serve
 from lambdas.api.table import ROUTES
 from lambdas.problems import ProblemError
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Takes API Gateway's event of one request, gives what API Gateway shall send."""
 
 
-def make_resolver(services: Services) -> APIGatewayRestResolver:
+def make_resolver(services: Services) -> Resolver:
     """A resolver with every route, working on `services`."""
-    resolver = APIGatewayRestResolver()
-    for route in ROUTES:
-        rule = re.sub(r"{(\w+)}", r"<\1>", route.path)
-        resolver.route(rule, method=route.method)(_answering(resolver, services, route))
 
-    @resolver.not_found
-    def _unknown(_: NotFoundError) -> Response[str]:
-        event = resolver.current_event
-        return problem_response(_no_route(event.http_method, event.path), event.raw_event)
+    def resolve(event: Mapping[str, Any]) -> dict[str, Any]:
+        method, path = event["httpMethod"], event["path"]
+        # No parameter takes what cannot be printed, not even a line's end.
+        found = find_route(ROUTES, method, path) if path.isprintable() else None
+        if found is None:
+            return problem_response(_no_route(method, path), event).for_gateway()
+        route, values = found
+        return serve(route, event, services, values).for_gateway()
 
-    return resolver
-
-
-def _answering(resolver: APIGatewayRestResolver, services: Services, route: Route) -> Callable[..., Response[str]]:
-    def answer(**path_values: str) -> Response[str]:
-        event = resolver.current_event
-        if not event.path.isprintable():  # a line's end at the path's passes the resolver's patterns
-            return problem_response(_no_route(event.http_method, event.path), event.raw_event)
-        return serve(route, event.raw_event, services, path_values)
-
-    return answer
+    return resolve
 
 
 def _no_route(method: str, path: str) -> ProblemError:
@@ -54,10 +40,10 @@ def _no_route(method: str, path: str) -> ProblemError:
 
 
 @cache
-def _resolver() -> APIGatewayRestResolver:
+def _resolver() -> Resolver:
     return make_resolver(services_from_environment())
 
 
-def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Entry point."""
-    return _resolver().resolve(event, context)
+    return _resolver()(event)

@@ -5,7 +5,7 @@ own parameters (str). The OpenAPI document is made from the same signatures.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -65,6 +65,8 @@ class Reply(Generic[Model_co]):
 Answer = BaseModel | Reply[BaseModel] | dict[str, object]
 RouteFunction = Callable[..., Answer]
 
+_PARAMETER = re.compile(r"[-._~()'!*:@,;=+&$%<> \[\]{}|^\w]+")
+"""What a parameter of a path takes; API Gateway gives paths decoded."""
 _COMMON = (ProblemCode.INVALID_PARAMS, ProblemCode.TOO_MANY_REQUESTS, ProblemCode.INTERNAL)
 _WITH_BODY = (ProblemCode.INVALID_JSON, ProblemCode.BODY_TOO_LARGE)
 
@@ -109,11 +111,29 @@ class Route:
             found.add(ProblemCode.NOT_FOUND)
         return tuple(code for code in ProblemCode if code in found)
 
+    def path_values(self, path: str) -> dict[str, str]:
+        """The parameters by name, of a path that matches."""
+        parts = zip(self.path.split("/"), path.split("/"), strict=False)
+        return {part[1:-1]: value for part, value in parts if part.startswith("{")}
+
     def matches(self, path: str) -> bool:
         own, asked = self.path.split("/"), path.rstrip("/").split("/")
         return len(own) == len(asked) and all(
             part == other or (part.startswith("{") and other) for part, other in zip(own, asked, strict=True)
         )
+
+
+def find_route(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route a request is for and the values of its path's parameters; None when there is none.
+
+    A path of its own wins over one with a parameter in the same place.
+    """
+    found = [route for route in routes if route.method == method and route.matches(path)]
+    if not found:
+        return None
+    route = min(found, key=lambda route: len(route.path_parameters))
+    values = route.path_values(path)
+    return (route, values) if all(map(_PARAMETER.fullmatch, values.values())) else None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ import binascii
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +26,24 @@ MAX_BODY_BYTES = 4 * 1024**2
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def serve(route: Route, event: Mapping[str, Any], services: Services, path_values: Mapping[str, str]) -> Response[str]:
+@dataclass(frozen=True)
+class HttpAnswer:
+    status: int
+    headers: dict[str, str]
+    body: str = ""
+
+    def for_gateway(self) -> dict[str, Any]:
+        """As API Gateway wants it of a function."""
+        headers = {name: [value] for name, value in self.headers.items()}
+        return {
+            "statusCode": self.status,
+            "multiValueHeaders": headers,
+            "body": self.body,
+            "isBase64Encoded": False,
+        }
+
+
+def serve(route: Route, event: Mapping[str, Any], services: Services, path_values: Mapping[str, str]) -> HttpAnswer:
     """The route's answer, or the problem that came up; either with the correlation id."""
     correlation_id = request_id_of(event)
     try:
@@ -45,7 +61,7 @@ def _answer(
     services: Services,
     path_values: Mapping[str, str],
     correlation_id: str,
-) -> Response[str]:
+) -> HttpAnswer:
     call = _authenticated(event, services) if route.needs_key else Call(services, _headers(event))
     call = replace(call, correlation_id=correlation_id)
     if route.permission is not None and isinstance(call, UserCall):
@@ -61,13 +77,13 @@ def _answer(
     if isinstance(answer, Reply):
         status, headers = answer.status or status, headers | dict(answer.headers)
         if answer.body is None:
-            return Response(status, body="", headers=headers)
+            return HttpAnswer(status, headers)
         answer = answer.body
     body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
-    return Response(status, "application/json", body, headers=headers)
+    return HttpAnswer(status, {"Content-Type": "application/json"} | headers, body)
 
 
-def problem_response(error: Exception, event: Mapping[str, Any], correlation_id: str | None = None) -> Response[str]:
+def problem_response(error: Exception, event: Mapping[str, Any], correlation_id: str | None = None) -> HttpAnswer:
     """`error` as `application/problem+json`; what is not a `ProblemError` is logged and told as `internal`."""
     request_id = request_id_of(event)
     if isinstance(error, ClientError) and error_code(error) in THROTTLED:
@@ -76,10 +92,10 @@ def problem_response(error: Exception, event: Mapping[str, Any], correlation_id:
         _LOG.error("request %s failed", request_id, exc_info=error, extra={"correlation_id": correlation_id})
         error = ProblemError(ProblemCode.INTERNAL, f"Something went wrong on our side; it is logged as {request_id}.")
     problem = error.problem(request_id)
-    headers = dict(_NO_STORE)
+    headers = {"Content-Type": "application/problem+json"} | _NO_STORE
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
-    return Response(problem.status, "application/problem+json", problem.model_dump_json(), headers=headers)
+    return HttpAnswer(problem.status, headers, problem.model_dump_json())
 
 
 def _authenticated(event: Mapping[str, Any], services: Services) -> UserCall:

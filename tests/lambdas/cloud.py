@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -344,7 +343,7 @@ class Cloud:
         return self.send(event)
 
     def send(self, event: Mapping[str, Any]) -> Reply:
-        answer = self.resolver.resolve(dict(event), cast("Any", SimpleNamespace(aws_request_id="lambda-1")))
+        answer = self.resolver(event)
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
         reply = Reply(answer["statusCode"], headers, answer["body"] or "")
         for route in ROUTES:

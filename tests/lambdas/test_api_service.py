@@ -5,8 +5,7 @@ import logging
 import re
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -402,6 +401,6 @@ def test_an_answer_without_a_body_has_an_empty_one(cloud: Cloud) -> None:
         "requestContext": {"requestId": "request-1", "stage": "prod", "path": "/prod"},
     }
 
-    answer = cloud.resolver.resolve(event, cast("Any", SimpleNamespace(aws_request_id="lambda-1")))
+    answer = cloud.resolver(event)
 
     assert (answer["statusCode"], answer["body"]) == (204, "")
