@@ -11,7 +11,7 @@ from lambdas.access import Caller
 from lambdas.needed_assets import Need, named_assets
 from lambdas.problems import ProblemError
 from lambdas.resolution import Resolution
-from tests.lambdas.cloud import PNG, Cloud
+from tests.lambdas.cloud import PNG, Cloud, txt2img
 
 BOB = Caller(user="bob", role="artist")
 
@@ -341,3 +341,28 @@ def test_a_network_made_for_another_architecture_is_refused(
     assert error.message == (
         f"ink.safetensors is for {network}; allowed: one for {checkpoint}, as dream.safetensors is"
     )
+
+
+def test_a_name_that_went_to_another_file_is_resolved_anew(cloud: Cloud) -> None:
+    old_id = cloud.checkpoint()
+    first = cloud.ask("POST", "/v1/jobs", txt2img()).ok(201)
+    old = cloud.assets.get(old_id)
+    assert old is not None
+    cloud.transitions.retire(old)
+    cloud.transitions.remove(old)
+    cloud.checkpoint(sha256="b" * 64)
+
+    second = cloud.ask("POST", "/v1/jobs", txt2img()).ok(201)
+
+    assert first["models"][0]["sha256"] != second["models"][0]["sha256"] == "b" * 64
+
+
+def test_an_embedding_is_found_in_the_moment_it_is_there(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    before = cloud.ask("POST", "/v1/jobs", txt2img(prompt="a cat")).ok(201)
+    cloud.asset("embedding", "cat.safetensors")
+
+    after = cloud.ask("POST", "/v1/jobs", txt2img(prompt="a cat")).ok(201)
+
+    assert [model["type"] for model in before["models"]] == [AssetType.CHECKPOINT]
+    assert [model["type"] for model in after["models"]] == [AssetType.CHECKPOINT, AssetType.EMBEDDING]
