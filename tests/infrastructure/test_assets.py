@@ -38,7 +38,7 @@ def test_a_lambda_bundle_holds_our_code_the_contract_and_their_dependencies_only
         "safe_fetch.py",
     }
     assert not names(bundle) & {"torch", "boto3", "botocore", "numpy", "diffusers", "tests", "bin", "aws_cdk"}
-    assert not list(bundle.rglob("torch*"))
+    assert not list(bundle.glob("torch*"))
 
 
 def test_assets_of_an_earlier_synthesis_are_removed(local: "Assembly") -> None:

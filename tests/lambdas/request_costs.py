@@ -75,6 +75,7 @@ def furnish(cloud: Cloud) -> None:
         cloud.asset(kind, name)
     for _ in range(3):
         cloud.job()
+        _succeeded(cloud)
     cloud.ask("GET", "/v1/jobs", query={"limit": "1"}).ok()  # the cursors' secret is made once in a deployment
 
 
@@ -99,7 +100,9 @@ def _used_key(cloud: Cloud) -> Ask:
 def _succeeded(cloud: Cloud) -> str:
     job = cloud.job()
     cloud.put_result(job.job_id)
-    cloud.write(job.job_id, status="succeeded", output_key=f"endpoint-output/{job.job_id}.out")
+    cloud.write(
+        job.job_id, status="succeeded", owner_state="alice#succeeded", output_key=f"endpoint-output/{job.job_id}.out"
+    )
     return f"/v1/jobs/{job.job_id}"
 
 
@@ -189,7 +192,7 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("GET /v1/assets", 1, 200, _get("/v1/assets")),
     RequestCost("GET /v1/assets?type=", 1, 200, _get("/v1/assets", type="lora")),
     RequestCost("GET /v1/assets/by-hash/{sha256}", 1, 200, _get(f"/v1/assets/by-hash/{'0' * 64}")),
-    RequestCost("GET /v1/endpoints", 1, 200, _get("/v1/endpoints")),
+    RequestCost("GET /v1/endpoints", 4, 200, _get("/v1/endpoints")),
     RequestCost("GET /v1/me", 0, 200, _get("/v1/me")),
     RequestCost("GET /v1/users", 1, 200, _get("/v1/users", user="root")),
     RequestCost("GET /v1/keys", 2, 200, _get("/v1/keys")),
