@@ -21,10 +21,10 @@ from demo_models.variants.looks import find_edges
 
 HINT_CHANNELS = (16, 32, 64, 96)
 SCHEDULE = Schedule(
-    steps=300, rate=1e-3, muon_rate=0.01, warm_up=20, decay=0.7, average=0.97, show_every=10, save_every=50, seed=28
+    steps=1_100, rate=1e-3, muon_rate=0.01, warm_up=20, decay=0.7, average=0.97, show_every=10, save_every=50, seed=28
 )
 BATCH, COUNT = 24, 4_000
-VAGUE_SHARE = 0.5
+VAGUE_SHARE = 0.7
 """Texts that say nothing, so that the lines alone must be believed."""
 
 
