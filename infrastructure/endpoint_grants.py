@@ -19,23 +19,19 @@ class EndpointGrants:
         endpoints, configs, models = (
             self._arn("sagemaker", kind, mine) for kind in ("endpoint", "endpoint-config", "model")
         )
-        patterns = [self._arn("sagemaker", kind, "*") for kind in ("endpoint-config", "model")]
+        any_config, any_model = (self._arn("sagemaker", kind, "*") for kind in ("endpoint-config", "model"))
         alarms = self._arn("cloudwatch", "alarm", mine, colon=True)
         logs = self._arn("logs", "log-group", f"/aws/sagemaker/Endpoints/{mine}", colon=True)
         targets = self._arn("application-autoscaling", "scalable-target", "*")
         self.sending = Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoints])
         self.making = [
             # CloudFormation chooses the names of the template's own configuration and model; they are only read.
-            Grant(["sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"], patterns),
-            Grant(
-                [
-                    "sagemaker:AddTags",
-                    "sagemaker:CreateEndpoint",
-                    "sagemaker:CreateEndpointConfig",
-                    "sagemaker:CreateModel",
-                ],
-                [endpoints, configs, models],
-            ),
+            Grant(["sagemaker:DescribeEndpointConfig"], [any_config]),
+            Grant(["sagemaker:DescribeModel"], [any_model]),
+            Grant(["sagemaker:AddTags"], [endpoints, configs, models]),
+            Grant(["sagemaker:CreateEndpoint"], [endpoints, configs]),
+            Grant(["sagemaker:CreateEndpointConfig"], [configs]),
+            Grant(["sagemaker:CreateModel"], [models]),
             Grant(
                 ["iam:PassRole"],
                 [container_role.role_arn],

@@ -14,7 +14,7 @@ CHECKPOINT = "tiny.safetensors"
 
 @pytest.fixture(scope="session")
 def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("local-cloud")) as cloud:
+    with LocalCloud(tmp_path_factory.mktemp("local-cloud"), record_requests=True) as cloud:
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             folder: Path = tmp_path_factory.mktemp("models")
             service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")
