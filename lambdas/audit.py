@@ -1,4 +1,4 @@
-"""The audit log: one JSON line for each change to users, roles, keys and assets; never a secret in it."""
+"""The audit log: one JSON line for each change to accounts, assets, endpoints and jobs; never a secret in it."""
 
 import json
 import logging

@@ -20,6 +20,7 @@ from inference_container.contract.api import (
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from lambdas.api.job_views import job_summary, job_view, queue_place, view_tag
+from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
 from lambdas.endpoints import choose_endpoint
@@ -153,7 +154,8 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
 )
 def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
     """Take away an ended job for good: its record, its request and its pictures."""
-    call.services.deletion.delete(_own_job(call, job_id))
+    call.services.deletion.delete(job := _own_job(call, job_id))
+    log_change(call, "job.deleted", job_id, {"owner": job.owner})
     return Reply(None)
 
 
@@ -167,10 +169,11 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
     for job_id in asked:
         job = found.get(job_id)
         try:
-            services.deletion.delete(_visible(call, job, job_id))
+            services.deletion.delete(visible := _visible(call, job, job_id))
         except ProblemError as error:
             answer.refused.append(NotDeleted(job_id=job_id[:100], code=error.code, detail=error.detail))
         else:
+            log_change(call, "job.deleted", job_id, {"owner": visible.owner})
             answer.deleted.append(job_id)
     return answer
 
@@ -191,7 +194,9 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
 def start_job(call: UserCall, job_id: str) -> JobView:
     """Send a job whose params document has been put to its upload URL."""
     job = _own_job(call, job_id)
-    return job_view(call.services, call.services.submission.start(job, caller=call.caller, now=call.services.now()))
+    started = call.services.submission.start(job, caller=call.caller, now=call.services.now())
+    log_change(call, "job.started", job_id)
+    return job_view(call.services, started)
 
 
 @ROUTES.add(
@@ -259,6 +264,7 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
         else:
             changed = services.jobs.finish(job, JobStatus.CANCELED, now=services.now(), allowed=(job.status,))
         if changed is not None:
+            log_change(call, "job.canceled", job_id, {"owner": job.owner})
             return job_view(services, changed)
     raise state_conflict(job, "canceled")
 
@@ -279,16 +285,25 @@ def _made_once(
     """Make the job, or give what the request's Idempotency-Key gave before."""
     services, key = call.services, call.headers.get(HEADER)
     if key is None:
-        return Reply(job_view(services, make(job)))
+        made = make(job)
+        _log_made(call, made)
+        return Reply(job_view(services, made))
     keys = services.idempotency
     taken = keys.take(key, user=call.caller.user, request=request, job_id=job.job_id, now=services.now())
     if isinstance(taken, Replay):
         return Reply(JobView.model_validate_json(taken.answer), headers={"Idempotent-Replayed": "true"})
-    made = services.jobs.get(taken.job_id) if taken.taken_over else None
+    there = services.jobs.get(taken.job_id) if taken.taken_over else None
     try:
-        view = job_view(services, made or make(replace(job, job_id=taken.job_id)))
+        made = there or make(replace(job, job_id=taken.job_id))
     except ProblemError:
         keys.release(taken)
         raise
+    _log_made(call, made)
+    view = job_view(services, made)
     keys.keep(taken, view)
     return Reply(view)
+
+
+def _log_made(call: UserCall, job: JobRecord) -> None:
+    details = {"task": job.task, "endpoint": job.endpoint} | ({"retry_of": job.retry_of} if job.retry_of else {})
+    log_change(call, "job.created", job.job_id, details)
