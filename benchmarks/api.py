@@ -38,7 +38,7 @@ API_CLIENTS = (
 )
 """All that it uses, those too that its first call makes."""
 IMPORT_RUNS = 9
-LISTS = 40
+LISTS = 12
 """Requests of each list that is timed."""
 PARAMS = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 1}
 NETWORKS = ("moon", "sketch", "night", "amber")

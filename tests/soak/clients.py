@@ -14,12 +14,12 @@ from inference_container.contract.errors import JobErrorCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from tests.soak.jobs import SoakJob
 
-AHEAD = 4
+AHEAD = 12
 """Jobs a user has open at once."""
 SENT_TWICE = 5
 """Every so many jobs are sent twice under one key, as by a client that lost the first answer."""
 MAX_RETRIES = 5
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 TOO_MANY = 429
 Answer = TypeVar("Answer")
