@@ -50,33 +50,26 @@ class Delivery:
 
         The endpoint may then have it twice: only one of the two can claim it.
         """
-        marked = self.jobs.mark_sent_again(job, now=now)
-        if marked is None:
-            return False
-        self._try(marked)
-        return True
+        return self._try(self.jobs.mark_sent_again(job, now=now))
 
     def send_after_refusal(self, job: JobRecord, *, now: datetime) -> bool:
         """Hand over a queued job that a container of an older contract refused; False when it changed meanwhile."""
-        marked = self.jobs.mark_refused(job, now=now)
-        if marked is None:
-            return False
-        _LOG.warning("job %s was refused by an older container and is sent again", job.job_id, extra=job.log_ids)
-        self._try(marked)
-        return True
+        return self._try(
+            self.jobs.mark_refused(job, now=now), why="was refused by an older container and is sent again"
+        )
 
     def requeue(self, job: JobRecord, *, now: datetime) -> bool:
         """Queue a job once more whose worker was lost; False when it changed meanwhile or was lost before."""
-        requeued = self.jobs.requeue(job, now=now)
-        if requeued is None:
-            return False
-        _LOG.warning("job %s lost its worker and is queued once more", job.job_id, extra=job.log_ids)
-        self._try(requeued)
-        return True
+        return self._try(self.jobs.requeue(job, now=now), why="lost its worker and is queued once more")
 
-    def _try(self, job: JobRecord) -> None:
+    def _try(self, job: JobRecord | None, *, why: str | None = None) -> bool:
+        if job is None:
+            return False
+        if why is not None:
+            _LOG.warning("job %s %s", job.job_id, why, extra=job.log_ids)
         try:
             self.hand_over(job)
         except (ProblemError, ClientError, BotoCoreError):
             # It stays queued without locations: the sweeper sends it again.
             _LOG.exception("job %s could not be handed over", job.job_id, extra=job.log_ids)
+        return True
