@@ -2,10 +2,10 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inference_container.contract.access import BUILT_IN_ROLES, Permission, Quotas, allows
 from inference_container.contract.errors import ProblemCode
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 60.0
 CACHED_KEYS = 1000
+
+
+class Shared(Protocol):
+    """What may be kept for some users and roles; nobody named means everybody."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def users(self) -> Collection[str]: ...
+    @property
+    def roles(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,12 @@ class Caller:
     def may_see(self, owner: str, whole: Permission = Permission.INFERENCE_ALL) -> bool:
         """Whether what `owner` has is the caller's own, or `whole` is held: the permission for anybody's."""
         return owner == self.user or self.may(whole)
+
+    def may_use(self, thing: Shared, whole: Permission) -> bool:
+        """Whether it is for everybody, the caller's own or for them by name, or `whole` is held."""
+        meant_for_all = not (thing.users or thing.roles)
+        named = self.user in thing.users or self.role in thing.roles
+        return meant_for_all or named or self.may_see(thing.owner, whole)
 
     def require(self, permission: Permission) -> None:
         """Go on only if the caller may.

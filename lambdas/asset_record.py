@@ -141,9 +141,7 @@ class AssetRecord:
 
     def may_be_used_by(self, caller: Caller) -> bool:
         """Whether the caller's jobs may name it; to others it looks as if there were none."""
-        if caller.may(Permission.ASSET_ALL) or not (self.users or self.roles):
-            return True
-        return caller.user == self.owner or caller.user in self.users or caller.role in self.roles
+        return caller.may_use(self, Permission.ASSET_ALL)
 
     @property
     def stem(self) -> str:

@@ -9,6 +9,8 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 TRANSACTION_CANCELED = "TransactionCanceledException"
 NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "NotFound"})
 NO_SUCH_UPLOAD = "NoSuchUpload"
+REFUSED = frozenset({"ValidationError", "ValidationException"})
+"""SageMaker's word for a request it does not accept, also when what it names is not there."""
 BAD_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 THROTTLED = frozenset(
     {

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.instances import GPUS
-from lambdas.aws_errors import THROTTLED, error_code, error_message
+from lambdas.aws_errors import REFUSED, THROTTLED, error_code, error_message
 from lambdas.endpoint_record import EndpointRecord
 from lambdas.problems import ProblemError, invalid, shortened
 
@@ -88,7 +88,7 @@ class EndpointCreation:
         try:
             return describe()
         except ClientError as error:
-            if error_code(error) not in {"ValidationException", "ValidationError"}:
+            if error_code(error) not in REFUSED:
                 raise
             detail = f"New endpoints are made after {self.default}, which is not there: deploy the inference stack."
             raise ProblemError(ProblemCode.ENDPOINT_NOT_IN_SERVICE, detail, retry_after=60) from error
@@ -105,6 +105,6 @@ def _refusal(error: ClientError) -> ProblemError | None:
         return ProblemError(ProblemCode.AWS_QUOTA_EXCEEDED, said)  # AWS names the quota and where to raise it
     if code in THROTTLED:
         return ProblemError(ProblemCode.TOO_MANY_REQUESTS, "SageMaker gets too many requests.", retry_after=5)
-    if code in {"ValidationException", "ValidationError"}:
+    if code in REFUSED:
         return invalid([FieldError(pointer="", message=f"SageMaker refused it: {said}")])
     return None

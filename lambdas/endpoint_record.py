@@ -64,11 +64,6 @@ class EndpointRecord:
             scaled=int(row["scaled"]),
         )
 
-    def open_to(self, user: str, role: str) -> bool:
-        """Whether a user with this role may send jobs there."""
-        named = bool(self.users or self.roles)
-        return not named or user == self.owner or user in self.users or role in self.roles
-
 
 @dataclass(frozen=True)
 class EndpointStore:

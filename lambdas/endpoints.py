@@ -10,7 +10,7 @@ from inference_container.contract.access import Permission
 from inference_container.contract.endpoints import EndpointStatus
 from inference_container.contract.errors import FieldError, ProblemCode
 from lambdas.access import Caller
-from lambdas.aws_errors import THROTTLED, error_code, error_message
+from lambdas.aws_errors import REFUSED, THROTTLED, error_code, error_message
 from lambdas.endpoint_record import EndpointRecord, EndpointStore
 from lambdas.problems import ProblemError, invalid, shortened
 
@@ -28,7 +28,7 @@ _STATUSES = {
     "Failed": EndpointStatus.FAILED,
     "Deleting": EndpointStatus.DELETING,
 }
-_ENDPOINTS_OWN_FAULT = frozenset({"ValidationError", "ValidationException", "ServiceUnavailable", "InternalFailure"})
+_ENDPOINTS_OWN_FAULT = REFUSED | {"ServiceUnavailable", "InternalFailure"}
 """Refusals whose text is about the endpoint and safe to repeat."""
 
 
@@ -66,7 +66,7 @@ class Endpoints:
         try:
             answer = self.sagemaker.describe_endpoint(EndpointName=name)
         except ClientError as error:
-            if error_code(error) in {"ValidationException", "ValidationError"}:
+            if error_code(error) in REFUSED:
                 return None
             raise
         return LiveEndpoint(
@@ -145,20 +145,16 @@ class EndpointRegistry:
         """SageMaker's name, whether `name` has the prefix or not."""
         return name if name == self.default or name.startswith(self.prefix) else f"{self.prefix}{name}"
 
-    @staticmethod
-    def may_use(caller: Caller, record: EndpointRecord) -> bool:
-        return record.open_to(caller.user, caller.role) or caller.may(Permission.ENDPOINT_ALL)
-
     def usable(self, caller: Caller) -> list[EndpointRecord]:
         """Those the caller may send jobs to and that are not being deleted, beside the default; one call."""
         return [
             record
             for record in self.store.list()
-            if record.status is not EndpointStatus.DELETING and self.may_use(caller, record)
+            if record.status is not EndpointStatus.DELETING and caller.may_use(record, Permission.ENDPOINT_ALL)
         ]
 
 
-def choose_endpoint(named: str | None, *, default: str, registry: EndpointRegistry, caller: Caller) -> str:
+def choose_endpoint(named: str | None, *, registry: EndpointRegistry, caller: Caller) -> str:
     """The endpoint a job goes to: the named one, with or without the stage's prefix, else the default.
 
     One call when another than the default is named.
@@ -167,11 +163,11 @@ def choose_endpoint(named: str | None, *, default: str, registry: EndpointRegist
         ProblemError: `invalid_params`, the named one is none the caller may use; `endpoint_not_in_service`, it is
             being deleted.
     """
-    if named is None or registry.full_name(named) == default:
-        return default
+    if named is None or registry.full_name(named) == registry.default:
+        return registry.default
     record = registry.store.get(registry.full_name(named))
-    if record is None or not registry.may_use(caller, record):
-        allowed = ", ".join([default, *(each.endpoint for each in registry.usable(caller))])
+    if record is None or not caller.may_use(record, Permission.ENDPOINT_ALL):
+        allowed = ", ".join([registry.default, *(each.endpoint for each in registry.usable(caller))])
         message = f"received {shortened(named)!r}; allowed: {allowed}"
         raise invalid([FieldError(pointer="/endpoint", message=message)])
     if record.status is EndpointStatus.DELETING:

@@ -139,8 +139,8 @@ def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointVi
     """Delete an endpoint with all that belongs to it; it is `Deleting` until nothing is left. May be repeated."""
     services, record = call.services, _changeable(call, name)
     if record.status is not EndpointStatus.DELETING:
-        waiting = next(_jobs_on(call, record.endpoint), None)
-        if waiting is not None and not query.force:
+        waiting = None if query.force else next(_jobs_on(call, record.endpoint), None)
+        if waiting is not None:
             detail = (
                 f"The job {waiting.job_id} on {record.endpoint} has not ended. Wait, or send ?force=true to cancel."
             )

@@ -82,9 +82,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         owner=call.caller.user,
         task=body.task,
         status=JobStatus.CREATED,
-        endpoint=choose_endpoint(
-            body.endpoint, default=services.settings.ENDPOINT_NAME, registry=services.registry, caller=call.caller
-        ),
+        endpoint=choose_endpoint(body.endpoint, registry=services.registry, caller=call.caller),
         created_at=services.now(),
         checkpoint=body.checkpoint or None,
         preview=body.preview,
@@ -128,9 +126,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         owner=call.caller.user,
         task=old.task,
         status=JobStatus.CREATED,
-        endpoint=choose_endpoint(
-            old.endpoint, default=services.settings.ENDPOINT_NAME, registry=services.registry, caller=call.caller
-        ),
+        endpoint=choose_endpoint(old.endpoint, registry=services.registry, caller=call.caller),
         created_at=services.now(),
         checkpoint=checkpoint,
         preview=old.preview,
