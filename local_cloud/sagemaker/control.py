@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from local_cloud.sagemaker.records import Kind
+from local_cloud.sagemaker.records import Kind, Resource
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
 
@@ -45,8 +45,18 @@ class ControlPlane:
 
     def _delete(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
         name = str(request.get(NAME_PROPERTIES[kind], ""))
-        if self._sagemaker.store.get(kind, name) is None:
-            arn = self._sagemaker.arn(kind, name)
-            raise RefusedError("ValidationException", f'Could not find {kind.value.replace("-", " ")} "{arn}".')
-        self._sagemaker.remove(kind, name)
+        self._sagemaker.remove(kind, required(self._sagemaker, kind, name).name)
         return {}
+
+
+def required(sagemaker: SageMaker, kind: Kind, name: str) -> Resource:
+    """The resource a request names.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    resource = sagemaker.store.get(kind, name)
+    if resource is None:
+        arn = sagemaker.arn(kind, name)
+        raise RefusedError("ValidationException", f'Could not find {kind.value.replace("-", " ")} "{arn}".')
+    return resource

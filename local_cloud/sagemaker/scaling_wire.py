@@ -9,7 +9,7 @@ from local_cloud.emulator import AsgiApp, Receive, Scope, Send
 from local_cloud.identities import DeniedError, Identities
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.scaling import Scaling
-from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, send_json
+from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, refusal, send_json
 from local_cloud.settings import ACCOUNT
 
 _SCOPE = re.compile(rb"Credential=[^,]*/application-autoscaling/aws4_request")
@@ -22,7 +22,7 @@ class ScalingWire:
         self._inner = inner
         self._scaling = scaling
         self._identities = identities
-        self._region = region
+        self._target_arn = f"arn:aws:application-autoscaling:{region}:{ACCOUNT}:scalable-target/local"
         self._operations = {
             "RegisterScalableTarget": self._register,
             "PutScalingPolicy": self._put_policy,
@@ -36,14 +36,13 @@ class ScalingWire:
             return
         body = await read_body(receive)
         operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")[2]
-        target = f"arn:aws:application-autoscaling:{self._region}:{ACCOUNT}:scalable-target/local"
         extra = {"content-type": CONTROL_TYPE}
         try:
             self._identities.check_request(
                 scope,
                 body,
                 f"application-autoscaling:{operation}",
-                target,
+                self._target_arn,
                 context={"application-autoscaling:service-namespace": _namespace(body)},
             )
             if operation not in self._operations:
@@ -51,25 +50,29 @@ class ScalingWire:
                 raise RefusedError("UnknownOperationException", f"received {operation!r}; allowed: {known}")
             status, answer = 200, self._operations[operation](json.loads(body))
         except (RefusedError, DeniedError) as error:
-            code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
-            status, answer = 400, {"__type": code, "message": str(error), "Message": str(error)}
-            extra["x-amzn-errortype"] = code
+            status, answer, extra = 400, *refusal(error)
         await send_json(send, status, answer, {"x-amzn-requestid": str(uuid.uuid4())} | extra)
 
     def _register(self, request: dict[str, Any]) -> dict[str, Any]:
         self._scaling.put_target(request)
-        return {"ScalableTargetARN": f"arn:aws:application-autoscaling:{self._region}:{ACCOUNT}:scalable-target/local"}
+        return {"ScalableTargetARN": self._target_arn}
 
     def _put_policy(self, request: dict[str, Any]) -> dict[str, Any]:
-        if not self._scaling.has_target(request):
-            raise _unregistered(request)
+        self._require_target(request)
         return {"PolicyARN": self._scaling.put_policy(request), "Alarms": []}
 
     def _deregister(self, request: dict[str, Any]) -> dict[str, Any]:
-        if not self._scaling.has_target(request):
-            raise _unregistered(request)
+        self._require_target(request)
         self._scaling.remove_target(request)
         return {}
+
+    def _require_target(self, request: dict[str, Any]) -> None:
+        if not self._scaling.has_target(request):
+            raise RefusedError(
+                "ObjectNotFoundException",
+                f"No scalable target found for service namespace: {request.get('ServiceNamespace')}, "
+                f"resource ID: {request.get('ResourceId')}, scalable dimension: {request.get('ScalableDimension')}",
+            )
 
 
 def _namespace(body: bytes) -> str:
@@ -77,11 +80,3 @@ def _namespace(body: bytes) -> str:
         return str(json.loads(body or b"{}").get("ServiceNamespace", ""))
     except (ValueError, AttributeError):
         return ""
-
-
-def _unregistered(request: dict[str, Any]) -> RefusedError:
-    return RefusedError(
-        "ObjectNotFoundException",
-        f"No scalable target found for service namespace: {request.get('ServiceNamespace')}, "
-        f"resource ID: {request.get('ResourceId')}, scalable dimension: {request.get('ScalableDimension')}",
-    )

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from local_cloud.emulator import AsgiApp, Receive, Scope, Send
 from local_cloud.identities import DeniedError, Identities
-from local_cloud.sagemaker.control import ControlPlane
+from local_cloud.sagemaker.control import ControlPlane, required
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
@@ -58,9 +58,7 @@ class SageMakerWire:
             else:
                 status, answer, extra = 200, self._control(text, body), {"content-type": CONTROL_TYPE}
         except (RefusedError, DeniedError) as error:
-            code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
-            status, answer = 400, {"__type": code, "message": str(error), "Message": str(error)}
-            extra = {"content-type": CONTROL_TYPE, "x-amzn-errortype": code}
+            status, answer, extra = 400, *refusal(error)
         sent = {"content-type": "application/json", "x-amzn-requestid": str(uuid.uuid4())} | extra
         await send_json(send, status, answer, sent)
 
@@ -92,7 +90,7 @@ class SageMakerWire:
         return self._operations[operation](request)
 
     def _describe_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        endpoint = self._found(Kind.ENDPOINT, str(request.get("EndpointName", "")))
+        endpoint = required(self._sagemaker, Kind.ENDPOINT, str(request.get("EndpointName", "")))
         count = self._sagemaker.instance_count(endpoint.name)
         answer: dict[str, Any] = self._summary(endpoint) | {
             "EndpointConfigName": str(endpoint.properties["EndpointConfigName"]).rsplit("/", 1)[-1],
@@ -124,21 +122,12 @@ class SageMakerWire:
         return answer
 
     def _describe_endpoint_config(self, request: dict[str, Any]) -> dict[str, Any]:
-        config = self._found(Kind.ENDPOINT_CONFIG, str(request.get("EndpointConfigName", "")))
+        config = required(self._sagemaker, Kind.ENDPOINT_CONFIG, str(request.get("EndpointConfigName", "")))
         return _described(config) | {"EndpointConfigName": config.name, "EndpointConfigArn": config.arn}
 
     def _describe_model(self, request: dict[str, Any]) -> dict[str, Any]:
-        model = self._found(Kind.MODEL, str(request.get("ModelName", "")))
+        model = required(self._sagemaker, Kind.MODEL, str(request.get("ModelName", "")))
         return _described(model) | {"ModelName": model.name, "ModelArn": model.arn}
-
-    def _found(self, kind: Kind, name: str) -> Resource:
-        resource = self._sagemaker.store.get(kind, name)
-        if resource is None:
-            raise RefusedError(
-                "ValidationException",
-                f'Could not find {kind.replace("-", " ")} "{self._sagemaker.arn(kind, name)}".',
-            )
-        return resource
 
     def _variant(self, endpoint: str) -> str:
         try:
@@ -211,6 +200,13 @@ def _seconds(headers: Mapping[str, str], name: str, allowed: tuple[int, int], de
     if not text.isdecimal() or not low <= int(text) <= high:
         raise RefusedError("ValidationError", f"received {text!r} for {name}; allowed: from {low} to {high}")
     return int(text)
+
+
+def refusal(error: RefusedError | DeniedError) -> tuple[dict[str, str], dict[str, str]]:
+    """Document and headers of an answer with status 400, in the shape of AWS's JSON services."""
+    code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
+    document = {"__type": code, "message": str(error), "Message": str(error)}
+    return document, {"content-type": CONTROL_TYPE, "x-amzn-errortype": code}
 
 
 async def send_json(send: Send, status: int, answer: Mapping[str, Any], headers: Mapping[str, str]) -> None:
