@@ -23,11 +23,11 @@ from typing import Any
 
 import boto3
 
+from benchmarks.local_services import aws_environment
 from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import demo_checkpoint
 from demo_models.variants.table import VARIANTS
 from local_cloud.cloud import LocalCloud
-from local_cloud.settings import ACCOUNT
 
 API_HANDLER = "lambdas.api.handler.handler"
 # What the function does before its first request: the handler's module, and the services it makes on first use.
@@ -100,8 +100,7 @@ class Api:
             "body": None if body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        context: Any = None
-        answer = self._handler(event, context)
+        answer = self._handler(event, None)
         if answer["statusCode"] >= 400:
             raise SystemExit(f"{method} {path}: {answer['body']}")
         document: dict[str, Any] = json.loads(answer["body"] or "{}")
@@ -111,7 +110,7 @@ class Api:
         """`ask`, and print what it took."""
         self.traffic.clear()
         answer = self.ask(*request, **more)
-        names = ", ".join(f"{call.split('.')[-1]}" for call in sorted(self.traffic.calls.elements()))
+        names = ", ".join(call.rpartition(".")[2] for call in sorted(self.traffic.calls.elements()))
         print(f"  {name:<58} {self.traffic.calls.total()}  ({names})")
         return answer
 
@@ -128,7 +127,7 @@ def main() -> None:
             service.assets.upload(checkpoint, "checkpoint")
             for name in NETWORKS:
                 service.assets.upload(VARIANTS[name].path, VARIANTS[name].type)
-        os.environ.update(_aws_environment(cloud))
+        os.environ.update(aws_environment(cloud), AWS_ENDPOINT_URL=cloud.endpoint_url)
         functions = boto3.client("lambda").list_functions()["Functions"]
         variables = {one["Handler"]: one["Environment"]["Variables"] for one in functions if "Environment" in one}
         os.environ.update(variables[API_HANDLER])
@@ -139,16 +138,6 @@ def main() -> None:
         job_id = _print_calls(api, checkpoint.name)
         _print_lists(api, cloud.outputs["JobsTableName"], job_id, many)
     _print_starts(variables)
-
-
-def _aws_environment(cloud: LocalCloud) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": cloud.endpoint_url,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "AWS_DEFAULT_REGION": cloud.settings.region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
 
 
 def _print_calls(api: Api, checkpoint: str) -> str:

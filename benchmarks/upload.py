@@ -17,10 +17,9 @@ import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
-
+from benchmarks.local_services import aws_environment, services_of
 from client.cloud import GenerateOnCloud
 from client.part_sender import PARALLEL_PARTS
 from inference_container.contract.assets import AssetStatus
@@ -87,7 +86,7 @@ def write_lora(path: Path, size: int) -> Path:
 def compare(cloud: LocalCloud, file: Path, rounds: int) -> None:
     """Both sides in turn, the bucket emptied after each run."""
     aws, size = aws_command(), file.stat().st_size
-    bucket, s3 = cloud.outputs["AssetsBucketName"], s3_of(cloud)
+    bucket, s3 = cloud.outputs["AssetsBucketName"], services_of(cloud).client("s3")
     copy = (
         *aws,
         "--endpoint-url",
@@ -125,7 +124,7 @@ def compare(cloud: LocalCloud, file: Path, rounds: int) -> None:
 def kill_and_resume(cloud: LocalCloud, file: Path) -> None:
     """`kill -9` when half of the parts are stored, then the same command again."""
     command, environment = (*GOC, str(file)), login_of(cloud)
-    bucket, s3 = cloud.outputs["AssetsBucketName"], s3_of(cloud)
+    bucket, s3 = cloud.outputs["AssetsBucketName"], services_of(cloud).client("s3")
     first = start(command, environment)
     while 2 * len(stored := parts_of(s3, bucket)) < count_of(file):
         if first.poll() is not None:
@@ -179,16 +178,6 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess
 
 def login_of(cloud: LocalCloud) -> dict[str, str]:
     return {"GOC_URL": cloud.api_url, "GOC_API_KEY": cloud.admin_key}
-
-
-def aws_environment(cloud: LocalCloud) -> dict[str, str]:
-    keys = {"AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "none"}
-    return {**keys, "AWS_DEFAULT_REGION": cloud.settings.region, "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-def s3_of(cloud: LocalCloud) -> "S3Client":
-    keys: dict[str, Any] = {"aws_access_key_id": "000000000000", "aws_secret_access_key": "none"}
-    return boto3.client("s3", endpoint_url=cloud.endpoint_url, region_name=cloud.settings.region, **keys)
 
 
 def aws_command() -> tuple[str, ...]:

@@ -12,21 +12,9 @@ from client.cloud import GenerateOnCloud
 from client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
 from client.jobs import INLINE_MAX_BYTES
 from inference_container.contract.jobs import JobStatus, Task
+from tests.client.small_service import TIME, asset, job
 
 Answer = Callable[[httpx.Request], httpx.Response]
-TIME = "2026-01-02T03:04:05.000000Z"
-
-
-def job(status: str = "queued", **fields: object) -> dict[str, object]:
-    return {
-        "job_id": "j1",
-        "label": f"{TIME} → img2img → {status} → j1",
-        "task": "img2img",
-        "status": status,
-        "checkpoint": "a.safetensors",
-        "endpoint": "e",
-        "created_at": TIME,
-    } | fields
 
 
 class Service:
@@ -138,11 +126,6 @@ def test_a_job_that_failed_is_an_exception_with_its_reason() -> None:
 
     with service.client() as cloud, pytest.raises(JobNotSucceededError, match="bad_image: init_images/0 is a PDF"):
         cloud.jobs.finish("j1")
-
-
-def asset(status: str, **fields: object) -> dict[str, object]:
-    row = {"asset_id": "a1", "type": "lora", "name": "x.safetensors", "size": 5, "sha256": None}
-    return row | {"status": status, "created_at": TIME} | fields
 
 
 def nothing_like(file: Path) -> dict[str, httpx.Response | list[httpx.Response] | Answer]:

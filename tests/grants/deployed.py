@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
+from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 from local_cloud.settings import ACCOUNT
 
@@ -79,13 +79,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 def client(cloud: LocalCloud, service: str) -> Any:
     """A client with every right."""
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=cloud.endpoint_url,
-        region_name=cloud.settings.region,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="local",
-    )
+    return LocalClients(cloud.endpoint_url, region=cloud.settings.region).client(service)  # type: ignore[call-overload]
 
 
 def read_deployed(cloud: LocalCloud) -> Deployed:
