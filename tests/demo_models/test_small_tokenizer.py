@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
@@ -30,6 +30,8 @@ def test_a_comma_is_the_token_webui_looks_for(tokenizer: CLIPTokenizer) -> None:
 @given(st.text(max_size=30))
 @settings(max_examples=60, deadline=None)
 def test_any_text_has_tokens_and_none_is_unknown(tokenizer: CLIPTokenizer, text: str) -> None:
+    assume("<|" not in text)  # the two special tokens may be written out, as in every CLIP tokenizer
+
     ids = tokenizer(text, add_special_tokens=False).input_ids
 
     assert tokenizer.eos_token_id not in ids

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 
 TINY = (sys.executable, str(Path(__file__).parents[1] / "local_cloud" / "tiny_container.py"))
 NAME = "goc-main-second"
+ALARMS = {f"{NAME}-Grow", f"{NAME}-Sleep", f"{NAME}-WakeUp"}
 
 
 def wait(look: Callable[[], Any]) -> Any:
@@ -61,7 +62,7 @@ def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: 
     assert made.status_code == 201, made.text
     wait(lambda: shown(api)["status"] == "InService")
     running = containers(cloud)
-    alarms = wait(lambda: alarms_of(clients))
+    wait(lambda: alarms_of(clients) == ALARMS)
     answer = clients.client("sagemaker-runtime").invoke_endpoint_async(
         EndpointName=NAME, InputLocation=f"s3://{bucket}/jobs/one/request.json", InferenceId="one"
     )
@@ -73,7 +74,6 @@ def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: 
 
     assert made.json()["name"] == NAME
     assert running == 2
-    assert alarms == {f"{NAME}-Grow", f"{NAME}-Sleep", f"{NAME}-WakeUp"}
     assert output
     assert (changed["idle_minutes"], changed["users"]) == (1, ["admin"])
     assert listed == {"goc-main-default": "template", NAME: "api"}
