@@ -5,11 +5,9 @@ A process of its own, so that boto3 does not stay in the memory of the serving p
 
 import argparse
 import hashlib
-import io
 import json
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, WaiterError
 
-from infrastructure.config import AWS_ONLY
+from local_cloud.assembly import DeploymentError, StackArtifact, read_assembly, zip_folder
 from local_cloud.clients import LocalClients
 from local_cloud.settings import ACCOUNT, DEFAULT_REGION
 
@@ -27,10 +25,6 @@ DEPLOY_SECONDS = 180.0
 _NEVER_FINISHED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"})
 """A stack that was never there: it holds nothing and is made anew."""
 _TABLE_TYPES = frozenset({"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"})
-
-
-class DeploymentError(Exception):
-    """The assembly could not be deployed; the text has the true reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,78 +37,6 @@ class Deployment:
     endpoint_name: str | None
     outputs: Mapping[str, str]
     """Outputs of all stacks."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackArtifact:
-    """A stack of an assembly."""
-
-    name: str
-    template: str
-    """JSON text."""
-    asset_files: tuple[Path, ...]
-
-
-def read_assembly(folder: Path) -> list[StackArtifact]:
-    """The stacks of a cloud assembly that this cloud can hold, in the order they must be deployed.
-
-    Raises:
-        DeploymentError: it is not a cloud assembly, or has no stack.
-    """
-    manifest_file = folder / "manifest.json"
-    if not manifest_file.is_file():
-        raise DeploymentError(f"{folder} is not a cloud assembly: it has no manifest.json")
-    artifacts: dict[str, dict[str, Any]] = json.loads(manifest_file.read_text()).get("artifacts", {})
-    stacks: list[StackArtifact] = []
-    for name in _in_order(artifacts):
-        artifact = artifacts[name]
-        if artifact["type"] != "aws:cloudformation:stack":
-            continue
-        properties = artifact["properties"]
-        if AWS_ONLY.items() <= properties.get("tags", {}).items():
-            continue
-        manifests = [
-            folder / artifacts[dependency]["properties"]["file"]
-            for dependency in artifact.get("dependencies", ())
-            if artifacts[dependency]["type"] == "cdk:asset-manifest"
-        ]
-        stacks.append(
-            StackArtifact(
-                name=properties.get("stackName", name),
-                template=(folder / properties["templateFile"]).read_text(),
-                asset_files=tuple(manifests),
-            )
-        )
-    if not stacks:
-        raise DeploymentError(f"{folder} has no stack to deploy")
-    return stacks
-
-
-def _in_order(artifacts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    ordered: dict[str, None] = {}
-
-    def visit(name: str) -> None:
-        for dependency in artifacts.get(name, {}).get("dependencies", ()):
-            if dependency in artifacts and dependency not in ordered:
-                visit(dependency)
-        ordered[name] = None
-
-    for name in artifacts:
-        visit(name)
-    return list(ordered)
-
-
-def zip_folder(folder: Path) -> bytes:
-    """A zip of `folder` that depends on names, contents and the executable bit alone; byte code is kept."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
-                archive.writestr(entry, path.read_bytes())
-    return buffer.getvalue()
 
 
 class Deployer:

@@ -55,7 +55,7 @@ class Durability:
 
     async def replay(self) -> int:
         """Repeat the writes made since the tables were saved, their number. Once, before anybody is served."""
-        path = self._emulator.state_path("dynamodb")
+        path = self._emulator.state.path("dynamodb")
         saved = json.loads(path.read_text())["payload"].get(_GENERATION, 0) if path.exists() else 0
         count = 0
         for write in self._journal.replay(after=saved):
@@ -82,14 +82,14 @@ class Durability:
                     account=request.account, region=request.region, action=request.action, body=request.body.decode()
                 )
             )
-            if self._journal.size > self._max_journal_bytes and not self._emulator.stack_in_progress():
+            if self._journal.size > self._max_journal_bytes and not self._emulator.state.stack_in_progress():
                 self.save(["dynamodb"])
         elif request.service == "cloudformation":
             self._stacks_changed(request.action)
         elif request.action.startswith(_READS) or request.service in _UNSAVED_SERVICES or self._is_data(request):
             return
-        elif not self._emulator.stack_in_progress():
-            self.save(self._emulator.state_keys(request.service))
+        elif not self._emulator.state.stack_in_progress():
+            self.save(self._emulator.state.keys(request.service))
 
     @staticmethod
     def _is_data(request: ServiceRequest) -> bool:
@@ -112,7 +112,7 @@ class Durability:
             self._save_stacks()
 
     def _save_stacks(self) -> None:
-        if self._stacks_unsaved and not self._emulator.stack_in_progress():
+        if self._stacks_unsaved and not self._emulator.state.stack_in_progress():
             self.save_all()
             self._stacks_unsaved = False
 
@@ -122,7 +122,7 @@ class Durability:
         Raises:
             OSError: the disk is full or gone.
         """
-        self.save(self._emulator.state_keys())
+        self.save(self._emulator.state.keys())
 
     def save(self, keys: Iterable[str]) -> None:
         """Save the services with these state files; what began before this call is in them when it returns.
@@ -132,16 +132,16 @@ class Durability:
         """
         for key in keys:
             if key == "dynamodb":
-                self._emulator.save(key, {_GENERATION: self._journal.generation})
+                self._emulator.state.save(key, {_GENERATION: self._journal.generation})
                 self._journal.rotate()
             else:
-                self._emulator.save(key)
+                self._emulator.state.save(key)
 
     def close(self) -> None:
         """Save everything a last time; an operation on a stack that has not ended is left out."""
         if self._settling is not None:
             self._settling.cancel()
-        if self._emulator.stack_in_progress():
+        if self._emulator.state.stack_in_progress():
             logger.warning("stopped in the middle of a deployment; the stack stays as it was before")
             return
         self.save_all()

@@ -1,4 +1,4 @@
-"""The one module that knows ministack 1.5.33 from the inside: its ASGI app, private tables, state and hooks.
+"""With `emulator_state`, all that knows ministack 1.5.33 from the inside: its app, tables, state and hooks.
 
 ministack has no plug-in interface, so the version is pinned and tests cover every name used here.
 """
@@ -6,35 +6,20 @@ ministack has no plug-in interface, so the version is pinned and tests cover eve
 import asyncio
 import json
 import logging
-import sys
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
+from local_cloud.asgi import Answer, AsgiApp, Message, ask
+from local_cloud.emulator_state import EmulatorState
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 logger = logging.getLogger("local_cloud.emulator")
 
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 
 class EmulatorError(Exception):
     """The emulated AWS refused something the local cloud itself asked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What an AWS service answered to a request made inside this process."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +57,7 @@ class Emulator:
         from ministack.services.cloudformation import provisioners
 
         self._app = ministack_app
-        self._persistence = persistence
+        self.state = EmulatorState(ministack_app, persistence, settings.emulator_dir)
         self._responses = responses
         self._resource_handlers: dict[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
         self._settings = settings
@@ -154,49 +139,6 @@ class Emulator:
         if reply["type"] != f"{event}.complete":
             raise EmulatorError(f"the AWS emulator did not come through {event}: {reply.get('message', reply['type'])}")
 
-    def state_keys(self, service: str | None = None) -> list[str]:
-        """Names of the state files `service` writes; of all services that are loaded when None."""
-        if service is None:
-            return [key for key, module in self._app._state_map.items() if _loaded(module)]  # noqa: SLF001
-        config = self._app.SERVICE_REGISTRY[service]
-        modules = {config["module"], *config.get("sub_modules", ())}
-        return [key for key, module in self._app._state_map.items() if module in modules]  # noqa: SLF001
-
-    def save(self, key: str, extra: Mapping[str, object] | None = None) -> None:
-        """Write the state file `key` anew, atomically; `extra` entries are ignored when ministack loads it.
-
-        Raises:
-            OSError: it could not be written; the old file stands.
-        """
-        module = _loaded(self._app._state_map[key])  # noqa: SLF001
-        if module is None:
-            return
-        state = _copied(module.get_state)
-        if state is None:
-            return
-        document = {
-            "__ministack_format__": self._persistence._state_format_version(key),  # noqa: SLF001
-            "payload": {**state, **(extra or {})},
-        }
-        text = json.dumps(document, default=self._persistence._json_default)  # noqa: SLF001
-        path = self.state_path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".json.tmp")
-        partial.write_text(text)
-        partial.replace(path)
-
-    def state_path(self, key: str) -> Path:
-        return self._settings.emulator_dir / f"{key}.json"
-
-    def stack_in_progress(self) -> bool:
-        """Whether CloudFormation is making, changing or removing anything right now."""
-        from ministack.services import cloudformation
-
-        return any(
-            str(stack.get("StackStatus", "")).endswith("_IN_PROGRESS")
-            for stack in list(cloudformation._stacks._data.values())  # noqa: SLF001
-        )
-
     async def repeat_write(self, *, account: str, region: str, action: str, body: str) -> int:
         """Run a DynamoDB write again, straight in the service, its HTTP status."""
         from ministack.services import dynamodb
@@ -221,40 +163,8 @@ class Emulator:
             f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{self._settings.region}/{service}/aws4_request, "
             "SignedHeaders=host, Signature=local"
         )
-        sent = {
-            "host": f"127.0.0.1:{self._settings.port}",
-            "authorization": authorization,
-            "content-length": str(len(body)),
-            **(headers or {}),
-        }
-        scope: Scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "scheme": "http",
-            "method": method,
-            "path": path,
-            "raw_path": quote(path, safe="/~").encode(),
-            "query_string": b"",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
-            "client": ("127.0.0.1", 0),
-            "server": ("127.0.0.1", self._settings.port),
-        }
-        requests: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        replies: list[Message] = []
-
-        async def receive() -> Message:
-            return requests.pop(0) if requests else {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            replies.append(message)
-
-        await self._app.app(scope, receive, send)
-        return Answer(
-            status=replies[0]["status"],
-            headers={name.decode().lower(): value.decode() for name, value in replies[0]["headers"]},
-            body=b"".join(message.get("body", b"") for message in replies[1:]),
-        )
+        sent = {"authorization": authorization, **(headers or {})}
+        return await ask(self._app.app, method, path, port=self._settings.port, headers=sent, body=body)
 
     async def get_object(self, bucket: str, key: str) -> bytes:
         """The bytes of an S3 object.
@@ -308,22 +218,6 @@ def _action(method: str, headers: Mapping[str, str], body: bytes, query: Mapping
     if body.startswith(b"Action=") or b"&Action=" in body[:100_000]:
         return body[body.index(b"Action=") + 7 :].split(b"&", 1)[0].decode()
     return method
-
-
-def _loaded(module: str) -> Any:
-    found = sys.modules.get(f"ministack.services.{module}")
-    return found if hasattr(found, "get_state") else None
-
-
-def _copied(get_state: Callable[[], Any]) -> Any:
-    """The state, copied again when a service's own thread changed it in the middle."""
-    for _ in range(50):
-        try:
-            return get_state()
-        except RuntimeError as error:
-            if "changed size during iteration" not in str(error):
-                raise
-    raise EmulatorError("a service's state would not hold still for a copy")
 
 
 def _reason(answer: Answer) -> str:

@@ -5,7 +5,7 @@ import re
 import uuid
 from typing import Any
 
-from local_cloud.emulator import AsgiApp, Receive, Scope, Send
+from local_cloud.asgi import AsgiApp, Receive, Scope, Send
 from local_cloud.identities import DeniedError, Identities
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.scaling import Scaling

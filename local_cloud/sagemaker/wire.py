@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from local_cloud.emulator import AsgiApp, Receive, Scope, Send
+from local_cloud.asgi import AsgiApp, Receive, Scope, Send
 from local_cloud.identities import DeniedError, Identities
 from local_cloud.sagemaker.control import ControlPlane, required
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource

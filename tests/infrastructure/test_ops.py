@@ -6,7 +6,7 @@ from pathlib import Path
 
 from client.cost import ALARMS
 from infrastructure.config import AWS_ONLY
-from local_cloud.deployment import read_assembly
+from local_cloud.assembly import read_assembly
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
 TYPE_CHECKING = False

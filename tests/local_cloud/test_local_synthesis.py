@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.deployment import DeploymentError, read_assembly, zip_folder
+from local_cloud.assembly import DeploymentError, read_assembly, zip_folder
 from local_cloud.settings import LocalSettings
 from local_cloud.synthesis import SOURCES, SynthesisError, source_hash, synthesise
 

@@ -1,0 +1,54 @@
+"""The ASGI interface: its types, and a request to an app inside this process."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an AWS service answered to a request made inside this process."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def ask(app: AsgiApp, method: str, path: str, *, port: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """The app's answer to one request, as if it had come to 127.0.0.1:`port`."""
+    sent = {"host": f"127.0.0.1:{port}", "content-length": str(len(body)), **headers}
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": method,
+        "path": path,
+        "raw_path": quote(path, safe="/~").encode(),
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", port),
+    }
+    requests: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    replies: list[Message] = []
+
+    async def receive() -> Message:
+        return requests.pop(0) if requests else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        replies.append(message)
+
+    await app(scope, receive, send)
+    return Answer(
+        status=replies[0]["status"],
+        headers={name.decode().lower(): value.decode() for name, value in replies[0]["headers"]},
+        body=b"".join(message.get("body", b"") for message in replies[1:]),
+    )
