@@ -18,7 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from client.assets import Look, file_sha256
+from client.assets import Look
 from client.cloud import GenerateOnCloud, open_cloud
 from client.errors import CloudError, NotFoundError
 from client.output import AsJson, errors, print_assets, print_document
@@ -40,13 +40,13 @@ def upload(
     """Upload model files; run it again after whatever broke it off, and it goes on where it was."""
     with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
         for file in files:
-            bar = progress.add_task(f"{file.name} hashing", total=file.stat().st_size)
-            sha256 = file_sha256(file, advance=_advancing(progress, bar))
-            progress.reset(bar, description=file.name)
+            size = file.stat().st_size
+            hashed = progress.add_task(f"{file.name} hashing", total=size, visible=False)
+            bar = progress.add_task(file.name, total=size)
             asset = cloud.assets.upload(
                 file,
                 asset_type,
-                sha256=sha256,
+                hashing=_showing(progress, hashed),
                 advance=_advancing(progress, bar),
                 look=_naming(progress, bar, file.name),
                 wait=wait,
@@ -181,6 +181,10 @@ def _bars() -> Iterator[Progress]:
 
 def _advancing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
     return lambda sent: progress.advance(bar, sent)
+
+
+def _showing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
+    return lambda done: progress.update(bar, advance=done, visible=True)
 
 
 def _naming(progress: Progress, bar: TaskID, name: str) -> Look:

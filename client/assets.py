@@ -31,17 +31,19 @@ class Assets:
         *,
         name: str | None = None,
         sha256: str | None = None,
+        hashing: Advance = lambda _: None,
         advance: Advance = lambda _: None,
         look: Look = lambda _: None,
         wait: bool = True,
     ) -> AssetView:
-        """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it, else it is read.
+        """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it.
 
         Without `wait` the answer comes as soon as storage has all bytes; it may be `inspecting` then.
 
         Bytes of an asset of this type that the caller may use are not sent again: the answer is that asset, which may
-        have another name when `name` is None. An upload that was broken off, by whatever, goes on with the parts that
-        storage does not have.
+        have another name when `name` is None. Only for that the file is hashed before anything is sent (`hashing` is
+        told), and only when there is an asset of its size: else it is hashed while it is sent. An upload that was
+        broken off, by whatever, goes on with the parts that storage does not have.
 
         Raises:
             OSError: the file cannot be read.
@@ -49,19 +51,23 @@ class Assets:
             TransferError: a part did not arrive after several tries.
             AssetFailedError: it is not what its type says.
         """
-        digest, size = sha256 or file_sha256(path), path.stat().st_size
-        for known in self.with_hash(digest):
+        size = path.stat().st_size
+        if sha256 is None and self._may_be_there(asset_type, size):
+            sha256 = file_sha256(path, advance=hashing)
+        for known in self.with_hash(sha256) if sha256 is not None else ():
             if known.type is asset_type_named(asset_type) and name in (None, known.name):
                 advance(size)
                 return known
-        body = CreateAsset(type=asset_type, name=name or path.name, size=size, sha256=digest)
+        body = CreateAsset(
+            type=asset_type, name=name or path.name, size=size, sha256=sha256, checksum_algorithm="SHA256"
+        )
         asset = self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
         if asset.upload is None:
             raise TransferError(f"{path.name}: the service gave no URLs to upload to")
-        advance(sum(part.size for part in asset.upload.parts if part.received))
-        missing = [part for part in asset.upload.parts if not part.received]
-        PartSender(self._connection, path, asset, advance).send(missing)
-        complete = self._complete(asset.asset_id)
+        digest = PartSender(self._connection, path, asset, advance).send()
+        if sha256 is not None and digest != sha256:
+            raise TransferError(f"{path.name}: its SHA-256 is {digest}, expected was {sha256}; did the file change?")
+        complete = self._complete(asset.asset_id, digest)
         return self.finish(complete, look=look) if wait else complete
 
     def import_url(
@@ -131,11 +137,24 @@ class Assets:
             if cursor is None:
                 return
 
-    def _complete(self, asset_id: str) -> AssetView:
+    def _may_be_there(self, asset_type: str, size: int) -> bool:
+        """Whether there is an active asset of this type and size: of such bytes only a hash tells whether they are."""
+        cursor: str | None = None
+        while True:
+            query: dict[str, str | int | None] = {"type": asset_type, "size": size, "limit": 100, "cursor": cursor}
+            page = self._connection.ask(AssetPage, "GET", "/v1/assets", query=query)
+            if any(asset.status is AssetStatus.ACTIVE for asset in page.assets):
+                return True
+            cursor = page.next_cursor
+            if cursor is None:
+                return False
+
+    def _complete(self, asset_id: str, sha256: str) -> AssetView:
         # May be repeated: what a lost answer had begun is answered as it is.
+        body = CompleteAsset(sha256=sha256)
         for attempt in itertools.count(1):
             try:
-                return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/complete", body=CompleteAsset())
+                return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/complete", body=body)
             except ConnectionLostError:
                 if attempt == COMPLETE_TRIES:
                     raise

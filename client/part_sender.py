@@ -1,16 +1,16 @@
-"""Sends the parts of a file to presigned URLs: several at once, streamed, each until it has arrived whole."""
+"""Sends the parts of a file: hashed in order, several sent at once behind that, each until it has arrived whole."""
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
 from client.connection import Connection
 from client.errors import TransferError
-from inference_container.contract.api import AssetView, UploadPart
+from inference_container.contract.api import AssetView, PartChecksum, SignedPart, SignedParts, SignParts, UploadPart
 
 Advance = Callable[[int], None]
 """Called with the number of bytes that were just sent; a negative number for those that must be sent again."""
@@ -18,75 +18,126 @@ Advance = Callable[[int], None]
 PARALLEL_PARTS = 4
 CHUNK = 1024**2
 TRIES = 6
-_MD5_DIGITS = 32
+_SIGNED_AT_ONCE = 1000
 _URL_EXPIRED = 403
 _WORTH_AGAIN = (408, 429)
+_BAD_DIGEST = "BadDigest"
+"""S3's code for other bytes than those of the checksum."""
 
 
 class PartSender:
-    """Parts of one upload. Memory: PARALLEL_PARTS chunks, whatever the size of file and parts."""
+    """Parts of one upload. Memory: PARALLEL_PARTS chunks and a digest for each part, whatever the size of the file."""
 
     def __init__(self, connection: Connection, path: Path, asset: AssetView, advance: Advance) -> None:
         self._connection = connection
         self._path = path
         self._asset_id = asset.asset_id
+        self._parts = asset.upload.parts if asset.upload else []
         self._advance = advance
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._urls: dict[int, str] = {}
-        self._take_urls(asset)
+        self._unsigned: dict[int, str] = {}
+        self._signed: dict[int, SignedPart] = {}
 
-    def send(self, parts: Sequence[UploadPart]) -> None:
-        """Send all of them; an error or Ctrl-C stops the others in the middle of a chunk.
+    def send(self) -> str:
+        """Send what storage does not have; the SHA-256 of the whole file, lower-case hex.
+
+        Each part is hashed before it is sent, beside the sending of those before it. A part that storage has is
+        sent again when it has other bytes. An error or Ctrl-C stops the others in the middle of a chunk.
 
         Raises:
             OSError: the file cannot be read.
             TransferError: a part did not arrive after TRIES tries, or the file changed.
         """
-        with ThreadPoolExecutor(PARALLEL_PARTS) as pool:
+        whole = hashlib.sha256()
+        with ThreadPoolExecutor(PARALLEL_PARTS) as pool, self._path.open("rb", buffering=0) as file:
             try:
-                for sent in [pool.submit(self._send, part) for part in parts]:
+                sending: list[Future[None]] = []
+                for part in self._parts:
+                    sha256 = self._hash(file.readinto, part, whole.update)
+                    if part.received and part.sha256 == sha256:
+                        self._advance(part.size)
+                    else:
+                        with self._lock:
+                            self._unsigned[part.part_number] = sha256
+                        sending.append(pool.submit(self._send, part, sha256))
+                for sent in sending:
                     sent.result()
             except BaseException:
                 self._stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        return whole.hexdigest()
 
-    def _send(self, part: UploadPart) -> None:
+    def _hash(
+        self, read: Callable[[memoryview], int | None], part: UploadPart, update: Callable[[memoryview], None]
+    ) -> str:
+        digest, left, chunk = hashlib.sha256(), part.size, memoryview(bytearray(CHUNK))
+        while left and not self._stopped.is_set():
+            length = read(chunk[:left])
+            if not length:
+                raise TransferError(f"{self._path.name} became shorter while it was uploaded")
+            digest.update(chunk[:length])
+            update(chunk[:length])
+            left -= length
+        return digest.hexdigest()
+
+    def _send(self, part: UploadPart, sha256: str) -> None:
+        try:
+            self._send_until_it_arrived(part, sha256)
+        except BaseException:
+            self._stopped.set()  # the hashing need not go on either
+            raise
+
+    def _send_until_it_arrived(self, part: UploadPart, sha256: str) -> None:
         reason = ""
         for attempt in range(TRIES):
             if attempt:
                 self._stopped.wait(2**attempt / 4)
             body = _PartBody(self._path, part, self._advance, self._stopped)
-            url = self._urls[part.part_number]
+            place = self._place_of(part.part_number)
             try:
-                response = self._connection.put(url, iter(body), {"content-length": str(part.size)})
+                response = self._connection.put(
+                    place.url, iter(body), {**place.headers, "content-length": str(part.size)}
+                )
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
             else:
-                if response.is_success and body.is_what_arrived(response.headers.get("etag", "")):
+                if response.is_success:
                     return
                 reason = f"storage answered {response.status_code}: {response.text[:200]}"
-                if response.is_success:
-                    reason = "its bytes were changed on the way"
+                if _BAD_DIGEST in response.text:
+                    reason = "its bytes were changed on the way, or the file was changed while it was uploaded"
                 elif response.status_code == _URL_EXPIRED and attempt == 0:
-                    self._renew(url, part.part_number)
+                    self._sign_again(part.part_number, sha256)
                 elif response.status_code < 500 and response.status_code not in _WORTH_AGAIN:
                     body.take_back()
                     break
             body.take_back()
         raise TransferError(f"{self._path.name}: part {part.part_number} was not uploaded: {reason}")
 
-    def _renew(self, old: str, number: int) -> None:
-        """New URLs, unless another thread has fetched them meanwhile."""
+    def _place_of(self, number: int) -> SignedPart:
+        """Where to send a part; one request for all parts that were hashed since the last one."""
         with self._lock:
-            if self._urls[number] == old:
-                self._take_urls(self._connection.ask(AssetView, "GET", f"/v1/assets/{self._asset_id}"))
+            if number not in self._signed:
+                # This one first: it must be among those that are signed at once.
+                rest = sorted(self._unsigned, key=lambda other: (other != number, other))
+                asked = [PartChecksum(part_number=other, sha256=self._unsigned[other]) for other in rest]
+                answer = self._connection.ask(
+                    SignedParts,
+                    "POST",
+                    f"/v1/assets/{self._asset_id}/parts",
+                    body=SignParts(parts=asked[:_SIGNED_AT_ONCE]),
+                )
+                for signed in answer.parts:
+                    self._signed[signed.part_number] = signed
+                    self._unsigned.pop(signed.part_number, None)
+            return self._signed[number]
 
-    def _take_urls(self, asset: AssetView) -> None:
-        for part in asset.upload.parts if asset.upload else ():
-            if part.url is not None:
-                self._urls[part.part_number] = part.url
+    def _sign_again(self, number: int, sha256: str) -> None:
+        with self._lock:
+            self._signed.pop(number, None)
+            self._unsigned[number] = sha256
 
 
 class _PartBody:
@@ -98,10 +149,9 @@ class _PartBody:
         self._advance = advance
         self._stopped = stopped
         self._sent = 0
-        self._digest = hashlib.md5(usedforsecurity=False)
 
     def __iter__(self) -> Iterator[bytes]:
-        with self._path.open("rb") as file:
+        with self._path.open("rb", buffering=0) as file:
             file.seek(self._part.offset)
             while self._sent < self._part.size:
                 if self._stopped.is_set():
@@ -109,15 +159,9 @@ class _PartBody:
                 chunk = file.read(min(CHUNK, self._part.size - self._sent))
                 if not chunk:
                     raise TransferError(f"{self._path.name} became shorter while it was uploaded")
-                self._digest.update(chunk)
                 yield chunk
                 self._sent += len(chunk)
                 self._advance(len(chunk))
-
-    def is_what_arrived(self, etag: str) -> bool:
-        """Compare with storage's tag, which is the part's MD5 unless the bucket is encrypted with a key of its own."""
-        tag = etag.strip('"')
-        return len(tag) != _MD5_DIGITS or tag == self._digest.hexdigest()
 
     def take_back(self) -> None:
         self._advance(-self._sent)

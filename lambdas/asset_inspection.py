@@ -30,8 +30,10 @@ UPLOAD_LIFE = timedelta(days=7)
 """As long as the bucket's lifecycle rule keeps the parts of an unfinished upload."""
 IMPORT_LIFE = timedelta(hours=24)
 """An import that slow is not going to end."""
-LEAST_SECONDS = 60.0
-"""Time that must be left to begin another inspection."""
+LEAST_SECONDS, MOST_SECONDS = 60.0, 800.0
+"""Time that must be left to begin another inspection, of a small file and of the largest."""
+LEAST_BYTES_PER_SECOND = 40e6
+"""What an inspection must read to end in one run, whatever the file."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class AssetSweep:
                 self.transitions.remove(asset)
             elif asset.status is AssetStatus.INSPECTING:
                 since = asset.inspected_since or asset.created_at
-                if now - since > INSPECTION_LOST_AFTER and time_left() > LEAST_SECONDS:
-                    self.inspection.run(asset)
+                if now - since > INSPECTION_LOST_AFTER and time_left() > _seconds_for(asset):
+                    self.inspection.run_again(asset)
             elif asset.status is AssetStatus.UPLOADING and now - asset.created_at > UPLOAD_LIFE:
                 self._give_up(asset, f"not completed within {UPLOAD_LIFE.days} days")
             elif asset.status is AssetStatus.IMPORTING and self._is_orphan(asset, now):
@@ -74,6 +76,10 @@ class AssetSweep:
         if self.transitions.fail(asset, reason, now=self.now(), allowed=(asset.status,)):
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             _LOG.info("asset %s given up: %s", asset.asset_id, reason)
+
+
+def _seconds_for(asset: AssetRecord) -> float:
+    return min(MOST_SECONDS, max(LEAST_SECONDS, asset.size / LEAST_BYTES_PER_SECOND))
 
 
 @cache

@@ -76,7 +76,11 @@ class AssetRecord:
     """Host an import comes from."""
     received: int = 0
     """Bytes an import has stored."""
+    checksum_algorithm: str | None = None
+    """What storage checks each part of an upload by; None: its MD5 at most."""
     inspected_since: datetime | None = None
+    inspections: int = 0
+    """Runs of the inspection that were begun."""
     lease_until: int | None = None
     """Epoch seconds until which an import's run may be trusted to be alive."""
     source_etag: str | None = None
@@ -105,7 +109,9 @@ class AssetRecord:
             roles=tuple(row.get("roles", ())),
             source=row.get("source"),
             received=int(row.get("received", 0)),
+            checksum_algorithm=row.get("checksum_algorithm"),
             inspected_since=datetime.fromisoformat(since) if since else None,
+            inspections=int(row.get("inspections", 0)),
             lease_until=int(row["lease_until"]) if "lease_until" in row else None,
             source_etag=row.get("source_etag"),
             facts=AssetFacts.from_row(row),
@@ -132,7 +138,9 @@ class AssetRecord:
             "roles": list(self.roles) or None,
             "source": self.source,
             "received": self.received or None,
+            "checksum_algorithm": self.checksum_algorithm,
             "inspected_since": timestamp(self.inspected_since) if self.inspected_since else None,
+            "inspections": self.inspections or None,
             **self.facts.row(),
             "listed": "1",
             "type_name": f"{self.type}#{self.name}",

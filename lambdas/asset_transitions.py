@@ -22,11 +22,30 @@ class AssetTransitions:
     store: AssetStore
 
     def inspect(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
-        """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more."""
+        """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more.
+
+        The SHA-256 is kept as the asset has it: it may have been declared just now.
+        """
         allowed = (AssetStatus.UPLOADING, AssetStatus.IMPORTING)
-        changed = replace(asset, status=AssetStatus.INSPECTING, size=size, inspected_since=now)
-        values = {"status": changed.status.value, "size": size, "inspected_since": timestamp(now)}
+        changed = replace(asset, status=AssetStatus.INSPECTING, size=size, inspected_since=now, inspections=1)
+        values = {
+            "status": changed.status.value,
+            "size": size,
+            "sha256": asset.sha256,
+            "inspected_since": timestamp(now),
+            "inspections": 1,
+        }
         return changed if self._update(asset, values, allowed=allowed) else None
+
+    def inspect_again(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
+        """Begin one more run of an inspection that was lost; None when it ended, or somebody else began one."""
+        changed = replace(asset, inspected_since=now, inspections=asset.inspections + 1)
+        values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
+        request = self._request(asset, values, allowed=(AssetStatus.INSPECTING,))
+        request["ConditionExpression"] += " AND (attribute_not_exists(#inspected_since) OR #inspected_since = :before)"
+        before = timestamp(asset.inspected_since or asset.created_at)
+        request["ExpressionAttributeValues"] |= to_item({":before": before})
+        return changed if self._sent(request) else None
 
     def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
         """`inspecting → active` with what was found out; None when it is not `inspecting` any more."""

@@ -53,8 +53,22 @@ class AssetWork:
             return asset
         inspected = self.inspection.run(asset)
         if inspected is None:
-            raise ProblemError(ProblemCode.ASSET_NOT_FOUND, f"The asset {asset.name!r} was deleted meanwhile.")
+            raise _deleted(asset)
         return inspected
+
+    def inspect_again(self, asset: AssetRecord) -> AssetRecord:
+        """Inspect an asset whose inspection was lost, unless it has been begun too often: then it is failed.
+
+        Raises:
+            ProblemError: `asset_not_found`, it was deleted meanwhile.
+        """
+        begun = self.inspection.begin_again(asset)
+        if begun is not None:
+            return self.inspect(begun)
+        current = self.inspection.transitions.store.get(asset.asset_id)
+        if current is None:
+            raise _deleted(asset)
+        return current
 
     def fetch(self, asset_id: str, *, url: str, token: str | None, before: str | None = None) -> None:
         """Have an import begun, or gone on with after the run `before`."""
@@ -63,3 +77,7 @@ class AssetWork:
     def _call(self, function: str, order: BaseModel) -> None:
         payload = json.dumps(order.model_dump(exclude_none=True)).encode()
         self.client.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+
+
+def _deleted(asset: AssetRecord) -> ProblemError:
+    return ProblemError(ProblemCode.ASSET_NOT_FOUND, f"The asset {asset.name!r} was deleted meanwhile.")

@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 
 INSPECTION_LOST_AFTER = timedelta(minutes=20)
 """Longer than one run may take: whoever asks for it then may start it again."""
+INSPECTION_RUNS = 3
+"""Begun runs after which an inspection that never ended is a failure."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,25 @@ class Inspection:
         )
         active = self.transitions.activate(asset, sha256=sha256, facts=found)
         return active or self.transitions.store.get(asset.asset_id)
+
+    def run_again(self, asset: AssetRecord) -> AssetRecord | None:
+        """Inspect again what an earlier run did not end with: its record afterwards, None when it is gone.
+
+        After INSPECTION_RUNS the file is refused, so that no asset is inspected for ever.
+        """
+        begun = self.begin_again(asset)
+        return self.run(begun) if begun is not None else self.transitions.store.get(asset.asset_id)
+
+    def begin_again(self, asset: AssetRecord) -> AssetRecord | None:
+        """Count one more run; None when there is none to be begun: it ended, began elsewhere, or failed just now."""
+        now = self.now()
+        if asset.inspections < INSPECTION_RUNS:
+            return self.transitions.inspect_again(asset, now=now)
+        reason = f"its inspection did not end in {asset.inspections} runs: storage is too slow for {asset.size} bytes"
+        _LOG.warning("asset %s given up: %s", asset.asset_id, reason)
+        self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+        self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.INSPECTING,))
+        return None
 
     def _open(self, asset: AssetRecord) -> ByteSource:
         try:

@@ -1,5 +1,6 @@
 """The parts of a multipart upload that storage has received."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 class StoredPart:
     etag: str
     size: int
+    checksum: str | None = None
+    """SHA-256 as S3 writes it (base64), of an upload with a checksum algorithm."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The checksum as hex digits."""
+        return None if self.checksum is None else base64.b64decode(self.checksum).hex()
 
 
 def stored_parts(client: "S3Client", bucket: str, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
@@ -24,7 +32,7 @@ def stored_parts(client: "S3Client", bucket: str, asset: AssetRecord) -> Mapping
     pages = client.get_paginator("list_parts").paginate(Bucket=bucket, Key=asset.key, UploadId=asset.upload_id)
     try:
         return {
-            part["PartNumber"]: StoredPart(part["ETag"], part["Size"])
+            part["PartNumber"]: StoredPart(part["ETag"], part["Size"], part.get("ChecksumSHA256"))
             for page in pages
             for part in page.get("Parts", [])
         }

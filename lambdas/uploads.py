@@ -1,14 +1,24 @@
 """Uploads of model files: they go on where they stopped, and are inspected once all bytes are there."""
 
+import base64
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.api import CompletedPart, CreateAsset, UploadPart, UploadView
+from inference_container.contract.api import (
+    CompleteAsset,
+    CompletedPart,
+    CreateAsset,
+    PartChecksum,
+    SignedPart,
+    SignedParts,
+    UploadPart,
+    UploadView,
+)
 from inference_container.contract.assets import AssetStatus
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.public_addresses import parse_target
@@ -25,6 +35,7 @@ from lambdas.stored_parts import StoredPart, stored_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,6 +43,7 @@ MIB = 1024**2
 PART_SIZE = 64 * MIB
 MAX_PARTS = 10_000
 URL_LIFE = timedelta(hours=12)
+CHECKSUM_HEADER = "x-amz-checksum-sha256"
 ABANDONED_AFTER = timedelta(hours=24)
 """Then anybody may take the name of an upload that never ended."""
 
@@ -60,7 +72,7 @@ class Uploads:
         asset_id = new_id()
         key = f"assets/{asset_id}/{wanted.name}"
         size = wanted.size or 0
-        upload_id = self.client.create_multipart_upload(Bucket=self.bucket, Key=key)["UploadId"]
+        upload_id = self._open(key, wanted.checksum_algorithm)
         asset = AssetRecord(
             asset_id=asset_id,
             owner=owner,
@@ -78,6 +90,7 @@ class Uploads:
             users=tuple(dict.fromkeys(wanted.users)),
             roles=tuple(dict.fromkeys(wanted.roles)),
             source=parse_target(wanted.source_url).host if wanted.source_url else None,
+            checksum_algorithm=wanted.checksum_algorithm,
         )
         try:
             if not self.assets.add(asset):
@@ -100,27 +113,60 @@ class Uploads:
         for number, size in _sizes(asset).items():
             there = number in received and received[number].size == size
             url = None
-            if not there:
-                place = {"Bucket": self.bucket, "Key": asset.key, "UploadId": asset.upload_id, "PartNumber": number}
+            if not there and asset.checksum_algorithm is None:
+                place = self._place(asset, number)
                 url = self.client.generate_presigned_url("upload_part", Params=place, ExpiresIn=seconds)
             offset = (number - 1) * asset.part_size
-            parts.append(UploadPart(part_number=number, offset=offset, size=size, url=url, received=there))
-        return UploadView(part_size=asset.part_size, parts=parts, expires_at=now + URL_LIFE)
+            sha256 = received[number].sha256 if there else None
+            parts.append(
+                UploadPart(part_number=number, offset=offset, size=size, url=url, received=there, sha256=sha256)
+            )
+        expires_at, algorithm = now + URL_LIFE, asset.checksum_algorithm
+        return UploadView(part_size=asset.part_size, parts=parts, expires_at=expires_at, checksum_algorithm=algorithm)
 
-    def complete(self, asset: AssetRecord, parts: Sequence[CompletedPart] | None, *, now: datetime) -> AssetRecord:
+    def sign(self, asset: AssetRecord, wanted: Sequence[PartChecksum], *, now: datetime) -> SignedParts:
+        """URLs by which storage takes parts with these checksums and no others; no call.
+
+        Raises:
+            ProblemError: `upload_incomplete` (there is nothing to send parts to), or `invalid_params`.
+        """
+        if asset.status is not AssetStatus.UPLOADING:
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, f"{asset.name!r} takes no parts: it is {asset.status}.")
+        if asset.checksum_algorithm is None:
+            message = "received checksums; allowed: for an upload that was begun with a checksum_algorithm"
+            raise invalid([_error("/parts", message)])
+        expected = _sizes(asset)
+        _refuse_odd([part.part_number for part in wanted], of=len(expected))
+        signed = []
+        for part in wanted:
+            checksum = base64.b64encode(bytes.fromhex(part.sha256)).decode()
+            url = self.client.generate_presigned_url(
+                "upload_part",
+                Params=self._place(asset, part.part_number) | {"ChecksumSHA256": checksum},
+                ExpiresIn=int(URL_LIFE.total_seconds()),
+            )
+            signed.append(SignedPart(part_number=part.part_number, url=url, headers={CHECKSUM_HEADER: checksum}))
+        return SignedParts(parts=signed, expires_at=now + URL_LIFE)
+
+    def complete(self, asset: AssetRecord, said: CompleteAsset, *, now: datetime) -> AssetRecord:
         """Put the parts together and have them inspected; what is beyond that already is answered as it is.
 
         Raises:
             ProblemError: `upload_incomplete` (parts are missing or wrong: the upload can go on), or `upload_mismatch`
-                (the file is not what was declared: it is deleted, the asset is `failed`, its name free).
+                (the file is not what was declared: it is deleted, the asset is `failed`, its name free), or
+                `invalid_params`.
         """
         if asset.status is AssetStatus.UPLOADING:
-            asset = self._inspecting(asset, parts, now=now)
+            if said.sha256 is not None and asset.sha256 not in (None, said.sha256):
+                message = f"received {said.sha256}; allowed: {asset.sha256}, as declared when the upload began"
+                raise invalid([_error("/sha256", message)])
+            asset = replace(asset, sha256=asset.sha256 or said.sha256)
+            asset = self._inspecting(asset, said.parts, now=now)
             asset = self.work.inspect(asset)
         elif asset.status is AssetStatus.IMPORTING:
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The service itself fetches this file; wait for it.")
         elif asset.status is AssetStatus.INSPECTING and _lost(asset, now=now):
-            asset = self.work.inspect(asset)
+            asset = self.work.inspect_again(asset)
         if asset.status is AssetStatus.FAILED:
             message = f"The file is not what was declared: {asset.error}. Start again with POST /v1/assets."
             raise ProblemError(ProblemCode.UPLOAD_MISMATCH, shortened(message, 1000))
@@ -132,9 +178,9 @@ class Uploads:
         self.client.delete_object(Bucket=self.bucket, Key=asset.key)
 
     def _inspecting(self, asset: AssetRecord, parts: Sequence[CompletedPart] | None, *, now: datetime) -> AssetRecord:
-        etags = self._received_etags(asset) if parts is None else _declared_etags(asset, parts)
-        if etags is not None:
-            self._join(asset, etags)
+        received = self._received(asset) if parts is None else self._declared(asset, parts)
+        if received is not None:
+            self._join(asset, received)
         size = self._stored_size(asset)
         if size is None:
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload is gone. Start it again: POST /v1/assets.")
@@ -186,8 +232,34 @@ class Uploads:
     def _parts_of(self, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
         return stored_parts(self.client, self.bucket, asset)
 
-    def _received_etags(self, asset: AssetRecord) -> Mapping[int, str] | None:
-        """ETags of all parts as storage has them; None when they have been joined before, or thrown away."""
+    def _open(self, key: str, algorithm: Literal["SHA256"] | None) -> str:
+        """A new multipart upload's id."""
+        if algorithm is None:
+            return self.client.create_multipart_upload(Bucket=self.bucket, Key=key)["UploadId"]
+        opened = self.client.create_multipart_upload(Bucket=self.bucket, Key=key, ChecksumAlgorithm=algorithm)
+        return opened["UploadId"]
+
+    def _place(self, asset: AssetRecord, number: int) -> dict[str, str | int]:
+        return {"Bucket": self.bucket, "Key": asset.key, "UploadId": asset.upload_id, "PartNumber": number}
+
+    def _declared(self, asset: AssetRecord, parts: Sequence[CompletedPart]) -> Mapping[int, StoredPart] | None:
+        """All parts with the caller's ETags; None when they have been joined before, or thrown away."""
+        expected = _sizes(asset)
+        numbers = [part.part_number for part in parts]
+        _refuse_odd(numbers, of=len(expected))
+        _refuse_missing(sorted(expected.keys() - set(numbers)), [], of=len(expected))
+        # S3 wants the checksums of all parts, where there are any, and only it knows them all.
+        stored = self._parts_of(asset) if asset.checksum_algorithm else {}
+        if stored is None:
+            return None
+        checksums = {number: part.checksum for number, part in stored.items()}
+        return {
+            part.part_number: StoredPart(part.etag, expected[part.part_number], checksums.get(part.part_number))
+            for part in parts
+        }
+
+    def _received(self, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
+        """All parts as storage has them; None when they have been joined before, or thrown away."""
         received = self._parts_of(asset)
         if received is None:
             return None
@@ -195,15 +267,19 @@ class Uploads:
         missing = [number for number, size in expected.items() if number not in received]
         wrong = [number for number, size in expected.items() if number in received and received[number].size != size]
         _refuse_missing(missing, wrong, of=len(expected))
-        return {number: received[number].etag for number in expected}
+        return {number: received[number] for number in expected}
 
-    def _join(self, asset: AssetRecord, etags: Mapping[int, str]) -> None:
+    def _join(self, asset: AssetRecord, parts: Mapping[int, StoredPart]) -> None:
+        listed: list[CompletedPartTypeDef] = []
+        for number, part in sorted(parts.items()):
+            checked: CompletedPartTypeDef = {"ChecksumSHA256": part.checksum} if part.checksum else {}
+            listed.append({"PartNumber": number, "ETag": part.etag, **checked})
         try:
             self.client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=asset.key,
                 UploadId=asset.upload_id,
-                MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]},
+                MultipartUpload={"Parts": listed},
             )
         except ClientError as error:
             if error_code(error) in BAD_PARTS:
@@ -239,8 +315,10 @@ def _same_bytes(holder: AssetRecord, asset: AssetRecord) -> bool:
     return (
         both == (AssetStatus.UPLOADING, AssetStatus.UPLOADING)
         and holder.owner == asset.owner
-        and holder.sha256 is not None
+        # Who gets the checksum of each stored part sees which of them are another file's.
+        and (holder.sha256 is not None or holder.checksum_algorithm is not None)
         and (holder.sha256, holder.size) == (asset.sha256, asset.size)
+        and holder.checksum_algorithm == asset.checksum_algorithm
     )
 
 
@@ -248,15 +326,11 @@ def _lost(asset: AssetRecord, *, now: datetime) -> bool:
     return asset.inspected_since is not None and now - asset.inspected_since > INSPECTION_LOST_AFTER
 
 
-def _declared_etags(asset: AssetRecord, parts: Sequence[CompletedPart]) -> Mapping[int, str]:
-    expected = _sizes(asset)
-    numbers = [part.part_number for part in parts]
-    unknown = sorted(set(numbers) - expected.keys())
+def _refuse_odd(numbers: Sequence[int], *, of: int) -> None:
+    unknown = sorted(number for number in set(numbers) if number > of)
     if unknown or len(set(numbers)) != len(numbers):
         odd = unknown[0] if unknown else next(number for number in numbers if numbers.count(number) > 1)
-        raise invalid([_error("/parts", f"received part {odd}; allowed: each of 1 to {len(expected)} once")])
-    _refuse_missing(sorted(expected.keys() - set(numbers)), [], of=len(expected))
-    return {part.part_number: part.etag for part in parts}
+        raise invalid([_error("/parts", f"received part {odd}; allowed: each of 1 to {of} once")])
 
 
 def _refuse_missing(missing: Sequence[int], wrong: Sequence[int], *, of: int) -> None:

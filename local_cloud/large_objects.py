@@ -1,7 +1,8 @@
-"""Makes ministack 1.5.33 read ranges of large S3 objects from their files and keep uploads off the heap.
+"""Makes ministack 1.5.33 read ranges of large S3 objects from their files, and keep and check the parts of uploads.
 
 By itself it reads the whole object for every range, so a checkpoint fetched in 8 MiB ranges is read hundreds of times,
-and holds all parts of an upload in memory until the last one has come, then twice while it joins them.
+and holds all parts of an upload in memory until the last one has come, then twice while it joins them. It computes the
+checksum of a part that comes without one, where S3 refuses the part.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+Refusal = Callable[[str, str, int], Any]
+"""S3's error document of a code, a message and a status."""
 _by_range: ContextVar[bool] = ContextVar("by_range", default=False)
 COPIED_AT_ONCE = 8 * 1024**2
 
@@ -73,12 +76,13 @@ def tame_large_objects() -> None:
 
     s3._read_body = _range_reader(s3._read_body, s3._object_disk_path)  # noqa: SLF001
     s3._get_object = _range_getter(s3._get_object)  # noqa: SLF001
-    s3._upload_part = _part_keeper(s3._upload_part, s3._multipart_uploads)  # noqa: SLF001
+    s3._upload_part = _part_keeper(s3._upload_part, s3._multipart_uploads, s3._error)  # noqa: SLF001
     s3._persist_object = _joined_writer(s3._persist_object, s3._object_disk_path)  # noqa: SLF001
     s3._complete_multipart_upload = _joiner(  # noqa: SLF001
         s3._complete_multipart_upload,  # noqa: SLF001
         s3._multipart_uploads,  # noqa: SLF001
         s3._completed_multipart_uploads,  # noqa: SLF001
+        s3._error,  # noqa: SLF001
     )
 
 
@@ -102,8 +106,14 @@ def _range_getter(get: Callable[..., Any]) -> Callable[..., Any]:
     return get_object
 
 
-def _part_keeper(upload: Callable[..., Any], uploads: Any) -> Callable[..., Any]:
+def _part_keeper(upload: Callable[..., Any], uploads: Any, refusal: Refusal) -> Callable[..., Any]:
     def upload_part(bucket: str, key: str, body: bytes, query: dict[str, Any], headers: dict[str, str]) -> Any:
+        algorithm = _algorithm_of(uploads, query)
+        if algorithm and f"x-amz-checksum-{algorithm}" not in headers:
+            message = (
+                f"Checksum Type mismatch occurred, expected checksum Type: {algorithm}, actual checksum Type: null"
+            )
+            return refusal("InvalidRequest", message, 400)
         answer = upload(bucket, key, body, query, headers)
         if answer[0] == 200:
             part = uploads[_first(query["uploadId"])]["parts"][int(_first(query["partNumber"]))]
@@ -113,7 +123,7 @@ def _part_keeper(upload: Callable[..., Any], uploads: Any) -> Callable[..., Any]
     return upload_part
 
 
-def _joiner(complete: Callable[..., Any], uploads: Any, completed: Any) -> Callable[..., Any]:
+def _joiner(complete: Callable[..., Any], uploads: Any, completed: Any, refusal: Refusal) -> Callable[..., Any]:
     """Complete an upload whose parts look empty to ministack: `_joined_writer` puts their bytes into the object."""
 
     def complete_multipart_upload(
@@ -123,6 +133,13 @@ def _joiner(complete: Callable[..., Any], uploads: Any, completed: Any) -> Calla
         upload = uploads.get(upload_id)
         if upload is None or "x-amz-mp-object-size" in (headers or {}):
             return complete(bucket, key, body, query, headers)
+        algorithm = _algorithm_of(uploads, query)
+        if algorithm and body.count(f"<Checksum{algorithm.upper()}>".encode()) < body.count(b"<PartNumber>"):
+            message = (
+                f"The upload was created using a {algorithm} checksum. "
+                "The complete request must include the checksum for each part."
+            )
+            return refusal("InvalidRequest", message, 400)
         join = Join(
             {number: StoredPart(part["body"], part["etag"].strip('"')) for number, part in upload["parts"].items()}
         )
@@ -173,6 +190,13 @@ def _etag(parts: list[StoredPart]) -> str:
     """S3's tag of an object made of parts: MD5 of their MD5s, and how many they are."""
     digests = b"".join(bytes.fromhex(part.etag) for part in parts)
     return f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
+
+
+def _algorithm_of(uploads: Any, query: Mapping[str, Any]) -> str | None:
+    """In lower case; None when there is no such upload, or it has no checksums."""
+    upload = uploads.get(_first(query["uploadId"])) or {}
+    algorithm: str | None = upload.get("checksum_algorithm")
+    return algorithm and algorithm.lower()
 
 
 def _first(value: str | list[str]) -> str:

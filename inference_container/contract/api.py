@@ -1,7 +1,7 @@
 """Bodies of the REST API, shared by the Lambda that answers and the client that asks."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -201,7 +201,9 @@ class CreateAsset(Body):
     size: int | None = Field(default=None, gt=0)
     """Bytes; required for an upload, checked when given for an import."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Of the whole file; checked when given."""
+    """Of the whole file; checked when given. An upload may also declare it at its end."""
+    checksum_algorithm: Literal["SHA256"] | None = None
+    """Storage then checks each part of an upload; `POST /v1/assets/{id}/parts` gives the URLs."""
     source_url: str | None = Field(default=None, min_length=1, max_length=4096, repr=False)
     """https URL to fetch the file from."""
     bearer_token: str | None = Field(default=None, pattern=r"^[!-~]{1,4096}$", repr=False)
@@ -218,6 +220,8 @@ class CreateAsset(Body):
             raise ValueError("received neither size nor source_url; allowed: size for an upload, source_url to import")
         if self.source_url is None and self.bearer_token is not None:
             raise ValueError("received bearer_token without source_url; allowed: both, or source_url alone")
+        if self.source_url is not None and self.checksum_algorithm is not None:
+            raise ValueError("received checksum_algorithm with source_url; allowed: for an upload only")
         return self
 
 
@@ -237,13 +241,41 @@ class UploadPart(View):
     offset: int
     size: int
     url: str | None
-    """Presigned PUT; null for a part that storage has."""
+    """Presigned PUT; null for a part that storage has, and in an upload with a `checksum_algorithm`."""
     received: bool = False
+    sha256: str | None = None
+    """Of the bytes that storage has; only in an upload with a `checksum_algorithm`."""
 
 
 class UploadView(View):
     part_size: int
     parts: list[UploadPart]
+    expires_at: datetime
+    checksum_algorithm: str | None = None
+
+
+class PartChecksum(Body):
+    part_number: int = Field(ge=1, le=10_000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the part's bytes."""
+
+
+class SignParts(Body):
+    """`POST /v1/assets/{id}/parts`"""
+
+    parts: list[PartChecksum] = Field(min_length=1, max_length=1000)
+
+
+class SignedPart(View):
+    part_number: int
+    url: str
+    """Presigned PUT; storage refuses other bytes than those of the checksum."""
+    headers: dict[str, str]
+    """To be sent with it."""
+
+
+class SignedParts(View):
+    parts: list[SignedPart]
     expires_at: datetime
 
 
@@ -304,6 +336,8 @@ class CompleteAsset(Body):
 
     parts: list[CompletedPart] | None = Field(default=None, min_length=1, max_length=10_000)
     """The parts and their ETags; None takes those that storage has."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the whole file, for those who did not know it when the upload began."""
 
 
 class Health(View):

@@ -12,6 +12,8 @@ from inference_container.contract.api import (
     ChangeAsset,
     CompleteAsset,
     CreateAsset,
+    SignedParts,
+    SignParts,
 )
 from inference_container.contract.assets import AssetStatus, AssetType, asset_type_named
 from inference_container.contract.errors import FieldError, ProblemCode
@@ -32,6 +34,8 @@ class AssetsQuery(Query):
     """An asset type, or WebUI's folder name for it."""
     limit: int = Field(default=50, ge=1, le=100)
     cursor: str | None = None
+    size: int | None = Field(default=None, gt=0)
+    """Bytes; only files of this size."""
 
 
 @ROUTES.add("POST", "/v1/assets", status=201, problems=(ProblemCode.ASSET_EXISTS,), permission=Permission.ASSET_CREATE)
@@ -57,7 +61,7 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
         limit=query.limit,
         cursor=query.cursor,
         signer=call.services.pages.signer,
-        takes=lambda asset: asset.may_be_used_by(call.caller),
+        takes=lambda asset: query.size in (None, asset.size) and asset.may_be_used_by(call.caller),
     )
     return AssetPage(assets=[_view(asset) for asset in assets], next_cursor=next_cursor)
 
@@ -80,6 +84,17 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
 
 @ROUTES.add(
     "POST",
+    "/v1/assets/{asset_id}/parts",
+    problems=(*_OF_ANOTHER, ProblemCode.UPLOAD_INCOMPLETE),
+    permission=Permission.ASSET_CREATE,
+)
+def sign_parts(call: UserCall, asset_id: str, body: SignParts) -> SignedParts:
+    """URLs for parts whose SHA-256 storage checks, of an upload begun with a `checksum_algorithm`."""
+    return call.services.uploads.sign(_own(call, asset_id), body.parts, now=call.services.now())
+
+
+@ROUTES.add(
+    "POST",
     "/v1/assets/{asset_id}/complete",
     problems=(*_OF_ANOTHER, ProblemCode.UPLOAD_INCOMPLETE, ProblemCode.UPLOAD_MISMATCH),
     permission=Permission.ASSET_CREATE,
@@ -87,7 +102,7 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
 def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetView:
     """Finish an upload: the parts become one file, which is inspected; a small one is active in the answer."""
     asset = _own(call, asset_id)
-    completed = call.services.uploads.complete(asset, body.parts, now=call.services.now())
+    completed = call.services.uploads.complete(asset, body, now=call.services.now())
     log_change(call, "asset.completed", asset_id, {"name": asset.name, "status": completed.status})
     return _view(completed)
 

@@ -32,6 +32,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"type": "vae", "name": "fuzz.safetensors", "source_url": "https://127.0.0.1:9/vae.safetensors"},
     ],
     "PATCH /v1/assets/{asset_id}": [{"description": "fuzzed"}],
+    "POST /v1/assets/{asset_id}/parts": [{"parts": [{"part_number": 1, "sha256": "0" * 64}]}],
     "POST /v1/assets/{asset_id}/complete": [{"parts": [{"part_number": 1, "etag": "e"}]}, {}],
     "POST /v1/users": [{"name": "fuzzed", "role": "artist"}],
     "PUT /v1/users/{name}": [{"role": "artist"}],

@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,29 +66,45 @@ class SmallService:
                 "part_number": number,
                 "offset": (number - 1) * self.part_size,
                 "size": size,
-                "url": None if number in self.stored else f"{self.url}/part/{number}",
+                "url": None,
                 "received": number in self.stored,
+                "sha256": hashlib.sha256(self.stored[number]).hexdigest() if number in self.stored else None,
             }
             for number, size in self.sizes().items()
         ]
-        return asset(
-            "uploading", size=self.size, upload={"part_size": self.part_size, "expires_at": TIME, "parts": parts}
-        )
+        upload = {"part_size": self.part_size, "expires_at": TIME, "parts": parts, "checksum_algorithm": "SHA256"}
+        return asset("uploading", size=self.size, upload=upload)
 
-    def answer(self, method: str, path: str) -> Answer:
+    def signed(self, body: bytes) -> dict[str, object]:
+        parts = [
+            {
+                "part_number": part["part_number"],
+                "url": f"{self.url}/part/{part['part_number']}",
+                "headers": {"x-amz-checksum-sha256": part["sha256"]},
+            }
+            for part in json.loads(body)["parts"]
+        ]
+        return {"parts": parts, "expires_at": TIME}
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
         given = self.answers.get(f"{method} {path}")
         if isinstance(given, list):
             return given.pop(0)
         if given is not None:
             return given
-        if path.startswith("/v1/assets/by-hash/"):
-            return 200, {"assets": [], "next_cursor": None}
-        if (method, path) in {("POST", "/v1/assets"), ("GET", "/v1/assets/a1")}:
-            return 201, self.uploading()
-        if (method, path) == ("POST", "/v1/assets/a1/complete"):
-            missing = self.sizes().keys() - self.stored.keys()
-            return problem(409, "upload_incomplete") if missing else (200, asset(size=self.size))
-        return problem(404, "not_found")
+        nothing: dict[str, object] = {"assets": [], "next_cursor": None}
+        always: dict[tuple[str, str], Callable[[], Answer]] = {
+            ("GET", "/v1/assets"): lambda: (200, nothing),
+            ("POST", "/v1/assets"): lambda: (201, self.uploading()),
+            ("GET", "/v1/assets/a1"): lambda: (200, self.uploading()),
+            ("POST", "/v1/assets/a1/parts"): lambda: (200, self.signed(body)),
+            ("POST", "/v1/assets/a1/complete"): self.completed,
+        }
+        return always.get((method, path), lambda: problem(404, "not_found"))()
+
+    def completed(self) -> Answer:
+        missing = self.sizes().keys() - self.stored.keys()
+        return problem(409, "upload_incomplete") if missing else (200, asset(size=self.size))
 
     def take_part(self, handler: BaseHTTPRequestHandler, number: int) -> None:
         length = int(handler.headers["content-length"])
@@ -101,9 +117,10 @@ class SmallService:
             self.go_on.wait()
             handler.close_connection = True  # what was half-way when its sender died never arrives
             return
-        self.stored[number] = body
-        handler.send_response(200)
-        handler.send_header("etag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
+        is_right = hashlib.sha256(body).hexdigest() == handler.headers["x-amz-checksum-sha256"]
+        if is_right:
+            self.stored[number] = body
+        handler.send_response(200 if is_right else 400)
         handler.send_header("content-length", "0")
         handler.end_headers()
 
@@ -129,8 +146,8 @@ def open_service(service: SmallService) -> Iterator[SmallService]:
             if path.startswith("/part/"):
                 service.take_part(self, int(path.rpartition("/")[2]))
                 return
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, document = service.answer(self.command, path)
+            asked = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, document = service.answer(self.command, path, asked)
             body = b"" if document is None else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))

@@ -1,5 +1,6 @@
 """The client against a small service: what it sends, and that every failure becomes one clear exception."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -128,9 +129,21 @@ def test_a_job_that_failed_is_an_exception_with_its_reason() -> None:
         cloud.jobs.finish("j1")
 
 
-def nothing_like(file: Path) -> dict[str, httpx.Response | list[httpx.Response] | Answer]:
-    """The service knows no asset with these bytes."""
-    return {f"GET /prod/v1/assets/by-hash/{file_sha256(file)}": httpx.Response(200, json=page())}
+def taking_parts() -> dict[str, httpx.Response | list[httpx.Response] | Answer]:
+    """The service knows no asset of the file's size, and signs what it is asked for."""
+    return {"GET /prod/v1/assets": httpx.Response(200, json=page()), "POST /prod/v1/assets/a1/parts": sign}
+
+
+def sign(request: httpx.Request) -> httpx.Response:
+    signed = [
+        {
+            "part_number": part["part_number"],
+            "url": f"http://storage.test/part{part['part_number']}",
+            "headers": {"x-amz-checksum-sha256": part["sha256"]},
+        }
+        for part in json.loads(request.content)["parts"]
+    ]
+    return httpx.Response(200, json={"parts": signed, "expires_at": TIME})
 
 
 def page(*assets: dict[str, object]) -> dict[str, object]:
@@ -139,14 +152,12 @@ def page(*assets: dict[str, object]) -> dict[str, object]:
 
 def parts(*sizes: int) -> dict[str, object]:
     offsets = [sum(sizes[:number]) for number in range(len(sizes))]
-    urls = [f"http://storage.test/part{number + 1}" for number in range(len(sizes))]
-    rows = zip(offsets, sizes, urls, strict=True)
     return {
         "part_size": sizes[0],
         "expires_at": TIME,
         "parts": [
-            {"part_number": number, "offset": offset, "size": size, "url": url}
-            for number, (offset, size, url) in enumerate(rows, start=1)
+            {"part_number": number, "offset": offset, "size": size, "url": None}
+            for number, (offset, size) in enumerate(zip(offsets, sizes, strict=True), start=1)
         ],
     }
 
@@ -156,7 +167,7 @@ def test_a_file_goes_up_in_its_parts_and_a_part_that_failed_is_sent_again(tmp_pa
     file.write_bytes(b"12345")
     service = Service(
         {
-            **nothing_like(file),
+            **taking_parts(),
             "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=parts(3, 2))),
             "PUT /part1": [httpx.Response(503), httpx.Response(200, headers={"etag": '"e1"'})],
             "PUT /part2": httpx.Response(200, headers={"etag": '"e2"'}),
@@ -169,10 +180,15 @@ def test_a_file_goes_up_in_its_parts_and_a_part_that_failed_is_sent_again(tmp_pa
         uploaded = cloud.assets.upload(file, "lora", advance=sent.append)
 
     bodies = {request.url.path: request.content for request in service.requests if request.method == "PUT"}
+    checksums = {
+        request.headers["x-amz-checksum-sha256"] for request in service.requests if request.url.path == "/part1"
+    }
     declared = json.loads(service.requests[1].content)
     assert bodies == {"/part1": b"123", "/part2": b"45"}
-    assert declared.items() >= {"type": "lora", "name": "x.safetensors", "size": 5, "sha256": file_sha256(file)}.items()
-    assert json.loads(service.requests[-1].content) == {}
+    assert checksums == {hashlib.sha256(b"123").hexdigest()}
+    assert declared.items() >= {"type": "lora", "name": "x.safetensors", "size": 5}.items()
+    assert declared["checksum_algorithm"] == "SHA256"
+    assert json.loads(service.requests[-1].content) == {"sha256": file_sha256(file)}
     assert sum(sent) == 5
     assert uploaded.status == "active"
 
@@ -182,9 +198,8 @@ def test_a_part_that_storage_refuses_ends_the_upload_with_its_words(tmp_path: Pa
     file.write_bytes(b"12345")
     service = Service(
         {
-            **nothing_like(file),
+            **taking_parts(),
             "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=parts(5))),
-            "GET /prod/v1/assets/a1": httpx.Response(200, json=asset("uploading", upload=parts(5))),
             "PUT /part1": httpx.Response(403, text="SignatureDoesNotMatch"),
         }
     )
@@ -192,7 +207,52 @@ def test_a_part_that_storage_refuses_ends_the_upload_with_its_words(tmp_path: Pa
     with service.client() as cloud, pytest.raises(TransferError, match=r"part 1 .*403: SignatureDoesNotMatch"):
         cloud.assets.upload(file, "lora")
 
-    assert [request.method for request in service.requests] == ["GET", "POST", "PUT", "GET", "PUT"]
+    asked = [(request.method, request.url.path) for request in service.requests]
+    signing, putting = ("POST", "/prod/v1/assets/a1/parts"), ("PUT", "/part1")
+    assert asked[2:] == [signing, putting, signing, putting]
+
+
+def test_bytes_that_are_there_are_not_sent_again(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345")
+    service = Service(
+        {
+            "GET /prod/v1/assets": httpx.Response(200, json=page(asset("active"))),
+            f"GET /prod/v1/assets/by-hash/{file_sha256(file)}": httpx.Response(200, json=page(asset("active"))),
+        }
+    )
+    hashed: list[int] = []
+
+    with service.client() as cloud:
+        there = cloud.assets.upload(file, "lora", hashing=hashed.append)
+
+    assert there.asset_id == "a1"
+    assert sum(hashed) == 5
+    assert [request.method for request in service.requests] == ["GET", "GET"]
+    assert dict(service.requests[0].url.params) == {"type": "lora", "size": "5", "limit": "100"}
+
+
+def test_a_stored_part_with_other_bytes_is_sent_again_and_one_with_the_same_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345")
+    stored = parts(3, 2)
+    for part, data in zip(stored["parts"], (b"123", b"old"), strict=True):  # type: ignore[call-overload]
+        part |= {"received": True, "sha256": hashlib.sha256(data).hexdigest()}
+    service = Service(
+        {
+            **taking_parts(),
+            "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=stored)),
+            "PUT /part2": httpx.Response(200),
+            "POST /prod/v1/assets/a1/complete": httpx.Response(200, json=asset("active")),
+        }
+    )
+    sent: list[int] = []
+
+    with service.client() as cloud:
+        cloud.assets.upload(file, "lora", advance=sent.append)
+
+    assert [request.content for request in service.requests if request.method == "PUT"] == [b"45"]
+    assert sum(sent) == 5
 
 
 def test_a_job_whose_answer_was_lost_is_sent_again_under_the_same_key() -> None:

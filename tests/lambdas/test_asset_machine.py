@@ -28,6 +28,9 @@ FILE = safetensors_file({**LORA, "lora_unet_x.lora_up.weight": (PART // 4,)})
 PARTS = {1: FILE[:PART], 2: FILE[PART:]}
 DECLARED = {"type": "lora", "name": "ink.safetensors", "size": len(FILE), "sha256": sha256_of(FILE)}
 
+DECLARED_LATER: dict[str, object] = {"sha256": None, "checksum_algorithm": "SHA256"}
+"""As `goc` uploads: the parts have checksums, the file's own hash is told at its end."""
+
 
 def flipped(data: bytes) -> bytes:
     """One bit of the last tensor is another: only the hash tells."""
@@ -89,26 +92,27 @@ class AssetMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self._begin(10**9, FILE, {})
 
-    @rule(calls=crash, meant=st.sampled_from([FILE, FILE, flipped(FILE)]))
-    def begin_upload(self, calls: int, meant: bytes) -> None:
-        self._begin(calls, meant, {})
+    @rule(calls=crash, meant=st.sampled_from([FILE, FILE, flipped(FILE)]), late=st.booleans())
+    def begin_upload(self, calls: int, meant: bytes, late: bool) -> None:
+        self._begin(calls, meant, DECLARED_LATER if late else {})
 
     @rule(calls=crash)
     def begin_import(self, calls: int) -> None:
         self._begin(calls, FILE, {"source_url": self.sites.url("/file")})
 
-    @initialize(wrong=st.sampled_from([1, 2, None]), calls=crash)
-    def start_with_a_whole_upload(self, wrong: int | None, calls: int) -> None:
+    @initialize(wrong=st.sampled_from([1, 2, None]), calls=crash, late=st.booleans())
+    def start_with_a_whole_upload(self, wrong: int | None, calls: int, late: bool) -> None:
         """So that no walk is without one."""
-        self.upload_whole(wrong, calls, again=False)
+        self.upload_whole(wrong, calls, again=False, late=late)
 
-    @rule(wrong=st.sampled_from([1, 2, None]), calls=crash, again=st.booleans())
-    def upload_another_whole(self, wrong: int | None, calls: int, again: bool) -> None:
-        self.upload_whole(wrong, calls, again=again)
+    @rule(wrong=st.sampled_from([1, 2, None]), calls=crash, again=st.booleans(), late=st.booleans())
+    def upload_another_whole(self, wrong: int | None, calls: int, again: bool, late: bool) -> None:
+        self.upload_whole(wrong, calls, again=again, late=late)
 
-    def upload_whole(self, wrong: int | None, calls: int, *, again: bool) -> None:
+    def upload_whole(self, wrong: int | None, calls: int, *, again: bool, late: bool) -> None:
         """Begin, all parts, complete, under a name of its own: what chance alone seldom puts in a row."""
-        self._begin(10**9, FILE, {"name": f"ink-{next(self.numbers)}.safetensors"})
+        when: dict[str, object] = DECLARED_LATER if late else {}
+        self._begin(10**9, FILE, {"name": f"ink-{next(self.numbers)}.safetensors", **when})
         self._put((1, 2), wrong, short=False)
         self._complete(calls)
         if again:
@@ -119,7 +123,7 @@ class AssetMachine(RuleBasedStateMachine):
             reply = self.cloud.ask("POST", "/v1/assets", {**DECLARED, "sha256": sha256_of(meant), **more})
             assert reply.status in (201, 409), reply.text
         for asset in self._on_its_way(AssetStatus.UPLOADING, AssetStatus.IMPORTING):
-            self.declared.setdefault(asset.asset_id, str(asset.sha256))
+            self.declared.setdefault(asset.asset_id, asset.sha256 or sha256_of(FILE))
         self._make_parts_small()
 
     def _make_parts_small(self) -> None:
@@ -162,7 +166,8 @@ class AssetMachine(RuleBasedStateMachine):
     def _complete(self, calls: int) -> None:
         for asset in self._on_its_way(AssetStatus.UPLOADING, AssetStatus.INSPECTING):
             with self._dying_after(calls):
-                reply = self.cloud.ask("POST", f"/v1/assets/{asset.asset_id}/complete", {})
+                said = {"sha256": sha256_of(FILE)} if asset.checksum_algorithm else {}
+                reply = self.cloud.ask("POST", f"/v1/assets/{asset.asset_id}/complete", said)
                 assert reply.status in (200, 409, 422), reply.text
 
     @rule(calls=crash, content=st.sampled_from([FILE, flipped(FILE), FILE[:-1]]), looks=st.integers(1, 6))

@@ -34,6 +34,7 @@ LINES = {
     "POST /v1/me/webhook-secret": "webhook_secret.rotated",
 }
 UNLOGGED = {
+    "POST /v1/assets/{asset_id}/parts": "gives addresses to upload to; the asset's own lines tell the rest",
     "POST /v1/inputs": "gives an address to upload to; nothing is there yet",
 }
 

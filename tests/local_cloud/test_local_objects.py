@@ -1,10 +1,14 @@
 """Large S3 objects of the local cloud: parts, ranges, and what they are made of."""
 
+import base64
 import hashlib
+import re
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 from hypothesis import given, settings
@@ -63,6 +67,44 @@ def test_an_upload_that_cannot_be_completed_yet_keeps_its_parts(shared: Tiny) ->
 
     assert first == again == shared.s3.head_object(Bucket=bucket, Key=key)["ETag"]
     assert shared.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"one"
+
+
+def test_a_part_is_taken_with_its_checksum_and_not_without_or_with_another(shared: Tiny) -> None:
+    bucket, key = shared.cloud.outputs["BucketName"], "checked"
+    upload = shared.s3.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
+    right, wrong = (base64.b64encode(hashlib.sha256(data).digest()).decode() for data in (b"one", b"two"))
+    place = {"Bucket": bucket, "Key": key, "UploadId": upload, "PartNumber": 1}
+
+    def put(params: dict[str, object], headers: dict[str, str]) -> str:
+        url = shared.s3.generate_presigned_url("upload_part", Params=place | params)
+        answer = httpx.put(url, content=b"one", headers=headers)
+        return str(answer.status_code) + "".join(re.findall("<Code>(.*?)</Code>", answer.text))
+
+    header = "x-amz-checksum-sha256"
+    answers = [
+        put({}, {}),
+        put({"ChecksumSHA256": wrong}, {header: wrong}),
+        put({"ChecksumSHA256": right}, {header: wrong}),
+        put({"ChecksumSHA256": right}, {}),
+        put({"ChecksumSHA256": right}, {header: right}),
+    ]
+    (listed,) = shared.s3.list_parts(Bucket=bucket, Key=key, UploadId=upload)["Parts"]
+    unchecked = {"PartNumber": 1, "ETag": listed["ETag"]}
+
+    assert answers == ["400InvalidRequest", "400BadDigest", "403SignatureDoesNotMatch", answers[3], "200"]
+    assert answers[3].startswith("403")
+    assert listed["ChecksumSHA256"] == right
+    with pytest.raises(shared.s3.exceptions.ClientError, match="InvalidRequest"):
+        complete(shared, place, unchecked)
+    complete(shared, place, unchecked | {"ChecksumSHA256": right})
+    of_parts = base64.b64encode(hashlib.sha256(base64.b64decode(right)).digest()).decode()
+    head = shared.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    assert head["ChecksumSHA256"] == f"{of_parts}-1"
+
+
+def complete(tiny: Tiny, place: dict[str, object], part: dict[str, object]) -> None:
+    request: Any = {name: value for name, value in place.items() if name != "PartNumber"}
+    tiny.s3.complete_multipart_upload(**request, MultipartUpload={"Parts": [part]})
 
 
 def test_joining_a_large_upload_takes_little_memory(shared: Tiny) -> None:
