@@ -1,10 +1,12 @@
 """An asset from its first part to its deletion: resumed, inspected, shared, renamed, imported, swept."""
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -12,7 +14,9 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.safe_fetch import SafeFetch
 from lambdas.asset_import import ImportRun
 from lambdas.asset_inspection import AssetSweep
+from lambdas.asset_record import AssetRecord
 from lambdas.asset_work import AT_ONCE, ImportOrder
+from lambdas.inspection import INSPECTION_RUNS, Inspection
 from lambdas.uploads import PART_SIZE
 from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Cloud, txt2img
@@ -21,6 +25,12 @@ from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256
 BUCKET = "assets-bucket"
 LORA_FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
 UPLOAD = {"type": "lora", "name": "ink.safetensors", "size": len(LORA_FILE), "sha256": sha256_of(LORA_FILE)}
+CHECKED: dict[str, object] = {
+    "type": "lora",
+    "name": "ink.safetensors",
+    "size": len(LORA_FILE),
+    "checksum_algorithm": "SHA256",
+}
 SMALL_PARTS = 5 * 1024**2
 """The least S3 joins."""
 
@@ -48,8 +58,11 @@ def uploaded(cloud: Cloud, body: dict[str, object] = UPLOAD, data: bytes = LORA_
 
 
 def leftovers(cloud: Cloud) -> list[str]:
-    parts = [upload["Key"] for upload in cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
-    return parts + cloud.keys(BUCKET)
+    return begun_uploads(cloud) + cloud.keys(BUCKET)
+
+
+def begun_uploads(cloud: Cloud) -> list[str]:
+    return [upload["Key"] for upload in cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
 
 
 def sweep(cloud: Cloud) -> None:
@@ -153,6 +166,159 @@ def test_an_inspection_that_died_is_done_by_the_sweep(cloud: Cloud) -> None:
 
     assert before == "inspecting"
     assert cloud.ask("GET", f"/v1/assets/{record.asset_id}").ok()["status"] == "active"
+
+
+def lost_inspection(cloud: Cloud, data: bytes = LORA_FILE) -> AssetRecord:
+    """An asset whose inspection was begun and is heard of no more."""
+    asset = begin(cloud)
+    record = cloud.assets.get(asset["asset_id"])
+    assert record is not None
+    cloud.s3.put_object(Bucket=BUCKET, Key=record.key, Body=data)
+    inspecting = cloud.transitions.inspect(record, size=record.size, now=cloud.clock.now)
+    assert inspecting is not None
+    return inspecting
+
+
+class Endless(Inspection):
+    """Never comes to an end within its run."""
+
+    def run(self, asset: AssetRecord) -> AssetRecord | None:
+        return asset
+
+
+def test_an_inspection_that_never_ends_fails_after_three_runs_with_the_reason(cloud: Cloud) -> None:
+    asset = lost_inspection(cloud)
+    endless = Endless(cloud.transitions, cloud.s3, BUCKET, now=cloud.clock.moment)
+    sweeper = AssetSweep(cloud.transitions, endless, cloud.s3, BUCKET, now=cloud.clock.moment)
+    seen = []
+
+    for _ in range(INSPECTION_RUNS):
+        cloud.clock.now += timedelta(minutes=21)
+        sweeper.run(lambda: 900.0)
+        now = cloud.assets.get(asset.asset_id)
+        assert now is not None
+        seen.append((now.status.value, now.inspections))
+        sweeper.run(lambda: 900.0)  # a run that was begun just now is not begun again
+
+    assert seen == [("inspecting", 2), ("inspecting", 3), ("failed", 3)]
+    error = cloud.ask("GET", f"/v1/assets/{asset.asset_id}").ok()["error"]
+    assert error == f"its inspection did not end in 3 runs: storage is too slow for {len(LORA_FILE)} bytes"
+    assert leftovers(cloud) == begun_uploads(cloud)
+
+
+def test_who_completes_an_upload_whose_inspection_was_lost_has_it_begun_again_thrice_at_most(cloud: Cloud) -> None:
+    asset = replace(lost_inspection(cloud), size=AT_ONCE + 1)
+    cloud.clock.now += timedelta(minutes=21)
+
+    second = cloud.work.inspect_again(asset)
+    third = cloud.work.inspect_again(replace(second, inspections=2))
+    failed = cloud.work.inspect_again(replace(third, inspections=3))
+
+    order = ("inspection", {"asset_id": asset.asset_id})
+    assert cloud.functions.called == [order, order]
+    assert failed.status == "failed"
+
+
+def test_an_inspection_is_not_begun_in_time_that_its_file_cannot_do_with(cloud: Cloud) -> None:
+    asset = lost_inspection(cloud)
+    cloud.dynamodb.update_item(
+        TableName="assets",
+        Key={"asset_id": {"S": asset.asset_id}},
+        UpdateExpression="SET #size = :size",
+        ExpressionAttributeNames={"#size": "size"},
+        ExpressionAttributeValues={":size": {"N": str(20 * 10**9)}},
+    )
+    cloud.clock.now += timedelta(minutes=21)
+    sweeper = AssetSweep(cloud.transitions, cloud.inspection, cloud.s3, BUCKET, now=cloud.clock.moment)
+
+    sweeper.run(lambda: 400.0)
+    left = cloud.assets.get(asset.asset_id)
+    sweeper.run(lambda: 600.0)
+    done = cloud.assets.get(asset.asset_id)
+
+    assert left is not None
+    assert (left.status, left.inspections) == ("inspecting", 1)
+    assert done is not None
+    assert done.status == "failed"
+
+
+def test_parts_with_checksums_get_urls_that_hold_storage_to_them(cloud: Cloud) -> None:
+    asset = begin(cloud, CHECKED)
+    path = f"/v1/assets/{asset['asset_id']}"
+
+    signed = cloud.ask("POST", f"{path}/parts", {"parts": [{"part_number": 1, "sha256": sha256_of(LORA_FILE)}]}).ok()
+
+    (part,) = signed["parts"]
+    query = parse_qs(urlsplit(part["url"]).query)
+    assert query["X-Amz-SignedHeaders"] == ["host;x-amz-checksum-sha256"]
+    checksum = base64.b64encode(bytes.fromhex(sha256_of(LORA_FILE))).decode()
+    assert part["headers"] == {"x-amz-checksum-sha256": checksum}
+    assert asset["upload"]["checksum_algorithm"] == "SHA256"
+    assert [(one["url"], one["received"]) for one in asset["upload"]["parts"]] == [(None, False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "part", "status", "code"),
+    [
+        ({"checksum_algorithm": "SHA256"}, 2, 422, "invalid_params"),
+        ({"checksum_algorithm": "SHA256"}, 0, 422, "invalid_params"),
+        ({}, 1, 422, "invalid_params"),
+    ],
+)
+def test_checksums_of_what_is_no_part_of_such_an_upload_are_refused(
+    cloud: Cloud, body: dict[str, object], part: int, status: int, code: str
+) -> None:
+    asset_id = begin(cloud, UPLOAD | body)["asset_id"]
+
+    reply = cloud.ask("POST", f"/v1/assets/{asset_id}/parts", {"parts": [{"part_number": part, "sha256": "0" * 64}]})
+
+    reply.problem(status, code)
+
+
+def test_an_import_has_no_checksums_of_parts(cloud: Cloud) -> None:
+    body = UPLOAD | {"checksum_algorithm": "SHA256", "source_url": "https://models.example/ink.safetensors"}
+
+    cloud.ask("POST", "/v1/assets", body).problem(422, "invalid_params")
+
+
+def test_an_upload_with_checksums_goes_on_without_a_hash_of_the_whole_file(cloud: Cloud) -> None:
+    first = begin(cloud, CHECKED)
+
+    again = begin(cloud, CHECKED)
+    of_another_size = begin(cloud, CHECKED | {"size": len(LORA_FILE) + 1})
+
+    assert again["asset_id"] == first["asset_id"]
+    assert of_another_size["asset_id"] != first["asset_id"]
+
+
+@pytest.mark.parametrize(("said", "status"), [(LORA_FILE, "active"), (b"something else", "failed")])
+def test_a_hash_that_is_declared_at_the_end_is_compared(cloud: Cloud, said: bytes, status: str) -> None:
+    asset_id = begin(cloud, CHECKED)["asset_id"]
+    put_part(cloud, asset_id, LORA_FILE)
+
+    cloud.ask("POST", f"/v1/assets/{asset_id}/complete", {"sha256": sha256_of(said)})
+
+    assert cloud.ask("GET", f"/v1/assets/{asset_id}").ok()["status"] == status
+
+
+def test_two_different_hashes_of_one_upload_are_refused_and_it_can_go_on(cloud: Cloud) -> None:
+    asset_id = begin(cloud)["asset_id"]
+    put_part(cloud, asset_id, LORA_FILE)
+
+    refused = cloud.ask("POST", f"/v1/assets/{asset_id}/complete", {"sha256": "0" * 64})
+
+    refused.problem(422, "invalid_params")
+    assert complete(cloud, asset_id).ok()["status"] == "active"
+
+
+def test_a_list_of_one_size_has_no_other_files(cloud: Cloud) -> None:
+    asset_id = uploaded(cloud)["asset_id"]
+
+    found = [
+        cloud.ask("GET", "/v1/assets", query={"size": str(len(LORA_FILE) + more)}).ok()["assets"] for more in (0, 1)
+    ]
+
+    assert [[asset["asset_id"] for asset in assets] for assets in found] == [[asset_id], []]
 
 
 def test_an_upload_that_never_ends_frees_its_name_after_a_week(cloud: Cloud) -> None:

@@ -64,6 +64,7 @@ def test_a_model_file_answers_its_readers_and_its_changers_only(
     path = f"/v1/assets/{asset_id}"
 
     found = [asked(cloud, who, "GET", f"/v1/assets/by-hash/{sha256_of(FILE)}"), asked(cloud, who, "GET", "/v1/assets")]
+    signing = asked(cloud, who, "POST", f"{path}/parts", {"parts": [{"part_number": 1, "sha256": "0" * 64}]})
     statuses = [
         asked(cloud, who, "GET", path).status,
         asked(cloud, who, "POST", f"{path}/complete", {}).status,
@@ -72,6 +73,7 @@ def test_a_model_file_answers_its_readers_and_its_changers_only(
     ]
 
     assert statuses == [reading, changing, changing, changing]
+    assert signing.status == (409 if changing == 200 else changing)
     for reply in found:
         assert reply.status == (403 if reading == 403 else 200)
         assert (asset_id in reply.text) == (reading == SEES)

@@ -104,7 +104,7 @@ def test_a_part_is_taken_with_its_checksum_and_not_without_or_with_another(share
 
 def complete(tiny: Tiny, place: dict[str, object], part: dict[str, object]) -> None:
     request: Any = {name: value for name, value in place.items() if name != "PartNumber"}
-    tiny.s3.complete_multipart_upload(**request, MultipartUpload={"Parts": [part]})
+    tiny.s3.complete_multipart_upload(**request | {"MultipartUpload": {"Parts": [part]}})
 
 
 def test_joining_a_large_upload_takes_little_memory(shared: Tiny) -> None:
