@@ -1,6 +1,7 @@
 """The params of a job, checked against the contract: every fault of the document in one answer."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from pydantic import ValidationError
 
@@ -8,7 +9,7 @@ from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.gates import unsupported_fields
 from inference_container.contract.jobs import Task
 from inference_container.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
-from inference_container.contract.params import PARAMS_BY_TASK, ImageParams
+from inference_container.contract.params import PARAMS_BY_TASK, ImageParams, Txt2ImgParams
 from inference_container.contract.samplers import choose_sampler
 from inference_container.contract.task_params import TaskParams
 from inference_container.infotext.fill import fill_in
@@ -107,3 +108,15 @@ def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
         except OptionRefusedError as error:
             errors.append(FieldError(pointer=pointer(["override_settings", shortened(key)]), message=str(error)))
     return errors
+
+
+def megapixel_steps(params: TaskParams) -> Decimal:
+    """Width x height / 10^6 x steps x pictures of both passes; 0 for a task without steps."""
+    if not isinstance(params, ImageParams):
+        return Decimal(0)
+    work = params.width * params.height * params.steps
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
+        wide, high = params.hr_resize_x, params.hr_resize_y
+        ratio = params.hr_scale if not wide and not high else max(wide / params.width, high / params.height)
+        work += int(params.width * params.height * ratio**2) * (params.hr_second_pass_steps or params.steps)
+    return (Decimal(work * params.batch_size * params.n_iter) / 10**6).quantize(Decimal("0.001"))

@@ -26,13 +26,13 @@ from lambdas.job_objects import (
     params_key,
     request_key,
 )
-from lambdas.job_params import ROOT, check_params
+from lambdas.job_params import ROOT, check_params, megapixel_steps
 from lambdas.jobs import JobRecord, JobStore
 from lambdas.json_documents import read_document
 from lambdas.pictures import pictures_elsewhere
 from lambdas.problems import ProblemError, invalid
 from lambdas.resolution import Resolution, Resolver
-from lambdas.usage import Charge, UsageStore, megapixel_steps
+from lambdas.usage import Charge, UsageStore
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,8 +14,6 @@ from typing import Any
 from inference_container.contract.access import Quotas
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import JobStatus
-from inference_container.contract.params import ImageParams, Txt2ImgParams
-from inference_container.contract.task_params import TaskParams
 from lambdas.access_table import AccessTable
 from lambdas.cursors import CursorSigner
 from lambdas.problems import ProblemError
@@ -185,18 +183,6 @@ class UsageStore:
             condition=" AND ".join(conditions) or None,
             names=["user", "day"],
         )
-
-
-def megapixel_steps(params: TaskParams) -> Decimal:
-    """Width x height / 10^6 x steps x pictures of both passes; 0 for a task without steps."""
-    if not isinstance(params, ImageParams):
-        return Decimal(0)
-    work = params.width * params.height * params.steps
-    if isinstance(params, Txt2ImgParams) and params.enable_hr:
-        wide, high = params.hr_resize_x, params.hr_resize_y
-        ratio = params.hr_scale if not wide and not high else max(wide / params.width, high / params.height)
-        work += int(params.width * params.height * ratio**2) * (params.hr_second_pass_steps or params.steps)
-    return (Decimal(work * params.batch_size * params.n_iter) / 10**6).quantize(Decimal("0.001"))
 
 
 def _usage_id(user: str, day: str) -> str:

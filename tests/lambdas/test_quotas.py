@@ -12,7 +12,7 @@ from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
 from lambdas.items import from_item, to_item
-from lambdas.usage import megapixel_steps
+from lambdas.job_params import megapixel_steps
 from tests.lambdas.cloud import START, Cloud, aws_error, completed, txt2img
 
 DAY = START.date().isoformat()
