@@ -1,11 +1,14 @@
-"""What a deployment costs a month: a model of a few lines over the price table `prices.json`."""
+"""What a deployment costs a month: a model of a few lines over `prices.json` and the contract's `HOUR_USD`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+
+from inference_container.contract.instances import HOUR_USD
 
 HOURS = 730
 """Of a month."""
@@ -32,7 +35,7 @@ class Prices(BaseModel):
     as_of: str
     region: str
     note: str
-    instance_hour: dict[str, float]
+    instance_hour: Mapping[str, float] = HOUR_USD
     s3_gb_month: float
     s3_put_1000: float
     s3_get_1000: float

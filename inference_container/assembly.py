@@ -69,6 +69,7 @@ def build_worker(
         heartbeat_seconds=settings.HEARTBEAT_SECONDS,
         began=began,
         stack=settings.STACK,
+        gpu_price_per_hour=settings.GPU_PRICE_PER_HOUR,
     )
 
 

@@ -1,34 +1,47 @@
-"""What CloudWatch learns of a finished job from the container's log (EMF), so that no call is made for it."""
+"""What CloudWatch learns of a job from the container's log (EMF), so that no call is made for it."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from inference_container.contract.jobs import JobPhase
 from inference_container.contract.messages import JobResult
+from inference_container.contract.metrics import NAMESPACE, STACK, UNITS, ContainerMetric
 
-NAMESPACE = "GenerateOnCloud"
 COLD_AFTER_SECONDS = 5.0
 """A job that waited so long for its worker to start had a cold start."""
 
 
-def job_metrics(result: JobResult, *, stack: str, gpu_memory_bytes: int = 0) -> dict[str, Any]:
-    """The fields of a log line that CloudWatch makes metrics of, dimension `Stack`."""
-    values: dict[str, tuple[str, float]] = {
-        "ColdStarts": ("Count", float(result.timings.get(JobPhase.STARTING, 0.0) > COLD_AFTER_SECONDS)),
-        "DiskCacheHits": ("Count", result.metrics.disk.hits),
-        "DiskCacheMisses": ("Count", result.metrics.disk.misses),
-        "ModelCacheHits": ("Count", result.metrics.memory.hits),
-        "ModelCacheMisses": ("Count", result.metrics.memory.misses),
-        "GpuMemoryBytes": ("Bytes", gpu_memory_bytes),
+def result_metrics(result: JobResult, *, gpu_memory_bytes: int = 0) -> dict[ContainerMetric, float]:
+    """What a finished job tells of itself."""
+    starting = result.timings.get(JobPhase.STARTING, 0.0)
+    return {
+        ContainerMetric.COLD_STARTS: float(starting > COLD_AFTER_SECONDS),
+        ContainerMetric.DISK_CACHE_HITS: result.metrics.disk.hits,
+        ContainerMetric.DISK_CACHE_MISSES: result.metrics.disk.misses,
+        ContainerMetric.MODEL_CACHE_HITS: result.metrics.memory.hits,
+        ContainerMetric.MODEL_CACHE_MISSES: result.metrics.memory.misses,
+        ContainerMetric.GPU_MEMORY_BYTES: gpu_memory_bytes,
     }
-    listed = [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()]
-    told = {"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": listed}
+
+
+def cost_metrics(seconds: float, *, price_per_hour: float) -> dict[ContainerMetric, float]:
+    """US dollars of a job that had one GPU for `seconds`; nothing when its price is not known (0)."""
+    return {ContainerMetric.JOB_COST_USD: seconds * price_per_hour / 3600} if price_per_hour else {}
+
+
+def metric_fields(values: Mapping[ContainerMetric, float], *, stack: str) -> dict[str, Any]:
+    """The fields of a log line that CloudWatch makes metrics of, dimension `Stack`; none when there are no values."""
+    if not values:
+        return {}
+    listed = [{"Name": name.value, "Unit": UNITS[name]} for name in values]
+    told = {"Namespace": NAMESPACE, "Dimensions": [[STACK]], "Metrics": listed}
     return {
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]},
-        "Stack": stack,
-        **{name: value for name, (_, value) in values.items()},
+        STACK: stack,
+        **{name.value: value for name, value in values.items()},
     }
 
 

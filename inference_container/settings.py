@@ -18,6 +18,8 @@ class ContainerSettings(BaseModel):
     JOBS_TABLE: str
     STACK: str = ""
     """Dimension of the metrics in the log."""
+    GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
+    """US dollars for an hour of one GPU of the instance; 0: not known, then no cost is told."""
     CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
     """The disk cache: on the fastest storage of the machine."""
     CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)

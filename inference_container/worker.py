@@ -25,9 +25,10 @@ from inference_container.contract.messages import (
     OutputImage,
     UsedModel,
 )
+from inference_container.contract.metrics import ContainerMetric
 from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
-from inference_container.job_metrics import gpu_memory_peak, job_metrics
+from inference_container.job_metrics import cost_metrics, gpu_memory_peak, metric_fields, result_metrics
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_correlation, current_job
 from inference_container.live_preview import LivePreview
@@ -80,8 +81,15 @@ class Worker:
         heartbeat_seconds: float = 1.0,
         began: float | None = None,
         stack: str = "",
+        gpu_price_per_hour: float = 0.0,
     ) -> None:
-        """`stack`: dimension of the metrics; `began`: when this process started, epoch seconds; None: now."""
+        """Settings of one worker.
+
+        Args:
+            began: When this process started, epoch seconds; None: now.
+            stack: Dimension of the metrics.
+            gpu_price_per_hour: US dollars; 0: not known.
+        """
         self._records = records
         self._assets = assets
         self._models = models
@@ -91,6 +99,7 @@ class Worker:
         self._heartbeat_seconds = heartbeat_seconds
         self._began = time.time() if began is None else began
         self._stack = stack
+        self._gpu_price_per_hour = gpu_price_per_hour
         self._stopping: str | None = None
         self._heartbeat: Heartbeat | None = None
         self._lock = threading.Lock()
@@ -99,15 +108,16 @@ class Worker:
         """Run the job in `document`; whatever happens in it is a failure's true reason and the worker lives on."""
         job_id, correlation_id = ids_of(document)
         tokens = current_job.set(job_id), current_correlation.set(correlation_id)
+        watch = Stopwatch()
         try:
             result = self.run(read_request(document))
-            metrics = job_metrics(result, stack=self._stack, gpu_memory_bytes=gpu_memory_peak())
-            log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra={"metrics": metrics})
+            told = self._metrics(watch, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
+            log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra=told)
         except JobFailed as failed:
-            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message)
+            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message, extra=self._metrics(watch))
             return JobFailure(job_id=job_id, error=failed.error, correlation_id=correlation_id)
         except Exception as error:  # the outer edge: one broken job must not end the worker
-            log.exception("job failed unexpectedly")
+            log.exception("job failed unexpectedly", extra=self._metrics(watch))
             reason = f"{type(error).__name__}: {error}"
             error_told = JobError.of(JobErrorCode.INTERNAL, reason[:500])
             return JobFailure(job_id=job_id, error=error_told, correlation_id=correlation_id)
@@ -115,6 +125,11 @@ class Worker:
             current_job.reset(tokens[0])
             current_correlation.reset(tokens[1])
         return result
+
+    def _metrics(self, watch: Stopwatch, values: Mapping[ContainerMetric, float] | None = None) -> dict[str, object]:
+        """What the line about a job's end tells CloudWatch: `values`, and what it has cost since `watch` began."""
+        cost = cost_metrics(watch.timings({})["total"], price_per_hour=self._gpu_price_per_hour)
+        return {"metrics": metric_fields({**(values or {}), **cost}, stack=self._stack)}
 
     def run(self, request: JobRequest) -> JobResult:
         """The job, from claim to stored pictures.

@@ -9,8 +9,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
+from inference_container.contract.metrics import NAMESPACE, STACK, ContainerMetric
 from infrastructure.config import StageConfig
-from lambdas.metrics import NAMESPACE, Metric
+from lambdas.metrics import CODE, Metric
 
 MINUTE = Duration.minutes(1)
 
@@ -38,14 +39,22 @@ class AlarmRow:
     periods: int
 
 
-def own_metric(metric: Metric, config: StageConfig, *, statistic: str) -> cloudwatch.Metric:
-    """A metric our functions write."""
+def own_metric(metric: Metric | ContainerMetric, config: StageConfig, *, statistic: str) -> cloudwatch.Metric:
+    """A metric our functions and the container write."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=metric.value,
-        dimensions_map={"Stack": config.stack_name},
+        dimensions_map={STACK: config.stack_name},
         statistic=statistic,
         period=MINUTE,
+    )
+
+
+def failures_by_code(config: StageConfig) -> cloudwatch.MathExpression:
+    """A line for each code that jobs have failed with."""
+    found = f'{{{NAMESPACE},{STACK},{CODE}}} MetricName="{Metric.JOBS_FAILED}" {STACK}="{config.stack_name}"'
+    return cloudwatch.MathExpression(
+        expression=f"SEARCH('{found}', 'Sum', {MINUTE.to_seconds():.0f})", using_metrics={}, period=MINUTE
     )
 
 

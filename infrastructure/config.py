@@ -84,7 +84,7 @@ class StageConfig(BaseModel):
     """A firewall before the API: about 8 dollars a month."""
     gpu_price_per_hour: float | None = Field(default=None, ge=0)
     """US dollars for an hour of `instance_type`, told in `GET /v1/usage`; 0: it tells no cost; None: as
-    `client/prices.json` has it, and 0 for a type that is not there."""
+    `contract/instances.py` has it, and 0 for a type that is not there."""
     keep_data: bool = True
     """Tables and buckets outlive the stack."""
 

@@ -3,7 +3,8 @@
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infrastructure.alarms import Watched, endpoint_metric, instance_metric, own_metric
+from inference_container.contract.metrics import ContainerMetric
+from infrastructure.alarms import Watched, endpoint_metric, failures_by_code, instance_metric, own_metric
 from infrastructure.config import StageConfig
 from lambdas.metrics import Metric
 
@@ -22,6 +23,7 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
         own_metric(Metric.JOBS_ENDED, config, statistic="Sum"),
         own_metric(Metric.JOBS_FAILED_BY_US, config, statistic="Sum"),
     )
+    graph("Jobs that failed, by code", failures_by_code(config))
     graph(
         "Seconds a job ran, and waited before",
         own_metric(Metric.RUN_SECONDS, config, statistic="p90"),
@@ -32,6 +34,23 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
         own_metric(Metric.OPEN_JOBS, config, statistic="Maximum"),
         right=(own_metric(Metric.OLDEST_OPEN_JOB_SECONDS, config, statistic="Maximum"),),
     )
+    graph(
+        "US dollars a job cost, and all of them (right)",
+        own_metric(ContainerMetric.JOB_COST_USD, config, statistic="Average"),
+        right=(own_metric(ContainerMetric.JOB_COST_USD, config, statistic="Sum"),),
+    )
+    graph("Jobs that waited for a cold start", own_metric(ContainerMetric.COLD_STARTS, config, statistic="Sum"))
+    graph(
+        "Model files: on the disk, or fetched",
+        own_metric(ContainerMetric.DISK_CACHE_HITS, config, statistic="Sum"),
+        own_metric(ContainerMetric.DISK_CACHE_MISSES, config, statistic="Sum"),
+    )
+    graph(
+        "Models: loaded already, or read",
+        own_metric(ContainerMetric.MODEL_CACHE_HITS, config, statistic="Sum"),
+        own_metric(ContainerMetric.MODEL_CACHE_MISSES, config, statistic="Sum"),
+    )
+    graph("GPU memory of a job, bytes", own_metric(ContainerMetric.GPU_MEMORY_BYTES, config, statistic="Maximum"))
     graph(
         "Queue of the endpoint",
         endpoint_metric("ApproximateBacklogSize", config),

@@ -51,6 +51,7 @@ class Endpoint(Construct):
             COMPILE_UNET=config.compile_unet,
             WORKERS=config.workers,
             STACK=config.stack_name,
+            GPU_PRICE_PER_HOUR=config.price_per_hour / config.workers,
         )
         image_uri, repository_arn = self._image()
         joined = add_network(self, config=config, role=role)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from inference_container.contract.errors import FieldError, ProblemCode
-from inference_container.contract.instances import GPUS
+from inference_container.contract.instances import GPUS, HOUR_USD
 from lambdas.aws_errors import REFUSED, THROTTLED, error_code, error_message
 from lambdas.endpoint_record import EndpointRecord
 from lambdas.problems import ProblemError, invalid, shortened
@@ -44,6 +44,8 @@ class EndpointCreation:
         workers = GPUS[record.instance_type]
         container = {key: value for key, value in model["PrimaryContainer"].items() if key in {"Image", "Environment"}}
         container["Environment"] = {**container.get("Environment", {}), "WORKERS": str(workers)}
+        if record.instance_type != variant.get("InstanceType"):  # else the template's price, which may be a told one
+            container["Environment"]["GPU_PRICE_PER_HOUR"] = str(HOUR_USD.get(record.instance_type, 0.0) / workers)
         if record.image is not None:
             container["Image"] = record.image
         new_model: Any = {

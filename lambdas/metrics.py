@@ -7,13 +7,14 @@ from enum import StrEnum
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from inference_container.contract.errors import JOB_ERRORS
+from inference_container.contract.metrics import NAMESPACE, STACK
 from lambdas.jobs import JobRecord
 
-NAMESPACE = "GenerateOnCloud"
+CODE = "Code"
 
 
 class Metric(StrEnum):
-    """Names in CloudWatch, dimension `Stack`; JOBS_FAILED has `Code` besides."""
+    """Names in CloudWatch, dimension `Stack`; JOBS_FAILED has CODE besides."""
 
     JOBS_ENDED = "JobsEnded"
     JOBS_FAILED = "JobsFailed"
@@ -43,7 +44,7 @@ def record_ended(jobs: Iterable[JobRecord], *, stack: str) -> None:
     metrics.flush_metrics()
     for code in sorted({job.error.code for job in ended if job.error is not None}):
         reasons = _metrics(stack)
-        reasons.add_dimension("Code", code)
+        reasons.add_dimension(CODE, code)
         count = sum(job.error is not None and job.error.code is code for job in ended)
         reasons.add_metric(Metric.JOBS_FAILED, MetricUnit.Count, count)
         reasons.flush_metrics()
@@ -60,7 +61,7 @@ def record_open(count: int, *, oldest: datetime | None, now: datetime, stack: st
 
 def _metrics(stack: str) -> EphemeralMetrics:
     metrics = EphemeralMetrics(namespace=NAMESPACE)
-    metrics.add_dimension("Stack", stack)
+    metrics.add_dimension(STACK, stack)
     return metrics
 
 

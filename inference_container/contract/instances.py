@@ -1,6 +1,9 @@
 """SageMaker instance types with GPUs: how many each has, and so how many workers its container runs.
 
-Source: AWS, "Amazon SageMaker AI pricing" and "Amazon EC2 accelerated computing instances", as of 2026-11-23.
+The names are of SageMaker's `ProductionVariantInstanceType`, which a test pins. Where the counts are from:
+g4dn, g5, g6 and p3: AWS Batch user guide, "Run GPU jobs", and public tables; p4de: SageMaker's API reference,
+`ResourceConfig`; p4d and p5: RAPIDS' deployment guide, "Amazon Web Services"; g6e: public tables that agree, for no
+page of AWS was at hand. Looked up on 2026-11-23.
 """
 
 from collections.abc import Mapping
@@ -19,3 +22,11 @@ GPUS: Final[Mapping[str, int]] = {
     "ml.p4de.24xlarge": 8,
     "ml.p5.48xlarge": 8,
 }
+
+HOUR_USD: Final[Mapping[str, float]] = {
+    "ml.g4dn.xlarge": 0.7364,
+    "ml.g6.xlarge": 1.127,
+    "ml.g5.xlarge": 1.408,
+    "ml.g5.2xlarge": 1.515,
+}
+"""List prices of an hour in us-east-1, of the day that `client/prices.json` names; a type that is not here has none."""

@@ -82,7 +82,7 @@ class Studio:
         self.number = 0
         self.worker = self.with_task(paint)
 
-    def with_task(self, runner: TaskRunner) -> Worker:
+    def with_task(self, runner: TaskRunner, *, gpu_price_per_hour: float = 0.0) -> Worker:
         tasks: Mapping[Task, TaskRunner] = {Task.TXT2IMG: runner}
         self.worker = Worker(
             records=self.cloud.records(),
@@ -92,6 +92,7 @@ class Studio:
             s3=self.cloud.s3,
             jobs_bucket=JOBS_BUCKET,
             heartbeat_seconds=0.01,
+            gpu_price_per_hour=gpu_price_per_hour,
         )
         return self.worker
 
@@ -371,6 +372,25 @@ def test_log_lines_and_answers_of_a_job_have_the_id_of_its_api_request(
     assert {each["Name"] for each in metrics["Metrics"]} <= told.keys()
     assert (told["DiskCacheMisses"], told["ModelCacheMisses"], told["ColdStarts"]) == (1, 1, 0)
     assert [answer.correlation_id for answer in answers] == ["order-17", "order-17"]
+
+
+@pytest.mark.parametrize(("price", "told"), [(7200.0, 2), (0.0, 0)])
+def test_every_job_tells_its_cost_where_the_price_is_known_and_nothing_elsewhere(
+    studio: Studio, caplog: pytest.LogCaptureFixture, price: float, told: int
+) -> None:
+    caplog.set_level(logging.INFO, "inference_container.worker")
+    caplog.handler.setFormatter(JsonFormatter())
+    studio.with_task(paint, gpu_price_per_hour=price)
+    good = studio.request()
+
+    answers = [studio.answer(good), studio.answer(good.model_copy(update={"params": {"steps": -1}}))]
+
+    costs = [line["JobCostUsd"] for line in map(json.loads, caplog.text.splitlines()) if "JobCostUsd" in line]
+    assert [type(answer) for answer in answers] == [JobResult, JobFailure]
+    assert len(costs) == told
+    if isinstance(answers[0], JobResult) and costs:
+        # Two dollars a second, of which the log line is a moment later than the result.
+        assert costs[0] >= 2 * answers[0].timings["total"]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
 from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from inference_container.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
+from inference_container.contract.instances import GPUS, HOUR_USD
 from inference_container.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
 from inference_container.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
 
@@ -93,3 +95,10 @@ def test_a_library_stays_behind_its_fence(library: str) -> None:
         place = path.relative_to(ROOT).as_posix()
         if any(name.split(".")[0] == library for name in _imports(path)):
             assert place.startswith(FENCES[library]), f"{place} imports {library}"
+
+
+def test_every_instance_type_is_one_sagemaker_hosts_endpoints_on_and_every_price_is_of_one() -> None:
+    model = Loader().load_service_model("sagemaker", "service-2")
+
+    assert set(GPUS) <= set(model["shapes"]["ProductionVariantInstanceType"]["enum"])
+    assert set(HOUR_USD) <= set(GPUS)

@@ -429,7 +429,7 @@ def test_every_gpu_of_an_instance_has_a_worker_and_a_job(changed: "Assembly") ->
 def test_the_container_gets_the_settings_it_reads(aws: "Assembly") -> None:
     variables = aws.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
 
-    settings = ContainerSettings.from_environment(dict.fromkeys(variables, "token"))
+    settings = ContainerSettings.from_environment({**dict.fromkeys(variables, "token"), "GPU_PRICE_PER_HOUR": "1.5"})
 
     assert set(settings.environment()) == set(variables)
 
@@ -605,6 +605,15 @@ def test_the_price_of_an_hour_is_that_of_the_instance_type_unless_told(aws: "Ass
     variables = functions(aws)["lambdas.api.handler.handler"]["Environment"]["Variables"]
 
     assert float(variables["GPU_PRICE_PER_HOUR"]) == read_prices().instance_hour["ml.g5.xlarge"]
+
+
+def test_the_container_tells_costs_by_the_price_of_one_gpu_and_none_where_it_is_not_known(
+    aws: "Assembly", changed: "Assembly"
+) -> None:
+    known, unknown = (each.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"] for each in (aws, changed))
+
+    assert float(known["GPU_PRICE_PER_HOUR"]) == read_prices().instance_hour["ml.g5.xlarge"]
+    assert "GPU_PRICE_PER_HOUR" not in unknown
 
 
 def test_a_stage_changes_its_numbers_and_its_stack_name(changed: "Assembly") -> None:

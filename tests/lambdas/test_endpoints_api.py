@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from inference_container.contract.endpoints import EndpointStatus
+from inference_container.contract.instances import HOUR_USD
 from inference_container.contract.jobs import JobStatus
 from lambdas.access import key_row_id
 from lambdas.api.handler import make_resolver
@@ -79,7 +80,10 @@ class Fleet:
         client = self.sagemaker.client
         client.create_model(
             ModelName="Model-x",
-            PrimaryContainer={"Image": "the-image", "Environment": {"JOBS_BUCKET": "jobs-bucket", "WORKERS": "1"}},
+            PrimaryContainer={
+                "Image": "the-image",
+                "Environment": {"JOBS_BUCKET": "jobs-bucket", "WORKERS": "1", "GPU_PRICE_PER_HOUR": "0.5"},
+            },
             ExecutionRoleArn="arn:aws:iam::123456789012:role/container",
         )
         client.create_endpoint_config(
@@ -88,7 +92,7 @@ class Fleet:
                 {
                     "VariantName": "main",
                     "ModelName": "Model-x",
-                    "InstanceType": "ml.g4dn.xlarge",
+                    "InstanceType": "ml.g4dn.2xlarge",
                     "InitialInstanceCount": 1,
                     "ContainerStartupHealthCheckTimeoutInSeconds": 1800,
                 }
@@ -158,8 +162,29 @@ def test_a_new_endpoint_is_made_after_the_templates_with_its_own_instances_and_i
     assert config["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] == "s3://jobs-bucket/endpoint-output"
     assert config["AsyncInferenceConfig"]["ClientConfig"]["MaxConcurrentInvocationsPerInstance"] == 4
     assert model["PrimaryContainer"]["Image"] == IMAGE
-    assert model["PrimaryContainer"]["Environment"] == {"JOBS_BUCKET": "jobs-bucket", "WORKERS": "4"}
+    assert model["PrimaryContainer"]["Environment"] == {
+        "JOBS_BUCKET": "jobs-bucket",
+        "WORKERS": "4",
+        "GPU_PRICE_PER_HOUR": "0.0",
+    }
     assert model["ExecutionRoleArn"].endswith("role/container")
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "price"),
+    [
+        pytest.param("ml.g4dn.2xlarge", 0.5, id="the-template's-type-has-the-price-the-template-was-told"),
+        pytest.param("ml.g4dn.xlarge", HOUR_USD["ml.g4dn.xlarge"], id="another-has-that-of-the-table"),
+        pytest.param("ml.p3.2xlarge", 0.0, id="one-the-table-lacks-has-none"),
+    ],
+)
+def test_containers_of_a_new_endpoint_know_the_price_of_their_own_instance_type(
+    fleet: Fleet, instance_type: str, price: float
+) -> None:
+    fleet.create(instance_type=instance_type)
+
+    environment = fleet.sagemaker.client.describe_model(ModelName=NAME)["PrimaryContainer"]["Environment"]
+    assert float(environment["GPU_PRICE_PER_HOUR"]) == price
 
 
 def test_scaling_is_registered_once_the_endpoint_is_in_service(fleet: Fleet) -> None:
