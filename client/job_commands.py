@@ -113,6 +113,8 @@ def _news(job: JobView) -> tuple[object, ...]:
 
 def _line(job: JobView) -> str:
     progress = job.progress
+    if job.starting_since is not None:
+        return f"{job.label}  its endpoint is starting since {job.starting_since:%H:%M:%S} UTC"
     if job.status is not JobStatus.RUNNING or progress is None:
         return job.label
     return f"{job.label}  {progress.phase} {progress.step}/{progress.steps or '?'}"

@@ -143,6 +143,9 @@ class JobView(JobSummary):
     """The checkpoint and every other file the request named, once it is queued."""
     queue: JobQueue | None = None
     """Only while `queued`."""
+    starting_since: datetime | None = None
+    """Only while it is `queued` and no instance of its endpoint runs, which then is `progress.phase` too: when it was
+    queued. `result.timings.starting` says in the end how long it was."""
     seeds: list[int] = []
     """Of the pictures, when `succeeded`."""
     queued_seconds: float | None = None

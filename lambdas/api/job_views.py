@@ -13,8 +13,8 @@ from inference_container.contract.api import (
     PresignedPut,
     ResultView,
 )
-from inference_container.contract.jobs import JobStatus
-from inference_container.contract.messages import JobResult
+from inference_container.contract.jobs import JobPhase, JobStatus
+from inference_container.contract.messages import JobResult, Progress
 from lambdas.api.services import Services
 from lambdas.job_objects import output_prefix, params_key
 from lambdas.jobs import JobRecord
@@ -116,6 +116,14 @@ def _result(services: Services, job: JobRecord) -> ResultView | None:
         timings=result.timings,
         metrics=result.metrics,
     )
+
+
+def show_waiting(view: JobView, services: Services, job: JobRecord) -> None:
+    """Add to a queued job's view its place and whether its endpoint has yet to start; one call, others at times."""
+    view.queue = queue_place(services, job)
+    if services.instance_counts.running(job.endpoint) == 0:
+        view.progress = Progress(phase=JobPhase.STARTING)
+        view.starting_since = job.queued_at
 
 
 def queue_place(services: Services, job: JobRecord) -> JobQueue:

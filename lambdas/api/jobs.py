@@ -19,7 +19,7 @@ from inference_container.contract.api import (
 )
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
-from lambdas.api.job_views import job_summary, job_view, queue_place, view_tag
+from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
@@ -218,7 +218,7 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
         return Reply(None, status=304, headers={"ETag": tag})
     view = job_view(services, job)
     if job.status is JobStatus.QUEUED:
-        view.queue = queue_place(services, job)
+        show_waiting(view, services, job)
         return Reply(view)  # its place changes though the job does not
     return Reply(view, headers={"ETag": tag})
 

@@ -29,6 +29,7 @@ from lambdas.endpoint_record import EndpointStore
 from lambdas.endpoints import EndpointRegistry, Endpoints
 from lambdas.idempotency import IdempotencyKeys
 from lambdas.inspection import Inspection
+from lambdas.instance_counts import InstanceCounts
 from lambdas.items import utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
@@ -66,6 +67,7 @@ class Services:
     deletion: Deletion
     idempotency: IdempotencyKeys
     run_times: RunTimes
+    instance_counts: InstanceCounts
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -114,6 +116,7 @@ def services_from_environment() -> Services:
         deletion=Deletion(jobs, objects),
         idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),
         run_times=RunTimes(dynamodb, settings.JOBS_TABLE),
+        instance_counts=InstanceCounts(endpoints),
         submission=Submission(
             jobs=jobs,
             resolver=Resolver(assets, StyleFiles(s3, settings.ASSETS_BUCKET)),

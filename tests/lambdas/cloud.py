@@ -37,6 +37,7 @@ from lambdas.endpoint_record import EndpointStore
 from lambdas.endpoints import TAKES_JOBS, EndpointRegistry, Endpoints
 from lambdas.idempotency import IdempotencyKeys
 from lambdas.inspection import Inspection
+from lambdas.instance_counts import InstanceCounts
 from lambdas.items import from_item, new_id, timestamp, to_item
 from lambdas.job_events import JobEvents
 from lambdas.job_objects import JobObjects
@@ -302,6 +303,7 @@ class Cloud:
             deletion=Deletion(self.jobs, self.objects),
             idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
             run_times=run_times,
+            instance_counts=InstanceCounts(endpoints, self.clock.monotonic),
             submission=Submission(
                 jobs=self.jobs,
                 resolver=Resolver(self.assets, StyleFiles(self.s3, SETTINGS.ASSETS_BUCKET)),

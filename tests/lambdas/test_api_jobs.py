@@ -12,6 +12,7 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from inference_container.contract.options import OPTIONS
 from inference_container.contract.params import Txt2ImgParams
+from lambdas.instance_counts import REMEMBERED_SECONDS
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
 
 WAITING_FIELD = next(
@@ -530,3 +531,38 @@ def test_a_number_that_is_none_is_refused_where_it_stands(cloud: Cloud, number: 
     problem = cloud.ask("POST", "/v1/jobs", txt2img(cfg_scale=number)).problem(422, "invalid_params")
 
     assert [error["pointer"] for error in problem["errors"]] == ["/params/cfg_scale"]
+
+
+def test_a_job_that_waits_for_a_sleeping_endpoint_is_starting_since_it_was_queued(cloud: Cloud) -> None:
+    job = cloud.job()
+    path = f"/v1/jobs/{job.job_id}"
+
+    asleep = cloud.ask("GET", path).ok()
+    cloud.endpoint.instances = 1
+    cloud.clock.sleep(REMEMBERED_SECONDS)
+    awake = cloud.ask("GET", path).ok()
+
+    assert asleep["status"] == "queued"
+    assert asleep["progress"]["phase"] == "starting"
+    assert asleep["starting_since"] == cloud.row(job.job_id)["queued_at"]
+    assert (awake["status"], awake["progress"], awake["starting_since"]) == ("queued", None, None)
+
+
+def test_sagemaker_is_not_asked_again_for_every_look_at_a_waiting_job(cloud: Cloud) -> None:
+    path = f"/v1/jobs/{cloud.job().job_id}"
+    cloud.ask("GET", path).ok()
+    before = cloud.endpoint.calls["DescribeEndpoint"]
+
+    phases = {cloud.ask("GET", path).ok()["progress"]["phase"] for _ in range(5)}
+
+    assert phases == {"starting"}
+    assert cloud.endpoint.calls["DescribeEndpoint"] == before
+
+
+def test_a_waiting_job_is_shown_also_when_sagemaker_does_not_say_what_its_endpoint_does(cloud: Cloud) -> None:
+    path = f"/v1/jobs/{cloud.job().job_id}"
+    cloud.endpoint.status = None
+
+    view = cloud.ask("GET", path).ok()
+
+    assert (view["status"], view["progress"], view["starting_since"]) == ("queued", None, None)
