@@ -23,8 +23,10 @@ from lambdas.settings import SweeperSettings
 
 _LOG = logging.getLogger(__name__)
 
+SILENT = timedelta(minutes=1)
+"""Without a heartbeat for this long a running job's objects are looked at: its worker writes one each second or so."""
 QUIET = timedelta(minutes=3)
-"""Without a heartbeat for this long (or queued for this long) a job's objects are looked at."""
+"""Queued for this long, a job's objects are looked at; a long queue is no reason to read an object for each of it."""
 DEAD = timedelta(minutes=10)
 """Without a heartbeat for this long the worker is lost."""
 UNSTARTED = timedelta(hours=24)
@@ -126,7 +128,7 @@ class Sweeper:
         seen = job.heartbeat_at
         alive_at = float(seen) if seen is not None else (job.started_at or job.queued_at or job.created_at).timestamp()
         silence = timedelta(seconds=now.timestamp() - alive_at)
-        if silence < QUIET:
+        if silence < SILENT:
             return None
         outcome = self.outcomes.recorded(job)
         if outcome is not None:

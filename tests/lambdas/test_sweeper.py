@@ -37,6 +37,21 @@ def test_a_lost_success_is_found_in_the_output_object(cloud: Cloud, running: boo
     assert cloud.status(job.job_id) == "succeeded"
 
 
+def test_a_running_jobs_lost_success_is_found_after_a_minute_of_silence_a_queued_ones_after_three(cloud: Cloud) -> None:
+    running, queued = sent(cloud), sent(cloud)
+    cloud.run(running.job_id)
+    for job in (running, queued):
+        cloud.put_result(job.job_id, key=job.output_key)
+
+    sweep(cloud, timedelta(seconds=59))
+    assert (cloud.status(running.job_id), cloud.status(queued.job_id)) == ("running", "queued")
+    sweep(cloud, timedelta(seconds=61))
+    assert (cloud.status(running.job_id), cloud.status(queued.job_id)) == ("succeeded", "queued")
+    sweep(cloud, timedelta(seconds=181))
+
+    assert cloud.status(queued.job_id) == "succeeded"
+
+
 def test_a_lost_failure_is_found_in_the_failure_object(cloud: Cloud) -> None:
     job = sent(cloud)
     cloud.lose_worker(job.job_id)
@@ -83,7 +98,7 @@ def test_a_living_job_is_left_alone_without_a_look_at_its_objects(cloud: Cloud) 
     cloud.put_result(job.job_id, key=job.output_key)
     cloud.counted()
 
-    assert sweep(cloud, timedelta(hours=2, minutes=1)) == {}
+    assert sweep(cloud, timedelta(hours=2, seconds=30)) == {}
 
     assert (cloud.status(job.job_id), cloud.status(waiting.job_id)) == ("running", "queued")
     assert cloud.calls["GetObject"] == 2  # the waiting job's only

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 from rich.console import Console
 
 from client.cloud import GenerateOnCloud
@@ -30,7 +29,7 @@ from local_cloud.preflight import CannotStartError
 from tests.soak.audit import SHOWN, Findings, audit
 from tests.soak.clients import AHEAD, Log, SoakClient, SoakError
 from tests.soak.jobs import SoakJob
-from tests.soak.trouble import Trouble
+from tests.soak.trouble import Trouble, megabytes
 
 FAULTS = {"lost": 0.1, "doubled": 0.1, "delayed": 0.2, "delay_seconds": 10.0}
 FAULT_KINDS = ("lost", "doubled", "delayed")
@@ -60,8 +59,8 @@ class Report:
     trouble: Trouble
     ends: Counter[str]
     seconds: float
-    megabytes: tuple[float, float]
-    """Memory of the local cloud's process: when ready, at the end (another process, after it was killed)."""
+    megabytes: Sequence[float]
+    """Memory of the local cloud's process: when ready, before it was killed, when ready again, at the end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +100,7 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
     cloud = LocalCloud(folder, notification_faults=NotificationFaults(seed=plan.seed, **FAULTS))
     began, stopped, log = time.monotonic(), threading.Event(), Log()
     with cloud:
-        ready = _megabytes(cloud)
+        ready = megabytes(cloud)
         checkpoint = demo_checkpoint(folder)
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(checkpoint, "checkpoint")
@@ -130,10 +129,8 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
         findings = _settled(cloud, clients)
         seconds = time.monotonic() - began
         ends = Counter(str(end) for client in clients for one in client.seen for end in one.ends)
-        megabytes = (ready, _megabytes(cloud))
-    return Report(
-        plan=plan, findings=findings, log=log, trouble=trouble, ends=ends, seconds=seconds, megabytes=megabytes
-    )
+        memory = (ready, *trouble.megabytes, megabytes(cloud))
+    return Report(plan=plan, findings=findings, log=log, trouble=trouble, ends=ends, seconds=seconds, megabytes=memory)
 
 
 def _make_user(cloud: LocalCloud, name: str) -> str:
@@ -147,14 +144,19 @@ def _make_user(cloud: LocalCloud, name: str) -> str:
 
 def _follow(running: list[Future[None]], killing: Future[None], log: Log, plan: Plan, console: Console) -> None:
     """Wait until all clients are through, one of them failed, the trouble did, or time is up."""
-    deadline, told = time.monotonic() + plan.minutes * 60, 0
+    began, told = time.monotonic(), 0
+    deadline = began + plan.minutes * 60
     while not all(one.done() for one in running):
         done, _ = wait([*running, killing], timeout=1, return_when=FIRST_EXCEPTION)
         if any(one.exception() is not None for one in done) or time.monotonic() > deadline:
             return
         if log.ended >= told + max(1, plan.jobs // 20):
             told = log.ended
-            console.print(f"{told} of {plan.jobs} jobs have ended")
+            rate = told / (time.monotonic() - began)
+            left = (plan.jobs - told) / rate / 60
+            console.print(
+                f"{told} of {plan.jobs} jobs have ended, {60 * rate:.0f} a minute; {left:.1f} minutes at that rate"
+            )
 
 
 def _settled(cloud: LocalCloud, clients: Sequence[SoakClient]) -> Findings:
@@ -167,10 +169,6 @@ def _settled(cloud: LocalCloud, clients: Sequence[SoakClient]) -> Findings:
         time.sleep(SETTLE_PAUSE_SECONDS)
 
 
-def _megabytes(cloud: LocalCloud) -> float:
-    return psutil.Process(cloud.pid).memory_info().rss / 1e6
-
-
 def _print(report: Report, console: Console) -> None:
     plan, log, trouble = report.plan, report.log, report.trouble
     rows = {
@@ -181,7 +179,8 @@ def _print(report: Report, console: Console) -> None:
         "notifications lost, doubled, delayed": ", ".join(f"{FAULTS[kind]:.0%}" for kind in FAULT_KINDS),
         "ends": ", ".join(f"{count} {status}" for status, count in sorted(report.ends.items())),
         "minutes": f"{report.seconds / 60:.1f}",
-        "local cloud's memory when ready, at the end": f"{report.megabytes[0]:.0f} MB, {report.megabytes[1]:.0f} MB",
+        "local cloud's MB: ready, killed, ready again, at the end": ", ".join(f"{one:.0f}" for one in report.megabytes),
+        "local cloud was back after, in seconds": f"{trouble.restart_seconds:.1f}",
     }
     for name, value in rows.items():
         console.print(f"{name:<60} {value}", soft_wrap=True)

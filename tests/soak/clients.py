@@ -1,6 +1,7 @@
 """The users of a soak: each sends its share of the jobs, sees every one of them through, and never gives up."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,12 +15,14 @@ from inference_container.contract.errors import JobErrorCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from tests.soak.jobs import SoakJob
 
-AHEAD = 12
-"""Jobs a user has open at once."""
+AHEAD = 40
+"""Jobs a user has open at once: more than those that wait for the sweeper, so that nobody stands still."""
 SENT_TWICE = 5
 """Every so many jobs are sent twice under one key, as by a client that lost the first answer."""
 MAX_RETRIES = 5
 LOOK_SECONDS = 1.0
+RARELY = 8
+"""A job is looked at again after an eighth of its age: old ones rarely, else looking is most of the load."""
 PAUSE_SECONDS = 0.5
 TOO_MANY = 429
 Answer = TypeVar("Answer")
@@ -38,6 +41,22 @@ class Seen:
     """The first one and its retries."""
     ends: list[JobStatus] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    sent_at: float = 0.0
+    """By the monotonic clock, of the newest of `job_ids`."""
+    look_at: float = 0.0
+
+    def sent(self, job_id: str) -> None:
+        """Note a job that now stands for this one."""
+        self.job_ids.append(job_id)
+        self.sent_at = self.look_at = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time to look at it; sets the next time."""
+        now = time.monotonic()
+        if now < self.look_at:
+            return False
+        self.look_at = now + (now - self.sent_at) / RARELY
+        return True
 
 
 @dataclass
@@ -91,7 +110,7 @@ class SoakClient:
             while waiting or open_:
                 while waiting and len(open_) < AHEAD:
                     open_.append(self._send(cloud, waiting.pop(0)))
-                open_ = [seen for seen in open_ if not self._look(cloud, seen)]
+                open_ = [seen for seen in open_ if not (seen.due() and self._look(cloud, seen))]
                 self._pause(LOOK_SECONDS)
 
     def _send(self, cloud: GenerateOnCloud, seen: Seen) -> Seen:
@@ -111,7 +130,7 @@ class SoakClient:
             self._log.count(replays=1)
             if again.job_id != job.job_id:
                 seen.faults.append(f"sent twice under one key, it became {job.job_id} and {again.job_id}")
-        seen.job_ids.append(job.job_id)
+        seen.sent(job.job_id)
         return seen
 
     def _look(self, cloud: GenerateOnCloud, seen: Seen) -> bool:
@@ -126,7 +145,7 @@ class SoakClient:
             seen.faults.append(f"{job.job_id} ended {job.status}: {job.error}")
         elif len(seen.job_ids) <= MAX_RETRIES:
             again = self._until_answered(lambda: cloud.jobs.retry(job.job_id, idempotency_key=f"again-{job.job_id}"))
-            seen.job_ids.append(again.job_id)
+            seen.sent(again.job_id)
             return False
         else:
             seen.faults.append(f"lost {len(seen.job_ids)} times")

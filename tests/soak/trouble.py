@@ -19,6 +19,8 @@ class Trouble:
         self.container_kills = 0
         self.cloud_kills = 0
         self.restart_seconds = 0.0
+        self.megabytes: list[float] = []
+        """Memory of the cloud's process just before it was killed, and of the next one when ready."""
         self._cloud = cloud
         self._kill_every = kill_every
         self._cloud_dies_when = cloud_dies_when
@@ -48,8 +50,15 @@ class Trouble:
                 continue
 
     def _kill_cloud(self) -> None:
+        self.megabytes.append(megabytes(self._cloud))
         self._cloud.kill()
         self.cloud_kills += 1
         began = time.monotonic()
         self._cloud.start()
         self.restart_seconds = time.monotonic() - began
+        self.megabytes.append(megabytes(self._cloud))
+
+
+def megabytes(cloud: LocalCloud) -> float:
+    """Resident memory of the cloud's own process, without the container and the functions."""
+    return psutil.Process(cloud.pid).memory_info().rss / 1e6
