@@ -18,6 +18,7 @@ from lambdas.asset_inspection import AssetSweep
 from lambdas.asset_record import AssetRecord
 from lambdas.asset_work import ImportOrder
 from lambdas.inspection import Inspection
+from lambdas.stored_parts import stored_parts
 from tests.fetch.local_sites import Sites, open_sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
@@ -165,10 +166,17 @@ class AssetMachine(RuleBasedStateMachine):
 
     def _complete(self, calls: int) -> None:
         for asset in self._on_its_way(AssetStatus.UPLOADING, AssetStatus.INSPECTING):
+            lacks_parts = self._lacks_parts(asset)
             with self._dying_after(calls):
                 said = {"sha256": sha256_of(FILE)} if asset.checksum_algorithm else {}
                 reply = self.cloud.ask("POST", f"/v1/assets/{asset.asset_id}/complete", said)
                 assert reply.status in (200, 409, 422), reply.text
+                assert reply.status == 409 or not lacks_parts, "parts are missing, and the upload can go on no more"
+
+    def _lacks_parts(self, asset: AssetRecord) -> bool:
+        stored = stored_parts(self.cloud.s3, BUCKET, asset) if asset.status is AssetStatus.UPLOADING else None
+        sizes = {number: len(data) for number, data in PARTS.items()}
+        return stored is not None and {number: part.size for number, part in stored.items()} != sizes
 
     @rule(calls=crash, content=st.sampled_from([FILE, flipped(FILE), FILE[:-1]]), looks=st.integers(1, 6))
     def run_import(self, calls: int, content: bytes, looks: int) -> None:
