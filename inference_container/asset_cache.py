@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.assets import ASSET_TYPES
+from inference_container.contract.assets import ASSET_TYPES, AssetType
 from inference_container.contract.errors import JobErrorCode, JobFailed
 from inference_container.contract.messages import AssetRef, CacheUse
 from inference_container.models.files import ModelFile
@@ -53,6 +53,24 @@ class AssetCache:
         """Since the start."""
         directory.mkdir(parents=True, exist_ok=True)
         self._sweep_parts()
+
+    def reference(self, key: str, type_: AssetType) -> AssetRef:
+        """The file at `key`, as S3 describes it; its content is not known before it is fetched.
+
+        Raises:
+            JobFailed: ASSET_MISSING, or INTERNAL when S3 could not be reached.
+        """
+        _, asset_id, name = key.split("/", 2)
+        try:
+            size = self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+        except ClientError as error:
+            # Who may not list the bucket is answered 403 for what is not there.
+            raise JobFailed(
+                JobErrorCode.ASSET_MISSING, f"{type_} {name} ({key}) is not in the assets bucket: {error}"
+            ) from error
+        except BotoCoreError as error:
+            raise JobFailed(JobErrorCode.INTERNAL, f"{type_} {name} could not be asked for: {error}") from error
+        return AssetRef(asset_id=asset_id, type=type_, name=name, key=key, size=size)
 
     @contextmanager
     def borrow(self, refs: Sequence[AssetRef], *, check: Callable[[], None]) -> Iterator[tuple[ModelFile, ...]]:

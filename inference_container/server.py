@@ -37,6 +37,8 @@ class JobRunner(Protocol):
 
     def answer(self, document: bytes) -> JobResult | JobFailure: ...
 
+    def preload(self, key: str) -> None: ...
+
     def stop(self, reason: str) -> None: ...
 
 
@@ -57,14 +59,18 @@ class Jobs(Protocol):
 class JobLine:
     """One thread that makes the worker and then runs one job after the other; the rest wait in line."""
 
-    def __init__(self, make_worker: Callable[[], JobRunner]) -> None:
+    def __init__(self, make_worker: Callable[[], JobRunner], *, preload: str = "") -> None:
+        """`preload`: key of a checkpoint that the worker loads before its first job; jobs wait in line meanwhile."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
         self._make_worker = make_worker
         self._worker: Future[JobRunner] | None = None
+        self._preload = preload
 
     def open(self) -> Future[JobRunner]:
-        self._worker = self._thread.submit(self._make_worker)
-        return self._worker
+        self._worker = worker = self._thread.submit(self._make_worker)
+        if self._preload:
+            self._thread.submit(lambda: worker.result().preload(self._preload))
+        return worker
 
     def state(self) -> str:
         """`starting`, `ready`, or what went wrong."""
@@ -207,7 +213,11 @@ def main() -> None:
     def stop_serving() -> None:
         server.should_exit = True
 
-    line: Jobs = JobLine(make_worker) if settings.WORKERS == 1 else WorkerPool(settings, broken=stop_serving)
+    line: Jobs = (
+        JobLine(make_worker, preload=settings.PRELOAD)
+        if settings.WORKERS == 1
+        else WorkerPool(settings, broken=stop_serving)
+    )
     app = create_app(line, max_request_bytes=settings.MAX_REQUEST_BYTES)
     config = uvicorn.Config(app, host=settings.HOST, port=settings.PORT, log_config=None, access_log=False)
     server = ContainerServer(config, line, grace_seconds=settings.SHUTDOWN_SECONDS)

@@ -29,6 +29,8 @@ class ContainerSettings(BaseModel):
     """GPU memory the loaded models may take together; 0 is six tenths of it, the rest is for drawing."""
     DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
     DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    PRELOAD: str = Field(default="", pattern=r"^(assets/[^/]+/[^/]+)?$")
+    """Key in the assets bucket of a checkpoint that is loaded before the first job; `/ping` does not wait for it."""
     COMPILE_UNET: bool = False
     """Compile the UNet's repeated blocks on a GPU: worth it for many pictures of few sizes."""
     WORKERS: int = Field(default=1, ge=1, le=16)

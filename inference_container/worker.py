@@ -34,6 +34,7 @@ from inference_container.json_log import current_correlation, current_job
 from inference_container.live_preview import LivePreview
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
+from inference_container.preload import preload_checkpoint
 from inference_container.request_document import ids_of, read_params, read_request
 from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 
@@ -205,6 +206,10 @@ class Worker:
             metrics=JobMetrics(disk=self._assets.use.since(disk), memory=self._models.use.since(memory)),
             correlation_id=request.correlation_id,
         )
+
+    def preload(self, key: str) -> None:
+        """Load a checkpoint before the first job, by its key in the assets bucket; for the thread that runs jobs."""
+        preload_checkpoint(key, assets=self._assets, models=self._models, check=self._refuse_when_stopping)
 
     def stop(self, reason: str) -> None:
         """End the running job, if any, at its next step with WORKER_LOST and this reason; refuse all later ones."""

@@ -66,6 +66,8 @@ class StageConfig(BaseModel):
     """Of the endpoint in these subnets."""
     image_uri: str | None = None
     """A ready image of `inference_container` in ECR; None builds it at deployment."""
+    preload: str | None = Field(default=None, pattern=r"^[0-9a-f-]{36}/[^/]+$")
+    """A checkpoint, `ASSET_ID/NAME`, that every new container loads before its first job; None: the first job does."""
     compile_unet: bool = False
     """Compile the UNet on the GPU: a slow first picture of each size, faster ones after it."""
     job_retention_days: int = Field(default=30, ge=1)

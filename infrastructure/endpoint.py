@@ -48,6 +48,7 @@ class Endpoint(Construct):
             JOBS_BUCKET=storage.jobs_bucket.bucket_name,
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
             JOBS_TABLE=storage.jobs_table.table_name,
+            PRELOAD=f"assets/{config.preload}" if config.preload else "",
             COMPILE_UNET=config.compile_unet,
             WORKERS=config.workers,
             STACK=config.stack_name,

@@ -4,6 +4,7 @@ import base64
 import io
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,10 @@ from tests.tiny_upscaler import write_tiny_upscaler
 SMALL: dict[str, Any] = {"prompt": "red cat", "steps": 2, "width": 64, "height": 64, "seed": 5}
 
 
-@pytest.fixture
-def client(cloud: Cloud, tmp_path: Path) -> Iterator[TestClient]:
-    worker = Worker(
+def make_worker(cloud: Cloud, directory: Path) -> Worker:
+    return Worker(
         records=cloud.records(),
-        assets=AssetCache(cloud.s3, bucket=ASSETS_BUCKET, directory=tmp_path, max_bytes=10**8),
+        assets=AssetCache(cloud.s3, bucket=ASSETS_BUCKET, directory=directory, max_bytes=10**8),
         models=ModelCache(
             max_bytes=10**9, load=lambda file: load_checkpoint(file, device=torch.device("cpu"), dtype=torch.float32)
         ),
@@ -41,10 +41,20 @@ def client(cloud: Cloud, tmp_path: Path) -> Iterator[TestClient]:
         s3=cloud.s3,
         jobs_bucket=JOBS_BUCKET,
     )
-    line = JobLine(lambda: worker)
+
+
+@contextmanager
+def serving(worker: Worker, *, preload: str = "") -> Iterator[TestClient]:
+    line = JobLine(lambda: worker, preload=preload)
     with TestClient(create_app(line, max_request_bytes=10_000_000)) as client:
         while line.state() == "starting":
             threading.Event().wait(0.005)
+        yield client
+
+
+@pytest.fixture
+def client(cloud: Cloud, tmp_path: Path) -> Iterator[TestClient]:
+    with serving(make_worker(cloud, tmp_path)) as client:
         yield client
 
 
@@ -161,3 +171,46 @@ def test_a_controlnet_and_an_upscaler_are_fetched_loaded_and_used_once(
         "Postprocess upscale by: 2, Postprocess upscaler: sharp",
     )
     assert (first.metrics.memory.misses, second.metrics.memory.misses, second.metrics.disk.misses) == (1, 0, 0)
+
+
+def test_the_first_job_finds_a_preloaded_checkpoint_loaded(
+    cloud: Cloud, tmp_path: Path, tiny_checkpoint_bytes: bytes
+) -> None:
+    checkpoint = cloud.put_asset(tiny_checkpoint_bytes)
+
+    with serving(make_worker(cloud, tmp_path), preload=checkpoint.key) as client:
+        answer = send(client, cloud, Task.TXT2IMG, checkpoint, SMALL)
+
+    metrics = JobResult.model_validate_json(answer.content).metrics
+    assert answer.status_code == 200
+    assert (metrics.disk.hits, metrics.disk.misses) == (1, 0)
+    assert (metrics.memory.hits, metrics.memory.misses) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param(None, "asset_missing: checkpoint model.safetensors", id="a-file-that-is-not-there"),
+        pytest.param(b"no model at all", "was not preloaded: ", id="a-file-that-is-no-model"),
+    ],
+)
+def test_what_cannot_be_preloaded_is_logged_with_the_reason_and_the_container_draws_on(
+    cloud: Cloud,
+    tmp_path: Path,
+    tiny_checkpoint_bytes: bytes,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    data: bytes | None,
+    said: str,
+) -> None:
+    key = "assets/a2/model.safetensors"
+    if data is not None:
+        cloud.put_asset(data, asset_id="a2")
+    checkpoint = cloud.put_asset(tiny_checkpoint_bytes)
+
+    with serving(make_worker(cloud, tmp_path), preload=key) as client:
+        ping = client.get("/ping")
+        answer = send(client, cloud, Task.TXT2IMG, checkpoint, SMALL)
+
+    assert (ping.status_code, answer.status_code) == (200, 200)
+    assert [record.levelname for record in caplog.records if said in record.getMessage()] == ["ERROR"]

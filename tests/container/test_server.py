@@ -39,6 +39,9 @@ class ScriptedRunner:
             return JobFailure(job_id="j", error=JobError.of(JobErrorCode(text), "the reason"))
         return JobResult(job_id=text, task=Task.TXT2IMG)
 
+    def preload(self, key: str) -> None:
+        raise AssertionError(f"nobody asked for {key}")
+
     def stop(self, reason: str) -> None:
         self.stopped.append(reason)
 

@@ -22,6 +22,7 @@ CHANGED = {
     "backlog_per_instance": "5",
     "idle_minutes": "12",
     "compile_unet": "true",
+    "preload": "01890a5d-ac96-774b-bcce-b302099a8057/dream.safetensors",
     "job_retention_days": "3",
     "log_retention_days": "7",
     "api_requests_per_second": "7",

@@ -434,6 +434,14 @@ def test_the_container_gets_the_settings_it_reads(aws: "Assembly") -> None:
     assert set(settings.environment()) == set(variables)
 
 
+def test_the_container_preloads_the_checkpoint_the_stage_names(aws: "Assembly", changed: "Assembly") -> None:
+    asked = [
+        each.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"].get("PRELOAD") for each in (aws, changed)
+    ]
+
+    assert asked == [None, "assets/01890a5d-ac96-774b-bcce-b302099a8057/dream.safetensors"]
+
+
 def test_compiling_is_asked_of_the_container_when_the_stage_does(aws: "Assembly", changed: "Assembly") -> None:
     asked = [
         each.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"].get("COMPILE_UNET")

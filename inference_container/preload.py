@@ -1,0 +1,31 @@
+"""A checkpoint fetched and loaded before any job asks for it; what goes wrong is told in the log and stops nothing."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from inference_container.asset_cache import AssetCache
+from inference_container.contract.assets import AssetType
+from inference_container.contract.errors import JobFailed
+from inference_container.models.model_cache import ModelCache
+
+log = logging.getLogger(__name__)
+
+
+def preload_checkpoint(key: str, *, assets: AssetCache, models: ModelCache, check: Callable[[], None]) -> None:
+    """Have the checkpoint at `key` of the assets bucket in memory, as a first job would leave it.
+
+    `check` is called all along and may raise to break off.
+    """
+    began = time.perf_counter()
+    try:
+        reference = assets.reference(key, AssetType.CHECKPOINT)
+        with assets.borrow([reference], check=check) as (file,):
+            models.begin_job()
+            models.checkpoint(file)
+    except JobFailed as failed:
+        log.error("%s was not preloaded: %s: %s", key, failed.error.code.value, failed.error.message)  # noqa: TRY400
+    except (MemoryError, OSError, RuntimeError) as error:
+        log.exception("%s was not preloaded: %s", key, type(error).__name__)
+    else:
+        log.info("%s was preloaded in %.1f s", key, time.perf_counter() - began)
