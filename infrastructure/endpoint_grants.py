@@ -23,7 +23,8 @@ class EndpointGrants:
         alarms = self._arn("cloudwatch", "alarm", mine, colon=True)
         logs = self._arn("logs", "log-group", f"/aws/sagemaker/Endpoints/{mine}", colon=True)
         targets = self._arn("application-autoscaling", "scalable-target", "*")
-        self.sending = Grant(["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"], [endpoints])
+        self.sending_again = Grant(["sagemaker:InvokeEndpointAsync"], [endpoints])
+        self.sending = [self.sending_again, Grant(["sagemaker:DescribeEndpoint"], [endpoints])]
         self.making = [
             # CloudFormation chooses the names of the template's own configuration and model; they are only read.
             Grant(["sagemaker:DescribeEndpointConfig"], [any_config]),

@@ -60,10 +60,7 @@ class Functions(Construct):
         acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
         self.webhook_queues = WebhookQueues(self, "WebhookQueues")
         jobs, assets, access = storage.jobs_table, storage.assets_table, storage.access_table
-        outcomes = BucketGrant(
-            storage.jobs_bucket,
-            {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"], "jobs/": ["GetObject"]},
-        )
+        outcomes = {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"]}
 
         webhook_queue = self.webhook_queues.queue
         settling: list[TableGrant | Grant] = [
@@ -71,7 +68,6 @@ class Functions(Construct):
             Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
         ]
         endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
-        sending = endpoint_grants.sending
         uploads = BucketGrant(
             storage.assets_bucket,
             {
@@ -84,7 +80,7 @@ class Functions(Construct):
                 ]
             },
         )
-        asset_rows = ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"]
+        asset_rows = ["DeleteItem", "GetItem", "UpdateItem"]
 
         self.asset_inspection = self._function(
             "AssetInspection",
@@ -94,7 +90,10 @@ class Functions(Construct):
             settings=AssetInspectionSettings(
                 ASSETS_TABLE=assets.table_name, ASSETS_BUCKET=storage.assets_bucket.bucket_name
             ),
-            grants=[TableGrant(assets, asset_rows, ["working-created_at"]), uploads],
+            grants=[
+                TableGrant(assets, asset_rows, ["working-created_at"]),
+                BucketGrant(storage.assets_bucket, {"assets/": ["AbortMultipartUpload", "DeleteObject", "GetObject"]}),
+            ],
         )
         events.Rule(
             self,
@@ -165,7 +164,7 @@ class Functions(Construct):
                 ),
                 TableGrant(
                     assets,
-                    ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+                    ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
                     ["listed-type_name", "sha256-created_at", "type-name"],
                 ),
                 TableGrant(
@@ -190,7 +189,7 @@ class Functions(Construct):
                     ],
                 ),
                 TableGrant(storage.endpoints_table, ["GetItem", "PutItem", "UpdateItem"], ["listed-endpoint"]),
-                sending,
+                *endpoint_grants.sending,
                 *endpoint_grants.making,
                 Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
             ],
@@ -208,7 +207,12 @@ class Functions(Construct):
                 WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
                 STACK_NAME=config.stack_name,
             ),
-            grants=[TableGrant(jobs, ["GetItem", "UpdateItem"]), outcomes, sending, *settling],
+            grants=[
+                TableGrant(jobs, ["GetItem", "UpdateItem"]),
+                BucketGrant(storage.jobs_bucket, outcomes),
+                endpoint_grants.sending_again,
+                *settling,
+            ],
         )
         self.job_events.add_event_source(
             event_sources.SqsEventSource(events_.queue, batch_size=10, report_batch_item_failures=True)
@@ -227,9 +231,9 @@ class Functions(Construct):
                 STACK_NAME=config.stack_name,
             ),
             grants=[
-                TableGrant(jobs, ["BatchGetItem", "GetItem", "UpdateItem"], ["open-created_at"]),
-                outcomes,
-                sending,
+                TableGrant(jobs, ["BatchGetItem", "UpdateItem"], ["open-created_at"]),
+                BucketGrant(storage.jobs_bucket, {**outcomes, "jobs/": ["GetObject"]}),
+                endpoint_grants.sending_again,
                 *settling,
             ],
         )

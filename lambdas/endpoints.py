@@ -58,11 +58,18 @@ class LiveEndpoint:
 
 @dataclass(frozen=True)
 class Endpoints:
-    sagemaker: "SageMakerClient"
+    sagemaker: "SageMakerClient | None"
+    """None: whoever only sends again has no use for an endpoint's own reason, and may not ask for it."""
     runtime: "SageMakerRuntimeClient"
 
     def describe(self, name: str) -> LiveEndpoint | None:
-        """The endpoint's state, None when there is none of that name. One call."""
+        """The endpoint's state, None when there is none of that name. One call.
+
+        Raises:
+            TypeError: nobody can be asked for it.
+        """
+        if self.sagemaker is None:
+            raise TypeError("these endpoints only take jobs")
         try:
             answer = self.sagemaker.describe_endpoint(EndpointName=name)
         except ClientError as error:
@@ -123,7 +130,8 @@ class Endpoints:
                 ) from error
             if error_code(error) not in _ENDPOINTS_OWN_FAULT:
                 raise
-            self.require_in_service(name)  # its own state is the better reason
+            if self.sagemaker is not None:
+                self.require_in_service(name)  # its own state is the better reason
             raise _not_in_service(f"The endpoint {name} did not take the job: {error_message(error)}") from error
         except BotoCoreError as error:
             _LOG.warning("invoking %s for job %s failed", name, job_id, exc_info=error)

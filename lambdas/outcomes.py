@@ -17,7 +17,7 @@ from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import TERMINAL, JobStatus
 from inference_container.contract.messages import JobFailure, JobResult
 from lambdas.access_table import AccessTable
-from lambdas.clients import s3_client, sagemaker_client, sagemaker_runtime_client, sqs_client
+from lambdas.clients import s3_client, sagemaker_runtime_client, sqs_client
 from lambdas.delivery import Delivery
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
@@ -199,5 +199,5 @@ def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcome
     usage = UsageStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
     settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), table)
     jobs, objects = JobStore(dynamodb, table, settlement), JobObjects(s3_client(), settings.JOBS_BUCKET)
-    endpoints = Endpoints(sagemaker_client(), sagemaker_runtime_client())
+    endpoints = Endpoints(None, sagemaker_runtime_client())
     return Outcomes(jobs, objects, Delivery(jobs, objects, endpoints), RunTimes(dynamodb, table))
