@@ -4,7 +4,7 @@ On AWS an alarm on an empty backlog runs the policy that sets the instances to z
 the stack makes as long as that alarm waits, says when.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -55,6 +55,20 @@ class Scaling:
     def put_target(self, request: dict[str, Any]) -> None:
         """Make or change a target as the API has it."""
         self._put(Kind.SCALABLE_TARGET, _target_id("", request, ""), request)
+
+    def asked_beside(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """SageMaker's actions and resources that who registers an endpoint must be allowed as well."""
+        name = (str(request.get("ResourceId", "")).split("/") + [""])[1]
+        endpoint = self._store.get(Kind.ENDPOINT, name)
+        if endpoint is None:
+            return []
+        config = str(endpoint.properties["EndpointConfigName"]).rsplit("/", 1)[-1]
+        found = self._store.get(Kind.ENDPOINT_CONFIG, config)
+        return [
+            ("sagemaker:DescribeEndpoint", endpoint.arn),
+            ("sagemaker:UpdateEndpointWeightsAndCapacities", endpoint.arn),
+            *([("sagemaker:DescribeEndpointConfig", found.arn)] if found is not None else []),
+        ]
 
     def has_target(self, request: dict[str, Any]) -> bool:
         """Whether the target a request is about is registered."""

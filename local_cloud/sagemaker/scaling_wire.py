@@ -45,6 +45,9 @@ class ScalingWire:
                 self._target_arn,
                 context={"application-autoscaling:service-namespace": _namespace(body)},
             )
+            if operation == "RegisterScalableTarget":
+                for action, resource in self._scaling.asked_beside(_document(body)):
+                    self._identities.check_request(scope, body, action, resource)
             if operation not in self._operations:
                 known = ", ".join(self._operations)
                 raise RefusedError("UnknownOperationException", f"received {operation!r}; allowed: {known}")
@@ -76,7 +79,12 @@ class ScalingWire:
 
 
 def _namespace(body: bytes) -> str:
+    return str(_document(body).get("ServiceNamespace", ""))
+
+
+def _document(body: bytes) -> dict[str, Any]:
     try:
-        return str(json.loads(body or b"{}").get("ServiceNamespace", ""))
-    except (ValueError, AttributeError):
-        return ""
+        document = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -4,7 +4,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +21,9 @@ _ASYNC_PATH = re.compile(r"/endpoints/([^/]+)/async-invocations")
 _LOCATION = re.compile(r"s3://[^/]+/.+")
 _HEADER = "x-amzn-sagemaker-"
 CONTROL_TYPE = "application/x-amz-json-1.1"
+
+PASSED = {"iam:PassRole": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+"""Condition keys of what is asked for beside an operation."""
 
 TTL_SECONDS = (60, 21_600)
 TIMEOUT_SECONDS = (1, 3_600)
@@ -52,7 +55,8 @@ class SageMakerWire:
         text = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.items()}
         invoked = _ASYNC_PATH.fullmatch(str(scope["path"]))
         try:
-            self._identities.check_request(scope, body, *self._asked(invoked, text, body))
+            for action, resource in self._asked(invoked, text, body):
+                self._identities.check_request(scope, body, action, resource, context=PASSED.get(action))
             if invoked:
                 status, answer, extra = 202, *self._invoke_async(unquote(invoked[1]), text)
             else:
@@ -62,10 +66,12 @@ class SageMakerWire:
         sent = {"content-type": "application/json", "x-amzn-requestid": str(uuid.uuid4())} | extra
         await send_json(send, status, answer, sent)
 
-    def _asked(self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
-        """IAM's action and resource of a request."""
+    def _asked(
+        self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes
+    ) -> list[tuple[str, str]]:
+        """IAM's actions and resources of a request: the operation's own, and those AWS asks for beside it."""
         if invoked:
-            return "sagemaker:InvokeEndpointAsync", self._sagemaker.arn(Kind.ENDPOINT, unquote(invoked[1]))
+            return [("sagemaker:InvokeEndpointAsync", self._sagemaker.arn(Kind.ENDPOINT, unquote(invoked[1])))]
         operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
         try:
             request = json.loads(body or b"{}")
@@ -73,8 +79,20 @@ class SageMakerWire:
             request = None
         for kind, name in NAME_PROPERTIES.items():
             if isinstance(request, dict) and operation.endswith(name.removesuffix("Name")) and request.get(name):
-                return f"sagemaker:{operation}", self._sagemaker.arn(kind, str(request[name]))
-        return f"sagemaker:{operation}", "*"
+                arn = self._sagemaker.arn(kind, str(request[name]))
+                return [(f"sagemaker:{operation}", arn), *self._asked_beside(operation, arn, request)]
+        return [(f"sagemaker:{operation}", "*")]
+
+    def _asked_beside(self, operation: str, arn: str, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Who makes something must also be allowed to tag it, to use the configuration, and to hand on the role."""
+        if not operation.startswith("Create"):
+            return
+        if request.get("Tags"):
+            yield "sagemaker:AddTags", arn
+        if operation == "CreateEndpoint" and request.get("EndpointConfigName"):
+            yield "sagemaker:CreateEndpoint", self._sagemaker.arn(Kind.ENDPOINT_CONFIG, request["EndpointConfigName"])
+        if request.get("ExecutionRoleArn"):
+            yield "iam:PassRole", str(request["ExecutionRoleArn"])
 
     def _control(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")

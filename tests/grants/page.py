@@ -6,45 +6,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.grants.deployed import Deployed, Grant
+from tests.grants.removal import PATIENCE_SECONDS, Trial, Verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "grants.md"
 DEPLOYMENT = "deploy_the_stack"
 """The scenario of what runs while the stack is deployed."""
 REASONS: tuple[tuple[str, str], ...] = (
-    (r"Api iam:PassRole .*", "the local cloud lets SageMaker have any role"),
-    (r"Api sagemaker:AddTags .*", "asked for by AWS where what is made has tags; not so here"),
-    (r"Api sagemaker:CreateEndpoint endpoint-config/.*", "asked for by AWS beside the endpoint's own; not so here"),
-    (
-        r"EndpointKeeper sagemaker:(UpdateEndpointWeightsAndCapacities|DescribeEndpointConfig) .*",
-        "AWS asks it of who registers an endpoint for scaling; not so here",
-    ),
     (r"Container ecr:.*", "SageMaker pulls the image with it; the local cloud pulls none"),
     (r"Container (logs|cloudwatch):.*", "for SageMaker's agent, which the local cloud has not"),
     (r".* s3:ListBucket .*", "on AWS a missing object answers 404 with it and 403 without; not so here"),
     (r"AssetImport .*|Api lambda:InvokeFunction .*AssetImport.*", "an import needs a public https address"),
     (r"Webhooks sqs:ChangeMessageVisibility .*", "a delivery tried again later; here it is given up at once"),
     (r".* sqs:(ChangeMessageVisibility|GetQueueUrl) .*", "comes with CDK's event source of a queue"),
-    (r"(JobEvents|Sweeper) sagemaker:DescribeEndpoint .*", "comes with sending; not tried"),
-    (
-        r"AssetInspection s3:AbortMultipartUpload .*",
-        "the sweep breaks off uploads older than seven days; no scenario waits so long",
-    ),
-    (r"(Api|AssetInspection) (dynamodb|s3):.*", "comes with the rows the asset functions share; not tried"),
-    (r"JobEvents s3:GetObject StorageJobsBucket/jobs/\*", "comes with the row it shares with the sweeper; not tried"),
-    (r"Sweeper dynamodb:GetItem .*", "not tried"),
+    (r".* xray:.*", "for tracing, which the local cloud has not"),
 )
 """Pattern of `role action resource` → why no scenario needs the grant here."""
+SAID: Mapping[Verdict, str] = {
+    Verdict.FAILED: "fails",
+    Verdict.STUCK: "comes to no end",
+    Verdict.PASSED: "is refused it and passes all the same",
+    Verdict.NOT_REFUSED: "asked for it when it was recorded, not when it was taken away",
+}
+NOT_TAKEN = "asks for it; not taken away"
 _HEAD = """# Grants
-Every action a role of the template is allowed, resource by resource, and a scenario that is refused something without
-it (`tests/grants/scenarios.py`). Made by `make grants`: it runs all scenarios on a local cloud that enforces the roles'
-policies and records each call, then evaluates the calls again without each grant in turn. `tests/e2e/test_grants.py`
-holds the list against the deployed roles and takes four grants away for real. What functions do by the clock
-(EndpointKeeper, Sweeper) counts for the scenario that runs then, so these rows may name another one the next time.
-"Not tried" means that nobody has shown the grant to be needed.
+Every action a role of the template is allowed, resource by resource, and what came of taking it away, alone, from the
+role in a running local cloud. Made by `make grants` (about a quarter of an hour): it runs all scenarios
+(`tests/grants/scenarios.py`) on a local cloud that enforces the roles' policies and records each call; finds for each
+grant the first scenario one of whose calls is refused without it; takes the grant from the deployed role, runs that
+scenario, and gives the grant back. "Fails" and "comes to no end" count only with a refusal of just this action to
+just this role in the record; "comes to no end" means that the scenario, broken off {PATIENCE} seconds and its usual
+time after the refusal, was still waiting for what it wants. After its grants each scenario passes again with all of
+them. Schedules are stopped meanwhile: scenarios call the functions of the clock themselves. Where no scenario asks for
+a grant the reason is given. `tests/e2e/test_grants.py` holds the list against the deployed roles and takes some grants
+away again in every run.
 
-| role | action | resource | refused something without it |
+| role | action | resource | without it |
 |---|---|---|---|
-"""
+""".replace("{PATIENCE}", f"{PATIENCE_SECONDS:.0f}")
 
 
 @dataclass(frozen=True)
@@ -53,18 +51,24 @@ class Row:
     action: str
     resource: str
     why: str
-    """A scenario in backticks, or a reason."""
+    """A scenario in backticks and what it does, or a reason."""
+
+    @property
+    def scenario(self) -> str | None:
+        return self.why.split("`")[1] if self.why.startswith("`") else None
 
 
-def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str]) -> Row:
+def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str], trial: Trial | None) -> Row:
     """The row of a grant.
 
     Raises:
         LookupError: no scenario needs it and there is no reason either.
     """
     resource = deployed.label(grant.resource)
+    if trial is not None:
+        return Row(grant.role, grant.action, resource, f"`{trial.scenario}` {SAID[trial.verdict]}")
     if scenarios:
-        return Row(grant.role, grant.action, resource, f"`{scenarios[0]}`")
+        return Row(grant.role, grant.action, resource, f"`{scenarios[0]}` {NOT_TAKEN}")
     subject = f"{grant.role} {grant.action} {resource}"
     for pattern, reason in REASONS:
         if re.fullmatch(pattern, subject):
@@ -86,12 +90,15 @@ def read() -> list[Row]:
     ]
 
 
-def made(deployed: Deployed, table: Mapping[Grant, Sequence[str]]) -> tuple[list[Row], list[str]]:
+def made(
+    deployed: Deployed, table: Mapping[Grant, Sequence[str]], trials: Mapping[tuple[str, str, str], Trial]
+) -> tuple[list[Row], list[str]]:
     """All rows, and the grants that have none."""
     rows, without = [], []
     for grant, scenarios in table.items():
         try:
-            rows.append(row(deployed, grant, scenarios))
+            trial = trials.get((grant.role, grant.action, deployed.label(grant.resource)))
+            rows.append(row(deployed, grant, scenarios, trial))
         except LookupError as error:
             without.append(str(error.args[0]))
     return rows, without

@@ -2,17 +2,23 @@
 
 import base64
 import io
+import json
+import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
 from client.cloud import GenerateOnCloud
 from inference_container.contract.api import ChangeAsset
-from inference_container.contract.jobs import Task
+from inference_container.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.test_whole_system import container_of, endless, img2img, picture, txt2img, until, until_queued_or_ended
@@ -24,12 +30,13 @@ LARGE = 129 * 1024**2
 
 
 class Visit:
-    """What the scenarios do with one local cloud."""
+    """What the scenarios do with one local cloud; its names are nobody else's."""
 
     def __init__(self, cloud: LocalCloud, service: GenerateOnCloud, folder: Path) -> None:
         self.cloud = cloud
         self.service = service
         self.folder = folder
+        self.mark = secrets.token_hex(3)
 
     def ask(self, method: str, path: str, body: object = None, *, key: str | None = None) -> httpx.Response:
         headers = {"x-api-key": key or self.cloud.admin_key}
@@ -38,13 +45,36 @@ class Visit:
     def done(self) -> str:
         """A job that has succeeded; its id."""
         job = self.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT)
-        return self.service.jobs.finish(job.job_id).job_id
+        job_id = self.service.jobs.finish(job.job_id).job_id
+        self.settled(job_id)
+        return job_id
 
-    def sweep(self, job_id: str, **values: object) -> None:
-        """Make an ended job look lost as `values` say (None removes), and have the sweeper look."""
-        dynamodb = client(self.cloud, "dynamodb")
-        table = next(name for name in dynamodb.list_tables()["TableNames"] if "JobsTable" in name)
-        row = dynamodb.get_item(TableName=table, Key={"job_id": {"S": job_id}})["Item"]
+    def row(self, table: str, key: str, value: str) -> dict[str, Any]:
+        """A row as DynamoDB has it."""
+        answer = client(self.cloud, "dynamodb").get_item(TableName=self.table(table), Key={key: {"S": value}})
+        row: dict[str, Any] = answer["Item"]
+        return row
+
+    def table(self, part: str) -> str:
+        names = client(self.cloud, "dynamodb").list_tables()["TableNames"]
+        return next(str(name) for name in names if part in name)
+
+    def settled(self, job_id: str) -> None:
+        """Wait until what follows a job's end is done."""
+        deadline = time.monotonic() + 60
+        while "open" in self.row("JobsTable", "job_id", job_id):
+            assert time.monotonic() < deadline, "the job's end was never counted"
+            time.sleep(0.1)
+
+    def invoke(self, function: str, event: object) -> None:
+        """As AWS does: the schedule with an empty event."""
+        name = function_named(self.cloud, function)
+        answer = client(self.cloud, "lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def sweep(self, job_id: str, **values: object) -> dict[str, Any]:
+        """Make an ended job look lost as `values` say (None removes), have the sweeper look; the row it leaves."""
+        row = self.row("JobsTable", "job_id", job_id)
         row["open"] = {"S": "1"}
         for name, value in values.items():
             if value is None:
@@ -53,13 +83,12 @@ class Visit:
                 row[name] = {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
         for name in ("finished_at", "error", "output_sent"):
             row.pop(name, None)
-        dynamodb.put_item(TableName=table, Item=row)
-        functions = client(self.cloud, "lambda")
-        name = next(
-            one["FunctionName"] for one in functions.list_functions()["Functions"] if "Sweeper" in one["FunctionName"]
-        )
-        answer = functions.invoke(FunctionName=name, Payload=b"{}")
-        assert "FunctionError" not in answer, answer["Payload"].read()
+        client(self.cloud, "dynamodb").put_item(TableName=self.table("JobsTable"), Item=row)
+        self.invoke("Sweeper", {})
+        return self.row("JobsTable", "job_id", job_id)
+
+
+Scenario = Callable[[Visit], None]
 
 
 def function_named(cloud: LocalCloud, part: str) -> str:
@@ -72,16 +101,16 @@ def ago(**parts: int) -> str:
 
 
 def upload_a_checkpoint(visit: Visit) -> None:
-    path = write_tiny_checkpoint(visit.folder / "another.safetensors", seed=9)
+    path = write_tiny_checkpoint(visit.folder / f"another-{visit.mark}.safetensors", seed=int(visit.mark, 16))
     asset = visit.service.assets.upload(path, "checkpoint")
-    visit.service.assets.change(asset.asset_id, ChangeAsset(name="renamed.safetensors"))
+    visit.service.assets.change(asset.asset_id, ChangeAsset(name=f"renamed-{visit.mark}.safetensors"))
     visit.service.assets.page(asset_type="checkpoint")
     visit.service.assets.page()
     visit.service.assets.delete(asset.asset_id)
 
 
 def upload_a_large_file(visit: Visit) -> None:
-    path = visit.folder / "large.safetensors"
+    path = visit.folder / f"large-{visit.mark}.safetensors"
     path.write_bytes(b"\xff" * LARGE)
     asset = visit.ask("POST", "assets", {"type": "checkpoint", "name": path.name, "size": LARGE}).json()
     for part in asset["upload"]["parts"]:
@@ -89,16 +118,23 @@ def upload_a_large_file(visit: Visit) -> None:
         httpx.put(part["url"], content=data, timeout=60).raise_for_status()
     visit.ask("POST", f"assets/{asset['asset_id']}/complete", {}).raise_for_status()
     until_status(visit, asset["asset_id"], "failed")
-    visit.ask("DELETE", f"assets/{asset['asset_id']}")
+    visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
+    path.unlink()
 
 
 def break_off_an_upload(visit: Visit) -> None:
-    asset = visit.ask("POST", "assets", {"type": "vae", "name": "broken-off.safetensors", "size": 1000}).json()
+    asset = visit.ask(
+        "POST", "assets", {"type": "vae", "name": f"broken-off-{visit.mark}.safetensors", "size": 1000}
+    ).json()
     visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
 
 
 def import_from_a_forbidden_address(visit: Visit) -> None:
-    body = {"type": "vae", "name": "imported.safetensors", "source_url": "https://127.0.0.1:9/x.safetensors"}
+    body = {
+        "type": "vae",
+        "name": f"imported-{visit.mark}.safetensors",
+        "source_url": "https://127.0.0.1:9/x.safetensors",
+    }
     asset = visit.ask("POST", "assets", body)
     if asset.status_code < 300:
         until_status(visit, asset.json()["asset_id"], "failed")
@@ -115,6 +151,7 @@ def run_a_job(visit: Visit) -> None:
     job = visit.service.jobs.submit(Task.IMG2IMG, img2img(), checkpoint=CHECKPOINT)
     done = visit.service.jobs.finish(job.job_id)
     visit.service.jobs.save(done, visit.folder)
+    visit.settled(done.job_id)
     for query in ("", "?task=img2img", "?status=succeeded", "?owner=admin"):
         visit.ask("GET", f"jobs{query}").raise_for_status()
 
@@ -142,6 +179,7 @@ def fail_and_delete_a_job(visit: Visit) -> None:
     job = visit.service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT)
     for _ in visit.service.jobs.watch(job.job_id):
         pass
+    visit.settled(job.job_id)
     visit.service.jobs.delete(job.job_id)
 
 
@@ -167,105 +205,214 @@ def lose_a_worker(visit: Visit) -> None:
     container.kill()
     container.wait(timeout=60)
     until_queued_or_ended(visit.service, job_id)
+    assert until(visit.service, job_id, sampling=True).status is JobStatus.RUNNING
     visit.service.jobs.cancel(job_id)
     until(visit.service, job_id, sampling=False)
 
 
 def tell_a_webhook(visit: Visit) -> None:
-    visit.ask("POST", "users", {"name": "told", "role": "artist", "quotas": {"concurrent_jobs": 2}}).raise_for_status()
-    key = visit.ask("POST", "keys", {"user": "told"}).raise_for_status().json()["key"]
+    name = f"told-{visit.mark}"
+    visit.ask("POST", "users", {"name": name, "role": "artist", "quotas": {"concurrent_jobs": 2}}).raise_for_status()
+    key = visit.ask("POST", "keys", {"user": name}).raise_for_status().json()["key"]
     visit.ask("POST", "me/webhook-secret", {}, key=key).raise_for_status()
     wanted = {"task": "txt2img", "checkpoint": CHECKPOINT, "params": txt2img()}
     wanted["webhook"] = {"url": "https://127.0.0.1:8443/hook"}
-    canceled = visit.ask("POST", "jobs", wanted, key=key).raise_for_status().json()["job_id"]
-    visit.ask("POST", f"jobs/{canceled}/cancel", key=key)
+    unsent = {name: value for name, value in wanted.items() if name != "params"}
+    canceled = visit.ask("POST", "jobs", unsent, key=key).raise_for_status().json()["job_id"]
+    visit.ask("POST", f"jobs/{canceled}/cancel", key=key).raise_for_status()
+    visit.settled(canceled)
     job_id = visit.ask("POST", "jobs", wanted, key=key).raise_for_status().json()["job_id"]
     visit.service.jobs.finish(job_id)
+    until_told(visit, job_id, times=1)
+    row = visit.sweep(job_id, status="running", owner_state=f"{name}#open", heartbeat_at=int(time.time()) - 300)
+    assert "open" not in row, row
+    until_told(visit, job_id, times=2)
+
+
+def until_told(visit: Visit, job_id: str, *, times: int) -> None:
     deadline = time.monotonic() + 60
-    while not visit.ask("GET", f"jobs/{job_id}/deliveries", key=key).json()["deliveries"]:
+    while len(visit.ask("GET", f"jobs/{job_id}/deliveries").json()["deliveries"]) < times:
         assert time.monotonic() < deadline, "the webhook was never tried"
         time.sleep(0.3)
-    visit.sweep(job_id, status="running", owner_state="told#open", heartbeat_at=int(time.time()) - 300)
 
 
 def manage_people(visit: Visit) -> None:
-    visit.ask("POST", "roles", {"name": "painter", "permissions": ["inference:create"]}).raise_for_status()
-    visit.ask("POST", "users", {"name": "paula", "role": "painter"}).raise_for_status()
-    key = visit.ask("POST", "keys", {"user": "paula"}).raise_for_status().json()
-    for path in ("users", "roles", "keys", "usage", "users/paula", "roles/painter", "endpoints", "health"):
+    visit.ask(
+        "POST", "roles", {"name": f"painter-{visit.mark}", "permissions": ["inference:create"]}
+    ).raise_for_status()
+    visit.ask("POST", "users", {"name": f"paula-{visit.mark}", "role": f"painter-{visit.mark}"}).raise_for_status()
+    key = visit.ask("POST", "keys", {"user": f"paula-{visit.mark}"}).raise_for_status().json()
+    for path in (
+        "users",
+        "roles",
+        "keys",
+        "usage",
+        f"users/paula-{visit.mark}",
+        f"roles/painter-{visit.mark}",
+        "endpoints",
+        "health",
+    ):
         visit.ask("GET", path).raise_for_status()
-    visit.ask("DELETE", f"keys/{key['key_id']}")
-    visit.ask("DELETE", "users/paula").raise_for_status()
-    visit.ask("DELETE", "roles/painter").raise_for_status()
+    visit.ask("DELETE", f"keys/{key['key_id']}").raise_for_status()
+    visit.ask("DELETE", f"users/paula-{visit.mark}").raise_for_status()
+    visit.ask("DELETE", f"roles/painter-{visit.mark}").raise_for_status()
 
 
 def make_and_remove_an_endpoint(visit: Visit) -> None:
-    wanted = {"name": "granted", "instance_type": "ml.g5.xlarge", "max_instances": 2}
+    name = f"granted-{visit.mark}"
+    wanted = {"name": name, "instance_type": "ml.g5.xlarge", "max_instances": 2}
     visit.ask("POST", "endpoints", wanted).raise_for_status()
-    until_endpoint(visit, "InService")
+    until_endpoint(visit, name, "InService")
     alarms = client(visit.cloud, "cloudwatch")
     deadline = time.monotonic() + 90
-    while len(alarms.describe_alarms(AlarmNamePrefix="goc-main-granted")["MetricAlarms"]) < 3:
+    while len(alarms.describe_alarms(AlarmNamePrefix=f"goc-main-{name}")["MetricAlarms"]) < 3:
         assert time.monotonic() < deadline, "the endpoint was never scaled"
+        visit.invoke("EndpointKeeper", {})
         time.sleep(0.3)
-    visit.ask("PATCH", "endpoints/granted", {"idle_minutes": 1}).raise_for_status()
-    visit.ask("DELETE", "endpoints/granted").raise_for_status()
-    until_endpoint(visit, None)
+    visit.ask("PATCH", f"endpoints/{name}", {"idle_minutes": 1}).raise_for_status()
+    visit.ask("DELETE", f"endpoints/{name}").raise_for_status()
+    until_endpoint(visit, name, None)
+    left = alarms.describe_alarms(AlarmNamePrefix=f"goc-main-{name}")["MetricAlarms"]
+    assert not left, left
 
 
-def until_endpoint(visit: Visit, status: str | None) -> None:
+def until_endpoint(visit: Visit, name: str, status: str | None) -> None:
     """`status` None: it is gone."""
     deadline = time.monotonic() + 90
     while True:
-        answer = visit.ask("GET", "endpoints/granted")
+        answer = visit.ask("GET", f"endpoints/{name}")
         if status is None and answer.status_code == httpx.codes.NOT_FOUND:
             return
         if answer.is_success and answer.json()["status"] == status:
             return
         assert time.monotonic() < deadline, f"the endpoint never was {status or 'gone'}"
+        visit.invoke("EndpointKeeper", {})
         time.sleep(0.3)
 
 
 def sweep_a_job_whose_message_was_lost(visit: Visit) -> None:
-    visit.sweep(visit.done(), status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 300)
+    row = visit.sweep(visit.done(), status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 300)
+    assert (row["status"]["S"], "open" in row) == ("succeeded", False), row
 
 
 def sweep_a_job_whose_worker_died(visit: Visit) -> None:
-    visit.sweep(
-        visit.done(), status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 3600,
+    job_id = visit.done()
+    row = visit.sweep(
+        job_id, status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 3600,
         output_key="endpoint-output/none.out", failure_key="endpoint-failure/none.out",
     )  # fmt: skip
+    assert row.get("output_key") not in (None, {"S": "endpoint-output/none.out"}), row
+    visit.service.jobs.finish(job_id)
 
 
 def sweep_a_job_that_was_never_sent(visit: Visit) -> None:
-    visit.sweep(
-        visit.done(), status="queued", owner_state="admin#open", output_key=None, failure_key=None,
+    job_id = visit.done()
+    row = visit.sweep(
+        job_id, status="queued", owner_state="admin#open", output_key=None, failure_key=None,
         queued_at=ago(minutes=5), worker_id=None, heartbeat_at=None, started_at=None,
     )  # fmt: skip
+    assert "output_key" in row, row
+    visit.service.jobs.finish(job_id)
 
 
-def look_after_assets(visit: Visit) -> None:
-    name = function_named(visit.cloud, "AssetInspection")
-    assert "FunctionError" not in client(visit.cloud, "lambda").invoke(FunctionName=name, Payload=b"{}")
+def give_up_an_old_upload(visit: Visit) -> None:
+    asset = visit.ask("POST", "assets", {"type": "vae", "name": f"old-{visit.mark}.safetensors", "size": 1000}).json()
+    row = visit.row("AssetsTable", "asset_id", asset["asset_id"]) | {"created_at": {"S": ago(days=8)}}
+    client(visit.cloud, "dynamodb").put_item(TableName=visit.table("AssetsTable"), Item=row)
+    visit.invoke("AssetInspection", {})
+    until_status(visit, asset["asset_id"], "failed")
+    visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
 
 
-SCENARIOS: tuple[Callable[[Visit], None], ...] = (
-    upload_a_checkpoint,
-    upload_a_large_file,
+def make_the_first_key(visit: Visit) -> None:
+    """As CloudFormation has it made; the secret has another key afterwards, and gets its own back."""
+    store = client(visit.cloud, "secretsmanager")
+    (secret,) = [one["ARN"] for one in store.list_secrets()["SecretList"] if "AdminKey" in one["Name"]]
+    store.put_secret_value(SecretId=secret, SecretString="as made by CloudFormation")
+    try:
+        with answer_of_cloudformation() as (url, said):
+            named = dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), visit.mark)
+            visit.invoke("FirstKey", {"RequestType": "Create", "ResponseURL": url, **named})
+        assert [one["Status"] for one in said] == ["SUCCESS"], said
+    finally:
+        store.put_secret_value(SecretId=secret, SecretString=visit.cloud.admin_key)
+
+
+@contextmanager
+def answer_of_cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The address custom resources answer to, and what they said there."""
+    said: list[dict[str, Any]] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            said.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", said
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+LOGGED: Mapping[str, object] = {
+    "EndpointKeeper": {},
+    "Sweeper": {},
+    "AssetInspection": {},
+    "AssetImport": {"asset_id": "0" * 32, "url": "https://models.example/"},
+    "JobEvents": {"Records": []},
+    "Webhooks": {"Records": []},
+}
+"""Functions and an event with which each finds nothing to do."""
+
+
+def write_logs(visit: Visit) -> None:
+    before = {name: len(log_of(visit, name)) for name in ("Api", *LOGGED)}
+    visit.ask("GET", "health").raise_for_status()
+    for name, event in LOGGED.items():
+        visit.invoke(name, event)
+    for name, lines in before.items():
+        deadline = time.monotonic() + 5
+        while len(log_of(visit, name)) <= lines:
+            assert time.monotonic() < deadline, f"{name} wrote no log"
+            time.sleep(0.2)
+
+
+def log_of(visit: Visit, function: str) -> list[Any]:
+    logs = client(visit.cloud, "logs")
+    name = function_named(visit.cloud, function)
+    group = client(visit.cloud, "lambda").get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"]
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [event for page in pages for event in page["events"]]
+
+
+SCENARIOS: tuple[Scenario, ...] = (
     break_off_an_upload,
-    import_from_a_forbidden_address,
-    run_a_job,
-    draw_an_uploaded_picture,
-    send_params_by_storage,
-    fail_and_delete_a_job,
-    retry_and_delete_a_job,
-    cancel_jobs,
-    lose_a_worker,
-    tell_a_webhook,
     manage_people,
-    make_and_remove_an_endpoint,
+    write_logs,
+    give_up_an_old_upload,
+    make_the_first_key,
+    run_a_job,
+    upload_a_checkpoint,
+    draw_an_uploaded_picture,
+    fail_and_delete_a_job,
     sweep_a_job_whose_message_was_lost,
     sweep_a_job_whose_worker_died,
     sweep_a_job_that_was_never_sent,
-    look_after_assets,
+    send_params_by_storage,
+    retry_and_delete_a_job,
+    tell_a_webhook,
+    upload_a_large_file,
+    cancel_jobs,
+    lose_a_worker,
+    make_and_remove_an_endpoint,
+    import_from_a_forbidden_address,
 )
+"""Quick ones first: a grant is tried with the first that needs it."""
