@@ -58,7 +58,7 @@ class Scaling:
 
     def asked_beside(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
         """SageMaker's actions and resources that who registers an endpoint must be allowed as well."""
-        name = (str(request.get("ResourceId", "")).split("/") + [""])[1]
+        name = str(request.get("ResourceId", "")).removeprefix("endpoint/").partition("/")[0]
         endpoint = self._store.get(Kind.ENDPOINT, name)
         if endpoint is None:
             return []

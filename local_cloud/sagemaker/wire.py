@@ -66,9 +66,7 @@ class SageMakerWire:
         sent = {"content-type": "application/json", "x-amzn-requestid": str(uuid.uuid4())} | extra
         await send_json(send, status, answer, sent)
 
-    def _asked(
-        self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes
-    ) -> list[tuple[str, str]]:
+    def _asked(self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
         """IAM's actions and resources of a request: the operation's own, and those AWS asks for beside it."""
         if invoked:
             return [("sagemaker:InvokeEndpointAsync", self._sagemaker.arn(Kind.ENDPOINT, unquote(invoked[1])))]

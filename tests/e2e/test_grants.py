@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
-from tests.grants.deployed import Deployed, read_deployed, removed
+from tests.grants.deployed import Deployed, read_deployed
 from tests.grants.page import read
-from tests.grants.removal import Run, Verdict, denied, size_of, try_without
+from tests.grants.removal import Run, Verdict, try_without
 from tests.grants.scenarios import SCENARIOS, Scenario
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
@@ -34,28 +33,24 @@ def test_every_scenario_the_page_names_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "action", "resource", "scenario"),
+    ("named", "scenario"),
     [
-        ("Api", "dynamodb:Query", "table/StorageJobsTable/index/owner-created_at", "run_a_job"),
-        ("Api", "sagemaker:InvokeEndpointAsync", "endpoint/goc-main-*", "run_a_job"),
-        ("Api", "s3:PutObject", "StorageJobsBucket/inputs/*", "draw_an_uploaded_picture"),
-        ("Api", "sagemaker:AddTags", "model/goc-main-*", "make_and_remove_an_endpoint"),
-        ("Container", "s3:PutObject", "StorageJobsBucket/jobs/*", "run_a_job"),
-        ("AssetInspection", "s3:AbortMultipartUpload", "StorageAssetsBucket/assets/*", "give_up_an_old_upload"),
-        ("AssetImport", "dynamodb:GetItem", "table/StorageAssetsTable", "write_logs"),
-        ("FirstKey", "secretsmanager:PutSecretValue", "secret:FunctionsAdminKey", "make_the_first_key"),
-        ("JobEvents", "logs:PutLogEvents", "log-group:FunctionsJobEventsLog:*", "write_logs"),
-        ("Sweeper", "dynamodb:BatchGetItem", "table/StorageJobsTable", "sweep_a_job_whose_message_was_lost"),
+        ("Api dynamodb:Query table/StorageJobsTable/index/owner-created_at", "run_a_job"),
+        ("Api sagemaker:InvokeEndpointAsync endpoint/goc-main-*", "run_a_job"),
+        ("Api s3:PutObject StorageJobsBucket/inputs/*", "draw_an_uploaded_picture"),
+        ("Api sagemaker:AddTags model/goc-main-*", "make_and_remove_an_endpoint"),
+        ("Container s3:PutObject StorageJobsBucket/jobs/*", "run_a_job"),
+        ("AssetInspection s3:AbortMultipartUpload StorageAssetsBucket/assets/*", "give_up_an_old_upload"),
+        ("AssetImport logs:PutLogEvents log-group:FunctionsAssetImportLog:*", "write_the_log_of_AssetImport"),
+        ("FirstKey secretsmanager:PutSecretValue secret:FunctionsAdminKey", "make_the_first_key"),
+        ("JobEvents logs:PutLogEvents log-group:FunctionsJobEventsLog:*", "write_the_log_of_JobEvents"),
+        ("Sweeper dynamodb:BatchGetItem table/StorageJobsTable", "sweep_a_job_whose_message_was_lost"),
     ],
 )
 def test_a_scenario_is_refused_and_fails_without_the_grant(
-    local_cloud: LocalCloud, deployed: Deployed, tmp_path: Path, role: str, action: str, resource: str, scenario: str
+    local_cloud: LocalCloud, deployed: Deployed, tmp_path: Path, named: str, scenario: str
 ) -> None:
-    (grant,) = [
-        one
-        for one in deployed.grants()
-        if (one.role, one.action, deployed.label(one.resource)) == (role, action, resource)
-    ]
+    (grant,) = [one for one in deployed.grants() if f"{one.role} {one.action} {deployed.label(one.resource)}" == named]
 
     # A machine may be slow: the scenario has two minutes after its refusal to come to its own end.
     trial = try_without(local_cloud, deployed, grant, NAMED[scenario], folder=tmp_path, usual_seconds=120)

@@ -68,7 +68,8 @@ def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str], trial: Trial
     if trial is not None:
         return Row(grant.role, grant.action, resource, f"`{trial.scenario}` {SAID[trial.verdict]}")
     if scenarios:
-        return Row(grant.role, grant.action, resource, f"`{scenarios[0]}` {NOT_TAKEN}")
+        scenario = next((name for name in scenarios if name != DEPLOYMENT), DEPLOYMENT)
+        return Row(grant.role, grant.action, resource, f"`{scenario}` {NOT_TAKEN}")
     subject = f"{grant.role} {grant.action} {resource}"
     for pattern, reason in REASONS:
         if re.fullmatch(pattern, subject):

@@ -67,9 +67,9 @@ def try_without(
     """Take the grant from the running cloud, run the scenario in a process of its own, and give the grant back."""
     since, began = size_of(cloud), time.monotonic()
     role = deployed.role_names[grant.role]
-    run = Run(cloud, scenario, folder)
     refused_at: float | None = None
     with removed(cloud, deployed, grant):
+        run = Run(cloud, scenario, folder)
         while run.is_alive() and time.monotonic() - began < LONGEST_SECONDS:
             run.wait(0.1)
             if refused_at is None and (role, grant.action) in denied(cloud, since=since):
