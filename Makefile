@@ -81,8 +81,8 @@ bench-models: $(READY) ## switching checkpoints, merging LoRAs, a warm job (minu
 
 bench-upload: $(READY) ## goc assets upload beside aws s3 cp, and kill -9 in the middle: make bench-upload SIZE=2G (8 GB of disk)
 	@$(RUN) -m benchmarks.upload --size $(SIZE)
-grants: $(READY) ## which scenario fails without which IAM grant: docs/grants.md (minutes)
-	@$(RUN) -m tests.grants
+grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (20 minutes; ARGS="--resume")
+	@$(RUN) -m tests.grants $(ARGS)
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
 	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
