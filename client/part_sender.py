@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
@@ -35,6 +35,7 @@ class PartSender:
         self._parts = asset.upload.parts if asset.upload else []
         self._advance = advance
         self._stopped = threading.Event()
+        self._failures: list[BaseException] = []
         self._lock = threading.Lock()
         self._unsigned: dict[int, str] = {}
         self._signed: dict[int, SignedPart] = {}
@@ -54,6 +55,8 @@ class PartSender:
             try:
                 sending: list[Future[None]] = []
                 for part in self._parts:
+                    if self._failures:
+                        break
                     sha256 = self._hash(file.readinto, part, whole.update)
                     if part.received and part.sha256 == sha256:
                         self._advance(part.size)
@@ -61,8 +64,9 @@ class PartSender:
                         with self._lock:
                             self._unsigned[part.part_number] = sha256
                         sending.append(pool.submit(self._send, part, sha256))
-                for sent in sending:
-                    sent.result()
+                wait(sending, return_when=FIRST_EXCEPTION)
+                if self._failures:
+                    raise self._failures[0]
             except BaseException:
                 self._stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -73,7 +77,7 @@ class PartSender:
         self, read: Callable[[memoryview], int | None], part: UploadPart, update: Callable[[memoryview], None]
     ) -> str:
         digest, left, chunk = hashlib.sha256(), part.size, memoryview(bytearray(CHUNK))
-        while left and not self._stopped.is_set():
+        while left:
             length = read(chunk[:left])
             if not length:
                 raise TransferError(f"{self._path.name} became shorter while it was uploaded")
@@ -85,8 +89,9 @@ class PartSender:
     def _send(self, part: UploadPart, sha256: str) -> None:
         try:
             self._send_until_it_arrived(part, sha256)
-        except BaseException:
-            self._stopped.set()  # the hashing need not go on either
+        except BaseException as error:
+            self._failures.append(error)  # before the others are stopped, whose failures tell nothing
+            self._stopped.set()
             raise
 
     def _send_until_it_arrived(self, part: UploadPart, sha256: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,6 +211,32 @@ def test_a_part_that_storage_refuses_ends_the_upload_with_its_words(tmp_path: Pa
     asked = [(request.method, request.url.path) for request in service.requests]
     signing, putting = ("POST", "/prod/v1/assets/a1/parts"), ("PUT", "/part1")
     assert asked[2:] == [signing, putting, signing, putting]
+
+
+def test_the_part_that_failed_is_named_and_not_one_that_was_stopped_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345")
+    second_failed = threading.Event()
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        second_failed.set()
+        return httpx.Response(400, text="EntityTooLarge")
+
+    def stay(_: httpx.Request) -> httpx.Response:
+        assert second_failed.wait(60)
+        return httpx.Response(503)
+
+    service = Service(
+        {
+            **taking_parts(),
+            "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=parts(3, 2))),
+            "PUT /part1": stay,
+            "PUT /part2": fail,
+        }
+    )
+
+    with service.client() as cloud, pytest.raises(TransferError, match=r"part 2 .*400: EntityTooLarge"):
+        cloud.assets.upload(file, "lora")
 
 
 def test_bytes_that_are_there_are_not_sent_again(tmp_path: Path) -> None:

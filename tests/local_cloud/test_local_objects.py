@@ -91,8 +91,13 @@ def test_a_part_is_taken_with_its_checksum_and_not_without_or_with_another(share
     (listed,) = shared.s3.list_parts(Bucket=bucket, Key=key, UploadId=upload)["Parts"]
     unchecked = {"PartNumber": 1, "ETag": listed["ETag"]}
 
-    assert answers == ["400InvalidRequest", "400BadDigest", "403SignatureDoesNotMatch", answers[3], "200"]
-    assert answers[3].startswith("403")
+    assert answers == [
+        "400InvalidRequest",
+        "400BadDigest",
+        "403SignatureDoesNotMatch",
+        "403SignatureDoesNotMatch",
+        "200",
+    ]
     assert listed["ChecksumSHA256"] == right
     with pytest.raises(shared.s3.exceptions.ClientError, match="InvalidRequest"):
         complete(shared, place, unchecked)
