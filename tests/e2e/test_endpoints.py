@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
+from tests.child_processes import children_with
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 
@@ -39,7 +39,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="module")
 def api(cloud: LocalCloud) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=cloud.api_url, headers={"x-api-key": cloud.admin_key}, timeout=40) as client:
+    with httpx.Client(base_url=cloud.api_url, headers={"x-api-key": cloud.admin_key}, timeout=90) as client:
         yield client
 
 
@@ -49,8 +49,7 @@ def shown(api: httpx.Client) -> dict[str, Any]:
 
 
 def containers(cloud: LocalCloud) -> int:
-    children = psutil.Process(cloud.pid).children(recursive=True)
-    return len([child for child in children if "tiny_container.py" in " ".join(child.cmdline())])
+    return len(children_with(cloud.pid, "tiny_container.py"))
 
 
 def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: LocalCloud, api: httpx.Client) -> None:
@@ -61,7 +60,7 @@ def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: 
     made = api.post("/v1/endpoints", json={"name": "second", "instance_type": "ml.g5.xlarge", "max_instances": 2})
     assert made.status_code == 201, made.text
     wait(lambda: shown(api)["status"] == "InService")
-    running = containers(cloud)
+    wait(lambda: containers(cloud) == 2)
     wait(lambda: alarms_of(clients) == ALARMS)
     answer = clients.client("sagemaker-runtime").invoke_endpoint_async(
         EndpointName=NAME, InputLocation=f"s3://{bucket}/jobs/one/request.json", InferenceId="one"
@@ -73,7 +72,6 @@ def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: 
     wait(lambda: api.get("/v1/endpoints/second").status_code == 404)
 
     assert made.json()["name"] == NAME
-    assert running == 2
     assert output
     assert (changed["idle_minutes"], changed["users"]) == (1, ["admin"])
     assert listed == {"goc-main-default": "template", NAME: "api"}

@@ -41,7 +41,7 @@ def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path
             f"{cloud.api_url}/v1/endpoints",
             json={"name": "extra", "instance_type": "ml.g5.xlarge"},
             headers={"x-api-key": cloud.admin_key},
-            timeout=40,
+            timeout=90,
         )
         cloudwatch = a_client(clients, "cloudwatch")
         cloudwatch.put_metric_alarm(

@@ -37,7 +37,7 @@ def test_nothing_acknowledged_is_lost_when_the_cloud_is_killed_in_the_middle_of_
     children = psutil.Process(tiny.cloud.pid).children(recursive=True)
 
     tiny.cloud.kill()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=60)
     gate.touch()
     tiny.cloud.start()
 
@@ -71,7 +71,7 @@ def test_a_stop_keeps_everything_also_for_another_port_and_ends_every_process(ti
     children = psutil.Process(tiny.cloud.pid).children(recursive=True)
 
     code = tiny.cloud.stop()
-    _, alive = psutil.wait_procs(children, timeout=1)
+    _, alive = psutil.wait_procs(children, timeout=60)
     gate.touch()
     moved = LocalCloud(
         tmp_path / "state", port=free_port(), assembly=tiny.cloud.settings.assembly, container_command=CONTAINER
@@ -89,7 +89,7 @@ def test_a_stop_keeps_everything_also_for_another_port_and_ends_every_process(ti
     assert process.stdin is not None
     process.stdin.close()
 
-    assert process.wait(timeout=15) == 0, "it goes with the process that started it"
+    assert process.wait(timeout=60) == 0, "it goes with the process that started it"
 
 
 def test_the_journal_gives_back_what_was_appended_after_the_snapshot(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.child_processes import children_with
 from tests.local_cloud.tiny_stack import Tiny
 
 
@@ -15,10 +16,7 @@ def container_pid(tiny: Tiny) -> int:
     """Process of the container that is up right now."""
 
     def look() -> int | None:
-        for child in psutil.Process(tiny.cloud.pid).children(recursive=True):
-            if "tiny_container.py" in " ".join(child.cmdline()[:2]):
-                return child.pid
-        return None
+        return next((child.pid for child in children_with(tiny.cloud.pid, "tiny_container.py")), None)
 
     return int(tiny.wait(look))
 
@@ -77,7 +75,7 @@ def test_a_container_that_dies_idle_is_replaced(shared: Tiny) -> None:
 
     process = psutil.Process(before)
     process.kill()
-    process.wait(10)
+    process.wait(60)
     shared.submit("after an idle death", {"text": "still here"})
 
     assert shared.message("after an idle death")["invocationStatus"] == "Completed"

@@ -28,7 +28,8 @@ def told(count: int, **faults: Any) -> list[str]:
         notifier = FaultyNotifier(topics, NotificationFaults(delay_seconds=0.001, **faults))
         for number in range(count):
             await notifier.tell("topic", str(number))
-        await asyncio.sleep(0.1)
+        # What comes later has a task of its own.
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
     asyncio.run(tell())
     return topics.messages

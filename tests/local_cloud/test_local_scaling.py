@@ -5,6 +5,7 @@ from pathlib import Path
 import psutil
 
 from local_cloud.cloud import LocalCloud
+from tests.child_processes import children_with
 from tests.local_cloud.tiny_stack import CONTAINER, Tiny, template, write_assembly
 
 
@@ -15,8 +16,7 @@ def counts(tiny: Tiny) -> tuple[int, int]:
 
 
 def container_processes(tiny: Tiny) -> list[psutil.Process]:
-    children = psutil.Process(tiny.cloud.pid).children(recursive=True)
-    return [child for child in children if "tiny_container.py" in " ".join(child.cmdline())]
+    return children_with(tiny.cloud.pid, "tiny_container.py")
 
 
 def test_an_idle_endpoint_sleeps_and_wakes_for_the_next_job(tmp_path: Path) -> None:
@@ -24,14 +24,13 @@ def test_an_idle_endpoint_sleeps_and_wakes_for_the_next_job(tmp_path: Path) -> N
     with LocalCloud(tmp_path / "state", assembly=assembly, container_command=CONTAINER) as cloud:
         tiny = Tiny(cloud)
         tiny.wait(lambda: counts(tiny) == (0, 0))
-        asleep = container_processes(tiny)
+        tiny.wait(lambda: not container_processes(tiny))
 
         tiny.submit("wakes it", {"text": "good morning"})
         message = tiny.message("wakes it")
         status = tiny.sagemaker.describe_endpoint(EndpointName=cloud.endpoint_name)["EndpointStatus"]
         tiny.wait(lambda: counts(tiny) == (0, 0))
 
-    assert asleep == []
     assert message["invocationStatus"] == "Completed"
     assert status == "InService"
 

@@ -1,5 +1,6 @@
 """What a soak does to the cloud while jobs run: kills the container again and again, and the cloud itself once."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 import psutil
 
 from local_cloud.cloud import LocalCloud
+from tests.child_processes import children_with
 
 CONTAINER_WORDS = "inference_container.server"
 LOOK_SECONDS = 0.2
@@ -40,14 +42,11 @@ class Trouble:
                 self._kill_container()
 
     def _kill_container(self) -> None:
-        for process in psutil.Process(self._cloud.pid).children(recursive=True):
-            try:
-                if CONTAINER_WORDS in process.cmdline():
-                    process.kill()
-                    self.container_kills += 1
-            except psutil.Error:
-                # It went by itself between two looks.
-                continue
+        for process in children_with(self._cloud.pid, CONTAINER_WORDS):
+            # It may have gone by itself.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+                self.container_kills += 1
 
     def _kill_cloud(self) -> None:
         self.megabytes.append(megabytes(self._cloud))
