@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth clean
+.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,10 @@ bench-models: $(READY) ## switching checkpoints, merging LoRAs, a warm job (minu
 
 bench-upload: $(READY) ## goc assets upload beside aws s3 cp, and kill -9 in the middle: make bench-upload SIZE=2G (8 GB of disk)
 	@$(RUN) -m benchmarks.upload --size $(SIZE)
+
+bench-download: $(READY) ## a model file from S3 by boto3, as the container asks it to, and by the CRT client, in turn (6 GB of disk)
+	@$(RUN) -m benchmarks.download --size $(SIZE)
+
 grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (20 minutes; ARGS="--resume")
 	@$(RUN) -m tests.grants $(ARGS)
 
