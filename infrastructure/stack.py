@@ -8,7 +8,8 @@ from infrastructure.api import Api
 from infrastructure.config import StageConfig
 from infrastructure.container import Container
 from infrastructure.events import Events
-from infrastructure.functions import JOB_EVENTS_TIMEOUT, Functions
+from infrastructure.functions import Functions
+from infrastructure.job_functions import JOB_EVENTS_TIMEOUT
 from infrastructure.storage import Storage
 
 

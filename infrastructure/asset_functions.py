@@ -1,0 +1,87 @@
+"""The functions that look after model files: one inspects uploads, one fetches from URLs."""
+
+from typing import NamedTuple, cast
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infrastructure.function_maker import LONGEST, FunctionMaker
+from infrastructure.permissions import BucketGrant, Grant, TableGrant
+from infrastructure.storage import Storage
+from lambdas.settings import AssetImportSettings, AssetInspectionSettings
+
+
+class AssetFunctions(NamedTuple):
+    inspection: lambda_.Function
+    importing: lambda_.Function
+
+
+def upload_grant(storage: Storage) -> BucketGrant:
+    """To write, finish, give up and remove uploads of model files."""
+    return BucketGrant(
+        storage.assets_bucket,
+        {
+            "assets/": [
+                "AbortMultipartUpload",
+                "DeleteObject",
+                "GetObject",
+                "ListMultipartUploadParts",
+                "PutObject",
+            ]
+        },
+    )
+
+
+def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Storage) -> AssetFunctions:
+    """Inspection, which also runs each quarter of an hour, and the import that hands over to it."""
+    assets, uploads = storage.assets_table, upload_grant(storage)
+    asset_rows = ["DeleteItem", "GetItem", "UpdateItem"]
+
+    inspection = maker.make(
+        "AssetInspection",
+        handler="lambdas.asset_inspection.handler",
+        memory_megabytes=1769,  # a whole processor: it hashes as fast as storage gives
+        timeout=LONGEST,
+        settings=AssetInspectionSettings(
+            ASSETS_TABLE=assets.table_name, ASSETS_BUCKET=storage.assets_bucket.bucket_name
+        ),
+        grants=[
+            TableGrant(assets, asset_rows, ["working-created_at"]),
+            BucketGrant(storage.assets_bucket, {"assets/": ["AbortMultipartUpload", "DeleteObject", "GetObject"]}),
+        ],
+    )
+    events.Rule(
+        scope,
+        "EachQuarterHour",
+        description="Ends uploads, imports and inspections that nobody else will.",
+        schedule=events.Schedule.rate(Duration.minutes(15)),
+        targets=[targets.LambdaFunction(inspection, event=events.RuleTargetInput.from_object({}), retry_attempts=0)],
+    )
+    importing = maker.make(
+        "AssetImport",
+        handler="lambdas.asset_import.handler",
+        memory_megabytes=1024,
+        timeout=LONGEST,
+        settings=AssetImportSettings(
+            ASSETS_TABLE=assets.table_name,
+            ASSETS_BUCKET=storage.assets_bucket.bucket_name,
+            INSPECTION_FUNCTION=inspection.function_name,
+        ),
+        grants=[
+            TableGrant(assets, asset_rows),
+            uploads,
+            Grant(["lambda:InvokeFunction"], [inspection.function_arn]),
+        ],
+    )
+    # Not in the role's own policy, which the function waits for.
+    iam.Policy(
+        scope,
+        "AssetImportGoesOn",
+        roles=[cast("iam.Role", importing.role)],
+        statements=[iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[importing.function_arn])],
+    )
+    return AssetFunctions(inspection, importing)

@@ -1,0 +1,47 @@
+"""The function that looks after endpoints made by the API."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.endpoint_grants import EndpointGrants
+from infrastructure.function_maker import FunctionMaker
+from infrastructure.permissions import TableGrant
+from lambdas.settings import EndpointKeeperSettings
+
+
+def add_endpoint_keeper(
+    scope: Construct, maker: FunctionMaker, *, config: StageConfig, table: dynamodb.Table, grants: EndpointGrants
+) -> lambda_.Function:
+    """It runs when SageMaker tells of an endpoint and each minute."""
+    function = maker.make(
+        "EndpointKeeper",
+        handler="lambdas.endpoint_keeper.handler",
+        memory_megabytes=256,
+        timeout=Duration.seconds(55),
+        settings=EndpointKeeperSettings(ENDPOINTS_TABLE=table.table_name),
+        grants=[TableGrant(table, ["DeleteItem", "GetItem", "UpdateItem"], ["listed-endpoint"]), *grants.keeping],
+    )
+    events.Rule(
+        scope,
+        "EndpointChanges",
+        description="Keeps the records of endpoints true.",
+        event_pattern=events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Endpoint State Change"],
+            detail={"EndpointName": events.Match.prefix(config.endpoint_prefix)},
+        ),
+        targets=[targets.LambdaFunction(function, retry_attempts=2)],
+    )
+    events.Rule(
+        scope,
+        "EndpointsEachMinute",
+        description="Makes good what an event missed, and goes on with deletions.",
+        schedule=events.Schedule.rate(Duration.minutes(1)),
+        targets=[targets.LambdaFunction(function, event=events.RuleTargetInput.from_object({}), retry_attempts=0)],
+    )
+    return function

@@ -1,0 +1,60 @@
+"""Makes a function of the one bundle, with a role and a log group of its own."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.logs import add_log_group
+from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
+from lambdas.settings import FunctionSettings
+
+LONGEST: Final = Duration.minutes(15)
+"""AWS lets no function run longer."""
+
+
+class FunctionMaker:
+    """Makes functions below one scope and knows those it has made."""
+
+    def __init__(self, scope: Construct, *, config: StageConfig, code: lambda_.Code) -> None:
+        self._scope = scope
+        self._config = config
+        self._code = code
+        self.named: dict[str, lambda_.Function] = {}
+
+    def make(
+        self,
+        name: str,
+        *,
+        handler: str,
+        memory_megabytes: int,
+        timeout: Duration,
+        settings: FunctionSettings,
+        grants: Sequence[TableGrant | BucketGrant | Grant],
+    ) -> lambda_.Function:
+        """A function which may do what its grants say, and write its own log."""
+        scope = self._scope
+        log_group = add_log_group(scope, f"{name}Log", config=self._config)
+        role = iam.Role(scope, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        grant_all(role, grants)
+        function = lambda_.Function(
+            scope,
+            f"{name}Function",
+            code=self._code,
+            handler=handler,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=memory_megabytes,
+            timeout=timeout,
+            environment=settings.environment(),
+            role=role,
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+        )
+        self.named[name] = function
+        return function

@@ -1,0 +1,110 @@
+"""The functions that see a job to its end: of the endpoint's messages, of what was lost, of webhooks."""
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+from infrastructure.endpoint_grants import EndpointGrants
+from infrastructure.events import Events
+from infrastructure.function_maker import FunctionMaker
+from infrastructure.permissions import BucketGrant, Grant, TableGrant
+from infrastructure.storage import Storage
+from infrastructure.webhooks import WEBHOOKS_TIMEOUT
+from lambdas.settings import JobEventsSettings, SweeperSettings, WebhookSettings
+
+JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
+
+
+def add_job_functions(
+    scope: Construct,
+    maker: FunctionMaker,
+    *,
+    config: StageConfig,
+    storage: Storage,
+    events_: Events,
+    webhook_queue: sqs.Queue,
+    endpoint_grants: EndpointGrants,
+) -> None:
+    """Job events, the sweeper of each minute, and webhooks."""
+    jobs, access = storage.jobs_table, storage.access_table
+    outcomes = {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"]}
+
+    settling: list[TableGrant | Grant] = [
+        TableGrant(access, ["UpdateItem"]),
+        Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
+    ]
+    job_events = maker.make(
+        "JobEvents",
+        handler="lambdas.job_events.handler",
+        memory_megabytes=512,
+        timeout=JOB_EVENTS_TIMEOUT,
+        settings=JobEventsSettings(
+            JOBS_TABLE=jobs.table_name,
+            ACCESS_TABLE=access.table_name,
+            JOBS_BUCKET=storage.jobs_bucket.bucket_name,
+            WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
+            STACK_NAME=config.stack_name,
+        ),
+        grants=[
+            TableGrant(jobs, ["GetItem", "UpdateItem"]),
+            BucketGrant(storage.jobs_bucket, outcomes),
+            endpoint_grants.sending_again,
+            *settling,
+        ],
+    )
+    job_events.add_event_source(
+        event_sources.SqsEventSource(events_.queue, batch_size=10, report_batch_item_failures=True)
+    )
+
+    sweeper = maker.make(
+        "Sweeper",
+        handler="lambdas.sweeper.handler",
+        memory_megabytes=512,
+        timeout=Duration.seconds(55),
+        settings=SweeperSettings(
+            JOBS_TABLE=jobs.table_name,
+            ACCESS_TABLE=access.table_name,
+            JOBS_BUCKET=storage.jobs_bucket.bucket_name,
+            WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
+            STACK_NAME=config.stack_name,
+        ),
+        grants=[
+            TableGrant(jobs, ["BatchGetItem", "UpdateItem"], ["open-created_at"]),
+            BucketGrant(storage.jobs_bucket, {**outcomes, "jobs/": ["GetObject"]}),
+            endpoint_grants.sending_again,
+            *settling,
+        ],
+    )
+    events.Rule(
+        scope,
+        "EachMinute",
+        description="Finds lost events, dead workers and expired jobs.",
+        schedule=events.Schedule.rate(Duration.minutes(1)),
+        # The next minute sweeps again: a late retry would only run beside it.
+        targets=[targets.LambdaFunction(sweeper, retry_attempts=0)],
+    )
+
+    webhooks = maker.make(
+        "Webhooks",
+        handler="lambdas.webhooks.handler",
+        memory_megabytes=256,
+        timeout=WEBHOOKS_TIMEOUT,
+        settings=WebhookSettings(
+            JOBS_TABLE=jobs.table_name, ACCESS_TABLE=access.table_name, WEBHOOK_QUEUE_URL=webhook_queue.queue_url
+        ),
+        grants=[
+            TableGrant(jobs, ["GetItem", "UpdateItem"]),
+            TableGrant(access, ["GetItem"]),
+            Grant(["sqs:ChangeMessageVisibility"], [webhook_queue.queue_arn]),
+        ],
+    )
+    webhooks.add_event_source(
+        # One at a time: a slow receiver keeps nobody else's message hidden, waiting for its turn.
+        event_sources.SqsEventSource(webhook_queue, batch_size=1, report_batch_item_failures=True)
+    )
