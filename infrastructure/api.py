@@ -5,6 +5,7 @@ from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -27,12 +28,22 @@ GATEWAY_PROBLEMS: Final = (
 class Api(Construct):
     """Keys are checked in the function, by hash: API Gateway's own keys are no secret store and end at 10,000."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, function: lambda_.Function) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        function: lambda_.Function,
+        key: kms.IKey | None,
+    ) -> None:
         super().__init__(scope, construct_id)
-        access_log = add_log_group(self, "AccessLog", config=config)
+        access_log = add_log_group(self, "AccessLog", config=config, key=key)
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
+            # CloudWatch tells APIs apart by this name alone.
+            rest_api_name=config.stack_name,
             description="Generate on Cloud",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # Access logs need the account-wide role; CDK keeps it when the stack goes, other APIs may use it.

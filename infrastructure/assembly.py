@@ -1,6 +1,7 @@
 """The CDK app as one function: from context to a synthesised assembly."""
 
 import json
+import os
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.inference import InferenceStack
 from infrastructure.ops import OpsStack
+from infrastructure.regions import refuse_absent
 from infrastructure.stack import GenerateOnCloudStack
 
 
@@ -30,7 +32,7 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         The folder of the assembly.
 
     Raises:
-        ConfigError: a context name or value is not allowed.
+        ConfigError: a context name or value is not allowed, or not in this region.
         BundleError: the Lambda bundle cannot be built.
     """
     settled = json.loads((ROOT / "cdk.json").read_text())["context"] | dict(context or {})
@@ -44,6 +46,8 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     )
     every = app.node.get_all_context()
     config = StageConfig.from_context(every)
+    # The CDK CLI tells where it will deploy to; the templates are the same for every region.
+    refuse_absent(config, region=os.environ.get("CDK_DEFAULT_REGION"))
     bundle = build_bundle(platform=LOCAL if read_local(every) else AWS)
     core = GenerateOnCloudStack(
         app,
@@ -61,11 +65,13 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         storage=core.storage,
         events=core.events,
         role=core.container.role,
+        key=core.key,
     )
     OpsStack(
         app,
         f"{config.stack_name}-Ops",
         config=config,
+        key=core.key,
         watched=Watched(
             api=core.api.rest_api,
             functions=core.functions.named,

@@ -64,6 +64,11 @@ class StageConfig(BaseModel):
     """Of a VPC that is there already, for the endpoint, as `subnet-1,subnet-2`; they must reach S3 and DynamoDB."""
     security_group_ids: tuple[str, ...] = ()
     """Of the endpoint in these subnets."""
+    kms_key: str | None = Field(
+        default=None, pattern=r"^(new|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36})$"
+    )
+    """What buckets, tables, queues, topics, logs and the secret are encrypted with: `new` makes a key, an ARN takes one
+    that is there (its policy must let the services in: docs/security.md); None: the keys of S3 and AWS."""
     image_uri: str | None = None
     """A ready image of `inference_container` in ECR; None builds it at deployment."""
     preload: str | None = Field(default=None, pattern=r"^[0-9a-f-]{36}/[^/]+$")

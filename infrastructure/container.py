@@ -2,6 +2,7 @@
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.config import StageConfig
@@ -15,7 +16,14 @@ class Container(Construct):
     """The execution role: read assets, write its jobs' outputs, update jobs, publish the end, log."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: StageConfig, storage: Storage, events: Events
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        storage: Storage,
+        events: Events,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_groups = f"/aws/sagemaker/Endpoints/{config.endpoint_prefix}*"
@@ -40,6 +48,7 @@ class Container(Construct):
                 Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
                 Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
             ],
+            key=key,
         )
         role.add_to_policy(
             iam.PolicyStatement(

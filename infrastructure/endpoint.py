@@ -8,9 +8,11 @@ from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from inference_container.contract.instances import WITHOUT_DISK
 from inference_container.settings import ContainerSettings
 from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
@@ -41,6 +43,7 @@ class Endpoint(Construct):
         storage: Storage,
         events: Events,
         role: iam.Role,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
@@ -55,7 +58,7 @@ class Endpoint(Construct):
             GPU_PRICE_PER_HOUR=config.price_per_hour / config.workers,
         )
         image_uri, repository_arn = self._image()
-        joined = add_network(self, config=config, role=role)
+        joined = add_network(self, config=config, role=role, key=key)
         model = sagemaker.CfnModel(
             self,
             "Model",
@@ -77,6 +80,7 @@ class Endpoint(Construct):
         endpoint_config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
+            kms_key_id=key.key_arn if key and config.instance_type in WITHOUT_DISK else None,
             production_variants=[
                 sagemaker.CfnEndpointConfig.ProductionVariantProperty(
                     variant_name=VARIANT,
@@ -93,6 +97,7 @@ class Endpoint(Construct):
                     max_concurrent_invocations_per_instance=config.workers
                 ),
                 output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
+                    kms_key_id=key.key_arn if key else None,
                     s3_output_path=bucket.s3_url_for_object("endpoint-output"),
                     s3_failure_path=bucket.s3_url_for_object("endpoint-failure"),
                     notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(

@@ -17,16 +17,19 @@ class Events(Construct):
 
     Args:
         consumer_timeout: of the function that reads the queue.
+        key: the stage's; None: AWS's own.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, consumer_timeout: Duration) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, consumer_timeout: Duration, key: kms.IKey | None
+    ) -> None:
         super().__init__(scope, construct_id)
         self.queue, self.dead_letters = add_queues(
-            self, consumer_timeout=consumer_timeout, max_receives=MAX_RECEIVES, retention=Duration.days(4)
+            self, consumer_timeout=consumer_timeout, max_receives=MAX_RECEIVES, retention=Duration.days(4), key=key
         )
         # AWS's own key: its policy lets whoever may publish in this account use it through SNS.
-        key = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
-        self.success = sns.Topic(self, "Success", enforce_ssl=True, master_key=key)
-        self.error = sns.Topic(self, "Error", enforce_ssl=True, master_key=key)
+        topic_key = key or kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
+        self.success = sns.Topic(self, "Success", enforce_ssl=True, master_key=topic_key)
+        self.error = sns.Topic(self, "Error", enforce_ssl=True, master_key=topic_key)
         for topic in (self.success, self.error):
             topic.add_subscription(subscriptions.SqsSubscription(self.queue, dead_letter_queue=self.dead_letters))

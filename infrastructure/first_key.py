@@ -4,6 +4,7 @@ from typing import cast
 
 from aws_cdk import CfnCustomResource, Duration
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -13,9 +14,11 @@ from infrastructure.permissions import Grant, TableGrant
 from lambdas.settings import FirstKeySettings
 
 
-def add_first_key(scope: Construct, maker: FunctionMaker, *, access_table: dynamodb.Table) -> str:
+def add_first_key(scope: Construct, maker: FunctionMaker, *, access_table: dynamodb.Table, key: kms.IKey | None) -> str:
     """The ARN of the secret that holds the key."""
-    secret = secretsmanager.Secret(scope, "AdminKey", description="First admin key of the API (header x-api-key).")
+    secret = secretsmanager.Secret(
+        scope, "AdminKey", description="First admin key of the API (header x-api-key).", encryption_key=key
+    )
     acknowledge(secret, "SMG4", "an API key its owner hands on; it is replaced through the API, not on a schedule")
     # `Id`, not `Ref`: both are the ARN on AWS, the emulator's `Ref` is the name.
     arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id

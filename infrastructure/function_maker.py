@@ -5,6 +5,7 @@ from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -20,10 +21,11 @@ LONGEST: Final = Duration.minutes(15)
 class FunctionMaker:
     """Makes functions below one scope and knows those it has made."""
 
-    def __init__(self, scope: Construct, *, config: StageConfig, code: lambda_.Code) -> None:
+    def __init__(self, scope: Construct, *, config: StageConfig, code: lambda_.Code, key: kms.IKey | None) -> None:
         self._scope = scope
         self._config = config
         self._code = code
+        self._key = key
         self.named: dict[str, lambda_.Function] = {}
 
     def make(
@@ -38,10 +40,10 @@ class FunctionMaker:
     ) -> lambda_.Function:
         """A function which may do what its grants say, and write its own log."""
         scope = self._scope
-        log_group = add_log_group(scope, f"{name}Log", config=self._config)
+        log_group = add_log_group(scope, f"{name}Log", config=self._config, key=self._key)
         role = iam.Role(scope, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
-        grant_all(role, grants)
+        grant_all(role, grants, key=self._key)
         function = lambda_.Function(
             scope,
             f"{name}Function",

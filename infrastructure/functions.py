@@ -2,6 +2,7 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -34,15 +35,16 @@ class Functions(Construct):
         storage: Storage,
         events_: Events,
         container_role: iam.Role,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
         self._storage = storage
-        self._maker = maker = FunctionMaker(self, config=config, code=code)
+        self._maker = maker = FunctionMaker(self, config=config, code=code, key=key)
         self.named = maker.named
         acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
-        self.webhook_queues = WebhookQueues(self, "WebhookQueues")
-        self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
+        self.webhook_queues = WebhookQueues(self, "WebhookQueues", key=key)
+        self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role, key=key)
         asset_functions = add_asset_functions(self, maker, storage=storage)
         endpoint_keeper = add_endpoint_keeper(
             self, maker, config=config, table=storage.endpoints_table, grants=self._endpoint_grants
@@ -57,7 +59,7 @@ class Functions(Construct):
             webhook_queue=self.webhook_queues.queue,
             endpoint_grants=self._endpoint_grants,
         )
-        self.admin_key_arn = add_first_key(self, maker, access_table=storage.access_table)
+        self.admin_key_arn = add_first_key(self, maker, access_table=storage.access_table, key=key)
 
     def _add_api(
         self, *, version: str, asset_functions: AssetFunctions, endpoint_keeper: lambda_.Function

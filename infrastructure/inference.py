@@ -2,6 +2,7 @@
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.config import StageConfig
@@ -22,6 +23,7 @@ class InferenceStack(Stack):
         storage: Storage,
         events: Events,
         role: iam.Role,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(
             scope,
@@ -29,5 +31,5 @@ class InferenceStack(Stack):
             description="Generate on Cloud: the GPU endpoint",
             suppress_template_indentation=True,
         )
-        self.endpoint = Endpoint(self, "Endpoint", config=config, storage=storage, events=events, role=role)
+        self.endpoint = Endpoint(self, "Endpoint", config=config, storage=storage, events=events, role=role, key=key)
         CfnOutput(self, "EndpointName", value=self.endpoint.name)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -24,8 +25,12 @@ _RETENTION: Final[dict[LogDays, logs.RetentionDays]] = {
 }
 
 
-def add_log_group(scope: Construct, name: str, *, config: StageConfig) -> logs.LogGroup:
+def add_log_group(scope: Construct, name: str, *, config: StageConfig, key: kms.IKey | None) -> logs.LogGroup:
     """A log group that goes with the stack: logs are no data a user would miss, and they cost."""
     return logs.LogGroup(
-        scope, name, retention=_RETENTION[config.log_retention_days], removal_policy=RemovalPolicy.DESTROY
+        scope,
+        name,
+        retention=_RETENTION[config.log_retention_days],
+        removal_policy=RemovalPolicy.DESTROY,
+        encryption_key=key,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.config import StageConfig
@@ -32,10 +33,12 @@ class Network:
     security_group_ids: list[str]
 
 
-def add_network(scope: Construct, *, config: StageConfig, role: iam.Role) -> tuple[Network, iam.Policy] | None:
+def add_network(
+    scope: Construct, *, config: StageConfig, role: iam.Role, key: kms.IKey | None
+) -> tuple[Network, iam.Policy] | None:
     """The stage's network and the right to join it; None when the endpoint is in none of its own."""
     if config.vpc == "new":
-        network = _new_network(scope, config)
+        network = _new_network(scope, config=config, key=key)
     elif config.subnet_ids:
         network = Network(subnet_ids=list(config.subnet_ids), security_group_ids=list(config.security_group_ids))
     else:
@@ -46,7 +49,7 @@ def add_network(scope: Construct, *, config: StageConfig, role: iam.Role) -> tup
     return network, joining
 
 
-def _new_network(scope: Construct, config: StageConfig) -> Network:
+def _new_network(scope: Construct, *, config: StageConfig, key: kms.IKey | None) -> Network:
     """Two private subnets whose only ways out are S3 and DynamoDB; all else SageMaker does from its own network."""
     vpc = ec2.Vpc(
         scope,
@@ -61,7 +64,7 @@ def _new_network(scope: Construct, config: StageConfig) -> Network:
             "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
         },
     )
-    flow_log = add_log_group(scope, "FlowLog", config=config)
+    flow_log = add_log_group(scope, "FlowLog", config=config, key=key)
     vpc.add_flow_log(
         "Flow",
         destination=ec2.FlowLogDestination.to_cloud_watch_logs(flow_log),

@@ -12,6 +12,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_wafv2 as wafv2
@@ -30,7 +31,9 @@ _REQUESTS_PER_ADDRESS: Final = 2000
 class OpsStack(Stack):
     """Alarms with a runbook heading each, a dashboard, a budget, and a firewall where the stage asks for one."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, watched: Watched) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, watched: Watched, key: kms.IKey | None
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -39,7 +42,7 @@ class OpsStack(Stack):
             tags=AWS_ONLY,
         )
         self._config = config
-        self._topic = self._alarm_topic()
+        self._topic = self._alarm_topic(key)
         for row in alarm_rows(config, watched):
             self._alarm(row)
         self._tell_of_failed_endpoints()
@@ -49,10 +52,13 @@ class OpsStack(Stack):
         if config.waf:
             self._firewall(watched.api_stage_arn)
 
-    def _alarm_topic(self) -> sns.Topic:
-        topic = sns.Topic(self, "Alarms", enforce_ssl=True)
-        acknowledge(topic, "SNS2", "alarms carry no user data, and CloudWatch may not use AWS's own key")
-        for service in ("budgets", "cloudwatch", "events"):
+    def _alarm_topic(self, key: kms.IKey | None) -> sns.Topic:
+        topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=key)
+        if key is None:
+            acknowledge(topic, "SNS2", "alarms carry no user data, and CloudWatch may not use AWS's own key")
+        # A partition without budgets does not know their principal.
+        asked = [] if self._config.monthly_budget_usd is None else ["budgets"]
+        for service in (*asked, "cloudwatch", "events"):
             topic.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["sns:Publish"],
@@ -130,7 +136,8 @@ class OpsStack(Stack):
             "Firewall",
             scope="REGIONAL",
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=seen("Firewall"),
+            # CloudWatch tells firewalls apart by this name alone.
+            visibility_config=seen(f"{self._config.stack_name}-Firewall"),
             rules=[
                 wafv2.CfnWebACL.RuleProperty(
                     name="rate-per-address",

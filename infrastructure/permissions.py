@@ -6,8 +6,10 @@ from typing import cast
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from infrastructure.encryption import allow_key
 from infrastructure.findings import acknowledge
 
 
@@ -19,6 +21,10 @@ class TableGrant:
     actions: Sequence[str]
     indexes: Sequence[str] = ()
 
+    @property
+    def full_actions(self) -> list[str]:
+        return [f"dynamodb:{action}" for action in (*self.actions, *(["Query"] if self.indexes else []))]
+
 
 @dataclass(frozen=True)
 class BucketGrant:
@@ -29,6 +35,10 @@ class BucketGrant:
     list_objects: bool = True
     """Without it S3 answers a missing object with 403 in place of 404."""
 
+    @property
+    def full_actions(self) -> list[str]:
+        return [f"s3:{action}" for actions in self.prefixes.values() for action in actions]
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -38,9 +48,17 @@ class Grant:
     resources: Sequence[str]
     conditions: Mapping[str, Mapping[str, str]] | None = None
 
+    @property
+    def full_actions(self) -> list[str]:
+        return list(self.actions)
 
-def grant_all(role: iam.Role, grants: Sequence[TableGrant | BucketGrant | Grant]) -> None:
-    """Give a role what the rows say, one statement for each kind."""
+
+def grant_all(
+    role: iam.Role, grants: Sequence[TableGrant | BucketGrant | Grant], *, key: kms.IKey | None = None
+) -> None:
+    """Give a role what the rows say, one statement for each kind, and the use of the key that this takes."""
+    if key is not None:
+        allow_key(role, [action for grant in grants for action in grant.full_actions], key=key)
     for grant in grants:
         match grant:
             case TableGrant(table=table, actions=actions, indexes=indexes):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -12,25 +13,36 @@ class QueuePair(NamedTuple):
     dead_letters: sqs.Queue
 
 
-def add_queues(scope: Construct, *, consumer_timeout: Duration, max_receives: int, retention: Duration) -> QueuePair:
+def add_queues(
+    scope: Construct,
+    *,
+    consumer_timeout: Duration,
+    max_receives: int,
+    retention: Duration,
+    key: kms.IKey | None,
+) -> QueuePair:
     """`Queue` and `DeadLetters` below `scope`, encrypted and by TLS only.
 
     Args:
         consumer_timeout: of the function that reads; a message stays hidden six times as long (AWS's rule).
         max_receives: tries before a message goes to the dead letters, which are kept for two weeks.
         retention: of a message nobody has read.
+        key: the stage's; None: SQS's own.
     """
+    encryption = sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED
     dead_letters = sqs.Queue(
         scope,
         "DeadLetters",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        encryption=encryption,
+        encryption_master_key=key,
         enforce_ssl=True,
         retention_period=Duration.days(14),
     )
     queue = sqs.Queue(
         scope,
         "Queue",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        encryption=encryption,
+        encryption_master_key=key,
         enforce_ssl=True,
         retention_period=retention,
         visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),

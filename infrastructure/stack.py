@@ -7,6 +7,7 @@ from constructs import Construct
 from infrastructure.api import Api
 from infrastructure.config import StageConfig
 from infrastructure.container import Container
+from infrastructure.encryption import add_key
 from infrastructure.events import Events
 from infrastructure.functions import Functions
 from infrastructure.job_functions import JOB_EVENTS_TIMEOUT
@@ -38,9 +39,10 @@ class GenerateOnCloudStack(Stack):
             # CloudFormation takes templates of up to 51,200 bytes without a bucket.
             suppress_template_indentation=True,
         )
-        self.storage = Storage(self, "Storage", config=config)
-        self.events = Events(self, "Events", consumer_timeout=JOB_EVENTS_TIMEOUT)
-        self.container = Container(self, "Container", config=config, storage=self.storage, events=self.events)
+        self.key = key = add_key(self, config=config)
+        self.storage = Storage(self, "Storage", config=config, key=key)
+        self.events = Events(self, "Events", consumer_timeout=JOB_EVENTS_TIMEOUT, key=key)
+        self.container = Container(self, "Container", config=config, storage=self.storage, events=self.events, key=key)
         self.functions = Functions(
             self,
             "Functions",
@@ -50,8 +52,9 @@ class GenerateOnCloudStack(Stack):
             storage=self.storage,
             events_=self.events,
             container_role=self.container.role,
+            key=key,
         )
-        self.api = Api(self, "Api", config=config, function=self.functions.api)
+        self.api = Api(self, "Api", config=config, function=self.functions.api, key=key)
 
         outputs = {
             "ApiUrl": self.api.rest_api.url,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -14,8 +15,9 @@ from infrastructure.findings import acknowledge
 class Storage(Construct):
     """Keys, indexes and prefixes are those of docs/architecture.md, Seams."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)
+        self._key = key
         self._removal = RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY
 
         self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
@@ -39,7 +41,10 @@ class Storage(Construct):
         bucket = s3.Bucket(
             self,
             name,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            # One call to KMS in place of one for every object.
+            bucket_key_enabled=True if self._key else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
@@ -81,7 +86,8 @@ class Storage(Construct):
                 point_in_time_recovery_enabled=True
             ),
             time_to_live_attribute="expires_at",
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if self._key else dynamodb.TableEncryption.AWS_MANAGED,
+            encryption_key=self._key,
             removal_policy=self._removal,
         )
         for partition, sort in indexes:

@@ -1,7 +1,8 @@
 """`make destroy`: removes one stage wholly, also what CloudFormation would leave behind or does not know of.
 
 In order: endpoints made by the API with their configurations, models, scaling and alarms; the stacks from the
-last to the first; then, unless data is kept, the tables and the emptied buckets that outlive their stack; log groups.
+last to the first; then, unless data is kept, the tables, the emptied buckets and the key that outlive their stack;
+log groups.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from infrastructure.config import ConfigError, StageConfig
 
 STACKS = ("-Ops", "-Inference", "")
 """Suffixes, in the order of removal."""
+KEY_DAYS = 7
+"""KMS's shortest wait before it deletes a key."""
 _GONE = ("does not exist", "Could not find", "ResourceNotFound", "NoSuchBucket", "NotFound")
 ClientOf = Callable[[str], Any]
 """A boto3 client by service name."""
@@ -32,7 +35,7 @@ class Teardown:
     say: Callable[[str], None] = print
 
     def run(self, *, keep_data: bool) -> list[str]:
-        """Remove everything; with `keep_data` tables and buckets stay. The names of what stayed.
+        """Remove everything; with `keep_data` tables, buckets and their key stay. The names of what stayed.
 
         Raises:
             ClientError, WaiterError: AWS refused; running it again goes on from there.
@@ -46,14 +49,20 @@ class Teardown:
             self._remove_stack(self.config.stack_name + suffix)
         if keep_data:
             return [name for _, name in data]
-        for kind, name in data:
-            remove = self._remove_bucket if kind == "AWS::S3::Bucket" else self._remove_table
-            remove(name)
+        removers = {
+            "AWS::S3::Bucket": self._remove_bucket,
+            "AWS::DynamoDB::Table": self._remove_table,
+            # Last: until then the data may be wanted after all.
+            "AWS::KMS::Key": self._remove_key,
+        }
+        for kind, remove in removers.items():
+            for name in (name for found, name in data if found == kind):
+                remove(name)
         self._remove_log_groups()
         return []
 
     def _data(self) -> list[tuple[str, str]]:
-        """Tables and buckets of the core stack, by type and name; none when the stack is gone."""
+        """Tables, buckets and key of the core stack, by type and name; none when the stack is gone."""
         try:
             pages = self.client("cloudformation").get_paginator("list_stack_resources")
             resources = [
@@ -65,7 +74,7 @@ class Teardown:
             if _is_gone(error):
                 return []
             raise
-        kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
+        kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
         return [
             (each["ResourceType"], each["PhysicalResourceId"]) for each in resources if each["ResourceType"] in kinds
         ]
@@ -152,6 +161,14 @@ class Teardown:
         self.say(f"table {name}")
         self._quietly(lambda: self.client("dynamodb").delete_table(TableName=name))
 
+    def _remove_key(self, key_id: str) -> None:
+        """Disabled at once, deleted after a week: KMS deletes no sooner."""
+        kms = self.client("kms")
+        if kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "PendingDeletion":
+            return
+        self.say(f"key {key_id}, in {KEY_DAYS} days")
+        self._quietly(partial(kms.schedule_key_deletion, KeyId=key_id, PendingWindowInDays=KEY_DAYS))
+
     def _remove_log_groups(self) -> None:
         """Those SageMaker made for the endpoints; the functions' own went with the stack."""
         logs = self.client("logs")
@@ -184,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Ask, then remove; 1 and the reason when that fails, 2 when it was not confirmed."""
     parser = argparse.ArgumentParser(prog="make destroy", description=__doc__.splitlines()[0])
     parser.add_argument("--stage", default="", help="as deployed; empty for the only one")
-    parser.add_argument("--keep-data", action="store_true", help="leave tables and buckets")
+    parser.add_argument("--keep-data", action="store_true", help="leave tables, buckets and their key")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     chosen = parser.parse_args(arguments)
     try:
@@ -195,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
     session = boto3.session.Session()
     try:
         account = session.client("sts").get_caller_identity()["Account"]
-        kept = "tables and buckets are kept" if chosen.keep_data else "with all jobs, pictures and models"
+        kept = "tables, buckets and their key are kept" if chosen.keep_data else "with all jobs, pictures and models"
         question = f"remove {config.stack_name} from account {account}, region {session.region_name}, {kept}? "
         if not chosen.yes and input(f"{question}Type its name: ") != config.stack_name:
             print("not removed", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Where ended jobs wait until their users' servers have been told: a queue with a dead-letter queue."""
 
 from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.queues import add_queues
@@ -12,7 +13,7 @@ WEBHOOKS_TIMEOUT = Duration.seconds(30)
 class WebhookQueues(Construct):
     """Messages are `{"job_id": …}`; each is tried MAX_ATTEMPTS times, ever later."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)
         self.queue, self.dead_letters = add_queues(
             self,
@@ -20,4 +21,5 @@ class WebhookQueues(Construct):
             max_receives=MAX_ATTEMPTS,
             # Longer than all waits together.
             retention=Duration.seconds(max(4 * 86_400, 2 * sum(BACK_OFF_SECONDS))),
+            key=key,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from inference_container.contract.errors import FieldError, ProblemCode
-from inference_container.contract.instances import GPUS, HOUR_USD
+from inference_container.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
 from lambdas.aws_errors import REFUSED, THROTTLED, error_code, error_message
 from lambdas.endpoint_record import EndpointRecord
 from lambdas.problems import ProblemError, invalid, shortened
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STAGE_TAG = "goc:stage"
 _MODEL_COPIES = ("VpcConfig", "EnableNetworkIsolation")
-_CONFIG_COPIES = ("KmsKeyId", "VpcConfig", "EnableNetworkIsolation")
+_CONFIG_COPIES = ("VpcConfig", "EnableNetworkIsolation")
 _VARIANT_COPIES = ("ContainerStartupHealthCheckTimeoutInSeconds", "InferenceAmiVersion", "VolumeSizeInGB")
 _REASON_CHARACTERS = 1000
 
@@ -74,6 +74,10 @@ class EndpointCreation:
                 "ClientConfig": {"MaxConcurrentInvocationsPerInstance": workers},
             },
         }
+        stage_key = config["AsyncInferenceConfig"]["OutputConfig"].get("KmsKeyId")
+        if stage_key and record.instance_type in WITHOUT_DISK:
+            # SageMaker refuses a key for every other type.
+            new_config["KmsKeyId"] = stage_key
         new_endpoint: Any = {"EndpointName": name, "EndpointConfigName": name, "Tags": tags}
         try:
             self.sagemaker.create_model(**new_model)

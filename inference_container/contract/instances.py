@@ -23,6 +23,10 @@ GPUS: Final[Mapping[str, int]] = {
     "ml.p5.48xlarge": 8,
 }
 
+WITHOUT_DISK: Final = frozenset(f"ml.p3.{size}" for size in ("2xlarge", "8xlarge", "16xlarge"))
+"""Of these types, those without a local NVMe disk: only their volumes may be given a KMS key. The disks of all others
+are encrypted by the hardware, and SageMaker refuses an endpoint configuration that names a key for them."""
+
 HOUR_USD: Final[Mapping[str, float]] = {
     "ml.g4dn.xlarge": 0.7364,
     "ml.g6.xlarge": 1.127,

@@ -1,5 +1,6 @@
 """`make destroy` on the local cloud: nothing of the stage is left, or only what was to be kept."""
 
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from local_cloud.cloud import LocalCloud
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 
+ROOT = Path(__file__).parents[2]
 TINY = (sys.executable, str(Path(__file__).parents[1] / "local_cloud" / "tiny_container.py"))
 
 
@@ -81,3 +83,24 @@ def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path
         assert endpoints == []
         assert nothing == []
         assert names_left(clients, second) == set()
+
+
+def test_a_stage_with_a_key_of_its_own_deploys_and_destroy_ends_the_key_with_the_data(tmp_path: Path) -> None:
+    assembly = tmp_path / "assembly"
+    synth = [sys.executable, "app.py", "-o", str(assembly), "-c", "local=true", "-c", "kms_key=new"]
+    subprocess.run(synth, cwd=ROOT, check=True, timeout=300)
+    with LocalCloud(tmp_path / "state", assembly=assembly, container_command=TINY) as cloud:
+        clients = LocalClients(cloud.endpoint_url)
+        kms = a_client(clients, "kms")
+        said: list[str] = []
+        teardown = Teardown(StageConfig(), partial(a_client, clients), said.append)
+        (key,) = [each["KeyId"] for each in kms.list_keys()["Keys"]]
+        listed = httpx.get(f"{cloud.api_url}/v1/jobs", headers={"x-api-key": cloud.admin_key}, timeout=90)
+
+        nothing = teardown.run(keep_data=False)
+
+        assert listed.status_code == 200
+        assert nothing == []
+        assert said[-1] == f"key {key}, in 7 days"
+        assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+        assert names_left(clients, dict(cloud.outputs)) == set()

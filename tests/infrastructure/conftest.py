@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
+
+KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-1111-2222-0123456789ab"
 
 CHANGED = {
     "stage": "dev",
@@ -37,6 +40,44 @@ CHANGED = {
     "image_uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/goc:1.0",
 }
 
+OPTIONS: dict[str, tuple[dict[str, str], ...]] = {
+    "vpc": ({}, {"vpc": "new"}, {"subnet_ids": "subnet-0a1b2c3d", "security_group_ids": "sg-0a1b2c3d"}),
+    "key": ({}, {"kms_key": "new"}, {"kms_key": KEY_ARN}),
+    "instances": ({}, {"instance_type": "ml.g6.12xlarge"}, {"instance_type": "ml.p3.2xlarge"}),
+    "stage": ({}, {"stage": "dev"}, {"stage": "prod"}),
+    "firewall": ({}, {"waf": "true"}),
+    "told": ({}, {"alarm_email": "oncall@example.com", "monthly_budget_usd": "250"}),
+    "image": ({}, {"image_uri": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/goc:1.0"}),
+}
+"""Whatever adds or takes away resources, each with its choices; the first is the default."""
+
+COMBINATIONS = (
+    (0, 0, 0, 0, 0, 0, 0),
+    (0, 1, 1, 2, 0, 0, 0),
+    (0, 2, 2, 1, 1, 0, 0),
+    (1, 0, 1, 1, 1, 1, 0),
+    (1, 1, 2, 0, 0, 1, 1),
+    (1, 2, 0, 2, 1, 0, 0),
+    (2, 0, 2, 2, 0, 1, 1),
+    (2, 1, 0, 1, 1, 0, 0),
+    (2, 2, 1, 0, 1, 0, 1),
+    (0, 2, 0, 1, 0, 1, 1),
+)
+"""Choices of `OPTIONS`: every two choices of two options meet in a row (all 648 rows would take ten minutes)."""
+
+ONLY_TEMPLATES = {"local": "true", "aws:cdk:disable-asset-staging": "true"}
+"""Without a copy of the bundle in each assembly."""
+
+SYNTHESISE_EACH = """
+import json, sys
+from pathlib import Path
+from infrastructure.node import choose_node
+choose_node()
+from infrastructure.assembly import synthesise
+for folder, context in json.load(sys.stdin):
+    synthesise(outdir=Path(folder), context=context)
+"""
+
 
 @dataclass(frozen=True)
 class Assembly:
@@ -53,7 +94,7 @@ class Assembly:
     def stack_names(self) -> list[str]:
         return [path.name.removesuffix(".template.json") for path in self.template_paths]
 
-    @property
+    @cached_property
     def template(self) -> dict[str, dict[str, Any]]:
         """Resources and outputs of all stacks together, what one imports from another filled in."""
         whole: dict[str, dict[str, Any]] = {"Resources": {}, "Outputs": {}}
@@ -118,14 +159,17 @@ def _without_imports(node: Any, exports: Mapping[str, Any]) -> Any:
     return [_without_imports(each, exports) for each in node] if isinstance(node, list) else node
 
 
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_", "AWS_"))}
+
+
 def run_app(outdir: Path, context: Mapping[str, str], *, path: str | None = None) -> subprocess.CompletedProcess[str]:
     """`python app.py`; with `path` as PATH."""
     pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
-    keep = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_", "AWS_"))}
     return subprocess.run(
         [sys.executable, "app.py", "-o", str(outdir), *pairs],
         cwd=ROOT,
-        env=keep | ({"PATH": path} if path is not None else {}),
+        env=_environment() | ({"PATH": path} if path is not None else {}),
         capture_output=True,
         text=True,
         check=False,
@@ -136,16 +180,55 @@ def run_app(outdir: Path, context: Mapping[str, str], *, path: str | None = None
 def _synthesise(
     factory: pytest.TempPathFactory, name: str, context: Mapping[str, str], *, path: str | None = None
 ) -> Assembly:
-    # Parallel workers of one run have a base folder each below a common one.
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    outdir = shared / f"assembly-{name}"
+    outdir = _shared(factory) / f"assembly-{name}"
     with FileLock(f"{outdir}.lock"):
         if not (outdir / "manifest.json").exists():
             (outdir / "asset.stale").mkdir(parents=True)
             run = run_app(outdir, context, path=path)
             assert run.returncode == 0, run.stdout + run.stderr
     return Assembly(outdir)
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """Parallel workers of one run have a base folder each below a common one."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One row of choices, by option, and what comes of it."""
+
+    choices: Mapping[str, int]
+    context: Mapping[str, str]
+    assembly: Assembly
+
+
+@pytest.fixture(scope="session")
+def combined(tmp_path_factory: pytest.TempPathFactory) -> list[Combination]:
+    """The app with each row of options, synthesised by one process."""
+    folder = _shared(tmp_path_factory) / "combinations"
+    rows = []
+    for number, row in enumerate(COMBINATIONS):
+        chosen = zip(OPTIONS.values(), row, strict=True)
+        context = {name: value for choices, choice in chosen for name, value in choices[choice].items()}
+        choices = dict(zip(OPTIONS, row, strict=True))
+        rows.append(Combination(choices, context, Assembly(folder / str(number))))
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            run = subprocess.run(
+                [sys.executable, "-c", SYNTHESISE_EACH],
+                cwd=ROOT,
+                env=_environment(),
+                input=json.dumps([[str(row.assembly.folder), {**row.context, **ONLY_TEMPLATES}] for row in rows]),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=600,
+            )
+            assert run.returncode == 0, run.stdout + run.stderr
+            (folder / "done").touch()
+    return rows
 
 
 @pytest.fixture(scope="session")

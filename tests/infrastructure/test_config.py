@@ -37,6 +37,7 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
         ({"vpc": "new", "subnet_ids": "s", "security_group_ids": "g"}, "received both vpc=new and subnet_ids"),
         ({"vpc": "vpc-1"}, "-c vpc: .*'none' or 'new'.*got 'vpc-1'"),
         ({"stage": "Dev Stage"}, "-c stage: .*got 'Dev Stage'"),
+        ({"kms_key": "alias/goc"}, "-c kms_key: .*got 'alias/goc'"),
         ({"preload": "dream.safetensors"}, "-c preload: .*got 'dream.safetensors'"),
         ({"stage": "main"}, "-c stage: .*what the stage without a name is called"),
     ],

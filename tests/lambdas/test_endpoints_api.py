@@ -99,9 +99,8 @@ class Fleet:
             ],
             AsyncInferenceConfig={
                 "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 1},
-                "OutputConfig": {"S3OutputPath": "s3://jobs-bucket/endpoint-output"},
+                "OutputConfig": {"S3OutputPath": "s3://jobs-bucket/endpoint-output", "KmsKeyId": "the-key"},
             },
-            KmsKeyId="the-key",
         )
         client.create_endpoint(EndpointName="artists", EndpointConfigName="Config-x")
 
@@ -158,7 +157,7 @@ def test_a_new_endpoint_is_made_after_the_templates_with_its_own_instances_and_i
     assert (made["name"], made["status"], made["managed_by"], made["owner"]) == (NAME, "Creating", "api", "root")
     assert (variant["ModelName"], variant["InstanceType"], variant["VariantName"]) == (NAME, "ml.g4dn.12xlarge", "main")
     assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 1800
-    assert config["KmsKeyId"] == "the-key"
+    assert config["AsyncInferenceConfig"]["OutputConfig"]["KmsKeyId"] == "the-key"
     assert config["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] == "s3://jobs-bucket/endpoint-output"
     assert config["AsyncInferenceConfig"]["ClientConfig"]["MaxConcurrentInvocationsPerInstance"] == 4
     assert model["PrimaryContainer"]["Image"] == IMAGE

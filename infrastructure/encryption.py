@@ -1,0 +1,130 @@
+"""The key a stage's data is encrypted with: a new one, one that is there, or none, which leaves it to AWS's keys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infrastructure.config import StageConfig
+
+_PASSING_ON: Final = ("kms:Decrypt", "kms:GenerateDataKey*")
+_LOGS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceUse:
+    """What the key's policy lets an AWS service do with it by itself; all else is done with the right of a role."""
+
+    principal: str
+    actions: Sequence[str]
+    conditions: Mapping[str, Mapping[str, str]]
+
+
+def service_uses(stack: Stack, config: StageConfig) -> list[ServiceUse]:
+    """Rows of a key policy: of a new key they are its policy, one that is there must have them (docs/security.md)."""
+    mine = {"StringEquals": {"aws:SourceAccount": stack.account}}
+    groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
+    # A principal a partition does not know makes the whole policy invalid, and budgets are not everywhere.
+    alarming = ["cloudwatch", "budgets"] if config.monthly_budget_usd is not None else ["cloudwatch"]
+    return [
+        # SNS writes to the queue; alarms and budgets publish to the topic.
+        *(
+            ServiceUse(principal=f"{service}.amazonaws.com", actions=_PASSING_ON, conditions=mine)
+            for service in ("sns", *alarming)
+        ),
+        # "Not supported for EventBridge-to-encrypted topics", says SNS's developer guide of both source conditions.
+        ServiceUse(principal="events.amazonaws.com", actions=_PASSING_ON, conditions={}),
+        ServiceUse(
+            principal=f"logs.{stack.region}.{stack.url_suffix}",
+            actions=_LOGS,
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        ),
+    ]
+
+
+def add_key(scope: Construct, *, config: StageConfig) -> kms.IKey | None:
+    """The stage's key; None when AWS's keys are to be used.
+
+    It is always given as one that is there: CDK then adds nothing to its policy, so `service_uses` is the whole of it
+    (CDK's own statement lets SNS use it for the topics of any account).
+    """
+    if config.kms_key is None:
+        return None
+    if config.kms_key != "new":
+        return kms.Key.from_key_arn(scope, "Key", config.kms_key)
+    key = kms.Key(
+        scope,
+        "NewKey",
+        description=f"Data of {config.stack_name}",
+        enable_key_rotation=True,
+        pending_window=Duration.days(7),
+        # Data that is kept could not be read without it.
+        removal_policy=RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY,
+    )
+    for use in service_uses(Stack.of(scope), config):
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=list(use.actions),
+                resources=["*"],
+                principals=[iam.ServicePrincipal(use.principal)],
+                conditions=use.conditions,
+            )
+        )
+    return kms.Key.from_key_arn(scope, "Key", key.key_arn)
+
+
+_NOTHING: Final = ()
+_READING: Final = ("kms:Decrypt",)
+_WRITING: Final = ("kms:Decrypt", "kms:GenerateDataKey")
+_TABLE_READING: Final = ("kms:Decrypt", "kms:DescribeKey")
+_TABLE_WRITING: Final = (*_TABLE_READING, "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+ENCRYPTED: Final = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
+KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
+    "dynamodb:BatchGetItem": _TABLE_READING,
+    "dynamodb:DeleteItem": _TABLE_WRITING,
+    "dynamodb:GetItem": _TABLE_READING,
+    "dynamodb:PutItem": _TABLE_WRITING,
+    "dynamodb:Query": _TABLE_READING,
+    "dynamodb:UpdateItem": _TABLE_WRITING,
+    "s3:AbortMultipartUpload": _NOTHING,
+    "s3:DeleteObject": _NOTHING,
+    "s3:GetObject": _READING,
+    "s3:ListBucket": _NOTHING,
+    "s3:ListMultipartUploadParts": _READING,
+    # The parts of an upload are read when they are put together.
+    "s3:PutObject": _WRITING,
+    "secretsmanager:GetSecretValue": _READING,
+    "secretsmanager:PutSecretValue": _WRITING,
+    "sns:Publish": _WRITING,
+    "sqs:ChangeMessageVisibility": _NOTHING,
+    "sqs:SendMessage": _WRITING,
+}
+"""What an action on encrypted data asks of whoever does it (each service's guide; for tables as CDK's own grants).
+
+Reading a queue is not here: CDK grants it with the event source.
+"""
+
+
+def allow_key(role: iam.Role, actions: Sequence[str], *, key: kms.IKey) -> None:
+    """Let a role use the key for what these actions ask of it, through the service of each and in no other way.
+
+    Raises:
+        KeyError: an action of an encrypted service is not in the table.
+    """
+    services_by_use: dict[str, set[str]] = {}
+    for service, action in ((action.partition(":")[0], action) for action in actions):
+        for use in KEY_USES[action] if service in ENCRYPTED else _NOTHING:
+            services_by_use.setdefault(use, set()).add(service)
+    for use, services in sorted(services_by_use.items()):
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=[use],
+                resources=[key.key_arn],
+                # The domain after the region is the partition's.
+                conditions={"StringLike": {"kms:ViaService": [f"{name}.{Aws.REGION}.*" for name in sorted(services)]}},
+            )
+        )

@@ -1,0 +1,236 @@
+"""The key of a stage: on all that holds data when one is asked for, on nothing otherwise, used by whoever must."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+# pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Assembly, Combination
+
+HOLD_DATA: dict[str, tuple[str | int, ...]] = {
+    "AWS::DynamoDB::Table": ("SSESpecification", "KMSMasterKeyId"),
+    "AWS::Logs::LogGroup": ("KmsKeyId",),
+    "AWS::S3::Bucket": (
+        "BucketEncryption",
+        "ServerSideEncryptionConfiguration",
+        0,
+        "ServerSideEncryptionByDefault",
+        "KMSMasterKeyID",
+    ),
+    "AWS::SNS::Topic": ("KmsMasterKeyId",),
+    "AWS::SQS::Queue": ("KmsMasterKeyId",),
+    "AWS::SageMaker::EndpointConfig": ("AsyncInferenceConfig", "OutputConfig", "KmsKeyId"),
+    "AWS::SecretsManager::Secret": ("KmsKeyId",),
+}
+"""Where each type names its key."""
+
+NEEDED = {
+    "dynamodb:GetItem": {"kms:Decrypt"},
+    "dynamodb:PutItem": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"},
+    "dynamodb:Query": {"kms:Decrypt"},
+    "dynamodb:UpdateItem": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"},
+    "s3:GetObject": {"kms:Decrypt"},
+    "s3:PutObject": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "secretsmanager:GetSecretValue": {"kms:Decrypt"},
+    "secretsmanager:PutSecretValue": {"kms:GenerateDataKey"},
+    "sns:Publish": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "sqs:SendMessage": {"kms:Decrypt", "kms:GenerateDataKey"},
+}
+"""What the services' guides ask of a caller of theirs whose data is encrypted with a customer's key."""
+
+NONE, NEW, GIVEN = range(3)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def found_at(properties: Any, path: tuple[str | int, ...]) -> Any:
+    """What is there, None when nothing is."""
+    for step in path:
+        if isinstance(properties, dict) and step not in properties:
+            return None
+        properties = properties[step]
+    return properties
+
+
+def key_of(row: "Combination") -> Any:
+    """How the templates of a row name its key."""
+    if row.choices["key"] == GIVEN:
+        return row.context["kms_key"]
+    (key,) = row.assembly.resources("AWS::KMS::Key")
+    return {"Fn::GetAtt": [key, "Arn"]}
+
+
+def keyed(combined: list["Combination"], *choices: int) -> list["Combination"]:
+    rows = [row for row in combined if row.choices["key"] in choices]
+    assert len(rows) >= 3
+    return rows
+
+
+def uses_by_service(assembly: "Assembly", policy: str) -> dict[str, set[str]]:
+    """What a policy lets its role do with the key, by service it goes through."""
+    uses: dict[str, set[str]] = {}
+    for name, statement in assembly.statements():
+        for action in as_list(statement["Action"]) if name == policy else ():
+            if action.startswith("kms:"):
+                through = statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService", "anything.")
+                for service in as_list(through):
+                    start = service if isinstance(service, str) else service["Fn::Join"][1][0]
+                    uses.setdefault(start.partition(".")[0], set()).add(action)
+    return uses
+
+
+@pytest.mark.parametrize("kind", HOLD_DATA)
+def test_everything_that_holds_data_is_encrypted_with_the_key_that_is_asked_for(
+    combined: list["Combination"], kind: str
+) -> None:
+    for row in keyed(combined, NEW, GIVEN):
+        named = [found_at(properties, HOLD_DATA[kind]) for properties in row.assembly.resources(kind).values()]
+        assert named, kind
+        assert named == [key_of(row)] * len(named)
+
+
+def test_buckets_ask_for_a_key_of_their_own_in_place_of_one_for_every_object(combined: list["Combination"]) -> None:
+    for row in keyed(combined, NEW, GIVEN):
+        for properties in row.assembly.resources("AWS::S3::Bucket").values():
+            (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+            assert rule["BucketKeyEnabled"] is True
+
+
+def test_no_key_is_made_named_or_granted_unless_one_is_asked_for(combined: list["Combination"]) -> None:
+    for row in keyed(combined, NONE):
+        named = {
+            json.dumps(found_at(properties, path))
+            for kind, path in HOLD_DATA.items()
+            for properties in row.assembly.resources(kind).values()
+        } - {"null"}
+        assert [":alias/aws/sns" in name for name in named] == [True]
+        assert not row.assembly.resources("AWS::KMS::Key")
+        assert '"kms:' not in json.dumps(row.assembly.template)
+
+
+def test_a_key_that_is_there_is_used_and_no_other_is_made(combined: list["Combination"]) -> None:
+    for row in keyed(combined, GIVEN):
+        assert not row.assembly.resources("AWS::KMS::Key")
+
+
+def test_a_new_key_rotates_and_lives_as_long_as_the_data(combined: list["Combination"]) -> None:
+    for row in keyed(combined, NEW):
+        (key,) = [each for each in row.assembly.template["Resources"].values() if each["Type"] == "AWS::KMS::Key"]
+        (policy,) = {
+            each["DeletionPolicy"]
+            for each in row.assembly.template["Resources"].values()
+            if each["Type"] == "AWS::DynamoDB::Table"
+        }
+        assert key["Properties"]["EnableKeyRotation"] is True
+        assert key["Properties"]["PendingWindowInDays"] == 7
+        assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == (policy, policy)
+
+
+def test_the_keys_policy_lets_in_the_account_and_the_services_that_act_by_themselves(
+    combined: list["Combination"],
+) -> None:
+    for row in keyed(combined, NEW):
+        statements = row.assembly.only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+        admin = [each for each in statements if "AWS" in each["Principal"]]
+        services = {
+            name if isinstance(name, str) else name["Fn::Join"][1][0] + "region": each
+            for each in statements
+            if "Service" in each["Principal"]
+            for name in as_list(each["Principal"]["Service"])
+        }
+        asked = {"budgets.amazonaws.com"} if "monthly_budget_usd" in row.context else set()
+
+        assert [json.dumps(each["Principal"]).count(":root") for each in admin] == [1]
+        assert services.keys() == asked | {
+            "cloudwatch.amazonaws.com",
+            "events.amazonaws.com",
+            "logs.region",
+            "sns.amazonaws.com",
+        }
+        for name in services.keys() - {"logs.region", "events.amazonaws.com"}:
+            assert services[name]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+        assert "kms:EncryptionContext:aws:logs:arn" in services["logs.region"]["Condition"]["ArnLike"]
+        # SNS's guide: neither source condition works for EventBridge, so its messages would be lost.
+        assert "Condition" not in services["events.amazonaws.com"]
+        assert not [each for each in services.values() if "kms:*" in as_list(each["Action"])]
+
+
+def test_who_may_do_something_with_data_may_do_with_the_key_what_that_takes(combined: list["Combination"]) -> None:
+    checked = set()
+    for row in keyed(combined, NEW, GIVEN):
+        for name, statement in row.assembly.statements():
+            uses = uses_by_service(row.assembly, name)
+            for action in as_list(statement["Action"]):
+                if action in NEEDED:
+                    assert NEEDED[action] <= uses.get(action.partition(":")[0], set()), (name, action)
+                    checked.add(action)
+
+    assert checked == NEEDED.keys()
+
+
+def test_nobody_may_use_the_key_through_a_service_they_have_nothing_to_do_with(combined: list["Combination"]) -> None:
+    for row in keyed(combined, NEW, GIVEN):
+        for name in row.assembly.resources("AWS::IAM::Policy"):
+            own = {
+                action.partition(":")[0]
+                for policy, statement in row.assembly.statements()
+                for action in as_list(statement["Action"])
+                if policy == name
+            }
+            assert uses_by_service(row.assembly, name).keys() - {"anything"} <= own
+
+
+def test_the_key_is_granted_by_name_and_through_a_service_but_to_those_who_read_queues(
+    combined: list["Combination"],
+) -> None:
+    """Lambda reads the queues for them, and CDK's grant says nothing of the service."""
+    for row in keyed(combined, NEW, GIVEN):
+        free = set()
+        for name, statement in row.assembly.statements():
+            actions = [action for action in as_list(statement["Action"]) if action.startswith("kms:")]
+            if not actions:
+                continue
+            assert as_list(statement["Resource"]) == [key_of(row)]
+            assert not [action for action in actions if "*" in action]
+            if "Condition" not in statement:
+                free.add((re.sub("Role.*", "", name), *actions))
+        assert free == {("FunctionsJobEvents", "kms:Decrypt"), ("FunctionsWebhooks", "kms:Decrypt")}
+
+
+def test_only_a_reader_of_objects_cannot_encrypt_any(combined: list["Combination"]) -> None:
+    for row in keyed(combined, NEW, GIVEN):
+        (sweeper,) = [name for name in row.assembly.resources("AWS::IAM::Policy") if "FunctionsSweeper" in name]
+        (container,) = [name for name in row.assembly.resources("AWS::IAM::Policy") if "ContainerRole" in name]
+
+        assert uses_by_service(row.assembly, sweeper)["s3"] == {"kms:Decrypt"}
+        assert uses_by_service(row.assembly, container)["s3"] == {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+def test_grants_for_volumes_are_given_on_by_sagemaker_alone(combined: list["Combination"]) -> None:
+    for row in keyed(combined, NEW, GIVEN):
+        giving = [each for each in row.assembly.statements() if "kms:CreateGrant" in as_list(each[1]["Action"])]
+
+        assert [re.sub("Role.*", "", name) for name, _ in giving] == ["FunctionsApi"]
+        assert giving[0][1]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+        assert "sagemaker." in json.dumps(giving[0][1]["Condition"]["StringLike"]["kms:ViaService"])
+
+
+def test_only_instances_without_a_disk_have_their_volume_encrypted_with_the_key(
+    combined: list["Combination"],
+) -> None:
+    seen = set()
+    for row in combined:
+        config = row.assembly.only("AWS::SageMaker::EndpointConfig")
+        instance_type = config["ProductionVariants"][0]["InstanceType"]
+        wanted = instance_type == "ml.p3.2xlarge" and row.choices["key"] != NONE
+        assert config.get("KmsKeyId") == (key_of(row) if wanted else None)
+        seen.add((instance_type, row.choices["key"]))
+
+    assert len(seen) == 9
