@@ -9,7 +9,7 @@ from botocore.loaders import Loader
 
 from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from inference_container.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
-from inference_container.contract.instances import GPUS, HOUR_USD
+from inference_container.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
 from inference_container.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
 from inference_container.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
 
@@ -102,3 +102,4 @@ def test_every_instance_type_is_one_sagemaker_hosts_endpoints_on_and_every_price
 
     assert set(GPUS) <= set(model["shapes"]["ProductionVariantInstanceType"]["enum"])
     assert set(HOUR_USD) <= set(GPUS)
+    assert set(GPUS) > WITHOUT_DISK

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ NEEDED = {
 """What the services' guides ask of a caller of theirs whose data is encrypted with a customer's key."""
 
 NONE, NEW, GIVEN = range(3)
+SECURITY = Path(__file__).resolve().parents[2] / "docs" / "security.md"
 
 
 def as_list(value: Any) -> list[Any]:
@@ -160,6 +162,32 @@ def test_the_keys_policy_lets_in_the_account_and_the_services_that_act_by_themse
         # SNS's guide: neither source condition works for EventBridge, so its messages would be lost.
         assert "Condition" not in services["events.amazonaws.com"]
         assert not [each for each in services.values() if "kms:*" in as_list(each["Action"])]
+
+
+def test_the_security_page_has_the_statements_a_key_that_is_there_needs(combined: list["Combination"]) -> None:
+    (row,) = [each for each in keyed(combined, NEW) if "monthly_budget_usd" in each.context]
+    (shown,) = re.findall(r"```json\n(.*?)```", SECURITY.read_text(), re.DOTALL)
+
+    def written(node: Any) -> Any:
+        words = {
+            "AWS::AccountId": "ACCOUNT",
+            "AWS::Partition": "aws",
+            "AWS::Region": "REGION",
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        if isinstance(node, list):
+            return [written(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "Ref" in node:
+            return words[node["Ref"]]
+        if "Fn::Join" in node:
+            return "".join(written(node["Fn::Join"][1]))
+        return {name: written(value) for name, value in node.items()}
+
+    _, *services = row.assembly.only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+
+    assert json.loads(shown) == written(services)
 
 
 def test_who_may_do_something_with_data_may_do_with_the_key_what_that_takes(combined: list["Combination"]) -> None:

@@ -186,6 +186,16 @@ def test_containers_of_a_new_endpoint_know_the_price_of_their_own_instance_type(
     assert float(environment["GPU_PRICE_PER_HOUR"]) == price
 
 
+@pytest.mark.parametrize(("instance_type", "key"), [("ml.g4dn.xlarge", None), ("ml.p3.2xlarge", "the-key")])
+def test_a_stages_key_is_for_the_volumes_of_instances_without_a_disk_sagemaker_refuses_it_for_others(
+    fleet: Fleet, instance_type: str, key: str | None
+) -> None:
+    fleet.create(instance_type=instance_type)
+
+    config = fleet.sagemaker.client.describe_endpoint_config(EndpointConfigName=NAME)
+    assert config.get("KmsKeyId") == key
+
+
 def test_scaling_is_registered_once_the_endpoint_is_in_service(fleet: Fleet) -> None:
     fleet.create()
     fleet.sagemaker.statuses[NAME] = "Creating"
