@@ -12,6 +12,7 @@ from client.connection import Connection
 from client.errors import ConnectionLostError, JobNotSucceededError, TransferError
 from inference_container.contract.api import CreateJob, DeletedJobs, DeleteJobs, InputView, JobPage, JobSummary, JobView
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
+from inference_container.contract.webhooks import Webhook
 
 # API Gateway hands a Lambda at most 6 MB and the API takes 4 MB; above this the params go by presigned PUT.
 INLINE_MAX_BYTES = 3_500_000
@@ -36,6 +37,7 @@ class Jobs:
         metadata: dict[str, str] | None = None,
         ttl_s: int | None = None,
         run_timeout_s: int | None = None,
+        webhook: Webhook | None = None,
         dry_run: bool = False,
         idempotency_key: str | None = None,
     ) -> JobView:
@@ -45,6 +47,7 @@ class Jobs:
             preview: the running job's `preview_url` leads to a small picture of how far it is.
             ttl_s: seconds the job may wait for a worker.
             run_timeout_s: seconds it may run.
+            webhook: where the job's end is told, signed with your webhook secret.
             dry_run: check everything the service can and make nothing.
             idempotency_key: the same key makes one job, whenever within a day and by whatever process of yours it is
                 sent; None: a new one, so that this call's own repetitions make one job.
@@ -61,6 +64,7 @@ class Jobs:
             metadata=metadata or {},
             ttl_s=ttl_s,
             run_timeout_s=run_timeout_s,
+            webhook=webhook,
             dry_run=dry_run,
         )
         if len(document) <= INLINE_MAX_BYTES:

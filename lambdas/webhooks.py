@@ -22,9 +22,10 @@ from lambdas.settings import WebhookSettings
 from lambdas.settlement import Settlement, WebhookQueue
 from lambdas.usage import UsageStore
 from lambdas.users import UserStore
-from lambdas.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
+from lambdas.webhook_times import BACK_OFF_SECONDS
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Webhooks:
     users: UserStore
     poster: Poster
     now: Callable[[], datetime] = utc_now
+    back_off: Sequence[int] = BACK_OFF_SECONDS
+    """Seconds to wait after each failed attempt; after the last one it is given up."""
 
     def deliver(self, job_id: str, *, attempt: int) -> None:
         """Tell of one ended job, and log how that went.
@@ -76,11 +79,11 @@ class Webhooks:
         status, error, hopeless = self._post(job, job.webhook.url, event, user.webhook_secrets)
         if status is not None and 200 <= status < 300:
             self._log(job, attempt, outcome="delivered", status=status)
-        elif hopeless or attempt >= MAX_ATTEMPTS:
+        elif hopeless or attempt > len(self.back_off):
             self._log(job, attempt, outcome="given_up", status=status, error=error)
         else:
             self._log(job, attempt, outcome="retrying", status=status, error=error)
-            raise Later(BACK_OFF_SECONDS[attempt - 1])
+            raise Later(self.back_off[attempt - 1])
 
     def _post(
         self, job: JobRecord, url: str, event: WebhookEvent, secrets: Sequence[str]
@@ -155,15 +158,24 @@ def _settings() -> WebhookSettings:
     return WebhookSettings.from_environment()
 
 
+def webhooks_of(
+    dynamodb: "DynamoDBClient",
+    sqs: "SQSClient",
+    settings: WebhookSettings,
+    *,
+    poster: Poster,
+    back_off: Sequence[int] = BACK_OFF_SECONDS,
+) -> Webhooks:
+    """Webhooks in a function's environment."""
+    access = AccessTable(dynamodb, settings.ACCESS_TABLE)
+    settlement = Settlement(UsageStore(access), WebhookQueue(sqs, settings.WEBHOOK_QUEUE_URL), settings.JOBS_TABLE)
+    jobs = JobStore(dynamodb, settings.JOBS_TABLE, settlement)
+    return Webhooks(jobs, UserStore(access, RoleStore(access)), poster, back_off=back_off)
+
+
 @cache
 def _webhooks() -> Webhooks:
-    settings = _settings()
-    access = AccessTable(dynamodb_client(), settings.ACCESS_TABLE)
-    settlement = Settlement(
-        UsageStore(access), WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), settings.JOBS_TABLE
-    )
-    jobs = JobStore(access.client, settings.JOBS_TABLE, settlement)
-    return Webhooks(jobs, UserStore(access, RoleStore(access)), SafeFetch())
+    return webhooks_of(dynamodb_client(), sqs_client(), _settings(), poster=SafeFetch())
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001

@@ -14,6 +14,7 @@ from client.cloud import GenerateOnCloud
 from client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
 from client.jobs import INLINE_MAX_BYTES
 from inference_container.contract.jobs import JobStatus, Task
+from inference_container.contract.webhooks import Webhook, WebhookEvent
 from tests.client.small_service import TIME, asset, job
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -296,6 +297,17 @@ def test_a_job_whose_answer_was_lost_is_sent_again_under_the_same_key() -> None:
     assert sent.job_id == "j1"
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"] != ""
     assert json.loads(first.content)["metadata"] == {"shot": "7"}
+
+
+def test_a_job_says_where_its_end_is_told() -> None:
+    service = Service({"POST /prod/v1/jobs": httpx.Response(201, json=job())})
+    webhook = Webhook(url="https://artist.example.com/hook", events=[WebhookEvent.JOB_SUCCEEDED])
+
+    with service.client() as cloud:
+        cloud.jobs.submit(Task.TXT2IMG, {"prompt": "a"}, checkpoint="a", webhook=webhook)
+
+    sent = json.loads(service.requests[0].content)["webhook"]
+    assert sent == {"url": "https://artist.example.com/hook", "events": ["job.succeeded"]}
 
 
 def test_a_rehearsed_job_uploads_nothing() -> None:

@@ -5,6 +5,7 @@ Ends by itself: 0 when every job ended right exactly once, 1 with the list of fa
 """
 
 import argparse
+import logging
 import shutil
 import signal
 import sys
@@ -26,9 +27,12 @@ from demo_models.checkpoint import demo_checkpoint
 from local_cloud.cloud import LocalCloud
 from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError
+from tests.fetch.local_sites import open_sites
 from tests.soak.audit import SHOWN, Findings, audit
 from tests.soak.clients import AHEAD, Log, SoakClient, SoakError
+from tests.soak.deliveries import delivering, take_over
 from tests.soak.jobs import SoakJob
+from tests.soak.receivers import Receivers
 from tests.soak.trouble import Trouble, megabytes
 
 FAULTS = {"lost": 0.1, "doubled": 0.1, "delayed": 0.2, "delay_seconds": 10.0}
@@ -58,6 +62,10 @@ class Report:
     log: Log
     trouble: Trouble
     ends: Counter[str]
+    webhooks: int
+    """Jobs with one."""
+    posts: int
+    """What their receivers were sent, repeats and all."""
     seconds: float
     megabytes: Sequence[float]
     """Memory of the local cloud's process: when ready, before it was killed, when ready again, at the end."""
@@ -80,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="goc-soak-"))
+    # What the code of the functions says while the cloud is away.
+    logging.basicConfig(filename=folder / "webhooks.log")
     try:
         report = _soak(plan, folder, console)
     except (CannotStartError, CloudError, SoakError) as error:
@@ -99,23 +109,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _soak(plan: Plan, folder: Path, console: Console) -> Report:
     cloud = LocalCloud(folder, notification_faults=NotificationFaults(seed=plan.seed, **FAULTS))
     began, stopped, log = time.monotonic(), threading.Event(), Log()
-    with cloud:
+    jobs = [SoakJob(number) for number in range(plan.jobs)]
+    with cloud, open_sites(folder) as sites, delivering(take_over(cloud, sites.fetch)):
         ready = megabytes(cloud)
+        receivers = Receivers(sites, jobs)
         checkpoint = demo_checkpoint(folder)
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(checkpoint, "checkpoint")
-        clients = [
-            SoakClient(
+        clients = []
+        for number in range(plan.clients):
+            key = _make_user(cloud, f"soaker-{number}")
+            client = SoakClient(
                 cloud.api_url,
                 f"soaker-{number}",
-                _make_user(cloud, f"soaker-{number}"),
-                [SoakJob(job) for job in range(number, plan.jobs, plan.clients)],
+                key,
+                jobs[number :: plan.clients],
+                secret=_make_secret(cloud, key),
+                webhook=receivers.webhook,
                 checkpoint=checkpoint.name,
                 log=log,
                 stopped=stopped,
             )
-            for number in range(plan.clients)
-        ]
+            clients.append(client)
         trouble = Trouble(cloud, kill_every=plan.kill_every, cloud_dies_when=lambda: 2 * log.ended >= plan.jobs)
         with ThreadPoolExecutor(plan.clients + 1) as threads:
             try:
@@ -126,11 +141,18 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
                 stopped.set()
         for done in (*running, killing):
             done.result()
-        findings = _settled(cloud, clients)
-        seconds = time.monotonic() - began
-        ends = Counter(str(end) for client in clients for one in client.seen for end in one.ends)
-        memory = (ready, *trouble.megabytes, megabytes(cloud))
-    return Report(plan=plan, findings=findings, log=log, trouble=trouble, ends=ends, seconds=seconds, megabytes=memory)
+        findings = _settled(cloud, clients, receivers)
+        return Report(
+            plan=plan,
+            findings=findings,
+            log=log,
+            trouble=trouble,
+            ends=Counter(str(end) for client in clients for one in client.seen for end in one.ends),
+            webhooks=sum(1 for job in jobs if job.has_webhook),
+            posts=len(receivers.told()),
+            seconds=time.monotonic() - began,
+            megabytes=(ready, *trouble.megabytes, megabytes(cloud)),
+        )
 
 
 def _make_user(cloud: LocalCloud, name: str) -> str:
@@ -140,6 +162,13 @@ def _make_user(cloud: LocalCloud, name: str) -> str:
     httpx.post(f"{cloud.api_url}/v1/users", json=user, headers=headers, timeout=60).raise_for_status()
     made = httpx.post(f"{cloud.api_url}/v1/keys", json={"user": name}, headers=headers, timeout=60).raise_for_status()
     return str(made.json()["key"])
+
+
+def _make_secret(cloud: LocalCloud, key: str) -> str:
+    """What the user's webhooks are signed with."""
+    url = f"{cloud.api_url}/v1/me/webhook-secret"
+    made = httpx.post(url, json={}, headers={"x-api-key": key}, timeout=60).raise_for_status()
+    return str(made.json()["secret"])
 
 
 def _follow(running: list[Future[None]], killing: Future[None], log: Log, plan: Plan, console: Console) -> None:
@@ -159,11 +188,11 @@ def _follow(running: list[Future[None]], killing: Future[None], log: Log, plan: 
             )
 
 
-def _settled(cloud: LocalCloud, clients: Sequence[SoakClient]) -> Findings:
+def _settled(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers) -> Findings:
     """The findings once nothing is due any more, or those that stay."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        findings = audit(cloud, clients)
+        findings = audit(cloud, clients, receivers)
         if not findings.faults or time.monotonic() > deadline:
             return findings
         time.sleep(SETTLE_PAUSE_SECONDS)
@@ -178,6 +207,7 @@ def _print(report: Report, console: Console) -> None:
         "container killed, cloud killed": f"{trouble.container_kills} times, {trouble.cloud_kills} times",
         "notifications lost, doubled, delayed": ", ".join(f"{FAULTS[kind]:.0%}" for kind in FAULT_KINDS),
         "ends": ", ".join(f"{count} {status}" for status, count in sorted(report.ends.items())),
+        "jobs with a webhook, posts to their receivers": f"{report.webhooks}, {report.posts}",
         "minutes": f"{report.seconds / 60:.1f}",
         "local cloud's MB: ready, killed, ready again, at the end": ", ".join(f"{one:.0f}" for one in report.megabytes),
         "local cloud was back after, in seconds": f"{trouble.restart_seconds:.1f}",

@@ -13,6 +13,7 @@ from inference_container.contract.jobs import TERMINAL, JobStatus
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 from tests.soak.clients import Seen, SoakClient
+from tests.soak.receivers import Expected, Receivers, faults
 
 SHOWN = 5
 """Examples of a fault."""
@@ -32,7 +33,7 @@ class Findings:
             self.faults[kind] += [str(one) for one in wrong]
 
 
-def audit(cloud: LocalCloud, clients: Sequence[SoakClient]) -> Findings:
+def audit(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers) -> Findings:
     """Everything there is, compared with what the users saw."""
     findings = Findings()
     seen = [one for client in clients for one in client.seen]
@@ -41,6 +42,13 @@ def audit(cloud: LocalCloud, clients: Sequence[SoakClient]) -> Findings:
     findings.expect("two jobs of one request", [one for one, count in Counter(ids).items() if count > 1])
     _look_at_the_histories(cloud, clients, findings)
     _look_at_the_usage(cloud, clients, findings)
+    told_of = [
+        Expected(one.job, client.secret, dict(zip(one.job_ids, one.ends, strict=False)))
+        for client in clients
+        for one in client.seen
+        if one.job.has_webhook
+    ]
+    findings.expect("webhook not told, or not as it was", faults(receivers.told(), told_of, receivers.refusals))
     aws = LocalClients(cloud.endpoint_url)
     _look_at_the_tables(cloud, aws, findings)
     _look_at_the_queues(aws, findings)

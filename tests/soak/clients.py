@@ -13,6 +13,7 @@ from client.errors import ConnectionLostError, ProblemError, TransferError
 from inference_container.contract.api import JobView
 from inference_container.contract.errors import JobErrorCode
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
+from inference_container.contract.webhooks import Webhook
 from tests.soak.jobs import SoakJob
 
 AHEAD = 40
@@ -86,6 +87,8 @@ class SoakClient:
         key: str,
         jobs: Sequence[SoakJob],
         *,
+        secret: str,
+        webhook: Callable[[SoakJob], Webhook | None],
         checkpoint: str,
         log: Log,
         stopped: threading.Event,
@@ -93,7 +96,9 @@ class SoakClient:
         self.user = user
         self.seen = [Seen(job) for job in jobs]
         self.key = key
-        self._url, self._checkpoint = url, checkpoint
+        self.secret = secret
+        """Of its webhooks."""
+        self._url, self._checkpoint, self._webhook = url, checkpoint, webhook
         self._log, self._stopped = log, stopped
         self._last_reason: Exception | None = None
 
@@ -121,6 +126,7 @@ class SoakClient:
                 seen.job.params,
                 checkpoint=self._checkpoint if drawn else None,
                 metadata={"number": str(seen.job.number)},
+                webhook=self._webhook(seen.job),
                 idempotency_key=f"soak-{seen.job.number}",
             )
 

@@ -24,6 +24,11 @@ class SoakJob:
         return Task.EXTRA_SINGLE_IMAGE if self.number % 3 else Task.TXT2IMG
 
     @property
+    def has_webhook(self) -> bool:
+        """Two of seven: some that draw and some that enlarge, of every client, sent once and twice."""
+        return self.number % 7 < 2
+
+    @property
     def params(self) -> dict[str, Any]:
         """WebUI's body."""
         if self.task is Task.TXT2IMG:
