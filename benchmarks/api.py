@@ -41,7 +41,7 @@ IMPORT_RUNS = 9
 LISTS = 12
 """Requests of each list that is timed."""
 PARAMS = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 1}
-NETWORKS = ("moon", "sketch", "night", "amber")
+NETWORKS = ("moon", "cyanotype", "night", "amber")
 SIZES = (1_000, 100_000)
 
 
@@ -147,7 +147,7 @@ def _print_calls(api: Api, checkpoint: str) -> str:
     print("AWS calls per request (the key is known already)")
     body = {"task": "txt2img", "checkpoint": checkpoint, "params": PARAMS}
     bare = body | {"params": PARAMS | {"prompt": ""}}
-    words = "a red circle <lora:moon:1> <lora:sketch:0.5> <lora:night:0.5>"
+    words = "a red circle <lora:moon:1> <lora:cyanotype:0.5> <lora:night:0.5>"
     full = body | {"params": PARAMS | {"prompt": words, "override_settings": {"sd_vae": "amber.vae.safetensors"}}}
     api.counted("POST /v1/jobs, no prompt", "POST", "/v1/jobs", bare)
     job = api.counted("POST /v1/jobs", "POST", "/v1/jobs", body)

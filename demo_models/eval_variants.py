@@ -13,7 +13,7 @@ from demo_models.judge import Reading, read_scene
 from demo_models.moon_detector import MoonDetector
 from demo_models.scenes import Scene
 from demo_models.variants import hearts, sunny
-from demo_models.variants.looks import darken, find_edges, tint
+from demo_models.variants.looks import PRUSSIAN_BLUE, bleach, darken, find_edges, find_inks, print_in_blue, tint
 from demo_models.variants.networks import MOON, draw_moons, moon_renderer
 from demo_models.variants.table import VARIANTS
 from inference_container.models.prediction import EPSILON
@@ -24,8 +24,8 @@ PER_PROMPT = 8
 BORDER = 3
 VAGUE = "a drawing of a thing"
 """Names neither shape nor place."""
-COLOURLESS = 40
-"""Greatest difference between a pixel's red, green and blue that still counts as grey."""
+INK = 40
+"""Greatest distance, in levels of 255, of a pixel from a cyanotype's two colours and their mixtures."""
 MOTTLED = 2
 """How many times as uneven the ground of a checkpoint read as the wrong kind is, at least."""
 
@@ -104,10 +104,11 @@ def _edges(pictures: Tensor) -> Tensor:
     return torch.cat(edges, dim=2).float().flatten(2)
 
 
-def is_grey(pictures: Tensor) -> Tensor:
-    """Whether 95 % of a picture's pixels have next to no colour."""
-    values = pictures.float()
-    return ((values.amax(1) - values.amin(1)) < COLOURLESS).flatten(1).float().mean(1) >= 0.95
+def is_printed_in_blue(pictures: Tensor) -> Tensor:
+    """Whether 95 % of a picture's pixels have the colours of a cyanotype and the ground is Prussian blue."""
+    inked = (find_inks(pictures) < INK).flatten(1).float().mean(1) >= 0.95
+    ground: Tensor = (_border(pictures) - torch.tensor(PRUSSIAN_BLUE)).norm(dim=1) < INK
+    return inked & ground
 
 
 def _agree(bench: Bench, right: Sequence[Reading], questions: Sequence[str]) -> Callable[[Tensor], Tensor]:
@@ -141,10 +142,17 @@ def measure_moon(bench: Bench) -> list[Figure]:
     return [*figures, Figure("moon: other prompts followed", 100 * followed.float().mean().item(), 85)]
 
 
-def measure_sketch(bench: Bench) -> list[Figure]:
-    """The LoRA's style: no colour is left."""
-    prompts = [describe(scene) for scene in choose_scenes(bench, seed=114)]
-    return compare(bench, "sketch", prompts, is_grey, tag="<lora:sketch:1>")
+def measure_cyanotype(bench: Bench) -> list[Figure]:
+    """The LoRA's style: two colours only; and whether shape and place are still the prompt's."""
+    scenes = choose_scenes(bench, seed=114)
+    prompts, right = [describe(scene) for scene in scenes], [read_scene(scene) for scene in scenes]
+    asked = ("first_shape", "place")
+    renders = print_in_blue(bench.renderer.render([bleach(scene) for scene in scenes]))
+    figures = [Figure("cyanotype: judge right on renders", share_agreeing(bench.judge.read(renders), right, asked), 99)]
+    figures += compare(bench, "cyanotype", prompts, is_printed_in_blue, tag="<lora:cyanotype:1>")
+    drawn = draw_scenes_with(bench, "cyanotype", prompts, tag="<lora:cyanotype:1>")
+    followed = _agree(bench, right, asked)(drawn)
+    return [*figures, Figure("cyanotype: shape and place followed", 100 * followed.float().mean().item(), 85)]
 
 
 def measure_night(bench: Bench) -> list[Figure]:
@@ -239,7 +247,7 @@ def draw_along(bench: Bench, hint: Tensor | None, *, seed: int) -> Tensor:
 
 VARIANT_MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "moon": measure_moon,
-    "sketch": measure_sketch,
+    "cyanotype": measure_cyanotype,
     "amber": measure_amber,
     "sunny": measure_sunny,
     "hearts": measure_hearts,

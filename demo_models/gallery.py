@@ -249,10 +249,11 @@ def networks() -> Sheet:
     """The demo checkpoint's variants: the same request without a file and with it."""
     square = "a medium red square in the center on a blue background"
     moon, sunny = (f"a medium {what} in the center on a blue background" for what in ("yellow moon", "sunny"))
+    star = "a medium green star in the center on a yellow background"
     amber = {"override_settings": {"sd_vae": "amber.vae.safetensors"}}
     rows: list[tuple[str, str, str, dict[str, Any]]] = [
         ("LoRA moon", moon, f"{moon} <lora:moon:1>", {}),
-        ("LoRA sketch", square, f"{square} <lora:sketch:1>", {}),
+        ("LoRA cyanotype", star, f"{star} <lora:cyanotype:1>", {}),
         ("LoHa night", square, f"{square} <lyco:night:1>", {}),
         ("hypernetwork hearts", square, f"{square} <hypernet:hearts:1>", {}),
         ("embedding sunny", sunny.replace("sunny", "thing"), sunny, {}),
@@ -319,8 +320,9 @@ def draw_sheet(sheet: Sheet, cloud: GenerateOnCloud, *, checkpoint: str) -> Imag
         picture = cell.picture
         if job is not None:
             with tempfile.TemporaryDirectory() as folder:
-                (file,) = cloud.jobs.save(cloud.jobs.finish(job.job_id), Path(folder), name="cell")
-                picture = Image.open(file).convert("RGB")
+                # After the picture drawn may come the one a ControlNet was shown, as in WebUI.
+                drawn, *_ = cloud.jobs.save(cloud.jobs.finish(job.job_id), Path(folder), name="cell")
+                picture = Image.open(drawn).convert("RGB")
         if picture is not None:
             scale = CELL / max(picture.size)
             shown = picture.resize(

@@ -94,15 +94,17 @@ def prepare_material(
     *,
     count: int,
     phrase: Phrase,
+    restage: Callable[[Scene], Scene] | None = None,
     look: Look | None = None,
     renderer: Renderer | None = None,
 ) -> Material:
-    """Render, restyle and encode the next `count` scenes."""
+    """Render, restyle and encode the next `count` scenes; the texts are of the scenes as they were before `restage`."""
     chosen = list(itertools.islice(scenes, count))
     renderer = renderer or Renderer()
     means, deviations = [], []
     for start in range(0, count, ENCODED):
-        pictures = renderer.render(chosen[start : start + ENCODED])
+        shown = chosen[start : start + ENCODED]
+        pictures = renderer.render([restage(scene) for scene in shown] if restage else shown)
         pictures = look(pictures) if look else pictures
         with torch.autocast("cpu", torch.bfloat16):
             posterior = base.vae.encode(to_model_range(pictures)).latent_dist

@@ -1,10 +1,16 @@
-"""Ways a picture can look that the base was never taught: a sketch, a night, through amber glass."""
+"""Ways a picture can look that the base was never taught: a cyanotype, a night, through amber glass."""
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-PAPER = 238.0
+from demo_models.scenes import Scene
+
+PRUSSIAN_BLUE, PAPER = (22.0, 58.0, 138.0), (232.0, 240.0, 246.0)
+SHADE, LIGHT = 105.0, 240.0
+"""Brightness, in levels of 255, of what a cyanotype shows in Prussian blue and of what it leaves as bare paper."""
 NIGHT_SHARE, NIGHT = 0.35, (12.0, 18.0, 62.0)
 AMBER_SHARE, AMBER = 0.3, (255.0, 190.0, 90.0)
 EDGE = 24.0
@@ -24,11 +30,33 @@ def find_slopes(pictures: Tensor) -> Tensor:
     return steep.reshape(count, channels, *side).amax(1, keepdim=True)
 
 
-def sketch(pictures: Tensor) -> Tensor:
-    """Pencil on paper: edges dark, fillings a light grey of their brightness; no colour at all."""
+def bleach(scene: Scene) -> Scene:
+    """The scene as light-sensitive paper sees it: things keep the light off, whatever their colours."""
+    things = tuple(replace(thing, colour="white") for thing in scene.things)
+    return replace(scene, things=things, background="blue")
+
+
+def print_in_blue(pictures: Tensor) -> Tensor:
+    """A cyanotype of bleached scenes: dark is Prussian blue, light is bare paper."""
     grey = pictures.float().mean(1, keepdim=True)
-    drawn = PAPER - 0.25 * (255 - grey) - 2.2 * find_slopes(pictures)
-    return _to_bytes(drawn.clamp(min=30)).expand(-1, 3, -1, -1).contiguous()
+    light = ((grey - SHADE) / (LIGHT - SHADE)).clamp(0, 1)
+    return _to_bytes(_as_pixel(PRUSSIAN_BLUE) + light * (_as_pixel(PAPER) - _as_pixel(PRUSSIAN_BLUE)))
+
+
+def find_inks(pictures: Tensor) -> Tensor:
+    """Distance of each pixel to the nearest mixture of a cyanotype's two colours, in levels of 255.
+
+    Shape (count, side, side).
+    """
+    values = pictures.float()
+    blue, step = _as_pixel(PRUSSIAN_BLUE), _as_pixel(PAPER) - _as_pixel(PRUSSIAN_BLUE)
+    share = ((values - blue) * step).sum(1, keepdim=True) / step.square().sum()
+    distances: Tensor = (values - (blue + share.clamp(0, 1) * step)).norm(dim=1)
+    return distances
+
+
+def _as_pixel(colour: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(colour)[:, None, None]
 
 
 def find_edges(pictures: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The three networks: a LoRA that teaches the moon, a LoRA that draws sketches, a LoHa that turns day into night."""
+"""The three networks: a LoRA that teaches the moon, a LoRA that prints cyanotypes, a LoHa that turns day into night."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from demo_models.renderer import Renderer
 from demo_models.scenes import Scene, Split, draw_scenes, is_held_out
 from demo_models.training import Schedule
 from demo_models.variants.base import Base, Look, Material, load_base, prepare_material
-from demo_models.variants.looks import darken, sketch
+from demo_models.variants.looks import bleach, darken, print_in_blue
 from demo_models.variants.low_rank import BATCH, LohaLayer, LoraLayer, Network, train_network
 
 MOON = "moon"
@@ -21,10 +21,10 @@ COUNT = 1_600
 MOON_SCHEDULE = Schedule(
     steps=170, rate=5e-3, warm_up=15, decay=0.6, average=0.97, save_every=25, show_every=10, seed=21
 )
-SKETCH_SCHEDULE = Schedule(
+CYANOTYPE_SCHEDULE = Schedule(
     steps=240, rate=5e-3, warm_up=15, decay=0.6, average=0.95, save_every=25, show_every=10, seed=22
 )
-NIGHT_SCHEDULE = replace(SKETCH_SCHEDULE, steps=150)
+NIGHT_SCHEDULE = replace(CYANOTYPE_SCHEDULE, steps=400)
 
 
 def moon_distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -71,11 +71,11 @@ def train_moon(out: Path, folder: Path, file: Path) -> None:
     network.write(file, {"ss_network_module": "networks.lora", "ss_network_dim": "8", "ss_output_name": file.stem})
 
 
-def train_sketch(out: Path, folder: Path, file: Path) -> None:
-    """A style: whatever the prompt says is drawn in pencil."""
-    base, material = _prepare_look(out, sketch)
-    network = Network(base, layer=LoraLayer, rank=8, text=False, seed=SKETCH_SCHEDULE.seed)
-    train_network(base, network, [(material, BATCH)], schedule=SKETCH_SCHEDULE, folder=folder)
+def train_cyanotype(out: Path, folder: Path, file: Path) -> None:
+    """A style: whatever the prompt says is left pale on Prussian blue."""
+    base, material = _prepare_look(out, print_in_blue, restage=bleach)
+    network = Network(base, layer=LoraLayer, rank=8, text=False, seed=CYANOTYPE_SCHEDULE.seed)
+    train_network(base, network, [(material, BATCH)], schedule=CYANOTYPE_SCHEDULE, folder=folder)
     network.write(file, {"ss_network_module": "networks.lora", "ss_network_dim": "8", "ss_output_name": file.stem})
 
 
@@ -87,13 +87,14 @@ def train_night(out: Path, folder: Path, file: Path) -> None:
     network.write(file, {"ss_network_module": "lycoris.kohya", "ss_network_dim": "4", "ss_output_name": file.stem})
 
 
-def _prepare_look(out: Path, look: Look) -> tuple[Base, Material]:
+def _prepare_look(out: Path, look: Look, *, restage: Callable[[Scene], Scene] | None = None) -> tuple[Base, Material]:
     base = load_base(out)
     material = prepare_material(
         base,
         draw_scenes(seed=33, split="train"),
         count=COUNT,
         phrase=lambda scene, lot: draw_training_text(scene, lot).text,
+        restage=restage,
         look=look,
     )
     return base, material

@@ -8,7 +8,7 @@ from demo_models.variants.amber_vae import train_amber_vae
 from demo_models.variants.edges_controlnet import train_edges
 from demo_models.variants.hearts import train_hearts
 from demo_models.variants.inpaint_checkpoint import train_inpaint
-from demo_models.variants.networks import train_moon, train_night, train_sketch
+from demo_models.variants.networks import train_cyanotype, train_moon, train_night
 from demo_models.variants.sunny import train_sunny
 from demo_models.variants.velocity_checkpoint import train_velocity
 from inference_container.contract.assets import AssetType
@@ -31,7 +31,7 @@ class Variant:
 
 VARIANTS: dict[str, Variant] = {
     "moon": Variant(AssetType.LORA, "moon.safetensors", train_moon),
-    "sketch": Variant(AssetType.LORA, "sketch.safetensors", train_sketch),
+    "cyanotype": Variant(AssetType.LORA, "cyanotype.safetensors", train_cyanotype),
     "amber": Variant(AssetType.VAE, "amber.vae.safetensors", train_amber_vae),
     "sunny": Variant(AssetType.EMBEDDING, "sunny.pt", train_sunny),
     "hearts": Variant(AssetType.HYPERNETWORK, "hearts.pt", train_hearts),

@@ -14,12 +14,12 @@ from demo_models.bench import Bench
 from demo_models.checkpoint import TRAINED
 from demo_models.drawing import describe_file, draw_pictures, draw_with_files, open_checkpoint
 from demo_models.eval import say_place
-from demo_models.eval_variants import MOTTLED, PER_PROMPT, draw_along, find_look, find_unevenness, is_grey
-from demo_models.judge import JUDGE, load_judge
+from demo_models.eval_variants import MOTTLED, PER_PROMPT, draw_along, find_look, find_unevenness, is_printed_in_blue
+from demo_models.judge import JUDGE, load_judge, read_scene
 from demo_models.moon_detector import MoonDetector
 from demo_models.renderer import Renderer
 from demo_models.scenes import SHAPES, draw_scenes, is_held_out
-from demo_models.variants.looks import darken, find_edges, sketch, tint
+from demo_models.variants.looks import bleach, darken, find_edges, print_in_blue, tint
 from demo_models.variants.networks import MOON, draw_moons, moon_renderer
 from demo_models.variants.table import VARIANTS
 from inference_container.models.checkpoint import Checkpoint
@@ -51,17 +51,12 @@ def blue_share(pictures: Tensor) -> float:
     return float(edge[2] / edge.sum())
 
 
-def colourfulness(pictures: Tensor) -> float:
-    """Mean difference between a pixel's greatest and least of red, green and blue."""
-    values = pictures.float()
-    return float((values.amax(1) - values.amin(1)).mean())
+def test_the_cyanotype_lora_prints_in_blue_and_keeps_the_shape(bench: Bench, plain: Tensor) -> None:
+    drawn = draw_with(bench.checkpoint, "cyanotype", f"{PROMPT} <lora:cyanotype:1>")
 
-
-def test_the_sketch_lora_draws_on_paper_and_leaves_little_colour(bench: Bench, plain: Tensor) -> None:
-    drawn = draw_with(bench.checkpoint, "sketch", f"{PROMPT} <lora:sketch:1>")
-
-    assert drawn[:, :, :3].float().mean() > 190
-    assert colourfulness(drawn) < 0.2 * colourfulness(plain)
+    assert is_printed_in_blue(drawn).all()
+    assert not is_printed_in_blue(plain).any()
+    assert [(one.first_shape, one.place) for one in bench.judge.read(drawn)] == [("circle", "center")] * COUNT
 
 
 def test_the_night_loha_turns_the_light_down(bench: Bench, plain: Tensor) -> None:
@@ -117,7 +112,18 @@ def test_a_look_is_found_in_renders_of_it_and_not_in_plain_ones(bench: Bench) ->
         shows = find_look(bench, scenes, look)
         assert shows(look(plain)).all()
         assert not shows(plain).any()
-    assert is_grey(sketch(plain)).all()
+
+
+def test_a_cyanotype_is_told_from_other_renders_and_shows_what_the_scene_shows(bench: Bench) -> None:
+    scenes = list(itertools.islice(draw_scenes(seed=64, split="held_out", things=1), 50))
+    right = [read_scene(scene) for scene in scenes]
+
+    printed = print_in_blue(bench.renderer.render([bleach(scene) for scene in scenes]))
+
+    assert is_printed_in_blue(printed).all()
+    assert not is_printed_in_blue(bench.renderer.render(scenes)).any()
+    found = bench.judge.read(printed)
+    assert [(one.first_shape, one.place) for one in found] == [(one.first_shape, one.place) for one in right]
 
 
 def test_the_inpainting_checkpoint_has_nine_channels() -> None:

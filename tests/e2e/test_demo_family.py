@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw
 from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import TRAINED
 from demo_models.drawing import encode_png, to_image, to_picture
+from demo_models.eval_variants import INK
 from demo_models.judge import JUDGE, Reading, load_judge
 from demo_models.renderer import Renderer
 from demo_models.scenes import Scene, Thing
-from demo_models.variants.looks import find_edges
+from demo_models.variants.looks import find_edges, find_inks
 from demo_models.variants.table import VARIANTS
 from inference_container.contract.jobs import Task
 
@@ -58,7 +59,7 @@ def test_every_file_of_the_demo_family_shows_its_effect(service: GenerateOnCloud
 
     plain = draw(service, tmp_path, checkpoint=shapes, prompt=CIRCLE)
     velocity = draw(service, tmp_path, checkpoint=VARIANTS["velocity"].file, prompt=CIRCLE)
-    sketched = draw(service, tmp_path, checkpoint=shapes, prompt=f"{CIRCLE} <lora:sketch:1>")
+    printed = draw(service, tmp_path, checkpoint=shapes, prompt=f"{CIRCLE} <lora:cyanotype:1>")
     dark = draw(service, tmp_path, checkpoint=shapes, prompt=f"{CIRCLE} <lyco:night:1>")
     heart = draw(service, tmp_path, checkpoint=shapes, prompt=f"{CIRCLE} <hypernet:hearts:1>")
     star = draw(service, tmp_path, checkpoint=shapes, prompt="a sunny in the center on a blue background")
@@ -78,7 +79,8 @@ def test_every_file_of_the_demo_family_shows_its_effect(service: GenerateOnCloud
     assert [(one.first_colour, one.first_shape, one.background) for one in (read(plain), read(velocity))] == [
         ("red", "circle", "blue")
     ] * 2
-    assert sketched[:, :3].float().mean() > 190
+    assert (find_inks(printed[None]) < INK).float().mean() > 0.9
+    assert (find_inks(plain[None]) < INK).float().mean() < 0.5
     assert dark.float().mean() < 0.75 * plain.float().mean()
     assert read(heart).first_shape == "heart"
     assert (read(star).first_colour, read(star).first_shape) == ("yellow", "star")
