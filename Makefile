@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth clean
+.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -108,6 +108,9 @@ diff: $(READY) ## what make deploy would change
 
 destroy: $(READY) ## remove a stage from AWS wholly; KEEP_DATA=1 leaves tables and buckets
 	@$(RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
+
+replay: $(READY) ## give dead letters back to their queues: make replay STAGE=dev QUEUE=events (or webhooks; none: both)
+	@$(RUN) -m infrastructure.replay --stage "$(STAGE)" $(if $(QUEUE),--queue $(QUEUE))
 
 soak: $(READY) ## jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
 	@$(RUN) -m tests.soak --jobs $(JOBS)

@@ -10,6 +10,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+NO_CONTENT = 204
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,30 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def without_bodies_of_204(app: AsgiApp) -> AsgiApp:
+    """`app`, whose answers of status 204 have neither a body nor a length of one, as HTTP has it (RFC 9110, 8.6).
+
+    ministack's preflight answers have `{}`, which a client that keeps the connection takes for the next answer.
+    """
+
+    async def clean(scope: Scope, receive: Receive, send: Send) -> None:
+        empty = False
+
+        async def sent(message: Message) -> None:
+            nonlocal empty
+            if message["type"] == "http.response.start" and message["status"] == NO_CONTENT:
+                empty = True
+                headers = [(name, value) for name, value in message["headers"] if name.lower() != b"content-length"]
+                message = {**message, "headers": headers}
+            elif message["type"] == "http.response.body" and empty:
+                message = {**message, "body": b""}
+            await send(message)
+
+        await app(scope, receive, sent)
+
+    return clean
 
 
 async def ask(app: AsgiApp, method: str, path: str, *, port: int, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from local_cloud.asgi import Answer, AsgiApp, Message, ask
+from local_cloud.asgi import Answer, AsgiApp, Message, ask, without_bodies_of_204
 from local_cloud.emulator_state import EmulatorState
+from local_cloud.message_moves import teach_message_moves
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 logger = logging.getLogger("local_cloud.emulator")
@@ -64,11 +65,11 @@ class Emulator:
         self._lifespan: asyncio.Task[None] | None = None
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
+        teach_message_moves()
 
     @property
     def asgi(self) -> AsgiApp:
-        app: AsgiApp = self._app.app
-        return app
+        return without_bodies_of_204(self._app.app)
 
     def register(self, name: str, resource: ResourceType) -> None:
         """Teach CloudFormation the resource type `name`."""

@@ -1,0 +1,129 @@
+"""`make replay`: gives a stage's dead letters back to the queues whose functions could not handle them."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infrastructure.config import ConfigError, StageConfig
+
+QUEUES = {"events": "Events", "webhooks": "WebhookQueues"}
+"""What each is called on the command line, and the construct that it belongs to."""
+LOOK_SECONDS = 1.0
+ClientOf = Callable[[str], Any]
+"""A boto3 client by service name."""
+
+
+class ReplayError(Exception):
+    """Dead letters that could not be given back, with SQS's reason."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A queue and its dead letters."""
+
+    name: str
+    arn: str
+    dead_letters_arn: str
+    waiting: int
+    """Messages among its dead letters."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Of one stage."""
+
+    config: StageConfig
+    client: ClientOf
+    say: Callable[[str], None] = print
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, names: tuple[str, ...] = tuple(QUEUES)) -> int:
+        """Move the dead letters of the queues with these names (keys of QUEUES); how many went.
+
+        Raises:
+            ReplayError: SQS gave up.
+            ClientError, BotoCoreError: AWS refused; running it again goes on from there.
+        """
+        total = 0
+        for line in [line for line in self._lines() if line.name in names]:
+            if line.waiting == 0:
+                self.say(f"{line.name}: no dead letters")
+                continue
+            # Named, because messages that SNS could not deliver do not know their queue.
+            self.client("sqs").start_message_move_task(SourceArn=line.dead_letters_arn, DestinationArn=line.arn)
+            moved = self._follow(line)
+            self.say(f"{line.name}: {moved} went back to {line.arn.rpartition(':')[2]}")
+            total += moved
+        return total
+
+    def _lines(self) -> Iterator[Line]:
+        sqs = self.client("sqs")
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        for page in pages.paginate(StackName=self.config.stack_name):
+            for resource in page["StackResourceSummaries"]:
+                if resource["ResourceType"] != "AWS::SQS::Queue":
+                    continue
+                told = sqs.get_queue_attributes(QueueUrl=resource["PhysicalResourceId"], AttributeNames=["All"])
+                attributes = told["Attributes"]
+                if "RedrivePolicy" not in attributes:
+                    continue
+                name = next(name for name, construct in QUEUES.items() if construct in resource["LogicalResourceId"])
+                source = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+                yield Line(name, attributes["QueueArn"], source, self._waiting(source))
+
+    def _waiting(self, arn: str) -> int:
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+        asked = "ApproximateNumberOfMessages"
+        return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
+
+    def _follow(self, line: Line) -> int:
+        """Wait for the newest move of a queue's dead letters; how many went."""
+        while True:
+            (task,) = self.client("sqs").list_message_move_tasks(SourceArn=line.dead_letters_arn, MaxResults=1)[
+                "Results"
+            ]
+            moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+            if task["Status"] == "COMPLETED":
+                return moved
+            if task["Status"] != "RUNNING":
+                reason = task.get("FailureReason", "no reason given")
+                raise ReplayError(f"{line.name}: {task['Status']} after {moved} messages: {reason}")
+            self.sleep(LOOK_SECONDS)
+
+
+def _client(session: boto3.session.Session, service: str) -> Any:
+    return session.client(service)  # type: ignore[call-overload]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when all went, 1 and the reason when not, 2 for a stage that cannot be."""
+    parser = argparse.ArgumentParser(prog="make replay", description=__doc__)
+    parser.add_argument("--stage", default="", help="as deployed; empty for the only one")
+    parser.add_argument("--queue", choices=tuple(QUEUES), help="of one queue alone")
+    chosen = parser.parse_args(arguments)
+    try:
+        config = StageConfig.from_context({"stage": chosen.stage})
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        Replay(config, partial(_client, boto3.session.Session())).run(
+            (chosen.queue,) if chosen.queue else tuple(QUEUES)
+        )
+    except (ReplayError, ClientError, BotoCoreError) as error:
+        print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""`make replay` on the local cloud: what ended among the dead letters is worked off, once in effect."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from client.cloud import GenerateOnCloud
+from inference_container.contract.jobs import JobStatus, Task
+from inference_container.contract.webhooks import Webhook
+from infrastructure.config import StageConfig
+from infrastructure.replay import Replay
+from local_cloud.clients import LocalClients
+from local_cloud.cloud import LocalCloud
+from tests.e2e.conftest import CHECKPOINT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+
+GIVE_UP_SECONDS = 240
+PARAMS = {"prompt": "the red cat", "steps": 1, "width": 64, "height": 64}
+
+
+def a_client(clients: LocalClients, service: str) -> Any:
+    """Any client, by a name that is only known at run time."""
+    return clients.client(service)  # type: ignore[call-overload]
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + GIVE_UP_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} never happened"
+        time.sleep(0.1)
+    return found
+
+
+class Queue:
+    """A deployed queue, the function that reads it, and its dead letters."""
+
+    def __init__(self, clients: LocalClients, handler: str) -> None:
+        self.functions, self.sqs = a_client(clients, "lambda"), clients.client("sqs")
+        pages = self.functions.get_paginator("list_functions").paginate()
+        function = next(one for page in pages for one in page["Functions"] if one["Handler"] == handler)
+        (self.mapping,) = self.functions.list_event_source_mappings(FunctionName=function["FunctionName"])[
+            "EventSourceMappings"
+        ]
+        self.url = self._url(self.mapping["EventSourceArn"])
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])["Attributes"]
+        self.dead_url = self._url(json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"])
+
+    @contextmanager
+    def without_its_function(self) -> Iterator[None]:
+        """As if the function failed at everything."""
+        self.functions.update_event_source_mapping(UUID=self.mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            self.functions.update_event_source_mapping(UUID=self.mapping["UUID"], Enabled=True)
+
+    def bury(self, text: str) -> None:
+        """Take what waits as often as the queue allows, until the message with `text` is among the dead letters."""
+
+        def is_dead() -> bool:
+            self._bodies(self.url)
+            return any(text in body for body in self.dead())
+
+        wait_for(is_dead, f"the end of the message about {text}")
+
+    def dead(self) -> list[str]:
+        return self._bodies(self.dead_url)
+
+    def _url(self, arn: str) -> str:
+        return self.sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+    def _bodies(self, url: str) -> list[str]:
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [message["Body"] for message in answer.get("Messages", ())]
+
+
+def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
+    local_cloud: LocalCloud, service: GenerateOnCloud
+) -> None:
+    clients = LocalClients(local_cloud.endpoint_url)
+    events, webhooks = Queue(clients, "lambdas.job_events.handler"), Queue(clients, "lambdas.webhooks.handler")
+    headers, said = {"x-api-key": local_cloud.admin_key}, list[str]()
+    replay = Replay(StageConfig(), partial(a_client, clients), said.append)
+    httpx.post(f"{local_cloud.api_url}/v1/me/webhook-secret", json={}, headers=headers, timeout=60).raise_for_status()
+    webhook = Webhook(url="https://127.0.0.1/hook")
+
+    with webhooks.without_its_function():
+        with events.without_its_function():
+            job = service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=CHECKPOINT, webhook=webhook)
+            events.bury(job.job_id)
+        replay.run(("events",))
+        ended = service.jobs.finish(job.job_id)
+        webhooks.bury(job.job_id)
+    replay.run()
+
+    def deliveries() -> Any:
+        url = f"{local_cloud.api_url}/v1/jobs/{job.job_id}/deliveries"
+        return httpx.get(url, headers=headers, timeout=60).raise_for_status().json()["deliveries"]
+
+    (delivery,) = wait_for(deliveries, "the webhook")
+    assert ended.status is JobStatus.SUCCEEDED
+    # Nobody may be asked at this address, so the first attempt is the last; but it was made, and it is the first again.
+    assert (delivery["attempt"], delivery["outcome"]) == (1, "given_up")
+    assert (events.dead(), webhooks.dead()) == ([], [])
+    assert re.fullmatch(r"events: [1-9]\d* went back to \S+", said[0])
+    assert re.fullmatch(r"webhooks: 1 went back to \S+", said[-1])
