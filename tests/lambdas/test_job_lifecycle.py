@@ -271,6 +271,23 @@ def test_a_deleted_job_leaves_nothing_behind(cloud: Cloud) -> None:
     cloud.ask("DELETE", f"/v1/jobs/{gone}").problem(404, "not_found")
 
 
+def test_a_deletion_that_storage_breaks_off_can_be_repeated(cloud: Cloud) -> None:
+    def fail(**_: object) -> None:
+        raise aws_error("InternalError")
+
+    cloud.checkpoint()
+    gone = ended(cloud)
+    cloud.s3.meta.events.register_first("before-call.s3.DeleteObjects", fail, unique_id="fail")
+    broken = cloud.ask("DELETE", f"/v1/jobs/{gone}")
+    cloud.s3.meta.events.unregister("before-call.s3.DeleteObjects", unique_id="fail")
+
+    assert broken.status == 500
+    assert cloud.status(gone) == "succeeded"
+    assert cloud.ask("DELETE", f"/v1/jobs/{gone}").status == 204
+    left = cloud.keys()
+    assert [key for key in left if gone in key] == []
+
+
 def test_jobs_are_deleted_together_and_each_refusal_is_told(cloud: Cloud) -> None:
     cloud.checkpoint()
     gone, foreign = ended(cloud), cloud.job(user="bob").job_id

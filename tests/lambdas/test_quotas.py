@@ -217,6 +217,22 @@ def test_an_end_that_was_not_settled_is_settled_once_by_the_sweeper(cloud: Cloud
     assert "open" not in cloud.row(job_id)
 
 
+def test_an_end_that_two_see_unsettled_is_counted_once(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, concurrent_jobs=2)
+    job_id, _ = (send(cloud).ok(201)["job_id"] for _ in range(2))
+    with failing(cloud, "TransactWriteItems"):
+        finish(cloud, job_id)
+    seen = cloud.jobs.get(job_id)
+    assert seen is not None
+
+    settled = [cloud.jobs.settlement.settle(seen) for _ in range(2)]
+
+    assert settled == [True, False]
+    assert open_jobs(cloud) == 1
+    assert counted(cloud, f"usage#alice#{DAY}")["succeeded"] == 1
+
+
 def test_a_job_deleted_before_it_was_settled_is_counted_all_the_same(cloud: Cloud) -> None:
     cloud.checkpoint()
     limit(cloud, concurrent_jobs=1)
