@@ -13,8 +13,8 @@ from schemathesis import GenerationMode
 
 from client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
-from tests.api_fuzz.absurd import absurd_requests, why_wrong
-from tests.api_fuzz.traffic import SECONDS_TO_ANSWER, Known, Traffic, table
+from tests.api_fuzz.absurd import absurd_requests, preflights, why_wrong, why_wrong_preflight
+from tests.api_fuzz.traffic import SECONDS_TO_ANSWER, Known, Traffic, table, unseen
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 CONTAINER = (sys.executable, "-m", "tests.api_fuzz.container")
@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         traffic = _traffic(cloud, Path(folder), seed=number)
         began = time.monotonic()
         _send_absurd(traffic)
+        _send_preflights(traffic)
         operations = traffic.operations()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             for operation in operations:
@@ -124,6 +125,21 @@ def _send_absurd(traffic: Traffic) -> None:
             traffic.finding(label, str(absurd), f"{wrong}: {answer.text[:300]}")
 
 
+def _send_preflights(traffic: Traffic) -> None:
+    """What a browser asks before it asks: of every path, and of absurd ones."""
+    label = "(OPTIONS)"
+    for asked in preflights(traffic.document["paths"]):
+        try:
+            answer = requests.options(traffic.url + asked.path, headers=asked.headers, timeout=SECONDS_TO_ANSWER)
+        except requests.exceptions.RequestException as error:
+            traffic.finding(label, str(asked), repr(error))
+            continue
+        traffic.count(label, answer.status_code, answer.text)
+        wrong = why_wrong_preflight(answer.status_code, answer.headers)
+        if wrong is not None:
+            traffic.finding(label, str(asked), f"{wrong}: {answer.text[:300]}")
+
+
 def _report(traffic: Traffic, labels: list[str], *, seed: int, seconds: float) -> int:
     for label in labels:
         if not traffic.answers[label]:
@@ -131,6 +147,8 @@ def _report(traffic: Traffic, labels: list[str], *, seed: int, seconds: float) -
     if traffic.throttled:
         traffic.finding("throttled", f"{traffic.throttled} answers", "these requests were not tested")
     print("\n".join(table(traffic.answers)))
+    print("\ndocumented, and never the answer (no finding: some need luck, or a cloud in trouble)")
+    print("\n".join(unseen(traffic.document, traffic.answers)))
     for title, text in traffic.findings.items():
         print(f"\n{title}\n{text}")
     sent = sum(counts.total() for counts in traffic.answers.values())

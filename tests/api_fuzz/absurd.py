@@ -1,7 +1,8 @@
 """Absurd requests of our own, beside what can be made from the document: each must be answered with a problem."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from inference_container.contract.errors import ProblemCode
@@ -115,6 +116,32 @@ def _bodies() -> Iterator[bytes]:
 
 def _json(document: object) -> bytes:
     return json.dumps(document).encode()
+
+
+def preflights(paths: Iterable[str]) -> Iterator[Absurd]:
+    """A preflight request to every path of the document, and absurd ones."""
+    asked: dict[str, str | bytes] = {
+        "Origin": "https://artist.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-api-key,idempotency-key",
+    }
+    for path in paths:
+        yield Absurd("OPTIONS", re.sub(r"\{[^}]+\}", "x", path), headers=asked)
+    for value in PATH_VALUES:
+        yield Absurd("OPTIONS", f"/v1/jobs/{value}", headers=asked)
+    yield Absurd("OPTIONS", "/v1/jobs", headers={})
+    yield Absurd("OPTIONS", "/v1/jobs", headers={**asked, "Access-Control-Request-Method": "FOO"})
+
+
+def why_wrong_preflight(status: int, headers: Mapping[str, str]) -> str | None:
+    """What an answer to a preflight request lacks, or has too much; header names in any case."""
+    if status != 204:
+        return f"status {status}"
+    if headers.get("Access-Control-Allow-Origin") != "*":
+        return f"allowed origin {headers.get('Access-Control-Allow-Origin')!r}"
+    if "Content-Length" in headers or "Transfer-Encoding" in headers:
+        return f"a body where there can be none: Content-Length {headers.get('Content-Length')!r}"
+    return None
 
 
 def why_wrong(status: int, content_type: str, text: str) -> str | None:

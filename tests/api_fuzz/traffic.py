@@ -183,6 +183,17 @@ def table(answers: Mapping[str, Counter[int]]) -> Iterator[str]:
         yield "".join([label.ljust(44), *(str(counts[status] or "").rjust(6) for status in statuses)])
 
 
+def unseen(document: Mapping[str, Any], answers: Mapping[str, Counter[int]]) -> Iterator[str]:
+    """Operation, and what the document says of it that no answer was."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            label = f"{method.upper()} {path}"
+            never = sorted(int(status) for status in operation["responses"] if status.isdigit())
+            never = [status for status in never if not answers.get(label, Counter())[status]]
+            if never:
+                yield f"{label.ljust(44)} {', '.join(map(str, never))}"
+
+
 def _shown(case: Any) -> str:
     body = repr(case.body)[:400]
     return f"{case.method} {case.formatted_path[:200]} query {str(case.query)[:200]} body {body}"
