@@ -4,7 +4,7 @@ import base64
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -510,6 +510,30 @@ def completed(job_id: str, location: str) -> str:
 def failed(job_id: str, location: str | None = None, reason: str = "Received server error (500)") -> str:
     parameters = {"responseParameters": {"failureLocation": location}} if location else {}
     return notification(job_id, "Failed", failureReason=reason, **parameters)
+
+
+@contextmanager
+def before_call(client: "DynamoDBClient | S3Client", operation: str, act: Callable[[], object]) -> Iterator[None]:
+    """`act` before each call of an operation (`dynamodb.Query`), except those that `act` itself makes.
+
+    The clients are those of all tests: what is not taken away again, whatever comes, fails another test.
+    """
+    acting = False
+
+    def once(**_: object) -> None:
+        nonlocal acting
+        if not acting:
+            acting = True
+            try:
+                act()
+            finally:
+                acting = False
+
+    client.meta.events.register_first(f"before-call.{operation}", once)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(f"before-call.{operation}", once)
 
 
 @dataclass

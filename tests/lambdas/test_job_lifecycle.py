@@ -10,7 +10,7 @@ import pytest
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from lambdas.items import new_id
-from tests.lambdas.cloud import PNG, Cloud, Reply, aws_error, img2img, txt2img
+from tests.lambdas.cloud import PNG, Cloud, Reply, aws_error, before_call, img2img, txt2img
 
 
 def create(cloud: Cloud, key: str | None = None, *, user: str = "alice", **body: Any) -> Reply:
@@ -272,14 +272,13 @@ def test_a_deleted_job_leaves_nothing_behind(cloud: Cloud) -> None:
 
 
 def test_a_deletion_that_storage_breaks_off_can_be_repeated(cloud: Cloud) -> None:
-    def fail(**_: object) -> None:
+    def fail() -> None:
         raise aws_error("InternalError")
 
     cloud.checkpoint()
     gone = ended(cloud)
-    cloud.s3.meta.events.register_first("before-call.s3.DeleteObjects", fail, unique_id="fail")
-    broken = cloud.ask("DELETE", f"/v1/jobs/{gone}")
-    cloud.s3.meta.events.unregister("before-call.s3.DeleteObjects", unique_id="fail")
+    with before_call(cloud.s3, "s3.DeleteObjects", fail):
+        broken = cloud.ask("DELETE", f"/v1/jobs/{gone}")
 
     assert broken.status == 500
     assert cloud.status(gone) == "succeeded"

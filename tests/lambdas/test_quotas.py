@@ -13,7 +13,7 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
 from lambdas.items import from_item, to_item
 from lambdas.job_params import megapixel_steps
-from tests.lambdas.cloud import START, Cloud, aws_error, completed, txt2img
+from tests.lambdas.cloud import START, Cloud, aws_error, before_call, completed, txt2img
 
 DAY = START.date().isoformat()
 
@@ -47,12 +47,11 @@ def open_jobs(cloud: Cloud) -> int:
 
 @contextmanager
 def failing(cloud: Cloud, operation: str) -> Iterator[None]:
-    def fail(**_: object) -> None:
+    def fail() -> None:
         raise aws_error("InternalServerError")
 
-    cloud.dynamodb.meta.events.register_first(f"before-call.dynamodb.{operation}", fail, unique_id="fail")
-    yield
-    cloud.dynamodb.meta.events.unregister(f"before-call.dynamodb.{operation}", unique_id="fail")
+    with before_call(cloud.dynamodb, f"dynamodb.{operation}", fail):
+        yield
 
 
 def test_the_jobs_of_a_day_end_at_the_quota_and_begin_anew_at_midnight(cloud: Cloud) -> None:
@@ -165,12 +164,12 @@ def test_the_last_place_goes_to_one_of_two_requests(cloud: Cloud) -> None:
     limit(cloud, jobs_per_day=1)
     between: list[Any] = []
 
-    def overtake(**_: object) -> None:
-        cloud.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="overtake")
-        between.append(send(cloud))
+    def overtake() -> None:
+        if not between:
+            between.append(send(cloud))
 
-    cloud.dynamodb.meta.events.register_first("before-call.dynamodb.TransactWriteItems", overtake, unique_id="overtake")
-    send(cloud).problem(429, "quota_exceeded")
+    with before_call(cloud.dynamodb, "dynamodb.TransactWriteItems", overtake):
+        send(cloud).problem(429, "quota_exceeded")
 
     between[0].ok(201)
     assert cloud.rows() == 1
