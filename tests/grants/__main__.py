@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 import sys
 import tempfile
 import time
@@ -14,10 +15,11 @@ from inference_container.contract.jobs import TERMINAL
 from local_cloud.cloud import LocalCloud
 from tests.e2e.conftest import CHECKPOINT
 from tests.grants.deployed import Deployed, Grant, client, read_deployed
-from tests.grants.page import DEPLOYMENT, PAGE, made, write
+from tests.grants.import_handler import importing_from_here
+from tests.grants.page import DEPLOYMENT, PAGE, made, told, write
 from tests.grants.recording import Recorder, needed_by
 from tests.grants.removal import Run, Trial, Verdict, read_trials, try_without
-from tests.grants.scenarios import SCENARIOS, Scenario
+from tests.grants.scenarios import SCENARIOS, Scenario, scenario_for
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 LOG = Path("build") / "grants.jsonl"
@@ -29,21 +31,29 @@ def main() -> int:
     parser.add_argument("--remove", default="all", metavar="ROLE", help="a role, all or none (default: all)")
     parser.add_argument("--log", type=Path, default=LOG, help=f"a line for each grant that was tried (default: {LOG})")
     parser.add_argument("--resume", action="store_true", help="keep what the log says, try only the others")
+    only = "try these (pattern of 'role action resource') again, and keep what the page says of the others"
+    parser.add_argument("--only", metavar="PATTERN", help=only)
     parser.add_argument("--minutes", type=float, default=60, help="begin no other grant after that (default: 60)")
     options = parser.parse_args()
     until = time.monotonic() + options.minutes * 60
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with LocalCloud(folder / "state", record_requests=True) as cloud:
+        with (
+            LocalCloud(folder / "state", record_requests=True) as cloud,
+            contextlib.ExitStack() as imports,
+        ):
             recorder = Recorder(cloud)
             recorder.keep(DEPLOYMENT, began=0)
             stop_the_clock(cloud)
+            imports.enter_context(importing_from_here(cloud))
             with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
                 service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")
             seconds = {scenario: play(cloud, recorder, scenario, folder) for scenario in SCENARIOS}
             deployed = read_deployed(cloud)
             table = needed_by(deployed, recorder.requests, region=cloud.settings.region)
             trials = read_trials(options.log) if options.resume else []
+            if options.only:
+                trials = [trial for trial in told() if not re.fullmatch(options.only, " ".join(trial.key))]
             trials += try_all(
                 cloud,
                 deployed,
@@ -56,8 +66,8 @@ def main() -> int:
                 until=until,
             )
     rows, unexplained = made(deployed, table, {trial.key: trial for trial in trials})
-    for subject in unexplained:
-        print("no scenario needs, and no reason is given for:", subject, file=sys.stderr)
+    for grant in unexplained:
+        print("no scenario needs, and no reason is given for:", grant, file=sys.stderr)
     if not unexplained:
         PAGE.write_text(write(sorted(rows, key=lambda one: (one.role, one.action, one.resource))))
     return int(bool(unexplained))
@@ -118,7 +128,7 @@ def try_all(
             wanted = [
                 grant
                 for grant, names in table.items()
-                if next((name for name in names if name != DEPLOYMENT), None) == scenario.__name__
+                if scenario_for(subject(deployed, grant), names) == scenario.__name__
                 and role in ("all", grant.role)
                 and (grant.role, grant.action, deployed.label(grant.resource)) not in known
             ]
@@ -134,6 +144,10 @@ def try_all(
             if wanted and time.monotonic() < until:
                 check(cloud, scenario, folder)
     return found
+
+
+def subject(deployed: Deployed, grant: Grant) -> str:
+    return f"{grant.role} {grant.action} {deployed.label(grant.resource)}"
 
 
 def tidy(cloud: LocalCloud) -> None:

@@ -82,6 +82,11 @@ def client(cloud: LocalCloud, service: str) -> Any:
     return LocalClients(cloud.endpoint_url, region=cloud.settings.region).client(service)  # type: ignore[call-overload]
 
 
+def function_named(cloud: LocalCloud, part: str) -> str:
+    found = client(cloud, "lambda").list_functions()["Functions"]
+    return next(str(one["FunctionName"]) for one in found if part in one["FunctionName"])
+
+
 def read_deployed(cloud: LocalCloud) -> Deployed:
     """The roles as they are in IAM right now."""
     iam, formation = client(cloud, "iam"), client(cloud, "cloudformation")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.grants.deployed import Deployed, Grant
 from tests.grants.removal import PATIENCE_SECONDS, Trial, Verdict
+from tests.grants.scenarios import scenario_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "grants.md"
 DEPLOYMENT = "deploy_the_stack"
@@ -15,7 +16,6 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Container ecr:.*", "SageMaker pulls the image with it; the local cloud pulls none"),
     (r"Container (logs|cloudwatch):.*", "for SageMaker's agent, which the local cloud has not"),
     (r".* s3:ListBucket .*", "on AWS a missing object answers 404 with it and 403 without; not so here"),
-    (r"AssetImport .*|Api lambda:InvokeFunction .*AssetImport.*", "an import needs a public https address"),
     (r"Webhooks sqs:ChangeMessageVisibility .*", "a delivery tried again later; here it is given up at once"),
     (r".* sqs:(ChangeMessageVisibility|GetQueueUrl) .*", "comes with CDK's event source of a queue"),
     (r".* xray:.*", "for tracing, which the local cloud has not"),
@@ -23,7 +23,7 @@ REASONS: tuple[tuple[str, str], ...] = (
 """Pattern of `role action resource` → why no scenario needs the grant here."""
 SAID: Mapping[Verdict, str] = {
     Verdict.FAILED: "fails",
-    Verdict.STUCK: "comes to no end",
+    Verdict.STUCK: "fails, waiting in vain",
     Verdict.PASSED: "is refused it and passes all the same",
     Verdict.NOT_REFUSED: "asked for it when it was recorded, not when it was taken away",
 }
@@ -33,11 +33,12 @@ Every action a role of the template is allowed, resource by resource, and what c
 role in a running local cloud. Made by `make grants` (about a quarter of an hour): it runs all scenarios
 (`tests/grants/scenarios.py`) on a local cloud that enforces the roles' policies and records each call; finds for each
 grant the first scenario one of whose calls is refused without it; takes the grant from the deployed role, runs that
-scenario, and gives the grant back. "Fails" and "comes to no end" count only with a refusal of just this action to
-just this role in the record; "comes to no end" means that the scenario, broken off {PATIENCE} seconds and its usual
-time after the refusal, was still waiting for what it wants. After its grants each scenario passes again with all of
-them. Schedules are stopped meanwhile: scenarios call the functions of the clock themselves. Where no scenario asks for
-a grant the reason is given. `tests/e2e/test_grants.py` holds the list against the deployed roles and takes some grants
+scenario, and gives the grant back. "Fails" counts only with a refusal of just this action to just this role in the
+record. A wait for what never comes is given up {PATIENCE} seconds and the scenario's usual time after the refusal, and
+the line it stood at is told. After its grants each scenario passes again with all of them. Schedules are stopped
+meanwhile: scenarios call the functions of the clock themselves. Imports come from a site of this machine, which the
+guard of the function is told about (`tests/grants/import_handler.py`). Where no scenario asks for a grant the reason is
+given. `tests/e2e/test_grants.py` holds the list against the deployed roles and takes some grants
 away again in every run.
 
 | role | action | resource | without it |
@@ -66,9 +67,10 @@ def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str], trial: Trial
     """
     resource = deployed.label(grant.resource)
     if trial is not None:
-        return Row(grant.role, grant.action, resource, f"`{trial.scenario}` {SAID[trial.verdict]}")
+        place = f" at `{trial.said}`" if trial.verdict is Verdict.STUCK and trial.said else ""
+        return Row(grant.role, grant.action, resource, f"`{trial.scenario}` {SAID[trial.verdict]}{place}")
     if scenarios:
-        scenario = next((name for name in scenarios if name != DEPLOYMENT), DEPLOYMENT)
+        scenario = scenario_for(f"{grant.role} {grant.action} {resource}", scenarios) or DEPLOYMENT
         return Row(grant.role, grant.action, resource, f"`{scenario}` {NOT_TAKEN}")
     subject = f"{grant.role} {grant.action} {resource}"
     for pattern, reason in REASONS:
@@ -89,6 +91,18 @@ def read() -> list[Row]:
     return [
         Row(role.strip(), action.strip("`"), resource.strip("`"), why.strip()) for role, action, resource, why in cells
     ]
+
+
+def told() -> list[Trial]:
+    """The trials the page tells of."""
+    trials = []
+    for one in read():
+        _, scenario, said, *place = one.why.split("`") if one.scenario else ("", "", "")
+        for verdict, words in SAID.items():
+            if said.strip().removesuffix(" at") == words:
+                line = place[0] if place else ""
+                trials.append(Trial(one.role, one.action, one.resource, scenario, verdict, 0.0, line))
+    return trials
 
 
 def made(

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
 import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import TracebackType
 
 from client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
+from tests.grants import scenarios
 from tests.grants.deployed import Deployed, Grant, removed
 from tests.grants.scenarios import Scenario, Visit
 
 PATIENCE_SECONDS = 10.0
 """How much longer than it usually takes a scenario may go on after it was refused something."""
 LONGEST_SECONDS = 180.0
+STOP_SECONDS = 30.0
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -27,7 +33,7 @@ class Verdict(StrEnum):
 
     FAILED = "failed"
     STUCK = "stuck"
-    """It was refused something and came to no end."""
+    """It was refused something and waited in vain until it was given up; `Trial.said` has for what."""
     PASSED = "passed"
     """It was refused something, and nobody noticed."""
     NOT_REFUSED = "not refused"
@@ -44,7 +50,7 @@ class Trial:
     verdict: Verdict
     seconds: float
     said: str = ""
-    """The error it failed with."""
+    """The error it failed with, or the line of the scenario it waited at."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -120,13 +126,16 @@ class Run:
         self._process.join(seconds)
 
     def stop(self) -> None:
-        """Break it off, if it has not ended."""
+        """End its wait, if it has not ended; it says what it was waiting for."""
+        if self.is_alive() and self._process.pid is not None:
+            os.kill(self._process.pid, signal.SIGTERM)
+            self._process.join(STOP_SECONDS)
         if self.is_alive():
             self._process.kill()
         self._process.join()
 
     def said(self) -> str:
-        """The error it failed with, empty when it passed or was broken off."""
+        """The error it failed with, empty when it passed."""
         try:
             return str(self._heard.recv()) if self._heard.poll() else ""
         except EOFError:
@@ -135,9 +144,27 @@ class Run:
 
 def _play(cloud: LocalCloud, scenario: Scenario, folder: Path, telling: Connection[str, str]) -> None:
     """What the process does; the outer edge of a scenario: whatever it raises is its result."""
+    signal.signal(signal.SIGTERM, _give_up)
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         try:
             scenario(Visit(cloud, service, folder))
+        except GivenUpError as error:
+            telling.send(_waiting_at(error.__traceback__))
+            sys.exit(1)
         except Exception as error:  # noqa: BLE001 - an outer edge
             telling.send(f"{type(error).__name__}: {error}"[:300])
             sys.exit(1)
+
+
+class GivenUpError(BaseException):
+    """A wait has lasted too long; no `except Exception` on its way takes it for an answer."""
+
+
+def _give_up(*_: object) -> None:
+    raise GivenUpError
+
+
+def _waiting_at(trace: TracebackType | None) -> str:
+    """The scenario's own line, outermost of its module."""
+    lines = [frame.line for frame in traceback.extract_tb(trace) if frame.filename == scenarios.__file__]
+    return next(iter(lines), None) or ""

@@ -3,12 +3,14 @@
 import base64
 import io
 import json
+import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,15 @@ import psutil
 
 from client.cloud import GenerateOnCloud
 from inference_container.contract.api import ChangeAsset
+from inference_container.contract.errors import JobErrorCode
 from inference_container.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.test_whole_system import container_of, endless, img2img, picture, txt2img, until, until_queued_or_ended
-from tests.grants.deployed import client
+from tests.fetch.local_sites import Handler as SiteHandler
+from tests.fetch.local_sites import open_sites
+from tests.grants.deployed import client, function_named
+from tests.grants.import_handler import site_folder
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 LARGE = 129 * 1024**2
@@ -59,6 +65,9 @@ class Visit:
         names = client(self.cloud, "dynamodb").list_tables()["TableNames"]
         return next(str(name) for name in names if part in name)
 
+    def assets_bucket(self) -> str:
+        return self.cloud.outputs["AssetsBucketName"]
+
     def settled(self, job_id: str) -> None:
         """Wait until what follows a job's end is done."""
         deadline = time.monotonic() + 60
@@ -89,11 +98,6 @@ class Visit:
 
 
 Scenario = Callable[[Visit], None]
-
-
-def function_named(cloud: LocalCloud, part: str) -> str:
-    found = client(cloud, "lambda").list_functions()["Functions"]
-    return next(str(one["FunctionName"]) for one in found if part in one["FunctionName"])
 
 
 def ago(**parts: int) -> str:
@@ -127,17 +131,67 @@ def break_off_an_upload(visit: Visit) -> None:
         "POST", "assets", {"type": "vae", "name": f"broken-off-{visit.mark}.safetensors", "size": 1000}
     ).json()
     visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
+    assert not unfinished(visit, asset["asset_id"]), "parts of the upload stay and cost money"
 
 
-def import_from_a_forbidden_address(visit: Visit) -> None:
-    body = {
-        "type": "vae",
-        "name": f"imported-{visit.mark}.safetensors",
-        "source_url": "https://127.0.0.1:9/x.safetensors",
-    }
-    asset = visit.ask("POST", "assets", body)
-    if asset.status_code < 300:
-        until_status(visit, asset.json()["asset_id"], "failed")
+def unfinished(visit: Visit, asset_id: str) -> list[str]:
+    """Keys of an asset's multipart uploads that were neither finished nor given up."""
+    uploads = client(visit.cloud, "s3").list_multipart_uploads(Bucket=visit.assets_bucket()).get("Uploads", [])
+    return [upload["Key"] for upload in uploads if asset_id in upload["Key"]]
+
+
+def objects(visit: Visit, asset_id: str) -> list[str]:
+    """Keys of an asset's objects."""
+    answer = client(visit.cloud, "s3").list_objects_v2(Bucket=visit.assets_bucket(), Prefix=f"assets/{asset_id}/")
+    return [each["Key"] for each in answer.get("Contents", [])]
+
+
+def draw_with_a_checkpoint_nobody_had(visit: Visit) -> None:
+    path = write_tiny_checkpoint(visit.folder / f"new-{visit.mark}.safetensors", seed=int(visit.mark, 16))
+    asset = visit.service.assets.upload(path, "checkpoint")
+    job = visit.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=path.name)
+    visit.service.jobs.finish(job.job_id)
+    visit.service.assets.delete(asset.asset_id)
+
+
+def import_a_checkpoint(visit: Visit) -> None:
+    path = write_tiny_checkpoint(visit.folder / f"imported-{visit.mark}.safetensors", seed=int(visit.mark, 16))
+    asset_id = imported(visit, path.read_bytes(), status="active")
+    visit.service.assets.delete(asset_id)
+
+
+def import_what_is_no_checkpoint(visit: Visit) -> None:
+    asset_id = imported(visit, b"\xff" * 1000, status="failed")
+    assert not objects(visit, asset_id), "a refused file stays and costs money"
+
+
+def import_a_large_file(visit: Visit) -> None:
+    imported(visit, b"\xff" * LARGE, status="failed", error="safetensors")
+
+
+def import_what_is_not_there(visit: Visit) -> None:
+    asset_id = imported(visit, None, status="failed", error="404")
+    assert not unfinished(visit, asset_id), "parts of the upload stay and cost money"
+
+
+def imported(visit: Visit, data: bytes | None, *, status: str, error: str = "") -> str:
+    """The id of an asset imported from a site of this machine, None: which has no such file, once it has `status`."""
+    name = f"imported-{visit.mark}.safetensors"
+    with open_sites(site_folder(visit.cloud)) as sites:
+        if data is None:
+            url = sites.on("/x", lambda handler: handler.answer(status=404))
+        else:
+            url = sites.on("/x", partial(send, data=data))
+        asset = visit.ask("POST", "assets", {"type": "checkpoint", "name": name, "source_url": url})
+        asset_id = str(asset.raise_for_status().json()["asset_id"])
+        until_status(visit, asset_id, status)
+    said = visit.ask("GET", f"assets/{asset_id}").json().get("error") or ""
+    assert error in said, said
+    return asset_id
+
+
+def send(handler: SiteHandler, *, data: bytes) -> None:
+    handler.answer(data)
 
 
 def until_status(visit: Visit, asset_id: str, status: str) -> None:
@@ -177,8 +231,9 @@ def picture_text(size: int) -> str:
 def fail_and_delete_a_job(visit: Visit) -> None:
     params = img2img(init_images=[picture_text(64)[:200]])
     job = visit.service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT)
-    for _ in visit.service.jobs.watch(job.job_id):
-        pass
+    *_, failed = visit.service.jobs.watch(job.job_id)
+    assert failed.error is not None, failed
+    assert failed.error.code is JobErrorCode.BAD_IMAGE, failed.error
     visit.settled(job.job_id)
     visit.service.jobs.delete(job.job_id)
 
@@ -269,11 +324,24 @@ def make_and_remove_an_endpoint(visit: Visit) -> None:
         assert time.monotonic() < deadline, "the endpoint was never scaled"
         visit.invoke("EndpointKeeper", {})
         time.sleep(0.3)
+    until_recorded(visit, f"goc-main-{name}")
     visit.ask("PATCH", f"endpoints/{name}", {"idle_minutes": 1}).raise_for_status()
     visit.ask("DELETE", f"endpoints/{name}").raise_for_status()
     until_endpoint(visit, name, None)
     left = alarms.describe_alarms(AlarmNamePrefix=f"goc-main-{name}")["MetricAlarms"]
     assert not left, left
+
+
+def until_recorded(visit: Visit, endpoint: str) -> None:
+    """Wait until the row has what lists and the next look rely on: the status, and that the scaling is set."""
+    deadline = time.monotonic() + 90
+    while True:
+        row = visit.row("EndpointsTable", "endpoint", endpoint)
+        if row["status"]["S"] == "InService" and row["scaled"] == row["version"]:
+            return
+        assert time.monotonic() < deadline, f"the endpoint's row never said that it is scaled and in service: {row}"
+        visit.invoke("EndpointKeeper", {})
+        time.sleep(0.3)
 
 
 def until_endpoint(visit: Visit, name: str, status: str | None) -> None:
@@ -331,11 +399,14 @@ def make_the_first_key(visit: Visit) -> None:
     store.put_secret_value(SecretId=secret, SecretString="as made by CloudFormation")
     try:
         with answer_of_cloudformation() as (url, said):
-            named = dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), visit.mark)
-            visit.invoke("FirstKey", {"RequestType": "Create", "ResponseURL": url, **named})
+            visit.invoke("FirstKey", {"RequestType": "Create", **named_by_cloudformation(visit, url)})
         assert [one["Status"] for one in said] == ["SUCCESS"], said
     finally:
         store.put_secret_value(SecretId=secret, SecretString=visit.cloud.admin_key)
+
+
+def named_by_cloudformation(visit: Visit, url: str) -> dict[str, str]:
+    return {"ResponseURL": url, **dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), visit.mark)}
 
 
 @contextmanager
@@ -362,11 +433,12 @@ def answer_of_cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             thread.join()
 
 
-LOGGED: Mapping[str, object] = {
+LOGGED: Mapping[str, Mapping[str, object]] = {
     "EndpointKeeper": {},
     "Sweeper": {},
     "AssetInspection": {},
     "AssetImport": {"asset_id": "0" * 32, "url": "https://models.example/"},
+    "FirstKey": {"RequestType": "Delete"},
     "JobEvents": {"Records": []},
     "Webhooks": {"Records": []},
 }
@@ -378,7 +450,10 @@ def writing_the_log_of(function: str) -> Scenario:
 
     def write(visit: Visit) -> None:
         lines = len(log_of(visit, function))
-        if function in LOGGED:
+        if function == "FirstKey":
+            with answer_of_cloudformation() as (url, _):
+                visit.invoke(function, {**LOGGED[function], **named_by_cloudformation(visit, url)})
+        elif function in LOGGED:
             visit.invoke(function, LOGGED[function])
         else:
             visit.ask("GET", "health").raise_for_status()
@@ -419,6 +494,27 @@ SCENARIOS: tuple[Scenario, ...] = (
     cancel_jobs,
     lose_a_worker,
     make_and_remove_an_endpoint,
-    import_from_a_forbidden_address,
+    draw_with_a_checkpoint_nobody_had,
+    import_a_checkpoint,
+    import_what_is_no_checkpoint,
+    import_what_is_not_there,
+    import_a_large_file,
 )
-"""Quick ones first: a grant is tried with the first that needs it."""
+"""Quick ones first: a grant is tried with the first that needs it, unless `NOTICED_BY` says who would miss it."""
+
+NOTICED_BY: tuple[tuple[str, str], ...] = (
+    *((rf"{function} logs:.*", f"write_the_log_of_{function}") for function in ("Api", *LOGGED)),
+    (r"Container s3:GetObject .*AssetsBucket.*", "draw_with_a_checkpoint_nobody_had"),
+    (r"EndpointKeeper dynamodb:(GetItem|UpdateItem) .*", "make_and_remove_an_endpoint"),
+    (r"AssetImport s3:AbortMultipartUpload .*", "import_what_is_not_there"),
+    (r"AssetImport s3:DeleteObject .*", "import_what_is_no_checkpoint"),
+)
+"""Pattern of `role action resource` → the scenario that misses the grant; others ask for it and do not look."""
+
+
+def scenario_for(subject: str, needing: Sequence[str]) -> str | None:
+    """Of the scenarios that ask for a grant (`role action resource`) the one to try it with."""
+    for pattern, name in NOTICED_BY:
+        if re.fullmatch(pattern, subject) and name in needing:
+            return name
+    return next((one.__name__ for one in SCENARIOS if one.__name__ in needing), None)
