@@ -75,6 +75,15 @@ class Api(Construct):
                 metrics_enabled=True,
             ),
         )
+        # API Gateway would make it itself, to be kept for ever, also after the API has gone.
+        own_log = add_log_group(
+            self,
+            "ExecutionLog",
+            config=config,
+            key=key,
+            called=f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{STAGE}",
+        )
+        self.rest_api.deployment_stage.node.add_dependency(own_log)
         # CDK adds an output of its own; the stack's outputs are the ones others rely on.
         self.rest_api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)

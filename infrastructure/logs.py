@@ -25,11 +25,18 @@ _RETENTION: Final[dict[LogDays, logs.RetentionDays]] = {
 }
 
 
-def add_log_group(scope: Construct, name: str, *, config: StageConfig, key: kms.IKey | None) -> logs.LogGroup:
-    """A log group that goes with the stack: logs are no data a user would miss, and they cost."""
+def add_log_group(
+    scope: Construct, name: str, *, config: StageConfig, key: kms.IKey | None, called: str | None = None
+) -> logs.LogGroup:
+    """A log group that goes with the stack: logs are no data a user would miss, and they cost.
+
+    Args:
+        called: its name on AWS, where a service demands one; None: CloudFormation makes one up.
+    """
     return logs.LogGroup(
         scope,
         name,
+        log_group_name=called,
         retention=_RETENTION[config.log_retention_days],
         removal_policy=RemovalPolicy.DESTROY,
         encryption_key=key,

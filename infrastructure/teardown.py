@@ -1,13 +1,15 @@
 """`make destroy`: removes one stage wholly, also what CloudFormation would leave behind or does not know of.
 
-In order: endpoints made by the API with their configurations, models, scaling and alarms; the stacks from the
-last to the first; then, unless data is kept, the tables, the emptied buckets and the key that outlive their stack;
-log groups.
+In order: endpoints made by the API with their configurations, models, scaling and alarms; the stacks that stand on the
+core; then, unless data is kept, the emptied buckets, the tables and the key; the core stack; log groups. The core stack
+goes after its data: only it knows their names, and CloudFormation deletes no bucket that holds anything. So a teardown
+that ended anywhere is gone on with by the next.
 """
 
 import argparse
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,13 +19,28 @@ from botocore.exceptions import ClientError, WaiterError
 
 from infrastructure.config import ConfigError, StageConfig
 
-STACKS = ("-Ops", "-Inference", "")
-"""Suffixes, in the order of removal."""
+ABOVE_CORE = ("-Ops", "-Inference")
+"""Suffixes of the stacks that stand on the core, in the order of removal."""
+DATA = frozenset({"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"})
 KEY_DAYS = 7
 """KMS's shortest wait before it deletes a key."""
 _GONE = ("does not exist", "Could not find", "ResourceNotFound", "NoSuchBucket", "NotFound")
 ClientOf = Callable[[str], Any]
 """A boto3 client by service name."""
+
+
+class DataWouldGoError(Exception):
+    """Data is to be kept, and the stack would take it along."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A bucket, table or key of the core stack."""
+
+    kind: str
+    name: str
+    retained: bool
+    """It outlives its stack."""
 
 
 @dataclass(frozen=True)
@@ -38,45 +55,63 @@ class Teardown:
         """Remove everything; with `keep_data` tables, buckets and their key stay. The names of what stayed.
 
         Raises:
-            ClientError, WaiterError: AWS refused; running it again goes on from there.
+            DataWouldGoError: data is to be kept, but goes with its stack; nothing was removed.
+        ClientError, WaiterError: AWS refused; running it again goes on from there.
         """
         data = self._data()
+        if keep_data and (going := [held.name for held in data if not held.retained]):
+            message = (
+                f"{', '.join(going)} would go with the stack, which was deployed with keep_data=false; "
+                "deploy it with -c keep_data=true first, or destroy it without keeping data"
+            )
+            raise DataWouldGoError(message)
         for name in self._endpoints():
             self._remove_endpoint(name)
         self._remove_unfinished()
         self._remove_alarms()
-        for suffix in STACKS:
+        for suffix in ABOVE_CORE:
             self._remove_stack(self.config.stack_name + suffix)
+        if not keep_data:
+            self._remove_data(data)
+        self._remove_stack(self.config.stack_name)
         if keep_data:
-            return [name for _, name in data]
-        removers = {
-            "AWS::S3::Bucket": self._remove_bucket,
-            "AWS::DynamoDB::Table": self._remove_table,
-            # Last: until then the data may be wanted after all.
-            "AWS::KMS::Key": self._remove_key,
-        }
-        for kind, remove in removers.items():
-            for name in (name for found, name in data if found == kind):
-                remove(name)
+            return [held.name for held in data]
         self._remove_log_groups()
         return []
 
-    def _data(self) -> list[tuple[str, str]]:
-        """Tables, buckets and key of the core stack, by type and name; none when the stack is gone."""
+    def _remove_data(self, data: Sequence[Held]) -> None:
+        for held in data:
+            if held.kind == "AWS::S3::Bucket":
+                self._remove_bucket(held.name)
+        for held in data:
+            if held.kind == "AWS::DynamoDB::Table":
+                self._remove_table(held.name)
+        # Last: until then the data may be wanted after all. One that goes with the stack is CloudFormation's to end.
+        for held in data:
+            if held.kind == "AWS::KMS::Key" and held.retained:
+                self._remove_key(held.name)
+
+    def _data(self) -> list[Held]:
+        """Buckets, tables and key of the core stack; none when the stack is gone."""
+        cloudformation = self.client("cloudformation")
+        name = self.config.stack_name
         try:
-            pages = self.client("cloudformation").get_paginator("list_stack_resources")
-            resources = [
-                resource
-                for page in pages.paginate(StackName=self.config.stack_name)
-                for resource in page["StackResourceSummaries"]
-            ]
+            pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+            resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+            template = cloudformation.get_template(StackName=name)["TemplateBody"]
         except ClientError as error:
             if _is_gone(error):
                 return []
             raise
-        kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
+        declared = (json.loads(template) if isinstance(template, str) else template)["Resources"]
         return [
-            (each["ResourceType"], each["PhysicalResourceId"]) for each in resources if each["ResourceType"] in kinds
+            Held(
+                kind=each["ResourceType"],
+                name=each["PhysicalResourceId"],
+                retained=declared[each["LogicalResourceId"]].get("DeletionPolicy") == "Retain",
+            )
+            for each in resources
+            if each["ResourceType"] in DATA and each.get("PhysicalResourceId")
         ]
 
     def _endpoints(self) -> Iterator[str]:
@@ -89,7 +124,10 @@ class Teardown:
     def _remove_endpoint(self, name: str) -> None:
         sagemaker = self.client("sagemaker")
         self.say(f"endpoint {name}")
-        config = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+        endpoint = sagemaker.describe_endpoint(EndpointName=name)
+        if endpoint["EndpointStatus"] == "Deleting":
+            return  # a teardown before this one got so far; what belongs to it is among the unfinished
+        config = endpoint["EndpointConfigName"]
         variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
         for variant in variants:
             self._quietly(partial(self._stop_scaling, name, variant["VariantName"]))
@@ -198,7 +236,7 @@ def _client(session: boto3.session.Session, service: str) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Ask, then remove; 1 and the reason when that fails, 2 when it was not confirmed."""
+    """Ask, then remove; 1 and the reason when that fails, 2 when it was not confirmed or may not be."""
     parser = argparse.ArgumentParser(prog="make destroy", description=__doc__.splitlines()[0])
     parser.add_argument("--stage", default="", help="as deployed; empty for the only one")
     parser.add_argument("--keep-data", action="store_true", help="leave tables, buckets and their key")
@@ -218,6 +256,9 @@ def main(arguments: list[str] | None = None) -> int:
             print("not removed", file=sys.stderr)
             return 2
         left = Teardown(config, partial(_client, session)).run(keep_data=chosen.keep_data)
+    except DataWouldGoError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (ClientError, WaiterError) as error:
         print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
         return 1

@@ -101,6 +101,6 @@ def test_a_stage_with_a_key_of_its_own_deploys_and_destroy_ends_the_key_with_the
 
         assert listed.status_code == 200
         assert nothing == []
-        assert said[-1] == f"key {key}, in 7 days"
+        assert said[-2:] == [f"key {key}, in 7 days", "stack GenerateOnCloud"]
         assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
         assert names_left(clients, dict(cloud.outputs)) == set()

@@ -124,7 +124,11 @@ def removed(cloud: LocalCloud, deployed: Deployed, grant: Grant) -> Iterator[Non
     assert documents, f"there is no {grant}"
     try:
         for name, document in documents.items():
-            _put(iam, deployed.role_names[grant.role], name, without(document["Statement"], grant))
+            left = without(document["Statement"], grant)
+            if left:
+                _put(iam, deployed.role_names[grant.role], name, left)
+            else:
+                iam.delete_role_policy(RoleName=deployed.role_names[grant.role], PolicyName=name)
         yield
     finally:
         for name, document in documents.items():

@@ -166,7 +166,7 @@ def import_what_is_no_checkpoint(visit: Visit) -> None:
 
 
 def import_a_large_file(visit: Visit) -> None:
-    imported(visit, b"\xff" * LARGE, status="failed", error="safetensors")
+    imported(visit, b"\xff" * LARGE, status="failed", error="its header claims")
 
 
 def import_what_is_not_there(visit: Visit) -> None:

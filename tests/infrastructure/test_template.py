@@ -578,6 +578,20 @@ def test_the_stage_is_prod_throttled_and_logged(aws: "Assembly") -> None:
     assert "AccessLog" in json.dumps(stage["AccessLogSetting"]["DestinationArn"])
 
 
+def test_what_api_gateway_logs_itself_ends_and_goes_with_the_stack(aws: "Assembly") -> None:
+    resources = aws.template["Resources"]
+    (name,) = [name for name, value in aws.resources("AWS::Logs::LogGroup").items() if "LogGroupName" in value]
+    (api,) = aws.resources("AWS::ApiGateway::RestApi")
+    (stage,) = [value for value in resources.values() if value["Type"] == "AWS::ApiGateway::Stage"]
+
+    properties = resources[name]["Properties"]
+
+    assert properties["LogGroupName"] == {"Fn::Join": ["", ["API-Gateway-Execution-Logs_", {"Ref": api}, "/prod"]]}
+    assert properties["RetentionInDays"] == 30
+    assert resources[name]["DeletionPolicy"] == "Delete"
+    assert name in stage["DependsOn"], "API Gateway would make it first"
+
+
 def test_what_api_gateway_answers_itself_is_problem_json(aws: "Assembly") -> None:
     answers = aws.resources("AWS::ApiGateway::GatewayResponse").values()
     codes = {}
