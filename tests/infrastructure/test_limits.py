@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,21 +23,22 @@ ENVIRONMENT_BYTES = 4_096
 
 def longest(node: Any) -> Any:
     """`node` with each reference to a resource replaced by the longest it can become."""
-    if isinstance(node, list):
-        return [longest(each) for each in node]
-    if not isinstance(node, Mapping):
-        return node
-    if "Ref" in node:
-        return PSEUDO.get(node["Ref"]) or f"{STACK}-{node['Ref']}-ABCDEFGHIJKLM"[:255]
-    if "Fn::GetAtt" in node:
-        name = f"{STACK}-{node['Fn::GetAtt'][0]}-ABCDEFGHIJKLM"
-        return f"arn:aws-us-gov:application:ap-southeast-1:123456789012:resource-type/{name}"
-    if "Fn::Join" in node:
-        separator, parts = node["Fn::Join"]
-        return separator.join(longest(part) for part in parts)
-    if any(key.startswith("Fn::") for key in node):
-        return "part-of-an-arn-" * 6
-    return {key: longest(value) for key, value in node.items()}
+    match node:
+        case list():
+            value: Any = [longest(each) for each in node]
+        case {"Ref": name}:
+            value = PSEUDO.get(name) or f"{STACK}-{name}-ABCDEFGHIJKLM"
+        case {"Fn::GetAtt": [name, _]}:
+            value = f"arn:aws-us-gov:application:ap-southeast-1:123456789012:resource-type/{STACK}-{name}-ABCDEFGHIJKLM"
+        case {"Fn::Join": [separator, parts]}:
+            value = separator.join(longest(part) for part in parts)
+        case dict() if any(key.startswith("Fn::") for key in node):
+            value = "part-of-an-arn-" * 6
+        case dict():
+            value = {key: longest(inner) for key, inner in node.items()}
+        case _:
+            value = node
+    return value
 
 
 def test_inline_policies_of_a_role_stay_below_what_iam_takes(combined: list["Combination"]) -> None:
