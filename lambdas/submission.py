@@ -32,6 +32,7 @@ from lambdas.json_documents import read_document
 from lambdas.pictures import pictures_elsewhere
 from lambdas.problems import ProblemError, invalid
 from lambdas.resolution import Resolution, Resolver
+from lambdas.step_charges import StepCharges
 from lambdas.usage import Charge, UsageStore
 
 _LOG = logging.getLogger(__name__)
@@ -128,9 +129,9 @@ class Submission:
         checked = check_params(job.task, params)
         files = self.resolver.resolve(job.checkpoint, checked, caller=caller)
         named = _with_files(job, files)
-        steps = Charge(job.owner, now.date().isoformat(), megapixel_steps(checked))
-        if caller.quotas.megapixel_steps_per_day is not None:
-            self._usage.add_steps(steps, caller.quotas, now=now)
+        # Before the transition: who dies in between leaves a `created` job that has counted, and counts no more.
+        charges = StepCharges(self.jobs)
+        charged = charges.count(job, megapixel_steps(checked), caller.quotas, now=now)
         queued = self.jobs.queue(
             job.job_id,
             checkpoint=named.checkpoint,
@@ -139,7 +140,6 @@ class Submission:
             now=now,
         )
         if queued is None:
-            self._give_back(steps, caller.quotas, job)
             raise state_conflict(self.jobs.get(job.job_id) or job, "started")
         # Only the request that made the transition goes on from here, so only it writes and removes the document.
         try:
@@ -149,7 +149,7 @@ class Submission:
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             self._undo(lambda: self.jobs.unqueue(job.job_id, checkpoint=job.checkpoint), job)
-            self._give_back(steps, caller.quotas, job)
+            self._undo(lambda: charges.take_back(charged), job)
             raise
 
     @property
@@ -168,10 +168,6 @@ class Submission:
         if self.jobs.put_admitted(admitted, admission, retention_days=self.retention_days):
             raise self._usage.exceeded(charge, quotas, now=job.created_at)
         return admitted
-
-    def _give_back(self, steps: Charge, quotas: Quotas, job: JobRecord) -> None:
-        if quotas.megapixel_steps_per_day is not None:
-            self._undo(lambda: self._usage.take_steps_back(steps), job)
 
     def _pictures(self, job: JobRecord, params: dict[str, Any]) -> dict[str, str]:
         """Pictures the params only name: URLs as they are, inputs as copies that belong to the job.

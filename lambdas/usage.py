@@ -114,25 +114,20 @@ class UsageStore:
             ProblemCode.QUOTA_EXCEEDED, detail, retry_after=max(1, int((midnight - now).total_seconds()) + 1)
         )
 
-    def add_steps(self, charge: Charge, quotas: Quotas, *, now: datetime) -> None:
-        """Count the megapixel-steps of a job whose params came after it; one call.
-
-        Raises:
-            ProblemError: `quota_exceeded`.
-        """
-        self.require_possible(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day))
-        values: dict[str, object] = {":steps": charge.megapixel_steps}
+    def recount(self, old: Charge, new: Charge, quotas: Quotas) -> list[dict[str, Any]]:
+        """The conditional updates that put the megapixel-steps of `new` in place of those of `old`."""
+        same_day = (old.user, old.day) == (new.user, new.day)
+        more = new.megapixel_steps - (old.megapixel_steps if same_day else 0)
+        values: dict[str, object] = {":steps": more}
         conditions = []
-        if quotas.megapixel_steps_per_day is not None:
-            values[":room"] = quotas.megapixel_steps_per_day - charge.megapixel_steps
+        if quotas.megapixel_steps_per_day is not None and more > 0:
+            values[":room"] = quotas.megapixel_steps_per_day - more
             conditions.append("(attribute_not_exists(megapixel_steps) OR megapixel_steps <= :room)")
-        if self.access.write([self._count(charge.user, charge.day, "megapixel_steps :steps", values, conditions)]):
-            raise self.exceeded(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day), now=now)
-
-    def take_steps_back(self, charge: Charge) -> None:
-        """Undo `add_steps`."""
-        values = {":steps": -charge.megapixel_steps}
-        self.access.write([self._count(charge.user, charge.day, "megapixel_steps :steps", values, [])])
+        counts = [self._count(new.user, new.day, "megapixel_steps :steps", values, conditions)]
+        if old.megapixel_steps and not same_day:
+            back = {":steps": -old.megapixel_steps}
+            counts.append(self._count(old.user, old.day, "megapixel_steps :steps", back, []))
+        return counts
 
     def release(self, charge: Charge, *, unsent: bool) -> list[dict[str, Any]]:
         """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""

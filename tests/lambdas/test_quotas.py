@@ -16,6 +16,7 @@ from lambdas.job_params import megapixel_steps
 from tests.lambdas.cloud import START, Cloud, aws_error, before_call, completed, txt2img
 
 DAY = START.date().isoformat()
+NEXT_DAY = (START + timedelta(days=1)).date().isoformat()
 
 
 def limit(cloud: Cloud, user: str = "alice", **quotas: int) -> None:
@@ -145,6 +146,76 @@ def test_a_params_document_that_follows_counts_when_it_is_started(cloud: Cloud) 
 
     assert cloud.status(ids[1]) == "created"
     assert float(counted(cloud, f"usage#alice#{DAY}")["megapixel_steps"]) == pytest.approx(5.243)
+
+
+def opened(cloud: Cloud) -> str:
+    """A `created` job whose params, of 5.243 megapixel-steps, are there."""
+    job_id = str(cloud.ask("POST", "/v1/jobs", {**txt2img(), "params": None}).ok(201)["job_id"])
+    cloud.put(f"jobs/{job_id}/params.json", b'{"prompt": "a", "width": 1024, "height": 1024, "steps": 5}')
+    return job_id
+
+
+def steps(cloud: Cloud, day: str = DAY) -> float:
+    return float(counted(cloud, f"usage#alice#{day}").get("megapixel_steps", 0))
+
+
+def test_a_started_job_canceled_before_a_worker_had_it_gives_its_megapixel_steps_back(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=6)
+    job_id = opened(cloud)
+    cloud.ask("POST", f"/v1/jobs/{job_id}/start").ok()
+
+    cloud.ask("POST", f"/v1/jobs/{job_id}/cancel").ok()
+
+    assert (steps(cloud), open_jobs(cloud)) == (0, 0)
+
+
+@pytest.mark.parametrize(("hours", "days"), [(0, {DAY: 5.243}), (24, {DAY: 0, NEXT_DAY: 5.243})])
+def test_a_start_that_dies_before_the_job_is_queued_counts_once_when_it_is_repeated(
+    cloud: Cloud, hours: int, days: dict[str, float]
+) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=6)
+    job_id = opened(cloud)
+    with failing(cloud, "UpdateItem"):
+        assert cloud.ask("POST", f"/v1/jobs/{job_id}/start").status == 500
+    assert cloud.status(job_id) == "created"
+
+    cloud.clock.now += timedelta(hours=hours)
+    cloud.ask("POST", f"/v1/jobs/{job_id}/start").ok()
+
+    assert {day: pytest.approx(steps(cloud, day)) for day in days} == days
+
+
+def test_a_start_the_endpoint_did_not_take_counts_no_megapixel_steps(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=6)
+    job_id = opened(cloud)
+    cloud.endpoint.invoke_error = aws_error("ServiceUnavailable")
+    assert cloud.ask("POST", f"/v1/jobs/{job_id}/start").status >= 500
+    assert (cloud.status(job_id), steps(cloud)) == ("created", 0)
+    cloud.endpoint.invoke_error = None
+
+    cloud.ask("POST", f"/v1/jobs/{job_id}/start").ok()
+
+    assert steps(cloud) == pytest.approx(5.243)
+
+
+def test_of_two_starts_at_once_one_is_counted(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, megapixel_steps_per_day=6)
+    job_id = opened(cloud)
+    between: list[Any] = []
+
+    def overtake() -> None:
+        if not between:
+            between.append(cloud.ask("POST", f"/v1/jobs/{job_id}/start"))
+
+    with before_call(cloud.dynamodb, "dynamodb.TransactWriteItems", overtake):
+        cloud.ask("POST", f"/v1/jobs/{job_id}/start").problem(409, "job_state_conflict")
+
+    between[0].ok()
+    assert steps(cloud) == pytest.approx(5.243)
 
 
 def test_a_job_the_endpoint_did_not_take_counts_nothing(cloud: Cloud) -> None:

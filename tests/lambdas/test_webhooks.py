@@ -205,6 +205,16 @@ def test_a_queue_that_fails_delays_the_webhook_and_loses_nothing(cloud: Cloud) -
     assert cloud.queue.sent == [job_id]
 
 
+def test_a_job_deleted_before_it_was_told_is_told_of_no_more(cloud: Cloud) -> None:
+    make_secret(cloud)
+    job_id, receiver = ended_job(cloud), Receiver()
+    assert cloud.ask("DELETE", f"/v1/jobs/{job_id}").status == 204
+
+    again = deliver(cloud, receiver)
+
+    assert (again, receiver.posts, cloud.rows()) == ([], [], 0)
+
+
 def test_a_table_that_fails_lets_the_message_come_again(cloud: Cloud) -> None:
     make_secret(cloud)
     job_id = ended_job(cloud)
