@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 from inference_container.contract.jobs import TERMINAL
 from lambdas.job_objects import JobObjects, job_prefix
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.jobs import JobStore
+from lambdas.settlement import Settlement
 from lambdas.submission import state_conflict
 
 
 @dataclass(frozen=True)
 class Deletion:
     jobs: JobStore
+    settlement: Settlement
     objects: JobObjects
 
     def delete(self, job: JobRecord) -> None:
@@ -23,7 +26,7 @@ class Deletion:
             raise state_conflict(job, "deleted; cancel it first")
         if not job.settled:
             # Else what it counts as would go with it.
-            self.jobs.settlement.settle(job)
+            self.settlement.settle(job)
         keys = [key for key in (job.output_key, job.failure_key) if key is not None]
         self.objects.remove_all(job_prefix(job.job_id), also=keys)
         self.jobs.delete(job)

@@ -9,7 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import JobObjects, request_key
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.job_transitions import JobTransitions
 from lambdas.problems import ProblemError
 
 _LOG = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    jobs: JobStore
+    transitions: JobTransitions
     objects: JobObjects
     endpoints: Endpoints
 
@@ -38,7 +39,7 @@ class Delivery:
         output_key = self.objects.key_of(sent_to.output)
         failure_key = self.objects.key_of(sent_to.failure) if sent_to.failure else None
         try:
-            kept = self.jobs.keep_locations(job, output_key=output_key, failure_key=failure_key)
+            kept = self.transitions.keep_locations(job, output_key=output_key, failure_key=failure_key)
         except (ClientError, BotoCoreError):
             # The endpoint has the job: taking it back now would lose it. Its notification names the locations again.
             _LOG.exception("locations of job %s not kept", job.job_id, extra=job.log_ids)
@@ -50,17 +51,17 @@ class Delivery:
 
         The endpoint may then have it twice: only one of the two can claim it.
         """
-        return self._try(self.jobs.mark_sent_again(job, now=now))
+        return self._try(self.transitions.mark_sent_again(job, now=now))
 
     def send_after_refusal(self, job: JobRecord, *, now: datetime) -> bool:
         """Hand over a queued job that a container of an older contract refused; False when it changed meanwhile."""
         return self._try(
-            self.jobs.mark_refused(job, now=now), why="was refused by an older container and is sent again"
+            self.transitions.mark_refused(job, now=now), why="was refused by an older container and is sent again"
         )
 
     def requeue(self, job: JobRecord, *, now: datetime) -> bool:
         """Queue a job once more whose worker was lost; False when it changed meanwhile or was lost before."""
-        return self._try(self.jobs.requeue(job, now=now), why="lost its worker and is queued once more")
+        return self._try(self.transitions.requeue(job, now=now), why="lost its worker and is queued once more")
 
     def _try(self, job: JobRecord | None, *, why: str | None = None) -> bool:
         if job is None:

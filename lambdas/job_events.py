@@ -15,7 +15,7 @@ from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
 from lambdas.clients import dynamodb_client
 from lambdas.items import is_id, utc_now
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from lambdas.metrics import record_ended
 from lambdas.outcomes import Outcome, Outcomes, outcomes_of
 from lambdas.settings import JobEventsSettings
@@ -58,9 +58,10 @@ class JobEvents:
             ClientError, BotoCoreError: AWS failed; the message must come again.
         """
         notification = _notification(body)
-        job = self.outcomes.jobs.get(notification.inference_id) if is_id(notification.inference_id) else None
+        job_id = notification.inference_id
+        job = self.outcomes.transitions.jobs.get(job_id) if is_id(job_id) else None
         if job is None:
-            raise MalformedError(f"there is no job {notification.inference_id[:100]!r}")
+            raise MalformedError(f"there is no job {job_id[:100]!r}")
         if _is_of_lost_worker(job, notification):
             raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
         outcome = self._outcome(job, notification)

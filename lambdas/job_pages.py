@@ -16,7 +16,7 @@ from inference_container.contract.jobs import JobStatus, Task
 from lambdas.batch_reads import BATCH, batch_get
 from lambdas.cursors import CursorSigner
 from lambdas.items import from_item, timestamp, to_item
-from lambdas.jobs import JobRecord, owner_state
+from lambdas.job_record import JobRecord, owner_state
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

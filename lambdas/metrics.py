@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from inference_container.contract.errors import JOB_ERRORS
 from inference_container.contract.metrics import NAMESPACE, STACK
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 
 CODE = "Code"
 

@@ -21,7 +21,9 @@ from lambdas.clients import s3_client, sagemaker_runtime_client, sqs_client
 from lambdas.delivery import Delivery
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.job_transitions import JobTransitions
+from lambdas.jobs import JobStore
 from lambdas.run_times import RunTimes
 from lambdas.settings import EndingSettings
 from lambdas.settlement import Settlement, WebhookQueue
@@ -52,7 +54,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Outcomes:
-    jobs: JobStore
+    transitions: JobTransitions
     objects: JobObjects
     delivery: Delivery
     run_times: RunTimes
@@ -133,7 +135,7 @@ class Outcomes:
             if now - (job.sent_again_at or job.queued_at or job.created_at) >= BETWEEN_REFUSALS:
                 self.delivery.send_after_refusal(job, now=now)
             return None  # else the sweeper comes back to it
-        ended = self.jobs.finish(
+        ended = self.transitions.finish(
             job,
             outcome.status,
             now=now,
@@ -198,6 +200,7 @@ def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcome
     table = settings.JOBS_TABLE
     usage = UsageStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
     settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), table)
-    jobs, objects = JobStore(dynamodb, table, settlement), JobObjects(s3_client(), settings.JOBS_BUCKET)
+    transitions = JobTransitions(JobStore(dynamodb, table), settlement)
+    objects = JobObjects(s3_client(), settings.JOBS_BUCKET)
     endpoints = Endpoints(None, sagemaker_runtime_client())
-    return Outcomes(jobs, objects, Delivery(jobs, objects, endpoints), RunTimes(dynamodb, table))
+    return Outcomes(transitions, objects, Delivery(transitions, objects, endpoints), RunTimes(dynamodb, table))

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from lambdas.items import from_item, to_item
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -20,7 +20,7 @@ from lambdas.usage import UsageStore
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from lambdas.jobs import JobRecord
+    from lambdas.job_record import JobRecord
 
 
 @dataclass(frozen=True)

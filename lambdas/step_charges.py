@@ -11,7 +11,8 @@ from inference_container.contract.access import Quotas
 from inference_container.contract.errors import ProblemCode
 from inference_container.contract.jobs import JobStatus
 from lambdas.access_table import transact, update
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.job_transitions import JobTransitions
 from lambdas.problems import ProblemError
 from lambdas.usage import Charge
 
@@ -20,7 +21,7 @@ from lambdas.usage import Charge
 class StepCharges:
     """Changes the `charge` of jobs that are `created`; those made while their owner had no quotas have none."""
 
-    jobs: JobStore
+    transitions: JobTransitions
 
     def count(self, job: JobRecord, steps: Decimal, quotas: Quotas, *, now: datetime) -> JobRecord:
         """The job with `steps` counted today, in place of what it counted before.
@@ -31,7 +32,7 @@ class StepCharges:
         if job.charge is None:
             return job
         charge = Charge(job.owner, now.date().isoformat(), steps)
-        usage = self.jobs.settlement.usage
+        usage = self.transitions.settlement.usage
         usage.require_possible(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day))
         if charge == job.charge:
             return job
@@ -50,11 +51,13 @@ class StepCharges:
     def _change(self, job: JobRecord, old: Charge, new: Charge, quotas: Quotas) -> tuple[int, ...]:
         values: Mapping[str, object] = {":new": asdict(new), ":old": asdict(old), ":created": JobStatus.CREATED.value}
         row: dict[str, Any] = update(
-            self.jobs.table,
+            self.transitions.jobs.table,
             {"job_id": job.job_id},
             "SET #charge = :new",
             values,
             condition="#charge = :old AND #status = :created",
             names=["charge", "status"],
         )
-        return transact(self.jobs.client, [row, *self.jobs.settlement.usage.recount(old, new, quotas)])
+        return transact(
+            self.transitions.jobs.client, [row, *self.transitions.settlement.usage.recount(old, new, quotas)]
+        )

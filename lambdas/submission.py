@@ -27,7 +27,8 @@ from lambdas.job_objects import (
     request_key,
 )
 from lambdas.job_params import ROOT, check_params, megapixel_steps
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.job_transitions import JobTransitions
 from lambdas.json_documents import read_document
 from lambdas.pictures import pictures_elsewhere
 from lambdas.problems import ProblemError, invalid
@@ -45,7 +46,7 @@ MAX_PARAMS_BYTES = 64 * 1024**2
 class Submission:
     """The stores a submission writes to."""
 
-    jobs: JobStore
+    transitions: JobTransitions
     resolver: Resolver
     objects: JobObjects
     delivery: Delivery
@@ -84,7 +85,7 @@ class Submission:
             queued = self._admit(queued, caller.quotas, megapixel_steps(checked))
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
-            self._undo(lambda: self.jobs.remove_unsent(queued), job)
+            self._undo(lambda: self.transitions.remove_unsent(queued), job)
             copies, request = f"{job_prefix(job.job_id)}input/", request_key(job.job_id)
             self._undo(lambda: self.objects.remove_all(copies, also=[request]), job)
             raise
@@ -130,9 +131,9 @@ class Submission:
         files = self.resolver.resolve(job.checkpoint, checked, caller=caller)
         named = _with_files(job, files)
         # Before the transition: who dies in between leaves a `created` job that has counted, and counts no more.
-        charges = StepCharges(self.jobs)
+        charges = StepCharges(self.transitions)
         charged = charges.count(job, megapixel_steps(checked), caller.quotas, now=now)
-        queued = self.jobs.queue(
+        queued = self.transitions.queue(
             job.job_id,
             checkpoint=named.checkpoint,
             models=named.models,
@@ -140,7 +141,7 @@ class Submission:
             now=now,
         )
         if queued is None:
-            raise state_conflict(self.jobs.get(job.job_id) or job, "started")
+            raise state_conflict(self.transitions.jobs.get(job.job_id) or job, "started")
         # Only the request that made the transition goes on from here, so only it writes and removes the document.
         try:
             pictures = self._pictures(job, params)
@@ -148,24 +149,24 @@ class Submission:
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
-            self._undo(lambda: self.jobs.unqueue(job.job_id, checkpoint=job.checkpoint), job)
+            self._undo(lambda: self.transitions.unqueue(job.job_id, checkpoint=job.checkpoint), job)
             self._undo(lambda: charges.take_back(charged), job)
             raise
 
     @property
     def _usage(self) -> UsageStore:
-        return self.jobs.settlement.usage
+        return self.transitions.settlement.usage
 
     def _admit(self, job: JobRecord, quotas: Quotas, steps: Decimal) -> JobRecord:
         """Put the new job; where its owner has quotas, in one transaction with what it counts."""
         if not quotas.limited:
-            self.jobs.put(job, retention_days=self.retention_days)
+            self.transitions.jobs.put(job, retention_days=self.retention_days)
             return job
         charge = Charge(job.owner, job.created_at.date().isoformat(), steps)
         self._usage.require_possible(charge, quotas)
         admitted = replace(job, charge=charge)
         admission = self._usage.admission(charge, quotas)
-        if self.jobs.put_admitted(admitted, admission, retention_days=self.retention_days):
+        if self.transitions.jobs.put_admitted(admitted, admission, retention_days=self.retention_days):
             raise self._usage.exceeded(charge, quotas, now=job.created_at)
         return admitted
 

@@ -16,7 +16,7 @@ from lambdas.clients import dynamodb_client
 from lambdas.cursors import CursorSigner
 from lambdas.items import utc_now
 from lambdas.job_pages import JobPages
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from lambdas.metrics import record_ended, record_open
 from lambdas.outcomes import Outcome, Outcomes, outcomes_of
 from lambdas.settings import SweeperSettings
@@ -70,7 +70,7 @@ class Sweeper:
             for job in batch:
                 try:
                     if job.status in TERMINAL:
-                        self.outcomes.jobs.settlement.settle(job)
+                        self.outcomes.transitions.settlement.settle(job)
                         continue
                     finished = self._visit(job, now)
                 except (ClientError, BotoCoreError):
@@ -115,7 +115,7 @@ class Sweeper:
     def _visit_unsent(self, job: JobRecord, now: datetime) -> JobRecord | None:
         if job.request_key is not None and not self.outcomes.objects.exists(job.request_key):
             # It was being started: its params document is still there to be started again.
-            self.outcomes.jobs.unqueue(job.job_id, checkpoint=job.checkpoint)
+            self.outcomes.transitions.unqueue(job.job_id, checkpoint=job.checkpoint)
             return None
         if job.sends - job.refusals < MAX_SENDS:
             _LOG.warning("job %s is sent again", job.job_id, extra=job.log_ids)
@@ -144,7 +144,7 @@ class Sweeper:
     ) -> JobRecord | None:
         """End the job only as it was seen: same status, no newer heartbeat."""
         error = JobError.of(code, reason)
-        return self.outcomes.jobs.finish(
+        return self.outcomes.transitions.finish(
             job, status, now=now, allowed=(job.status,), error=error, heartbeat_seen=job.heartbeat_at
         )
 

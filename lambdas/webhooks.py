@@ -16,11 +16,10 @@ from inference_container.safe_fetch import FetchLimits, PostAnswer, SafeFetch
 from lambdas.access_table import AccessTable
 from lambdas.clients import dynamodb_client, sqs_client
 from lambdas.items import is_id, timestamp, utc_now
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.jobs import JobStore
 from lambdas.roles import RoleStore
 from lambdas.settings import WebhookSettings
-from lambdas.settlement import Settlement, WebhookQueue
-from lambdas.usage import UsageStore
 from lambdas.users import UserStore
 from lambdas.webhook_times import BACK_OFF_SECONDS
 
@@ -160,7 +159,6 @@ def _settings() -> WebhookSettings:
 
 def webhooks_of(
     dynamodb: "DynamoDBClient",
-    sqs: "SQSClient",
     settings: WebhookSettings,
     *,
     poster: Poster,
@@ -168,14 +166,14 @@ def webhooks_of(
 ) -> Webhooks:
     """Webhooks in a function's environment."""
     access = AccessTable(dynamodb, settings.ACCESS_TABLE)
-    settlement = Settlement(UsageStore(access), WebhookQueue(sqs, settings.WEBHOOK_QUEUE_URL), settings.JOBS_TABLE)
-    jobs = JobStore(dynamodb, settings.JOBS_TABLE, settlement)
-    return Webhooks(jobs, UserStore(access, RoleStore(access)), poster, back_off=back_off)
+    return Webhooks(
+        JobStore(dynamodb, settings.JOBS_TABLE), UserStore(access, RoleStore(access)), poster, back_off=back_off
+    )
 
 
 @cache
 def _webhooks() -> Webhooks:
-    return webhooks_of(dynamodb_client(), sqs_client(), _settings(), poster=SafeFetch())
+    return webhooks_of(dynamodb_client(), _settings(), poster=SafeFetch())
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001

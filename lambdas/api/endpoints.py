@@ -22,7 +22,7 @@ from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.endpoint_load import open_jobs_by_endpoint
 from lambdas.endpoint_record import EndpointRecord
 from lambdas.endpoints import LiveEndpoint, status_of
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
@@ -150,8 +150,9 @@ def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointVi
     if query.force:
         for job in list(_jobs_on(call, record.endpoint)):
             # A running one is asked to stop as well; if its worker goes before it does, it ends as `worker_lost`.
-            if services.jobs.finish(job, JobStatus.CANCELED, now=services.now(), allowed=(JobStatus.QUEUED,)) is None:
-                services.jobs.request_cancel(job.job_id)
+            queued, transitions = (JobStatus.QUEUED,), services.job_transitions
+            if transitions.finish(job, JobStatus.CANCELED, now=services.now(), allowed=queued) is None:
+                transitions.request_cancel(job.job_id)
     _call_keeper(call, record.endpoint)
     return _view(replace(record, status=EndpointStatus.DELETING))
 

@@ -17,7 +17,7 @@ from inference_container.contract.jobs import JobPhase, JobStatus
 from inference_container.contract.messages import JobResult, Progress
 from lambdas.api.services import Services
 from lambdas.job_objects import output_prefix, params_key
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from lambdas.outcomes import MAX_RESULT_BYTES
 from lambdas.submission import MAX_PARAMS_BYTES
 

@@ -33,6 +33,7 @@ from lambdas.instance_counts import InstanceCounts
 from lambdas.items import utc_now
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
+from lambdas.job_transitions import JobTransitions
 from lambdas.jobs import JobStore
 from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
@@ -54,6 +55,7 @@ class Services:
     roles: RoleStore
     usage: UsageStore
     jobs: JobStore
+    job_transitions: JobTransitions
     pages: JobPages
     objects: JobObjects
     assets: AssetStore
@@ -81,7 +83,8 @@ def services_from_environment() -> Services:
     roles = RoleStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
     usage = UsageStore(roles.access)
     settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), settings.JOBS_TABLE)
-    jobs = JobStore(dynamodb, settings.JOBS_TABLE, settlement)
+    jobs = JobStore(dynamodb, settings.JOBS_TABLE)
+    job_transitions = JobTransitions(jobs, settlement)
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
     objects = JobObjects(s3, settings.JOBS_BUCKET)
     pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
@@ -104,6 +107,7 @@ def services_from_environment() -> Services:
         roles=roles,
         usage=usage,
         jobs=jobs,
+        job_transitions=job_transitions,
         pages=pages,
         objects=objects,
         assets=assets,
@@ -113,15 +117,15 @@ def services_from_environment() -> Services:
         registry=EndpointRegistry(EndpointStore(dynamodb, settings.ENDPOINTS_TABLE), prefix, default),
         endpoint_creation=EndpointCreation(sagemaker, default, prefix),
         functions=functions,
-        deletion=Deletion(jobs, objects),
+        deletion=Deletion(jobs, settlement, objects),
         idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),
         run_times=RunTimes(dynamodb, settings.JOBS_TABLE),
         instance_counts=InstanceCounts(endpoints),
         submission=Submission(
-            jobs=jobs,
+            transitions=job_transitions,
             resolver=Resolver(assets, StyleFiles(s3, settings.ASSETS_BUCKET)),
             objects=objects,
-            delivery=Delivery(jobs, objects, endpoints),
+            delivery=Delivery(job_transitions, objects, endpoints),
             retention_days=settings.JOB_RETENTION_DAYS,
         ),
     )

@@ -12,7 +12,7 @@ from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import JobResult
 from inference_container.job_metrics import cost_metrics, metric_fields, result_metrics
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from lambdas.metrics import record_ended, record_open
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.

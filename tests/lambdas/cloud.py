@@ -42,7 +42,9 @@ from lambdas.items import from_item, new_id, timestamp, to_item
 from lambdas.job_events import JobEvents
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
-from lambdas.jobs import JobRecord, JobStore
+from lambdas.job_record import JobRecord
+from lambdas.job_transitions import JobTransitions
+from lambdas.jobs import JobStore
 from lambdas.outcomes import Outcomes
 from lambdas.resolution import Resolver
 from lambdas.roles import RoleStore
@@ -264,14 +266,15 @@ class Cloud:
         self.usage = UsageStore(roles.access)
         queue = WebhookQueue(cast("SQSClient", self.queue), SETTINGS.WEBHOOK_QUEUE_URL)
         settlement = Settlement(self.usage, queue, SETTINGS.JOBS_TABLE)
-        self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE, settlement)
+        self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
+        self.job_transitions = JobTransitions(self.jobs, settlement)
         self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE, CursorSigner(self.dynamodb, SETTINGS.JOBS_TABLE))
         self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
         self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
         endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
-        delivery = Delivery(self.jobs, self.objects, endpoints)
+        delivery = Delivery(self.job_transitions, self.objects, endpoints)
         run_times = RunTimes(self.dynamodb, SETTINGS.JOBS_TABLE, monotonic=self.clock.monotonic)
-        self.outcomes = Outcomes(self.jobs, self.objects, delivery, run_times)
+        self.outcomes = Outcomes(self.job_transitions, self.objects, delivery, run_times)
         self.events = JobEvents(self.outcomes, self.clock.moment)
         self.sweeper = Sweeper(self.pages, self.outcomes)
         self.transitions = AssetTransitions(self.assets)
@@ -287,6 +290,7 @@ class Cloud:
             roles=roles,
             usage=self.usage,
             jobs=self.jobs,
+            job_transitions=self.job_transitions,
             pages=self.pages,
             objects=self.objects,
             assets=self.assets,
@@ -300,12 +304,12 @@ class Cloud:
                 cast("SageMakerClient", self.endpoint), SETTINGS.ENDPOINT_NAME, SETTINGS.ENDPOINT_PREFIX
             ),
             functions=self.functions,
-            deletion=Deletion(self.jobs, self.objects),
+            deletion=Deletion(self.jobs, settlement, self.objects),
             idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
             run_times=run_times,
             instance_counts=InstanceCounts(endpoints, self.clock.monotonic),
             submission=Submission(
-                jobs=self.jobs,
+                transitions=self.job_transitions,
                 resolver=Resolver(self.assets, StyleFiles(self.s3, SETTINGS.ASSETS_BUCKET)),
                 objects=self.objects,
                 delivery=delivery,
@@ -420,7 +424,7 @@ class Cloud:
         record = replace(record, queued_at=record.created_at, **cast("Any", more))
         self.jobs.put(record, retention_days=30)
         if record.output_key or record.failure_key:
-            self.jobs.keep_locations(record, output_key=record.output_key, failure_key=record.failure_key)
+            self.job_transitions.keep_locations(record, output_key=record.output_key, failure_key=record.failure_key)
         return record
 
     def run(self, job_id: str, *, heartbeat: datetime | None = None) -> None:

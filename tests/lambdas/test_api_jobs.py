@@ -496,7 +496,7 @@ def test_a_queued_job_shows_its_place_and_how_long_it_may_take(cloud: Cloud) -> 
     cloud.write(first.job_id, started_at="2026-11-22T12:00:00.000000Z")
     running = cloud.jobs.get(first.job_id)
     assert running is not None
-    ended = cloud.jobs.finish(running, JobStatus.SUCCEEDED, now=START + timedelta(seconds=8))
+    ended = cloud.job_transitions.finish(running, JobStatus.SUCCEEDED, now=START + timedelta(seconds=8))
     assert ended is not None
     cloud.outcomes.run_times.note(ended)
     cloud.clock.now += timedelta(minutes=2)

@@ -393,7 +393,7 @@ def test_an_asset_in_use_is_not_deleted_before_its_job_has_ended(cloud: Cloud) -
     problem = cloud.ask("DELETE", f"/v1/assets/{asset_id}").problem(409, "asset_in_use")
     job = cloud.jobs.get(job_id)
     assert job is not None
-    cloud.jobs.finish(job, JobStatus.CANCELED, now=cloud.clock.moment(), allowed=(JobStatus.QUEUED,))
+    cloud.job_transitions.finish(job, JobStatus.CANCELED, now=cloud.clock.moment(), allowed=(JobStatus.QUEUED,))
 
     assert job_id in problem["detail"]
     cloud.ask("DELETE", f"/v1/assets/{asset_id}", user="bob").problem(403, "forbidden")

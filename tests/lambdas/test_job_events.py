@@ -12,7 +12,7 @@ from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus
 from lambdas.items import new_id
 from lambdas.job_events import JobEvents, handle_batch
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from tests.lambdas.cloud import Aws, Cloud, aws_error, completed, failed, notification
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "2048×2048 needs 30 GB")
@@ -52,7 +52,9 @@ def test_a_result_can_overtake_the_note_of_its_location(cloud: Cloud) -> None:
     location = cloud.put_result(job.job_id)
 
     deliver(cloud, completed(job.job_id, location))
-    cloud.jobs.keep_locations(job, output_key=f"endpoint-output/{job.job_id}.out", failure_key="endpoint-failure/x")
+    cloud.job_transitions.keep_locations(
+        job, output_key=f"endpoint-output/{job.job_id}.out", failure_key="endpoint-failure/x"
+    )
 
     assert cloud.status(job.job_id) == "succeeded"
     assert cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()["result"]["images"][0]["seed"] == 7

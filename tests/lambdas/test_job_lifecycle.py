@@ -25,7 +25,7 @@ def ended(cloud: Cloud, **body: Any) -> str:
     assert job is not None
     cloud.put_result(job_id)
     cloud.put(f"jobs/{job_id}/output/0.png", b"png")
-    assert cloud.jobs.finish(job, JobStatus.SUCCEEDED, now=cloud.clock.now)
+    assert cloud.job_transitions.finish(job, JobStatus.SUCCEEDED, now=cloud.clock.now)
     return job_id
 
 

@@ -22,7 +22,7 @@ GARBAGE = settings(
 def finish(cloud: Cloud, job_id: str, status: JobStatus) -> None:
     job = cloud.jobs.get(job_id)
     assert job is not None
-    assert cloud.jobs.finish(job, status, now=cloud.clock.now) is not None
+    assert cloud.job_transitions.finish(job, status, now=cloud.clock.now) is not None
 
 
 def pages(cloud: Cloud, *, user: str = "alice", **query: str) -> list[list[str]]:
@@ -119,7 +119,7 @@ def test_a_page_goes_on_where_it_was_though_the_job_of_its_cursor_is_gone(cloud:
     cursor = cloud.ask("GET", "/v1/jobs", query={"limit": "2"}).ok()["next_cursor"]
     found = cloud.jobs.get(ids[2])
     assert found is not None
-    cloud.jobs.remove_unsent(found)
+    cloud.job_transitions.remove_unsent(found)
 
     rest = cloud.ask("GET", "/v1/jobs", query={"limit": "2", "cursor": cursor}).ok()
 

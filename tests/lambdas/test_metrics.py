@@ -9,7 +9,7 @@ import pytest
 
 from inference_container.contract.errors import JobError, JobErrorCode
 from inference_container.contract.jobs import JobStatus, Task
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from lambdas.metrics import record_ended, record_open
 from tests.lambdas.cloud import START
 

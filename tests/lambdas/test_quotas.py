@@ -39,7 +39,7 @@ def finish(cloud: Cloud, job_id: str, status: JobStatus = JobStatus.SUCCEEDED) -
     job = cloud.jobs.get(job_id)
     assert job is not None
     error = None if status is JobStatus.SUCCEEDED else JobError.of(JobErrorCode.INTERNAL, "x")
-    assert cloud.jobs.finish(job, status, now=cloud.clock.now, error=error)
+    assert cloud.job_transitions.finish(job, status, now=cloud.clock.now, error=error)
 
 
 def open_jobs(cloud: Cloud) -> int:

@@ -10,7 +10,7 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobFailure
 from lambdas.items import new_id
 from lambdas.job_events import MalformedError
-from lambdas.jobs import JobRecord
+from lambdas.job_record import JobRecord
 from tests.lambdas.cloud import START, Cloud, completed, failed
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")
@@ -84,7 +84,7 @@ def test_a_heartbeat_between_looking_and_writing_saves_the_job(cloud: Cloud) -> 
     assert seen is not None
     cloud.write(job.job_id, heartbeat_at=int((START + timedelta(minutes=11)).timestamp()))
 
-    ended = cloud.jobs.finish(
+    ended = cloud.job_transitions.finish(
         seen, JobStatus.FAILED, now=START, allowed=(JobStatus.RUNNING,), heartbeat_seen=seen.heartbeat_at
     )
 

@@ -187,7 +187,7 @@ def test_every_way_to_an_end_is_told(cloud: Cloud) -> None:
     cloud.ask("POST", f"/v1/jobs/{jobs[0].job_id}/cancel").ok()
     cloud.events.handle(completed(jobs[1].job_id, cloud.put_result(jobs[1].job_id)))
     cloud.events.handle(completed(jobs[1].job_id, cloud.put_result(jobs[1].job_id)))
-    cloud.jobs.finish(jobs[2], JobStatus.EXPIRED, now=cloud.clock.now)
+    cloud.job_transitions.finish(jobs[2], JobStatus.EXPIRED, now=cloud.clock.now)
 
     assert cloud.queue.sent == [job.job_id for job in jobs]
 

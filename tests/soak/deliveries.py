@@ -99,5 +99,5 @@ def take_over(cloud: LocalCloud, poster: SafeFetch) -> Deliveries:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     settings, sqs = WebhookSettings.from_environment(variables), aws.client("sqs")
-    webhooks = webhooks_of(aws.client("dynamodb"), sqs, settings, poster=poster, back_off=BACK_OFF)
+    webhooks = webhooks_of(aws.client("dynamodb"), settings, poster=poster, back_off=BACK_OFF)
     return Deliveries(webhooks, sqs, settings.WEBHOOK_QUEUE_URL)
