@@ -1,4 +1,4 @@
-"""`goc endpoints`: list, make, change and remove endpoints."""
+"""`goc endpoints`: list, make, change and remove endpoints, and choose the default."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from client.cloud import open_cloud
 from client.errors import CloudError
-from client.output import AsJson, print_endpoints
+from client.output import AsJson, print_document, print_endpoints
 from inference_container.contract.endpoints import CreateEndpoint, PatchEndpoint
 
 app = typer.Typer(help="Endpoints jobs run on.")
@@ -88,6 +88,20 @@ def rm(
     """Delete an endpoint with everything that belongs to it."""
     with open_cloud() as cloud:
         print_endpoints([cloud.endpoints.delete(name, force=force)], as_json=as_json)
+
+
+@app.command()
+def default(
+    name: Annotated[str | None, typer.Argument(help="Left out, your jobs go to the least loaded endpoint.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose where your jobs go that name no endpoint."""
+    with open_cloud() as cloud:
+        me = cloud.endpoints.choose_default(name)
+    if as_json:
+        print_document(me)
+    else:
+        typer.echo(me.default_endpoint or "the least loaded endpoint")
 
 
 def _given(  # noqa: PLR0917 - the options both commands share

@@ -1,6 +1,7 @@
 """Endpoints: what jobs run on, made, changed and deleted."""
 
 from client.connection import Connection
+from inference_container.contract.accounts import MeView, PatchMe
 from inference_container.contract.endpoints import CreateEndpoint, EndpointList, EndpointView, PatchEndpoint
 
 
@@ -44,3 +45,12 @@ class Endpoints:
         """
         query = {"force": "true"} if force else None
         return self._connection.ask(EndpointView, "DELETE", f"/v1/endpoints/{name}", query=query)
+
+    def choose_default(self, name: str | None) -> MeView:
+        """Where your jobs go that name no endpoint; None: to the least loaded.
+
+        Raises:
+            ProblemError: `invalid_params`, there is none such that you may use; `endpoint_not_in_service`, it is being
+                deleted.
+        """
+        return self._connection.ask(MeView, "PATCH", "/v1/me", body=PatchMe(default_endpoint=name))

@@ -21,6 +21,7 @@ def submit(
     task: Task,
     params: Annotated[typer.FileText, typer.Argument(help="WebUI's request body as JSON; - for standard input.")],
     checkpoint: Annotated[str | None, typer.Option(help="Checkpoint to use: id or file name.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Where to; else your default, or the least loaded.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a job and print its id."""
@@ -31,7 +32,7 @@ def submit(
     if not isinstance(body, dict):
         raise CloudError(f"{params.name} holds a {type(body).__name__}; allowed: a JSON object")
     with open_cloud() as cloud:
-        job = cloud.jobs.submit(task, body, checkpoint=checkpoint)
+        job = cloud.jobs.submit(task, body, checkpoint=checkpoint, endpoint=endpoint)
         print_job(job, as_json=as_json, text=job.job_id)
 
 

@@ -85,6 +85,7 @@ _TABLE_WRITING: Final = (*_TABLE_READING, "kms:Encrypt", "kms:GenerateDataKey", 
 ENCRYPTED: Final = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
 KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "dynamodb:BatchGetItem": _TABLE_READING,
+    "dynamodb:ConditionCheckItem": _TABLE_READING,
     "dynamodb:DeleteItem": _TABLE_WRITING,
     "dynamodb:GetItem": _TABLE_READING,
     "dynamodb:PutItem": _TABLE_WRITING,

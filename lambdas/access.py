@@ -42,6 +42,8 @@ class Caller:
     key_permissions: frozenset[Permission] | None = None
     """What the key is scoped to; None: all its user's role gives, now and later."""
     quotas: Quotas = field(default_factory=Quotas)
+    default_endpoint: str | None = None
+    """Where the user's jobs go that name none; None: to the least loaded."""
 
     def may(self, permission: Permission) -> bool:
         return allows(self.permissions, permission)
@@ -108,6 +110,11 @@ class AccessStore:
                 return caller
         raise ProblemError(ProblemCode.UNAUTHORIZED, "Send a valid API key in the x-api-key header.")
 
+    def forget_user(self, user: str) -> None:
+        """Look up this user's keys again at their next call; other functions still remember them for their minute."""
+        for access_id in [known for known, (_, caller) in self._known.items() if caller.user == user]:
+            del self._known[access_id]
+
     def _remembered(self, access_id: str) -> Caller | None:
         until, caller = self._known.get(access_id, (0.0, None))
         return caller if self.monotonic() < until else None
@@ -143,6 +150,7 @@ class AccessStore:
             key_expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
             key_permissions=scope,
             quotas=quotas,
+            default_endpoint=row.get("default_endpoint") or None,
         )
 
     def _row(self, access_id: str) -> dict[str, Any] | None:

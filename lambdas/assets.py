@@ -10,7 +10,7 @@ from inference_container.contract.assets import ASSET_TYPES, AssetStatus, AssetT
 from lambdas.access import Caller
 from lambdas.asset_record import AssetRecord, name_guard, split_title
 from lambdas.aws_errors import canceled_by_condition
-from lambdas.batch_reads import batch_get
+from lambdas.batch_reads import SideRead, batch_get
 from lambdas.cursors import CursorSigner
 from lambdas.items import from_item, is_id, to_item
 
@@ -54,12 +54,12 @@ class AssetStore:
         return self._get(asset_id) if is_id(asset_id) else None
 
     def find(
-        self, wanted: Iterable[tuple[AssetType, str]], caller: Caller
+        self, wanted: Iterable[tuple[AssetType, str]], caller: Caller, *, side: SideRead | None = None
     ) -> dict[tuple[AssetType, str], list[AssetRecord]]:
         """What each reference of a type may mean to the caller: none, one, or several of the same stem.
 
         Consistent reads, whatever the number of assets: one call when the names' holders are those of the last time,
-        else two, for up to a hundred names and holders.
+        else two, for up to a hundred names and holders. `side` goes along with the first.
         """
         asked = list(dict.fromkeys(wanted))
         names = {key: _file_names(*key) for key in asked}
@@ -67,7 +67,7 @@ class AssetStore:
         ids = [reference for _, reference in asked if is_id(reference)]
         # Who held a name the last time is only a guess of which rows to read along with the guards, which decide.
         guesses = [self._last_holders[guard] for guard in guards if guard in self._last_holders]
-        rows = {str(row["asset_id"]): row for row in self._batch(list(dict.fromkeys([*guards, *ids, *guesses])))}
+        rows = {str(row["asset_id"]): row for row in self._batch(list(dict.fromkeys([*guards, *ids, *guesses])), side)}
         holders = {guard: str(rows.pop(guard)["refers_to"]) for guard in guards if guard in rows}
         self._remember(holders)
         rest = [holder for holder in dict.fromkeys(holders.values()) if holder not in rows]
@@ -226,8 +226,8 @@ class AssetStore:
         )
         return [AssetRecord.from_row(from_item(item)) for item in answer["Items"]]
 
-    def _batch(self, keys: Sequence[str]) -> list[dict[str, Any]]:
-        return batch_get(self.client, self.table, [{"asset_id": key} for key in keys], consistent=True)
+    def _batch(self, keys: Sequence[str], side: SideRead | None = None) -> list[dict[str, Any]]:
+        return batch_get(self.client, self.table, [{"asset_id": key} for key in keys], consistent=True, side=side)
 
     def _every(self, asset_type: AssetType) -> Iterator[AssetRecord]:
         return self._query("type-name", "type", asset_type.value)

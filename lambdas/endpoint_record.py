@@ -77,6 +77,18 @@ class EndpointStore:
         item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else EndpointRecord.from_row(from_item(item))
 
+    def taking_jobs(self, endpoint: str) -> dict[str, Any]:
+        """The condition, for a transaction, that it is there and not being deleted."""
+        return {
+            "ConditionCheck": {
+                "TableName": self.table,
+                "Key": to_item({"endpoint": endpoint}),
+                "ConditionExpression": "attribute_exists(endpoint) AND #status <> :deleting",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_item({":deleting": EndpointStatus.DELETING.value}),
+            }
+        }
+
     def list(self) -> list[EndpointRecord]:
         """All of them by name; one call for some thousand."""
         rows: list[dict[str, Any]] = []

@@ -1,6 +1,7 @@
 """SageMaker endpoints: what they are doing, and handing them a job."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.access import Permission
 from inference_container.contract.endpoints import EndpointStatus
-from inference_container.contract.errors import FieldError, ProblemCode
+from inference_container.contract.errors import ProblemCode
 from lambdas.access import Caller
 from lambdas.aws_errors import REFUSED, THROTTLED, error_code, error_message
 from lambdas.endpoint_record import EndpointRecord, EndpointStore
-from lambdas.problems import ProblemError, invalid, shortened
+from lambdas.problems import ProblemError, shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -153,34 +154,22 @@ class EndpointRegistry:
         """SageMaker's name, whether `name` has the prefix or not."""
         return name if name == self.default or name.startswith(self.prefix) else f"{self.prefix}{name}"
 
-    def usable(self, caller: Caller) -> list[EndpointRecord]:
-        """Those the caller may send jobs to and that are not being deleted, beside the default; one call."""
+    def guards(self, endpoint: str) -> list[dict[str, Any]]:
+        """What a transaction that sends it a job must check: that it is not being deleted. The template's is not."""
+        return [] if endpoint == self.default else [self.store.taking_jobs(endpoint)]
+
+    @staticmethod
+    def usable(records: Iterable[EndpointRecord], caller: Caller) -> list[EndpointRecord]:
+        """Those of the records that the caller may send jobs to and that are not being deleted."""
         return [
             record
-            for record in self.store.list()
+            for record in records
             if record.status is not EndpointStatus.DELETING and caller.may_use(record, Permission.ENDPOINT_ALL)
         ]
 
 
-def choose_endpoint(named: str | None, *, registry: EndpointRegistry, caller: Caller) -> str:
-    """The endpoint a job goes to: the named one, with or without the stage's prefix, else the default.
-
-    One call when another than the default is named.
-
-    Raises:
-        ProblemError: `invalid_params`, the named one is none the caller may use; `endpoint_not_in_service`, it is
-            being deleted.
-    """
-    if named is None or registry.full_name(named) == registry.default:
-        return registry.default
-    record = registry.store.get(registry.full_name(named))
-    if record is None or not caller.may_use(record, Permission.ENDPOINT_ALL):
-        allowed = ", ".join([registry.default, *(each.endpoint for each in registry.usable(caller))])
-        message = f"received {shortened(named)!r}; allowed: {allowed}"
-        raise invalid([FieldError(pointer="/endpoint", message=message)])
-    if record.status is EndpointStatus.DELETING:
-        raise _not_in_service(f"The endpoint {record.endpoint} is being deleted.")
-    return record.endpoint
+def being_deleted(endpoint: str) -> ProblemError:
+    return _not_in_service(f"The endpoint {endpoint} is being deleted.")
 
 
 def _not_in_service(detail: str) -> ProblemError:

@@ -1,4 +1,4 @@
-"""How many instances of an endpoint run, as SageMaker said a few seconds ago."""
+"""What an endpoint is doing and how many instances it runs, as SageMaker said a few seconds ago."""
 
 import logging
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.endpoints import Endpoints
+from lambdas.endpoints import Endpoints, LiveEndpoint
 
 _LOG = logging.getLogger(__name__)
 
@@ -18,18 +18,26 @@ REMEMBERED_SECONDS = 15.0
 class InstanceCounts:
     endpoints: Endpoints
     monotonic: Callable[[], float] = time.monotonic
-    _known: dict[str, tuple[float, int | None]] = field(default_factory=dict)
+    _known: dict[str, tuple[float, LiveEndpoint | None]] = field(default_factory=dict)
 
     def running(self, endpoint: str) -> int | None:
         """Instances that take jobs, up to REMEMBERED_SECONDS ago; None when SageMaker does not say."""
-        until, count = self._known.get(endpoint, (0.0, None))
+        live = self.seen(endpoint)
+        return None if live is None else live.instance_count
+
+    def forget(self, endpoint: str) -> None:
+        """Ask again at the next look."""
+        self._known.pop(endpoint, None)
+
+    def seen(self, endpoint: str) -> LiveEndpoint | None:
+        """The endpoint as it was up to REMEMBERED_SECONDS ago; None when SageMaker does not say."""
+        until, live = self._known.get(endpoint, (0.0, None))
         if self.monotonic() < until:
-            return count
+            return live
         try:
             live = self.endpoints.describe(endpoint)
-            count = None if live is None else live.instance_count
         except (ClientError, BotoCoreError):
-            _LOG.exception("the instances of %s are not known", endpoint)  # only a phase that is shown hangs on it
-            count = None
-        self._known[endpoint] = (self.monotonic() + REMEMBERED_SECONDS, count)
-        return count
+            _LOG.exception("the instances of %s are not known", endpoint)  # a guess hangs on it, or a phase shown
+            live = None
+        self._known[endpoint] = (self.monotonic() + REMEMBERED_SECONDS, live)
+        return live

@@ -62,6 +62,8 @@ class JobRecord:
     """When its first worker was lost and it was queued once more."""
     charge: Charge | None = None
     """What it counts against its owner's quotas; None when there were none."""
+    counted: bool = False
+    """It is one of the open jobs of its endpoint, as they are counted; those of older releases never were."""
     webhook: Webhook | None = None
     deliveries: tuple[DeliveryView, ...] = ()
     """Attempts to deliver the webhook, oldest first."""
@@ -104,6 +106,7 @@ class JobRecord:
             refusals=int(row.get("refusals", 0)),
             worker_lost_at=moment("worker_lost_at"),
             charge=Charge(**row["charge"]) if "charge" in row else None,
+            counted=bool(row.get("counted", False)),
             webhook=Webhook.model_validate(row["webhook"]) if "webhook" in row else None,
             deliveries=tuple(DeliveryView.model_validate(line) for line in row.get("deliveries", ())),
             settled="open" not in row,
@@ -139,6 +142,7 @@ class JobRecord:
             "correlation_id": self.correlation_id,
             "sends": self.sends,
             "charge": asdict(self.charge) if self.charge else None,
+            "counted": self.counted or None,
             "webhook": self.webhook.model_dump(mode="json") if self.webhook else None,
             "expires_at": int((self.created_at + timedelta(days=retention_days)).timestamp()),
         }

@@ -12,12 +12,10 @@ from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import JobStatus, statuses_before
 from lambdas.access_table import transact
-from lambdas.aws_errors import CONDITION_FAILED, error_code
 from lambdas.items import timestamp, to_item
 from lambdas.job_record import JobRecord, model_rows, owner_state
 from lambdas.jobs import JobStore
 from lambdas.settlement import Settlement
-from lambdas.usage import Charge
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,24 +28,8 @@ class JobTransitions:
     def remove_unsent(self, job: JobRecord) -> None:
         """Take back a job that its endpoint never got, and what it was counted as.
 
-        Does nothing when somebody already works on it or ended it.
+        Does nothing when it was never made, or somebody already works on it or ended it.
         """
-        if job.charge is not None:
-            self._remove_charged(job, job.charge)
-            return
-        try:
-            self.jobs.client.delete_item(
-                TableName=self.jobs.table,
-                Key=to_item({"job_id": job.job_id}),
-                ConditionExpression="#status = :queued",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=to_item({":queued": JobStatus.QUEUED.value}),
-            )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-
-    def _remove_charged(self, job: JobRecord, charge: Charge) -> None:
         deletion = {
             "Delete": {
                 "TableName": self.jobs.table,
@@ -57,7 +39,8 @@ class JobTransitions:
                 "ExpressionAttributeValues": to_item({":queued": JobStatus.QUEUED.value}),
             }
         }
-        transact(self.jobs.client, [deletion, *self.settlement.usage.release(charge, unsent=True)])
+        charged = self.settlement.usage.release(job.charge, unsent=True) if job.charge is not None else []
+        transact(self.jobs.client, [deletion, *charged, *self.settlement.load.free(job)])
 
     def queue(
         self,

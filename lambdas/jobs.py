@@ -25,24 +25,17 @@ class JobStore:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
         return JobRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
 
-    def put(self, job: JobRecord, *, retention_days: int) -> None:
-        """Add the row of a new job.
+    def put(self, job: JobRecord, admission: Sequence[Mapping[str, Any]], *, retention_days: int) -> tuple[int, ...]:
+        """Add the row of a new job together with what counts it, or neither; which of `admission` was refused.
 
         Raises:
-            ClientError: ConditionalCheckFailedException when the id is taken.
+            ValueError: the id is taken.
         """
-        self.client.put_item(
-            TableName=self.table,
-            Item=to_item(job.new_row(retention_days=retention_days)),
-            ConditionExpression="attribute_not_exists(job_id)",
-        )
-
-    def put_admitted(
-        self, job: JobRecord, admission: Sequence[Mapping[str, Any]], *, retention_days: int
-    ) -> tuple[int, ...]:
-        """Add the row of a new job together with what counts it; which of `admission` was refused, empty when none."""
         row = put_new(self.table, job.new_row(retention_days=retention_days), key="job_id")
-        return transact(self.client, [*admission, row])
+        refused = transact(self.client, [*admission, row])
+        if refused == (len(admission),):
+            raise ValueError(f"there is a job {job.job_id}")
+        return refused
 
     def delete(self, job: JobRecord) -> bool:
         """Forget a job that has ended; False when it was already gone."""

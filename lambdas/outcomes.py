@@ -19,6 +19,7 @@ from inference_container.contract.messages import JobFailure, JobResult
 from lambdas.access_table import AccessTable
 from lambdas.clients import s3_client, sagemaker_runtime_client, sqs_client
 from lambdas.delivery import Delivery
+from lambdas.endpoint_load import EndpointLoad
 from lambdas.endpoints import Endpoints
 from lambdas.job_objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
 from lambdas.job_record import JobRecord
@@ -198,8 +199,9 @@ def _failure_in(text: str) -> JobFailure | None:
 def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcomes:
     """Outcomes in a function's environment."""
     table = settings.JOBS_TABLE
-    usage = UsageStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
-    settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), table)
+    access = AccessTable(dynamodb, settings.ACCESS_TABLE)
+    webhooks = WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL)
+    settlement = Settlement(UsageStore(access), EndpointLoad(access), webhooks, table)
     transitions = JobTransitions(JobStore(dynamodb, table), settlement)
     objects = JobObjects(s3_client(), settings.JOBS_BUCKET)
     endpoints = Endpoints(None, sagemaker_runtime_client())

@@ -12,6 +12,7 @@ from inference_container.contract.task_params import TaskParams
 from lambdas.access import Caller
 from lambdas.asset_record import AssetRecord, split_title
 from lambdas.assets import AssetStore
+from lambdas.batch_reads import SideRead
 from lambdas.job_params import ROOT
 from lambdas.needed_assets import (
     AUTOMATIC,
@@ -103,11 +104,19 @@ class Resolver:
     assets: AssetStore
     styles: StyleFiles
 
-    def resolve(self, checkpoint_field: str | None, params: TaskParams, *, caller: Caller) -> Resolution:
+    def resolve(
+        self,
+        checkpoint_field: str | None,
+        params: TaskParams,
+        *,
+        caller: Caller,
+        side: SideRead | None = None,
+    ) -> Resolution:
         """The files of a request, among those the caller may use.
 
         Two calls whatever it names, and one more where a prompt might mention some or the newest file of a type is
         wanted. With `styles` it is what their texts name that counts; they take one more call and one for each file.
+        `side` is read along with the first, if any file is named.
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
@@ -123,7 +132,7 @@ class Resolver:
 
         # 1. What is named, and the VAE that may belong to the checkpoint.
         vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
-        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes], caller)
+        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes], caller, side=side)
         checkpoint = self._checkpoint(own, found, findings)
         self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:

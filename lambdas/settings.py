@@ -37,6 +37,8 @@ class ApiSettings(FunctionSettings):
     """The endpoint jobs go to that name none: the template's."""
     ENDPOINT_PREFIX: str
     """Begins the names of all endpoints of this stage."""
+    ENDPOINT_GPUS: int = Field(default=1, gt=0)
+    """Of all instances the template's endpoint may have."""
     ENDPOINT_KEEPER_FUNCTION: str
     INSPECTION_FUNCTION: str
     IMPORT_FUNCTION: str

@@ -15,6 +15,7 @@ from inference_container.contract.errors import JobErrorCode
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.webhooks import WebhookEvent
 from lambdas.access_table import transact, update
+from lambdas.endpoint_load import EndpointLoad
 from lambdas.usage import UsageStore
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class WebhookQueue:
 @dataclass(frozen=True)
 class Settlement:
     usage: UsageStore
+    load: EndpointLoad
     webhooks: WebhookQueue
     jobs_table: str
 
@@ -70,6 +72,7 @@ class Settlement:
         ]
         if job.charge is not None:
             actions += self.usage.release(job.charge, unsent=False)
+        actions += self.load.free(job)
         return not transact(self.usage.access.client, actions)
 
 

@@ -16,6 +16,8 @@ from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest
 from lambdas.access import Caller
 from lambdas.delivery import Delivery
+from lambdas.endpoint_choice import EndpointChoice
+from lambdas.endpoints import EndpointRegistry, being_deleted
 from lambdas.items import is_id
 from lambdas.job_objects import (
     JobObjects,
@@ -47,12 +49,13 @@ class Submission:
     """The stores a submission writes to."""
 
     transitions: JobTransitions
+    registry: EndpointRegistry
     resolver: Resolver
     objects: JobObjects
     delivery: Delivery
     retention_days: int
 
-    def open(self, job: JobRecord, *, caller: Caller) -> JobRecord:
+    def open(self, job: JobRecord, choice: EndpointChoice, *, caller: Caller) -> JobRecord:
         """Put a job `created`: its params document will follow.
 
         Raises:
@@ -60,11 +63,14 @@ class Submission:
         """
         if job.checkpoint:
             self.resolver.check_checkpoint(job.checkpoint, caller=caller)
+        job = replace(job, endpoint=choice.least_loaded())
         self.delivery.endpoints.require_in_service(job.endpoint)
         created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
-        return self._admit(created, caller.quotas, Decimal(0))
+        created = _counted(created, caller.quotas, Decimal(0))
+        self._admit(created, caller.quotas)
+        return created
 
-    def send(self, job: JobRecord, params: dict[str, Any], *, caller: Caller) -> JobRecord:
+    def send(self, job: JobRecord, params: dict[str, Any], choice: EndpointChoice, *, caller: Caller) -> JobRecord:
         """Check everything, put the job `queued` and hand it to its endpoint.
 
         Raises:
@@ -72,17 +78,19 @@ class Submission:
                 object is left.
         """
         checked = check_params(job.task, params)
-        files = self.resolver.resolve(job.checkpoint, checked, caller=caller)
+        files = self.resolver.resolve(job.checkpoint, checked, caller=caller, side=choice.reading)
         queued = replace(
             _with_files(job, files),
+            endpoint=choice.least_loaded(),
             status=JobStatus.QUEUED,
             request_key=request_key(job.job_id),
             queued_at=job.created_at,
         )
+        queued = _counted(queued, caller.quotas, megapixel_steps(checked))
         try:
             pictures = self._pictures(job, params)
             self.objects.put_request(_request(queued, params, files, pictures))
-            queued = self._admit(queued, caller.quotas, megapixel_steps(checked))
+            self._admit(queued, caller.quotas)
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.transitions.remove_unsent(queued), job)
@@ -90,17 +98,22 @@ class Submission:
             self._undo(lambda: self.objects.remove_all(copies, also=[request]), job)
             raise
 
-    def rehearse(self, job: JobRecord, params: dict[str, Any] | None, *, caller: Caller) -> JobRecord:
+    def rehearse(
+        self, job: JobRecord, params: dict[str, Any] | None, choice: EndpointChoice, *, caller: Caller
+    ) -> JobRecord:
         """Check everything as `send` (without params: as `open`) does, and make nothing.
 
         Raises:
             ProblemError: as `send`.
         """
         if params is not None:
-            job = _with_files(job, self.resolver.resolve(job.checkpoint, check_params(job.task, params), caller=caller))
+            checked = check_params(job.task, params)
+            files = self.resolver.resolve(job.checkpoint, checked, caller=caller, side=choice.reading)
+            job = _with_files(job, files)
             self._refuse_missing(job, params, lambda key, _: self.objects.exists(key))
         elif job.checkpoint:
             self.resolver.check_checkpoint(job.checkpoint, caller=caller)
+        job = replace(job, endpoint=choice.least_loaded())
         self.delivery.endpoints.require_in_service(job.endpoint)
         return job
 
@@ -157,18 +170,22 @@ class Submission:
     def _usage(self) -> UsageStore:
         return self.transitions.settlement.usage
 
-    def _admit(self, job: JobRecord, quotas: Quotas, steps: Decimal) -> JobRecord:
-        """Put the new job; where its owner has quotas, in one transaction with what it counts."""
-        if not quotas.limited:
-            self.transitions.jobs.put(job, retention_days=self.retention_days)
-            return job
-        charge = Charge(job.owner, job.created_at.date().isoformat(), steps)
-        self._usage.require_possible(charge, quotas)
-        admitted = replace(job, charge=charge)
-        admission = self._usage.admission(charge, quotas)
-        if self.transitions.jobs.put_admitted(admitted, admission, retention_days=self.retention_days):
-            raise self._usage.exceeded(charge, quotas, now=job.created_at)
-        return admitted
+    def _admit(self, job: JobRecord, quotas: Quotas) -> None:
+        """Put the new job in one transaction with what it counts, if its endpoint is not being deleted.
+
+        Raises:
+            ProblemError: `endpoint_not_in_service`, or `quota_exceeded`.
+        """
+        guards, admission = self.registry.guards(job.endpoint), []
+        if job.charge is not None:
+            self._usage.require_possible(job.charge, quotas)
+            admission = self._usage.admission(job.charge, quotas)
+        counts = [*guards, *admission, self.transitions.settlement.load.take(job)]
+        refused = self.transitions.jobs.put(job, counts, retention_days=self.retention_days)
+        if any(index < len(guards) for index in refused):
+            raise being_deleted(job.endpoint)
+        if refused and job.charge is not None:
+            raise self._usage.exceeded(job.charge, quotas, now=job.created_at)
 
     def _pictures(self, job: JobRecord, params: dict[str, Any]) -> dict[str, str]:
         """Pictures the params only name: URLs as they are, inputs as copies that belong to the job.
@@ -224,6 +241,12 @@ class Submission:
 
 def state_conflict(job: JobRecord, what: str) -> ProblemError:
     return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status}: it cannot be {what}.")
+
+
+def _counted(job: JobRecord, quotas: Quotas, steps: Decimal) -> JobRecord:
+    """The job with all it will count, so that just that is taken back even if nobody heard that it was made."""
+    charge = Charge(job.owner, job.created_at.date().isoformat(), steps) if quotas.limited else None
+    return replace(job, counted=True, charge=charge)
 
 
 def _with_files(job: JobRecord, files: Resolution) -> JobRecord:

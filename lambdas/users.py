@@ -4,8 +4,8 @@ import base64
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from inference_container.contract.access import ADMIN, Permission, Quotas
@@ -18,62 +18,12 @@ from lambdas.cursors import CursorSigner
 from lambdas.items import timestamp
 from lambdas.problems import ProblemError
 from lambdas.roles import RoleStore
+from lambdas.user_record import KeyRecord, UserRecord, user_row_id
 
 KEY_PREFIX = "goc_"
 MAX_KEYS = 20
 """Keys one user may have at a time."""
 _RACES = 5
-
-
-@dataclass(frozen=True)
-class UserRecord:
-    name: str
-    role: str
-    created_at: datetime
-    created_by: str
-    quotas: Quotas = field(default_factory=Quotas)
-    key_ids: frozenset[str] = frozenset()
-    webhook_secrets: tuple[str, ...] = ()
-    """Newest first; at most two."""
-    version: int = 0
-    deleted: bool = False
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "UserRecord":
-        return cls(
-            name=row["access_id"].removeprefix("user#"),
-            role=row["role"],
-            created_at=datetime.fromisoformat(row["created_at"]),
-            created_by=row["created_by"],
-            quotas=Quotas.model_validate(row.get("quotas", {})),
-            key_ids=frozenset(row.get("key_ids", ())),
-            webhook_secrets=tuple(row.get("webhook_secrets", ())),
-            version=int(row["version"]),
-            deleted="listing" not in row,
-        )
-
-
-@dataclass(frozen=True)
-class KeyRecord:
-    key_id: str
-    user: str
-    label: str
-    permissions: frozenset[Permission] | None
-    created_at: datetime
-    created_by: str
-    expires_at: datetime | None
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "KeyRecord":
-        return cls(
-            key_id=row["access_id"].removeprefix("key#"),
-            user=row["user"],
-            label=row.get("label", ""),
-            permissions=frozenset(map(Permission, row["permissions"])) if "permissions" in row else None,
-            created_at=datetime.fromisoformat(row["created_at"]),
-            created_by=row.get("created_by", "deployment"),
-            expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -118,6 +68,7 @@ class UserStore:
             "quotas": user.quotas.model_dump(exclude_none=True),
             "created_at": timestamp(user.created_at),
             "created_by": user.created_by,
+            "default_endpoint": user.default_endpoint,
             "version": 0,
         }
         failed = self.access.write([self.access.put_new(row), *self.roles.joined(user.role)])
@@ -127,8 +78,18 @@ class UserStore:
         if failed:
             raise _role_gone(user.role)
 
-    def change(self, name: str, *, role: str, quotas: Quotas, check: Callable[[UserRecord], None]) -> UserRecord:
+    def change(
+        self,
+        name: str,
+        *,
+        role: str,
+        quotas: Quotas,
+        check: Callable[[UserRecord], None],
+        default_endpoint: str | None = None,
+    ) -> UserRecord:
         """Give a user another role and other quotas, in all of its keys at once; `check` sees whom it is about.
+
+        `default_endpoint`: its full name, empty for none any more; None leaves it as it is.
 
         Raises:
             ProblemError: `not_found`, `last_admin`, or what `check` raises.
@@ -136,21 +97,40 @@ class UserStore:
 
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
             check(user)
-            values: dict[str, object] = {":role": role, ":quotas": quotas.model_dump(exclude_none=True)}
-            copies = [
-                self.access.update(
-                    f"key#{key_id}",
-                    "SET #role = :role, #quotas = :quotas",
-                    values,
-                    condition="attribute_exists(access_id)",
-                    names=["role", "quotas"],
-                )
-                for key_id in sorted(user.key_ids)
-            ]
+            kept = user.default_endpoint or ""
+            values = {
+                "role": role,
+                "quotas": quotas.model_dump(exclude_none=True),
+                "default_endpoint": kept if default_endpoint is None else default_endpoint,
+            }
+            expression, named, copies = self._set_everywhere(user, values)
             moves = [] if role == user.role else [*self.roles.left(user.role), *self.roles.joined(role)]
-            return "SET #role = :role, #quotas = :quotas", values, [*copies, *moves]
+            return expression, named, [*copies, *moves]
 
-        return self._change(name, plan, names=["role", "quotas"], new_role=role)
+        return self._change(name, plan, names=["role", "quotas", "default_endpoint"], new_role=role)
+
+    def set_default_endpoint(self, name: str, endpoint: str | None) -> None:
+        """Where the user's jobs go that name none, by its full name; None: to the least loaded.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        values = {"default_endpoint": endpoint or ""}
+        self._change(name, lambda user: self._set_everywhere(user, values), names=list(values))
+
+    def _set_everywhere(
+        self, user: UserRecord, values: Mapping[str, object]
+    ) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        """The change of the user's own row: expression and values; and the same in the row of each key."""
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+        named = {f":{name}": value for name, value in values.items()}
+        copies = [
+            self.access.update(
+                f"key#{key_id}", expression, named, condition="attribute_exists(access_id)", names=list(values)
+            )
+            for key_id in sorted(user.key_ids)
+        ]
+        return expression, named, copies
 
     def remove(self, name: str, *, check: Callable[[UserRecord], None]) -> None:
         """Delete a user and all keys; the row stays to keep the name.
@@ -210,6 +190,7 @@ class UserStore:
                 detail = f"The user {name!r} has {len(user.key_ids)} keys; allowed: {MAX_KEYS}. Revoke one first."
                 raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
             row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
+            row["default_endpoint"] = user.default_endpoint
             return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self.access.put_new(row)]
 
         self._change(name, plan, names=["key_ids"])
@@ -281,10 +262,6 @@ class UserStore:
             return user
         self.access.write([self._update(user, "DELETE #key_ids :gone", {":gone": set(gone)}, ["key_ids"])])
         return self.require(user.name)
-
-
-def user_row_id(name: str) -> str:
-    return f"user#{name}"
 
 
 def _role_gone(name: str) -> ProblemError:

@@ -14,12 +14,18 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
+DefaultEndpoint = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+"""With or without the stage's prefix."""
+
+
 class PutUser(Body):
-    """`PUT /v1/users/{name}`: replaces both."""
+    """`PUT /v1/users/{name}`: replaces role and quotas."""
 
     role: Name
     quotas: Quotas = Quotas()
     """Limits of this user; where they say nothing, those of the role."""
+    default_endpoint: DefaultEndpoint | None = None
+    """Where the user's jobs go that name none; null: to the least loaded. Left out, it stays as it is."""
 
 
 class CreateUser(PutUser):
@@ -36,6 +42,8 @@ class UserView(View):
     created_by: str
     keys: int
     """How many keys there are."""
+    default_endpoint: str | None = None
+    """Where the user's jobs go that name none; None: to the least loaded."""
 
 
 class UserPage(View):
@@ -124,6 +132,15 @@ class MeView(View):
     quotas: Quotas
     key_id: str
     key_expires_at: datetime | None
+    default_endpoint: str | None = None
+    """Where jobs go that name none; None: to the least loaded."""
+
+
+class PatchMe(Body):
+    """`PATCH /v1/me`"""
+
+    default_endpoint: DefaultEndpoint | None
+    """Where jobs go that name none; null: to the least loaded."""
 
 
 class RotateSecret(Body):

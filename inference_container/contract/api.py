@@ -45,7 +45,7 @@ class CreateJob(Body):
     params: dict[str, Any] | None = None
     """WebUI's request body. None: the answer holds a presigned URL for it, then `POST /v1/jobs/{id}/start`."""
     endpoint: str | None = Field(default=None, min_length=1, max_length=63)
-    """The endpoint to send it to; None: the service chooses."""
+    """The endpoint to send it to; None: the caller's default, without one the least loaded they may use."""
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
     """The client's own notes, given back with the job."""
     ttl_s: int | None = Field(default=None, ge=60, le=21_600)

@@ -95,7 +95,7 @@ class EndpointView(View):
     managed_by: str = "template"
     """`template` (deployed with the stack, changed there) or `api`."""
     open_jobs: int | None = None
-    """Jobs sent there that have not ended; None: more are open everywhere than are counted."""
+    """Jobs sent there that have not ended; None in answers to a change."""
     instance_type: str | None = None
     min_instances: int | None = None
     max_instances: int | None = None

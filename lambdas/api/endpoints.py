@@ -1,7 +1,6 @@
 """Routes of endpoints."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,6 @@ from inference_container.contract.jobs import TERMINAL, JobStatus
 from lambdas.access_table import overtaken
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.endpoint_load import open_jobs_by_endpoint
 from lambdas.endpoint_record import EndpointRecord
 from lambdas.endpoints import LiveEndpoint, status_of
 from lambdas.job_record import JobRecord
@@ -77,10 +75,11 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
 @ROUTES.add("GET", "/v1/endpoints", permission=Permission.ENDPOINT_LIST)
 def list_endpoints(call: UserCall) -> EndpointList:
     """All endpoints: the template's as it is right now (left out while it does not exist), then those made here."""
-    registry, counted = call.services.registry, open_jobs_by_endpoint(call.services.pages)
+    registry, records = call.services.registry, call.services.registry.store.list()
+    counted = call.services.load.of([registry.default, *(record.endpoint for record in records)])
     live = call.services.endpoints.describe(registry.default)
-    views = [] if live is None else [_template_view(live, open_jobs=_count(counted, live.name))]
-    views += [_view(record, open_jobs=_count(counted, record.endpoint)) for record in registry.store.list()]
+    views = [] if live is None else [_template_view(live, open_jobs=counted[live.name])]
+    views += [_view(record, open_jobs=counted[record.endpoint]) for record in records]
     return EndpointList(endpoints=views)
 
 
@@ -90,7 +89,7 @@ def get_endpoint(call: UserCall, name: str) -> EndpointView:
     services, full_name = call.services, call.services.registry.full_name(name)
     record = None if full_name == services.registry.default else _required(call, name)
     live = services.endpoints.describe(full_name)
-    open_jobs = _count(open_jobs_by_endpoint(services.pages), full_name)
+    open_jobs = services.load.of([full_name])[full_name]
     if record is None:
         if live is None:
             raise _unknown(name)
@@ -214,16 +213,12 @@ def _unknown(name: str) -> ProblemError:
     return ProblemError(ProblemCode.NOT_FOUND, f"There is no endpoint {name[:100]!r}.")
 
 
-def _count(counted: Counter[str] | None, endpoint: str) -> int | None:
-    return None if counted is None else counted[endpoint]
-
-
 def _asleep(status: EndpointStatus, instances: int) -> EndpointStatus:
     sleeps = status is EndpointStatus.IN_SERVICE and instances == 0
     return EndpointStatus.SCALED_TO_ZERO if sleeps else status
 
 
-def _template_view(live: LiveEndpoint, *, open_jobs: int | None) -> EndpointView:
+def _template_view(live: LiveEndpoint, *, open_jobs: int) -> EndpointView:
     return EndpointView(
         name=live.name,
         status=_asleep(status_of(live.status), live.instance_count),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from inference_container.contract.access import Permission
 from inference_container.contract.api import CreateJob, JobView
@@ -13,7 +14,7 @@ from lambdas.api.job_views import job_view
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
-from lambdas.endpoints import choose_endpoint
+from lambdas.endpoint_choice import EndpointChoice
 from lambdas.idempotency import HEADER, Replay
 from lambdas.items import new_id
 from lambdas.job_record import JobRecord
@@ -43,13 +44,14 @@ _SENDING = (
 def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     """Send a job, or open one whose params document follows by presigned PUT."""
     services = call.services
+    choice = services.chooser.choose(body.endpoint, caller=call.caller)
     job = JobRecord(
         job_id=new_id(),
         correlation_id=call.correlation_id,
         owner=call.caller.user,
         task=body.task,
         status=JobStatus.CREATED,
-        endpoint=choose_endpoint(body.endpoint, registry=services.registry, caller=call.caller),
+        endpoint=choice.first,
         created_at=services.now(),
         checkpoint=body.checkpoint or None,
         preview=body.preview,
@@ -61,13 +63,13 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     if body.webhook is not None:
         require_deliverable(call, body.webhook)
     if body.dry_run:
-        view = job_view(services, services.submission.rehearse(job, body.params, caller=call.caller), rehearsed=True)
-        return Reply(view, status=200)
+        rehearsed = services.submission.rehearse(job, body.params, choice, caller=call.caller)
+        return Reply(job_view(services, rehearsed, rehearsed=True), status=200)
 
     def make(job: JobRecord) -> JobRecord:
         if body.params is None:
-            return services.submission.open(job, caller=call.caller)
-        return services.submission.send(job, body.params, caller=call.caller)
+            return services.submission.open(job, choice, caller=call.caller)
+        return _send(call, job, body.params, choice)
 
     return _made_once(
         call, job, make, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
@@ -87,13 +89,14 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     if old.status not in TERMINAL:
         raise state_conflict(old, "sent again; it has not ended")
     params, checkpoint = services.submission.params_of(old)
+    choice = services.chooser.choose_again(old.endpoint, caller=call.caller)
     job = JobRecord(
         job_id=new_id(),
         correlation_id=call.correlation_id,
         owner=call.caller.user,
         task=old.task,
         status=JobStatus.CREATED,
-        endpoint=choose_endpoint(old.endpoint, registry=services.registry, caller=call.caller),
+        endpoint=choice.first,
         created_at=services.now(),
         checkpoint=checkpoint,
         preview=old.preview,
@@ -103,9 +106,11 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         webhook=old.webhook if old.owner == call.caller.user else None,
         retry_of=old.job_id,
     )
-    return _made_once(
-        call, job, lambda job: services.submission.send(job, params, caller=call.caller), request=f"POST retry {job_id}"
-    )
+
+    def make(job: JobRecord) -> JobRecord:
+        return _send(call, job, params, choice)
+
+    return _made_once(call, job, make, request=f"POST retry {job_id}")
 
 
 @ROUTES.add(
@@ -127,6 +132,19 @@ def start_job(call: UserCall, job_id: str) -> JobView:
     started = call.services.submission.start(job, caller=call.caller, now=call.services.now())
     log_change(call, "job.started", job_id)
     return job_view(call.services, started)
+
+
+def _send(call: UserCall, job: JobRecord, params: dict[str, Any], choice: EndpointChoice) -> JobRecord:
+    """Send it; to another endpoint if the one chosen of several was deleted or failed a moment ago."""
+    services = call.services
+    try:
+        return services.submission.send(job, params, choice, caller=call.caller)
+    except ProblemError as error:
+        if error.code is not ProblemCode.ENDPOINT_NOT_IN_SERVICE or choice.reading is None:
+            raise
+    services.chooser.forget()
+    choice = services.chooser.choose(None, caller=call.caller)
+    return services.submission.send(job, params, choice, caller=call.caller)
 
 
 def _made_once(

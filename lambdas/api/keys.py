@@ -9,7 +9,7 @@ from lambdas.access import CACHE_SECONDS
 from lambdas.api.rights import log_change, require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError, invalid
-from lambdas.users import KeyRecord, UserRecord
+from lambdas.user_record import KeyRecord, UserRecord
 
 ROUTES = Routes()
 

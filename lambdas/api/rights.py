@@ -8,7 +8,7 @@ from lambdas.access import Caller
 from lambdas.api.routes import UserCall
 from lambdas.audit import record_change
 from lambdas.problems import ProblemError
-from lambdas.users import UserRecord
+from lambdas.user_record import UserRecord
 
 
 def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> None:

@@ -24,7 +24,9 @@ from lambdas.clients import (
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
+from lambdas.endpoint_choice import EndpointChooser
 from lambdas.endpoint_creation import EndpointCreation
+from lambdas.endpoint_load import EndpointLoad
 from lambdas.endpoint_record import EndpointStore
 from lambdas.endpoints import EndpointRegistry, Endpoints
 from lambdas.idempotency import IdempotencyKeys
@@ -63,6 +65,8 @@ class Services:
     removal: AssetRemoval
     endpoints: Endpoints
     registry: EndpointRegistry
+    load: EndpointLoad
+    chooser: EndpointChooser
     endpoint_creation: EndpointCreation
     functions: FunctionsClient
     submission: Submission
@@ -82,7 +86,9 @@ def services_from_environment() -> Services:
     dynamodb, s3 = dynamodb_client(), s3_client()
     roles = RoleStore(AccessTable(dynamodb, settings.ACCESS_TABLE))
     usage = UsageStore(roles.access)
-    settlement = Settlement(usage, WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL), settings.JOBS_TABLE)
+    load = EndpointLoad(roles.access)
+    webhooks = WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL)
+    settlement = Settlement(usage, load, webhooks, settings.JOBS_TABLE)
     jobs = JobStore(dynamodb, settings.JOBS_TABLE)
     job_transitions = JobTransitions(jobs, settlement)
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
@@ -100,6 +106,8 @@ def services_from_environment() -> Services:
     sagemaker = sagemaker_client()
     endpoints = Endpoints(sagemaker, sagemaker_runtime_client())
     default, prefix = settings.ENDPOINT_NAME, settings.ENDPOINT_PREFIX
+    registry = EndpointRegistry(EndpointStore(dynamodb, settings.ENDPOINTS_TABLE), prefix, default)
+    instance_counts = InstanceCounts(endpoints)
     return Services(
         settings=settings,
         access=AccessStore(dynamodb, settings.ACCESS_TABLE),
@@ -114,15 +122,18 @@ def services_from_environment() -> Services:
         uploads=uploads,
         removal=AssetRemoval(uploads, pages),
         endpoints=endpoints,
-        registry=EndpointRegistry(EndpointStore(dynamodb, settings.ENDPOINTS_TABLE), prefix, default),
+        registry=registry,
+        load=load,
+        chooser=EndpointChooser(registry, load, instance_counts, settings.ENDPOINT_GPUS),
         endpoint_creation=EndpointCreation(sagemaker, default, prefix),
         functions=functions,
         deletion=Deletion(jobs, settlement, objects),
         idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),
         run_times=RunTimes(dynamodb, settings.JOBS_TABLE),
-        instance_counts=InstanceCounts(endpoints),
+        instance_counts=instance_counts,
         submission=Submission(
             transitions=job_transitions,
+            registry=registry,
             resolver=Resolver(assets, StyleFiles(s3, settings.ASSETS_BUCKET)),
             objects=objects,
             delivery=Delivery(job_transitions, objects, endpoints),

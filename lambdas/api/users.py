@@ -1,13 +1,17 @@
 """Routes of users, and of the caller."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from inference_container.contract.access import Permission
-from inference_container.contract.accounts import CreateUser, MeView, PutUser, Removed, UserPage, UserView
+from inference_container.contract.accounts import CreateUser, MeView, PatchMe, PutUser, Removed, UserPage, UserView
 from inference_container.contract.errors import ProblemCode
+from lambdas.access import Caller
 from lambdas.api.rights import log_change, require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.users import UserRecord
+from lambdas.roles import RoleRecord
+from lambdas.user_record import UserRecord
 
 ROUTES = Routes()
 
@@ -20,7 +24,26 @@ class UsersQuery(Query):
 @ROUTES.add("GET", "/v1/me")
 def get_me(call: UserCall) -> MeView:
     """Who the key belongs to and what it may do."""
-    caller = call.caller
+    return _me(call.caller)
+
+
+@ROUTES.add(
+    "PATCH",
+    "/v1/me",
+    problems=(ProblemCode.ENDPOINT_NOT_IN_SERVICE, ProblemCode.NOT_FOUND),
+    permission=Permission.INFERENCE_CREATE,
+)
+def patch_me(call: UserCall, body: PatchMe) -> MeView:
+    """Choose where the caller's jobs go that name no endpoint; null: to the least loaded one."""
+    caller, services = call.caller, call.services
+    endpoint = _usable_default(call, body.default_endpoint, caller)
+    services.users.set_default_endpoint(caller.user, endpoint)
+    services.access.forget_user(caller.user)
+    log_change(call, "user.changed", caller.user, {"default_endpoint": endpoint})
+    return _me(replace(caller, default_endpoint=endpoint))
+
+
+def _me(caller: Caller) -> MeView:
     return MeView(
         user=caller.user,
         role=caller.role,
@@ -28,6 +51,7 @@ def get_me(call: UserCall) -> MeView:
         quotas=caller.quotas,
         key_id=caller.key_id or "",
         key_expires_at=caller.key_expires_at,
+        default_endpoint=caller.default_endpoint,
     )
 
 
@@ -35,7 +59,7 @@ def get_me(call: UserCall) -> MeView:
     "POST",
     "/v1/users",
     status=201,
-    problems=(ProblemCode.NAME_TAKEN, ProblemCode.NOT_FOUND),
+    problems=(ProblemCode.NAME_TAKEN, ProblemCode.NOT_FOUND, ProblemCode.ENDPOINT_NOT_IN_SERVICE),
     permission=Permission.USER_CREATE,
 )
 def create_user(call: UserCall, body: CreateUser) -> UserView:
@@ -48,6 +72,7 @@ def create_user(call: UserCall, body: CreateUser) -> UserView:
         created_at=call.services.now(),
         created_by=call.caller.user,
         quotas=body.quotas,
+        default_endpoint=_usable_default(call, body.default_endpoint, _caller_like(body.name, role)),
     )
     call.services.users.add(user)
     log_change(call, "user.created", user.name, _shown(body))
@@ -72,15 +97,22 @@ def get_user(call: UserCall, name: str) -> UserView:
 @ROUTES.add(
     "PUT",
     "/v1/users/{name}",
-    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN),
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN, ProblemCode.ENDPOINT_NOT_IN_SERVICE),
     permission=Permission.USER_CREATE,
 )
 def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
     """Give a user another role and other quotas; their keys follow within a minute."""
     role = call.services.roles.require(body.role)
     require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+    default = None
+    if "default_endpoint" in body.model_fields_set:
+        default = _usable_default(call, body.default_endpoint, _caller_like(name, role)) or ""
     user = call.services.users.change(
-        name, role=body.role, quotas=body.quotas, check=lambda user: require_manageable(call, user)
+        name,
+        role=body.role,
+        quotas=body.quotas,
+        check=lambda user: require_manageable(call, user),
+        default_endpoint=default,
     )
     log_change(call, "user.changed", name, _shown(body))
     return _view(user)
@@ -99,8 +131,22 @@ def delete_user(call: UserCall, name: str) -> Removed:
     return Removed(name=name)
 
 
+def _caller_like(user: str, role: RoleRecord) -> Caller:
+    """The user as a caller, to tell what they may use."""
+    return Caller(user, role.name, permissions=frozenset(role.permissions))
+
+
+def _usable_default(call: UserCall, endpoint: str | None, user: Caller) -> str | None:
+    if endpoint is None:
+        return None
+    return call.services.chooser.require_usable(endpoint, caller=user, pointer="/default_endpoint")
+
+
 def _shown(body: PutUser) -> dict[str, object]:
-    return {"role": body.role, "quotas": body.quotas.model_dump(exclude_none=True)}
+    shown: dict[str, object] = {"role": body.role, "quotas": body.quotas.model_dump(exclude_none=True)}
+    if "default_endpoint" in body.model_fields_set:
+        shown["default_endpoint"] = body.default_endpoint
+    return shown
 
 
 def _view(user: UserRecord) -> UserView:
@@ -111,4 +157,5 @@ def _view(user: UserRecord) -> UserView:
         created_at=user.created_at,
         created_by=user.created_by,
         keys=len(user.key_ids),
+        default_endpoint=user.default_endpoint,
     )

@@ -69,6 +69,15 @@ def page(*assets: dict[str, object]) -> Answer:
 
 FAST = {"name": "goc-main-fast", "status": "InService", "instance_count": 1, "managed_by": "api"}
 
+ME: dict[str, object] = {
+    "user": "ada",
+    "role": "artist",
+    "permissions": [],
+    "quotas": {},
+    "key_id": "k",
+    "key_expires_at": None,
+}
+
 
 def endpoint_status(said: Any) -> object:
     return said["endpoints"][0]["status"]
@@ -106,6 +115,11 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
         {"POST /v1/endpoints": (201, {**FAST, "status": "Creating"})}, endpoint_status, "Creating"
     ),
     "endpoints update fast --idle-minutes 9": ({"PATCH /v1/endpoints/fast": (200, FAST)}, endpoint_status, "InService"),
+    "endpoints default fast": (
+        {"PATCH /v1/me": (200, {**ME, "default_endpoint": "goc-main-fast"})},
+        lambda said: said["default_endpoint"],
+        "goc-main-fast",
+    ),
     "endpoints rm fast --force": (
         {"DELETE /v1/endpoints/fast": (202, {**FAST, "status": "Deleting"})}, endpoint_status, "Deleting"
     ),

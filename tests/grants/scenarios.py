@@ -326,6 +326,10 @@ def make_and_remove_an_endpoint(visit: Visit) -> None:
         time.sleep(0.3)
     until_recorded(visit, f"goc-main-{name}")
     visit.ask("PATCH", f"endpoints/{name}", {"idle_minutes": 1}).raise_for_status()
+    body = {"task": "txt2img", "checkpoint": CHECKPOINT, "params": txt2img(), "endpoint": name}
+    sent = visit.ask("POST", "jobs", body)
+    assert sent.is_success, sent.text
+    visit.service.jobs.finish(sent.json()["job_id"])
     visit.ask("DELETE", f"endpoints/{name}").raise_for_status()
     until_endpoint(visit, name, None)
     left = alarms.describe_alarms(AlarmNamePrefix=f"goc-main-{name}")["MetricAlarms"]

@@ -32,7 +32,9 @@ from lambdas.clients import dynamodb_client, s3_client
 from lambdas.cursors import CursorSigner
 from lambdas.deletion import Deletion
 from lambdas.delivery import Delivery
+from lambdas.endpoint_choice import EndpointChooser
 from lambdas.endpoint_creation import EndpointCreation
+from lambdas.endpoint_load import EndpointLoad
 from lambdas.endpoint_record import EndpointStore
 from lambdas.endpoints import TAKES_JOBS, EndpointRegistry, Endpoints
 from lambdas.idempotency import IdempotencyKeys
@@ -74,6 +76,7 @@ SETTINGS = ApiSettings(
     ENDPOINTS_TABLE="endpoints",
     ENDPOINT_NAME="artists",
     ENDPOINT_PREFIX="goc-main-",
+    ENDPOINT_GPUS=2,
     ENDPOINT_KEEPER_FUNCTION="keeper",
     INSPECTION_FUNCTION="inspection",
     IMPORT_FUNCTION="import",
@@ -136,6 +139,8 @@ class FakeEndpoint:
 
     status: str | None = "InService"
     """None: there is no endpoint."""
+    statuses: dict[str, str] = field(default_factory=dict)
+    """Of those that have another one."""
     failure_reason: str | None = None
     instances: int = 0
     invoke_error: Exception | None = None
@@ -151,7 +156,7 @@ class FakeEndpoint:
             raise aws_error("ValidationException", f'Could not find endpoint "{EndpointName}".', "DescribeEndpoint")
         answer: dict[str, Any] = {
             "EndpointName": EndpointName,
-            "EndpointStatus": self.status,
+            "EndpointStatus": self.statuses.get(EndpointName, self.status),
             "ProductionVariants": [{"VariantName": "gpu", "CurrentInstanceCount": self.instances}],
         }
         return answer | ({"FailureReason": self.failure_reason} if self.failure_reason else {})
@@ -166,7 +171,7 @@ class FakeEndpoint:
         **limits: int,
     ) -> dict[str, str]:
         self.calls["InvokeEndpointAsync"] += 1
-        if self.status not in TAKES_JOBS:
+        if self.statuses.get(EndpointName, self.status) not in TAKES_JOBS:
             raise aws_error("ValidationError", f"Endpoint {EndpointName} of account 123 not found.")
         if self.on_invoke is not None:
             self.on_invoke(InferenceId)
@@ -265,7 +270,8 @@ class Cloud:
         roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
         self.usage = UsageStore(roles.access)
         queue = WebhookQueue(cast("SQSClient", self.queue), SETTINGS.WEBHOOK_QUEUE_URL)
-        settlement = Settlement(self.usage, queue, SETTINGS.JOBS_TABLE)
+        self.load = EndpointLoad(roles.access)
+        settlement = Settlement(self.usage, self.load, queue, SETTINGS.JOBS_TABLE)
         self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
         self.job_transitions = JobTransitions(self.jobs, settlement)
         self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE, CursorSigner(self.dynamodb, SETTINGS.JOBS_TABLE))
@@ -281,6 +287,10 @@ class Cloud:
         self.inspection = self.inspection_kind(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
         self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
         self.uploads = Uploads(self.transitions, self.work, self.s3, SETTINGS.ASSETS_BUCKET)
+        registry = EndpointRegistry(
+            EndpointStore(self.dynamodb, SETTINGS.ENDPOINTS_TABLE), SETTINGS.ENDPOINT_PREFIX, SETTINGS.ENDPOINT_NAME
+        )
+        counts = InstanceCounts(endpoints, self.clock.monotonic)
         self.services = Services(
             settings=SETTINGS,
             access=AccessStore(
@@ -297,9 +307,9 @@ class Cloud:
             uploads=self.uploads,
             removal=AssetRemoval(self.uploads, self.pages),
             endpoints=endpoints,
-            registry=EndpointRegistry(
-                EndpointStore(self.dynamodb, SETTINGS.ENDPOINTS_TABLE), SETTINGS.ENDPOINT_PREFIX, SETTINGS.ENDPOINT_NAME
-            ),
+            registry=registry,
+            load=self.load,
+            chooser=EndpointChooser(registry, self.load, counts, SETTINGS.ENDPOINT_GPUS, self.clock.monotonic),
             endpoint_creation=EndpointCreation(
                 cast("SageMakerClient", self.endpoint), SETTINGS.ENDPOINT_NAME, SETTINGS.ENDPOINT_PREFIX
             ),
@@ -307,9 +317,10 @@ class Cloud:
             deletion=Deletion(self.jobs, settlement, self.objects),
             idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
             run_times=run_times,
-            instance_counts=InstanceCounts(endpoints, self.clock.monotonic),
+            instance_counts=counts,
             submission=Submission(
                 transitions=self.job_transitions,
+                registry=registry,
                 resolver=Resolver(self.assets, StyleFiles(self.s3, SETTINGS.ASSETS_BUCKET)),
                 objects=self.objects,
                 delivery=delivery,
@@ -422,7 +433,8 @@ class Cloud:
             created_at=self.clock.moment(),
         )
         record = replace(record, queued_at=record.created_at, **cast("Any", more))
-        self.jobs.put(record, retention_days=30)
+        record = replace(record, counted=True)
+        assert self.jobs.put(record, [self.load.take(record)], retention_days=30) == ()
         if record.output_key or record.failure_key:
             self.job_transitions.keep_locations(record, output_key=record.output_key, failure_key=record.failure_key)
         return record

@@ -31,6 +31,7 @@ LINES = {
     "DELETE /v1/roles/{name}": "role.deleted",
     "POST /v1/keys": "key.created",
     "DELETE /v1/keys/{key_id}": "key.revoked",
+    "PATCH /v1/me": "user.changed",
     "POST /v1/me/webhook-secret": "webhook_secret.rotated",
 }
 UNLOGGED = {

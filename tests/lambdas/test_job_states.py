@@ -283,6 +283,12 @@ class Jobs(RuleBasedStateMachine):
         assert load.get("open_jobs", 0) == sum("open" in row for row in self.rows().values())
 
     @invariant()
+    def an_endpoints_load_is_its_jobs_that_are_not_settled(self) -> None:
+        load = self.cloud.load.of(["artists"])
+
+        assert load["artists"] == sum("open" in row for row in self.rows().values())
+
+    @invariant()
     def each_settled_end_is_counted_once(self) -> None:
         rows = self.rows()
         self.ends |= {job_id: row["status"] for job_id, row in rows.items() if row["status"] in TERMINAL}

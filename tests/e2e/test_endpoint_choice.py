@@ -1,0 +1,51 @@
+"""Jobs that name no endpoint, on a cloud that has two: the real container runs on both."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from client.cloud import GenerateOnCloud
+from client.errors import ProblemError
+from inference_container.contract.endpoints import CreateEndpoint
+from inference_container.contract.jobs import Task
+from tests.e2e.conftest import CHECKPOINT
+from tests.e2e.test_whole_system import endless, txt2img
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+NAME = "goc-main-calm"
+
+
+def test_a_job_goes_to_the_endpoint_that_has_less_to_do_and_is_drawn_there(service: GenerateOnCloud) -> None:
+    service.endpoints.create(CreateEndpoint(name="calm", instance_type="ml.g5.xlarge", max_instances=2))
+    busy = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT, endpoint="goc-main-default")
+    wait(lambda: goes_to(service) == NAME)
+
+    job = service.jobs.finish(service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id)
+    service.jobs.cancel(busy.job_id)
+    service.endpoints.delete("calm")
+    wait(lambda: is_gone(service))
+    wait(lambda: goes_to(service) == "goc-main-default")
+
+    assert (job.endpoint, len(job.result.images if job.result else [])) == (NAME, 1)
+
+
+def goes_to(service: GenerateOnCloud) -> str:
+    """Where a job without an endpoint would go right now."""
+    return service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT, dry_run=True).endpoint
+
+
+def is_gone(service: GenerateOnCloud) -> bool:
+    try:
+        service.endpoints.get("calm")
+    except ProblemError as error:
+        return error.problem.status == 404
+    return False
+
+
+def wait(holds: Callable[[], bool]) -> None:
+    """Until it holds; fails the test after five minutes."""
+    deadline = time.monotonic() + 300
+    while not holds():
+        assert time.monotonic() < deadline, "what the test waits for never came"
+        time.sleep(0.2)
