@@ -2,7 +2,10 @@
 
 import argparse
 import shutil
-from collections.abc import Callable
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from demo_models.interrogation import export_interrogation
 from demo_models.judge import JUDGE, train_judge
 from demo_models.tagger import train_tagger
 from demo_models.text_encoder import train_text_encoder
+from demo_models.training import TIMING, Timing
 from demo_models.variants.table import VARIANTS, train_variant
 
 
@@ -45,6 +49,7 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "export_interrogation": export_interrogation,
 }
 """In the order in which one builds on the other."""
+EXPORTS = {"export", "export_interrogation"}
 
 
 def main() -> None:
@@ -53,11 +58,36 @@ def main() -> None:
     parser.add_argument("--stage", choices=[*STAGES, "all"], default="all")
     parser.add_argument("--out", type=Path, default=Path("build/demo_models"), help="folder for data and checkpoints")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--timing", type=int, metavar="STEPS", help="train nothing, tell how long all stages would take"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    for name, train in STAGES.items():
-        if options.stage in (name, "all"):
-            train(options.out)
+    chosen = {name: train for name, train in STAGES.items() if options.stage in (name, "all")}
+    if options.timing:
+        time_stages(chosen, options.timing)
+        return
+    for train in chosen.values():
+        train(options.out)
+
+
+def time_stages(stages: Mapping[str, Callable[[Path], None]], steps: int) -> None:
+    """How long each stage takes on this machine, from so many of its steps and all that it does beside them."""
+    total = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, train in stages.items():
+            if name in EXPORTS:
+                continue
+            timing = Timing(steps)
+            TIMING.set(timing)
+            began = time.monotonic()
+            train(Path(folder))
+            seconds = time.monotonic() - began - timing.spent + timing.wanted
+            total += seconds
+            rest = seconds - timing.wanted
+            sys.stdout.write(f"{name}: {seconds / 60:.1f} min ({', '.join(timing.told)}; the rest {rest:.0f} s)\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"together {total / 60:.0f} min\n")
 
 
 if __name__ == "__main__":

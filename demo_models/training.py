@@ -4,7 +4,8 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -34,6 +35,40 @@ class Schedule:
         rise = min(1.0, (step + 1) / self.warm_up)
         left = (self.steps - step) / max(1.0, self.decay * self.steps)
         return rise * (1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * left))
+
+
+@dataclass
+class Timing:
+    """Some steps of a run, spread over its schedule, in place of all: how long training takes on this machine."""
+
+    steps: int
+    spent: float = 0.0
+    """Seconds of the steps that were made."""
+    wanted: float = 0.0
+    """Seconds all steps would take."""
+    told: list[str] = field(default_factory=list)
+    """Name, steps and seconds a step of each run."""
+
+    def measure(self, run: "Run", loss: Loss, *, name: str) -> None:
+        """Make the first step, which is slower, then `steps` others; the run counts as through afterwards."""
+        generator = torch.Generator()
+        total = run.schedule.steps
+        began = time.monotonic()
+        run.make_step(loss, generator)
+        first = time.monotonic() - began
+        for number in range(self.steps):
+            run.step = total * number // self.steps
+            run.make_step(loss, generator)
+        self.spent += time.monotonic() - began
+        each = (time.monotonic() - began - first) / self.steps
+        self.wanted += each * total
+        self.told.append(f"{name} {total} x {each:.2f} s")
+        run.step = total
+        run.save()
+
+
+TIMING: ContextVar[Timing | None] = ContextVar("TIMING", default=None)
+"""Set, no run is trained but all are timed."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -138,27 +173,15 @@ class Run:
 
     def train(self, loss: Loss, *, name: str) -> None:
         """Go on until the schedule's last step, saving and showing progress on the way."""
+        self.module.train()
+        if (timing := TIMING.get()) is not None:
+            timing.measure(self, loss, name=name)
+            return
         shown: dict[str, float] = {}
         began, first = time.monotonic(), self.step
         generator = torch.Generator()
-        self.module.train()
         while not self.finished:
-            generator.manual_seed(self.schedule.seed * 1_000_003 + self.step)
-            factor = self.schedule.factor(self.step)
-            for optimiser, rate in zip(self.optimisers, self._full_rates, strict=True):
-                optimiser.param_groups[0]["lr"] = rate * factor
-            terms = loss(self.step, generator)
-            terms["loss"].backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-            for optimiser in self.optimisers:
-                optimiser.step()
-                optimiser.zero_grad()
-            self.step += 1
-            keep = min(self.schedule.average, self.step / (self.step + 10))
-            for key, value in self.module.state_dict().items():
-                self.average[key].lerp_(value, 1 - keep) if value.is_floating_point() else self.average[key].copy_(
-                    value
-                )
+            terms = self.make_step(loss, generator)
             for key, term in terms.items():
                 shown[key] = 0.98 * shown.get(key, term.item()) + 0.02 * term.item()
             if self.step % self.schedule.show_every == 0 or self.finished:
@@ -169,3 +192,21 @@ class Run:
                 sys.stdout.flush()
             if self.step % self.schedule.save_every == 0 or self.finished:
                 self.save()
+
+    def make_step(self, loss: Loss, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step of the optimisers and of the average; the terms of its loss."""
+        generator.manual_seed(self.schedule.seed * 1_000_003 + self.step)
+        factor = self.schedule.factor(self.step)
+        for optimiser, rate in zip(self.optimisers, self._full_rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * factor
+        terms = loss(self.step, generator)
+        terms["loss"].backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        self.step += 1
+        keep = min(self.schedule.average, self.step / (self.step + 10))
+        for key, value in self.module.state_dict().items():
+            self.average[key].lerp_(value, 1 - keep) if value.is_floating_point() else self.average[key].copy_(value)
+        return terms
