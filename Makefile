@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -84,6 +84,9 @@ bench-upload: $(READY) ## goc assets upload beside aws s3 cp, and kill -9 in the
 
 bench-download: $(READY) ## a model file from S3 by boto3, as the container asks it to, and by the CRT client, in turn (6 GB of disk)
 	@$(RUN) -m benchmarks.download --size $(SIZE)
+
+bench-rights: $(READY) ## what it takes the local cloud to check the rights of each call
+	@$(RUN) -m benchmarks.rights
 
 grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (20 minutes; ARGS="--resume")
 	@$(RUN) -m tests.grants $(ARGS)

@@ -26,6 +26,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         "--notification-faults", type=_faults, metavar="JSON", help="lose, double and delay notifications on purpose"
     )
     parser.add_argument("--record-requests", action="store_true", help="keep what every role asked for, as JSON lines")
+    parser.add_argument("--without-rights-checks", action="store_true", help="every role may do everything")
     parser.add_argument("--stop-with-stdin", action="store_true", help="also stop when standard input ends")
     chosen = parser.parse_args(arguments)
     settings = LocalSettings(
@@ -37,6 +38,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         container_environment=tuple(chosen.container_environment),
         notification_faults=chosen.notification_faults,
         record_requests=chosen.record_requests,
+        check_rights=not chosen.without_rights_checks,
     )
     return settings, chosen.stop_with_stdin
 

@@ -38,11 +38,13 @@ class LocalCloud:
         container_environment: Mapping[str, str] | None = None,
         notification_faults: NotificationFaults | None = None,
         record_requests: bool = False,
+        check_rights: bool = True,
     ) -> None:
         """`port` None: any free one, kept over restarts of this object. `assembly` None: synthesise the repository.
 
         `notification_faults`: how badly it tells how invocations ended; None: well.
         `record_requests`: keep what every role asked for in `settings.requests_file`.
+        `check_rights`: False lets every role do everything, to measure what the checks take.
         """
         self.settings = LocalSettings(
             state_dir=state_dir.resolve(),
@@ -53,6 +55,7 @@ class LocalCloud:
             container_environment=tuple((container_environment or {}).items()),
             notification_faults=notification_faults,
             record_requests=record_requests,
+            check_rights=check_rights,
         )
         self.log_file = self.settings.state_dir / "local-cloud.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -185,6 +188,8 @@ class LocalCloud:
             arguments += ["--notification-faults", json.dumps(asdict(settings.notification_faults))]
         if settings.record_requests:
             arguments.append("--record-requests")
+        if not settings.check_rights:
+            arguments.append("--without-rights-checks")
         for name, value in settings.container_environment:
             arguments += ["--container-environment", f"{name}={value}"]
         return [*arguments, "--container-command", json.dumps(settings.container_command)]

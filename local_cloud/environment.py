@@ -73,7 +73,7 @@ def emulator_environment(settings: LocalSettings) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
         # Every signature and every grant is checked, as on AWS.
-        "AUTH": "true",
+        "AUTH": "true" if settings.check_rights else "false",
         # Some services look for a Docker daemon; the local cloud must neither need nor touch one.
         "DOCKER_HOST": f"unix://{settings.state_dir}/no-docker.sock",
     }

@@ -33,6 +33,8 @@ class LocalSettings:
     """A synthesised cloud assembly to deploy; None: synthesise this repository."""
     notification_faults: NotificationFaults | None = None
     """How badly notifications about invocations travel; None: well."""
+    check_rights: bool = True
+    """Hold every call against its role's policies, as AWS does; without it benchmarks see what that takes."""
     record_requests: bool = False
     """Keep what every role asked for in `requests_file`."""
     synthesis_command: tuple[str, ...] = (sys.executable, "app.py", "-c", "local=true")

@@ -318,12 +318,7 @@ def make_and_remove_an_endpoint(visit: Visit) -> None:
     wanted = {"name": name, "instance_type": "ml.g5.xlarge", "max_instances": 2}
     visit.ask("POST", "endpoints", wanted).raise_for_status()
     until_endpoint(visit, name, "InService")
-    alarms = client(visit.cloud, "cloudwatch")
-    deadline = time.monotonic() + 90
-    while len(alarms.describe_alarms(AlarmNamePrefix=f"goc-main-{name}")["MetricAlarms"]) < 3:
-        assert time.monotonic() < deadline, "the endpoint was never scaled"
-        visit.invoke("EndpointKeeper", {})
-        time.sleep(0.3)
+    until_scaled(visit, f"goc-main-{name}")
     until_recorded(visit, f"goc-main-{name}")
     visit.ask("PATCH", f"endpoints/{name}", {"idle_minutes": 1}).raise_for_status()
     body = {"task": "txt2img", "checkpoint": CHECKPOINT, "params": txt2img(), "endpoint": name}
@@ -332,8 +327,20 @@ def make_and_remove_an_endpoint(visit: Visit) -> None:
     visit.service.jobs.finish(sent.json()["job_id"])
     visit.ask("DELETE", f"endpoints/{name}").raise_for_status()
     until_endpoint(visit, name, None)
-    left = alarms.describe_alarms(AlarmNamePrefix=f"goc-main-{name}")["MetricAlarms"]
-    assert not left, left
+    assert not alarms_of(visit, f"goc-main-{name}")
+
+
+def alarms_of(visit: Visit, endpoint: str) -> list[str]:
+    found = client(visit.cloud, "cloudwatch").describe_alarms(AlarmNamePrefix=endpoint)["MetricAlarms"]
+    return [alarm["AlarmName"] for alarm in found]
+
+
+def until_scaled(visit: Visit, endpoint: str) -> None:
+    deadline = time.monotonic() + 90
+    while len(alarms_of(visit, endpoint)) < 3:
+        assert time.monotonic() < deadline, "the endpoint was never scaled"
+        visit.invoke("EndpointKeeper", {})
+        time.sleep(0.3)
 
 
 def until_recorded(visit: Visit, endpoint: str) -> None:
@@ -461,13 +468,17 @@ def writing_the_log_of(function: str) -> Scenario:
             visit.invoke(function, LOGGED[function])
         else:
             visit.ask("GET", "health").raise_for_status()
-        deadline = time.monotonic() + 5
-        while len(log_of(visit, function)) <= lines:
-            assert time.monotonic() < deadline, f"{function} wrote no log"
-            time.sleep(0.2)
+        until_logged(visit, function, lines)
 
     write.__name__ = f"write_the_log_of_{function}"
     return write
+
+
+def until_logged(visit: Visit, function: str, lines: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(log_of(visit, function)) <= lines:
+        assert time.monotonic() < deadline, f"{function} wrote no log"
+        time.sleep(0.2)
 
 
 def log_of(visit: Visit, function: str) -> list[Any]:

@@ -1,0 +1,63 @@
+"""`python -m benchmarks.rights`: what it takes the local cloud to hold every call against its role's policies.
+
+Two local clouds, one of which lets every role do everything, are asked the same in turn.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+from local_cloud.cloud import LocalCloud
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = (sys.executable, str(ROOT / "tests" / "local_cloud" / "tiny_container.py"))
+PATHS = ("health", "jobs", "users", "endpoints")
+WARM_UP = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rights", description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=200, help="of each path to each cloud (default: 200)")
+    count = parser.parse_args().requests
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCloud(Path(folder) / "checked", container_command=TINY) as checked,
+        LocalCloud(Path(folder) / "unchecked", container_command=TINY, check_rights=False) as unchecked,
+        client_of(checked) as held,
+        client_of(unchecked) as free,
+    ):
+        for path in PATHS:
+            for _ in range(WARM_UP):
+                seconds_of(held, path)
+                seconds_of(free, path)
+            pairs = [(seconds_of(held, path), seconds_of(free, path)) for _ in range(count)]
+            with_, without = (statistics.median(column) * 1000 for column in zip(*pairs, strict=True))
+            print(
+                f"GET /v1/{path}: median {with_:.1f} ms with the checks, {without:.1f} without: {with_ / without:.2f}"
+            )
+
+
+def client_of(cloud: LocalCloud) -> httpx.Client:
+    return httpx.Client(base_url=f"{cloud.api_url}/v1/", headers={"x-api-key": cloud.admin_key}, timeout=60)
+
+
+def seconds_of(client: httpx.Client, path: str) -> float:
+    """Of one request.
+
+    Raises:
+        httpx.HTTPStatusError: it was refused.
+    """
+    began = time.perf_counter()
+    answer = client.get(path)
+    seconds = time.perf_counter() - began
+    answer.raise_for_status()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
