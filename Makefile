@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -102,6 +102,9 @@ train-demo: $(READY) ## train the demo checkpoint from nothing (hours), in build
 
 eval-demo: $(READY) ## how good the demo checkpoint is, as a table
 	@$(RUN) -m demo_models.eval
+
+bootstrap: $(READY) ## the CDK's own bucket and repository, once for each account and region
+	@$(CDK) bootstrap
 
 deploy: $(READY) ## on AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI takes them)
 	@$(CDK) deploy --all --require-approval never $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
