@@ -12,6 +12,7 @@ from contextvars import Context
 from typing import Any, TextIO
 
 from local_cloud.emulator import EmulatorError
+from local_cloud.missing_objects import hiding_missing_objects
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 _QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -51,6 +52,8 @@ class Identities:
         self._app.pin_request_origin = lambda address, _secure: pin(address, True)
         self._evaluator.enforce = self._recorded
         self._lambda._emit_lambda_logs = self._logged(self._lambda._emit_lambda_logs)  # noqa: SLF001
+        handlers = self._app.SERVICE_HANDLERS
+        handlers["s3"] = hiding_missing_objects(handlers["s3"], self.may)
         self._sqs._receive_messages_for_esm = self._received(self._sqs._receive_messages_for_esm)  # noqa: SLF001
 
     def remember_functions(self) -> None:
@@ -79,6 +82,14 @@ class Identities:
         """
         # In a context of its own: what is known of the request being served just now is another caller's.
         Context().run(self._check, access_key, action, resource)
+
+    def may(self, access_key: str, action: str, resource: str) -> bool:
+        """Whether `check` lets it."""
+        try:
+            self.check(access_key, action, resource)
+        except DeniedError:
+            return False
+        return True
 
     def _check(self, access_key: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
         with self._responses.request_scope(ACCOUNT, self._settings.region):

@@ -83,6 +83,12 @@ class Visit:
 
     def sweep(self, job_id: str, **values: object) -> dict[str, Any]:
         """Make an ended job look lost as `values` say (None removes), have the sweeper look; the row it leaves."""
+        self.unsettle(job_id, **values)
+        self.invoke("Sweeper", {})
+        return self.row("JobsTable", "job_id", job_id)
+
+    def unsettle(self, job_id: str, **values: object) -> None:
+        """Take its end from a job, and write `values` (None removes)."""
         row = self.row("JobsTable", "job_id", job_id)
         row["open"] = {"S": "1"}
         for name, value in values.items():
@@ -93,8 +99,26 @@ class Visit:
         for name in ("finished_at", "error", "output_sent"):
             row.pop(name, None)
         client(self.cloud, "dynamodb").put_item(TableName=self.table("JobsTable"), Item=row)
-        self.invoke("Sweeper", {})
-        return self.row("JobsTable", "job_id", job_id)
+
+    def change_asset(self, asset_id: str, **values: str) -> None:
+        """Write over a row of the assets table."""
+        row = self.row("AssetsTable", "asset_id", asset_id) | {name: {"S": value} for name, value in values.items()}
+        client(self.cloud, "dynamodb").put_item(TableName=self.table("AssetsTable"), Item=row)
+
+    def begin_upload(self) -> dict[str, Any]:
+        """An upload, as `POST /v1/assets` answers."""
+        body = {"type": "vae", "name": f"begun-{self.mark}.safetensors", "size": 1000}
+        asset: dict[str, Any] = self.ask("POST", "assets", body).raise_for_status().json()
+        return asset
+
+    def throw_away(self, asset_id: str) -> None:
+        """Take from storage what it has of an asset."""
+        s3, bucket = client(self.cloud, "s3"), self.assets_bucket()
+        for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+            if asset_id in upload["Key"]:
+                s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for key in objects(self, asset_id):
+            s3.delete_object(Bucket=bucket, Key=key)
 
 
 Scenario = Callable[[Visit], None]
@@ -152,6 +176,44 @@ def draw_with_a_checkpoint_nobody_had(visit: Visit) -> None:
     job = visit.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=path.name)
     visit.service.jobs.finish(job.job_id)
     visit.service.assets.delete(asset.asset_id)
+
+
+def draw_with_a_checkpoint_that_is_gone(visit: Visit) -> None:
+    path = write_tiny_checkpoint(visit.folder / f"gone-{visit.mark}.safetensors", seed=int(visit.mark, 16))
+    asset = visit.service.assets.upload(path, "checkpoint")
+    visit.throw_away(asset.asset_id)
+    job = visit.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=path.name)
+    *_, failed = visit.service.jobs.watch(job.job_id)
+    assert failed.error is not None, failed
+    assert failed.error.code is JobErrorCode.ASSET_MISSING, failed.error
+    visit.settled(job.job_id)
+    visit.service.assets.delete(asset.asset_id)
+
+
+def complete_an_upload_that_is_gone(visit: Visit) -> None:
+    asset = visit.begin_upload()
+    visit.throw_away(asset["asset_id"])
+    answer = visit.ask("POST", f"assets/{asset['asset_id']}/complete", {})
+    assert answer.json().get("code") == "upload_incomplete", answer.text
+    visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
+
+
+def import_what_was_thrown_away(visit: Visit) -> None:
+    asset = visit.begin_upload()
+    visit.throw_away(asset["asset_id"])
+    visit.change_asset(asset["asset_id"], status="importing")
+    visit.invoke("AssetImport", {"asset_id": asset["asset_id"], "url": "https://models.example/x"})
+    until_status(visit, asset["asset_id"], "failed")
+    visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
+
+
+def inspect_what_is_gone(visit: Visit) -> None:
+    asset = visit.begin_upload()
+    visit.throw_away(asset["asset_id"])
+    visit.change_asset(asset["asset_id"], status="inspecting")
+    visit.invoke("AssetInspection", {"asset_id": asset["asset_id"]})
+    until_status(visit, asset["asset_id"], "failed")
+    visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
 
 
 def import_a_checkpoint(visit: Visit) -> None:
@@ -369,6 +431,22 @@ def until_endpoint(visit: Visit, name: str, status: str | None) -> None:
         time.sleep(0.3)
 
 
+def hear_of_a_failure_without_an_object(visit: Visit) -> None:
+    job_id = visit.done()
+    bucket, key = visit.cloud.outputs["JobsBucketName"], "endpoint-failure/none.out"
+    visit.unsettle(job_id, status="running", owner_state="admin#open", output_key=None, failure_key=key)
+    said = {
+        "inferenceId": job_id,
+        "invocationStatus": "Failed",
+        "failureReason": "the container was stopped",
+        "responseParameters": {"failureLocation": f"s3://{bucket}/{key}"},
+    }
+    body = json.dumps({"Message": json.dumps(said)})
+    visit.invoke("JobEvents", {"Records": [{"messageId": visit.mark, "body": body}]})
+    row = visit.row("JobsTable", "job_id", job_id)
+    assert row["status"]["S"] == "failed", row
+
+
 def sweep_a_job_whose_message_was_lost(visit: Visit) -> None:
     row = visit.sweep(visit.done(), status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 300)
     assert (row["status"]["S"], "open" in row) == ("succeeded", False), row
@@ -510,6 +588,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     lose_a_worker,
     make_and_remove_an_endpoint,
     draw_with_a_checkpoint_nobody_had,
+    draw_with_a_checkpoint_that_is_gone,
+    hear_of_a_failure_without_an_object,
+    complete_an_upload_that_is_gone,
+    inspect_what_is_gone,
+    import_what_was_thrown_away,
     import_a_checkpoint,
     import_what_is_no_checkpoint,
     import_what_is_not_there,

@@ -88,3 +88,29 @@ def test_a_key_nobody_has_and_a_wrong_signature_are_refused(shared: Tiny) -> Non
         stranger.describe_endpoint(EndpointName=shared.cloud.endpoint_name)
 
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(("more", "code"), [([], "403"), (["s3:ListBucket"], "404")])
+def test_only_who_may_list_a_bucket_is_told_that_an_object_is_missing(shared: Tiny, more: list[str], code: str) -> None:
+    statement = {"Effect": "Allow", "Action": ["s3:GetObject", *more], "Resource": "*"}
+    users = iam(shared)
+    users.create_user(UserName=f"reader-{code}")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    users.put_user_policy(UserName=f"reader-{code}", PolicyName="Reading", PolicyDocument=document)
+    key = users.create_access_key(UserName=f"reader-{code}")["AccessKey"]
+    reader = boto3.client(
+        "s3",
+        endpoint_url=shared.cloud.endpoint_url,
+        region_name=DEFAULT_REGION,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    bucket = shared.s3.list_buckets()["Buckets"][0]["Name"]
+
+    with pytest.raises(ClientError) as head:
+        reader.head_object(Bucket=bucket, Key="is/not/there")
+    with pytest.raises(ClientError) as get:
+        reader.get_object(Bucket=bucket, Key="is/not/there")
+
+    assert head.value.response["Error"]["Code"] == code
+    assert get.value.response["Error"]["Code"] == {"403": "AccessDenied", "404": "NoSuchKey"}[code]
