@@ -71,7 +71,10 @@ def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path
         second = dict(cloud.outputs)
         clients.client("s3").put_object(Bucket=second["AssetsBucketName"], Key="assets/a/model", Body=b"weights")
         clients.client("s3").create_multipart_upload(Bucket=second["AssetsBucketName"], Key="assets/b/model")
+        logs = a_client(clients, "logs")
+        logs.create_log_group(logGroupName="/aws/sagemaker/Endpoints/goc-main-extra")
         nothing = teardown.run(keep_data=False)
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
 
         assert made.status_code == 201
         assert said[:2] == ["endpoint goc-main-extra", "ModelName goc-main-half"]
@@ -81,7 +84,7 @@ def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path
         assert set(kept) == left_of_the_first
         assert len(kept) >= 5
         assert endpoints == []
-        assert nothing == []
+        assert (nothing, groups) == ([], [])
         assert names_left(clients, second) == set()
 
 
