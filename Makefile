@@ -88,7 +88,7 @@ bench-download: $(READY) ## a model file from S3 by boto3, as the container asks
 bench-rights: $(READY) ## what it takes the local cloud to check the rights of each call
 	@$(RUN) -m benchmarks.rights
 
-grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (20 minutes; ARGS="--resume")
+grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m tests.grants $(ARGS)
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
