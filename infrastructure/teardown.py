@@ -22,6 +22,8 @@ from infrastructure.config import ConfigError, StageConfig
 ABOVE_CORE = ("-Ops", "-Inference")
 """Suffixes of the stacks that stand on the core, in the order of removal."""
 DATA = frozenset({"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"})
+EMPTYINGS = 5
+"""How often a bucket is emptied that is written to meanwhile."""
 KEY_DAYS = 7
 """KMS's shortest wait before it deletes a key."""
 _GONE = ("does not exist", "Could not find", "ResourceNotFound", "NoSuchBucket", "NotFound")
@@ -180,20 +182,27 @@ class Teardown:
 
     def _remove_bucket(self, name: str) -> None:
         self.say(f"bucket {name}")
+        for left in reversed(range(EMPTYINGS)):
+            self._quietly(partial(self._empty_bucket, name))
+            try:
+                self._quietly(partial(self.client("s3").delete_bucket, Bucket=name))
+            except ClientError as error:
+                # The functions are still there: one of them has written meanwhile.
+                if not left or error.response["Error"]["Code"] != "BucketNotEmpty":
+                    raise
+            else:
+                return
+
+    def _empty_bucket(self, name: str) -> None:
         s3 = self.client("s3")
-
-        def remove() -> None:
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-                found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-                objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-                if objects:
-                    s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
-            for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
-                for upload in page.get("Uploads", ()):
-                    s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-            s3.delete_bucket(Bucket=name)
-
-        self._quietly(remove)
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+            if objects:
+                s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+        for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+            for upload in page.get("Uploads", ()):
+                s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
 
     def _remove_table(self, name: str) -> None:
         self.say(f"table {name}")

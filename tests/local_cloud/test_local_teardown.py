@@ -86,6 +86,32 @@ class Breaking:
         return getattr(self._real, name)
 
 
+class Busy:
+    """S3 in which somebody writes once more, just before the bucket is deleted."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self._written = False
+
+    def delete_bucket(self, **named: str) -> None:
+        if not self._written:
+            self._written = True
+            self._real.put_object(Bucket=named["Bucket"], Key="jobs/late/params.json", Body=b"{}")
+        self._real.delete_bucket(**named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def test_a_bucket_that_is_written_to_meanwhile_is_emptied_again(stage: Stage) -> None:
+    stage.deploy(policy="Retain")
+    busy = Busy(stage.client("s3"))
+
+    stage.destroy(keep_data=False, client=lambda service: busy if service == "s3" else stage.client(service))
+
+    assert stage.left() == set()
+
+
 def test_data_goes_before_the_stack_that_knows_its_names_and_refuses_a_bucket_that_is_not_empty(stage: Stage) -> None:
     stage.deploy(policy="Retain")
 
