@@ -15,9 +15,6 @@ from tests.grants.scenarios import SCENARIOS, Scenario
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 
 UNSHOWN = [
-    "Api s3:ListBucket",
-    "AssetImport s3:ListBucket",
-    "AssetInspection s3:ListBucket",
     "Container cloudwatch:PutMetricData",
     "Container ecr:BatchCheckLayerAvailability",
     "Container ecr:BatchGetImage",
@@ -27,11 +24,8 @@ UNSHOWN = [
     "Container logs:CreateLogStream",
     "Container logs:PutLogEvents",
     "Container s3:ListBucket",
-    "Container s3:ListBucket",
-    "JobEvents s3:ListBucket",
     "JobEvents sqs:ChangeMessageVisibility",
     "JobEvents sqs:GetQueueUrl",
-    "Sweeper s3:ListBucket",
     "Webhooks sqs:ChangeMessageVisibility",
     "Webhooks sqs:GetQueueUrl",
 ]

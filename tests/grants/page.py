@@ -15,7 +15,7 @@ DEPLOYMENT = "deploy_the_stack"
 REASONS: tuple[tuple[str, str], ...] = (
     (r"Container ecr:.*", "SageMaker pulls the image with it; the local cloud pulls none"),
     (r"Container (logs|cloudwatch):.*", "for SageMaker's agent, which the local cloud has not"),
-    (r"Container s3:ListBucket .*JobsBucket.*", "SageMaker's guide to asynchronous endpoints asks it of the role"),
+    (r"Container s3:ListBucket .*JobsBucket.*", "for SageMaker's own reading there, which here asks for objects only"),
     (r"Webhooks sqs:ChangeMessageVisibility .*", "a delivery tried again later; here it is given up at once"),
     (r".* sqs:(ChangeMessageVisibility|GetQueueUrl) .*", "comes with CDK's event source of a queue"),
     (r".* xray:.*", "for tracing, which the local cloud has not"),
