@@ -47,10 +47,13 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
         memory_megabytes=1769,  # a whole processor: it hashes as fast as storage gives
         timeout=LONGEST,
         settings=AssetInspectionSettings(
-            ASSETS_TABLE=assets.table_name, ASSETS_BUCKET=storage.assets_bucket.bucket_name
+            ASSETS_TABLE=assets.table_name,
+            ACCESS_TABLE=storage.access_table.table_name,
+            ASSETS_BUCKET=storage.assets_bucket.bucket_name,
         ),
         grants=[
             TableGrant(assets, asset_rows, ["working-created_at"]),
+            TableGrant(storage.access_table, ["UpdateItem"]),
             BucketGrant(storage.assets_bucket, {"assets/": ["AbortMultipartUpload", "DeleteObject", "GetObject"]}),
         ],
     )
@@ -68,11 +71,13 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
         timeout=LONGEST,
         settings=AssetImportSettings(
             ASSETS_TABLE=assets.table_name,
+            ACCESS_TABLE=storage.access_table.table_name,
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
             INSPECTION_FUNCTION=inspection.function_name,
         ),
         grants=[
             TableGrant(assets, asset_rows),
+            TableGrant(storage.access_table, ["UpdateItem"]),
             uploads,
             Grant(["lambda:InvokeFunction"], [inspection.function_arn]),
         ],

@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from inference_container.contract.assets import ASSET_TYPES, AssetStatus
 from inference_container.public_addresses import FetchError
 from inference_container.safe_fetch import Download, FetchLimits, SafeFetch
+from lambdas.access_table import AccessTable
+from lambdas.asset_bytes import AssetBytes
 from lambdas.asset_record import AssetRecord
 from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import AssetWork, ImportOrder
@@ -22,6 +24,7 @@ from lambdas.aws_errors import BAD_PARTS, NO_SUCH_OBJECT, NO_SUCH_UPLOAD, error_
 from lambdas.clients import dynamodb_client, lambda_client, s3_client
 from lambdas.inspection import Inspection
 from lambdas.items import utc_now
+from lambdas.problems import ProblemError
 from lambdas.settings import AssetImportSettings
 from lambdas.stored_parts import StoredPart, stored_parts
 
@@ -83,6 +86,8 @@ class ImportRun:
             _LOG.info("import of asset %s goes on elsewhere", asset.asset_id)
         except ImportFailedError as failed:
             self._give_up(asset, str(failed))
+        except ProblemError as refused:  # the owner's quota
+            self._give_up(asset, refused.detail)
         return False
 
     def _fetch(self, asset: AssetRecord, order: ImportOrder, *, worker: str, time_left: Callable[[], float]) -> bool:
@@ -123,15 +128,17 @@ class ImportRun:
             least_bytes_per_second=LEAST_BYTES_PER_SECOND,
         )
         with self.fetch.get(order.url, limits=limits, headers=headers) as download:
-            skipped = self._checked(asset, download, offset=offset, limit=limit)
+            asset, skipped = self._checked(asset, download, offset=offset, limit=limit)
             for number, data in enumerate(_parts(download, size=asset.part_size, skip=skipped), start=stored + 1):
                 if (number - 1) * asset.part_size + len(data) > limit:
                     raise ImportFailedError(f"it is larger than the {limit} bytes allowed for a {asset.type}")
                 self._store(asset, number, data)
                 received = (number - 1) * asset.part_size + len(data)
                 lease = int(self.now().timestamp()) + LEASE_SECONDS
-                if not self.transitions.progress(asset, received=received, worker=worker, lease_until=lease):
+                told = self.transitions.progress(asset, received=received, worker=worker, lease_until=lease)
+                if told is None:
                     raise _NotOursError
+                asset = told
                 if len(data) == asset.part_size and time_left() < LEAST_SECONDS:
                     return False
         return True
@@ -146,7 +153,7 @@ class ImportRun:
                 raise
             raise _NotOursError from error
 
-    def _checked(self, asset: AssetRecord, download: Download, *, offset: int, limit: int) -> int:
+    def _checked(self, asset: AssetRecord, download: Download, *, offset: int, limit: int) -> tuple[AssetRecord, int]:
         """Hold what the source says now against what it said before; bytes to skip when it sends all again."""
         skipped = offset if download.status == 200 else 0
         if offset and download.status == 206:
@@ -164,8 +171,8 @@ class ImportRun:
         if offset and asset.source_etag and etag != asset.source_etag:
             raise ImportFailedError("the source has another file than when the import began; start it again")
         if not offset:
-            self.transitions.note_source(asset, size=total or asset.size, etag=etag)
-        return skipped
+            asset = self.transitions.note_source(asset, size=total or asset.size, etag=etag)
+        return asset, skipped
 
     def _complete(self, asset: AssetRecord) -> None:
         asset = self._current(asset)
@@ -250,7 +257,9 @@ def _parts(download: Download, *, size: int, skip: int) -> Iterator[bytes]:
 def _import_run(import_function: str) -> ImportRun:
     settings = AssetImportSettings.from_environment()
     s3 = s3_client()
-    transitions = AssetTransitions(AssetStore(dynamodb_client(), settings.ASSETS_TABLE))
+    dynamodb = dynamodb_client()
+    owned = AssetBytes(AccessTable(dynamodb, settings.ACCESS_TABLE))
+    transitions = AssetTransitions(AssetStore(dynamodb, settings.ASSETS_TABLE), owned)
     work = AssetWork(
         inspection=Inspection(transitions, s3, settings.ASSETS_BUCKET),
         client=lambda_client(),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from inference_container.contract.assets import AssetStatus
+from lambdas.access_table import AccessTable
+from lambdas.asset_bytes import AssetBytes
 from lambdas.asset_record import AssetRecord
 from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import InspectionOrder
@@ -86,7 +88,9 @@ def _seconds_for(asset: AssetRecord) -> float:
 def _sweep() -> AssetSweep:
     settings = AssetInspectionSettings.from_environment()
     s3 = s3_client()
-    transitions = AssetTransitions(AssetStore(dynamodb_client(), settings.ASSETS_TABLE))
+    dynamodb = dynamodb_client()
+    owned = AssetBytes(AccessTable(dynamodb, settings.ACCESS_TABLE))
+    transitions = AssetTransitions(AssetStore(dynamodb, settings.ASSETS_TABLE), owned)
     inspection = Inspection(transitions, s3, settings.ASSETS_BUCKET)
     return AssetSweep(transitions, inspection, s3, settings.ASSETS_BUCKET)
 

@@ -83,6 +83,10 @@ class AssetRecord:
     """Runs of the inspection that were begun."""
     lease_until: int | None = None
     """Epoch seconds until which an import's run may be trusted to be alive."""
+    charged: int | None = None
+    """Bytes it counts among its owner's; None: it ended, or is of an older release."""
+    bytes_allowed: int | None = None
+    """The owner's quota when it was begun: an import may learn its size later."""
     source_etag: str | None = None
     """What the source called the file when the import began."""
     facts: AssetFacts = field(default_factory=AssetFacts)
@@ -113,6 +117,8 @@ class AssetRecord:
             inspected_since=datetime.fromisoformat(since) if since else None,
             inspections=int(row.get("inspections", 0)),
             lease_until=int(row["lease_until"]) if "lease_until" in row else None,
+            charged=int(row["charged"]) if "charged" in row else None,
+            bytes_allowed=int(row["bytes_allowed"]) if "bytes_allowed" in row else None,
             source_etag=row.get("source_etag"),
             facts=AssetFacts.from_row(row),
         )
@@ -141,6 +147,8 @@ class AssetRecord:
             "checksum_algorithm": self.checksum_algorithm,
             "inspected_since": timestamp(self.inspected_since) if self.inspected_since else None,
             "inspections": self.inspections or None,
+            "charged": self.charged,
+            "bytes_allowed": self.bytes_allowed,
             **self.facts.row(),
             "listed": "1",
             "type_name": f"{self.type}#{self.name}",

@@ -1,6 +1,6 @@
 """What may happen to an asset's row after it was made, each one conditional write that says whether it came true."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from inference_container.contract.assets import AssetStatus
+from lambdas.asset_bytes import AssetBytes, exceeded
 from lambdas.asset_record import WORKING, AssetFacts, AssetRecord, name_guard
 from lambdas.assets import AssetStore
 from lambdas.aws_errors import CONDITION_FAILED, error_code
@@ -15,19 +16,27 @@ from lambdas.items import timestamp, to_item
 
 FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset tells why."""
+_RACES = 5
 
 
 @dataclass(frozen=True)
 class AssetTransitions:
+    """Each that changes how many bytes an asset has changes how many its owner has, in one transaction."""
+
     store: AssetStore
+    owned: AssetBytes
 
     def inspect(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
         """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more.
 
         The SHA-256 is kept as the asset has it: it may have been declared just now.
+
+        Raises:
+            ProblemError: `quota_exceeded`, by an import of unknown size.
         """
         allowed = (AssetStatus.UPLOADING, AssetStatus.IMPORTING)
         changed = replace(asset, status=AssetStatus.INSPECTING, size=size, inspected_since=now, inspections=1)
+        changed = replace(changed, charged=None if asset.charged is None else size)
         values = {
             "status": changed.status.value,
             "size": size,
@@ -35,7 +44,7 @@ class AssetTransitions:
             "inspected_since": timestamp(now),
             "inspections": 1,
         }
-        return changed if self._update(asset, values, allowed=allowed) else None
+        return changed if self._recharge(asset, values, allowed=allowed, charge=size) else None
 
     def inspect_again(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
         """Begin one more run of an inspection that was lost; None when it ended, or somebody else began one."""
@@ -63,29 +72,42 @@ class AssetTransitions:
             "working": None,
             "expires_at": int((now + FAILED_KEPT).timestamp()),
         }
-        failing = self._request(asset, values, allowed=allowed)
-        return self.store.transact({"Update": failing}, self._release(asset))
+        return self._recharge(asset, values, allowed=allowed, charge=None, also=self._release)
 
-    def progress(self, asset: AssetRecord, *, received: int, worker: str, lease_until: int) -> bool:
-        """An import has come so far; False when it is not this worker's any more."""
-        values = {"received": received, "lease_until": lease_until}
-        request = self._request(asset, values, allowed=(AssetStatus.IMPORTING,))
-        request["ConditionExpression"] += " AND worker = :worker"
-        request["ExpressionAttributeValues"] |= to_item({":worker": worker})
-        return self._sent(request)
+    def progress(self, asset: AssetRecord, *, received: int, worker: str, lease_until: int) -> AssetRecord | None:
+        """An import has come so far; None when it is not this worker's any more.
 
-    def note_source(self, asset: AssetRecord, *, size: int, etag: str | None) -> None:
-        """Keep what the source of an import said at its beginning; `size` 0 when it did not say."""
-        self._update(asset, {"size": size, "source_etag": etag}, allowed=(AssetStatus.IMPORTING,))
+        Raises:
+            ProblemError: `quota_exceeded`; where the size is not known, what has come is counted.
+        """
+        charge = asset.charged if asset.size else received
+        written = self._recharge(
+            asset,
+            {"received": received, "lease_until": lease_until},
+            allowed=(AssetStatus.IMPORTING,),
+            charge=charge,
+            condition=("worker = :worker", {":worker": worker}),
+        )
+        charged = None if asset.charged is None else charge
+        return replace(asset, received=received, charged=charged) if written else None
+
+    def note_source(self, asset: AssetRecord, *, size: int, etag: str | None) -> AssetRecord:
+        """Keep what the source of an import said at its beginning; `size` 0 when it did not say.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        values = {"size": size, "source_etag": etag}
+        charge = size or asset.charged
+        self._recharge(asset, values, allowed=(AssetStatus.IMPORTING,), charge=charge)
+        return replace(asset, size=size, source_etag=etag, charged=None if asset.charged is None else charge)
 
     def retire(self, asset: AssetRecord) -> bool:
         """First step of a deletion: no job finds it any more, its name is free; the sweep knows of it to the end."""
         values = {"status": AssetStatus.FAILED.value, "error": "deleted", "working": "1"}
         if asset.status is AssetStatus.FAILED:
             return self._update(asset, values, allowed=(AssetStatus.FAILED,))
-        return self.store.transact(
-            {"Update": self._request(asset, values, allowed=(asset.status,))}, self._release(asset)
-        )
+        return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self._release)
 
     def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
         """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
@@ -133,6 +155,50 @@ class AssetTransitions:
                 "ExpressionAttributeValues": to_item({":this": asset.asset_id}),
             }
         }
+
+    def _recharge(
+        self,
+        asset: AssetRecord,
+        values: Mapping[str, object],
+        *,
+        allowed: Collection[AssetStatus],
+        charge: int | None,
+        also: Callable[[AssetRecord], dict[str, Any]] | None = None,
+        condition: tuple[str, Mapping[str, object]] | None = None,
+    ) -> bool:
+        """Set the values; the asset counts `charge` bytes afterwards, None: no more at all.
+
+        Just what the row says it counts is given back, in the same transaction: when the row counts something else
+        than `asset` does, the row is read again.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        for _ in range(_RACES):
+            counts, more = list[dict[str, Any]](), 0
+            request = self._request(asset, values, allowed=allowed)
+            if asset.charged is not None and asset.charged != charge:
+                more = (charge or 0) - asset.charged
+                request = self._request(asset, {**values, "charged": charge}, allowed=allowed)
+                request["ConditionExpression"] += " AND #charged = :counted"
+                request["ExpressionAttributeValues"] |= to_item({":counted": asset.charged})
+                counts = self.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
+            if condition is not None:
+                request["ConditionExpression"] += f" AND {condition[0]}"
+                request["ExpressionAttributeValues"] |= to_item(condition[1])
+            writes = [{"Update": request}, *([also(asset)] if also is not None else [])]
+            if len(writes) == 1 and not counts:
+                return self._sent(request)
+            refused = self.store.write(*writes, *counts)
+            if not refused:
+                return True
+            if min(refused) == len(writes) and asset.bytes_allowed is not None:
+                raise exceeded(asset.owner, more, allowed=asset.bytes_allowed)
+            current = self.store.get(asset.asset_id)
+            if current is None or current.charged == asset.charged:
+                return False
+            asset = current
+        return False
 
     def _update(
         self,

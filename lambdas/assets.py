@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from inference_container.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access import Caller
+from lambdas.access_table import transact
 from lambdas.asset_record import AssetRecord, name_guard, split_title
-from lambdas.aws_errors import canceled_by_condition
 from lambdas.batch_reads import SideRead, batch_get
 from lambdas.cursors import CursorSigner
 from lambdas.items import from_item, is_id, to_item
@@ -146,9 +144,9 @@ class AssetStore:
         """Assets that are neither active nor failed, oldest first."""
         return self._query("working-created_at", "working", "1")
 
-    def add(self, asset: AssetRecord) -> bool:
-        """Add a new asset and take its name; False when the name is taken."""
-        return self.transact(
+    def add(self, asset: AssetRecord, counts: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
+        """Add a new asset, take its name and make `counts`; which were refused: 0 the name, from 2 on `counts`."""
+        return self.write(
             {
                 "Put": {
                     "TableName": self.table,
@@ -157,6 +155,7 @@ class AssetStore:
                 }
             },
             self._put_new(asset),
+            *counts,
         )
 
     def holder_of_name(self, asset: AssetRecord) -> AssetRecord | None:
@@ -166,9 +165,13 @@ class AssetStore:
         ).get("Item")
         return None if guard is None else self._get(str(from_item(guard)["refers_to"]))
 
-    def replace_unfinished(self, old: AssetRecord, new: AssetRecord) -> bool:
-        """Give the name of an asset still on its way to a new one; False when it changed meanwhile."""
-        return self.transact(
+    def replace_unfinished(
+        self, old: AssetRecord, new: AssetRecord, counts: Sequence[Mapping[str, Any]]
+    ) -> tuple[int, ...]:
+        """Give the name of an asset still on its way to a new one; which was refused: `counts` are from 3 on."""
+        seen = {":status": old.status.value} | ({} if old.charged is None else {":charged": old.charged})
+        charged = "attribute_not_exists(charged)" if old.charged is None else "charged = :charged"
+        return self.write(
             {
                 "Update": {
                     "TableName": self.table,
@@ -182,12 +185,13 @@ class AssetStore:
                 "Delete": {
                     "TableName": self.table,
                     "Key": to_item({"asset_id": old.asset_id}),
-                    "ConditionExpression": "#status = :status",
+                    "ConditionExpression": f"#status = :status AND {charged}",
                     "ExpressionAttributeNames": {"#status": "status"},
-                    "ExpressionAttributeValues": to_item({":status": old.status.value}),
+                    "ExpressionAttributeValues": to_item(seen),
                 }
             },
             self._put_new(new),
+            *counts,
         )
 
     def _put_new(self, asset: AssetRecord) -> dict[str, Any]:
@@ -201,13 +205,11 @@ class AssetStore:
 
     def transact(self, *writes: Any) -> bool:
         """All writes or none; False when a condition of theirs does not hold."""
-        try:
-            self.client.transact_write_items(TransactItems=list(writes))
-        except ClientError as error:
-            if not canceled_by_condition(error):
-                raise
-            return False
-        return True
+        return not self.write(*writes)
+
+    def write(self, *writes: Any) -> tuple[int, ...]:
+        """All writes or none; which of them their conditions forbade."""
+        return transact(self.client, writes)
 
     def _get(self, asset_id: str) -> AssetRecord | None:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"asset_id": asset_id}), ConsistentRead=True)

@@ -74,11 +74,13 @@ class EndpointKeeperSettings(FunctionSettings):
 
 class AssetInspectionSettings(FunctionSettings):
     ASSETS_TABLE: str
+    ACCESS_TABLE: str
     ASSETS_BUCKET: str
 
 
 class AssetImportSettings(FunctionSettings):
     ASSETS_TABLE: str
+    ACCESS_TABLE: str
     ASSETS_BUCKET: str
     INSPECTION_FUNCTION: str
 

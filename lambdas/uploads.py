@@ -5,10 +5,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from inference_container.contract.access import Quotas
 from inference_container.contract.api import (
     CompleteAsset,
     CompletedPart,
@@ -22,6 +23,7 @@ from inference_container.contract.api import (
 from inference_container.contract.assets import AssetStatus
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.public_addresses import parse_target
+from lambdas.asset_bytes import exceeded
 from lambdas.asset_record import AssetRecord
 from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import AssetWork
@@ -59,14 +61,14 @@ class Uploads:
     def assets(self) -> AssetStore:
         return self.transitions.store
 
-    def begin(self, wanted: CreateAsset, *, owner: str, now: datetime) -> AssetRecord:
+    def begin(self, wanted: CreateAsset, *, owner: str, quotas: Quotas, now: datetime) -> AssetRecord:
         """Start an upload or an import, or give back the owner's own unfinished upload of the same bytes.
 
         A name still on its way is taken over by its own owner, or by anybody once it is ABANDONED_AFTER old: what was
         there is thrown away.
 
         Raises:
-            ProblemError: `invalid_params`, or `asset_exists`.
+            ProblemError: `invalid_params`, `asset_exists`, or `quota_exceeded`.
         """
         asset_type = check_declaration(wanted)
         asset_id = new_id()
@@ -91,9 +93,14 @@ class Uploads:
             roles=tuple(dict.fromkeys(wanted.roles)),
             source=parse_target(wanted.source_url).host if wanted.source_url else None,
             checksum_algorithm=wanted.checksum_algorithm,
+            charged=size,
+            bytes_allowed=quotas.asset_bytes,
         )
         try:
-            if not self.assets.add(asset):
+            refused = self.assets.add(asset, self._counted(asset))
+            if 2 in refused and 0 not in refused:
+                raise self._too_much(asset, size)
+            if refused:
                 going_on = self._take_over(asset, now=now)
                 if going_on is not None:
                     self._abort(asset)
@@ -214,10 +221,26 @@ class Uploads:
             raise _exists(asset, holder)
         if _same_bytes(holder, asset) and self._parts_of(holder) is not None:
             return holder
-        if not self.assets.replace_unfinished(holder, asset):
+        old, more = holder.charged or 0, asset.size
+        if holder.owner == asset.owner:  # a transaction changes a row only once
+            more -= old
+            counts = self.transitions.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
+        else:
+            counts = [*self._counted(asset), *self.transitions.owned.change(holder.owner, -old)]
+        refused = self.assets.replace_unfinished(holder, asset, counts)
+        if refused and min(refused) >= 3:
+            raise self._too_much(asset, more)
+        if refused:
             raise _exists(asset, self.assets.holder_of_name(asset))
         self.discard(holder)
         return None
+
+    def _counted(self, asset: AssetRecord) -> list[dict[str, Any]]:
+        return self.transitions.owned.change(asset.owner, asset.size, allowed=asset.bytes_allowed)
+
+    def _too_much(self, asset: AssetRecord, more: int) -> ProblemError:
+        used = self.transitions.owned.of(asset.owner)
+        return exceeded(asset.owner, more, allowed=asset.bytes_allowed or 0, used=used)
 
     def _abort(self, asset: AssetRecord) -> None:
         try:

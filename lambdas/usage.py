@@ -75,7 +75,7 @@ class UsageStore:
         return [
             self._count(charge.user, charge.day, "jobs_sent :one, megapixel_steps :steps", values, conditions),
             self.access.update(
-                _load_id(charge.user),
+                load_id(charge.user),
                 "ADD open_jobs :one",
                 load_values,
                 condition="attribute_not_exists(open_jobs) OR open_jobs < :most" if ":most" in load_values else None,
@@ -100,7 +100,7 @@ class UsageStore:
     def exceeded(self, charge: Charge, quotas: Quotas, *, now: datetime) -> ProblemError:
         """Which quota kept a job out, read after the fact."""
         used = self.access.get(_usage_id(charge.user, charge.day)) or {}
-        opened = int((self.access.get(_load_id(charge.user)) or {}).get("open_jobs", 0))
+        opened = int((self.access.get(load_id(charge.user)) or {}).get("open_jobs", 0))
         if quotas.concurrent_jobs is not None and opened >= quotas.concurrent_jobs:
             detail = f"{opened} of {quotas.concurrent_jobs} jobs at a time have not ended; send it when one has."
             return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail, retry_after=_CONCURRENT_RETRY_SECONDS)
@@ -131,7 +131,7 @@ class UsageStore:
 
     def release(self, charge: Charge, *, unsent: bool) -> list[dict[str, Any]]:
         """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""
-        freed = self.access.update(_load_id(charge.user), "ADD open_jobs :less", {":less": -1})
+        freed = self.access.update(load_id(charge.user), "ADD open_jobs :less", {":less": -1})
         if not unsent:
             return [freed]
         values = {":less": -1, ":steps": -charge.megapixel_steps}
@@ -153,11 +153,13 @@ class UsageStore:
             self._count(unused.user, unused.day, "megapixel_steps :back", back, []),
         ]
 
-    def month_of(self, user: str, month: date) -> list[UsageRecord]:
-        """A user's days of the month that begins with `month`; one call."""
+    def month_of(self, user: str, month: date) -> tuple[list[UsageRecord], int]:
+        """A user's days of the month that begins with `month`, and the bytes of their model files now; one call."""
         days = [month + timedelta(days=number) for number in range(31)]
         ids = [_usage_id(user, day.isoformat()) for day in days if day.month == month.month]
-        return [UsageRecord.from_row(row) for row in self.access.rows(ids)]
+        rows = self.access.rows([*ids, load_id(user)])
+        counted = [UsageRecord.from_row(row) for row in rows if row["access_id"] != load_id(user)]
+        return counted, sum(int(row.get("asset_bytes", 0)) for row in rows if row["access_id"] == load_id(user))
 
     def page(
         self, month: date, *, limit: int, cursor: str | None, signer: CursorSigner
@@ -184,7 +186,7 @@ def _usage_id(user: str, day: str) -> str:
     return f"usage#{user}#{day}"
 
 
-def _load_id(user: str) -> str:
+def load_id(user: str) -> str:
     return f"load#{user}"
 
 
@@ -193,5 +195,6 @@ def _listing(day: str) -> str:
 
 
 def _words(quotas: Quotas) -> str:
-    said = [f"{name} {limit}" for name, limit in quotas.model_dump(exclude_none=True).items()]
+    limits = quotas.model_dump(exclude_none=True, exclude={"asset_bytes"})
+    said = [f"{name} {limit}" for name, limit in limits.items()]
     return ", ".join(said) or "none"

@@ -75,6 +75,8 @@ class Quotas(BaseModel):
     """Jobs that have not ended."""
     megapixel_steps_per_day: int | None = Field(default=None, ge=0, le=10**12)
     """Width x height / 10^6 x steps x pictures, summed over jobs; those without steps count nothing."""
+    asset_bytes: int | None = Field(default=None, ge=0, le=10**15)
+    """Of all model files one owns, those on their way too."""
 
     def within(self, wider: "Quotas") -> "Quotas":
         """Each limit of these, or of `wider` where these say nothing."""
@@ -82,4 +84,5 @@ class Quotas(BaseModel):
 
     @property
     def limited(self) -> bool:
-        return any(limit is not None for limit in self.model_dump().values())
+        """Whether they bound jobs."""
+        return any(limit is not None for limit in self.model_dump(exclude={"asset_bytes"}).values())

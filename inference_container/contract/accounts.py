@@ -178,4 +178,6 @@ class UsagePage(View):
     days: list[UsageDay]
     price_per_hour: float | None
     """US dollars for an instance-hour."""
+    asset_bytes: int | None = None
+    """Of the model files the user owns now, those on their way too; None when asked for everyone."""
     next_cursor: str | None

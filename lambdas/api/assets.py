@@ -38,11 +38,17 @@ class AssetsQuery(Query):
     """Bytes; only files of this size."""
 
 
-@ROUTES.add("POST", "/v1/assets", status=201, problems=(ProblemCode.ASSET_EXISTS,), permission=Permission.ASSET_CREATE)
+@ROUTES.add(
+    "POST",
+    "/v1/assets",
+    status=201,
+    problems=(ProblemCode.ASSET_EXISTS, ProblemCode.QUOTA_EXCEEDED),
+    permission=Permission.ASSET_CREATE,
+)
 def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
     """Begin the upload of a model file, go on with it, or have the file fetched from a URL."""
     now = call.services.now()
-    asset = call.services.uploads.begin(body, owner=call.caller.user, now=now)
+    asset = call.services.uploads.begin(body, owner=call.caller.user, quotas=call.caller.quotas, now=now)
     if asset.created_at == now:
         log_change(call, "asset.created", asset.asset_id, {"type": asset.type, "name": asset.name})
     return _with_upload(call, asset, is_new=asset.created_at == now)

@@ -8,6 +8,7 @@ from functools import cache
 
 from lambdas.access import AccessStore
 from lambdas.access_table import AccessTable
+from lambdas.asset_bytes import AssetBytes
 from lambdas.asset_removal import AssetRemoval
 from lambdas.asset_transitions import AssetTransitions
 from lambdas.asset_work import AssetWork
@@ -94,7 +95,7 @@ def services_from_environment() -> Services:
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
     objects = JobObjects(s3, settings.JOBS_BUCKET)
     pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
-    transitions = AssetTransitions(assets)
+    transitions = AssetTransitions(assets, AssetBytes(roles.access))
     functions = lambda_client()
     work = AssetWork(
         inspection=Inspection(transitions, s3, settings.ASSETS_BUCKET),

@@ -45,16 +45,21 @@ def list_usage(call: UserCall, query: UsageQuery) -> UsagePage:
         raise invalid([FieldError(pointer="query:user", message=message)])
     if query.everyone or query.user not in (None, caller.user):
         caller.require(Permission.USER_LIST)
-    following = None
+    following, stored = None, None
     if query.everyone:
         days, following = usage.page(month, limit=query.limit, cursor=query.cursor, signer=call.services.pages.signer)
     else:
         name = query.user or caller.user
         if name != caller.user:
             call.services.users.require(name)
-        days = usage.month_of(name, month)
+        days, stored = usage.month_of(name, month)
     price = call.services.settings.GPU_PRICE_PER_HOUR
-    return UsagePage(days=[_view(day, price) for day in days], price_per_hour=price or None, next_cursor=following)
+    return UsagePage(
+        days=[_view(day, price) for day in days],
+        price_per_hour=price or None,
+        asset_bytes=stored,
+        next_cursor=following,
+    )
 
 
 def _view(day: UsageRecord, price: float) -> UsageDay:

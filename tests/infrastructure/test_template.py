@@ -334,6 +334,8 @@ def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_secr
             "dynamodb:Query",
             "dynamodb:UpdateItem",
         },
+        "FunctionsAssetImport": {"dynamodb:UpdateItem"},
+        "FunctionsAssetInspection": {"dynamodb:UpdateItem"},
         "FunctionsFirstKey": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
         "FunctionsJobEvents": {"dynamodb:UpdateItem"},
         "FunctionsSweeper": {"dynamodb:UpdateItem"},

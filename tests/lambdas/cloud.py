@@ -23,6 +23,7 @@ from lambdas.access_table import AccessTable
 from lambdas.api.handler import make_resolver
 from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
+from lambdas.asset_bytes import AssetBytes
 from lambdas.asset_record import AssetFacts, AssetRecord
 from lambdas.asset_removal import AssetRemoval
 from lambdas.asset_transitions import AssetTransitions
@@ -283,7 +284,7 @@ class Cloud:
         self.outcomes = Outcomes(self.job_transitions, self.objects, delivery, run_times)
         self.events = JobEvents(self.outcomes, self.clock.moment)
         self.sweeper = Sweeper(self.pages, self.outcomes)
-        self.transitions = AssetTransitions(self.assets)
+        self.transitions = AssetTransitions(self.assets, AssetBytes(roles.access))
         self.inspection = self.inspection_kind(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
         self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
         self.uploads = Uploads(self.transitions, self.work, self.s3, SETTINGS.ASSETS_BUCKET)
@@ -410,7 +411,7 @@ class Cloud:
             created_at=START,
             facts=AssetFacts(architecture=architecture),
         )
-        assert self.assets.add(asset)
+        assert self.assets.add(asset) == ()
         return asset_id
 
     def all_assets(self) -> list[AssetRecord]:

@@ -19,7 +19,7 @@ from lambdas.asset_record import AssetRecord
 from lambdas.asset_work import ImportOrder
 from lambdas.inspection import Inspection
 from lambdas.stored_parts import stored_parts
-from tests.fetch.local_sites import Sites, open_sites
+from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
 
@@ -29,6 +29,8 @@ FILE = safetensors_file({**LORA, "lora_unet_x.lora_up.weight": (PART // 4,)})
 PARTS = {1: FILE[:PART], 2: FILE[PART:]}
 DECLARED = {"type": "lora", "name": "ink.safetensors", "size": len(FILE), "sha256": sha256_of(FILE)}
 
+ALLOWED = 4 * len(FILE)
+"""Of alice's bytes."""
 DECLARED_LATER: dict[str, object] = {"sha256": None, "checksum_algorithm": "SHA256"}
 """As `goc` uploads: the parts have checksums, the file's own hash is told at its end."""
 
@@ -36,6 +38,17 @@ DECLARED_LATER: dict[str, object] = {"sha256": None, "checksum_algorithm": "SHA2
 def flipped(data: bytes) -> bytes:
     """One bit of the last tensor is another: only the hash tells."""
     return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def answer(handler: Handler, content: bytes, *, chunked: bool) -> None:
+    """Send a file; in chunks, nobody knows how long it is before its end."""
+    if not chunked:
+        handler.answer(content)
+        return
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
 
 
 class Crash(BaseException):
@@ -55,6 +68,8 @@ class AssetMachine(RuleBasedStateMachine):
         self.numbers = itertools.count()
         self.cloud: Cloud = self.opened.__enter__()
         self.declared: dict[str, str] = {}
+        limited = {"role": "artist", "quotas": {"asset_bytes": ALLOWED}}
+        self.cloud.ask("PUT", "/v1/users/alice", limited, user="root").ok()
         self.calls_left = 10**9
         for client in (self.cloud.s3, self.cloud.dynamodb):
             client.meta.events.register("before-send", self._count_down, unique_id="crash")
@@ -97,9 +112,10 @@ class AssetMachine(RuleBasedStateMachine):
     def begin_upload(self, calls: int, meant: bytes, late: bool) -> None:
         self._begin(calls, meant, DECLARED_LATER if late else {})
 
-    @rule(calls=crash)
-    def begin_import(self, calls: int) -> None:
-        self._begin(calls, FILE, {"source_url": self.sites.url("/file")})
+    @rule(calls=crash, sized=st.booleans())
+    def begin_import(self, calls: int, sized: bool) -> None:
+        more: dict[str, object] = {} if sized else {"size": None}
+        self._begin(calls, FILE, {"source_url": self.sites.url("/file"), **more})
 
     @initialize(wrong=st.sampled_from([1, 2, None]), calls=crash, late=st.booleans())
     def start_with_a_whole_upload(self, wrong: int | None, calls: int, late: bool) -> None:
@@ -122,7 +138,7 @@ class AssetMachine(RuleBasedStateMachine):
     def _begin(self, calls: int, meant: bytes, more: dict[str, object]) -> None:
         with self._dying_after(calls):
             reply = self.cloud.ask("POST", "/v1/assets", {**DECLARED, "sha256": sha256_of(meant), **more})
-            assert reply.status in (201, 409), reply.text
+            assert reply.status in (201, 409, 429), reply.text
         for asset in self._on_its_way(AssetStatus.UPLOADING, AssetStatus.IMPORTING):
             self.declared.setdefault(asset.asset_id, asset.sha256 or sha256_of(FILE))
         self._make_parts_small()
@@ -178,9 +194,14 @@ class AssetMachine(RuleBasedStateMachine):
         sizes = {number: len(data) for number, data in PARTS.items()}
         return stored is not None and {number: part.size for number, part in stored.items()} != sizes
 
-    @rule(calls=crash, content=st.sampled_from([FILE, flipped(FILE), FILE[:-1]]), looks=st.integers(1, 6))
-    def run_import(self, calls: int, content: bytes, looks: int) -> None:
-        self.sites.on("/file", lambda handler: handler.answer(content))
+    @rule(
+        calls=crash,
+        content=st.sampled_from([FILE, flipped(FILE), FILE[:-1]]),
+        looks=st.integers(1, 6),
+        chunked=st.booleans(),
+    )
+    def run_import(self, calls: int, content: bytes, looks: int, chunked: bool) -> None:
+        self.sites.on("/file", lambda handler: answer(handler, content, chunked=chunked))
         cloud = self.cloud
         run = ImportRun(
             cloud.transitions,
@@ -220,6 +241,17 @@ class AssetMachine(RuleBasedStateMachine):
             if asset.status is AssetStatus.ACTIVE:
                 stored = self.cloud.s3.get_object(Bucket=BUCKET, Key=asset.key)["Body"].read()
                 assert sha256_of(stored) == self.declared[asset.asset_id] == asset.sha256
+
+    @invariant()
+    def an_owner_has_the_bytes_of_their_rows_and_no_more_than_allowed(self) -> None:
+        rows = self.cloud.all_assets()
+
+        assert self.cloud.transitions.owned.of("alice") == sum(asset.charged or 0 for asset in rows) <= ALLOWED
+        for asset in rows:
+            if asset.status is AssetStatus.FAILED:
+                assert asset.charged is None
+            elif asset.status is not AssetStatus.IMPORTING:
+                assert asset.charged == asset.size
 
     @rule()
     def in_the_end_nothing_is_left(self) -> None:

@@ -298,7 +298,7 @@ class Jobs(RuleBasedStateMachine):
         assert self._counted() == settled
 
     def _counted(self) -> Counter[str]:
-        days = self.cloud.usage.month_of("alice", self.cloud.clock.now.date().replace(day=1))
+        days, _ = self.cloud.usage.month_of("alice", self.cloud.clock.now.date().replace(day=1))
         counted: Counter[str] = Counter()
         for day in days:
             counted.update({status.value: number for status, number in day.ended.items() if number})
