@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from demo_models.training import Run, Schedule
+from demo_models.training import TIMING, Run, Schedule, Timing
 
 torch.set_num_threads(1)
 
@@ -68,3 +68,22 @@ def test_the_rate_rises_stays_and_falls(step: int, factor: float) -> None:
     schedule = Schedule(steps=1000, rate=1.0, warm_up=200, decay=0.3)
 
     assert schedule.factor(step) == pytest.approx(factor, abs=0.01)
+
+
+def test_a_run_that_is_timed_makes_steps_of_its_whole_schedule_and_counts_them_all(tmp_path: Path) -> None:
+    run, module = start(tmp_path, steps=100)
+    steps = []
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        steps.append(step)
+        return {"loss": module(torch.randn(4, 8, generator=generator)).square().mean()}
+
+    timing = Timing(4)
+    token = TIMING.set(timing)
+    run.train(loss, name="toy")
+    TIMING.reset(token)
+
+    assert steps == [0, 0, 25, 50, 75]
+    assert run.finished
+    assert timing.wanted > 0
+    assert timing.told[0].startswith("toy 100 x ")
