@@ -180,7 +180,11 @@ class ImportRun:
         if parts is not None:
             self._join(asset, parts)
         size = self._stored_size(asset)
-        inspecting = self.transitions.inspect(asset, size=size, now=self.now())
+        try:
+            inspecting = self.transitions.inspect(asset, size=size, now=self.now())
+        except ProblemError:  # the quota, by a part a lost run had not told of
+            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+            raise
         if inspecting is None:  # deleted or replaced meanwhile: nobody knows of this object
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             return

@@ -158,6 +158,22 @@ def test_an_import_that_turns_out_too_large_fails_with_the_reason_and_leaves_not
     begin(cloud, size=SIZE - 1).ok(201)
 
 
+def test_an_import_whose_last_run_died_before_it_counted_its_part_leaves_no_file_when_it_is_too_large(
+    cloud: Cloud, sites: Sites
+) -> None:
+    allow(cloud, SIZE - 1)
+    sites.on("/file", lambda handler: answer(handler, FILE, chunked=True))
+    made = begin(cloud, source_url=sites.url("/file"), size=None).ok(201)
+    asset = cloud.assets.get(made["asset_id"])
+    assert asset is not None
+    cloud.s3.upload_part(Bucket=BUCKET, Key=asset.key, UploadId=asset.upload_id, PartNumber=1, Body=FILE)
+
+    status = fetch(cloud, sites, made["asset_id"])
+
+    assert (status, owned(cloud)) == (AssetStatus.FAILED, 0)
+    assert "Contents" not in cloud.s3.list_objects_v2(Bucket=BUCKET)
+
+
 def test_a_row_that_counts_more_than_was_seen_gives_back_what_it_counts(cloud: Cloud) -> None:
     made = begin(cloud, source_url="https://models.example/file", size=None).ok(201)
     seen = cloud.assets.get(made["asset_id"])
