@@ -117,6 +117,13 @@ class AssetMachine(RuleBasedStateMachine):
         more: dict[str, object] = {} if sized else {"size": None}
         self._begin(calls, FILE, {"source_url": self.sites.url("/file"), **more})
 
+    @initialize(allowed=st.sampled_from([ALLOWED, ALLOWED, len(FILE) - 1]))
+    def limit(self, allowed: int) -> None:
+        """Some walks have no room for a whole file, and learn that late from an import of unknown size."""
+        self.cloud.ask(
+            "PUT", "/v1/users/alice", {"role": "artist", "quotas": {"asset_bytes": allowed}}, user="root"
+        ).ok()
+
     @initialize(wrong=st.sampled_from([1, 2, None]), calls=crash, late=st.booleans())
     def start_with_a_whole_upload(self, wrong: int | None, calls: int, late: bool) -> None:
         """So that no walk is without one."""
