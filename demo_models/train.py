@@ -59,7 +59,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/demo_models"), help="folder for data and checkpoints")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--timing", type=int, metavar="STEPS", help="train nothing, tell how long all stages would take"
+        "--timing",
+        type=int,
+        metavar="STEPS",
+        help="keep nothing, tell from so many steps how long all stages would take",
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
