@@ -63,12 +63,16 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     if body.webhook is not None:
         require_deliverable(call, body.webhook)
     if body.dry_run:
-        rehearsed = services.submission.rehearse(job, body.params, choice, caller=call.caller)
+        rehearsed = _where_it_is_taken(
+            call, choice, lambda choice: services.submission.rehearse(job, body.params, choice, caller=call.caller)
+        )
         return Reply(job_view(services, rehearsed, rehearsed=True), status=200)
 
     def make(job: JobRecord) -> JobRecord:
         if body.params is None:
-            return services.submission.open(job, choice, caller=call.caller)
+            return _where_it_is_taken(
+                call, choice, lambda choice: services.submission.open(job, choice, caller=call.caller)
+            )
         return _send(call, job, body.params, choice)
 
     return _made_once(
@@ -135,16 +139,20 @@ def start_job(call: UserCall, job_id: str) -> JobView:
 
 
 def _send(call: UserCall, job: JobRecord, params: dict[str, Any], choice: EndpointChoice) -> JobRecord:
-    """Send it; to another endpoint if the one chosen of several was deleted or failed a moment ago."""
-    services = call.services
+    return _where_it_is_taken(
+        call, choice, lambda choice: call.services.submission.send(job, params, choice, caller=call.caller)
+    )
+
+
+def _where_it_is_taken(call: UserCall, choice: EndpointChoice, act: Callable[[EndpointChoice], JobRecord]) -> JobRecord:
+    """Do it; with another endpoint if the one chosen of several was deleted or failed a moment ago."""
     try:
-        return services.submission.send(job, params, choice, caller=call.caller)
+        return act(choice)
     except ProblemError as error:
         if error.code is not ProblemCode.ENDPOINT_NOT_IN_SERVICE or choice.reading is None:
             raise
-    services.chooser.forget()
-    choice = services.chooser.choose(None, caller=call.caller)
-    return services.submission.send(job, params, choice, caller=call.caller)
+    call.services.chooser.forget()
+    return act(call.services.chooser.choose(None, caller=call.caller))
 
 
 def _made_once(

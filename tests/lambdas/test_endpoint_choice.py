@@ -188,6 +188,22 @@ def test_an_endpoint_deleted_a_moment_ago_is_not_taken_though_it_is_remembered(f
     assert send(fleet) == TEMPLATE
 
 
+@pytest.mark.parametrize("how", [{}, {"params": None}, {"dry_run": True}], ids=["sent", "opened", "rehearsed"])
+def test_an_endpoint_gone_a_moment_ago_is_not_taken_whichever_way_a_job_is_made(
+    fleet: Fleet, how: dict[str, object]
+) -> None:
+    fleet.ready()
+    for _ in range(6):
+        fleet.cloud.job(endpoint=TEMPLATE)
+    assert send(fleet) == NAME
+    fleet.cloud.ask("DELETE", "/v1/endpoints/fast", user="root", query={"force": "true"}).ok(202)
+    fleet.cloud.endpoint.statuses[NAME] = "Deleting"
+
+    made = fleet.cloud.ask("POST", "/v1/jobs", {**txt2img(), **how})
+
+    assert (made.status in (200, 201), made.json.get("endpoint")) == (True, TEMPLATE), made.text
+
+
 def test_a_job_is_retried_where_it_was_or_where_a_new_one_would_go(fleet: Fleet) -> None:
     fleet.ready()
     fleet.cloud.checkpoint()
