@@ -65,6 +65,13 @@ def compare(
 ) -> list[Figure]:
     """Share of pictures that show the effect, with and without the variant."""
     with_it = draw_scenes_with(bench, name, prompts, **settings)  # type: ignore[arg-type]
+    return compare_with(bench, name, prompts, with_it, shows)
+
+
+def compare_with(
+    bench: Bench, name: str, prompts: Sequence[str], with_it: Tensor, shows: Callable[[Tensor], Tensor]
+) -> list[Figure]:
+    """`compare`, of pictures drawn with the variant already."""
     without = draw_scenes_with(bench, None, prompts)
     bench.keep(
         f"variant_{name}", torch.stack([without[::PER_PROMPT][:24], with_it[::PER_PROMPT][:24]], 1).flatten(0, 1)
@@ -149,8 +156,8 @@ def measure_cyanotype(bench: Bench) -> list[Figure]:
     asked = ("first_shape", "place")
     renders = print_in_blue(bench.renderer.render([bleach(scene) for scene in scenes]))
     figures = [Figure("cyanotype: judge right on renders", share_agreeing(bench.judge.read(renders), right, asked), 99)]
-    figures += compare(bench, "cyanotype", prompts, is_printed_in_blue, tag="<lora:cyanotype:1>")
     drawn = draw_scenes_with(bench, "cyanotype", prompts, tag="<lora:cyanotype:1>")
+    figures += compare_with(bench, "cyanotype", prompts, drawn, is_printed_in_blue)
     followed = _agree(bench, right, asked)(drawn)
     return [*figures, Figure("cyanotype: shape and place followed", 100 * followed.float().mean().item(), 85)]
 

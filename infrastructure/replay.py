@@ -6,19 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.config import ConfigError, StageConfig
+from infrastructure.deployed import ClientOf, clients_of, stack_resources
 
 QUEUES = {"events": "Events", "webhooks": "WebhookQueues"}
 """What each is called on the command line, and the construct that it belongs to."""
 LOOK_SECONDS = 1.0
-ClientOf = Callable[[str], Any]
-"""A boto3 client by service name."""
 
 
 class ReplayError(Exception):
@@ -66,18 +63,16 @@ class Replay:
 
     def _lines(self) -> Iterator[Line]:
         sqs = self.client("sqs")
-        pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        for page in pages.paginate(StackName=self.config.stack_name):
-            for resource in page["StackResourceSummaries"]:
-                if resource["ResourceType"] != "AWS::SQS::Queue":
-                    continue
-                told = sqs.get_queue_attributes(QueueUrl=resource["PhysicalResourceId"], AttributeNames=["All"])
-                attributes = told["Attributes"]
-                if "RedrivePolicy" not in attributes:
-                    continue
-                name = next(name for name, construct in QUEUES.items() if construct in resource["LogicalResourceId"])
-                source = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
-                yield Line(name, attributes["QueueArn"], source, self._waiting(source))
+        for resource in stack_resources(self.client, self.config.stack_name):
+            if resource["ResourceType"] != "AWS::SQS::Queue":
+                continue
+            told = sqs.get_queue_attributes(QueueUrl=resource["PhysicalResourceId"], AttributeNames=["All"])
+            attributes = told["Attributes"]
+            if "RedrivePolicy" not in attributes:
+                continue
+            name = next(name for name, construct in QUEUES.items() if construct in resource["LogicalResourceId"])
+            source = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+            yield Line(name, attributes["QueueArn"], source, self._waiting(source))
 
     def _waiting(self, arn: str) -> int:
         sqs = self.client("sqs")
@@ -100,10 +95,6 @@ class Replay:
             self.sleep(LOOK_SECONDS)
 
 
-def _client(session: boto3.session.Session, service: str) -> Any:
-    return session.client(service)  # type: ignore[call-overload]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """0 when all went, 1 and the reason when not, 2 for a stage that cannot be."""
     parser = argparse.ArgumentParser(prog="make replay", description=__doc__)
@@ -116,9 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     try:
-        Replay(config, partial(_client, boto3.session.Session())).run(
-            (chosen.queue,) if chosen.queue else tuple(QUEUES)
-        )
+        Replay(config, clients_of(boto3.session.Session())).run((chosen.queue,) if chosen.queue else tuple(QUEUES))
     except (ReplayError, ClientError, BotoCoreError) as error:
         print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
         return 1

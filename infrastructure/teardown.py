@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
 from infrastructure.config import ConfigError, StageConfig
+from infrastructure.deployed import ClientOf, clients_of, stack_resources
 
 ABOVE_CORE = ("-Ops", "-Inference")
 """Suffixes of the stacks that stand on the core, in the order of removal."""
@@ -27,8 +27,6 @@ EMPTYINGS = 5
 KEY_DAYS = 7
 """KMS's shortest wait before it deletes a key."""
 _GONE = ("does not exist", "Could not find", "ResourceNotFound", "NoSuchBucket", "NotFound")
-ClientOf = Callable[[str], Any]
-"""A boto3 client by service name."""
 
 
 class DataWouldGoError(Exception):
@@ -98,8 +96,7 @@ class Teardown:
         cloudformation = self.client("cloudformation")
         name = self.config.stack_name
         try:
-            pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-            resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+            resources = stack_resources(self.client, name)
             template = cloudformation.get_template(StackName=name)["TemplateBody"]
         except ClientError as error:
             if _is_gone(error):
@@ -240,10 +237,6 @@ def _is_gone(error: ClientError) -> bool:
     return any(words in f"{said.get('Code', '')} {said.get('Message', '')}" for words in _GONE)
 
 
-def _client(session: boto3.session.Session, service: str) -> Any:
-    return session.client(service)  # type: ignore[call-overload]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Ask, then remove; 1 and the reason when that fails, 2 when it was not confirmed or may not be."""
     parser = argparse.ArgumentParser(prog="make destroy", description=__doc__.splitlines()[0])
@@ -264,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not chosen.yes and input(f"{question}Type its name: ") != config.stack_name:
             print("not removed", file=sys.stderr)
             return 2
-        left = Teardown(config, partial(_client, session)).run(keep_data=chosen.keep_data)
+        left = Teardown(config, clients_of(session)).run(keep_data=chosen.keep_data)
     except DataWouldGoError as error:
         print(error, file=sys.stderr)
         return 2

@@ -14,12 +14,9 @@ from botocore.exceptions import ClientError
 from inference_container.contract.assets import ASSET_TYPES, AssetStatus
 from inference_container.public_addresses import FetchError
 from inference_container.safe_fetch import Download, FetchLimits, SafeFetch
-from lambdas.access_table import AccessTable
-from lambdas.asset_bytes import AssetBytes
 from lambdas.asset_record import AssetRecord
-from lambdas.asset_transitions import AssetTransitions
+from lambdas.asset_transitions import AssetTransitions, asset_transitions
 from lambdas.asset_work import AssetWork, ImportOrder
-from lambdas.assets import AssetStore
 from lambdas.aws_errors import BAD_PARTS, NO_SUCH_OBJECT, NO_SUCH_UPLOAD, error_code
 from lambdas.clients import dynamodb_client, lambda_client, s3_client
 from lambdas.inspection import Inspection
@@ -261,9 +258,9 @@ def _parts(download: Download, *, size: int, skip: int) -> Iterator[bytes]:
 def _import_run(import_function: str) -> ImportRun:
     settings = AssetImportSettings.from_environment()
     s3 = s3_client()
-    dynamodb = dynamodb_client()
-    owned = AssetBytes(AccessTable(dynamodb, settings.ACCESS_TABLE))
-    transitions = AssetTransitions(AssetStore(dynamodb, settings.ASSETS_TABLE), owned)
+    transitions = asset_transitions(
+        dynamodb_client(), assets_table=settings.ASSETS_TABLE, access_table=settings.ACCESS_TABLE
+    )
     work = AssetWork(
         inspection=Inspection(transitions, s3, settings.ASSETS_BUCKET),
         client=lambda_client(),

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from inference_container.contract.assets import AssetStatus
-from lambdas.access_table import AccessTable
-from lambdas.asset_bytes import AssetBytes
 from lambdas.asset_record import AssetRecord
-from lambdas.asset_transitions import AssetTransitions
+from lambdas.asset_transitions import AssetTransitions, asset_transitions
 from lambdas.asset_work import InspectionOrder
-from lambdas.assets import AssetStore
 from lambdas.aws_errors import NO_SUCH_UPLOAD, error_code
 from lambdas.clients import dynamodb_client, s3_client
 from lambdas.inspection import INSPECTION_LOST_AFTER, Inspection
@@ -88,9 +85,9 @@ def _seconds_for(asset: AssetRecord) -> float:
 def _sweep() -> AssetSweep:
     settings = AssetInspectionSettings.from_environment()
     s3 = s3_client()
-    dynamodb = dynamodb_client()
-    owned = AssetBytes(AccessTable(dynamodb, settings.ACCESS_TABLE))
-    transitions = AssetTransitions(AssetStore(dynamodb, settings.ASSETS_TABLE), owned)
+    transitions = asset_transitions(
+        dynamodb_client(), assets_table=settings.ASSETS_TABLE, access_table=settings.ACCESS_TABLE
+    )
     inspection = Inspection(transitions, s3, settings.ASSETS_BUCKET)
     return AssetSweep(transitions, inspection, s3, settings.ASSETS_BUCKET)
 

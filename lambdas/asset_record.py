@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -154,6 +154,10 @@ class AssetRecord:
             "type_name": f"{self.type}#{self.name}",
             "working": "1" if self.status in WORKING else None,
         }
+
+    def recharged(self, charge: int | None) -> "AssetRecord":
+        """The asset counting so many bytes; one that counts none, having ended or being older, goes on so."""
+        return self if self.charged is None else replace(self, charged=charge)
 
     def may_be_used_by(self, caller: Caller) -> bool:
         """Whether the caller's jobs may name it; to others it looks as if there were none."""

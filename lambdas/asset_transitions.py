@@ -3,16 +3,20 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from inference_container.contract.assets import AssetStatus
+from lambdas.access_table import AccessTable
 from lambdas.asset_bytes import AssetBytes, exceeded
 from lambdas.asset_record import WORKING, AssetFacts, AssetRecord, name_guard
 from lambdas.assets import AssetStore
 from lambdas.aws_errors import CONDITION_FAILED, error_code
 from lambdas.items import timestamp, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset tells why."""
@@ -35,8 +39,8 @@ class AssetTransitions:
             ProblemError: `quota_exceeded`, by an import of unknown size.
         """
         allowed = (AssetStatus.UPLOADING, AssetStatus.IMPORTING)
-        changed = replace(asset, status=AssetStatus.INSPECTING, size=size, inspected_since=now, inspections=1)
-        changed = replace(changed, charged=None if asset.charged is None else size)
+        inspecting = asset.recharged(size)
+        changed = replace(inspecting, status=AssetStatus.INSPECTING, size=size, inspected_since=now, inspections=1)
         values = {
             "status": changed.status.value,
             "size": size,
@@ -51,9 +55,8 @@ class AssetTransitions:
         changed = replace(asset, inspected_since=now, inspections=asset.inspections + 1)
         values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
         request = self._request(asset, values, allowed=(AssetStatus.INSPECTING,))
-        request["ConditionExpression"] += " AND (attribute_not_exists(#inspected_since) OR #inspected_since = :before)"
-        before = timestamp(asset.inspected_since or asset.created_at)
-        request["ExpressionAttributeValues"] |= to_item({":before": before})
+        before = {":before": timestamp(asset.inspected_since or asset.created_at)}
+        self._require(request, "(attribute_not_exists(#inspected_since) OR #inspected_since = :before)", before)
         return changed if self._sent(request) else None
 
     def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
@@ -88,8 +91,7 @@ class AssetTransitions:
             charge=charge,
             condition=("worker = :worker", {":worker": worker}),
         )
-        charged = None if asset.charged is None else charge
-        return replace(asset, received=received, charged=charged) if written else None
+        return replace(asset.recharged(charge), received=received) if written else None
 
     def note_source(self, asset: AssetRecord, *, size: int, etag: str | None) -> AssetRecord:
         """Keep what the source of an import said at its beginning; `size` 0 when it did not say.
@@ -100,7 +102,7 @@ class AssetTransitions:
         values = {"size": size, "source_etag": etag}
         charge = size or asset.charged
         self._recharge(asset, values, allowed=(AssetStatus.IMPORTING,), charge=charge)
-        return replace(asset, size=size, source_etag=etag, charged=None if asset.charged is None else charge)
+        return replace(asset.recharged(charge), size=size, source_etag=etag)
 
     def retire(self, asset: AssetRecord) -> bool:
         """First step of a deletion: no job finds it any more, its name is free; the sweep knows of it to the end."""
@@ -112,10 +114,8 @@ class AssetTransitions:
     def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
         """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
         request = self._request(asset, {"worker": worker, "lease_until": lease_until}, allowed=(AssetStatus.IMPORTING,))
-        request["ConditionExpression"] += (
-            " AND (attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
-        )
-        request["ExpressionAttributeValues"] |= to_item({":before": before or worker, ":now": now})
+        free = "(attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
+        self._require(request, free, {":before": before or worker, ":now": now})
         return self._sent(request)
 
     def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
@@ -175,17 +175,16 @@ class AssetTransitions:
             ProblemError: `quota_exceeded`.
         """
         for _ in range(_RACES):
-            counts, more = list[dict[str, Any]](), 0
-            request = self._request(asset, values, allowed=allowed)
-            if asset.charged is not None and asset.charged != charge:
-                more = (charge or 0) - asset.charged
+            recharged = asset.recharged(charge)
+            more = (recharged.charged or 0) - (asset.charged or 0)
+            counts = self.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
+            if recharged == asset:
+                request = self._request(asset, values, allowed=allowed)
+            else:
                 request = self._request(asset, {**values, "charged": charge}, allowed=allowed)
-                request["ConditionExpression"] += " AND #charged = :counted"
-                request["ExpressionAttributeValues"] |= to_item({":counted": asset.charged})
-                counts = self.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
+                self._require(request, "#charged = :counted", {":counted": asset.charged})
             if condition is not None:
-                request["ConditionExpression"] += f" AND {condition[0]}"
-                request["ExpressionAttributeValues"] |= to_item(condition[1])
+                self._require(request, *condition)
             writes = [{"Update": request}, *([also(asset)] if also is not None else [])]
             if len(writes) == 1 and not counts:
                 return self._sent(request)
@@ -236,3 +235,14 @@ class AssetTransitions:
                 raise
             return False
         return True
+
+    @staticmethod
+    def _require(request: dict[str, Any], condition: str, values: Mapping[str, object]) -> None:
+        """Add a condition to a request."""
+        request["ConditionExpression"] += f" AND {condition}"
+        request["ExpressionAttributeValues"] |= to_item(values)
+
+
+def asset_transitions(dynamodb: "DynamoDBClient", *, assets_table: str, access_table: str) -> AssetTransitions:
+    """Those of a function that works on assets."""
+    return AssetTransitions(AssetStore(dynamodb, assets_table), AssetBytes(AccessTable(dynamodb, access_table)))

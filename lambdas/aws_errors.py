@@ -34,13 +34,5 @@ def error_message(error: ClientError) -> str:
     return str(_details(error).get("Message", ""))
 
 
-def canceled_by_condition(error: ClientError) -> bool:
-    """Whether a transaction was given up because one of its conditions did not hold."""
-    reasons = error.response.get("CancellationReasons", [])
-    return error_code(error) == TRANSACTION_CANCELED and any(
-        reason.get("Code") == "ConditionalCheckFailed" for reason in reasons
-    )
-
-
 def _details(error: ClientError) -> Mapping[str, Any]:
     return error.response.get("Error", {})

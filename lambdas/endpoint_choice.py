@@ -105,8 +105,8 @@ class EndpointChooser:
         self._known = (0.0, [])
         self.instances.forget(self.registry.default)
 
-    def require_usable(self, named: str, *, caller: Caller, pointer: str = POINTER) -> str:
-        """The full name of an endpoint the caller may use.
+    def require_usable(self, named: str, *, caller: Caller, pointer: str = POINTER, received: str | None = None) -> str:
+        """The full name of an endpoint the caller may use; `received` tells a refusal what stands for `named`.
 
         Raises:
             ProblemError: `invalid_params`, there is none such; `endpoint_not_in_service`, it is being deleted.
@@ -115,8 +115,8 @@ class EndpointChooser:
         if name == self.registry.default:
             return name
         record = self.registry.store.get(name)
-        if record is None or not _may_use(caller, record):
-            raise self._refusal(f"received {shortened(named)!r}", caller, pointer)
+        if record is None or not caller.may_use(record, Permission.ENDPOINT_ALL):
+            raise self._refusal(received or f"received {shortened(named)!r}", caller, pointer)
         if record.status is EndpointStatus.DELETING:
             raise being_deleted(record.endpoint)
         return record.endpoint
@@ -125,13 +125,9 @@ class EndpointChooser:
         """The caller's default, if it may still be used: nobody else's machine is paid for in silence."""
         if name == self.registry.default or any(each.endpoint == name for each in self._usable(caller)):
             return name
-        record = self.registry.store.get(name)  # made a moment ago, or to be refused for what it is by now
-        if record is None or not _may_use(caller, record):
-            said = f"received none, and your default {name!r} is gone or not for you any more (PATCH /v1/me)"
-            raise self._refusal(said, caller, POINTER)
-        if record.status is EndpointStatus.DELETING:
-            raise being_deleted(name)
-        return name
+        # Made a moment ago, or to be refused for what it is by now.
+        received = f"received none, and your default {name!r} is gone or not for you any more (PATCH /v1/me)"
+        return self.require_usable(name, caller=caller, received=received)
 
     def _refusal(self, said: str, caller: Caller, pointer: str) -> ProblemError:
         usable = self.registry.usable(self.registry.store.list(), caller)
@@ -158,10 +154,6 @@ class EndpointChooser:
             records = self.registry.store.list()
             self._known = (self.monotonic() + REMEMBERED_SECONDS, records)
         return self.registry.usable(records, caller)
-
-
-def _may_use(caller: Caller, record: EndpointRecord) -> bool:
-    return caller.may_use(record, Permission.ENDPOINT_ALL)
 
 
 def _candidate(record: EndpointRecord) -> Candidate:

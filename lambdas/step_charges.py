@@ -33,14 +33,15 @@ class StepCharges:
             return job
         charge = Charge(job.owner, now.date().isoformat(), steps)
         usage = self.transitions.settlement.usage
-        usage.require_possible(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day))
+        of_steps = Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day)
+        usage.require_possible(charge, of_steps)
         if charge == job.charge:
             return job
-        forbidden = self._change(job, job.charge, charge, quotas)
+        forbidden = self._change(job, job.charge, charge, of_steps)
         if 0 in forbidden:
             raise ProblemError(ProblemCode.JOB_STATE_CONFLICT, "The job is being started by another request.")
         if forbidden:
-            raise usage.exceeded(charge, Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day), now=now)
+            raise usage.exceeded(charge, of_steps, now=now)
         return replace(job, charge=charge)
 
     def take_back(self, job: JobRecord) -> None:

@@ -1,7 +1,6 @@
 """Jobs that name no endpoint, on a cloud that has two: the real container runs on both."""
 
-import time
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -10,22 +9,24 @@ from client.errors import ProblemError
 from inference_container.contract.endpoints import CreateEndpoint
 from inference_container.contract.jobs import Task
 from tests.e2e.conftest import CHECKPOINT
+from tests.e2e.test_endpoints import wait
 from tests.e2e.test_whole_system import endless, txt2img
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 NAME = "goc-main-calm"
+patiently = partial(wait, seconds=300)
 
 
 def test_a_job_goes_to_the_endpoint_that_has_less_to_do_and_is_drawn_there(service: GenerateOnCloud) -> None:
     service.endpoints.create(CreateEndpoint(name="calm", instance_type="ml.g5.xlarge", max_instances=2))
     busy = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT, endpoint="goc-main-default")
-    wait(lambda: goes_to(service) == NAME)
+    patiently(lambda: goes_to(service) == NAME)
 
     job = service.jobs.finish(service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id)
     service.jobs.cancel(busy.job_id)
     service.endpoints.delete("calm")
-    wait(lambda: is_gone(service))
-    wait(lambda: goes_to(service) == "goc-main-default")
+    patiently(lambda: is_gone(service))
+    patiently(lambda: goes_to(service) == "goc-main-default")
 
     assert (job.endpoint, len(job.result.images if job.result else [])) == (NAME, 1)
 
@@ -41,11 +42,3 @@ def is_gone(service: GenerateOnCloud) -> bool:
     except ProblemError as error:
         return error.problem.status == 404
     return False
-
-
-def wait(holds: Callable[[], bool]) -> None:
-    """Until it holds; fails the test after five minutes."""
-    deadline = time.monotonic() + 300
-    while not holds():
-        assert time.monotonic() < deadline, "what the test waits for never came"
-        time.sleep(0.2)

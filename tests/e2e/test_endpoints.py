@@ -20,9 +20,9 @@ NAME = "goc-main-second"
 ALARMS = {f"{NAME}-Grow", f"{NAME}-Sleep", f"{NAME}-WakeUp"}
 
 
-def wait(look: Callable[[], Any]) -> Any:
-    """The first true value `look` gives; fails the test after a minute and a half."""
-    deadline = time.monotonic() + 90
+def wait(look: Callable[[], Any], *, seconds: float = 90) -> Any:
+    """The first true value `look` gives; fails the test after so long."""
+    deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, "what the test waits for never came"
         time.sleep(0.1)

@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infrastructure.config import StageConfig
-from infrastructure.teardown import ClientOf, DataWouldGoError, Teardown
+from infrastructure.deployed import ClientOf
+from infrastructure.teardown import DataWouldGoError, Teardown
 from local_cloud.clients import LocalClients
 from tests.local_cloud.tiny_stack import Tiny
 

@@ -1,0 +1,28 @@
+"""A deployed stage, seen by boto3: its clients, and what its stack has."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import boto3
+
+ClientOf = Callable[[str], Any]
+"""A boto3 client by service name."""
+
+
+def clients_of(session: boto3.session.Session) -> ClientOf:
+    return partial(_client, session)
+
+
+def stack_resources(client: ClientOf, stack_name: str) -> list[dict[str, Any]]:
+    """What a stack has, as CloudFormation lists it.
+
+    Raises:
+        ClientError: there is no such stack, or AWS refused.
+    """
+    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_name)
+    return [resource for page in pages for resource in page["StackResourceSummaries"]]
+
+
+def _client(session: boto3.session.Session, service: str) -> Any:
+    return session.client(service)  # type: ignore[call-overload]
