@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from inference_container.contract.access import Permission
 from inference_container.contract.endpoints import (
     CreateEndpoint,
@@ -63,8 +65,9 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
         raise ProblemError(ProblemCode.NAME_TAKEN, f"There is an endpoint {record.endpoint!r}, or it is being deleted.")
     try:
         services.endpoint_creation.create(record)
-    except ProblemError:
-        # The keeper takes away what was made before the refusal, and then the row.
+    except (ProblemError, ClientError):
+        # The keeper takes away what was made before the refusal, and then the row. Without an answer from AWS the
+        # endpoint may be there: the row stays, and the keeper finds out.
         registry.store.mark_deleting(record.endpoint)
         _call_keeper(call, record.endpoint)
         raise

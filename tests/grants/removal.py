@@ -85,6 +85,8 @@ def try_without(
         ended = not run.is_alive()
         run.stop()
         refused = (role, grant.action) in denied(cloud, since=since)
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        scenarios.take_away_endpoints(Visit(cloud, service, folder))
     said = run.said()
     if not refused:
         verdict = Verdict.NOT_REFUSED

@@ -264,6 +264,16 @@ def test_a_quota_of_the_account_is_named_and_nothing_stays(fleet: Fleet) -> None
     assert fleet.store.get(NAME) is None
 
 
+def test_what_was_made_before_any_other_refusal_goes_again(fleet: Fleet) -> None:
+    fleet.sagemaker.refusals["create_endpoint"] = aws_error("AccessDeniedException")
+
+    fleet.cloud.ask("POST", "/v1/endpoints", FAST, user="root").problem(500, "internal")
+    fleet.keeper.keep(NAME)
+
+    assert fleet.names() == {"endpoints": ["artists"], "configs": ["Config-x"], "models": ["Model-x"]}
+    assert fleet.store.get(NAME) is None
+
+
 def test_a_name_is_taken_until_nothing_of_the_endpoint_is_left(fleet: Fleet) -> None:
     fleet.create()
 
