@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from benchmarks.local_services import aws_environment
 from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import demo_checkpoint
 from demo_models.variants.table import VARIANTS
+from lambdas.items import timestamp, to_item
 from local_cloud.cloud import LocalCloud
 
 API_HANDLER = "lambdas.api.handler.handler"
@@ -43,6 +44,13 @@ LISTS = 12
 PARAMS = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 1}
 NETWORKS = ("moon", "cyanotype", "night", "amber")
 SIZES = (1_000, 100_000)
+RARE = ("img2img", "failed", "calm")
+"""Task, status and endpoint of the oldest jobs of a history."""
+RARE_JOBS = 30
+LONE = "lone"
+"""An endpoint that only the oldest jobs went to."""
+NEWER = (("img2img", "failed", "busy"), ("img2img", "succeeded", "calm"), ("txt2img", "failed", "calm"))
+"""Those of all newer ones: each has two things in common with the rare ones."""
 
 
 @dataclass
@@ -177,6 +185,14 @@ def _lists() -> dict[str, dict[str, str]]:
         "GET /v1/jobs?task": {"task": "txt2img"},
         "GET /v1/jobs?status": {"status": "succeeded"},
         "GET /v1/jobs?from&to": day,
+        "GET /v1/jobs?endpoint": {"endpoint": "goc-main-default"},
+    }
+
+
+def _rare_lists() -> dict[str, dict[str, str]]:
+    return {
+        "… ?endpoint, a rare one": {"endpoint": LONE},
+        "… ?task&status&endpoint, rare together": dict(zip(("task", "status", "endpoint"), RARE, strict=True)),
     }
 
 
@@ -185,17 +201,22 @@ def _print_lists(api: Api, table: str, job_id: str, many: int) -> None:
     client = boto3.client("dynamodb")
     row = client.get_item(TableName=table, Key={"job_id": {"S": job_id}})["Item"]
     measured: dict[int, dict[str, tuple[float, float, int, int]]] = {}
-    there = 0
+    made = datetime.fromisoformat(row["created_at"]["S"]) - timedelta(days=1)
+    there = 2 * RARE_JOBS
+    _add_jobs(client, table, row, [("txt2img", "succeeded", LONE)] * RARE_JOBS, newest=made - timedelta(days=400))
+    _add_jobs(client, table, row, [RARE] * RARE_JOBS, newest=made - timedelta(days=300))
+    lists = _lists() | _rare_lists()
     for size in (SIZES[0], many):
-        _add_jobs(client, table, row, size - there)
+        kinds = list(itertools.islice(itertools.cycle(NEWER), size - there))
+        _add_jobs(client, table, row, kinds, newest=made - timedelta(seconds=there))
         there = size
-        measured[size] = {name: _timed(api, query) for name, query in _lists().items()}
+        measured[size] = {name: _timed(api, query) for name, query in lists.items()}
     few = measured[SIZES[0]]
     print(f"lists of 20 out of {SIZES[0]} and of {many} jobs of one user, medians of {LISTS}")
     for name, (own, emulated, calls, rows) in measured[many].items():
         own_few, emulated_few, calls_few, rows_few = few[name]
         print(
-            f"  {name:<24} calls {calls_few} -> {calls}, rows queries looked at {rows_few} -> {rows}, "
+            f"  {name:<38} calls {calls_few} -> {calls}, rows queries looked at {rows_few} -> {rows}, "
             f"the function's own time x {own / own_few:.2f}, the emulator's x {emulated / emulated_few:.2f}"
         )
 
@@ -212,19 +233,19 @@ def _timed(api: Api, query: dict[str, str]) -> tuple[float, float, int, int]:
     return statistics.median(own), statistics.median(waited), api.traffic.calls.total(), api.traffic.rows_read
 
 
-def _add_jobs(client: Any, table: str, row: Mapping[str, Any], count: int) -> None:
-    """Copies of a row, a second apart, all older than it."""
-    newest = datetime.fromisoformat(row["created_at"]["S"]) - timedelta(days=1)
-    rows: Iterator[dict[str, Any]] = (
-        {
-            **row,
-            "job_id": {"S": str(uuid.uuid4())},
-            "created_at": {"S": (newest - timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
-        }
-        for number in range(count)
-    )
+def _add_jobs(
+    client: Any, table: str, row: Mapping[str, Any], kinds: Sequence[tuple[str, str, str]], *, newest: datetime
+) -> None:
+    """Copies of a row with these tasks, statuses and endpoints, each a second older than the one before."""
+    rows = ({**row, **_typed(kind, newest - timedelta(seconds=number))} for number, kind in enumerate(kinds))
     while batch := list(itertools.islice(rows, 25)):
         client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": one}} for one in batch]})
+
+
+def _typed(kind: tuple[str, str, str], made: datetime) -> dict[str, Any]:
+    task, status, endpoint = kind
+    values = {"task": task, "status": status, "endpoint": endpoint, "created_at": timestamp(made)}
+    return to_item(values | {"job_id": str(uuid.uuid4())})
 
 
 def _print_starts(variables: Mapping[str, Mapping[str, str]]) -> None:

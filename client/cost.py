@@ -20,8 +20,8 @@ SECONDS_OF_A_REQUEST = 0.05
 REQUESTS_OF_A_JOB = 6
 """Sent once, asked for every 20 seconds, listed now and then."""
 READS_OF_A_REQUEST = 2
-INDEXES_OF_A_JOB = 4
-"""Each change of a job's status writes them too."""
+INDEXES_OF_A_JOB = 9
+"""Written when a job is made; when it starts and ends four of them, in two places: in all thrice, with its row."""
 ALARMS = 11
 """Three of scaling, eight of the operations stack."""
 PICTURE_MB = 0.5

@@ -18,6 +18,7 @@ from infrastructure.job_functions import add_job_functions
 from infrastructure.permissions import BucketGrant, Grant, TableGrant
 from infrastructure.storage import Storage
 from infrastructure.webhooks import WebhookQueues
+from lambdas.job_lists import JOB_LISTS, index_name
 from lambdas.settings import ApiSettings
 
 
@@ -94,7 +95,7 @@ class Functions(Construct):
                 TableGrant(
                     jobs,
                     ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
-                    ["open-created_at", "owner-created_at", "owner_state-created_at", "owner_task-created_at"],
+                    [index_name(partition) for partition in JOB_LISTS],
                 ),
                 TableGrant(
                     assets,

@@ -16,6 +16,7 @@ from infrastructure.function_maker import FunctionMaker
 from infrastructure.permissions import BucketGrant, Grant, TableGrant
 from infrastructure.storage import Storage
 from infrastructure.webhooks import WEBHOOKS_TIMEOUT
+from lambdas.job_lists import OPEN, index_name
 from lambdas.settings import JobEventsSettings, SweeperSettings, WebhookSettings
 
 JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
@@ -75,7 +76,7 @@ def add_job_functions(
             STACK_NAME=config.stack_name,
         ),
         grants=[
-            TableGrant(jobs, ["BatchGetItem", "UpdateItem"], ["open-created_at"]),
+            TableGrant(jobs, ["BatchGetItem", "UpdateItem"], [index_name([OPEN])]),
             BucketGrant(storage.jobs_bucket, {**outcomes, "jobs/": ["GetObject"]}),
             endpoint_grants.sending_again,
             *settling,

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infrastructure.config import StageConfig
 from infrastructure.findings import acknowledge
+from lambdas.job_lists import JOB_LISTS, SORT
 
 
 class Storage(Construct):
@@ -22,20 +23,25 @@ class Storage(Construct):
 
         self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
         self.assets_bucket = self._bucket("AssetsBucket")
-        # Keys only: a running job's row changes each second, and copies of it in three indexes would each be paid for.
+        # Keys only: a running job's row changes each second, and copies of it in every index would each be paid for.
         self.jobs_table = self._table(
             "JobsTable",
             key="job_id",
-            indexes=[(name, "created_at") for name in ("owner", "owner_task", "owner_state", "open")],
+            indexes=[(partition, SORT) for partition in JOB_LISTS],
             projection=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.assets_table = self._table(
             "AssetsTable",
             key="asset_id",
-            indexes=[("type", "name"), ("listed", "type_name"), ("sha256", "created_at"), ("working", "created_at")],
+            indexes=[
+                (("type",), "name"),
+                (("listed",), "type_name"),
+                (("sha256",), "created_at"),
+                (("working",), "created_at"),
+            ],
         )
-        self.endpoints_table = self._table("EndpointsTable", key="endpoint", indexes=[("listed", "endpoint")])
-        self.access_table = self._table("AccessTable", key="access_id", indexes=[("listing", "place")])
+        self.endpoints_table = self._table("EndpointsTable", key="endpoint", indexes=[(("listed",), "endpoint")])
+        self.access_table = self._table("AccessTable", key="access_id", indexes=[(("listing",), "place")])
 
     def _bucket(self, name: str, *, expire_after: Duration | None = None) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -74,7 +80,7 @@ class Storage(Construct):
         name: str,
         *,
         key: str,
-        indexes: Sequence[tuple[str, str]] = (),
+        indexes: Sequence[tuple[tuple[str, ...], str]] = (),
         projection: dynamodb.ProjectionType = dynamodb.ProjectionType.ALL,
     ) -> dynamodb.Table:
         table = dynamodb.Table(
@@ -92,8 +98,8 @@ class Storage(Construct):
         )
         for partition, sort in indexes:
             table.add_global_secondary_index(
-                index_name=f"{partition}-{sort}",
-                partition_key=_text(partition),
+                index_name="-".join([*partition, sort]),
+                partition_keys=[_text(name) for name in partition],
                 sort_key=_text(sort),
                 projection_type=projection,
             )

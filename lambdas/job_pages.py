@@ -1,13 +1,7 @@
-"""Lists of jobs: keys from an index, then the rows themselves, so that a heartbeat never has to write an index.
-
-owner-created_at         all jobs of a user
-owner_task-created_at    one task's
-owner_state-created_at   one status's: each terminal status has its partition, the others share `open` (never many)
-open-created_at          open jobs of all users, for the sweeper
-"""
+"""Lists of jobs: keys from an index, then the rows themselves, so that a heartbeat never has to write an index."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +10,8 @@ from inference_container.contract.jobs import JobStatus, Task
 from lambdas.batch_reads import BATCH, batch_get
 from lambdas.cursors import CursorSigner
 from lambdas.items import from_item, timestamp, to_item
-from lambdas.job_record import JobRecord, owner_state
+from lambdas.job_lists import OPEN, SORT, index_name
+from lambdas.job_record import JobRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,20 +28,14 @@ class JobFilter:
     until: datetime | None = None
     """Made before this time."""
 
-    def partition(self) -> tuple[str, str]:
-        """The index partition key that holds these jobs: attribute and value."""
-        if self.status is not None:
-            return "owner_state", owner_state(self.owner, self.status)
-        if self.task is not None:
-            return "owner_task", f"{self.owner}#{self.task}"
-        return "owner", self.owner
+    def partition(self) -> dict[str, str]:
+        """The key of the list that holds these jobs: attributes and values, in the order of `JOB_LISTS`."""
+        key = {"owner": self.owner, "task": self.task, "status": self.status, "endpoint": self.endpoint}
+        return {name: value for name, value in key.items() if value is not None}
 
     def takes(self, job: JobRecord) -> bool:
-        return (
-            self.task in (None, job.task)
-            and self.status in (None, job.status)
-            and self.endpoint in (None, job.endpoint)
-        )
+        """Whether a job of the list is (still) meant: an index is a moment behind, and only a status ever changes."""
+        return self.status in (None, job.status)
 
     def scope(self) -> str:
         """What a cursor of this list is good for."""
@@ -62,22 +51,21 @@ class JobPages:
     def newest(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> tuple[list[JobRecord], str | None]:
         """Up to `limit` jobs, newest first, and the cursor of the next page; fewer only when there are no more.
 
-        Two calls, unless rows of the partition are passed over: those of another endpoint, of another task when a
-        status is asked for too, or other open ones.
+        Two calls out of a history of any length; more only when jobs change their status in this very moment.
 
         Raises:
             ProblemError: `invalid_cursor`.
         """
-        attribute, value = wanted.partition()
+        partition = wanted.partition()
         after = None
         if cursor is not None:
             created_at, job_id = self.signer.read(cursor, scope=wanted.scope(), parts=2)
-            after = {attribute: value, "created_at": created_at, "job_id": job_id}
+            after = {**partition, SORT: created_at, "job_id": job_id}
         if wanted.since and wanted.until and wanted.since >= wanted.until:
             return [], None
         jobs: list[JobRecord] = []
         for keys in self._keys(
-            attribute, value, after=after, newest_first=True, size=limit + 1, since=wanted.since, until=wanted.until
+            partition, after=after, newest_first=True, size=limit + 1, since=wanted.since, until=wanted.until
         ):
             jobs.extend(job for job in self.rows(keys) if wanted.takes(job))
             if len(jobs) > limit:
@@ -89,9 +77,9 @@ class JobPages:
         """How many jobs that have not ended were made before this one; one call for some ten thousand."""
         answer = self.client.query(
             TableName=self.table,
-            IndexName="open-created_at",
+            IndexName=index_name([OPEN]),
             KeyConditionExpression="#open = :open AND created_at < :made",
-            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeNames={"#open": OPEN},
             ExpressionAttributeValues=to_item({":open": "1", ":made": timestamp(job.created_at)}),
             Select="COUNT",
         )
@@ -99,7 +87,7 @@ class JobPages:
 
     def open_jobs(self) -> Iterator[list[JobRecord]]:
         """All jobs that have not ended, oldest first, in batches."""
-        for keys in self._keys("open", "1", after=None, newest_first=False, size=BATCH):
+        for keys in self._keys({OPEN: "1"}, after=None, newest_first=False, size=BATCH):
             yield self.rows(keys)
 
     def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
@@ -110,8 +98,7 @@ class JobPages:
 
     def _keys(
         self,
-        attribute: str,
-        value: str,
+        partition: Mapping[str, str],
         *,
         after: dict[str, str] | None,
         newest_first: bool,
@@ -119,15 +106,17 @@ class JobPages:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[list[str]]:
-        condition, values = _span(since, until)
+        span, times = _span(since, until)
+        condition = " AND ".join(f"#{name} = :{name}" for name in partition)
+        values = {f":{name}": value for name, value in partition.items()}
         while True:
             start: Any = {} if after is None else {"ExclusiveStartKey": to_item(after)}
             answer = self.client.query(
                 TableName=self.table,
-                IndexName=f"{attribute}-created_at",
-                KeyConditionExpression=f"#partition = :value{condition}",
-                ExpressionAttributeNames={"#partition": attribute},
-                ExpressionAttributeValues=to_item({":value": value, **values}),
+                IndexName=index_name(partition),
+                KeyConditionExpression=condition + span,
+                ExpressionAttributeNames={f"#{name}": name for name in partition},
+                ExpressionAttributeValues=to_item(values | times),
                 ProjectionExpression="job_id",
                 ScanIndexForward=not newest_first,
                 Limit=size,

@@ -8,15 +8,12 @@ from typing import Any
 
 from inference_container.contract.api import ResolvedModel
 from inference_container.contract.errors import JobError
-from inference_container.contract.jobs import TERMINAL, JobStatus, Task
+from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import Progress
 from inference_container.contract.webhooks import DeliveryView, Webhook
 from lambdas.items import timestamp
+from lambdas.job_lists import OPEN
 from lambdas.usage import Charge
-
-OPEN = "open"
-"""Stands for every status that is not terminal in `owner_state`: the container moves a job from `queued` to `running`
-and knows nothing of our indexes."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class JobRecord:
             counted=bool(row.get("counted", False)),
             webhook=Webhook.model_validate(row["webhook"]) if "webhook" in row else None,
             deliveries=tuple(DeliveryView.model_validate(line) for line in row.get("deliveries", ())),
-            settled="open" not in row,
+            settled=OPEN not in row,
         )
 
     @property
@@ -122,9 +119,7 @@ class JobRecord:
         return {
             "job_id": self.job_id,
             "owner": self.owner,
-            "owner_task": f"{self.owner}#{self.task}",
-            "owner_state": owner_state(self.owner, self.status),
-            "open": "1",
+            OPEN: "1",
             "task": self.task.value,
             "status": self.status.value,
             "checkpoint": self.checkpoint,
@@ -151,8 +146,3 @@ class JobRecord:
 def model_rows(models: Sequence[ResolvedModel]) -> list[dict[str, object]] | None:
     """The files a job was resolved to as its row has them."""
     return [model.model_dump(mode="json") for model in models] or None
-
-
-def owner_state(owner: str, status: JobStatus) -> str:
-    """Partition of the `owner_state-created_at` index."""
-    return f"{owner}#{status if status in TERMINAL else OPEN}"

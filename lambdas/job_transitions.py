@@ -13,7 +13,7 @@ from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import JobStatus, statuses_before
 from lambdas.access_table import transact
 from lambdas.items import timestamp, to_item
-from lambdas.job_record import JobRecord, model_rows, owner_state
+from lambdas.job_record import JobRecord, model_rows
 from lambdas.jobs import JobStore
 from lambdas.settlement import Settlement
 
@@ -154,7 +154,6 @@ class JobTransitions:
                 "error": error.model_dump(mode="json") if error else None,
                 "output_key": output_key,
                 "failure_key": failure_key,
-                "owner_state": owner_state(job.owner, status),
             },
             allowed=allowed or statuses_before(status),
             expected={"heartbeat_at": heartbeat_seen},

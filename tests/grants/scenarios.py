@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import psutil
@@ -88,7 +90,7 @@ class Visit:
         return self.row("JobsTable", "job_id", job_id)
 
     def unsettle(self, job_id: str, **values: object) -> None:
-        """Take its end from a job, and write `values` (None removes)."""
+        """Take its end from a job, and write `values` (None removes); it is open again."""
         row = self.row("JobsTable", "job_id", job_id)
         row["open"] = {"S": "1"}
         for name, value in values.items():
@@ -268,8 +270,9 @@ def run_a_job(visit: Visit) -> None:
     done = visit.service.jobs.finish(job.job_id)
     visit.service.jobs.save(done, visit.folder)
     visit.settled(done.job_id)
-    for query in ("", "?task=img2img", "?status=succeeded", "?owner=admin"):
-        visit.ask("GET", f"jobs{query}").raise_for_status()
+    filters = {"task": "img2img", "status": "succeeded", "endpoint": done.endpoint}
+    for chosen in chain.from_iterable(combinations(filters.items(), count) for count in range(4)):
+        visit.ask("GET", f"jobs?{urlencode(chosen)}").raise_for_status()
 
 
 def draw_an_uploaded_picture(visit: Visit) -> None:
@@ -341,7 +344,7 @@ def tell_a_webhook(visit: Visit) -> None:
     job_id = visit.ask("POST", "jobs", wanted, key=key).raise_for_status().json()["job_id"]
     visit.service.jobs.finish(job_id)
     until_told(visit, job_id, times=1)
-    row = visit.sweep(job_id, status="running", owner_state=f"{name}#open", heartbeat_at=int(time.time()) - 300)
+    row = visit.sweep(job_id, status="running", heartbeat_at=int(time.time()) - 300)
     assert "open" not in row, row
     until_told(visit, job_id, times=2)
 
@@ -443,7 +446,7 @@ def until_endpoint(visit: Visit, name: str, status: str | None) -> None:
 def hear_of_a_failure_without_an_object(visit: Visit) -> None:
     job_id = visit.done()
     bucket, key = visit.cloud.outputs["JobsBucketName"], "endpoint-failure/none.out"
-    visit.unsettle(job_id, status="running", owner_state="admin#open", output_key=None, failure_key=key)
+    visit.unsettle(job_id, status="running", output_key=None, failure_key=key)
     said = {
         "inferenceId": job_id,
         "invocationStatus": "Failed",
@@ -458,14 +461,14 @@ def hear_of_a_failure_without_an_object(visit: Visit) -> None:
 
 
 def sweep_a_job_whose_message_was_lost(visit: Visit) -> None:
-    row = visit.sweep(visit.done(), status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 300)
+    row = visit.sweep(visit.done(), status="running", heartbeat_at=int(time.time()) - 300)
     assert (row["status"]["S"], "open" in row) == ("succeeded", False), row
 
 
 def sweep_a_job_whose_worker_died(visit: Visit) -> None:
     job_id = visit.done()
     row = visit.sweep(
-        job_id, status="running", owner_state="admin#open", heartbeat_at=int(time.time()) - 3600,
+        job_id, status="running", heartbeat_at=int(time.time()) - 3600,
         output_key="endpoint-output/none.out", failure_key="endpoint-failure/none.out",
     )  # fmt: skip
     assert row.get("output_key") not in (None, {"S": "endpoint-output/none.out"}), row
@@ -475,7 +478,7 @@ def sweep_a_job_whose_worker_died(visit: Visit) -> None:
 def sweep_a_job_that_was_never_sent(visit: Visit) -> None:
     job_id = visit.done()
     row = visit.sweep(
-        job_id, status="queued", owner_state="admin#open", output_key=None, failure_key=None,
+        job_id, status="queued", output_key=None, failure_key=None,
         queued_at=ago(minutes=5), worker_id=None, heartbeat_at=None, started_at=None,
     )  # fmt: skip
     assert "output_key" in row, row

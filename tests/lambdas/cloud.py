@@ -4,7 +4,7 @@ import base64
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,7 @@ from lambdas.inspection import Inspection
 from lambdas.instance_counts import InstanceCounts
 from lambdas.items import from_item, new_id, timestamp, to_item
 from lambdas.job_events import JobEvents
+from lambdas.job_lists import JOB_LISTS, SORT
 from lambdas.job_objects import JobObjects
 from lambdas.job_pages import JobPages
 from lambdas.job_record import JobRecord
@@ -87,12 +88,11 @@ SETTINGS = ApiSettings(
 )
 BUCKETS = (SETTINGS.JOBS_BUCKET, SETTINGS.ASSETS_BUCKET)
 ASSET_INDEXES = (
-    ("type", "name"),
-    ("listed", "type_name"),
-    ("sha256", "created_at"),
-    ("working", "created_at"),
+    (("type",), "name"),
+    (("listed",), "type_name"),
+    (("sha256",), "created_at"),
+    (("working",), "created_at"),
 )
-JOB_INDEXES = ("owner", "owner_task", "owner_state", "open")
 KEYS = {"alice": "alice-key", "bob": "bob-key", "root": "root-key"}
 START = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -580,10 +580,10 @@ def open_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 @contextmanager
 def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterator[Cloud]:
     """Empty tables and buckets with three keys; all of it is gone afterwards."""
-    _make_table(aws.dynamodb, "jobs", "job_id", [(name, "created_at") for name in JOB_INDEXES])
-    _make_table(aws.dynamodb, "assets", "asset_id", list(ASSET_INDEXES))
-    _make_table(aws.dynamodb, "endpoints", "endpoint", [("listed", "endpoint")])
-    _make_table(aws.dynamodb, "access", "access_id", [("listing", "place")])
+    _make_table(aws.dynamodb, "jobs", "job_id", [(partition, SORT) for partition in JOB_LISTS])
+    _make_table(aws.dynamodb, "assets", "asset_id", ASSET_INDEXES)
+    _make_table(aws.dynamodb, "endpoints", "endpoint", [(("listed",), "endpoint")])
+    _make_table(aws.dynamodb, "access", "access_id", [(("listing",), "place")])
     for user, key in KEYS.items():
         for row in account_rows(user, key, role="admin" if user == "root" else "artist"):
             aws.dynamodb.put_item(TableName="access", Item=to_item(row))
@@ -621,17 +621,17 @@ def _count(calls: Counter[str], event_name: str) -> None:
     calls[event_name.rpartition(".")[2]] += 1
 
 
-def _make_table(client: "DynamoDBClient", name: str, key: str, indexes: list[tuple[str, str]]) -> None:
-    attributes = sorted({key, *(attribute for pair in indexes for attribute in pair)})
+def _make_table(client: "DynamoDBClient", name: str, key: str, indexes: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    attributes = sorted({key, *(attribute for partition, sort in indexes for attribute in (*partition, sort))})
     more: Any = {}
     if indexes:
         # Only what the design promises is in an index of jobs: the keys.
         projection = "KEYS_ONLY" if name == "jobs" else "ALL"
         more["GlobalSecondaryIndexes"] = [
             {
-                "IndexName": f"{partition}-{sort}",
+                "IndexName": "-".join([*partition, sort]),
                 "KeySchema": [
-                    {"AttributeName": partition, "KeyType": "HASH"},
+                    *({"AttributeName": attribute, "KeyType": "HASH"} for attribute in partition),
                     {"AttributeName": sort, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": projection},

@@ -100,9 +100,7 @@ def _used_key(cloud: Cloud) -> Ask:
 def _succeeded(cloud: Cloud) -> str:
     job = cloud.job()
     cloud.put_result(job.job_id)
-    cloud.write(
-        job.job_id, status="succeeded", owner_state="alice#succeeded", output_key=f"endpoint-output/{job.job_id}.out"
-    )
+    cloud.write(job.job_id, status="succeeded", output_key=f"endpoint-output/{job.job_id}.out")
     return f"/v1/jobs/{job.job_id}"
 
 

@@ -50,7 +50,7 @@ def test_a_job_is_queued_and_on_its_endpoint_after_one_request_of_six_calls(clou
     row = cloud.row(job["job_id"])
     assert row["output_key"] == f"endpoint-output/{job['job_id']}.out"
     assert row["failure_key"] == f"endpoint-failure/{job['job_id']}-error.out"
-    assert (row["owner"], row["owner_task"]) == ("alice", "alice#img2img")
+    assert (row["owner"], row["task"]) == ("alice", "img2img")
     assert float(row["expires_at"]) - cloud.clock.now.timestamp() == pytest.approx(30 * 86400, abs=2)
 
 

@@ -42,7 +42,7 @@ def test_a_result_ends_the_job_succeeded_with_its_output(cloud: Cloud, running: 
     assert deliver(cloud, completed(job.job_id, location)) == []
 
     row = cloud.row(job.job_id)
-    assert (row["status"], row["output_key"], row["owner_state"]) == ("succeeded", job.output_key, "alice#succeeded")
+    assert (row["status"], row["output_key"]) == ("succeeded", job.output_key)
     assert "finished_at" in row
     assert "open" not in row
 

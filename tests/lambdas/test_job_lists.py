@@ -2,7 +2,9 @@
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import combinations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +16,8 @@ from lambdas.items import new_id, timestamp
 from lambdas.job_pages import JobFilter
 from tests.lambdas.cloud import Cloud
 
+RARE = {"task": "img2img", "status": "failed", "endpoint": "calm"}
+COMMON = {"task": "txt2img", "status": "succeeded", "endpoint": "artists"}
 GARBAGE = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
@@ -23,6 +27,12 @@ def finish(cloud: Cloud, job_id: str, status: JobStatus) -> None:
     job = cloud.jobs.get(job_id)
     assert job is not None
     assert cloud.job_transitions.finish(job, status, now=cloud.clock.now) is not None
+
+
+def ended_job(cloud: Cloud, *, task: str, status: str, endpoint: str) -> str:
+    job_id = cloud.job(task=Task(task), endpoint=endpoint).job_id
+    finish(cloud, job_id, JobStatus(status))
+    return job_id
 
 
 def pages(cloud: Cloud, *, user: str = "alice", **query: str) -> list[list[str]]:
@@ -82,19 +92,48 @@ def test_a_filter_by_task_gives_full_pages(cloud: Cloud) -> None:
     assert pages(cloud, task="img2img", limit="3") == [ids[6::-2][:3], ids[0:1]]
 
 
-def test_a_filter_by_a_rare_status_gives_a_full_page_in_two_calls(cloud: Cloud) -> None:
-    ids = [cloud.job().job_id for _ in range(12)]
-    for job_id in ids:
-        finish(cloud, job_id, JobStatus.FAILED if job_id in (ids[0], ids[1]) else JobStatus.SUCCEEDED)
+@pytest.mark.parametrize("names", [some for count in range(4) for some in combinations(RARE, count)], ids="+".join)
+def test_the_oldest_job_of_a_filter_takes_no_more_calls_or_rows_than_the_newest(
+    cloud: Cloud, names: tuple[str, ...]
+) -> None:
+    """All the newer ones differ in one thing only, so that any part of the filter alone is true of most of them."""
+    rare = ended_job(cloud, **RARE)
+    for _ in range(6):
+        for name in names:
+            ended_job(cloud, **RARE | {name: COMMON[name]})
+    cloud.ask("GET", "/v1/endpoints")
+    looked: list[int] = []
+    count_rows: Callable[..., None] = lambda parsed, **_: looked.append(parsed["ScannedCount"])  # noqa: E731
+    cloud.dynamodb.meta.events.register("after-call.dynamodb.Query", count_rows)
+    cloud.counted()
+
+    found = pages(cloud, limit="2", **{name: RARE[name] for name in names})
+
+    assert found == [[rare]]
+    assert (cloud.counted(), looked) == (2, [1])
+
+
+def test_the_job_that_runs_is_found_in_two_calls_behind_a_long_queue(cloud: Cloud) -> None:
+    running = cloud.job().job_id
+    cloud.run(running)
+    for _ in range(20):
+        cloud.job()
     cloud.ask("GET", "/v1/endpoints")
     cloud.counted()
 
-    assert pages(cloud, status="failed", limit="2") == [[ids[1], ids[0]]]
+    assert pages(cloud, status="running", limit="1") == [[running]]
     assert cloud.counted() == 2
 
 
+def test_a_job_that_ends_is_at_once_in_the_lists_of_its_end_and_in_no_other(cloud: Cloud) -> None:
+    job_id = ended_job(cloud, **RARE)
+
+    assert pages(cloud, status="failed", endpoint="calm") == [[job_id]]
+    assert pages(cloud, status="queued", endpoint="calm") == [[]]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
-def test_open_jobs_are_told_apart_though_the_container_writes_only_the_status(cloud: Cloud, limit: int) -> None:
+def test_open_jobs_are_told_apart_by_the_status_alone(cloud: Cloud, limit: int) -> None:
     ids = [cloud.job().job_id for _ in range(7)]
     for job_id in ids[::2]:
         cloud.run(job_id)
