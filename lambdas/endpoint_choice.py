@@ -16,7 +16,7 @@ from lambdas.access import Caller
 from lambdas.batch_reads import SideRead
 from lambdas.endpoint_load import EndpointLoad, loads_in
 from lambdas.endpoint_record import EndpointRecord
-from lambdas.endpoints import TAKES_JOBS, EndpointRegistry, being_deleted
+from lambdas.endpoints import TAKES_JOBS, EndpointRegistry, being_deleted, not_in_service
 from lambdas.instance_counts import InstanceCounts
 from lambdas.problems import ProblemError, invalid, shortened
 
@@ -77,7 +77,7 @@ class EndpointChooser:
 
         Raises:
             ProblemError: `invalid_params`, the named one or the caller's default is none they may use;
-                `endpoint_not_in_service`, it is being deleted.
+                `endpoint_not_in_service`, it is being deleted, or none they may use takes jobs.
         """
         if named is not None:
             return EndpointChoice([self._only(self.require_usable(named, caller=caller))])
@@ -135,13 +135,32 @@ class EndpointChooser:
         return invalid([FieldError(pointer=pointer, message=f"{said}; allowed: {allowed}")])
 
     def _candidates(self, caller: Caller) -> list[Candidate]:
-        """Those in service, the template's first; that one alone when there is no other, whatever it is doing."""
-        default = self._only(self.registry.default)
-        others = [_candidate(each) for each in self._usable(caller) if each.status in _IN_SERVICE]
-        if not others:
-            return [default]
+        """At least one.
+
+        Raises:
+            ProblemError: `endpoint_not_in_service`, with what each is doing.
+        """
+        found = self._in_service(caller)
+        if not found:
+            self.forget()  # it may have changed since it was looked at
+            found = self._in_service(caller)
+        if found:
+            return found
         live = self.instances.seen(self.registry.default)
-        if live is None or live.status not in TAKES_JOBS:
+        states = [_state(live.name, live.status, live.failure_reason)] if live is not None else []
+        states += [_state(each.endpoint, each.status, each.reason) for each in self._usable(caller)]
+        raise not_in_service(f"No endpoint you may use is in service: {'; '.join(states)}.")
+
+    def _in_service(self, caller: Caller) -> list[Candidate]:
+        """Those in service, the template's first; that one also when there is no other, or SageMaker does not say."""
+        default, usable = self._only(self.registry.default), self._usable(caller)
+        if not usable:
+            return [default]
+        others = [_candidate(each) for each in usable if each.status in _IN_SERVICE]
+        live = self.instances.seen(self.registry.default)
+        if live is None:
+            return others or [default]
+        if live.status not in TAKES_JOBS:
             return others
         return [Candidate(default.name, default.gpus, asleep=live.instance_count == 0), *others]
 
@@ -154,6 +173,10 @@ class EndpointChooser:
             records = self.registry.store.list()
             self._known = (self.monotonic() + REMEMBERED_SECONDS, records)
         return self.registry.usable(records, caller)
+
+
+def _state(name: str, status: str, reason: str | None) -> str:
+    return f"{name} is {status}" + (f" ({reason})" if reason else "")
 
 
 def _candidate(record: EndpointRecord) -> Candidate:

@@ -94,10 +94,10 @@ class Endpoints:
         """
         endpoint = self.describe(name)
         if endpoint is None:
-            raise _not_in_service(f"There is no endpoint {name}.")
+            raise not_in_service(f"There is no endpoint {name}.")
         if endpoint.status not in TAKES_JOBS:
             reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
-            raise _not_in_service(f"The endpoint {name} is {endpoint.status}{reason}.")
+            raise not_in_service(f"The endpoint {name} is {endpoint.status}{reason}.")
 
     def invoke(
         self,
@@ -133,10 +133,10 @@ class Endpoints:
                 raise
             if self.sagemaker is not None:
                 self.require_in_service(name)  # its own state is the better reason
-            raise _not_in_service(f"The endpoint {name} did not take the job: {error_message(error)}") from error
+            raise not_in_service(f"The endpoint {name} did not take the job: {error_message(error)}") from error
         except BotoCoreError as error:
             _LOG.warning("invoking %s for job %s failed", name, job_id, exc_info=error)
-            raise _not_in_service(f"The endpoint {name} could not be reached ({type(error).__name__}).") from error
+            raise not_in_service(f"The endpoint {name} could not be reached ({type(error).__name__}).") from error
         return JobLocations(output=answer["OutputLocation"], failure=answer.get("FailureLocation"))
 
 
@@ -169,8 +169,9 @@ class EndpointRegistry:
 
 
 def being_deleted(endpoint: str) -> ProblemError:
-    return _not_in_service(f"The endpoint {endpoint} is being deleted.")
+    return not_in_service(f"The endpoint {endpoint} is being deleted.")
 
 
-def _not_in_service(detail: str) -> ProblemError:
+def not_in_service(detail: str) -> ProblemError:
+    """`endpoint_not_in_service`, to be tried again in half a minute."""
     return ProblemError(ProblemCode.ENDPOINT_NOT_IN_SERVICE, shortened(detail), retry_after=30)

@@ -99,6 +99,41 @@ def test_with_no_other_endpoint_the_state_of_the_templates_is_told(fleet: Fleet)
     assert "no capacity" in problem["detail"]
 
 
+def test_when_none_is_in_service_it_is_told_what_each_is_doing(fleet: Fleet) -> None:
+    fleet.cloud.checkpoint()
+    fleet.create()
+    fleet.cloud.endpoint.statuses[TEMPLATE] = "Failed"
+    fleet.cloud.endpoint.failure_reason = "no capacity"
+
+    problem = fleet.cloud.ask("POST", "/v1/jobs", txt2img()).problem(503, "endpoint_not_in_service")
+
+    assert f"{TEMPLATE} is Failed (no capacity); {NAME} is Creating" in problem["detail"]
+    assert fleet.cloud.rows() == 0
+
+
+def test_one_that_is_in_service_again_gets_the_next_job_though_none_was_a_moment_ago(fleet: Fleet) -> None:
+    fleet.cloud.checkpoint()
+    fleet.create()
+    fleet.cloud.endpoint.statuses[TEMPLATE] = "Creating"
+    fleet.cloud.ask("POST", "/v1/jobs", txt2img()).problem(503, "endpoint_not_in_service")
+
+    fleet.cloud.endpoint.statuses[TEMPLATE] = "InService"
+
+    assert send(fleet) == TEMPLATE
+
+
+@pytest.mark.parametrize("status", ["Creating", "Failed"])
+def test_a_default_that_does_not_take_jobs_is_told_with_its_state(fleet: Fleet, status: str) -> None:
+    fleet.create()
+    fleet.cloud.ask("PATCH", "/v1/me", {"default_endpoint": "fast"}).ok()
+    fleet.cloud.checkpoint()
+    fleet.cloud.endpoint.statuses[NAME] = status
+
+    problem = fleet.cloud.ask("POST", "/v1/jobs", txt2img()).problem(503, "endpoint_not_in_service")
+
+    assert f"{NAME} is {status}" in problem["detail"]
+
+
 @pytest.mark.parametrize(("instances", "taken"), [(0, NAME), (1, TEMPLATE)])
 def test_of_equal_loads_one_that_is_awake_is_taken_first_then_the_templates(
     fleet: Fleet, instances: int, taken: str
