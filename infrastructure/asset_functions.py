@@ -40,6 +40,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
     """Inspection, which also runs each quarter of an hour, and the import that hands over to it."""
     assets, uploads = storage.assets_table, upload_grant(storage)
     asset_rows = ["DeleteItem", "GetItem", "UpdateItem"]
+    counting = TableGrant(storage.access_table, ["UpdateItem"], keys=["load#*"])
 
     inspection = maker.make(
         "AssetInspection",
@@ -53,7 +54,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
         ),
         grants=[
             TableGrant(assets, asset_rows, ["working-created_at"]),
-            TableGrant(storage.access_table, ["UpdateItem"]),
+            counting,
             BucketGrant(storage.assets_bucket, {"assets/": ["AbortMultipartUpload", "DeleteObject", "GetObject"]}),
         ],
     )
@@ -77,7 +78,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
         ),
         grants=[
             TableGrant(assets, asset_rows),
-            TableGrant(storage.access_table, ["UpdateItem"]),
+            counting,
             uploads,
             Grant(["lambda:InvokeFunction"], [inspection.function_arn]),
         ],

@@ -5,6 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from inference_container.contract.jobs import WORKER_ATTRIBUTES
 from infrastructure.config import StageConfig
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge
@@ -44,7 +45,7 @@ class Container(Construct):
                         "endpoint-failure/": ["PutObject"],
                     },
                 ),
-                TableGrant(storage.jobs_table, ["UpdateItem"]),
+                TableGrant(storage.jobs_table, ["UpdateItem"], attributes=WORKER_ATTRIBUTES),
                 Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
                 Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
             ],

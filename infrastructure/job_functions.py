@@ -37,7 +37,7 @@ def add_job_functions(
     outcomes = {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"]}
 
     settling: list[TableGrant | Grant] = [
-        TableGrant(access, ["UpdateItem"]),
+        TableGrant(access, ["UpdateItem"], keys=["load#*", "usage#*", "endpoint_load#*"]),
         Grant(["sqs:SendMessage"], [webhook_queue.queue_arn]),
     ]
     job_events = maker.make(
@@ -101,7 +101,7 @@ def add_job_functions(
         ),
         grants=[
             TableGrant(jobs, ["GetItem", "UpdateItem"]),
-            TableGrant(access, ["GetItem"]),
+            TableGrant(access, ["GetItem"], keys=["user#*"]),
             Grant(["sqs:ChangeMessageVisibility"], [webhook_queue.queue_arn]),
         ],
     )

@@ -12,6 +12,9 @@ from aws_cdk import aws_s3 as s3
 from infrastructure.encryption import allow_key
 from infrastructure.findings import acknowledge
 
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
+"""Operator to condition key to the allowed values."""
+
 
 @dataclass(frozen=True)
 class TableGrant:
@@ -20,6 +23,20 @@ class TableGrant:
     table: dynamodb.Table
     actions: Sequence[str]
     indexes: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    """Patterns of the rows' keys, `*` for any characters; empty: all rows."""
+    attributes: Sequence[str] = ()
+    """All that a request may name, in conditions too; empty: any."""
+
+    @property
+    def conditions(self) -> Conditions | None:
+        """Of the actions on rows; an index is queried without them."""
+        found = {}
+        if self.keys:
+            found["ForAllValues:StringLike"] = {"dynamodb:LeadingKeys": list(self.keys)}
+        if self.attributes:
+            found["ForAllValues:StringEquals"] = {"dynamodb:Attributes": list(self.attributes)}
+        return found or None
 
     @property
     def full_actions(self) -> list[str]:
@@ -46,7 +63,7 @@ class Grant:
 
     actions: Sequence[str]
     resources: Sequence[str]
-    conditions: Mapping[str, Mapping[str, str]] | None = None
+    conditions: Conditions | None = None
 
     @property
     def full_actions(self) -> list[str]:
@@ -61,8 +78,8 @@ def grant_all(
         allow_key(role, [action for grant in grants for action in grant.full_actions], key=key)
     for grant in grants:
         match grant:
-            case TableGrant(table=table, actions=actions, indexes=indexes):
-                _allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
+            case TableGrant(table=table, actions=actions, indexes=indexes, conditions=conditions):
+                _allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn], conditions)
                 if indexes:
                     _allow(role, ["dynamodb:Query"], [f"{table.table_arn}/index/{index}" for index in indexes])
             case BucketGrant(bucket=bucket, prefixes=prefixes, list_objects=list_objects):
@@ -79,7 +96,7 @@ def _allow(
     role: iam.Role,
     actions: Sequence[str],
     resources: Sequence[str],
-    conditions: Mapping[str, Mapping[str, str]] | None = None,
+    conditions: Conditions | None = None,
 ) -> None:
     role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions))
 

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from local_cloud.emulator import EmulatorError
 from local_cloud.missing_objects import hiding_missing_objects
+from local_cloud.row_conditions import of_item, with_rows
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 _QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -45,6 +46,7 @@ class Identities:
         if settings.record_requests:
             self._record = settings.requests_file.open("a", buffering=1)
         iam_actions.extract_resource_arn = _with_alarm_names(iam_actions.extract_resource_arn)
+        iam_actions.dynamodb_service_context = with_rows(iam_actions.dynamodb_service_context)
         self._install()
 
     def _install(self) -> None:
@@ -138,14 +140,17 @@ class Identities:
         self._check(extract_access_key_id(headers, {}), action, resource, context)
 
     def _recorded(self, access_key: str, action: str, service: str, region: str, **named: Any) -> Any:
+        resource = named.get("resource_arn", "*")
+        context = of_item(named.get("service_context") or {}, action, resource)
+        named["service_context"] = context
         denied = self._enforce(access_key, action, service, region, **named) if self._settings.check_rights else None
         session = self._sts._sessions.get(access_key)  # noqa: SLF001
         if self._record is not None and session is not None:
             line = {
                 "role": session["Arn"].split("/")[1],
                 "action": action,
-                "resource": named.get("resource_arn", "*"),
-                "context": named.get("service_context") or {},
+                "resource": resource,
+                "context": context,
                 "allowed": denied is None,
             }
             self._record.write(json.dumps(line, default=str) + "\n")

@@ -45,6 +45,10 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANSITIONS.items() if not following)
 
 
+WORKER_ATTRIBUTES = ("heartbeat_at", "job_id", "progress", "started_at", "status", "worker_id")
+"""Attributes of a job's row that a container may name, in conditions too: its role is held to them."""
+
+
 def statuses_before(status: JobStatus) -> tuple[JobStatus, ...]:
     """The statuses from which `status` may be entered."""
     return tuple(before for before, following in TRANSITIONS.items() if status in following)

@@ -30,7 +30,7 @@ SAID: Mapping[Verdict, str] = {
 NOT_TAKEN = "asks for it; not taken away"
 _HEAD = """# Grants
 Every action a role of the template is allowed, resource by resource, and what came of taking it away, alone, from the
-role in a running local cloud. Made by `make grants` (about forty minutes): it runs all scenarios
+role in a running local cloud. Made by `make grants` (about half an hour): it runs all scenarios
 (`tests/grants/scenarios.py`) on a local cloud that enforces the roles' policies and records each call; finds for each
 grant the first scenario one of whose calls is refused without it; takes the grant from the deployed role, runs that
 scenario, and gives the grant back. "Fails" counts only with a refusal of just this action to just this role in the

@@ -62,6 +62,15 @@ def statements_of(assembly: "Assembly", part: str) -> dict[str, set[str]]:
     return found
 
 
+def conditions_of(assembly: "Assembly", part: str, action: str, *, table: str = "") -> list[Any]:
+    """The `Condition` of each statement that allows `action` on the table, of the policy with `part` in its id."""
+    return [
+        statement.get("Condition")
+        for name, statement in assembly.statements()
+        if part in name and action in as_list(statement["Action"]) and table in json.dumps(statement["Resource"])
+    ]
+
+
 def test_the_outputs_are_exactly_those_others_rely_on(aws: "Assembly") -> None:
     outputs = {name for name in aws.template["Outputs"] if not name.startswith("ExportsOutput")}
 
@@ -360,6 +369,29 @@ def test_the_container_may_only_read_assets_and_write_its_jobs(aws: "Assembly") 
     }
     assert not [resource for resource in granted["s3:PutObject"] if "AssetsBucket" in resource]
     assert len(granted["sns:Publish"]) == 2
+    assert conditions_of(aws, "ContainerRole", "dynamodb:UpdateItem") == [
+        {
+            "ForAllValues:StringEquals": {
+                "dynamodb:Attributes": ["heartbeat_at", "job_id", "progress", "started_at", "status", "worker_id"]
+            }
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "keys"),
+    [
+        ("FunctionsAssetImport", "dynamodb:UpdateItem", ["load#*"]),
+        ("FunctionsAssetInspection", "dynamodb:UpdateItem", ["load#*"]),
+        ("FunctionsJobEvents", "dynamodb:UpdateItem", ["load#*", "usage#*", "endpoint_load#*"]),
+        ("FunctionsSweeper", "dynamodb:UpdateItem", ["load#*", "usage#*", "endpoint_load#*"]),
+        ("FunctionsWebhooks", "dynamodb:GetItem", ["user#*"]),
+    ],
+)
+def test_only_the_api_may_touch_keys_users_and_roles(aws: "Assembly", role: str, action: str, keys: list[str]) -> None:
+    conditions = conditions_of(aws, role, action, table="AccessTable")
+
+    assert conditions == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}]
 
 
 # --- events
