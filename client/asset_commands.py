@@ -22,7 +22,7 @@ from client.assets import Look
 from client.cloud import GenerateOnCloud, open_cloud
 from client.errors import CloudError, NotFoundError
 from client.output import AsJson, errors, print_assets, print_document
-from inference_container.contract.api import AssetView, ChangeAsset
+from inference_container.contract.asset_bodies import AssetView, ChangeAsset
 from inference_container.contract.assets import AssetStatus
 
 app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from client.connection import Connection
 from client.errors import AssetFailedError, ConnectionLostError, TransferError
 from client.part_sender import CHUNK, Advance, PartSender
-from inference_container.contract.api import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
+from inference_container.contract.asset_bodies import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
 from inference_container.contract.assets import AssetStatus, asset_type_named
 
 COMPLETE_TRIES = 4

@@ -12,7 +12,7 @@ from client.connection import Connection
 from client.endpoints import Endpoints
 from client.jobs import Jobs
 from client.login import find_login
-from inference_container.contract.api import Health
+from inference_container.contract.bodies import Health
 
 
 @contextmanager

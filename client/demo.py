@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from client.assets import file_sha256
 from client.cloud import GenerateOnCloud
 from client.errors import JobNotSucceededError
-from inference_container.contract.api import JobView
 from inference_container.contract.assets import AssetStatus, AssetType
+from inference_container.contract.job_bodies import JobView
 from inference_container.contract.jobs import JobPhase, JobStatus, Task
 
 PHOTOGRAPH = Path(__file__).parent / "pictures" / "chelsea.png"

@@ -12,8 +12,9 @@ CloudError
 
 from collections.abc import Mapping
 
-from inference_container.contract.api import AssetView, JobView
+from inference_container.contract.asset_bodies import AssetView
 from inference_container.contract.errors import Problem
+from inference_container.contract.job_bodies import JobView
 
 
 class CloudError(Exception):

@@ -10,7 +10,7 @@ from client.cloud import open_cloud
 from client.errors import CloudError, JobNotSucceededError
 from client.exit_codes import ExitCode
 from client.output import AsJson, print_document, print_job
-from inference_container.contract.api import JobView
+from inference_container.contract.job_bodies import JobView
 from inference_container.contract.jobs import JobStatus, Task
 
 app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)

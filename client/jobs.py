@@ -10,7 +10,15 @@ import httpx
 
 from client.connection import Connection
 from client.errors import ConnectionLostError, JobNotSucceededError, TransferError
-from inference_container.contract.api import CreateJob, DeletedJobs, DeleteJobs, InputView, JobPage, JobSummary, JobView
+from inference_container.contract.job_bodies import (
+    CreateJob,
+    DeletedJobs,
+    DeleteJobs,
+    InputView,
+    JobPage,
+    JobSummary,
+    JobView,
+)
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from inference_container.contract.webhooks import Webhook
 

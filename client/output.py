@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from client.errors import CloudError, ProblemError
-from inference_container.contract.api import AssetView, JobSummary
+from inference_container.contract.asset_bodies import AssetView
 from inference_container.contract.endpoints import EndpointView
+from inference_container.contract.job_bodies import JobSummary
 
 JSON_OPTION = "--json"
 AsJson = Annotated[bool, typer.Option(JSON_OPTION, help="One JSON document on standard output.")]

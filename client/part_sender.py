@@ -10,7 +10,14 @@ import httpx
 
 from client.connection import Connection
 from client.errors import TransferError
-from inference_container.contract.api import AssetView, PartChecksum, SignedPart, SignedParts, SignParts, UploadPart
+from inference_container.contract.asset_bodies import (
+    AssetView,
+    PartChecksum,
+    SignedPart,
+    SignedParts,
+    SignParts,
+    UploadPart,
+)
 
 Advance = Callable[[int], None]
 """Called with the number of bytes that were just sent; a negative number for those that must be sent again."""

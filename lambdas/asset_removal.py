@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from inference_container.contract.api import ResolvedModel
-from inference_container.contract.assets import AssetStatus
+from inference_container.contract.assets import AssetStatus, ResolvedModel
 from inference_container.contract.errors import ProblemCode
 from lambdas.asset_record import AssetRecord
 from lambdas.job_pages import JobPages

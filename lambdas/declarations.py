@@ -3,7 +3,7 @@
 import unicodedata
 from pathlib import PurePosixPath
 
-from inference_container.contract.api import CreateAsset
+from inference_container.contract.asset_bodies import CreateAsset
 from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from inference_container.contract.errors import FieldError
 from inference_container.public_addresses import FetchError, parse_target

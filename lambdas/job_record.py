@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from inference_container.contract.api import ResolvedModel
+from inference_container.contract.assets import ResolvedModel
 from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import JobStatus, Task
 from inference_container.contract.messages import Progress

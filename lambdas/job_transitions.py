@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.api import ResolvedModel
+from inference_container.contract.assets import ResolvedModel
 from inference_container.contract.errors import JobError
 from inference_container.contract.jobs import JobStatus, statuses_before
 from lambdas.access_table import transact

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.access import Quotas
-from inference_container.contract.api import ResolvedModel
+from inference_container.contract.assets import ResolvedModel
 from inference_container.contract.errors import FieldError, ProblemCode
 from inference_container.contract.jobs import JobStatus
 from inference_container.contract.messages import JobRequest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from inference_container.contract.access import Quotas
-from inference_container.contract.api import (
+from inference_container.contract.asset_bodies import (
     CompleteAsset,
     CompletedPart,
     CreateAsset,

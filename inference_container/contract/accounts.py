@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from inference_container.contract.access import Permission, Quotas
-from inference_container.contract.api import Body, View
+from inference_container.contract.bodies import Body, View
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 """Names of users and roles: e-mail addresses fit, separators of keys and paths do not."""

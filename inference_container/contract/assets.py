@@ -1,8 +1,10 @@
-"""The kinds of model file a user can upload: one table row each."""
+"""The kinds of model file a user can upload: one table row each, and one that a job was resolved to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from inference_container.contract.bodies import View
 
 
 class AssetType(StrEnum):
@@ -63,3 +65,12 @@ def asset_type_named(name: str) -> AssetType | None:
         if name in (asset_type.value, rule.webui_folder):
             return asset_type
     return None
+
+
+class ResolvedModel(View):
+    """A model file the request named."""
+
+    type: AssetType
+    name: str
+    sha256: str | None
+    """As its uploader declared it."""

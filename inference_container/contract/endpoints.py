@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from inference_container.contract.accounts import Name
-from inference_container.contract.api import Body, View
+from inference_container.contract.bodies import Body, View
 from inference_container.contract.instances import GPUS
 
 MAX_INSTANCES = 100

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from inference_container.contract.access import Permission
-from inference_container.contract.api import (
+from inference_container.contract.asset_bodies import (
     AssetHashes,
     AssetPage,
     AssetView,

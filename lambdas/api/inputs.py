@@ -1,7 +1,7 @@
 """Routes of inputs: pictures uploaded on their own, for jobs to name."""
 
 from inference_container.contract.access import Permission
-from inference_container.contract.api import InputView, PresignedPut
+from inference_container.contract.job_bodies import InputView, PresignedPut
 from inference_container.contract.messages import MAX_PICTURE_BYTES
 from lambdas.api.job_views import PARAMS_URL_LIFE
 from lambdas.api.routes import Routes, UserCall

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from inference_container.contract.access import Permission
-from inference_container.contract.api import CreateJob, JobView
 from inference_container.contract.errors import ProblemCode
+from inference_container.contract.job_bodies import CreateJob, JobView
 from inference_container.contract.jobs import TERMINAL, JobStatus
 from lambdas.api.job_rights import own_job
 from lambdas.api.job_views import job_view

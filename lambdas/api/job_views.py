@@ -5,14 +5,7 @@ import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from inference_container.contract.api import (
-    ImageView,
-    JobQueue,
-    JobSummary,
-    JobView,
-    PresignedPut,
-    ResultView,
-)
+from inference_container.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
 from inference_container.contract.jobs import JobPhase, JobStatus
 from inference_container.contract.messages import JobResult, Progress
 from lambdas.api.services import Services

@@ -6,14 +6,8 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from inference_container.contract.access import Permission
-from inference_container.contract.api import (
-    DeletedJobs,
-    DeleteJobs,
-    JobPage,
-    JobView,
-    NotDeleted,
-)
 from inference_container.contract.errors import ProblemCode
+from inference_container.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from lambdas.api.job_rights import own_job, visible_job
 from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag

@@ -18,8 +18,8 @@ from PIL import Image
 from client.cloud import GenerateOnCloud
 from client.errors import JobNotSucceededError, ProblemError
 from client.jobs import INLINE_MAX_BYTES
-from inference_container.contract.api import JobView
 from inference_container.contract.errors import JobErrorCode, Problem, ProblemCode
+from inference_container.contract.job_bodies import JobView
 from inference_container.contract.jobs import TERMINAL, JobPhase, JobStatus, Task
 from local_cloud.cloud import LocalCloud
 from tests.child_processes import children_with

@@ -21,7 +21,7 @@ import httpx
 import psutil
 
 from client.cloud import GenerateOnCloud
-from inference_container.contract.api import ChangeAsset
+from inference_container.contract.asset_bodies import ChangeAsset
 from inference_container.contract.errors import JobErrorCode
 from inference_container.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud

@@ -8,7 +8,7 @@ import httpx
 
 from client.cloud import GenerateOnCloud
 from inference_container.contract.accounts import UsagePage
-from inference_container.contract.api import JobSummary
+from inference_container.contract.job_bodies import JobSummary
 from inference_container.contract.jobs import TERMINAL, JobStatus
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud

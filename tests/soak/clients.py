@@ -10,8 +10,8 @@ import httpx
 
 from client.cloud import GenerateOnCloud
 from client.errors import ConnectionLostError, ProblemError, TransferError
-from inference_container.contract.api import JobView
 from inference_container.contract.errors import JobErrorCode
+from inference_container.contract.job_bodies import JobView
 from inference_container.contract.jobs import TERMINAL, JobStatus, Task
 from inference_container.contract.webhooks import Webhook
 from tests.soak.jobs import SoakJob
