@@ -23,7 +23,7 @@ from benchmarks.local_services import aws_environment, services_of
 from client.cloud import GenerateOnCloud
 from client.part_sender import PARALLEL_PARTS
 from inference_container.contract.assets import AssetStatus
-from lambdas.uploads import PART_SIZE
+from lambdas.upload_storage import PART_SIZE
 from local_cloud.cloud import LocalCloud
 
 if TYPE_CHECKING:

@@ -96,7 +96,7 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
 )
 def sign_parts(call: UserCall, asset_id: str, body: SignParts) -> SignedParts:
     """URLs for parts whose SHA-256 storage checks, of an upload begun with a `checksum_algorithm`."""
-    return call.services.uploads.sign(_own(call, asset_id), body.parts, now=call.services.now())
+    return call.services.uploads.storage.sign(_own(call, asset_id), body.parts, now=call.services.now())
 
 
 @ROUTES.add(
@@ -172,7 +172,7 @@ def _own(call: UserCall, asset_id: str) -> AssetRecord:
 def _with_upload(call: UserCall, asset: AssetRecord, *, is_new: bool = False) -> AssetView:
     view = _view(asset)
     if asset.status is AssetStatus.UPLOADING and call.caller.may_see(asset.owner, Permission.ASSET_ALL):
-        view.upload = call.services.uploads.view(asset, is_new=is_new, now=call.services.now())
+        view.upload = call.services.uploads.storage.view(asset, is_new=is_new, now=call.services.now())
     return view
 
 

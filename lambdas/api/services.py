@@ -45,6 +45,7 @@ from lambdas.settings import ApiSettings
 from lambdas.settlement import Settlement, WebhookQueue
 from lambdas.style_files import StyleFiles
 from lambdas.submission import Submission
+from lambdas.upload_storage import UploadStorage
 from lambdas.uploads import Uploads
 from lambdas.usage import UsageStore
 from lambdas.users import UserStore
@@ -103,7 +104,7 @@ def services_from_environment() -> Services:
         inspection_function=settings.INSPECTION_FUNCTION,
         import_function=settings.IMPORT_FUNCTION,
     )
-    uploads = Uploads(transitions, work, s3, settings.ASSETS_BUCKET)
+    uploads = Uploads(transitions, work, UploadStorage(s3, settings.ASSETS_BUCKET))
     sagemaker = sagemaker_client()
     endpoints = Endpoints(sagemaker, sagemaker_runtime_client())
     default, prefix = settings.ENDPOINT_NAME, settings.ENDPOINT_PREFIX

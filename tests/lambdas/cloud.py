@@ -58,6 +58,7 @@ from lambdas.settlement import Settlement, WebhookQueue
 from lambdas.style_files import StyleFiles
 from lambdas.submission import Submission
 from lambdas.sweeper import Sweeper
+from lambdas.upload_storage import UploadStorage
 from lambdas.uploads import Uploads
 from lambdas.usage import UsageStore
 from lambdas.users import UserStore
@@ -287,7 +288,7 @@ class Cloud:
         self.transitions = AssetTransitions(self.assets, AssetBytes(roles.access))
         self.inspection = self.inspection_kind(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
         self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
-        self.uploads = Uploads(self.transitions, self.work, self.s3, SETTINGS.ASSETS_BUCKET)
+        self.uploads = Uploads(self.transitions, self.work, UploadStorage(self.s3, SETTINGS.ASSETS_BUCKET))
         registry = EndpointRegistry(
             EndpointStore(self.dynamodb, SETTINGS.ENDPOINTS_TABLE), SETTINGS.ENDPOINT_PREFIX, SETTINGS.ENDPOINT_NAME
         )

@@ -10,7 +10,7 @@ import pytest
 
 from inference_container.contract.assets import GIB
 from lambdas.asset_record import AssetRecord
-from lambdas.uploads import MIB, PART_SIZE, part_size_for
+from lambdas.upload_storage import MIB, PART_SIZE, part_size_for
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.model_bytes import CHECKPOINT, sha256_of
 

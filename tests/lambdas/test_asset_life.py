@@ -17,7 +17,7 @@ from lambdas.asset_inspection import AssetSweep
 from lambdas.asset_record import AssetRecord
 from lambdas.asset_work import AT_ONCE, ImportOrder
 from lambdas.inspection import INSPECTION_RUNS, Inspection
-from lambdas.uploads import PART_SIZE
+from lambdas.upload_storage import PART_SIZE
 from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256_of
