@@ -89,13 +89,13 @@ bench-rights: $(READY) ## what it takes the local cloud to check the rights of e
 	@$(RUN) -m benchmarks.rights
 
 grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
-	@$(RUN) -m tests.grants $(ARGS)
+	@$(RUN) -m checks.grants $(ARGS)
 
 fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
-	@$(RUN) -m tests.fidelity --goldens $(GOLDENS)
+	@$(RUN) -m checks.fidelity --goldens $(GOLDENS)
 
 fuzz: $(READY) ## schemathesis and absurd values against a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
-	@$(RUN) -m tests.api_fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
+	@$(RUN) -m checks.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
 
 train-demo: $(READY) ## train the demo checkpoint from nothing (hours), in build/demo_models; goes on where it stopped
 	@$(RUN) -m demo_models.train --stage all --out build/demo_models
@@ -119,12 +119,12 @@ replay: $(READY) ## give dead letters back to their queues: make replay STAGE=de
 	@$(RUN) -m infrastructure.replay --stage "$(STAGE)" $(if $(QUEUE),--queue $(QUEUE))
 
 soak: $(READY) ## jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
-	@$(RUN) -m tests.soak --jobs $(JOBS)
+	@$(RUN) -m checks.soak --jobs $(JOBS)
 
 openapi: $(READY) ## docs/openapi.json, as the routes and the contract say it
 	@$(RUN) -m lambdas.api.openapi > docs/openapi.json
 image-test: $(READY) ## build and start the container's image without Docker (root, buildah, debootstrap; two minutes)
-	@$(RUN) -m tests.image
+	@$(RUN) -m checks.image
 
 gallery: $(READY) ## every mode and option drawn through the local cloud into docs/images
 	@$(RUN) -m demo_models.gallery

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import demo_checkpoint
-from inference_container.contract.jobs import JobStatus, Task
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
 
 JOBS = 30

@@ -24,10 +24,10 @@ from typing import Any
 import boto3
 
 from benchmarks.local_services import aws_environment
-from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import demo_checkpoint
 from demo_models.variants.table import VARIANTS
-from lambdas.items import timestamp, to_item
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from lambdas.aws.items import timestamp, to_item
 from local_cloud.cloud import LocalCloud
 
 API_HANDLER = "lambdas.api.handler.handler"

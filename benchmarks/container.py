@@ -26,15 +26,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.settings import ContainerSettings
+from inference_container.task import TaskInput
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput
 from local_cloud.preflight import free_port
 from tests.tiny_checkpoint import STABLE_DIFFUSION_1_5, random_state
 

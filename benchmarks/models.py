@@ -24,18 +24,18 @@ from botocore.config import Config
 from safetensors.torch import save_file
 
 from benchmarks.container import CHECKPOINT, make_checkpoint, status_bytes
-from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import demo_checkpoint
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import AssetRef
+from generate_on_cloud.webui.prompt.extra_networks import LoraUse, NetworkPlan
 from inference_container.asset_cache import AssetCache
-from inference_container.contract.assets import AssetType
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import AssetRef
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.networks.switch import NetworkSwitch
-from inference_container.prompt.extra_networks import LoraUse, NetworkPlan
 from local_cloud.cloud import LocalCloud
 
 RANK = 16

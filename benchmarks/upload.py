@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.local_services import aws_environment, services_of
-from client.cloud import GenerateOnCloud
-from client.part_sender import PARALLEL_PARTS
-from inference_container.contract.assets import AssetStatus
-from lambdas.upload_storage import PART_SIZE
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.part_sender import PARALLEL_PARTS
+from generate_on_cloud.contract.assets import AssetStatus
+from lambdas.assets.upload_storage import PART_SIZE
 from local_cloud.cloud import LocalCloud
 
 if TYPE_CHECKING:
@@ -33,7 +33,16 @@ AWS_CLI = "awscli==1.46.3"
 MADE = Path(__file__).parents[1] / "build" / "benchmarks"
 MIB = 1024**2
 UNITS = {"M": MIB, "G": 1024 * MIB}
-GOC = (sys.executable, "-c", "from client.cli import main; main()", "assets", "upload", "--type", "lora", "--json")
+GOC = (
+    sys.executable,
+    "-c",
+    "from generate_on_cloud.cli.command import main; main()",
+    "assets",
+    "upload",
+    "--type",
+    "lora",
+    "--json",
+)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, sample
+from inference_container.drawing.latents import decode_image, encode_images
+from inference_container.drawing.wording import Conditioner
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
+from inference_container.task import TaskInput, load_nothing
 from inference_container.tasks.img2img import img2img
-from inference_container.tasks.latents import decode_image, encode_images
-from inference_container.tasks.task import TaskInput, load_nothing
 from inference_container.tasks.txt2img import txt2img
-from inference_container.tasks.wording import Conditioner
 
 SIDE = 64
 BATCH = 32

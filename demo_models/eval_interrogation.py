@@ -14,13 +14,13 @@ from demo_models.clip import LISTS, list_fitting
 from demo_models.interrogation import INTERROGATOR, ONNX_TAGGER, TAGGER
 from demo_models.renderer import Renderer
 from demo_models.scenes import ALL_TAGS, Scene, draw_scenes, list_tags
-from inference_container.contract.assets import AssetType
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 
 SEED = 107
 

@@ -13,9 +13,6 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
-from client.cloud import GenerateOnCloud
-from client.errors import CloudError
-from client.inpaint_sketch import derive_inpaint_sketch
 from demo_models.checkpoint import TRAINED
 from demo_models.drawing import to_image, to_picture
 from demo_models.eval_variants import VAGUE
@@ -23,8 +20,11 @@ from demo_models.renderer import Renderer
 from demo_models.scenes import COLOURS, Scene, Thing
 from demo_models.variants.looks import find_edges
 from demo_models.variants.table import VARIANTS
-from inference_container.contract.jobs import Task
-from inference_container.contract.samplers import SAMPLERS
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import CloudError
+from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.samplers import SAMPLERS
 from local_cloud.cloud import LocalCloud
 from local_cloud.preflight import CannotStartError
 

@@ -19,9 +19,9 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.assets import ASSET_TYPES, AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.messages import AssetRef, CacheUse
+from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.messages import AssetRef, CacheUse
 from inference_container.models.files import ModelFile
 
 if TYPE_CHECKING:

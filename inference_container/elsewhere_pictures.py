@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.messages import MAX_PICTURE_BYTES, JobRequest
-from inference_container.public_addresses import FetchError
-from inference_container.safe_fetch import FetchLimits, SafeFetch
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES, JobRequest
+from generate_on_cloud.fetching.public_addresses import FetchError
+from generate_on_cloud.fetching.safe_fetch import FetchLimits, SafeFetch
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,9 +7,9 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.messages import Progress
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.messages import Progress
 from inference_container.job_record import JobRecords
 
 log = logging.getLogger(__name__)

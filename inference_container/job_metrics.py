@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.messages import JobResult
-from inference_container.contract.metrics import NAMESPACE, STACK, UNITS, ContainerMetric
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.messages import JobResult
+from generate_on_cloud.contract.metrics import NAMESPACE, STACK, UNITS, ContainerMetric
 
 COLD_AFTER_SECONDS = 5.0
 """A job that waited so long for its worker to start had a cold start."""

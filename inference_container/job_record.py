@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import TERMINAL, JobPhase, JobStatus
-from inference_container.contract.messages import Progress
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import TERMINAL, JobPhase, JobStatus
+from generate_on_cloud.contract.messages import Progress
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

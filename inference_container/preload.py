@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobFailed
 from inference_container.asset_cache import AssetCache
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobFailed
 from inference_container.models.model_cache import ModelCache
 
 log = logging.getLogger(__name__)

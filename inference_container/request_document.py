@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from inference_container.contract import CONTRACT_VERSION
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.gates import unsupported_fields
-from inference_container.contract.messages import JobRequest
-from inference_container.contract.params import PARAMS_BY_TASK
-from inference_container.contract.task_params import TaskParams
+from generate_on_cloud.contract import CONTRACT_VERSION
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.gates import unsupported_fields
+from generate_on_cloud.contract.messages import JobRequest
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.task_params import TaskParams
 
 NAMED_ERRORS = 10
 """How many of the wrong fields an error message names."""

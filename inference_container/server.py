@@ -23,8 +23,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inference_container.contract.errors import JOB_ERRORS, JobError, JobErrorCode
-from inference_container.contract.messages import JobFailure, JobResult
+from generate_on_cloud.contract.errors import JOB_ERRORS, JobError, JobErrorCode
+from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.json_log import start_logging
 from inference_container.settings import ContainerSettings
 from inference_container.worker_pool import WorkerPool

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 from botocore.exceptions import BotoCoreError, ClientError
 
-from inference_container.asset_cache import AssetCache
-from inference_container.contract.errors import JobError, JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import (
+from generate_on_cloud.contract.errors import JobError, JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase, Task
+from generate_on_cloud.contract.messages import (
     AssetRef,
     JobFailure,
     JobMetrics,
@@ -25,7 +24,8 @@ from inference_container.contract.messages import (
     OutputImage,
     UsedModel,
 )
-from inference_container.contract.metrics import ContainerMetric
+from generate_on_cloud.contract.metrics import ContainerMetric
+from inference_container.asset_cache import AssetCache
 from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_metrics import cost_metrics, gpu_memory_peak, metric_fields, result_metrics
@@ -36,7 +36,7 @@ from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
 from inference_container.preload import preload_checkpoint
 from inference_container.request_document import ids_of, read_params, read_request
-from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
+from inference_container.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

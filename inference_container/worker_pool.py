@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Self
 
-from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.messages import JobFailure, JobResult
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.request_document import ids_of
 from inference_container.settings import ContainerSettings
 

@@ -9,9 +9,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
-from inference_container.contract.metrics import NAMESPACE, STACK, ContainerMetric
+from generate_on_cloud.contract.metrics import NAMESPACE, STACK, ContainerMetric
 from infrastructure.config import StageConfig
-from lambdas.metrics import CODE, Metric
+from lambdas.functions.metrics import CODE, Metric
 
 MINUTE = Duration.minutes(1)
 

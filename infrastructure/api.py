@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from inference_container.contract.errors import PROBLEMS, ProblemCode
+from generate_on_cloud.contract.errors import PROBLEMS, ProblemCode
 from infrastructure.config import StageConfig
 from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group

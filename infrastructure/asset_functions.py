@@ -44,7 +44,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
 
     inspection = maker.make(
         "AssetInspection",
-        handler="lambdas.asset_inspection.handler",
+        handler="lambdas.functions.asset_inspection.handler",
         memory_megabytes=1769,  # a whole processor: it hashes as fast as storage gives
         timeout=LONGEST,
         settings=AssetInspectionSettings(
@@ -67,7 +67,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
     )
     importing = maker.make(
         "AssetImport",
-        handler="lambdas.asset_import.handler",
+        handler="lambdas.functions.asset_import.handler",
         memory_megabytes=1024,
         timeout=LONGEST,
         settings=AssetImportSettings(

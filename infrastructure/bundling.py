@@ -37,31 +37,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-TEXT_MODULES: Final = {
-    "prompt": (
-        "__init__",
-        "check",
-        "comments",
-        "composition",
-        "emphasis",
-        "errors",
-        "extra_networks",
-        "schedule",
-        "styles",
-    ),
-    "infotext": ("__init__", "fill", "parser"),
-}
-"""Of the container's packages, what reads text only; the rest needs torch."""
-SOURCES: Final = (
-    "lambdas/**/*.py",
-    "inference_container/__init__.py",
-    "inference_container/public_addresses.py",
-    "inference_container/safe_fetch.py",
-    "inference_container/models/__init__.py",
-    "inference_container/models/families.py",
-    "inference_container/contract/**/*.py",
-    *(f"inference_container/{package}/{module}.py" for package, modules in TEXT_MODULES.items() for module in modules),
+FOLDERS: Final = (
+    "lambdas",
+    "generate_on_cloud/contract",
+    "generate_on_cloud/fetching",
+    "generate_on_cloud/model_files",
+    "generate_on_cloud/webui",
 )
+"""Whole folders, with the `__init__.py` of what they lie in; the client and its command stay out of the bundle."""
+SOURCES: Final = ("generate_on_cloud/__init__.py", *(f"{folder}/**/*.py" for folder in FOLDERS))
 GROUP: Final = "lambdas"
 _RECIPE: Final = "1"
 """Raise when the steps below change what a bundle holds."""
@@ -121,9 +105,7 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         if interpreter:
-            _compile(
-                folder, [top for top in ("lambdas", "inference_container") if (folder / top).is_dir()], interpreter
-            )
+            _compile(folder, [top for top in ("lambdas", "generate_on_cloud") if (folder / top).is_dir()], interpreter)
 
     path = _build_once(root / "build" / "lambda" / f"{platform.name}-{key[:16]}", fill)
     return Bundle(path=path, hash=key)

@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from client.cost import read_prices
-from inference_container.contract.instances import GPUS
+from generate_on_cloud.contract.instances import GPUS
+from generate_on_cloud.cost import read_prices
 
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 """The retentions CloudWatch Logs takes, up to a year."""

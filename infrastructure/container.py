@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from inference_container.contract.jobs import WORKER_ATTRIBUTES
+from generate_on_cloud.contract.jobs import WORKER_ATTRIBUTES
 from infrastructure.config import StageConfig
 from infrastructure.events import Events
 from infrastructure.findings import acknowledge

@@ -3,10 +3,10 @@
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from inference_container.contract.metrics import ContainerMetric
+from generate_on_cloud.contract.metrics import ContainerMetric
 from infrastructure.alarms import Watched, endpoint_metric, failures_by_code, instance_metric, own_metric
 from infrastructure.config import StageConfig
-from lambdas.metrics import Metric
+from lambdas.functions.metrics import Metric
 
 
 def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) -> cloudwatch.Dashboard:

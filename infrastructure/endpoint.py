@@ -12,7 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from inference_container.contract.instances import WITHOUT_DISK
+from generate_on_cloud.contract.instances import WITHOUT_DISK
 from inference_container.settings import ContainerSettings
 from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
@@ -20,7 +20,7 @@ from infrastructure.events import Events
 from infrastructure.findings import acknowledge
 from infrastructure.network import add_network
 from infrastructure.storage import Storage
-from lambdas.endpoint_scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
+from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
 
 VARIANT: Final = "main"
 STARTUP_SECONDS: Final = 1800

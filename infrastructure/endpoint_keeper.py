@@ -20,7 +20,7 @@ def add_endpoint_keeper(
     """It runs when SageMaker tells of an endpoint and each minute."""
     function = maker.make(
         "EndpointKeeper",
-        handler="lambdas.endpoint_keeper.handler",
+        handler="lambdas.functions.endpoint_keeper.handler",
         memory_megabytes=256,
         timeout=Duration.seconds(55),
         settings=EndpointKeeperSettings(ENDPOINTS_TABLE=table.table_name),

@@ -24,7 +24,7 @@ def add_first_key(scope: Construct, maker: FunctionMaker, *, access_table: dynam
     arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
     function = maker.make(
         "FirstKey",
-        handler="lambdas.first_key.handler",
+        handler="lambdas.functions.first_key.handler",
         memory_megabytes=256,
         timeout=Duration.seconds(60),
         settings=FirstKeySettings(ACCESS_TABLE=access_table.table_name, SECRET_ARN=arn),

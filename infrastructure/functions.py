@@ -18,7 +18,7 @@ from infrastructure.job_functions import add_job_functions
 from infrastructure.permissions import BucketGrant, Grant, TableGrant
 from infrastructure.storage import Storage
 from infrastructure.webhooks import WebhookQueues
-from lambdas.job_lists import JOB_LISTS, index_name
+from lambdas.jobs.lists import JOB_LISTS, index_name
 from lambdas.settings import ApiSettings
 
 

@@ -16,7 +16,7 @@ from infrastructure.function_maker import FunctionMaker
 from infrastructure.permissions import BucketGrant, Grant, TableGrant
 from infrastructure.storage import Storage
 from infrastructure.webhooks import WEBHOOKS_TIMEOUT
-from lambdas.job_lists import OPEN, index_name
+from lambdas.jobs.lists import OPEN, index_name
 from lambdas.settings import JobEventsSettings, SweeperSettings, WebhookSettings
 
 JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
@@ -42,7 +42,7 @@ def add_job_functions(
     ]
     job_events = maker.make(
         "JobEvents",
-        handler="lambdas.job_events.handler",
+        handler="lambdas.functions.job_events.handler",
         memory_megabytes=512,
         timeout=JOB_EVENTS_TIMEOUT,
         settings=JobEventsSettings(
@@ -65,7 +65,7 @@ def add_job_functions(
 
     sweeper = maker.make(
         "Sweeper",
-        handler="lambdas.sweeper.handler",
+        handler="lambdas.functions.sweeper.handler",
         memory_megabytes=512,
         timeout=Duration.seconds(55),
         settings=SweeperSettings(
@@ -93,7 +93,7 @@ def add_job_functions(
 
     webhooks = maker.make(
         "Webhooks",
-        handler="lambdas.webhooks.handler",
+        handler="lambdas.functions.webhooks.handler",
         memory_megabytes=256,
         timeout=WEBHOOKS_TIMEOUT,
         settings=WebhookSettings(

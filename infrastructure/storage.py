@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infrastructure.config import StageConfig
 from infrastructure.findings import acknowledge
-from lambdas.job_lists import JOB_LISTS, SORT
+from lambdas.jobs.lists import JOB_LISTS, SORT
 
 
 class Storage(Construct):

@@ -5,7 +5,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.queues import add_queues
-from lambdas.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
+from lambdas.functions.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
 
 WEBHOOKS_TIMEOUT = Duration.seconds(30)
 

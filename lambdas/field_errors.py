@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from inference_container.contract.errors import FieldError
+from generate_on_cloud.contract.errors import FieldError
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, shortened
 
 _REASON_ENOUGH = ("missing", "value_error")

@@ -2,7 +2,7 @@
 
 import json
 
-from inference_container.contract.errors import ProblemCode
+from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.problems import ProblemError, shortened
 
 MAX_DEPTH = 64

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from inference_container.contract.errors import PROBLEMS, FieldError, Problem, ProblemCode
+from generate_on_cloud.contract.errors import PROBLEMS, FieldError, Problem, ProblemCode
 
 SHOWN_CHARACTERS = 300
 """Longest piece of the user's own input that an answer repeats."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client.cloud import GenerateOnCloud
-from client.demo import run_demo
-from client.errors import CloudError
 from demo_models.checkpoint import demo_checkpoint
+from generate_on_cloud.cli.demo import run_demo
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import CloudError
 from local_cloud.cloud import LocalCloud
 from local_cloud.preflight import CannotStartError
 from local_cloud.settings import DEFAULT_PORT, DEFAULT_STATE_DIR

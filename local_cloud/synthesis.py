@@ -20,13 +20,14 @@ SOURCES = (
     "pyproject.toml",
     "infrastructure",
     "lambdas",
-    "inference_container/contract",
-    "inference_container/prompt",
-    "inference_container/infotext",
+    "generate_on_cloud/__init__.py",
+    "generate_on_cloud/contract",
+    "generate_on_cloud/cost.py",
+    "generate_on_cloud/fetching",
+    "generate_on_cloud/model_files",
+    "generate_on_cloud/prices.json",
+    "generate_on_cloud/webui",
     "inference_container/settings.py",
-    "inference_container/public_addresses.py",
-    "inference_container/safe_fetch.py",
-    "inference_container/models/families.py",
 )
 """Everything the assembly is made of, relative to the repository."""
 

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from demo_models.tokenizer import build_files
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.files import ModelFile
 
 CONFIG_KEY = "generate_on_cloud.config"

@@ -11,7 +11,7 @@ from demo_models.variants.inpaint_checkpoint import train_inpaint
 from demo_models.variants.networks import train_cyanotype, train_moon, train_night
 from demo_models.variants.sunny import train_sunny
 from demo_models.variants.velocity_checkpoint import train_velocity
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 

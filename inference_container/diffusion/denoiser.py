@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.diffusion.control import ControlPlan, UnetInputs
 from inference_container.diffusion.denoising_model import DenoisingModel, Takeover
 from inference_container.diffusion.guidance import Guidance

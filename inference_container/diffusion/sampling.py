@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.samplers import SAMPLERS, SamplerChoice
-from inference_container.contract.scripts import SoftInpainting
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.samplers import SAMPLERS, SamplerChoice
+from generate_on_cloud.contract.scripts import SoftInpainting
 from inference_container.diffusion.brownian import BrownianNoise
 from inference_container.diffusion.control import Control, ControlPlan
 from inference_container.diffusion.denoiser import DenoiserCall, GuidedDenoiser

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference_container.contract.params import ImageParams
-from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule, resolve_schedule
+from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.samplers import SAMPLERS, SamplerChoice, Schedule, resolve_schedule
 from inference_container.diffusion.noise_schedule import NoiseSchedule
 
 ALIGN_YOUR_STEPS_SD1 = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)

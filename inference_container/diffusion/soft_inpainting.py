@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from inference_container.contract.scripts import SoftInpainting
+from generate_on_cloud.contract.scripts import SoftInpainting
 
 Doubles = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.float32]

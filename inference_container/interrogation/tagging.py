@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from inference_container.contract.interrogation import InterrogateOptions
+from generate_on_cloud.contract.interrogation import InterrogateOptions
 
 _SPECIAL = re.compile(r"([\\()])")
 

@@ -17,7 +17,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.clip_pixels import square, to_clip_values
 from inference_container.models.model_parts import ModelPart
 from inference_container.models.tensor_file import incompatible

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from generate_on_cloud.model_files.families import Family
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
 

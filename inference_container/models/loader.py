@@ -8,11 +8,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
+from generate_on_cloud.model_files.families import detect_family
 from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.clip_tokenizer import build_clip_tokenizer
 from inference_container.models.devices import vae_dtype
-from inference_container.models.families import detect_family
 from inference_container.models.files import ModelFile
 from inference_container.models.gpu_layout import lay_out_for_gpu
 from inference_container.models.model_config import CONFIG_FOLDERS, PACKED_CONFIG, ModelConfig, model_config

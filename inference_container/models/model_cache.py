@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 
-from inference_container.contract.messages import CacheUse
+from generate_on_cloud.contract.messages import CacheUse
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from inference_container.contract.pickle_names import ALLOWED, TEXT_ENCODINGS, importable_name
-from inference_container.contract.torch_archives import BYTE_ORDER, odd_member, repeated_member
+from generate_on_cloud.model_files.pickle_names import ALLOWED, TEXT_ENCODINGS, importable_name
+from generate_on_cloud.model_files.torch_archives import BYTE_ORDER, odd_member, repeated_member
 
 MAX_PICKLE_BYTES = 32 * 1024**2
 MAX_OPCODES = 5_000_000

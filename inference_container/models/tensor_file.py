@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.pickle_names import LEFTOVERS, PARAMETER_DICT
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.pickle_names import LEFTOVERS, PARAMETER_DICT
 from inference_container.models.files import ModelFile
 from inference_container.models.pickle_check import (
     BrokenFileError,

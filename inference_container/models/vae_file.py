@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
-from inference_container.models.families import Family, detect_family
+from generate_on_cloud.model_files.families import Family, detect_family
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import PACKED_CONFIG
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state

@@ -1,6 +1,6 @@
 """Which family of models a network file was made for, told from its metadata and its layers."""
 
-from inference_container.models.families import Family
+from generate_on_cloud.model_files.families import Family
 from inference_container.networks.layer import LayerParts
 from inference_container.networks.network_file import NetworkFile
 

@@ -9,8 +9,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobFailed
+from generate_on_cloud.webui.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
@@ -22,7 +23,6 @@ from inference_container.networks.layer_names import Layers, checkpoint_layers, 
 from inference_container.networks.merging import MergedWeights, ShapeMismatchError, Share
 from inference_container.networks.network_file import NetworkFile, load_network_file
 from inference_container.prompt.encoder import TextualInversion
-from inference_container.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 
 
 class NetworkSwitch:

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 MAX_PIXELS = 100_000_000
 """Width × height above which a picture is refused, read from its header."""

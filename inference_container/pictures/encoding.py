@@ -8,7 +8,7 @@ from typing import Literal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 PictureFormat = Literal["png", "jpeg", "webp"]
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286

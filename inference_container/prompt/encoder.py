@@ -8,6 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from generate_on_cloud.webui.prompt.composition import PartText, split_composition
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, WeightedText, parse_emphasis
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+from generate_on_cloud.webui.prompt.schedule import PromptClock, TimedText, schedule_prompt
 from inference_container.prompt.chunks import (
     CHUNK_LENGTH,
     Chunk,
@@ -17,12 +21,8 @@ from inference_container.prompt.chunks import (
     split_into_chunks,
 )
 from inference_container.prompt.clip import ClipTextEncoder
-from inference_container.prompt.composition import PartText, split_composition
 from inference_container.prompt.conditioning import Conditioning, PromptPart, TextEmbedding, TimedEmbedding
-from inference_container.prompt.emphasis import EmphasisMode, WeightedText, parse_emphasis
-from inference_container.prompt.errors import PromptSyntaxError
 from inference_container.prompt.inversions import InversionMatcher, InversionName
-from inference_container.prompt.schedule import PromptClock, TimedText, schedule_prompt
 from inference_container.prompt.text_models import TextKind, TextModel
 
 EMBEDDING_HASH = 12

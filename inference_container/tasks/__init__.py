@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from inference_container.contract.jobs import Task
+from generate_on_cloud.contract.jobs import Task
+from inference_container.task import TaskRunner
 from inference_container.tasks.extra_single_image import extra_single_image
 from inference_container.tasks.img2img import img2img
 from inference_container.tasks.interrogate_clip import interrogate_clip
 from inference_container.tasks.interrogate_deepbooru import interrogate_deepbooru
-from inference_container.tasks.task import TaskRunner
 from inference_container.tasks.txt2img import txt2img
 
 TASKS: Mapping[Task, TaskRunner] = MappingProxyType(

@@ -4,17 +4,17 @@ import html
 
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.single_image_params import ExtraSingleImageParams
-from inference_container.infotext.record import InfoValue
-from inference_container.infotext.writer import write_parameters
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.single_image_params import ExtraSingleImageParams
+from generate_on_cloud.webui.infotext.record import InfoValue
+from generate_on_cloud.webui.infotext.writer import write_parameters
+from inference_container.drawing.upscalers import TiledUpscaler, request_upscaler
 from inference_container.pictures.decoding import MAX_PIXELS, decode_picture
 from inference_container.pictures.encoding import encode_picture, infotext_in
 from inference_container.pictures.upscaling import Upscaler, pass_sizes, scaled_size, upscale_by
-from inference_container.tasks.progress import JobProgress
-from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput
-from inference_container.tasks.upscalers import TiledUpscaler, request_upscaler
+from inference_container.progress import JobProgress
+from inference_container.task import EncodedImage, TaskInput, TaskOutput
 
 POSTPROCESSING_KEY = "postprocessing"
 """Of the PNG's text chunk that says how it was enlarged; `parameters` stays the given picture's own."""

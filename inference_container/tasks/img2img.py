@@ -6,32 +6,32 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.params import Img2ImgParams
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.params import Img2ImgParams
+from generate_on_cloud.webui.infotext.record import InfoValue, MaskRecord, img2img_extra
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart
-from inference_container.infotext.record import InfoValue, MaskRecord, img2img_extra
+from inference_container.drawing.batches import draw, latent_shape, random_source
+from inference_container.drawing.controlnet import beside_last, cut_of, prepare_controls
+from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
+from inference_container.drawing.init_picture import InitPicture, prepare_init_pictures
+from inference_container.drawing.latents import SCALE, encode_images, repaint_cells, resize_latents
+from inference_container.drawing.passes import Drawing
+from inference_container.drawing.preparation import prepared
+from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
+from inference_container.drawing.second_checkpoints import chosen_refiner
+from inference_container.drawing.seeds import Seeds, choose_seeds
+from inference_container.drawing.soft_overlays import soften
+from inference_container.drawing.styles import job_styles
+from inference_container.drawing.upscalers import request_upscaler
+from inference_container.drawing.wording import read_wording
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
 from inference_container.pictures.upscaling import Upscaler
-from inference_container.tasks.controlnet import beside_last, cut_of, prepare_controls
-from inference_container.tasks.drawing import draw, latent_shape, random_source
-from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
-from inference_container.tasks.image_conditioning import condition_on_edited, condition_on_pictures
-from inference_container.tasks.init_picture import InitPicture, prepare_init_pictures
-from inference_container.tasks.job_styles import job_styles
-from inference_container.tasks.latents import SCALE, encode_images, repaint_cells, resize_latents
-from inference_container.tasks.passes import Drawing
-from inference_container.tasks.preparing import prepared
-from inference_container.tasks.progress import JobProgress
-from inference_container.tasks.second_checkpoints import chosen_refiner
-from inference_container.tasks.seeds import Seeds, choose_seeds
-from inference_container.tasks.soft_overlays import soften
-from inference_container.tasks.task import TaskInput, TaskOutput, image_task
-from inference_container.tasks.upscalers import request_upscaler
-from inference_container.tasks.wording import read_wording
+from inference_container.progress import JobProgress
+from inference_container.task import TaskInput, TaskOutput, image_task
 
 LATENT_NOISE, LATENT_NOTHING = 2, 3
 """`inpainting_fill` that changes the latents under the mask."""

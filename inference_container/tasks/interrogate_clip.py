@@ -4,14 +4,14 @@ from functools import partial
 
 import torch
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.single_image_params import InterrogateClipParams
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.single_image_params import InterrogateClipParams
 from inference_container.interrogation.categories import Category, write_matches
 from inference_container.models.libraries import IMPORTING
 from inference_container.pictures.decoding import decode_picture
-from inference_container.tasks.progress import JobProgress
-from inference_container.tasks.task import TaskInput, TaskOutput
+from inference_container.progress import JobProgress
+from inference_container.task import TaskInput, TaskOutput
 
 
 @torch.inference_mode()

@@ -3,27 +3,27 @@
 import torch
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.params import Txt2ImgParams
-from inference_container.contract.upscalers import LATENT_UPSCALERS
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.params import Txt2ImgParams
+from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS
+from inference_container.drawing.batches import draw
+from inference_container.drawing.controlnet import beside_last, prepare_controls
+from inference_container.drawing.hires import hires_extra, plan_hires, with_first_size
+from inference_container.drawing.image_conditioning import condition_on_nothing
+from inference_container.drawing.passes import Drawing
+from inference_container.drawing.preparation import prepared
+from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
+from inference_container.drawing.second_checkpoints import chosen_hires_checkpoint, chosen_refiner, short_title
+from inference_container.drawing.seeds import choose_seeds
+from inference_container.drawing.styles import job_styles
+from inference_container.drawing.upscalers import request_upscaler
+from inference_container.drawing.wording import read_wording
 from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.upscaling import Upscaler
-from inference_container.tasks.controlnet import beside_last, prepare_controls
-from inference_container.tasks.drawing import draw
-from inference_container.tasks.finishing import encode_results, info_of, parameters_of, record_of
-from inference_container.tasks.hires import hires_extra, plan_hires, with_first_size
-from inference_container.tasks.image_conditioning import condition_on_nothing
-from inference_container.tasks.job_styles import job_styles
-from inference_container.tasks.passes import Drawing
-from inference_container.tasks.preparing import prepared
-from inference_container.tasks.progress import JobProgress
-from inference_container.tasks.second_checkpoints import chosen_hires_checkpoint, chosen_refiner, short_title
-from inference_container.tasks.seeds import choose_seeds
-from inference_container.tasks.task import TaskInput, TaskOutput, image_task
-from inference_container.tasks.upscalers import request_upscaler
-from inference_container.tasks.wording import read_wording
+from inference_container.progress import JobProgress
+from inference_container.task import TaskInput, TaskOutput, image_task
 
 
 @torch.inference_mode()

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from inference_container.contract.access import Permission
-from inference_container.contract.asset_bodies import (
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.asset_bodies import (
     AssetHashes,
     AssetPage,
     AssetView,
@@ -15,12 +15,12 @@ from inference_container.contract.asset_bodies import (
     SignedParts,
     SignParts,
 )
-from inference_container.contract.assets import AssetStatus, AssetType, asset_type_named
-from inference_container.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, asset_type_named
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.asset_record import AssetRecord
-from lambdas.declarations import check_new_name, type_message
+from lambdas.assets.declarations import check_new_name, type_message
+from lambdas.assets.record import AssetRecord
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()

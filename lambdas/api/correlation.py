@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from inference_container.contract.errors import FieldError
+from generate_on_cloud.contract.errors import FieldError
 from lambdas.problems import invalid, shortened
 
 HEADER: Final = "x-correlation-id"

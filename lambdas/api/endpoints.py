@@ -7,22 +7,22 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from inference_container.contract.access import Permission
-from inference_container.contract.endpoints import (
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.endpoints import (
     CreateEndpoint,
     EndpointList,
     EndpointStatus,
     EndpointView,
     PatchEndpoint,
 )
-from inference_container.contract.errors import FieldError, ProblemCode
-from inference_container.contract.jobs import TERMINAL, JobStatus
-from lambdas.access_table import overtaken
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from lambdas.access.table import overtaken
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.endpoint_record import EndpointRecord
-from lambdas.endpoints import LiveEndpoint, status_of
-from lambdas.job_record import JobRecord
+from lambdas.endpoints.record import EndpointRecord
+from lambdas.endpoints.registry import LiveEndpoint, status_of
+from lambdas.jobs.record import JobRecord
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()

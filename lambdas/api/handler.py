@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from inference_container.contract.errors import ProblemCode
+from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.api.routes import find_route
 from lambdas.api.services import Services, services_from_environment
 from lambdas.api.serving import problem_response, serve

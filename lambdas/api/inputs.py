@@ -1,12 +1,12 @@
 """Routes of inputs: pictures uploaded on their own, for jobs to name."""
 
-from inference_container.contract.access import Permission
-from inference_container.contract.job_bodies import InputView, PresignedPut
-from inference_container.contract.messages import MAX_PICTURE_BYTES
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.job_bodies import InputView, PresignedPut
+from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES
 from lambdas.api.job_views import PARAMS_URL_LIFE
 from lambdas.api.routes import Routes, UserCall
-from lambdas.items import new_id
-from lambdas.job_objects import input_key
+from lambdas.aws.items import new_id
+from lambdas.jobs.objects import input_key
 
 ROUTES = Routes()
 

@@ -5,21 +5,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from inference_container.contract.access import Permission
-from inference_container.contract.errors import ProblemCode
-from inference_container.contract.job_bodies import CreateJob, JobView
-from inference_container.contract.jobs import TERMINAL, JobStatus
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.job_bodies import CreateJob, JobView
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from lambdas.api.idempotency import HEADER, Replay
 from lambdas.api.job_rights import own_job
 from lambdas.api.job_views import job_view
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
-from lambdas.endpoint_choice import EndpointChoice
-from lambdas.idempotency import HEADER, Replay
-from lambdas.items import new_id
-from lambdas.job_record import JobRecord
+from lambdas.aws.items import new_id
+from lambdas.endpoints.choice import EndpointChoice
+from lambdas.jobs.record import JobRecord
+from lambdas.jobs.submission import state_conflict
 from lambdas.problems import ProblemError
-from lambdas.submission import state_conflict
 
 ROUTES = Routes()
 

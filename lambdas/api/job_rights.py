@@ -1,9 +1,9 @@
 """Which jobs a caller may see: others' are as if they were not there."""
 
-from inference_container.contract.errors import ProblemCode
+from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.api.routes import UserCall
-from lambdas.items import is_id
-from lambdas.job_record import JobRecord
+from lambdas.aws.items import is_id
+from lambdas.jobs.record import JobRecord
 from lambdas.problems import ProblemError
 
 

@@ -5,14 +5,14 @@ import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from inference_container.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
-from inference_container.contract.jobs import JobPhase, JobStatus
-from inference_container.contract.messages import JobResult, Progress
+from generate_on_cloud.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
+from generate_on_cloud.contract.jobs import JobPhase, JobStatus
+from generate_on_cloud.contract.messages import JobResult, Progress
 from lambdas.api.services import Services
-from lambdas.job_objects import output_prefix, params_key
-from lambdas.job_record import JobRecord
-from lambdas.outcomes import MAX_RESULT_BYTES
-from lambdas.submission import MAX_PARAMS_BYTES
+from lambdas.jobs.objects import output_prefix, params_key
+from lambdas.jobs.outcomes import MAX_RESULT_BYTES
+from lambdas.jobs.record import JobRecord
+from lambdas.jobs.submission import MAX_PARAMS_BYTES
 
 PICTURE_URL_LIFE = timedelta(hours=1)
 PARAMS_URL_LIFE = timedelta(hours=12)

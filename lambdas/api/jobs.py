@@ -5,18 +5,18 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from inference_container.contract.access import Permission
-from inference_container.contract.errors import ProblemCode
-from inference_container.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
-from inference_container.contract.jobs import TERMINAL, JobStatus, Task
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 from lambdas.api.job_rights import own_job, visible_job
 from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Reply, Routes, UserCall
-from lambdas.items import is_id
-from lambdas.job_pages import JobFilter
+from lambdas.aws.items import is_id
+from lambdas.jobs.pages import JobFilter
+from lambdas.jobs.submission import state_conflict
 from lambdas.problems import ProblemError
-from lambdas.submission import state_conflict
 
 ROUTES = Routes()
 

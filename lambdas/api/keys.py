@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from inference_container.contract.access import Permission
-from inference_container.contract.accounts import CreatedKey, CreateKey, KeyList, KeyView, RevokedKey
-from inference_container.contract.errors import FieldError, ProblemCode
-from lambdas.access import CACHE_SECONDS
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.accounts import CreatedKey, CreateKey, KeyList, KeyView, RevokedKey
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from lambdas.access.caller import CACHE_SECONDS
+from lambdas.access.user_record import KeyRecord, UserRecord
 from lambdas.api.rights import log_change, require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError, invalid
-from lambdas.user_record import KeyRecord, UserRecord
 
 ROUTES = Routes()
 

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from inference_container.contract.errors import PROBLEMS, Problem, ProblemCode
-from inference_container.contract.job_bodies import CreateJob
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
+from generate_on_cloud.contract.job_bodies import CreateJob
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from lambdas.api.routes import Route
 from lambdas.api.table import ROUTES
 

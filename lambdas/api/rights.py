@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from inference_container.contract.access import Permission, not_held
-from inference_container.contract.errors import ProblemCode
-from lambdas.access import Caller
+from generate_on_cloud.contract.access import Permission, not_held
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.access.caller import Caller
+from lambdas.access.user_record import UserRecord
 from lambdas.api.routes import UserCall
 from lambdas.audit import record_change
 from lambdas.problems import ProblemError
-from lambdas.user_record import UserRecord
 
 
 def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> None:

@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from inference_container.contract.access import Permission
-from inference_container.contract.accounts import CreateRole, PutRole, Removed, RolePage, RoleView
-from inference_container.contract.errors import ProblemCode
-from lambdas.access_table import overtaken
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.accounts import CreateRole, PutRole, Removed, RolePage, RoleView
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.access.roles import RoleRecord
+from lambdas.access.table import overtaken
 from lambdas.api.rights import log_change, require_held
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError
-from lambdas.roles import RoleRecord
 
 ROUTES = Routes()
 

@@ -11,9 +11,9 @@ from typing import Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from inference_container.contract.access import Permission
-from inference_container.contract.errors import ProblemCode
-from lambdas.access import Caller
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.access.caller import Caller
 from lambdas.api.services import Services
 
 

@@ -1,7 +1,7 @@
 """Routes about the service itself; the only ones without a key."""
 
-from inference_container.contract import CONTRACT_VERSION
-from inference_container.contract.bodies import Health
+from generate_on_cloud.contract import CONTRACT_VERSION
+from generate_on_cloud.contract.bodies import Health
 from lambdas.api.routes import Call, Routes
 
 ROUTES = Routes()

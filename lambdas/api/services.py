@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from lambdas.access import AccessStore
-from lambdas.access_table import AccessTable
-from lambdas.asset_bytes import AssetBytes
-from lambdas.asset_removal import AssetRemoval
-from lambdas.asset_transitions import AssetTransitions
-from lambdas.asset_work import AssetWork
-from lambdas.assets import AssetStore
-from lambdas.clients import (
+from lambdas.access.caller import AccessStore
+from lambdas.access.roles import RoleStore
+from lambdas.access.table import AccessTable
+from lambdas.access.usage import UsageStore
+from lambdas.access.users import UserStore
+from lambdas.api.idempotency import IdempotencyKeys
+from lambdas.assets.charged_bytes import AssetBytes
+from lambdas.assets.inspection import Inspection
+from lambdas.assets.removal import AssetRemoval
+from lambdas.assets.store import AssetStore
+from lambdas.assets.transitions import AssetTransitions
+from lambdas.assets.upload_storage import UploadStorage
+from lambdas.assets.uploads import Uploads
+from lambdas.assets.work import AssetWork
+from lambdas.aws.clients import (
     FunctionsClient,
     dynamodb_client,
     lambda_client,
@@ -22,33 +29,26 @@ from lambdas.clients import (
     sagemaker_runtime_client,
     sqs_client,
 )
-from lambdas.cursors import CursorSigner
-from lambdas.deletion import Deletion
-from lambdas.delivery import Delivery
-from lambdas.endpoint_choice import EndpointChooser
-from lambdas.endpoint_creation import EndpointCreation
-from lambdas.endpoint_load import EndpointLoad
-from lambdas.endpoint_record import EndpointStore
-from lambdas.endpoints import EndpointRegistry, Endpoints
-from lambdas.idempotency import IdempotencyKeys
-from lambdas.inspection import Inspection
-from lambdas.instance_counts import InstanceCounts
-from lambdas.items import utc_now
-from lambdas.job_objects import JobObjects
-from lambdas.job_pages import JobPages
-from lambdas.job_transitions import JobTransitions
-from lambdas.jobs import JobStore
-from lambdas.resolution import Resolver
-from lambdas.roles import RoleStore
-from lambdas.run_times import RunTimes
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import utc_now
+from lambdas.endpoints.choice import EndpointChooser
+from lambdas.endpoints.creation import EndpointCreation
+from lambdas.endpoints.instance_counts import InstanceCounts
+from lambdas.endpoints.load import EndpointLoad
+from lambdas.endpoints.record import EndpointStore
+from lambdas.endpoints.registry import EndpointRegistry, Endpoints
+from lambdas.jobs.deletion import Deletion
+from lambdas.jobs.handover import Delivery
+from lambdas.jobs.objects import JobObjects
+from lambdas.jobs.pages import JobPages
+from lambdas.jobs.resolution import Resolver
+from lambdas.jobs.run_times import RunTimes
+from lambdas.jobs.settlement import Settlement, WebhookQueue
+from lambdas.jobs.store import JobStore
+from lambdas.jobs.style_files import StyleFiles
+from lambdas.jobs.submission import Submission
+from lambdas.jobs.transitions import JobTransitions
 from lambdas.settings import ApiSettings
-from lambdas.settlement import Settlement, WebhookQueue
-from lambdas.style_files import StyleFiles
-from lambdas.submission import Submission
-from lambdas.upload_storage import UploadStorage
-from lambdas.uploads import Uploads
-from lambdas.usage import UsageStore
-from lambdas.users import UserStore
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
-from inference_container.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.correlation import HEADER, correlation_id_of, request_id_of
 from lambdas.api.routes import Call, Reply, Route, UserCall
 from lambdas.api.services import Services
-from lambdas.aws_errors import THROTTLED, error_code
+from lambdas.aws.errors import THROTTLED, error_code
 from lambdas.field_errors import field_errors
 from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError, invalid, shortened

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from inference_container.contract.access import Permission
-from inference_container.contract.accounts import UsageDay, UsagePage
-from inference_container.contract.errors import FieldError, ProblemCode
-from inference_container.contract.jobs import JobStatus
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.accounts import UsageDay, UsagePage
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.access.usage import UsageRecord
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import invalid
-from lambdas.usage import UsageRecord
 
 ROUTES = Routes()
 

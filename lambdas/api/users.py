@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from inference_container.contract.access import Permission
-from inference_container.contract.accounts import CreateUser, MeView, PatchMe, PutUser, Removed, UserPage, UserView
-from inference_container.contract.errors import ProblemCode
-from lambdas.access import Caller
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.accounts import CreateUser, MeView, PatchMe, PutUser, Removed, UserPage, UserView
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.access.caller import Caller
+from lambdas.access.roles import RoleRecord
+from lambdas.access.user_record import UserRecord
 from lambdas.api.rights import log_change, require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.roles import RoleRecord
-from lambdas.user_record import UserRecord
 
 ROUTES = Routes()
 

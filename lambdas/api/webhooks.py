@@ -1,13 +1,13 @@
 """Routes of webhooks: the secrets they are signed with, and what became of a job's."""
 
-from inference_container.contract.access import Permission
-from inference_container.contract.accounts import RotateSecret, WebhookSecret
-from inference_container.contract.errors import FieldError, ProblemCode
-from inference_container.contract.webhooks import DeliveryList, Webhook
-from inference_container.public_addresses import FetchError, parse_target
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.accounts import RotateSecret, WebhookSecret
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.webhooks import DeliveryList, Webhook
+from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Routes, UserCall
-from lambdas.items import is_id
+from lambdas.aws.items import is_id
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.assets import file_sha256
-from client.cloud import GenerateOnCloud
-from client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
-from client.jobs import INLINE_MAX_BYTES
-from inference_container.contract.jobs import JobStatus, Task
-from inference_container.contract.webhooks import Webhook, WebhookEvent
+from generate_on_cloud.client.assets import file_sha256
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
+from generate_on_cloud.client.jobs import INLINE_MAX_BYTES
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.webhooks import Webhook, WebhookEvent
 from tests.client.small_service import TIME, asset, job
 
 Answer = Callable[[httpx.Request], httpx.Response]

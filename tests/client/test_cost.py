@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from client.cli import app
-from client.cost import Usage, cost_table, estimate, idle_month, read_prices
+from generate_on_cloud.cli.command import app
+from generate_on_cloud.cost import Usage, cost_table, estimate, idle_month, read_prices
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cost.md"
 USAGE = Usage(instance_type="ml.g5.xlarge", images=3600, seconds_per_image=1.0, wake_ups=0, models_gb=0)

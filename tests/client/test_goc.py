@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from client.errors import CloudError
-from client.exit_codes import ExitCode
-from client.login import Login, find_login, keep_login, login_file
+from generate_on_cloud.cli.exit_codes import ExitCode
+from generate_on_cloud.client.errors import CloudError
+from generate_on_cloud.client.login import Login, find_login, keep_login, login_file
 
 
 def test_the_environment_comes_before_the_kept_login(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_damaged_login_says_which_file(tmp_path: Path, content: str) -> None:
 
 def test_without_a_login_goc_says_how_to_get_one(tmp_path: Path) -> None:
     environment = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-c", "from client.cli import main; main()", "endpoints"]
+    command = [sys.executable, "-c", "from generate_on_cloud.cli.command import main; main()", "endpoints"]
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from client.cli import main
-from client.exit_codes import ExitCode
+from generate_on_cloud.cli.command import main
+from generate_on_cloud.cli.exit_codes import ExitCode
 from tests.client.small_service import Answer, SmallService, asset, job, open_service, problem
 
 PAGE = Path(__file__).parents[2] / "docs" / "assets.md"
@@ -145,7 +145,7 @@ def test_a_command_prints_one_document(service: SmallService, goc: Goc, command:
 def test_every_command_can_print_json() -> None:
     from typer.main import get_command
 
-    from client.cli import app
+    from generate_on_cloud.cli.command import app
 
     def commands(group: Any, *path: str) -> Iterator[str]:
         for name, command in group.commands.items():
@@ -247,7 +247,7 @@ def test_ctrl_c_has_a_code_of_its_own(goc: Goc, monkeypatch: pytest.MonkeyPatch)
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("client.connection.httpx.Client.request", interrupt)
+    monkeypatch.setattr("generate_on_cloud.client.connection.httpx.Client.request", interrupt)
 
     assert goc("endpoints").code == ExitCode.INTERRUPTED
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
-from client.inpaint_sketch import derive_inpaint_sketch
+from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
 from inference_container.pictures.masks import blur_mask, latent_mask
 
 STROKE = (24, 16, 40, 48)

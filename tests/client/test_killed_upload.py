@@ -7,14 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from client.part_sender import PARALLEL_PARTS
+from generate_on_cloud.client.part_sender import PARALLEL_PARTS
 from tests.client.small_service import SmallService, open_service
 
 PARTS, PART, STORED = 12, 64 * 1024, 5
 
 
 def start(service: SmallService, file: Path, home: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", "from client.cli import main; main()", "assets", "upload", str(file)]
+    command = [
+        sys.executable,
+        "-c",
+        "from generate_on_cloud.cli.command import main; main()",
+        "assets",
+        "upload",
+        str(file),
+    ]
     environment = {
         **service.environment(),
         "HOME": str(home),

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.messages import AssetRef
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.messages import AssetRef
 from inference_container.job_record import JobRecords
 from tests.tiny_checkpoint import write_tiny_checkpoint
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.messages import AssetRef
 from inference_container.asset_cache import AssetCache
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.messages import AssetRef
 from tests.container.conftest import ASSETS_BUCKET, Cloud
 
 Gate = Callable[[], None]

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference_container.contract.errors import JobErrorCode
-from inference_container.contract.messages import JobFailure
+from generate_on_cloud.contract.errors import JobErrorCode
+from generate_on_cloud.contract.messages import JobFailure
 from inference_container.settings import ContainerSettings
 
 ROOT = Path(__file__).parents[2]

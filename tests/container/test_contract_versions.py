@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from inference_container.contract import CONTRACT_VERSION
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import AssetRef, JobRequest, JobResult
+from generate_on_cloud.contract import CONTRACT_VERSION
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import AssetRef, JobRequest, JobResult
 from inference_container.request_document import read_params, read_request
 
 RECORDED = Path(__file__).parent / "old_requests"

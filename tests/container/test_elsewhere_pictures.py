@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import MAX_PICTURE_BYTES, JobRequest
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES, JobRequest
 from inference_container.elsewhere_pictures import with_pictures
 from tests.container.conftest import JOBS_BUCKET, Cloud
 from tests.fetch.local_sites import open_sites

@@ -16,16 +16,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from generate_on_cloud.contract.errors import JobErrorCode
+from generate_on_cloud.contract.jobs import JobPhase, Task
+from generate_on_cloud.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.asset_cache import AssetCache
-from inference_container.contract.errors import JobErrorCode
-from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
+from inference_container.task import TaskInput, TaskOutput, TaskRunner
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput, TaskOutput, TaskRunner
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
 from tests.tiny_checkpoint import CONFIG_KEY, tiny_config, tiny_state

@@ -10,9 +10,9 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.messages import Progress
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.messages import Progress
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_record import JobRecords
 from tests.container.conftest import Cloud

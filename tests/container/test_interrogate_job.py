@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.asset_cache import AssetCache
-from inference_container.contract.assets import AssetType
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.models.model_cache import ModelCache
 from inference_container.server import JobLine, create_app
+from inference_container.task import load_nothing
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import load_nothing
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
 from tests.tiny_interrogation import write_interrogator_file, write_wd_zip

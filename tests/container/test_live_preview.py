@@ -5,8 +5,8 @@ import threading
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from inference_container.contract.jobs import JobPhase
-from inference_container.contract.messages import Progress
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.messages import Progress
 from inference_container.heartbeat import Heartbeat
 from inference_container.live_preview import LivePreview
 from tests.container.conftest import Cloud

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.asset_cache import AssetCache
-from inference_container.contract.assets import AssetType
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import AssetRef, JobFailure, JobRequest, JobResult
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.server import JobLine, create_app

@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from inference_container.contract.errors import JOB_ERRORS, JobError, JobErrorCode
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import JobFailure, JobResult
+from generate_on_cloud.contract.errors import JOB_ERRORS, JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.json_log import JsonFormatter, current_job
 from inference_container.server import ContainerServer, JobLine, JobRunner, create_app
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.files import ModelFile
 from inference_container.models.libraries import load_later
 

@@ -11,11 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.asset_cache import AssetCache
-from inference_container.contract import CONTRACT_VERSION
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import (
+from generate_on_cloud.contract import CONTRACT_VERSION
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase, Task
+from generate_on_cloud.contract.messages import (
     AssetRef,
     CacheUse,
     JobFailure,
@@ -24,13 +23,14 @@ from inference_container.contract.messages import (
     JobResult,
     Progress,
 )
+from inference_container.asset_cache import AssetCache
 from inference_container.json_log import JsonFormatter
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.pictures.encoding import encode_picture
-from inference_container.tasks.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
+from inference_container.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from inference_container.contract.errors import JobErrorCode
-from inference_container.contract.messages import JobFailure, JobResult
+from generate_on_cloud.contract.errors import JobErrorCode
+from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.server import create_app
 from inference_container.settings import ContainerSettings
 from inference_container.worker_pool import WorkerPool

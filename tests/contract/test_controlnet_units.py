@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.controlnet import ControlNetUnit, read_controlnet, without_pictures
-from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
+from generate_on_cloud.contract.controlnet import ControlNetUnit, read_controlnet, without_pictures
+from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
 
 UNIT: dict[str, Any] = {"model": "canny", "image": "aaaa"}
 

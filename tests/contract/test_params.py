@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from inference_container.contract.gates import FIELDS_NOT_SUPPORTED_YET, unsupported_fields
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import MAX_ECHO, PARAMS_BY_TASK, Img2ImgParams, Txt2ImgParams
-from inference_container.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
+from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET, unsupported_fields
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import MAX_ECHO, PARAMS_BY_TASK, Img2ImgParams, Txt2ImgParams
+from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 
 PICTURE = "aGVsbG8="
 

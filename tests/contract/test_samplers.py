@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference_container.contract.samplers import (
+from generate_on_cloud.contract.samplers import (
     SAMPLERS,
     SCHEDULE_LABELS,
     SamplerChoice,

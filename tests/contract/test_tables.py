@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from botocore.loaders import Loader
 
-from inference_container.contract.assets import ASSET_TYPES, AssetType, asset_type_named
-from inference_container.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
-from inference_container.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
-from inference_container.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
-from inference_container.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
+from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType, asset_type_named
+from generate_on_cloud.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
+from generate_on_cloud.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
+from generate_on_cloud.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
+from generate_on_cloud.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,11 +72,11 @@ def _imports(path: Path) -> set[str]:
 
 
 def test_the_contract_imports_pydantic_and_the_standard_library_only() -> None:
-    for path in (ROOT / "inference_container" / "contract").glob("*.py"):
+    for path in (ROOT / "generate_on_cloud" / "contract").glob("*.py"):
         for name in _imports(path):
             top = name.split(".")[0]
             allowed = top in sys.stdlib_module_names or top == "pydantic"
-            assert allowed or name.startswith("inference_container.contract"), f"{path.name} imports {name}"
+            assert allowed or name.startswith("generate_on_cloud.contract"), f"{path.name} imports {name}"
 
 
 FENCES = {
@@ -90,7 +90,7 @@ FENCES = {
 
 @pytest.mark.parametrize("library", FENCES)
 def test_a_library_stays_behind_its_fence(library: str) -> None:
-    folders = ("client", "demo_models", "inference_container", "infrastructure", "lambdas", "local_cloud")
+    folders = ("generate_on_cloud", "demo_models", "inference_container", "infrastructure", "lambdas", "local_cloud")
     for path in [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]:
         place = path.relative_to(ROOT).as_posix()
         if any(name.split(".")[0] == library for name in _imports(path)):

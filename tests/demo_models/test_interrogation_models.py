@@ -15,7 +15,7 @@ from demo_models.interrogation import INTERROGATOR, ONNX_TAGGER, TAGGER, export_
 from demo_models.renderer import Renderer
 from demo_models.scenes import ALL_TAGS, draw_scenes, list_tags
 from demo_models.tagger import SEEN, SHRINKING, TAGS, build_tagger, shrink
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.files import ModelFile
 from inference_container.models.tagger import load_tagger
 

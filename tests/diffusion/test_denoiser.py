@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.diffusion.denoiser import DenoiserCall, GuidedDenoiser
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.mask_blend import LatentBlend

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule
+from generate_on_cloud.contract.samplers import SAMPLERS, SamplerChoice, Schedule
 from inference_container.diffusion.noise_schedule import NoiseSchedule
 from inference_container.diffusion.samplers.dpm_solver import fast_orders
 from inference_container.diffusion.samplers.heun import restart_steps

@@ -7,9 +7,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.params import Txt2ImgParams
-from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule, choose_sampler
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.params import Txt2ImgParams
+from generate_on_cloud.contract.samplers import SAMPLERS, SamplerChoice, Schedule, choose_sampler
 from inference_container.diffusion.denoiser import DenoiserCall
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.samplers import SAMPLERS, SamplerChoice, Schedule, choose_sampler
+from generate_on_cloud.contract.samplers import SAMPLERS, SamplerChoice, Schedule, choose_sampler
 from inference_container.diffusion.noise_schedule import LcmNoiseSchedule, NoiseSchedule
 from inference_container.diffusion.schedules import (
     ALIGN_YOUR_STEPS_SD1,

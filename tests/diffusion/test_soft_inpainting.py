@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.scripts import LABELS, SoftInpainting, read_soft_inpainting
+from generate_on_cloud.contract.scripts import LABELS, SoftInpainting, read_soft_inpainting
 from inference_container.diffusion.soft_inpainting import Cells, SoftBlend, change_masks, weighted_window_mean
 
 INIT = torch.randn(1, 4, 6, 5, generator=torch.Generator().manual_seed(1))

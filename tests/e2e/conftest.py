@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client.cloud import GenerateOnCloud
+from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
 from tests.tiny_checkpoint import write_tiny_checkpoint
 

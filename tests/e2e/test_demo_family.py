@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from client.cloud import GenerateOnCloud
 from demo_models.checkpoint import TRAINED
 from demo_models.drawing import encode_png, to_image, to_picture
 from demo_models.eval_variants import INK
@@ -17,7 +16,8 @@ from demo_models.renderer import Renderer
 from demo_models.scenes import Scene, Thing
 from demo_models.variants.looks import find_edges, find_inks
 from demo_models.variants.table import VARIANTS
-from inference_container.contract.jobs import Task
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.jobs import Task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 

@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from client.cloud import GenerateOnCloud
-from client.errors import ProblemError
-from inference_container.contract.endpoints import CreateEndpoint
-from inference_container.contract.jobs import Task
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import ProblemError
+from generate_on_cloud.contract.endpoints import CreateEndpoint
+from generate_on_cloud.contract.jobs import Task
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.test_endpoints import wait
 from tests.e2e.test_whole_system import endless, txt2img

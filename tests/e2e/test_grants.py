@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from checks.grants.deployed import Deployed, read_deployed
+from checks.grants.import_handler import importing_from_here
+from checks.grants.page import read
+from checks.grants.removal import Run, Verdict, try_without
+from checks.grants.scenarios import SCENARIOS, Scenario
 from local_cloud.cloud import LocalCloud
-from tests.grants.deployed import Deployed, read_deployed
-from tests.grants.import_handler import importing_from_here
-from tests.grants.page import read
-from tests.grants.removal import Run, Verdict, try_without
-from tests.grants.scenarios import SCENARIOS, Scenario
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 

@@ -7,11 +7,11 @@ import itertools
 import pytest
 from PIL import Image
 
-from client.cloud import GenerateOnCloud
 from demo_models.interrogation import INTERROGATOR, ONNX_TAGGER
 from demo_models.renderer import Renderer
 from demo_models.scenes import draw_scenes, list_tags
-from inference_container.contract.jobs import Task
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.jobs import Task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from client.cloud import GenerateOnCloud
-from inference_container.contract.jobs import JobStatus, Task
-from inference_container.contract.webhooks import Webhook
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.webhooks import Webhook
 from infrastructure.config import StageConfig
 from infrastructure.replay import Replay
 from local_cloud.clients import LocalClients
@@ -86,7 +86,10 @@ def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
     local_cloud: LocalCloud, service: GenerateOnCloud
 ) -> None:
     clients = LocalClients(local_cloud.endpoint_url)
-    events, webhooks = Queue(clients, "lambdas.job_events.handler"), Queue(clients, "lambdas.webhooks.handler")
+    events, webhooks = (
+        Queue(clients, "lambdas.functions.job_events.handler"),
+        Queue(clients, "lambdas.functions.webhooks.handler"),
+    )
     headers, said = {"x-api-key": local_cloud.admin_key}, list[str]()
     replay = Replay(StageConfig(), partial(a_client, clients), said.append)
     httpx.post(f"{local_cloud.api_url}/v1/me/webhook-secret", json={}, headers=headers, timeout=60).raise_for_status()

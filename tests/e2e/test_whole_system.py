@@ -15,12 +15,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from client.cloud import GenerateOnCloud
-from client.errors import JobNotSucceededError, ProblemError
-from client.jobs import INLINE_MAX_BYTES
-from inference_container.contract.errors import JobErrorCode, Problem, ProblemCode
-from inference_container.contract.job_bodies import JobView
-from inference_container.contract.jobs import TERMINAL, JobPhase, JobStatus, Task
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import JobNotSucceededError, ProblemError
+from generate_on_cloud.client.jobs import INLINE_MAX_BYTES
+from generate_on_cloud.contract.errors import JobErrorCode, Problem, ProblemCode
+from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.contract.jobs import TERMINAL, JobPhase, JobStatus, Task
 from local_cloud.cloud import LocalCloud
 from tests.child_processes import children_with
 from tests.e2e.conftest import CHECKPOINT

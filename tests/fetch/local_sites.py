@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from inference_container.public_addresses import Address, refuse_unless_public
-from inference_container.safe_fetch import SafeFetch
+from generate_on_cloud.fetching.public_addresses import Address, refuse_unless_public
+from generate_on_cloud.fetching.safe_fetch import SafeFetch
 
 HERE = "127.0.0.1"
 NAMES = ("models.example", "cdn.example")

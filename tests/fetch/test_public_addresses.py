@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from inference_container.public_addresses import (
+from generate_on_cloud.fetching.public_addresses import (
     FetchError,
     FetchFailure,
     Target,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from inference_container.public_addresses import FetchError, FetchFailure
-from inference_container.safe_fetch import FetchLimits, SafeFetch
+from generate_on_cloud.fetching.public_addresses import FetchError, FetchFailure
+from generate_on_cloud.fetching.safe_fetch import FetchLimits, SafeFetch
 from tests.fetch.local_sites import HERE, Handler, Sites
 
 LIMITS = FetchLimits(max_bytes=1000, total_seconds=20, stall_seconds=10)

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.samplers import choose_sampler
-from inference_container.infotext.parser import DEFAULTS, parse_infotext
-from inference_container.infotext.record import (
+from generate_on_cloud.contract.samplers import choose_sampler
+from generate_on_cloud.webui.infotext.parser import DEFAULTS, parse_infotext
+from generate_on_cloud.webui.infotext.record import (
     GenerationRecord,
     InfoValue,
     MaskRecord,
     img2img_extra,
     schedule_label_of,
 )
-from inference_container.infotext.writer import build_info, quote, write_infotext, write_parameters
+from generate_on_cloud.webui.infotext.writer import build_info, quote, write_infotext, write_parameters
 
 RECORD = GenerationRecord(
     prompts=("a cat", "a cat"),

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from inference_container.contract.options import OPTIONS
-from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
-from inference_container.infotext.fill import FIELDS, OPTION_ENTRIES, TXT2IMG_FIELDS, fill_in
-from inference_container.infotext.parser import parse_infotext
+from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
+from generate_on_cloud.webui.infotext.fill import FIELDS, OPTION_ENTRIES, TXT2IMG_FIELDS, fill_in
+from generate_on_cloud.webui.infotext.parser import parse_infotext
 
 WRITTEN = (
     "a cat, sitting\nNegative prompt: a dog\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5.5, "

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 ELF_MACHINE_AARCH64 = 183
 
+SHARED_FOLDERS = {"__init__.py", "contract", "fetching", "model_files", "webui"}
+"""What bundle and image both carry of `generate_on_cloud`; neither needs its client."""
+
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
@@ -27,16 +30,8 @@ def test_a_lambda_bundle_holds_our_code_the_contract_and_their_dependencies_only
     assembly: Assembly = request.getfixturevalue(platform)
     bundle = assembly.lambda_asset
 
-    assert {"lambdas", "inference_container", "aws_lambda_powertools", "pydantic", "pydantic_core"} <= names(bundle)
-    assert names(bundle / "inference_container") - {"__pycache__"} == {
-        "__init__.py",
-        "contract",
-        "infotext",
-        "models",
-        "prompt",
-        "public_addresses.py",
-        "safe_fetch.py",
-    }
+    assert {"lambdas", "generate_on_cloud", "aws_lambda_powertools", "pydantic", "pydantic_core"} <= names(bundle)
+    assert names(bundle / "generate_on_cloud") - {"__pycache__"} == SHARED_FOLDERS
     assert not names(bundle) & {"torch", "boto3", "botocore", "numpy", "diffusers", "tests", "bin", "aws_cdk"}
     assert not list(bundle.glob("torch*"))
 
@@ -62,7 +57,7 @@ def test_the_local_bundle_runs_in_this_interpreter(local: "Assembly") -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(bundle)!r})\n"
         "import pydantic_core, aws_lambda_powertools, uuid_utils, lambdas.settings\n"
-        "from inference_container.contract.messages import JobRequest\n"
+        "from generate_on_cloud.contract.messages import JobRequest\n"
         "for module in (pydantic_core, aws_lambda_powertools, uuid_utils, lambdas.settings):\n"
         f"    assert module.__file__.startswith({str(bundle)!r}), module.__file__\n"
     )
@@ -96,7 +91,14 @@ def test_the_image_is_built_from_the_container_and_the_locked_versions_only(aws:
 
     assert image["source"]["dockerFile"] == "inference_container/Dockerfile"
     assert image["source"]["platform"] == "linux/amd64"
-    assert names(context) == {".dockerignore", "constraints.txt", "inference_container", "pyproject.toml"}
+    assert names(context) == {
+        ".dockerignore",
+        "constraints.txt",
+        "generate_on_cloud",
+        "inference_container",
+        "pyproject.toml",
+    }
+    assert names(context / "generate_on_cloud") == SHARED_FOLDERS
     assert (context / "inference_container" / "models" / "configs").is_dir()
     assert not list(context.rglob("__pycache__"))
 
@@ -112,6 +114,6 @@ def test_the_image_runs_as_somebody_without_rights_on_python_311() -> None:
     assert ["USER", "1001"] in instructions
     assert ["EXPOSE", "8080"] in instructions
     assert ["CMD", '["serve"]'] in instructions
-    assert copied == [["pyproject.toml", "constraints.txt"], ["inference_container/"]]
+    assert copied == [["pyproject.toml", "constraints.txt"], ["generate_on_cloud/"], ["inference_container/"]]
     assert not [name for name, _ in instructions if name == "ADD"]
     assert "--constraint constraints.txt" in "\n".join(lines)

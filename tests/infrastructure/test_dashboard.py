@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.jobs import JobStatus, Task
-from inference_container.contract.messages import JobResult
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.messages import JobResult
 from inference_container.job_metrics import cost_metrics, metric_fields, result_metrics
-from lambdas.job_record import JobRecord
-from lambdas.metrics import record_ended, record_open
+from lambdas.functions.metrics import record_ended, record_open
+from lambdas.jobs.record import JobRecord
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from client.cost import ALARMS
+from generate_on_cloud.cost import ALARMS
 from infrastructure.config import AWS_ONLY
 from local_cloud.assembly import read_assembly
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from client.cost import read_prices
+from generate_on_cloud.cost import read_prices
 from inference_container.settings import ContainerSettings
+from lambdas.functions.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
 from lambdas.settings import (
     ApiSettings,
     AssetImportSettings,
@@ -20,7 +21,6 @@ from lambdas.settings import (
     SweeperSettings,
     WebhookSettings,
 )
-from lambdas.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
 TYPE_CHECKING = False
@@ -34,13 +34,13 @@ STAR_ACTIONS = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
 
 SETTINGS: dict[str, type[FunctionSettings]] = {
     "lambdas.api.handler.handler": ApiSettings,
-    "lambdas.asset_inspection.handler": AssetInspectionSettings,
-    "lambdas.asset_import.handler": AssetImportSettings,
-    "lambdas.endpoint_keeper.handler": EndpointKeeperSettings,
-    "lambdas.job_events.handler": JobEventsSettings,
-    "lambdas.sweeper.handler": SweeperSettings,
-    "lambdas.first_key.handler": FirstKeySettings,
-    "lambdas.webhooks.handler": WebhookSettings,
+    "lambdas.functions.asset_inspection.handler": AssetInspectionSettings,
+    "lambdas.functions.asset_import.handler": AssetImportSettings,
+    "lambdas.functions.endpoint_keeper.handler": EndpointKeeperSettings,
+    "lambdas.functions.job_events.handler": JobEventsSettings,
+    "lambdas.functions.sweeper.handler": SweeperSettings,
+    "lambdas.functions.first_key.handler": FirstKeySettings,
+    "lambdas.functions.webhooks.handler": WebhookSettings,
 }
 
 
@@ -274,7 +274,7 @@ def test_the_sweeper_runs_each_minute_and_is_done_before_the_next(aws: "Assembly
     schedules = [rule.get("ScheduleExpression") for rule in aws.resources("AWS::Events::Rule").values()]
 
     assert "rate(1 minute)" in schedules
-    assert functions(aws)["lambdas.sweeper.handler"]["Timeout"] < 60
+    assert functions(aws)["lambdas.functions.sweeper.handler"]["Timeout"] < 60
 
 
 def test_only_the_listed_actions_have_a_star_for_resource(aws: "Assembly") -> None:
@@ -415,7 +415,9 @@ def test_both_topics_reach_job_events_through_one_queue_with_dead_letters(aws: "
     assert redrive["maxReceiveCount"] == 5
     assert redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] in queues.keys() - {queue_name}
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert queues[queue_name]["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.job_events.handler"]["Timeout"]
+    assert (
+        queues[queue_name]["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.functions.job_events.handler"]["Timeout"]
+    )
 
 
 def sources_of(assembly: "Assembly", function: str) -> list[dict[str, Any]]:
@@ -432,7 +434,7 @@ def test_ended_jobs_reach_webhooks_through_a_queue_with_dead_letters(aws: "Assem
     assert (source["BatchSize"], source["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
     assert queue["RedrivePolicy"]["maxReceiveCount"] == MAX_ATTEMPTS
     assert queue["MessageRetentionPeriod"] > sum(BACK_OFF_SECONDS)
-    assert queue["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.webhooks.handler"]["Timeout"]
+    assert queue["VisibilityTimeout"] >= 6 * functions(aws)["lambdas.functions.webhooks.handler"]["Timeout"]
     for ending in ("FunctionsApi", "FunctionsJobEvents", "FunctionsSweeper"):
         assert len(statements_of(aws, ending)["sqs:SendMessage"]) == 1
 

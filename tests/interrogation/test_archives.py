@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.archive import MAX_MEMBERS, Archive, open_archive
 from inference_container.models.files import ModelFile
 

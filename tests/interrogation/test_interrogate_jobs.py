@@ -11,17 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import Progress
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase, Task
+from generate_on_cloud.contract.messages import Progress
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.files import JobFiles
 from inference_container.models.interrogator import load_interrogator
 from inference_container.models.model_cache import ModelCache, Movable
 from inference_container.models.tagger import DeepDanbooruTagger, load_tagger
+from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 from tests.tiny_interrogation import model_file
 
 KINDS = {Task.INTERROGATE_CLIP: AssetType.INTERROGATOR, Task.INTERROGATE_DEEPBOORU: AssetType.TAGGER}

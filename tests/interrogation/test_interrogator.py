@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import BlipForConditionalGeneration, CLIPModel
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.captioner import PREFIX
 from inference_container.models.clip_pixels import center, square, to_clip_values
 from inference_container.models.interrogator import Interrogator, load_interrogator

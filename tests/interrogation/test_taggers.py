@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from safetensors.torch import save_file
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.deepdanbooru import Kernel, LayoutError, plan_blocks
 from inference_container.models.onnx_tagger import flatten_on_white, pad_square
 from inference_container.models.tagger import Tagger, load_tagger

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference_container.contract.interrogation import InterrogateOptions
+from generate_on_cloud.contract.interrogation import InterrogateOptions
 from inference_container.interrogation.categories import read_category, shipped_categories, write_matches
 from inference_container.interrogation.tagging import Tag, keep_tags, write_tags
 from inference_container.tasks.interrogate_clip import best_matches

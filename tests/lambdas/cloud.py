@@ -14,54 +14,54 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from inference_container.contract.assets import AssetStatus, AssetType
-from inference_container.contract.errors import PROBLEMS, JobError
-from inference_container.contract.jobs import JobStatus, Task
-from inference_container.contract.messages import CacheUse, JobFailure, JobMetrics, JobResult, OutputImage
-from lambdas.access import AccessStore, key_row_id
-from lambdas.access_table import AccessTable
+from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.errors import PROBLEMS, JobError
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.messages import CacheUse, JobFailure, JobMetrics, JobResult, OutputImage
+from lambdas.access.caller import AccessStore, key_row_id
+from lambdas.access.roles import RoleStore
+from lambdas.access.table import AccessTable
+from lambdas.access.usage import UsageStore
+from lambdas.access.users import UserStore
 from lambdas.api.handler import make_resolver
+from lambdas.api.idempotency import IdempotencyKeys
 from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
-from lambdas.asset_bytes import AssetBytes
-from lambdas.asset_record import AssetFacts, AssetRecord
-from lambdas.asset_removal import AssetRemoval
-from lambdas.asset_transitions import AssetTransitions
-from lambdas.asset_work import AssetWork
-from lambdas.assets import AssetStore
-from lambdas.clients import dynamodb_client, s3_client
-from lambdas.cursors import CursorSigner
-from lambdas.deletion import Deletion
-from lambdas.delivery import Delivery
-from lambdas.endpoint_choice import EndpointChooser
-from lambdas.endpoint_creation import EndpointCreation
-from lambdas.endpoint_load import EndpointLoad
-from lambdas.endpoint_record import EndpointStore
-from lambdas.endpoints import TAKES_JOBS, EndpointRegistry, Endpoints
-from lambdas.idempotency import IdempotencyKeys
-from lambdas.inspection import Inspection
-from lambdas.instance_counts import InstanceCounts
-from lambdas.items import from_item, new_id, timestamp, to_item
-from lambdas.job_events import JobEvents
-from lambdas.job_lists import JOB_LISTS, SORT
-from lambdas.job_objects import JobObjects
-from lambdas.job_pages import JobPages
-from lambdas.job_record import JobRecord
-from lambdas.job_transitions import JobTransitions
-from lambdas.jobs import JobStore
-from lambdas.outcomes import Outcomes
-from lambdas.resolution import Resolver
-from lambdas.roles import RoleStore
-from lambdas.run_times import RunTimes
+from lambdas.assets.charged_bytes import AssetBytes
+from lambdas.assets.inspection import Inspection
+from lambdas.assets.record import AssetFacts, AssetRecord
+from lambdas.assets.removal import AssetRemoval
+from lambdas.assets.store import AssetStore
+from lambdas.assets.transitions import AssetTransitions
+from lambdas.assets.upload_storage import UploadStorage
+from lambdas.assets.uploads import Uploads
+from lambdas.assets.work import AssetWork
+from lambdas.aws.clients import dynamodb_client, s3_client
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import from_item, new_id, timestamp, to_item
+from lambdas.endpoints.choice import EndpointChooser
+from lambdas.endpoints.creation import EndpointCreation
+from lambdas.endpoints.instance_counts import InstanceCounts
+from lambdas.endpoints.load import EndpointLoad
+from lambdas.endpoints.record import EndpointStore
+from lambdas.endpoints.registry import TAKES_JOBS, EndpointRegistry, Endpoints
+from lambdas.functions.job_events import JobEvents
+from lambdas.functions.sweeper import Sweeper
+from lambdas.jobs.deletion import Deletion
+from lambdas.jobs.handover import Delivery
+from lambdas.jobs.lists import JOB_LISTS, SORT
+from lambdas.jobs.objects import JobObjects
+from lambdas.jobs.outcomes import Outcomes
+from lambdas.jobs.pages import JobPages
+from lambdas.jobs.record import JobRecord
+from lambdas.jobs.resolution import Resolver
+from lambdas.jobs.run_times import RunTimes
+from lambdas.jobs.settlement import Settlement, WebhookQueue
+from lambdas.jobs.store import JobStore
+from lambdas.jobs.style_files import StyleFiles
+from lambdas.jobs.submission import Submission
+from lambdas.jobs.transitions import JobTransitions
 from lambdas.settings import ApiSettings
-from lambdas.settlement import Settlement, WebhookQueue
-from lambdas.style_files import StyleFiles
-from lambdas.submission import Submission
-from lambdas.sweeper import Sweeper
-from lambdas.upload_storage import UploadStorage
-from lambdas.uploads import Uploads
-from lambdas.usage import UsageStore
-from lambdas.users import UserStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

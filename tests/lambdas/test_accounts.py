@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.access import Permission
-from lambdas.access import key_row_id
-from lambdas.cursors import encode_cursor
-from lambdas.items import from_item, timestamp, to_item
+from generate_on_cloud.contract.access import Permission
+from lambdas.access.caller import key_row_id
+from lambdas.aws.cursors import encode_cursor
+from lambdas.aws.items import from_item, timestamp, to_item
 from tests.lambdas.cloud import KEYS, START, Cloud, Reply, before_call
 
 ABSURD: Any = st.recursive(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.assets import GIB
-from lambdas.asset_record import AssetRecord
-from lambdas.upload_storage import MIB, PART_SIZE, part_size_for
+from generate_on_cloud.contract.assets import GIB
+from lambdas.assets.record import AssetRecord
+from lambdas.assets.upload_storage import MIB, PART_SIZE, part_size_for
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.model_bytes import CHECKPOINT, sha256_of
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from inference_container.contract.gates import FIELDS_NOT_SUPPORTED_YET
-from inference_container.contract.jobs import JobStatus
-from inference_container.contract.messages import JobRequest
-from inference_container.contract.options import OPTIONS
-from inference_container.contract.params import Txt2ImgParams
-from lambdas.instance_counts import REMEMBERED_SECONDS
+from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET
+from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.messages import JobRequest
+from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.params import Txt2ImgParams
+from lambdas.endpoints.instance_counts import REMEMBERED_SECONDS
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
 
 WAITING_FIELD = next(

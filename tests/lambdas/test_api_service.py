@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from inference_container.contract import CONTRACT_VERSION
-from inference_container.contract.assets import ASSET_TYPES
-from inference_container.contract.errors import PROBLEMS, ProblemCode
-from inference_container.contract.jobs import JobStatus
+from generate_on_cloud.contract import CONTRACT_VERSION
+from generate_on_cloud.contract.assets import ASSET_TYPES
+from generate_on_cloud.contract.errors import PROBLEMS, ProblemCode
+from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.api import handler as api
 from lambdas.api.openapi import openapi_document
 from lambdas.api.services import services_from_environment
 from lambdas.api.table import ROUTES
-from lambdas.items import new_id, to_item
+from lambdas.aws.items import new_id, to_item
 from lambdas.json_documents import MAX_DEPTH
 from tests.lambdas.cloud import KEYS, PNG, SETTINGS, Aws, Cloud, aws_error, txt2img
 

@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from inference_container.contract.jobs import JobStatus
-from inference_container.safe_fetch import SafeFetch
-from lambdas.asset_import import ImportRun
-from lambdas.asset_inspection import AssetSweep
-from lambdas.asset_record import AssetRecord
-from lambdas.asset_work import AT_ONCE, ImportOrder
-from lambdas.inspection import INSPECTION_RUNS, Inspection
-from lambdas.upload_storage import PART_SIZE
+from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.fetching.safe_fetch import SafeFetch
+from lambdas.assets.inspection import INSPECTION_RUNS, Inspection
+from lambdas.assets.record import AssetRecord
+from lambdas.assets.upload_storage import PART_SIZE
+from lambdas.assets.work import AT_ONCE, ImportOrder
+from lambdas.functions.asset_import import ImportRun
+from lambdas.functions.asset_inspection import AssetSweep
 from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256_of

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from inference_container.contract.assets import AssetStatus
-from lambdas.asset_import import ImportRun
-from lambdas.asset_inspection import AssetSweep
-from lambdas.asset_record import AssetRecord
-from lambdas.asset_work import ImportOrder
-from lambdas.inspection import Inspection
-from lambdas.stored_parts import stored_parts
+from generate_on_cloud.contract.assets import AssetStatus
+from lambdas.assets.inspection import Inspection
+from lambdas.assets.record import AssetRecord
+from lambdas.assets.stored_parts import stored_parts
+from lambdas.assets.work import ImportOrder
+from lambdas.functions.asset_import import ImportRun
+from lambdas.functions.asset_inspection import AssetSweep
 from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of

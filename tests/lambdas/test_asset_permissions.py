@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.access import ADMIN, ARTIST
+from generate_on_cloud.contract.access import ADMIN, ARTIST
 from tests.lambdas.cloud import Cloud, Reply
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
 from tests.lambdas.test_asset_life import UPLOAD, begin, put_part

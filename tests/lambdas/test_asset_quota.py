@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.assets import AssetStatus
-from lambdas.asset_import import ImportRun
-from lambdas.asset_inspection import UPLOAD_LIFE, AssetSweep
-from lambdas.asset_work import ImportOrder
+from generate_on_cloud.contract.assets import AssetStatus
+from lambdas.assets.work import ImportOrder
+from lambdas.functions.asset_import import ImportRun
+from lambdas.functions.asset_inspection import UPLOAD_LIFE, AssetSweep
 from tests.fetch.local_sites import Sites, open_sites
 from tests.lambdas.cloud import Cloud
 from tests.lambdas.test_asset_machine import DECLARED, FILE, answer

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from inference_container.contract.webhooks import WebhookEvent
-from lambdas.webhooks import body_of
+from generate_on_cloud.contract.webhooks import WebhookEvent
+from lambdas.functions.webhooks import body_of
 from tests.lambdas.cloud import Cloud, completed, txt2img
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from inference_container.contract.jobs import JobStatus
-from lambdas.endpoint_choice import REMEMBERED_SECONDS
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.endpoints.choice import REMEMBERED_SECONDS
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.test_endpoints_api import NAME, Fleet, fleet
 

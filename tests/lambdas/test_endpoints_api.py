@@ -9,15 +9,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from inference_container.contract.endpoints import EndpointStatus
-from inference_container.contract.instances import HOUR_USD
-from inference_container.contract.jobs import JobStatus
-from lambdas.access import key_row_id
+from generate_on_cloud.contract.endpoints import EndpointStatus
+from generate_on_cloud.contract.instances import HOUR_USD
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.access.caller import key_row_id
 from lambdas.api.handler import make_resolver
-from lambdas.endpoint_creation import EndpointCreation
-from lambdas.endpoint_keeper import EndpointKeeper
-from lambdas.endpoints import Endpoints
-from lambdas.items import to_item
+from lambdas.aws.items import to_item
+from lambdas.endpoints.creation import EndpointCreation
+from lambdas.endpoints.registry import Endpoints
+from lambdas.functions.endpoint_keeper import EndpointKeeper
 from tests.lambdas.cloud import Cloud, aws_error, txt2img
 
 FAST = {"name": "fast", "instance_type": "ml.g4dn.2xlarge", "max_instances": 3, "idle_minutes": 7}

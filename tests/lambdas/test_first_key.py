@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from lambdas import first_key
+from lambdas.functions import first_key
 from lambdas.settings import FirstKeySettings
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.jobs import JobStatus
-from lambdas.items import new_id
-from lambdas.job_events import JobEvents, handle_batch
-from lambdas.job_record import JobRecord
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.aws.items import new_id
+from lambdas.functions.job_events import JobEvents, handle_batch
+from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import Aws, Cloud, aws_error, completed, failed, notification
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "2048×2048 needs 30 GB")

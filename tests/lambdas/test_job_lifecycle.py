@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.jobs import JobStatus
-from inference_container.contract.messages import JobRequest
-from lambdas.items import new_id
+from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.messages import JobRequest
+from lambdas.aws.items import new_id
 from tests.lambdas.cloud import PNG, Cloud, Reply, aws_error, before_call, img2img, txt2img
 
 

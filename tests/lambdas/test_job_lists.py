@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.jobs import JobStatus, Task
-from lambdas.cursors import CursorSigner
-from lambdas.items import new_id, timestamp
-from lambdas.job_pages import JobFilter
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import new_id, timestamp
+from lambdas.jobs.pages import JobFilter
 from tests.lambdas.cloud import Cloud
 
 RARE = {"task": "img2img", "status": "failed", "endpoint": "calm"}

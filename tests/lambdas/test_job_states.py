@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from inference_container.contract.errors import JobError, JobErrorCode, JobFailed
-from inference_container.contract.jobs import TERMINAL, TRANSITIONS, JobStatus
-from inference_container.contract.messages import Progress
+from generate_on_cloud.contract.errors import JobError, JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import TERMINAL, TRANSITIONS, JobStatus
+from generate_on_cloud.contract.messages import Progress
 from inference_container.job_record import JobRecords
-from lambdas.items import from_item, is_id, timestamp
-from lambdas.job_events import MalformedError
+from lambdas.aws.items import from_item, is_id, timestamp
+from lambdas.functions.job_events import MalformedError
 from tests.lambdas.cloud import Aws, Cloud, completed, failed, notification, open_cloud, txt2img
 
 WRITES = frozenset(

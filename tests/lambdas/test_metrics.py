@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.jobs import JobStatus, Task
-from lambdas.job_record import JobRecord
-from lambdas.metrics import record_ended, record_open
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from lambdas.functions.metrics import record_ended, record_open
+from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import START
 
 JOB = JobRecord(

@@ -15,10 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_container.contract.assets import AssetType
-from lambdas.model_files.facts import FileFacts, read_facts
-from lambdas.model_files.memory_bytes import MemoryBytes
-from lambdas.model_files.ranges import RefusedFileError, stream
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.facts import FileFacts, read_facts
+from generate_on_cloud.model_files.memory_bytes import MemoryBytes
+from generate_on_cloud.model_files.ranges import RefusedFileError, stream
 from tests.lambdas.model_bytes import LORA, SD1, Shapes, safetensors_file, with_header
 
 ATTENTION = "attn2.to_k.weight"

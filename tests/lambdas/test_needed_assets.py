@@ -2,15 +2,15 @@
 
 import pytest
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import ProblemCode
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import AssetRef
-from inference_container.contract.params import PARAMS_BY_TASK, Txt2ImgParams
-from lambdas.access import Caller
-from lambdas.needed_assets import Need, named_assets
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import AssetRef
+from generate_on_cloud.contract.params import PARAMS_BY_TASK, Txt2ImgParams
+from lambdas.access.caller import Caller
+from lambdas.jobs.needed_assets import Need, named_assets
+from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
-from lambdas.resolution import Resolution
 from tests.lambdas.cloud import PNG, Cloud, txt2img
 
 BOB = Caller(user="bob", role="artist")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from inference_container.contract.assets import AssetType
-from lambdas.model_files.facts import FileFacts, read_facts
-from lambdas.model_files.memory_bytes import MemoryBytes
-from lambdas.model_files.ranges import RefusedFileError
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.facts import FileFacts, read_facts
+from generate_on_cloud.model_files.memory_bytes import MemoryBytes
+from generate_on_cloud.model_files.ranges import RefusedFileError
 
 
 def test_webuis_styles_file_is_taken() -> None:

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.jobs import JobStatus
-from inference_container.contract.messages import JobFailure
-from lambdas.items import new_id
-from lambdas.job_events import MalformedError
-from lambdas.job_record import JobRecord
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.messages import JobFailure
+from lambdas.aws.items import new_id
+from lambdas.functions.job_events import MalformedError
+from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import START, Cloud, completed, failed
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from lambdas.pictures import picture_errors
+from lambdas.jobs.pictures import picture_errors
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from inference_container.contract.errors import JobError, JobErrorCode
-from inference_container.contract.jobs import JobStatus
-from inference_container.contract.webhooks import Webhook, sign
-from inference_container.public_addresses import FetchError, FetchFailure
-from inference_container.safe_fetch import FetchLimits, PostAnswer, SafeFetch
-from lambdas.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
-from lambdas.webhooks import Webhooks, handle_batch
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.webhooks import Webhook, sign
+from generate_on_cloud.fetching.public_addresses import FetchError, FetchFailure
+from generate_on_cloud.fetching.safe_fetch import FetchLimits, PostAnswer, SafeFetch
+from lambdas.functions.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
+from lambdas.functions.webhooks import Webhooks, handle_batch
 from tests.lambdas.cloud import SETTINGS, Cloud, aws_error, completed, failed, txt2img
 
 if TYPE_CHECKING:

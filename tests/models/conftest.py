@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.files import ModelFile
 from tests.tiny_checkpoint import write_tiny_checkpoint
 

@@ -9,12 +9,12 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import save_file
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.families import Family
 from inference_container.diffusion.control import Control, ControlPlan, UnetInputs
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, load_controlnet
-from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from tests.tiny_checkpoint import write_tiny_checkpoint

@@ -20,16 +20,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save as save_safetensors
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.pickle_names import ALLOWED, LEFTOVERS
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.memory_bytes import MemoryBytes
+from generate_on_cloud.model_files.pickle_names import ALLOWED, LEFTOVERS
+from generate_on_cloud.model_files.ranges import RefusedFileError
+from generate_on_cloud.model_files.safetensors_header import read_safetensors_header
+from generate_on_cloud.model_files.saved_tensors import read_torch_file, tensor_shapes
 from inference_container.models.files import ModelFile
 from inference_container.models.pickle_check import BrokenFileError, check_tensor_sizes
 from inference_container.models.tensor_file import open_tensor_file
-from lambdas.model_files.memory_bytes import MemoryBytes
-from lambdas.model_files.ranges import RefusedFileError
-from lambdas.model_files.safetensors_header import read_safetensors_header
-from lambdas.model_files.saved_tensors import read_torch_file, tensor_shapes
 
 CORRUPT, INCOMPATIBLE = JobErrorCode.ASSET_CORRUPT, JobErrorCode.ASSET_INCOMPATIBLE
 MARKER = "something-ran"

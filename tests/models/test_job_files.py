@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.files import JobFiles, ModelFile
 
 FILE = ModelFile(AssetType.LORA, "Ink Style.safetensors", Path("unused"), "0" * 64, references=("0198-id",))

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.families import Family
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.devices import choose_device, choose_dtype, vae_dtype
-from inference_container.models.families import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_config import CONFIG_FOLDERS, config_files, model_config

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.messages import CacheUse
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.messages import CacheUse
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.files import ModelFile
 from inference_container.models.upscaler import ARCHITECTURES, UpscalerModel, load_upscaler, torchvision_names
 from tests.tiny_upscaler import FACTOR, tiny_upscaler_state, write_tiny_upscaler

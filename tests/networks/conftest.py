@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.webui.prompt.extra_networks import extract_tags, plan_networks
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.networks.switch import NetworkSwitch
-from inference_container.prompt.extra_networks import extract_tags, plan_networks
-from inference_container.tasks.task import load_nothing
+from inference_container.task import load_nothing
 from tests.networks.network_files import model_file
 from tests.tiny_checkpoint import write_tiny_checkpoint
 

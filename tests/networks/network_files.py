@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.files import ModelFile
 
 Parts = dict[str, Tensor]

@@ -14,8 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.networks.inversion_file import ONLY, load_inversion_file

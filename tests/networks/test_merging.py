@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.webui.prompt.extra_networks import NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.prompt.extra_networks import NetworkPlan
 from tests.networks.conftest import networks, same_bits, weights_of
 from tests.networks.network_files import (
     CONVOLUTION_KINDS,

@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobFailed
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobFailed
+from generate_on_cloud.model_files.families import Family
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.families import Family
 from inference_container.prompt.text_models import Reading, TextKind, TextModel
 from tests.networks.conftest import networks
 from tests.networks.network_files import lora, lora_delta, model_file, numbers, write_network

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.pictures.crop_region import Box
 from inference_container.pictures.filling import fill_masked
 from inference_container.pictures.flattening import flatten

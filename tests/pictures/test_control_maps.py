@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference_container.contract.controlnet import PREPROCESSORS, RESIZE_MODES
+from generate_on_cloud.contract.controlnet import PREPROCESSORS, RESIZE_MODES
 from inference_container.pictures.control_maps import (
     MODULES,
     Bytes,

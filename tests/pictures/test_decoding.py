@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.pictures.decoding import MAX_PIXELS, decode_picture
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.pictures.encoding import EXIF_IFD, USER_COMMENT, PictureFormat, encode_picture
 
 INFOTEXT = "a cat, (red:1.2)\nNegative prompt: 犬 é\nSteps: 20, Sampler: Euler"

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+from generate_on_cloud.webui.prompt.schedule import PromptClock
 from inference_container.prompt.clip import final_layer_norm
-from inference_container.prompt.emphasis import EmphasisMode
 from inference_container.prompt.encoder import MAX_CHUNKS, EncoderOptions, TextualInversion
-from inference_container.prompt.errors import PromptSyntaxError
-from inference_container.prompt.schedule import PromptClock
 from inference_container.prompt.text_models import TextKind
 from tests.prompt.tiny_clip import END, LAYERS, START, VOCABULARY, WIDTH, TinyClip
 

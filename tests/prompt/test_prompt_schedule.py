@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_container.prompt.errors import PromptSyntaxError
-from inference_container.prompt.schedule import MAX_DEPTH, PromptClock, schedule_prompt
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+from generate_on_cloud.webui.prompt.schedule import MAX_DEPTH, PromptClock, schedule_prompt
 
 VECTORS: dict[str, list[tuple[int, str]]] = {
     "": [(20, "")],

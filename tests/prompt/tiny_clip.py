@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from generate_on_cloud.webui.prompt.schedule import PromptClock
 from inference_container.prompt.conditioning import Conditioning
 from inference_container.prompt.encoder import EncoderOptions, PromptEncoder, TextualInversion
-from inference_container.prompt.schedule import PromptClock
 from inference_container.prompt.text_models import TextModel
 
 WIDTH = 32

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from inference_container.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint

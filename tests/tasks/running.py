@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from inference_container.contract.gates import unsupported_fields
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import Progress
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.gates import unsupported_fields
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import Progress
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 
 SMALL: dict[str, Any] = {
     "prompt": "the red cat",

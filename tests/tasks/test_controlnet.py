@@ -8,15 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
-from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 from tests.tasks.conftest import as_text, noisy, rectangle
 from tests.tasks.running import SMALL, opened, pixels
 from tests.tiny_controlnet import write_tiny_controlnet

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobFailed
-from inference_container.contract.jobs import Task
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobFailed
+from generate_on_cloud.contract.jobs import Task
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from tests.networks.network_files import lora, model_file, numbers, write_network

@@ -10,19 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.gates import unsupported_fields
-from inference_container.contract.messages import Progress
-from inference_container.contract.params import Img2ImgParams, Txt2ImgParams
-from inference_container.contract.single_image_params import ExtraSingleImageParams
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.gates import unsupported_fields
+from generate_on_cloud.contract.messages import Progress
+from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
+from generate_on_cloud.contract.single_image_params import ExtraSingleImageParams
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
 from inference_container.pictures.encoding import encode_picture
+from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks.extra_single_image import extra_single_image
 from inference_container.tasks.img2img import img2img
-from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks.txt2img import txt2img
 from tests.tasks.conftest import as_text, noisy
 from tests.tasks.running import SMALL, opened

@@ -7,16 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
-from inference_container.contract.messages import Progress
-from inference_container.contract.params import Txt2ImgParams
-from inference_container.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.messages import Progress
+from generate_on_cloud.contract.params import Txt2ImgParams
+from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
+from inference_container.drawing.hires import LATENT_MODES, enlarge, plan_hires
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.upscaling import FILTERS, upscale
-from inference_container.tasks.hires import LATENT_MODES, enlarge, plan_hires
-from inference_container.tasks.task import TaskOutput
-from tests.fidelity.recording import Recording
+from inference_container.task import TaskOutput
 from tests.tasks.conftest import as_text, noisy
 from tests.tasks.running import opened, pixels, run
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from inference_container.drawing.latents import encode_images, repaint_cells
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.masks import blur_mask
-from inference_container.tasks.latents import encode_images, repaint_cells
-from inference_container.tasks.task import TaskOutput
-from tests.fidelity.recording import Recording
+from inference_container.task import TaskOutput
 from tests.tasks.conftest import as_text, noisy, rectangle
 from tests.tasks.running import opened, pixels, run
 

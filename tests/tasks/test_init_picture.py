@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.params import Img2ImgParams
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.params import Img2ImgParams
+from inference_container.drawing.init_picture import prepare_init_pictures
 from inference_container.pictures.crop_region import Box
-from inference_container.tasks.init_picture import prepare_init_pictures
 from tests.tasks.conftest import as_text, noisy, rectangle
 
 

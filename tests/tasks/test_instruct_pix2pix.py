@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.model_files.families import Family
+from inference_container.drawing.image_conditioning import condition_on_edited
+from inference_container.drawing.init_picture import InitPicture
+from inference_container.drawing.latents import encode_images
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.families import Family
-from inference_container.tasks.image_conditioning import condition_on_edited
-from inference_container.tasks.init_picture import InitPicture
-from inference_container.tasks.latents import encode_images
-from inference_container.tasks.task import TaskOutput
-from tests.fidelity.recording import Recording
+from inference_container.task import TaskOutput
 from tests.tasks.conftest import as_text, noisy, rectangle
 from tests.tasks.running import pixels, run
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference_container.contract.jobs import Task
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.model_files.families import Family
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.families import Family
 from tests.tasks.conftest import as_text, load, noisy, rectangle
 from tests.tasks.running import opened, run
 from tests.tiny_families import OPEN_WIDTH, PROJECTION, write_family

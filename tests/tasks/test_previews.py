@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import PARAMS_BY_TASK
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.model_files.families import Family
+from inference_container.drawing.previews import preview_jpeg
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.families import Family
+from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks import TASKS
-from inference_container.tasks.previews import preview_jpeg
-from inference_container.tasks.task import TaskInput, TaskOutput
-from tests.fidelity.recording import Recording
 from tests.tasks.running import SMALL
 
 

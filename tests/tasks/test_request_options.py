@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import Txt2ImgParams
-from inference_container.contract.samplers import choose_sampler
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import Txt2ImgParams
+from generate_on_cloud.contract.samplers import choose_sampler
+from inference_container.drawing.fitted_checkpoint import ModelFitting
+from inference_container.drawing.sampling_record import noted_seed_delta, sampling_extra
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
-from inference_container.tasks.model_fitting import ModelFitting
-from inference_container.tasks.sampling_record import noted_seed_delta, sampling_extra
-from inference_container.tasks.task import TaskInput, TaskOutput, load_nothing
+from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks.txt2img import txt2img
-from tests.fidelity.recording import Recording
 from tests.tasks.conftest import as_text, noisy, rectangle
 from tests.tasks.running import opened, pixels, run
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference_container.contract.assets import AssetType
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.params import Txt2ImgParams
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.params import Txt2ImgParams
+from generate_on_cloud.model_files.families import Family
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.families import Family
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
-from inference_container.tasks.task import TaskInput, TaskOutput
+from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks.txt2img import txt2img
 from tests.tasks.running import SMALL
 from tests.tiny_checkpoint import write_tiny_checkpoint

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import Txt2ImgParams
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import Txt2ImgParams
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.tasks.task import TaskOutput
-from tests.fidelity.recording import Recording
+from inference_container.task import TaskOutput
 from tests.tasks.conftest import as_text, noisy, rectangle
 from tests.tasks.running import opened, pixels, run
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from inference_container.contract.jobs import Task
-from inference_container.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.diffusion.token_merging import merging_tokens
+from inference_container.drawing.token_merging import token_merging_ratio
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.tasks.token_merging import token_merging_ratio
 from tests.tasks.running import pixels, run
 
 

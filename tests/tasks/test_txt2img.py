@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference_container.contract.errors import JobErrorCode, JobFailed
-from inference_container.contract.jobs import JobPhase, Task
-from inference_container.contract.messages import Progress
-from inference_container.contract.params import Txt2ImgParams
+from checks.fidelity.recording import Recording
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase, Task
+from generate_on_cloud.contract.messages import Progress
+from generate_on_cloud.contract.params import Txt2ImgParams
+from inference_container.drawing.results import SOFTWARE
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.tasks.finishing import SOFTWARE
-from inference_container.tasks.task import TaskInput
+from inference_container.task import TaskInput
 from inference_container.tasks.txt2img import txt2img
-from tests.fidelity.recording import Recording
 from tests.tasks.conftest import load
 from tests.tasks.running import SMALL, opened, pixels, run
 from tests.tiny_checkpoint import CONFIG_KEY, tiny_config, tiny_state

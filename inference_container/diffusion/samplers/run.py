@@ -8,8 +8,8 @@ from typing import Literal, Protocol, cast
 import torch
 from torch import Tensor
 
-from inference_container.contract.options import OPTIONS
-from inference_container.contract.params import ImageParams
+from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.params import ImageParams
 from inference_container.diffusion.noise import NoiseFunction
 from inference_container.diffusion.noise_schedule import NoiseSchedule
 

@@ -1,0 +1,1 @@
+"""Programs that check the whole system for minutes or hours; `make` has a target for each."""

@@ -1,0 +1,119 @@
+"""docs/grants.md: each grant with the scenario that fails without it, or the reason why none does."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.grants.deployed import Deployed, Grant
+from checks.grants.removal import PATIENCE_SECONDS, Trial, Verdict
+from checks.grants.scenarios import scenario_for
+
+PAGE = Path(__file__).parents[2] / "docs" / "grants.md"
+DEPLOYMENT = "deploy_the_stack"
+"""The scenario of what runs while the stack is deployed."""
+REASONS: tuple[tuple[str, str], ...] = (
+    (r"Container ecr:.*", "SageMaker pulls the image with it; the local cloud pulls none"),
+    (r"Container (logs|cloudwatch):.*", "for SageMaker's agent, which the local cloud has not"),
+    (r"Container s3:ListBucket .*JobsBucket.*", "for SageMaker's own reading there, which here asks for objects only"),
+    (r"Webhooks sqs:ChangeMessageVisibility .*", "a delivery tried again later; here it is given up at once"),
+    (r".* sqs:(ChangeMessageVisibility|GetQueueUrl) .*", "comes with CDK's event source of a queue"),
+    (r".* xray:.*", "for tracing, which the local cloud has not"),
+)
+"""Pattern of `role action resource` → why no scenario needs the grant here."""
+SAID: Mapping[Verdict, str] = {
+    Verdict.FAILED: "fails",
+    Verdict.STUCK: "fails, waiting in vain",
+    Verdict.PASSED: "is refused it and passes all the same",
+    Verdict.NOT_REFUSED: "asked for it when it was recorded, not when it was taken away",
+}
+NOT_TAKEN = "asks for it; not taken away"
+_HEAD = """# Grants
+Every action a role of the template is allowed, resource by resource, and what came of taking it away, alone, from the
+role in a running local cloud. Made by `make grants` (about half an hour): it runs all scenarios
+(`checks/grants/scenarios.py`) on a local cloud that enforces the roles' policies and records each call; finds for each
+grant the first scenario one of whose calls is refused without it; takes the grant from the deployed role, runs that
+scenario, and gives the grant back. "Fails" counts only with a refusal of just this action to just this role in the
+record. A wait for what never comes is given up {PATIENCE} seconds and the scenario's usual time after the refusal, and
+the line it stood at is told. After its grants each scenario passes again with all of them. Schedules are stopped
+meanwhile: scenarios call the functions of the clock themselves. Imports come from a site of this machine, which the
+guard of the function is told about (`checks/grants/import_handler.py`). Where no scenario asks for a grant the reason
+is given. `tests/e2e/test_grants.py` holds the list against the deployed roles and takes some grants
+away again in every run.
+
+| role | action | resource | without it |
+|---|---|---|---|
+""".replace("{PATIENCE}", f"{PATIENCE_SECONDS:.0f}")
+
+
+@dataclass(frozen=True)
+class Row:
+    role: str
+    action: str
+    resource: str
+    why: str
+    """A scenario in backticks and what it does, or a reason."""
+
+    @property
+    def scenario(self) -> str | None:
+        return self.why.split("`")[1] if self.why.startswith("`") else None
+
+
+def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str], trial: Trial | None) -> Row:
+    """The row of a grant.
+
+    Raises:
+        LookupError: no scenario needs it and there is no reason either.
+    """
+    resource = deployed.label(grant.resource)
+    if trial is not None:
+        place = f" at `{trial.said}`" if trial.verdict is Verdict.STUCK and trial.said else ""
+        return Row(grant.role, grant.action, resource, f"`{trial.scenario}` {SAID[trial.verdict]}{place}")
+    if scenarios:
+        scenario = scenario_for(f"{grant.role} {grant.action} {resource}", scenarios) or DEPLOYMENT
+        return Row(grant.role, grant.action, resource, f"`{scenario}` {NOT_TAKEN}")
+    subject = f"{grant.role} {grant.action} {resource}"
+    for pattern, reason in REASONS:
+        if re.fullmatch(pattern, subject):
+            return Row(grant.role, grant.action, resource, reason)
+    raise LookupError(subject)
+
+
+def write(rows: Sequence[Row]) -> str:
+    """The page's text."""
+    lines = [f"| {one.role} | `{one.action}` | `{one.resource}` | {one.why} |\n" for one in rows]
+    return _HEAD + "".join(lines)
+
+
+def read() -> list[Row]:
+    """The rows of the page as it is."""
+    cells = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")][1:]
+    return [
+        Row(role.strip(), action.strip("`"), resource.strip("`"), why.strip()) for role, action, resource, why in cells
+    ]
+
+
+def told() -> list[Trial]:
+    """The trials the page tells of."""
+    trials = []
+    for one in read():
+        _, scenario, said, *place = one.why.split("`") if one.scenario else ("", "", "")
+        for verdict, words in SAID.items():
+            if said.strip().removesuffix(" at") == words:
+                line = place[0] if place else ""
+                trials.append(Trial(one.role, one.action, one.resource, scenario, verdict, 0.0, line))
+    return trials
+
+
+def made(
+    deployed: Deployed, table: Mapping[Grant, Sequence[str]], trials: Mapping[tuple[str, str, str], Trial]
+) -> tuple[list[Row], list[str]]:
+    """All rows, and the grants that have none."""
+    rows, without = [], []
+    for grant, scenarios in table.items():
+        try:
+            trial = trials.get((grant.role, grant.action, deployed.label(grant.resource)))
+            rows.append(row(deployed, grant, scenarios, trial))
+        except LookupError as error:
+            without.append(str(error.args[0]))
+    return rows, without

@@ -1,0 +1,199 @@
+"""`make image-test`: builds the container's image without Docker on a stand-in base, starts it, and looks at it.
+
+Needs root, `buildah` and `debootstrap` (Debian's packages of those names); says why it is skipped where they are
+missing. The stand-in has no CUDA: what is proved are the Dockerfile's steps, the user, and a start that answers /ping.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_cloud.preflight import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = "localhost/goc-base:bookworm"
+IMAGE = "localhost/goc-container:test"
+NEEDED = ("buildah", "debootstrap")
+START_SECONDS = 120.0
+_SHOWN = 3000
+"""Characters of a failed call's own words."""
+_CERTIFICATES = "/run/build-certificates"
+SETTINGS = {
+    "JOBS_BUCKET": "jobs",
+    "ASSETS_BUCKET": "assets",
+    "JOBS_TABLE": "jobs",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "CACHE_DIR": "/tmp/cache",
+}
+
+
+class ImageError(Exception):
+    """The image is not what it should be."""
+
+
+class Buildah:
+    """buildah with a store of its own, by chroot: the only isolation that needs no cgroups."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = ["--root", str(store / "root"), "--runroot", str(store / "run"), "--storage-driver", "vfs"]
+
+    def command(self, *arguments: str) -> list[str]:
+        """The words of a call."""
+        return ["buildah", *self._store, *arguments]
+
+    def run(self, *arguments: str) -> str:
+        """What the call printed.
+
+        Raises:
+            subprocess.CalledProcessError: it failed; `stderr` has its own words.
+        """
+        return subprocess.run(self.command(*arguments), check=True, capture_output=True, text=True).stdout.strip()
+
+
+def make_base(buildah: Buildah, folder: Path) -> None:
+    """A Debian 12 as the base image's stand-in."""
+    subprocess.run(
+        ["debootstrap", "--variant=minbase", "bookworm", str(folder / "rootfs")],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    container = buildah.run("from", "scratch")
+    buildah.run("add", "--quiet", container, str(folder / "rootfs"), "/")
+    buildah.run("commit", "--quiet", container, BASE)
+    buildah.run("rm", container)
+    shutil.rmtree(folder / "rootfs")
+
+
+def build(buildah: Buildah) -> None:
+    """Build the Dockerfile; pip finds wheels and certificates where this machine's pip does."""
+    extra: list[str] = []
+    certificates, wheels = os.environ.get("PIP_CERT"), os.environ.get("PIP_FIND_LINKS", "")
+    if certificates:
+        # Not where the image has its own, which its package manager writes.
+        file = Path(certificates).resolve()
+        extra += ["-v", f"{file.parent}:{_CERTIFICATES}:ro", "--build-arg", f"PIP_CERT={_CERTIFICATES}/{file.name}"]
+    if Path(wheels).is_dir() and wheels:
+        extra += ["-v", f"{wheels}:{wheels}:ro", "--build-arg", f"PIP_FIND_LINKS={wheels}"]
+    buildah.run(
+        *("build", "--isolation", "chroot", "--layers=false", "--format", "docker", "--tag", IMAGE),
+        *("--build-arg", f"BASE_IMAGE={BASE}", *extra, "--file", "inference_container/Dockerfile", str(ROOT)),
+    )
+
+
+@contextmanager
+def started(buildah: Buildah, port: int) -> Iterator[subprocess.Popen[str]]:
+    """The image's own command, as SageMaker runs it."""
+    container = buildah.run("from", IMAGE)
+    environment = [part for name, value in SETTINGS.items() for part in ("--env", f"{name}={value}")]
+    config = json.loads(buildah.run("inspect", "--type", "image", IMAGE))["Docker"]["config"]
+    command: Sequence[str] = [*config["Entrypoint"], *config["Cmd"]]
+    process = subprocess.Popen(
+        buildah.command(
+            *("run", "--isolation", "chroot", *environment, "--env", f"PORT={port}", container, "--", *command)
+        ),
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        buildah.run("rm", container)
+
+
+def await_ping(process: subprocess.Popen[str], port: int) -> float:
+    """Seconds until /ping is green.
+
+    Raises:
+        ImageError: the container ended, or did not answer in time.
+    """
+    began = time.monotonic()
+    while time.monotonic() - began < START_SECONDS:
+        if process.poll() is not None:
+            raise ImageError(f"the container ended with {process.returncode} before /ping was green")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as answer:
+                if answer.status == 200:
+                    return time.monotonic() - began
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise ImageError(f"/ping was not green after {START_SECONDS:.0f} s")
+
+
+def look_inside(buildah: Buildah) -> dict[str, str]:
+    """What must hold of the image besides that it starts.
+
+    Raises:
+        ImageError: it does not hold.
+    """
+    container = buildah.run("from", IMAGE)
+    facts = {
+        "user": ("id", "-u"),
+        "torch": ("python", "-c", "import torch; print(torch.__version__)"),
+        "byte code": ("sh", "-c", "ls inference_container/__pycache__ | head -1"),
+        "may write its code": ("sh", "-c", "touch inference_container/x 2>/dev/null && echo yes || echo no"),
+    }
+    found = {
+        name: buildah.run("run", "--isolation", "chroot", container, "--", *command) for name, command in facts.items()
+    }
+    buildah.run("rm", container)
+    if found["user"] != "1001" or found["may write its code"] != "no" or not found["byte code"]:
+        raise ImageError(f"the image is not as it should be: {found}")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 built, started and looked at, or skipped; 1 something failed."""
+    parser = argparse.ArgumentParser(prog="python -m checks.image", description=__doc__.splitlines()[0])
+    parser.add_argument("--required", action="store_true", help="fail where it would be skipped")
+    chosen = parser.parse_args(arguments)
+    missing = [program for program in NEEDED if shutil.which(program) is None]
+    if os.geteuid() != 0:
+        missing.append("root")
+    if missing:
+        print(f"image test: skipped, this machine has no {', '.join(missing)}")
+        return int(chosen.required)
+    with tempfile.TemporaryDirectory(prefix="goc-image-") as folder:
+        buildah = Buildah(Path(folder) / "store")
+        try:
+            began = time.monotonic()
+            make_base(buildah, Path(folder))
+            based = time.monotonic()
+            build(buildah)
+            built = time.monotonic()
+            facts = look_inside(buildah)
+            port = free_port()
+            with started(buildah, port) as process:
+                seconds = await_ping(process, port)
+        except ImageError as error:
+            print(f"image test: failed: {error}", file=sys.stderr)
+            return 1
+        except subprocess.CalledProcessError as error:
+            print(f"{(error.stderr or '')[-_SHOWN:]}\nimage test: failed: {error}", file=sys.stderr)
+            return 1
+        finally:
+            subprocess.run(buildah.command("rm", "--all"), check=False, capture_output=True)
+    print(
+        f"image test: base {based - began:.0f} s, built in {built - based:.0f} s, /ping green after {seconds:.1f} s; "
+        + ", ".join(f"{name} {value}" for name, value in facts.items())
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""`make soak`: jobs of several users on a local cloud whose parts die and whose notifications get lost, then an audit.
+
+Everything is real but the faults: the deployed template, the API over HTTP, the container with the demo checkpoint.
+Ends by itself: 0 when every job ended right exactly once, 1 with the list of faults, 130 after Ctrl-C.
+"""
+
+import argparse
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from checks.soak.audit import SHOWN, Findings, audit
+from checks.soak.clients import AHEAD, Log, SoakClient, SoakError
+from checks.soak.deliveries import delivering, take_over
+from checks.soak.jobs import SoakJob
+from checks.soak.receivers import Receivers
+from checks.soak.trouble import Trouble, megabytes
+from demo_models.checkpoint import demo_checkpoint
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import CloudError
+from local_cloud.cloud import LocalCloud
+from local_cloud.faults import NotificationFaults
+from local_cloud.preflight import CannotStartError
+from tests.fetch.local_sites import open_sites
+
+FAULTS = {"lost": 0.1, "doubled": 0.1, "delayed": 0.2, "delay_seconds": 10.0}
+FAULT_KINDS = ("lost", "doubled", "delayed")
+SETTLE_SECONDS = 180.0
+"""How long what is due may take after the last job has ended: two sweeps."""
+SETTLE_PAUSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is run."""
+
+    jobs: int
+    clients: int
+    kill_every: float
+    minutes: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What came of it."""
+
+    plan: Plan
+    findings: Findings
+    log: Log
+    trouble: Trouble
+    ends: Counter[str]
+    webhooks: int
+    """Jobs with one."""
+    posts: int
+    """What their receivers were sent, repeats and all."""
+    seconds: float
+    megabytes: Sequence[float]
+    """Memory of the local cloud's process: when ready, before it was killed, when ready again, at the end."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the soak the arguments ask for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m checks.soak", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--kill-every", type=float, default=20.0, metavar="SECONDS", help="the container's life")
+    parser.add_argument("--minutes", type=float, default=60.0, help="give up after that long")
+    parser.add_argument("--seed", type=int, default=1, help="of the notifications' faults")
+    plan = Plan(**vars(parser.parse_args(arguments)))
+    if plan.jobs < plan.clients or plan.clients < 1 or plan.kill_every <= 0 or plan.minutes <= 0:
+        parser.error(f"received {plan}; allowed: at least one client, a job for each, positive times")
+    # `make` passes SIGTERM on; stopping in order needs the same way out as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(highlight=False)
+    folder = Path(tempfile.mkdtemp(prefix="goc-soak-"))
+    # What the code of the functions says while the cloud is away.
+    logging.basicConfig(filename=folder / "webhooks.log")
+    try:
+        report = _soak(plan, folder, console)
+    except (CannotStartError, CloudError, SoakError) as error:
+        console.print(f"soak: {error}; its logs: {folder}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        return 130
+    _print(report, console)
+    if report.findings.faults:
+        console.print(f"the cloud's data and logs are kept in {folder}", soft_wrap=True)
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _soak(plan: Plan, folder: Path, console: Console) -> Report:
+    cloud = LocalCloud(folder, notification_faults=NotificationFaults(seed=plan.seed, **FAULTS))
+    began, stopped, log = time.monotonic(), threading.Event(), Log()
+    jobs = [SoakJob(number) for number in range(plan.jobs)]
+    with cloud, open_sites(folder) as sites, delivering(take_over(cloud, sites.fetch)):
+        ready = megabytes(cloud)
+        receivers = Receivers(sites, jobs)
+        checkpoint = demo_checkpoint(folder)
+        with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+            service.assets.upload(checkpoint, "checkpoint")
+        clients = []
+        for number in range(plan.clients):
+            key = _make_user(cloud, f"soaker-{number}")
+            client = SoakClient(
+                cloud.api_url,
+                f"soaker-{number}",
+                key,
+                jobs[number :: plan.clients],
+                secret=_make_secret(cloud, key),
+                webhook=receivers.webhook,
+                checkpoint=checkpoint.name,
+                log=log,
+                stopped=stopped,
+            )
+            clients.append(client)
+        trouble = Trouble(cloud, kill_every=plan.kill_every, cloud_dies_when=lambda: 2 * log.ended >= plan.jobs)
+        with ThreadPoolExecutor(plan.clients + 1) as threads:
+            try:
+                running = [threads.submit(client.run) for client in clients]
+                killing = threads.submit(trouble.run, stopped)
+                _follow(running, killing, log, plan, console)
+            finally:
+                stopped.set()
+        for done in (*running, killing):
+            done.result()
+        findings = _settled(cloud, clients, receivers)
+        return Report(
+            plan=plan,
+            findings=findings,
+            log=log,
+            trouble=trouble,
+            ends=Counter(str(end) for client in clients for one in client.seen for end in one.ends),
+            webhooks=sum(1 for job in jobs if job.has_webhook),
+            posts=len(receivers.told()),
+            seconds=time.monotonic() - began,
+            megabytes=(ready, *trouble.megabytes, megabytes(cloud)),
+        )
+
+
+def _make_user(cloud: LocalCloud, name: str) -> str:
+    """A user with quotas, so that places are counted; its key."""
+    headers = {"x-api-key": cloud.admin_key}
+    user = {"name": name, "role": "artist", "quotas": {"concurrent_jobs": AHEAD + 1, "jobs_per_day": 10**6}}
+    httpx.post(f"{cloud.api_url}/v1/users", json=user, headers=headers, timeout=60).raise_for_status()
+    made = httpx.post(f"{cloud.api_url}/v1/keys", json={"user": name}, headers=headers, timeout=60).raise_for_status()
+    return str(made.json()["key"])
+
+
+def _make_secret(cloud: LocalCloud, key: str) -> str:
+    """What the user's webhooks are signed with."""
+    url = f"{cloud.api_url}/v1/me/webhook-secret"
+    made = httpx.post(url, json={}, headers={"x-api-key": key}, timeout=60).raise_for_status()
+    return str(made.json()["secret"])
+
+
+def _follow(running: list[Future[None]], killing: Future[None], log: Log, plan: Plan, console: Console) -> None:
+    """Wait until all clients are through, one of them failed, the trouble did, or time is up."""
+    began, told = time.monotonic(), 0
+    deadline = began + plan.minutes * 60
+    while not all(one.done() for one in running):
+        done, _ = wait([*running, killing], timeout=1, return_when=FIRST_EXCEPTION)
+        if any(one.exception() is not None for one in done) or time.monotonic() > deadline:
+            return
+        if log.ended >= told + max(1, plan.jobs // 20):
+            told = log.ended
+            rate = told / (time.monotonic() - began)
+            left = (plan.jobs - told) / rate / 60
+            console.print(
+                f"{told} of {plan.jobs} jobs have ended, {60 * rate:.0f} a minute; {left:.1f} minutes at that rate"
+            )
+
+
+def _settled(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers) -> Findings:
+    """The findings once nothing is due any more, or those that stay."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        findings = audit(cloud, clients, receivers)
+        if not findings.faults or time.monotonic() > deadline:
+            return findings
+        time.sleep(SETTLE_PAUSE_SECONDS)
+
+
+def _print(report: Report, console: Console) -> None:
+    plan, log, trouble = report.plan, report.log, report.trouble
+    rows = {
+        "jobs sent by clients": f"{plan.jobs} by {plan.clients}",
+        "… sent twice under one Idempotency-Key": log.replays,
+        "requests repeated while the service was away or busy": log.repeats,
+        "container killed, cloud killed": f"{trouble.container_kills} times, {trouble.cloud_kills} times",
+        "notifications lost, doubled, delayed": ", ".join(f"{FAULTS[kind]:.0%}" for kind in FAULT_KINDS),
+        "ends": ", ".join(f"{count} {status}" for status, count in sorted(report.ends.items())),
+        "jobs with a webhook, posts to their receivers": f"{report.webhooks}, {report.posts}",
+        "minutes": f"{report.seconds / 60:.1f}",
+        "local cloud's MB: ready, killed, ready again, at the end": ", ".join(f"{one:.0f}" for one in report.megabytes),
+        "local cloud was back after, in seconds": f"{trouble.restart_seconds:.1f}",
+    }
+    for name, value in rows.items():
+        console.print(f"{name:<60} {value}", soft_wrap=True)
+    for kind, count in report.findings.counts.items():
+        console.print(f"{kind:<60} {count}", soft_wrap=True)
+        for example in report.findings.faults.get(kind, ())[:SHOWN]:
+            console.print(f"    {example}", soft_wrap=True)
+    console.print("FAULTY" if report.findings.faults else "every job ended right exactly once")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

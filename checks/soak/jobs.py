@@ -1,0 +1,64 @@
+"""The jobs of a soak: each is drawn from its number, and its pictures tell which one they are of."""
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from generate_on_cloud.contract.jobs import Task
+
+SIDE = 16
+PROMPTS = ("a red circle on a blue background", "a green star on a white background", "a pink heart")
+
+
+@dataclass(frozen=True)
+class SoakJob:
+    """Every third one draws with the checkpoint, the others enlarge a picture of a colour nobody else has."""
+
+    number: int
+
+    @property
+    def task(self) -> Task:
+        return Task.EXTRA_SINGLE_IMAGE if self.number % 3 else Task.TXT2IMG
+
+    @property
+    def has_webhook(self) -> bool:
+        """Two of seven: some that draw and some that enlarge, of every client, sent once and twice."""
+        return self.number % 7 < 2
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """WebUI's body."""
+        if self.task is Task.TXT2IMG:
+            prompt = PROMPTS[self.number % len(PROMPTS)]
+            return {"prompt": prompt, "seed": self.number, "steps": 2, "width": 64, "height": 64}
+        return {"image": _png(self.colour), "upscaling_resize": 2, "upscaler_1": "Nearest"}
+
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """No two numbers below 2^24 share it."""
+        return (self.number & 255, self.number >> 8 & 255, self.number >> 16 & 255)
+
+    def faults(self, pictures: list[bytes], seeds: list[int]) -> list[str]:
+        """What is wrong with a result that should be this job's own."""
+        if len(pictures) != 1:
+            return [f"{len(pictures)} pictures in place of one"]
+        with Image.open(io.BytesIO(pictures[0])) as image:
+            image.load()
+            infotext = str(image.info.get("parameters", ""))
+            if self.task is Task.TXT2IMG:
+                wanted = (self.params["prompt"], f"Seed: {self.number},", "Size: 64x64")
+                missing = [f"its infotext lacks {words!r}" for words in wanted if words not in infotext]
+                return missing if seeds == [self.number] else [*missing, f"seeds {seeds}"]
+            if image.size != (2 * SIDE, 2 * SIDE):
+                return [f"it is of size {image.size}"]
+            colours = image.convert("RGB").getcolors()
+        return [] if colours == [(4 * SIDE * SIDE, self.colour)] else [f"its colours are {colours}, not {self.colour}"]
+
+
+def _png(colour: tuple[int, int, int]) -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), colour).save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,1 @@
+"""Generate on Cloud: what its API, container, client and panels share; each folder is a noun."""

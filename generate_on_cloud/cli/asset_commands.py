@@ -1,0 +1,199 @@
+"""`goc assets`: upload, import, list, show, change and remove model files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from pydantic import ValidationError
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from generate_on_cloud.cli.output import AsJson, errors, print_assets, print_document
+from generate_on_cloud.client.assets import Look
+from generate_on_cloud.client.cloud import GenerateOnCloud, open_cloud
+from generate_on_cloud.client.errors import CloudError, NotFoundError
+from generate_on_cloud.contract.asset_bodies import AssetView, ChangeAsset
+from generate_on_cloud.contract.assets import AssetStatus
+
+app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
+
+TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")]
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    asset_type: TypeOption,
+    wait: Annotated[bool, typer.Option(help="Wait until each file is inspected and active.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Upload model files; run it again after whatever broke it off, and it goes on where it was."""
+    with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
+        for file in files:
+            size = file.stat().st_size
+            hashed = progress.add_task(f"{file.name} hashing", total=size, visible=False)
+            bar = progress.add_task(file.name, total=size)
+            asset = cloud.assets.upload(
+                file,
+                asset_type,
+                hashing=_showing(progress, hashed),
+                advance=_advancing(progress, bar),
+                look=_naming(progress, bar, file.name),
+                wait=wait,
+            )
+            done.append(asset)
+
+
+@app.command("import")
+def import_url(  # noqa: PLR0917 - typer takes them by their options
+    url: Annotated[str, typer.Argument(help="https URL of the file.")],
+    asset_type: TypeOption,
+    name: Annotated[str | None, typer.Option(help="File name; else the last part of the URL.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="What the file's SHA-256 must be.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token of the source.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until the file is there.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Have the service fetch a model file from a URL."""
+    called = name or PurePosixPath(urlsplit(url).path).name
+    if not called:
+        raise CloudError("the URL ends in no file name: give one with --name")
+    with open_cloud() as cloud, _bars() as progress:
+        asset = cloud.assets.import_url(url, asset_type, name=called, sha256=sha256, bearer_token=token)
+        if wait:
+            bar = progress.add_task(called, total=None)
+            asset = cloud.assets.finish(asset, look=_looking(progress, bar))
+    print_assets([asset], as_json=as_json)
+
+
+@app.command("list")
+def list_assets(
+    asset_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None, as_json: AsJson = False
+) -> None:
+    """All assets you may use, or those of one type."""
+    with open_cloud() as cloud:
+        assets = list(cloud.assets.list(asset_type=asset_type))
+    print_assets(assets, as_json=as_json)
+
+
+@app.command()
+def show(asset: Annotated[str, typer.Argument(help="Id or file name.")], as_json: AsJson = False) -> None:
+    """What is known about an asset."""
+    with open_cloud() as cloud:
+        found = _find(cloud, asset)
+    if as_json:
+        print_document(found)
+        return
+    for field, value in found.model_dump(mode="json", exclude={"upload"}).items():
+        if value not in (None, "", []):
+            typer.echo(f"{field:14} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@app.command()
+def update(  # noqa: PLR0917 - typer takes them by their options
+    asset: Annotated[str, typer.Argument(help="Id or file name.")],
+    name: Annotated[str | None, typer.Option(help="A new file name with the same extension.")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="All its tags; may be repeated.")] = None,
+    users: Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")] = None,
+    roles: Annotated[list[str] | None, typer.Option("--role", help="Whose role may use it; may be repeated.")] = None,
+    for_all: Annotated[bool, typer.Option("--for-all", help="Everybody may use it again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rename, describe or tag an asset, or say who may use it; what is not named stays as it is."""
+    given = {"name": name, "description": description, "tags": tags, "users": users, "roles": roles}
+    if for_all:
+        given |= {"users": [], "roles": []}
+    named = {field: value for field, value in given.items() if value is not None}
+    if not named:
+        raise typer.BadParameter(
+            "nothing to change: give one of --name, --description, --tag, --user, --role, --for-all"
+        )
+    try:
+        change = ChangeAsset.model_validate(named)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise typer.BadParameter(f"{first['loc'][0]}: {first['msg']}") from error
+    with open_cloud() as cloud:
+        changed = cloud.assets.change(_find(cloud, asset).asset_id, change)
+    print_assets([changed], as_json=as_json)
+
+
+@app.command()
+def rm(assets: Annotated[list[str], typer.Argument(help="Ids or file names.")], as_json: AsJson = False) -> None:
+    """Delete assets with their bytes, or break off what is on its way; the answer is what they were."""
+    with _answering(as_json=as_json) as done, open_cloud() as cloud:
+        for asset in assets:
+            done.append(cloud.assets.delete(_find(cloud, asset).asset_id))
+
+
+def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
+    """The asset with this id, or the only one of this file name."""
+    called = [asset for asset in cloud.assets.list() if reference in (asset.asset_id, asset.name)]
+    live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
+    if not live:
+        raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows what there is")
+    if len(live) > 1:
+        found = ", ".join(f"{asset.type} {asset.asset_id}" for asset in live)
+        raise CloudError(f"{reference!r} may be any of {found}; give the id")
+    return cloud.assets.get(live[0].asset_id)
+
+
+@contextmanager
+def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
+    """A list whose assets are the answer, also when something breaks it off half-way."""
+    done: list[AssetView] = []
+    try:
+        yield done
+    except KeyboardInterrupt:
+        errors.print("goc: interrupted; the same command does what is left")
+        raise
+    except CloudError as error:
+        error.done = {"assets": done}
+        if not as_json:
+            print_assets(done, as_json=False)
+        raise
+    print_assets(done, as_json=as_json)
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors) as progress:
+        yield progress
+
+
+def _advancing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
+    return lambda sent: progress.advance(bar, sent)
+
+
+def _showing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
+    return lambda done: progress.update(bar, advance=done, visible=True)
+
+
+def _naming(progress: Progress, bar: TaskID, name: str) -> Look:
+    return lambda asset: progress.update(bar, description=f"{name} {asset.status}")
+
+
+def _looking(progress: Progress, bar: TaskID) -> Look:
+    def look(asset: AssetView) -> None:
+        done = asset.received if asset.received is not None else asset.size
+        progress.update(bar, total=asset.size or None, completed=done, description=f"{asset.name} {asset.status}")
+
+    return look

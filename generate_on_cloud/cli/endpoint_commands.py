@@ -1,0 +1,127 @@
+"""`goc endpoints`: list, make, change and remove endpoints, and choose the default."""
+
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from generate_on_cloud.cli.output import AsJson, print_document, print_endpoints
+from generate_on_cloud.client.cloud import open_cloud
+from generate_on_cloud.client.errors import CloudError
+from generate_on_cloud.contract.endpoints import CreateEndpoint, PatchEndpoint
+
+app = typer.Typer(help="Endpoints jobs run on.")
+
+Least = Annotated[int | None, typer.Option("--min", help="Instances that always run.")]
+Most = Annotated[int | None, typer.Option("--max", help="Instances at most.")]
+Idle = Annotated[int | None, typer.Option("--idle-minutes", help="Minutes without a job before instances go.")]
+Backlog = Annotated[float | None, typer.Option("--backlog", help="Jobs for each instance above which one is added.")]
+Users = Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")]
+Roles = Annotated[list[str] | None, typer.Option("--role", help="Which roles may use it; may be repeated.")]
+
+
+@app.callback(invoke_without_command=True)
+def endpoints(context: typer.Context, as_json: AsJson = False) -> None:
+    """Endpoints and their status."""
+    if context.invoked_subcommand is None:
+        show_list(as_json=as_json)
+
+
+@app.command("list")
+def show_list(as_json: AsJson = False) -> None:
+    """Endpoints and their status."""
+    with open_cloud() as cloud:
+        print_endpoints(cloud.endpoints.list(), as_json=as_json)
+
+
+@app.command()
+def create(  # noqa: PLR0917 - typer takes them by their options
+    name: str,
+    instance_type: Annotated[str, typer.Option("--instance-type", help="ml.g5.xlarge, …")],
+    least: Least = None,
+    most: Most = None,
+    idle_minutes: Idle = None,
+    backlog: Backlog = None,
+    image: Annotated[str | None, typer.Option(help="Image in ECR; else the default endpoint's.")] = None,
+    users: Users = None,
+    roles: Roles = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an endpoint; it takes jobs some minutes later."""
+    scaling = _given(least, most, idle_minutes, backlog, users, roles)
+    try:
+        wanted = CreateEndpoint.model_validate(
+            {"name": name, "instance_type": instance_type, **scaling, **({"image": image} if image else {})}
+        )
+    except ValidationError as error:
+        raise _refused(error) from error
+    with open_cloud() as cloud:
+        print_endpoints([cloud.endpoints.create(wanted)], as_json=as_json)
+
+
+@app.command()
+def update(  # noqa: PLR0917 - typer takes them by their options
+    name: str,
+    least: Least = None,
+    most: Most = None,
+    idle_minutes: Idle = None,
+    backlog: Backlog = None,
+    users: Users = None,
+    roles: Roles = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the scaling and who may use it; what is not named stays."""
+    try:
+        changes = PatchEndpoint.model_validate(_given(least, most, idle_minutes, backlog, users, roles))
+    except ValidationError as error:
+        raise _refused(error) from error
+    with open_cloud() as cloud:
+        print_endpoints([cloud.endpoints.change(name, changes)], as_json=as_json)
+
+
+@app.command()
+def rm(
+    name: str,
+    force: Annotated[bool, typer.Option("--force", help="Cancel the jobs that are there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete an endpoint with everything that belongs to it."""
+    with open_cloud() as cloud:
+        print_endpoints([cloud.endpoints.delete(name, force=force)], as_json=as_json)
+
+
+@app.command()
+def default(
+    name: Annotated[str | None, typer.Argument(help="Left out, your jobs go to the least loaded endpoint.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose where your jobs go that name no endpoint."""
+    with open_cloud() as cloud:
+        me = cloud.endpoints.choose_default(name)
+    if as_json:
+        print_document(me)
+    else:
+        typer.echo(me.default_endpoint or "the least loaded endpoint")
+
+
+def _given(  # noqa: PLR0917 - the options both commands share
+    least: int | None,
+    most: int | None,
+    idle_minutes: int | None,
+    backlog: float | None,
+    users: list[str] | None,
+    roles: list[str] | None,
+) -> dict[str, object]:
+    named = {
+        "min_instances": least,
+        "max_instances": most,
+        "idle_minutes": idle_minutes,
+        "backlog_per_instance": backlog,
+        "users": users,
+        "roles": roles,
+    }
+    return {name: value for name, value in named.items() if value not in (None, [])}
+
+
+def _refused(error: ValidationError) -> CloudError:
+    return CloudError("; ".join(f"{'.'.join(map(str, e['loc'])) or 'endpoint'}: {e['msg']}" for e in error.errors()))

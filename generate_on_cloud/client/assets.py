@@ -1,0 +1,172 @@
+"""Cloud assets as the client sees them: upload or import a model file, look at what is there, change and delete it."""
+
+import hashlib
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from generate_on_cloud.client.connection import Connection
+from generate_on_cloud.client.errors import AssetFailedError, ConnectionLostError, TransferError
+from generate_on_cloud.client.part_sender import CHUNK, Advance, PartSender
+from generate_on_cloud.contract.asset_bodies import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
+from generate_on_cloud.contract.assets import AssetStatus, asset_type_named
+
+COMPLETE_TRIES = 4
+Look = Callable[[AssetView], None]
+"""Called with an asset each time it was looked at."""
+
+
+class Assets:
+    """`/v1/assets`"""
+
+    def __init__(self, connection: Connection, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._connection = connection
+        self._sleep = sleep
+
+    def upload(
+        self,
+        path: Path,
+        asset_type: str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        hashing: Advance = lambda _: None,
+        advance: Advance = lambda _: None,
+        look: Look = lambda _: None,
+        wait: bool = True,
+    ) -> AssetView:
+        """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it.
+
+        Without `wait` the answer comes as soon as storage has all bytes; it may be `inspecting` then.
+
+        Bytes of an asset of this type that the caller may use are not sent again: the answer is that asset, which may
+        have another name when `name` is None. Only for that the file is hashed before anything is sent (`hashing` is
+        told), and only when there is an asset of its size: else it is hashed while it is sent. An upload that was
+        broken off, by whatever, goes on with the parts that storage does not have.
+
+        Raises:
+            OSError: the file cannot be read.
+            ProblemError: the service refused it, e.g. a name that is taken.
+            TransferError: a part did not arrive after several tries.
+            AssetFailedError: it is not what its type says.
+        """
+        size = path.stat().st_size
+        if sha256 is None and self._may_be_there(asset_type, size):
+            sha256 = file_sha256(path, advance=hashing)
+        for known in self.with_hash(sha256) if sha256 is not None else ():
+            if known.type is asset_type_named(asset_type) and name in (None, known.name):
+                advance(size)
+                return known
+        body = CreateAsset(
+            type=asset_type, name=name or path.name, size=size, sha256=sha256, checksum_algorithm="SHA256"
+        )
+        asset = self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
+        if asset.upload is None:
+            raise TransferError(f"{path.name}: the service gave no URLs to upload to")
+        digest = PartSender(self._connection, path, asset, advance).send()
+        if sha256 is not None and digest != sha256:
+            raise TransferError(f"{path.name}: its SHA-256 is {digest}, expected was {sha256}; did the file change?")
+        complete = self._complete(asset.asset_id, digest)
+        return self.finish(complete, look=look) if wait else complete
+
+    def import_url(
+        self,
+        url: str,
+        asset_type: str,
+        *,
+        name: str,
+        sha256: str | None = None,
+        size: int | None = None,
+        bearer_token: str | None = None,
+    ) -> AssetView:
+        """Have the service fetch a file; the answer is `importing`, `finish` waits for it.
+
+        Raises:
+            ProblemError: the service refused it.
+        """
+        body = CreateAsset(
+            type=asset_type, name=name, size=size, sha256=sha256, source_url=url, bearer_token=bearer_token
+        )
+        return self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
+
+    def finish(self, asset: AssetView, *, look: Look = lambda _: None) -> AssetView:
+        """Wait until an asset on its way is active.
+
+        Raises:
+            AssetFailedError: it is not what was declared.
+        """
+        for attempt in itertools.count():
+            look(asset)
+            if asset.status is AssetStatus.FAILED:
+                raise AssetFailedError(asset)
+            if asset.status is AssetStatus.ACTIVE:
+                return asset
+            self._sleep(min(5.0, 0.5 * 1.5**attempt))
+            asset = self.get(asset.asset_id)
+        raise AssertionError("unreachable")
+
+    def get(self, asset_id: str) -> AssetView:
+        """One asset's record."""
+        return self._connection.ask(AssetView, "GET", f"/v1/assets/{asset_id}")
+
+    def with_hash(self, sha256: str) -> list[AssetView]:
+        """Active assets with these bytes that the caller may use."""
+        return self._connection.ask(AssetPage, "GET", f"/v1/assets/by-hash/{sha256}").assets
+
+    def change(self, asset_id: str, change: ChangeAsset) -> AssetView:
+        """Rename, describe, tag, or say who may use it."""
+        return self._connection.ask(AssetView, "PATCH", f"/v1/assets/{asset_id}", body=change)
+
+    def delete(self, asset_id: str) -> AssetView:
+        """Delete it with its bytes, or break off what is on its way; the answer is what it was."""
+        return self._connection.ask(AssetView, "DELETE", f"/v1/assets/{asset_id}")
+
+    def page(self, *, asset_type: str | None = None, limit: int = 100, cursor: str | None = None) -> AssetPage:
+        """One page of the assets."""
+        query = {"type": asset_type, "limit": limit, "cursor": cursor}
+        return self._connection.ask(AssetPage, "GET", "/v1/assets", query=query)
+
+    def list(self, *, asset_type: str | None = None) -> Iterator[AssetView]:
+        """All assets (of one type), fetched page by page."""
+        cursor = None
+        while True:
+            page = self.page(asset_type=asset_type, cursor=cursor)
+            yield from page.assets
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _may_be_there(self, asset_type: str, size: int) -> bool:
+        """Whether there is an active asset of this type and size: of such bytes only a hash tells whether they are."""
+        cursor: str | None = None
+        while True:
+            query: dict[str, str | int | None] = {"type": asset_type, "size": size, "limit": 100, "cursor": cursor}
+            page = self._connection.ask(AssetPage, "GET", "/v1/assets", query=query)
+            if any(asset.status is AssetStatus.ACTIVE for asset in page.assets):
+                return True
+            cursor = page.next_cursor
+            if cursor is None:
+                return False
+
+    def _complete(self, asset_id: str, sha256: str) -> AssetView:
+        # May be repeated: what a lost answer had begun is answered as it is.
+        body = CompleteAsset(sha256=sha256)
+        for attempt in itertools.count(1):
+            try:
+                return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/complete", body=body)
+            except ConnectionLostError:
+                if attempt == COMPLETE_TRIES:
+                    raise
+                self._sleep(float(attempt))
+        raise AssertionError("unreachable")
+
+
+def file_sha256(path: Path, *, advance: Advance = lambda _: None) -> str:
+    """SHA-256 of a file's bytes, lower-case hex; `advance` is told of each stretch that was read."""
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while length := file.readinto(chunk):
+            digest.update(chunk[:length])
+            advance(length)
+    return digest.hexdigest()

@@ -1,0 +1,53 @@
+"""The service as one object, with the nouns one reaches through it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from generate_on_cloud.client.assets import Assets
+from generate_on_cloud.client.connection import Connection
+from generate_on_cloud.client.endpoints import Endpoints
+from generate_on_cloud.client.jobs import Jobs
+from generate_on_cloud.client.login import find_login
+from generate_on_cloud.contract.bodies import Health
+
+
+@contextmanager
+def open_cloud() -> Iterator["GenerateOnCloud"]:
+    """The service the user is logged in to.
+
+    Raises:
+        CloudError: there is no login, or it is damaged.
+    """
+    login = find_login()
+    with GenerateOnCloud(login.url, login.api_key) as cloud:
+        yield cloud
+
+
+class GenerateOnCloud:
+    """The service at `url` (ending in the stage, before `/v1`), as the user of `api_key`."""
+
+    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
+        self._connection = Connection(url, api_key, http=http)
+        self.jobs = Jobs(self._connection)
+        self.assets = Assets(self._connection)
+        self.endpoints = Endpoints(self._connection)
+
+    def health(self) -> Health:
+        """Version of the service; needs no valid key."""
+        return self._connection.ask(Health, "GET", "/v1/health")
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,97 @@
+"""One authenticated connection to the API."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from generate_on_cloud.client.errors import ConnectionLostError, ProblemError
+from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+# The API itself answers within 29 s; the rest is the way there and back.
+TIMEOUT = httpx.Timeout(40.0, connect=10.0)
+
+
+class Connection:
+    """Sends requests to the API and turns its answers into models or exceptions."""
+
+    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._api_key = api_key
+        self._http = http or httpx.Client(timeout=TIMEOUT)
+
+    def ask(
+        self,
+        answer: type[Answer],
+        method: str,
+        path: str,
+        *,
+        body: BaseModel | None = None,
+        query: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request of the API.
+
+        Raises:
+            ConnectionLostError: nothing answered.
+            ProblemError: the API refused.
+        """
+        return answer.model_validate_json(self._send(method, path, body, query, headers).content)
+
+    def tell(self, method: str, path: str) -> None:
+        """One request whose answer has no body.
+
+        Raises:
+            ConnectionLostError, ProblemError: as `ask`.
+        """
+        self._send(method, path, None, None, None)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: BaseModel | None,
+        query: Mapping[str, str | int | None] | None,
+        more_headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        content = None if body is None else body.model_dump_json(exclude_none=True)
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        headers = {"x-api-key": self._api_key, "content-type": "application/json", **(more_headers or {})}
+        try:
+            response = self._http.request(method, f"{self._url}{path}", content=content, params=params, headers=headers)
+        except httpx.TransportError as error:
+            raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
+        if response.is_error:
+            raise ProblemError(_problem(response))
+        return response
+
+    def put(self, url: str, content: bytes | Iterable[bytes], headers: Mapping[str, str]) -> httpx.Response:
+        """PUT to a presigned URL, without the key."""
+        return self._http.put(url, content=content, headers=dict(headers), timeout=300)
+
+    def get(self, url: str) -> httpx.Response:
+        """GET of a presigned URL, without the key."""
+        return self._http.get(url, timeout=300)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._http.close()
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        return Problem.model_validate_json(response.content)
+    except ValidationError:
+        # A gateway or proxy before the API answered, in words of its own.
+        code = ProblemCode.FORBIDDEN if response.status_code == 403 else ProblemCode.INTERNAL
+        return Problem(
+            type="about:blank",
+            title=PROBLEMS[code].title,
+            status=response.status_code,
+            code=code,
+            detail=f"HTTP {response.status_code}: {response.text[:300]}",
+            request_id=response.headers.get("x-amzn-requestid", ""),
+        )

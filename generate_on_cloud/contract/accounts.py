@@ -1,0 +1,183 @@
+"""Bodies of the REST API about users, roles, keys and what they have used."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from generate_on_cloud.contract.access import Permission, Quotas
+from generate_on_cloud.contract.bodies import Body, View
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
+"""Names of users and roles: e-mail addresses fit, separators of keys and paths do not."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+
+
+DefaultEndpoint = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+"""With or without the stage's prefix."""
+
+
+class PutUser(Body):
+    """`PUT /v1/users/{name}`: replaces role and quotas."""
+
+    role: Name
+    quotas: Quotas = Quotas()
+    """Limits of this user; where they say nothing, those of the role."""
+    default_endpoint: DefaultEndpoint | None = None
+    """Where the user's jobs go that name none; null: to the least loaded. Left out, it stays as it is."""
+
+
+class CreateUser(PutUser):
+    """`POST /v1/users`"""
+
+    name: Name
+
+
+class UserView(View):
+    name: str
+    role: str
+    quotas: Quotas
+    created_at: datetime
+    created_by: str
+    keys: int
+    """How many keys there are."""
+    default_endpoint: str | None = None
+    """Where the user's jobs go that name none; None: to the least loaded."""
+
+
+class UserPage(View):
+    users: list[UserView]
+    next_cursor: str | None
+
+
+class PutRole(Body):
+    """`PUT /v1/roles/{name}`: replaces both."""
+
+    permissions: list[Permission] = Field(max_length=len(Permission))
+    quotas: Quotas = Quotas()
+    """Limits of each user with this role."""
+
+
+class CreateRole(PutRole):
+    """`POST /v1/roles`"""
+
+    name: Name
+
+
+class RoleView(View):
+    name: str
+    permissions: list[Permission]
+    quotas: Quotas
+    built_in: bool
+    created_at: datetime | None = None
+    created_by: str | None = None
+
+
+class RolePage(View):
+    roles: list[RoleView]
+    next_cursor: str | None
+
+
+class CreateKey(Body):
+    """`POST /v1/keys`"""
+
+    user: Name | None = None
+    """None: the caller."""
+    label: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")
+    permissions: list[Permission] | None = Field(default=None, max_length=len(Permission))
+    """None: all that the user's role gives, now and later."""
+    expires_at: AwareDatetime | None = None
+    """With its time zone; rounded up to whole seconds."""
+
+
+class KeyView(View):
+    key_id: str
+    """SHA-256 of the key, hex."""
+    user: str
+    label: str
+    permissions: list[Permission] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+
+
+class CreatedKey(KeyView):
+    key: str
+    """Shown only here."""
+
+
+class KeyList(View):
+    keys: list[KeyView]
+
+
+class RevokedKey(View):
+    key_id: str
+    effective_within_seconds: int
+
+
+class Removed(View):
+    """What was deleted."""
+
+    name: str
+
+
+class MeView(View):
+    """`GET /v1/me`"""
+
+    user: str
+    role: str
+    permissions: list[Permission]
+    """What this key may do."""
+    quotas: Quotas
+    key_id: str
+    key_expires_at: datetime | None
+    default_endpoint: str | None = None
+    """Where jobs go that name none; None: to the least loaded."""
+
+
+class PatchMe(Body):
+    """`PATCH /v1/me`"""
+
+    default_endpoint: DefaultEndpoint | None
+    """Where jobs go that name none; null: to the least loaded."""
+
+
+class RotateSecret(Body):
+    """`POST /v1/me/webhook-secret`"""
+
+    keep_previous: bool = True
+    """Sign with the secret before this one, too, until the next rotation."""
+
+
+class WebhookSecret(View):
+    secret: str
+    """`whsec_…`, shown only here."""
+    previous_valid: bool
+
+
+class UsageDay(View):
+    """What one user's jobs that ended on one day (UTC) came to."""
+
+    user: str
+    day: date
+    jobs: int
+    succeeded: int
+    failed: int
+    canceled: int
+    expired: int
+    gpu_seconds: float
+    """Time workers had the jobs."""
+    cost: float | None
+    """`gpu_seconds` at the price of an hour; None when the deployment does not say it."""
+
+
+class UsagePage(View):
+    """`GET /v1/usage`: by day, then user."""
+
+    days: list[UsageDay]
+    price_per_hour: float | None
+    """US dollars for an instance-hour."""
+    asset_bytes: int | None = None
+    """Of the model files the user owns now, those on their way too; None when asked for everyone."""
+    next_cursor: str | None

@@ -1,0 +1,162 @@
+"""Bodies of the API's routes of assets."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.bodies import Body, View
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+Who = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""A user's or a role's name."""
+
+
+class CreateAsset(Body):
+    """`POST /v1/assets`: an upload, or with `source_url` an import."""
+
+    type: str
+    """An asset type, or WebUI's folder name for it."""
+    name: str = Field(min_length=1, max_length=200)
+    """File name with its extension, no folders."""
+    size: int | None = Field(default=None, gt=0)
+    """Bytes; required for an upload, checked when given for an import."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the whole file; checked when given. An upload may also declare it at its end."""
+    checksum_algorithm: Literal["SHA256"] | None = None
+    """Storage then checks each part of an upload; `POST /v1/assets/{id}/parts` gives the URLs."""
+    source_url: str | None = Field(default=None, min_length=1, max_length=4096, repr=False)
+    """https URL to fetch the file from."""
+    bearer_token: str | None = Field(default=None, pattern=r"^[!-~]{1,4096}$", repr=False)
+    """Sent to the host of `source_url` only, and kept nowhere."""
+    description: str = Field(default="", max_length=2000)
+    tags: list[Tag] = Field(default=[], max_length=50)
+    users: list[Who] = Field(default=[], max_length=100)
+    """Who may use it beside its owner; nobody named here or in `roles` means everybody."""
+    roles: list[Who] = Field(default=[], max_length=100)
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if self.source_url is None and self.size is None:
+            raise ValueError("received neither size nor source_url; allowed: size for an upload, source_url to import")
+        if self.source_url is None and self.bearer_token is not None:
+            raise ValueError("received bearer_token without source_url; allowed: both, or source_url alone")
+        if self.source_url is not None and self.checksum_algorithm is not None:
+            raise ValueError("received checksum_algorithm with source_url; allowed: for an upload only")
+        return self
+
+
+class ChangeAsset(Body):
+    """`PATCH /v1/assets/{id}`: what is not named stays as it is."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    """A new file name with the same extension."""
+    description: str | None = Field(default=None, max_length=2000)
+    tags: list[Tag] | None = Field(default=None, max_length=50)
+    users: list[Who] | None = Field(default=None, max_length=100)
+    roles: list[Who] | None = Field(default=None, max_length=100)
+
+
+class UploadPart(View):
+    part_number: int
+    offset: int
+    size: int
+    url: str | None
+    """Presigned PUT; null for a part that storage has, and in an upload with a `checksum_algorithm`."""
+    received: bool = False
+    sha256: str | None = None
+    """Of the bytes that storage has; only in an upload with a `checksum_algorithm`."""
+
+
+class UploadView(View):
+    part_size: int
+    parts: list[UploadPart]
+    expires_at: datetime
+    checksum_algorithm: str | None = None
+
+
+class PartChecksum(Body):
+    part_number: int = Field(ge=1, le=10_000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the part's bytes."""
+
+
+class SignParts(Body):
+    """`POST /v1/assets/{id}/parts`"""
+
+    parts: list[PartChecksum] = Field(min_length=1, max_length=1000)
+
+
+class SignedPart(View):
+    part_number: int
+    url: str
+    """Presigned PUT; storage refuses other bytes than those of the checksum."""
+    headers: dict[str, str]
+    """To be sent with it."""
+
+
+class SignedParts(View):
+    parts: list[SignedPart]
+    expires_at: datetime
+
+
+class AssetHashes(View):
+    """The hashes WebUI and model sites know a file by, lower-case hex."""
+
+    sha256: str
+    short: str
+    """First ten digits of sha256: the hash in a checkpoint's title."""
+    autov3: str | None = None
+    """sha256 of what follows a safetensors header: the hash of a LoRA, whatever its metadata."""
+
+
+class AssetView(View):
+    asset_id: str
+    type: AssetType
+    name: str
+    size: int
+    """Bytes; 0 while the size of an import is not known."""
+    sha256: str | None
+    """Declared while the bytes are on their way, computed from them once the asset is active."""
+    status: AssetStatus
+    created_at: datetime
+    error: str | None = None
+    owner: str = ""
+    description: str = ""
+    tags: list[str] = Field(default=[])
+    users: list[str] = Field(default=[])
+    roles: list[str] = Field(default=[])
+    received: int | None = None
+    """Bytes fetched so far, while `importing`."""
+    source: str | None = None
+    """Host an import came from."""
+    architecture: str | None = None
+    """The model family it is, or was made for."""
+    network_kind: str | None = None
+    """LoRA, LoHa, LoKr, …"""
+    rank: int | None = None
+    trained_words: list[str] = Field(default=[])
+    hashes: AssetHashes | None = None
+    """Once active."""
+    upload: UploadView | None = None
+    """While `uploading`, for those who may complete it: in the answers of `POST /v1/assets` and of its `GET`."""
+
+
+class AssetPage(View):
+    assets: list[AssetView]
+    next_cursor: str | None
+
+
+class CompletedPart(Body):
+    part_number: int = Field(ge=1, le=10_000)
+    etag: str = Field(min_length=1, max_length=200)
+
+
+class CompleteAsset(Body):
+    """`POST /v1/assets/{id}/complete`"""
+
+    parts: list[CompletedPart] | None = Field(default=None, min_length=1, max_length=10_000)
+    """The parts and their ETags; None takes those that storage has."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the whole file, for those who did not know it when the upload began."""

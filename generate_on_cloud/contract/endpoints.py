@@ -1,0 +1,114 @@
+"""Bodies of the REST API about endpoints: what one is made of, who may use it and what it is doing."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from generate_on_cloud.contract.accounts import Name
+from generate_on_cloud.contract.bodies import Body, View
+from generate_on_cloud.contract.instances import GPUS
+
+MAX_INSTANCES = 100
+MAX_NAMED = 20
+"""Users or roles one endpoint may name."""
+
+EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=40)]
+
+
+def _known_instance(value: str) -> str:
+    if value not in GPUS:
+        raise ValueError(f"received {value[:64]!r}; allowed: {', '.join(GPUS)}")
+    return value
+
+
+InstanceType = Annotated[str, AfterValidator(_known_instance)]
+ImageUri = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{64})$",
+        max_length=255,
+    ),
+]
+Instances = Annotated[int, Field(ge=0, le=MAX_INSTANCES)]
+IdleMinutes = Annotated[int, Field(ge=1, le=60)]
+Backlog = Annotated[float, Field(gt=0, le=10_000)]
+Named = Annotated[list[Name], Field(max_length=MAX_NAMED)]
+
+
+class EndpointStatus(StrEnum):
+    CREATING = "Creating"
+    IN_SERVICE = "InService"
+    UPDATING = "Updating"
+    """Also while instances come or go: it takes jobs."""
+    SCALED_TO_ZERO = "ScaledToZero"
+    """In service without an instance: the next job starts one."""
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class CreateEndpoint(Body):
+    """`POST /v1/endpoints`"""
+
+    name: EndpointName
+    """Without the stage's prefix, which the answer's name has."""
+    instance_type: InstanceType
+    min_instances: Instances = 0
+    max_instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES)] = 1
+    idle_minutes: IdleMinutes = 5
+    """Minutes without any job after which it goes back to `min_instances`."""
+    backlog_per_instance: Backlog = 2.0
+    """Jobs queued or running for each instance above which another one is started."""
+    image: ImageUri | None = None
+    """None: the default endpoint's."""
+    users: Named = Field(default_factory=list)
+    roles: Named = Field(default_factory=list)
+    """Who may send jobs there; both empty: everybody."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError(f"min_instances {self.min_instances} is above max_instances {self.max_instances}")
+        return self
+
+
+class PatchEndpoint(Body):
+    """`PATCH /v1/endpoints/{name}`: what is left out stays as it is."""
+
+    min_instances: Instances | None = None
+    max_instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES)] | None = None
+    idle_minutes: IdleMinutes | None = None
+    backlog_per_instance: Backlog | None = None
+    users: Named | None = None
+    roles: Named | None = None
+
+
+class EndpointView(View):
+    name: str
+    """As jobs name it."""
+    status: EndpointStatus
+    instance_count: int
+    """That run right now."""
+    failure_reason: str | None = None
+    """SageMaker's, when it has failed."""
+    managed_by: str = "template"
+    """`template` (deployed with the stack, changed there) or `api`."""
+    open_jobs: int | None = None
+    """Jobs sent there that have not ended; None in answers to a change."""
+    instance_type: str | None = None
+    min_instances: int | None = None
+    max_instances: int | None = None
+    idle_minutes: int | None = None
+    backlog_per_instance: float | None = None
+    """These five are None for the template's endpoint."""
+    image: str | None = None
+    users: list[str] = Field(default_factory=list)
+    roles: list[str] = Field(default_factory=list)
+    owner: str | None = None
+    """Who made it."""
+    created_at: datetime | None = None
+
+
+class EndpointList(View):
+    endpoints: list[EndpointView]

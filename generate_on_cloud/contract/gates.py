@@ -1,0 +1,34 @@
+"""The gates: what valid params may not ask for yet, so that nothing is ever ignored."""
+
+from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.options import OptionUnsupportedError, check_option
+from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.task_params import TaskParams
+
+FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
+    {
+        "restore_faces",
+        "gfpgan_visibility",
+        "codeformer_visibility",
+        "codeformer_weight",
+    }
+)
+"""Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
+
+
+def unsupported_fields(params: TaskParams) -> list[FieldError]:
+    """What these valid params ask for that this version cannot do, with pointers relative to the params."""
+    errors = [
+        FieldError(pointer=f"/{name}", message=f"{name} = {getattr(params, name)!r} is not supported yet")
+        for name, field in type(params).model_fields.items()
+        if name in FIELDS_NOT_SUPPORTED_YET
+        and getattr(params, name) != field.get_default(call_default_factory=True)
+        and not (field.default is None and getattr(params, name) is False)
+    ]
+    if isinstance(params, ImageParams):
+        for key, value in params.override_settings.items():
+            try:
+                check_option(key, value)
+            except OptionUnsupportedError as error:
+                errors.append(FieldError(pointer=f"/override_settings/{key}", message=str(error)))
+    return errors

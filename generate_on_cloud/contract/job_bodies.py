@@ -1,0 +1,169 @@
+"""Bodies of the API's routes of jobs and their pictures."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from generate_on_cloud.contract.assets import ResolvedModel
+from generate_on_cloud.contract.bodies import Body, View
+from generate_on_cloud.contract.errors import JobError, ProblemCode
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.messages import JobMetrics, Progress, UsedModel
+from generate_on_cloud.contract.webhooks import Webhook
+
+MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, Field(max_length=512)]
+MAX_METADATA = 16
+
+
+class CreateJob(Body):
+    """`POST /v1/jobs`"""
+
+    task: Task
+    checkpoint: str | None = None
+    """Asset id, file name, stem, or WebUI's title `name.safetensors [hash]`; required for txt2img and img2img, here or
+    as `params.override_settings.sd_model_checkpoint`."""
+    preview: bool = False
+    """Show the first picture of each batch while it is drawn: `preview_url` of the running job."""
+    params: dict[str, Any] | None = None
+    """WebUI's request body. None: the answer holds a presigned URL for it, then `POST /v1/jobs/{id}/start`."""
+    endpoint: str | None = Field(default=None, min_length=1, max_length=63)
+    """The endpoint to send it to; None: the caller's default, without one the least loaded they may use."""
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    """The client's own notes, given back with the job."""
+    ttl_s: int | None = Field(default=None, ge=60, le=21_600)
+    """Seconds the job may wait for a worker before it is `expired`; None: six hours."""
+    run_timeout_s: int | None = Field(default=None, ge=1, le=3600)
+    """Seconds the job may run; None: fifteen minutes."""
+    dry_run: bool = False
+    """Check everything and make nothing."""
+    webhook: Webhook | None = None
+    """A server of yours that is told when the job ends."""
+
+
+class PresignedPut(View):
+    """Where to PUT the params document (JSON) or the picture."""
+
+    url: str
+    headers: dict[str, str]
+    """Headers the PUT must carry."""
+    max_bytes: int
+    expires_at: datetime
+
+
+class ImageView(View):
+    url: str
+    """Presigned GET of the picture, its infotext inside."""
+    width: int
+    height: int
+    format: str
+    seed: int | None
+    infotext: str
+
+
+class ResultView(View):
+    images: list[ImageView]
+    info: dict[str, Any]
+    parameters: dict[str, Any]
+    caption: str | None
+    scores: dict[str, float] = Field(default={})
+    """By tag or phrase of the caption, 0 to 1."""
+    models: list[UsedModel]
+    timings: dict[str, float]
+    metrics: JobMetrics = JobMetrics()
+    """How often model files and models were at hand, and what it cost where they were not."""
+
+
+class JobSummary(View):
+    """A line of the history."""
+
+    job_id: str
+    label: str
+    """`time → task → status → id`"""
+    task: Task
+    status: JobStatus
+    checkpoint: str | None
+    endpoint: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress | None = None
+    error: JobError | None = None
+
+
+class JobQueue(View):
+    """How long a queued job may have to wait."""
+
+    ahead: int
+    """Jobs before it that have not ended."""
+    eta_seconds: float | None
+    """Until it is done, from the latest runs on its endpoint; None while there were none."""
+
+
+class JobView(JobSummary):
+    """`GET /v1/jobs/{id}` and the answer of `POST /v1/jobs`."""
+
+    cancel_requested: bool = False
+    dry_run: bool = False
+    """Nothing was made: there is no job of this id."""
+    retry_of: str | None = None
+    """The job this one repeats."""
+    correlation_id: str | None = None
+    """`x-correlation-id` of the request that sent it, also in the logs of functions and container."""
+    metadata: dict[str, str] = Field(default={})
+    ttl_s: int | None = None
+    run_timeout_s: int | None = None
+    models: list[ResolvedModel] = Field(default=[])
+    """The checkpoint and every other file the request named, once it is queued."""
+    queue: JobQueue | None = None
+    """Only while `queued`."""
+    starting_since: datetime | None = None
+    """Only while it is `queued` and no instance of its endpoint runs, which then is `progress.phase` too: when it was
+    queued. `result.timings.starting` says in the end how long it was."""
+    seeds: list[int] = Field(default=[])
+    """Of the pictures, when `succeeded`."""
+    queued_seconds: float | None = None
+    """From queued to running."""
+    run_seconds: float | None = None
+    """From running to the end."""
+    upload: PresignedPut | None = None
+    """Only while `created`."""
+    preview_url: str | None = None
+    """Presigned GET of a JPEG, while the job runs and there is one; `progress.previews` says when it is a new one."""
+    result: ResultView | None = None
+    """Only when `succeeded`."""
+
+
+class JobPage(View):
+    """`GET /v1/jobs`: newest first."""
+
+    jobs: list[JobSummary]
+    next_cursor: str | None
+
+
+class InputView(View):
+    """`POST /v1/inputs`"""
+
+    input_id: str
+    """What a picture field of a job's params may hold once the picture is uploaded."""
+    upload: PresignedPut
+
+
+class DeleteJobs(Body):
+    """`POST /v1/jobs/delete`"""
+
+    job_ids: list[str] = Field(min_length=1, max_length=50)
+
+
+class NotDeleted(View):
+    job_id: str
+    code: ProblemCode
+    detail: str
+
+
+class DeletedJobs(View):
+    """What a batch came to: every id is in one of the two lists."""
+
+    deleted: list[str]
+    refused: list[NotDeleted]

@@ -1,0 +1,259 @@
+"""Parameters of every task: WebUI 1.10.1's own field names, API defaults and ranges (semantics §1).
+
+All fields WebUI has are declared here. Those this version does not honour yet are refused by `gates.unsupported_fields`
+unless they hold their default, so nothing is ever ignored. Two deliberate differences to WebUI: unknown fields are
+refused, and an explicit null in a field that has a default means that default.
+"""
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from generate_on_cloud.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.options import (
+    OPTIONS,
+    OptionRefusedError,
+    OptionUnsupportedError,
+    OptionValue,
+    check_option,
+)
+from generate_on_cloud.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
+from generate_on_cloud.contract.scripts import SOFT_INPAINTING, SoftInpainting, check_titles, read_soft_inpainting
+from generate_on_cloud.contract.single_image_params import (
+    ExtraSingleImageParams,
+    InterrogateClipParams,
+    InterrogateDeepbooruParams,
+)
+from generate_on_cloud.contract.task_params import Picture, TaskParams
+from generate_on_cloud.contract.upscalers import check_upscaler
+
+MAX_SEED = 2**64 - 1
+MAX_ECHO = 2**20
+"""Characters of base64 that `include_init_images` may put into a result, which passes through a Lambda."""
+
+
+def _seed(value: object) -> object:
+    return -1 if value in ("", None) else value
+
+
+def _no_limit(value: object) -> object:
+    """None for the Infinity that WebUI's own clients send."""
+    return None if value == math.inf else value
+
+
+Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
+"""-1, "" and null ask for a random seed."""
+Eta = Annotated[float, Field(ge=0, le=1)]
+
+
+class ImageParams(TaskParams):
+    """Fields txt2img and img2img share."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    styles: list[str] = Field(default=[])
+    seed: Seed = -1
+    subseed: Seed = -1
+    subseed_strength: float = Field(default=0, ge=0, le=1)
+    seed_resize_from_h: int = Field(default=-1, ge=-1, le=2048)
+    seed_resize_from_w: int = Field(default=-1, ge=-1, le=2048)
+    sampler_name: str | None = None
+    """None: `sampler_index` is used."""
+    sampler_index: str = "Euler"
+    scheduler: str | None = None
+    batch_size: int = Field(default=1, ge=1, le=8)
+    n_iter: int = Field(default=1, ge=1, le=100)
+    steps: int = Field(default=50, ge=1, le=150)
+    cfg_scale: float = Field(default=7.0, ge=-100, le=100)
+    width: int = Field(default=512, ge=64, le=2048)
+    height: int = Field(default=512, ge=64, le=2048)
+    restore_faces: bool | None = None
+    tiling: bool | None = None
+    do_not_save_samples: bool = False
+    do_not_save_grid: bool = False
+    eta: Eta | None = None
+    s_churn: float | None = Field(default=None, ge=0, le=100)
+    s_tmin: float | None = Field(default=None, ge=0)
+    s_tmax: Annotated[float | None, BeforeValidator(_no_limit)] = Field(default=None, ge=0)
+    s_noise: float | None = Field(default=None, ge=0)
+    s_min_uncond: float | None = Field(default=None, ge=0, le=15)
+    override_settings: dict[str, Any] = Field(default={})
+    override_settings_restore_afterwards: bool = True
+    refiner_checkpoint: str | None = None
+    refiner_switch_at: float | None = Field(default=None, ge=0, le=1)
+    disable_extra_networks: bool = False
+    firstpass_image: Picture | None = None
+    comments: dict[str, Any] = Field(default={})
+    script_name: str | None = None
+    """A selectable script; none is installed here, and WebUI refuses one it does not have too."""
+    script_args: list[Any] = Field(default=[])
+    alwayson_scripts: dict[str, Any] = Field(default={})
+    send_images: bool = True
+    """For answers that hold the pictures themselves. A job's result names where they are stored, whatever this says."""
+    save_images: bool = False
+    force_task_id: str | None = None
+    infotext: str | None = None
+    """A picture's infotext: fills what the request leaves open (see `generate_on_cloud.webui.infotext.fill`)."""
+
+    @field_validator("alwayson_scripts")
+    @classmethod
+    def _scripts_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_titles(value, allowed=(SOFT_INPAINTING, CONTROLNET) if issubclass(cls, Img2ImgParams) else (CONTROLNET,))
+        read_soft_inpainting(value)
+        pictured = issubclass(cls, Img2ImgParams)
+        for number, unit in enumerate(read_controlnet(value)):
+            if unit.image is None and not pictured:
+                raise ValueError(f"{CONTROLNET} {number}: received no image; allowed: a map or picture as base64")
+        return value
+
+    @field_validator("script_name")
+    @classmethod
+    def _script_is_known(cls, value: str | None) -> str | None:
+        if value:
+            raise ValueError(f"unknown script {value!r}; allowed: none")
+        return None
+
+    @field_validator("script_args")
+    @classmethod
+    def _arguments_have_a_script(cls, value: list[Any]) -> list[Any]:
+        if value:
+            raise ValueError(f"received {len(value)} arguments without a script; allowed: none")
+        return value
+
+    @field_validator("scheduler")
+    @classmethod
+    def _empty_scheduler_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("override_settings")
+    @classmethod
+    def _options_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        refused = []
+        for key, option in value.items():
+            try:
+                check_option(key, option)
+            except OptionUnsupportedError:
+                continue  # valid, only not honoured yet: `unsupported_fields` says so under its own code
+            except OptionRefusedError as error:
+                refused.append(str(error))
+        tile, overlap = (value.get(key, OPTIONS[key].default) for key in ("ESRGAN_tile", "ESRGAN_tile_overlap"))
+        if not refused and 0 < tile <= overlap:
+            refused.append(f"received ESRGAN_tile {tile}; allowed: 0, or more than ESRGAN_tile_overlap, {overlap}")
+        if refused:
+            raise ValueError("; ".join(refused))
+        return value
+
+    @model_validator(mode="after")
+    def _sampler_exists(self) -> "ImageParams":
+        self.sampler_choice()
+        return self
+
+    def controlnet_units(self) -> tuple[ControlNetUnit, ...]:
+        """The enabled ones, in their order."""
+        return read_controlnet(self.alwayson_scripts)
+
+    def sampler_choice(self) -> SamplerChoice:
+        """The sampler and schedule asked for."""
+        return choose_sampler(self.sampler_name or self.sampler_index, self.scheduler)
+
+    def option(self, key: str) -> OptionValue:
+        """WebUI's option `key` for this request: from `override_settings`, else WebUI's default."""
+        if key in self.override_settings:
+            return check_option(key, self.override_settings[key])
+        return OPTIONS[key].default
+
+
+class Txt2ImgParams(ImageParams):
+    enable_hr: bool = False
+    denoising_strength: float | None = Field(default=None, ge=0, le=1)
+    firstphase_width: int = Field(default=0, ge=0, le=2048)
+    firstphase_height: int = Field(default=0, ge=0, le=2048)
+    hr_scale: float = Field(default=2.0, ge=1, le=4)
+    hr_upscaler: str | None = None
+    hr_second_pass_steps: int = Field(default=0, ge=0, le=150)
+    hr_resize_x: int = Field(default=0, ge=0, le=2048)
+    hr_resize_y: int = Field(default=0, ge=0, le=2048)
+    hr_checkpoint_name: str | None = None
+    hr_sampler_name: str | None = None
+    hr_scheduler: str | None = None
+    hr_prompt: str = ""
+    """"" means `prompt`."""
+    hr_negative_prompt: str = ""
+
+    @field_validator("hr_sampler_name", "hr_scheduler", "hr_checkpoint_name")
+    @classmethod
+    def _use_same_is_none(cls, value: str | None) -> str | None:
+        return None if not value or value.startswith("Use same ") else value
+
+    @model_validator(mode="after")
+    def _hires_fix_is_complete(self) -> "Txt2ImgParams":
+        if self.enable_hr:
+            self.hires_choice()
+            if self.hr_upscaler is not None:
+                check_upscaler(self.hr_upscaler, latent=True)
+            if self.denoising_strength is None and self.infotext is None:
+                raise ValueError("enable_hr needs denoising_strength; received none, allowed: 0 to 1")
+        return self
+
+    def hires_choice(self) -> SamplerChoice:
+        """The sampler and schedule of the second pass: those of the first unless it has its own."""
+        first = self.sampler_choice()
+        schedule = self.hr_scheduler or SCHEDULE_LABELS[first.schedule]
+        return choose_sampler(self.hr_sampler_name or first.sampler, schedule)
+
+
+class Img2ImgParams(ImageParams):
+    init_images: list[Picture] = Field(min_length=1)
+    resize_mode: Literal[0, 1, 2, 3] = 0
+    denoising_strength: float = Field(default=0.75, ge=0, le=1)
+    image_cfg_scale: float | None = Field(default=None, ge=0, le=100)
+    """For InstructPix2Pix checkpoints; others do not look at it, as in WebUI."""
+    mask: Picture | None = None
+    mask_blur_x: int = Field(default=4, ge=0, le=64)
+    mask_blur_y: int = Field(default=4, ge=0, le=64)
+    mask_blur: int | None = Field(default=None, ge=0, le=64)
+    """When given, overwrites both axes."""
+    mask_round: bool = True
+    inpainting_fill: Literal[0, 1, 2, 3] = 0
+    inpaint_full_res: bool = True
+    inpaint_full_res_padding: int = Field(default=0, ge=0, le=256)
+    inpainting_mask_invert: Literal[0, 1] = 0
+    initial_noise_multiplier: float | None = Field(default=None, ge=0, le=1.5)
+    latent_mask: None = None
+    """WebUI declares it but cannot decode it; any value is refused."""
+    include_init_images: bool = False
+    """Pictures up to MAX_ECHO characters come back in `parameters`; larger ones would not fit into an answer."""
+
+    @model_validator(mode="after")
+    def _echo_is_small(self) -> "Img2ImgParams":
+        size = sum(map(len, [*self.init_images, self.mask or ""]))
+        if self.include_init_images and size > MAX_ECHO:
+            raise ValueError(
+                f"include_init_images: received pictures of {size} characters; allowed: {MAX_ECHO} in all, or false"
+            )
+        return self
+
+    def soft_inpainting(self) -> SoftInpainting | None:
+        """Its settings; None when it is not enabled or there is no mask."""
+        return None if self.mask is None else read_soft_inpainting(self.alwayson_scripts)
+
+    def mask_blur_axes(self) -> tuple[int, int]:
+        """Gaussian σ in pixels along x and y."""
+        if self.mask_blur is not None:
+            return self.mask_blur, self.mask_blur
+        return self.mask_blur_x, self.mask_blur_y
+
+
+PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
+    {
+        Task.TXT2IMG: Txt2ImgParams,
+        Task.IMG2IMG: Img2ImgParams,
+        Task.INTERROGATE_CLIP: InterrogateClipParams,
+        Task.INTERROGATE_DEEPBOORU: InterrogateDeepbooruParams,
+        Task.EXTRA_SINGLE_IMAGE: ExtraSingleImageParams,
+    }
+)

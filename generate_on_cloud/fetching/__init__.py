@@ -1,0 +1,1 @@
+"""URLs that users name, fetched without a way into our own network."""

@@ -1,0 +1,30 @@
+"""Prompts checked before a job is queued; imports nothing but the standard library, so Lambdas can call it."""
+
+from generate_on_cloud.webui.prompt.composition import PartText, split_composition
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, parse_emphasis
+from generate_on_cloud.webui.prompt.extra_networks import ExtraNetworkTag, extract_tags, plan_networks
+from generate_on_cloud.webui.prompt.schedule import PromptClock, schedule_prompt
+
+
+def check_prompts(
+    prompt: str,
+    negative_prompt: str,
+    *,
+    clock: PromptClock,
+    emphasis: EmphasisMode = EmphasisMode.ORIGINAL,
+    disable_extra_networks: bool = False,
+) -> tuple[ExtraNetworkTag, ...]:
+    """The tags of the positive prompt, when both prompts (styles applied, comments removed) can be encoded.
+
+    Raises:
+        PromptSyntaxError: what WebUI answers with an error, or would silently not do: a weight that is no number, in
+            brackets or in a tag.
+    """
+    tagged = extract_tags(prompt)
+    if not disable_extra_networks:
+        plan_networks(tagged.tags)
+    for part in (*split_composition(tagged.text), PartText(negative_prompt, 1.0)):
+        variants = {timed.text for timed in schedule_prompt(part.text, clock)}
+        for text in variants if emphasis is not EmphasisMode.NONE else ():
+            parse_emphasis(text)
+    return tagged.tags

@@ -1,0 +1,35 @@
+"""AND: a prompt as a weighted sum of several (semantics §4.6)."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+
+_AND = re.compile(r"\bAND\b")
+_WEIGHT_AT_END = re.compile(r":\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+))\s*\Z")
+
+
+@dataclass(frozen=True)
+class PartText:
+    text: str
+    weight: float
+
+
+def split_composition(prompt: str) -> tuple[PartText, ...]:
+    """The parts around `AND` with their trailing `:weight`s, 1 when absent; a single part may have one too.
+
+    Raises:
+        PromptSyntaxError: a weight too large for a float.
+    """
+    return tuple(_read_part(part) for part in _AND.split(prompt))
+
+
+def _read_part(part: str) -> PartText:
+    match = _WEIGHT_AT_END.search(part)
+    if match is None:
+        return PartText(part.rstrip(), 1.0)
+    weight = float(match.group(1))
+    if not math.isfinite(weight):
+        raise PromptSyntaxError(f"received the weight {match.group(1)[:40]}…; allowed: a finite number")
+    return PartText(part[: match.start()].rstrip(), weight)

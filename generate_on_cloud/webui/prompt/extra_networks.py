@@ -1,0 +1,147 @@
+"""Extra-network tags such as `<lora:name:0.8>`: found and removed, their arguments read (semantics §4.2)."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+
+_TAG = re.compile(r"<(\w+):([^>]+)>")
+LORA_KINDS = frozenset({"lora", "lyco"})
+HYPERNET_KIND = "hypernet"
+# Tags of all other kinds are only taken out of the text.
+
+
+@dataclass(frozen=True)
+class ExtraNetworkTag:
+    """One tag as written; `kind` may be one nobody knows."""
+
+    kind: str
+    positional: tuple[str, ...]
+    named: Mapping[str, str]
+    text: str
+    """The whole tag, brackets included."""
+
+    @property
+    def name(self) -> str:
+        """The file asked for.
+
+        Raises:
+            PromptSyntaxError: the tag has named arguments only.
+        """
+        if not self.positional:
+            raise PromptSyntaxError(f"received the tag {self.text!r} without a name; allowed: <{self.kind}:name:…>")
+        return self.positional[0]
+
+
+@dataclass(frozen=True)
+class LoraUse:
+    name: str
+    text_encoder_weight: float
+    unet_weight: float
+    rank: int | None
+    """Rank to truncate to, None for the file's own."""
+
+
+@dataclass(frozen=True)
+class HypernetUse:
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The networks a prompt asks for, each kind in the order of its tags; a file named twice acts twice."""
+
+    loras: tuple[LoraUse, ...] = ()
+    hypernets: tuple[HypernetUse, ...] = ()
+
+
+NO_NETWORKS = NetworkPlan()
+
+
+@dataclass(frozen=True)
+class TaggedPrompt:
+    text: str
+    """The prompt with every tag removed; spaces and commas around them stay."""
+    tags: tuple[ExtraNetworkTag, ...]
+    """In the order written."""
+
+
+def extract_tags(prompt: str) -> TaggedPrompt:
+    """Take all tags out of a positive prompt; in a negative prompt they are ordinary text, so do not call it there."""
+    # What follows the last ">" holds no whole tag; searching it too would take quadratic time on "<a:<a:<a:…".
+    end = prompt.rfind(">") + 1
+    tags = tuple(_read_tag(match) for match in _TAG.finditer(prompt, 0, end))
+    return TaggedPrompt(text=_TAG.sub("", prompt[:end]) + prompt[end:], tags=tags)
+
+
+def _read_tag(match: re.Match[str]) -> ExtraNetworkTag:
+    positional = []
+    named = {}
+    for argument in match.group(2).split(":"):
+        key, equals, value = argument.partition("=")
+        if equals and "=" not in value:
+            named[key] = value
+        else:
+            positional.append(argument)
+    return ExtraNetworkTag(kind=match.group(1), positional=tuple(positional), named=named, text=match.group(0))
+
+
+def read_lora(tag: ExtraNetworkTag) -> LoraUse:
+    """`<lora:NAME:te:unet:dyn>`, each but the name optional and also allowed by name (`te=`, `unet=`, `dyn=`).
+
+    Raises:
+        PromptSyntaxError: no name, a weight that is no number, or too many arguments.
+    """
+    _check_arguments(tag, maximum=4, names=frozenset({"te", "unet", "dyn"}))
+    text_encoder = _number(tag, index=1, name="te", default=1.0)
+    unet = _number(tag, index=2, name="unet", default=text_encoder)
+    rank = _number(tag, index=3, name="dyn", default=0.0)
+    return LoraUse(tag.name, text_encoder, unet, int(rank) or None)
+
+
+def read_hypernet(tag: ExtraNetworkTag) -> HypernetUse:
+    """`<hypernet:NAME:weight>`, weight 1 when absent.
+
+    Raises:
+        PromptSyntaxError: no name, a weight that is no number, or too many arguments.
+    """
+    _check_arguments(tag, maximum=2, names=frozenset())
+    return HypernetUse(tag.name, _number(tag, index=1, name="", default=1.0))
+
+
+def plan_networks(tags: Iterable[ExtraNetworkTag]) -> NetworkPlan:
+    """What `tags` ask for; tags of kinds nobody knows ask for nothing.
+
+    Raises:
+        PromptSyntaxError: as `read_lora` and `read_hypernet`.
+    """
+    known = tuple(tags)
+    return NetworkPlan(
+        loras=tuple(read_lora(tag) for tag in known if tag.kind in LORA_KINDS),
+        hypernets=tuple(read_hypernet(tag) for tag in known if tag.kind == HYPERNET_KIND),
+    )
+
+
+def _check_arguments(tag: ExtraNetworkTag, *, maximum: int, names: frozenset[str]) -> None:
+    unknown = sorted(set(tag.named) - names)
+    if unknown or len(tag.positional) > maximum:
+        allowed = f"{maximum} arguments" + (f" or {', '.join(sorted(names))} by name" if names else "")
+        raise PromptSyntaxError(f"received the tag {tag.text!r}; allowed: at most {allowed}")
+
+
+def _number(tag: ExtraNetworkTag, *, index: int, name: str, default: float) -> float:
+    text = tag.named.get(name)
+    if text is None:
+        if len(tag.positional) <= index:
+            return default
+        text = tag.positional[index]
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise PromptSyntaxError(f"received {text!r} as a weight in {tag.text!r}; allowed: a number") from error
+    if not math.isfinite(number):
+        raise PromptSyntaxError(f"received {text!r} as a weight in {tag.text!r}; allowed: a finite number")
+    return number

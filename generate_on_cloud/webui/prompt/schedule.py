@@ -1,0 +1,232 @@
+"""Prompt editing and alternation: which text holds until which step (semantics §4.5).
+
+The language is `[from:to:N]`, `[to:N]`, `[from::N]` and `[a|b|…]`, nested at will, brackets of emphasis allowed inside.
+A group that fits none of these is text; a text that cannot be read as a whole (a `|` outside square brackets, a
+backslash before nothing) is taken literally, as WebUI 1.10.1 does. Its grammar is ambiguous where several brackets and
+colons that mean nothing stand in a row, e.g. `([a:b:2]:]`; here a group that can be read is read.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+
+MAX_DEPTH = 100
+"""Open brackets at once."""
+
+
+@dataclass(frozen=True)
+class PromptClock:
+    """The steps a prompt's times refer to: always the full count of the request, also in img2img (semantics §2.8)."""
+
+    steps: int
+    second_order: bool = False
+    """The sampler calls the model twice a step, so its timeline has twice the steps (`SamplerRule.second_order`)."""
+    hires_steps: int | None = None
+    """Steps of the hires pass when the texts are for that; `steps` is then the first pass's."""
+    hires_second_order: bool = False
+    use_old_scheduling: bool = False
+    """WebUI's option for pictures made before 1.6: N below 1 is a fraction whatever its form, hires is not counted."""
+
+    @property
+    def length(self) -> int:
+        """Steps of the timeline."""
+        if self.hires_steps is None or self.use_old_scheduling:
+            return self._first_pass
+        return self.hires_steps * (2 if self.hires_second_order else 1)
+
+    @property
+    def _first_pass(self) -> int:
+        return self.steps * (2 if self.second_order else 1)
+
+    def step_of(self, number: str) -> int:
+        """The last step before a change at time `number`; 0 and less mean that the change came before the start."""
+        value = float(number)
+        if self.use_old_scheduling:
+            step = value * self.length if value < 1 else value
+        elif "." in number:
+            step = (value - (0 if self.hires_steps is None else 1)) * self.length
+        else:
+            step = value - (0 if self.hires_steps is None else self._first_pass)
+        # max keeps infinities and other huge negative numbers from the integer conversion
+        return int(max(min(step, self.length), -1))
+
+
+@dataclass(frozen=True)
+class TimedText:
+    until: int
+    """The last step of this text, counted from 1."""
+    text: str
+
+
+def schedule_prompt(text: str, clock: PromptClock) -> tuple[TimedText, ...]:
+    """The texts of one prompt in order of time; the last one ends at `clock.length`.
+
+    Neighbours may hold the same text: their number is what WebUI weighs them by when it restores means.
+
+    Raises:
+        PromptSyntaxError: more than MAX_DEPTH open brackets, or half of a surrogate pair, which is no character.
+    """
+    surrogate = _SURROGATE.search(text)
+    if surrogate is not None:
+        raise PromptSyntaxError(
+            f"received half of a character, U+{ord(surrogate.group(0)):04X}, at position {surrogate.start()}; "
+            "allowed: Unicode text"
+        )
+    try:
+        nodes = _parse(text)
+    except _NotInLanguageError:
+        return (TimedText(clock.length, text),)
+    ends = {clock.length}
+    _add_ends(nodes, clock, ends)
+    return tuple(TimedText(end, _text_at(end, nodes, clock)) for end in sorted(ends))
+
+
+def _text_at(step: int, nodes: "_Nodes", clock: PromptClock) -> str:
+    pieces: list[str] = []
+    _add_text_at(step, nodes, clock, pieces)
+    return "".join(pieces)
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """`[before:after:when]`"""
+
+    before: "_Nodes"
+    after: "_Nodes"
+    when: str
+
+
+@dataclass(frozen=True)
+class _Alternation:
+    """`[a|b|…]`"""
+
+    options: tuple["_Nodes", ...]
+
+
+_Node = str | _Edit | _Alternation
+_Nodes = list[_Node]
+
+
+class _NotInLanguageError(Exception):
+    pass
+
+
+@dataclass
+class _Group:
+    """An open bracket and what came since, split at its separators."""
+
+    bracket: str
+    fields: list[_Nodes] = field(default_factory=lambda: [[]])
+    separators: list[str] = field(default_factory=list)
+
+    def as_text(self) -> _Nodes:
+        """The group as plain text with its nodes, for a bracket that never closed well.
+
+        Raises:
+            _NotInLanguageError: it holds a `|`.
+        """
+        if "|" in self.separators:
+            raise _NotInLanguageError
+        nodes: _Nodes = [self.bracket, *self.fields[0]]
+        for separator, following in zip(self.separators, self.fields[1:], strict=True):
+            nodes += [separator, *following]
+        return nodes
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PIECE = re.compile(r"[\[\]():|]|(?:[^\\\[\]():|]|\\.)+")
+_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
+
+
+def _parse(text: str) -> _Nodes:
+    top: _Nodes = []
+    stack: list[_Group] = []
+    position = 0
+    while position < len(text):
+        match = _PIECE.match(text, position)
+        if match is None:
+            raise _NotInLanguageError
+        position = match.end()
+        piece = match.group(0)
+        current = stack[-1].fields[-1] if stack else top
+        if piece in ("(", "["):
+            if len(stack) >= MAX_DEPTH:
+                raise PromptSyntaxError(f"received more than {MAX_DEPTH} open brackets; allowed: {MAX_DEPTH}")
+            stack.append(_Group(piece))
+        elif piece in (")", "]"):
+            _close(piece, stack, top)
+        elif piece in (":", "|") and stack:
+            stack[-1].separators.append(piece)
+            stack[-1].fields.append([])
+        elif piece == "|":
+            raise _NotInLanguageError
+        else:
+            current.append(piece)
+    _give_up(stack, top)
+    return top
+
+
+def _close(closer: str, stack: list[_Group], top: _Nodes) -> None:
+    nodes = _read_group(stack[-1], closer) if stack else None
+    if nodes is None:
+        # Text between brackets that is no group makes every group around it text too: only the outermost level may
+        # hold brackets and colons that mean nothing.
+        _give_up(stack, top)
+        top.append(closer)
+        return
+    stack.pop()
+    (stack[-1].fields[-1] if stack else top).extend(nodes)
+
+
+def _give_up(stack: list[_Group], top: _Nodes) -> None:
+    for group in stack:
+        top.extend(group.as_text())
+    stack.clear()
+
+
+def _read_group(group: _Group, closer: str) -> _Nodes | None:
+    """What a closed group means, None when its brackets are only text."""
+    colons = group.separators.count(":")
+    bars = group.separators.count("|")
+    match group.bracket + closer:
+        case "()" if bars == 0 and colons <= 1:
+            return [*group.as_text(), ")"]
+        case "[]" if not group.separators:
+            return [*group.as_text(), "]"]
+        case "[]" if colons == 0:
+            return [_Alternation(tuple(group.fields))]
+        case "[]" if bars == 0 and colons <= 2 and (when := _read_number(group.fields[-1])) is not None:
+            return [_Edit(group.fields[0] if colons == 2 else [], group.fields[-2], when)]
+    return None
+
+
+def _read_number(nodes: _Nodes) -> str | None:
+    if len(nodes) != 1 or not isinstance(nodes[0], str):
+        return None
+    match = _NUMBER.fullmatch(nodes[0])
+    return match.group(1) if match else None
+
+
+def _add_ends(nodes: _Nodes, clock: PromptClock, ends: set[int]) -> None:
+    for node in nodes:
+        if isinstance(node, _Edit):
+            end = clock.step_of(node.when)
+            if end >= 1:
+                ends.add(end)
+            _add_ends(node.before, clock, ends)
+            _add_ends(node.after, clock, ends)
+        elif isinstance(node, _Alternation):
+            ends.update(range(1, clock.length + 1))
+            for option in node.options:
+                _add_ends(option, clock, ends)
+
+
+def _add_text_at(step: int, nodes: _Nodes, clock: PromptClock, pieces: list[str]) -> None:
+    for node in nodes:
+        if isinstance(node, str):
+            pieces.append(node)
+        elif isinstance(node, _Edit):
+            _add_text_at(step, node.before if step <= clock.step_of(node.when) else node.after, clock, pieces)
+        else:
+            _add_text_at(step, node.options[(step - 1) % len(node.options)], clock, pieces)

@@ -1,0 +1,180 @@
+"""The ControlNet units of a request: their pictures as maps, their files as networks, what is told of them (§8.5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
+
+import numpy as np
+from PIL import Image
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.controlnet import CONTROL_MODES, CONTROLNET, RESIZE_MODES, ControlNetUnit
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
+from generate_on_cloud.webui.infotext.record import InfoValue
+from inference_container.diffusion.control import Control
+from inference_container.drawing.latents import latent_size
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.controlnet import ControlNetwork, controlnet_kind, hint_tensor, load_controlnet
+from inference_container.pictures.control_maps import (
+    Bytes,
+    MapResizeMode,
+    fit_map,
+    make_map,
+    pixel_perfect_resolution,
+)
+from inference_container.pictures.crop_region import Box
+from inference_container.pictures.decoding import decode_picture
+from inference_container.pictures.flattening import flatten
+from inference_container.pictures.resizing import ResizeMode, resize
+from inference_container.progress import JobProgress
+from inference_container.task import TaskInput
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """All units of a request, ready for its passes."""
+
+    first: tuple[Control, ...] = ()
+    hires: tuple[Control, ...] = ()
+    maps: tuple[Image.Image, ...] = ()
+    """That go beside the drawn pictures."""
+    notes: dict[str, InfoValue] = field(default_factory=dict)
+    """Infotext's entries."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part of the init picture that "only masked" draws."""
+
+    region: Box
+    size: Size
+    """Of the whole picture the region lies in."""
+
+
+def prepare_controls(
+    job: TaskInput,
+    params: ImageParams,
+    checkpoint: Checkpoint,
+    *,
+    progress: JobProgress,
+    hires_size: Size | None = None,
+    cut: Cut | None = None,
+) -> Controls:
+    """Make the maps and load the networks; a unit without a picture takes the first init picture.
+
+    Raises:
+        JobFailed: bad_image; invalid_params, layer weights of another number than there are layers; asset_missing,
+            asset_corrupt or asset_incompatible, a model that is not to be had or not for this checkpoint.
+    """
+    units = params.controlnet_units()
+    if not units:
+        return Controls()
+    columns, rows = latent_size(params.width, params.height)
+    size = columns * 8, rows * 8
+    first: list[Control] = []
+    hires: list[Control] = []
+    maps: list[Image.Image] = []
+    for number, unit in enumerate(units):
+        with progress.phase(JobPhase.LOADING_MODELS):
+            network = _network(job, unit, checkpoint)
+            _check_layers(number, unit, network)
+        with progress.phase(JobPhase.ENCODING):
+            found, mode, module = _map_of(number, unit, params, size=size, cut=cut)
+            made = [fit_map(found, mode=mode, width=one[0], height=one[1]) for one in (hires_size, size) if one]
+        if unit.hr_option != "High res only" or hires_size is None:
+            first.append(_control(unit, network, checkpoint, made[-1]))
+        if hires_size is not None and unit.hr_option != "Low res only":
+            hires.append(_control(unit, network, checkpoint, made[0], softened="canny" in module))
+        if unit.save_detected_map:
+            maps += [Image.fromarray(one) for one in made]
+    notes: dict[str, InfoValue] = {f"{CONTROLNET} {number}": unit.infotext() for number, unit in enumerate(units)}
+    return Controls(tuple(first), tuple(hires), tuple(maps), notes)
+
+
+def _network(job: TaskInput, unit: ControlNetUnit, checkpoint: Checkpoint) -> ControlNetwork:
+    file = job.files.named(AssetType.CONTROLNET, str(unit.model_name))
+    return job.models.get(file, partial(load_controlnet, checkpoint=checkpoint), kind=controlnet_kind(checkpoint))
+
+
+def _check_layers(number: int, unit: ControlNetUnit, network: ControlNetwork) -> None:
+    layers = len(network.network.controlnet_down_blocks) + 1
+    if unit.advanced_weighting is not None and len(unit.advanced_weighting) != layers:
+        raise JobFailed(
+            JobErrorCode.INVALID_PARAMS,
+            f"{CONTROLNET} {number}: received {len(unit.advanced_weighting)} numbers of advanced_weighting; "
+            f"allowed: {layers}, one for each layer of {unit.model_name}",
+        )
+
+
+def _control(
+    unit: ControlNetUnit, network: ControlNetwork, checkpoint: Checkpoint, pixels: Bytes, *, softened: bool = False
+) -> Control:
+    balanced, _, over_prompt = CONTROL_MODES
+    return Control(
+        network=network.network,
+        hint=hint_tensor(pixels, device=checkpoint.device, dtype=checkpoint.dtype),
+        weight=unit.weight,
+        start=unit.guidance_start,
+        end=unit.guidance_end,
+        softened=softened or unit.control_mode != balanced,
+        prompt_only=unit.control_mode == over_prompt,
+        pools=network.pools,
+        layer_weights=None if unit.advanced_weighting is None else tuple(unit.advanced_weighting),
+    )
+
+
+def _map_of(
+    number: int, unit: ControlNetUnit, params: ImageParams, *, size: Size, cut: Cut | None
+) -> tuple[Bytes, MapResizeMode, str]:
+    """The map, how it is to be resized, and what made it."""
+    mode, module = unit.resize_mode, unit.module
+    if unit.image is not None:
+        picture = _opened(unit.image, f"{CONTROLNET} {number}: image")
+    elif isinstance(params, Img2ImgParams):
+        picture = _opened(params.init_images[0], "init_images[0]")
+        mode = _mode_of(params)
+    else:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{CONTROLNET} {number}: received no image; allowed: a picture")
+    if unit.mask is not None:
+        mask = _opened(unit.mask, f"{CONTROLNET} {number}: mask")
+        if mask.getchannel(0).getextrema() not in ((0, 0), (255, 255)):
+            picture, module = Image.merge("RGB", [mask.getchannel(0)] * 3), "none"
+    if cut is not None and unit.inpaint_crop_input_image:
+        whole = resize(picture, mode=_number(mode), width=cut.size[0], height=cut.size[1])
+        picture = resize(whole.crop(cut.region), mode=2, width=params.width, height=params.height)
+    resolution = unit.resolution
+    if unit.pixel_perfect:
+        resolution = pixel_perfect_resolution(picture.size, mode=mode, width=size[0], height=size[1])
+    a, b = unit.thresholds
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b), mode, module
+
+
+def _opened(text: str, field: str) -> Image.Image:
+    return flatten(decode_picture(text, field=field))
+
+
+def _mode_of(params: Img2ImgParams) -> MapResizeMode:
+    """img2img's own; its latent upscale stretches."""
+    return cast(MapResizeMode, RESIZE_MODES[params.resize_mode % len(RESIZE_MODES)])
+
+
+def _number(mode: MapResizeMode) -> ResizeMode:
+    return cast(ResizeMode, RESIZE_MODES.index(mode))
+
+
+def cut_of(region: Box | None, whole: Image.Image | None) -> Cut | None:
+    """The cut of an init picture; None when all of it is drawn."""
+    return None if region is None or whole is None else Cut(region, whole.size)
+
+
+def beside_last(beside: Sequence[Sequence[Image.Image]], maps: Sequence[Image.Image]) -> list[list[Image.Image]]:
+    """What follows each drawn picture, with the maps after the last."""
+    followers = [list(one) for one in beside]
+    return [*followers[:-1], [*followers[-1], *maps]] if followers else []

@@ -1,0 +1,83 @@
+"""A checkpoint as one request wants it: VAE, tiling and noise schedule, undone when the request is done."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.params import ImageParams
+from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
+from inference_container.drawing.vae_choice import with_chosen_vae
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles
+from inference_container.models.model_cache import ModelCache
+
+
+def asks_for_tiling(params: ImageParams) -> bool:
+    """The field, or the option where the request leaves it open."""
+    return bool(params.option("tiling") if params.tiling is None else params.tiling)
+
+
+class ModelFitting:
+    """Checkpoints as one request wants them: a context manager after which all that jobs share is as before."""
+
+    def __init__(self, params: ImageParams, *, files: JobFiles, models: ModelCache) -> None:
+        self._params, self._files, self._models = params, files, models
+        self._undo = ExitStack()
+        self._fitted: dict[str, Checkpoint] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def fit(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The same checkpoint with the request's VAE, noise schedule and tiling.
+
+        Raises:
+            JobFailed: as `with_chosen_vae`.
+        """
+        known = self._fitted.get(checkpoint.file.sha256)
+        if known is not None:
+            return known
+        fitted = with_chosen_vae(checkpoint, self._params, files=self._files, models=self._models)
+        if self._params.option("sd_noise_schedule") == "Zero Terminal SNR":
+            fitted = replace(fitted, alphas_cumprod=rescale_to_zero_terminal_snr(fitted.alphas_cumprod))
+        if asks_for_tiling(self._params):
+            self._undo.enter_context(_circular(fitted))
+        self._fitted[checkpoint.file.sha256] = fitted
+        return fitted
+
+    def named(self, name: str) -> Checkpoint:
+        """Another checkpoint the request names, fitted.
+
+        Raises:
+            JobFailed: asset_missing; as loading one and `fit`.
+        """
+        return self.fit(self._models.checkpoint(self._files.named(AssetType.CHECKPOINT, name)))
+
+
+@contextmanager
+def _circular(checkpoint: Checkpoint) -> Iterator[None]:
+    """Every convolution of UNet and VAE sees the opposite edge where its picture ends (WebUI's tiling)."""
+    layers = [
+        layer
+        for model in (checkpoint.unet, checkpoint.vae)
+        for layer in model.modules()
+        if isinstance(layer, torch.nn.Conv2d)
+    ]
+    before = [layer.padding_mode for layer in layers]
+    try:
+        for layer in layers:
+            layer.padding_mode = "circular"
+        yield
+    finally:
+        for layer, mode in zip(layers, before, strict=True):
+            layer.padding_mode = mode

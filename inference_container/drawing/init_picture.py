@@ -1,0 +1,135 @@
+"""From the init picture and mask of a request to what the model works on, and what is laid over its result.
+
+Pictures only, no tensors. The rules and their order are WebUI's (semantics §2.1-2.5).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.params import Img2ImgParams
+from inference_container.pictures.crop_region import Box, crop_region
+from inference_container.pictures.decoding import decode_picture
+from inference_container.pictures.filling import fill_masked
+from inference_container.pictures.flattening import flatten
+from inference_container.pictures.masks import blur_mask, double_mask, fit_mask, invert_mask, mask_of
+from inference_container.pictures.overlays import make_overlay
+from inference_container.pictures.resizing import ResizeMode, resize
+from inference_container.pictures.upscaling import Upscaler
+
+ORIGINAL_CONTENT = 1
+"""`inpainting_fill` that keeps what is under the mask."""
+LATENT_UPSCALE = 3
+"""`resize_mode` that resizes latents, not pixels."""
+
+
+@dataclass(frozen=True)
+class InitPicture:
+    image: Image.Image
+    """RGB, what the VAE encodes: width×height of the request, or the picture's own size for latent upscale."""
+    mask: Image.Image | None
+    """L, same size as `image`, 255 = repaint. None: nothing is masked."""
+    overlay: Image.Image | None
+    """RGBA, what stays of the original, for `paste_back`."""
+    region: Box | None
+    """Where in the overlay the result goes; None: all over it."""
+    overlay_mask: Image.Image | None = None
+    """L, at the overlay's size: 255 − its alpha. What the option `return_mask` answers with."""
+    original: Image.Image | None = None
+    """RGB, what the overlay was cut from."""
+
+
+def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = None) -> tuple[InitPicture, ...]:
+    """One for each of the request's `init_images`, all under the request's one mask.
+
+    `upscaler` enlarges what becomes larger.
+
+    Raises:
+        JobFailed: bad_image, a picture cannot be decoded; invalid_params, several pictures of different sizes under
+            one mask, more pictures than `batch_size`, or a colour that is none.
+    """
+    images = _decode_images(params)
+    if params.mask is None:
+        return tuple(InitPicture(_resized(image, params, upscaler), None, None, None) for image in images)
+    mask = _user_mask(params, params.mask, size=images[0].size)
+    if any(image.size != mask.size for image in images):
+        sizes = ", ".join(f"{image.width}x{image.height}" for image in images)
+        raise JobFailed(
+            JobErrorCode.INVALID_PARAMS, f"init_images: received sizes {sizes}; under one mask all must be of one size"
+        )
+    if params.inpaint_full_res:
+        return _only_masked(images, mask, params, upscaler)
+    return _whole_picture(images, mask, params, upscaler)
+
+
+def _decode_images(params: Img2ImgParams) -> list[Image.Image]:
+    count = len(params.init_images)
+    if count > params.batch_size and count > 1:
+        message = f"init_images: received {count} for batch_size {params.batch_size}; allowed: 1 to batch_size"
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
+    background = str(params.option("img2img_background_color"))
+    decoded = [decode_picture(text, field=f"init_images[{n}]") for n, text in enumerate(params.init_images)]
+    try:
+        return [flatten(image, background=background) for image in decoded]
+    except ValueError as error:
+        message = f"img2img_background_color: received {background!r}; allowed: a colour such as #ffffff"
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, message) from error
+
+
+def _user_mask(params: Img2ImgParams, text: str, *, size: tuple[int, int]) -> Image.Image:
+    mask = mask_of(decode_picture(text, field="mask"), binarise_alpha=params.mask_round)
+    if params.inpainting_mask_invert:
+        mask = invert_mask(mask)
+    x, y = params.mask_blur_axes()
+    return blur_mask(fit_mask(mask, size), x=x, y=y)
+
+
+def _only_masked(
+    images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None
+) -> tuple[InitPicture, ...]:
+    width, height = params.width, params.height
+    region = crop_region(mask, padding=params.inpaint_full_res_padding, width=width, height=height)
+    if region is None:
+        return tuple(InitPicture(_resized(image, params, upscaler), None, None, None) for image in images)
+    cropped_mask = resize(mask.crop(region), mode=2, width=width, height=height)
+    return tuple(
+        InitPicture(
+            _filled(_at_size(image.crop(region), params, upscaler, mode=2), cropped_mask, params),
+            cropped_mask,
+            make_overlay(image, mask),
+            region,
+            mask,
+            image,
+        )
+        for image in images
+    )
+
+
+def _whole_picture(
+    images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None
+) -> tuple[InitPicture, ...]:
+    # WebUI leaves picture and mask at different sizes for latent upscale; both stretched is what was meant (§2.4).
+    mode = 0 if params.resize_mode == LATENT_UPSCALE else params.resize_mode
+    mask = resize(mask, mode=mode, width=params.width, height=params.height)
+    resized = [_at_size(image, params, upscaler, mode=mode) for image in images]
+    doubled = double_mask(mask)
+    return tuple(
+        InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled, image)
+        for image in resized
+    )
+
+
+def _resized(image: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None) -> Image.Image:
+    if params.resize_mode == LATENT_UPSCALE:
+        return image
+    return _at_size(image, params, upscaler, mode=params.resize_mode)
+
+
+def _at_size(image: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None, *, mode: ResizeMode) -> Image.Image:
+    return resize(image, mode=mode, width=params.width, height=params.height, upscaler=upscaler)
+
+
+def _filled(image: Image.Image, mask: Image.Image, params: Img2ImgParams) -> Image.Image:
+    return image if params.inpainting_fill == ORIGINAL_CONTENT else fill_masked(image, mask)

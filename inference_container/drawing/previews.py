@@ -1,0 +1,56 @@
+"""What a job would look like if it ended now: latents projected to a small picture, without the VAE."""
+
+import io
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from generate_on_cloud.model_files.families import Family
+from inference_container.diffusion.denoiser import DenoiserCall
+from inference_container.models.checkpoint import Checkpoint
+
+MAX_SIDE = 256
+"""Pixels of the longer side."""
+CELL = 8
+"""Pixels a latent cell stands for."""
+QUALITY = 80
+
+Projection = tuple[tuple[float, float, float], ...]
+
+SD1: Projection = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
+SDXL: Projection = (
+    (0.3448, 0.4168, 0.4395),
+    (-0.1953, -0.0290, 0.0250),
+    (0.1074, 0.0886, -0.0163),
+    (-0.3730, -0.2499, -0.2088),
+)
+PROJECTIONS: Mapping[Family, Projection] = MappingProxyType({Family.SDXL: SDXL, Family.SDXL_REFINER: SDXL})
+"""Red, green and blue in [-1, 1] of each scaled latent channel; families not named have that of SD1. They were fitted
+to the usual VAEs of WebUI's users, another VAE may show in other colours."""
+
+
+def expected_latents(call: DenoiserCall, checkpoint: Checkpoint, *, timestep_sampler: bool) -> Tensor:
+    """The clean latents of the batch's first picture as this model call expects them, (4,h,w), a copy."""
+    prediction: Tensor = call.prediction[0]
+    if not timestep_sampler:
+        return prediction.clone()
+    alpha = float(checkpoint.alphas_cumprod[int(call.level)])
+    expected: Tensor = (call.x[0] - (1 - alpha) ** 0.5 * prediction) / alpha**0.5
+    return expected
+
+
+def preview_jpeg(latents: Tensor, *, family: Family) -> bytes:
+    """JPEG of scaled latents (4,h,w), no side longer than MAX_SIDE and none than the picture to come."""
+    projection = torch.tensor(PROJECTIONS.get(family, SD1))
+    colors = torch.einsum("chw,cr->hwr", latents.detach().float().cpu(), projection)
+    pixels = ((colors + 1) / 2).nan_to_num(0).clamp(0, 1).mul(255).numpy().astype(np.uint8)
+    height, width = pixels.shape[:2]
+    scale = min(CELL, MAX_SIDE / max(width, height))
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

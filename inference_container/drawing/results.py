@@ -1,0 +1,130 @@
+"""Finished pictures with infotext, and the `info` and `parameters` documents of the answer (semantics §1.4, §7)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from PIL import Image
+
+from generate_on_cloud.contract.controlnet import without_pictures
+from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
+from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
+from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
+from inference_container.drawing.fitted_checkpoint import asks_for_tiling
+from inference_container.drawing.sampling_record import noted_seed_delta
+from inference_container.drawing.seeds import Seeds
+from inference_container.drawing.token_merging import token_merging_ratio
+from inference_container.drawing.wording import Wording
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.pictures.encoding import PictureFormat, encode_picture
+from inference_container.task import EncodedImage
+
+SOFTWARE = "generate-on-cloud 0.1.0"
+"""What infotext names as `Version`."""
+FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
+"""By the option `samples_format`."""
+PICTURE_FIELDS = frozenset({"init_images", "mask", "firstpass_image"})
+
+
+def record_of(
+    params: ImageParams,
+    *,
+    checkpoint: Checkpoint,
+    wording: Wording,
+    seeds: Seeds,
+    batch_size: int,
+    denoising_strength: float | None,
+    extra: dict[str, InfoValue],
+    hires_wording: Wording | None = None,
+    image_cfg_scale: float | None = None,
+    now: datetime | None = None,
+) -> GenerationRecord:
+    """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order."""
+    choice = params.sampler_choice()
+    count = len(seeds.seeds)
+    hires = hires_wording or wording
+    return GenerationRecord(
+        prompts=(wording.prompt,) * count,
+        negative_prompts=(wording.negative_prompt,) * count,
+        seeds=seeds.seeds,
+        subseeds=seeds.subseeds,
+        steps=params.steps,
+        sampler=choice.sampler,
+        schedule_label=schedule_label_of(choice),
+        cfg_scale=params.cfg_scale,
+        image_cfg_scale=image_cfg_scale,
+        width=params.width,
+        height=params.height,
+        batch_size=batch_size,
+        model_name=checkpoint.file.stem,
+        model_sha256=checkpoint.file.sha256,
+        vae_name=None if checkpoint.vae_file is None else checkpoint.vae_file.name,
+        vae_sha256=None if checkpoint.vae_file is None else checkpoint.vae_file.sha256,
+        version=SOFTWARE,
+        job_timestamp=(now or datetime.now()).strftime("%Y%m%d%H%M%S"),
+        styles=tuple(params.styles),
+        subseed_strength=params.subseed_strength,
+        seed_resize_from=(params.seed_resize_from_w, params.seed_resize_from_h),
+        denoising_strength=denoising_strength,
+        clip_skip=int(params.option("CLIP_stop_at_last_layers")),
+        conditional_mask_weight=float(params.option("inpainting_mask_weight")) if checkpoint.inpainting else None,
+        is_using_inpainting_conditioning=checkpoint.inpainting,
+        eta_noise_seed_delta=noted_seed_delta(params, hires=hires_wording is not None),
+        token_merging_ratio=token_merging_ratio(params),
+        token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_wording is not None else 0,
+        randn_source=str(params.option("randn_source")),
+        tiling=asks_for_tiling(params),
+        hires_prompt=_other(hires.prompt, than=wording.prompt),
+        hires_negative_prompt=_other(hires.negative_prompt, than=wording.negative_prompt),
+        extra=extra,
+    )
+
+
+def _other(text: str, *, than: str) -> str | None:
+    return None if text == than else text
+
+
+def encode_results(
+    images: Sequence[Image.Image],
+    *,
+    record: GenerationRecord,
+    params: ImageParams,
+    beside: Sequence[Sequence[Image.Image]] = (),
+) -> tuple[EncodedImage, ...]:
+    """The pictures as files in the format the request asks for, each with its infotext unless `enable_pnginfo` is off.
+
+    `beside` has for each picture those that follow it without an infotext or seed of their own.
+
+    Raises:
+        JobFailed: invalid_params, the format cannot hold such a picture.
+    """
+    encoded = []
+    for number, image in enumerate(images):
+        encoded.append(_encoded(image, params, infotext=write_infotext(record, number), seed=record.seeds[number]))
+        followers = beside[number] if beside else ()
+        encoded += [_encoded(follower, params, infotext="", seed=None) for follower in followers]
+    return tuple(encoded)
+
+
+def _encoded(image: Image.Image, params: ImageParams, *, infotext: str, seed: int | None) -> EncodedImage:
+    picture_format = FORMATS[str(params.option("samples_format"))]
+    data = encode_picture(
+        image,
+        picture_format=picture_format,
+        infotext=infotext if params.option("enable_pnginfo") else "",
+        quality=int(params.option("jpeg_quality")),
+        lossless=bool(params.option("webp_lossless")),
+    )
+    return EncodedImage(data, picture_format, image.width, image.height, seed, infotext)
+
+
+def info_of(record: GenerationRecord) -> dict[str, Any]:
+    """WebUI's `info` document."""
+    return dict(build_info(record))
+
+
+def parameters_of(params: ImageParams) -> dict[str, Any]:
+    """The echo of all request fields incl. defaults; pictures are null unless `include_init_images`."""
+    hidden = frozenset() if isinstance(params, Img2ImgParams) and params.include_init_images else PICTURE_FIELDS
+    echo = {name: None if name in hidden else value for name, value in params.model_dump(mode="json").items()}
+    return echo | {"alwayson_scripts": without_pictures(params.alwayson_scripts)}

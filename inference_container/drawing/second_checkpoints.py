@@ -1,0 +1,72 @@
+"""Other checkpoints a request names beside the job's own: the refiner, and the one of the hires pass."""
+
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS
+from generate_on_cloud.webui.infotext.record import SHORT_HASH
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.tensor_file import incompatible
+from inference_container.progress import JobProgress
+from inference_container.task import TaskInput
+
+
+def short_title(checkpoint: Checkpoint) -> str:
+    """What infotext calls a checkpoint that is not the first."""
+    return f"{checkpoint.file.stem} [{checkpoint.file.sha256[:SHORT_HASH]}]"
+
+
+def chosen_refiner(
+    job: TaskInput, params: ImageParams, checkpoint: Checkpoint, *, progress: JobProgress
+) -> Checkpoint | None:
+    """The refiner the request names; None without one, or when it is the checkpoint it would take over from.
+
+    Raises:
+        JobFailed: asset_missing; as loading it; asset_incompatible, its latents or channels are of another kind.
+    """
+    if params.refiner_checkpoint in (None, "", "None", "none"):
+        return None
+    with progress.phase(JobPhase.LOADING_MODELS):
+        refiner = job.other_checkpoint(str(params.refiner_checkpoint))
+    if refiner.file.sha256 == checkpoint.file.sha256:
+        return None
+    _check_latents(refiner, checkpoint)
+    received, had = refiner.unet.config.in_channels, checkpoint.unet.config.in_channels
+    if received not in (refiner.unet.config.out_channels, had):
+        raise incompatible(
+            refiner.file,
+            f"as refiner its UNet takes {received} channels ({refiner.family.value}), "
+            f"that of {checkpoint.file.name} {had} ({checkpoint.family.value})",
+        )
+    return refiner
+
+
+def chosen_hires_checkpoint(
+    job: TaskInput, params: Txt2ImgParams, checkpoint: Checkpoint, *, progress: JobProgress
+) -> Checkpoint:
+    """The checkpoint of the second pass.
+
+    Raises:
+        JobFailed: as `chosen_refiner`; latents of another kind are refused where no picture is made between.
+    """
+    if not params.enable_hr or params.hr_checkpoint_name is None:
+        return checkpoint
+    with progress.phase(JobPhase.LOADING_MODELS):
+        second = job.other_checkpoint(params.hr_checkpoint_name)
+    if params.hr_upscaler is None or params.hr_upscaler in LATENT_UPSCALERS:
+        _check_latents(second, checkpoint)
+    if second.edits:
+        message = (
+            f"hr_checkpoint_name: received {second.family.value}, which edits pictures; allowed: any other checkpoint"
+        )
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
+    return second
+
+
+def _check_latents(second: Checkpoint, first: Checkpoint) -> None:
+    scales = [float(one.vae.config.scaling_factor) for one in (second, first)]
+    if scales[0] != scales[1]:
+        raise incompatible(
+            second.file,
+            f"it is {second.family.value} and cannot go on with the latents of {first.file.name}, {first.family.value}",
+        )

@@ -1,0 +1,28 @@
+"""The sizes and the aesthetic score that Stable Diffusion XL is told beside the words (semantics §4.4)."""
+
+import torch
+from torch import Tensor
+
+from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.model_files.families import Family
+from inference_container.models.checkpoint import Checkpoint
+
+SIZED = frozenset({Family.SDXL, Family.SDXL_INPAINT, Family.SDXL_REFINER})
+
+
+def size_conditions(
+    params: ImageParams, checkpoint: Checkpoint, *, width: int, height: int
+) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """`time_ids` of prompts and of negative prompts for a picture of that many pixels; none for other families.
+
+    Base: original height and width, crop top and left, target height and width. Refiner: an aesthetic score in place of
+    the target size, the high one for prompts and the low one for negative prompts.
+    """
+    if checkpoint.family not in SIZED:
+        return None, None
+    crop = (float(params.option("sdxl_crop_top")), float(params.option("sdxl_crop_left")))
+    if checkpoint.family is not Family.SDXL_REFINER:
+        ids = torch.tensor([height, width, *crop, height, width], dtype=torch.float32)
+        return ids, ids
+    high, low = (float(params.option(f"sdxl_refiner_{kind}_aesthetic_score")) for kind in ("high", "low"))
+    return torch.tensor([height, width, *crop, high]), torch.tensor([height, width, *crop, low])

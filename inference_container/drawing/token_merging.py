@@ -1,0 +1,32 @@
+"""How far a request merges tokens: WebUI's three options, by task and pass."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
+from inference_container.diffusion.token_merging import merging_tokens
+from inference_container.drawing.passes import Drawing
+
+
+def token_merging_ratio(params: ImageParams, *, hires: bool = False) -> float:
+    """The ratio of a pass: the hires pass and img2img have options of their own, else the general one counts.
+
+    Named in the request, the general option beats img2img's own, as in WebUI.
+    """
+    own = ""
+    if hires:
+        own = "token_merging_ratio_hr"
+    elif isinstance(params, Img2ImgParams) and not params.override_settings.get("token_merging_ratio"):
+        own = "token_merging_ratio_img2img"
+    return float((params.option(own) if own else 0) or params.option("token_merging_ratio"))
+
+
+@contextmanager
+def merged_tokens(drawing: Drawing, *, hires: bool = False) -> Iterator[None]:
+    """Inside the block the models of this pass merge tokens as its request asks."""
+    ratio = token_merging_ratio(drawing.params, hires=hires)
+    with ExitStack() as stack:
+        unets = [drawing.checkpoint.unet, *([drawing.refiner.unet] if drawing.refiner is not None else [])]
+        for unet in {id(unet): unet for unet in unets}.values():
+            stack.enter_context(merging_tokens(unet, ratio))
+        yield

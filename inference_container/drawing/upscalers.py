@@ -1,0 +1,64 @@
+"""The upscaler a request names: a built-in one, or an uploaded file's network fed in tiles."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PIL import Image
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.task_params import TaskParams
+from generate_on_cloud.contract.upscalers import PIXEL_UPSCALERS
+from inference_container.models.upscaler import UpscalerModel, load_upscaler
+from inference_container.pictures.tiles import Tiling, map_tiles
+from inference_container.pictures.upscaling import FILTERS, Upscaler
+from inference_container.progress import JobProgress
+from inference_container.task import TaskInput
+
+
+@dataclass(frozen=True)
+class TiledUpscaler:
+    """A network as an `Upscaler`, which always enlarges by its own factor."""
+
+    model: UpscalerModel
+    tiling: Tiling
+    on_tile: Callable[[], None]
+    """Called after every tile; what it raises ends the work."""
+
+    def __call__(self, image: Image.Image, scale: float) -> Image.Image:  # noqa: ARG002 - has a factor of its own
+        return map_tiles(image, self.tiling, self._enlarged)
+
+    def _enlarged(self, tile: Image.Image) -> Image.Image:
+        enlarged = self.model.enlarge(tile)
+        self.on_tile()
+        return enlarged
+
+
+def request_upscaler(
+    job: TaskInput, params: TaskParams, name: str, *, progress: JobProgress, counted: bool = False
+) -> Upscaler | None:
+    """The upscaler called `name` for one request; None for `None`. The job can be canceled at every tile.
+
+    `counted`: each tile is a step of the job's progress.
+
+    Raises:
+        JobFailed: asset_missing, asset_corrupt or asset_incompatible: its file is not to be had or not usable.
+    """
+    if name in PIXEL_UPSCALERS:
+        return FILTERS.get(name)
+    file = job.files.named(AssetType.UPSCALER, name)
+    with progress.phase(JobPhase.LOADING_MODELS):
+        model = job.models.get(file, partial(load_upscaler, device=job.models.device), kind="upscaler")
+    return TiledUpscaler(model, _tiling(params), progress.advance if counted else progress.check)
+
+
+def _tiling(params: TaskParams) -> Tiling:
+    """WebUI's defaults where a task has no options."""
+    side, overlap = (
+        int(params.option(key) if isinstance(params, ImageParams) else OPTIONS[key].default)
+        for key in ("ESRGAN_tile", "ESRGAN_tile_overlap")
+    )
+    return Tiling(side, overlap)

@@ -1,0 +1,45 @@
+"""Which VAE a request is drawn with: WebUI's option `sd_vae` (semantics §8.1)."""
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.params import ImageParams
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.devices import vae_dtype
+from inference_container.models.files import JobFiles, ModelFile
+from inference_container.models.model_cache import ModelCache
+
+AUTOMATIC, NONE = "Automatic", "None"
+
+
+def with_chosen_vae(checkpoint: Checkpoint, params: ImageParams, *, files: JobFiles, models: ModelCache) -> Checkpoint:
+    """`checkpoint` with the VAE the request names, or by `Automatic` with one called like the checkpoint, if given.
+
+    Raises:
+        JobFailed: asset_missing; asset_corrupt or asset_incompatible, the file holds no VAE that fits.
+    """
+    file = _chosen(checkpoint, str(params.option("sd_vae")), files)
+    if file is None:
+        return checkpoint
+    from inference_container.models.vae_file import load_vae  # brings diffusers, which the checkpoint has loaded
+
+    config = dict(checkpoint.vae.config)
+    load = partial(
+        load_vae, like=config, device=checkpoint.device, dtype=vae_dtype(checkpoint.device, checkpoint.dtype)
+    )
+    shape = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
+    vae = models.get(file, load, kind=f"vae {shape}").vae
+    vae.use_tiling = checkpoint.vae.use_tiling  # a job short of memory draws in tiles; the file is shared with others
+    return replace(checkpoint, vae=vae, vae_file=file)
+
+
+def _chosen(checkpoint: Checkpoint, option: str, files: JobFiles) -> ModelFile | None:
+    if option == NONE:
+        return None
+    if option != AUTOMATIC:
+        return files.named(AssetType.VAE, option)
+    beside = f"{checkpoint.file.stem}.vae"
+    return next((file for file in files.of(AssetType.VAE) if file.stem.casefold() == beside.casefold()), None)

@@ -1,0 +1,73 @@
+"""How far a job is and how long each phase took."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.messages import Progress
+from inference_container.task import ReportProgress
+
+
+class JobProgress:
+    """Counts sampling steps over all batches of a job and measures its phases; steps never go back."""
+
+    def __init__(self, *, report: ReportProgress, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._report = report
+        self._clock = clock
+        self._phase = JobPhase.ENCODING
+        self._step = 0
+        self._steps = 0
+        self.timings: dict[str, float] = {}
+        """Seconds by phase, so far."""
+
+    @contextmanager
+    def phase(self, phase: JobPhase) -> Iterator[None]:
+        """Report and measure `phase` while the block runs. Phases do not nest.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self._phase = phase
+        self._tell()
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self.timings[phase.value] = self.timings.get(phase.value, 0.0) + self._clock() - started
+
+    def expect(self, steps: int) -> None:
+        """The whole job has `steps` steps, each a call of the model."""
+        self._steps = steps
+
+    def advance_to(self, step: int) -> None:
+        """`step` sampling steps of the whole job are done.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self._step = max(self._step, min(step, self._steps))
+        self._tell()
+
+    def advance(self) -> None:
+        """One more of the whole job's steps is done.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self.advance_to(self._step + 1)
+
+    def check(self) -> None:
+        """Report the same progress again.
+
+        Raises:
+            JobFailed: the job was canceled.
+        """
+        self._tell()
+
+    def counter(self, *, start: int, end: int) -> Callable[[int], None]:
+        """Takes the number of model calls of one batch, which began at step `start` and is not to pass `end`."""
+        return lambda calls: self.advance_to(min(start + calls, end))
+
+    def _tell(self) -> None:
+        self._report(Progress(phase=self._phase, step=self._step, steps=self._steps))

@@ -1,0 +1,1 @@
+"""Access: users, roles and keys, who is calling, and what each has used."""

@@ -1,0 +1,163 @@
+"""Who is calling: the user, role and permissions behind an `x-api-key`, known only by the key's SHA-256."""
+
+import hashlib
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from generate_on_cloud.contract.access import BUILT_IN_ROLES, Permission, Quotas, allows
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.aws.items import from_item, to_item, utc_now
+from lambdas.problems import ProblemError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CACHE_SECONDS = 60.0
+CACHED_KEYS = 1000
+
+
+class Shared(Protocol):
+    """What may be kept for some users and roles; nobody named means everybody."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def users(self) -> Collection[str]: ...
+    @property
+    def roles(self) -> Collection[str]: ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    user: str
+    role: str
+    permissions: frozenset[Permission] = frozenset()
+    """What the role gives and the key does not leave out."""
+    role_exists: bool = True
+    key_id: str | None = None
+    key_expires_at: datetime | None = None
+    key_permissions: frozenset[Permission] | None = None
+    """What the key is scoped to; None: all its user's role gives, now and later."""
+    quotas: Quotas = field(default_factory=Quotas)
+    default_endpoint: str | None = None
+    """Where the user's jobs go that name none; None: to the least loaded."""
+
+    def may(self, permission: Permission) -> bool:
+        return allows(self.permissions, permission)
+
+    def may_see(self, owner: str, whole: Permission = Permission.INFERENCE_ALL) -> bool:
+        """Whether what `owner` has is the caller's own, or `whole` is held: the permission for anybody's."""
+        return owner == self.user or self.may(whole)
+
+    def may_use(self, thing: Shared, whole: Permission) -> bool:
+        """Whether it is for everybody, the caller's own or for them by name, or `whole` is held."""
+        meant_for_all = not (thing.users or thing.roles)
+        named = self.user in thing.users or self.role in thing.roles
+        return meant_for_all or named or self.may_see(thing.owner, whole)
+
+    def require(self, permission: Permission) -> None:
+        """Go on only if the caller may.
+
+        Raises:
+            ProblemError: `forbidden`, naming the permission.
+        """
+        if self.may(permission):
+            return
+        if not self.role_exists:
+            detail = f"The role {self.role!r} of the user {self.user!r} no longer exists; ask an admin for another."
+        else:
+            held = ", ".join(sorted(self.permissions)) or "none"
+            detail = f"This needs the permission {permission}; this key of {self.user!r} has: {held}."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+
+
+def key_row_id(key: str) -> str:
+    """`access_id` of the row that knows `key`."""
+    return f"key#{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def role_row_id(name: str) -> str:
+    return f"role#{name}"
+
+
+@dataclass
+class AccessStore:
+    """Looks keys up in the access table; a change of key, user or role works after at most CACHE_SECONDS.
+
+    One call for each key and minute; another one when the role is not built in.
+    """
+
+    client: "DynamoDBClient"
+    table: str
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds of a clock that never goes back."""
+    now: Callable[[], datetime] = utc_now
+    _known: dict[str, tuple[float, Caller]] = field(default_factory=dict)
+
+    def caller_with(self, key: str | None) -> Caller:
+        """The caller whose key this is.
+
+        Raises:
+            ProblemError: `unauthorized`, the same words for a missing, a wrong and an expired key.
+        """
+        if key:
+            access_id = key_row_id(key)
+            caller = self._remembered(access_id) or self._looked_up(access_id)
+            if caller is not None and (caller.key_expires_at is None or self.now() < caller.key_expires_at):
+                return caller
+        raise ProblemError(ProblemCode.UNAUTHORIZED, "Send a valid API key in the x-api-key header.")
+
+    def forget_user(self, user: str) -> None:
+        """Look up this user's keys again at their next call; other functions still remember them for their minute."""
+        for access_id in [known for known, (_, caller) in self._known.items() if caller.user == user]:
+            del self._known[access_id]
+
+    def _remembered(self, access_id: str) -> Caller | None:
+        until, caller = self._known.get(access_id, (0.0, None))
+        return caller if self.monotonic() < until else None
+
+    def _looked_up(self, access_id: str) -> Caller | None:
+        # As of before the first read: what changes between the two reads is seen a minute later, not two.
+        until = self.monotonic() + CACHE_SECONDS
+        row = self._row(access_id)
+        if row is None:
+            self._known.pop(access_id, None)
+            return None
+        caller = self._caller(row)
+        if len(self._known) >= CACHED_KEYS:
+            self._known.clear()
+        self._known[access_id] = (until, caller)
+        return caller
+
+    def _caller(self, row: Mapping[str, Any]) -> Caller:
+        role = str(row["role"])
+        quotas = Quotas.model_validate(row.get("quotas", {}))
+        given: frozenset[Permission] | None = BUILT_IN_ROLES.get(role)
+        if given is None and (role_row := self._row(role_row_id(role))) is not None:
+            given = frozenset(Permission(value) for value in role_row["permissions"])
+            quotas = quotas.within(Quotas.model_validate(role_row.get("quotas", {})))
+        scope = frozenset(Permission(value) for value in row["permissions"]) if "permissions" in row else None
+        held = given or frozenset()
+        return Caller(
+            user=str(row["user"]),
+            role=role,
+            permissions=held if scope is None else narrowed(held, scope),
+            role_exists=given is not None,
+            key_id=str(row["access_id"]).removeprefix("key#"),
+            key_expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
+            key_permissions=scope,
+            quotas=quotas,
+            default_endpoint=row.get("default_endpoint") or None,
+        )
+
+    def _row(self, access_id: str) -> dict[str, Any] | None:
+        item = self.client.get_item(TableName=self.table, Key=to_item({"access_id": access_id})).get("Item")
+        return None if item is None else from_item(item)
+
+
+def narrowed(held: frozenset[Permission], scope: frozenset[Permission]) -> frozenset[Permission]:
+    """What both `held` and `scope` allow."""
+    return frozenset(permission for permission in Permission if allows(held, permission) and allows(scope, permission))

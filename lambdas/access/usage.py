@@ -1,0 +1,200 @@
+"""What users use by day, and the quotas that bound it: counted in the access table, exactly as often as jobs are made
+and ended.
+
+usage#USER#DAY   counts of one day of UTC; listed by month
+load#USER        what is in use now
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from generate_on_cloud.contract.access import Quotas
+from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.access.table import AccessTable
+from lambdas.aws.cursors import CursorSigner
+from lambdas.problems import ProblemError
+
+KEPT_DAYS = 400
+ENDS = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED)
+_CONCURRENT_RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class UsageRecord:
+    """One user's day."""
+
+    user: str
+    day: str
+    ended: Mapping[JobStatus, int]
+    gpu_seconds: Decimal
+    megapixel_steps: Decimal
+    """Of jobs sent while the user had a quota."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "UsageRecord":
+        return cls(
+            user=row["user"],
+            day=row["day"],
+            ended={status: int(row.get(status.value, 0)) for status in ENDS},
+            gpu_seconds=row.get("gpu_seconds", Decimal(0)),
+            megapixel_steps=row.get("megapixel_steps", Decimal(0)),
+        )
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a job counts against its user's quotas; kept on the job, so that just that is given back."""
+
+    user: str
+    day: str
+    """ISO date, UTC."""
+    megapixel_steps: Decimal
+
+
+@dataclass(frozen=True)
+class UsageStore:
+    access: AccessTable
+
+    def admission(self, charge: Charge, quotas: Quotas) -> list[dict[str, Any]]:
+        """The two conditional updates with which a job comes in; to be part of the transaction that makes it."""
+        values: dict[str, object] = {":one": 1, ":steps": charge.megapixel_steps}
+        conditions = []
+        if quotas.jobs_per_day is not None:
+            values[":jobs"] = quotas.jobs_per_day
+            conditions.append("(attribute_not_exists(jobs_sent) OR jobs_sent < :jobs)")
+        if quotas.megapixel_steps_per_day is not None:
+            values[":room"] = quotas.megapixel_steps_per_day - charge.megapixel_steps
+            conditions.append("(attribute_not_exists(megapixel_steps) OR megapixel_steps <= :room)")
+        load_values: dict[str, object] = {":one": 1}
+        if quotas.concurrent_jobs is not None:
+            load_values[":most"] = quotas.concurrent_jobs
+        return [
+            self._count(charge.user, charge.day, "jobs_sent :one, megapixel_steps :steps", values, conditions),
+            self.access.update(
+                load_id(charge.user),
+                "ADD open_jobs :one",
+                load_values,
+                condition="attribute_not_exists(open_jobs) OR open_jobs < :most" if ":most" in load_values else None,
+            ),
+        ]
+
+    def require_possible(self, charge: Charge, quotas: Quotas) -> None:
+        """Refuse what would not even fit into an empty day.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        steps = quotas.megapixel_steps_per_day
+        if (
+            quotas.jobs_per_day == 0
+            or quotas.concurrent_jobs == 0
+            or (steps is not None and charge.megapixel_steps > steps)
+        ):
+            asked = f"This job counts {charge.megapixel_steps} megapixel-steps; the quotas are {_words(quotas)}."
+            raise ProblemError(ProblemCode.QUOTA_EXCEEDED, asked)
+
+    def exceeded(self, charge: Charge, quotas: Quotas, *, now: datetime) -> ProblemError:
+        """Which quota kept a job out, read after the fact."""
+        used = self.access.get(_usage_id(charge.user, charge.day)) or {}
+        opened = int((self.access.get(load_id(charge.user)) or {}).get("open_jobs", 0))
+        if quotas.concurrent_jobs is not None and opened >= quotas.concurrent_jobs:
+            detail = f"{opened} of {quotas.concurrent_jobs} jobs at a time have not ended; send it when one has."
+            return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail, retry_after=_CONCURRENT_RETRY_SECONDS)
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo)
+        spent = f"{used.get('jobs_sent', 0)} jobs and {used.get('megapixel_steps', 0)} megapixel-steps"
+        detail = (
+            f"Today's quota is used up: {spent} of {_words(quotas)}; this job counts {charge.megapixel_steps} "
+            f"megapixel-steps. It begins anew at {midnight.isoformat()}."
+        )
+        return ProblemError(
+            ProblemCode.QUOTA_EXCEEDED, detail, retry_after=max(1, int((midnight - now).total_seconds()) + 1)
+        )
+
+    def recount(self, old: Charge, new: Charge, quotas: Quotas) -> list[dict[str, Any]]:
+        """The conditional updates that put the megapixel-steps of `new` in place of those of `old`."""
+        same_day = (old.user, old.day) == (new.user, new.day)
+        more = new.megapixel_steps - (old.megapixel_steps if same_day else 0)
+        values: dict[str, object] = {":steps": more}
+        conditions = []
+        if quotas.megapixel_steps_per_day is not None and more > 0:
+            values[":room"] = quotas.megapixel_steps_per_day - more
+            conditions.append("(attribute_not_exists(megapixel_steps) OR megapixel_steps <= :room)")
+        counts = [self._count(new.user, new.day, "megapixel_steps :steps", values, conditions)]
+        if old.megapixel_steps and not same_day:
+            back = {":steps": -old.megapixel_steps}
+            counts.append(self._count(old.user, old.day, "megapixel_steps :steps", back, []))
+        return counts
+
+    def release(self, charge: Charge, *, unsent: bool) -> list[dict[str, Any]]:
+        """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""
+        freed = self.access.update(load_id(charge.user), "ADD open_jobs :less", {":less": -1})
+        if not unsent:
+            return [freed]
+        values = {":less": -1, ":steps": -charge.megapixel_steps}
+        return [freed, self._count(charge.user, charge.day, "jobs_sent :less, megapixel_steps :steps", values, [])]
+
+    def ended(
+        self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal, unused: Charge | None = None
+    ) -> list[dict[str, Any]]:
+        """The updates that count an ended job, and give back the megapixel-steps of one that no worker ever had."""
+        added = f"{status.value} :one, gpu_seconds :seconds"
+        values: dict[str, object] = {":one": 1, ":seconds": gpu_seconds}
+        if unused is None:
+            return [self._count(user, day.isoformat(), added, values, [])]
+        back = {":back": -unused.megapixel_steps}
+        if (unused.user, unused.day) == (user, day.isoformat()):  # a transaction changes a row only once
+            return [self._count(user, unused.day, f"{added}, megapixel_steps :back", {**values, **back}, [])]
+        return [
+            self._count(user, day.isoformat(), added, values, []),
+            self._count(unused.user, unused.day, "megapixel_steps :back", back, []),
+        ]
+
+    def month_of(self, user: str, month: date) -> tuple[list[UsageRecord], int]:
+        """A user's days of the month that begins with `month`, and the bytes of their model files now; one call."""
+        days = [month + timedelta(days=number) for number in range(31)]
+        ids = [_usage_id(user, day.isoformat()) for day in days if day.month == month.month]
+        rows = self.access.rows([*ids, load_id(user)])
+        counted = [UsageRecord.from_row(row) for row in rows if row["access_id"] != load_id(user)]
+        return counted, sum(int(row.get("asset_bytes", 0)) for row in rows if row["access_id"] == load_id(user))
+
+    def page(
+        self, month: date, *, limit: int, cursor: str | None, signer: CursorSigner
+    ) -> tuple[list[UsageRecord], str | None]:
+        """All users' days of a month, by day and user; one call."""
+        rows, following = self.access.page(_listing(month.isoformat()), limit=limit, cursor=cursor, signer=signer)
+        return [UsageRecord.from_row(row) for row in rows], following
+
+    def _count(
+        self, user: str, day: str, added: str, values: Mapping[str, object], conditions: Sequence[str]
+    ) -> dict[str, Any]:
+        ends = int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) + KEPT_DAYS * 86400
+        fixed = {":user": user, ":day": day, ":listing": _listing(day), ":place": f"{day}#{user}", ":ends": ends}
+        return self.access.update(
+            _usage_id(user, day),
+            "SET #user = :user, #day = :day, listing = :listing, place = :place, expires_at = :ends ADD " + added,
+            {**values, **fixed},
+            condition=" AND ".join(conditions) or None,
+            names=["user", "day"],
+        )
+
+
+def _usage_id(user: str, day: str) -> str:
+    return f"usage#{user}#{day}"
+
+
+def load_id(user: str) -> str:
+    return f"load#{user}"
+
+
+def _listing(day: str) -> str:
+    return f"usage#{day[:7]}"
+
+
+def _words(quotas: Quotas) -> str:
+    limits = quotas.model_dump(exclude_none=True, exclude={"asset_bytes"})
+    said = [f"{name} {limit}" for name, limit in limits.items()]
+    return ", ".join(said) or "none"

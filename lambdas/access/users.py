@@ -1,0 +1,268 @@
+"""Users and their keys: a user's row names its keys, so that both always change together."""
+
+import base64
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from generate_on_cloud.contract.access import ADMIN, Permission, Quotas
+from generate_on_cloud.contract.accounts import NAME_PATTERN
+from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
+from lambdas.access.caller import key_row_id
+from lambdas.access.roles import RoleStore
+from lambdas.access.table import AccessTable, overtaken
+from lambdas.access.user_record import KeyRecord, UserRecord, user_row_id
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import timestamp
+from lambdas.problems import ProblemError
+
+KEY_PREFIX = "goc_"
+MAX_KEYS = 20
+"""Keys one user may have at a time."""
+_RACES = 5
+
+
+@dataclass(frozen=True)
+class UserStore:
+    """Changes are made to the user as it was read, else read again and repeated."""
+
+    access: AccessTable
+    roles: RoleStore
+
+    def get(self, name: str) -> UserRecord | None:
+        row = self.access.get(user_row_id(name)) if re.fullmatch(NAME_PATTERN, name) else None
+        user = None if row is None else UserRecord.from_row(row)
+        return None if user is None or user.deleted else user
+
+    def require(self, name: str) -> UserRecord:
+        """The user.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        user = self.get(name)
+        if user is None:
+            raise ProblemError(ProblemCode.NOT_FOUND, f"There is no user {name[:100]!r}.")
+        return user
+
+    def page(self, *, limit: int, cursor: str | None, signer: CursorSigner) -> tuple[list[UserRecord], str | None]:
+        """Users by name."""
+        rows, following = self.access.page("users", limit=limit, cursor=cursor, signer=signer)
+        return [UserRecord.from_row(row) for row in rows], following
+
+    def add(self, user: UserRecord) -> None:
+        """Keep a new user; a name is never used again, for jobs and assets are owned by name.
+
+        Raises:
+            ProblemError: `name_taken`; `not_found` when the role is gone.
+        """
+        row = {
+            "access_id": user_row_id(user.name),
+            "listing": "users",
+            "place": user.name,
+            "role": user.role,
+            "quotas": user.quotas.model_dump(exclude_none=True),
+            "created_at": timestamp(user.created_at),
+            "created_by": user.created_by,
+            "default_endpoint": user.default_endpoint,
+            "version": 0,
+        }
+        failed = self.access.write([self.access.put_new(row), *self.roles.joined(user.role)])
+        if 0 in failed:
+            detail = f"There is or was a user {user.name!r}; names of deleted users are not used again."
+            raise ProblemError(ProblemCode.NAME_TAKEN, detail)
+        if failed:
+            raise _role_gone(user.role)
+
+    def change(
+        self,
+        name: str,
+        *,
+        role: str,
+        quotas: Quotas,
+        check: Callable[[UserRecord], None],
+        default_endpoint: str | None = None,
+    ) -> UserRecord:
+        """Give a user another role and other quotas, in all of its keys at once; `check` sees whom it is about.
+
+        `default_endpoint`: its full name, empty for none any more; None leaves it as it is.
+
+        Raises:
+            ProblemError: `not_found`, `last_admin`, or what `check` raises.
+        """
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            check(user)
+            kept = user.default_endpoint or ""
+            values = {
+                "role": role,
+                "quotas": quotas.model_dump(exclude_none=True),
+                "default_endpoint": kept if default_endpoint is None else default_endpoint,
+            }
+            expression, named, copies = self._set_everywhere(user, values)
+            moves = [] if role == user.role else [*self.roles.left(user.role), *self.roles.joined(role)]
+            return expression, named, [*copies, *moves]
+
+        return self._change(name, plan, names=["role", "quotas", "default_endpoint"], new_role=role)
+
+    def set_default_endpoint(self, name: str, endpoint: str | None) -> None:
+        """Where the user's jobs go that name none, by its full name; None: to the least loaded.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        values = {"default_endpoint": endpoint or ""}
+        self._change(name, lambda user: self._set_everywhere(user, values), names=list(values))
+
+    def _set_everywhere(
+        self, user: UserRecord, values: Mapping[str, object]
+    ) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        """The change of the user's own row: expression and values; and the same in the row of each key."""
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+        named = {f":{name}": value for name, value in values.items()}
+        copies = [
+            self.access.update(
+                f"key#{key_id}", expression, named, condition="attribute_exists(access_id)", names=list(values)
+            )
+            for key_id in sorted(user.key_ids)
+        ]
+        return expression, named, copies
+
+    def remove(self, name: str, *, check: Callable[[UserRecord], None]) -> None:
+        """Delete a user and all keys; the row stays to keep the name.
+
+        Raises:
+            ProblemError: `not_found`, `last_admin`, or what `check` raises.
+        """
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            check(user)
+            keys = [self.access.delete(f"key#{key_id}") for key_id in sorted(user.key_ids)]
+            return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *self.roles.left(user.role)]
+
+        self._change(name, plan, names=["listing", "key_ids", "webhook_secrets"])
+
+    def keys(self, name: str) -> list[KeyRecord]:
+        """A user's keys, oldest first; two calls."""
+        user = self.require(name)
+        rows = self.access.rows([f"key#{key_id}" for key_id in user.key_ids])
+        return sorted((KeyRecord.from_row(row) for row in rows), key=lambda key: (key.created_at, key.key_id))
+
+    def key(self, key_id: str) -> KeyRecord | None:
+        row = self.access.get(f"key#{key_id}") if re.fullmatch("[0-9a-f]{64}", key_id) else None
+        return None if row is None else KeyRecord.from_row(row)
+
+    def add_key(
+        self,
+        name: str,
+        *,
+        label: str,
+        permissions: frozenset[Permission] | None,
+        expires_at: datetime | None,
+        created_by: str,
+        now: datetime,
+        check: Callable[[UserRecord], None],
+    ) -> tuple[KeyRecord, str]:
+        """A new 256-bit key: what is known of it, and the key itself, which is kept nowhere.
+
+        Raises:
+            ProblemError: `not_found`, `too_many_keys`, or what `check` raises.
+        """
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
+        access_id = key_row_id(key)
+        key_id = access_id.removeprefix("key#")
+        row: dict[str, object] = {
+            "access_id": access_id,
+            "label": label,
+            "permissions": None if permissions is None else sorted(permissions),
+            "created_at": timestamp(now),
+            "created_by": created_by,
+            "expires_at": None if expires_at is None else int(-(-expires_at.timestamp() // 1)),
+        }
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            check(user)
+            if len(user.key_ids) >= MAX_KEYS:
+                detail = f"The user {name!r} has {len(user.key_ids)} keys; allowed: {MAX_KEYS}. Revoke one first."
+                raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
+            row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
+            row["default_endpoint"] = user.default_endpoint
+            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self.access.put_new(row)]
+
+        self._change(name, plan, names=["key_ids"])
+        return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
+
+    def remove_key(self, key: KeyRecord) -> None:
+        """Revoke a key; nothing happens when it is gone."""
+
+        def plan(_: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self.access.delete(f"key#{key.key_id}")]
+
+        self._change(key.user, plan, names=["key_ids"])
+
+    def rotate_webhook_secret(self, name: str, *, keep_previous: bool) -> str:
+        """A new 256-bit secret for the user's webhooks; the one before stays valid beside it, if that is wished.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+            kept = [secret, *(user.webhook_secrets[:1] if keep_previous else ())]
+            return "SET #webhook_secrets = :secrets", {":secrets": kept}, []
+
+        self._change(name, plan, names=["webhook_secrets"])
+        return secret
+
+    def _change(
+        self,
+        name: str,
+        plan: Callable[[UserRecord], tuple[str, dict[str, object], list[dict[str, Any]]]],
+        *,
+        names: Sequence[str],
+        new_role: str | None = None,
+    ) -> UserRecord:
+        for _ in range(_RACES):
+            user = self._without_expired_keys(self.require(name))
+            expression, values, others = plan(user)
+            failed = self.access.write([self._update(user, expression, values, names), *others])
+            if not failed:
+                return self.require(name) if new_role else user
+            last = others[failed[0] - 1] if failed[0] > 0 else {}
+            role = last.get("Update", {}).get("Key", {}).get("access_id", {}).get("S", "")
+            if role == f"role#{ADMIN}":
+                raise ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
+            if new_role and role == f"role#{new_role}":
+                raise _role_gone(new_role)
+        raise overtaken()
+
+    def _update(
+        self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]
+    ) -> dict[str, Any]:
+        """The change of a user's row, if it is as it was read; `expression` begins with SET, ADD, DELETE or REMOVE."""
+        step = " ADD #version :one" if not expression.startswith("ADD") else ", #version :one"
+        return self.access.update(
+            user_row_id(seen.name),
+            expression + step,
+            {**values, ":seen": seen.version, ":one": 1},
+            condition="#version = :seen",
+            names=[*names, "version"],
+        )
+
+    def _without_expired_keys(self, user: UserRecord) -> UserRecord:
+        """As read, but for the keys whose rows time has taken."""
+        there = {row["access_id"].removeprefix("key#") for row in self.access.rows([f"key#{k}" for k in user.key_ids])}
+        gone = user.key_ids - there
+        if not gone:
+            return user
+        self.access.write([self._update(user, "DELETE #key_ids :gone", {":gone": set(gone)}, ["key_ids"])])
+        return self.require(user.name)
+
+
+def _role_gone(name: str) -> ProblemError:
+    return ProblemError(ProblemCode.NOT_FOUND, f"There is no role {name!r}.")

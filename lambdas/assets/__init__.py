@@ -1,0 +1,1 @@
+"""Assets: model files, from an upload or import to an inspected file, and away again."""

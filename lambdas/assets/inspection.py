@@ -1,0 +1,112 @@
+"""An asset whose bytes are all there becomes active when they are what they should be, or fails with the reason."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from generate_on_cloud.contract.assets import AssetStatus
+from generate_on_cloud.model_files.facts import FileFacts, read_facts
+from generate_on_cloud.model_files.memory_bytes import MemoryBytes
+from generate_on_cloud.model_files.ranges import CHUNK, ByteSource, RefusedFileError, S3Bytes, stream
+from lambdas.assets.record import AssetFacts, AssetRecord
+from lambdas.assets.transitions import AssetTransitions
+from lambdas.aws.errors import NO_SUCH_OBJECT, error_code
+from lambdas.aws.items import utc_now
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LOG = logging.getLogger(__name__)
+
+INSPECTION_LOST_AFTER = timedelta(minutes=20)
+"""Longer than one run may take: whoever asks for it then may start it again."""
+INSPECTION_RUNS = 3
+"""Begun runs after which an inspection that never ended is a failure."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Reads the file's structure first, which is cheap, then all of it once for its hashes."""
+
+    transitions: AssetTransitions
+    client: "S3Client"
+    bucket: str
+    now: Callable[[], datetime] = utc_now
+
+    def run(self, asset: AssetRecord) -> AssetRecord | None:
+        """Inspect an `inspecting` asset: its record afterwards, None when it is gone. May run twice at once.
+
+        Of a file that is refused the object goes first, so that whatever stops us leaves no bytes without a row.
+        """
+        try:
+            source = self._open(asset)
+            facts = read_facts(source, name=asset.name, asset_type=asset.type)
+            sha256, autov3 = _hashes(source, facts)
+            if asset.sha256 is not None and sha256 != asset.sha256:
+                raise RefusedFileError(f"its SHA-256 is {sha256}, declared was {asset.sha256}")
+        except RefusedFileError as refused:
+            _LOG.info("asset %s refused: %s", asset.asset_id, refused)
+            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+            self.transitions.fail(asset, str(refused), now=self.now(), allowed=(AssetStatus.INSPECTING,))
+            return self.transitions.store.get(asset.asset_id)
+        found = AssetFacts(
+            architecture=facts.architecture,
+            network_kind=facts.network_kind,
+            rank=facts.rank,
+            trained_words=facts.trained_words,
+            autov3=autov3,
+        )
+        active = self.transitions.activate(asset, sha256=sha256, facts=found)
+        return active or self.transitions.store.get(asset.asset_id)
+
+    def run_again(self, asset: AssetRecord) -> AssetRecord | None:
+        """Inspect again what an earlier run did not end with: its record afterwards, None when it is gone.
+
+        After INSPECTION_RUNS the file is refused, so that no asset is inspected for ever.
+        """
+        begun = self.begin_again(asset)
+        return self.run(begun) if begun is not None else self.transitions.store.get(asset.asset_id)
+
+    def begin_again(self, asset: AssetRecord) -> AssetRecord | None:
+        """Count one more run; None when there is none to be begun: it ended, began elsewhere, or failed just now."""
+        now = self.now()
+        if asset.inspections < INSPECTION_RUNS:
+            return self.transitions.inspect_again(asset, now=now)
+        reason = f"its inspection did not end in {asset.inspections} runs: storage is too slow for {asset.size} bytes"
+        _LOG.warning("asset %s given up: %s", asset.asset_id, reason)
+        self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+        self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.INSPECTING,))
+        return None
+
+    def _open(self, asset: AssetRecord) -> ByteSource:
+        try:
+            if asset.size <= CHUNK:
+                data = self.client.get_object(Bucket=self.bucket, Key=asset.key)["Body"].read()
+                source: ByteSource = MemoryBytes(data)
+            else:
+                head = self.client.head_object(Bucket=self.bucket, Key=asset.key)
+                source = S3Bytes(self.client, self.bucket, asset.key, head["ContentLength"], head["ETag"])
+        except ClientError as error:
+            if error_code(error) in NO_SUCH_OBJECT:
+                raise RefusedFileError("its bytes are gone") from error
+            raise
+        if source.size != asset.size:
+            raise RefusedFileError(f"received {source.size} bytes, declared were {asset.size}")
+        return source
+
+
+def _hashes(source: ByteSource, facts: FileFacts) -> tuple[str, str | None]:
+    """sha256 of the file, and of what follows its safetensors header."""
+    whole, after_header = hashlib.sha256(), hashlib.sha256()
+    offset = 0
+    for chunk in stream(source):
+        whole.update(chunk)
+        if facts.data_start is not None:
+            after_header.update(memoryview(chunk)[max(0, facts.data_start - offset) :])
+        offset += len(chunk)
+    return whole.hexdigest(), after_header.hexdigest() if facts.data_start is not None else None

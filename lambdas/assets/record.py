@@ -1,0 +1,202 @@
+"""One row of the assets table: a model file, who may use it, and what was found out about it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.messages import AssetRef
+from lambdas.access.caller import Caller
+from lambdas.aws.items import timestamp
+
+_TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
+WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
+"""Statuses that something must still end."""
+
+
+@dataclass(frozen=True)
+class AssetFacts:
+    """What inspection found out; None and empty where the file does not tell."""
+
+    architecture: str | None = None
+    network_kind: str | None = None
+    rank: int | None = None
+    trained_words: tuple[str, ...] = ()
+    autov3: str | None = None
+    """sha256 of what follows a safetensors header."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "AssetFacts":
+        return cls(
+            architecture=row.get("architecture"),
+            network_kind=row.get("network_kind"),
+            rank=int(row["rank"]) if "rank" in row else None,
+            trained_words=tuple(row.get("trained_words", ())),
+            autov3=row.get("autov3"),
+        )
+
+    def row(self) -> dict[str, object]:
+        return {
+            "architecture": self.architecture,
+            "network_kind": self.network_kind,
+            "rank": self.rank,
+            "trained_words": list(self.trained_words) or None,
+            "autov3": self.autov3,
+        }
+
+
+@dataclass(frozen=True)
+class AssetRecord:
+    """One row, read."""
+
+    asset_id: str
+    owner: str
+    type: AssetType
+    name: str
+    size: int
+    """Bytes; 0 while the size of an import is not known."""
+    sha256: str | None
+    """Declared until the asset is active, then computed."""
+    key: str
+    upload_id: str
+    part_size: int
+    status: AssetStatus
+    created_at: datetime
+    error: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    """Who may use it beside its owner; nobody here and in `roles` means everybody."""
+    roles: tuple[str, ...] = ()
+    source: str | None = None
+    """Host an import comes from."""
+    received: int = 0
+    """Bytes an import has stored."""
+    checksum_algorithm: str | None = None
+    """What storage checks each part of an upload by; None: its MD5 at most."""
+    inspected_since: datetime | None = None
+    inspections: int = 0
+    """Runs of the inspection that were begun."""
+    lease_until: int | None = None
+    """Epoch seconds until which an import's run may be trusted to be alive."""
+    charged: int | None = None
+    """Bytes it counts among its owner's; None: it ended, or is of an older release."""
+    bytes_allowed: int | None = None
+    """The owner's quota when it was begun: an import may learn its size later."""
+    source_etag: str | None = None
+    """What the source called the file when the import began."""
+    facts: AssetFacts = field(default_factory=AssetFacts)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "AssetRecord":
+        since = row.get("inspected_since")
+        return cls(
+            asset_id=row["asset_id"],
+            owner=row["owner"],
+            type=AssetType(row["type"]),
+            name=row["name"],
+            size=int(row["size"]),
+            sha256=row.get("sha256"),
+            key=row["key"],
+            upload_id=row["upload_id"],
+            part_size=int(row["part_size"]),
+            status=AssetStatus(row["status"]),
+            created_at=datetime.fromisoformat(row["created_at"]),
+            error=row.get("error"),
+            description=row.get("description", ""),
+            tags=tuple(row.get("tags", ())),
+            users=tuple(row.get("users", ())),
+            roles=tuple(row.get("roles", ())),
+            source=row.get("source"),
+            received=int(row.get("received", 0)),
+            checksum_algorithm=row.get("checksum_algorithm"),
+            inspected_since=datetime.fromisoformat(since) if since else None,
+            inspections=int(row.get("inspections", 0)),
+            lease_until=int(row["lease_until"]) if "lease_until" in row else None,
+            charged=int(row["charged"]) if "charged" in row else None,
+            bytes_allowed=int(row["bytes_allowed"]) if "bytes_allowed" in row else None,
+            source_etag=row.get("source_etag"),
+            facts=AssetFacts.from_row(row),
+        )
+
+    def row(self) -> dict[str, object]:
+        """Every attribute, with those that only indexes read."""
+        return {
+            "asset_id": self.asset_id,
+            "owner": self.owner,
+            "type": self.type.value,
+            "name": self.name,
+            "size": self.size,
+            "sha256": self.sha256,
+            "key": self.key,
+            "upload_id": self.upload_id,
+            "part_size": self.part_size,
+            "status": self.status.value,
+            "created_at": timestamp(self.created_at),
+            "error": self.error,
+            "description": self.description or None,
+            "tags": list(self.tags) or None,
+            "users": list(self.users) or None,
+            "roles": list(self.roles) or None,
+            "source": self.source,
+            "received": self.received or None,
+            "checksum_algorithm": self.checksum_algorithm,
+            "inspected_since": timestamp(self.inspected_since) if self.inspected_since else None,
+            "inspections": self.inspections or None,
+            "charged": self.charged,
+            "bytes_allowed": self.bytes_allowed,
+            **self.facts.row(),
+            "listed": "1",
+            "type_name": f"{self.type}#{self.name}",
+            "working": "1" if self.status in WORKING else None,
+        }
+
+    def recharged(self, charge: int | None) -> "AssetRecord":
+        """The asset counting so many bytes; one that counts none, having ended or being older, goes on so."""
+        return self if self.charged is None else replace(self, charged=charge)
+
+    def may_be_used_by(self, caller: Caller) -> bool:
+        """Whether the caller's jobs may name it; to others it looks as if there were none."""
+        return caller.may_use(self, Permission.ASSET_ALL)
+
+    @property
+    def stem(self) -> str:
+        """The name without its extension."""
+        return PurePosixPath(self.name).stem
+
+    @property
+    def guard_id(self) -> str:
+        """Key of the row that keeps this type and name from being used twice."""
+        return name_guard(self.type, self.name)
+
+    def ref(self) -> AssetRef:
+        """What the container needs to know."""
+        return AssetRef(
+            asset_id=self.asset_id, type=self.type, name=self.name, key=self.key, size=self.size, sha256=self.sha256
+        )
+
+    def is_called(self, reference: str) -> bool:
+        """Whether `reference` means this asset: its id, file name, stem, or WebUI's title `name [hash]`.
+
+        The hash of a title is compared only when the uploader declared one.
+        """
+        name, digest = split_title(reference)
+        # ControlNet's titles carry a hash of another kind.
+        if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
+            return False
+        return name in (self.asset_id, self.name, self.stem)
+
+
+def name_guard(asset_type: AssetType, name: str) -> str:
+    """Key of the row that holds a type's name."""
+    return f"name#{asset_type}#{name}"
+
+
+def split_title(reference: str) -> tuple[str, str]:
+    """Name and hash prefix (lower case, may be empty) of a reference such as `name.safetensors [6ce0161689]`."""
+    match = _TITLE.fullmatch(reference)
+    return (match["name"], match["hash"].lower()) if match else (reference, "")

@@ -1,0 +1,261 @@
+"""Rows of the assets table: model files by id and by name, one row per type and name."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
+from lambdas.access.caller import Caller
+from lambdas.access.table import transact
+from lambdas.assets.record import AssetRecord, name_guard, split_title
+from lambdas.aws.batch_reads import SideRead, batch_get
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import from_item, is_id, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_NAME = 200
+"""Characters of a file name."""
+REMEMBERED = 1000
+"""Names whose holders are guessed right at the next look."""
+
+
+def _file_names(asset_type: AssetType, reference: str) -> list[str]:
+    """The file names a reference may stand for."""
+    name, _ = split_title(reference)
+    if not 0 < len(name) <= MAX_NAME or is_id(reference):
+        return []
+    return [name, *(f"{name}{extension}" for extension in ASSET_TYPES[asset_type].extensions)]
+
+
+def _position(asset: AssetRecord) -> tuple[str, str, str]:
+    return asset.type.value, asset.name, asset.asset_id
+
+
+def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
+    return asset.status is AssetStatus.ACTIVE and asset.may_be_used_by(caller)
+
+
+@dataclass(frozen=True)
+class AssetStore:
+    client: "DynamoDBClient"
+    table: str
+    passed_over_at_once: int = 500
+    """Rows a page reads in each call after its first."""
+    max_reads: int = 20
+    """Calls of a page."""
+    _last_holders: dict[str, str] = field(default_factory=dict)
+    """Asset ids by name guard, as last read."""
+
+    def get(self, asset_id: str) -> AssetRecord | None:
+        return self._get(asset_id) if is_id(asset_id) else None
+
+    def find(
+        self, wanted: Iterable[tuple[AssetType, str]], caller: Caller, *, side: SideRead | None = None
+    ) -> dict[tuple[AssetType, str], list[AssetRecord]]:
+        """What each reference of a type may mean to the caller: none, one, or several of the same stem.
+
+        Consistent reads, whatever the number of assets: one call when the names' holders are those of the last time,
+        else two, for up to a hundred names and holders. `side` goes along with the first.
+        """
+        asked = list(dict.fromkeys(wanted))
+        names = {key: _file_names(*key) for key in asked}
+        guards = list(dict.fromkeys(name_guard(kind, name) for (kind, _), found in names.items() for name in found))
+        ids = [reference for _, reference in asked if is_id(reference)]
+        # Who held a name the last time is only a guess of which rows to read along with the guards, which decide.
+        guesses = [self._last_holders[guard] for guard in guards if guard in self._last_holders]
+        rows = {str(row["asset_id"]): row for row in self._batch(list(dict.fromkeys([*guards, *ids, *guesses])), side)}
+        holders = {guard: str(rows.pop(guard)["refers_to"]) for guard in guards if guard in rows}
+        self._remember(holders)
+        rest = [holder for holder in dict.fromkeys(holders.values()) if holder not in rows]
+        records = (AssetRecord.from_row(row) for row in [*rows.values(), *self._batch(rest)])
+        assets = {asset.asset_id: asset for asset in records if asset.may_be_used_by(caller)}
+        answer: dict[tuple[AssetType, str], list[AssetRecord]] = {}
+        for kind, reference in asked:
+            meant = [reference] if is_id(reference) else []
+            meant += [holders[guard] for name in names[kind, reference] if (guard := name_guard(kind, name)) in holders]
+            known = [assets[asset_id] for asset_id in meant if asset_id in assets]
+            called = [asset for asset in known if asset.type is kind and asset.is_called(reference)]
+            whole = [asset for asset in called if asset.name == split_title(reference)[0]]
+            answer[kind, reference] = whole or called
+        return answer
+
+    def _remember(self, holders: Mapping[str, str]) -> None:
+        if len(self._last_holders) + len(holders) > REMEMBERED:
+            self._last_holders.clear()
+        self._last_holders.update(holders)
+
+    def active(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
+        """Every active asset of the type the caller may use, by name; one call for a thousand or two."""
+        return (asset for asset in self._every(asset_type) if _is_usable(asset, caller))
+
+    def some_names(self, asset_type: AssetType, caller: Caller, *, limit: int) -> list[str]:
+        """Names of some active assets of the type the caller may use, for messages."""
+        page = self._page_of_type(asset_type, after=None, size=limit)
+        return [asset.name for asset in page if _is_usable(asset, caller)]
+
+    def page(
+        self,
+        asset_type: AssetType | None,
+        *,
+        limit: int,
+        cursor: str | None,
+        signer: CursorSigner,
+        takes: Callable[[AssetRecord], bool],
+    ) -> tuple[list[AssetRecord], str | None]:
+        """Up to `limit` assets that `takes` lets through, by type and name, and the cursor of the next page.
+
+        One call when all are let through. After `max_reads` calls the page ends where it is, with a cursor.
+
+        Raises:
+            ProblemError: `invalid_cursor`.
+        """
+        scope = f"assets#{asset_type}"
+        after = None
+        if cursor is not None:
+            type_name, name, asset_id = signer.read(cursor, scope=scope, parts=3)
+            after = {"type": type_name, "name": name, "asset_id": asset_id}
+        found: list[AssetRecord] = []
+        size = limit + 1
+        for _ in range(self.max_reads):
+            if asset_type is None:
+                read = self._page_of_all(after=after, size=size)
+            else:
+                read = self._page_of_type(asset_type, after=after, size=size)
+            for asset in read:
+                if not takes(asset):
+                    continue
+                if len(found) == limit:
+                    return found, signer.sign(_position(found[-1]), scope=scope)
+                found.append(asset)
+            if len(read) < size:
+                return found, None
+            after = dict(zip(("type", "name", "asset_id"), _position(read[-1]), strict=True))
+            size = self.passed_over_at_once
+        return found, signer.sign(_position(read[-1]), scope=scope)
+
+    def with_hash(self, sha256: str) -> list[AssetRecord]:
+        """Active assets whose bytes have this SHA-256; one call."""
+        found = self._query("sha256-created_at", "sha256", sha256)
+        return [asset for asset in found if asset.status is AssetStatus.ACTIVE]
+
+    def working(self) -> Iterator[AssetRecord]:
+        """Assets that are neither active nor failed, oldest first."""
+        return self._query("working-created_at", "working", "1")
+
+    def add(self, asset: AssetRecord, counts: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
+        """Add a new asset, take its name and make `counts`; which were refused: 0 the name, from 2 on `counts`."""
+        return self.write(
+            {
+                "Put": {
+                    "TableName": self.table,
+                    "Item": to_item({"asset_id": asset.guard_id, "refers_to": asset.asset_id}),
+                    "ConditionExpression": "attribute_not_exists(asset_id)",
+                }
+            },
+            self._put_new(asset),
+            *counts,
+        )
+
+    def holder_of_name(self, asset: AssetRecord) -> AssetRecord | None:
+        """The asset that has this one's type and name now."""
+        guard = self.client.get_item(
+            TableName=self.table, Key=to_item({"asset_id": asset.guard_id}), ConsistentRead=True
+        ).get("Item")
+        return None if guard is None else self._get(str(from_item(guard)["refers_to"]))
+
+    def replace_unfinished(
+        self, old: AssetRecord, new: AssetRecord, counts: Sequence[Mapping[str, Any]]
+    ) -> tuple[int, ...]:
+        """Give the name of an asset still on its way to a new one; which was refused: `counts` are from 3 on."""
+        seen = {":status": old.status.value} | ({} if old.charged is None else {":charged": old.charged})
+        charged = "attribute_not_exists(charged)" if old.charged is None else "charged = :charged"
+        return self.write(
+            {
+                "Update": {
+                    "TableName": self.table,
+                    "Key": to_item({"asset_id": old.guard_id}),
+                    "UpdateExpression": "SET refers_to = :new",
+                    "ConditionExpression": "refers_to = :old",
+                    "ExpressionAttributeValues": to_item({":new": new.asset_id, ":old": old.asset_id}),
+                }
+            },
+            {
+                "Delete": {
+                    "TableName": self.table,
+                    "Key": to_item({"asset_id": old.asset_id}),
+                    "ConditionExpression": f"#status = :status AND {charged}",
+                    "ExpressionAttributeNames": {"#status": "status"},
+                    "ExpressionAttributeValues": to_item(seen),
+                }
+            },
+            self._put_new(new),
+            *counts,
+        )
+
+    def _put_new(self, asset: AssetRecord) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self.table,
+                "Item": to_item(asset.row()),
+                "ConditionExpression": "attribute_not_exists(asset_id)",
+            }
+        }
+
+    def transact(self, *writes: Any) -> bool:
+        """All writes or none; False when a condition of theirs does not hold."""
+        return not self.write(*writes)
+
+    def write(self, *writes: Any) -> tuple[int, ...]:
+        """All writes or none; which of them their conditions forbade."""
+        return transact(self.client, writes)
+
+    def _get(self, asset_id: str) -> AssetRecord | None:
+        answer = self.client.get_item(TableName=self.table, Key=to_item({"asset_id": asset_id}), ConsistentRead=True)
+        return AssetRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
+
+    def _page_of_type(self, asset_type: AssetType, *, after: Mapping[str, str] | None, size: int) -> list[AssetRecord]:
+        start: Any = {} if after is None else {"ExclusiveStartKey": to_item(after)}
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName="type-name",
+            KeyConditionExpression="#type = :type",
+            ExpressionAttributeNames={"#type": "type"},
+            ExpressionAttributeValues=to_item({":type": asset_type.value}),
+            Limit=size,
+            **start,
+        )
+        return [AssetRecord.from_row(from_item(item)) for item in answer["Items"]]
+
+    def _batch(self, keys: Sequence[str], side: SideRead | None = None) -> list[dict[str, Any]]:
+        return batch_get(self.client, self.table, [{"asset_id": key} for key in keys], consistent=True, side=side)
+
+    def _every(self, asset_type: AssetType) -> Iterator[AssetRecord]:
+        return self._query("type-name", "type", asset_type.value)
+
+    def _query(self, index: str, attribute: str, value: str) -> Iterator[AssetRecord]:
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=index,
+            KeyConditionExpression="#attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=to_item({":value": value}),
+        )
+        for page in pages:
+            yield from (AssetRecord.from_row(from_item(item)) for item in page["Items"])
+
+    def _page_of_all(self, *, after: Mapping[str, str] | None, size: int) -> list[AssetRecord]:
+        start: Any = {}
+        if after is not None:
+            key = {"asset_id": after["asset_id"], "listed": "1", "type_name": f"{after['type']}#{after['name']}"}
+            start = {"ExclusiveStartKey": to_item(key)}
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName="listed-type_name",
+            KeyConditionExpression="listed = :one",
+            ExpressionAttributeValues=to_item({":one": "1"}),
+            Limit=size,
+            **start,
+        )
+        return [AssetRecord.from_row(from_item(item)) for item in answer["Items"]]

@@ -1,0 +1,248 @@
+"""What may happen to an asset's row after it was made, each one conditional write that says whether it came true."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from generate_on_cloud.contract.assets import AssetStatus
+from lambdas.access.table import AccessTable
+from lambdas.assets.charged_bytes import AssetBytes, exceeded
+from lambdas.assets.record import WORKING, AssetFacts, AssetRecord, name_guard
+from lambdas.assets.store import AssetStore
+from lambdas.aws.errors import CONDITION_FAILED, error_code
+from lambdas.aws.items import timestamp, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+FAILED_KEPT = timedelta(days=30)
+"""How long the row of a failed asset tells why."""
+_RACES = 5
+
+
+@dataclass(frozen=True)
+class AssetTransitions:
+    """Each that changes how many bytes an asset has changes how many its owner has, in one transaction."""
+
+    store: AssetStore
+    owned: AssetBytes
+
+    def inspect(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
+        """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more.
+
+        The SHA-256 is kept as the asset has it: it may have been declared just now.
+
+        Raises:
+            ProblemError: `quota_exceeded`, by an import of unknown size.
+        """
+        allowed = (AssetStatus.UPLOADING, AssetStatus.IMPORTING)
+        inspecting = asset.recharged(size)
+        changed = replace(inspecting, status=AssetStatus.INSPECTING, size=size, inspected_since=now, inspections=1)
+        values = {
+            "status": changed.status.value,
+            "size": size,
+            "sha256": asset.sha256,
+            "inspected_since": timestamp(now),
+            "inspections": 1,
+        }
+        return changed if self._recharge(asset, values, allowed=allowed, charge=size) else None
+
+    def inspect_again(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
+        """Begin one more run of an inspection that was lost; None when it ended, or somebody else began one."""
+        changed = replace(asset, inspected_since=now, inspections=asset.inspections + 1)
+        values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
+        request = self._request(asset, values, allowed=(AssetStatus.INSPECTING,))
+        before = {":before": timestamp(asset.inspected_since or asset.created_at)}
+        self._require(request, "(attribute_not_exists(#inspected_since) OR #inspected_since = :before)", before)
+        return changed if self._sent(request) else None
+
+    def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
+        """`inspecting → active` with what was found out; None when it is not `inspecting` any more."""
+        changed = replace(asset, status=AssetStatus.ACTIVE, sha256=sha256, facts=facts)
+        values = {"status": changed.status.value, "sha256": sha256, "working": None, **facts.row()}
+        return changed if self._update(asset, values, allowed=(AssetStatus.INSPECTING,)) else None
+
+    def fail(
+        self, asset: AssetRecord, reason: str, *, now: datetime, allowed: Collection[AssetStatus] = WORKING
+    ) -> bool:
+        """`→ failed`, and the name is free again; False when the asset has none of the `allowed` statuses any more."""
+        values = {
+            "status": AssetStatus.FAILED.value,
+            "error": reason,
+            "working": None,
+            "expires_at": int((now + FAILED_KEPT).timestamp()),
+        }
+        return self._recharge(asset, values, allowed=allowed, charge=None, also=self._release)
+
+    def progress(self, asset: AssetRecord, *, received: int, worker: str, lease_until: int) -> AssetRecord | None:
+        """An import has come so far; None when it is not this worker's any more.
+
+        Raises:
+            ProblemError: `quota_exceeded`; where the size is not known, what has come is counted.
+        """
+        charge = asset.charged if asset.size else received
+        written = self._recharge(
+            asset,
+            {"received": received, "lease_until": lease_until},
+            allowed=(AssetStatus.IMPORTING,),
+            charge=charge,
+            condition=("worker = :worker", {":worker": worker}),
+        )
+        return replace(asset.recharged(charge), received=received) if written else None
+
+    def note_source(self, asset: AssetRecord, *, size: int, etag: str | None) -> AssetRecord:
+        """Keep what the source of an import said at its beginning; `size` 0 when it did not say.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        values = {"size": size, "source_etag": etag}
+        charge = size or asset.charged
+        self._recharge(asset, values, allowed=(AssetStatus.IMPORTING,), charge=charge)
+        return replace(asset.recharged(charge), size=size, source_etag=etag)
+
+    def retire(self, asset: AssetRecord) -> bool:
+        """First step of a deletion: no job finds it any more, its name is free; the sweep knows of it to the end."""
+        values = {"status": AssetStatus.FAILED.value, "error": "deleted", "working": "1"}
+        if asset.status is AssetStatus.FAILED:
+            return self._update(asset, values, allowed=(AssetStatus.FAILED,))
+        return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self._release)
+
+    def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
+        """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
+        request = self._request(asset, {"worker": worker, "lease_until": lease_until}, allowed=(AssetStatus.IMPORTING,))
+        free = "(attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
+        self._require(request, free, {":before": before or worker, ":now": now})
+        return self._sent(request)
+
+    def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
+        """Write what its owner may change; False when the new name is taken or the asset was changed meanwhile."""
+        row = changed.row()
+        names = ("name", "type_name", "description", "tags", "users", "roles")
+        request = self._request(asset, {name: row[name] for name in names}, allowed=(asset.status,))
+        if changed.name == asset.name:
+            return self._sent(request)
+        guard = {
+            "TableName": self.store.table,
+            "Item": to_item({"asset_id": name_guard(changed.type, changed.name), "refers_to": asset.asset_id}),
+            "ConditionExpression": "attribute_not_exists(asset_id)",
+        }
+        return self.store.transact({"Update": request}, {"Put": guard}, self._release(asset))
+
+    def remove(self, asset: AssetRecord) -> None:
+        """Last step of a deletion: the row of a `failed` asset goes."""
+        self.store.transact(
+            {
+                "Delete": {
+                    "TableName": self.store.table,
+                    "Key": to_item({"asset_id": asset.asset_id}),
+                    "ConditionExpression": "#status = :failed",
+                    "ExpressionAttributeNames": {"#status": "status"},
+                    "ExpressionAttributeValues": to_item({":failed": AssetStatus.FAILED.value}),
+                }
+            }
+        )
+
+    def _release(self, asset: AssetRecord) -> dict[str, Any]:
+        return {
+            "Delete": {
+                "TableName": self.store.table,
+                "Key": to_item({"asset_id": asset.guard_id}),
+                "ConditionExpression": "refers_to = :this",
+                "ExpressionAttributeValues": to_item({":this": asset.asset_id}),
+            }
+        }
+
+    def _recharge(
+        self,
+        asset: AssetRecord,
+        values: Mapping[str, object],
+        *,
+        allowed: Collection[AssetStatus],
+        charge: int | None,
+        also: Callable[[AssetRecord], dict[str, Any]] | None = None,
+        condition: tuple[str, Mapping[str, object]] | None = None,
+    ) -> bool:
+        """Set the values; the asset counts `charge` bytes afterwards, None: no more at all.
+
+        Just what the row says it counts is given back, in the same transaction: when the row counts something else
+        than `asset` does, the row is read again.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        for _ in range(_RACES):
+            recharged = asset.recharged(charge)
+            more = (recharged.charged or 0) - (asset.charged or 0)
+            counts = self.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
+            if recharged == asset:
+                request = self._request(asset, values, allowed=allowed)
+            else:
+                request = self._request(asset, {**values, "charged": charge}, allowed=allowed)
+                self._require(request, "#charged = :counted", {":counted": asset.charged})
+            if condition is not None:
+                self._require(request, *condition)
+            writes = [{"Update": request}, *([also(asset)] if also is not None else [])]
+            if len(writes) == 1 and not counts:
+                return self._sent(request)
+            refused = self.store.write(*writes, *counts)
+            if not refused:
+                return True
+            if min(refused) == len(writes) and asset.bytes_allowed is not None:
+                raise exceeded(asset.owner, more, allowed=asset.bytes_allowed)
+            current = self.store.get(asset.asset_id)
+            if current is None or current.charged == asset.charged:
+                return False
+            asset = current
+        return False
+
+    def _update(
+        self,
+        asset: AssetRecord,
+        values: Mapping[str, object],
+        *,
+        allowed: Collection[AssetStatus],
+    ) -> bool:
+        return self._sent(self._request(asset, values, allowed=allowed))
+
+    def _request(
+        self, asset: AssetRecord, values: Mapping[str, object], *, allowed: Collection[AssetStatus]
+    ) -> dict[str, Any]:
+        """Set the values, remove those that are None, if the status is one of `allowed`."""
+        kept = {name: value for name, value in values.items() if value is not None}
+        gone = [name for name in values if name not in kept]
+        statuses = {f":status{index}": status.value for index, status in enumerate(sorted(allowed))}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        if gone:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        return {
+            "TableName": self.store.table,
+            "Key": to_item({"asset_id": asset.asset_id}),
+            "UpdateExpression": expression,
+            "ConditionExpression": f"#status IN ({', '.join(statuses)})",
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, "status")},
+            "ExpressionAttributeValues": to_item({f":{name}": value for name, value in kept.items()} | statuses),
+        }
+
+    def _sent(self, request: Any) -> bool:
+        try:
+            self.store.client.update_item(**request)
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    @staticmethod
+    def _require(request: dict[str, Any], condition: str, values: Mapping[str, object]) -> None:
+        """Add a condition to a request."""
+        request["ConditionExpression"] += f" AND {condition}"
+        request["ExpressionAttributeValues"] |= to_item(values)
+
+
+def asset_transitions(dynamodb: "DynamoDBClient", *, assets_table: str, access_table: str) -> AssetTransitions:
+    """Those of a function that works on assets."""
+    return AssetTransitions(AssetStore(dynamodb, assets_table), AssetBytes(AccessTable(dynamodb, access_table)))

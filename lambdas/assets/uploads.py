@@ -1,0 +1,197 @@
+"""Uploads of model files: they go on where they stopped, and are inspected once all bytes are there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from generate_on_cloud.contract.access import Quotas
+from generate_on_cloud.contract.asset_bodies import CompleteAsset, CompletedPart, CreateAsset
+from generate_on_cloud.contract.assets import AssetStatus
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.fetching.public_addresses import parse_target
+from lambdas.assets.charged_bytes import exceeded
+from lambdas.assets.declarations import check_declaration
+from lambdas.assets.inspection import INSPECTION_LOST_AFTER
+from lambdas.assets.record import AssetRecord
+from lambdas.assets.store import AssetStore
+from lambdas.assets.transitions import AssetTransitions
+from lambdas.assets.upload_storage import UploadStorage, part_size_for
+from lambdas.assets.work import AssetWork
+from lambdas.aws.items import new_id
+from lambdas.problems import ProblemError, invalid, shortened
+
+ABANDONED_AFTER = timedelta(hours=24)
+"""Then anybody may take the name of an upload that never ended."""
+
+
+@dataclass(frozen=True)
+class Uploads:
+    transitions: AssetTransitions
+    work: AssetWork
+    storage: UploadStorage
+
+    @property
+    def assets(self) -> AssetStore:
+        return self.transitions.store
+
+    def begin(self, wanted: CreateAsset, *, owner: str, quotas: Quotas, now: datetime) -> AssetRecord:
+        """Start an upload or an import, or give back the owner's own unfinished upload of the same bytes.
+
+        A name still on its way is taken over by its own owner, or by anybody once it is ABANDONED_AFTER old: what was
+        there is thrown away.
+
+        Raises:
+            ProblemError: `invalid_params`, `asset_exists`, or `quota_exceeded`.
+        """
+        asset_type = check_declaration(wanted)
+        asset_id = new_id()
+        key = f"assets/{asset_id}/{wanted.name}"
+        size = wanted.size or 0
+        upload_id = self.storage.open(key, wanted.checksum_algorithm)
+        asset = AssetRecord(
+            asset_id=asset_id,
+            owner=owner,
+            type=asset_type,
+            name=wanted.name,
+            size=size,
+            sha256=wanted.sha256,
+            key=key,
+            upload_id=upload_id,
+            part_size=part_size_for(size),
+            status=AssetStatus.IMPORTING if wanted.source_url else AssetStatus.UPLOADING,
+            created_at=now,
+            description=wanted.description,
+            tags=tuple(dict.fromkeys(wanted.tags)),
+            users=tuple(dict.fromkeys(wanted.users)),
+            roles=tuple(dict.fromkeys(wanted.roles)),
+            source=parse_target(wanted.source_url).host if wanted.source_url else None,
+            checksum_algorithm=wanted.checksum_algorithm,
+            charged=size,
+            bytes_allowed=quotas.asset_bytes,
+        )
+        try:
+            refused = self.assets.add(asset, self._counted(asset))
+            if 2 in refused and 0 not in refused:
+                raise self._too_much(asset, size)
+            if refused:
+                going_on = self._take_over(asset, now=now)
+                if going_on is not None:
+                    self.storage.abort(asset)
+                    return going_on
+            if wanted.source_url is not None:
+                self._start_import(asset, wanted.source_url, wanted.bearer_token, now=now)
+        except (ProblemError, ClientError, BotoCoreError):
+            self.storage.abort(asset)
+            raise
+        return asset
+
+    def complete(self, asset: AssetRecord, said: CompleteAsset, *, now: datetime) -> AssetRecord:
+        """Put the parts together and have them inspected; what is beyond that already is answered as it is.
+
+        Raises:
+            ProblemError: `upload_incomplete` (parts are missing or wrong: the upload can go on), or `upload_mismatch`
+                (the file is not what was declared: it is deleted, the asset is `failed`, its name free), or
+                `invalid_params`.
+        """
+        if asset.status is AssetStatus.UPLOADING:
+            if said.sha256 is not None and asset.sha256 not in (None, said.sha256):
+                message = f"received {said.sha256}; allowed: {asset.sha256}, as declared when the upload began"
+                raise invalid([FieldError(pointer="/sha256", message=message)])
+            asset = replace(asset, sha256=asset.sha256 or said.sha256)
+            asset = self._inspecting(asset, said.parts, now=now)
+            asset = self.work.inspect(asset)
+        elif asset.status is AssetStatus.IMPORTING:
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The service itself fetches this file; wait for it.")
+        elif asset.status is AssetStatus.INSPECTING and _lost(asset, now=now):
+            asset = self.work.inspect_again(asset)
+        if asset.status is AssetStatus.FAILED:
+            message = f"The file is not what was declared: {asset.error}. Start again with POST /v1/assets."
+            raise ProblemError(ProblemCode.UPLOAD_MISMATCH, shortened(message, 1000))
+        return asset
+
+    def discard(self, asset: AssetRecord) -> None:
+        """Throw away what storage has of an asset that has no row any more, or never will be active."""
+        self.storage.abort(asset)
+        self.storage.delete(asset)
+
+    def _inspecting(self, asset: AssetRecord, parts: Sequence[CompletedPart] | None, *, now: datetime) -> AssetRecord:
+        self.storage.join(asset, parts)
+        size = self.storage.size_of(asset)
+        if size is None:
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload is gone. Start it again: POST /v1/assets.")
+        if size != asset.size:
+            reason = f"received {size} bytes, declared were {asset.size}"
+            self.storage.delete(asset)
+            self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.UPLOADING,))
+            raise ProblemError(ProblemCode.UPLOAD_MISMATCH, f"The file is not what was declared: {reason}.")
+        inspecting = self.transitions.inspect(asset, size=size, now=now)
+        if inspecting is not None:
+            return inspecting
+        current = self.assets.get(asset.asset_id)
+        if current is None:  # started over or deleted while the parts were joined: nobody knows of this object
+            self.storage.delete(asset)
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload was started again meanwhile.")
+        return current
+
+    def _start_import(self, asset: AssetRecord, url: str, token: str | None, *, now: datetime) -> None:
+        try:
+            self.work.fetch(asset.asset_id, url=url, token=token)
+        except (ClientError, BotoCoreError):
+            self.transitions.fail(asset, "the import could not be started", now=now)
+            raise
+
+    def _take_over(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
+        """Make the name this asset's; or the unfinished upload of the same bytes, which can go on."""
+        holder = self.assets.holder_of_name(asset)
+        if holder is None or holder.status not in (AssetStatus.UPLOADING, AssetStatus.IMPORTING):
+            raise _exists(asset, holder)
+        if holder.owner != asset.owner and now - holder.created_at < ABANDONED_AFTER:
+            raise _exists(asset, holder)
+        if _same_bytes(holder, asset) and self.storage.parts_of(holder) is not None:
+            return holder
+        old, more = holder.charged or 0, asset.size
+        if holder.owner == asset.owner:  # a transaction changes a row only once
+            more -= old
+            counts = self.transitions.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
+        else:
+            counts = [*self._counted(asset), *self.transitions.owned.change(holder.owner, -old)]
+        refused = self.assets.replace_unfinished(holder, asset, counts)
+        if refused and min(refused) >= 3:
+            raise self._too_much(asset, more)
+        if refused:
+            raise _exists(asset, self.assets.holder_of_name(asset))
+        self.discard(holder)
+        return None
+
+    def _counted(self, asset: AssetRecord) -> list[dict[str, Any]]:
+        return self.transitions.owned.change(asset.owner, asset.size, allowed=asset.bytes_allowed)
+
+    def _too_much(self, asset: AssetRecord, more: int) -> ProblemError:
+        used = self.transitions.owned.of(asset.owner)
+        return exceeded(asset.owner, more, allowed=asset.bytes_allowed or 0, used=used)
+
+
+def _same_bytes(holder: AssetRecord, asset: AssetRecord) -> bool:
+    both = (holder.status, asset.status)
+    return (
+        both == (AssetStatus.UPLOADING, AssetStatus.UPLOADING)
+        and holder.owner == asset.owner
+        # Who gets the checksum of each stored part sees which of them are another file's.
+        and (holder.sha256 is not None or holder.checksum_algorithm is not None)
+        and (holder.sha256, holder.size) == (asset.sha256, asset.size)
+        and holder.checksum_algorithm == asset.checksum_algorithm
+    )
+
+
+def _lost(asset: AssetRecord, *, now: datetime) -> bool:
+    return asset.inspected_since is not None and now - asset.inspected_since > INSPECTION_LOST_AFTER
+
+
+def _exists(asset: AssetRecord, holder: AssetRecord | None) -> ProblemError:
+    # Whom a restricted file is not meant for learns no more than that the name is taken.
+    told = holder is not None and (holder.owner == asset.owner or not (holder.users or holder.roles))
+    state = f", {holder.status} as {holder.asset_id}" if holder and told else ""
+    return ProblemError(ProblemCode.ASSET_EXISTS, f"There is a {asset.type} named {asset.name!r}{state}.")

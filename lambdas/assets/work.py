@@ -1,0 +1,83 @@
+"""Work on assets that may outlast a request: small files at once, everything else in functions of their own."""
+
+import json
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.assets.inspection import Inspection
+from lambdas.assets.record import AssetRecord
+from lambdas.aws.clients import FunctionsClient
+from lambdas.problems import ProblemError
+
+AT_ONCE = 128 * 1024**2
+"""Bytes that are read within the request that asks for it: two seconds or three."""
+
+
+class ImportOrder(BaseModel):
+    """What the import function is called with; the token is in no table and no log, only in this."""
+
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
+
+    asset_id: str
+    url: str = Field(repr=False)
+    token: str | None = Field(default=None, repr=False)
+    before: str | None = None
+    """The run this one goes on from."""
+
+
+class InspectionOrder(BaseModel):
+    """What the inspection function is called with; None: look for what was left lying."""
+
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
+
+    asset_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AssetWork:
+    inspection: Inspection
+    client: FunctionsClient
+    inspection_function: str
+    import_function: str
+
+    def inspect(self, asset: AssetRecord) -> AssetRecord:
+        """Inspect an `inspecting` asset: afterwards it is active or failed, or still `inspecting` when it is large.
+
+        Raises:
+            ProblemError: `asset_not_found`, it was deleted meanwhile.
+        """
+        if asset.size > AT_ONCE:
+            self._call(self.inspection_function, InspectionOrder(asset_id=asset.asset_id))
+            return asset
+        inspected = self.inspection.run(asset)
+        if inspected is None:
+            raise _deleted(asset)
+        return inspected
+
+    def inspect_again(self, asset: AssetRecord) -> AssetRecord:
+        """Inspect an asset whose inspection was lost, unless it has been begun too often: then it is failed.
+
+        Raises:
+            ProblemError: `asset_not_found`, it was deleted meanwhile.
+        """
+        begun = self.inspection.begin_again(asset)
+        if begun is not None:
+            return self.inspect(begun)
+        current = self.inspection.transitions.store.get(asset.asset_id)
+        if current is None:
+            raise _deleted(asset)
+        return current
+
+    def fetch(self, asset_id: str, *, url: str, token: str | None, before: str | None = None) -> None:
+        """Have an import begun, or gone on with after the run `before`."""
+        self._call(self.import_function, ImportOrder(asset_id=asset_id, url=url, token=token, before=before))
+
+    def _call(self, function: str, order: BaseModel) -> None:
+        payload = json.dumps(order.model_dump(exclude_none=True)).encode()
+        self.client.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+
+
+def _deleted(asset: AssetRecord) -> ProblemError:
+    return ProblemError(ProblemCode.ASSET_NOT_FOUND, f"The asset {asset.name!r} was deleted meanwhile.")

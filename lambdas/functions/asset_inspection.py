@@ -1,0 +1,104 @@
+"""Lambda: inspects one large asset, or each quarter of an hour what was left lying on its way to active."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from generate_on_cloud.contract.assets import AssetStatus
+from lambdas.assets.inspection import INSPECTION_LOST_AFTER, Inspection
+from lambdas.assets.record import AssetRecord
+from lambdas.assets.transitions import AssetTransitions, asset_transitions
+from lambdas.assets.work import InspectionOrder
+from lambdas.aws.clients import dynamodb_client, s3_client
+from lambdas.aws.errors import NO_SUCH_UPLOAD, error_code
+from lambdas.aws.items import utc_now
+from lambdas.settings import AssetInspectionSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_s3 import S3Client
+
+_LOG = logging.getLogger(__name__)
+
+UPLOAD_LIFE = timedelta(days=7)
+"""As long as the bucket's lifecycle rule keeps the parts of an unfinished upload."""
+IMPORT_LIFE = timedelta(hours=24)
+"""An import that slow is not going to end."""
+LEAST_SECONDS, MOST_SECONDS = 60.0, 800.0
+"""Time that must be left to begin another inspection, of a small file and of the largest."""
+LEAST_BYTES_PER_SECOND = 40e6
+"""What an inspection must read to end in one run, whatever the file."""
+
+
+@dataclass(frozen=True)
+class AssetSweep:
+    """Ends what nobody else will: unfinished uploads, imports and inspections that died."""
+
+    transitions: AssetTransitions
+    inspection: Inspection
+    client: "S3Client"
+    bucket: str
+    now: Callable[[], datetime] = utc_now
+
+    def run(self, time_left: Callable[[], float]) -> None:
+        """Look at all assets on their way, oldest first."""
+        now = self.now()
+        for asset in self.transitions.store.working():
+            if asset.status is AssetStatus.FAILED:  # a deletion that did not come to its end
+                self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+                self.transitions.remove(asset)
+            elif asset.status is AssetStatus.INSPECTING:
+                since = asset.inspected_since or asset.created_at
+                if now - since > INSPECTION_LOST_AFTER and time_left() > _seconds_for(asset):
+                    self.inspection.run_again(asset)
+            elif asset.status is AssetStatus.UPLOADING and now - asset.created_at > UPLOAD_LIFE:
+                self._give_up(asset, f"not completed within {UPLOAD_LIFE.days} days")
+            elif asset.status is AssetStatus.IMPORTING and self._is_orphan(asset, now):
+                self._give_up(asset, "the import stopped half-way; start it again")
+
+    def _is_orphan(self, asset: AssetRecord, now: datetime) -> bool:
+        lease_over = asset.lease_until is not None and asset.lease_until < now.timestamp()
+        return lease_over or now - asset.created_at > IMPORT_LIFE
+
+    def _give_up(self, asset: AssetRecord, reason: str) -> None:
+        # The bytes first: whatever stops us then leaves a row that is found again.
+        try:
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=asset.key, UploadId=asset.upload_id)
+        except ClientError as error:
+            if error_code(error) != NO_SUCH_UPLOAD:
+                raise
+        if self.transitions.fail(asset, reason, now=self.now(), allowed=(asset.status,)):
+            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+            _LOG.info("asset %s given up: %s", asset.asset_id, reason)
+
+
+def _seconds_for(asset: AssetRecord) -> float:
+    return min(MOST_SECONDS, max(LEAST_SECONDS, asset.size / LEAST_BYTES_PER_SECOND))
+
+
+@cache
+def _sweep() -> AssetSweep:
+    settings = AssetInspectionSettings.from_environment()
+    s3 = s3_client()
+    transitions = asset_transitions(
+        dynamodb_client(), assets_table=settings.ASSETS_TABLE, access_table=settings.ACCESS_TABLE
+    )
+    inspection = Inspection(transitions, s3, settings.ASSETS_BUCKET)
+    return AssetSweep(transitions, inspection, s3, settings.ASSETS_BUCKET)
+
+
+def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
+    """Entry point: an `InspectionOrder`; the schedule sends an empty one."""
+    sweep = _sweep()
+    order = InspectionOrder.model_validate(event)
+    if order.asset_id is None:
+        sweep.run(lambda: context.get_remaining_time_in_millis() / 1000)
+        return
+    asset = sweep.transitions.store.get(order.asset_id)
+    if asset is not None and asset.status is AssetStatus.INSPECTING:
+        sweep.inspection.run(asset)

@@ -1,0 +1,191 @@
+"""Lambda, on each change of an endpoint's state and each minute: makes AWS and the endpoints table agree.
+
+Whatever was missed or interrupted is made good at the next look: scaling that is not registered yet (AWS takes it only
+once the endpoint is in service), a status, a deletion that was begun.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from generate_on_cloud.contract.endpoints import EndpointStatus
+from lambdas.aws.clients import dynamodb_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.aws.errors import error_code, error_message
+from lambdas.aws.items import utc_now
+from lambdas.endpoints.record import EndpointRecord, EndpointStore
+from lambdas.endpoints.registry import TAKES_JOBS, Endpoints, status_of
+from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
+from lambdas.settings import EndpointKeeperSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+_LOG = logging.getLogger(__name__)
+
+UNMADE = timedelta(minutes=5)
+"""A row without an endpoint after this long: whoever made it died between the two."""
+_GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
+_GONE_WORDS = ("Could not find", "No scalable target found")
+
+
+@dataclass(frozen=True)
+class EndpointKeeper:
+    store: EndpointStore
+    sagemaker: "SageMakerClient"
+    endpoints: Endpoints
+    autoscaling: Any
+    """The client of `application-autoscaling`."""
+    cloudwatch: Any
+    logs: Any
+    now: Callable[[], datetime] = utc_now
+
+    def keep_all(self) -> None:
+        """Look at every endpoint; one's trouble does not keep the others waiting."""
+        for record in self.store.list():
+            try:
+                self.keep(record.endpoint)
+            except (ClientError, BotoCoreError):
+                _LOG.exception("endpoint %s could not be looked after", record.endpoint)
+
+    def keep(self, endpoint: str) -> None:
+        """Go one step towards what the row says; may be repeated at any time.
+
+        Raises:
+            ClientError, BotoCoreError: AWS failed; the next look tries again.
+        """
+        record = self.store.get(endpoint)
+        if record is None:
+            return
+        if record.status is EndpointStatus.DELETING:
+            self._remove(record)
+            return
+        live = self.endpoints.describe(endpoint)
+        if live is None:
+            if self.now() - record.created_at >= UNMADE:
+                reason = "SageMaker has no such endpoint: it was never made, or removed past this API."
+                self.store.observe(record, status=EndpointStatus.FAILED, reason=reason, instance_count=0)
+            return
+        if live.status in TAKES_JOBS and record.scaled != record.version:
+            self._scale(record)
+        self.store.observe(
+            record,
+            status=status_of(live.status),
+            reason=live.failure_reason,
+            instance_count=live.instance_count,
+        )
+
+    def _scale(self, record: EndpointRecord) -> None:
+        """Register the limits, and for each step a policy and the alarm that runs it; both replace what was there."""
+        target = _target(record)
+        self.autoscaling.register_scalable_target(
+            **target, MinCapacity=record.min_instances, MaxCapacity=record.max_instances
+        )
+        for step in scaling_steps(record):
+            bound = "MetricIntervalUpperBound" if step.from_above else "MetricIntervalLowerBound"
+            policy = self.autoscaling.put_scaling_policy(
+                **target,
+                PolicyName=step.name,
+                PolicyType="StepScaling",
+                StepScalingPolicyConfiguration={
+                    "AdjustmentType": step.adjustment_type,
+                    "MetricAggregationType": "Average",
+                    "Cooldown": step.cooldown_seconds,
+                    "StepAdjustments": [{bound: 0, "ScalingAdjustment": step.adjustment}],
+                },
+            )
+            self.cloudwatch.put_metric_alarm(
+                AlarmName=alarm_name(record.endpoint, step.name),
+                AlarmDescription=step.why,
+                Namespace=NAMESPACE,
+                MetricName=step.metric,
+                Dimensions=[{"Name": "EndpointName", "Value": record.endpoint}],
+                Statistic="Average",
+                Period=PERIOD_SECONDS,
+                EvaluationPeriods=step.minutes,
+                DatapointsToAlarm=step.minutes,
+                Threshold=step.threshold,
+                ComparisonOperator=step.comparison,
+                TreatMissingData="missing",
+                AlarmActions=[policy["PolicyARN"]],
+            )
+        self.store.mark_scaled(record)
+
+    def _remove(self, record: EndpointRecord) -> None:
+        """Endpoint first, then all that belongs to it, the row last; an endpoint that is still going is left for later.
+
+        SageMaker refuses to delete one that is being made or changed: the next look tries again.
+        """
+        name = record.endpoint
+        live = self.endpoints.describe(name)
+        if live is not None and live.status != "Deleting":
+            _quietly(partial(self.autoscaling.deregister_scalable_target, **_target(record)))
+            try:
+                self.sagemaker.delete_endpoint(EndpointName=name)
+            except ClientError as error:
+                if not _is_missing(error):
+                    _LOG.warning("endpoint %s is not deleted yet: %s", name, error_message(error))
+                    return
+            live = self.endpoints.describe(name)
+        if live is not None:
+            return
+        _quietly(partial(self.autoscaling.deregister_scalable_target, **_target(record)))
+        self.cloudwatch.delete_alarms(AlarmNames=[alarm_name(name, step.name) for step in scaling_steps(record)])
+        _quietly(partial(self.sagemaker.delete_endpoint_config, EndpointConfigName=name))
+        _quietly(partial(self.sagemaker.delete_model, ModelName=name))
+        _quietly(partial(self.logs.delete_log_group, logGroupName=f"/aws/sagemaker/Endpoints/{name}"))
+        self.store.forget(name)
+
+
+def alarm_name(endpoint: str, step: str) -> str:
+    return f"{endpoint}-{step}"
+
+
+def _target(record: EndpointRecord) -> dict[str, str]:
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{record.endpoint}/variant/{record.variant}",
+        "ScalableDimension": DIMENSION,
+    }
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error_code(error) in _GONE or any(words in error_message(error) for words in _GONE_WORDS)
+
+
+def _quietly(remove: Callable[[], object]) -> None:
+    """Remove what may be gone already."""
+    try:
+        remove()
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+
+
+@cache
+def _keeper() -> EndpointKeeper:
+    settings = EndpointKeeperSettings.from_environment()
+    sagemaker = sagemaker_client()
+    return EndpointKeeper(
+        store=EndpointStore(dynamodb_client(), settings.ENDPOINTS_TABLE),
+        sagemaker=sagemaker,
+        endpoints=Endpoints(sagemaker, sagemaker_runtime_client()),
+        autoscaling=boto3.client("application-autoscaling"),
+        cloudwatch=boto3.client("cloudwatch"),
+        logs=boto3.client("logs"),
+    )
+
+
+def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001
+    """Entry point: SageMaker's event about one endpoint, the API's `{"endpoint": NAME}`, or a schedule."""
+    detail: Any = event.get("detail") or {}
+    named = event.get("endpoint") or detail.get("EndpointName")
+    if named:
+        _keeper().keep(str(named))
+    else:
+        _keeper().keep_all()

@@ -1,0 +1,163 @@
+"""CloudFormation custom resource that makes the first admin key; it must never put the key in a log or an answer."""
+
+import hashlib
+import json
+import logging
+import re
+import secrets
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+from generate_on_cloud.contract.access import ADMIN
+from lambdas.settings import FirstKeySettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+KEY_PREFIX: Final = "goc_"
+PHYSICAL_ID: Final = "first-admin-key"
+ANSWER_TIMEOUT_SECONDS: Final = 10
+MAX_REASON_CHARACTERS: Final = 500
+"""CloudFormation takes answers of up to 4,096 bytes."""
+_KEY: Final = re.compile(r"goc_[A-Za-z0-9_-]{43}")
+
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
+
+
+def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda's signature
+    """Make the key on Create; Update and Delete keep what is there.
+
+    Whatever happens CloudFormation gets an answer, else the stack would hang until its time-out.
+    """
+    logger.info("%s of %s", event.get("RequestType"), event.get("LogicalResourceId"))
+    try:
+        if event["RequestType"] == "Create":
+            make_first_key(
+                settings=FirstKeySettings.from_environment(),
+                request=f"{event['StackId']}/{event['LogicalResourceId']}",
+                secretsmanager=boto3.client("secretsmanager"),
+                dynamodb=boto3.client("dynamodb"),
+            )
+    except Exception as error:
+        logger.exception("the first key could not be made")
+        answer(event, status="FAILED", reason=f"{type(error).__name__}: {error}")
+    else:
+        answer(event, status="SUCCESS")
+
+
+def make_first_key(
+    *,
+    settings: FirstKeySettings,
+    request: str,
+    secretsmanager: "SecretsManagerClient",
+    dynamodb: "DynamoDBClient",
+) -> None:
+    """Put a 256-bit key in the secret and its SHA-256 in the access table; again, it finds what it made and ends it.
+
+    The secret comes first: a repeated call reads the key from there, so no row is ever left whose key nobody knows.
+
+    Args:
+        settings: names of table and secret.
+        request: what is created, equal in repeated calls; two that overlap settle on one key by it.
+        secretsmanager: client.
+        dynamodb: client.
+    """
+    key = _read_key(settings, secretsmanager)
+    if key is None:
+        try:
+            secretsmanager.put_secret_value(
+                SecretId=settings.SECRET_ARN,
+                SecretString=KEY_PREFIX + secrets.token_urlsafe(32),
+                ClientRequestToken=str(uuid.uuid5(uuid.NAMESPACE_URL, request)),
+            )
+        except secretsmanager.exceptions.ResourceExistsException:
+            logger.info("a call beside this one made the key")
+        key = _read_key(settings, secretsmanager)
+    if key is None:
+        message = "the secret holds no key after one was put there"
+        raise RuntimeError(message)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    key_id = hashlib.sha256(key.encode()).hexdigest()
+    try:
+        dynamodb.transact_write_items(TransactItems=_account(settings.ACCESS_TABLE, key_id, now=now))
+    except dynamodb.exceptions.TransactionCanceledException as error:
+        if not any(reason.get("Code") == "ConditionalCheckFailed" for reason in error.response["CancellationReasons"]):
+            raise
+        logger.info("the key is known already")
+
+
+def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTypeDef]":
+    """The rows of the user `admin` with this key, and the count of admins (docs/architecture.md, Seams)."""
+    made = {"created_at": {"S": now}, "created_by": {"S": "deployment"}}
+    return [
+        {
+            "Put": {
+                "TableName": table,
+                "Item": {"access_id": {"S": f"key#{key_id}"}, "user": {"S": ADMIN}, "role": {"S": ADMIN}, **made},
+                "ConditionExpression": "attribute_not_exists(access_id)",
+            }
+        },
+        {
+            "Update": {
+                "TableName": table,
+                "Key": {"access_id": {"S": f"user#{ADMIN}"}},
+                "UpdateExpression": "SET listing = :users, place = :admin, #role = :admin, "
+                "created_at = if_not_exists(created_at, :now), created_by = if_not_exists(created_by, :maker) "
+                "ADD key_ids :keys, version :one",
+                "ExpressionAttributeNames": {"#role": "role"},
+                "ExpressionAttributeValues": {
+                    ":users": {"S": "users"},
+                    ":admin": {"S": ADMIN},
+                    ":now": made["created_at"],
+                    ":maker": made["created_by"],
+                    ":keys": {"SS": [key_id]},
+                    ":one": {"N": "1"},
+                },
+            }
+        },
+        {
+            "Update": {
+                "TableName": table,
+                "Key": {"access_id": {"S": f"role#{ADMIN}"}},
+                "UpdateExpression": "SET user_count = if_not_exists(user_count, :one)",
+                "ExpressionAttributeValues": {":one": {"N": "1"}},
+            }
+        },
+    ]
+
+
+def _read_key(settings: FirstKeySettings, secretsmanager: "SecretsManagerClient") -> str | None:
+    """The key in the secret; None for the random text the secret was created with."""
+    value = secretsmanager.get_secret_value(SecretId=settings.SECRET_ARN)["SecretString"]
+    return value if _KEY.fullmatch(value) else None
+
+
+def answer(event: Mapping[str, Any], *, status: str, reason: str = "") -> None:
+    """Tell CloudFormation how it went.
+
+    Raises:
+        OSError: the address CloudFormation gave cannot be reached; Lambda then repeats the call.
+    """
+    body = {
+        "Status": status,
+        "Reason": reason[:MAX_REASON_CHARACTERS],
+        "PhysicalResourceId": event.get("PhysicalResourceId", PHYSICAL_ID),
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "NoEcho": True,
+    }
+    # The address is presigned for an empty content type.
+    request = urllib.request.Request(  # noqa: S310 - CloudFormation's own address
+        event["ResponseURL"], data=json.dumps(body).encode(), method="PUT", headers={"Content-Type": ""}
+    )
+    with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_SECONDS):  # noqa: S310
+        logger.info("answered %s", status)

@@ -1,0 +1,143 @@
+"""Lambda: ends jobs as SageMaker's notifications say; exactly once, however often and late they come."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.aws.clients import dynamodb_client
+from lambdas.aws.items import is_id, utc_now
+from lambdas.functions.metrics import record_ended
+from lambdas.jobs.outcomes import Outcome, Outcomes, outcomes_of
+from lambdas.jobs.record import JobRecord
+from lambdas.settings import JobEventsSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+class Locations(BaseModel, defer_build=True):
+    output_location: str | None = Field(default=None, alias="outputLocation")
+    failure_location: str | None = Field(default=None, alias="failureLocation")
+
+
+class Notification(BaseModel):
+    """SageMaker's message about one asynchronous invocation; it has more fields than we need."""
+
+    model_config = ConfigDict(defer_build=True, extra="ignore")
+
+    inference_id: str = Field(alias="inferenceId")
+    invocation_status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
+    failure_reason: str | None = Field(default=None, alias="failureReason")
+    received_time: datetime | None = Field(default=None, alias="receivedTime")
+    """When SageMaker took the request."""
+    response_parameters: Locations = Field(default_factory=Locations, alias="responseParameters")
+
+
+class MalformedError(Exception):
+    """A message that no retry makes readable, or that speaks of what is not ours."""
+
+
+@dataclass(frozen=True)
+class JobEvents:
+    outcomes: Outcomes
+    now: Callable[[], datetime] = utc_now
+
+    def handle(self, body: str) -> JobRecord | None:
+        """Apply one SQS record, an SNS envelope around a notification; the job, if this ended it.
+
+        Raises:
+            MalformedError: it is dropped.
+            ClientError, BotoCoreError: AWS failed; the message must come again.
+        """
+        notification = _notification(body)
+        job_id = notification.inference_id
+        job = self.outcomes.transitions.jobs.get(job_id) if is_id(job_id) else None
+        if job is None:
+            raise MalformedError(f"there is no job {job_id[:100]!r}")
+        if _is_of_lost_worker(job, notification):
+            raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
+        outcome = self._outcome(job, notification)
+        ended = self.outcomes.write(job, outcome, now=self.now())
+        if ended is None:
+            status = notification.invocation_status
+            _LOG.info("%s leaves job %s as it is", status, job.job_id, extra=job.log_ids)
+        return ended
+
+    def _outcome(self, job: JobRecord, notification: Notification) -> Outcome:
+        locations = notification.response_parameters
+        outcome: Outcome | None
+        if notification.invocation_status == "Completed":
+            outcome = self.outcomes.of_output(job, self._key(locations.output_location))
+        elif notification.invocation_status == "Failed":
+            location = locations.failure_location
+            key = job.failure_key if location is None else self._key(location)
+            outcome = self.outcomes.of_failure(job, key, reason=notification.failure_reason or "no reason given")
+        else:
+            reason = notification.failure_reason or "The job waited for its endpoint longer than the queue keeps it."
+            outcome = Outcome(JobStatus.EXPIRED, JobError.of(JobErrorCode.TIMED_OUT, reason))
+        if outcome is None:
+            raise MalformedError(f"the object it names is not one of job {job.job_id}")
+        return outcome
+
+    def _key(self, location: str | None) -> str:
+        key = None if location is None else self.outcomes.objects.key_of(location)
+        if key is None:
+            raise MalformedError(f"{str(location)[:200]!r} is not in the jobs bucket")
+        return key
+
+
+def _is_of_lost_worker(job: JobRecord, notification: Notification) -> bool:
+    received, lost = notification.received_time, job.worker_lost_at
+    return lost is not None and received is not None and received.tzinfo is not None and received < lost
+
+
+def _notification(body: str) -> Notification:
+    try:
+        envelope = json.loads(body)
+        if not isinstance(envelope, dict) or not isinstance(envelope.get("Message"), str):
+            raise MalformedError("not an SNS envelope")
+        return Notification.model_validate_json(envelope["Message"])
+    except (json.JSONDecodeError, RecursionError, ValidationError) as error:
+        raise MalformedError(f"not a SageMaker notification: {str(error)[:500]}") from error
+
+
+def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> dict[str, list[dict[str, str]]]:
+    """Apply every record; those that AWS kept from being applied are named, so that only they come again.
+
+    `stack` is the dimension of the metrics that tell of the jobs that ended.
+    """
+    failures, ended = [], []
+    for record in event["Records"]:
+        try:
+            ended.append(events.handle(record["body"]))
+        except MalformedError as error:
+            _LOG.warning("message %s dropped: %s", record["messageId"], error)
+        except (ClientError, BotoCoreError):
+            _LOG.exception("message %s will be tried again", record["messageId"])
+            failures.append({"itemIdentifier": record["messageId"]})
+    record_ended([job for job in ended if job is not None], stack=stack)
+    return {"batchItemFailures": failures}
+
+
+@cache
+def _settings() -> JobEventsSettings:
+    return JobEventsSettings.from_environment()
+
+
+@cache
+def _events() -> JobEvents:
+    settings = _settings()
+    return JobEvents(outcomes_of(dynamodb_client(), settings))
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
+    """Entry point; SQS with partial batch failures."""
+    return handle_batch(_events(), event, stack=_settings().STACK_NAME)

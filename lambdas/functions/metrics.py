@@ -1,0 +1,70 @@
+"""What CloudWatch learns of jobs: metrics inside log lines (EMF), so that no call is made for them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from generate_on_cloud.contract.errors import JOB_ERRORS
+from generate_on_cloud.contract.metrics import NAMESPACE, STACK
+from lambdas.jobs.record import JobRecord
+
+CODE = "Code"
+
+
+class Metric(StrEnum):
+    """Names in CloudWatch, dimension `Stack`; JOBS_FAILED has CODE besides."""
+
+    JOBS_ENDED = "JobsEnded"
+    JOBS_FAILED = "JobsFailed"
+    JOBS_FAILED_BY_US = "JobsFailedByUs"
+    """For a reason that is not in the request."""
+    QUEUE_SECONDS = "QueueSeconds"
+    """From queued to running."""
+    RUN_SECONDS = "RunSeconds"
+    OPEN_JOBS = "OpenJobs"
+    OLDEST_OPEN_JOB_SECONDS = "OldestOpenJobSeconds"
+    """Since the oldest job that has not ended was queued."""
+
+
+def record_ended(jobs: Iterable[JobRecord], *, stack: str) -> None:
+    """One log line for jobs that have just ended, one more for each reason of a failure."""
+    ended = list(jobs)
+    if not ended:
+        return
+    metrics = _metrics(stack)
+    metrics.add_metric(Metric.JOBS_ENDED, MetricUnit.Count, len(ended))
+    ours = [job for job in ended if job.error is not None and JOB_ERRORS[job.error.code].http_status >= 500]
+    metrics.add_metric(Metric.JOBS_FAILED_BY_US, MetricUnit.Count, len(ours))
+    for job in ended:
+        if job.started_at is not None:
+            _add_span(metrics, Metric.QUEUE_SECONDS, job.queued_at, job.started_at)
+            _add_span(metrics, Metric.RUN_SECONDS, job.started_at, job.finished_at)
+    metrics.flush_metrics()
+    for code in sorted({job.error.code for job in ended if job.error is not None}):
+        reasons = _metrics(stack)
+        reasons.add_dimension(CODE, code)
+        count = sum(job.error is not None and job.error.code is code for job in ended)
+        reasons.add_metric(Metric.JOBS_FAILED, MetricUnit.Count, count)
+        reasons.flush_metrics()
+
+
+def record_open(count: int, *, oldest: datetime | None, now: datetime, stack: str) -> None:
+    """How many jobs have not ended, and when the oldest of them was queued."""
+    metrics = _metrics(stack)
+    metrics.add_metric(Metric.OPEN_JOBS, MetricUnit.Count, count)
+    age = (now - oldest).total_seconds() if oldest is not None else 0.0
+    metrics.add_metric(Metric.OLDEST_OPEN_JOB_SECONDS, MetricUnit.Seconds, max(0.0, age))
+    metrics.flush_metrics()
+
+
+def _metrics(stack: str) -> EphemeralMetrics:
+    metrics = EphemeralMetrics(namespace=NAMESPACE)
+    metrics.add_dimension(STACK, stack)
+    return metrics
+
+
+def _add_span(metrics: EphemeralMetrics, name: Metric, start: datetime | None, end: datetime | None) -> None:
+    if start is not None and end is not None:
+        metrics.add_metric(name, MetricUnit.Seconds, max(0.0, (end - start).total_seconds()))

@@ -1,0 +1,175 @@
+"""Lambda, each minute: finishes jobs whose notification was lost, whose worker died, or that nobody started."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from lambdas.aws.clients import dynamodb_client
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import utc_now
+from lambdas.functions.metrics import record_ended, record_open
+from lambdas.jobs.outcomes import Outcome, Outcomes, outcomes_of
+from lambdas.jobs.pages import JobPages
+from lambdas.jobs.record import JobRecord
+from lambdas.settings import SweeperSettings
+
+_LOG = logging.getLogger(__name__)
+
+SILENT = timedelta(minutes=1)
+"""Without a heartbeat for this long a running job's objects are looked at: its worker writes one each second or so."""
+QUIET = timedelta(minutes=3)
+"""Queued for this long, a job's objects are looked at; a long queue is no reason to read an object for each of it."""
+DEAD = timedelta(minutes=10)
+"""Without a heartbeat for this long the worker is lost."""
+UNSTARTED = timedelta(hours=24)
+"""A `created` job whose params never came."""
+UNSENT = timedelta(minutes=2)
+"""A `queued` job without the locations of its answer after this long: whoever sent it died between two calls."""
+MAX_SENDS = 3
+"""Attempts to hand over such a job again."""
+LONGEST_WAIT = timedelta(hours=6)
+"""SageMaker drops requests after that, or after the job's own `ttl_s`."""
+UNCLAIMED = timedelta(hours=1)
+"""A `queued` job nobody claimed so long after SageMaker dropped it."""
+
+
+@dataclass
+class Swept:
+    """What one sweep saw."""
+
+    ended: list[JobRecord] = field(default_factory=list)
+    open: int = 0
+    """Jobs that have not ended."""
+    oldest: datetime | None = None
+    """When the longest waiting of them was queued."""
+
+    def leave(self, job: JobRecord) -> None:
+        """Count a job that stays open; one whose params are awaited waits for its user."""
+        self.open += 1
+        if job.queued_at is not None:
+            self.oldest = min(self.oldest or job.queued_at, job.queued_at)
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    pages: JobPages
+    outcomes: Outcomes
+
+    def sweep(self, now: datetime) -> Swept:
+        """Look at every open job once."""
+        swept = Swept()
+        for batch in self.pages.open_jobs():
+            for job in batch:
+                try:
+                    if job.status in TERMINAL:
+                        self.outcomes.transitions.settlement.settle(job)
+                        continue
+                    finished = self._visit(job, now)
+                except (ClientError, BotoCoreError):
+                    # One job's trouble must not keep the others waiting; this one comes again next minute.
+                    _LOG.exception("job %s could not be swept", job.job_id, extra=job.log_ids)
+                    finished = None
+                if finished is None:
+                    swept.leave(job)
+                else:
+                    _LOG.warning("job %s swept: %s -> %s", job.job_id, job.status, finished.status, extra=job.log_ids)
+                    swept.ended.append(finished)
+        return swept
+
+    def _visit(self, job: JobRecord, now: datetime) -> JobRecord | None:
+        if job.status is JobStatus.CREATED:
+            if now - job.created_at < UNSTARTED:
+                return None
+            reason = f"The params document was not sent and started within {_hours(UNSTARTED)} hours."
+            return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
+        if job.status is JobStatus.QUEUED:
+            return self._visit_queued(job, now)
+        if job.status is JobStatus.RUNNING:
+            return self._visit_running(job, now)
+        return None
+
+    def _visit_queued(self, job: JobRecord, now: datetime) -> JobRecord | None:
+        queued_at = job.queued_at or job.created_at
+        if job.output_key is None and now - (job.sent_again_at or queued_at) >= UNSENT:
+            return self._visit_unsent(job, now)
+        waited = now - queued_at
+        if waited < QUIET:
+            return None
+        outcome = self.outcomes.recorded(job)
+        if outcome is not None:
+            return self.outcomes.write(job, outcome, now=now)
+        longest = LONGEST_WAIT if job.ttl_s is None else timedelta(seconds=job.ttl_s)
+        if waited < longest + UNCLAIMED:
+            return None
+        reason = f"No worker of the endpoint took the job within {int(longest.total_seconds())} seconds."
+        return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
+
+    def _visit_unsent(self, job: JobRecord, now: datetime) -> JobRecord | None:
+        if job.request_key is not None and not self.outcomes.objects.exists(job.request_key):
+            # It was being started: its params document is still there to be started again.
+            self.outcomes.transitions.unqueue(job.job_id, checkpoint=job.checkpoint)
+            return None
+        if job.sends - job.refusals < MAX_SENDS:
+            _LOG.warning("job %s is sent again", job.job_id, extra=job.log_ids)
+            self.outcomes.delivery.send_again(job, now=now)
+            return None
+        reason = f"The job could not be handed to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."
+        return self._finish(job, JobStatus.FAILED, JobErrorCode.INTERNAL, reason, now)
+
+    def _visit_running(self, job: JobRecord, now: datetime) -> JobRecord | None:
+        seen = job.heartbeat_at
+        alive_at = float(seen) if seen is not None else (job.started_at or job.queued_at or job.created_at).timestamp()
+        silence = timedelta(seconds=now.timestamp() - alive_at)
+        if silence < SILENT:
+            return None
+        outcome = self.outcomes.recorded(job)
+        if outcome is not None:
+            return self.outcomes.write(job, outcome, now=now)
+        if silence < DEAD:
+            return None
+        reason = f"The worker has not been heard of for {int(silence.total_seconds())} seconds."
+        lost = Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.WORKER_LOST, reason))
+        return self.outcomes.write(job, lost, now=now, heartbeat_seen=seen)
+
+    def _finish(
+        self, job: JobRecord, status: JobStatus, code: JobErrorCode, reason: str, now: datetime
+    ) -> JobRecord | None:
+        """End the job only as it was seen: same status, no newer heartbeat."""
+        error = JobError.of(code, reason)
+        return self.outcomes.transitions.finish(
+            job, status, now=now, allowed=(job.status,), error=error, heartbeat_seen=job.heartbeat_at
+        )
+
+
+def _hours(span: timedelta) -> int:
+    return int(span.total_seconds() // 3600)
+
+
+@cache
+def _settings() -> SweeperSettings:
+    return SweeperSettings.from_environment()
+
+
+@cache
+def _sweeper() -> Sweeper:
+    settings = _settings()
+    dynamodb = dynamodb_client()
+    pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
+    return Sweeper(pages, outcomes_of(dynamodb, settings))
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
+    """Entry point; a schedule."""
+    now, stack = utc_now(), _settings().STACK_NAME
+    swept = _sweeper().sweep(now)
+    record_ended(swept.ended, stack=stack)
+    record_open(swept.open, oldest=swept.oldest, now=now, stack=stack)
+    return dict(Counter(job.status.value for job in swept.ended))

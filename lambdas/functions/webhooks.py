@@ -1,0 +1,181 @@
+"""Lambda: tells users' servers of ended jobs, signed, from a queue; tries again ever later, and logs each attempt."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from generate_on_cloud.contract.webhooks import WebhookBody, WebhookEvent, WebhookJob, sign
+from generate_on_cloud.fetching.public_addresses import FetchError, FetchFailure
+from generate_on_cloud.fetching.safe_fetch import FetchLimits, PostAnswer, SafeFetch
+from lambdas.access.roles import RoleStore
+from lambdas.access.table import AccessTable
+from lambdas.access.users import UserStore
+from lambdas.aws.clients import dynamodb_client, sqs_client
+from lambdas.aws.items import is_id, timestamp, utc_now
+from lambdas.functions.webhook_times import BACK_OFF_SECONDS
+from lambdas.jobs.record import JobRecord
+from lambdas.jobs.store import JobStore
+from lambdas.settings import WebhookSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+_LOG = logging.getLogger(__name__)
+
+GONE = 410
+"""The receiver wants no more (Standard Webhooks): it is not tried again."""
+MAX_ERROR_CHARACTERS = 300
+_LIMITS = FetchLimits(max_bytes=1024, total_seconds=15.0, stall_seconds=10.0)
+_HOPELESS = frozenset({FetchFailure.BAD_URL, FetchFailure.NOT_PUBLIC})
+
+
+class Poster(Protocol):
+    """The part of `SafeFetch` that is used."""
+
+    def post(
+        self, url: str, body: bytes, *, limits: FetchLimits, headers: Mapping[str, str] | None = None
+    ) -> PostAnswer: ...
+
+
+class Later(Exception):  # noqa: N818 - no fault of ours: the message comes again
+    """This delivery is tried again in `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"in {seconds} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    jobs: JobStore
+    users: UserStore
+    poster: Poster
+    now: Callable[[], datetime] = utc_now
+    back_off: Sequence[int] = BACK_OFF_SECONDS
+    """Seconds to wait after each failed attempt; after the last one it is given up."""
+
+    def deliver(self, job_id: str, *, attempt: int) -> None:
+        """Tell of one ended job, and log how that went.
+
+        Raises:
+            Later: it did not work, but may.
+            ClientError, BotoCoreError: AWS failed.
+        """
+        job = self.jobs.get(job_id) if is_id(job_id) else None
+        if job is None or job.webhook is None or (event := event_of(job)) not in job.webhook.events:
+            return
+        user = self.users.get(job.owner)
+        if user is None or not user.webhook_secrets:
+            self._log(job, attempt, outcome="given_up", error="the job's user or their secret is gone")
+            return
+        status, error, hopeless = self._post(job, job.webhook.url, event, user.webhook_secrets)
+        if status is not None and 200 <= status < 300:
+            self._log(job, attempt, outcome="delivered", status=status)
+        elif hopeless or attempt > len(self.back_off):
+            self._log(job, attempt, outcome="given_up", status=status, error=error)
+        else:
+            self._log(job, attempt, outcome="retrying", status=status, error=error)
+            raise Later(self.back_off[attempt - 1])
+
+    def _post(
+        self, job: JobRecord, url: str, event: WebhookEvent, secrets: Sequence[str]
+    ) -> tuple[int | None, str | None, bool]:
+        """The receiver's status, what went wrong, and whether trying again is no use."""
+        body = body_of(job, event)
+        moment = int(self.now().timestamp())
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": job.job_id,
+            "webhook-timestamp": str(moment),
+            "webhook-signature": sign(secrets, message_id=job.job_id, timestamp=moment, body=body),
+        }
+        try:
+            answer = self.poster.post(url, body, limits=_LIMITS, headers=headers)
+        except FetchError as error:
+            return None, str(error)[:MAX_ERROR_CHARACTERS], error.reason in _HOPELESS
+        failed = None if 200 <= answer.status < 300 else f"the receiver answered {answer.status}"
+        return answer.status, failed, answer.status == GONE
+
+    def _log(
+        self, job: JobRecord, attempt: int, *, outcome: str, status: int | None = None, error: str | None = None
+    ) -> None:
+        line = {"attempt": attempt, "at": timestamp(self.now()), "status": status, "outcome": outcome, "error": error}
+        _LOG.info("webhook of job %s: %s", job.job_id, outcome, extra=job.log_ids)
+        self.jobs.log_delivery(job.job_id, {name: value for name, value in line.items() if value is not None})
+
+
+def event_of(job: JobRecord) -> WebhookEvent:
+    """The event that a job in a terminal status is."""
+    return WebhookEvent(f"job.{job.status}")
+
+
+def body_of(job: JobRecord, event: WebhookEvent) -> bytes:
+    """The bytes that are posted, the same at every attempt."""
+    finished = job.finished_at or job.created_at
+    told = WebhookJob(
+        job_id=job.job_id,
+        task=job.task,
+        status=job.status,
+        created_at=job.created_at,
+        finished_at=finished,
+        metadata=dict(job.metadata),
+        error_code=job.error.code.value if job.error else None,
+        correlation_id=job.correlation_id,
+    )
+    return WebhookBody(type=event, timestamp=finished, data=told).model_dump_json().encode()
+
+
+def handle_batch(
+    webhooks: Webhooks, event: Mapping[str, Any], *, client: "SQSClient", queue_url: str
+) -> dict[str, list[dict[str, str]]]:
+    """Deliver every record; those that failed are named, and come again after their wait."""
+    failures = []
+    for record in event["Records"]:
+        attempt = int(record["attributes"]["ApproximateReceiveCount"])
+        try:
+            webhooks.deliver(json.loads(record["body"])["job_id"], attempt=attempt)
+        except Later as later:
+            client.change_message_visibility(
+                QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=later.seconds
+            )
+            failures.append({"itemIdentifier": record["messageId"]})
+        except (ClientError, BotoCoreError):
+            _LOG.exception("webhook %s will be tried again", record["messageId"])
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+@cache
+def _settings() -> WebhookSettings:
+    return WebhookSettings.from_environment()
+
+
+def webhooks_of(
+    dynamodb: "DynamoDBClient",
+    settings: WebhookSettings,
+    *,
+    poster: Poster,
+    back_off: Sequence[int] = BACK_OFF_SECONDS,
+) -> Webhooks:
+    """Webhooks in a function's environment."""
+    access = AccessTable(dynamodb, settings.ACCESS_TABLE)
+    return Webhooks(
+        JobStore(dynamodb, settings.JOBS_TABLE), UserStore(access, RoleStore(access)), poster, back_off=back_off
+    )
+
+
+@cache
+def _webhooks() -> Webhooks:
+    return webhooks_of(dynamodb_client(), _settings(), poster=SafeFetch())
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
+    """Entry point; SQS with partial batch failures."""
+    return handle_batch(_webhooks(), event, client=sqs_client(), queue_url=_settings().WEBHOOK_QUEUE_URL)

@@ -1,0 +1,181 @@
+"""Which model files a request names: a row for each place where its params may name one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
+from generate_on_cloud.contract.task_params import TaskParams
+from generate_on_cloud.contract.upscalers import upscaler_file
+from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
+from lambdas.jobs.params import ROOT
+from lambdas.jobs.prompts import prompts_of
+
+CHECKPOINT_POINTER = "/checkpoint"
+OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"
+AUTOMATIC = "Automatic"
+"""WebUI's `sd_vae` for: the VAE called like the checkpoint, if there is one."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A place in the request that names a file which must be there."""
+
+    type: AssetType
+    reference: str
+    """As the request says it: asset id, file name, stem, or WebUI's title `name [hash]`."""
+    pointer: str
+    file: str | None = None
+    """How the file is called where the request uses WebUI's own name for it."""
+
+    @property
+    def wanted(self) -> tuple[AssetType, str]:
+        """What to look for."""
+        return self.type, self.file or self.reference
+
+
+def _need(row: "FieldRow | OptionRow | UnitRow", name: object, place: str) -> Iterator[Need]:
+    if isinstance(name, str) and (file := row.file(name)):
+        yield Need(row.type, name, f"{ROOT}/{place}", file if file != name else None)
+
+
+def _file(name: str) -> str | None:
+    return None if name in ("", "None") else name
+
+
+def _vae_file(name: str) -> str | None:
+    return None if name == AUTOMATIC else _file(name)
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """A field of the params that holds a name."""
+
+    type: AssetType
+    field: str
+    file: Callable[[str], str | None] = _file
+    """How the file is called that a value means; None when it needs none."""
+    applies: Callable[[ImageParams], bool] = lambda _: True
+
+    def needs(self, params: TaskParams) -> Iterator[Need]:
+        name = getattr(params, self.field, None)
+        unused = isinstance(params, ImageParams) and not self.applies(params)
+        if not unused:
+            yield from _need(self, name, self.field)
+
+
+@dataclass(frozen=True)
+class OptionRow:
+    """An entry of `override_settings` that holds a name."""
+
+    type: AssetType
+    option: str
+    file: Callable[[str], str | None] = _file
+
+    def needs(self, params: TaskParams) -> Iterator[Need]:
+        if isinstance(params, ImageParams):
+            name = params.override_settings.get(self.option)
+            yield from _need(self, name, f"override_settings/{self.option}")
+
+
+@dataclass(frozen=True)
+class TagRow:
+    """Tags of the positive prompts, `<KIND:name:…>`."""
+
+    type: AssetType
+    kinds: frozenset[str]
+
+    def needs(self, params: TaskParams) -> Iterator[Need]:
+        if not isinstance(params, ImageParams) or params.disable_extra_networks:
+            return
+        for field, positive, _ in prompts_of(params):
+            for tag in extract_tags(positive).tags:
+                if tag.kind in self.kinds:
+                    yield Need(self.type, tag.name, f"{ROOT}/{field}")
+
+
+@dataclass(frozen=True)
+class UnitRow:
+    """Units of an always-on script, each an object with the name in `field`."""
+
+    type: AssetType
+    script: str
+    field: str
+    file: Callable[[str], str | None] = _file
+
+    def needs(self, params: TaskParams) -> Iterator[Need]:
+        if not isinstance(params, ImageParams):
+            return
+        for title, script in params.alwayson_scripts.items():
+            units = script.get("args") if isinstance(script, dict) and title.lower() == self.script.lower() else None
+            for number, unit in enumerate(units if isinstance(units, list) else ()):
+                name = unit.get(self.field) if isinstance(unit, dict) and unit.get("enabled", True) else None
+                yield from _need(self, name, f"alwayson_scripts/{_escaped(title)}/args/{number}/{self.field}")
+
+
+def _second_pass(params: ImageParams) -> bool:
+    return isinstance(params, Txt2ImgParams) and params.enable_hr
+
+
+NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow, ...] = (
+    OptionRow(AssetType.VAE, "sd_vae", _vae_file),
+    FieldRow(AssetType.CHECKPOINT, "refiner_checkpoint"),
+    FieldRow(AssetType.CHECKPOINT, "hr_checkpoint_name", applies=_second_pass),
+    TagRow(AssetType.LORA, LORA_KINDS),
+    TagRow(AssetType.HYPERNETWORK, frozenset({HYPERNET_KIND})),
+    UnitRow(AssetType.CONTROLNET, "ControlNet", "model"),
+    FieldRow(AssetType.UPSCALER, "hr_upscaler", upscaler_file, applies=_second_pass),
+    OptionRow(AssetType.UPSCALER, "upscaler_for_img2img", upscaler_file),
+    FieldRow(AssetType.UPSCALER, "upscaler_1", upscaler_file),
+    FieldRow(AssetType.UPSCALER, "upscaler_2", upscaler_file),
+    FieldRow(AssetType.INTERROGATOR, "interrogator"),
+    FieldRow(AssetType.TAGGER, "tagger"),
+)
+"""Files that must be there; "add one more" is one line."""
+
+NEWEST: tuple[tuple[type[TaskParams], str, AssetType], ...] = (
+    (InterrogateClipParams, "interrogator", AssetType.INTERROGATOR),
+    (InterrogateDeepbooruParams, "tagger", AssetType.TAGGER),
+)
+"""Tasks that cannot do without a file, and take the newest of its type where the field that would name one is empty."""
+
+MENTIONED: tuple[AssetType, ...] = (AssetType.EMBEDDING,)
+"""Types whose files are used when their name stands anywhere in a prompt; the container, which matches tokens, takes
+what it needs of these."""
+
+
+def named_assets(params: TaskParams) -> list[Need]:
+    """Every file the params name, apart from the job's own checkpoint, each place once."""
+    return list(dict.fromkeys(need for row in NAMED for need in row.needs(params)))
+
+
+def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
+    """Types of which the newest file is needed, and where the request could have named one."""
+    return [
+        (asset_type, f"{ROOT}/{field}")
+        for kind, field, asset_type in NEWEST
+        if isinstance(params, kind) and not _file(getattr(params, field) or "")
+    ]
+
+
+def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:
+    """Where the request names the checkpoint it draws with: in none, one or both of two places."""
+    option = params.option("sd_model_checkpoint") if isinstance(params, ImageParams) else ""
+    named = ((field, CHECKPOINT_POINTER), (option, OPTION_POINTER))
+    return [Need(AssetType.CHECKPOINT, str(name), pointer) for name, pointer in named if name]
+
+
+def wants_automatic_vae(params: TaskParams) -> bool:
+    return isinstance(params, ImageParams) and params.override_settings.get("sd_vae", AUTOMATIC) == AUTOMATIC
+
+
+def mentionable_text(params: TaskParams) -> str:
+    """All prompts, in which names of `MENTIONED` types may stand; lower case."""
+    if not isinstance(params, ImageParams):
+        return ""
+    return "\n".join(text for _, *texts in prompts_of(params) for text in texts if text).casefold()
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")

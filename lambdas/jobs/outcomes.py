@@ -1,0 +1,208 @@
+"""How a job that reached its endpoint ended, read from SageMaker's objects, and written exactly once.
+
+Both ways to an end come through here: the endpoint's notification (`job_events`) and the sweeper, when that was lost.
+"""
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from generate_on_cloud.contract.messages import JobFailure, JobResult
+from lambdas.access.table import AccessTable
+from lambdas.access.usage import UsageStore
+from lambdas.aws.clients import s3_client, sagemaker_runtime_client, sqs_client
+from lambdas.endpoints.load import EndpointLoad
+from lambdas.endpoints.registry import Endpoints
+from lambdas.jobs.handover import Delivery
+from lambdas.jobs.objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
+from lambdas.jobs.record import JobRecord
+from lambdas.jobs.run_times import RunTimes
+from lambdas.jobs.settlement import Settlement, WebhookQueue
+from lambdas.jobs.store import JobStore
+from lambdas.jobs.transitions import JobTransitions
+from lambdas.settings import EndingSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_LOG = logging.getLogger(__name__)
+
+MAX_RESULT_BYTES = 5 * 1024**2
+MAX_FAILURE_BYTES = 1024**2
+MAX_REASON_CHARACTERS = 1000
+UPGRADE = timedelta(hours=1)
+"""How long the container may be older than the API: an upgrade replaces instances after the functions."""
+BETWEEN_REFUSALS = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An end that may be written."""
+
+    status: JobStatus
+    error: JobError | None = None
+    output_key: str | None = None
+    failure_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    transitions: JobTransitions
+    objects: JobObjects
+    delivery: Delivery
+    run_times: RunTimes
+
+    def of_output(self, job: JobRecord, key: str) -> Outcome | None:
+        """What the output object says; None when it is not there or not this job's."""
+        if not _belongs(job, key, known=job.output_key, prefix=OUTPUT_PREFIX):
+            return None
+        try:
+            data = self.objects.read(key, max_bytes=MAX_RESULT_BYTES)
+            if data is None:
+                return None
+            result = JobResult.model_validate_json(data)
+        except (ValidationError, ObjectTooLargeError) as error:
+            if job.output_key != key:
+                return None  # nothing shows that this object is the job's
+            _LOG.exception("output %s of job %s cannot be read", key, job.job_id, extra=job.log_ids)
+            reason = f"The endpoint's answer cannot be read ({type(error).__name__})."
+            return Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.INTERNAL, reason), output_key=key)
+        if result.job_id != job.job_id:
+            return None
+        return Outcome(JobStatus.SUCCEEDED, output_key=key)
+
+    def of_failure(self, job: JobRecord, key: str | None, *, reason: str | None) -> Outcome | None:
+        """What the failure object says, or SageMaker's `reason`; None when it is another job's, or says nothing.
+
+        A failure object that holds no `JobFailure` means that the container died or could not answer.
+        """
+        data = None
+        if key is not None:
+            if not _belongs(job, key, known=job.failure_key, prefix=FAILURE_PREFIX):
+                return None
+            try:
+                data = self.objects.read(key, max_bytes=MAX_FAILURE_BYTES)
+            except ObjectTooLargeError:
+                data = b""
+        if data is None and reason is None:
+            return None
+        text = (data or b"").decode("utf-8", "replace")
+        failure = _failure_in(text)
+        if failure is None:
+            said = reason or text or "SageMaker gave no reason"
+            failure = JobFailure(error=JobError.of(JobErrorCode.WORKER_LOST, said[:MAX_REASON_CHARACTERS]))
+        of_this_job = failure.job_id == job.job_id or (failure.job_id is None and _is_known(job, key))
+        if not of_this_job or failure.error.code is JobErrorCode.RUNS_ELSEWHERE:
+            return None
+        canceled = failure.error.code is JobErrorCode.CANCELED
+        status = JobStatus.CANCELED if canceled else JobStatus.FAILED
+        return Outcome(status, failure.error, failure_key=key)
+
+    def recorded(self, job: JobRecord) -> Outcome | None:
+        """The outcome SageMaker has already stored for this job, None when there is none."""
+        outcome = self.of_output(job, job.output_key) if job.output_key else None
+        if outcome is None and job.failure_key:
+            outcome = self.of_failure(job, job.failure_key, reason=None)
+        return outcome
+
+    def write(
+        self, job: JobRecord, outcome: Outcome, *, now: datetime, heartbeat_seen: Decimal | None = None
+    ) -> JobRecord | None:
+        """End the job so; None when it has ended already, or goes on.
+
+        Who loses its worker gets a second one; what an older container refuses is sent again for as long as an
+        upgrade may take.
+
+        `heartbeat_seen`: only if no worker has written another heartbeat since.
+        """
+        if job.status in TERMINAL:
+            return None
+        if outcome.error is not None and outcome.error.code is JobErrorCode.WORKER_LOST:
+            if job.cancel_requested:
+                stopped = JobError.of(JobErrorCode.CANCELED, "the job was canceled")
+                outcome = replace(outcome, status=JobStatus.CANCELED, error=stopped)
+            elif job.worker_lost_at is None and job.status is not JobStatus.CREATED:
+                self.delivery.requeue(job, now=now)
+                return None
+        if _awaits_upgrade(job, outcome, now=now):
+            if now - (job.sent_again_at or job.queued_at or job.created_at) >= BETWEEN_REFUSALS:
+                self.delivery.send_after_refusal(job, now=now)
+            return None  # else the sweeper comes back to it
+        ended = self.transitions.finish(
+            job,
+            outcome.status,
+            now=now,
+            error=outcome.error,
+            output_key=outcome.output_key,
+            failure_key=outcome.failure_key,
+            heartbeat_seen=heartbeat_seen,
+        )
+        if ended is not None:
+            _LOG.info("job %s %s", ended.job_id, ended.status.value, extra=ended.log_ids)
+            if ended.status is JobStatus.SUCCEEDED:
+                self._note_run_time(ended)
+        return ended
+
+    def _note_run_time(self, job: JobRecord) -> None:
+        try:
+            self.run_times.note(job)
+        except (ClientError, BotoCoreError):
+            _LOG.exception(
+                "the run time of job %s was not noted", job.job_id, extra=job.log_ids
+            )  # only a guess of waits hangs on it
+
+
+def _belongs(job: JobRecord, key: str, *, known: str | None, prefix: str) -> bool:
+    """Whether an object may be this job's; its content must still name the job where the key is not the known one."""
+    sent_twice = job.sends > 0 and job.worker_lost_at is None
+    return key == known or ((known is None or sent_twice) and key.startswith(prefix))
+
+
+def _awaits_upgrade(job: JobRecord, outcome: Outcome, *, now: datetime) -> bool:
+    """Whether an older container refused the job, and a newer one may still come."""
+    return (
+        outcome.error is not None
+        and outcome.error.code is JobErrorCode.CONTRACT_MISMATCH
+        and job.status is JobStatus.QUEUED
+        and now - (job.queued_at or job.created_at) < UPGRADE
+    )
+
+
+def _is_known(job: JobRecord, key: str | None) -> bool:
+    """Whether a failure that names no job must be this one's."""
+    return key is None or key == job.failure_key or job.failure_key is None
+
+
+def _failure_in(text: str) -> JobFailure | None:
+    """The container's own words, alone or inside SageMaker's (`… from primary with message "{…}". See …`)."""
+    candidates = [text]
+    if "{" in text:
+        inner = text[text.index("{") : text.rfind("}") + 1]
+        candidates.append(inner)
+        candidates.append(inner.replace('\\"', '"'))
+    for candidate in candidates:
+        try:
+            return JobFailure.model_validate(json.loads(candidate))
+        except (ValueError, RecursionError):  # ValidationError is a ValueError
+            continue
+    return None
+
+
+def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcomes:
+    """Outcomes in a function's environment."""
+    table = settings.JOBS_TABLE
+    access = AccessTable(dynamodb, settings.ACCESS_TABLE)
+    webhooks = WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL)
+    settlement = Settlement(UsageStore(access), EndpointLoad(access), webhooks, table)
+    transitions = JobTransitions(JobStore(dynamodb, table), settlement)
+    objects = JobObjects(s3_client(), settings.JOBS_BUCKET)
+    endpoints = Endpoints(None, sagemaker_runtime_client())
+    return Outcomes(transitions, objects, Delivery(transitions, objects, endpoints), RunTimes(dynamodb, table))

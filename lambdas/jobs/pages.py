@@ -1,0 +1,143 @@
+"""Lists of jobs: keys from an index, then the rows themselves, so that a heartbeat never has to write an index."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from lambdas.aws.batch_reads import BATCH, batch_get
+from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.items import from_item, timestamp, to_item
+from lambdas.jobs.lists import OPEN, SORT, index_name
+from lambdas.jobs.record import JobRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    owner: str
+    task: Task | None = None
+    status: JobStatus | None = None
+    endpoint: str | None = None
+    since: datetime | None = None
+    """Made at this time or later."""
+    until: datetime | None = None
+    """Made before this time."""
+
+    def partition(self) -> dict[str, str]:
+        """The key of the list that holds these jobs: attributes and values, in the order of `JOB_LISTS`."""
+        key = {"owner": self.owner, "task": self.task, "status": self.status, "endpoint": self.endpoint}
+        return {name: value for name, value in key.items() if value is not None}
+
+    def takes(self, job: JobRecord) -> bool:
+        """Whether a job of the list is (still) meant: an index is a moment behind, and only a status ever changes."""
+        return self.status in (None, job.status)
+
+    def scope(self) -> str:
+        """What a cursor of this list is good for."""
+        return json.dumps([self.owner, self.task, self.status, self.endpoint, self.since, self.until], default=str)
+
+
+@dataclass(frozen=True)
+class JobPages:
+    client: "DynamoDBClient"
+    table: str
+    signer: CursorSigner
+
+    def newest(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> tuple[list[JobRecord], str | None]:
+        """Up to `limit` jobs, newest first, and the cursor of the next page; fewer only when there are no more.
+
+        Two calls out of a history of any length; more only when jobs change their status in this very moment.
+
+        Raises:
+            ProblemError: `invalid_cursor`.
+        """
+        partition = wanted.partition()
+        after = None
+        if cursor is not None:
+            created_at, job_id = self.signer.read(cursor, scope=wanted.scope(), parts=2)
+            after = {**partition, SORT: created_at, "job_id": job_id}
+        if wanted.since and wanted.until and wanted.since >= wanted.until:
+            return [], None
+        jobs: list[JobRecord] = []
+        for keys in self._keys(
+            partition, after=after, newest_first=True, size=limit + 1, since=wanted.since, until=wanted.until
+        ):
+            jobs.extend(job for job in self.rows(keys) if wanted.takes(job))
+            if len(jobs) > limit:
+                last = jobs[limit - 1]
+                return jobs[:limit], self.signer.sign([timestamp(last.created_at), last.job_id], scope=wanted.scope())
+        return jobs, None
+
+    def open_before(self, job: JobRecord) -> int:
+        """How many jobs that have not ended were made before this one; one call for some ten thousand."""
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName=index_name([OPEN]),
+            KeyConditionExpression="#open = :open AND created_at < :made",
+            ExpressionAttributeNames={"#open": OPEN},
+            ExpressionAttributeValues=to_item({":open": "1", ":made": timestamp(job.created_at)}),
+            Select="COUNT",
+        )
+        return answer["Count"]
+
+    def open_jobs(self) -> Iterator[list[JobRecord]]:
+        """All jobs that have not ended, oldest first, in batches."""
+        for keys in self._keys({OPEN: "1"}, after=None, newest_first=False, size=BATCH):
+            yield self.rows(keys)
+
+    def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        """The rows with these ids in this order; those that are gone are left out."""
+        rows = batch_get(self.client, self.table, [{"job_id": job_id} for job_id in job_ids])
+        found = {row["job_id"]: JobRecord.from_row(row) for row in rows}
+        return [found[job_id] for job_id in job_ids if job_id in found]
+
+    def _keys(
+        self,
+        partition: Mapping[str, str],
+        *,
+        after: dict[str, str] | None,
+        newest_first: bool,
+        size: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[list[str]]:
+        span, times = _span(since, until)
+        condition = " AND ".join(f"#{name} = :{name}" for name in partition)
+        values = {f":{name}": value for name, value in partition.items()}
+        while True:
+            start: Any = {} if after is None else {"ExclusiveStartKey": to_item(after)}
+            answer = self.client.query(
+                TableName=self.table,
+                IndexName=index_name(partition),
+                KeyConditionExpression=condition + span,
+                ExpressionAttributeNames={f"#{name}": name for name in partition},
+                ExpressionAttributeValues=to_item(values | times),
+                ProjectionExpression="job_id",
+                ScanIndexForward=not newest_first,
+                Limit=size,
+                **start,
+            )
+            keys = [str(from_item(item)["job_id"]) for item in answer["Items"]]
+            if keys:
+                yield keys
+            if "LastEvaluatedKey" not in answer:
+                return
+            after = {name: str(part) for name, part in from_item(answer["LastEvaluatedKey"]).items()}
+
+
+def _span(since: datetime | None, until: datetime | None) -> tuple[str, dict[str, str]]:
+    """The part of a key condition that keeps `since <= created_at < until`, and its values."""
+    if since and until:
+        # BETWEEN takes both ends in; times have microseconds.
+        last = timestamp(until - timedelta(microseconds=1))
+        return " AND created_at BETWEEN :since AND :last", {":since": timestamp(since), ":last": last}
+    if since:
+        return " AND created_at >= :since", {":since": timestamp(since)}
+    if until:
+        return " AND created_at < :until", {":until": timestamp(until)}
+    return "", {}

@@ -1,0 +1,122 @@
+"""The params of a job, checked against the contract: every fault of the document in one answer."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from pydantic import ValidationError
+
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.gates import unsupported_fields
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
+from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.samplers import choose_sampler
+from generate_on_cloud.contract.task_params import TaskParams
+from generate_on_cloud.webui.infotext.fill import fill_in
+from lambdas.field_errors import field_errors, pointer
+from lambdas.jobs.pictures import picture_errors
+from lambdas.jobs.prompts import check_wording
+from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
+
+ROOT = "/params"
+"""Pointers are into the body of `POST /v1/jobs`, also when the params came as a document of their own."""
+
+
+def check_params(task: Task, document: object) -> TaskParams:
+    """The params, valid and all of them honoured.
+
+    Raises:
+        ProblemError: `invalid_params` with every fault, or `not_supported_yet` with every wish that must wait.
+    """
+    model = PARAMS_BY_TASK[task]
+    errors: list[FieldError] = []
+    params: TaskParams | None = None
+    told_apart: tuple[str, ...] = ()
+    if isinstance(document, dict):
+        errors = _below_root(picture_errors(document))
+        if issubclass(model, ImageParams):
+            own = _below_root([*_sampler_errors(document), *_option_errors(document)])
+            # The model finds these, too, but cannot say so exactly where.
+            told_apart = tuple({"/".join(error.pointer.split("/")[:3]) for error in own})
+            errors += own
+    try:
+        params = model.model_validate(document)
+    except ValidationError as error:
+        sampler_told = any(path.startswith((f"{ROOT}/sampler", f"{ROOT}/scheduler")) for path in told_apart)
+        errors += [
+            found
+            for found in field_errors(error, model, prefix=ROOT)
+            if not (found.pointer == f"{ROOT}/override_settings" and found.pointer in told_apart)
+            and not (found.pointer == ROOT and sampler_told)
+        ]
+    if params is None or errors:
+        raise invalid(errors)
+    if isinstance(params, ImageParams):
+        params = _filled(params)
+    if waiting := unsupported_fields(params):
+        raise ProblemError(
+            ProblemCode.NOT_SUPPORTED_YET,
+            shortened(f"Not supported yet: {', '.join(found.pointer.removeprefix('/') for found in waiting)}"),
+            errors=_below_root(waiting),
+        )
+    if isinstance(params, ImageParams):
+        check_wording(params, prefix=ROOT)
+    return params
+
+
+def _filled(params: ImageParams) -> ImageParams:
+    """With what their infotext adds, so that it is refused here and not after waiting in the queue."""
+    try:
+        return fill_in(params)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{found.pointer.strip('/')}: {found.message}" for found in field_errors(error, type(params))
+        )
+    except ValueError as error:
+        reasons = str(error)
+    raise invalid([FieldError(pointer=f"{ROOT}/infotext", message=shortened(reasons, MAX_MESSAGE))])
+
+
+def _below_root(errors: list[FieldError]) -> list[FieldError]:
+    return [FieldError(pointer=ROOT + error.pointer, message=shortened(error.message, MAX_MESSAGE)) for error in errors]
+
+
+def _sampler_errors(document: Mapping[str, object]) -> list[FieldError]:
+    sampler_field = "sampler_name" if document.get("sampler_name") else "sampler_index"
+    sampler, scheduler = document.get(sampler_field), document.get("scheduler")
+    choices = [("scheduler", "Euler", scheduler or None), (sampler_field, sampler, None)]
+    errors = []
+    for field, name, schedule in choices:
+        if isinstance(name, str) and isinstance(schedule, str | None):
+            try:
+                choose_sampler(shortened(name), shortened(schedule) if schedule else None)
+            except ValueError as error:
+                errors.append(FieldError(pointer=f"/{field}", message=str(error)))
+    return errors
+
+
+def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
+    settings = document.get("override_settings")
+    errors: list[FieldError] = []
+    for key, value in settings.items() if isinstance(settings, dict) else ():
+        if len(errors) > MAX_ERRORS:
+            break
+        try:
+            check_option(shortened(key), shortened(value) if isinstance(value, str) else value)
+        except OptionUnsupportedError:
+            continue  # said under its own code once everything else is valid
+        except OptionRefusedError as error:
+            errors.append(FieldError(pointer=pointer(["override_settings", shortened(key)]), message=str(error)))
+    return errors
+
+
+def megapixel_steps(params: TaskParams) -> Decimal:
+    """Width x height / 10^6 x steps x pictures of both passes; 0 for a task without steps."""
+    if not isinstance(params, ImageParams):
+        return Decimal(0)
+    work = params.width * params.height * params.steps
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
+        wide, high = params.hr_resize_x, params.hr_resize_y
+        ratio = params.hr_scale if not wide and not high else max(wide / params.width, high / params.height)
+        work += int(params.width * params.height * ratio**2) * (params.hr_second_pass_steps or params.steps)
+    return (Decimal(work * params.batch_size * params.n_iter) / 10**6).quantize(Decimal("0.001"))

@@ -1,0 +1,104 @@
+"""A cheap look at the pictures of a request: valid base64 of a known format. Pixels are the container's business."""
+
+import binascii
+from collections.abc import Iterator, Mapping
+
+from generate_on_cloud.contract.controlnet import CONTROLNET, PICTURE_FIELDS
+from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
+from lambdas.aws.items import is_id
+from lambdas.field_errors import pointer
+
+URL = "https://"
+_SINGLE_FIELDS = ("mask", "firstpass_image", "image")
+_LIST_FIELDS = ("init_images",)
+_SIGNATURES: tuple[tuple[str, bytes, int], ...] = (
+    ("png", b"\x89PNG\r\n\x1a\n", 0),
+    ("jpeg", b"\xff\xd8\xff", 0),
+    ("webp", b"WEBP", 8),
+    ("gif", b"GIF8", 0),
+    ("bmp", b"BM", 0),
+    ("tiff", b"II*\0", 0),
+    ("tiff", b"MM\0*", 0),
+)
+"""Format, the bytes that show it, and their offset."""
+
+
+def picture_errors(params: Mapping[str, object]) -> list[FieldError]:
+    """Every picture of the params that is none, pointers relative to the params."""
+    return [
+        FieldError(pointer=pointer, message=reason)
+        for pointer, text in _pictures(params)
+        if (reason := _reason_against(text)) is not None
+    ]
+
+
+def pictures_elsewhere(params: Mapping[str, object]) -> dict[str, str]:
+    """Pictures that are only named: pointer relative to the params → https URL or id of an input."""
+    return {place: text for place, text in _pictures(params) if is_id(text) or text.startswith(URL)}
+
+
+def _pictures(params: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name in _SINGLE_FIELDS:
+        value = params.get(name)
+        if isinstance(value, str) and value:
+            yield f"/{name}", value
+    for name in _LIST_FIELDS:
+        values = params.get(name)
+        if isinstance(values, list):
+            yield from (
+                (f"/{name}/{index}", value) for index, value in enumerate(values) if isinstance(value, str) and value
+            )
+    yield from _unit_pictures(params.get("alwayson_scripts"))
+
+
+def _unit_pictures(scripts: object) -> Iterator[tuple[str, str]]:
+    """Of ControlNet's units; a picture and its mask may stand in one field."""
+    for title, script in scripts.items() if isinstance(scripts, dict) else ():
+        units = script.get("args") if isinstance(script, dict) and title.lower() == CONTROLNET.lower() else None
+        for number, unit in enumerate(units if isinstance(units, list) else ()):
+            for name in sorted(PICTURE_FIELDS & set(unit)) if isinstance(unit, dict) else ():
+                yield from _texts(pointer(["alwayson_scripts", title, "args", number, name]), unit[name])
+
+
+def _texts(place: str, held: object) -> Iterator[tuple[str, str]]:
+    """The texts in a field that may hold one, a list or an object of them."""
+    if isinstance(held, str) and held:
+        yield place, held
+    rows = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
+    for key, text in rows:
+        if isinstance(text, str) and text:
+            yield place + pointer([key]), text
+
+
+def _reason_against(text: str) -> str | None:
+    if is_id(text):
+        return None  # whether there is such an input is asked when the job is sent
+    return _reason_against_url(text) if text.startswith(URL) else _reason_against_base64(text)
+
+
+def _reason_against_url(url: str) -> str | None:
+    try:
+        parse_target(url)
+    except FetchError as error:
+        return f"received a URL that may not be fetched: {error}"
+    return None
+
+
+def _reason_against_base64(text: str) -> str | None:
+    head, body = "", text
+    if text.startswith("data:"):
+        head, _, body = text.partition(",")
+        if not head.startswith("data:image/") or not head.endswith(";base64"):
+            return f"received a data URI that starts {text[:40]!r}; allowed: data:image/TYPE;base64,…"
+    try:
+        # Line breaks are usual in base64; any other foreign character means the text is broken or something else.
+        characters = body.encode("ascii").translate(None, b"\r\n\t ")
+        data = binascii.a2b_base64(characters, strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        allowed = "a picture's bytes as base64, the id of an input, an https URL"
+        return f"received text that starts {text[:40]!r} and is not valid base64; allowed: {allowed}"
+    if not any(data[offset : offset + len(mark)] == mark for _, mark, offset in _SIGNATURES):
+        allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
+        return f"received {len(data)} bytes that start {data[:8]!r} and are no picture; allowed: {allowed}"
+    return None

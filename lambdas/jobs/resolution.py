@@ -1,0 +1,255 @@
+"""The model files a request names, found among the uploaded assets; every fault in one answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.messages import AssetRef
+from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.task_params import TaskParams
+from lambdas.access.caller import Caller
+from lambdas.assets.record import AssetRecord, split_title
+from lambdas.assets.store import AssetStore
+from lambdas.aws.batch_reads import SideRead
+from lambdas.jobs.needed_assets import (
+    AUTOMATIC,
+    CHECKPOINT_POINTER,
+    MENTIONED,
+    Need,
+    mentionable_text,
+    named_assets,
+    named_checkpoint,
+    newest_needed,
+    wants_automatic_vae,
+)
+from lambdas.jobs.params import ROOT
+from lambdas.jobs.prompts import check_wording
+from lambdas.jobs.style_files import StyleFiles
+from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
+
+NAMES_SHOWN = 10
+MAX_NAMED = 50
+"""Most files one request may name: a job with more would wait for hours on downloads."""
+_BY_WEIGHT = (ProblemCode.INVALID_PARAMS, ProblemCode.ASSET_NOT_FOUND, ProblemCode.ASSET_NOT_ACTIVE)
+"""Of several faults the first of these is the answer's code."""
+
+_NO_CHECKPOINT = (
+    "Choose a checkpoint: received none; allowed: an asset's id, file name or title "
+    "(GET /v1/assets?type=checkpoint lists them)."
+)
+
+_OF_ONE_ARCHITECTURE = frozenset({AssetType.LORA, AssetType.CONTROLNET})
+_BASES = {"InstructPix2Pix": "Stable Diffusion 1.x"}
+"""Architectures that are another one's in all but name."""
+
+Candidates = Mapping[tuple[AssetType, str], Sequence[AssetRecord]]
+"""What a reference of a type may mean."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The files of a job."""
+
+    checkpoint: AssetRef | None = None
+    assets: tuple[AssetRef, ...] = ()
+    """All others."""
+
+
+@dataclass
+class _Findings:
+    caller: Caller
+    used: dict[str, tuple[AssetRecord, list[str]]] = field(default_factory=dict)
+    """By asset id, in the order found: the asset and the words of the request that mean it."""
+    faults: list[tuple[ProblemCode, FieldError]] = field(default_factory=list)
+
+    available: dict[AssetType, str] = field(default_factory=dict)
+    """What messages say there is, by type."""
+
+    def use(self, asset: AssetRecord, reference: str | None) -> None:
+        _, references = self.used.setdefault(asset.asset_id, (asset, []))
+        own = {asset.name.casefold(), asset.stem.casefold()}
+        if reference is not None and reference.casefold() not in own and reference not in references:
+            references.append(reference)
+
+    def use_all(self, assets: Sequence[AssetRecord], reference: str | None = None) -> None:
+        for asset in assets:
+            self.use(asset, reference)
+
+    def resolution(self, checkpoint: AssetRecord | None) -> Resolution:
+        refs = {
+            asset.asset_id: asset.ref().model_copy(update={"references": references})
+            for asset, references in self.used.values()
+        }
+        return Resolution(refs.pop(checkpoint.asset_id) if checkpoint else None, tuple(refs.values()))
+
+    def fault(self, code: ProblemCode, pointer: str, message: str) -> None:
+        self.faults.append((code, FieldError(pointer=pointer, message=message)))
+
+    def refuse_faults(self) -> None:
+        if not self.faults:
+            return
+        code = min((code for code, _ in self.faults), key=_BY_WEIGHT.index)
+        errors = [error for _, error in self.faults]
+        if code is ProblemCode.INVALID_PARAMS:
+            raise invalid(errors)
+        more = f" ({len(errors) - 1} more faults are listed)" if len(errors) > 1 else ""
+        detail = next(error.message for found, error in self.faults if found is code)
+        raise ProblemError(code, f"{detail}{more}", errors=errors[:MAX_ERRORS])
+
+
+@dataclass(frozen=True)
+class Resolver:
+    assets: AssetStore
+    styles: StyleFiles
+
+    def resolve(
+        self,
+        checkpoint_field: str | None,
+        params: TaskParams,
+        *,
+        caller: Caller,
+        side: SideRead | None = None,
+    ) -> Resolution:
+        """The files of a request, among those the caller may use.
+
+        Two calls whatever it names, and one more where a prompt might mention some or the newest file of a type is
+        wanted. With `styles` it is what their texts name that counts; they take one more call and one for each file.
+        `side` is read along with the first, if any file is named.
+
+        Raises:
+            ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
+        """
+        findings = _Findings(caller)
+        params = self._styled(params, findings)
+        own, others = named_checkpoint(checkpoint_field, params), named_assets(params)
+        if len(others) > MAX_NAMED:
+            message = f"received {len(others)} places that name a model file; allowed: up to {MAX_NAMED}"
+            raise invalid([FieldError(pointer=others[MAX_NAMED].pointer, message=message)])
+        if isinstance(params, ImageParams) and not own:
+            findings.fault(ProblemCode.INVALID_PARAMS, CHECKPOINT_POINTER, _NO_CHECKPOINT)
+
+        # 1. What is named, and the VAE that may belong to the checkpoint.
+        vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
+        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes], caller, side=side)
+        checkpoint = self._checkpoint(own, found, findings)
+        self._use_named(others, found, checkpoint, findings)
+        if vaes and checkpoint is not None:
+            its_vae = (AssetType.VAE, f"{checkpoint.stem}.vae")
+            if its_vae not in found:  # the request has the checkpoint's id, so its name is known only now
+                found = self.assets.find([its_vae], caller)
+            active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
+            findings.use_all(active[:1], AUTOMATIC)
+
+        for asset_type, pointer in newest_needed(params):
+            newest = max(
+                self.assets.active(asset_type, caller),
+                key=lambda asset: (asset.created_at, asset.asset_id),
+                default=None,
+            )
+            if newest is None:
+                message = f"received none, and no {asset_type} is uploaded yet"
+                findings.fault(ProblemCode.ASSET_NOT_FOUND, pointer, message)
+            else:
+                findings.use(newest, None)
+
+        # 2. What the prompts may mention.
+        text = mentionable_text(params)
+        for asset_type in MENTIONED if text else ():
+            mentioned = [asset for asset in self.assets.active(asset_type, caller) if asset.stem.casefold() in text]
+            findings.use_all(mentioned)
+
+        findings.refuse_faults()
+        return findings.resolution(checkpoint)
+
+    def _styled(self, params: TaskParams, findings: _Findings) -> TaskParams:
+        """The params with the texts of their styles, all styles files noted as used, the newest last."""
+        if not isinstance(params, ImageParams) or not params.styles:
+            return params
+        usable = self.assets.active(AssetType.STYLES, findings.caller)
+        files = sorted(usable, key=lambda asset: (asset.created_at, asset.asset_id))
+        styled = self.styles.apply(params, files)
+        check_wording(styled, prefix=ROOT)
+        findings.use_all(files)
+        return styled
+
+    def check_checkpoint(self, reference: str, *, caller: Caller) -> None:
+        """For a checkpoint named before the params are there.
+
+        Raises:
+            ProblemError: as `resolve`.
+        """
+        findings = _Findings(caller)
+        need = Need(AssetType.CHECKPOINT, reference, CHECKPOINT_POINTER)
+        self._one(need, self.assets.find([need.wanted], caller), findings)
+        findings.refuse_faults()
+
+    def _use_named(
+        self, others: Sequence[Need], found: Candidates, checkpoint: AssetRecord | None, findings: _Findings
+    ) -> None:
+        for need in others:
+            if (asset := self._one(need, found, findings)) is not None:
+                findings.use(asset, need.reference)
+                if checkpoint is not None and not _fits(asset, checkpoint):
+                    message = (
+                        f"{asset.name} is for {asset.facts.architecture}; "
+                        f"allowed: one for {checkpoint.facts.architecture}, as {checkpoint.name} is"
+                    )
+                    findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
+
+    def _checkpoint(self, own: Sequence[Need], found: Candidates, findings: _Findings) -> AssetRecord | None:
+        """The one checkpoint that all of `own` mean."""
+        meant = [asset for need in own if (asset := self._one(need, found, findings)) is not None]
+        if len({asset.asset_id for asset in meant}) > 1:
+            message = (
+                f"received {shortened(own[1].reference)!r} here and {shortened(own[0].reference)!r} in "
+                f"{own[0].pointer}; allowed: the same checkpoint, or only one of the two"
+            )
+            findings.fault(ProblemCode.INVALID_PARAMS, own[1].pointer, message)
+        for asset, need in zip(meant, own, strict=False):
+            findings.use(asset, need.reference)
+        return meant[0] if meant else None
+
+    def _one(self, need: Need, found: Candidates, findings: _Findings) -> AssetRecord | None:
+        """The active asset that is meant; None, with the fault noted, when there is no such."""
+        candidates = found[need.wanted]
+        said = shortened(need.reference)
+        if len(candidates) > 1:
+            names = ", ".join(sorted(asset.name for asset in candidates)[:NAMES_SHOWN])
+            message = f"received {said!r}, which may be any of: {names}; allowed: the whole file name"
+            findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
+        elif not candidates:
+            called = f" (the file {need.file!r})" if need.file else ""
+            available = self._available(need.type, findings)
+            message = f"received {said!r}{called}, but there is no such {need.type}; {available}"
+            findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
+        elif candidates[0].status is not AssetStatus.ACTIVE:
+            (asset,) = candidates
+            reason = f": {asset.error}" if asset.error else ""
+            message = f"{asset.name} is {asset.status}{reason}; allowed: an active {need.type}"
+            findings.fault(ProblemCode.ASSET_NOT_ACTIVE, need.pointer, message)
+        else:
+            return candidates[0]
+        return None
+
+    def _available(self, asset_type: AssetType, findings: _Findings) -> str:
+        if asset_type not in findings.available:
+            names = ", ".join(self.assets.some_names(asset_type, findings.caller, limit=NAMES_SHOWN))
+            findings.available[asset_type] = f"available: {names}" if names else f"no {asset_type} is uploaded yet"
+        return findings.available[asset_type]
+
+
+def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
+    """Whether a network can be used on a checkpoint, as far as inspection found out what both are."""
+    made_for, drawn_with = asset.facts.architecture, checkpoint.facts.architecture
+    if asset.type not in _OF_ONE_ARCHITECTURE or made_for is None or drawn_with is None:
+        return True
+    # "Stable Diffusion 1.x inpainting" takes what "Stable Diffusion 1.x" does.
+    return _BASES.get(drawn_with, drawn_with).startswith(made_for)
+
+
+def _vaes_called_like(checkpoint: str) -> tuple[tuple[AssetType, str], ...]:
+    """References of the VAE that belongs to a checkpoint, whether it was said with its extension or without."""
+    name, _ = split_title(checkpoint)
+    return tuple((AssetType.VAE, f"{stem}.vae") for stem in (PurePosixPath(name).stem, name) if stem)

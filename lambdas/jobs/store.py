@@ -1,0 +1,113 @@
+"""The jobs table: jobs read, made, taken away, and changed each by one conditional update."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.access.table import put_new, transact
+from lambdas.aws.errors import CONDITION_FAILED, error_code
+from lambdas.aws.items import from_item, to_item
+from lambdas.jobs.record import JobRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class JobStore:
+    client: "DynamoDBClient"
+    table: str
+
+    def get(self, job_id: str) -> JobRecord | None:
+        answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
+        return JobRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
+
+    def put(self, job: JobRecord, admission: Sequence[Mapping[str, Any]], *, retention_days: int) -> tuple[int, ...]:
+        """Add the row of a new job together with what counts it, or neither; which of `admission` was refused.
+
+        Raises:
+            ValueError: the id is taken.
+        """
+        row = put_new(self.table, job.new_row(retention_days=retention_days), key="job_id")
+        refused = transact(self.client, [*admission, row])
+        if refused == (len(admission),):
+            raise ValueError(f"there is a job {job.job_id}")
+        return refused
+
+    def delete(self, job: JobRecord) -> bool:
+        """Forget a job that has ended; False when it was already gone."""
+        try:
+            self.client.delete_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job.job_id}),
+                ConditionExpression="#status = :seen",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=to_item({":seen": job.status.value}),
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    def log_delivery(self, job_id: str, line: Mapping[str, object]) -> None:
+        """Add an attempt to deliver the job's webhook; nothing when the job is gone."""
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job_id}),
+                UpdateExpression="SET deliveries = list_append(if_not_exists(deliveries, :none), :line)",
+                ConditionExpression="attribute_exists(job_id)",
+                ExpressionAttributeValues=to_item({":none": [], ":line": [dict(line)]}),
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+
+    def change(
+        self,
+        job_id: str,
+        values: Mapping[str, object],
+        *,
+        allowed: tuple[JobStatus, ...],
+        removed: tuple[str, ...] = (),
+        expected: Mapping[str, object] | None = None,
+        absent: tuple[str, ...] = (),
+    ) -> JobRecord | None:
+        """Set attributes if the status is `allowed`, `expected` ones are as given and `absent` ones are not there.
+
+        Returns the row after, or None.
+        """
+        settable = {name: value for name, value in values.items() if value is not None}
+        expected = {name: value for name, value in (expected or {}).items() if value is not None}
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in settable)
+        if removed:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
+        statuses = {f":allowed{number}": status.value for number, status in enumerate(allowed)}
+        condition = f"#status IN ({', '.join(statuses)})"
+        condition += "".join(f" AND #{name} = :expected_{name}" for name in expected)
+        condition += "".join(f" AND attribute_not_exists(#{name})" for name in absent)
+        try:
+            answer = self.client.update_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job_id}),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={
+                    f"#{name}": name for name in {"status", *settable, *removed, *expected, *absent}
+                },
+                ExpressionAttributeValues=to_item(
+                    {f":{name}": value for name, value in settable.items()}
+                    | statuses
+                    | {f":expected_{name}": value for name, value in expected.items()}
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return None
+        return JobRecord.from_row(from_item(answer["Attributes"]))

@@ -1,0 +1,19 @@
+"""docs/fidelity.md says of everything the API refuses that it does, and of nothing else."""
+
+import re
+from pathlib import Path
+
+from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET
+from generate_on_cloud.contract.options import OPTIONS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
+REFUSED = set(re.findall(r"^\| `([^`]+)` \| (\w+) \|$", PAGE.partition("## Not supported yet")[2], re.MULTILINE))
+
+
+def test_exactly_what_is_refused_is_listed() -> None:
+    refused = {
+        *((field, "field") for field in FIELDS_NOT_SUPPORTED_YET),
+        *((key, "option") for key, rule in OPTIONS.items() if not rule.supported),
+    }
+
+    assert refused == REFUSED, "say so on the page"
