@@ -13,7 +13,15 @@ from lambdas.access.caller import role_row_id
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.items import timestamp
+from lambdas.aws.transactions import Action, Condition
 from lambdas.problems import ProblemError
+
+ROLE_EXISTS = "the role exists"
+ADMIN_REMAINS = "another admin remains"
+_NEW = "a new role"
+_UNCHANGED = "the role as it was read"
+_UNUSED = "a role nobody has"
+_COUNTED = "a role whose users are counted"
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class RoleStore:
             "created_at": timestamp(now),
             "created_by": role.created_by,
         }
-        if role.name in BUILT_IN_ROLES or self.access.write([self.access.put_new(row)]):
+        if role.name in BUILT_IN_ROLES or self.access.write([self.access.put_new(row, condition=_NEW)]):
             raise ProblemError(ProblemCode.NAME_TAKEN, f"There is a role {role.name!r}.")
 
     def change(self, role: RoleRecord, *, permissions: frozenset[Permission], quotas: Quotas) -> bool:
@@ -93,7 +101,7 @@ class RoleStore:
             role_row_id(role.name),
             "SET #permissions = :permissions, #quotas = :quotas",
             values,
-            condition="#permissions = :seen",
+            condition=Condition(_UNCHANGED, "#permissions = :seen"),
             names=["permissions", "quotas"],
         )
         return not self.access.write([change])
@@ -104,29 +112,31 @@ class RoleStore:
         Raises:
             ProblemError: `role_in_use`.
         """
-        deletion = self.access.delete(role_row_id(role.name), condition="user_count = :none", values={":none": 0})
+        unused = Condition(_UNUSED, "user_count = :none")
+        deletion = self.access.delete(role_row_id(role.name), {":none": 0}, condition=unused)
         if self.access.write([deletion]):
             detail = f"Users have the role {role.name!r}; give them another one first (GET /v1/users lists them)."
             raise ProblemError(ProblemCode.ROLE_IN_USE, detail)
 
-    def joined(self, name: str) -> list[dict[str, Any]]:
-        """What a transaction that gives a user this role must also do; refused when the role is gone."""
+    def joined(self, name: str) -> list[Action]:
+        """What a transaction that gives a user this role must also do; ROLE_EXISTS is refused when the role is gone."""
         if name in BUILT_IN_ROLES and name != ADMIN:
             return []
-        condition = None if name == ADMIN else "attribute_exists(#permissions)"
+        condition = None if name == ADMIN else Condition(ROLE_EXISTS, "attribute_exists(#permissions)")
         names = ["user_count"] if condition is None else ["user_count", "permissions"]
         add = self.access.update(
             role_row_id(name), "ADD #user_count :one", {":one": 1}, condition=condition, names=names
         )
         return [add]
 
-    def left(self, name: str) -> list[dict[str, Any]]:
-        """What a transaction that takes this role from a user must also do; refused for the last admin."""
+    def left(self, name: str) -> list[Action]:
+        """What a transaction that takes this role from a user must also do; the last admin is refused ADMIN_REMAINS."""
         if name in BUILT_IN_ROLES and name != ADMIN:
             return []
-        more: dict[str, object] = {":least": 1} if name == ADMIN else {}
-        condition = "#user_count > :least" if more else "attribute_exists(access_id)"
-        values = {":less": -1, **more}
+        values, condition = {":less": -1}, Condition(_COUNTED, "attribute_exists(access_id)")
+        if name == ADMIN:
+            values[":least"] = 1
+            condition = Condition(ADMIN_REMAINS, "#user_count > :least")
         return [
             self.access.update(
                 role_row_id(name), "ADD #user_count :less", values, condition=condition, names=["user_count"]

@@ -4,80 +4,20 @@ user#NAME · role#NAME · key#SHA256 · usage#USER#DAY · load#USER        `acce
 listing-place                                                       `users`, `roles`, `usage#MONTH` in their order
 """
 
-import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.errors import TRANSACTION_CANCELED, error_code
 from lambdas.aws.items import from_item, to_item
+from lambdas.aws.transactions import Action, Condition, delete, put_new, transact, update
 from lambdas.problems import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INDEX = "listing-place"
-CONFLICT_TRIES = 8
-_CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-
-
-def put_new(table: str, row: Mapping[str, object], *, key: str = "access_id") -> dict[str, Any]:
-    """Add a row that must not be there yet."""
-    return {"Put": {"TableName": table, "Item": to_item(row), "ConditionExpression": f"attribute_not_exists({key})"}}
-
-
-def update(
-    table: str,
-    key: Mapping[str, object],
-    expression: str,
-    values: Mapping[str, object],
-    *,
-    condition: str | None = None,
-    names: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Change a row; `#name` in the expressions stands for each of `names`."""
-    action: dict[str, Any] = {"TableName": table, "Key": to_item(key), "UpdateExpression": expression}
-    if condition:
-        action["ConditionExpression"] = condition
-    if values:
-        action["ExpressionAttributeValues"] = to_item(values)
-    if names:
-        action["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
-    return {"Update": action}
-
-
-def transact(
-    client: "DynamoDBClient",
-    actions: Sequence[Mapping[str, Any]],
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-) -> tuple[int, ...]:
-    """All of the actions or none; empty when done, else which of them their conditions forbade.
-
-    Raises:
-        ClientError: AWS failed, or others kept changing the same rows for CONFLICT_TRIES tries.
-    """
-    for attempt in range(CONFLICT_TRIES):
-        try:
-            client.transact_write_items(TransactItems=list(actions))  # type: ignore[arg-type]
-        except ClientError as error:
-            if error_code(error) != TRANSACTION_CANCELED:
-                raise
-            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-            forbidden = tuple(index for index, code in enumerate(codes) if code == "ConditionalCheckFailed")
-            if forbidden:
-                return forbidden
-            if attempt == CONFLICT_TRIES - 1 or not _CONFLICTS.intersection(codes):
-                raise
-            sleep(random.uniform(0, 0.02 * 2**attempt))
-        else:
-            return ()
-    raise AssertionError("unreachable")
 
 
 @dataclass(frozen=True)
@@ -130,12 +70,13 @@ class AccessTable:
         last = rows[limit - 1]
         return rows[:limit], signer.sign([last["place"], last["access_id"]], scope=listing)
 
-    def write(self, actions: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    def write(self, actions: Sequence[Action]) -> frozenset[str]:
         """`transact` on this table's client."""
         return transact(self.client, actions)
 
-    def put_new(self, row: Mapping[str, object]) -> dict[str, Any]:
-        return put_new(self.table, row)
+    def put_new(self, row: Mapping[str, object], *, condition: str) -> Action:
+        """Add a row that must not be there yet; `condition` is the name of that demand."""
+        return put_new(self.table, row, key="access_id", condition=condition)
 
     def update(
         self,
@@ -143,20 +84,17 @@ class AccessTable:
         expression: str,
         values: Mapping[str, object],
         *,
-        condition: str | None = None,
+        condition: Condition | None = None,
         names: Sequence[str] = (),
-    ) -> dict[str, Any]:
+    ) -> Action:
+        """Change a row; `#name` in the expressions stands for each of `names`."""
         return update(self.table, {"access_id": access_id}, expression, values, condition=condition, names=names)
 
     def delete(
-        self, access_id: str, *, condition: str | None = None, values: Mapping[str, object] | None = None
-    ) -> Any:
-        action: dict[str, Any] = {"TableName": self.table, "Key": to_item({"access_id": access_id})}
-        if condition:
-            action["ConditionExpression"] = condition
-        if values:
-            action["ExpressionAttributeValues"] = to_item(values)
-        return {"Delete": action}
+        self, access_id: str, values: Mapping[str, object] | None = None, *, condition: Condition | None = None
+    ) -> Action:
+        """Remove a row, if it is there."""
+        return delete(self.table, {"access_id": access_id}, values, condition=condition)
 
 
 def overtaken() -> ProblemError:

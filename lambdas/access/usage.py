@@ -16,10 +16,13 @@ from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.transactions import Action, Condition
 from lambdas.problems import ProblemError
 
 KEPT_DAYS = 400
 ENDS = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED)
+ROOM_TODAY = "room in the day's quotas"
+FREE_PLACE = "a place among the user's open jobs"
 _CONCURRENT_RETRY_SECONDS = 30
 
 
@@ -59,7 +62,7 @@ class Charge:
 class UsageStore:
     access: AccessTable
 
-    def admission(self, charge: Charge, quotas: Quotas) -> list[dict[str, Any]]:
+    def admission(self, charge: Charge, quotas: Quotas) -> list[Action]:
         """The two conditional updates with which a job comes in; to be part of the transaction that makes it."""
         values: dict[str, object] = {":one": 1, ":steps": charge.megapixel_steps}
         conditions = []
@@ -78,7 +81,9 @@ class UsageStore:
                 load_id(charge.user),
                 "ADD open_jobs :one",
                 load_values,
-                condition="attribute_not_exists(open_jobs) OR open_jobs < :most" if ":most" in load_values else None,
+                condition=Condition(FREE_PLACE, "attribute_not_exists(open_jobs) OR open_jobs < :most")
+                if ":most" in load_values
+                else None,
             ),
         ]
 
@@ -114,7 +119,7 @@ class UsageStore:
             ProblemCode.QUOTA_EXCEEDED, detail, retry_after=max(1, int((midnight - now).total_seconds()) + 1)
         )
 
-    def recount(self, old: Charge, new: Charge, quotas: Quotas) -> list[dict[str, Any]]:
+    def recount(self, old: Charge, new: Charge, quotas: Quotas) -> list[Action]:
         """The conditional updates that put the megapixel-steps of `new` in place of those of `old`."""
         same_day = (old.user, old.day) == (new.user, new.day)
         more = new.megapixel_steps - (old.megapixel_steps if same_day else 0)
@@ -129,7 +134,7 @@ class UsageStore:
             counts.append(self._count(old.user, old.day, "megapixel_steps :steps", back, []))
         return counts
 
-    def release(self, charge: Charge, *, unsent: bool) -> list[dict[str, Any]]:
+    def release(self, charge: Charge, *, unsent: bool) -> list[Action]:
         """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""
         freed = self.access.update(load_id(charge.user), "ADD open_jobs :less", {":less": -1})
         if not unsent:
@@ -139,7 +144,7 @@ class UsageStore:
 
     def ended(
         self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal, unused: Charge | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[Action]:
         """The updates that count an ended job, and give back the megapixel-steps of one that no worker ever had."""
         added = f"{status.value} :one, gpu_seconds :seconds"
         values: dict[str, object] = {":one": 1, ":seconds": gpu_seconds}
@@ -170,14 +175,14 @@ class UsageStore:
 
     def _count(
         self, user: str, day: str, added: str, values: Mapping[str, object], conditions: Sequence[str]
-    ) -> dict[str, Any]:
+    ) -> Action:
         ends = int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) + KEPT_DAYS * 86400
         fixed = {":user": user, ":day": day, ":listing": _listing(day), ":place": f"{day}#{user}", ":ends": ends}
         return self.access.update(
             _usage_id(user, day),
             "SET #user = :user, #day = :day, listing = :listing, place = :place, expires_at = :ends ADD " + added,
             {**values, **fixed},
-            condition=" AND ".join(conditions) or None,
+            condition=Condition(ROOM_TODAY, " AND ".join(conditions)) if conditions else None,
             names=["user", "day"],
         )
 

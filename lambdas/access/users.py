@@ -6,24 +6,28 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from generate_on_cloud.contract.access import ADMIN, Permission, Quotas
 from generate_on_cloud.contract.accounts import NAME_PATTERN
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
 from lambdas.access.caller import key_row_id
-from lambdas.access.roles import RoleStore
+from lambdas.access.roles import ADMIN_REMAINS, ROLE_EXISTS, RoleStore
 from lambdas.access.table import AccessTable, overtaken
 from lambdas.access.user_record import KeyRecord, UserRecord, user_row_id
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.items import timestamp
+from lambdas.aws.transactions import Action, Condition
 from lambdas.problems import ProblemError
 
 KEY_PREFIX = "goc_"
 MAX_KEYS = 20
 """Keys one user may have at a time."""
 _RACES = 5
+_NEW_NAME = "a name nobody had"
+_NEW_KEY = "a new key"
+_SEEN = "the user as it was read"
+_KEY_THERE = "every key of the user"
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,11 @@ class UserStore:
             "default_endpoint": user.default_endpoint,
             "version": 0,
         }
-        failed = self.access.write([self.access.put_new(row), *self.roles.joined(user.role)])
-        if 0 in failed:
+        refused = self.access.write([self.access.put_new(row, condition=_NEW_NAME), *self.roles.joined(user.role)])
+        if _NEW_NAME in refused:
             detail = f"There is or was a user {user.name!r}; names of deleted users are not used again."
             raise ProblemError(ProblemCode.NAME_TAKEN, detail)
-        if failed:
+        if ROLE_EXISTS in refused:
             raise _role_gone(user.role)
 
     def change(
@@ -95,7 +99,7 @@ class UserStore:
             ProblemError: `not_found`, `last_admin`, or what `check` raises.
         """
 
-        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
             kept = user.default_endpoint or ""
             values = {
@@ -120,14 +124,13 @@ class UserStore:
 
     def _set_everywhere(
         self, user: UserRecord, values: Mapping[str, object]
-    ) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+    ) -> tuple[str, dict[str, object], list[Action]]:
         """The change of the user's own row: expression and values; and the same in the row of each key."""
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
         named = {f":{name}": value for name, value in values.items()}
+        there = Condition(_KEY_THERE, "attribute_exists(access_id)")
         copies = [
-            self.access.update(
-                f"key#{key_id}", expression, named, condition="attribute_exists(access_id)", names=list(values)
-            )
+            self.access.update(f"key#{key_id}", expression, named, condition=there, names=list(values))
             for key_id in sorted(user.key_ids)
         ]
         return expression, named, copies
@@ -139,7 +142,7 @@ class UserStore:
             ProblemError: `not_found`, `last_admin`, or what `check` raises.
         """
 
-        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
             keys = [self.access.delete(f"key#{key_id}") for key_id in sorted(user.key_ids)]
             return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *self.roles.left(user.role)]
@@ -184,14 +187,14 @@ class UserStore:
             "expires_at": None if expires_at is None else int(-(-expires_at.timestamp() // 1)),
         }
 
-        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
             if len(user.key_ids) >= MAX_KEYS:
                 detail = f"The user {name!r} has {len(user.key_ids)} keys; allowed: {MAX_KEYS}. Revoke one first."
                 raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
             row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
             row["default_endpoint"] = user.default_endpoint
-            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self.access.put_new(row)]
+            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self.access.put_new(row, condition=_NEW_KEY)]
 
         self._change(name, plan, names=["key_ids"])
         return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
@@ -199,7 +202,7 @@ class UserStore:
     def remove_key(self, key: KeyRecord) -> None:
         """Revoke a key; nothing happens when it is gone."""
 
-        def plan(_: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        def plan(_: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self.access.delete(f"key#{key.key_id}")]
 
         self._change(key.user, plan, names=["key_ids"])
@@ -212,7 +215,7 @@ class UserStore:
         """
         secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
-        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[dict[str, Any]]]:
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             kept = [secret, *(user.webhook_secrets[:1] if keep_previous else ())]
             return "SET #webhook_secrets = :secrets", {":secrets": kept}, []
 
@@ -222,7 +225,7 @@ class UserStore:
     def _change(
         self,
         name: str,
-        plan: Callable[[UserRecord], tuple[str, dict[str, object], list[dict[str, Any]]]],
+        plan: Callable[[UserRecord], tuple[str, dict[str, object], list[Action]]],
         *,
         names: Sequence[str],
         new_role: str | None = None,
@@ -230,27 +233,25 @@ class UserStore:
         for _ in range(_RACES):
             user = self._without_expired_keys(self.require(name))
             expression, values, others = plan(user)
-            failed = self.access.write([self._update(user, expression, values, names), *others])
-            if not failed:
+            refused = self.access.write([self._update(user, expression, values, names), *others])
+            if not refused:
                 return self.require(name) if new_role else user
-            last = others[failed[0] - 1] if failed[0] > 0 else {}
-            role = last.get("Update", {}).get("Key", {}).get("access_id", {}).get("S", "")
-            if role == f"role#{ADMIN}":
+            if refused & {_SEEN, _KEY_THERE}:
+                continue  # what was planned for is not there any more
+            if ADMIN_REMAINS in refused:
                 raise ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
-            if new_role and role == f"role#{new_role}":
+            if new_role and ROLE_EXISTS in refused:
                 raise _role_gone(new_role)
         raise overtaken()
 
-    def _update(
-        self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]
-    ) -> dict[str, Any]:
+    def _update(self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]) -> Action:
         """The change of a user's row, if it is as it was read; `expression` begins with SET, ADD, DELETE or REMOVE."""
         step = " ADD #version :one" if not expression.startswith("ADD") else ", #version :one"
         return self.access.update(
             user_row_id(seen.name),
             expression + step,
             {**values, ":seen": seen.version, ":one": 1},
-            condition="#version = :seen",
+            condition=Condition(_SEEN, "#version = :seen"),
             names=[*names, "version"],
         )
 

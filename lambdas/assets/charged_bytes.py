@@ -4,19 +4,21 @@ load#USER   `asset_bytes`: the sum of `charged` of the owner's rows; those of ol
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.table import AccessTable
 from lambdas.access.usage import load_id
+from lambdas.aws.transactions import Action, Condition
 from lambdas.problems import ProblemError
+
+ROOM = "room in the quota of bytes"
 
 
 @dataclass(frozen=True)
 class AssetBytes:
     access: AccessTable
 
-    def change(self, owner: str, more: int, *, allowed: int | None = None) -> list[dict[str, Any]]:
+    def change(self, owner: str, more: int, *, allowed: int | None = None) -> list[Action]:
         """The update that counts so many bytes more, or fewer, if they then are not more than `allowed`; none for 0.
 
         To be part of the transaction that changes the row.
@@ -26,9 +28,10 @@ class AssetBytes:
         values, condition = {":more": more}, None
         if more > 0 and allowed is not None:
             values[":room"] = allowed - more
-            condition = "asset_bytes <= :room"
+            expression = "asset_bytes <= :room"
             if more <= allowed:
-                condition += " OR attribute_not_exists(asset_bytes)"
+                expression += " OR attribute_not_exists(asset_bytes)"
+            condition = Condition(ROOM, expression)
         return [self.access.update(load_id(owner), "ADD asset_bytes :more", values, condition=condition)]
 
     def of(self, owner: str) -> int:

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access.caller import Caller
-from lambdas.access.table import transact
 from lambdas.assets.record import AssetRecord, name_guard, split_title
 from lambdas.aws.batch_reads import SideRead, batch_get
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.items import from_item, is_id, to_item
+from lambdas.aws.transactions import Action, Condition, delete, put_new, transact, update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_NAME = 200
 """Characters of a file name."""
+NAME_FREE = "a name that is free"
+_NEW = "a new asset"
+_HOLDER = "the holder of the name"
+_UNFINISHED = "the unfinished asset as it was read"
 REMEMBERED = 1000
 """Names whose holders are guessed right at the next look."""
 
@@ -144,19 +148,19 @@ class AssetStore:
         """Assets that are neither active nor failed, oldest first."""
         return self._query("working-created_at", "working", "1")
 
-    def add(self, asset: AssetRecord, counts: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
-        """Add a new asset, take its name and make `counts`; which were refused: 0 the name, from 2 on `counts`."""
-        return self.write(
-            {
-                "Put": {
-                    "TableName": self.table,
-                    "Item": to_item({"asset_id": asset.guard_id, "refers_to": asset.asset_id}),
-                    "ConditionExpression": "attribute_not_exists(asset_id)",
-                }
-            },
-            self._put_new(asset),
-            *counts,
-        )
+    def add(self, asset: AssetRecord, counts: Sequence[Action] = ()) -> frozenset[str]:
+        """Add a new asset, take its name and make `counts`; the conditions refused, NAME_FREE or of `counts`."""
+        return self.write(self.take_name(asset), self._put_new(asset), *counts)
+
+    def take_name(self, asset: AssetRecord) -> Action:
+        """The action that makes a free name the asset's; NAME_FREE is its condition."""
+        guard = {"asset_id": asset.guard_id, "refers_to": asset.asset_id}
+        return put_new(self.table, guard, key="asset_id", condition=NAME_FREE)
+
+    def release_name(self, asset: AssetRecord) -> Action:
+        """The action that frees the asset's name."""
+        holder = Condition(_HOLDER, "refers_to = :this")
+        return delete(self.table, {"asset_id": asset.guard_id}, {":this": asset.asset_id}, condition=holder)
 
     def holder_of_name(self, asset: AssetRecord) -> AssetRecord | None:
         """The asset that has this one's type and name now."""
@@ -165,51 +169,37 @@ class AssetStore:
         ).get("Item")
         return None if guard is None else self._get(str(from_item(guard)["refers_to"]))
 
-    def replace_unfinished(
-        self, old: AssetRecord, new: AssetRecord, counts: Sequence[Mapping[str, Any]]
-    ) -> tuple[int, ...]:
-        """Give the name of an asset still on its way to a new one; which was refused: `counts` are from 3 on."""
-        seen = {":status": old.status.value} | ({} if old.charged is None else {":charged": old.charged})
-        charged = "attribute_not_exists(charged)" if old.charged is None else "charged = :charged"
+    def replace_unfinished(self, old: AssetRecord, new: AssetRecord, counts: Sequence[Action]) -> frozenset[str]:
+        """Give the name of an asset still on its way to a new one; the conditions refused, those of `counts` too."""
+        seen: dict[str, object] = {":status": old.status.value}
+        charged = "attribute_not_exists(charged)"
+        if old.charged is not None:
+            seen[":charged"], charged = old.charged, "charged = :charged"
         return self.write(
-            {
-                "Update": {
-                    "TableName": self.table,
-                    "Key": to_item({"asset_id": old.guard_id}),
-                    "UpdateExpression": "SET refers_to = :new",
-                    "ConditionExpression": "refers_to = :old",
-                    "ExpressionAttributeValues": to_item({":new": new.asset_id, ":old": old.asset_id}),
-                }
-            },
-            {
-                "Delete": {
-                    "TableName": self.table,
-                    "Key": to_item({"asset_id": old.asset_id}),
-                    "ConditionExpression": f"#status = :status AND {charged}",
-                    "ExpressionAttributeNames": {"#status": "status"},
-                    "ExpressionAttributeValues": to_item(seen),
-                }
-            },
+            update(
+                self.table,
+                {"asset_id": old.guard_id},
+                "SET refers_to = :new",
+                {":new": new.asset_id, ":old": old.asset_id},
+                condition=Condition(_HOLDER, "refers_to = :old"),
+            ),
+            delete(
+                self.table,
+                {"asset_id": old.asset_id},
+                seen,
+                condition=Condition(_UNFINISHED, f"#status = :status AND {charged}"),
+                names=["status"],
+            ),
             self._put_new(new),
             *counts,
         )
 
-    def _put_new(self, asset: AssetRecord) -> dict[str, Any]:
-        return {
-            "Put": {
-                "TableName": self.table,
-                "Item": to_item(asset.row()),
-                "ConditionExpression": "attribute_not_exists(asset_id)",
-            }
-        }
+    def _put_new(self, asset: AssetRecord) -> Action:
+        return put_new(self.table, asset.row(), key="asset_id", condition=_NEW)
 
-    def transact(self, *writes: Any) -> bool:
-        """All writes or none; False when a condition of theirs does not hold."""
-        return not self.write(*writes)
-
-    def write(self, *writes: Any) -> tuple[int, ...]:
-        """All writes or none; which of them their conditions forbade."""
-        return transact(self.client, writes)
+    def write(self, *actions: Action) -> frozenset[str]:
+        """All actions or none: `transact` on this table's client."""
+        return transact(self.client, actions)
 
     def _get(self, asset_id: str) -> AssetRecord | None:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"asset_id": asset_id}), ConsistentRead=True)

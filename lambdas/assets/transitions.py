@@ -9,11 +9,12 @@ from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
 from lambdas.access.table import AccessTable
-from lambdas.assets.charged_bytes import AssetBytes, exceeded
-from lambdas.assets.record import WORKING, AssetFacts, AssetRecord, name_guard
+from lambdas.assets.charged_bytes import ROOM, AssetBytes, exceeded
+from lambdas.assets.record import WORKING, AssetFacts, AssetRecord
 from lambdas.assets.store import AssetStore
 from lambdas.aws.errors import CONDITION_FAILED, error_code
 from lambdas.aws.items import timestamp, to_item
+from lambdas.aws.transactions import Action, Condition, delete
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset tells why."""
 _RACES = 5
+_AS_EXPECTED = "the asset as it was read"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class AssetTransitions:
             "working": None,
             "expires_at": int((now + FAILED_KEPT).timestamp()),
         }
-        return self._recharge(asset, values, allowed=allowed, charge=None, also=self._release)
+        return self._recharge(asset, values, allowed=allowed, charge=None, also=self.store.release_name)
 
     def progress(self, asset: AssetRecord, *, received: int, worker: str, lease_until: int) -> AssetRecord | None:
         """An import has come so far; None when it is not this worker's any more.
@@ -109,7 +111,7 @@ class AssetTransitions:
         values = {"status": AssetStatus.FAILED.value, "error": "deleted", "working": "1"}
         if asset.status is AssetStatus.FAILED:
             return self._update(asset, values, allowed=(AssetStatus.FAILED,))
-        return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self._release)
+        return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self.store.release_name)
 
     def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
         """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
@@ -125,36 +127,20 @@ class AssetTransitions:
         request = self._request(asset, {name: row[name] for name in names}, allowed=(asset.status,))
         if changed.name == asset.name:
             return self._sent(request)
-        guard = {
-            "TableName": self.store.table,
-            "Item": to_item({"asset_id": name_guard(changed.type, changed.name), "refers_to": asset.asset_id}),
-            "ConditionExpression": "attribute_not_exists(asset_id)",
-        }
-        return self.store.transact({"Update": request}, {"Put": guard}, self._release(asset))
+        renamed = self.store.take_name(changed), self.store.release_name(asset)
+        return not self.store.write(Action({"Update": request}, _AS_EXPECTED), *renamed)
 
     def remove(self, asset: AssetRecord) -> None:
         """Last step of a deletion: the row of a `failed` asset goes."""
-        self.store.transact(
-            {
-                "Delete": {
-                    "TableName": self.store.table,
-                    "Key": to_item({"asset_id": asset.asset_id}),
-                    "ConditionExpression": "#status = :failed",
-                    "ExpressionAttributeNames": {"#status": "status"},
-                    "ExpressionAttributeValues": to_item({":failed": AssetStatus.FAILED.value}),
-                }
-            }
+        self.store.write(
+            delete(
+                self.store.table,
+                {"asset_id": asset.asset_id},
+                {":failed": AssetStatus.FAILED.value},
+                condition=Condition(_AS_EXPECTED, "#status = :failed"),
+                names=["status"],
+            )
         )
-
-    def _release(self, asset: AssetRecord) -> dict[str, Any]:
-        return {
-            "Delete": {
-                "TableName": self.store.table,
-                "Key": to_item({"asset_id": asset.guard_id}),
-                "ConditionExpression": "refers_to = :this",
-                "ExpressionAttributeValues": to_item({":this": asset.asset_id}),
-            }
-        }
 
     def _recharge(
         self,
@@ -163,7 +149,7 @@ class AssetTransitions:
         *,
         allowed: Collection[AssetStatus],
         charge: int | None,
-        also: Callable[[AssetRecord], dict[str, Any]] | None = None,
+        also: Callable[[AssetRecord], Action] | None = None,
         condition: tuple[str, Mapping[str, object]] | None = None,
     ) -> bool:
         """Set the values; the asset counts `charge` bytes afterwards, None: no more at all.
@@ -185,13 +171,13 @@ class AssetTransitions:
                 self._require(request, "#charged = :counted", {":counted": asset.charged})
             if condition is not None:
                 self._require(request, *condition)
-            writes = [{"Update": request}, *([also(asset)] if also is not None else [])]
-            if len(writes) == 1 and not counts:
+            others = [*([also(asset)] if also is not None else []), *counts]
+            if not others:
                 return self._sent(request)
-            refused = self.store.write(*writes, *counts)
+            refused = self.store.write(Action({"Update": request}, _AS_EXPECTED), *others)
             if not refused:
                 return True
-            if min(refused) == len(writes) and asset.bytes_allowed is not None:
+            if refused == {ROOM} and asset.bytes_allowed is not None:
                 raise exceeded(asset.owner, more, allowed=asset.bytes_allowed)
             current = self.store.get(asset.asset_id)
             if current is None or current.charged == asset.charged:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,15 +11,16 @@ from generate_on_cloud.contract.asset_bodies import CompleteAsset, CompletedPart
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.fetching.public_addresses import parse_target
-from lambdas.assets.charged_bytes import exceeded
+from lambdas.assets.charged_bytes import ROOM, exceeded
 from lambdas.assets.declarations import check_declaration
 from lambdas.assets.inspection import INSPECTION_LOST_AFTER
 from lambdas.assets.record import AssetRecord
-from lambdas.assets.store import AssetStore
+from lambdas.assets.store import NAME_FREE, AssetStore
 from lambdas.assets.transitions import AssetTransitions
 from lambdas.assets.upload_storage import UploadStorage, part_size_for
 from lambdas.assets.work import AssetWork
 from lambdas.aws.items import new_id
+from lambdas.aws.transactions import Action
 from lambdas.problems import ProblemError, invalid, shortened
 
 ABANDONED_AFTER = timedelta(hours=24)
@@ -74,7 +74,7 @@ class Uploads:
         )
         try:
             refused = self.assets.add(asset, self._counted(asset))
-            if 2 in refused and 0 not in refused:
+            if ROOM in refused and NAME_FREE not in refused:
                 raise self._too_much(asset, size)
             if refused:
                 going_on = self._take_over(asset, now=now)
@@ -159,14 +159,14 @@ class Uploads:
         else:
             counts = [*self._counted(asset), *self.transitions.owned.change(holder.owner, -old)]
         refused = self.assets.replace_unfinished(holder, asset, counts)
-        if refused and min(refused) >= 3:
+        if refused == {ROOM}:
             raise self._too_much(asset, more)
         if refused:
             raise _exists(asset, self.assets.holder_of_name(asset))
         self.discard(holder)
         return None
 
-    def _counted(self, asset: AssetRecord) -> list[dict[str, Any]]:
+    def _counted(self, asset: AssetRecord) -> list[Action]:
         return self.transitions.owned.change(asset.owner, asset.size, allowed=asset.bytes_allowed)
 
     def _too_much(self, asset: AssetRecord, more: int) -> ProblemError:

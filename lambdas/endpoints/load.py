@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from lambdas.access.table import AccessTable
 from lambdas.aws.batch_reads import SideRead
+from lambdas.aws.transactions import Action
 from lambdas.jobs.record import JobRecord
 
 SHARDS = 4
@@ -24,12 +24,12 @@ _PREFIX = "endpoint_load"
 class EndpointLoad:
     access: AccessTable
 
-    def take(self, job: JobRecord) -> dict[str, Any]:
+    def take(self, job: JobRecord) -> Action:
         """The update that counts a new job; to be part of the transaction that makes it."""
         ends = int((job.created_at + KEPT).timestamp())
         return self.access.update(_row_id(job), "SET expires_at = :ends ADD open_jobs :one", {":one": 1, ":ends": ends})
 
-    def free(self, job: JobRecord) -> list[dict[str, Any]]:
+    def free(self, job: JobRecord) -> list[Action]:
         """The update that takes it back, for the transaction that settles or removes it; none for an uncounted one."""
         return [self.access.update(_row_id(job), "ADD open_jobs :less", {":less": -1})] if job.counted else []
 

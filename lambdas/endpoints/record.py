@@ -10,11 +10,13 @@ from botocore.exceptions import ClientError
 from generate_on_cloud.contract.endpoints import EndpointStatus
 from lambdas.aws.errors import CONDITION_FAILED, error_code
 from lambdas.aws.items import from_item, timestamp, to_item
+from lambdas.aws.transactions import Action, Condition, check
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INDEX = "listed-endpoint"
+NOT_BEING_DELETED = "an endpoint that is not being deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +79,15 @@ class EndpointStore:
         item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else EndpointRecord.from_row(from_item(item))
 
-    def taking_jobs(self, endpoint: str) -> dict[str, Any]:
+    def taking_jobs(self, endpoint: str) -> Action:
         """The condition, for a transaction, that it is there and not being deleted."""
-        return {
-            "ConditionCheck": {
-                "TableName": self.table,
-                "Key": to_item({"endpoint": endpoint}),
-                "ConditionExpression": "attribute_exists(endpoint) AND #status <> :deleting",
-                "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": to_item({":deleting": EndpointStatus.DELETING.value}),
-            }
-        }
+        return check(
+            self.table,
+            {"endpoint": endpoint},
+            {":deleting": EndpointStatus.DELETING.value},
+            condition=Condition(NOT_BEING_DELETED, "attribute_exists(endpoint) AND #status <> :deleting"),
+            names=["status"],
+        )
 
     def list(self) -> list[EndpointRecord]:
         """All of them by name; one call for some thousand."""

@@ -12,6 +12,7 @@ from generate_on_cloud.contract.endpoints import EndpointStatus
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.aws.errors import REFUSED, THROTTLED, error_code, error_message
+from lambdas.aws.transactions import Action
 from lambdas.endpoints.record import EndpointRecord, EndpointStore
 from lambdas.problems import ProblemError, shortened
 
@@ -154,7 +155,7 @@ class EndpointRegistry:
         """SageMaker's name, whether `name` has the prefix or not."""
         return name if name == self.default or name.startswith(self.prefix) else f"{self.prefix}{name}"
 
-    def guards(self, endpoint: str) -> list[dict[str, Any]]:
+    def guards(self, endpoint: str) -> list[Action]:
         """What a transaction that sends it a job must check: that it is not being deleted. The template's is not."""
         return [] if endpoint == self.default else [self.store.taking_jobs(endpoint)]
 

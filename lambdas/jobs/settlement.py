@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from generate_on_cloud.contract.errors import JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.webhooks import WebhookEvent
-from lambdas.access.table import transact, update
 from lambdas.access.usage import UsageStore
+from lambdas.aws.transactions import Condition, transact, update
 from lambdas.endpoints.load import EndpointLoad
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Settlement:
                 {"job_id": job.job_id},
                 "REMOVE #open",
                 {":ended": job.status.value},
-                condition="attribute_exists(#open) AND #status = :ended",
+                condition=Condition("a job to be settled", "attribute_exists(#open) AND #status = :ended"),
                 names=["open", "status"],
             ),
             *self.usage.ended(

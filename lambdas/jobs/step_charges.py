@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
-from lambdas.access.table import transact, update
 from lambdas.access.usage import Charge
+from lambdas.aws.transactions import Condition, transact, update
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.transitions import JobTransitions
 from lambdas.problems import ProblemError
+
+_UNCHANGED = "the job as it was read"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class StepCharges:
         usage.require_possible(charge, of_steps)
         if charge == job.charge:
             return job
-        forbidden = self._change(job, job.charge, charge, of_steps)
-        if 0 in forbidden:
+        refused = self._change(job, job.charge, charge, of_steps)
+        if _UNCHANGED in refused:
             raise ProblemError(ProblemCode.JOB_STATE_CONFLICT, "The job is being started by another request.")
-        if forbidden:
+        if refused:
             raise usage.exceeded(charge, of_steps, now=now)
         return replace(job, charge=charge)
 
@@ -49,14 +50,14 @@ class StepCharges:
         if job.charge is not None and job.charge.megapixel_steps:
             self._change(job, job.charge, replace(job.charge, megapixel_steps=Decimal(0)), Quotas())
 
-    def _change(self, job: JobRecord, old: Charge, new: Charge, quotas: Quotas) -> tuple[int, ...]:
+    def _change(self, job: JobRecord, old: Charge, new: Charge, quotas: Quotas) -> frozenset[str]:
         values: Mapping[str, object] = {":new": asdict(new), ":old": asdict(old), ":created": JobStatus.CREATED.value}
-        row: dict[str, Any] = update(
+        row = update(
             self.transitions.jobs.table,
             {"job_id": job.job_id},
             "SET #charge = :new",
             values,
-            condition="#charge = :old AND #status = :created",
+            condition=Condition(_UNCHANGED, "#charge = :old AND #status = :created"),
             names=["charge", "status"],
         )
         return transact(

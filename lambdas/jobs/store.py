@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.jobs import JobStatus
-from lambdas.access.table import put_new, transact
 from lambdas.aws.errors import CONDITION_FAILED, error_code
 from lambdas.aws.items import from_item, to_item
+from lambdas.aws.transactions import Action, put_new, transact
 from lambdas.jobs.record import JobRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_NEW = "a new job"
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class JobStore:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
         return JobRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
 
-    def put(self, job: JobRecord, admission: Sequence[Mapping[str, Any]], *, retention_days: int) -> tuple[int, ...]:
-        """Add the row of a new job together with what counts it, or neither; which of `admission` was refused.
+    def put(self, job: JobRecord, admission: Sequence[Action], *, retention_days: int) -> frozenset[str]:
+        """Add the row of a new job together with what counts it, or neither; which conditions of it were refused.
 
         Raises:
             ValueError: the id is taken.
         """
-        row = put_new(self.table, job.new_row(retention_days=retention_days), key="job_id")
+        row = put_new(self.table, job.new_row(retention_days=retention_days), key="job_id", condition=_NEW)
         refused = transact(self.client, [*admission, row])
-        if refused == (len(admission),):
+        if refused == {_NEW}:
             raise ValueError(f"there is a job {job.job_id}")
         return refused
 

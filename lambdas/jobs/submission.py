@@ -18,6 +18,7 @@ from lambdas.access.caller import Caller
 from lambdas.access.usage import Charge, UsageStore
 from lambdas.aws.items import is_id
 from lambdas.endpoints.choice import EndpointChoice
+from lambdas.endpoints.record import NOT_BEING_DELETED
 from lambdas.endpoints.registry import EndpointRegistry, being_deleted
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import (
@@ -182,7 +183,7 @@ class Submission:
             admission = self._usage.admission(job.charge, quotas)
         counts = [*guards, *admission, self.transitions.settlement.load.take(job)]
         refused = self.transitions.jobs.put(job, counts, retention_days=self.retention_days)
-        if any(index < len(guards) for index in refused):
+        if NOT_BEING_DELETED in refused:
             raise being_deleted(job.endpoint)
         if refused and job.charge is not None:
             raise self._usage.exceeded(job.charge, quotas, now=job.created_at)

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import JobError
 from generate_on_cloud.contract.jobs import JobStatus, statuses_before
-from lambdas.access.table import transact
-from lambdas.aws.items import timestamp, to_item
+from lambdas.aws.items import timestamp
+from lambdas.aws.transactions import Condition, delete, transact
 from lambdas.jobs.record import JobRecord, model_rows
 from lambdas.jobs.settlement import Settlement
 from lambdas.jobs.store import JobStore
@@ -30,15 +30,13 @@ class JobTransitions:
 
         Does nothing when it was never made, or somebody already works on it or ended it.
         """
-        deletion = {
-            "Delete": {
-                "TableName": self.jobs.table,
-                "Key": to_item({"job_id": job.job_id}),
-                "ConditionExpression": "#status = :queued",
-                "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": to_item({":queued": JobStatus.QUEUED.value}),
-            }
-        }
+        deletion = delete(
+            self.jobs.table,
+            {"job_id": job.job_id},
+            {":queued": JobStatus.QUEUED.value},
+            condition=Condition("a queued job", "#status = :queued"),
+            names=["status"],
+        )
         charged = self.settlement.usage.release(job.charge, unsent=True) if job.charge is not None else []
         transact(self.jobs.client, [deletion, *charged, *self.settlement.load.free(job)])
 

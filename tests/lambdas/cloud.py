@@ -412,7 +412,7 @@ class Cloud:
             created_at=START,
             facts=AssetFacts(architecture=architecture),
         )
-        assert self.assets.add(asset) == ()
+        assert not self.assets.add(asset)
         return asset_id
 
     def all_assets(self) -> list[AssetRecord]:
@@ -436,7 +436,7 @@ class Cloud:
         )
         record = replace(record, queued_at=record.created_at, **cast("Any", more))
         record = replace(record, counted=True)
-        assert self.jobs.put(record, [self.load.take(record)], retention_days=30) == ()
+        assert not self.jobs.put(record, [self.load.take(record)], retention_days=30)
         if record.output_key or record.failure_key:
             self.job_transitions.keep_locations(record, output_key=record.output_key, failure_key=record.failure_key)
         return record
