@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from generate_on_cloud.contract.endpoints import DEFAULT_IDLE_MINUTES
 from generate_on_cloud.contract.instances import HOUR_USD
 
 HOURS = 730
@@ -68,7 +69,7 @@ class Usage:
     """How often the endpoint starts from zero: once for each stretch of work."""
     start_minutes: float = 6.0
     """Until a new instance answers: machine, image, models. Paid from the moment the machine runs."""
-    idle_minutes: float = 5.0
+    idle_minutes: float = DEFAULT_IDLE_MINUTES
     """`idle_minutes` of the stage: paid at the end of each stretch."""
     models_gb: float = 20.0
     kept_images: int = 0

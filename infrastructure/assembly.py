@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
+from generate_on_cloud import __version__
 from infrastructure.alarms import Watched
 from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
 from infrastructure.config import ConfigError, StageConfig
@@ -56,7 +56,7 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         code=lambda_.Code.from_asset(
             str(bundle.path), asset_hash=bundle.hash, asset_hash_type=cdk.AssetHashType.CUSTOM
         ),
-        version=read_version(),
+        version=__version__,
     )
     InferenceStack(
         app,
@@ -110,9 +110,3 @@ def read_local(context: Mapping[str, object]) -> bool:
         message = f"-c local: allowed are true and false, got {value!r}"
         raise ConfigError(message)
     return value == "true"
-
-
-def read_version() -> str:
-    """The version in pyproject.toml."""
-    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return version

@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from generate_on_cloud.contract.instances import GPUS
-from generate_on_cloud.cost import read_prices
+from generate_on_cloud.contract.endpoints import DEFAULT_BACKLOG_PER_INSTANCE, DEFAULT_IDLE_MINUTES, IdleMinutes
+from generate_on_cloud.contract.instances import GPUS, HOUR_USD
 
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 """The retentions CloudWatch Logs takes, up to a year."""
@@ -51,9 +51,9 @@ class StageConfig(BaseModel):
     min_instances: int = Field(default=0, ge=0)
     """0 lets the endpoint sleep when there is no job."""
     max_instances: int = Field(default=1, ge=1)
-    backlog_per_instance: float = Field(default=2.0, gt=0)
+    backlog_per_instance: float = Field(default=DEFAULT_BACKLOG_PER_INSTANCE, gt=0)
     """Queued jobs per instance above which another instance is started."""
-    idle_minutes: int = Field(default=5, ge=1, le=60)
+    idle_minutes: IdleMinutes = DEFAULT_IDLE_MINUTES
     """Minutes without any job after which the endpoint goes back to `min_instances`."""
     scale_out_cooldown_seconds: int = Field(default=60, ge=0)
     inference_ami: str = "al2023-ami-sagemaker-inference-gpu-4-1"
@@ -117,7 +117,7 @@ class StageConfig(BaseModel):
     @property
     def price_per_hour(self) -> float:
         """US dollars for an hour of an instance; 0: not known."""
-        known = read_prices().instance_hour.get(self.instance_type, 0.0)
+        known = HOUR_USD.get(self.instance_type, 0.0)
         return known if self.gpu_price_per_hour is None else self.gpu_price_per_hour
 
     @field_validator("stage")

@@ -22,10 +22,8 @@ SOURCES = (
     "lambdas",
     "generate_on_cloud/__init__.py",
     "generate_on_cloud/contract",
-    "generate_on_cloud/cost.py",
     "generate_on_cloud/fetching",
     "generate_on_cloud/model_files",
-    "generate_on_cloud/prices.json",
     "generate_on_cloud/webui",
     "inference_container/settings.py",
 )

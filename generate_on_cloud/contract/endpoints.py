@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -13,6 +13,9 @@ from generate_on_cloud.contract.instances import GPUS
 MAX_INSTANCES = 100
 MAX_NAMED = 20
 """Users or roles one endpoint may name."""
+DEFAULT_IDLE_MINUTES: Final = 5
+DEFAULT_BACKLOG_PER_INSTANCE: Final = 2.0
+"""Both also of the endpoint that is deployed with a stage."""
 
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=40)]
 
@@ -56,9 +59,9 @@ class CreateEndpoint(Body):
     instance_type: InstanceType
     min_instances: Instances = 0
     max_instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES)] = 1
-    idle_minutes: IdleMinutes = 5
+    idle_minutes: IdleMinutes = DEFAULT_IDLE_MINUTES
     """Minutes without any job after which it goes back to `min_instances`."""
-    backlog_per_instance: Backlog = 2.0
+    backlog_per_instance: Backlog = DEFAULT_BACKLOG_PER_INSTANCE
     """Jobs queued or running for each instance above which another one is started."""
     image: ImageUri | None = None
     """None: the default endpoint's."""

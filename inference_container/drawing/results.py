@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 
+from generate_on_cloud import __version__
 from generate_on_cloud.contract.controlnet import without_pictures
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
@@ -19,7 +20,7 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.encoding import PictureFormat, encode_picture
 from inference_container.task import EncodedImage
 
-SOFTWARE = "generate-on-cloud 0.1.0"
+SOFTWARE = f"generate-on-cloud {__version__}"
 """What infotext names as `Version`."""
 FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
 """By the option `samples_format`."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from generate_on_cloud import __version__
 from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
@@ -108,4 +109,4 @@ def _problem_responses(codes: tuple[ProblemCode, ...]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(openapi_document(version="unreleased"), indent=1, sort_keys=True, ensure_ascii=False))
+    print(json.dumps(openapi_document(version=__version__), indent=1, sort_keys=True, ensure_ascii=False))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from generate_on_cloud.cost import read_prices
+from generate_on_cloud.contract.instances import HOUR_USD
 from inference_container.settings import ContainerSettings
 from lambdas.functions.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
 from lambdas.settings import (
@@ -653,7 +653,7 @@ def test_what_api_gateway_answers_itself_is_problem_json(aws: "Assembly") -> Non
 def test_the_price_of_an_hour_is_that_of_the_instance_type_unless_told(aws: "Assembly") -> None:
     variables = functions(aws)["lambdas.api.handler.handler"]["Environment"]["Variables"]
 
-    assert float(variables["GPU_PRICE_PER_HOUR"]) == read_prices().instance_hour["ml.g5.xlarge"]
+    assert float(variables["GPU_PRICE_PER_HOUR"]) == HOUR_USD["ml.g5.xlarge"]
 
 
 def test_the_container_tells_costs_by_the_price_of_one_gpu_and_none_where_it_is_not_known(
@@ -661,7 +661,7 @@ def test_the_container_tells_costs_by_the_price_of_one_gpu_and_none_where_it_is_
 ) -> None:
     known, unknown = (each.only("AWS::SageMaker::Model")["PrimaryContainer"]["Environment"] for each in (aws, changed))
 
-    assert float(known["GPU_PRICE_PER_HOUR"]) == read_prices().instance_hour["ml.g5.xlarge"]
+    assert float(known["GPU_PRICE_PER_HOUR"]) == HOUR_USD["ml.g5.xlarge"]
     assert "GPU_PRICE_PER_HOUR" not in unknown
 
 

@@ -211,9 +211,3 @@ def test_an_inpainting_checkpoint_draws_from_words_too(inpainting: Checkpoint) -
 def test_the_wrong_params_are_our_own_fault(checkpoint: Checkpoint) -> None:
     with pytest.raises(TypeError, match="needs Txt2ImgParams and a model"):
         txt2img(TaskInput(Txt2ImgParams.model_validate(SMALL), None, lambda _: None))
-
-
-def test_the_software_version_is_the_package_version() -> None:
-    pyproject = Path("pyproject.toml").read_text(encoding="utf-8")
-
-    assert f'version = "{SOFTWARE.removeprefix("generate-on-cloud ")}"' in pyproject

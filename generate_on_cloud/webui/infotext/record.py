@@ -51,7 +51,7 @@ class GenerationRecord:
     """The checkpoint file's stem."""
     model_sha256: str
     version: str
-    """What made the picture, e.g. `generate-on-cloud 0.1.0`."""
+    """What made the picture, name and version of the software."""
     job_timestamp: str
     """`YYYYMMDDhhmmss`"""
     styles: tuple[str, ...] = ()

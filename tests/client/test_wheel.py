@@ -1,0 +1,63 @@
+"""What `pip install` puts into somebody's Python: one package, with its tables and pictures, and `goc`."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from generate_on_cloud import __version__
+
+ROOT = Path(__file__).parents[2]
+BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+GOC = """
+import sys
+from generate_on_cloud.cli import command, demo
+assert demo.PHOTOGRAPH.is_file(), demo.PHOTOGRAPH
+print(command.__file__, file=sys.stderr)
+command.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, for setuptools leaves folders behind beside what it builds."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, source / name)
+    for name in ("generate_on_cloud", "lambdas", "inference_container"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "configs"))
+    subprocess.run([sys.executable, "-c", BUILD, str(built)], cwd=source, capture_output=True, check=True)
+    return next(built.glob("*.whl"))
+
+
+def test_it_installs_one_package_whole_and_nothing_else(wheel: Path) -> None:
+    package = ROOT / "generate_on_cloud"
+    ours = {
+        path.relative_to(ROOT).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    held = set(zipfile.ZipFile(wheel).namelist())
+
+    information = f"generate_on_cloud-{__version__}.dist-info/"
+    assert {name for name in held if not name.startswith(information)} == ours
+    assert {"generate_on_cloud/py.typed", "generate_on_cloud/prices.json"} <= ours
+
+
+def test_goc_works_from_it(wheel: Path, tmp_path: Path) -> None:
+    installed = tmp_path / "site-packages"
+    zipfile.ZipFile(wheel).extractall(installed)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", GOC, "cost", "estimate", "--json"],
+        cwd=tmp_path, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.strip() == str(installed / "generate_on_cloud" / "cli" / "command.py")
+    assert json.loads(ran.stdout)["total"] > 0
