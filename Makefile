@@ -45,7 +45,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY) ## the whole system on this machine: deploy, upload, draw, save the pictures
-	@$(RUN) -m local_cloud.demo --port $(PORT)
+	@$(RUN) -m demo_models.demo --port $(PORT)
 
 local: $(READY) ## the local cloud, until Ctrl-C; prints URL and admin key
 	@$(RUN) -m local_cloud --port $(PORT)

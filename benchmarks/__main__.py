@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from demo_models.checkpoint import demo_checkpoint
+from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
@@ -25,9 +25,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder)) as cloud:
         _print_memory(cloud, "idle, before the first job")
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-            checkpoint = demo_checkpoint(Path(folder))
-            service.assets.upload(checkpoint, "checkpoint")
-            _print_overhead(service, checkpoint.name)
+            service.assets.upload(TRAINED, "checkpoint")
+            _print_overhead(service, TRAINED.name)
         _print_memory(cloud, f"idle, after {JOBS} jobs")
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import boto3
 
 from benchmarks.local_services import aws_environment
-from demo_models.checkpoint import demo_checkpoint
+from demo_models.checkpoint import TRAINED
 from demo_models.variants.table import VARIANTS
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from lambdas.aws.items import timestamp, to_item
@@ -130,9 +130,8 @@ def main() -> None:
     many = parser.parse_args().many
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder)) as cloud:
-        checkpoint = demo_checkpoint(Path(folder))
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-            service.assets.upload(checkpoint, "checkpoint")
+            service.assets.upload(TRAINED, "checkpoint")
             for name in NETWORKS:
                 service.assets.upload(VARIANTS[name].path, VARIANTS[name].type)
         os.environ.update(aws_environment(cloud), AWS_ENDPOINT_URL=cloud.endpoint_url)
@@ -143,7 +142,7 @@ def main() -> None:
         boto3.setup_default_session()
         traffic.watch(boto3.DEFAULT_SESSION)
         api = Api(cloud.admin_key, traffic)
-        job_id = _print_calls(api, checkpoint.name)
+        job_id = _print_calls(api, TRAINED.name)
         _print_lists(api, cloud.outputs["JobsTableName"], job_id, many)
     _print_starts(variables)
 

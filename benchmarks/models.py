@@ -24,7 +24,7 @@ from botocore.config import Config
 from safetensors.torch import save_file
 
 from benchmarks.container import CHECKPOINT, make_checkpoint, status_bytes
-from demo_models.checkpoint import demo_checkpoint
+from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.jobs import Task
@@ -121,10 +121,9 @@ def print_warm_job() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         cloud = stack.enter_context(LocalCloud(Path(folder)))
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-            checkpoint = demo_checkpoint(Path(folder))
-            service.assets.upload(checkpoint, "checkpoint")
+            service.assets.upload(TRAINED, "checkpoint")
             for name in ("first", "second"):
-                job = service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=checkpoint.name)
+                job = service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=TRAINED.name)
                 result = service.jobs.finish(job.job_id).result
                 if result is None:
                     raise SystemExit("the job did not succeed")

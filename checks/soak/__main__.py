@@ -27,7 +27,7 @@ from checks.soak.deliveries import delivering, take_over
 from checks.soak.jobs import SoakJob
 from checks.soak.receivers import Receivers
 from checks.soak.trouble import Trouble, megabytes
-from demo_models.checkpoint import demo_checkpoint
+from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
 from local_cloud.cloud import LocalCloud
@@ -113,9 +113,8 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
     with cloud, open_sites(folder) as sites, delivering(take_over(cloud, sites.fetch)):
         ready = megabytes(cloud)
         receivers = Receivers(sites, jobs)
-        checkpoint = demo_checkpoint(folder)
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-            service.assets.upload(checkpoint, "checkpoint")
+            service.assets.upload(TRAINED, "checkpoint")
         clients = []
         for number in range(plan.clients):
             key = _make_user(cloud, f"soaker-{number}")
@@ -126,7 +125,7 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
                 jobs[number :: plan.clients],
                 secret=_make_secret(cloud, key),
                 webhook=receivers.webhook,
-                checkpoint=checkpoint.name,
+                checkpoint=TRAINED.name,
                 log=log,
                 stopped=stopped,
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo_models.checkpoint import demo_checkpoint
+from demo_models.checkpoint import TRAINED
 from generate_on_cloud.cli.demo import run_demo
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
@@ -23,7 +23,7 @@ STOPPED_BY_CTRL_C = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """0 done, 1 a job or request failed, 2 the local cloud could not start, 130 stopped by the user."""
-    parser = argparse.ArgumentParser(prog="python -m local_cloud.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m demo_models.demo", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--out", type=Path, default=Path("demo_output"), help="folder for the pictures")
@@ -32,10 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     # `make` passes SIGTERM on; stopping in order needs the same way out as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _running(LocalCloud(chosen.state_dir, port=chosen.port), console) as (url, key):
-            checkpoint = demo_checkpoint(chosen.state_dir)
-            with GenerateOnCloud(url, key) as cloud:
-                run_demo(cloud, checkpoint=checkpoint, out=chosen.out, console=console)
+        with (
+            _running(LocalCloud(chosen.state_dir, port=chosen.port), console) as (url, key),
+            GenerateOnCloud(url, key) as cloud,
+        ):
+            run_demo(cloud, checkpoint=TRAINED, out=chosen.out, console=console)
     except CannotStartError as error:
         print(error, file=sys.stderr)
         return 2
