@@ -37,6 +37,7 @@ from lambdas.endpoints.instance_counts import InstanceCounts
 from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.record import EndpointStore
 from lambdas.endpoints.registry import EndpointRegistry, Endpoints
+from lambdas.jobs.counts import Counts
 from lambdas.jobs.deletion import Deletion
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import JobObjects
@@ -90,9 +91,9 @@ def services_from_environment() -> Services:
     usage = UsageStore(roles.access)
     load = EndpointLoad(roles.access)
     webhooks = WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL)
-    settlement = Settlement(usage, load, webhooks, settings.JOBS_TABLE)
     jobs = JobStore(dynamodb, settings.JOBS_TABLE)
-    job_transitions = JobTransitions(jobs, settlement)
+    counts = Counts(jobs, usage, load)
+    job_transitions = JobTransitions(jobs, Settlement(counts, webhooks))
     assets = AssetStore(dynamodb, settings.ASSETS_TABLE)
     objects = JobObjects(s3, settings.JOBS_BUCKET)
     pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
@@ -129,11 +130,12 @@ def services_from_environment() -> Services:
         chooser=EndpointChooser(registry, load, instance_counts, settings.ENDPOINT_GPUS),
         endpoint_creation=EndpointCreation(sagemaker, default, prefix),
         functions=functions,
-        deletion=Deletion(jobs, settlement, objects),
+        deletion=Deletion(jobs, job_transitions, objects),
         idempotency=IdempotencyKeys(dynamodb, settings.JOBS_TABLE),
         run_times=RunTimes(dynamodb, settings.JOBS_TABLE),
         instance_counts=instance_counts,
         submission=Submission(
+            counts=counts,
             transitions=job_transitions,
             registry=registry,
             resolver=Resolver(assets, StyleFiles(s3, settings.ASSETS_BUCKET)),

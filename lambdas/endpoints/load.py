@@ -7,12 +7,11 @@ endpoint_load#ENDPOINT#SHARD   `access_id`; jobs of one endpoint spread over SHA
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lambdas.access.table import AccessTable
 from lambdas.aws.batch_reads import SideRead
 from lambdas.aws.transactions import Action
-from lambdas.jobs.record import JobRecord
 
 SHARDS = 4
 KEPT = timedelta(days=60)
@@ -24,14 +23,14 @@ _PREFIX = "endpoint_load"
 class EndpointLoad:
     access: AccessTable
 
-    def take(self, job: JobRecord) -> Action:
+    def take(self, endpoint: str, job_id: str, *, made: datetime) -> Action:
         """The update that counts a new job; to be part of the transaction that makes it."""
-        ends = int((job.created_at + KEPT).timestamp())
-        return self.access.update(_row_id(job), "SET expires_at = :ends ADD open_jobs :one", {":one": 1, ":ends": ends})
+        values = {":one": 1, ":ends": int((made + KEPT).timestamp())}
+        return self.access.update(_row_id(endpoint, job_id), "SET expires_at = :ends ADD open_jobs :one", values)
 
-    def free(self, job: JobRecord) -> list[Action]:
-        """The update that takes it back, for the transaction that settles or removes it; none for an uncounted one."""
-        return [self.access.update(_row_id(job), "ADD open_jobs :less", {":less": -1})] if job.counted else []
+    def free(self, endpoint: str, job_id: str) -> Action:
+        """The update that takes it back; to be part of the transaction that settles or removes the job."""
+        return self.access.update(_row_id(endpoint, job_id), "ADD open_jobs :less", {":less": -1})
 
     def reading(self, endpoints: Iterable[str]) -> SideRead:
         """Their rows, to be read along with others."""
@@ -52,5 +51,5 @@ def loads_in(reading: SideRead) -> Counter[str]:
     return counted
 
 
-def _row_id(job: JobRecord) -> str:
-    return f"{_PREFIX}#{job.endpoint}#{int(job.job_id[-1], 16) % SHARDS}"
+def _row_id(endpoint: str, job_id: str) -> str:
+    return f"{_PREFIX}#{endpoint}#{int(job_id[-1], 16) % SHARDS}"

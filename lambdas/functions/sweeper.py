@@ -70,7 +70,7 @@ class Sweeper:
             for job in batch:
                 try:
                     if job.status in TERMINAL:
-                        self.outcomes.transitions.settlement.settle(job)
+                        self.outcomes.transitions.settle(job)
                         continue
                     finished = self._visit(job, now)
                 except (ClientError, BotoCoreError):

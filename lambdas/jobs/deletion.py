@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from generate_on_cloud.contract.jobs import TERMINAL
 from lambdas.jobs.objects import JobObjects, job_prefix
 from lambdas.jobs.record import JobRecord
-from lambdas.jobs.settlement import Settlement
 from lambdas.jobs.store import JobStore
 from lambdas.jobs.submission import state_conflict
+from lambdas.jobs.transitions import JobTransitions
 
 
 @dataclass(frozen=True)
 class Deletion:
     jobs: JobStore
-    settlement: Settlement
+    transitions: JobTransitions
     objects: JobObjects
 
     def delete(self, job: JobRecord) -> None:
@@ -26,7 +26,7 @@ class Deletion:
             raise state_conflict(job, "deleted; cancel it first")
         if not job.settled:
             # Else what it counts as would go with it.
-            self.settlement.settle(job)
+            self.transitions.settle(job)
         keys = [key for key in (job.output_key, job.failure_key) if key is not None]
         self.objects.remove_all(job_prefix(job.job_id), also=keys)
         self.jobs.delete(job)

@@ -21,6 +21,7 @@ from lambdas.access.usage import UsageStore
 from lambdas.aws.clients import s3_client, sagemaker_runtime_client, sqs_client
 from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.registry import Endpoints
+from lambdas.jobs.counts import Counts
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
 from lambdas.jobs.record import JobRecord
@@ -201,8 +202,9 @@ def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcome
     table = settings.JOBS_TABLE
     access = AccessTable(dynamodb, settings.ACCESS_TABLE)
     webhooks = WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL)
-    settlement = Settlement(UsageStore(access), EndpointLoad(access), webhooks, table)
-    transitions = JobTransitions(JobStore(dynamodb, table), settlement)
+    jobs = JobStore(dynamodb, table)
+    counts = Counts(jobs, UsageStore(access), EndpointLoad(access))
+    transitions = JobTransitions(jobs, Settlement(counts, webhooks))
     objects = JobObjects(s3_client(), settings.JOBS_BUCKET)
     endpoints = Endpoints(None, sagemaker_runtime_client())
     return Outcomes(transitions, objects, Delivery(transitions, objects, endpoints), RunTimes(dynamodb, table))

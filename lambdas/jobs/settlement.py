@@ -7,16 +7,10 @@ between is settled by the sweeper, which looks at every job that has `open`.
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from generate_on_cloud.contract.errors import JobErrorCode
-from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.webhooks import WebhookEvent
-from lambdas.access.usage import UsageStore
-from lambdas.aws.transactions import Condition, transact, update
-from lambdas.endpoints.load import EndpointLoad
+from lambdas.jobs.counts import Counts
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -39,53 +33,15 @@ class WebhookQueue:
 
 @dataclass(frozen=True)
 class Settlement:
-    usage: UsageStore
-    load: EndpointLoad
+    counts: Counts
     webhooks: WebhookQueue
-    jobs_table: str
 
     def settle(self, job: "JobRecord") -> bool:
-        """Count an ended job; False when it has been counted before.
+        """Queue an ended job's webhook and count its end; False when it has been counted before.
 
         Raises:
             ClientError, BotoCoreError: AWS failed; the sweeper will try again.
         """
         # Before the count: whoever dies in between sends it twice, with one id, and never not at all.
         self.webhooks.send(job)
-        finished = job.finished_at or datetime.now(UTC)
-        actions = [
-            update(
-                self.jobs_table,
-                {"job_id": job.job_id},
-                "REMOVE #open",
-                {":ended": job.status.value},
-                condition=Condition("a job to be settled", "attribute_exists(#open) AND #status = :ended"),
-                names=["open", "status"],
-            ),
-            *self.usage.ended(
-                job.owner,
-                job.status,
-                day=finished.date(),
-                gpu_seconds=gpu_seconds(job),
-                unused=job.charge if _never_ran(job) else None,
-            ),
-        ]
-        if job.charge is not None:
-            actions += self.usage.release(job.charge, unsent=False)
-        actions += self.load.free(job)
-        return not transact(self.usage.access.client, actions)
-
-
-def _never_ran(job: "JobRecord") -> bool:
-    """Whether it was canceled before any worker had it."""
-    return job.status is JobStatus.CANCELED and job.started_at is None and job.worker_lost_at is None
-
-
-def gpu_seconds(job: "JobRecord") -> Decimal:
-    """How long a worker had the job: to its end, or to the last heartbeat of a lost one; 0 when none ever had it."""
-    if job.started_at is None or job.finished_at is None:
-        return Decimal(0)
-    end = job.finished_at.timestamp()
-    if job.error is not None and job.error.code is JobErrorCode.WORKER_LOST and job.heartbeat_at is not None:
-        end = float(job.heartbeat_at)
-    return Decimal(f"{max(0.0, end - job.started_at.timestamp()):.3f}")
+        return self.counts.settle(job)

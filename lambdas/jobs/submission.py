@@ -15,11 +15,10 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobRequest
 from lambdas.access.caller import Caller
-from lambdas.access.usage import Charge, UsageStore
 from lambdas.aws.items import is_id
 from lambdas.endpoints.choice import EndpointChoice
-from lambdas.endpoints.record import NOT_BEING_DELETED
-from lambdas.endpoints.registry import EndpointRegistry, being_deleted
+from lambdas.endpoints.registry import EndpointRegistry
+from lambdas.jobs.counts import Counts, counted
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import (
     JobObjects,
@@ -34,7 +33,6 @@ from lambdas.jobs.params import ROOT, check_params, megapixel_steps
 from lambdas.jobs.pictures import pictures_elsewhere
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.resolution import Resolution, Resolver
-from lambdas.jobs.step_charges import StepCharges
 from lambdas.jobs.transitions import JobTransitions
 from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError, invalid
@@ -49,6 +47,7 @@ MAX_PARAMS_BYTES = 64 * 1024**2
 class Submission:
     """The stores a submission writes to."""
 
+    counts: Counts
     transitions: JobTransitions
     registry: EndpointRegistry
     resolver: Resolver
@@ -67,7 +66,7 @@ class Submission:
         job = replace(job, endpoint=choice.least_loaded())
         self.delivery.endpoints.require_in_service(job.endpoint)
         created = replace(job, status=JobStatus.CREATED, params_key=params_key(job.job_id))
-        created = _counted(created, caller.quotas, Decimal(0))
+        created = counted(created, Decimal(0), caller.quotas)
         self._admit(created, caller.quotas)
         return created
 
@@ -87,14 +86,14 @@ class Submission:
             request_key=request_key(job.job_id),
             queued_at=job.created_at,
         )
-        queued = _counted(queued, caller.quotas, megapixel_steps(checked))
+        queued = counted(queued, megapixel_steps(checked), caller.quotas)
         try:
             pictures = self._pictures(job, params)
             self.objects.put_request(_request(queued, params, files, pictures))
             self._admit(queued, caller.quotas)
             return self.delivery.hand_over(queued)
         except (ProblemError, ClientError, BotoCoreError):
-            self._undo(lambda: self.transitions.remove_unsent(queued), job)
+            self._undo(lambda: self.counts.give_back(queued), job)
             copies, request = f"{job_prefix(job.job_id)}input/", request_key(job.job_id)
             self._undo(lambda: self.objects.remove_all(copies, also=[request]), job)
             raise
@@ -145,8 +144,7 @@ class Submission:
         files = self.resolver.resolve(job.checkpoint, checked, caller=caller)
         named = _with_files(job, files)
         # Before the transition: who dies in between leaves a `created` job that has counted, and counts no more.
-        charges = StepCharges(self.transitions)
-        charged = charges.count(job, megapixel_steps(checked), caller.quotas, now=now)
+        charged = self.counts.charge_steps(job, megapixel_steps(checked), caller.quotas, now=now)
         queued = self.transitions.queue(
             job.job_id,
             checkpoint=named.checkpoint,
@@ -164,29 +162,12 @@ class Submission:
         except (ProblemError, ClientError, BotoCoreError):
             self._undo(lambda: self.objects.remove(request_key(job.job_id)), job)
             self._undo(lambda: self.transitions.unqueue(job.job_id, checkpoint=job.checkpoint), job)
-            self._undo(lambda: charges.take_back(charged), job)
+            self._undo(lambda: self.counts.give_back_steps(charged), job)
             raise
 
-    @property
-    def _usage(self) -> UsageStore:
-        return self.transitions.settlement.usage
-
     def _admit(self, job: JobRecord, quotas: Quotas) -> None:
-        """Put the new job in one transaction with what it counts, if its endpoint is not being deleted.
-
-        Raises:
-            ProblemError: `endpoint_not_in_service`, or `quota_exceeded`.
-        """
-        guards, admission = self.registry.guards(job.endpoint), []
-        if job.charge is not None:
-            self._usage.require_possible(job.charge, quotas)
-            admission = self._usage.admission(job.charge, quotas)
-        counts = [*guards, *admission, self.transitions.settlement.load.take(job)]
-        refused = self.transitions.jobs.put(job, counts, retention_days=self.retention_days)
-        if NOT_BEING_DELETED in refused:
-            raise being_deleted(job.endpoint)
-        if refused and job.charge is not None:
-            raise self._usage.exceeded(job.charge, quotas, now=job.created_at)
+        guards = self.registry.guards(job.endpoint)
+        self.counts.admit(job, quotas, guards=guards, retention_days=self.retention_days)
 
     def _pictures(self, job: JobRecord, params: dict[str, Any]) -> dict[str, str]:
         """Pictures the params only name: URLs as they are, inputs as copies that belong to the job.
@@ -242,12 +223,6 @@ class Submission:
 
 def state_conflict(job: JobRecord, what: str) -> ProblemError:
     return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status}: it cannot be {what}.")
-
-
-def _counted(job: JobRecord, quotas: Quotas, steps: Decimal) -> JobRecord:
-    """The job with all it will count, so that just that is taken back even if nobody heard that it was made."""
-    charge = Charge(job.owner, job.created_at.date().isoformat(), steps) if quotas.limited else None
-    return replace(job, counted=True, charge=charge)
 
 
 def _with_files(job: JobRecord, files: Resolution) -> JobRecord:

@@ -12,7 +12,6 @@ from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import JobError
 from generate_on_cloud.contract.jobs import JobStatus, statuses_before
 from lambdas.aws.items import timestamp
-from lambdas.aws.transactions import Condition, delete, transact
 from lambdas.jobs.record import JobRecord, model_rows
 from lambdas.jobs.settlement import Settlement
 from lambdas.jobs.store import JobStore
@@ -25,20 +24,13 @@ class JobTransitions:
     jobs: JobStore
     settlement: Settlement
 
-    def remove_unsent(self, job: JobRecord) -> None:
-        """Take back a job that its endpoint never got, and what it was counted as.
+    def settle(self, ended: JobRecord) -> bool:
+        """What follows an end; False when it has been done before.
 
-        Does nothing when it was never made, or somebody already works on it or ended it.
+        Raises:
+            ClientError, BotoCoreError: AWS failed; the sweeper will try again.
         """
-        deletion = delete(
-            self.jobs.table,
-            {"job_id": job.job_id},
-            {":queued": JobStatus.QUEUED.value},
-            condition=Condition("a queued job", "#status = :queued"),
-            names=["status"],
-        )
-        charged = self.settlement.usage.release(job.charge, unsent=True) if job.charge is not None else []
-        transact(self.jobs.client, [deletion, *charged, *self.settlement.load.free(job)])
+        return self.settlement.settle(ended)
 
     def queue(
         self,
@@ -158,7 +150,7 @@ class JobTransitions:
         )
         if ended is not None:
             try:
-                self.settlement.settle(ended)
+                self.settle(ended)
             except (ClientError, BotoCoreError):
                 _LOG.exception("job %s has ended and is settled later", job.job_id)
         return ended

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.errors import PROBLEMS, JobError
 from generate_on_cloud.contract.jobs import JobStatus, Task
@@ -47,6 +48,7 @@ from lambdas.endpoints.record import EndpointStore
 from lambdas.endpoints.registry import TAKES_JOBS, EndpointRegistry, Endpoints
 from lambdas.functions.job_events import JobEvents
 from lambdas.functions.sweeper import Sweeper
+from lambdas.jobs.counts import Counts
 from lambdas.jobs.deletion import Deletion
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.lists import JOB_LISTS, SORT
@@ -273,9 +275,9 @@ class Cloud:
         self.usage = UsageStore(roles.access)
         queue = WebhookQueue(cast("SQSClient", self.queue), SETTINGS.WEBHOOK_QUEUE_URL)
         self.load = EndpointLoad(roles.access)
-        settlement = Settlement(self.usage, self.load, queue, SETTINGS.JOBS_TABLE)
         self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
-        self.job_transitions = JobTransitions(self.jobs, settlement)
+        self.counts = Counts(self.jobs, self.usage, self.load)
+        self.job_transitions = JobTransitions(self.jobs, Settlement(self.counts, queue))
         self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE, CursorSigner(self.dynamodb, SETTINGS.JOBS_TABLE))
         self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
         self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
@@ -316,11 +318,12 @@ class Cloud:
                 cast("SageMakerClient", self.endpoint), SETTINGS.ENDPOINT_NAME, SETTINGS.ENDPOINT_PREFIX
             ),
             functions=self.functions,
-            deletion=Deletion(self.jobs, settlement, self.objects),
+            deletion=Deletion(self.jobs, self.job_transitions, self.objects),
             idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
             run_times=run_times,
             instance_counts=counts,
             submission=Submission(
+                counts=self.counts,
                 transitions=self.job_transitions,
                 registry=registry,
                 resolver=Resolver(self.assets, StyleFiles(self.s3, SETTINGS.ASSETS_BUCKET)),
@@ -436,7 +439,7 @@ class Cloud:
         )
         record = replace(record, queued_at=record.created_at, **cast("Any", more))
         record = replace(record, counted=True)
-        assert not self.jobs.put(record, [self.load.take(record)], retention_days=30)
+        self.counts.admit(record, Quotas(), guards=[], retention_days=30)
         if record.output_key or record.failure_key:
             self.job_transitions.keep_locations(record, output_key=record.output_key, failure_key=record.failure_key)
         return record

@@ -296,7 +296,7 @@ def test_an_end_that_two_see_unsettled_is_counted_once(cloud: Cloud) -> None:
     seen = cloud.jobs.get(job_id)
     assert seen is not None
 
-    settled = [cloud.job_transitions.settlement.settle(seen) for _ in range(2)]
+    settled = [cloud.job_transitions.settle(seen) for _ in range(2)]
 
     assert settled == [True, False]
     assert open_jobs(cloud) == 1
