@@ -21,7 +21,7 @@ from demo_models.tokenizer import build_files
 from inference_container.models.prediction import VELOCITY_SIGN
 
 CONFIG_KEY = "generate_on_cloud.config"
-"""Metadata key of the header (docs/architecture.md)."""
+"""Metadata key of the header (docs/architecture/02-assets.md)."""
 MANIFEST = "manifest.json"
 
 _UNET_NAMES = (

@@ -13,7 +13,7 @@ MAX_RECEIVES = 5
 
 
 class Events(Construct):
-    """Messages are SageMaker's own (docs/architecture.md, Seams), in SNS's envelope.
+    """Messages are SageMaker's own (docs/architecture/01-jobs.md), in SNS's envelope.
 
     Args:
         consumer_timeout: of the function that reads the queue.

@@ -14,7 +14,7 @@ from lambdas.jobs.lists import JOB_LISTS, SORT
 
 
 class Storage(Construct):
-    """Keys, indexes and prefixes are those of docs/architecture.md, Seams."""
+    """Keys, indexes and prefixes are those of docs/architecture/01-jobs.md."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)

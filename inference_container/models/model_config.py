@@ -13,7 +13,7 @@ from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import incompatible
 
 PACKED_CONFIG = "generate_on_cloud.config"
-"""Metadata key of a safetensors header (docs/architecture.md)."""
+"""Metadata key of a safetensors header (docs/architecture/02-assets.md)."""
 CONFIG_FOLDERS: Mapping[Family, str] = {
     Family.SD1: "sd15",
     Family.SD1_INPAINT: "sd15",

@@ -53,7 +53,7 @@ def open_model_parts(file: ModelFile) -> Iterator[ModelParts]:
     """Open an asset that holds models in folders and word lists in `lists`. Valid inside the block only.
 
     A .zip holds the folders as they are; in a .safetensors the tensors are named `folder.…` and the texts are packed
-    into the header (docs/architecture.md).
+    into the header (docs/architecture/02-assets.md).
 
     Raises:
         JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.

@@ -45,7 +45,7 @@ def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.devic
     """The VAE in `file`: plain or prefixed tensor names, in LDM's or in diffusers' layout.
 
     No tensor shows the scale of its latents, so `like` is the configuration of the VAE it stands in for; a file may
-    pack its own (docs/architecture.md).
+    pack its own (docs/architecture/02-assets.md).
 
     Raises:
         JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.

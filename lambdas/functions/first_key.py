@@ -95,7 +95,7 @@ def make_first_key(
 
 
 def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTypeDef]":
-    """The rows of the user `admin` with this key, and the count of admins (docs/architecture.md, Seams)."""
+    """The rows of the user `admin` with this key, and the count of admins (docs/architecture/01-jobs.md)."""
     made = {"created_at": {"S": now}, "created_by": {"S": "deployment"}}
     return [
         {

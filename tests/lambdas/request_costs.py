@@ -152,7 +152,7 @@ def _own_key(cloud: Cloud) -> Ask:
 
 
 GET_JOB, POST_JOB, LIST = 2, 6, 2
-"""The goals of docs/architecture.md."""
+"""The goals of docs/architecture/00-overview.md."""
 
 COSTS: tuple[RequestCost, ...] = (
     RequestCost("POST /v1/jobs", POST_JOB, 201, _post("/v1/jobs", txt2img())),
