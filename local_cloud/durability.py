@@ -12,8 +12,8 @@ import json
 import logging
 from collections.abc import Iterable
 
-from local_cloud.emulator import Emulator, ServiceRequest
 from local_cloud.journal import Journal, JournaledWrite
+from local_cloud.ministack.emulator import Emulator, ServiceRequest
 from local_cloud.settings import LocalSettings
 
 logger = logging.getLogger("local_cloud.durability")

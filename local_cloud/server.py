@@ -77,9 +77,8 @@ def _move_port(settings: LocalSettings) -> None:
 async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> NoReturn:
     # ministack reads the environment when it is imported, and configures logging then.
     from local_cloud.durability import Durability
-    from local_cloud.emulator import Emulator
-    from local_cloud.identities import Identities
-    from local_cloud.large_objects import tame_large_objects
+    from local_cloud.ministack.emulator import Emulator
+    from local_cloud.ministack.identities import Identities
     from local_cloud.sagemaker.scaling_wire import ScalingWire
     from local_cloud.sagemaker.service import SageMaker
     from local_cloud.sagemaker.wire import SageMakerWire
@@ -93,7 +92,6 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities = Identities(settings)
     sagemaker = SageMaker(settings, emulator, durability, identities)
     sagemaker.register()
-    tame_large_objects()
     emulator.watch_functions(_report_function)
     await emulator.start()
     if replayed := await durability.replay():

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
-
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
+from local_cloud.ministack.policies import role_may
 from local_cloud.settings import ACCOUNT
 
 _HASH = re.compile(r"[0-9A-F]{8}$")
@@ -159,16 +158,7 @@ def without(statements: Sequence[Mapping[str, Any]], grant: Grant) -> list[dict[
 
 def allowed(request: Request, statements: Sequence[Mapping[str, Any]], *, region: str) -> bool:
     """Whether a role with these statements may do it, by the evaluation the local cloud enforces with."""
-    context = EvalContext(
-        principal_arn=f"arn:aws:iam::{ACCOUNT}:role/{request.role}",
-        principal_type="AssumedRole",
-        principal_account=ACCOUNT,
-        action=request.action,
-        resource_arn=request.resource,
-        region=region,
-        source_ip="127.0.0.1",
-        secure_transport=True,
-        service_context={name.lower(): value for name, value in request.context.items()},
-    )
-    document = {"Statement": [dict(statement) for statement in statements]}
-    return bool(evaluate(context, [parse_policy_document(document)]).decision == "Allow")
+    return role_may(
+        statements, request.action, request.resource,
+        role=request.role, region=region, condition_keys=request.context,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_cloud.durability import Durability
-from local_cloud.emulator import Emulator, EmulatorError
+from local_cloud.ministack.emulator import Emulator, EmulatorError
 from local_cloud.sagemaker.container import Container, ContainerLostError, ContainerUnreachedError
 from local_cloud.sagemaker.messages import notification
 from local_cloud.sagemaker.notifier import Notifier

@@ -5,8 +5,8 @@ import logging
 import random
 from typing import Protocol
 
-from local_cloud.emulator import EmulatorError
 from local_cloud.faults import NotificationFaults
+from local_cloud.ministack.emulator import EmulatorError
 
 logger = logging.getLogger("local_cloud.notifier")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from local_cloud.emulator import Emulator, ResourceType
+from local_cloud.ministack.emulator import Emulator, ResourceType
 from local_cloud.sagemaker.records import Kind
 from local_cloud.sagemaker.store import SageMakerStore
 from local_cloud.settings import ACCOUNT

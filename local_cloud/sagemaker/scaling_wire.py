@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from local_cloud.asgi import AsgiApp, Receive, Scope, Send
-from local_cloud.identities import DeniedError, Identities
+from local_cloud.ministack.identities import DeniedError, Identities
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.scaling import Scaling
 from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, refusal, send_json

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from local_cloud.durability import Durability
-from local_cloud.emulator import Emulator, ResourceType
-from local_cloud.identities import Identities
+from local_cloud.ministack.emulator import Emulator, ResourceType
+from local_cloud.ministack.identities import Identities
 from local_cloud.sagemaker.delivery import ContainerPlan, EndpointWorker
 from local_cloud.sagemaker.notifier import notifier
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local_cloud.asgi import AsgiApp, Receive, Scope, Send
-from local_cloud.identities import DeniedError, Identities
+from local_cloud.ministack.identities import DeniedError, Identities
 from local_cloud.sagemaker.control import ControlPlane, required
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.refusals import RefusedError

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_cloud.large_objects import FileBody, on_disk
+from local_cloud.ministack.large_objects import FileBody, on_disk
 from tests.local_cloud.tiny_stack import Tiny
 
 MIB = 1024**2

@@ -167,7 +167,7 @@ def test_no_trace_of_a_real_account_reaches_what_is_started(tmp_path: Path) -> N
 def test_the_serving_process_loads_neither_cdk_nor_torch_nor_boto3(shared: Tiny) -> None:
     maps = Path(f"/proc/{shared.cloud.pid}/maps").read_text()
     script = (
-        "import sys, local_cloud.server, local_cloud.emulator, local_cloud.sagemaker.wire as w;"
+        "import sys, local_cloud.server, local_cloud.ministack.emulator, local_cloud.sagemaker.wire as w;"
         "print([name for name in ('aws_cdk', 'jsii', 'torch', 'boto3') if name in sys.modules])"
     )
 

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local_cloud.row_conditions import ATTRIBUTES, ITEMS, KEYS, of_item, touched, with_rows
+from local_cloud.ministack.row_conditions import ATTRIBUTES, ITEMS, KEYS, of_item, touched, with_rows
 from local_cloud.settings import DEFAULT_REGION
 from tests.local_cloud.test_local_identities import iam
 from tests.local_cloud.tiny_stack import Tiny

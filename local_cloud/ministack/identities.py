@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from contextvars import Context
 from typing import Any, TextIO
 
-from local_cloud.emulator import EmulatorError
-from local_cloud.missing_objects import hiding_missing_objects
-from local_cloud.row_conditions import of_item, with_rows
+from local_cloud.ministack.emulator import EmulatorError
+from local_cloud.ministack.missing_objects import hiding_missing_objects
+from local_cloud.ministack.patches import extend, replace
+from local_cloud.ministack.row_conditions import of_item, with_rows
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 _QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -30,7 +31,7 @@ class Identities:
 
     def __init__(self, settings: LocalSettings) -> None:
         from ministack import app
-        from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses
+        from ministack.core import iam_evaluator, lambda_runtime, responses
         from ministack.services import lambda_svc, sqs, sts
 
         self._settings = settings
@@ -45,18 +46,16 @@ class Identities:
         self._record: TextIO | None = None
         if settings.record_requests:
             self._record = settings.requests_file.open("a", buffering=1)
-        iam_actions.extract_resource_arn = _with_alarm_names(iam_actions.extract_resource_arn)
-        iam_actions.dynamodb_service_context = with_rows(iam_actions.dynamodb_service_context)
         self._install()
 
     def _install(self) -> None:
-        pin = self._app.pin_request_origin
-        self._app.pin_request_origin = lambda address, _secure: pin(address, True)
-        self._evaluator.enforce = self._recorded
-        self._lambda._emit_lambda_logs = self._logged(self._lambda._emit_lambda_logs)  # noqa: SLF001
-        handlers = self._app.SERVICE_HANDLERS
-        handlers["s3"] = hiding_missing_objects(handlers["s3"], self.may)
-        self._sqs._receive_messages_for_esm = self._received(self._sqs._receive_messages_for_esm)  # noqa: SLF001
+        replace("core.iam_actions.extract_resource_arn", _with_alarm_names)
+        replace("core.iam_actions.dynamodb_service_context", with_rows)
+        replace("core.iam_evaluator.enforce", lambda _: self._recorded)
+        replace("app.pin_request_origin", lambda pin: lambda address, _secure: pin(address, True))
+        replace("services.lambda_svc._emit_lambda_logs", self._logged)
+        replace("services.sqs._receive_messages_for_esm", self._received)
+        extend("app.SERVICE_HANDLERS", {"s3": hiding_missing_objects(self._app.SERVICE_HANDLERS["s3"], self.may)})
 
     def remember_functions(self) -> None:
         """Open the sessions of all functions there are: URLs they signed before a restart stay good."""

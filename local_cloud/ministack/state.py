@@ -1,7 +1,4 @@
-"""What ministack's services know, as files: which there are, and how each is written anew.
-
-Like `emulator.py` it knows ministack 1.5.33 from the inside.
-"""
+"""What ministack's services know, as files: which there are, and how each is written anew."""
 
 import json
 import sys

@@ -1,22 +1,18 @@
-"""With `emulator_state`, all that knows ministack 1.5.33 from the inside: its app, tables, state and hooks.
-
-ministack has no plug-in interface, so the version is pinned and tests cover every name used here.
-"""
+"""The emulated AWS services of this process: started, watched, asked and stopped."""
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from local_cloud.asgi import Answer, AsgiApp, Message, ask, without_bodies_of_204
-from local_cloud.emulator_state import EmulatorState
-from local_cloud.message_moves import teach_message_moves
+from local_cloud.ministack.large_objects import tame_large_objects
+from local_cloud.ministack.message_moves import teach_message_moves
+from local_cloud.ministack.patches import extend, replace
+from local_cloud.ministack.state import EmulatorState
 from local_cloud.settings import ACCOUNT, LocalSettings
-
-logger = logging.getLogger("local_cloud.emulator")
 
 
 class EmulatorError(Exception):
@@ -55,17 +51,16 @@ class Emulator:
         """Import ministack, whose modules read `emulator_environment` from os.environ right now."""
         from ministack import app as ministack_app
         from ministack.core import persistence, responses
-        from ministack.services.cloudformation import provisioners
 
         self._app = ministack_app
         self.state = EmulatorState(ministack_app, persistence, settings.emulator_dir)
         self._responses = responses
-        self._resource_handlers: dict[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
         self._settings = settings
         self._lifespan: asyncio.Task[None] | None = None
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
         teach_message_moves()
+        tame_large_objects()
 
     @property
     def asgi(self) -> AsgiApp:
@@ -73,19 +68,18 @@ class Emulator:
 
     def register(self, name: str, resource: ResourceType) -> None:
         """Teach CloudFormation the resource type `name`."""
-        self._resource_handlers[name] = {
-            "create": resource.create,
-            "update": resource.update,
-            "delete": resource.delete,
-        }
+        handlers = {"create": resource.create, "update": resource.update, "delete": resource.delete}
+        extend("services.cloudformation.provisioners._RESOURCE_HANDLERS", {name: handlers})
 
     def watch(self, after: Callable[[ServiceRequest], None]) -> None:
         """Call `after` between every successful service request and its answer, in the order the services ran them.
 
         `after` runs on the event loop with nothing in between; what it raises makes the answer an error.
         """
-        for service, handler in list(self._app.SERVICE_HANDLERS.items()):
-            self._app.SERVICE_HANDLERS[service] = self._watched(service, handler, after)
+        watched = {
+            service: self._watched(service, handler, after) for service, handler in self._app.SERVICE_HANDLERS.items()
+        }
+        extend("app.SERVICE_HANDLERS", watched)
 
     def _watched(self, service: str, handler: Any, after: Callable[[ServiceRequest], None]) -> Any:
         async def watched(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
@@ -107,17 +101,19 @@ class Emulator:
 
     def watch_functions(self, report: Callable[[str, str], None]) -> None:
         """Call `report(function name, log text)` for each failed invocation; any thread."""
-        from ministack.services import lambda_svc
 
-        emit = lambda_svc._emit_lambda_logs  # noqa: SLF001
+        def watching(emit: Callable[..., Any]) -> Callable[..., Any]:
+            def watched(
+                func: dict[str, Any], request_id: str, log_text: str, error: bool, *rest: Any, **named: Any
+            ) -> Any:
+                if error:
+                    config = func.get("config") or func
+                    report(str(config.get("FunctionName", "unknown")), log_text)
+                return emit(func, request_id, log_text, error, *rest, **named)
 
-        def watched(func: dict[str, Any], request_id: str, log_text: str, error: bool, *rest: Any, **named: Any) -> Any:
-            if error:
-                config = func.get("config") or func
-                report(str(config.get("FunctionName", "unknown")), log_text)
-            return emit(func, request_id, log_text, error, *rest, **named)
+            return watched
 
-        lambda_svc._emit_lambda_logs = watched  # noqa: SLF001
+        replace("services.lambda_svc._emit_lambda_logs", watching)
 
     async def start(self) -> None:
         """Load the saved state and start the services' own loops."""
@@ -130,7 +126,7 @@ class Emulator:
         """Stop the services' loops and the warm functions. The state is saved by whoever owns it, not here."""
         from ministack.core import lambda_runtime
 
-        self._app.PERSIST_STATE = False
+        replace("app.PERSIST_STATE", lambda _: False)
         await self._lifespan_step("lifespan.shutdown")
         lambda_runtime.reset()
 

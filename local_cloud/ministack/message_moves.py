@@ -1,9 +1,11 @@
-"""Teaches ministack 1.5.33 SQS's message move tasks: dead letters go back to where they are worked off."""
+"""Teaches ministack SQS's message move tasks: dead letters go back to where they are worked off."""
 
 import base64
 import json
 import time
 from typing import Any
+
+from local_cloud.ministack.patches import extend
 
 
 def teach_message_moves() -> None:
@@ -43,7 +45,7 @@ def teach_message_moves() -> None:
         newest = [task for task in reversed(started) if task["SourceArn"] == source_arn]
         return {"Results": newest[: int(data.get("MaxResults") or 1)]}
 
-    sqs._HANDLERS.update({"StartMessageMoveTask": start, "ListMessageMoveTasks": list_})  # noqa: SLF001
+    extend("services.sqs._HANDLERS", {"StartMessageMoveTask": start, "ListMessageMoveTasks": list_})
 
 
 def _queue(sqs: Any, arn: str, parameter: str, action: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Makes ministack 1.5.33 read ranges of large S3 objects from their files, and keep and check the parts of uploads.
+"""Makes ministack read ranges of large S3 objects from their files, and keep and check the parts of uploads.
 
 By itself it reads the whole object for every range, so a checkpoint fetched in 8 MiB ranges is read hundreds of times,
 and holds all parts of an upload in memory until the last one has come, then twice while it joins them. It computes the
@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from local_cloud.ministack.patches import replace
 
 Refusal = Callable[[str, str, int], Any]
 """S3's error document of a code, a message and a status."""
@@ -74,16 +76,13 @@ def tame_large_objects() -> None:
     """Put all of it into ministack's S3, once per process."""
     from ministack.services import s3
 
-    s3._read_body = _range_reader(s3._read_body, s3._object_disk_path)  # noqa: SLF001
-    s3._get_object = _range_getter(s3._get_object)  # noqa: SLF001
-    s3._upload_part = _part_keeper(s3._upload_part, s3._multipart_uploads, s3._error)  # noqa: SLF001
-    s3._persist_object = _joined_writer(s3._persist_object, s3._object_disk_path)  # noqa: SLF001
-    s3._complete_multipart_upload = _joiner(  # noqa: SLF001
-        s3._complete_multipart_upload,  # noqa: SLF001
-        s3._multipart_uploads,  # noqa: SLF001
-        s3._completed_multipart_uploads,  # noqa: SLF001
-        s3._error,  # noqa: SLF001
-    )
+    uploads, completed = s3._multipart_uploads, s3._completed_multipart_uploads  # noqa: SLF001
+    path_of, refusal = s3._object_disk_path, s3._error  # noqa: SLF001
+    replace("services.s3._read_body", lambda read: _range_reader(read, path_of))
+    replace("services.s3._get_object", _range_getter)
+    replace("services.s3._upload_part", lambda upload: _part_keeper(upload, uploads, refusal))
+    replace("services.s3._persist_object", lambda persist: _joined_writer(persist, path_of))
+    replace("services.s3._complete_multipart_upload", lambda complete: _joiner(complete, uploads, completed, refusal))
 
 
 def _range_reader(read: Callable[..., Any], path_of: Callable[[str, str], str | None]) -> Callable[..., Any]:
