@@ -56,9 +56,10 @@ test: $(READY) ## every test
 test-quick: $(READY) ## the tests that take no more than a moment
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## ruff, the fences between folders, mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/mypy .
 
 format: $(READY) ## let ruff format and fix

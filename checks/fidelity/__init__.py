@@ -1,0 +1,1 @@
+"""What WebUI itself answered, beside what the container answers."""

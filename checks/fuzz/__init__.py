@@ -1,0 +1,1 @@
+"""Generated and absurd requests against a local cloud."""

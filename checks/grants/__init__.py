@@ -1,0 +1,1 @@
+"""Each IAM grant taken away in turn, and the scenario that misses it."""

@@ -1,0 +1,1 @@
+"""Jobs by the hundred while the parts of a local cloud die."""
