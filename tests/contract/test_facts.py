@@ -60,3 +60,17 @@ def test_the_firewall_costs_what_pages_and_options_say() -> None:
 
     assert dollars in (ROOT / "docs" / "deploy.md").read_text()
     assert dollars in (ROOT / "infrastructure" / "config.py").read_text()
+
+
+def test_versions_told_beside_the_pins_are_those_of_the_pins() -> None:
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
+    (built_by,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    page = (ROOT / "docs" / "architecture" / "05-decisions.md").read_text().partition("## Versions")[2]
+
+    told = re.findall(r"\b([a-z0-9-]+)(?: |==)(\d+(?:\.\d+)+)", page)
+
+    assert {"torch", "diffusers", "boto3"} <= {name for name, _ in told}
+    for name, version in [*told, tuple(built_by.split("=="))]:
+        assert f"{pins[name]}.".startswith(f"{version}."), f"{name} is pinned to {pins[name]}"
+    (cdk,) = re.findall(r"aws-cdk@([\d.]+)", (ROOT / "Makefile").read_text())
+    assert f"npm `aws-cdk` {cdk} exactly" in page
