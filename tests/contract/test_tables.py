@@ -13,6 +13,7 @@ from generate_on_cloud.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode
 from generate_on_cloud.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
 from generate_on_cloud.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
 from generate_on_cloud.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
+from generate_on_cloud.contract.webhooks import WebhookEvent
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +29,10 @@ def test_a_terminal_status_is_never_left() -> None:
     assert {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED} == TERMINAL
     for status in JobStatus:
         assert not set(statuses_before(status)) & TERMINAL
+
+
+def test_every_end_of_a_job_is_a_webhook_event_and_nothing_else_is() -> None:
+    assert {event.value for event in WebhookEvent} == {f"job.{status}" for status in TERMINAL}
 
 
 def test_an_asset_type_is_found_by_webuis_folder_name() -> None:

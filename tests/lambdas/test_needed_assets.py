@@ -8,7 +8,7 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, Txt2ImgParams
 from lambdas.access.caller import Caller
-from lambdas.jobs.needed_assets import Need, named_assets
+from lambdas.jobs.needed_assets import MENTIONED, NAMED, Need, named_assets
 from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
 from tests.lambdas.cloud import PNG, Cloud, txt2img
@@ -366,3 +366,9 @@ def test_an_embedding_is_found_in_the_moment_it_is_there(cloud: Cloud) -> None:
 
     assert [model["type"] for model in before["models"]] == [AssetType.CHECKPOINT]
     assert [model["type"] for model in after["models"]] == [AssetType.CHECKPOINT, AssetType.EMBEDDING]
+
+
+def test_a_request_can_name_a_file_of_every_asset_type() -> None:
+    read_by_the_api = {AssetType.STYLES}
+
+    assert {row.type for row in NAMED} | {*MENTIONED} | read_by_the_api == set(AssetType)
