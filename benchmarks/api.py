@@ -32,7 +32,7 @@ from local_cloud.cloud import LocalCloud
 
 API_HANDLER = "lambdas.api.handler.handler"
 # What the function does before its first request: the handler's module, and the services it makes on first use.
-API_READY = "import lambdas.api.services\nlambdas.api.services.services_from_environment()\nimport lambdas.api.handler"
+API_READY = "import lambdas.api.handler\nlambdas.api.handler._resolver()"
 API_CLIENTS = (
     "import boto3\n"
     "for name in ('dynamodb', 's3', 'sagemaker', 'sagemaker-runtime', 'sqs', 'lambda'): boto3.client(name)"

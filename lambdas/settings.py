@@ -26,12 +26,31 @@ class FunctionSettings(BaseModel):
         return cls.model_validate({name: environment[name] for name in cls.model_fields if name in environment})
 
 
-class ApiSettings(FunctionSettings):
-    JOBS_TABLE: str
-    ASSETS_TABLE: str
+class AccountSettings(FunctionSettings):
+    """Of functions that read or count in the access table."""
+
     ACCESS_TABLE: str
+
+
+class WebhookSettings(AccountSettings):
+    JOBS_TABLE: str
+    WEBHOOK_QUEUE_URL: str
+
+
+class EndingSettings(WebhookSettings):
+    """Of functions that end jobs."""
+
     JOBS_BUCKET: str
+
+
+class AssetSettings(AccountSettings):
+    """Of functions that end the work on assets."""
+
+    ASSETS_TABLE: str
     ASSETS_BUCKET: str
+
+
+class ApiSettings(EndingSettings, AssetSettings):
     ENDPOINTS_TABLE: str
     ENDPOINT_NAME: str
     """The endpoint jobs go to that name none: the template's."""
@@ -44,18 +63,8 @@ class ApiSettings(FunctionSettings):
     IMPORT_FUNCTION: str
     SERVICE_VERSION: str
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
-    WEBHOOK_QUEUE_URL: str
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
     """US dollars for an hour of one GPU of an instance; 0: not known, usage then tells no cost."""
-
-
-class EndingSettings(FunctionSettings):
-    """Of functions that end jobs."""
-
-    JOBS_TABLE: str
-    ACCESS_TABLE: str
-    JOBS_BUCKET: str
-    WEBHOOK_QUEUE_URL: str
 
 
 class JobEventsSettings(EndingSettings):
@@ -72,26 +81,14 @@ class EndpointKeeperSettings(FunctionSettings):
     ENDPOINTS_TABLE: str
 
 
-class AssetInspectionSettings(FunctionSettings):
-    ASSETS_TABLE: str
-    ACCESS_TABLE: str
-    ASSETS_BUCKET: str
+class AssetInspectionSettings(AssetSettings):
+    pass
 
 
-class AssetImportSettings(FunctionSettings):
-    ASSETS_TABLE: str
-    ACCESS_TABLE: str
-    ASSETS_BUCKET: str
+class AssetImportSettings(AssetSettings):
     INSPECTION_FUNCTION: str
 
 
-class FirstKeySettings(FunctionSettings):
-    ACCESS_TABLE: str
+class FirstKeySettings(AccountSettings):
     SECRET_ARN: str
     """Secrets Manager secret that receives the first admin key."""
-
-
-class WebhookSettings(FunctionSettings):
-    JOBS_TABLE: str
-    ACCESS_TABLE: str
-    WEBHOOK_QUEUE_URL: str

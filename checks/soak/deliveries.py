@@ -13,8 +13,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.fetching.safe_fetch import SafeFetch
+from lambdas.assembly.accounts import Accounts
+from lambdas.aws.clients import Clients
 from lambdas.functions.webhook_times import MAX_ATTEMPTS
-from lambdas.functions.webhooks import Webhooks, handle_batch, webhooks_of
+from lambdas.functions.webhooks import Webhooks, handle_batch
 from lambdas.settings import WebhookSettings
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
@@ -99,5 +101,13 @@ def take_over(cloud: LocalCloud, poster: SafeFetch) -> Deliveries:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     settings, sqs = WebhookSettings.from_environment(variables), aws.client("sqs")
-    webhooks = webhooks_of(aws.client("dynamodb"), settings, poster=poster, back_off=BACK_OFF)
+    clients = Clients(
+        dynamodb=aws.client("dynamodb"),
+        s3=aws.client("s3"),
+        sqs=sqs,
+        sagemaker=aws.client("sagemaker"),
+        sagemaker_runtime=aws.client("sagemaker-runtime"),
+        functions=functions,
+    )
+    webhooks = Webhooks.of(Accounts(clients, settings), poster=poster, back_off=BACK_OFF)
     return Deliveries(webhooks, sqs, settings.WEBHOOK_QUEUE_URL)

@@ -47,7 +47,7 @@ class AssetsQuery(Query):
 )
 def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
     """Begin the upload of a model file, go on with it, or have the file fetched from a URL."""
-    now = call.services.now()
+    now = call.services.clock.now()
     asset = call.services.uploads.begin(body, owner=call.caller.user, quotas=call.caller.quotas, now=now)
     if asset.created_at == now:
         log_change(call, "asset.created", asset.asset_id, {"type": asset.type, "name": asset.name})
@@ -96,7 +96,7 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
 )
 def sign_parts(call: UserCall, asset_id: str, body: SignParts) -> SignedParts:
     """URLs for parts whose SHA-256 storage checks, of an upload begun with a `checksum_algorithm`."""
-    return call.services.uploads.storage.sign(_own(call, asset_id), body.parts, now=call.services.now())
+    return call.services.uploads.storage.sign(_own(call, asset_id), body.parts, now=call.services.clock.now())
 
 
 @ROUTES.add(
@@ -108,7 +108,7 @@ def sign_parts(call: UserCall, asset_id: str, body: SignParts) -> SignedParts:
 def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetView:
     """Finish an upload: the parts become one file, which is inspected; a small one is active in the answer."""
     asset = _own(call, asset_id)
-    completed = call.services.uploads.complete(asset, body, now=call.services.now())
+    completed = call.services.uploads.complete(asset, body, now=call.services.clock.now())
     log_change(call, "asset.completed", asset_id, {"name": asset.name, "status": completed.status})
     return _view(completed)
 
@@ -172,7 +172,7 @@ def _own(call: UserCall, asset_id: str) -> AssetRecord:
 def _with_upload(call: UserCall, asset: AssetRecord, *, is_new: bool = False) -> AssetView:
     view = _view(asset)
     if asset.status is AssetStatus.UPLOADING and call.caller.may_see(asset.owner, Permission.ASSET_ALL):
-        view.upload = call.services.uploads.storage.view(asset, is_new=is_new, now=call.services.now())
+        view.upload = call.services.uploads.storage.view(asset, is_new=is_new, now=call.services.clock.now())
     return view
 
 

@@ -56,7 +56,7 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
         max_instances=body.max_instances,
         idle_minutes=body.idle_minutes,
         backlog_per_instance=body.backlog_per_instance,
-        created_at=services.now(),
+        created_at=services.clock.now(),
         image=body.image,
         users=tuple(body.users),
         roles=tuple(body.roles),
@@ -153,7 +153,7 @@ def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointVi
         for job in list(_jobs_on(call, record.endpoint)):
             # A running one is asked to stop as well; if its worker goes before it does, it ends as `worker_lost`.
             queued, transitions = (JobStatus.QUEUED,), services.job_transitions
-            if transitions.finish(job, JobStatus.CANCELED, now=services.now(), allowed=queued) is None:
+            if transitions.finish(job, JobStatus.CANCELED, now=services.clock.now(), allowed=queued) is None:
                 transitions.request_cancel(job.job_id)
     _call_keeper(call, record.endpoint)
     return _view(replace(record, status=EndpointStatus.DELETING))
@@ -171,7 +171,7 @@ def _jobs_on(call: UserCall, endpoint: str) -> Iterator[JobRecord]:
 def _call_keeper(call: UserCall, endpoint: str) -> None:
     """Have it looked after now, not within the minute."""
     settings = call.services.settings
-    call.services.functions.invoke(
+    call.services.clients.functions.invoke(
         FunctionName=settings.ENDPOINT_KEEPER_FUNCTION,
         InvocationType="Event",
         Payload=json.dumps({"endpoint": endpoint}).encode(),

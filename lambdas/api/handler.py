@@ -6,16 +6,18 @@ from typing import Any
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.api.routes import find_route
-from lambdas.api.services import Services, services_from_environment
 from lambdas.api.serving import problem_response, serve
 from lambdas.api.table import ROUTES
+from lambdas.assembly.api import Api
+from lambdas.aws.clients import aws_clients
 from lambdas.problems import ProblemError
+from lambdas.settings import ApiSettings
 
 Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Takes API Gateway's event of one request, gives what API Gateway shall send."""
 
 
-def make_resolver(services: Services) -> Resolver:
+def make_resolver(services: Api) -> Resolver:
     """A resolver with every route, working on `services`."""
 
     def resolve(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def _no_route(method: str, path: str) -> ProblemError:
 
 @cache
 def _resolver() -> Resolver:
-    return make_resolver(services_from_environment())
+    return make_resolver(Api(aws_clients(), ApiSettings.from_environment()))
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001

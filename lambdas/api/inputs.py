@@ -18,5 +18,7 @@ def create_input(call: UserCall) -> InputView:
     url = services.objects.url_to_put(
         input_key(call.caller.user, input_id), seconds=int(PARAMS_URL_LIFE.total_seconds())
     )
-    upload = PresignedPut(url=url, headers={}, max_bytes=MAX_PICTURE_BYTES, expires_at=services.now() + PARAMS_URL_LIFE)
+    upload = PresignedPut(
+        url=url, headers={}, max_bytes=MAX_PICTURE_BYTES, expires_at=services.clock.now() + PARAMS_URL_LIFE
+    )
     return InputView(input_id=input_id, upload=upload)

@@ -9,7 +9,6 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
-from lambdas.api.idempotency import HEADER, Replay
 from lambdas.api.job_rights import own_job
 from lambdas.api.job_views import job_view
 from lambdas.api.rights import log_change
@@ -17,6 +16,7 @@ from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
 from lambdas.aws.items import new_id
 from lambdas.endpoints.choice import EndpointChoice
+from lambdas.jobs.idempotency import HEADER, Replay
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.submission import state_conflict
 from lambdas.problems import ProblemError
@@ -52,7 +52,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         task=body.task,
         status=JobStatus.CREATED,
         endpoint=choice.first,
-        created_at=services.now(),
+        created_at=services.clock.now(),
         checkpoint=body.checkpoint or None,
         preview=body.preview,
         metadata=body.metadata,
@@ -101,7 +101,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         task=old.task,
         status=JobStatus.CREATED,
         endpoint=choice.first,
-        created_at=services.now(),
+        created_at=services.clock.now(),
         checkpoint=checkpoint,
         preview=old.preview,
         metadata=old.metadata,
@@ -133,7 +133,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
 def start_job(call: UserCall, job_id: str) -> JobView:
     """Send a job whose params document has been put to its upload URL."""
     job = own_job(call, job_id)
-    started = call.services.submission.start(job, caller=call.caller, now=call.services.now())
+    started = call.services.submission.start(job, caller=call.caller, now=call.services.clock.now())
     log_change(call, "job.started", job_id)
     return job_view(call.services, started)
 
@@ -165,7 +165,7 @@ def _made_once(
         _log_made(call, made)
         return Reply(job_view(services, made))
     keys = services.idempotency
-    taken = keys.take(key, user=call.caller.user, request=request, job_id=job.job_id, now=services.now())
+    taken = keys.take(key, user=call.caller.user, request=request, job_id=job.job_id, now=services.clock.now())
     if isinstance(taken, Replay):
         return Reply(JobView.model_validate_json(taken.answer), headers={"Idempotent-Replayed": "true"})
     there = services.jobs.get(taken.job_id) if taken.taken_over else None

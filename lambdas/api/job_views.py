@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from generate_on_cloud.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus
 from generate_on_cloud.contract.messages import JobResult, Progress
-from lambdas.api.services import Services
+from lambdas.assembly.api import Api
 from lambdas.jobs.objects import output_prefix, params_key
 from lambdas.jobs.outcomes import MAX_RESULT_BYTES
 from lambdas.jobs.record import JobRecord
@@ -42,7 +42,7 @@ def _line(job: JobRecord) -> dict[str, object]:
     }
 
 
-def job_view(services: Services, job: JobRecord, *, rehearsed: bool = False) -> JobView:
+def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobView:
     """The job with all that can be said of it; one call when it has succeeded, else none."""
     view = JobView.model_validate(
         {
@@ -66,7 +66,7 @@ def job_view(services: Services, job: JobRecord, *, rehearsed: bool = False) -> 
             url=services.objects.url_to_put_json(params_key(job.job_id), seconds=int(PARAMS_URL_LIFE.total_seconds())),
             headers={"content-type": "application/json"},
             max_bytes=MAX_PARAMS_BYTES,
-            expires_at=services.now() + PARAMS_URL_LIFE,
+            expires_at=services.clock.now() + PARAMS_URL_LIFE,
         )
     if job.status is JobStatus.RUNNING and job.progress is not None and job.progress.previews:
         key = f"{output_prefix(job.job_id)}preview.jpg"
@@ -82,7 +82,7 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
-def _result(services: Services, job: JobRecord) -> ResultView | None:
+def _result(services: Api, job: JobRecord) -> ResultView | None:
     """The result as the container gave it; None when its document has been deleted since."""
     data = services.objects.read(job.output_key, max_bytes=MAX_RESULT_BYTES) if job.output_key else None
     if data is None:
@@ -111,7 +111,7 @@ def _result(services: Services, job: JobRecord) -> ResultView | None:
     )
 
 
-def show_waiting(view: JobView, services: Services, job: JobRecord) -> None:
+def show_waiting(view: JobView, services: Api, job: JobRecord) -> None:
     """Add to a queued job's view its place and whether its endpoint has yet to start; one call, others at times."""
     view.queue = queue_place(services, job)
     if services.instance_counts.running(job.endpoint) == 0:
@@ -119,7 +119,7 @@ def show_waiting(view: JobView, services: Services, job: JobRecord) -> None:
         view.starting_since = job.queued_at
 
 
-def queue_place(services: Services, job: JobRecord) -> JobQueue:
+def queue_place(services: Api, job: JobRecord) -> JobQueue:
     """How many open jobs are before a queued one, and how long it may take; one call, another one once a minute."""
     ahead = services.pages.open_before(job)
     seconds = services.run_times.typical(job.endpoint)

@@ -88,14 +88,14 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     """Status, progress and, in the end, the pictures or the reason of a job; `wait` answers at the next status."""
     services = call.services
     job = first = own_job(call, job_id)
-    deadline = services.monotonic() + query.wait
+    deadline = services.clock.monotonic() + query.wait
     while job.status is first.status and job.status not in TERMINAL:
-        left = deadline - services.monotonic()
+        left = deadline - services.clock.monotonic()
         if left <= 0:
             break
-        services.sleep(min(POLL_SECONDS, left))
+        services.clock.sleep(min(POLL_SECONDS, left))
         job = own_job(call, job_id)
-    tag = view_tag(job, now=services.now())
+    tag = view_tag(job, now=services.clock.now())
     if job.status is not JobStatus.QUEUED and tag in _tags(call.headers.get("if-none-match", "")):
         return Reply(None, status=304, headers={"ETag": tag})
     view = job_view(services, job)
@@ -141,7 +141,7 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
             changed = services.job_transitions.request_cancel(job.job_id)
         else:
             changed = services.job_transitions.finish(
-                job, JobStatus.CANCELED, now=services.now(), allowed=(job.status,)
+                job, JobStatus.CANCELED, now=services.clock.now(), allowed=(job.status,)
             )
         if changed is not None:
             log_change(call, "job.canceled", job_id, {"owner": job.owner})

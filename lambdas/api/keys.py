@@ -30,7 +30,7 @@ class KeysQuery(Query):
 def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
     """Make a 256-bit key for the caller or a user the caller may change; the answer alone shows it."""
     caller, services = call.caller, call.services
-    name, now = body.user or caller.user, services.now()
+    name, now = body.user or caller.user, services.clock.now()
     if body.expires_at is not None and not now < body.expires_at < now + LONGEST_LIFE:
         message = f"received {body.expires_at.isoformat()}; allowed: a time to come within {LONGEST_LIFE.days} days"
         raise invalid([FieldError(pointer="/expires_at", message=message)])

@@ -27,10 +27,10 @@ def create_role(call: UserCall, body: CreateRole) -> RoleView:
         name=body.name,
         permissions=frozenset(body.permissions),
         quotas=body.quotas,
-        created_at=call.services.now(),
+        created_at=call.services.clock.now(),
         created_by=call.caller.user,
     )
-    call.services.roles.add(role, now=role.created_at or call.services.now())
+    call.services.roles.add(role, now=role.created_at or call.services.clock.now())
     log_change(call, "role.created", role.name, _shown(body))
     return _view(role)
 

@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
-from lambdas.api.services import Services
+from lambdas.assembly.api import Api
 
 
 @dataclass(frozen=True)
 class Call:
     """One request to a route that needs no key."""
 
-    services: Services
+    services: Api
     headers: Mapping[str, str] = field(default_factory=dict)
     """The request's, names in lower case."""
     correlation_id: str | None = None

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.correlation import HEADER, correlation_id_of, request_id_of
 from lambdas.api.routes import Call, Reply, Route, UserCall
-from lambdas.api.services import Services
+from lambdas.assembly.api import Api
 from lambdas.aws.errors import THROTTLED, error_code
 from lambdas.field_errors import field_errors
 from lambdas.json_documents import read_document
@@ -43,7 +43,7 @@ class HttpAnswer:
         }
 
 
-def serve(route: Route, event: Mapping[str, Any], services: Services, path_values: Mapping[str, str]) -> HttpAnswer:
+def serve(route: Route, event: Mapping[str, Any], services: Api, path_values: Mapping[str, str]) -> HttpAnswer:
     """The route's answer, or the problem that came up; either with the correlation id."""
     correlation_id = request_id_of(event)
     try:
@@ -58,7 +58,7 @@ def serve(route: Route, event: Mapping[str, Any], services: Services, path_value
 def _answer(
     route: Route,
     event: Mapping[str, Any],
-    services: Services,
+    services: Api,
     path_values: Mapping[str, str],
     correlation_id: str,
 ) -> HttpAnswer:
@@ -98,9 +98,9 @@ def problem_response(error: Exception, event: Mapping[str, Any], correlation_id:
     return HttpAnswer(problem.status, headers, problem.model_dump_json())
 
 
-def _authenticated(event: Mapping[str, Any], services: Services) -> UserCall:
+def _authenticated(event: Mapping[str, Any], services: Api) -> UserCall:
     headers = _headers(event)
-    return UserCall(services, headers, caller=services.access.caller_with(headers.get("x-api-key")))
+    return UserCall(services, headers, caller=services.callers.caller_with(headers.get("x-api-key")))
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:

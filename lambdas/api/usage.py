@@ -37,7 +37,7 @@ class UsageQuery(Query):
 def list_usage(call: UserCall, query: UsageQuery) -> UsagePage:
     """Ended jobs, GPU seconds and cost of each day of a month: the caller's, another user's, or everyone's."""
     usage, caller = call.services.usage, call.caller
-    month = call.services.now().date().replace(day=1)
+    month = call.services.clock.now().date().replace(day=1)
     if query.month is not None:
         month = date.fromisoformat(f"{query.month}-01")
     if query.everyone and query.user is not None:

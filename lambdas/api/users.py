@@ -38,7 +38,7 @@ def patch_me(call: UserCall, body: PatchMe) -> MeView:
     caller, services = call.caller, call.services
     endpoint = _usable_default(call, body.default_endpoint, caller)
     services.users.set_default_endpoint(caller.user, endpoint)
-    services.access.forget_user(caller.user)
+    services.callers.forget_user(caller.user)
     log_change(call, "user.changed", caller.user, {"default_endpoint": endpoint})
     return _me(replace(caller, default_endpoint=endpoint))
 
@@ -69,7 +69,7 @@ def create_user(call: UserCall, body: CreateUser) -> UserView:
     user = UserRecord(
         name=body.name,
         role=body.role,
-        created_at=call.services.now(),
+        created_at=call.services.clock.now(),
         created_by=call.caller.user,
         quotas=body.quotas,
         default_endpoint=_usable_default(call, body.default_endpoint, _caller_like(body.name, role)),

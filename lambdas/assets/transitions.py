@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
-from lambdas.access.table import AccessTable
 from lambdas.assets.charged_bytes import ROOM, AssetBytes, exceeded
 from lambdas.assets.record import WORKING, AssetFacts, AssetRecord
 from lambdas.assets.store import AssetStore
@@ -17,7 +16,7 @@ from lambdas.aws.items import timestamp, to_item
 from lambdas.aws.transactions import Action, Condition, delete
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset tells why."""
@@ -227,8 +226,3 @@ class AssetTransitions:
         """Add a condition to a request."""
         request["ConditionExpression"] += f" AND {condition}"
         request["ExpressionAttributeValues"] |= to_item(values)
-
-
-def asset_transitions(dynamodb: "DynamoDBClient", *, assets_table: str, access_table: str) -> AssetTransitions:
-    """Those of a function that works on assets."""
-    return AssetTransitions(AssetStore(dynamodb, assets_table), AssetBytes(AccessTable(dynamodb, access_table)))

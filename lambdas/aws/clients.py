@@ -5,6 +5,7 @@ twentieth of a second to read its service's model, and most requests never speak
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -60,6 +61,10 @@ def s3_client() -> "S3Client":
     return boto3.client("s3", config=_S3_CONFIG)
 
 
+def _late_s3_client() -> "S3Client":
+    return cast("S3Client", _MadeByFirstCall(s3_client))
+
+
 def lambda_client() -> "FunctionsClient":
     return cast("FunctionsClient", _MadeByFirstCall(partial(boto3.client, "lambda", config=_CONFIG)))
 
@@ -74,3 +79,27 @@ def sagemaker_runtime_client() -> "SageMakerRuntimeClient":
 
 def sqs_client() -> "SQSClient":
     return cast("SQSClient", _MadeByFirstCall(partial(boto3.client, "sqs", config=_CONFIG)))
+
+
+@dataclass(frozen=True)
+class Clients:
+    """One client for each service that the nouns of this side speak to."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sqs: "SQSClient"
+    sagemaker: "SageMakerClient"
+    sagemaker_runtime: "SageMakerRuntimeClient"
+    functions: FunctionsClient
+
+
+def aws_clients(*, stores_objects: bool = True) -> Clients:
+    """The clients of a deployed function; of one that seldom stores objects S3's is made by its first call, too."""
+    return Clients(
+        dynamodb=dynamodb_client(),
+        s3=s3_client() if stores_objects else _late_s3_client(),
+        sqs=sqs_client(),
+        sagemaker=sagemaker_client(),
+        sagemaker_runtime=sagemaker_runtime_client(),
+        functions=lambda_client(),
+    )

@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus
 from generate_on_cloud.fetching.public_addresses import FetchError
 from generate_on_cloud.fetching.safe_fetch import Download, FetchLimits, SafeFetch
-from lambdas.assets.inspection import Inspection
+from lambdas.assembly.assets import Assets
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.stored_parts import StoredPart, stored_parts
-from lambdas.assets.transitions import AssetTransitions, asset_transitions
+from lambdas.assets.transitions import AssetTransitions
 from lambdas.assets.work import AssetWork, ImportOrder
-from lambdas.aws.clients import dynamodb_client, lambda_client, s3_client
+from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import BAD_PARTS, NO_SUCH_OBJECT, NO_SUCH_UPLOAD, error_code
 from lambdas.aws.items import utc_now
 from lambdas.problems import ProblemError
@@ -256,18 +256,22 @@ def _parts(download: Download, *, size: int, skip: int) -> Iterator[bytes]:
 
 @cache
 def _import_run(import_function: str) -> ImportRun:
-    settings = AssetImportSettings.from_environment()
-    s3 = s3_client()
-    transitions = asset_transitions(
-        dynamodb_client(), assets_table=settings.ASSETS_TABLE, access_table=settings.ACCESS_TABLE
-    )
+    assembly = Assets(aws_clients(), AssetImportSettings.from_environment())
     work = AssetWork(
-        inspection=Inspection(transitions, s3, settings.ASSETS_BUCKET),
-        client=lambda_client(),
-        inspection_function=settings.INSPECTION_FUNCTION,
+        inspection=assembly.inspection,
+        client=assembly.clients.functions,
+        inspection_function=assembly.settings.INSPECTION_FUNCTION,
         import_function=import_function,
     )
-    return ImportRun(transitions, work, s3, settings.ASSETS_BUCKET)
+    clock = assembly.clock
+    return ImportRun(
+        assembly.asset_transitions,
+        work,
+        assembly.clients.s3,
+        assembly.settings.ASSETS_BUCKET,
+        now=clock.now,
+        sleep=clock.sleep,
+    )
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:

@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
+from lambdas.assembly.assets import Assets
 from lambdas.assets.inspection import INSPECTION_LOST_AFTER, Inspection
 from lambdas.assets.record import AssetRecord
-from lambdas.assets.transitions import AssetTransitions, asset_transitions
+from lambdas.assets.transitions import AssetTransitions
 from lambdas.assets.work import InspectionOrder
-from lambdas.aws.clients import dynamodb_client, s3_client
+from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import NO_SUCH_UPLOAD, error_code
-from lambdas.aws.items import utc_now
 from lambdas.settings import AssetInspectionSettings
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ class AssetSweep:
     inspection: Inspection
     client: "S3Client"
     bucket: str
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, assembly: Assets[Any]) -> Self:
+        bucket = assembly.settings.ASSETS_BUCKET
+        return cls(assembly.asset_transitions, assembly.inspection, assembly.clients.s3, bucket, assembly.clock.now)
 
     def run(self, time_left: Callable[[], float]) -> None:
         """Look at all assets on their way, oldest first."""
@@ -83,13 +88,7 @@ def _seconds_for(asset: AssetRecord) -> float:
 
 @cache
 def _sweep() -> AssetSweep:
-    settings = AssetInspectionSettings.from_environment()
-    s3 = s3_client()
-    transitions = asset_transitions(
-        dynamodb_client(), assets_table=settings.ASSETS_TABLE, access_table=settings.ACCESS_TABLE
-    )
-    inspection = Inspection(transitions, s3, settings.ASSETS_BUCKET)
-    return AssetSweep(transitions, inspection, s3, settings.ASSETS_BUCKET)
+    return AssetSweep.of(Assets(aws_clients(), AssetInspectionSettings.from_environment()))
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:

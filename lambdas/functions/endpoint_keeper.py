@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.endpoints import EndpointStatus
-from lambdas.aws.clients import dynamodb_client, sagemaker_client, sagemaker_runtime_client
+from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import error_code, error_message
 from lambdas.aws.items import utc_now
 from lambdas.endpoints.record import EndpointRecord, EndpointStore
@@ -169,12 +169,11 @@ def _quietly(remove: Callable[[], object]) -> None:
 
 @cache
 def _keeper() -> EndpointKeeper:
-    settings = EndpointKeeperSettings.from_environment()
-    sagemaker = sagemaker_client()
+    settings, clients = EndpointKeeperSettings.from_environment(), aws_clients(stores_objects=False)
     return EndpointKeeper(
-        store=EndpointStore(dynamodb_client(), settings.ENDPOINTS_TABLE),
-        sagemaker=sagemaker,
-        endpoints=Endpoints(sagemaker, sagemaker_runtime_client()),
+        store=EndpointStore(clients.dynamodb, settings.ENDPOINTS_TABLE),
+        sagemaker=clients.sagemaker,
+        endpoints=Endpoints(clients.sagemaker, clients.sagemaker_runtime),
         autoscaling=boto3.client("application-autoscaling"),
         cloudwatch=boto3.client("cloudwatch"),
         logs=boto3.client("logs"),

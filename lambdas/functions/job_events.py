@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
-from lambdas.aws.clients import dynamodb_client
-from lambdas.aws.items import is_id, utc_now
+from lambdas.assembly.jobs import Jobs
+from lambdas.aws.clients import aws_clients
+from lambdas.aws.items import is_id
 from lambdas.functions.metrics import record_ended
-from lambdas.jobs.outcomes import Outcome, Outcomes, outcomes_of
+from lambdas.jobs.outcomes import Outcome, Outcomes
 from lambdas.jobs.record import JobRecord
 from lambdas.settings import JobEventsSettings
 
@@ -48,7 +49,11 @@ class MalformedError(Exception):
 @dataclass(frozen=True)
 class JobEvents:
     outcomes: Outcomes
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, assembly: Jobs[Any]) -> Self:
+        return cls(assembly.outcomes, assembly.clock.now)
 
     def handle(self, body: str) -> JobRecord | None:
         """Apply one SQS record, an SNS envelope around a notification; the job, if this ended it.
@@ -128,16 +133,11 @@ def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> 
 
 
 @cache
-def _settings() -> JobEventsSettings:
-    return JobEventsSettings.from_environment()
-
-
-@cache
-def _events() -> JobEvents:
-    settings = _settings()
-    return JobEvents(outcomes_of(dynamodb_client(), settings))
+def _assembly() -> Jobs[JobEventsSettings]:
+    return Jobs(aws_clients(), JobEventsSettings.from_environment())
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
     """Entry point; SQS with partial batch failures."""
-    return handle_batch(_events(), event, stack=_settings().STACK_NAME)
+    assembly = _assembly()
+    return handle_batch(JobEvents.of(assembly), event, stack=assembly.settings.STACK_NAME)

@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
-from lambdas.aws.clients import dynamodb_client
-from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import utc_now
+from lambdas.assembly.jobs import Jobs
+from lambdas.aws.clients import aws_clients
 from lambdas.functions.metrics import record_ended, record_open
-from lambdas.jobs.outcomes import Outcome, Outcomes, outcomes_of
+from lambdas.jobs.outcomes import Outcome, Outcomes
 from lambdas.jobs.pages import JobPages
 from lambdas.jobs.record import JobRecord
 from lambdas.settings import SweeperSettings
@@ -62,6 +61,10 @@ class Swept:
 class Sweeper:
     pages: JobPages
     outcomes: Outcomes
+
+    @classmethod
+    def of(cls, assembly: Jobs[Any]) -> Self:
+        return cls(assembly.pages, assembly.outcomes)
 
     def sweep(self, now: datetime) -> Swept:
         """Look at every open job once."""
@@ -154,22 +157,15 @@ def _hours(span: timedelta) -> int:
 
 
 @cache
-def _settings() -> SweeperSettings:
-    return SweeperSettings.from_environment()
-
-
-@cache
-def _sweeper() -> Sweeper:
-    settings = _settings()
-    dynamodb = dynamodb_client()
-    pages = JobPages(dynamodb, settings.JOBS_TABLE, CursorSigner(dynamodb, settings.JOBS_TABLE))
-    return Sweeper(pages, outcomes_of(dynamodb, settings))
+def _assembly() -> Jobs[SweeperSettings]:
+    return Jobs(aws_clients(), SweeperSettings.from_environment())
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
     """Entry point; a schedule."""
-    now, stack = utc_now(), _settings().STACK_NAME
-    swept = _sweeper().sweep(now)
+    assembly = _assembly()
+    now, stack = assembly.clock.now(), assembly.settings.STACK_NAME
+    swept = Sweeper.of(assembly).sweep(now)
     record_ended(swept.ended, stack=stack)
     record_open(swept.open, oldest=swept.oldest, now=now, stack=stack)
     return dict(Counter(job.status.value for job in swept.ended))

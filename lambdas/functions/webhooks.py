@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.webhooks import WebhookBody, WebhookEvent, WebhookJob, sign
 from generate_on_cloud.fetching.public_addresses import FetchError, FetchFailure
 from generate_on_cloud.fetching.safe_fetch import FetchLimits, PostAnswer, SafeFetch
-from lambdas.access.roles import RoleStore
-from lambdas.access.table import AccessTable
 from lambdas.access.users import UserStore
-from lambdas.aws.clients import dynamodb_client, sqs_client
+from lambdas.assembly.accounts import Accounts
+from lambdas.aws.clients import aws_clients
 from lambdas.aws.items import is_id, timestamp, utc_now
 from lambdas.functions.webhook_times import BACK_OFF_SECONDS
 from lambdas.jobs.record import JobRecord
@@ -24,7 +23,6 @@ from lambdas.jobs.store import JobStore
 from lambdas.settings import WebhookSettings
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
 _LOG = logging.getLogger(__name__)
@@ -60,6 +58,13 @@ class Webhooks:
     now: Callable[[], datetime] = utc_now
     back_off: Sequence[int] = BACK_OFF_SECONDS
     """Seconds to wait after each failed attempt; after the last one it is given up."""
+
+    @classmethod
+    def of(
+        cls, assembly: Accounts[WebhookSettings], *, poster: Poster, back_off: Sequence[int] = BACK_OFF_SECONDS
+    ) -> Self:
+        jobs = JobStore(assembly.clients.dynamodb, assembly.settings.JOBS_TABLE)
+        return cls(jobs, assembly.users, poster, assembly.clock.now, back_off)
 
     def deliver(self, job_id: str, *, attempt: int) -> None:
         """Tell of one ended job, and log how that went.
@@ -153,29 +158,12 @@ def handle_batch(
 
 
 @cache
-def _settings() -> WebhookSettings:
-    return WebhookSettings.from_environment()
-
-
-def webhooks_of(
-    dynamodb: "DynamoDBClient",
-    settings: WebhookSettings,
-    *,
-    poster: Poster,
-    back_off: Sequence[int] = BACK_OFF_SECONDS,
-) -> Webhooks:
-    """Webhooks in a function's environment."""
-    access = AccessTable(dynamodb, settings.ACCESS_TABLE)
-    return Webhooks(
-        JobStore(dynamodb, settings.JOBS_TABLE), UserStore(access, RoleStore(access)), poster, back_off=back_off
-    )
-
-
-@cache
-def _webhooks() -> Webhooks:
-    return webhooks_of(dynamodb_client(), _settings(), poster=SafeFetch())
+def _assembly() -> Accounts[WebhookSettings]:
+    return Accounts(aws_clients(stores_objects=False), WebhookSettings.from_environment())
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
     """Entry point; SQS with partial batch failures."""
-    return handle_batch(_webhooks(), event, client=sqs_client(), queue_url=_settings().WEBHOOK_QUEUE_URL)
+    assembly = _assembly()
+    webhooks = Webhooks.of(assembly, poster=SafeFetch())
+    return handle_batch(webhooks, event, client=assembly.clients.sqs, queue_url=assembly.settings.WEBHOOK_QUEUE_URL)

@@ -16,23 +16,14 @@ from pydantic import ValidationError
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from generate_on_cloud.contract.messages import JobFailure, JobResult
-from lambdas.access.table import AccessTable
-from lambdas.access.usage import UsageStore
-from lambdas.aws.clients import s3_client, sagemaker_runtime_client, sqs_client
-from lambdas.endpoints.load import EndpointLoad
-from lambdas.endpoints.registry import Endpoints
-from lambdas.jobs.counts import Counts
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.run_times import RunTimes
-from lambdas.jobs.settlement import Settlement, WebhookQueue
-from lambdas.jobs.store import JobStore
 from lambdas.jobs.transitions import JobTransitions
-from lambdas.settings import EndingSettings
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 _LOG = logging.getLogger(__name__)
 
@@ -195,16 +186,3 @@ def _failure_in(text: str) -> JobFailure | None:
         except (ValueError, RecursionError):  # ValidationError is a ValueError
             continue
     return None
-
-
-def outcomes_of(dynamodb: "DynamoDBClient", settings: EndingSettings) -> Outcomes:
-    """Outcomes in a function's environment."""
-    table = settings.JOBS_TABLE
-    access = AccessTable(dynamodb, settings.ACCESS_TABLE)
-    webhooks = WebhookQueue(sqs_client(), settings.WEBHOOK_QUEUE_URL)
-    jobs = JobStore(dynamodb, table)
-    counts = Counts(jobs, UsageStore(access), EndpointLoad(access))
-    transitions = JobTransitions(jobs, Settlement(counts, webhooks))
-    objects = JobObjects(s3_client(), settings.JOBS_BUCKET)
-    endpoints = Endpoints(None, sagemaker_runtime_client())
-    return Outcomes(transitions, objects, Delivery(transitions, objects, endpoints), RunTimes(dynamodb, table))

@@ -8,62 +8,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+import lambdas.clock
 from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.errors import PROBLEMS, JobError
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.messages import CacheUse, JobFailure, JobMetrics, JobResult, OutputImage
-from lambdas.access.caller import AccessStore, key_row_id
-from lambdas.access.roles import RoleStore
-from lambdas.access.table import AccessTable
-from lambdas.access.usage import UsageStore
-from lambdas.access.users import UserStore
+from lambdas.access.caller import key_row_id
 from lambdas.api.handler import make_resolver
-from lambdas.api.idempotency import IdempotencyKeys
-from lambdas.api.services import Services
 from lambdas.api.table import ROUTES
-from lambdas.assets.charged_bytes import AssetBytes
+from lambdas.assembly.api import Api
+from lambdas.assembly.jobs import Jobs
 from lambdas.assets.inspection import Inspection
 from lambdas.assets.record import AssetFacts, AssetRecord
-from lambdas.assets.removal import AssetRemoval
-from lambdas.assets.store import AssetStore
-from lambdas.assets.transitions import AssetTransitions
-from lambdas.assets.upload_storage import UploadStorage
-from lambdas.assets.uploads import Uploads
-from lambdas.assets.work import AssetWork
-from lambdas.aws.clients import dynamodb_client, s3_client
-from lambdas.aws.cursors import CursorSigner
+from lambdas.aws.clients import Clients, dynamodb_client, s3_client
 from lambdas.aws.items import from_item, new_id, timestamp, to_item
-from lambdas.endpoints.choice import EndpointChooser
-from lambdas.endpoints.creation import EndpointCreation
-from lambdas.endpoints.instance_counts import InstanceCounts
-from lambdas.endpoints.load import EndpointLoad
-from lambdas.endpoints.record import EndpointStore
-from lambdas.endpoints.registry import TAKES_JOBS, EndpointRegistry, Endpoints
+from lambdas.endpoints.registry import TAKES_JOBS
+from lambdas.functions.asset_inspection import AssetSweep
 from lambdas.functions.job_events import JobEvents
 from lambdas.functions.sweeper import Sweeper
-from lambdas.jobs.counts import Counts
-from lambdas.jobs.deletion import Deletion
-from lambdas.jobs.handover import Delivery
 from lambdas.jobs.lists import JOB_LISTS, SORT
-from lambdas.jobs.objects import JobObjects
-from lambdas.jobs.outcomes import Outcomes
-from lambdas.jobs.pages import JobPages
 from lambdas.jobs.record import JobRecord
-from lambdas.jobs.resolution import Resolver
-from lambdas.jobs.run_times import RunTimes
-from lambdas.jobs.settlement import Settlement, WebhookQueue
-from lambdas.jobs.store import JobStore
-from lambdas.jobs.style_files import StyleFiles
-from lambdas.jobs.submission import Submission
-from lambdas.jobs.transitions import JobTransitions
-from lambdas.settings import ApiSettings
+from lambdas.settings import ApiSettings, FunctionSettings, JobEventsSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -258,6 +231,23 @@ class Reply:
         return self.headers.get("Idempotent-Replayed") == "true"
 
 
+@dataclass(frozen=True)
+class _Api(Api):
+    """The API's own assembly, with another inspection where a test wants one."""
+
+    inspection_kind: type[Inspection] = Inspection
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        bucket = self.settings.ASSETS_BUCKET
+        return self.inspection_kind(self.asset_transitions, self.clients.s3, bucket, now=self.clock.now)
+
+
+def _fields(settings: type[FunctionSettings]) -> dict[str, Any]:
+    """What these settings have in common with the API's."""
+    return {name: value for name, value in SETTINGS.model_dump().items() if name in settings.model_fields}
+
+
 @dataclass
 class Cloud:
     dynamodb: "DynamoDBClient"
@@ -271,71 +261,27 @@ class Cloud:
     inspection_kind: type[Inspection] = Inspection
 
     def __post_init__(self) -> None:
-        roles = RoleStore(AccessTable(self.dynamodb, SETTINGS.ACCESS_TABLE))
-        self.usage = UsageStore(roles.access)
-        queue = WebhookQueue(cast("SQSClient", self.queue), SETTINGS.WEBHOOK_QUEUE_URL)
-        self.load = EndpointLoad(roles.access)
-        self.jobs = JobStore(self.dynamodb, SETTINGS.JOBS_TABLE)
-        self.counts = Counts(self.jobs, self.usage, self.load)
-        self.job_transitions = JobTransitions(self.jobs, Settlement(self.counts, queue))
-        self.pages = JobPages(self.dynamodb, SETTINGS.JOBS_TABLE, CursorSigner(self.dynamodb, SETTINGS.JOBS_TABLE))
-        self.assets = AssetStore(self.dynamodb, SETTINGS.ASSETS_TABLE)
-        self.objects = JobObjects(self.s3, SETTINGS.JOBS_BUCKET)
-        endpoints = Endpoints(cast("SageMakerClient", self.endpoint), cast("SageMakerRuntimeClient", self.endpoint))
-        delivery = Delivery(self.job_transitions, self.objects, endpoints)
-        run_times = RunTimes(self.dynamodb, SETTINGS.JOBS_TABLE, monotonic=self.clock.monotonic)
-        self.outcomes = Outcomes(self.job_transitions, self.objects, delivery, run_times)
-        self.events = JobEvents(self.outcomes, self.clock.moment)
-        self.sweeper = Sweeper(self.pages, self.outcomes)
-        self.transitions = AssetTransitions(self.assets, AssetBytes(roles.access))
-        self.inspection = self.inspection_kind(self.transitions, self.s3, SETTINGS.ASSETS_BUCKET, now=self.clock.moment)
-        self.work = AssetWork(self.inspection, self.functions, "inspection", "import")
-        self.uploads = Uploads(self.transitions, self.work, UploadStorage(self.s3, SETTINGS.ASSETS_BUCKET))
-        registry = EndpointRegistry(
-            EndpointStore(self.dynamodb, SETTINGS.ENDPOINTS_TABLE), SETTINGS.ENDPOINT_PREFIX, SETTINGS.ENDPOINT_NAME
-        )
-        counts = InstanceCounts(endpoints, self.clock.monotonic)
-        self.services = Services(
-            settings=SETTINGS,
-            access=AccessStore(
-                self.dynamodb, SETTINGS.ACCESS_TABLE, monotonic=self.clock.monotonic, now=self.clock.moment
-            ),
-            users=UserStore(roles.access, roles),
-            roles=roles,
-            usage=self.usage,
-            jobs=self.jobs,
-            job_transitions=self.job_transitions,
-            pages=self.pages,
-            objects=self.objects,
-            assets=self.assets,
-            uploads=self.uploads,
-            removal=AssetRemoval(self.uploads, self.pages),
-            endpoints=endpoints,
-            registry=registry,
-            load=self.load,
-            chooser=EndpointChooser(registry, self.load, counts, SETTINGS.ENDPOINT_GPUS, self.clock.monotonic),
-            endpoint_creation=EndpointCreation(
-                cast("SageMakerClient", self.endpoint), SETTINGS.ENDPOINT_NAME, SETTINGS.ENDPOINT_PREFIX
-            ),
+        clients = Clients(
+            dynamodb=self.dynamodb,
+            s3=self.s3,
+            sqs=cast("SQSClient", self.queue),
+            sagemaker=cast("SageMakerClient", self.endpoint),
+            sagemaker_runtime=cast("SageMakerRuntimeClient", self.endpoint),
             functions=self.functions,
-            deletion=Deletion(self.jobs, self.job_transitions, self.objects),
-            idempotency=IdempotencyKeys(self.dynamodb, SETTINGS.JOBS_TABLE),
-            run_times=run_times,
-            instance_counts=counts,
-            submission=Submission(
-                counts=self.counts,
-                transitions=self.job_transitions,
-                registry=registry,
-                resolver=Resolver(self.assets, StyleFiles(self.s3, SETTINGS.ASSETS_BUCKET)),
-                objects=self.objects,
-                delivery=delivery,
-                retention_days=30,
-            ),
-            now=self.clock.moment,
-            monotonic=self.clock.monotonic,
-            sleep=self.clock.sleep,
         )
+        clock = lambdas.clock.Clock(self.clock.moment, self.clock.monotonic, self.clock.sleep)
+        self.services = _Api(clients, SETTINGS, clock, inspection_kind=self.inspection_kind)
         self.resolver = make_resolver(self.services)
+        # The functions beside the API, as they are deployed: with their own settings and nothing of the API's.
+        ending = Jobs(clients, JobEventsSettings(**_fields(JobEventsSettings), STACK_NAME="stack"), clock)
+        self.outcomes, self.run_times = ending.outcomes, ending.run_times
+        self.events, self.sweeper = JobEvents.of(ending), Sweeper.of(ending)
+        self.asset_sweep = AssetSweep.of(self.services)
+        self.usage, self.load, self.counts = self.services.usage, self.services.load, self.services.counts
+        self.jobs, self.job_transitions = self.services.jobs, self.services.job_transitions
+        self.pages, self.objects = self.services.pages, self.services.objects
+        self.assets, self.transitions = self.services.assets, self.services.asset_transitions
+        self.inspection, self.work, self.uploads = self.services.inspection, self.services.work, self.services.uploads
 
     def ask(
         self,

@@ -19,7 +19,6 @@ from generate_on_cloud.contract.errors import PROBLEMS, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.api import handler as api
 from lambdas.api.openapi import openapi_document
-from lambdas.api.services import services_from_environment
 from lambdas.api.table import ROUTES
 from lambdas.aws.items import new_id, to_item
 from lambdas.json_documents import MAX_DEPTH
@@ -358,7 +357,7 @@ def test_json_may_nest_as_deep_as_the_reference_says() -> None:
 def test_the_entry_point_reads_its_environment(cloud: Cloud, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SETTINGS.environment().items():
         monkeypatch.setenv(name, value)
-    services_from_environment.cache_clear()
+    api._resolver.cache_clear()
     aws.dynamodb.put_item(TableName="access", Item=to_item({"access_id": "x"}))
     event = {
         "httpMethod": "GET",

@@ -66,7 +66,7 @@ def begun_uploads(cloud: Cloud) -> list[str]:
 
 
 def sweep(cloud: Cloud) -> None:
-    sweeper = AssetSweep(cloud.transitions, cloud.inspection, cloud.s3, BUCKET, now=cloud.clock.moment)
+    sweeper = cloud.asset_sweep
     sweeper.run(lambda: 900.0)
 
 
@@ -229,7 +229,7 @@ def test_an_inspection_is_not_begun_in_time_that_its_file_cannot_do_with(cloud: 
         ExpressionAttributeValues={":size": {"N": str(20 * 10**9)}},
     )
     cloud.clock.now += timedelta(minutes=21)
-    sweeper = AssetSweep(cloud.transitions, cloud.inspection, cloud.s3, BUCKET, now=cloud.clock.moment)
+    sweeper = cloud.asset_sweep
 
     sweeper.run(lambda: 400.0)
     left = cloud.assets.get(asset.asset_id)

@@ -18,7 +18,6 @@ from lambdas.assets.record import AssetRecord
 from lambdas.assets.stored_parts import stored_parts
 from lambdas.assets.work import ImportOrder
 from lambdas.functions.asset_import import ImportRun
-from lambdas.functions.asset_inspection import AssetSweep
 from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
@@ -240,7 +239,7 @@ class AssetMachine(RuleBasedStateMachine):
 
     def _sweep(self) -> None:
         cloud = self.cloud
-        AssetSweep(cloud.transitions, cloud.inspection, cloud.s3, BUCKET, now=cloud.clock.moment).run(lambda: 900.0)
+        cloud.asset_sweep.run(lambda: 900.0)
 
     @invariant()
     def what_is_active_has_the_declared_bytes(self) -> None:

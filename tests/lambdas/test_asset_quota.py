@@ -9,7 +9,7 @@ import pytest
 from generate_on_cloud.contract.assets import AssetStatus
 from lambdas.assets.work import ImportOrder
 from lambdas.functions.asset_import import ImportRun
-from lambdas.functions.asset_inspection import UPLOAD_LIFE, AssetSweep
+from lambdas.functions.asset_inspection import UPLOAD_LIFE
 from tests.fetch.local_sites import Sites, open_sites
 from tests.lambdas.cloud import Cloud
 from tests.lambdas.test_asset_machine import DECLARED, FILE, answer
@@ -105,7 +105,7 @@ def test_an_upload_nobody_completed_gives_its_bytes_back_when_it_is_given_up(clo
     begin(cloud).ok(201)
     cloud.clock.now += UPLOAD_LIFE + timedelta(hours=1)
 
-    AssetSweep(cloud.transitions, cloud.inspection, cloud.s3, BUCKET, now=cloud.clock.moment).run(lambda: 900.0)
+    cloud.asset_sweep.run(lambda: 900.0)
 
     assert owned(cloud) == 0
 

@@ -15,8 +15,6 @@ from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.caller import key_row_id
 from lambdas.api.handler import make_resolver
 from lambdas.aws.items import to_item
-from lambdas.endpoints.creation import EndpointCreation
-from lambdas.endpoints.registry import Endpoints
 from lambdas.functions.endpoint_keeper import EndpointKeeper
 from tests.lambdas.cloud import Cloud, aws_error, txt2img
 
@@ -57,19 +55,17 @@ class Fleet:
         self.cloudwatch = boto3.client("cloudwatch")
         self.logs = boto3.client("logs")
         self._deploy_template()
-        settings, client = cloud.services.settings, cast("Any", self.sagemaker)
-        endpoints = Endpoints(client, cast("Any", cloud.endpoint))
-        self.services = replace(
-            cloud.services,
-            endpoints=endpoints,
-            endpoint_creation=EndpointCreation(client, settings.ENDPOINT_NAME, settings.ENDPOINT_PREFIX),
-        )
+        client = cast("Any", self.sagemaker)
+        self.services = replace(cloud.services, clients=replace(cloud.services.clients, sagemaker=client))
+        # moto makes and describes endpoints; what takes jobs, or does not, is the fake.
+        taking = {name: getattr(cloud.services, name) for name in ("instance_counts", "delivery")}
+        vars(self.services).update(taking)
         cloud.resolver = make_resolver(self.services)
         self.store = self.services.registry.store
         self.keeper = EndpointKeeper(
             store=self.store,
             sagemaker=client,
-            endpoints=endpoints,
+            endpoints=self.services.endpoints,
             autoscaling=self.autoscaling,
             cloudwatch=self.cloudwatch,
             logs=self.logs,

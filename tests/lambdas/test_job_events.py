@@ -243,7 +243,7 @@ def test_only_the_messages_aws_kept_from_being_applied_come_again(cloud: Cloud) 
             super().handle(body)
 
     records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-    answer = handle_batch(Flaky(cloud.outcomes), {"Records": records}, stack="test")
+    answer = handle_batch(Flaky(cloud.outcomes, cloud.clock.moment), {"Records": records}, stack="test")
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert (cloud.status(job.job_id), cloud.status(unlucky.job_id)) == ("succeeded", "running")

@@ -90,7 +90,7 @@ def test_a_key_does_no_more_than_its_scope_and_no_more_than_its_role(cloud: Clou
 
     for path in ("/v1/assets", "/v1/endpoints"):
         cloud.ask("GET", path, user=None, headers=headers).problem(403, "forbidden")
-    assert cloud.services.access.caller_with(headers["x-api-key"]).permissions == {Permission.INFERENCE_LIST}
+    assert cloud.services.callers.caller_with(headers["x-api-key"]).permissions == {Permission.INFERENCE_LIST}
 
 
 def test_a_key_ends_at_its_hour_even_when_it_is_remembered(cloud: Cloud) -> None:

@@ -1,0 +1,90 @@
+"""Everything the routes of the API work with."""
+
+from functools import cached_property
+
+from lambdas.access.caller import AccessStore
+from lambdas.assembly.assets import Assets
+from lambdas.assembly.jobs import Jobs
+from lambdas.assets.removal import AssetRemoval
+from lambdas.assets.upload_storage import UploadStorage
+from lambdas.assets.uploads import Uploads
+from lambdas.assets.work import AssetWork
+from lambdas.endpoints.choice import EndpointChooser
+from lambdas.endpoints.creation import EndpointCreation
+from lambdas.endpoints.instance_counts import InstanceCounts
+from lambdas.endpoints.record import EndpointStore
+from lambdas.endpoints.registry import EndpointRegistry, Endpoints
+from lambdas.jobs.deletion import Deletion
+from lambdas.jobs.idempotency import IdempotencyKeys
+from lambdas.jobs.resolution import Resolver
+from lambdas.jobs.style_files import StyleFiles
+from lambdas.jobs.submission import Submission
+from lambdas.settings import ApiSettings
+
+
+class Api(Jobs[ApiSettings], Assets[ApiSettings]):
+    @cached_property
+    def callers(self) -> AccessStore:
+        return AccessStore(
+            self.clients.dynamodb, self.settings.ACCESS_TABLE, monotonic=self.clock.monotonic, now=self.clock.now
+        )
+
+    @cached_property
+    def work(self) -> AssetWork:
+        return AssetWork(
+            inspection=self.inspection,
+            client=self.clients.functions,
+            inspection_function=self.settings.INSPECTION_FUNCTION,
+            import_function=self.settings.IMPORT_FUNCTION,
+        )
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        storage = UploadStorage(self.clients.s3, self.settings.ASSETS_BUCKET)
+        return Uploads(self.asset_transitions, self.work, storage)
+
+    @cached_property
+    def removal(self) -> AssetRemoval:
+        return AssetRemoval(self.uploads, self.pages)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        return Endpoints(self.clients.sagemaker, self.clients.sagemaker_runtime)
+
+    @cached_property
+    def registry(self) -> EndpointRegistry:
+        store = EndpointStore(self.clients.dynamodb, self.settings.ENDPOINTS_TABLE)
+        return EndpointRegistry(store, self.settings.ENDPOINT_PREFIX, self.settings.ENDPOINT_NAME)
+
+    @cached_property
+    def instance_counts(self) -> InstanceCounts:
+        return InstanceCounts(self.endpoints, self.clock.monotonic)
+
+    @cached_property
+    def chooser(self) -> EndpointChooser:
+        gpus = self.settings.ENDPOINT_GPUS
+        return EndpointChooser(self.registry, self.load, self.instance_counts, gpus, self.clock.monotonic)
+
+    @cached_property
+    def endpoint_creation(self) -> EndpointCreation:
+        return EndpointCreation(self.clients.sagemaker, self.settings.ENDPOINT_NAME, self.settings.ENDPOINT_PREFIX)
+
+    @cached_property
+    def idempotency(self) -> IdempotencyKeys:
+        return IdempotencyKeys(self.clients.dynamodb, self.settings.JOBS_TABLE)
+
+    @cached_property
+    def deletion(self) -> Deletion:
+        return Deletion(self.jobs, self.job_transitions, self.objects)
+
+    @cached_property
+    def submission(self) -> Submission:
+        return Submission(
+            counts=self.counts,
+            transitions=self.job_transitions,
+            registry=self.registry,
+            resolver=Resolver(self.assets, StyleFiles(self.clients.s3, self.settings.ASSETS_BUCKET)),
+            objects=self.objects,
+            delivery=self.delivery,
+            retention_days=self.settings.JOB_RETENTION_DAYS,
+        )
