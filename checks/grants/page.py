@@ -29,17 +29,16 @@ SAID: Mapping[Verdict, str] = {
 }
 NOT_TAKEN = "asks for it; not taken away"
 _HEAD = """# Grants
-Every action a role of the template is allowed, resource by resource, and what came of taking it away, alone, from the
-role in a running local cloud. Made by `make grants` (about half an hour): it runs all scenarios
-(`checks/grants/scenarios.py`) on a local cloud that enforces the roles' policies and records each call; finds for each
-grant the first scenario one of whose calls is refused without it; takes the grant from the deployed role, runs that
-scenario, and gives the grant back. "Fails" counts only with a refusal of just this action to just this role in the
-record. A wait for what never comes is given up {PATIENCE} seconds and the scenario's usual time after the refusal, and
-the line it stood at is told. After its grants each scenario passes again with all of them. Schedules are stopped
-meanwhile: scenarios call the functions of the clock themselves. Imports come from a site of this machine, which the
-guard of the function is told about (`checks/grants/import_handler.py`). Where no scenario asks for a grant the reason
-is given. `tests/e2e/test_grants.py` holds the list against the deployed roles and takes some grants
-away again in every run.
+For each action that a role of the template may perform, this page lists the scenario that fails without it, or why none
+does. `make grants` writes it (half an hour). It runs all scenarios (`checks/grants/scenarios.py`) on a local cloud
+that enforces the roles' policies, and records each call. For each grant it finds the first scenario with a call that
+would be refused without it, takes that one grant away from the deployed role, runs the scenario and restores the grant.
+"Fails" counts only if the record shows a refusal of exactly this action to exactly this role. A scenario that waits in
+vain is stopped {PATIENCE} seconds and its usual time after the refusal, and the page shows the line at which it stood.
+After its grants each scenario passes again with all of them. Schedules are stopped meanwhile; scenarios call the
+scheduled functions themselves. Imports come from a site on this machine, which the function's guard accepts
+(`checks/grants/import_handler.py`). `tests/e2e/test_grants.py` compares the list with the deployed roles and takes some
+grants away again in every run.
 
 | role | action | resource | without it |
 |---|---|---|---|
