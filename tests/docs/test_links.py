@@ -1,4 +1,4 @@
-"""Every relative link of the documents leads to a file that exists and, with a `#`, to a heading in it."""
+"""Every relative link of the documents leads to a file or heading that exists, and so does every path they name."""
 
 import re
 from pathlib import Path
@@ -33,9 +33,23 @@ def broken(page: Path) -> list[str]:
     return found
 
 
+def missing(page: Path) -> list[str]:
+    """Paths of our folders that stand in backticks and do not exist."""
+    folders = "|".join(path.name for path in ROOT.iterdir() if (path / "__init__.py").exists())
+    named = re.findall(rf"`((?:{folders}|docs|tests)/[\w./-]*)`", prose(page))
+    return [path for path in named if not (ROOT / path).exists()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert broken(page) == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_path_a_page_names_exists(page: Path) -> None:
+    assert missing(page) == []
 
 
 def test_a_link_to_a_missing_file_or_heading_is_found(tmp_path: Path) -> None:
@@ -45,3 +59,10 @@ def test_a_link_to_a_missing_file_or_heading_is_found(tmp_path: Path) -> None:
     )
 
     assert broken(page) == ["#two", "gone.md"]
+
+
+def test_a_path_that_is_gone_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("`lambdas/api/`, `lambdas/gone.py`, `docs/api.md`, `tests/gone/`, `a/b`, `lambdas/api: x`\n")
+
+    assert missing(page) == ["lambdas/gone.py", "tests/gone/"]
