@@ -114,7 +114,7 @@ class SmallService:
         body = handler.rfile.read(length // 2 if stalls else length)
         if stalls:
             self.stalled.release()
-            self.go_on.wait()
+            self.go_on.wait(60)
             handler.close_connection = True  # what was half-way when its sender died never arrives
             return
         is_right = hashlib.sha256(body).hexdigest() == handler.headers["x-amz-checksum-sha256"]
@@ -169,5 +169,5 @@ def open_service(service: SmallService) -> Iterator[SmallService]:
     finally:
         service.go_on.set()
         server.shutdown()
-        thread.join()
+        thread.join(20)
         server.server_close()

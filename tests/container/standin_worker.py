@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,7 +17,8 @@ class Handler(BaseHTTPRequestHandler):
         document = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if document.get("die"):
             os._exit(9)
-        while document.get("wait") and not Path(document["wait"]).exists():
+        deadline = time.monotonic() + 60
+        while document.get("wait") and not Path(document["wait"]).exists() and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         info = {"gpu": os.environ["CUDA_VISIBLE_DEVICES"], "pid": os.getpid(), "workers": os.environ.get("WORKERS")}
         self._answer({"job_id": document["job_id"], "task": "txt2img", "info": info})

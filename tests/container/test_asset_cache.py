@@ -223,7 +223,7 @@ def test_two_caches_that_want_one_file_at_once_fetch_it_once(cloud: Cloud, tmp_p
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(20)
 
     assert len(results) == 4
     assert len(set(results)) == 1

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from generate_on_cloud.contract.errors import JobErrorCode
 from generate_on_cloud.contract.messages import JobFailure
 from inference_container.settings import ContainerSettings
+from tests.patience import wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,14 +58,14 @@ def settings_for(cache: Path, **changes: str) -> ContainerSettings:
 
 
 def wait_until_green(url: str, process: subprocess.Popen[str]) -> None:
-    while process.poll() is None:
+    def is_green() -> bool:
+        assert process.poll() is None, f"the container ended: {process.communicate()}"
         try:
-            if httpx.get(f"{url}/ping").status_code == 200:
-                return
+            return httpx.get(f"{url}/ping").status_code == 200
         except httpx.TransportError:
-            pass
-        threading.Event().wait(0.1)
-    raise AssertionError(f"the container ended: {process.communicate()}")
+            return False
+
+    wait_for(is_green, "a green ping", seconds=90, every=0.1)
 
 
 def test_the_container_gets_ready_answers_a_broken_request_and_ends_on_sigterm(tmp_path: Path) -> None:
@@ -96,9 +96,8 @@ def test_a_container_of_two_workers_is_green_answers_and_leaves_no_process_behin
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         answer = httpx.post(f"{url}/invocations", content=b'{"job_id": "j1"}')
         process.kill()
-        process.wait()
-        while any(is_running(int(child)) for child in children):
-            threading.Event().wait(0.05)
+        process.wait(timeout=20)
+        wait_for(lambda: not any(is_running(int(child)) for child in children), "the end of the workers")
 
     assert len(children) == 2
     assert JobFailure.model_validate_json(answer.content).error.code is JobErrorCode.INVALID_PARAMS

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from inference_container.task import load_nothing
 from inference_container.tasks import TASKS
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
+from tests.patience import wait_for
 from tests.tiny_interrogation import write_interrogator_file, write_wd_zip
 
 
@@ -35,8 +35,7 @@ def client(cloud: Cloud, tmp_path: Path) -> Iterator[TestClient]:
     )
     line = JobLine(lambda: worker)
     with TestClient(create_app(line, max_request_bytes=10_000_000)) as client:
-        while line.state() == "starting":
-            threading.Event().wait(0.005)
+        wait_for(lambda: line.state() != "starting", "the start")
         yield client
 
 

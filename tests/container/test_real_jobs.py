@@ -2,7 +2,6 @@
 
 import base64
 import io
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from inference_container.server import JobLine, create_app
 from inference_container.tasks import TASKS
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
+from tests.patience import wait_for
 from tests.tiny_controlnet import write_tiny_controlnet
 from tests.tiny_upscaler import write_tiny_upscaler
 
@@ -47,8 +47,7 @@ def make_worker(cloud: Cloud, directory: Path) -> Worker:
 def serving(worker: Worker, *, preload: str = "") -> Iterator[TestClient]:
     line = JobLine(lambda: worker, preload=preload)
     with TestClient(create_app(line, max_request_bytes=10_000_000)) as client:
-        while line.state() == "starting":
-            threading.Event().wait(0.005)
+        wait_for(lambda: line.state() != "starting", "the start")
         yield client
 
 

@@ -18,6 +18,7 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.json_log import JsonFormatter, current_job
 from inference_container.server import ContainerServer, JobLine, JobRunner, create_app
+from tests.patience import wait_for
 
 
 class ScriptedRunner:
@@ -61,8 +62,7 @@ def runner() -> ScriptedRunner:
 def client(runner: ScriptedRunner) -> Iterator[TestClient]:
     line = JobLine(lambda: runner)
     with serving(line) as client:
-        while line.state() == "starting":
-            threading.Event().wait(0.005)
+        wait_for(lambda: line.state() != "starting", "the start")
         yield client
 
 
@@ -94,8 +94,7 @@ def test_a_worker_that_cannot_start_says_why() -> None:
 
     line = JobLine(fail_to_start)
     with serving(line) as client:
-        while line.state() == "starting":
-            threading.Event().wait(0.005)
+        wait_for(lambda: line.state() != "starting", "the start")
         ping = client.get("/ping")
 
     assert ping.status_code == 503
@@ -163,8 +162,7 @@ def test_sigterm_lets_the_running_job_go_on_for_the_grace_period_only(runner: Sc
 
     server.handle_exit(signal.SIGTERM, None)
     at_once = list(runner.stopped)
-    while not runner.stopped:
-        threading.Event().wait(0.005)
+    wait_for(lambda: runner.stopped, "the order to stop")
     asyncio.run(line.close())
 
     assert server.should_exit

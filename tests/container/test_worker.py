@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from inference_container.pictures.encoding import encode_picture
 from inference_container.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
+from tests.patience import wait_for
 
 LOADED: dict[str, Checkpoint] = {}
 
@@ -227,10 +227,13 @@ def until_stopped(order: Callable[[], None]) -> TaskRunner:
     """
 
     def sample(task: TaskInput) -> TaskOutput:
-        while True:
+        def step() -> bool:
             order()
             task.report(Progress(phase=JobPhase.SAMPLING, step=1, steps=100))
-            threading.Event().wait(0.005)
+            return False
+
+        wait_for(step, "the order to stop", every=0.005)
+        return paint(task)
 
     return sample
 
@@ -259,15 +262,11 @@ def test_a_container_that_stops_ends_the_running_job_as_lost_and_refuses_the_nex
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_preview_is_stored_beside_the_pictures_when_it_was_asked_for(studio: Studio, wanted: bool) -> None:
-    stored = threading.Event()
-
     def paint_with_preview(task: TaskInput) -> TaskOutput:
         assert (task.preview is not None) is wanted
         if task.preview is not None:
             task.preview(lambda: b"a jpeg")
-            while not stored.is_set():
-                if "jobs/job-1/output/preview.jpg" in studio.cloud.output_keys():
-                    stored.set()
+            wait_for(lambda: "jobs/job-1/output/preview.jpg" in studio.cloud.output_keys(), "a stored preview")
         return paint(task)
 
     studio.with_task(paint_with_preview)

@@ -16,6 +16,7 @@ from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.server import create_app
 from inference_container.settings import ContainerSettings
 from inference_container.worker_pool import WorkerPool
+from tests.patience import wait_for
 
 STAND_IN = (sys.executable, str(Path(__file__).with_name("standin_worker.py")))
 
@@ -28,8 +29,7 @@ def pool(*, command: tuple[str, ...] = STAND_IN, broken: Callable[[], object] = 
 @contextmanager
 def serving(workers: WorkerPool) -> Iterator[TestClient]:
     with TestClient(create_app(workers, max_request_bytes=1000)) as client:
-        while client.get("/ping").json() == {"status": "starting"}:
-            threading.Event().wait(0.05)
+        wait_for(lambda: client.get("/ping").json() != {"status": "starting"}, "the start", seconds=60)
         yield client
 
 
@@ -75,8 +75,7 @@ def test_a_worker_that_dies_loses_its_own_job_only_and_comes_back(client: TestCl
         go.touch()
         kept = other.result()
     after = post(client)
-    while len({place for _ in range(2) for place in places(post(client))}) < 2:
-        threading.Event().wait(0.02)
+    wait_for(lambda: len({place for _ in range(2) for place in places(post(client))}) == 2, "both GPUs", seconds=60)
 
     assert isinstance(lost, JobFailure)
     assert (lost.job_id, lost.correlation_id) == ("lost", "order-17")

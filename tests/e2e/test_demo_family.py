@@ -19,7 +19,7 @@ from demo_models.variants.table import VARIANTS
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.jobs import Task
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 STILL = (0.0, 0.0, 0.0)
 CIRCLE = "a red circle in the center on a blue background"

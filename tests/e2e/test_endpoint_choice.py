@@ -12,7 +12,7 @@ from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.test_endpoints import wait
 from tests.e2e.test_whole_system import endless, txt2img
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 NAME = "goc-main-calm"
 patiently = partial(wait, seconds=300)
 

@@ -1,7 +1,6 @@
 """A second endpoint through the API of the deployed template: made, used, asleep, deleted, and nothing of it left."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import pytest
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 from tests.child_processes import children_with
+from tests.patience import wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 TINY = (sys.executable, str(Path(__file__).parents[1] / "local_cloud" / "tiny_container.py"))
 NAME = "goc-main-second"
@@ -22,11 +22,7 @@ ALARMS = {f"{NAME}-Grow", f"{NAME}-Sleep", f"{NAME}-WakeUp"}
 
 def wait(look: Callable[[], Any], *, seconds: float = 90) -> Any:
     """The first true value `look` gives; fails the test after so long."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "what the test waits for never came"
-        time.sleep(0.1)
-    return found
+    return wait_for(look, "what the test waits for", seconds=seconds, every=0.1)
 
 
 @pytest.fixture(scope="module")

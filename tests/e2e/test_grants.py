@@ -12,7 +12,7 @@ from checks.grants.removal import Run, Verdict, try_without
 from checks.grants.scenarios import SCENARIOS, Scenario
 from local_cloud.cloud import LocalCloud
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 UNSHOWN = [
     "Container cloudwatch:PutMetricData",
@@ -89,7 +89,7 @@ def test_a_scenario_is_refused_and_fails_without_the_grant(
 def test_a_scenario_passes_with_all_grants(local_cloud: LocalCloud, tmp_path: Path, scenario: str) -> None:
     run = Run(local_cloud, NAMED[scenario], tmp_path)
 
-    run.wait()
+    run.wait(240)
 
     assert run.said() == ""
 

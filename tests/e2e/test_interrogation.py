@@ -13,7 +13,7 @@ from demo_models.scenes import draw_scenes, list_tags
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.jobs import Task
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 
 def test_both_interrogations_name_shape_and_colour(service: GenerateOnCloud) -> None:

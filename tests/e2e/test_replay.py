@@ -2,8 +2,7 @@
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,8 +18,9 @@ from infrastructure.replay import Replay
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 from tests.e2e.conftest import CHECKPOINT
+from tests.patience import wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 GIVE_UP_SECONDS = 240
 PARAMS = {"prompt": "the red cat", "steps": 1, "width": 64, "height": 64}
@@ -29,14 +29,6 @@ PARAMS = {"prompt": "the red cat", "steps": 1, "width": 64, "height": 64}
 def a_client(clients: LocalClients, service: str) -> Any:
     """Any client, by a name that is only known at run time."""
     return clients.client(service)  # type: ignore[call-overload]
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + GIVE_UP_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} never happened"
-        time.sleep(0.1)
-    return found
 
 
 class Queue:
@@ -69,7 +61,7 @@ class Queue:
             self._bodies(self.url)
             return any(text in body for body in self.dead())
 
-        wait_for(is_dead, f"the end of the message about {text}")
+        wait_for(is_dead, f"the end of the message about {text}", seconds=GIVE_UP_SECONDS, every=0.1)
 
     def dead(self) -> list[str]:
         return self._bodies(self.dead_url)
@@ -108,7 +100,7 @@ def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
         url = f"{local_cloud.api_url}/v1/jobs/{job.job_id}/deliveries"
         return httpx.get(url, headers=headers, timeout=60).raise_for_status().json()["deliveries"]
 
-    (delivery,) = wait_for(deliveries, "the webhook")
+    (delivery,) = wait_for(deliveries, "the webhook", seconds=GIVE_UP_SECONDS, every=0.1)
     assert ended.status is JobStatus.SUCCEEDED
     # Nobody may be asked at this address, so the first attempt is the last; but it was made, and it is the first again.
     assert (delivery["attempt"], delivery["outcome"]) == (1, "given_up")

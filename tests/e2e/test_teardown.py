@@ -15,7 +15,7 @@ from infrastructure.teardown import Teardown
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-cloud")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 ROOT = Path(__file__).parents[2]
 TINY = (sys.executable, str(Path(__file__).parents[1] / "local_cloud" / "tiny_container.py"))

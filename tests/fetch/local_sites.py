@@ -115,7 +115,7 @@ def open_sites(folder: Path) -> Iterator[Sites]:
         yield sites
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(20)
         server.server_close()
 
 

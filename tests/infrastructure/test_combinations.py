@@ -52,6 +52,7 @@ def test_cdk_nag_finds_nothing_in_any_combination(combined: list["Combination"])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("stack", [0, 1, 2], ids=["core", "inference", "ops"])
 def test_cfn_lint_finds_nothing_in_any_combination(combined: list["Combination"], stack: int) -> None:
     run = subprocess.run(

@@ -121,6 +121,7 @@ def lint(templates: list[Path], *regions: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_resource_exists_in_china_and_govcloud_but_the_budget(combined: list["Combination"]) -> None:
     (full,) = [row for row in combined if row.context.keys() >= {"vpc", "waf", "monthly_budget_usd"}]
     with_key = next(row for row in combined if row.context.get("kms_key") == "new")

@@ -64,7 +64,7 @@ def cloudformation() -> Iterator[CloudFormation]:
     thread.start()
     yield heard
     server.shutdown()
-    thread.join()
+    thread.join(20)
     server.server_close()
 
 

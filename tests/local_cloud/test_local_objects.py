@@ -139,7 +139,7 @@ def test_joining_a_large_upload_takes_little_memory(shared: Tiny) -> None:
         )
     finally:
         ended.set()
-        watcher.join()
+        watcher.join(20)
 
     assert shared.s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 192 * MIB
     assert max(peaks, default=before) - before < 64 * MIB

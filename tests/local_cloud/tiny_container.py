@@ -25,7 +25,8 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(request["exit"])
         if "signal" in request:
             os.kill(os.getpid(), request["signal"])
-        while "hold" in request and not Path(request["hold"]).exists():
+        deadline = time.monotonic() + 110
+        while "hold" in request and not Path(request["hold"]).exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         if "fail" in request:
             self._answer(request["fail"], {"error": {"code": "bad_image", "message": "no picture"}})

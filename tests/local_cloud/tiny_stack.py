@@ -2,13 +2,13 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
+from tests.patience import wait_for
 
 CONTAINER = (sys.executable, str(Path(__file__).with_name("tiny_container.py")))
 
@@ -297,8 +297,4 @@ class Tiny:
     @staticmethod
     def wait(look: Callable[[], Any], *, seconds: float = 20) -> Any:
         """The first true value `look` gives."""
-        deadline = time.monotonic() + seconds
-        while not (found := look()):
-            assert time.monotonic() < deadline, "what the test waits for never came"
-            time.sleep(0.02)
-        return found
+        return wait_for(look, "what the test waits for", seconds=seconds, every=0.02)
