@@ -27,7 +27,7 @@ from benchmarks.local_services import aws_environment
 from demo_models.checkpoint import TRAINED
 from demo_models.variants.table import VARIANTS
 from generate_on_cloud.client.cloud import GenerateOnCloud
-from lambdas.aws.items import timestamp, to_item
+from lambdas.aws.rows import timestamp, to_item
 from local_cloud.cloud import LocalCloud
 
 API_HANDLER = "lambdas.api.handler.handler"

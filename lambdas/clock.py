@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.aws.items import utc_now
+from lambdas.aws.rows import utc_now
 
 
 @dataclass(frozen=True)

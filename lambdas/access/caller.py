@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from generate_on_cloud.contract.access import BUILT_IN_ROLES, Permission, Quotas, allows
 from generate_on_cloud.contract.errors import ProblemCode
-from lambdas.aws.items import from_item, to_item, utc_now
+from lambdas.aws.rows import from_item, to_item, utc_now
 from lambdas.problems import ProblemError
 
 if TYPE_CHECKING:

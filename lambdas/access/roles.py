@@ -12,8 +12,7 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import role_row_id
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import timestamp
-from lambdas.aws.transactions import Action, Condition
+from lambdas.aws.rows import Action, Condition, timestamp
 from lambdas.problems import ProblemError
 
 ROLE_EXISTS = "the role exists"

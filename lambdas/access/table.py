@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import from_item, to_item
-from lambdas.aws.transactions import Action, Condition, delete, put_new, transact, update
+from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, from_item, read_rows, to_item, transact
 from lambdas.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -32,15 +31,9 @@ class AccessTable:
 
     def rows(self, access_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these rows that are there, in this order; one call for each hundred."""
-        found: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(access_ids), 100):
-            keys = [to_item({"access_id": access_id}) for access_id in access_ids[start : start + 100]]
-            asked: Any = {self.table: {"Keys": keys, "ConsistentRead": True}}
-            while asked:
-                answer = self.client.batch_get_item(RequestItems=asked)
-                rows = map(from_item, answer["Responses"].get(self.table, []))
-                found |= {row["access_id"]: row for row in rows}
-                asked = answer.get("UnprocessedKeys")
+        keys = [{"access_id": access_id} for access_id in access_ids]
+        rows = read_rows(self.client, {self.table: keys}, consistent=True)[self.table]
+        found = {str(row["access_id"]): row for row in rows}
         return [found[access_id] for access_id in access_ids if access_id in found]
 
     def page(
@@ -76,7 +69,7 @@ class AccessTable:
 
     def put_new(self, row: Mapping[str, object], *, condition: str) -> Action:
         """Add a row that must not be there yet; `condition` is the name of that demand."""
-        return put_new(self.table, row, key="access_id", condition=condition)
+        return PutNew(table=self.table, key={"access_id": row["access_id"]}, row=row, absent=condition)
 
     def update(
         self,
@@ -88,13 +81,14 @@ class AccessTable:
         names: Sequence[str] = (),
     ) -> Action:
         """Change a row; `#name` in the expressions stands for each of `names`."""
-        return update(self.table, {"access_id": access_id}, expression, values, condition=condition, names=names)
+        key = {"access_id": access_id}
+        return Update(table=self.table, key=key, expression=expression, values=values, condition=condition, names=names)
 
     def delete(
         self, access_id: str, values: Mapping[str, object] | None = None, *, condition: Condition | None = None
     ) -> Action:
         """Remove a row, if it is there."""
-        return delete(self.table, {"access_id": access_id}, values, condition=condition)
+        return Delete(table=self.table, key={"access_id": access_id}, values=values or {}, condition=condition)
 
 
 def overtaken() -> ProblemError:

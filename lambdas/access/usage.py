@@ -16,7 +16,7 @@ from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.transactions import Action, Condition
+from lambdas.aws.rows import Action, Condition, Update
 from lambdas.problems import ProblemError
 
 KEPT_DAYS = 400
@@ -77,10 +77,11 @@ class UsageStore:
             load_values[":most"] = quotas.concurrent_jobs
         return [
             self._count(charge.user, charge.day, "jobs_sent :one, megapixel_steps :steps", values, conditions),
-            self.access.update(
-                load_id(charge.user),
-                "ADD open_jobs :one",
-                load_values,
+            Update(
+                table=self.access.table,
+                key={"access_id": load_id(charge.user)},
+                expression="ADD open_jobs :one",
+                values=load_values,
                 condition=Condition(FREE_PLACE, "attribute_not_exists(open_jobs) OR open_jobs < :most")
                 if ":most" in load_values
                 else None,
@@ -136,7 +137,8 @@ class UsageStore:
 
     def release(self, charge: Charge, *, unsent: bool) -> list[Action]:
         """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""
-        freed = self.access.update(load_id(charge.user), "ADD open_jobs :less", {":less": -1})
+        key = {"access_id": load_id(charge.user)}
+        freed = Update(table=self.access.table, key=key, expression="ADD open_jobs :less", values={":less": -1})
         if not unsent:
             return [freed]
         values = {":less": -1, ":steps": -charge.megapixel_steps}
@@ -178,10 +180,12 @@ class UsageStore:
     ) -> Action:
         ends = int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) + KEPT_DAYS * 86400
         fixed = {":user": user, ":day": day, ":listing": _listing(day), ":place": f"{day}#{user}", ":ends": ends}
-        return self.access.update(
-            _usage_id(user, day),
-            "SET #user = :user, #day = :day, listing = :listing, place = :place, expires_at = :ends ADD " + added,
-            {**values, **fixed},
+        return Update(
+            table=self.access.table,
+            key={"access_id": _usage_id(user, day)},
+            expression="SET #user = :user, #day = :day, listing = :listing, place = :place, expires_at = :ends ADD "
+            + added,
+            values={**values, **fixed},
             condition=Condition(ROOM_TODAY, " AND ".join(conditions)) if conditions else None,
             names=["user", "day"],
         )

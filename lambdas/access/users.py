@@ -16,8 +16,7 @@ from lambdas.access.roles import ADMIN_REMAINS, ROLE_EXISTS, RoleStore
 from lambdas.access.table import AccessTable, overtaken
 from lambdas.access.user_record import KeyRecord, UserRecord, user_row_id
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import timestamp
-from lambdas.aws.transactions import Action, Condition
+from lambdas.aws.rows import Action, Condition, timestamp
 from lambdas.problems import ProblemError
 
 KEY_PREFIX = "goc_"

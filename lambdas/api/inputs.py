@@ -5,7 +5,7 @@ from generate_on_cloud.contract.job_bodies import InputView, PresignedPut
 from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES
 from lambdas.api.job_views import PARAMS_URL_LIFE
 from lambdas.api.routes import Routes, UserCall
-from lambdas.aws.items import new_id
+from lambdas.aws.rows import new_id
 from lambdas.jobs.objects import input_key
 
 ROUTES = Routes()

@@ -1,11 +1,19 @@
-"""Routes that make jobs and send them."""
+"""Routes that make jobs and send them: the main line from valid params to a queued job on its endpoint.
+
+`_make` is the way of `POST /v1/jobs` and of a retry, `start_job` that of a job whose params came by upload.
+"""
 
 import json
+import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from generate_on_cloud.contract.access import Permission
+from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
@@ -14,12 +22,18 @@ from lambdas.api.job_views import job_view
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
-from lambdas.aws.items import new_id
+from lambdas.aws.rows import new_id, read_rows
 from lambdas.endpoints.choice import EndpointChoice
+from lambdas.jobs.counts import counted
 from lambdas.jobs.idempotency import HEADER, Replay
+from lambdas.jobs.objects import params_key, request_key
+from lambdas.jobs.params import check_params, megapixel_steps
 from lambdas.jobs.record import JobRecord
-from lambdas.jobs.submission import state_conflict
+from lambdas.jobs.request_documents import state_conflict
+from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
+
+_LOG = logging.getLogger(__name__)
 
 ROUTES = Routes()
 
@@ -31,6 +45,28 @@ _SENDING = (
     ProblemCode.ENDPOINT_NOT_IN_SERVICE,
     ProblemCode.QUOTA_EXCEEDED,
 )
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is to be made from."""
+
+    job: JobRecord
+    params: dict[str, Any] | None
+    """None: they follow by presigned PUT."""
+    choice: EndpointChoice | None = None
+    """None: its endpoint was chosen when it was opened."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order that was found good; nothing has been made yet."""
+
+    job: JobRecord
+    """With its endpoint and its files."""
+    files: Resolution
+    steps: Decimal
+    """Megapixel-steps it counts."""
 
 
 @ROUTES.add(
@@ -62,22 +98,11 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     )
     if body.webhook is not None:
         require_deliverable(call, body.webhook)
+    order = Order(job, body.params, choice)
     if body.dry_run:
-        rehearsed = _where_it_is_taken(
-            call, choice, lambda choice: services.submission.rehearse(job, body.params, choice, caller=call.caller)
-        )
+        rehearsed = _where_it_is_taken(call, order, _rehearse)
         return Reply(job_view(services, rehearsed, rehearsed=True), status=200)
-
-    def make(job: JobRecord) -> JobRecord:
-        if body.params is None:
-            return _where_it_is_taken(
-                call, choice, lambda choice: services.submission.open(job, choice, caller=call.caller)
-            )
-        return _send(call, job, body.params, choice)
-
-    return _made_once(
-        call, job, make, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
-    )
+    return _make_once(call, order, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}")
 
 
 @ROUTES.add(
@@ -92,7 +117,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     services, old = call.services, own_job(call, job_id)
     if old.status not in TERMINAL:
         raise state_conflict(old, "sent again; it has not ended")
-    params, checkpoint = services.submission.params_of(old)
+    sent = services.documents.sent_with(old)
     choice = services.chooser.choose_again(old.endpoint, caller=call.caller)
     job = JobRecord(
         job_id=new_id(),
@@ -102,7 +127,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         status=JobStatus.CREATED,
         endpoint=choice.first,
         created_at=services.clock.now(),
-        checkpoint=checkpoint,
+        checkpoint=sent.checkpoint.asset_id if sent.checkpoint else None,
         preview=old.preview,
         metadata=old.metadata,
         ttl_s=old.ttl_s,
@@ -110,11 +135,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         webhook=old.webhook if old.owner == call.caller.user else None,
         retry_of=old.job_id,
     )
-
-    def make(job: JobRecord) -> JobRecord:
-        return _send(call, job, params, choice)
-
-    return _made_once(call, job, make, request=f"POST retry {job_id}")
+    return _make_once(call, Order(job, sent.params, choice), request=f"POST retry {job_id}")
 
 
 @ROUTES.add(
@@ -131,46 +152,53 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     permission=Permission.INFERENCE_CREATE,
 )
 def start_job(call: UserCall, job_id: str) -> JobView:
-    """Send a job whose params document has been put to its upload URL."""
-    job = own_job(call, job_id)
-    started = call.services.submission.start(job, caller=call.caller, now=call.services.clock.now())
-    log_change(call, "job.started", job_id)
-    return job_view(call.services, started)
+    """Send a job whose params document has been put to its upload URL.
 
-
-def _send(call: UserCall, job: JobRecord, params: dict[str, Any], choice: EndpointChoice) -> JobRecord:
-    return _where_it_is_taken(
-        call, choice, lambda choice: call.services.submission.send(job, params, choice, caller=call.caller)
+    A fault leaves the job `created`: the document can be put again.
+    """
+    services, job = call.services, own_job(call, job_id)
+    now = services.clock.now()
+    if job.status is not JobStatus.CREATED:
+        raise state_conflict(job, "started")
+    # 1. Check the document that was put, and find the files.
+    params = services.documents.uploaded_params(job)
+    plan = _plan(call, Order(job, params))
+    # 2. Count its steps before the transition: who dies in between leaves a job that has counted, and counts no more.
+    charged = services.counts.charge_steps(job, plan.steps, call.caller.quotas, now=now)
+    # 3. Only the request that makes the transition goes on, so only it writes and removes the document.
+    queued = services.job_transitions.queue(
+        job_id, checkpoint=plan.job.checkpoint, models=plan.job.models, request_key=request_key(job_id), now=now
     )
-
-
-def _where_it_is_taken(call: UserCall, choice: EndpointChoice, act: Callable[[EndpointChoice], JobRecord]) -> JobRecord:
-    """Do it; with another endpoint if the one chosen of several was deleted or failed a moment ago."""
+    if queued is None:
+        raise state_conflict(services.jobs.get(job_id) or job, "started")
+    # 4. Write the request document and hand the job over.
     try:
-        return act(choice)
-    except ProblemError as error:
-        if error.code is not ProblemCode.ENDPOINT_NOT_IN_SERVICE or choice.reading is None:
-            raise
-    call.services.chooser.forget()
-    return act(call.services.chooser.choose(None, caller=call.caller))
+        services.documents.write(queued, params, plan.files)
+        started = services.delivery.hand_over(queued)
+    except (ProblemError, ClientError, BotoCoreError):
+        _undo(lambda: services.objects.remove(request_key(job_id)), job)
+        _undo(lambda: services.job_transitions.unqueue(job_id, checkpoint=job.checkpoint), job)
+        _undo(lambda: services.counts.give_back_steps(charged), job)
+        raise
+    log_change(call, "job.started", job_id)
+    return job_view(services, started)
 
 
-def _made_once(
-    call: UserCall, job: JobRecord, make: Callable[[JobRecord], JobRecord], *, request: str
-) -> Reply[JobView]:
-    """Make the job, or give what the request's Idempotency-Key gave before."""
+def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:
+    """Make the job, or give what the request's Idempotency-Key gave before; `request` tells two requests apart."""
     services, key = call.services, call.headers.get(HEADER)
     if key is None:
-        made = make(job)
+        made = _where_it_is_taken(call, order, _make)
         _log_made(call, made)
         return Reply(job_view(services, made))
-    keys = services.idempotency
-    taken = keys.take(key, user=call.caller.user, request=request, job_id=job.job_id, now=services.clock.now())
+    keys, job = services.idempotency, order.job
+    taken = keys.take(key, user=job.owner, request=request, job_id=job.job_id, now=services.clock.now())
     if isinstance(taken, Replay):
         return Reply(JobView.model_validate_json(taken.answer), headers={"Idempotent-Replayed": "true"})
     there = services.jobs.get(taken.job_id) if taken.taken_over else None
     try:
-        made = there or make(replace(job, job_id=taken.job_id))
+        named = replace(order, job=replace(job, job_id=taken.job_id))
+        made = there or _where_it_is_taken(call, named, _make)
     except ProblemError:
         keys.release(taken)
         raise
@@ -178,6 +206,108 @@ def _made_once(
     view = job_view(services, made)
     keys.keep(taken, view)
     return Reply(view)
+
+
+def _where_it_is_taken(call: UserCall, order: Order, act: Callable[[UserCall, Order], JobRecord]) -> JobRecord:
+    """Do it; with another endpoint if the one chosen of several was deleted or failed a moment ago."""
+    try:
+        return act(call, order)
+    except ProblemError as error:
+        if error.code is not ProblemCode.ENDPOINT_NOT_IN_SERVICE or order.choice is None or order.choice.load is None:
+            raise
+    call.services.chooser.forget()
+    return act(call, replace(order, choice=call.services.chooser.choose(None, caller=call.caller)))
+
+
+def _make(call: UserCall, order: Order) -> JobRecord:
+    """The job, on its endpoint; or `created`, where its params follow.
+
+    Raises:
+        ProblemError: anything of the request or the endpoint is not good, or `quota_exceeded`; no row and no object
+            is left.
+    """
+    services, quotas = call.services, call.caller.quotas
+    # 1. Check the params, find the files and choose the endpoint.
+    plan = _plan(call, order)
+    if order.params is None:
+        # 2. Nothing is sent yet, so nothing else would tell that the endpoint takes no jobs.
+        services.endpoints.require_in_service(plan.job.endpoint)
+        opened = replace(plan.job, params_key=params_key(plan.job.job_id))
+        opened = counted(opened, plan.steps, quotas)
+        _admit(call, opened)
+        return opened
+    job_id = plan.job.job_id
+    queued = replace(plan.job, status=JobStatus.QUEUED, request_key=request_key(job_id), queued_at=plan.job.created_at)
+    queued = counted(queued, plan.steps, quotas)
+    try:
+        # 2. Write what the container reads.
+        services.documents.write(queued, order.params, plan.files)
+        # 3. Put the row together with all that it counts.
+        _admit(call, queued)
+        # 4. Hand it to its endpoint.
+        return services.delivery.hand_over(queued)
+    except (ProblemError, ClientError, BotoCoreError):
+        _undo(lambda: services.counts.give_back(queued), queued)
+        _undo(lambda: services.documents.remove(queued), queued)
+        raise
+
+
+def _rehearse(call: UserCall, order: Order) -> JobRecord:
+    """Check everything as `_make` does, and make nothing.
+
+    Raises:
+        ProblemError: as `_make`.
+    """
+    plan = _plan(call, order)
+    if order.params is not None:
+        call.services.documents.require_inputs(plan.job, order.params)
+    call.services.endpoints.require_in_service(plan.job.endpoint)
+    return plan.job
+
+
+def _plan(call: UserCall, order: Order) -> Plan:
+    """What is to be made: params checked, files found, and of several endpoints the one with the least to do.
+
+    Raises:
+        ProblemError: the params, or a file or style they name, are not good.
+    """
+    services, caller, job, params = call.services, call.caller, order.job, order.params
+    loads = order.choice.keys if order.choice else {}
+    if params is None:
+        if job.checkpoint:
+            services.resolver.check_checkpoint(job.checkpoint, caller=caller)
+        rows, files, steps = read_rows(services.clients.dynamodb, loads, consistent=True), Resolution(), Decimal(0)
+    else:
+        checked = check_params(job.task, params)
+        asked = services.resolver.ask(job.checkpoint, checked, caller=caller)
+        # One read for the files that are named and for the loads.
+        keys = {**services.assets.keys(asked.references), **loads}
+        rows = read_rows(services.clients.dynamodb, keys, consistent=True)
+        files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked)
+        job = _with_files(job, files)
+    if order.choice is not None:
+        job = replace(job, endpoint=order.choice.least_loaded(rows))
+    return Plan(job, files, steps)
+
+
+def _admit(call: UserCall, job: JobRecord) -> None:
+    services = call.services
+    guards = services.registry.guards(job.endpoint)
+    days = services.settings.JOB_RETENTION_DAYS
+    services.counts.admit(job, call.caller.quotas, guards=guards, retention_days=days)
+
+
+def _with_files(job: JobRecord, files: Resolution) -> JobRecord:
+    used = [*([files.checkpoint] if files.checkpoint else []), *files.assets]
+    models = tuple(ResolvedModel(type=asset.type, name=asset.name, sha256=asset.sha256) for asset in used)
+    return replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None, models=models)
+
+
+def _undo(step: Callable[[], object], job: JobRecord) -> None:
+    try:
+        step()
+    except (ClientError, BotoCoreError):
+        _LOG.exception("job %s was not cleaned up", job.job_id, extra=job.log_ids)
 
 
 def _log_made(call: UserCall, job: JobRecord) -> None:

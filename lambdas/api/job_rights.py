@@ -2,7 +2,7 @@
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.api.routes import UserCall
-from lambdas.aws.items import is_id
+from lambdas.aws.rows import is_id
 from lambdas.jobs.record import JobRecord
 from lambdas.problems import ProblemError
 

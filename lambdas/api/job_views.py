@@ -12,7 +12,7 @@ from lambdas.assembly.api import Api
 from lambdas.jobs.objects import output_prefix, params_key
 from lambdas.jobs.outcomes import MAX_RESULT_BYTES
 from lambdas.jobs.record import JobRecord
-from lambdas.jobs.submission import MAX_PARAMS_BYTES
+from lambdas.jobs.request_documents import MAX_PARAMS_BYTES
 
 PICTURE_URL_LIFE = timedelta(hours=1)
 PARAMS_URL_LIFE = timedelta(hours=12)

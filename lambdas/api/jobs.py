@@ -13,9 +13,9 @@ from lambdas.api.job_rights import own_job, visible_job
 from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Query, Reply, Routes, UserCall
-from lambdas.aws.items import is_id
+from lambdas.aws.rows import is_id
 from lambdas.jobs.pages import JobFilter
-from lambdas.jobs.submission import state_conflict
+from lambdas.jobs.request_documents import state_conflict
 from lambdas.problems import ProblemError
 
 ROUTES = Routes()

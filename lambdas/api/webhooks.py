@@ -7,7 +7,7 @@ from generate_on_cloud.contract.webhooks import DeliveryList, Webhook
 from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
 from lambdas.api.rights import log_change
 from lambdas.api.routes import Routes, UserCall
-from lambdas.aws.items import is_id
+from lambdas.aws.rows import is_id
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()

@@ -16,9 +16,9 @@ from lambdas.endpoints.record import EndpointStore
 from lambdas.endpoints.registry import EndpointRegistry, Endpoints
 from lambdas.jobs.deletion import Deletion
 from lambdas.jobs.idempotency import IdempotencyKeys
+from lambdas.jobs.request_documents import RequestDocuments
 from lambdas.jobs.resolution import Resolver
 from lambdas.jobs.style_files import StyleFiles
-from lambdas.jobs.submission import Submission
 from lambdas.settings import ApiSettings
 
 
@@ -78,13 +78,9 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
         return Deletion(self.jobs, self.job_transitions, self.objects)
 
     @cached_property
-    def submission(self) -> Submission:
-        return Submission(
-            counts=self.counts,
-            transitions=self.job_transitions,
-            registry=self.registry,
-            resolver=Resolver(self.assets, StyleFiles(self.clients.s3, self.settings.ASSETS_BUCKET)),
-            objects=self.objects,
-            delivery=self.delivery,
-            retention_days=self.settings.JOB_RETENTION_DAYS,
-        )
+    def resolver(self) -> Resolver:
+        return Resolver(self.assets, StyleFiles(self.clients.s3, self.settings.ASSETS_BUCKET))
+
+    @cached_property
+    def documents(self) -> RequestDocuments:
+        return RequestDocuments(self.objects)

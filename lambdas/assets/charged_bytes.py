@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.table import AccessTable
 from lambdas.access.usage import load_id
-from lambdas.aws.transactions import Action, Condition
+from lambdas.aws.rows import Action, Condition, Update
 from lambdas.problems import ProblemError
 
 ROOM = "room in the quota of bytes"
@@ -32,7 +32,8 @@ class AssetBytes:
             if more <= allowed:
                 expression += " OR attribute_not_exists(asset_bytes)"
             condition = Condition(ROOM, expression)
-        return [self.access.update(load_id(owner), "ADD asset_bytes :more", values, condition=condition)]
+        key, added = {"access_id": load_id(owner)}, "ADD asset_bytes :more"
+        return [Update(table=self.access.table, key=key, expression=added, values=values, condition=condition)]
 
     def of(self, owner: str) -> int:
         """Bytes of the owner's model files, those on their way too; one call."""

@@ -16,7 +16,7 @@ from generate_on_cloud.model_files.ranges import CHUNK, ByteSource, RefusedFileE
 from lambdas.assets.record import AssetFacts, AssetRecord
 from lambdas.assets.transitions import AssetTransitions
 from lambdas.aws.errors import NO_SUCH_OBJECT, error_code
-from lambdas.aws.items import utc_now
+from lambdas.aws.rows import utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,7 +11,7 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.messages import AssetRef
 from lambdas.access.caller import Caller
-from lambdas.aws.items import timestamp
+from lambdas.aws.rows import timestamp
 
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, name_guard, split_title
-from lambdas.aws.batch_reads import SideRead, batch_get
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import from_item, is_id, to_item
-from lambdas.aws.transactions import Action, Condition, delete, put_new, transact, update
+from lambdas.aws.rows import (
+    Action,
+    Condition,
+    Delete,
+    Keys,
+    PutNew,
+    Update,
+    from_item,
+    is_id,
+    read_rows,
+    to_item,
+    transact,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,6 +47,17 @@ def _position(asset: AssetRecord) -> tuple[str, str, str]:
     return asset.type.value, asset.name, asset.asset_id
 
 
+Reference = tuple[AssetType, str]
+"""A type, and the id, file name, stem or title by which a request means an asset of it."""
+Meanings = Mapping[Reference, Sequence[AssetRecord]]
+"""What references may mean."""
+
+
+def _guards(asked: Iterable[Reference]) -> list[str]:
+    """Ids of the rows that say who holds the names."""
+    return list(dict.fromkeys(name_guard(kind, name) for kind, text in asked for name in _file_names(kind, text)))
+
+
 def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
     return asset.status is AssetStatus.ACTIVE and asset.may_be_used_by(caller)
 
@@ -55,30 +76,37 @@ class AssetStore:
     def get(self, asset_id: str) -> AssetRecord | None:
         return self._get(asset_id) if is_id(asset_id) else None
 
-    def find(
-        self, wanted: Iterable[tuple[AssetType, str]], caller: Caller, *, side: SideRead | None = None
-    ) -> dict[tuple[AssetType, str], list[AssetRecord]]:
+    def find(self, wanted: Iterable[Reference], caller: Caller) -> Meanings:
         """What each reference of a type may mean to the caller: none, one, or several of the same stem.
 
         Consistent reads, whatever the number of assets: one call when the names' holders are those of the last time,
-        else two, for up to a hundred names and holders. `side` goes along with the first.
+        else two, for up to a hundred names and holders.
         """
-        asked = list(dict.fromkeys(wanted))
-        names = {key: _file_names(*key) for key in asked}
-        guards = list(dict.fromkeys(name_guard(kind, name) for (kind, _), found in names.items() for name in found))
-        ids = [reference for _, reference in asked if is_id(reference)]
+        asked = list(wanted)
+        return self.meanings(asked, read_rows(self.client, self.keys(asked), consistent=True), caller)
+
+    def keys(self, asked: Sequence[Reference]) -> Keys:
+        """Of the rows that tell what the references mean, to be read in one call, along with others if you like."""
+        guards, ids = _guards(asked), [reference for _, reference in asked if is_id(reference)]
         # Who held a name the last time is only a guess of which rows to read along with the guards, which decide.
         guesses = [self._last_holders[guard] for guard in guards if guard in self._last_holders]
-        rows = {str(row["asset_id"]): row for row in self._batch(list(dict.fromkeys([*guards, *ids, *guesses])), side)}
-        holders = {guard: str(rows.pop(guard)["refers_to"]) for guard in guards if guard in rows}
+        return {self.table: [{"asset_id": key} for key in dict.fromkeys([*guards, *ids, *guesses])]}
+
+    def meanings(
+        self, asked: Sequence[Reference], read: Mapping[str, Sequence[Mapping[str, Any]]], caller: Caller
+    ) -> Meanings:
+        """What the references mean, as the rows of their `keys` say; one more call for assets nobody guessed."""
+        rows = {str(row["asset_id"]): row for row in read.get(self.table, [])}
+        holders = {guard: str(rows.pop(guard)["refers_to"]) for guard in _guards(asked) if guard in rows}
         self._remember(holders)
         rest = [holder for holder in dict.fromkeys(holders.values()) if holder not in rows]
         records = (AssetRecord.from_row(row) for row in [*rows.values(), *self._batch(rest)])
         assets = {asset.asset_id: asset for asset in records if asset.may_be_used_by(caller)}
-        answer: dict[tuple[AssetType, str], list[AssetRecord]] = {}
+        answer: dict[Reference, list[AssetRecord]] = {}
         for kind, reference in asked:
             meant = [reference] if is_id(reference) else []
-            meant += [holders[guard] for name in names[kind, reference] if (guard := name_guard(kind, name)) in holders]
+            names = _file_names(kind, reference)
+            meant += [holders[guard] for name in names if (guard := name_guard(kind, name)) in holders]
             known = [assets[asset_id] for asset_id in meant if asset_id in assets]
             called = [asset for asset in known if asset.type is kind and asset.is_called(reference)]
             whole = [asset for asset in called if asset.name == split_title(reference)[0]]
@@ -154,13 +182,14 @@ class AssetStore:
 
     def take_name(self, asset: AssetRecord) -> Action:
         """The action that makes a free name the asset's; NAME_FREE is its condition."""
-        guard = {"asset_id": asset.guard_id, "refers_to": asset.asset_id}
-        return put_new(self.table, guard, key="asset_id", condition=NAME_FREE)
+        guard = {"refers_to": asset.asset_id}
+        return PutNew(table=self.table, key={"asset_id": asset.guard_id}, row=guard, absent=NAME_FREE)
 
     def release_name(self, asset: AssetRecord) -> Action:
         """The action that frees the asset's name."""
         holder = Condition(_HOLDER, "refers_to = :this")
-        return delete(self.table, {"asset_id": asset.guard_id}, {":this": asset.asset_id}, condition=holder)
+        key = {"asset_id": asset.guard_id}
+        return Delete(table=self.table, key=key, values={":this": asset.asset_id}, condition=holder)
 
     def holder_of_name(self, asset: AssetRecord) -> AssetRecord | None:
         """The asset that has this one's type and name now."""
@@ -176,17 +205,17 @@ class AssetStore:
         if old.charged is not None:
             seen[":charged"], charged = old.charged, "charged = :charged"
         return self.write(
-            update(
-                self.table,
-                {"asset_id": old.guard_id},
-                "SET refers_to = :new",
-                {":new": new.asset_id, ":old": old.asset_id},
+            Update(
+                table=self.table,
+                key={"asset_id": old.guard_id},
+                expression="SET refers_to = :new",
+                values={":new": new.asset_id, ":old": old.asset_id},
                 condition=Condition(_HOLDER, "refers_to = :old"),
             ),
-            delete(
-                self.table,
-                {"asset_id": old.asset_id},
-                seen,
+            Delete(
+                table=self.table,
+                key={"asset_id": old.asset_id},
+                values=seen,
                 condition=Condition(_UNFINISHED, f"#status = :status AND {charged}"),
                 names=["status"],
             ),
@@ -195,7 +224,7 @@ class AssetStore:
         )
 
     def _put_new(self, asset: AssetRecord) -> Action:
-        return put_new(self.table, asset.row(), key="asset_id", condition=_NEW)
+        return PutNew(table=self.table, key={"asset_id": asset.asset_id}, row=asset.row(), absent=_NEW)
 
     def write(self, *actions: Action) -> frozenset[str]:
         """All actions or none: `transact` on this table's client."""
@@ -218,8 +247,9 @@ class AssetStore:
         )
         return [AssetRecord.from_row(from_item(item)) for item in answer["Items"]]
 
-    def _batch(self, keys: Sequence[str], side: SideRead | None = None) -> list[dict[str, Any]]:
-        return batch_get(self.client, self.table, [{"asset_id": key} for key in keys], consistent=True, side=side)
+    def _batch(self, asset_ids: Sequence[str]) -> list[dict[str, Any]]:
+        keys = {self.table: [{"asset_id": asset_id} for asset_id in asset_ids]}
+        return read_rows(self.client, keys, consistent=True)[self.table]
 
     def _every(self, asset_type: AssetType) -> Iterator[AssetRecord]:
         return self._query("type-name", "type", asset_type.value)

@@ -12,8 +12,7 @@ from lambdas.assets.charged_bytes import ROOM, AssetBytes, exceeded
 from lambdas.assets.record import WORKING, AssetFacts, AssetRecord
 from lambdas.assets.store import AssetStore
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.items import timestamp, to_item
-from lambdas.aws.transactions import Action, Condition, delete
+from lambdas.aws.rows import Action, Condition, Delete, Update, timestamp
 
 if TYPE_CHECKING:
     pass
@@ -57,7 +56,7 @@ class AssetTransitions:
         values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
         request = self._request(asset, values, allowed=(AssetStatus.INSPECTING,))
         before = {":before": timestamp(asset.inspected_since or asset.created_at)}
-        self._require(request, "(attribute_not_exists(#inspected_since) OR #inspected_since = :before)", before)
+        request = _requiring(request, "(attribute_not_exists(#inspected_since) OR #inspected_since = :before)", before)
         return changed if self._sent(request) else None
 
     def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
@@ -116,7 +115,7 @@ class AssetTransitions:
         """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
         request = self._request(asset, {"worker": worker, "lease_until": lease_until}, allowed=(AssetStatus.IMPORTING,))
         free = "(attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
-        self._require(request, free, {":before": before or worker, ":now": now})
+        request = _requiring(request, free, {":before": before or worker, ":now": now})
         return self._sent(request)
 
     def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
@@ -127,15 +126,15 @@ class AssetTransitions:
         if changed.name == asset.name:
             return self._sent(request)
         renamed = self.store.take_name(changed), self.store.release_name(asset)
-        return not self.store.write(Action({"Update": request}, _AS_EXPECTED), *renamed)
+        return not self.store.write(request, *renamed)
 
     def remove(self, asset: AssetRecord) -> None:
         """Last step of a deletion: the row of a `failed` asset goes."""
         self.store.write(
-            delete(
-                self.store.table,
-                {"asset_id": asset.asset_id},
-                {":failed": AssetStatus.FAILED.value},
+            Delete(
+                table=self.store.table,
+                key={"asset_id": asset.asset_id},
+                values={":failed": AssetStatus.FAILED.value},
                 condition=Condition(_AS_EXPECTED, "#status = :failed"),
                 names=["status"],
             )
@@ -167,13 +166,13 @@ class AssetTransitions:
                 request = self._request(asset, values, allowed=allowed)
             else:
                 request = self._request(asset, {**values, "charged": charge}, allowed=allowed)
-                self._require(request, "#charged = :counted", {":counted": asset.charged})
+                request = _requiring(request, "#charged = :counted", {":counted": asset.charged})
             if condition is not None:
-                self._require(request, *condition)
+                request = _requiring(request, *condition)
             others = [*([also(asset)] if also is not None else []), *counts]
             if not others:
                 return self._sent(request)
-            refused = self.store.write(Action({"Update": request}, _AS_EXPECTED), *others)
+            refused = self.store.write(request, *others)
             if not refused:
                 return True
             if refused == {ROOM} and asset.bytes_allowed is not None:
@@ -193,26 +192,25 @@ class AssetTransitions:
     ) -> bool:
         return self._sent(self._request(asset, values, allowed=allowed))
 
-    def _request(
-        self, asset: AssetRecord, values: Mapping[str, object], *, allowed: Collection[AssetStatus]
-    ) -> dict[str, Any]:
+    def _request(self, asset: AssetRecord, values: Mapping[str, object], *, allowed: Collection[AssetStatus]) -> Update:
         """Set the values, remove those that are None, if the status is one of `allowed`."""
         kept = {name: value for name, value in values.items() if value is not None}
         gone = [name for name in values if name not in kept]
-        statuses = {f":status{index}": status.value for index, status in enumerate(sorted(allowed))}
+        statuses: dict[str, object] = {f":status{index}": each.value for index, each in enumerate(sorted(allowed))}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
         if gone:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
-        return {
-            "TableName": self.store.table,
-            "Key": to_item({"asset_id": asset.asset_id}),
-            "UpdateExpression": expression,
-            "ConditionExpression": f"#status IN ({', '.join(statuses)})",
-            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, "status")},
-            "ExpressionAttributeValues": to_item({f":{name}": value for name, value in kept.items()} | statuses),
-        }
+        return Update(
+            table=self.store.table,
+            key={"asset_id": asset.asset_id},
+            expression=expression,
+            values={f":{name}": value for name, value in kept.items()} | statuses,
+            condition=Condition(_AS_EXPECTED, f"#status IN ({', '.join(statuses)})"),
+            names=(*values, "status"),
+        )
 
-    def _sent(self, request: Any) -> bool:
+    def _sent(self, update: Update) -> bool:
+        request: Any = update.request()
         try:
             self.store.client.update_item(**request)
         except ClientError as error:
@@ -221,8 +219,9 @@ class AssetTransitions:
             return False
         return True
 
-    @staticmethod
-    def _require(request: dict[str, Any], condition: str, values: Mapping[str, object]) -> None:
-        """Add a condition to a request."""
-        request["ConditionExpression"] += f" AND {condition}"
-        request["ExpressionAttributeValues"] |= to_item(values)
+
+def _requiring(update: Update, condition: str, values: Mapping[str, object]) -> Update:
+    """The update with one more condition."""
+    before = update.condition.expression if update.condition else ""
+    both = Condition(_AS_EXPECTED, f"{before} AND {condition}")
+    return replace(update, condition=both, values={**update.values, **values})

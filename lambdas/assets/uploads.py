@@ -19,8 +19,7 @@ from lambdas.assets.store import NAME_FREE, AssetStore
 from lambdas.assets.transitions import AssetTransitions
 from lambdas.assets.upload_storage import UploadStorage, part_size_for
 from lambdas.assets.work import AssetWork
-from lambdas.aws.items import new_id
-from lambdas.aws.transactions import Action
+from lambdas.aws.rows import Action, new_id
 from lambdas.problems import ProblemError, invalid, shortened
 
 ABANDONED_AFTER = timedelta(hours=24)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from generate_on_cloud.contract.errors import ProblemCode
-from lambdas.aws.items import from_item, to_item
+from lambdas.aws.rows import from_item, to_item
 from lambdas.problems import ProblemError
 
 if TYPE_CHECKING:

@@ -5,17 +5,18 @@ that sleeps, then the template's, then the first by name.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.endpoints import EndpointStatus
 from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.instances import GPUS
 from lambdas.access.caller import Caller
-from lambdas.aws.batch_reads import SideRead
+from lambdas.aws.rows import Keys
 from lambdas.endpoints.instance_counts import InstanceCounts
-from lambdas.endpoints.load import EndpointLoad, loads_in
+from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.record import EndpointRecord
 from lambdas.endpoints.registry import TAKES_JOBS, EndpointRegistry, being_deleted, not_in_service
 from lambdas.problems import ProblemError, invalid, shortened
@@ -38,22 +39,27 @@ class Candidate:
 
 @dataclass(frozen=True)
 class EndpointChoice:
-    """One endpoint, or several of which the least loaded is taken once their loads are read."""
+    """One endpoint, or several of which the least loaded is taken."""
 
     candidates: Sequence[Candidate]
     """At least one; the first of those with the least load is meant."""
-    reading: SideRead | None = None
-    """Their loads; None when there is nothing to compare."""
+    load: EndpointLoad | None = None
+    """What counts their jobs; None when there is nothing to compare."""
 
     @property
     def first(self) -> str:
         return self.candidates[0].name
 
-    def least_loaded(self) -> str:
-        """Its name; one call, if the loads have not been read along with something else."""
-        if self.reading is None:
+    @property
+    def keys(self) -> Keys:
+        """Of the rows with their loads, to be read along with others."""
+        return self.load.keys(each.name for each in self.candidates) if self.load else {}
+
+    def least_loaded(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+        """Its name, as the rows of `keys` say."""
+        if self.load is None:
             return self.first
-        loads = loads_in(self.reading)
+        loads = self.load.in_rows(rows)
         return min(self.candidates, key=lambda each: (loads[each.name] / each.gpus, each.asleep)).name
 
 
@@ -86,7 +92,7 @@ class EndpointChooser:
         candidates = self._candidates(caller)
         if len(candidates) == 1:
             return EndpointChoice(candidates)
-        return EndpointChoice(candidates, self.load.reading(each.name for each in candidates))
+        return EndpointChoice(candidates, self.load)
 
     def choose_again(self, before: str, *, caller: Caller) -> EndpointChoice:
         """Where a job is sent again: where it was, or, when the caller may not use that any more, as one that names

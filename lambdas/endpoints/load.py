@@ -5,13 +5,13 @@ endpoint_load#ENDPOINT#SHARD   `access_id`; jobs of one endpoint spread over SHA
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from lambdas.access.table import AccessTable
-from lambdas.aws.batch_reads import SideRead
-from lambdas.aws.transactions import Action
+from lambdas.aws.rows import Action, Keys, Update, read_rows
 
 SHARDS = 4
 KEPT = timedelta(days=60)
@@ -25,31 +25,31 @@ class EndpointLoad:
 
     def take(self, endpoint: str, job_id: str, *, made: datetime) -> Action:
         """The update that counts a new job; to be part of the transaction that makes it."""
-        values = {":one": 1, ":ends": int((made + KEPT).timestamp())}
-        return self.access.update(_row_id(endpoint, job_id), "SET expires_at = :ends ADD open_jobs :one", values)
+        values: dict[str, object] = {":one": 1, ":ends": int((made + KEPT).timestamp())}
+        return self._count(endpoint, job_id, "SET expires_at = :ends ADD open_jobs :one", values)
 
     def free(self, endpoint: str, job_id: str) -> Action:
         """The update that takes it back; to be part of the transaction that settles or removes the job."""
-        return self.access.update(_row_id(endpoint, job_id), "ADD open_jobs :less", {":less": -1})
+        return self._count(endpoint, job_id, "ADD open_jobs :less", {":less": -1})
 
-    def reading(self, endpoints: Iterable[str]) -> SideRead:
-        """Their rows, to be read along with others."""
-        keys = [{"access_id": f"{_PREFIX}#{endpoint}#{shard}"} for endpoint in endpoints for shard in range(SHARDS)]
-        return SideRead(self.access.client, self.access.table, keys)
+    def _count(self, endpoint: str, job_id: str, expression: str, values: dict[str, object]) -> Action:
+        shard = int(job_id[-1], 16) % SHARDS
+        key = {"access_id": f"{_PREFIX}#{endpoint}#{shard}"}
+        return Update(table=self.access.table, key=key, expression=expression, values=values)
+
+    def keys(self, endpoints: Iterable[str]) -> Keys:
+        """Of the rows that count their jobs."""
+        rows = [{"access_id": f"{_PREFIX}#{endpoint}#{shard}"} for endpoint in endpoints for shard in range(SHARDS)]
+        return {self.access.table: rows}
+
+    def in_rows(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Counter[str]:
+        """Open jobs by endpoint, as the rows of `keys` say; 0 for one that never had any."""
+        counted: Counter[str] = Counter()
+        for row in rows.get(self.access.table, []):
+            _, endpoint, _ = row["access_id"].split("#")
+            counted[endpoint] += int(row["open_jobs"])
+        return counted
 
     def of(self, endpoints: Sequence[str]) -> Counter[str]:
         """Open jobs by endpoint; one call for 25 endpoints."""
-        return loads_in(self.reading(endpoints))
-
-
-def loads_in(reading: SideRead) -> Counter[str]:
-    """Open jobs by endpoint; 0 for one that never had any."""
-    counted: Counter[str] = Counter()
-    for row in reading.rows():
-        _, endpoint, _ = row["access_id"].split("#")
-        counted[endpoint] += int(row["open_jobs"])
-    return counted
-
-
-def _row_id(endpoint: str, job_id: str) -> str:
-    return f"{_PREFIX}#{endpoint}#{int(job_id[-1], 16) % SHARDS}"
+        return self.in_rows(read_rows(self.access.client, self.keys(endpoints), consistent=True))

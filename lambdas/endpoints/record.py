@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.endpoints import EndpointStatus
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.items import from_item, timestamp, to_item
-from lambdas.aws.transactions import Action, Condition, check
+from lambdas.aws.rows import Action, Check, Condition, from_item, timestamp, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -81,10 +80,10 @@ class EndpointStore:
 
     def taking_jobs(self, endpoint: str) -> Action:
         """The condition, for a transaction, that it is there and not being deleted."""
-        return check(
-            self.table,
-            {"endpoint": endpoint},
-            {":deleting": EndpointStatus.DELETING.value},
+        return Check(
+            table=self.table,
+            key={"endpoint": endpoint},
+            values={":deleting": EndpointStatus.DELETING.value},
             condition=Condition(NOT_BEING_DELETED, "attribute_exists(endpoint) AND #status <> :deleting"),
             names=["status"],
         )

@@ -12,7 +12,7 @@ from generate_on_cloud.contract.endpoints import EndpointStatus
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.aws.errors import REFUSED, THROTTLED, error_code, error_message
-from lambdas.aws.transactions import Action
+from lambdas.aws.rows import Action
 from lambdas.endpoints.record import EndpointRecord, EndpointStore
 from lambdas.problems import ProblemError, shortened
 

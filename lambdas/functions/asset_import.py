@@ -21,7 +21,7 @@ from lambdas.assets.transitions import AssetTransitions
 from lambdas.assets.work import AssetWork, ImportOrder
 from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import BAD_PARTS, NO_SUCH_OBJECT, NO_SUCH_UPLOAD, error_code
-from lambdas.aws.items import utc_now
+from lambdas.aws.rows import utc_now
 from lambdas.problems import ProblemError
 from lambdas.settings import AssetImportSettings
 

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from generate_on_cloud.contract.endpoints import EndpointStatus
 from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import error_code, error_message
-from lambdas.aws.items import utc_now
+from lambdas.aws.rows import utc_now
 from lambdas.endpoints.record import EndpointRecord, EndpointStore
 from lambdas.endpoints.registry import TAKES_JOBS, Endpoints, status_of
 from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps

@@ -15,7 +15,7 @@ from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.assembly.jobs import Jobs
 from lambdas.aws.clients import aws_clients
-from lambdas.aws.items import is_id
+from lambdas.aws.rows import is_id
 from lambdas.functions.metrics import record_ended
 from lambdas.jobs.outcomes import Outcome, Outcomes
 from lambdas.jobs.record import JobRecord

@@ -16,7 +16,7 @@ from generate_on_cloud.fetching.safe_fetch import FetchLimits, PostAnswer, SafeF
 from lambdas.access.users import UserStore
 from lambdas.assembly.accounts import Accounts
 from lambdas.aws.clients import aws_clients
-from lambdas.aws.items import is_id, timestamp, utc_now
+from lambdas.aws.rows import is_id, timestamp, utc_now
 from lambdas.functions.webhook_times import BACK_OFF_SECONDS
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.store import JobStore

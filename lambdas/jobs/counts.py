@@ -13,7 +13,7 @@ from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.errors import JobErrorCode, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, UsageStore
-from lambdas.aws.transactions import Action, Condition, delete, transact, update
+from lambdas.aws.rows import Action, Condition, Delete, Update, transact
 from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.record import NOT_BEING_DELETED
 from lambdas.endpoints.registry import being_deleted
@@ -80,10 +80,10 @@ class Counts:
 
         Does nothing when it was never made, or somebody already works on it or ended it.
         """
-        deletion = delete(
-            self.jobs.table,
-            {"job_id": job.job_id},
-            {":queued": JobStatus.QUEUED.value},
+        deletion = Delete(
+            table=self.jobs.table,
+            key={"job_id": job.job_id},
+            values={":queued": JobStatus.QUEUED.value},
             condition=Condition(_QUEUED, "#status = :queued"),
             names=["status"],
         )
@@ -92,11 +92,11 @@ class Counts:
 
     def settle(self, job: JobRecord) -> bool:
         """Count the end of a job and free its places; False when that has been done before."""
-        settlement = update(
-            self.jobs.table,
-            {"job_id": job.job_id},
-            "REMOVE #open",
-            {":ended": job.status.value},
+        settlement = Update(
+            table=self.jobs.table,
+            key={"job_id": job.job_id},
+            expression="REMOVE #open",
+            values={":ended": job.status.value},
             condition=Condition(_UNSETTLED, "attribute_exists(#open) AND #status = :ended"),
             names=["open", "status"],
         )
@@ -115,11 +115,11 @@ class Counts:
         return [self.load.free(job.endpoint, job.job_id)] if job.counted else []
 
     def _recharge(self, job: JobRecord, old: Charge, new: Charge, quotas: Quotas) -> frozenset[str]:
-        row = update(
-            self.jobs.table,
-            {"job_id": job.job_id},
-            "SET #charge = :new",
-            {":new": asdict(new), ":old": asdict(old), ":created": JobStatus.CREATED.value},
+        row = Update(
+            table=self.jobs.table,
+            key={"job_id": job.job_id},
+            expression="SET #charge = :new",
+            values={":new": asdict(new), ":old": asdict(old), ":created": JobStatus.CREATED.value},
             condition=Condition(_UNCHANGED, "#charge = :old AND #status = :created"),
             names=["charge", "status"],
         )

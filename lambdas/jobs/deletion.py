@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from generate_on_cloud.contract.jobs import TERMINAL
 from lambdas.jobs.objects import JobObjects, job_prefix
 from lambdas.jobs.record import JobRecord
+from lambdas.jobs.request_documents import state_conflict
 from lambdas.jobs.store import JobStore
-from lambdas.jobs.submission import state_conflict
 from lambdas.jobs.transitions import JobTransitions
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.items import from_item, to_item
+from lambdas.aws.rows import from_item, to_item
 from lambdas.problems import ProblemError, invalid, shortened
 
 if TYPE_CHECKING:

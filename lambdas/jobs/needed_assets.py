@@ -9,8 +9,7 @@ from generate_on_cloud.contract.single_image_params import InterrogateClipParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
 from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
-from lambdas.jobs.params import ROOT
-from lambdas.jobs.prompts import prompts_of
+from lambdas.jobs.params import ROOT, prompts_of
 
 CHECKPOINT_POINTER = "/checkpoint"
 OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"

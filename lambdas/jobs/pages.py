@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from generate_on_cloud.contract.jobs import JobStatus, Task
-from lambdas.aws.batch_reads import BATCH, batch_get
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import from_item, timestamp, to_item
+from lambdas.aws.rows import BATCH, from_item, read_rows, timestamp, to_item
 from lambdas.jobs.lists import OPEN, SORT, index_name
 from lambdas.jobs.record import JobRecord
 
@@ -92,7 +91,7 @@ class JobPages:
 
     def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """The rows with these ids in this order; those that are gone are left out."""
-        rows = batch_get(self.client, self.table, [{"job_id": job_id} for job_id in job_ids])
+        rows = read_rows(self.client, {self.table: [{"job_id": job_id} for job_id in job_ids]})[self.table]
         found = {row["job_id"]: JobRecord.from_row(row) for row in rows}
         return [found[job_id] for job_id in job_ids if job_id in found]
 

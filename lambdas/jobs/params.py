@@ -1,4 +1,4 @@
-"""The params of a job, checked against the contract: every fault of the document in one answer."""
+"""The params of a job, checked: every fault of the document in one answer, and prompts that no container can encode."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -10,12 +10,16 @@ from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Txt2ImgParams
-from generate_on_cloud.contract.samplers import choose_sampler
+from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.webui.infotext.fill import fill_in
+from generate_on_cloud.webui.prompt.check import check_prompts
+from generate_on_cloud.webui.prompt.comments import strip_comments
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
+from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
+from generate_on_cloud.webui.prompt.schedule import PromptClock
 from lambdas.field_errors import field_errors, pointer
 from lambdas.jobs.pictures import picture_errors
-from lambdas.jobs.prompts import check_wording
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
 
 ROOT = "/params"
@@ -108,6 +112,38 @@ def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
         except OptionRefusedError as error:
             errors.append(FieldError(pointer=pointer(["override_settings", shortened(key)]), message=str(error)))
     return errors
+
+
+def check_wording(params: ImageParams, *, prefix: str) -> None:
+    """Refuse prompts that WebUI answers with an error.
+
+    Raises:
+        ProblemError: `invalid_params`, with a pointer (below `prefix`) for each prompt.
+    """
+    syntax = []
+    for field, prompt, negative in prompts_of(params):
+        try:
+            check_prompts(
+                prompt,
+                negative,
+                clock=PromptClock(params.steps, second_order=SAMPLERS[params.sampler_choice().sampler].second_order),
+                emphasis=EmphasisMode(str(params.option("emphasis"))),
+                disable_extra_networks=params.disable_extra_networks,
+            )
+        except PromptSyntaxError as error:
+            syntax.append(FieldError(pointer=f"{prefix}/{field}", message=str(error)))
+    if syntax:
+        raise invalid(syntax)
+
+
+def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
+    """Field, positive and negative text, without comments; the empty ones have nothing to check."""
+    fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
+        fields += [("hr_prompt", params.hr_prompt, ""), ("hr_negative_prompt", "", params.hr_negative_prompt)]
+    if params.option("enable_prompt_comments"):
+        fields = [(field, strip_comments(prompt), strip_comments(negative)) for field, prompt, negative in fields]
+    return [(field, prompt, negative) for field, prompt, negative in fields if prompt or negative]
 
 
 def megapixel_steps(params: TaskParams) -> Decimal:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from generate_on_cloud.contract.controlnet import CONTROLNET, PICTURE_FIELDS
 from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
-from lambdas.aws.items import is_id
+from lambdas.aws.rows import is_id
 from lambdas.field_errors import pointer
 
 URL = "https://"

@@ -12,7 +12,7 @@ from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.webhooks import DeliveryView, Webhook
 from lambdas.access.usage import Charge
-from lambdas.aws.items import timestamp
+from lambdas.aws.rows import timestamp
 from lambdas.jobs.lists import OPEN
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
@@ -11,8 +12,7 @@ from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, split_title
-from lambdas.assets.store import AssetStore
-from lambdas.aws.batch_reads import SideRead
+from lambdas.assets.store import AssetStore, Meanings, Reference
 from lambdas.jobs.needed_assets import (
     AUTOMATIC,
     CHECKPOINT_POINTER,
@@ -24,8 +24,7 @@ from lambdas.jobs.needed_assets import (
     newest_needed,
     wants_automatic_vae,
 )
-from lambdas.jobs.params import ROOT
-from lambdas.jobs.prompts import check_wording
+from lambdas.jobs.params import ROOT, check_wording
 from lambdas.jobs.style_files import StyleFiles
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 
@@ -43,9 +42,6 @@ _NO_CHECKPOINT = (
 _OF_ONE_ARCHITECTURE = frozenset({AssetType.LORA, AssetType.CONTROLNET})
 _BASES = {"InstructPix2Pix": "Stable Diffusion 1.x"}
 """Architectures that are another one's in all but name."""
-
-Candidates = Mapping[tuple[AssetType, str], Sequence[AssetRecord]]
-"""What a reference of a type may mean."""
 
 
 @dataclass(frozen=True)
@@ -100,26 +96,35 @@ class _Findings:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a request asks for, before any of it is looked for."""
+
+    params: TaskParams
+    """With the texts of its styles."""
+    findings: _Findings
+    own: Sequence[Need]
+    """The checkpoint, wherever it is named."""
+    others: Sequence[Need]
+    vaes: Sequence[Reference]
+    """What the VAE that belongs to the checkpoint may be called."""
+
+    @property
+    def references(self) -> list[Reference]:
+        return list(dict.fromkeys([*(need.wanted for need in (*self.own, *self.others)), *self.vaes]))
+
+
+@dataclass(frozen=True)
 class Resolver:
     assets: AssetStore
     styles: StyleFiles
 
-    def resolve(
-        self,
-        checkpoint_field: str | None,
-        params: TaskParams,
-        *,
-        caller: Caller,
-        side: SideRead | None = None,
-    ) -> Resolution:
-        """The files of a request, among those the caller may use.
+    def ask(self, checkpoint_field: str | None, params: TaskParams, *, caller: Caller) -> Asked:
+        """Which files a request names. With `styles` it is what their texts name that counts.
 
-        Two calls whatever it names, and one more where a prompt might mention some or the newest file of a type is
-        wanted. With `styles` it is what their texts name that counts; they take one more call and one for each file.
-        `side` is read along with the first, if any file is named.
+        No call; with `styles` one, and one for each of their files.
 
         Raises:
-            ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
+            ProblemError: `invalid_params`, it names too many, or a style that is not there.
         """
         findings = _Findings(caller)
         params = self._styled(params, findings)
@@ -129,10 +134,23 @@ class Resolver:
             raise invalid([FieldError(pointer=others[MAX_NAMED].pointer, message=message)])
         if isinstance(params, ImageParams) and not own:
             findings.fault(ProblemCode.INVALID_PARAMS, CHECKPOINT_POINTER, _NO_CHECKPOINT)
+        vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
+        return Asked(params, findings, own, others, vaes)
+
+    def resolve(self, asked: Asked, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Resolution:
+        """The files that are meant, among those the caller may use; `rows` are those of the references' keys.
+
+        One call where not all holders of names were among the rows, and one more where a prompt might mention files
+        or the newest file of a type is wanted.
+
+        Raises:
+            ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
+        """
+        params, findings, own, others, vaes = asked.params, asked.findings, asked.own, asked.others, asked.vaes
+        caller = findings.caller
 
         # 1. What is named, and the VAE that may belong to the checkpoint.
-        vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
-        found = self.assets.find([*(need.wanted for need in (*own, *others)), *vaes], caller, side=side)
+        found = self.assets.meanings(asked.references, rows, caller)
         checkpoint = self._checkpoint(own, found, findings)
         self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:
@@ -186,7 +204,7 @@ class Resolver:
         findings.refuse_faults()
 
     def _use_named(
-        self, others: Sequence[Need], found: Candidates, checkpoint: AssetRecord | None, findings: _Findings
+        self, others: Sequence[Need], found: Meanings, checkpoint: AssetRecord | None, findings: _Findings
     ) -> None:
         for need in others:
             if (asset := self._one(need, found, findings)) is not None:
@@ -198,7 +216,7 @@ class Resolver:
                     )
                     findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
 
-    def _checkpoint(self, own: Sequence[Need], found: Candidates, findings: _Findings) -> AssetRecord | None:
+    def _checkpoint(self, own: Sequence[Need], found: Meanings, findings: _Findings) -> AssetRecord | None:
         """The one checkpoint that all of `own` mean."""
         meant = [asset for need in own if (asset := self._one(need, found, findings)) is not None]
         if len({asset.asset_id for asset in meant}) > 1:
@@ -211,7 +229,7 @@ class Resolver:
             findings.use(asset, need.reference)
         return meant[0] if meant else None
 
-    def _one(self, need: Need, found: Candidates, findings: _Findings) -> AssetRecord | None:
+    def _one(self, need: Need, found: Meanings, findings: _Findings) -> AssetRecord | None:
         """The active asset that is meant; None, with the fault noted, when there is no such."""
         candidates = found[need.wanted]
         said = shortened(need.reference)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from lambdas.aws.items import from_item, to_item
+from lambdas.aws.rows import from_item, to_item
 from lambdas.jobs.record import JobRecord
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.items import from_item, to_item
-from lambdas.aws.transactions import Action, put_new, transact
+from lambdas.aws.rows import Action, PutNew, from_item, to_item, transact
 from lambdas.jobs.record import JobRecord
 
 if TYPE_CHECKING:
@@ -33,7 +32,8 @@ class JobStore:
         Raises:
             ValueError: the id is taken.
         """
-        row = put_new(self.table, job.new_row(retention_days=retention_days), key="job_id", condition=_NEW)
+        values = job.new_row(retention_days=retention_days)
+        row = PutNew(table=self.table, key={"job_id": job.job_id}, row=values, absent=_NEW)
         refused = transact(self.client, [*admission, row])
         if refused == {_NEW}:
             raise ValueError(f"there is a job {job.job_id}")

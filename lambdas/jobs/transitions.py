@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import JobError
 from generate_on_cloud.contract.jobs import JobStatus, statuses_before
-from lambdas.aws.items import timestamp
+from lambdas.aws.rows import timestamp
 from lambdas.jobs.record import JobRecord, model_rows
 from lambdas.jobs.settlement import Settlement
 from lambdas.jobs.store import JobStore

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from generate_on_cloud.contract.access import Permission
 from lambdas.access.caller import key_row_id
 from lambdas.aws.cursors import encode_cursor
-from lambdas.aws.items import from_item, timestamp, to_item
+from lambdas.aws.rows import from_item, timestamp, to_item
 from tests.lambdas.cloud import KEYS, START, Cloud, Reply, before_call
 
 ABSURD: Any = st.recursive(

@@ -20,7 +20,7 @@ from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.api import handler as api
 from lambdas.api.openapi import openapi_document
 from lambdas.api.table import ROUTES
-from lambdas.aws.items import new_id, to_item
+from lambdas.aws.rows import new_id, to_item
 from lambdas.json_documents import MAX_DEPTH
 from tests.lambdas.cloud import KEYS, PNG, SETTINGS, Aws, Cloud, aws_error, txt2img
 

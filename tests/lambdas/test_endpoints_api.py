@@ -14,9 +14,9 @@ from generate_on_cloud.contract.instances import HOUR_USD
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.caller import key_row_id
 from lambdas.api.handler import make_resolver
-from lambdas.aws.items import to_item
+from lambdas.aws.rows import to_item
 from lambdas.functions.endpoint_keeper import EndpointKeeper
-from tests.lambdas.cloud import Cloud, aws_error, txt2img
+from tests.lambdas.cloud import Cloud, FakeEndpoint, aws_error, txt2img
 
 FAST = {"name": "fast", "instance_type": "ml.g4dn.2xlarge", "max_instances": 3, "idle_minutes": 7}
 NAME = "goc-main-fast"
@@ -26,9 +26,10 @@ IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/goc:2"
 class SageMaker:
     """moto's SageMaker, in which an endpoint has the status a test gives it and refuses what a test says."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, endpoint: FakeEndpoint) -> None:
         self.client = client
-        self.statuses: dict[str, str] = {}
+        self.endpoint = endpoint
+        self.statuses = endpoint.statuses
         self.reason: str | None = None
         self.refusals: dict[str, ClientError] = {}
 
@@ -40,8 +41,8 @@ class SageMaker:
     def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
         answer: dict[str, Any] = self.client.describe_endpoint(EndpointName=EndpointName)
         answer["EndpointStatus"] = self.statuses.get(EndpointName, "InService")
-        if self.reason:
-            answer["FailureReason"] = self.reason
+        if reason := self.reason or self.endpoint.failure_reason:
+            answer["FailureReason"] = reason
         return answer
 
 
@@ -50,7 +51,7 @@ class Fleet:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.sagemaker = SageMaker(boto3.client("sagemaker"))
+        self.sagemaker = SageMaker(boto3.client("sagemaker"), cloud.endpoint)
         self.autoscaling = boto3.client("application-autoscaling")
         self.cloudwatch = boto3.client("cloudwatch")
         self.logs = boto3.client("logs")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
-from lambdas.aws.items import new_id
+from lambdas.aws.rows import new_id
 from lambdas.functions.job_events import JobEvents, handle_batch
 from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import Aws, Cloud, aws_error, completed, failed, notification

@@ -9,7 +9,7 @@ import pytest
 
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobRequest
-from lambdas.aws.items import new_id
+from lambdas.aws.rows import new_id
 from tests.lambdas.cloud import PNG, Cloud, Reply, aws_error, before_call, img2img, txt2img
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.items import new_id, timestamp
+from lambdas.aws.rows import new_id, timestamp
 from lambdas.jobs.pages import JobFilter
 from tests.lambdas.cloud import Cloud
 

@@ -20,7 +20,7 @@ from generate_on_cloud.contract.errors import JobError, JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import TERMINAL, TRANSITIONS, JobStatus
 from generate_on_cloud.contract.messages import Progress
 from inference_container.job_record import JobRecords
-from lambdas.aws.items import from_item, is_id, timestamp
+from lambdas.aws.rows import from_item, is_id, timestamp
 from lambdas.functions.job_events import MalformedError
 from tests.lambdas.cloud import Aws, Cloud, completed, failed, notification, open_cloud, txt2img
 

@@ -7,7 +7,9 @@ from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, Txt2ImgParams
+from generate_on_cloud.contract.task_params import TaskParams
 from lambdas.access.caller import Caller
+from lambdas.aws.rows import read_rows
 from lambdas.jobs.needed_assets import MENTIONED, NAMED, Need, named_assets
 from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
@@ -16,8 +18,15 @@ from tests.lambdas.cloud import PNG, Cloud, txt2img
 BOB = Caller(user="bob", role="artist")
 
 
+def resolve_files(cloud: Cloud, checkpoint: str | None, params: TaskParams) -> Resolution:
+    services = cloud.services
+    asked = services.resolver.ask(checkpoint, params, caller=BOB)
+    rows = read_rows(cloud.dynamodb, services.assets.keys(asked.references), consistent=True)
+    return services.resolver.resolve(asked, rows)
+
+
 def resolve(cloud: Cloud, checkpoint: str | None = "dream", **params: object) -> Resolution:
-    return cloud.services.submission.resolver.resolve(checkpoint, Txt2ImgParams.model_validate(params), caller=BOB)
+    return resolve_files(cloud, checkpoint, Txt2ImgParams.model_validate(params))
 
 
 def told(files: Resolution) -> dict[str, list[str]]:
@@ -282,9 +291,7 @@ def test_the_second_pass_takes_the_styles_of_its_own_prompt_only(cloud: Cloud) -
 
 
 def interrogation(cloud: Cloud, task: Task = Task.INTERROGATE_CLIP, **params: object) -> Resolution:
-    return cloud.services.submission.resolver.resolve(
-        None, PARAMS_BY_TASK[task].model_validate({"image": PNG, **params}), caller=BOB
-    )
+    return resolve_files(cloud, None, PARAMS_BY_TASK[task].model_validate({"image": PNG, **params}))
 
 
 def test_interrogation_takes_the_newest_model_or_the_one_it_names(cloud: Cloud) -> None:

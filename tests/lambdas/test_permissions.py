@@ -10,7 +10,7 @@ import pytest
 from generate_on_cloud.contract.access import ADMIN, ARTIST, BUILT_IN_ROLES, Permission, allows, not_held
 from lambdas.access.caller import key_row_id, narrowed
 from lambdas.api.table import ROUTES
-from lambdas.aws.items import new_id, to_item
+from lambdas.aws.rows import new_id, to_item
 from tests.lambdas.cloud import START, Cloud, Reply
 
 PAGE = Path(__file__).parents[2] / "docs" / "access.md"

@@ -11,7 +11,7 @@ from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
-from lambdas.aws.items import from_item, to_item
+from lambdas.aws.rows import from_item, to_item
 from lambdas.jobs.params import megapixel_steps
 from tests.lambdas.cloud import START, Cloud, aws_error, before_call, completed, txt2img
 

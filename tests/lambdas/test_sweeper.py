@@ -8,7 +8,7 @@ import pytest
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobFailure
-from lambdas.aws.items import new_id
+from lambdas.aws.rows import new_id
 from lambdas.functions.job_events import MalformedError
 from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import START, Cloud, completed, failed

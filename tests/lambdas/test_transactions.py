@@ -5,8 +5,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.aws.items import from_item, to_item
-from lambdas.aws.transactions import CONFLICT_TRIES, Action, Condition, check, delete, put_new, transact, update
+from lambdas.aws.rows import (
+    CONFLICT_TRIES,
+    Action,
+    Check,
+    Condition,
+    Delete,
+    PutNew,
+    Update,
+    from_item,
+    to_item,
+    transact,
+)
 from tests.lambdas.cloud import Cloud, before_call
 
 TABLE = "access"
@@ -14,16 +24,17 @@ ROOM = Condition("room", "used < :most")
 
 
 def put(name: str) -> Action:
-    return put_new(TABLE, {"access_id": name, "used": 1}, key="access_id", condition=f"{name} is new")
+    return PutNew(table=TABLE, key={"access_id": name}, row={"used": 1}, absent=f"{name} is new")
 
 
 def take(name: str, *, most: int) -> Action:
-    return update(TABLE, {"access_id": name}, "ADD used :one", {":one": 1, ":most": most}, condition=ROOM)
+    values = {":one": 1, ":most": most}
+    return Update(table=TABLE, key={"access_id": name}, expression="ADD used :one", values=values, condition=ROOM)
 
 
 def there(name: str) -> Action:
     exists = Condition(f"{name} is there", "used = :one")
-    return check(TABLE, {"access_id": name}, {":one": 1}, condition=exists)
+    return Check(table=TABLE, key={"access_id": name}, values={":one": 1}, condition=exists)
 
 
 def used(cloud: Cloud, name: str) -> object:
@@ -38,7 +49,7 @@ def test_a_refusal_names_every_condition_that_did_not_hold_wherever_its_action_s
     refusals = [
         transact(cloud.dynamodb, [full, gone, put("c")]),
         transact(cloud.dynamodb, [put("c"), put("d"), gone, full]),
-        transact(cloud.dynamodb, [delete(TABLE, {"access_id": "e"}), full, gone]),
+        transact(cloud.dynamodb, [Delete(table=TABLE, key={"access_id": "e"}), full, gone]),
     ]
 
     assert refusals == [{"room", "b is there"}] * 3
@@ -49,7 +60,7 @@ def test_what_is_not_refused_happens_and_names_nothing(cloud: Cloud) -> None:
     transact(cloud.dynamodb, [put("a")])
 
     assert transact(cloud.dynamodb, [take("a", most=2), put("b")]) == frozenset()
-    assert transact(cloud.dynamodb, [there("b"), delete(TABLE, {"access_id": "a"})]) == frozenset()
+    assert transact(cloud.dynamodb, [there("b"), Delete(table=TABLE, key={"access_id": "a"})]) == frozenset()
 
     assert (used(cloud, "a"), used(cloud, "b")) == (None, 1)
 
@@ -81,11 +92,6 @@ def test_endless_conflicts_are_given_up(cloud: Cloud) -> None:
         transact(cloud.dynamodb, [put("a")], sleep=waits.append)
 
     assert len(waits) == CONFLICT_TRIES - 1
-
-
-def test_a_condition_without_a_name_cannot_be_part_of_a_transaction() -> None:
-    with pytest.raises(ValueError, match="without a name"):
-        Action({"Delete": {"TableName": TABLE, "ConditionExpression": "used = :none"}})
 
 
 def canceled(code: str) -> ClientError:
