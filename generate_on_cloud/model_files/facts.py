@@ -3,27 +3,29 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.model_files.families import Family, Shapes, detect_family
-from generate_on_cloud.model_files.networks import CONTEXT_WIDTHS, network_base, network_kind, network_rank
+from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
+from generate_on_cloud.model_files.contents import FileContent, read_content
+from generate_on_cloud.model_files.families import Family, Shapes
+from generate_on_cloud.model_files.inversions import STORED, inversion_architecture, vector_names
+from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_archive, check_onnx, check_png, check_styles
-from generate_on_cloud.model_files.pickle_document import Made, Tensor
-from generate_on_cloud.model_files.ranges import ByteSource, RefusedFileError
-from generate_on_cloud.model_files.safetensors_header import read_safetensors_header
-from generate_on_cloud.model_files.saved_tensors import read_torch_file, tensor_shapes
+from generate_on_cloud.model_files.pickle_calls import Made
+from generate_on_cloud.model_files.pickle_names import PARAMETER_DICT
+from generate_on_cloud.model_files.ranges import ByteSource
+from generate_on_cloud.model_files.refusals import BrokenFileError
+from generate_on_cloud.model_files.saved_tensors import tensor_shapes
 from generate_on_cloud.model_files.trained_words import trained_words
-
-_TEXT_WIDTHS: Mapping[int, Family] = {768: Family.SD1, 1024: Family.SD2}
-_DRAWS = (
-    Family.SD1,
-    Family.SD1_INPAINT,
-    Family.INSTRUCT_PIX2PIX,
-    Family.SD2,
-    Family.SDXL,
-    Family.SDXL_REFINER,
+from generate_on_cloud.model_files.uses import (
+    checkpoint_family,
+    controlnet_prefix,
+    controlnet_words,
+    hypernetwork_widths,
+    refuse_other_types,
+    vae_prefix,
 )
+
 _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
     ".onnx": check_onnx,
     ".png": check_png,
@@ -44,15 +46,6 @@ class FileFacts:
     """Offset behind a safetensors header, from where AutoV3 hashes."""
 
 
-@dataclass(frozen=True)
-class _Content:
-    shapes: Shapes
-    metadata: Mapping[str, str]
-    document: Any = None
-    """The whole document of a pickle."""
-    data_start: int | None = None
-
-
 def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileFacts:
     """Read structure and kind of the file; a few ranges, whatever its size.
 
@@ -63,85 +56,79 @@ def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileF
     if suffix in _OTHER_FORMATS:
         _OTHER_FORMATS[suffix](source)
         return FileFacts()
-    if suffix == ".safetensors":
-        header = read_safetensors_header(source)
-        content = _Content(header.shapes, header.metadata, data_start=header.data_start)
-    else:
-        document = read_torch_file(source)
-        content = _Content(tensor_shapes(document), {}, document)
-    return _KINDS.get(asset_type, _anything_else)(content)
+    return content_facts(read_content(source, name=name), asset_type)
 
 
-def _checkpoint(content: _Content) -> FileFacts:
-    family = detect_family(content.shapes)
-    if family not in _DRAWS:
-        allowed = ", ".join(family.value for family in _DRAWS)
-        raise RefusedFileError(f"it holds {family.value}, not a checkpoint this version draws with ({allowed})")
-    return FileFacts(architecture=family.value, data_start=content.data_start)
+def content_facts(content: FileContent, asset_type: AssetType) -> FileFacts:
+    """What the tensors of a file are; the container asks before it loads one of them.
+
+    Raises:
+        RefusedFileError: they are not what a file of this type holds.
+    """
+    return _TYPES.get(asset_type, _other)(content)
 
 
-def _vae(content: _Content) -> FileFacts:
-    return _of_family(content, Family.VAE)
+def _checkpoint(content: FileContent) -> FileFacts:
+    return _facts(content, checkpoint_family(content.shapes))
 
 
-def _network(content: _Content) -> FileFacts:
-    kind = network_kind(content.shapes)
-    if kind is None:
-        raise RefusedFileError(f"it holds {_what(content)}, not a LoRA or one of its relatives")
-    base = network_base(content.shapes, content.metadata)
+def _vae(content: FileContent) -> FileFacts:
+    vae_prefix(content.shapes)
+    return _facts(content)
+
+
+def _network(content: FileContent) -> FileFacts:
+    network = read_network(content.shapes, content.metadata)
     return FileFacts(
-        architecture=base.value if base else None,
-        network_kind=kind,
-        rank=network_rank(content.shapes),
+        architecture=_word(network.architecture),
+        network_kind=network.kind,
+        rank=network.rank,
         trained_words=trained_words(content.metadata),
         data_start=content.data_start,
     )
 
 
-def _embedding(content: _Content) -> FileFacts:
-    shapes = content.shapes
-    if isinstance(content.document, dict) and "string_to_param" in content.document:
-        found = [value.shape for value in _tensors(content.document["string_to_param"])]
-    elif "clip_l" in shapes and "clip_g" in shapes:
-        return FileFacts(architecture=Family.SDXL.value, data_start=content.data_start)
-    else:
-        found = list(shapes.values()) if len(shapes) == 1 else []
-    if len(found) != 1 or len(found[0]) not in (1, 2):
-        raise RefusedFileError(f"it holds {_what(content)}, not a textual inversion embedding")
-    base = _TEXT_WIDTHS.get(found[0][-1])
-    return FileFacts(architecture=base.value if base else None, data_start=content.data_start)
+def _embedding(content: FileContent) -> FileFacts:
+    shapes = _vectors(content)
+    return _facts(content, inversion_architecture(shapes, vector_names(shapes)))
 
 
-def _hypernetwork(content: _Content) -> FileFacts:
-    widths = [key for key in content.document if isinstance(key, int)] if isinstance(content.document, dict) else []
-    if not widths:
-        raise RefusedFileError(f"it holds {_what(content)}, not a hypernetwork")
-    base = next((_TEXT_WIDTHS[width] for width in widths if width in _TEXT_WIDTHS), None)
-    return FileFacts(architecture=base.value if base else None)
+def _vectors(content: FileContent) -> Shapes:
+    """Of the tensors in WebUI's table of vectors, or of all tensors of a file that has none."""
+    stored = content.document.get(STORED, content.shapes)
+    if isinstance(stored, Made) and stored.by == PARAMETER_DICT:
+        stored = stored.state.get("_parameters", {})
+    if not isinstance(stored, dict):
+        found = stored.by if isinstance(stored, Made) else type(stored).__name__
+        raise BrokenFileError(f"its {STORED} is a {found}, not a table of vectors")
+    return stored if stored is content.shapes else tensor_shapes(stored)
 
 
-def _controlnet(content: _Content) -> FileFacts:
-    bare = any(name.startswith(("input_hint_block.", "zero_convs.")) for name in content.shapes)
-    if not bare and detect_family(content.shapes) is not Family.CONTROLNET:
-        raise RefusedFileError(f"it holds {_what(content)}, not a ControlNet")
-    widths = (
-        shape[-1] for name, shape in content.shapes.items() if name.endswith("attn2.to_k.weight") and len(shape) == 2
-    )
-    base = next((CONTEXT_WIDTHS[width] for width in widths if width in CONTEXT_WIDTHS), None)
-    return FileFacts(architecture=base.value if base else None, data_start=content.data_start)
+def _hypernetwork(content: FileContent) -> FileFacts:
+    widths = hypernetwork_widths(content.document)
+    return _facts(content, next((_TEXT_WIDTHS[width] for width in widths if width in _TEXT_WIDTHS), None))
 
 
-def _anything_else(content: _Content) -> FileFacts:
-    """Types whose files are too various to know: only what is surely another type is refused."""
-    family = detect_family(content.shapes)
-    if family in (*_DRAWS, Family.LORA, Family.CONTROLNET, Family.SD3, Family.FLUX):
-        raise RefusedFileError(f"it holds {family.value}")
-    if not content.shapes:
-        raise RefusedFileError("it holds no named tensor")
-    return FileFacts(data_start=content.data_start)
+def _controlnet(content: FileContent) -> FileFacts:
+    controlnet_prefix(content.shapes)
+    return _facts(content, CONTEXT_WIDTHS.get(controlnet_words(content.shapes)))
 
 
-_KINDS: Mapping[AssetType, Callable[[_Content], FileFacts]] = {
+def _other(content: FileContent) -> FileFacts:
+    refuse_other_types(content.shapes)
+    return _facts(content)
+
+
+def _facts(content: FileContent, architecture: Family | None = None) -> FileFacts:
+    return FileFacts(architecture=_word(architecture), data_start=content.data_start)
+
+
+def _word(architecture: Family | None) -> str | None:
+    return None if architecture is None else architecture.value
+
+
+_TEXT_WIDTHS: Mapping[int, Family] = {768: Family.SD1, 1024: Family.SD2}
+_TYPES: Mapping[AssetType, Callable[[FileContent], FileFacts]] = {
     AssetType.CHECKPOINT: _checkpoint,
     AssetType.VAE: _vae,
     AssetType.LORA: _network,
@@ -149,20 +136,3 @@ _KINDS: Mapping[AssetType, Callable[[_Content], FileFacts]] = {
     AssetType.HYPERNETWORK: _hypernetwork,
     AssetType.CONTROLNET: _controlnet,
 }
-
-
-def _of_family(content: _Content, wanted: Family) -> FileFacts:
-    if detect_family(content.shapes) is not wanted:
-        raise RefusedFileError(f"it holds {_what(content)}, not {wanted.value}")
-    return FileFacts(data_start=content.data_start)
-
-
-def _what(content: _Content) -> str:
-    kind = network_kind(content.shapes)
-    return f"a {kind} network" if kind else detect_family(content.shapes).value
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Made):
-        value = {**value.state, **value.state.get("_parameters", {})}
-    return [item for item in value.values() if isinstance(item, Tensor)] if isinstance(value, dict) else []

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-Shapes = Mapping[str, tuple[int, ...]]
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
 
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 
@@ -69,6 +70,7 @@ _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.LORA, lambda shapes: any(".lora_" in name or name.startswith("lora_") for name in shapes)),
     (Family.DIFFUSERS_UNET, _has("down_blocks.", "up_blocks.", "mid_block.")),
     (Family.VAE, _has("first_stage_model.decoder.")),
+    (Family.VAE, _has("vae.decoder.")),
     (Family.VAE, _has("encoder.", "decoder.")),
     (Family.EMBEDDING, _has("emb_params")),
     (Family.EMBEDDING, _has("clip_l", "clip_g")),

@@ -1,77 +1,111 @@
-"""Which kind of network (LoRA and its relatives) a file holds, its rank, and the model it was trained on."""
+"""A file that changes weights (LoRA and its relatives): its layers, their kind, and the model it was made for."""
 
+import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from generate_on_cloud.model_files.families import Family, Shapes
+from generate_on_cloud.model_files.architectures import BASES, network_architecture, shown_architecture
+from generate_on_cloud.model_files.families import Family, Shape, Shapes, detect_family
+from generate_on_cloud.model_files.inversions import ONLY, PAIR, check_vectors
+from generate_on_cloud.model_files.network_kinds import KINDS, MAGNITUDE, NetworkKind, kind_of
+from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
+from generate_on_cloud.model_files.tensor_names import place_of
 
-KINDS: Mapping[str, tuple[str, ...]] = {
-    "LoHa": (".hada_w1_a", ".hada_w1_b"),
-    "LoKr": (".lokr_w1", ".lokr_w1_a", ".lokr_w2", ".lokr_w2_a"),
-    "OFT": (".oft_blocks", ".oft_diag"),
-    "IA3": (".on_input",),
-    "GLoRA": (".a1.weight", ".b1.weight"),
-    "LoRA": (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_up.weight", "_lora.down.weight"),
-    "full": (".diff",),
-    "norm": (".w_norm",),
-}
-"""Kinds by how the names of their tensors end (semantics §8.2); of several the first is the file's."""
-DORA = ".dora_scale"
-_RANK_AXIS: Mapping[str, int] = {
-    ".lora_down.weight": 0,
-    ".lora_A.weight": 0,
-    ".lora.down.weight": 0,
-    "_lora.down.weight": 0,
-    ".hada_w1_b": 0,
-    ".lokr_w2_b": 0,
-    ".lokr_w1_b": 0,
-    ".a1.weight": 0,
-}
-CONTEXT_WIDTHS: Mapping[int, Family] = {768: Family.SD1, 1024: Family.SD2, 2048: Family.SDXL}
-"""Width of the text a UNet attends to."""
-_SAID: Mapping[str, Family] = {
-    "sdxl": Family.SDXL,
-    "stable-diffusion-xl": Family.SDXL,
-    "sd_v2": Family.SD2,
-    "stable-diffusion-v2": Family.SD2,
-    "sd_v1": Family.SD1,
-    "stable-diffusion-v1": Family.SD1,
-    "sd3": Family.SD3,
-    "flux": Family.FLUX,
-}
-"""Beginnings of what trainers write into `ss_base_model_version` and `modelspec.architecture`."""
+BUNDLE = "bundle_emb."
+"""Begins the names of embeddings that come with a network."""
+NUMBERS = ("alpha", "scale", "on_input")
+"""Parts of a layer that are one number."""
+
+
+@dataclass(frozen=True)
+class Network:
+    layers: Mapping[str, Mapping[str, str]]
+    """By the layer's name as kohya writes it, such as `lora_unet_conv_in`: the tensors' names by part."""
+    embeddings: Mapping[str, Mapping[str, str]]
+    """The tensors' names of bundled ones by embedding and text encoder."""
+    kind: str
+    rank: int | None
+    """The largest of its layers; None for kinds without one."""
+    architecture: Family | None
+    """What it was made for; None when nothing tells."""
+
+
+def read_network(shapes: Shapes, metadata: Mapping[str, str]) -> Network:
+    """What the tensors of a file change.
+
+    Raises:
+        BrokenFileError: a number or an embedding in it has an impossible shape.
+        RefusedFileError: it holds something else, a layer of no kind, or a network for models that are not drawn with.
+    """
+    layers: dict[str, dict[str, str]] = defaultdict(dict)
+    embeddings: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in shapes:
+        if name.startswith(BUNDLE):
+            embedding, encoder = _bundled(name)
+            embeddings[embedding][encoder] = name
+        else:
+            place = place_of(name)
+            layers[place.layer][place.part] = name
+    for encoders in embeddings.values():
+        check_vectors({encoder: shapes[name] for encoder, name in encoders.items()})
+    shaped = {layer: {part: shapes[name] for part, name in parts.items()} for layer, parts in layers.items()}
+    kinds = _kinds(shaped, shapes)
+    for layer, parts in shaped.items():
+        _check_numbers(layer, parts)
+    shown = shown_architecture(shaped)
+    if shown is not None and shown not in BASES:
+        raise RefusedFileError(f"it is made for {shown.value}; allowed: one for {', '.join(BASES)}")
+    return Network(
+        layers,
+        embeddings,
+        kind=_file_kind(shaped, kinds),
+        rank=max((rank for one, kind in kinds.items() if (rank := kind.rank_of(shaped[one]))), default=None),
+        architecture=network_architecture(shaped, metadata),
+    )
 
 
 def network_kind(shapes: Shapes) -> str | None:
-    """`LoRA`, `LoHa`, …; None when the file holds no network."""
-    for kind, endings in KINDS.items():
-        if any(name.endswith(endings) for name in shapes):
-            decomposed = any(name.endswith(DORA) for name in shapes)
-            return f"{kind} (DoRA)" if decomposed else kind
-    return None
-
-
-def network_rank(shapes: Shapes) -> int | None:
-    """The largest rank of its matrices; None for kinds without one."""
-    ranks = [
-        shape[axis]
-        for name, shape in shapes.items()
-        for ending, axis in _RANK_AXIS.items()
-        if name.endswith(ending) and len(shape) > axis
-    ]
-    return max(ranks, default=None)
-
-
-def network_base(shapes: Shapes, metadata: Mapping[str, str]) -> Family | None:
-    """The family it was made for: by its text encoders and cross-attention, else as its trainer says; None: unknown."""
-    if any(name.startswith(("lora_te2_", "lora_te1_", "text_encoder_2.")) for name in shapes):
-        return Family.SDXL
+    """The kind of the network among these tensors; None when there is none."""
+    layers: dict[str, dict[str, Shape]] = defaultdict(dict)
     for name, shape in shapes.items():
-        attends = "attn2_to_k." in name or "attn2.to_k." in name
-        if attends and name.endswith(tuple(_RANK_AXIS)) and shape[-1:] and shape[-1] in CONTEXT_WIDTHS:
-            return CONTEXT_WIDTHS[shape[-1]]
-    for key in ("ss_base_model_version", "modelspec.architecture"):
-        said = metadata.get(key, "").lower()
-        for beginning, family in _SAID.items():
-            if said.startswith(beginning):
-                return family
-    return None
+        place = place_of(name)
+        layers[place.layer][place.part] = shape
+    kinds = {layer: kind for layer, parts in layers.items() if (kind := kind_of(parts)) is not None}
+    return _file_kind(layers, kinds) if kinds else None
+
+
+def _kinds(layers: Mapping[str, Mapping[str, Shape]], shapes: Shapes) -> dict[str, NetworkKind]:
+    kinds = {layer: kind for layer, parts in layers.items() if (kind := kind_of(parts)) is not None}
+    family = detect_family(shapes)
+    if not kinds and family not in (Family.UNKNOWN, Family.LORA):
+        raise RefusedFileError(f"it holds {family.value}, not a LoRA or one of its relatives")
+    if not layers:
+        raise RefusedFileError("it holds no network (no tensor in it changes a layer)")
+    odd = next((layer for layer in layers if layer not in kinds), None)
+    if odd is not None:
+        found, allowed = ", ".join(sorted(layers[odd])), ", ".join(kind.name for kind in KINDS)
+        raise RefusedFileError(f"its layer {odd} has {found}, which no network has; allowed: {allowed}")
+    return kinds
+
+
+def _file_kind(layers: Mapping[str, Mapping[str, Shape]], kinds: Mapping[str, NetworkKind]) -> str:
+    """The kind of most of its layers; norms and whole differences often accompany another."""
+    name = Counter(kind.name for kind in kinds.values()).most_common(1)[0][0]
+    return f"{name} (DoRA)" if any(MAGNITUDE in parts for parts in layers.values()) else name
+
+
+def _check_numbers(layer: str, parts: Mapping[str, Shape]) -> None:
+    for name in NUMBERS:
+        if math.prod(parts.get(name, ())) != 1:
+            raise BrokenFileError(f"the {name} of its layer {layer} is not a finite number")
+
+
+def _bundled(name: str) -> tuple[str, str]:
+    """Embedding and text encoder that `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l` speaks of."""
+    embedding, _, place = name.removeprefix(BUNDLE).partition(".")
+    if place.startswith("string_to_param"):
+        return embedding, ONLY
+    if place not in PAIR:
+        raise RefusedFileError(f"its embedding {name[:100]!r} is none; allowed: …string_to_param.*, …clip_l, …clip_g")
+    return embedding, place

@@ -1,8 +1,9 @@
 """Structure of the formats that hold no named tensors for us: ONNX graphs, PNG embeddings, plain archives, styles."""
 
 from generate_on_cloud.contract.assets import MAX_STYLES_BYTES
-from generate_on_cloud.model_files.ranges import ByteSource, RefusedFileError
-from generate_on_cloud.model_files.saved_tensors import open_archive
+from generate_on_cloud.model_files.archives import MAX_MEMBERS, open_zip, plain_members
+from generate_on_cloud.model_files.ranges import ByteSource
+from generate_on_cloud.model_files.refusals import RefusedFileError
 from generate_on_cloud.webui.prompt.errors import StylesFileError
 from generate_on_cloud.webui.prompt.styles import read_styles
 
@@ -60,12 +61,13 @@ def check_png(source: ByteSource) -> None:
 
 
 def check_archive(source: ByteSource) -> None:
-    """A zip archive with a sound table of contents.
+    """A zip archive that a user packed, its table of contents sound.
 
     Raises:
-        RefusedFileError: it has none.
+        RefusedFileError: it is not.
     """
-    open_archive(source).close()
+    with open_zip(source, most_members=MAX_MEMBERS) as archive:
+        plain_members(archive, archive_bytes=source.size)
 
 
 def check_styles(source: ByteSource) -> None:

@@ -1,4 +1,4 @@
-"""The importable names a pickle of tensors may hold, for those who inspect one and those who load one."""
+"""The importable names a pickle of tensors may hold; every other one refuses the file."""
 
 TENSOR_MAKERS = frozenset(
     {
@@ -28,6 +28,7 @@ LEFTOVERS = frozenset(
     }
 )
 """Left in checkpoints by their training, never used; an inert object is put in their place."""
+PARAMETER = "torch.nn.parameter.Parameter"
 PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
 """Of an embedding, in files of WebUI's first months; its tensors are used."""
 # Not torch.Tensor, storages' own classes and bytearray, though torch takes them: each makes as much as it is asked for.
@@ -40,7 +41,7 @@ ALLOWED = (
         "collections.OrderedDict",
         "torch.Size",
         "torch.device",
-        "torch.nn.parameter.Parameter",
+        PARAMETER,
         PARAMETER_DICT,
         "_codecs.encode",
         "set",

@@ -5,6 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from generate_on_cloud.model_files.refusals import RefusedFileError
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -15,10 +17,6 @@ MOST_AT_ONCE = 64 * MIB
 CHUNK = 8 * MIB
 AHEAD = 4
 """Chunks that are fetched while one is worked on."""
-
-
-class RefusedFileError(Exception):
-    """A file that is not what it must be; the text is the reason, for its owner."""
 
 
 class ByteSource(Protocol):

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from generate_on_cloud.model_files.ranges import MIB, ByteSource, RefusedFileError
+from generate_on_cloud.model_files.ranges import MIB, ByteSource
+from generate_on_cloud.model_files.refusals import BrokenFileError
 
 MAX_HEADER_BYTES = 16 * MIB
 """The library takes 100 MB; the header of an SDXL checkpoint has 0.3 MB, a LoRA with all its training tags a few."""
+_MOST = 2**63
 DTYPE_BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
     "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
@@ -28,31 +30,40 @@ def read_safetensors_header(source: ByteSource) -> SafetensorsHeader:
     """Names, shapes and metadata; the tensors' bytes must fill the rest of the file without a gap.
 
     Raises:
-        RefusedFileError: with what is wrong.
+        BrokenFileError: with what is wrong.
     """
     length = int.from_bytes(source.read(0, 8), "little")
     if source.size < 8 or length > source.size - 8:
-        raise RefusedFileError(f"its header claims {length} bytes, the file has {source.size}")
+        raise BrokenFileError(f"its header claims {length} bytes, the file has {source.size}")
     if length > MAX_HEADER_BYTES:
-        raise RefusedFileError(f"its header claims {length} bytes; allowed: {MAX_HEADER_BYTES}")
+        raise BrokenFileError(f"its header claims {length} bytes; allowed: {MAX_HEADER_BYTES}")
     try:
-        document = json.loads(source.read(8, length), object_pairs_hook=_unique)
+        text = source.read(8, length).decode("utf-8")
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        if "\\u" in text:  # half a character, which Python takes
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise RefusedFileError("its header is not JSON") from error
-    if not isinstance(document, dict):
-        raise RefusedFileError("its header is not a JSON object")
+        raise BrokenFileError("its header is not JSON") from error
+    if not isinstance(document, dict) or not text.startswith("{"):
+        raise BrokenFileError("its header is not a JSON object")
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise RefusedFileError("its metadata is not a map of strings")
+        raise BrokenFileError("its metadata is not a map of strings")
     spans = {name: _checked(name, entry) for name, entry in document.items()}
     _refuse_gaps({name: span for name, (_, span) in spans.items()}, data_bytes=source.size - 8 - length)
     return SafetensorsHeader({name: shape for name, (shape, _) in spans.items()}, metadata, 8 + length)
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise RefusedFileError("its header names something twice")
+    document: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in document:
+            raise BrokenFileError(f"its header names {name[:100]!r} twice")
+        document[name] = value
     return document
 
 
@@ -61,12 +72,13 @@ def _checked(name: str, entry: Any) -> tuple[tuple[int, ...], tuple[int, int]]:
         shape = tuple(entry["shape"])
         start, end = entry["data_offsets"]
         bits = DTYPE_BITS[entry["dtype"]]
-        sound = all(type(number) is int and 0 <= number < 2**63 for number in (*shape, start, end))
-        sound = sound and len(shape) <= 16 and (end - start) * 8 == math.prod(shape) * bits
+        sound = all(type(number) is int and 0 <= number < _MOST for number in (*shape, start, end))
+        sound = sound and len(shape) <= 16 and math.prod(number or 1 for number in shape) < _MOST
+        sound = sound and (end - start) * 8 == math.prod(shape) * bits
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
-        raise RefusedFileError(f"the header entry of tensor {name[:100]!r} is malformed")
+        raise BrokenFileError(f"the header entry of tensor {name[:100]!r} is malformed")
     return shape, (start, end)
 
 
@@ -74,8 +86,8 @@ def _refuse_gaps(spans: Mapping[str, tuple[int, int]], *, data_bytes: int) -> No
     reached = 0
     for name, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
         if start != reached:
-            raise RefusedFileError(f"tensor {name[:100]!r} begins at byte {start} of the data, not at {reached}")
+            raise BrokenFileError(f"tensor {name[:100]!r} begins at byte {start} of the data, not at {reached}")
         reached = end
     if reached != data_bytes:
         kind = "truncated" if data_bytes < reached else "longer than it says"
-        raise RefusedFileError(f"it is {kind}: its header describes {reached} bytes of data, the file has {data_bytes}")
+        raise BrokenFileError(f"it is {kind}: its header describes {reached} bytes of data, the file has {data_bytes}")

@@ -2,128 +2,122 @@
 
 import zipfile
 from collections.abc import Mapping
-from typing import IO, Any, cast
+from io import BytesIO
+from typing import Any
 
-from generate_on_cloud.model_files.memory_bytes import MemoryBytes
-from generate_on_cloud.model_files.pickle_document import PickleDocument, Storage, Tensor, read_pickle
-from generate_on_cloud.model_files.ranges import MIB, ByteSource, RangedFile, RefusedFileError
+from generate_on_cloud.model_files.archives import open_zip
+from generate_on_cloud.model_files.pickle_calls import Made, Storage, Tensor
+from generate_on_cloud.model_files.pickle_document import PickleDocument, read_pickle
+from generate_on_cloud.model_files.ranges import MIB, ByteSource, RangedFile
+from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 from generate_on_cloud.model_files.torch_archives import BYTE_ORDER, odd_member, repeated_member
 
 MAX_MEMBERS = 100_000
 MAX_PICKLE_BYTES = 32 * MIB
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model", "net")
+"""Under which a file may hold its tensors; all but the first are habits of upscalers."""
+_ZIP_START = b"PK\x03\x04"
+_LEGACY_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
-def read_torch_file(source: ByteSource) -> Any:
-    """The document a `.pt`, `.ckpt`, `.pth` or `.bin` file holds; see `read_pickle` for what stands for tensors.
+def read_torch_file(source: ByteSource) -> dict[Any, Any]:
+    """The dictionary of tensors a `.pt`, `.ckpt`, `.pth` or `.bin` file holds, taken out of one that wraps it.
+
+    `read_pickle` says what stands for tensors.
 
     Raises:
-        RefusedFileError: it is truncated, packed, or holds more than tensors.
+        BrokenFileError: it is truncated, packed, or no file of torch's.
+        RefusedFileError: it holds more than tensors.
     """
-    if source.read(0, 4) == b"PK\x03\x04":
-        return _read_zip(source)
-    return _read_legacy(source)
-
-
-def tensor_shapes(document: Any) -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors by name: of the document itself, or of the dictionary it keeps them in."""
+    document = _read_zip(source) if is_zip(source) else _read_legacy(source)
     if not isinstance(document, dict):
-        raise RefusedFileError(f"it holds a {type(document).__name__}, not a dictionary of tensors")
-    for wrapping in ("state_dict", "params_ema", "params", "model"):
-        if isinstance(document.get(wrapping), dict):
-            document = document[wrapping]
-            break
+        found = document.by if isinstance(document, Made) else type(document).__name__
+        raise RefusedFileError(f"it holds a {found}, not a dictionary of tensors")
+    return unwrapped(document)
+
+
+def is_zip(source: ByteSource) -> bool:
+    """Whether torch takes the file for a zip archive; otherwise it is a row of pickles."""
+    return source.read(0, 4) == _ZIP_START
+
+
+def unwrapped(document: dict[Any, Any]) -> dict[Any, Any]:
+    """The dictionary itself, or the first of those in it that wrap the tensors by habit."""
+    wrapped = (document.get(wrapper) for wrapper in WRAPPERS)
+    return next((inner for inner in wrapped if isinstance(inner, dict)), document)
+
+
+def tensor_shapes(document: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors by name."""
     return {
         name: value.shape for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)
     }
 
 
-def open_archive(source: ByteSource) -> zipfile.ZipFile:
-    """A zip archive, its table of contents checked.
-
-    Raises:
-        RefusedFileError: it is broken, too large or its members lie outside their folder.
-    """
-    try:
-        archive = zipfile.ZipFile(cast("IO[bytes]", RangedFile(source)))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise RefusedFileError(f"it is no complete zip archive ({error})") from error
-    members = archive.infolist()
-    if not 0 < len(members) <= MAX_MEMBERS:
-        raise RefusedFileError(f"its archive has {len(members)} members; allowed: 1 to {MAX_MEMBERS}")
-    for member in members:
-        parts = member.filename.replace("\\", "/").split("/")
-        if ".." in parts or parts[0] == "" or ":" in parts[0]:
-            raise RefusedFileError(f"its archive member {member.filename[:100]!r} lies outside the archive's folder")
-        if member.header_offset + member.compress_size > source.size:
-            raise RefusedFileError(f"its archive member {member.filename[:100]!r} lies outside the file")
-    return archive
-
-
 def _read_zip(source: ByteSource) -> Any:
-    with open_archive(source) as archive:
-        packed = next((m for m in archive.infolist() if m.compress_type != zipfile.ZIP_STORED), None)
+    with open_zip(source, most_members=MAX_MEMBERS) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        # torch stores its members uncompressed; a compressed one could unpack to far more than the file's size.
+        packed = next((name for name, one in members.items() if one.compress_type != zipfile.ZIP_STORED), None)
         if packed is not None:
-            raise RefusedFileError(f"its archive member {packed.filename[:100]!r} is compressed, as torch never does")
-        names = [member.filename for member in archive.infolist()]
+            raise BrokenFileError(f"its archive member {packed[:100]!r} is compressed, as torch never does")
+        names = archive.namelist()
         documents = [name for name in names if name.endswith("/data.pkl")]
         if len(documents) != 1:
-            raise RefusedFileError("it is no archive that torch wrote: there is no single data.pkl in it")
-        if (odd := odd_member(names) or repeated_member(names)) is not None:
+            raise BrokenFileError("it is no archive that torch wrote: there is no single data.pkl in it")
+        if (odd := odd_member(names)) is not None:
             raise RefusedFileError(f"its archive member {odd[:100]!r} is none that torch writes beside tensors")
+        if (twice := repeated_member(names)) is not None:
+            raise BrokenFileError(f"its archive member {twice[:100]!r} is there twice")
         folder = documents[0].removesuffix("data.pkl")
-        order = _content(archive, f"{folder}byteorder") if f"{folder}byteorder" in names else BYTE_ORDER
+        order = _content(archive, f"{folder}byteorder") if f"{folder}byteorder" in members else BYTE_ORDER
         if order != BYTE_ORDER:
             raise RefusedFileError(f"its byte order is {order[:20]!r}; allowed: {BYTE_ORDER!r}")
-        data = RangedFile(MemoryBytes(_content(archive, documents[0])))
-        document = read_pickle(data, most_tensor_bytes=source.size)
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
-        for storage in document.storages.values():
-            there = sizes.get(f"{folder}data/{storage.key}", 0)
-            if there < storage.bytes:
-                raise RefusedFileError(
-                    f"its tensors need {storage.bytes} bytes of data/{storage.key[:20]}, there are {there}"
-                )
+        document = read_pickle(BytesIO(_content(archive, documents[0])), most_tensor_bytes=source.size)
+    for storage in document.storages.values():
+        member = members.get(f"{folder}data/{storage.key}")
+        there = 0 if member is None else member.file_size
+        if member is None or there < storage.bytes:
+            raise BrokenFileError(
+                f"its tensors need {storage.bytes} bytes of data/{storage.key[:20]}, there are {there}"
+            )
     return document.content
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:
     size = archive.getinfo(name).file_size
     if size > MAX_PICKLE_BYTES:
-        raise RefusedFileError(f"its {name[:100]!r} has {size} bytes; allowed: {MAX_PICKLE_BYTES}")
+        raise BrokenFileError(f"its {name[:100]!r} has {size} bytes; allowed: {MAX_PICKLE_BYTES}")
     try:
         return archive.read(name)
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise RefusedFileError(f"its {name[:100]!r} cannot be read ({error})") from error
+        raise BrokenFileError(f"its {name[:100]!r} cannot be read ({error})") from error
 
 
 def _read_legacy(source: ByteSource) -> Any:
-    file = RangedFile(source)
+    pickles = RangedFile(source, size=min(source.size, MAX_PICKLE_BYTES))
 
     def following() -> PickleDocument:
-        return read_pickle(file, most_tensor_bytes=source.size)
+        return read_pickle(pickles, most_tensor_bytes=source.size)
 
-    first = following().content
-    if first != _LEGACY_MAGIC:
-        if isinstance(first, Mapping):
-            return first
-        raise RefusedFileError("it is no file that torch wrote")
-    following()  # protocol version
+    if following().content != _LEGACY_MAGIC or following().content != _LEGACY_VERSION:
+        raise BrokenFileError("it is no complete pickle of tensors: torch begins its files otherwise")
     following()  # sizes of the machine that wrote it
     document = following()
-    _check_stretches(file, document.storages, keys=following().content)
+    keys = following().content
+    _check_stretches(source, pickles.tell(), document.storages, keys=keys)
     return document.content
 
 
-def _check_stretches(file: RangedFile, storages: Mapping[str, Storage], *, keys: Any) -> None:
+def _check_stretches(source: ByteSource, start: int, storages: Mapping[str, Storage], *, keys: Any) -> None:
     """Behind an older file's pickles: for each storage the number of its elements in eight bytes, and the elements."""
-    if not isinstance(keys, list) or set(keys) != storages.keys():
-        raise RefusedFileError("it is truncated, or lists other storages than its tensors use")
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or set(keys) != storages.keys():
+        raise BrokenFileError("it is truncated, or lists other storages than its tensors use")
+    file = RangedFile(source)
+    file.seek(start)
     for key in keys:
-        count = int.from_bytes(file.read(8), "little")
-        length = count * storages[key].item_bytes
-        if length < storages[key].bytes or length > file.size - file.tell():
-            raise RefusedFileError(
-                f"it is truncated: its tensors need {storages[key].bytes} bytes of storage {key[:20]!r}"
-            )
+        needed = storages[key].bytes
+        length = int.from_bytes(file.read(8), "little") * storages[key].item_bytes
+        if length != needed or length > file.size - file.tell():
+            raise BrokenFileError(f"it is truncated: its tensors need {needed} bytes of storage {key[:20]!r}")
         file.seek(length, 1)

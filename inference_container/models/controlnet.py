@@ -10,22 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS, misfit
+from generate_on_cloud.model_files.uses import CONTROL_SIGNS, controlnet_prefix, controlnet_words
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
 
 State = dict[str, Tensor]
 
-LDM_PREFIX = "control_model."
-LDM_SIGN, DIFFUSERS_SIGN = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
-DIFFERENCE_SIGN = "lora_controlnet"
-"""Control-LoRA: the difference to a UNet, not a network."""
-CROSS_ATTENTION = "attn2.to_k.weight"
-FAMILY_BY_WORDS: Mapping[int, str] = {768: Family.SD1.value, 1024: Family.SD2.value, 2048: Family.SDXL.value}
-"""By the numbers a token has in cross-attention."""
-
-
+LDM_SIGN, DIFFUSERS_SIGN = CONTROL_SIGNS
 _SIZE_EMBEDDING: Mapping[str, str] = {
     f"label_emb.0.{index}.{part}": f"add_embedding.linear_{number}.{part}"
     for index, number in ((0, 1), (2, 2))
@@ -64,32 +58,21 @@ def load_controlnet(file: ModelFile, *, checkpoint: Checkpoint) -> ControlNetwor
         JobFailed: asset_corrupt when the file cannot be read or lacks tensors; asset_incompatible when it holds
             something else, or a ControlNet of another family than the checkpoint, naming both.
     """
-    with open_tensor_file(file) as tensors:
+    with open_tensor_file(file, holding=AssetType.CONTROLNET) as tensors:
         state = _read(file, tensors, checkpoint)
     return ControlNetwork(_build(file, state, checkpoint), pools="shuffle" in file.stem.lower())
 
 
 def _read(file: ModelFile, tensors: TensorFile, checkpoint: Checkpoint) -> State:
-    prefix = LDM_PREFIX if any(name.startswith(LDM_PREFIX) for name in tensors.shapes) else ""
+    prefix = controlnet_prefix(tensors.shapes)
     names = {name.removeprefix(prefix): name for name in tensors.shapes if name.startswith(prefix)}
-    if DIFFERENCE_SIGN in names:
-        raise incompatible(file, "it is a Control-LoRA; allowed: a whole ControlNet")
-    if LDM_SIGN not in names and DIFFUSERS_SIGN not in names:
-        raise incompatible(file, f"it holds no ControlNet (no tensor is named {LDM_SIGN} or {DIFFUSERS_SIGN})")
-    words = next((tensors.shapes[names[name]] for name in sorted(names) if name.endswith(CROSS_ATTENTION)), (0, 0))[-1]
-    wanted = checkpoint.unet.config.cross_attention_dim
+    words, wanted = controlnet_words(tensors.shapes), checkpoint.unet.config.cross_attention_dim
     if words != wanted:
-        raise incompatible(
-            file,
-            f"it is a ControlNet for {_family(words)}, the checkpoint {checkpoint.file.name} is "
-            f"{checkpoint.family.value} ({words} and {wanted} numbers a token)",
-        )
+        made_for = CONTEXT_WIDTHS.get(words)
+        told = misfit(made_for, checkpoint=checkpoint.file.name, drawn_with=checkpoint.family)
+        raise incompatible(file, f"{told} ({words} and {wanted} numbers a token)")
     device, dtype = checkpoint.device, checkpoint.dtype
     return {short: tensors.load(name, device=device, dtype=dtype) for short, name in names.items()}
-
-
-def _family(words: int) -> str:
-    return FAMILY_BY_WORDS.get(words, "another family")
 
 
 def _build(file: ModelFile, state: State, checkpoint: Checkpoint) -> Any:

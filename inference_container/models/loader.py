@@ -8,14 +8,15 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
-from generate_on_cloud.model_files.families import detect_family
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.uses import checkpoint_family
 from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.clip_tokenizer import build_clip_tokenizer
 from inference_container.models.devices import vae_dtype
 from inference_container.models.files import ModelFile
 from inference_container.models.gpu_layout import lay_out_for_gpu
-from inference_container.models.model_config import CONFIG_FOLDERS, PACKED_CONFIG, ModelConfig, model_config
+from inference_container.models.model_config import PACKED_CONFIG, ModelConfig, model_config
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state
 from inference_container.models.prediction import learned_prediction
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
@@ -40,11 +41,8 @@ def load_checkpoint(
         JobFailed: asset_corrupt when the file cannot be read or lacks tensors, asset_incompatible when it holds
             something else or does not fit its configuration.
     """
-    with open_tensor_file(file) as tensors:
-        family = detect_family(tensors.shapes)
-        if family not in CONFIG_FOLDERS:
-            supported = ", ".join(CONFIG_FOLDERS)
-            raise incompatible(file, f"it holds {family.value}; checkpoints this version loads: {supported}")
+    with open_tensor_file(file, holding=AssetType.CHECKPOINT) as tensors:
+        family = checkpoint_family(tensors.shapes)
         config = model_config(file, family=family, packed=tensors.metadata.get(PACKED_CONFIG))
         target = Target(device, dtype)
         unet = _load_unet(file, tensors, config, target=target)

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from pydantic import JsonValue
 
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.archive import Archive, open_archive
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import PACKED_CONFIG, read_object
@@ -62,7 +63,7 @@ def open_model_parts(file: ModelFile) -> Iterator[ModelParts]:
         with open_archive(file) as archive:
             yield _zipped(archive)
     else:
-        with open_tensor_file(file) as tensors:
+        with open_tensor_file(file, holding=AssetType.INTERROGATOR) as tensors:
             yield _packed(file, tensors)
 
 

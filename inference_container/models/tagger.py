@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.interrogation.tagging import Tag
 from inference_container.models.archive import open_archive
 from inference_container.models.deepdanbooru import DeepDanbooru, LayoutError
@@ -76,13 +77,13 @@ def load_tagger(file: ModelFile, *, device: torch.device, dtype: torch.dtype) ->
         with open_archive(file) as archive:
             return load_onnx_tagger(archive)
     if name.endswith(".safetensors"):
-        with open_tensor_file(file) as tensors:
+        with open_tensor_file(file, holding=AssetType.TAGGER) as tensors:
             packed = tensors.metadata.get(PACKED_CONFIG)
             texts = {} if packed is None else read_packed(file, packed)
             state = {key: tensors.read(key).to(device, dtype, copy=True) for key in tensors.shapes}
         tags: object = texts["tags.txt"].splitlines() if "tags.txt" in texts else None
     else:
-        document = read_pickle(file)
+        document = read_pickle(file, holding=AssetType.TAGGER)
         tags = document.get("tags")
         state = {key: value.to(device, dtype) for key, value in document.items() if isinstance(value, Tensor)}
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags) or len(tags) > MAX_TAGS:

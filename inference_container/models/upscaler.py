@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from generate_on_cloud.contract.assets import AssetType
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import incompatible, open_tensor_file
 
@@ -76,7 +77,7 @@ def load_upscaler(file: ModelFile, *, device: torch.device) -> UpscalerModel:
     Raises:
         JobFailed: asset_corrupt when the file cannot be read; asset_incompatible when it holds no such network.
     """
-    with open_tensor_file(file) as tensors:
+    with open_tensor_file(file, holding=AssetType.UPSCALER) as tensors:
         state = {name: tensors.load(name, device=RAM, dtype=torch.float32) for name in tensors.shapes}
     from accelerate import init_empty_weights  # type: ignore[import-untyped]
 

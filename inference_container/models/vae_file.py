@@ -9,15 +9,14 @@ import torch
 from diffusers import AutoencoderKL
 from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
-from generate_on_cloud.model_files.families import Family, detect_family
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.uses import vae_prefix
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import PACKED_CONFIG
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state
 from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
 
 VAE_PREFIX = "first_stage_model."
-PREFIXES = (VAE_PREFIX, "vae.", "")
-"""Below one of which a VAE file has its tensors."""
 CONFIG_FILE = "vae/config.json"
 UNUSED = ("loss", "model_ema.")
 """Leftovers of training the VAE, which no inference uses."""
@@ -50,12 +49,8 @@ def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.devic
     Raises:
         JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.
     """
-    with open_tensor_file(file) as tensors:
-        prefix = next(
-            one for one in PREFIXES if any(name.startswith(f"{one}decoder.") for name in tensors.shapes) or not one
-        )
-        if not any(name.startswith(f"{prefix}decoder.") for name in tensors.shapes):
-            raise incompatible(file, f"it holds {detect_family(tensors.shapes).value}; allowed: {Family.VAE.value}")
+    with open_tensor_file(file, holding=AssetType.VAE) as tensors:
+        prefix = vae_prefix(tensors.shapes)
         config = {**like, **_packed(file, tensors)}
         module = build_module(file, "VAE", lambda: AutoencoderKL.from_config(config))
         return LoadedVae(file, fill_vae(file, tensors, module, prefix=prefix, target=Target(device, dtype)))

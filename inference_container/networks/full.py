@@ -1,10 +1,7 @@
 """Full difference: ΔW as it is, for weight and bias."""
 
-from inference_container.networks.layer import AppliedLayer, Change, NetworkKind
+from inference_container.networks.layer import AppliedLayer, Change
 
 
 def change(layer: AppliedLayer) -> Change:
     return Change(layer.get("diff"), bias=layer.get("diff_b"))
-
-
-FULL = NetworkKind("full difference", (frozenset({"diff"}), frozenset({"diff_b"})), change)

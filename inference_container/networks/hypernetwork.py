@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.uses import hypernetwork_widths
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import corrupt, incompatible, read_pickle
 
@@ -98,10 +100,8 @@ def load_hypernetwork(file: ModelFile, *, device: torch.device) -> Hypernetwork:
     Raises:
         JobFailed: asset_corrupt or asset_incompatible, it is none or its parts contradict each other.
     """
-    document = read_pickle(file)
-    widths = {width: pair for width, pair in document.items() if isinstance(width, int) and width > 0}
-    if not widths:
-        raise incompatible(file, "it holds no hypernetwork (no layers by the width of an attention)")
+    document = read_pickle(file, holding=AssetType.HYPERNETWORK)
+    widths = {width: document[width] for width in hypernetwork_widths(document)}
     try:
         structure = Structure.model_validate({key: value for key, value in document.items() if isinstance(key, str)})
     except ValidationError as error:

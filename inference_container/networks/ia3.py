@@ -1,12 +1,9 @@
 """IA3: ΔW is the weight itself, each input or each output by a number of its own."""
 
-from inference_container.networks.layer import AppliedLayer, Change, NetworkKind
+from inference_container.networks.layer import AppliedLayer, Change
 
 
 def change(layer: AppliedLayer) -> Change:
     shape = (1, -1) if layer.numbers["on_input"] else (-1, 1)
     factors = layer["weight"].reshape(*shape, *[1] * (layer.weight.ndim - 2))
     return Change(layer.weight * factors)
-
-
-IA3 = NetworkKind("IA3", (frozenset({"weight", "on_input"}),), change)

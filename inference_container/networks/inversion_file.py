@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.inversions import ONLY, STORED, vector_names
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import (
@@ -19,18 +21,13 @@ from inference_container.models.tensor_file import (
     incompatible,
     open_tensor_file,
     read_pickle,
+    refusals_of,
 )
-from inference_container.prompt.chunks import CHUNK_LENGTH
 from inference_container.prompt.text_models import TextKind
 
-ONLY = ""
-"""Stands for the text encoder of models that have one."""
-PAIR = frozenset({"clip_l", "clip_g"})
-"""The text encoders of Stable Diffusion XL, as its files call them."""
 PNG_KEY = "sd-ti-embedding"
 """Of the text chunk in a picture that carries an embedding."""
 TENSOR_KEY = "TORCHTENSOR"
-EXCERPT = 5
 
 
 @dataclass(frozen=True)
@@ -60,26 +57,19 @@ def load_inversion_file(file: ModelFile) -> InversionFile:
         document = _in_picture(file)
         name = str(document.get("name") or name)
     elif suffix == "safetensors":
-        with open_tensor_file(file) as tensors:
+        with open_tensor_file(file, holding=AssetType.EMBEDDING) as tensors:
             document = {key: tensors.read(key).clone() for key in tensors.shapes}
     else:
-        document = read_pickle(file)
-    return InversionFile(name, check_vectors(file, _vectors(file, document)))
+        document = read_pickle(file, holding=AssetType.EMBEDDING)
+    return InversionFile(name, _vectors(file, document))
 
 
-def check_vectors(file: ModelFile, found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The vectors by text encoder, each of shape (k, width) with one k, float32.
-
-    Raises:
-        JobFailed: asset_corrupt or asset_incompatible.
-    """
-    shaped = {encoder: tensor[None] if tensor.ndim == 1 else tensor for encoder, tensor in found.items()}
-    shapes = [list(tensor.shape) for tensor in shaped.values()]
-    if any(len(shape) != 2 or 0 in shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
-        raise corrupt(file, f"its embedding has the shapes {shapes}; allowed: [vectors, width], as many for each")
-    if shapes[0][0] > CHUNK_LENGTH:
-        raise incompatible(file, f"its embedding has {shapes[0][0]} vectors; allowed: 1 to {CHUNK_LENGTH}")
-    return {encoder: tensor.detach().to(torch.float32) for encoder, tensor in shaped.items()}
+def float_vectors(found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Checked vectors by text encoder, each of shape (k, width), float32."""
+    return {
+        encoder: (tensor[None] if tensor.ndim == 1 else tensor).detach().to(torch.float32, copy=True)
+        for encoder, tensor in found.items()
+    }
 
 
 def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Mapping[TextKind, Tensor] | None:
@@ -95,19 +85,16 @@ def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Ma
     return found if {kind: one.shape[1] for kind, one in found.items()} == widths else None
 
 
-def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> dict[str, Tensor]:
-    if "string_to_param" in document:
-        stored = document["string_to_param"]
+def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> Mapping[str, Tensor]:
+    if STORED in document:
+        stored = document[STORED]
         document = stored.tensors() if isinstance(stored, StoredParameters) else stored
         if not isinstance(document, Mapping):
-            raise corrupt(file, f"its string_to_param is a {type(stored).__name__}, not a table of vectors")
-    tensors = {str(key): value for key, value in document.items() if isinstance(value, Tensor)}
-    if set(tensors) == PAIR:
-        return tensors
-    if len(tensors) != 1:
-        found = ", ".join(sorted(tensors)[:EXCERPT]) or "none"
-        raise incompatible(file, f"it holds {len(tensors)} tensors ({found}); allowed: one, or clip_l and clip_g")
-    return {ONLY: next(iter(tensors.values()))}
+            raise corrupt(file, f"its {STORED} is a {type(stored).__name__}, not a table of vectors")
+    tensors = {key: value for key, value in document.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    with refusals_of(file):
+        names = vector_names({key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    return float_vectors({encoder: tensors[name] for encoder, name in names.items()})
 
 
 def _in_picture(file: ModelFile) -> Mapping[str, Any]:

@@ -1,19 +1,30 @@
-"""All kinds of network that change weights: a row adds one."""
+"""The mathematics of each kind of network, by its name in the table of kinds."""
 
-from inference_container.networks.full import FULL
-from inference_container.networks.glora import GLORA
-from inference_container.networks.ia3 import IA3
-from inference_container.networks.layer import LayerParts, NetworkKind
-from inference_container.networks.loha import LOHA
-from inference_container.networks.lokr import LOKR
-from inference_container.networks.lora import LORA
-from inference_container.networks.norm import NORM
-from inference_container.networks.oft import OFT
+from collections.abc import Callable, Mapping
 
-KINDS: tuple[NetworkKind, ...] = (LORA, LOHA, IA3, LOKR, FULL, NORM, GLORA, OFT)
-"""In WebUI's order: the first that takes a layer's parts."""
+from generate_on_cloud.model_files.network_kinds import kind_of
+from inference_container.networks import full, glora, ia3, loha, lokr, lora, norm, oft
+from inference_container.networks.layer import AppliedLayer, Change
+
+CHANGES: Mapping[str, Callable[[AppliedLayer], Change]] = {
+    "LoRA": lora.change,
+    "LoHa": loha.change,
+    "IA3": ia3.change,
+    "LoKr": lokr.change,
+    "full": full.change,
+    "norm": norm.change,
+    "GLoRA": glora.change,
+    "OFT": oft.change,
+}
 
 
-def kind_of(parts: LayerParts) -> NetworkKind | None:
-    """The kind of a layer, None when it is of none."""
-    return next((kind for kind in KINDS if kind.takes(parts)), None)
+def change_of(layer: AppliedLayer) -> Change:
+    """The change of weights that a layer's kind makes of its parts.
+
+    Raises:
+        TypeError: the layer is of no kind.
+    """
+    kind = kind_of(layer.parts.names)
+    if kind is None:
+        raise TypeError(f"received a layer of no kind, with {sorted(layer.parts.names)}")
+    return CHANGES[kind.name](layer)

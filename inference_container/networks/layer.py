@@ -64,19 +64,6 @@ class Change:
         return self.weight if self.factors is None else self.factors[0] @ self.factors[1]
 
 
-@dataclass(frozen=True)
-class NetworkKind:
-    """A row of the table of kinds."""
-
-    label: str
-    parts: tuple[frozenset[str], ...]
-    """A layer that has all names of one of these sets is of this kind."""
-    change: Callable[[AppliedLayer], Change]
-
-    def takes(self, parts: LayerParts) -> bool:
-        return any(names <= parts.names for names in self.parts)
-
-
 def scale_of(parts: LayerParts, rank: int | None) -> float:
     """What ΔW is multiplied with: the file's `scale`, else alpha / rank, else 1 (semantics §8.2)."""
     alpha = parts.numbers.get("alpha")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from inference_container.networks.layer import AppliedLayer, Change, NetworkKind, matrix
+from inference_container.networks.layer import AppliedLayer, Change, matrix
 
 
 def change(layer: AppliedLayer) -> Change:
@@ -19,6 +19,3 @@ def _factor(layer: AppliedLayer, number: int) -> Tensor:
 def tucker(core: Tensor, outer: Tensor, inner: Tensor) -> Tensor:
     """A convolution from its core (a, b, h, w), outer (a, outputs) and inner (b, inputs)."""
     return torch.einsum("abhw,ao,bi->oihw", core, outer, inner)
-
-
-LOHA = NetworkKind("LoHa", (frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"}),), change)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from inference_container.networks.layer import AppliedLayer, Change, NetworkKind
+from inference_container.networks.layer import AppliedLayer, Change
 from inference_container.networks.loha import tucker
 
 
@@ -24,8 +24,3 @@ def _side(layer: AppliedLayer, number: int) -> Tensor:
         return whole
     outer, inner = layer[f"lokr_w{number}_a"], layer[f"lokr_w{number}_b"]
     return outer @ inner if core is None else tucker(core, outer, inner)
-
-
-_FIRST = ({"lokr_w1"}, {"lokr_w1_a", "lokr_w1_b"})
-_SECOND = ({"lokr_w2"}, {"lokr_w2_a", "lokr_w2_b"})
-LOKR = NetworkKind("LoKr", tuple(frozenset(first | second) for first in _FIRST for second in _SECOND), change)

@@ -2,7 +2,7 @@
 
 import torch
 
-from inference_container.networks.layer import AppliedLayer, Change, NetworkKind, matrix
+from inference_container.networks.layer import AppliedLayer, Change, matrix
 
 
 def change(layer: AppliedLayer) -> Change:
@@ -13,6 +13,3 @@ def change(layer: AppliedLayer) -> Change:
         core = torch.einsum("nmkl,in,mj->ijkl", mid, up, matrix(down))
         return Change(core, rank=own_rank)
     return Change(None, rank=own_rank, factors=(up[:, : layer.rank], matrix(down)[: layer.rank]))
-
-
-LORA = NetworkKind("LoRA", (frozenset({"lora_up.weight", "lora_down.weight"}),), change)

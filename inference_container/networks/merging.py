@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inference_container.networks.kinds import kind_of
+from inference_container.networks.kinds import change_of
 from inference_container.networks.layer import AppliedLayer, Change, LayerParts, is_shape_of, matrix, scale_of
 
 LATENT_CHANNELS = 4
@@ -133,10 +133,7 @@ def _fits(weight: Tensor, share: Share) -> bool:
 
 
 def _change(parts: LayerParts, weight: Tensor, share: Share) -> Change:
-    kind = kind_of(parts)
-    if kind is None:
-        raise TypeError(f"received the layer {share.layer} of no kind")
-    return kind.change(AppliedLayer(parts, weight, share.rank))
+    return change_of(AppliedLayer(parts, weight, share.rank))
 
 
 def _decomposed(weight: Tensor, magnitude: Tensor) -> Tensor:

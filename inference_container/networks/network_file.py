@@ -2,21 +2,19 @@
 
 import hashlib
 import math
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.networks import NUMBERS, read_network
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import corrupt, incompatible, open_tensor_file
-from inference_container.networks.inversion_file import ONLY, PAIR, check_vectors
-from inference_container.networks.kinds import KINDS, kind_of
+from inference_container.models.tensor_file import TensorFile, corrupt, open_tensor_file
+from inference_container.networks.inversion_file import float_vectors
 from inference_container.networks.layer import LayerParts
-from inference_container.networks.tensor_names import place_of
 
-BUNDLE = "bundle_emb."
-"""Begins the names of embeddings that come with a network."""
 SHORT_HASH = 12
 """Hex digits of a network's hash that WebUI shows."""
 HASH_KEY = "sshs_model_hash"
@@ -33,7 +31,8 @@ class NetworkFile:
     """By the layer's name as kohya writes it, such as `lora_unet_conv_in`."""
     embeddings: Mapping[str, Mapping[str, Tensor]]
     """Bundled ones by name, each as in `InversionFile.vectors`."""
-    metadata: Mapping[str, str]
+    architecture: Family | None
+    """What it was made for; None when nothing tells."""
     hash: str
     """As infotext shows it: SHORT_HASH hex digits."""
 
@@ -46,55 +45,29 @@ class NetworkFile:
 
 
 def load_network_file(file: ModelFile) -> NetworkFile:
-    """Read all of `file`; which model it fits is not known here.
+    """Read all of `file`; which checkpoint it fits is not known here.
 
     Raises:
         JobFailed: asset_corrupt when it cannot be read; asset_incompatible when a layer of it is of no kind known.
     """
-    with open_tensor_file(file) as tensors:
-        found: dict[str, dict[str, Tensor]] = defaultdict(dict)
-        embeddings: dict[str, dict[str, Tensor]] = defaultdict(dict)
-        for name in tensors.shapes:
-            if name.startswith(BUNDLE):
-                embedding, encoder = _bundled(file, name)
-                embeddings[embedding][encoder] = tensors.read(name).clone()
-            else:
-                place = place_of(name)
-                found[place.layer][place.part] = tensors.read(name).clone()
+    with open_tensor_file(file, holding=AssetType.LORA) as tensors:
+        network = read_network(tensors.shapes, tensors.metadata)
+        layers = {layer: _parts(file, tensors, layer, names) for layer, names in network.layers.items()}
+        embeddings = {
+            embedding: float_vectors({encoder: tensors.read(name) for encoder, name in names.items()})
+            for embedding, names in network.embeddings.items()
+        }
         metadata = tensors.metadata
-    layers = {layer: _parts(file, layer, parts) for layer, parts in found.items()}
-    checked = {name: check_vectors(file, encoders) for name, encoders in embeddings.items()}
-    if not layers:
-        raise incompatible(file, "it holds no network (no tensor in it changes a layer)")
-    return NetworkFile(file, layers, checked, metadata, hash=_hash(file, metadata))
+    return NetworkFile(file, layers, embeddings, network.architecture, hash=_hash(file, metadata))
 
 
-def _parts(file: ModelFile, layer: str, found: Mapping[str, Tensor]) -> LayerParts:
-    numbers = {}
-    for name in ("alpha", "scale", "on_input"):
-        tensor = found.get(name)
-        if tensor is None:
-            continue
-        if tensor.numel() != 1 or not math.isfinite(number := float(tensor)):
-            raise corrupt(file, f"the {name} of its layer {layer} is not a finite number")
-        numbers[name] = number
-    parts = LayerParts({name: tensor for name, tensor in found.items() if name not in numbers}, numbers)
-    if kind_of(parts) is None:
-        known = ", ".join(kind.label for kind in KINDS)
-        raise incompatible(
-            file, f"its layer {layer} has {', '.join(sorted(parts.names))}, which no network has; allowed: {known}"
-        )
-    return parts
-
-
-def _bundled(file: ModelFile, name: str) -> tuple[str, str]:
-    """Embedding and text encoder that `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l` speaks of."""
-    embedding, _, place = name.removeprefix(BUNDLE).partition(".")
-    if place.startswith("string_to_param"):
-        return embedding, ONLY
-    if place not in PAIR:
-        raise incompatible(file, f"its embedding {name!r} is none; allowed: …string_to_param.*, …clip_l, …clip_g")
-    return embedding, place
+def _parts(file: ModelFile, tensors: TensorFile, layer: str, names: Mapping[str, str]) -> LayerParts:
+    found = {part: tensors.read(name).clone() for part, name in names.items()}
+    numbers = {part: float(found.pop(part)) for part in NUMBERS if part in found}
+    endless = next((part for part, number in numbers.items() if not math.isfinite(number)), None)
+    if endless is not None:
+        raise corrupt(file, f"the {endless} of its layer {layer} is not a finite number")
+    return LayerParts(found, numbers)
 
 
 def _hash(file: ModelFile, metadata: Mapping[str, str]) -> str:

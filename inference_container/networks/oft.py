@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from inference_container.networks.layer import AppliedLayer, Change, NetworkKind
+from inference_container.networks.layer import AppliedLayer, Change
 
 TINY = 1e-8
 
@@ -52,6 +52,3 @@ def _butterfly(weight: Tensor, rotations: Tensor) -> Tensor:
         turned = _turn(paired.reshape(weight.shape), rotations[step])
         weight = turned.reshape(-1, stride, 2, weight[0].numel()).transpose(1, 2).reshape(weight.shape)
     return weight
-
-
-OFT = NetworkKind("OFT", (frozenset({"oft_blocks"}), frozenset({"oft_diag"})), change)

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobFailed
+from generate_on_cloud.model_files.architectures import misfit
 from generate_on_cloud.webui.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
 from inference_container.models.tensor_file import incompatible
-from inference_container.networks.architecture import made_for
 from inference_container.networks.hypernetwork import Hypernetwork, HypernetworkHooks, load_hypernetwork
 from inference_container.networks.inversion_file import fitting_vectors, load_inversion_file
 from inference_container.networks.layer_names import Layers, checkpoint_layers, is_text
@@ -134,13 +134,9 @@ class NetworkSwitch:
         return {layer: known[layer] for layer in network.layers}
 
     def _misfit(self, network: NetworkFile, reason: str) -> JobFailed:
-        family = made_for(network)
-        origin = "an unknown model" if family is None else family.value
-        file = self._checkpoint.file
-        return incompatible(
-            network.file,
-            f"it is made for {origin}, the checkpoint {file.name} is {self._checkpoint.family.value} ({reason})",
-        )
+        checkpoint = self._checkpoint
+        told = misfit(network.architecture, checkpoint=checkpoint.file.name, drawn_with=checkpoint.family)
+        return incompatible(network.file, f"{told} ({reason})")
 
     def _network(self, name: str) -> NetworkFile:
         return self._models.get(self._files.named(AssetType.LORA, name), load_network_file, kind="lora")

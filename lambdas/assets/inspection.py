@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
-from generate_on_cloud.model_files.ranges import CHUNK, ByteSource, RefusedFileError, S3Bytes, stream
+from generate_on_cloud.model_files.ranges import CHUNK, ByteSource, S3Bytes, stream
+from generate_on_cloud.model_files.refusals import RefusedFileError
 from lambdas.assets.record import AssetFacts, AssetRecord
 from lambdas.assets.transitions import AssetTransitions
 from lambdas.aws.errors import NO_SUCH_OBJECT, error_code

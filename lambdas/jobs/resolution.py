@@ -10,6 +10,7 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
+from generate_on_cloud.model_files.architectures import fits, misfit
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, split_title
 from lambdas.assets.store import AssetStore, Meanings, Reference
@@ -40,8 +41,6 @@ _NO_CHECKPOINT = (
 )
 
 _OF_ONE_ARCHITECTURE = frozenset({AssetType.LORA, AssetType.CONTROLNET})
-_BASES = {"InstructPix2Pix": "Stable Diffusion 1.x"}
-"""Architectures that are another one's in all but name."""
 
 
 @dataclass(frozen=True)
@@ -210,10 +209,12 @@ class Resolver:
             if (asset := self._one(need, found, findings)) is not None:
                 findings.use(asset, need.reference)
                 if checkpoint is not None and not _fits(asset, checkpoint):
-                    message = (
-                        f"{asset.name} is for {asset.facts.architecture}; "
-                        f"allowed: one for {checkpoint.facts.architecture}, as {checkpoint.name} is"
+                    told = misfit(
+                        asset.facts.architecture,
+                        checkpoint=checkpoint.name,
+                        drawn_with=str(checkpoint.facts.architecture),
                     )
+                    message = f"{asset.name} cannot be used: {told}"
                     findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
 
     def _checkpoint(self, own: Sequence[Need], found: Meanings, findings: _Findings) -> AssetRecord | None:
@@ -263,8 +264,7 @@ def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
     made_for, drawn_with = asset.facts.architecture, checkpoint.facts.architecture
     if asset.type not in _OF_ONE_ARCHITECTURE or made_for is None or drawn_with is None:
         return True
-    # "Stable Diffusion 1.x inpainting" takes what "Stable Diffusion 1.x" does.
-    return _BASES.get(drawn_with, drawn_with).startswith(made_for)
+    return fits(made_for, drawn_with)
 
 
 def _vaes_called_like(checkpoint: str) -> tuple[tuple[AssetType, str], ...]:

@@ -9,7 +9,8 @@ import pytest
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from inference_container.models.archive import MAX_MEMBERS, Archive, open_archive
+from generate_on_cloud.model_files.archives import MAX_MEMBERS
+from inference_container.models.archive import Archive, open_archive
 from inference_container.models.files import ModelFile
 
 

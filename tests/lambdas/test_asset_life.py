@@ -477,7 +477,7 @@ def look(cloud: Cloud, order: ImportOrder) -> dict[str, Any]:
     return found
 
 
-BIG = safetensors_file({**LORA, "lora_unet_x.lora_up.weight": (3 * SMALL_PARTS // 2,)})
+BIG = safetensors_file({**LORA, "lora_unet_x.diff": (3 * SMALL_PARTS // 2,)})
 
 
 def test_a_file_is_imported_with_the_token_for_its_own_host_only(cloud: Cloud, sites: Sites) -> None:

@@ -18,10 +18,17 @@ from hypothesis import strategies as st
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
-from generate_on_cloud.model_files.ranges import RefusedFileError, stream
+from generate_on_cloud.model_files.ranges import stream
+from generate_on_cloud.model_files.refusals import RefusedFileError
 from tests.lambdas.model_bytes import LORA, SD1, Shapes, safetensors_file, with_header
 
 ATTENTION = "attn2.to_k.weight"
+HINT = "control_model.input_hint_block.0.weight"
+LAYER = next(iter(LORA)).removesuffix(".lora_down.weight")
+
+
+def network(layer: str, **parts: tuple[int, ...]) -> Shapes:
+    return {f"{layer}.{part}": shape for part, shape in parts.items()}
 
 
 def facts(data: bytes, kind: str, name: str = "x.safetensors") -> FileFacts:
@@ -52,8 +59,12 @@ def tensors(shapes: Shapes) -> dict[str, torch.Tensor]:
         ("checkpoint", {"conditioner.embedders.1.model.a": (1,), "model.diffusion_model.a": (1,)}, "… XL"),
         ("checkpoint", {"model.diffusion_model.a": (1,), "cond_stage_model.model.a": (1,)}, "… 2.x"),
         ("vae", {"encoder.conv_in.weight": (1,), "decoder.conv_in.weight": (1,)}, None),
-        ("controlnet", {"control_model.a": (1,), f"control_model.b.{ATTENTION}": (2, 768)}, "… 1.x"),
-        ("controlnet", {"controlnet_cond_embedding.a": (1,), f"down.{ATTENTION}": (2, 2048)}, "… XL"),
+        (
+            "controlnet",
+            {HINT: (1,), f"control_model.b.{ATTENTION}": (2, 768)},
+            "… 1.x",
+        ),
+        ("controlnet", {"controlnet_cond_embedding.conv_in.weight": (1,), f"down.{ATTENTION}": (2, 2048)}, "… XL"),
         ("embedding", {"emb_params": (3, 1024)}, "… 2.x"),
         ("embedding", {"clip_l": (2, 768), "clip_g": (2, 1280)}, "… XL"),
         ("interrogator", {"vision_model.a": (1,)}, None),
@@ -78,11 +89,26 @@ def test_the_kind_and_family_of_a_safetensors_file_are_found(
     ("shapes", "kind", "rank", "architecture"),
     [
         (LORA, "LoRA", 4, "Stable Diffusion 1.x"),
-        ({**LORA, "lora_unet_x.dora_scale": (1,)}, "LoRA (DoRA)", 4, "Stable Diffusion 1.x"),
-        ({"lora_unet_x.hada_w1_a": (9, 8), "lora_unet_x.hada_w1_b": (8, 9)}, "LoHa", 8, None),
-        ({"lora_unet_x.lokr_w1": (2, 2), "lora_unet_x.lokr_w2_b": (6, 9)}, "LoKr", 6, None),
-        ({"lora_te2_text.lora_down.weight": (2, 1280)}, "LoRA", 2, "Stable Diffusion XL"),
-        ({"unet.a.attn2.to_k.lora_A.weight": (16, 2048)}, "LoRA", 16, "Stable Diffusion XL"),
+        ({**LORA, f"{LAYER}.dora_scale": (1,)}, "LoRA (DoRA)", 4, "Stable Diffusion 1.x"),
+        (
+            network("lora_unet_x", hada_w1_a=(9, 8), hada_w1_b=(8, 9), hada_w2_a=(9, 8), hada_w2_b=(8, 9)),
+            "LoHa",
+            8,
+            None,
+        ),
+        (network("lora_unet_x", lokr_w1=(2, 2), lokr_w2_a=(3, 6), lokr_w2_b=(6, 9)), "LoKr", 6, None),
+        (
+            network("lora_te2_text", **{"lora_down.weight": (2, 1280), "lora_up.weight": (8, 2)}),
+            "LoRA",
+            2,
+            "Stable Diffusion XL",
+        ),
+        (
+            network("unet.a.attn2.to_k", **{"lora_A.weight": (16, 2048), "lora_B.weight": (8, 16)}),
+            "LoRA",
+            16,
+            "Stable Diffusion XL",
+        ),
         ({"lora_unet_x.diff": (4, 4)}, "full", None, None),
         ({"lora_unet_x.on_input": (1,), "lora_unet_x.weight": (4,)}, "IA3", None, None),
     ],
@@ -232,11 +258,11 @@ def archive(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED)
     ("data", "said"),
     [
         (archive({"a/b": b""}), "no single data.pkl"),
-        (archive({"a/data.pkl": pickle.dumps({}), "b/data.pkl": b"x"}), "no single data.pkl"),
+        (archive({"a/data.pkl": pickle.dumps({}, 2), "b/data.pkl": b"x"}), "no single data.pkl"),
         (archive({"a/data.pkl": b"x" * 99}, zipfile.ZIP_DEFLATED), "compressed"),
         (archive({"a/../../data.pkl": b"x"}), "outside the archive's folder"),
         (archive({"a/data.pkl": b"\x80\x02i"}), "no complete pickle"),
-        (archive({"a/data.pkl": pickle.dumps([1])}), "not a dictionary"),
+        (archive({"a/data.pkl": pickle.dumps([1], 2)}), "not a dictionary"),
         (archive({"a/data.pkl": b"\x80\x02c_codecs\nencode\nX\1\0\0\0aX\3\0\0\0hex\x86R."}), "encodes texts otherwise"),
     ],
 )

@@ -346,7 +346,7 @@ def test_a_network_made_for_another_architecture_is_refused(
     (error,) = caught.value.errors
     assert error.pointer == "/params/prompt"
     assert error.message == (
-        f"ink.safetensors is for {network}; allowed: one for {checkpoint}, as dream.safetensors is"
+        f"ink.safetensors cannot be used: it is made for {network}, the checkpoint dream.safetensors is {checkpoint}"
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
-from generate_on_cloud.model_files.ranges import RefusedFileError
+from generate_on_cloud.model_files.refusals import RefusedFileError
 
 
 def test_webuis_styles_file_is_taken() -> None:

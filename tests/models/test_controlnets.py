@@ -61,7 +61,7 @@ def test_a_controlnet_of_another_family_is_refused_and_both_are_named(tmp_path: 
 
     assert refused.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
     assert refused.value.error.message == (
-        "control_sd21.safetensors cannot be used: it is a ControlNet for Stable Diffusion 2.x, "
+        "control_sd21.safetensors cannot be used: it is made for Stable Diffusion 2.x, "
         "the checkpoint tiny.safetensors is Stable Diffusion 1.x (1024 and 32 numbers a token)"
     )
 
@@ -81,7 +81,7 @@ def test_a_controlnet_of_another_family_is_refused_and_both_are_named(tmp_path: 
         ),
         ({"input_hint_block.4.weight": None}, JobErrorCode.ASSET_CORRUPT, "lacks input_hint_block.4.weight"),
         ({"time_embed.0.bias": None}, JobErrorCode.ASSET_CORRUPT, "lacks time_embedding.linear_1.bias"),
-        ({"input_hint_block.0.weight": None}, JobErrorCode.ASSET_INCOMPATIBLE, "holds no ControlNet"),
+        ({"input_hint_block.0.weight": None}, JobErrorCode.ASSET_INCOMPATIBLE, "not a ControlNet"),
         ({"lora_controlnet": torch.zeros(1)}, JobErrorCode.ASSET_INCOMPATIBLE, "Control-LoRA"),
     ],
 )

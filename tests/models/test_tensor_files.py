@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import open_tensor_file, read_header
+from inference_container.models.tensor_file import TensorFile, open_tensor_file
 
 
 def written(path: Path, data: bytes) -> ModelFile:
@@ -27,6 +27,11 @@ def written(path: Path, data: bytes) -> ModelFile:
 def with_header(path: Path, header: object, *, data: bytes = b"") -> ModelFile:
     raw = json.dumps(header).encode()
     return written(path, len(raw).to_bytes(8, "little") + raw + data)
+
+
+def read_header(file: ModelFile) -> TensorFile:
+    with open_tensor_file(file) as tensors:
+        return tensors
 
 
 def test_a_header_tells_shapes_and_metadata_without_reading_tensors(tmp_path: Path) -> None:

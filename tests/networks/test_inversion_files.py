@@ -16,9 +16,10 @@ from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.inversions import ONLY
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
-from inference_container.networks.inversion_file import ONLY, load_inversion_file
+from inference_container.networks.inversion_file import load_inversion_file
 from tests.networks.conftest import networks
 from tests.networks.network_files import lora, model_file, numbers, write_network
 

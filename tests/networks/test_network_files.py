@@ -138,7 +138,11 @@ def test_a_lora_with_code_in_it_is_refused_and_never_run(tmp_path: Path) -> None
     ("state", "code", "reason"),
     [
         ({}, JobErrorCode.ASSET_INCOMPATIBLE, "it holds no network"),
-        ({"emb_params": numbers(2, 4)}, JobErrorCode.ASSET_INCOMPATIBLE, "has emb_params, which no network has"),
+        (
+            {"emb_params": numbers(2, 4)},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "it holds a textual inversion embedding, not a LoRA or one of its relatives",
+        ),
         (
             {"lora_unet_conv_in.lora_up.weight": numbers(2, 2)},
             JobErrorCode.ASSET_INCOMPATIBLE,
@@ -182,8 +186,9 @@ def test_what_is_no_network_is_refused_with_the_reason(
         ({"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k": (8, 2048)}, {}, "Stable Diffusion XL"),
         ({"lora_unet_x_attn2_to_v": (8, 1024)}, {}, "Stable Diffusion 2.x"),
         ({"lora_unet_x_attn2_to_v": (8, 768)}, {}, "Stable Diffusion 1.x"),
-        ({"lora_unet_double_blocks_0_img_attn_qkv": (8, 8)}, {}, "Flux"),
+        ({"lora_unet_x_attn2_to_k": (8, 1280)}, {}, "Stable Diffusion XL refiner"),
         ({"lora_unet_x": (8, 8)}, {"ss_base_model_version": "sd3"}, "Stable Diffusion 3"),
+        ({"lora_unet_x": (8, 8)}, {"ss_base_model_version": "flux1"}, "Flux"),
         (
             {"lora_unet_x": (8, 8)},
             {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"},

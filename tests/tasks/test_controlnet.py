@@ -187,7 +187,7 @@ def test_an_inpainting_checkpoint_is_controlled_too(
 @pytest.mark.parametrize(
     ("unit", "code", "reason"),
     [
-        ({"model": "control_sdxl"}, JobErrorCode.ASSET_INCOMPATIBLE, "is a ControlNet for Stable Diffusion XL, the "),
+        ({"model": "control_sdxl"}, JobErrorCode.ASSET_INCOMPATIBLE, "is made for Stable Diffusion XL, the "),
         ({"model": "openpose"}, JobErrorCode.ASSET_MISSING, "received no controlnet called 'openpose'; given: edges"),
         ({"advanced_weighting": [1, 1]}, JobErrorCode.INVALID_PARAMS, "received 2 numbers .* allowed: 13"),
         ({"image": "aaaa"}, JobErrorCode.BAD_IMAGE, "ControlNet 0: image: received"),

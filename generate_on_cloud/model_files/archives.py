@@ -1,0 +1,80 @@
+"""Zip archives: their table of contents is checked before anything of them is read, and nothing leaves the archive."""
+
+import stat
+import zipfile
+from collections.abc import Mapping
+from typing import IO, cast
+
+from generate_on_cloud.model_files.ranges import ByteSource, RangedFile
+from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
+
+MAX_MEMBERS = 1_000
+MAX_GROWTH = 10
+"""How many times its own size an archive may unpack to: weights hardly shrink, word lists to a fifth."""
+SLACK = 2**20
+"""Bytes an archive may unpack to whatever its size."""
+METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
+IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db")
+"""What operating systems put into archives on their own."""
+_ENCRYPTED = 0x1
+
+
+def open_zip(source: ByteSource, *, most_members: int) -> zipfile.ZipFile:
+    """Any zip archive whose members all lie inside the file and inside its folder.
+
+    Raises:
+        BrokenFileError: it is no whole archive.
+        RefusedFileError: it has no member, too many, or one with a path that leads out of it.
+    """
+    try:
+        archive = zipfile.ZipFile(cast("IO[bytes]", RangedFile(source)))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+        raise BrokenFileError(f"it is no complete zip archive ({error})") from error
+    members = archive.infolist()
+    if not 0 < len(members) <= most_members:
+        raise RefusedFileError(f"its archive has {len(members)} members; allowed: {most_members}, and at least one")
+    for member in members:
+        _check_place(member, archive_bytes=source.size)
+    return archive
+
+
+def plain_members(archive: zipfile.ZipFile, *, archive_bytes: int) -> Mapping[str, zipfile.ZipInfo]:
+    """The files in an archive that a user packed, by their paths in it; without what operating systems add.
+
+    Raises:
+        RefusedFileError: a member is of a kind not allowed, or all of them unpack to too much.
+    """
+    files: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        _check_kind(member)
+        if member.is_dir() or member.filename.startswith(IGNORED) or member.filename.endswith(IGNORED):
+            continue
+        if member.filename in files:
+            raise RefusedFileError(f"it has two members called {member.filename[:100]!r}")
+        files[member.filename] = member
+    size, limit = sum(member.file_size for member in archive.infolist()), MAX_GROWTH * archive_bytes + SLACK
+    if size > limit:
+        raise RefusedFileError(f"it unpacks to {size} bytes; allowed: {limit}, {MAX_GROWTH} times its size")
+    return files
+
+
+def _check_place(member: zipfile.ZipInfo, *, archive_bytes: int) -> None:
+    name = member.orig_filename
+    parts = name.split("/")
+    if not parts[0] or ".." in parts or ":" in parts[0] or "\\" in name or "\0" in name:
+        raise RefusedFileError(f"its archive member {name[:100]!r} lies outside the archive's folder")
+    if member.header_offset + member.compress_size > archive_bytes:
+        raise BrokenFileError(f"its archive member {name[:100]!r} lies outside the file")
+
+
+def _check_kind(member: zipfile.ZipInfo) -> None:
+    name = member.filename[:100]
+    if member.flag_bits & _ENCRYPTED:
+        raise RefusedFileError(f"its member {name!r} is encrypted")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise RefusedFileError(f"its member {name!r} is a link")
+    if member.compress_type not in METHODS:
+        allowed = " or ".join(METHODS.values())
+        raise RefusedFileError(
+            f"its member {name!r} is compressed by method {member.compress_type}; allowed: {allowed}"
+        )

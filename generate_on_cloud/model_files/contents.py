@@ -1,0 +1,35 @@
+"""What a file of named tensors holds, in the format its name says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from generate_on_cloud.model_files.families import Shapes
+from generate_on_cloud.model_files.ranges import ByteSource
+from generate_on_cloud.model_files.safetensors_header import read_safetensors_header
+from generate_on_cloud.model_files.saved_tensors import read_torch_file, tensor_shapes
+
+
+@dataclass(frozen=True)
+class FileContent:
+    shapes: Shapes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    document: Mapping[Any, Any] = field(default_factory=dict)
+    """The dictionary in a pickle; tensors are descriptions."""
+    data_start: int | None = None
+    """Offset behind a safetensors header."""
+
+
+def read_content(source: ByteSource, *, name: str) -> FileContent:
+    """Read a `.safetensors` file's header, or the pickle in any other file; a few ranges, whatever its size.
+
+    Raises:
+        BrokenFileError: it is no whole file of its format.
+        RefusedFileError: it holds more than tensors.
+    """
+    if PurePosixPath(name).suffix.lower() == ".safetensors":
+        header = read_safetensors_header(source)
+        return FileContent(header.shapes, header.metadata, data_start=header.data_start)
+    document = read_torch_file(source)
+    return FileContent(tensor_shapes(document), document=document)

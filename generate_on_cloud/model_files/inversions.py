@@ -1,0 +1,56 @@
+"""Textual inversion embeddings: which tensors of a file are the vectors, and for which text encoder."""
+
+from collections.abc import Mapping
+
+from generate_on_cloud.model_files.families import Family, Shape, detect_family
+from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
+
+ONLY = ""
+"""Stands for the text encoder of models that have one."""
+PAIR = frozenset({"clip_l", "clip_g"})
+"""The text encoders of Stable Diffusion XL, as its files call them."""
+STORED = "string_to_param"
+"""Under which WebUI's own files keep the vectors."""
+MAX_VECTORS = 75
+"""As many as one chunk of a prompt takes."""
+EXCERPT = 5
+_WIDTHS: Mapping[int, Family] = {768: Family.SD1, 1024: Family.SD2}
+
+
+def vector_names(shapes: Mapping[str, Shape]) -> Mapping[str, str]:
+    """The tensors' names by text encoder: ONLY, or the PAIR.
+
+    Raises:
+        BrokenFileError: the shapes are no vectors'.
+        RefusedFileError: the tensors are no embedding.
+    """
+    if set(shapes) == PAIR:
+        names = {name: name for name in shapes}
+    elif len(shapes) == 1:
+        names = {ONLY: next(iter(shapes))}
+    elif (family := detect_family(shapes)) is not Family.UNKNOWN:
+        raise RefusedFileError(f"it holds {family.value}, not a textual inversion embedding")
+    else:
+        found = ", ".join(sorted(shapes)[:EXCERPT]) or "none"
+        raise RefusedFileError(f"it holds {len(shapes)} tensors ({found}); allowed: one, or clip_l and clip_g")
+    check_vectors({encoder: shapes[name] for encoder, name in names.items()})
+    return names
+
+
+def check_vectors(shapes: Mapping[str, Shape]) -> None:
+    """That the shapes by text encoder are those of vectors: (vectors, width), or (width) for one.
+
+    Raises:
+        BrokenFileError: they are not.
+        RefusedFileError: there are too many vectors.
+    """
+    found = [[1, *shape] if len(shape) == 1 else [*shape] for shape in shapes.values()]
+    if any(len(shape) != 2 or 0 in shape for shape in found) or len({shape[0] for shape in found}) > 1:
+        raise BrokenFileError(f"its embedding has the shapes {found}; allowed: [vectors, width], as many for each")
+    if found[0][0] > MAX_VECTORS:
+        raise RefusedFileError(f"its embedding has {found[0][0]} vectors; allowed: 1 to {MAX_VECTORS}")
+
+
+def inversion_architecture(shapes: Mapping[str, Shape], names: Mapping[str, str]) -> Family | None:
+    """The family whose text encoder takes vectors of that width; None when there is none."""
+    return Family.SDXL if set(names) == PAIR else _WIDTHS.get(shapes[names[ONLY]][-1])

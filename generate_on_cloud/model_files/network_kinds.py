@@ -1,0 +1,85 @@
+"""All kinds of network that change weights (LoRA and its relatives): a row here and its mathematics add one.
+
+The mathematics is `inference_container/networks/kinds.py`, by the same names.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from generate_on_cloud.model_files.families import Shape
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """A row of the table of kinds. Parts of a layer are its tensors by the endings of their names, in WebUI's words."""
+
+    name: str
+    parts: tuple[frozenset[str], ...]
+    """A layer that has all parts of one of these sets is of this kind."""
+    rank: tuple[str, ...] = ()
+    """Parts whose first axis is the rank; none: the kind has no rank."""
+    inputs: tuple[tuple[str, ...], ...] = ()
+    """Parts whose second axis counts the layer's inputs; of several groups, the first part of each, multiplied."""
+
+    def rank_of(self, parts: Mapping[str, Shape]) -> int | None:
+        """The largest rank of a layer of this kind."""
+        return max((parts[name][0] for name in self.rank if parts.get(name)), default=None)
+
+    def inputs_of(self, parts: Mapping[str, Shape]) -> int:
+        """How many inputs the layer has that this changes; 0 when no shape shows it."""
+        count = 1
+        for group in self.inputs:
+            shape = next((parts[name] for name in group if name in parts), ())
+            if len(shape) < 2:
+                return 0
+            count *= shape[1]
+        return count if self.inputs else 0
+
+
+def _all(*parts: str) -> frozenset[str]:
+    return frozenset(parts)
+
+
+KINDS: tuple[NetworkKind, ...] = (
+    NetworkKind(
+        "LoRA",
+        (_all("lora_up.weight", "lora_down.weight"),),
+        rank=("lora_down.weight",),
+        inputs=(("lora_down.weight",),),
+    ),
+    NetworkKind(
+        "LoHa",
+        (_all("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),),
+        rank=("hada_w1_b",),
+        inputs=(("hada_w1_b",),),
+    ),
+    NetworkKind("IA3", (_all("weight", "on_input"),)),
+    NetworkKind(
+        "LoKr",
+        tuple(
+            _all(*first, *second)
+            for first in (("lokr_w1",), ("lokr_w1_a", "lokr_w1_b"))
+            for second in (("lokr_w2",), ("lokr_w2_a", "lokr_w2_b"))
+        ),
+        rank=("lokr_w2_b", "lokr_w1_b"),
+        inputs=(("lokr_w1", "lokr_w1_b"), ("lokr_w2", "lokr_w2_b")),
+    ),
+    NetworkKind("full", (_all("diff"), _all("diff_b")), inputs=(("diff",),)),
+    NetworkKind("norm", (_all("w_norm"), _all("b_norm"))),
+    NetworkKind(
+        "GLoRA",
+        (_all("a1.weight", "a2.weight", "b1.weight", "b2.weight"),),
+        rank=("a1.weight",),
+        inputs=(("a1.weight",),),
+    ),
+    NetworkKind("OFT", (_all("oft_blocks"), _all("oft_diag"))),
+)
+"""In WebUI's order: the first that takes a layer's parts (semantics §8.2)."""
+MAGNITUDE = "dora_scale"
+"""The part that makes any kind a DoRA."""
+
+
+def kind_of(parts: Collection[str]) -> NetworkKind | None:
+    """The kind of a layer with these parts, None when it is of none."""
+    names = frozenset(parts)
+    return next((kind for kind in KINDS if any(needed <= names for needed in kind.parts)), None)

@@ -1,0 +1,205 @@
+"""Model files of every type, sound, wrong and hostile, for the two programs that judge them."""
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from generate_on_cloud.contract.assets import AssetType
+from tests.models import hostile_files
+from tests.models.hostile_files import saved
+from tests.networks.network_files import CONVOLUTION_KINDS, KINDS, lora, numbers
+from tests.tiny_checkpoint import tiny_state, write_tiny_checkpoint
+from tests.tiny_controlnet import tiny_controlnet_state, write_tiny_controlnet
+from tests.tiny_families import RECIPES, write_family
+from tests.tiny_interrogation import (
+    write_deepdanbooru,
+    write_interrogator_file,
+    write_interrogator_zip,
+    write_wd_zip,
+)
+from tests.tiny_upscaler import tiny_upscaler_state, write_tiny_upscaler
+
+ATTENTION = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+VECTORS = {"string_to_token": {"*": 265}, "name": "x", "step": 7, "sd_checkpoint": None}
+FLUX = {"lora_unet_double_blocks_0_img_attn_qkv": (9216, 3072)}
+SD3 = {"lora_unet_joint_blocks_0_x_block_attn_qkv": (4608, 1536)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file, and the words that refuse it; None: it is taken."""
+
+    type: AssetType
+    name: str
+    write: Callable[[Path], object]
+    refused: str | None = None
+
+
+def _bytes(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
+
+
+def _tensors(state: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> Callable[[Path], object]:
+    plain = {name: tensor.contiguous() for name, tensor in state.items()}
+    return _bytes(save(plain, metadata=metadata))
+
+
+def network(layers: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {f"{layer}.{part}": tensor for layer, parts in layers.items() for part, tensor in parts.items()}
+
+
+def loras(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    return network({layer: lora(torch.Size(shape)) for layer, shape in shapes.items()})
+
+
+def _zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def _perceptrons(width: int) -> dict[str, Tensor]:
+    return {
+        "linear.0.weight": numbers(2 * width, width),
+        "linear.0.bias": numbers(2 * width),
+        "linear.1.weight": numbers(width, 2 * width),
+        "linear.1.bias": numbers(width),
+    }
+
+
+def _vae(prefix: str) -> dict[str, Tensor]:
+    ldm = "first_stage_model."
+    return {prefix + name.removeprefix(ldm): one for name, one in tiny_state().items() if name.startswith(ldm)}
+
+
+def _sound() -> dict[str, Row]:
+    checkpoint, vae, network_type, embedding, hypernetwork, controlnet, interrogator, tagger, upscaler = (
+        AssetType.CHECKPOINT, AssetType.VAE, AssetType.LORA, AssetType.EMBEDDING, AssetType.HYPERNETWORK,
+        AssetType.CONTROLNET, AssetType.INTERROGATOR, AssetType.TAGGER, AssetType.UPSCALER,
+    )  # fmt: skip
+    stored = {**VECTORS, "string_to_param": {"*": numbers(2, 768)}}
+    months = {**VECTORS, "string_to_param": torch.nn.ParameterDict({"*": torch.nn.Parameter(numbers(2, 768))})}
+    pair = {"clip_l": numbers(3, 768), "clip_g": numbers(3, 1280)}
+    rows = {
+        "the tiny checkpoint": Row(checkpoint, "a.safetensors", write_tiny_checkpoint),
+        "a VAE": Row(vae, "a.safetensors", _tensors(_vae(""))),
+        "a VAE with LDM's prefix": Row(vae, "a.ckpt", _bytes(saved({"state_dict": _vae("first_stage_model.")}))),
+        "a VAE with another prefix": Row(vae, "a.safetensors", _tensors(_vae("vae."))),
+        "an embedding of WebUI's": Row(embedding, "a.pt", _bytes(saved(stored))),
+        "an old embedding of WebUI's": Row(embedding, "a.pt", _bytes(saved(stored, zipped=False))),
+        "an embedding of the first months": Row(embedding, "a.pt", _bytes(saved(months))),
+        "an embedding of diffusers'": Row(embedding, "a.bin", _bytes(saved({"<cat>": numbers(768)}))),
+        "an embedding alone": Row(embedding, "a.safetensors", _tensors({"emb_params": numbers(4, 1024)})),
+        "an embedding for two encoders": Row(embedding, "a.safetensors", _tensors(pair)),
+        "a hypernetwork": Row(
+            hypernetwork, "a.pt", _bytes(saved({16: (_perceptrons(16), _perceptrons(16)), "step": 3}))
+        ),
+        "a ControlNet": Row(controlnet, "a.safetensors", write_tiny_controlnet),
+        "a bare ControlNet": Row(controlnet, "a.pth", lambda path: write_tiny_controlnet(path, prefix="")),
+        "an upscaler": Row(upscaler, "a.pth", write_tiny_upscaler),
+        "an upscaler with its habits": Row(upscaler, "a.pth", _bytes(saved({"params-ema": tiny_upscaler_state()}))),
+        "an interrogator": Row(interrogator, "a.safetensors", write_interrogator_file),
+        "a zipped interrogator": Row(interrogator, "a.zip", write_interrogator_zip),
+        "a tagger": Row(tagger, "a.pt", write_deepdanbooru),
+        "a zipped tagger": Row(tagger, "a.zip", write_wd_zip),
+        "a network in a pickle": Row(network_type, "a.pt", _bytes(saved(loras({ATTENTION: (8, 768)})))),
+        "a network with an embedding": Row(
+            network_type,
+            "a.safetensors",
+            _tensors({**loras({ATTENTION: (8, 768)}), "bundle_emb.cat.string_to_param.*": numbers(2, 768)}),
+        ),
+        # Its name and that of a text encoder contradict its trainer: the layers decide.
+        "text encoder 2, labelled as SD 1": Row(
+            network_type,
+            "a.safetensors",
+            _tensors(loras({"lora_te2_text_model_x_mlp_fc1": (8, 1280)}), {"ss_base_model_version": "sd_v1"}),
+        ),
+        "a network for the refiner": Row(network_type, "a.safetensors", _tensors(loras({ATTENTION: (8, 1280)}))),
+    }
+    rows |= {
+        f"a checkpoint: {family.value}": Row(checkpoint, "a.safetensors", partial(write_family, family=family))
+        for family in RECIPES
+    }
+    linear, convolution = torch.Size((16, 32)), torch.Size((16, 16, 3, 3))
+    rows |= {
+        f"a network: {kind}": Row(network_type, "a.safetensors", _tensors(network({ATTENTION: make(shape).parts})))
+        for kinds, shape in ((KINDS, linear), (CONVOLUTION_KINDS, convolution))
+        for kind, make in kinds.items()
+    }
+    return rows
+
+
+def _wrong() -> dict[str, Row]:
+    state, control = tiny_state(), tiny_controlnet_state()
+    unknown = {f"{ATTENTION}.new_thing_a": numbers(2, 2), f"{ATTENTION}.new_thing_b": numbers(2, 2)}
+    of_type = {
+        AssetType.CHECKPOINT: ("it holds a LoRA, not a checkpoint", loras({ATTENTION: (8, 768)})),
+        AssetType.VAE: ("it holds a LoRA network, not a VAE", loras({ATTENTION: (8, 768)})),
+        AssetType.LORA: ("it holds Stable Diffusion 1.x, not a LoRA", state),
+        AssetType.EMBEDDING: ("it holds Stable Diffusion 1.x, not a textual inversion", state),
+        AssetType.CONTROLNET: ("it holds Stable Diffusion 1.x, not a ControlNet", state),
+        AssetType.UPSCALER: ("it holds Stable Diffusion 1.x", state),
+        AssetType.TAGGER: ("it holds a ControlNet", {f"control_model.{name}": one for name, one in control.items()}),
+        AssetType.INTERROGATOR: ("it holds Stable Diffusion 1.x", state),
+    }
+    rows = {
+        f"another thing as {kind}": Row(kind, "a.safetensors", _tensors(held), words)
+        for kind, (words, held) in of_type.items()
+    }
+    lora_rows: dict[str, tuple[str, dict[str, Tensor]]] = {
+        "a network for Flux": ("it is made for Flux; allowed: one for", loras(FLUX)),
+        "a network for Stable Diffusion 3": ("it is made for Stable Diffusion 3; allowed: one for", loras(SD3)),
+        "a new kind of network": ("has new_thing_a, new_thing_b, which no network has; allowed: LoRA, LoHa", unknown),
+        "half a LoRA": ("has lora_up.weight, which no network", {f"{ATTENTION}.lora_up.weight": numbers(2, 2)}),
+        "no tensor": ("it holds no network", {}),
+        "two alphas": ("the alpha of its layer", {f"{ATTENTION}.diff": numbers(2), f"{ATTENTION}.alpha": numbers(2)}),
+        "a bundle of nothing": ("is none; allowed", {"bundle_emb.cat.what": numbers(2, 2)}),
+        "a bundle without an axis": ("has the shapes [[1, 2, 2]]", {"bundle_emb.cat.clip_l": numbers(1, 2, 2)}),
+    }
+    rows |= {
+        name: Row(AssetType.LORA, "a.safetensors", _tensors(held), words) for name, (words, held) in lora_rows.items()
+    }
+    pickled: dict[str, tuple[AssetType, str, object]] = {
+        "two tensors": (AssetType.EMBEDDING, "it holds 2 tensors (a, b)", {"a": numbers(2, 4), "b": numbers(2, 4)}),
+        "a cube of vectors": (AssetType.EMBEDDING, "has the shapes [[2, 3, 4]]", {"a": numbers(2, 3, 4)}),
+        "76 vectors": (AssetType.EMBEDDING, "has 76 vectors; allowed: 1 to 75", {"a": numbers(76, 4)}),
+        "no table of vectors": (AssetType.EMBEDDING, "its string_to_param is a int", {"string_to_param": 5}),
+        "a list": (AssetType.HYPERNETWORK, "it holds a list, not a dictionary of tensors", [1]),
+        "no widths": (AssetType.HYPERNETWORK, "it holds no hypernetwork", {"step": 3}),
+        "a VAE of numbers": (AssetType.VAE, "it holds no model this version knows, not a VAE", {"step": 3}),
+        "an upscaler of numbers": (AssetType.UPSCALER, "it holds no named tensor", {"step": 3}),
+    }
+    rows |= {
+        name: Row(kind, "a.pt", _bytes(saved(document)), words) for name, (kind, words, document) in pickled.items()
+    }
+    control["lora_controlnet"] = torch.zeros(1)
+    rows["a Control-LoRA"] = Row(AssetType.CONTROLNET, "a.safetensors", _tensors(control), "it is a Control-LoRA")
+    rows["an archive that leads out"] = Row(
+        AssetType.INTERROGATOR, "a.zip", _bytes(_zipped(**{"../x": b""})), "'../x' lies outside the archive's folder"
+    )
+    rows["an archive that grows"] = Row(
+        AssetType.TAGGER, "a.zip", _bytes(_zipped(a=bytes(5_000_000))), "it unpacks to 5000000 bytes; allowed: "
+    )
+    rows["a cut archive"] = Row(AssetType.TAGGER, "a.zip", _bytes(_zipped(a=b"a")[:-5]), "it is no complete zip")
+    return rows
+
+
+def _hostile() -> dict[str, Row]:
+    """Hostile whatever type its owner says it is."""
+    return {
+        f"{what} as {kind}": Row(kind, f"a.{ending}", _bytes(data), "")
+        for what, ending, data, *_ in hostile_files.CORPUS
+        for kind in (AssetType.CHECKPOINT, AssetType.LORA)
+    }
+
+
+ROWS: Mapping[str, Row] = {**_sound(), **_wrong(), **_hostile()}
