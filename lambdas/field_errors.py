@@ -10,6 +10,9 @@ from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, shortened
 _REASON_ENOUGH = ("missing", "value_error")
 """Findings whose own words already name what was received, or where nothing was."""
 
+ROOT = "/params"
+"""Pointers are into the body of `POST /v1/jobs`, also when the params came as a document of their own."""
+
 
 def field_errors(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> list[FieldError]:
     """One field error for each finding (one more than may be shown at most), pointers below `prefix`."""

@@ -1,4 +1,4 @@
-"""What a request was refused for: raised anywhere, turned into problem JSON in one place (`lambdas.api.serving`)."""
+"""What a request was refused for: raised anywhere, turned into problem JSON in one place (`lambdas.api.handler`)."""
 
 from collections.abc import Sequence
 

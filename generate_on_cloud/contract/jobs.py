@@ -49,9 +49,10 @@ WORKER_ATTRIBUTES = ("heartbeat_at", "job_id", "progress", "started_at", "status
 """Attributes of a job's row that a container may name, in conditions too: its role is held to them."""
 
 
-def statuses_before(status: JobStatus) -> tuple[JobStatus, ...]:
-    """The statuses from which `status` may be entered."""
-    return tuple(before for before, following in TRANSITIONS.items() if status in following)
+STATUSES_BEFORE: Mapping[JobStatus, tuple[JobStatus, ...]] = MappingProxyType(
+    {status: tuple(before for before, following in TRANSITIONS.items() if status in following) for status in JobStatus}
+)
+"""The statuses from which each may be entered."""
 
 
 class JobPhase(StrEnum):

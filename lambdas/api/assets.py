@@ -17,7 +17,7 @@ from generate_on_cloud.contract.asset_bodies import (
 )
 from generate_on_cloud.contract.assets import AssetStatus, AssetType, asset_type_named
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
-from lambdas.api.rights import log_change
+from lambdas.api.audit import log_change
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.assets.declarations import check_new_name, type_message
 from lambdas.assets.record import AssetRecord

@@ -18,7 +18,7 @@ from generate_on_cloud.contract.endpoints import (
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.access.table import overtaken
-from lambdas.api.rights import log_change
+from lambdas.api.audit import log_change
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.endpoints.record import EndpointRecord
 from lambdas.endpoints.registry import LiveEndpoint, status_of

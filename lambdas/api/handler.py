@@ -1,18 +1,40 @@
-"""Lambda: the REST API behind API Gateway."""
+"""Lambda: the REST API behind API Gateway.
 
+One request: find its route, read it, check the key, call the route's function; the one place where exceptions become
+answers.
+"""
+
+import base64
+import binascii
+import json
+import logging
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from generate_on_cloud.contract.errors import ProblemCode
-from lambdas.api.routes import find_route
-from lambdas.api.serving import problem_response, serve
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ValidationError
+
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from lambdas.api.routes import Call, Reply, Route, UserCall, find_route
 from lambdas.api.table import ROUTES
 from lambdas.assembly.api import Api
 from lambdas.aws.clients import aws_clients
-from lambdas.problems import ProblemError
+from lambdas.aws.errors import THROTTLED, error_code
+from lambdas.field_errors import field_errors
+from lambdas.json_documents import read_document
+from lambdas.problems import ProblemError, invalid, shortened
 from lambdas.settings import ApiSettings
 
+_LOG = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4 * 1024**2
+_NO_STORE = {"Cache-Control": "no-store"}
+CORRELATION_HEADER: Final = "x-correlation-id"
+_CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Takes API Gateway's event of one request, gives what API Gateway shall send."""
 
@@ -39,6 +61,152 @@ def _no_route(method: str, path: str) -> ProblemError:
         detail = f"Received {method}; allowed: {', '.join(methods)}."
         return ProblemError(ProblemCode.METHOD_NOT_ALLOWED, detail)
     return ProblemError(ProblemCode.NOT_FOUND, f"There is nothing at {path[:200]}.")
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    status: int
+    headers: dict[str, str]
+    body: str = ""
+
+    def for_gateway(self) -> dict[str, Any]:
+        """As API Gateway wants it of a function."""
+        headers = {name: [value] for name, value in self.headers.items()}
+        return {
+            "statusCode": self.status,
+            "multiValueHeaders": headers,
+            "body": self.body,
+            "isBase64Encoded": False,
+        }
+
+
+def serve(route: Route, event: Mapping[str, Any], services: Api, path_values: Mapping[str, str]) -> HttpAnswer:
+    """The route's answer, or the problem that came up; either with the correlation id."""
+    correlation_id = request_id_of(event)
+    try:
+        correlation_id = correlation_id_of(event, _headers(event))
+        answer = _answer(route, event, services, path_values, correlation_id)
+    except Exception as error:  # noqa: BLE001 - the outer edge: nothing may leave without a problem body
+        answer = problem_response(error, event, correlation_id)
+    answer.headers[CORRELATION_HEADER] = correlation_id
+    return answer
+
+
+def _answer(
+    route: Route,
+    event: Mapping[str, Any],
+    services: Api,
+    path_values: Mapping[str, str],
+    correlation_id: str,
+) -> HttpAnswer:
+    call = _authenticated(event, services) if route.needs_key else Call(services, _headers(event))
+    call = replace(call, correlation_id=correlation_id)
+    if route.permission is not None and isinstance(call, UserCall):
+        call.caller.require(route.permission)
+    arguments: dict[str, object] = {**path_values, "call": call}
+    query = _query(route.query, event)
+    if route.query.model_fields:
+        arguments["query"] = query
+    if route.body is not None:
+        arguments["body"] = _body(route.body, event)
+    answer = route.function(**arguments)
+    status, headers = route.status, dict(_NO_STORE)
+    if isinstance(answer, Reply):
+        status, headers = answer.status or status, headers | dict(answer.headers)
+        if answer.body is None:
+            return HttpAnswer(status, headers)
+        answer = answer.body
+    body = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
+    return HttpAnswer(status, {"Content-Type": "application/json"} | headers, body)
+
+
+def problem_response(error: Exception, event: Mapping[str, Any], correlation_id: str | None = None) -> HttpAnswer:
+    """`error` as `application/problem+json`; what is not a `ProblemError` is logged and told as `internal`."""
+    request_id = request_id_of(event)
+    if isinstance(error, ClientError) and error_code(error) in THROTTLED:
+        error = ProblemError(ProblemCode.TOO_MANY_REQUESTS, "Too many requests at once.", retry_after=5)
+    if not isinstance(error, ProblemError):
+        _LOG.error("request %s failed", request_id, exc_info=error, extra={"correlation_id": correlation_id})
+        error = ProblemError(ProblemCode.INTERNAL, f"Something went wrong on our side; it is logged as {request_id}.")
+    problem = error.problem(request_id)
+    headers = {"Content-Type": "application/problem+json"} | _NO_STORE
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return HttpAnswer(problem.status, headers, problem.model_dump_json())
+
+
+def _authenticated(event: Mapping[str, Any], services: Api) -> UserCall:
+    headers = _headers(event)
+    return UserCall(services, headers, caller=services.callers.caller_with(headers.get("x-api-key")))
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def _query(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
+    single: Mapping[str, str] = event.get("queryStringParameters") or {}
+    multiple: Mapping[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
+    repeated = [name for name, values in multiple.items() if len(values) > 1]
+    if repeated:
+        raise invalid([_query_error(name, f"received {len(multiple[name])} values; allowed: one") for name in repeated])
+    try:
+        return model.model_validate(dict(single))
+    except ValidationError as error:
+        found = field_errors(error, model)
+        raise invalid([_query_error(item.pointer.removeprefix("/"), item.message) for item in found]) from error
+
+
+def _query_error(name: str, message: str) -> FieldError:
+    return FieldError(pointer=f"query:{shortened(name)}", message=message)
+
+
+def _body(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ProblemError(ProblemCode.INVALID_JSON, "The body cannot be decoded.") from error
+    else:
+        data = text.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BODY_BYTES:
+        raise ProblemError(
+            ProblemCode.BODY_TOO_LARGE,
+            f"Received {len(data)} bytes; allowed: up to {MAX_BODY_BYTES}. Send large params with `params: null` "
+            "and put the params document to the upload URL of the answer.",
+        )
+    document = read_document(data)
+    if not isinstance(document, dict):
+        message = f"received a {type(document).__name__}; allowed: a JSON object"
+        raise invalid([FieldError(pointer="", message=message)])
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise invalid(field_errors(error, model)) from error
+
+
+def request_id_of(event: Mapping[str, Any]) -> str:
+    """API Gateway's id of the request."""
+    return str((event.get("requestContext") or {}).get("requestId") or "unknown")
+
+
+def correlation_id_of(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """`x-correlation-id`, else the trace id of a W3C `traceparent`, else the request's id.
+
+    A malformed `traceparent` is passed over, as W3C has it: proxies add it, not users.
+
+    Raises:
+        ProblemError: `invalid_params`, the header holds characters that do not belong in a log line.
+    """
+    received = headers.get(CORRELATION_HEADER)
+    if received is None:
+        traced = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+        return traced["trace"] if traced else request_id_of(event)
+    if not _CORRELATION_ID.fullmatch(received):
+        message = f"received {shortened(received)!r}; allowed: 1 to 128 letters, digits and . _ : / = + -"
+        raise invalid([FieldError(pointer=f"header:{CORRELATION_HEADER}", message=message)])
+    return received
 
 
 @cache

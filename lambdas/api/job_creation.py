@@ -17,9 +17,9 @@ from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
-from lambdas.api.job_rights import own_job
+from lambdas.api.audit import log_change
 from lambdas.api.job_views import job_view
-from lambdas.api.rights import log_change
+from lambdas.api.rights import visible_job
 from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
 from lambdas.aws.rows import new_id, read_rows
@@ -114,7 +114,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
 )
 def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     """Send what an ended job was sent with as a new job."""
-    services, old = call.services, own_job(call, job_id)
+    services, old = call.services, visible_job(call, job_id)
     if old.status not in TERMINAL:
         raise state_conflict(old, "sent again; it has not ended")
     sent = services.documents.sent_with(old)
@@ -156,7 +156,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
 
     A fault leaves the job `created`: the document can be put again.
     """
-    services, job = call.services, own_job(call, job_id)
+    services, job = call.services, visible_job(call, job_id)
     now = services.clock.now()
     if job.status is not JobStatus.CREATED:
         raise state_conflict(job, "started")

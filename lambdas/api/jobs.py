@@ -9,9 +9,9 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
-from lambdas.api.job_rights import own_job, visible_job
+from lambdas.api.audit import log_change
 from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
-from lambdas.api.rights import log_change
+from lambdas.api.rights import require_visible, visible_job
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.aws.rows import is_id
 from lambdas.jobs.pages import JobFilter
@@ -53,7 +53,7 @@ class JobsQuery(Query):
 )
 def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
     """Take away an ended job for good: its record, its request and its pictures."""
-    call.services.deletion.delete(job := own_job(call, job_id))
+    call.services.deletion.delete(job := visible_job(call, job_id))
     log_change(call, "job.deleted", job_id, {"owner": job.owner})
     return Reply(None)
 
@@ -68,7 +68,7 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
     for job_id in asked:
         job = found.get(job_id)
         try:
-            services.deletion.delete(visible := visible_job(call, job, job_id))
+            services.deletion.delete(visible := require_visible(call, job, job_id))
         except ProblemError as error:
             answer.refused.append(NotDeleted(job_id=job_id[:100], code=error.code, detail=error.detail))
         else:
@@ -87,14 +87,14 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
 def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     """Status, progress and, in the end, the pictures or the reason of a job; `wait` answers at the next status."""
     services = call.services
-    job = first = own_job(call, job_id)
+    job = first = visible_job(call, job_id)
     deadline = services.clock.monotonic() + query.wait
     while job.status is first.status and job.status not in TERMINAL:
         left = deadline - services.clock.monotonic()
         if left <= 0:
             break
         services.clock.sleep(min(POLL_SECONDS, left))
-        job = own_job(call, job_id)
+        job = visible_job(call, job_id)
     tag = view_tag(job, now=services.clock.now())
     if job.status is not JobStatus.QUEUED and tag in _tags(call.headers.get("if-none-match", "")):
         return Reply(None, status=304, headers={"ETag": tag})
@@ -132,7 +132,7 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
     """Cancel at once what has not begun, ask a running job to stop at its next step; may be repeated."""
     services = call.services
     for _ in range(_RACES):
-        job = own_job(call, job_id)
+        job = visible_job(call, job_id)
         if job.status is JobStatus.CANCELED or (job.status is JobStatus.RUNNING and job.cancel_requested):
             return job_view(services, job)
         if job.status in TERMINAL:

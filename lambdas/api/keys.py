@@ -7,7 +7,8 @@ from generate_on_cloud.contract.accounts import CreatedKey, CreateKey, KeyList, 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.access.caller import CACHE_SECONDS
 from lambdas.access.user_record import KeyRecord, UserRecord
-from lambdas.api.rights import log_change, require_held, require_manageable
+from lambdas.api.audit import log_change
+from lambdas.api.rights import require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError, invalid
 

@@ -1,7 +1,7 @@
 """The API as an OpenAPI 3.1 document, made from the routes' signatures and the contract's models."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,20 +13,19 @@ from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from lambdas.api.routes import Route
-from lambdas.api.table import ROUTES
 
 _REFERENCE = "#/components/schemas/{model}"
 _ALSO = {200: "Done, nothing was made", 304: "Not changed"}
 _Key = tuple[type[BaseModel], JsonSchemaMode]
 
 
-def openapi_document(*, version: str) -> dict[str, object]:
+def openapi_document(routes: Sequence[Route], *, version: str) -> dict[str, object]:
     """The whole document."""
-    schemas, components = models_json_schema(_models(), ref_template=_REFERENCE)
+    schemas, components = models_json_schema(_models(routes), ref_template=_REFERENCE)
     definitions = components["$defs"]
     _type_params(definitions)
     paths: dict[str, dict[str, object]] = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
@@ -44,10 +43,10 @@ def openapi_document(*, version: str) -> dict[str, object]:
     }
 
 
-def _models() -> list[_Key]:
+def _models(routes: Sequence[Route]) -> list[_Key]:
     models: list[_Key] = [(Problem, "serialization")]
     models += [(params, "validation") for params in dict.fromkeys(PARAMS_BY_TASK.values())]
-    for route in ROUTES:
+    for route in routes:
         models += [(route.body, "validation")] if route.body else []
         models += [(route.query, "validation")]
         models += [(route.answer, "serialization")] if route.answer else []
@@ -109,4 +108,6 @@ def _problem_responses(codes: tuple[ProblemCode, ...]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(openapi_document(version=__version__), indent=1, sort_keys=True, ensure_ascii=False))
+    from lambdas.api.table import ROUTES
+
+    print(json.dumps(openapi_document(ROUTES, version=__version__), indent=1, sort_keys=True, ensure_ascii=False))

@@ -1,14 +1,31 @@
-"""Nobody gives or takes rights they do not have: checks shared by the routes of users, roles and keys."""
+"""What a caller may see and give: checks shared by the routes of jobs, users, roles and keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from generate_on_cloud.contract.access import Permission, not_held
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.user_record import UserRecord
 from lambdas.api.routes import UserCall
-from lambdas.audit import record_change
+from lambdas.aws.rows import is_id
+from lambdas.jobs.record import JobRecord
 from lambdas.problems import ProblemError
+
+
+def visible_job(call: UserCall, job_id: str) -> JobRecord:
+    """The job, if the caller may see it: others' are as if they did not exist.
+
+    Raises:
+        ProblemError: `not_found`.
+    """
+    return require_visible(call, call.services.jobs.get(job_id) if is_id(job_id) else None, job_id)
+
+
+def require_visible(call: UserCall, job: JobRecord | None, job_id: str) -> JobRecord:
+    """The job that was read, as `visible_job` gives it."""
+    if job is None or not call.caller.may_see(job.owner):
+        raise ProblemError(ProblemCode.NOT_FOUND, f"There is no job {job_id[:100]!r}.")
+    return job
 
 
 def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> None:
@@ -34,8 +51,3 @@ def require_manageable(call: UserCall, user: UserRecord) -> None:
         caller.require(Permission.USER_ALL)
     role = call.services.roles.get(user.role)
     require_held(caller, role.permissions if role else (), what=f"The user {user.name!r}")
-
-
-def log_change(call: UserCall, action: str, target: str, details: Mapping[str, object] | None = None) -> None:
-    """One line in the audit log."""
-    record_change(action, by=call.caller.user, key_id=call.caller.key_id, target=target, details=details or {})

@@ -7,7 +7,8 @@ from generate_on_cloud.contract.accounts import CreateRole, PutRole, Removed, Ro
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.roles import RoleRecord
 from lambdas.access.table import overtaken
-from lambdas.api.rights import log_change, require_held
+from lambdas.api.audit import log_change
+from lambdas.api.rights import require_held
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError
 

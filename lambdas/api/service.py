@@ -11,11 +11,3 @@ ROUTES = Routes()
 def get_health(call: Call) -> Health:
     """Whether the API answers, and its versions."""
     return Health(status="ok", version=call.services.settings.SERVICE_VERSION, contract_version=CONTRACT_VERSION)
-
-
-@ROUTES.add("GET", "/v1/openapi.json")
-def get_openapi(call: Call) -> dict[str, object]:
-    """This API as an OpenAPI 3.1 document."""
-    from lambdas.api.openapi import openapi_document
-
-    return openapi_document(version=call.services.settings.SERVICE_VERSION)

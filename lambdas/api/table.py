@@ -1,10 +1,21 @@
-"""Every route of the API."""
+"""Every route of the API, and the document that says so."""
 
 from lambdas.api import assets, endpoints, inputs, job_creation, jobs, keys, roles, service, usage, users, webhooks
-from lambdas.api.routes import Route
+from lambdas.api.routes import Call, Route, Routes
+
+_ABOUT_ALL = Routes()
+
+
+@_ABOUT_ALL.add("GET", "/v1/openapi.json")
+def get_openapi(call: Call) -> dict[str, object]:
+    """This API as an OpenAPI 3.1 document."""
+    from lambdas.api.openapi import openapi_document  # half the models of pydantic are built for it
+
+    return openapi_document(ROUTES, version=call.services.settings.SERVICE_VERSION)
+
 
 ROUTES: tuple[Route, ...] = tuple(
     row
     for resource in (job_creation, jobs, inputs, webhooks, assets, endpoints, users, roles, keys, usage, service)
     for row in resource.ROUTES.rows
-)
+) + tuple(_ABOUT_ALL.rows)

@@ -10,7 +10,8 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.roles import RoleRecord
 from lambdas.access.user_record import UserRecord
-from lambdas.api.rights import log_change, require_held, require_manageable
+from lambdas.api.audit import log_change
+from lambdas.api.rights import require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
 
 ROUTES = Routes()

@@ -5,10 +5,10 @@ from generate_on_cloud.contract.accounts import RotateSecret, WebhookSecret
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.webhooks import DeliveryList, Webhook
 from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
-from lambdas.api.rights import log_change
+from lambdas.api.audit import log_change
+from lambdas.api.rights import visible_job
 from lambdas.api.routes import Routes, UserCall
-from lambdas.aws.rows import is_id
-from lambdas.problems import ProblemError, invalid
+from lambdas.problems import invalid
 
 ROUTES = Routes()
 
@@ -26,9 +26,7 @@ def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
 )
 def list_deliveries(call: UserCall, job_id: str) -> DeliveryList:
     """The attempts to deliver a job's webhook, oldest first."""
-    job = call.services.jobs.get(job_id) if is_id(job_id) else None
-    if job is None or not call.caller.may_see(job.owner):
-        raise ProblemError(ProblemCode.NOT_FOUND, f"There is no job {job_id[:100]!r}.")
+    job = visible_job(call, job_id)
     return DeliveryList(webhook=job.webhook, deliveries=list(job.deliveries))
 
 

@@ -13,9 +13,9 @@ from lambdas.jobs.objects import JobObjects
 from lambdas.jobs.outcomes import Outcomes
 from lambdas.jobs.pages import JobPages
 from lambdas.jobs.run_times import RunTimes
-from lambdas.jobs.settlement import Settlement, WebhookQueue
 from lambdas.jobs.store import JobStore
 from lambdas.jobs.transitions import JobTransitions
+from lambdas.jobs.webhook_queue import WebhookQueue
 from lambdas.settings import EndingSettings
 
 SettingsT = TypeVar("SettingsT", bound=EndingSettings)
@@ -37,7 +37,7 @@ class Jobs(Accounts[SettingsT]):
     @cached_property
     def job_transitions(self) -> JobTransitions:
         webhooks = WebhookQueue(self.clients.sqs, self.settings.WEBHOOK_QUEUE_URL)
-        return JobTransitions(self.jobs, Settlement(self.counts, webhooks))
+        return JobTransitions(self.jobs, self.counts, webhooks)
 
     @cached_property
     def pages(self) -> JobPages:

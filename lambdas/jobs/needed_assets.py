@@ -8,8 +8,9 @@ from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
+from generate_on_cloud.webui.prompt.comments import strip_comments
 from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags
-from lambdas.jobs.params import ROOT, prompts_of
+from lambdas.field_errors import ROOT
 
 CHECKPOINT_POINTER = "/checkpoint"
 OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"
@@ -178,3 +179,13 @@ def mentionable_text(params: TaskParams) -> str:
 
 def _escaped(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
+
+
+def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
+    """Field, positive and negative text, without comments; the empty ones have nothing to check."""
+    fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
+        fields += [("hr_prompt", params.hr_prompt, ""), ("hr_negative_prompt", "", params.hr_negative_prompt)]
+    if params.option("enable_prompt_comments"):
+        fields = [(field, strip_comments(prompt), strip_comments(negative)) for field, prompt, negative in fields]
+    return [(field, prompt, negative) for field, prompt, negative in fields if prompt or negative]

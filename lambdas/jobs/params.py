@@ -14,16 +14,13 @@ from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.webui.infotext.fill import fill_in
 from generate_on_cloud.webui.prompt.check import check_prompts
-from generate_on_cloud.webui.prompt.comments import strip_comments
 from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 from generate_on_cloud.webui.prompt.schedule import PromptClock
-from lambdas.field_errors import field_errors, pointer
+from lambdas.field_errors import ROOT, field_errors, pointer
+from lambdas.jobs.needed_assets import prompts_of
 from lambdas.jobs.pictures import picture_errors
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
-
-ROOT = "/params"
-"""Pointers are into the body of `POST /v1/jobs`, also when the params came as a document of their own."""
 
 
 def check_params(task: Task, document: object) -> TaskParams:
@@ -56,7 +53,7 @@ def check_params(task: Task, document: object) -> TaskParams:
     if params is None or errors:
         raise invalid(errors)
     if isinstance(params, ImageParams):
-        params = _filled(params)
+        params = _filled(params) if params.infotext else params
     if waiting := unsupported_fields(params):
         raise ProblemError(
             ProblemCode.NOT_SUPPORTED_YET,
@@ -134,16 +131,6 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
             syntax.append(FieldError(pointer=f"{prefix}/{field}", message=str(error)))
     if syntax:
         raise invalid(syntax)
-
-
-def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
-    """Field, positive and negative text, without comments; the empty ones have nothing to check."""
-    fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
-    if isinstance(params, Txt2ImgParams) and params.enable_hr:
-        fields += [("hr_prompt", params.hr_prompt, ""), ("hr_negative_prompt", "", params.hr_negative_prompt)]
-    if params.option("enable_prompt_comments"):
-        fields = [(field, strip_comments(prompt), strip_comments(negative)) for field, prompt, negative in fields]
-    return [(field, prompt, negative) for field, prompt, negative in fields if prompt or negative]
 
 
 def megapixel_steps(params: TaskParams) -> Decimal:

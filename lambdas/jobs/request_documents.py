@@ -7,6 +7,7 @@ from typing import Any
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.messages import JobRequest
 from lambdas.aws.rows import is_id
+from lambdas.field_errors import ROOT
 from lambdas.jobs.objects import (
     JobObjects,
     ObjectTooLargeError,
@@ -16,7 +17,6 @@ from lambdas.jobs.objects import (
     params_key,
     request_key,
 )
-from lambdas.jobs.params import ROOT
 from lambdas.jobs.pictures import pictures_elsewhere
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.resolution import Resolution

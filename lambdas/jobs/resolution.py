@@ -14,6 +14,7 @@ from generate_on_cloud.model_files.architectures import fits, misfit
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, split_title
 from lambdas.assets.store import AssetStore, Meanings, Reference
+from lambdas.field_errors import ROOT
 from lambdas.jobs.needed_assets import (
     AUTOMATIC,
     CHECKPOINT_POINTER,
@@ -25,7 +26,7 @@ from lambdas.jobs.needed_assets import (
     newest_needed,
     wants_automatic_vae,
 )
-from lambdas.jobs.params import ROOT, check_wording
+from lambdas.jobs.params import check_wording
 from lambdas.jobs.style_files import StyleFiles
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 

@@ -1,4 +1,4 @@
-"""The jobs table: jobs read, made, taken away, and changed each by one conditional update."""
+"""The jobs table: jobs read, made and taken away; what happens to one between is in `transitions`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.aws.errors import CONDITION_FAILED, error_code
 from lambdas.aws.rows import Action, PutNew, from_item, to_item, transact
 from lambdas.jobs.record import JobRecord
@@ -68,48 +67,3 @@ class JobStore:
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
-
-    def change(
-        self,
-        job_id: str,
-        values: Mapping[str, object],
-        *,
-        allowed: tuple[JobStatus, ...],
-        removed: tuple[str, ...] = (),
-        expected: Mapping[str, object] | None = None,
-        absent: tuple[str, ...] = (),
-    ) -> JobRecord | None:
-        """Set attributes if the status is `allowed`, `expected` ones are as given and `absent` ones are not there.
-
-        Returns the row after, or None.
-        """
-        settable = {name: value for name, value in values.items() if value is not None}
-        expected = {name: value for name, value in (expected or {}).items() if value is not None}
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in settable)
-        if removed:
-            update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-        statuses = {f":allowed{number}": status.value for number, status in enumerate(allowed)}
-        condition = f"#status IN ({', '.join(statuses)})"
-        condition += "".join(f" AND #{name} = :expected_{name}" for name in expected)
-        condition += "".join(f" AND attribute_not_exists(#{name})" for name in absent)
-        try:
-            answer = self.client.update_item(
-                TableName=self.table,
-                Key=to_item({"job_id": job_id}),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={
-                    f"#{name}": name for name in {"status", *settable, *removed, *expected, *absent}
-                },
-                ExpressionAttributeValues=to_item(
-                    {f":{name}": value for name, value in settable.items()}
-                    | statuses
-                    | {f":expected_{name}": value for name, value in expected.items()}
-                ),
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return None
-        return JobRecord.from_row(from_item(answer["Attributes"]))

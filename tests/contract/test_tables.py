@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from generate_on_cloud.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
 from generate_on_cloud.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
-from generate_on_cloud.contract.jobs import TERMINAL, TRANSITIONS, JobStatus, statuses_before
+from generate_on_cloud.contract.jobs import STATUSES_BEFORE, TERMINAL, TRANSITIONS, JobStatus
 from generate_on_cloud.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
 from generate_on_cloud.contract.webhooks import WebhookEvent
 
@@ -28,7 +28,7 @@ def test_every_code_type_and_status_has_its_row() -> None:
 def test_a_terminal_status_is_never_left() -> None:
     assert {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED} == TERMINAL
     for status in JobStatus:
-        assert not set(statuses_before(status)) & TERMINAL
+        assert not set(STATUSES_BEFORE[status]) & TERMINAL
 
 
 def test_every_end_of_a_job_is_a_webhook_event_and_nothing_else_is() -> None:

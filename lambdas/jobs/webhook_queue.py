@@ -1,0 +1,22 @@
+"""Where ended jobs wait for their webhooks to be delivered, at least once."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from generate_on_cloud.contract.webhooks import Webhook, WebhookEvent
+from lambdas.jobs.record import JobRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+@dataclass(frozen=True)
+class WebhookQueue:
+    client: "SQSClient"
+    url: str
+
+    def send(self, job: JobRecord, webhook: Webhook) -> None:
+        """Have this ended job's webhook delivered, if it asks for its end."""
+        if WebhookEvent(f"job.{job.status}") in webhook.events:
+            self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps({"job_id": job.job_id}))
