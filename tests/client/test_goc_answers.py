@@ -256,3 +256,11 @@ def test_the_page_has_every_exit_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (?!\|)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert [int(row) for row in rows] == [code.value for code in ExitCode]
+
+
+def test_a_403_of_a_gateway_before_the_api_is_told_as_forbidden(goc: Goc) -> None:
+    said = goc("endpoints", "--json", **{"GET /v1/endpoints": (403, {"message": "Forbidden"})})
+
+    assert said.document["error"]["code"] == "forbidden"
+    assert "HTTP 403" in said.document["error"]["message"]
+    assert said.code == ExitCode.NOT_ALLOWED

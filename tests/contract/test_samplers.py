@@ -64,3 +64,8 @@ def test_every_schedule_is_found_by_name_and_by_label() -> None:
 def test_automatic_resolves_to_the_samplers_own_schedule(sampler: str, resolved: Schedule) -> None:
     assert resolve_schedule(SamplerChoice(sampler, Schedule.AUTOMATIC)) is resolved
     assert resolve_schedule(SamplerChoice(sampler, Schedule.SIMPLE)) is Schedule.SIMPLE
+
+
+@pytest.mark.parametrize("name", ["DPM++ 2M Karras", "DPM++ 2M SDE Heun Exponential"])
+def test_the_scheduler_field_wins_over_the_schedule_in_an_old_name(name: str) -> None:
+    assert choose_sampler(name, "Beta").schedule is Schedule.BETA

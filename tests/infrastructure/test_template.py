@@ -705,3 +705,12 @@ def test_cdk_nag_ran_and_accepted_findings_have_reasons(aws: "Assembly") -> None
     assert reports["AwsSolutions"]["violations"] == []
     assert accepted
     assert all(len(finding["reason"].split()) >= 5 and "\n" not in finding["reason"] for finding in accepted)
+
+
+def test_every_scaling_policy_waits_as_long_as_its_step_says(aws: "Assembly") -> None:
+    cooldowns = {
+        policy["PolicyName"]: policy["StepScalingPolicyConfiguration"]["Cooldown"]
+        for policy in aws.resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    }
+
+    assert cooldowns == {"WakeUp": 300, "Grow": 60, "Sleep": 300}

@@ -567,3 +567,14 @@ def test_a_waiting_job_is_shown_also_when_sagemaker_does_not_say_what_its_endpoi
     view = cloud.ask("GET", path).ok()
 
     assert (view["status"], view["progress"], view["starting_since"]) == ("queued", None, None)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "TooManyRequestsException"])
+def test_a_throttled_endpoint_says_when_to_come_again(cloud: Cloud, code: str) -> None:
+    cloud.checkpoint()
+    cloud.endpoint.invoke_error = aws_error(code, "slow")
+
+    answer = cloud.ask("POST", "/v1/jobs", txt2img())
+
+    assert answer.problem(429, "too_many_requests")["detail"] == "The endpoint artists gets too many requests."
+    assert answer.headers["Retry-After"] == "5"

@@ -11,7 +11,7 @@ from generate_on_cloud.contract.messages import JobFailure
 from lambdas.aws.rows import new_id
 from lambdas.functions.job_events import MalformedError
 from lambdas.jobs.record import JobRecord
-from tests.lambdas.cloud import START, Cloud, completed, failed
+from tests.lambdas.cloud import START, Cloud, completed, failed, notification
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")
 
@@ -299,3 +299,36 @@ def test_a_container_that_stays_older_fails_the_job_with_the_reason(cloud: Cloud
     assert sweep(cloud, timedelta(minutes=61)) == {JobStatus.FAILED: 1}
 
     assert cloud.row(job.job_id)["error"]["code"] == "contract_mismatch"
+
+
+# --- a worker that was lost
+
+
+def test_a_lost_worker_counts_gpu_seconds_to_its_last_heartbeat_only(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.run(job.job_id, heartbeat=cloud.clock.now + timedelta(seconds=30))
+    cloud.lose_worker(job.job_id)
+
+    assert sweep(cloud, timedelta(minutes=12)) == {JobStatus.FAILED: 1}
+
+    (day,) = cloud.ask("GET", "/v1/usage").ok()["days"]
+    assert day["gpu_seconds"] == pytest.approx(30, abs=1)
+
+
+def test_an_output_of_the_lost_worker_does_not_end_the_second_attempt(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.write(job.job_id, request_key=f"jobs/{job.job_id}/request.json")
+    cloud.put(f"jobs/{job.job_id}/request.json", b"{}")
+    cloud.run(job.job_id)
+    sweep(cloud, timedelta(minutes=11))
+    row = cloud.row(job.job_id)
+    location = cloud.put_result(job.job_id, key="endpoint-output/of-the-lost-worker.out")
+    # Without the time, which alone would give it away.
+    late = notification(job.job_id, "Completed", receivedTime=None, responseParameters={"outputLocation": location})
+
+    with pytest.raises(MalformedError, match="not one of job"):
+        cloud.events.handle(late)
+
+    assert row["sends"] > 0
+    assert row["output_key"] != "endpoint-output/of-the-lost-worker.out"
+    assert cloud.status(job.job_id) == "queued"

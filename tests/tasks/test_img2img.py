@@ -87,6 +87,21 @@ def test_several_pictures_are_one_batch(checkpoint: Checkpoint) -> None:
     assert np.abs(pixels(output, 1).astype(int) - pixels(second)).max() <= 1
 
 
+@pytest.mark.parametrize("only_masked", [False, True])
+def test_each_of_several_pictures_keeps_its_own_pixels_outside_the_mask(
+    checkpoint: Checkpoint, only_masked: bool
+) -> None:
+    images = [INIT, noisy(64, 64, seed=1)]
+    body = {**WHOLE, "inpaint_full_res": only_masked, "inpaint_full_res_padding": 0}
+
+    output = run(
+        checkpoint, Task.IMG2IMG, init_images=[as_text(one) for one in images], mask=as_text(HALF), batch_size=2, **body
+    )
+
+    for number, image in enumerate(images):
+        assert np.array_equal(pixels(output, number)[:, :32], np.asarray(image)[:, :32])
+
+
 @pytest.mark.parametrize("fill", [0, 1, 2, 3])
 def test_unmasked_pixels_survive_exactly_and_masked_ones_are_drawn(checkpoint: Checkpoint, fill: int) -> None:
     body = {**WHOLE, "inpainting_fill": fill}
