@@ -1,9 +1,10 @@
 """Model files of every type, sound, wrong and hostile, for the two programs that judge them."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +35,7 @@ SD3 = {"lora_unet_joint_blocks_0_x_block_attn_qkv": (4608, 1536)}
 
 @dataclass(frozen=True)
 class Row:
-    """A file, and the words that refuse it; None: it is taken."""
+    """A file, and a pattern of the words that refuse it; None: it is taken."""
 
     type: AssetType
     name: str
@@ -190,14 +191,14 @@ def _wrong() -> dict[str, Row]:
         AssetType.TAGGER, "a.zip", _bytes(_zipped(a=bytes(5_000_000))), "it unpacks to 5000000 bytes; allowed: "
     )
     rows["a cut archive"] = Row(AssetType.TAGGER, "a.zip", _bytes(_zipped(a=b"a")[:-5]), "it is no complete zip")
-    return rows
+    return {name: replace(row, refused=re.escape(row.refused or "")) for name, row in rows.items()}
 
 
 def _hostile() -> dict[str, Row]:
     """Hostile whatever type its owner says it is."""
     return {
-        f"{what} as {kind}": Row(kind, f"a.{ending}", _bytes(data), "")
-        for what, ending, data, *_ in hostile_files.CORPUS
+        f"{what} as {kind}": Row(kind, f"a.{ending}", _bytes(data), reason)
+        for what, ending, data, _, reason in hostile_files.CORPUS
         for kind in (AssetType.CHECKPOINT, AssetType.LORA)
     }
 
