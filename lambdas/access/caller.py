@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from generate_on_cloud.contract.access import BUILT_IN_ROLES, Permission, Quotas, allows
@@ -45,8 +46,13 @@ class Caller:
     default_endpoint: str | None = None
     """Where the user's jobs go that name none; None: to the least loaded."""
 
+    @cached_property
+    def allowed(self) -> frozenset[Permission]:
+        """All that the permissions allow: who holds one for anybody's things holds it for their own."""
+        return frozenset(permission for permission in Permission if allows(self.permissions, permission))
+
     def may(self, permission: Permission) -> bool:
-        return allows(self.permissions, permission)
+        return permission in self.allowed
 
     def may_see(self, owner: str, whole: Permission = Permission.INFERENCE_ALL) -> bool:
         """Whether what `owner` has is the caller's own, or `whole` is held: the permission for anybody's."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, name_guard, split_title
@@ -101,7 +102,7 @@ class AssetStore:
         self._remember(holders)
         rest = [holder for holder in dict.fromkeys(holders.values()) if holder not in rows]
         records = (AssetRecord.from_row(row) for row in [*rows.values(), *self._batch(rest)])
-        assets = {asset.asset_id: asset for asset in records if asset.may_be_used_by(caller)}
+        assets = {asset.asset_id: asset for asset in records if caller.may_use(asset, Permission.ASSET_ALL)}
         answer: dict[Reference, list[AssetRecord]] = {}
         for kind, reference in asked:
             meant = [reference] if is_id(reference) else []

@@ -13,7 +13,7 @@ from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.errors import JobErrorCode, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, UsageStore
-from lambdas.aws.rows import Action, Condition, Delete, Update, transact
+from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, transact
 from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.record import NOT_BEING_DELETED
 from lambdas.endpoints.registry import being_deleted
@@ -21,6 +21,7 @@ from lambdas.jobs.record import JobRecord
 from lambdas.jobs.store import JobStore
 from lambdas.problems import ProblemError
 
+_NEW = "a new job"
 _UNCHANGED = "the job as it was read"
 _QUEUED = "a queued job"
 _UNSETTLED = "an ended job that is not settled"
@@ -37,12 +38,17 @@ class Counts:
 
         Raises:
             ProblemError: `endpoint_not_in_service`, or `quota_exceeded`.
+            ValueError: the id is taken.
         """
         counts = [self.load.take(job.endpoint, job.job_id, made=job.created_at)]
         if job.charge is not None:
             self.usage.require_possible(job.charge, quotas)
             counts += self.usage.admission(job.charge, quotas)
-        refused = self.jobs.put(job, [*guards, *counts], retention_days=retention_days)
+        values = job.new_row(retention_days=retention_days)
+        row = PutNew(table=self.jobs.table, key={"job_id": job.job_id}, row=values, absent=_NEW)
+        refused = transact(self.jobs.client, [*guards, *counts, row])
+        if refused == {_NEW}:
+            raise ValueError(f"there is a job {job.job_id}")
         if NOT_BEING_DELETED in refused:
             raise being_deleted(job.endpoint)
         if job.charge is not None and refused & {ROOM_TODAY, FREE_PLACE}:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+_OPEN_JOBS = index_name([OPEN])
+"""The index of the jobs of all owners that are not settled."""
+
+
 @dataclass(frozen=True)
 class JobFilter:
     owner: str
@@ -76,7 +80,7 @@ class JobPages:
         """How many jobs that have not ended were made before this one; one call for some ten thousand."""
         answer = self.client.query(
             TableName=self.table,
-            IndexName=index_name([OPEN]),
+            IndexName=_OPEN_JOBS,
             KeyConditionExpression="#open = :open AND created_at < :made",
             ExpressionAttributeNames={"#open": OPEN},
             ExpressionAttributeValues=to_item({":open": "1", ":made": timestamp(job.created_at)}),

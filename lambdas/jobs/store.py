@@ -1,19 +1,17 @@
-"""The jobs table: jobs read, made and taken away; what happens to one between is in `transitions`."""
+"""The jobs table: jobs read and taken away; `counts` puts new ones, `transitions` changes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.rows import Action, PutNew, from_item, to_item, transact
+from lambdas.aws.rows import from_item, to_item
 from lambdas.jobs.record import JobRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_NEW = "a new job"
 
 
 @dataclass(frozen=True)
@@ -24,19 +22,6 @@ class JobStore:
     def get(self, job_id: str) -> JobRecord | None:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
         return JobRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
-
-    def put(self, job: JobRecord, admission: Sequence[Action], *, retention_days: int) -> frozenset[str]:
-        """Add the row of a new job together with what counts it, or neither; which conditions of it were refused.
-
-        Raises:
-            ValueError: the id is taken.
-        """
-        values = job.new_row(retention_days=retention_days)
-        row = PutNew(table=self.table, key={"job_id": job.job_id}, row=values, absent=_NEW)
-        refused = transact(self.client, [*admission, row])
-        if refused == {_NEW}:
-            raise ValueError(f"there is a job {job.job_id}")
-        return refused
 
     def delete(self, job: JobRecord) -> bool:
         """Forget a job that has ended; False when it was already gone."""
