@@ -309,6 +309,7 @@ def walk(aws: Aws, sites: Sites, inspection: type[Inspection] = Inspection, **mo
     )
 
 
+@pytest.mark.timeout(300)
 def test_no_walk_leads_to_wrong_bytes_or_leftovers(aws: Aws, sites: Sites) -> None:
     """Found by it, put in by hand: no comparison of hashes (as in `Unhashed`), and the row of a refused file that fails
     before its bytes are deleted, which a crash between the two calls shows.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -334,6 +335,7 @@ class Jobs(RuleBasedStateMachine):
         return self.seen
 
 
+@pytest.mark.timeout(300)
 def test_no_accident_loses_doubles_or_strands_a_job(aws: Aws) -> None:
     Jobs.aws, Jobs.fate = aws, Fate()
     for client in (aws.dynamodb, aws.s3):
