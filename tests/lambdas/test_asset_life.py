@@ -24,6 +24,13 @@ from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256
 
 BUCKET = "assets-bucket"
 LORA_FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
+FLUX_FILE = safetensors_file(
+    {
+        "lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 3072),
+        "lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight": (9216, 4),
+    },
+    {"ss_base_model_version": "sd_v1"},
+)
 UPLOAD = {"type": "lora", "name": "ink.safetensors", "size": len(LORA_FILE), "sha256": sha256_of(LORA_FILE)}
 CHECKED: dict[str, object] = {
     "type": "lora",
@@ -118,6 +125,7 @@ def test_a_part_of_the_wrong_size_is_named_and_can_be_sent_again(cloud: Cloud) -
         ({"sha256": "0" * 64}, LORA_FILE, "its SHA-256 is"),
         ({"type": "checkpoint"}, LORA_FILE, "it holds a LoRA, not a checkpoint"),
         ({}, b"\xff" * len(LORA_FILE), "its header claims"),
+        ({"size": len(FLUX_FILE), "sha256": sha256_of(FLUX_FILE)}, FLUX_FILE, "it is made for Flux; allowed: one for"),
     ],
 )
 def test_bytes_that_are_not_what_was_declared_fail_and_are_deleted(
