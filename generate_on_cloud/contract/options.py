@@ -1,91 +1,160 @@
-"""WebUI options a request may set in `override_settings`: a row each, with WebUI's default."""
+"""WebUI options a request may set in `override_settings`: a typed field each, with WebUI's bounds and default."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from generate_on_cloud.contract.upscalers import check_upscaler
 
 OptionValue = bool | int | float | str
 
 
+NOT_SUPPORTED = "not supported yet"
+"""Of an option: only its default is accepted, anything else is refused with `not_supported_yet`."""
+
+
+@dataclass(frozen=True)
+class TextCheck:
+    """What a text must be."""
+
+    check: Callable[[str], object]
+    """Raises ValueError with the reason."""
+
+
+class Options(BaseModel):
+    """WebUI 1.10.1's options that a request may set: names, types, bounds and defaults are WebUI's."""
+
+    # Names and capitals are WebUI's own.
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
+
+    sd_model_checkpoint: str = ""
+    sd_vae: str = "Automatic"
+    CLIP_stop_at_last_layers: int = Field(default=1, ge=1, le=12)
+    sdxl_clip_l_skip: bool = False
+    eta_noise_seed_delta: int = 0
+    randn_source: Literal["GPU", "CPU", "NV"] = "GPU"
+    emphasis: Literal["Original", "No norm", "Ignore", "None"] = "Original"
+    comma_padding_backtrack: int = Field(default=20, ge=0, le=74)
+    pad_cond_uncond: bool = False
+    use_old_scheduling: bool = False
+    enable_prompt_comments: bool = True
+    inpainting_mask_weight: float = Field(default=1.0, ge=0, le=1)
+    img2img_fix_steps: bool = False
+    img2img_color_correction: bool = False
+    img2img_extra_noise: float = Field(default=0.0, ge=0, le=1)
+    img2img_background_color: str = "#ffffff"
+    overlay_inpaint: bool = True
+    return_mask: bool = False
+    return_mask_composite: bool = False
+    upscaler_for_img2img: Annotated[str, TextCheck(check_upscaler)] = "None"
+    ESRGAN_tile: int = Field(default=192, ge=0, le=512)
+    ESRGAN_tile_overlap: int = Field(default=8, ge=0, le=48)
+    sgm_noise_multiplier: bool = False
+    always_discard_next_to_last_sigma: bool = False
+    sigma_min: float = Field(default=0.0, ge=0)
+    sigma_max: float = Field(default=0.0, ge=0)
+    rho: float = Field(default=0.0, ge=0)
+    eta_ddim: float = Field(default=0.0, ge=0, le=1)
+    eta_ancestral: float = Field(default=1.0, ge=0, le=1)
+    s_churn: float = Field(default=0.0, ge=0, le=100)
+    s_tmin: float = Field(default=0.0, ge=0)
+    s_tmax: float = Field(default=0.0, ge=0)
+    s_noise: float = Field(default=1.0, ge=0)
+    s_min_uncond: float = Field(default=0.0, ge=0, le=15)
+    s_min_uncond_all: bool = False
+    skip_early_cond: float = Field(default=0.0, ge=0, le=1)
+    uni_pc_variant: Literal["bh1", "bh2", "vary_coeff"] = "bh1"
+    uni_pc_skip_type: Literal["time_uniform", "time_quadratic", "logSNR"] = "time_uniform"
+    uni_pc_order: int = Field(default=3, ge=1, le=50)
+    uni_pc_lower_order_final: bool = True
+    beta_dist_alpha: float = Field(default=0.6, ge=0.01, le=1)
+    beta_dist_beta: float = Field(default=0.6, ge=0.01, le=1)
+    sd_noise_schedule: Literal["Default", "Zero Terminal SNR"] = "Default"
+    enable_quantization: bool = False
+    tiling: bool = False
+    samples_format: Literal["png", "jpg", "jpeg", "webp"] = "png"
+    jpeg_quality: int = Field(default=80, ge=1, le=100)
+    webp_lossless: bool = False
+    enable_pnginfo: bool = True
+    sdxl_crop_top: int = Field(default=0, ge=0)
+    sdxl_crop_left: int = Field(default=0, ge=0)
+    sdxl_refiner_low_aesthetic_score: float = Field(default=2.5, ge=0, le=10)
+    sdxl_refiner_high_aesthetic_score: float = Field(default=6.0, ge=0, le=10)
+    token_merging_ratio: float = Field(default=0.0, ge=0, le=0.9)
+    token_merging_ratio_img2img: float = Field(default=0.0, ge=0, le=0.9)
+    token_merging_ratio_hr: float = Field(default=0.0, ge=0, le=0.9)
+    sd_vae_encode_method: Annotated[Literal["Full", "TAESD"], NOT_SUPPORTED] = "Full"
+    sd_vae_decode_method: Annotated[Literal["Full", "TAESD"], NOT_SUPPORTED] = "Full"
+    face_restoration: Annotated[bool, NOT_SUPPORTED] = False
+    face_restoration_model: Annotated[Literal["CodeFormer", "GFPGAN"], NOT_SUPPORTED] = "CodeFormer"
+
+
 @dataclass(frozen=True)
 class OptionRule:
+    """What `Options` says of one of them."""
+
     default: OptionValue
-    allowed: tuple[OptionValue, ...] | None = None
+    allowed: tuple[OptionValue, ...] | None
     """The values there are, None when any value of the default's type is good."""
-    minimum: float | None = None
-    maximum: float | None = None
-    check: Callable[[str], None] | None = None
+    minimum: float | None
+    maximum: float | None
+    check: Callable[[str], object] | None
     """Of texts: raises ValueError with the reason."""
-    supported: bool = False
-    """False: only the default is accepted, anything else is refused with `not_supported_yet`."""
+    supported: bool
 
 
-OPTIONS: Mapping[str, OptionRule] = MappingProxyType(
-    {
-        "sd_model_checkpoint": OptionRule("", supported=True),
-        "sd_vae": OptionRule("Automatic", supported=True),
-        "CLIP_stop_at_last_layers": OptionRule(1, minimum=1, maximum=12, supported=True),
-        "sdxl_clip_l_skip": OptionRule(False, supported=True),
-        "eta_noise_seed_delta": OptionRule(0, supported=True),
-        "randn_source": OptionRule("GPU", ("GPU", "CPU", "NV"), supported=True),
-        "emphasis": OptionRule("Original", ("Original", "No norm", "Ignore", "None"), supported=True),
-        "comma_padding_backtrack": OptionRule(20, minimum=0, maximum=74, supported=True),
-        "pad_cond_uncond": OptionRule(False, supported=True),
-        "use_old_scheduling": OptionRule(False, supported=True),
-        "enable_prompt_comments": OptionRule(True, supported=True),
-        "inpainting_mask_weight": OptionRule(1.0, minimum=0, maximum=1, supported=True),
-        "img2img_fix_steps": OptionRule(False, supported=True),
-        "img2img_color_correction": OptionRule(False, supported=True),
-        "img2img_extra_noise": OptionRule(0.0, minimum=0, maximum=1, supported=True),
-        "img2img_background_color": OptionRule("#ffffff", supported=True),
-        "overlay_inpaint": OptionRule(True, supported=True),
-        "return_mask": OptionRule(False, supported=True),
-        "return_mask_composite": OptionRule(False, supported=True),
-        "upscaler_for_img2img": OptionRule("None", check=check_upscaler, supported=True),
-        "ESRGAN_tile": OptionRule(192, minimum=0, maximum=512, supported=True),
-        "ESRGAN_tile_overlap": OptionRule(8, minimum=0, maximum=48, supported=True),
-        "sgm_noise_multiplier": OptionRule(False, supported=True),
-        "always_discard_next_to_last_sigma": OptionRule(False, supported=True),
-        "sigma_min": OptionRule(0.0, minimum=0, supported=True),
-        "sigma_max": OptionRule(0.0, minimum=0, supported=True),
-        "rho": OptionRule(0.0, minimum=0, supported=True),
-        "eta_ddim": OptionRule(0.0, minimum=0, maximum=1, supported=True),
-        "eta_ancestral": OptionRule(1.0, minimum=0, maximum=1, supported=True),
-        "s_churn": OptionRule(0.0, minimum=0, maximum=100, supported=True),
-        "s_tmin": OptionRule(0.0, minimum=0, supported=True),
-        "s_tmax": OptionRule(0.0, minimum=0, supported=True),
-        "s_noise": OptionRule(1.0, minimum=0, supported=True),
-        "s_min_uncond": OptionRule(0.0, minimum=0, maximum=15, supported=True),
-        "s_min_uncond_all": OptionRule(False, supported=True),
-        "skip_early_cond": OptionRule(0.0, minimum=0, maximum=1, supported=True),
-        "uni_pc_variant": OptionRule("bh1", ("bh1", "bh2", "vary_coeff"), supported=True),
-        "uni_pc_skip_type": OptionRule("time_uniform", ("time_uniform", "time_quadratic", "logSNR"), supported=True),
-        "uni_pc_order": OptionRule(3, minimum=1, maximum=50, supported=True),
-        "uni_pc_lower_order_final": OptionRule(True, supported=True),
-        "beta_dist_alpha": OptionRule(0.6, minimum=0.01, maximum=1, supported=True),
-        "beta_dist_beta": OptionRule(0.6, minimum=0.01, maximum=1, supported=True),
-        "sd_noise_schedule": OptionRule("Default", ("Default", "Zero Terminal SNR"), supported=True),
-        "enable_quantization": OptionRule(False, supported=True),
-        "tiling": OptionRule(False, supported=True),
-        "samples_format": OptionRule("png", ("png", "jpg", "jpeg", "webp"), supported=True),
-        "jpeg_quality": OptionRule(80, minimum=1, maximum=100, supported=True),
-        "webp_lossless": OptionRule(False, supported=True),
-        "enable_pnginfo": OptionRule(True, supported=True),
-        "sdxl_crop_top": OptionRule(0, minimum=0, supported=True),
-        "sdxl_crop_left": OptionRule(0, minimum=0, supported=True),
-        "sdxl_refiner_low_aesthetic_score": OptionRule(2.5, minimum=0, maximum=10, supported=True),
-        "sdxl_refiner_high_aesthetic_score": OptionRule(6.0, minimum=0, maximum=10, supported=True),
-        "token_merging_ratio": OptionRule(0.0, minimum=0, maximum=0.9, supported=True),
-        "token_merging_ratio_img2img": OptionRule(0.0, minimum=0, maximum=0.9, supported=True),
-        "token_merging_ratio_hr": OptionRule(0.0, minimum=0, maximum=0.9, supported=True),
-        "sd_vae_encode_method": OptionRule("Full", ("Full", "TAESD")),
-        "sd_vae_decode_method": OptionRule("Full", ("Full", "TAESD")),
-        "face_restoration": OptionRule(False),
-        "face_restoration_model": OptionRule("CodeFormer", ("CodeFormer", "GFPGAN")),
-    }
-)
+def _rule(field: FieldInfo) -> OptionRule:
+    # pydantic keeps each bound as an object with an attribute of its name.
+    low, high, text = (
+        next((getattr(each, name) for each in field.metadata if hasattr(each, name)), None)
+        for name in ("ge", "le", "check")
+    )
+    return OptionRule(
+        default=field.default,
+        allowed=get_args(field.annotation) or None,
+        minimum=low,
+        maximum=high,
+        check=text,
+        supported=NOT_SUPPORTED not in field.metadata,
+    )
+
+
+OPTIONS: Mapping[str, OptionRule] = MappingProxyType({name: _rule(each) for name, each in Options.model_fields.items()})
+
+
+def read_options(override_settings: Mapping[str, object]) -> Options:
+    """What a request sets, else WebUI's defaults.
+
+    Raises:
+        OptionRefusedError: as `check_option`.
+    """
+    # Checked one by one, with messages that name what was received and what is allowed; no validator is built for it.
+    checked: dict[str, Any] = {key: check_option(key, value) for key, value in override_settings.items()}
+    return Options.model_construct(**checked)
+
+
+class HasOptions:
+    """Params that may set options."""
+
+    override_settings: dict[str, Any]
+
+    @property
+    def options(self) -> Options:
+        """WebUI's options for this request: from `override_settings`, else WebUI's defaults."""
+        return read_options(self.override_settings)
+
+
+def describe_options(schema: dict[str, Any]) -> None:
+    """Add to the JSON schema of `override_settings` what `Options` says; made only when somebody asks for a schema."""
+    properties = Options.model_json_schema()["properties"]
+    for name, rule in OPTIONS.items():
+        if not rule.supported:
+            properties[name]["description"] = f"Only the default is supported yet: {rule.default!r}."
+    schema |= {"properties": properties, "additionalProperties": False}
 
 
 class OptionRefusedError(ValueError):

@@ -16,10 +16,11 @@ from generate_on_cloud.contract.controlnet import CONTROLNET, ControlNetUnit, re
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.options import (
     OPTIONS,
+    HasOptions,
     OptionRefusedError,
     OptionUnsupportedError,
-    OptionValue,
     check_option,
+    describe_options,
 )
 from generate_on_cloud.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
 from generate_on_cloud.contract.scripts import SOFT_INPAINTING, SoftInpainting, check_titles, read_soft_inpainting
@@ -50,7 +51,7 @@ Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 
 
-class ImageParams(TaskParams):
+class ImageParams(HasOptions, TaskParams):
     """Fields txt2img and img2img share."""
 
     prompt: str = ""
@@ -81,7 +82,8 @@ class ImageParams(TaskParams):
     s_tmax: Annotated[float | None, BeforeValidator(_no_limit)] = Field(default=None, ge=0)
     s_noise: float | None = Field(default=None, ge=0)
     s_min_uncond: float | None = Field(default=None, ge=0, le=15)
-    override_settings: dict[str, Any] = Field(default={})
+    override_settings: dict[str, Any] = Field(default={}, json_schema_extra=describe_options)
+    """The options the request sets; `options` has all of them."""
     override_settings_restore_afterwards: bool = True
     refiner_checkpoint: str | None = None
     refiner_switch_at: float | None = Field(default=None, ge=0, le=1)
@@ -159,12 +161,6 @@ class ImageParams(TaskParams):
     def sampler_choice(self) -> SamplerChoice:
         """The sampler and schedule asked for."""
         return choose_sampler(self.sampler_name or self.sampler_index, self.scheduler)
-
-    def option(self, key: str) -> OptionValue:
-        """WebUI's option `key` for this request: from `override_settings`, else WebUI's default."""
-        if key in self.override_settings:
-            return check_option(key, self.override_settings[key])
-        return OPTIONS[key].default
 
 
 class Txt2ImgParams(ImageParams):

@@ -34,12 +34,12 @@ class ScheduleOptions:
     def from_params(cls, params: ImageParams, *, sdxl: bool = False) -> "ScheduleOptions":
         """Read the request's options."""
         return cls(
-            sigma_min=float(params.option("sigma_min")),
-            sigma_max=float(params.option("sigma_max")),
-            rho=float(params.option("rho")),
-            beta_dist_alpha=float(params.option("beta_dist_alpha")),
-            beta_dist_beta=float(params.option("beta_dist_beta")),
-            always_discard_next_to_last_sigma=bool(params.option("always_discard_next_to_last_sigma")),
+            sigma_min=params.options.sigma_min,
+            sigma_max=params.options.sigma_max,
+            rho=params.options.rho,
+            beta_dist_alpha=params.options.beta_dist_alpha,
+            beta_dist_beta=params.options.beta_dist_beta,
+            always_discard_next_to_last_sigma=params.options.always_discard_next_to_last_sigma,
             sdxl=sdxl,
         )
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 import torch
 from PIL import Image
@@ -50,7 +49,7 @@ def _draw_batches(drawing: Drawing, stack: ExitStack, progress: JobProgress) -> 
         other = drawing.hires_checkpoint or drawing.checkpoint
         shared = first.networks if other.unet is drawing.checkpoint.unet else None
         second = second_pass(replace(drawing, checkpoint=other), hires, shared, stack, progress)
-    noise_schedule = params.option("sd_noise_schedule")
+    noise_schedule = params.options.sd_noise_schedule
     if noise_schedule != "Default":
         drawing.notes["Noise Schedule"] = noise_schedule
     if drawing.start is not None and drawing.start.noise_multiplier != 1:
@@ -93,7 +92,7 @@ def batch_noise(drawing: Drawing, *, batch: int, shape: LatentShape | None = Non
         device=drawing.checkpoint.device,
         variation=Variation(drawing.seeds.subseeds[mine], params.subseed_strength),
         resize_from=(params.seed_resize_from_h, params.seed_resize_from_w),
-        eta_noise_seed_delta=int(params.option("eta_noise_seed_delta")),
+        eta_noise_seed_delta=params.options.eta_noise_seed_delta,
     )
 
 
@@ -105,7 +104,7 @@ def latent_shape(params: ImageParams, checkpoint: Checkpoint) -> tuple[int, int,
 
 def random_source(params: ImageParams) -> RandomSource:
     """The request's `randn_source`, which the contract has checked."""
-    return cast(RandomSource, params.option("randn_source"))
+    return params.options.randn_source
 
 
 def _planned_calls(first: Pass, second: Pass | None, hires: HiresPass | None) -> tuple[int, int]:
@@ -133,8 +132,8 @@ def _request(one: Pass, *, batch: int) -> SamplingRequest:
         controls=drawing.controls.first,
         options=SamplerOptions.from_params(params),
         schedule_options=_schedule_options(drawing),
-        sgm_noise_multiplier=bool(params.option("sgm_noise_multiplier")),
-        quantize=bool(params.option("enable_quantization")),
+        sgm_noise_multiplier=params.options.sgm_noise_multiplier,
+        quantize=params.options.enable_quantization,
     )
 
 
@@ -152,7 +151,7 @@ def _hires_request(
 ) -> SamplingRequest:
     drawing, params, conditioning = one.drawing, one.drawing.params, None
     if conditioned and drawing.checkpoint.inpainting:
-        weight = float(params.option("inpainting_mask_weight"))
+        weight = params.options.inpainting_mask_weight
         conditioning = condition_on_latents(drawing.checkpoint, latents, mask_weight=weight)
     return SamplingRequest(
         choice=hires.choice,
@@ -164,13 +163,13 @@ def _hires_request(
             latent=latents,
             denoising_strength=hires.denoising_strength,
             fix_steps=True,
-            extra_noise=float(params.option("img2img_extra_noise")),
+            extra_noise=params.options.img2img_extra_noise,
         ),
         image_conditioning=conditioning,
         controls=drawing.controls.hires,
         options=SamplerOptions.from_params(params),
         schedule_options=_schedule_options(drawing),
-        quantize=bool(params.option("enable_quantization")),
+        quantize=params.options.enable_quantization,
     )
 
 

@@ -19,7 +19,7 @@ from inference_container.models.model_cache import ModelCache
 
 def asks_for_tiling(params: ImageParams) -> bool:
     """The field, or the option where the request leaves it open."""
-    return bool(params.option("tiling") if params.tiling is None else params.tiling)
+    return bool(params.options.tiling if params.tiling is None else params.tiling)
 
 
 class ModelFitting:
@@ -48,7 +48,7 @@ class ModelFitting:
         if known is not None:
             return known
         fitted = with_chosen_vae(checkpoint, self._params, files=self._files, models=self._models)
-        if self._params.option("sd_noise_schedule") == "Zero Terminal SNR":
+        if self._params.options.sd_noise_schedule == "Zero Terminal SNR":
             fitted = replace(fitted, alphas_cumprod=rescale_to_zero_terminal_snr(fitted.alphas_cumprod))
         if asks_for_tiling(self._params):
             self._undo.enter_context(_circular(fitted))

@@ -69,7 +69,7 @@ def _decode_images(params: Img2ImgParams) -> list[Image.Image]:
     if count > params.batch_size and count > 1:
         message = f"init_images: received {count} for batch_size {params.batch_size}; allowed: 1 to batch_size"
         raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
-    background = str(params.option("img2img_background_color"))
+    background = params.options.img2img_background_color
     decoded = [decode_picture(text, field=f"init_images[{n}]") for n, text in enumerate(params.init_images)]
     try:
         return [flatten(image, background=background) for image in decoded]

@@ -67,13 +67,13 @@ def record_of(
         subseed_strength=params.subseed_strength,
         seed_resize_from=(params.seed_resize_from_w, params.seed_resize_from_h),
         denoising_strength=denoising_strength,
-        clip_skip=int(params.option("CLIP_stop_at_last_layers")),
-        conditional_mask_weight=float(params.option("inpainting_mask_weight")) if checkpoint.inpainting else None,
+        clip_skip=params.options.CLIP_stop_at_last_layers,
+        conditional_mask_weight=params.options.inpainting_mask_weight if checkpoint.inpainting else None,
         is_using_inpainting_conditioning=checkpoint.inpainting,
         eta_noise_seed_delta=noted_seed_delta(params, hires=hires_wording is not None),
         token_merging_ratio=token_merging_ratio(params),
         token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_wording is not None else 0,
-        randn_source=str(params.option("randn_source")),
+        randn_source=params.options.randn_source,
         tiling=asks_for_tiling(params),
         hires_prompt=_other(hires.prompt, than=wording.prompt),
         hires_negative_prompt=_other(hires.negative_prompt, than=wording.negative_prompt),
@@ -108,13 +108,13 @@ def encode_results(
 
 
 def _encoded(image: Image.Image, params: ImageParams, *, infotext: str, seed: int | None) -> EncodedImage:
-    picture_format = FORMATS[str(params.option("samples_format"))]
+    picture_format = FORMATS[params.options.samples_format]
     data = encode_picture(
         image,
         picture_format=picture_format,
-        infotext=infotext if params.option("enable_pnginfo") else "",
-        quality=int(params.option("jpeg_quality")),
-        lossless=bool(params.option("webp_lossless")),
+        infotext=infotext if params.options.enable_pnginfo else "",
+        quality=params.options.jpeg_quality,
+        lossless=params.options.webp_lossless,
     )
     return EncodedImage(data, picture_format, image.width, image.height, seed, infotext)
 

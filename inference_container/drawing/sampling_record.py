@@ -44,17 +44,17 @@ DEFAULT_RHO = {Schedule.KARRAS: 7.0, Schedule.POLYEXPONENTIAL: 1.0}
 def sampling_extra(params: ImageParams, choice: SamplerChoice, *, from_image: bool) -> dict[str, InfoValue]:
     """The entries one run of a sampler adds, in WebUI's order. `from_image`: img2img and the hires pass."""
     extra = _schedule_extra(params, choice)
-    if from_image and float(params.option("img2img_extra_noise")) > 0:
-        extra["Extra noise"] = params.option("img2img_extra_noise")
-    if not from_image and params.option("sgm_noise_multiplier") and not SAMPLERS[choice.sampler].timestep:
+    if from_image and params.options.img2img_extra_noise > 0:
+        extra["Extra noise"] = params.options.img2img_extra_noise
+    if not from_image and params.options.sgm_noise_multiplier and not SAMPLERS[choice.sampler].timestep:
         extra["SGM noise multiplier"] = True
     return extra | _solver_extra(params, choice.sampler) | _early_extra(params)
 
 
 def noted_seed_delta(params: ImageParams, *, hires: bool) -> int | None:
     """`ENSD` of the infotext; after a hires pass WebUI has forgotten the option `eta_ancestral`."""
-    delta = int(params.option("eta_noise_seed_delta"))
-    eta = 1.0 if hires else float(params.option("eta_ancestral"))
+    delta = params.options.eta_noise_seed_delta
+    eta = 1.0 if hires else params.options.eta_ancestral
     if params.eta is not None:
         eta = params.eta
     return delta if delta and eta and params.sampler_choice().sampler in NOTING_ENSD else None
@@ -76,51 +76,52 @@ def _built_schedule(choice: SamplerChoice) -> str | None:
 
 def _schedule_extra(params: ImageParams, choice: SamplerChoice) -> dict[str, InfoValue]:
     extra: dict[str, InfoValue] = {}
-    if params.option("always_discard_next_to_last_sigma") and not SAMPLERS[choice.sampler].discard_penultimate_sigma:
+    if params.options.always_discard_next_to_last_sigma and not SAMPLERS[choice.sampler].discard_penultimate_sigma:
         extra["Discard penultimate sigma"] = True
     if _built_schedule(choice) is None:
         return extra
     schedule = resolve_schedule(choice)
-    for key, option in (("Schedule min sigma", "sigma_min"), ("Schedule max sigma", "sigma_max")):
-        if params.option(option):
-            extra[key] = params.option(option)
-    if params.option("rho") and params.option("rho") != DEFAULT_RHO.get(schedule, params.option("rho")):
-        extra["Schedule rho"] = params.option("rho")
+    options = params.options
+    sigmas = {"Schedule min sigma": options.sigma_min, "Schedule max sigma": options.sigma_max}
+    extra |= {key: sigma for key, sigma in sigmas.items() if sigma}
+    if options.rho and options.rho != DEFAULT_RHO.get(schedule, options.rho):
+        extra["Schedule rho"] = options.rho
     if schedule is Schedule.BETA:
-        extra["Beta schedule alpha"] = params.option("beta_dist_alpha")
-        extra["Beta schedule beta"] = params.option("beta_dist_beta")
+        extra["Beta schedule alpha"] = options.beta_dist_alpha
+        extra["Beta schedule beta"] = options.beta_dist_beta
     return extra
 
 
 def _solver_extra(params: ImageParams, sampler: str) -> dict[str, InfoValue]:
     extra: dict[str, InfoValue] = {}
+    options = params.options
     for key, option, default, samplers in (
-        ("Eta", "eta_ancestral", 1.0, ETA_ANCESTRAL),
-        ("Eta DDIM", "eta_ddim", 0.0, ETA_DDIM),
+        ("Eta", options.eta_ancestral, 1.0, ETA_ANCESTRAL),
+        ("Eta DDIM", options.eta_ddim, 0.0, ETA_DDIM),
     ):
-        eta = params.eta if params.eta is not None else float(params.option(option))
+        eta = params.eta if params.eta is not None else option
         if sampler in samplers and eta != default:
             extra[key] = eta
     # WebUI compares the options alone: what the request's own fields ask for is drawn but not noted.
-    for key, option, default, samplers in (
-        ("Sigma churn", "s_churn", 0.0, CHURNING),
-        ("Sigma tmin", "s_tmin", 0.0, CHURNING),
-        ("Sigma tmax", "s_tmax", 0.0, CHURNING),
-        ("Sigma noise", "s_noise", 1.0, SCALING_NOISE),
-    ):
-        if sampler in samplers and params.option(option) != default:
-            extra[key] = params.option(option)
-    return extra
+    noted = (
+        ("Sigma churn", options.s_churn, 0.0, CHURNING),
+        ("Sigma tmin", options.s_tmin, 0.0, CHURNING),
+        ("Sigma tmax", options.s_tmax, 0.0, CHURNING),
+        ("Sigma noise", options.s_noise, 1.0, SCALING_NOISE),
+    )
+    return extra | {
+        key: option for key, option, default, samplers in noted if sampler in samplers and option != default
+    }
 
 
 def _early_extra(params: ImageParams) -> dict[str, InfoValue]:
-    early = float(params.option("skip_early_cond"))
+    early = params.options.skip_early_cond
     return {"Skip Early CFG": early} if early > 0 else {}
 
 
 def late_extra(params: ImageParams, s_min_uncond: float) -> dict[str, InfoValue]:
     """What it adds that calls left the negative prompt out below `s_min_uncond`."""
     extra: dict[str, InfoValue] = {"NGMS": s_min_uncond}
-    if params.option("s_min_uncond_all"):
+    if params.options.s_min_uncond_all:
         extra["NGMS all steps"] = True
     return extra

@@ -13,12 +13,12 @@ def token_merging_ratio(params: ImageParams, *, hires: bool = False) -> float:
 
     Named in the request, the general option beats img2img's own, as in WebUI.
     """
-    own = ""
+    options, own = params.options, 0.0
     if hires:
-        own = "token_merging_ratio_hr"
+        own = options.token_merging_ratio_hr
     elif isinstance(params, Img2ImgParams) and not params.override_settings.get("token_merging_ratio"):
-        own = "token_merging_ratio_img2img"
-    return float((params.option(own) if own else 0) or params.option("token_merging_ratio"))
+        own = options.token_merging_ratio_img2img
+    return own or options.token_merging_ratio
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from PIL import Image
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.jobs import JobPhase
-from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.options import read_options
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import PIXEL_UPSCALERS
@@ -57,8 +57,5 @@ def request_upscaler(
 
 def _tiling(params: TaskParams) -> Tiling:
     """WebUI's defaults where a task has no options."""
-    side, overlap = (
-        int(params.option(key) if isinstance(params, ImageParams) else OPTIONS[key].default)
-        for key in ("ESRGAN_tile", "ESRGAN_tile_overlap")
-    )
-    return Tiling(side, overlap)
+    options = params.options if isinstance(params, ImageParams) else read_options({})
+    return Tiling(options.ESRGAN_tile, options.ESRGAN_tile_overlap)

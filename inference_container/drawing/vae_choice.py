@@ -21,7 +21,7 @@ def with_chosen_vae(checkpoint: Checkpoint, params: ImageParams, *, files: JobFi
     Raises:
         JobFailed: asset_missing; asset_corrupt or asset_incompatible, the file holds no VAE that fits.
     """
-    file = _chosen(checkpoint, str(params.option("sd_vae")), files)
+    file = _chosen(checkpoint, params.options.sd_vae, files)
     if file is None:
         return checkpoint
     from inference_container.models.vae_file import load_vae  # brings diffusers, which the checkpoint has loaded

@@ -53,7 +53,7 @@ def _read(params: ImageParams, prompt: str, negative_prompt: str, styles: Mappin
         prompt, negative_prompt = apply_styles(prompt, negative_prompt, names=params.styles, styles=styles)
     except StyleError as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"styles: {error}") from error
-    if params.option("enable_prompt_comments"):
+    if params.options.enable_prompt_comments:
         prompt, negative_prompt = strip_comments(prompt), strip_comments(negative_prompt)
     try:
         networks = NO_NETWORKS if params.disable_extra_networks else plan_networks(extract_tags(prompt).tags)
@@ -85,13 +85,13 @@ class Conditioner:
             second_order=SAMPLERS[choice.sampler].second_order,
             hires_steps=hires_steps,
             hires_second_order=hires_choice is not None and SAMPLERS[hires_choice.sampler].second_order,
-            use_old_scheduling=bool(params.option("use_old_scheduling")),
+            use_old_scheduling=params.options.use_old_scheduling,
         )
         options = EncoderOptions(
-            clip_skip=int(params.option("CLIP_stop_at_last_layers")),
-            sdxl_clip_l_skip=bool(params.option("sdxl_clip_l_skip")),
-            emphasis=EmphasisMode(str(params.option("emphasis"))),
-            comma_padding_backtrack=int(params.option("comma_padding_backtrack")),
+            clip_skip=params.options.CLIP_stop_at_last_layers,
+            sdxl_clip_l_skip=params.options.sdxl_clip_l_skip,
+            emphasis=EmphasisMode(params.options.emphasis),
+            comma_padding_backtrack=params.options.comma_padding_backtrack,
         )
         try:
             self._encoder = PromptEncoder(

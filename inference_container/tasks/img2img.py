@@ -58,7 +58,7 @@ def img2img(job: TaskInput) -> TaskOutput:
     refiner = chosen_refiner(job, params, checkpoint, progress=progress)
 
     # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
-    upscaler = request_upscaler(job, params, str(params.option("upscaler_for_img2img")), progress=progress)
+    upscaler = request_upscaler(job, params, params.options.upscaler_for_img2img, progress=progress)
     with progress.phase(JobPhase.ENCODING):
         pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
         _check_sizes(params, pictures)
@@ -92,7 +92,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         refiner=refiner,
     )
     drawn = list(draw(drawing, progress))
-    if params.option("img2img_color_correction"):
+    if params.options.img2img_color_correction:
         with progress.phase(JobPhase.DECODING):
             drawn = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(drawn)]
 
@@ -136,7 +136,7 @@ def img2img(job: TaskInput) -> TaskOutput:
 
 def _check_sizes(params: Img2ImgParams, pictures: Sequence[InitPicture]) -> None:
     whole = any(picture.overlay is not None and picture.region is None for picture in pictures)
-    if whole and params.option("overlay_inpaint") and (params.width % SCALE or params.height % SCALE):
+    if whole and params.options.overlay_inpaint and (params.width % SCALE or params.height % SCALE):
         message = (
             f"received width {params.width} and height {params.height} with a mask over the whole picture; "
             f"allowed: multiples of {SCALE}"
@@ -166,10 +166,10 @@ def _start(
         latent=latents,
         denoising_strength=params.denoising_strength,
         soft=params.soft_inpainting(),
-        fix_steps=bool(params.option("img2img_fix_steps")),
+        fix_steps=params.options.img2img_fix_steps,
         repaint=repaint,
         noise_multiplier=_noise_multiplier(params),
-        extra_noise=float(params.option("img2img_extra_noise")),
+        extra_noise=params.options.img2img_extra_noise,
     )
 
 
@@ -180,14 +180,14 @@ def _conditioning(
         return condition_on_edited(checkpoint, pictures, like=like)
     if not checkpoint.inpainting:
         return None
-    weight = float(params.option("inpainting_mask_weight"))
+    weight = params.options.inpainting_mask_weight
     return condition_on_pictures(checkpoint, pictures, like=like, mask_weight=weight, rounded=params.mask_round)
 
 
 def _composed(
     params: Img2ImgParams, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None
 ) -> Image.Image:
-    if picture.overlay is None or not params.option("overlay_inpaint"):
+    if picture.overlay is None or not params.options.overlay_inpaint:
         return image
     return paste_back(image, picture.overlay, region=picture.region, upscaler=upscaler)
 
@@ -199,9 +199,9 @@ def _masks(
     mask = picture.overlay_mask
     if mask is None:
         return []
-    beside = [mask.convert("RGB")] if params.option("return_mask") else []
-    if params.option("return_mask_composite"):
-        region = picture.region if params.option("overlay_inpaint") else None
+    beside = [mask.convert("RGB")] if params.options.return_mask else []
+    if params.options.return_mask_composite:
+        region = picture.region if params.options.overlay_inpaint else None
         beside.append(cut_out(put_at(image, size=mask.size, region=region, upscaler=upscaler), mask))
     return beside
 

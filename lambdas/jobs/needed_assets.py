@@ -161,7 +161,7 @@ def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
 
 def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:
     """Where the request names the checkpoint it draws with: in none, one or both of two places."""
-    option = params.option("sd_model_checkpoint") if isinstance(params, ImageParams) else ""
+    option = params.options.sd_model_checkpoint if isinstance(params, ImageParams) else ""
     named = ((field, CHECKPOINT_POINTER), (option, OPTION_POINTER))
     return [Need(AssetType.CHECKPOINT, str(name), pointer) for name, pointer in named if name]
 
@@ -186,6 +186,6 @@ def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
     fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
     if isinstance(params, Txt2ImgParams) and params.enable_hr:
         fields += [("hr_prompt", params.hr_prompt, ""), ("hr_negative_prompt", "", params.hr_negative_prompt)]
-    if params.option("enable_prompt_comments"):
+    if params.options.enable_prompt_comments:
         fields = [(field, strip_comments(prompt), strip_comments(negative)) for field, prompt, negative in fields]
     return [(field, prompt, negative) for field, prompt, negative in fields if prompt or negative]

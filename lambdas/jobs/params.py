@@ -124,7 +124,7 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
                 prompt,
                 negative,
                 clock=PromptClock(params.steps, second_order=SAMPLERS[params.sampler_choice().sampler].second_order),
-                emphasis=EmphasisMode(str(params.option("emphasis"))),
+                emphasis=EmphasisMode(params.options.emphasis),
                 disable_extra_networks=params.disable_extra_networks,
             )
         except PromptSyntaxError as error:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET, unsupported_fields
 from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import MAX_ECHO, PARAMS_BY_TASK, Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 
@@ -110,8 +111,8 @@ def test_an_unknown_option_is_refused_with_the_allowed_ones() -> None:
 
 
 def test_an_option_has_webuis_default_until_it_is_overridden() -> None:
-    assert Txt2ImgParams().option("randn_source") == "GPU"
-    assert Txt2ImgParams(override_settings={"randn_source": "CPU"}).option("randn_source") == "CPU"
+    assert Txt2ImgParams().options.randn_source == "GPU"
+    assert Txt2ImgParams(override_settings={"randn_source": "CPU"}).options.randn_source == "CPU"
 
 
 @pytest.mark.parametrize("task", [Task.TXT2IMG, Task.IMG2IMG])
@@ -194,3 +195,38 @@ def test_a_selectable_script_is_refused_as_unknown(field: str, value: object, sa
         Txt2ImgParams.model_validate({field: value})
 
     assert Txt2ImgParams.model_validate({"script_name": "", "script_args": []}).script_name is None
+
+
+def test_every_option_of_a_request_is_a_typed_value_and_only_those_it_sets_are_sent_on() -> None:
+    params = Txt2ImgParams(override_settings={"eta_ancestral": 1, "CLIP_stop_at_last_layers": 2.0})
+
+    options = params.options
+
+    assert (options.eta_ancestral, type(options.eta_ancestral)) == (1.0, float)
+    assert (options.CLIP_stop_at_last_layers, type(options.CLIP_stop_at_last_layers)) == (2, int)
+    assert {name: getattr(options, name) for name in OPTIONS if name not in params.override_settings} == {
+        name: rule.default for name, rule in OPTIONS.items() if name not in params.override_settings
+    }
+    assert params.model_dump(exclude_unset=True) == {
+        "override_settings": {"eta_ancestral": 1, "CLIP_stop_at_last_layers": 2.0}
+    }
+
+
+def test_a_request_changed_afterwards_has_the_options_it_has_then() -> None:
+    params = Txt2ImgParams(override_settings={"randn_source": "CPU"})
+    assert params.options.randn_source == "CPU"
+
+    changed = params.model_copy(update={"override_settings": {}})
+
+    assert changed.options.randn_source == "GPU"
+
+
+def test_the_schema_of_override_settings_has_type_default_and_bounds_of_every_option() -> None:
+    settings = Txt2ImgParams.model_json_schema()["properties"]["override_settings"]
+
+    assert settings["additionalProperties"] is False
+    assert set(settings["properties"]) == set(OPTIONS)
+    weight = settings["properties"]["inpainting_mask_weight"]
+    assert (weight["type"], weight["default"], weight["minimum"], weight["maximum"]) == ("number", 1.0, 0, 1)
+    assert settings["properties"]["randn_source"]["enum"] == ["GPU", "CPU", "NV"]
+    assert "supported" in settings["properties"]["face_restoration"]["description"]

@@ -53,7 +53,7 @@ def test_img2img_takes_seed_sampler_and_options_alone() -> None:
 
     assert (filled.seed, filled.steps, filled.scheduler) == (42, 20, "Karras")
     assert (filled.prompt, filled.width, filled.denoising_strength, filled.cfg_scale) == ("", 512, 0.75, 7.0)
-    assert filled.option("randn_source") == "NV"
+    assert filled.options.randn_source == "NV"
 
 
 def test_what_the_request_names_stays_even_at_its_default() -> None:
@@ -62,8 +62,8 @@ def test_what_the_request_names_stays_even_at_its_default() -> None:
     filled = fill_in(Txt2ImgParams.model_validate({**body, "infotext": WRITTEN}))
 
     assert (filled.seed, filled.prompt, filled.enable_hr) == (-1, "", False)
-    assert filled.option("randn_source") == "GPU"
-    assert filled.option("emphasis") == "No norm"
+    assert filled.options.randn_source == "GPU"
+    assert filled.options.emphasis == "No norm"
     assert filled.steps == 20
 
 
@@ -77,8 +77,8 @@ def test_hires_fix_needs_an_entry_of_its_own() -> None:
 def test_pictures_from_before_1_6_have_old_prompt_timelines() -> None:
     last = "\nSteps: 20, Sampler: Euler, Seed: 1, Size: 64x64, Version: v1.5.2"
 
-    assert fill_in(Txt2ImgParams(infotext="a [b:c:1]" + last)).option("use_old_scheduling") is True
-    assert fill_in(Txt2ImgParams(infotext="a" + last)).option("use_old_scheduling") is False
+    assert fill_in(Txt2ImgParams(infotext="a [b:c:1]" + last)).options.use_old_scheduling is True
+    assert fill_in(Txt2ImgParams(infotext="a" + last)).options.use_old_scheduling is False
 
 
 def test_a_text_that_is_no_infotext_is_a_prompt() -> None:

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import ImageParams
 from inference_container.diffusion.noise import NoiseFunction
 from inference_container.diffusion.noise_schedule import NoiseSchedule
@@ -62,22 +61,23 @@ class SamplerOptions:
         So it is in WebUI 1.10.1.
         """
 
-        def value(key: str) -> float:
-            option, given = params.option(key), getattr(params, key)
-            return float(option if given is None or option != OPTIONS[key].default else given)
+        options = params.options
+
+        def value(option: float, given: float | None, *, default: float) -> float:
+            return option if given is None or option != default else given
 
         return cls(
             eta=params.eta,
-            eta_ancestral=float(params.option("eta_ancestral")),
-            eta_ddim=float(params.option("eta_ddim")),
-            s_churn=value("s_churn"),
-            s_tmin=value("s_tmin"),
-            s_tmax=value("s_tmax"),
-            s_noise=value("s_noise"),
-            uni_pc_variant=cast(UniPcVariant, params.option("uni_pc_variant")),
-            uni_pc_skip_type=cast(UniPcSkipType, params.option("uni_pc_skip_type")),
-            uni_pc_order=int(params.option("uni_pc_order")),
-            uni_pc_lower_order_final=bool(params.option("uni_pc_lower_order_final")),
+            eta_ancestral=options.eta_ancestral,
+            eta_ddim=options.eta_ddim,
+            s_churn=value(options.s_churn, params.s_churn, default=0.0),
+            s_tmin=value(options.s_tmin, params.s_tmin, default=0.0),
+            s_tmax=value(options.s_tmax, params.s_tmax, default=0.0),
+            s_noise=value(options.s_noise, params.s_noise, default=1.0),
+            uni_pc_variant=options.uni_pc_variant,
+            uni_pc_skip_type=options.uni_pc_skip_type,
+            uni_pc_order=options.uni_pc_order,
+            uni_pc_lower_order_final=options.uni_pc_lower_order_final,
         )
 
     def churn(self, sigma: Tensor, intervals: int) -> float:
