@@ -45,7 +45,7 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
 
     @cached_property
     def removal(self) -> AssetRemoval:
-        return AssetRemoval(self.uploads, self.pages)
+        return AssetRemoval(self.uploads, self.pages.user_of)
 
     @cached_property
     def endpoints(self) -> Endpoints:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
@@ -70,7 +71,7 @@ class JobEvents:
         if _is_of_lost_worker(job, notification):
             raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
         outcome = self._outcome(job, notification)
-        ended = self.outcomes.write(job, outcome, now=self.now())
+        ended = self.outcomes.apply(job, outcome, now=self.now())
         if ended is None:
             status = notification.invocation_status
             _LOG.info("%s leaves job %s as it is", status, job.job_id, extra=job.log_ids)
@@ -115,21 +116,31 @@ def _notification(body: str) -> Notification:
 
 
 def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> dict[str, list[dict[str, str]]]:
-    """Apply every record; those that AWS kept from being applied are named, so that only they come again.
+    """Apply every record; those that could not be applied are named, so that only they come again.
 
-    `stack` is the dimension of the metrics that tell of the jobs that ended.
+    `stack` is the dimension of the metrics that count the jobs that ended.
     """
-    failures, ended = [], []
-    for record in event["Records"]:
+    ended: list[JobRecord] = []
+
+    def apply(record: SQSRecord) -> None:
         try:
-            ended.append(events.handle(record["body"]))
+            job = events.handle(record.body)
         except MalformedError as error:
-            _LOG.warning("message %s dropped: %s", record["messageId"], error)
-        except (ClientError, BotoCoreError):
-            _LOG.exception("message %s will be tried again", record["messageId"])
-            failures.append({"itemIdentifier": record["messageId"]})
-    record_ended([job for job in ended if job is not None], stack=stack)
-    return {"batchItemFailures": failures}
+            _LOG.warning("message %s dropped: %s", record.message_id, error)
+        except Exception:
+            _LOG.exception("message %s will be tried again", record.message_id)
+            raise
+        else:
+            ended.extend([job] if job is not None else [])
+
+    answer: Any = process_partial_response(
+        event=dict(event),
+        record_handler=apply,
+        # A batch of which nothing worked is answered like any other: raising would only make Lambda log it twice.
+        processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
+    )
+    record_ended(ended, stack=stack)
+    return cast("dict[str, list[dict[str, str]]]", answer)
 
 
 @cache

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from generate_on_cloud.contract.webhooks import WebhookBody, WebhookEvent, WebhookJob, sign
 from generate_on_cloud.fetching.public_addresses import FetchError, FetchFailure
@@ -141,20 +142,26 @@ def handle_batch(
     webhooks: Webhooks, event: Mapping[str, Any], *, client: "SQSClient", queue_url: str
 ) -> dict[str, list[dict[str, str]]]:
     """Deliver every record; those that failed are named, and come again after their wait."""
-    failures = []
-    for record in event["Records"]:
-        attempt = int(record["attributes"]["ApproximateReceiveCount"])
+
+    def deliver(record: SQSRecord) -> None:
+        attempt = int(record.attributes.approximate_receive_count)
         try:
-            webhooks.deliver(json.loads(record["body"])["job_id"], attempt=attempt)
+            webhooks.deliver(json.loads(record.body)["job_id"], attempt=attempt)
         except Later as later:
             client.change_message_visibility(
-                QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=later.seconds
+                QueueUrl=queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=later.seconds
             )
-            failures.append({"itemIdentifier": record["messageId"]})
-        except (ClientError, BotoCoreError):
-            _LOG.exception("webhook %s will be tried again", record["messageId"])
-            failures.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failures}
+            raise
+        except Exception:
+            _LOG.exception("webhook %s will be tried again", record.message_id)
+            raise
+
+    answer: Any = process_partial_response(
+        event=dict(event),
+        record_handler=deliver,
+        processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
+    )
+    return cast("dict[str, list[dict[str, str]]]", answer)
 
 
 @cache

@@ -105,10 +105,10 @@ class Outcomes:
             outcome = self.of_failure(job, job.failure_key, reason=None)
         return outcome
 
-    def write(
+    def apply(
         self, job: JobRecord, outcome: Outcome, *, now: datetime, heartbeat_seen: Decimal | None = None
     ) -> JobRecord | None:
-        """End the job so; None when it has ended already, or goes on.
+        """Do what the outcome asks for: end the job, queue it once more or send it again; the job, if it ended.
 
         Who loses its worker gets a second one; what an older container refuses is sent again for as long as an
         upgrade may take.

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.jobs import JobStatus, Task
+from lambdas.assets.record import AssetRecord
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import BATCH, from_item, read_rows, timestamp, to_item
 from lambdas.jobs.lists import OPEN, SORT, index_name
@@ -93,6 +95,14 @@ class JobPages:
         for keys in self._keys({OPEN: "1"}, after=None, newest_first=False, size=BATCH):
             yield self.rows(keys)
 
+    def user_of(self, asset: AssetRecord) -> str | None:
+        """An open job that needs the asset, in words; None if there is no such job. Two calls for each hundred jobs."""
+        for jobs in self.open_jobs():
+            for job in jobs:
+                if any(_is(asset, model) for model in job.models):
+                    return f"job {job.job_id}, which is {job.status}"
+        return None
+
     def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """The rows with these ids in this order; those that are gone are left out."""
         rows = read_rows(self.client, {self.table: [{"job_id": job_id} for job_id in job_ids]})[self.table]
@@ -144,3 +154,8 @@ def _span(since: datetime | None, until: datetime | None) -> tuple[str, dict[str
     if until:
         return " AND created_at < :until", {":until": timestamp(until)}
     return "", {}
+
+
+def _is(asset: AssetRecord, model: ResolvedModel) -> bool:
+    """By hash too: the asset may have been renamed since the job was sent."""
+    return model.type is asset.type and (model.name == asset.name or model.sha256 == asset.sha256)

@@ -263,3 +263,20 @@ def test_an_error_of_storage_is_not_taken_for_a_missing_object(aws: Aws, cloud: 
     finally:
         aws.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="refuse")
     assert cloud.status(job.job_id) == "running"
+
+
+def test_a_fault_of_our_own_keeps_no_other_record_of_its_batch_from_being_applied(cloud: Cloud) -> None:
+    job, unlucky = sent(cloud), sent(cloud)
+
+    class Broken(JobEvents):
+        def handle(self, body: str) -> None:
+            if unlucky.job_id in body:
+                raise KeyError("a fault of ours")
+            super().handle(body)
+
+    bodies = [completed(each.job_id, cloud.put_result(each.job_id, key=each.output_key)) for each in (unlucky, job)]
+    records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+    answer = handle_batch(Broken(cloud.outcomes, cloud.clock.moment), {"Records": records}, stack="test")
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert (cloud.status(job.job_id), cloud.status(unlucky.job_id)) == ("succeeded", "running")

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import ImageParams
 from inference_container.diffusion.noise import NoiseFunction
 from inference_container.diffusion.noise_schedule import NoiseSchedule
@@ -63,17 +64,17 @@ class SamplerOptions:
 
         options = params.options
 
-        def value(option: float, given: float | None, *, default: float) -> float:
-            return option if given is None or option != default else given
+        def value(name: str, option: float, given: float | None) -> float:
+            return option if given is None or option != OPTIONS[name].default else given
 
         return cls(
             eta=params.eta,
             eta_ancestral=options.eta_ancestral,
             eta_ddim=options.eta_ddim,
-            s_churn=value(options.s_churn, params.s_churn, default=0.0),
-            s_tmin=value(options.s_tmin, params.s_tmin, default=0.0),
-            s_tmax=value(options.s_tmax, params.s_tmax, default=0.0),
-            s_noise=value(options.s_noise, params.s_noise, default=1.0),
+            s_churn=value("s_churn", options.s_churn, params.s_churn),
+            s_tmin=value("s_tmin", options.s_tmin, params.s_tmin),
+            s_tmax=value("s_tmax", options.s_tmax, params.s_tmax),
+            s_noise=value("s_noise", options.s_noise, params.s_noise),
             uni_pc_variant=options.uni_pc_variant,
             uni_pc_skip_type=options.uni_pc_skip_type,
             uni_pc_order=options.uni_pc_order,
