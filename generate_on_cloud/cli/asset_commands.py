@@ -61,7 +61,7 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
     name: Annotated[str | None, typer.Option(help="File name; else the last part of the URL.")] = None,
     sha256: Annotated[str | None, typer.Option(help="What the file's SHA-256 must be.")] = None,
     token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token of the source.")] = None,
-    wait: Annotated[bool, typer.Option(help="Wait until the file is there.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until the file is uploaded.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Have the service fetch a model file from a URL."""

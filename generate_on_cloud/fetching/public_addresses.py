@@ -104,7 +104,7 @@ def parse_target(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _bad("received something that is no URL") from error
+        raise _bad("received something that is not a URL") from error
     if parts.scheme.lower() != "https":
         raise _bad(f"received the scheme {parts.scheme[:20]!r}; allowed: https")
     if parts.username is not None or parts.password is not None:
@@ -170,14 +170,14 @@ def _checked_host(host: str) -> str:
         try:
             return str(IPv6Address(host))
         except ValueError as error:
-            raise _bad("received a host that is no IPv6 address") from error
+            raise _bad("received a host that is not an IPv6 address") from error
     try:
         name = host.encode("idna").decode("ascii").lower().removesuffix(".")
     except UnicodeError as error:
-        raise _bad("received a host that is no name") from error
+        raise _bad("received a host that is not a valid name") from error
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _bad("received a host that is no name")
+        raise _bad("received a host that is not a valid name")
     # As browsers and the C library read it: a last label that is a number makes the whole an IPv4 address.
     if _NUMBER.fullmatch(labels[-1]):
         try:

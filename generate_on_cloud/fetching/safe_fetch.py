@@ -101,7 +101,7 @@ class SafeFetch:
                 following = parse_target(urljoin(f"https://{target.authority}{target.path}", location))
             except ValueError as error:
                 raise FetchError(
-                    FetchFailure.BAD_URL, f"{target.host} redirects to something that is no URL"
+                    FetchFailure.BAD_URL, f"{target.host} redirects to something that is not a URL"
                 ) from error
             if following.origin != target.origin:
                 sent = {name: value for name, value in sent.items() if name not in _OF_ONE_ORIGIN}
@@ -198,7 +198,7 @@ def _opened(answer: http.client.HTTPResponse, target: Target, limits: FetchLimit
         raise FetchError(FetchFailure.HTTP_STATUS, message, status=answer.status)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise FetchError(FetchFailure.HTTP_STATUS, f"{target.host} sends a packed body nobody asked for")
+        raise FetchError(FetchFailure.HTTP_STATUS, f"{target.host} sent a compressed body although none was requested")
     if answer.length is not None and answer.length > limits.max_bytes:
         message = f"{target.host} announces {answer.length} bytes; allowed: {limits.max_bytes}"
         raise FetchError(FetchFailure.TOO_LARGE, message)

@@ -29,7 +29,7 @@ def open_zip(source: ByteSource, *, most_members: int) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(cast("IO[bytes]", RangedFile(source)))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
-        raise BrokenFileError(f"it is no complete zip archive ({error})") from error
+        raise BrokenFileError(f"it is not a complete zip archive ({error})") from error
     members = archive.infolist()
     if not 0 < len(members) <= most_members:
         raise RefusedFileError(f"its archive has {len(members)} members; allowed: {most_members}, and at least one")

@@ -35,9 +35,9 @@ def check_onnx(source: ByteSource) -> None:
         elif wire in _FIXED:
             offset += _FIXED[wire]
         else:
-            raise RefusedFileError("it is no ONNX model")
+            raise RefusedFileError("it is not an ONNX model")
     if offset != source.size or _ONNX_GRAPH not in fields:
-        raise RefusedFileError("it is no complete ONNX model")
+        raise RefusedFileError("it is not a complete ONNX model")
 
 
 def check_png(source: ByteSource) -> None:
@@ -47,7 +47,7 @@ def check_png(source: ByteSource) -> None:
         RefusedFileError: they do not lead there.
     """
     if source.read(0, 8) != _PNG:
-        raise RefusedFileError("it is no PNG picture")
+        raise RefusedFileError("it is not a PNG picture")
     offset = 8
     while True:
         head = source.read(offset, 8)
@@ -79,7 +79,7 @@ def check_styles(source: ByteSource) -> None:
     try:
         read_styles(source.read(0, MAX_STYLES_BYTES))
     except StylesFileError as error:
-        raise RefusedFileError(f"it is no styles file: {error}") from error
+        raise RefusedFileError(f"it is not a styles file: {error}") from error
 
 
 def _varint(source: ByteSource, offset: int) -> tuple[int, int]:
@@ -88,4 +88,4 @@ def _varint(source: ByteSource, offset: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * count)
         if byte < 0x80:
             return value, offset + count + 1
-    raise RefusedFileError("it is no complete ONNX model")
+    raise RefusedFileError("it is not a complete ONNX model")

@@ -64,7 +64,7 @@ def called(function: Any, arguments: Any, most_bytes: int) -> Any:
         IndexError, TypeError, ValueError: arguments that are none of that name's.
     """
     if not isinstance(function, Name) or not isinstance(arguments, tuple):
-        raise NotPlainError("its pickle calls something that is no name")
+        raise NotPlainError("its pickle calls something that is not a name")
     if function.path in TENSOR_MAKERS:
         return _tensor(arguments, most_bytes)
     if function.path == "collections.OrderedDict":
@@ -82,7 +82,7 @@ def new_object(kind: Any, arguments: Any) -> Any:
         IndexError, TypeError, ValueError: arguments that are none of that name's.
     """
     if not isinstance(kind, Name) or not isinstance(arguments, tuple):
-        raise NotPlainError("its pickle makes an object of something that is no name")
+        raise NotPlainError("its pickle makes an object of something that is not a name")
     return Ordered() if kind.path == "collections.OrderedDict" else _object(kind.path, arguments)
 
 

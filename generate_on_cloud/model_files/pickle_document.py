@@ -52,7 +52,7 @@ def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int) -> Pickle
                 raise BrokenFileError(f"its pickle has more than {MAX_OPCODES} instructions")
             machine.step(opcode.name, argument)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        raise BrokenFileError(f"it is no complete pickle of tensors ({str(error)[:100]})") from error
+        raise BrokenFileError(f"it is not a complete pickle of tensors ({str(error)[:100]})") from error
     return PickleDocument(machine.result, machine.storages)
 
 
@@ -90,7 +90,7 @@ class _Machine:
     def name(self, argument: Any) -> None:
         path = importable_name(argument)
         if path not in ALLOWED:
-            raise NotPlainError(f"its pickle names {path[:100]!r}, which is no part of a tensor")
+            raise NotPlainError(f"its pickle names {path[:100]!r}, which is not part of a tensor")
         self.stack.append(Name(path))
 
     def call(self, _argument: Any) -> None:

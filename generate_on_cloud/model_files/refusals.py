@@ -9,7 +9,7 @@ class NotPlainError(RefusedFileError):
     """A pickle in the file asks for more than tensors, which could run code or take any amount of memory."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"it is no plain tensor file; convert it to .safetensors ({reason})")
+        super().__init__(f"it is not a plain tensor file; convert it to .safetensors ({reason})")
 
 
 class BrokenFileError(RefusedFileError):

@@ -55,7 +55,7 @@ def read_safetensors_header(source: ByteSource) -> SafetensorsHeader:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def _read_zip(source: ByteSource) -> Any:
         names = archive.namelist()
         documents = [name for name in names if name.endswith("/data.pkl")]
         if len(documents) != 1:
-            raise BrokenFileError("it is no archive that torch wrote: there is no single data.pkl in it")
+            raise BrokenFileError("it is not an archive that torch wrote: it does not hold exactly one data.pkl")
         if (odd := odd_member(names)) is not None:
-            raise RefusedFileError(f"its archive member {odd[:100]!r} is none that torch writes beside tensors")
+            raise RefusedFileError(f"its archive member {odd[:100]!r} is not one that torch writes with tensors")
         if (twice := repeated_member(names)) is not None:
             raise BrokenFileError(f"its archive member {twice[:100]!r} is there twice")
         folder = documents[0].removesuffix("data.pkl")
@@ -101,7 +101,7 @@ def _read_legacy(source: ByteSource) -> Any:
         return read_pickle(pickles, most_tensor_bytes=source.size)
 
     if following().content != _LEGACY_MAGIC or following().content != _LEGACY_VERSION:
-        raise BrokenFileError("it is no complete pickle of tensors: torch begins its files otherwise")
+        raise BrokenFileError("it is not a complete pickle of tensors: torch begins its files otherwise")
     following()  # sizes of the machine that wrote it
     document = following()
     keys = following().content

@@ -101,7 +101,7 @@ def load_ranker(part: ModelPart, *, device: torch.device, dtype: torch.dtype) ->
         )
     except (RecursionError, ValueError) as error:
         raise incompatible(
-            part.file, f"{part.folder}'s vocab.json and merges.txt are no vocabulary: {error}"
+            part.file, f"{part.folder}'s vocab.json and merges.txt are not a vocabulary: {error}"
         ) from error
     tokenizer = build_clip_tokenizer(part.file, words, vocabulary_size=text.vocab_size)
     return ClipRanker(model, tokenizer, device, dtype)

@@ -128,7 +128,7 @@ def read_tags(file: ModelFile, text: str) -> tuple[Tag, ...]:
     try:
         rows = list(csv.DictReader(io.StringIO(text), strict=True))
     except csv.Error as error:
-        raise incompatible(file, f"its list of tags is no .csv: {error}") from error
+        raise incompatible(file, f"its list of tags is not a .csv: {error}") from error
     tags = []
     for number, row in enumerate(rows, start=2):
         name, category = row.get("name"), row.get("category")
@@ -146,7 +146,7 @@ def _check_graph(file: ModelFile, data: bytes) -> None:
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
-        raise corrupt(file, f"its network is no ONNX model ({error})") from error
+        raise corrupt(file, f"its network is not an ONNX model ({error})") from error
     functions = [node for function in model.functions for node in function.node]
     for tensor in _tensors(model.graph, functions):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:

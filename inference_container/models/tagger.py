@@ -101,13 +101,13 @@ def _network(file: ModelFile, state: dict[str, Tensor], *, count: int) -> DeepDa
             raise incompatible(file, f"it has a tensor {name!r}; a DeepDanbooru network has n_Conv_0.weight and so on")
         if kind == "weight":
             if tensor.ndim != 4 or tensor.shape[2] != tensor.shape[3]:
-                raise incompatible(file, f"its {name} has the shape {list(tensor.shape)}, which is no square kernel")
+                raise incompatible(file, f"its {name} has the shape {list(tensor.shape)}, which is not a square kernel")
             kernels[int(number)] = (tensor.shape[0], tensor.shape[1], tensor.shape[2])
     try:
         with torch.device("meta"):
             network = DeepDanbooru(kernels)
     except LayoutError as error:
-        raise incompatible(file, f"it is no DeepDanbooru network: {error}") from error
+        raise incompatible(file, f"it is not a DeepDanbooru network: {error}") from error
     if network.head.out_channels != count:
         raise incompatible(file, f"it has {count} tags and a network for {network.head.out_channels}")
     wanted = {ours: parameter.shape for ours, parameter in network.named_parameters()}

@@ -137,9 +137,9 @@ def read_pickle(file: ModelFile, *, holding: AssetType | None = None) -> dict[An
     except pickle.UnpicklingError as error:
         # Before it torch advises to trust the file.
         refused = str(error).rpartition("WeightsUnpickler error:")[2].strip().split("\n", 1)[0]
-        raise incompatible(file, f"it is no plain tensor file; convert it to .safetensors ({refused})") from error
+        raise incompatible(file, f"it is not a plain tensor file; convert it to .safetensors ({refused})") from error
     except _BROKEN as error:
-        raise corrupt(file, f"it is no complete pickle of tensors ({error})") from error
+        raise corrupt(file, f"it is not a complete pickle of tensors ({error})") from error
     with refusals_of(file):
         check_tensor_sizes(document, file.path.stat().st_size)
     return unwrapped(document)

@@ -84,7 +84,7 @@ def _packed(file: ModelFile, tensors: TensorFile) -> dict[str, object]:
         config = document.get(CONFIG_FILE, {})
         config = json.loads(config) if isinstance(config, str) else config
     except (AttributeError, ValueError, RecursionError) as error:
-        raise incompatible(file, f"its header's {PACKED_CONFIG} is no JSON object with {CONFIG_FILE}") from error
+        raise incompatible(file, f"its header's {PACKED_CONFIG} is not a JSON object with {CONFIG_FILE}") from error
     if not isinstance(config, dict):
         raise incompatible(file, f"the {CONFIG_FILE} packed in it is not a JSON object")
     return config

@@ -102,7 +102,7 @@ def _in_picture(file: ModelFile) -> Mapping[str, Any]:
         with Image.open(file.path, formats=("PNG",)) as image:
             chunk = image.info.get(PNG_KEY)  # read with the header; the pixels stay where they are
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise corrupt(file, f"it is no PNG ({error})") from error
+        raise corrupt(file, f"it is not a PNG ({error})") from error
     if not isinstance(chunk, str):
         raise incompatible(
             file,

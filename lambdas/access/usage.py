@@ -114,7 +114,7 @@ class UsageStore:
         spent = f"{used.get('jobs_sent', 0)} jobs and {used.get('megapixel_steps', 0)} megapixel-steps"
         detail = (
             f"Today's quota is used up: {spent} of {_words(quotas)}; this job counts {charge.megapixel_steps} "
-            f"megapixel-steps. It begins anew at {midnight.isoformat()}."
+            f"megapixel-steps. It resets at {midnight.isoformat()}."
         )
         return ProblemError(
             ProblemCode.QUOTA_EXCEEDED, detail, retry_after=max(1, int((midnight - now).total_seconds()) + 1)

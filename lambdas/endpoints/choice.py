@@ -132,7 +132,9 @@ class EndpointChooser:
         if name == self.registry.default or any(each.endpoint == name for each in self._usable(caller)):
             return name
         # Made a moment ago, or to be refused for what it is by now.
-        received = f"received none, and your default {name!r} is gone or not for you any more (PATCH /v1/me)"
+        received = (
+            f"received none, and your default {name!r} no longer exists or is no longer available to you (PATCH /v1/me)"
+        )
         return self.require_usable(name, caller=caller, received=received)
 
     def _refusal(self, said: str, caller: Caller, pointer: str) -> ProblemError:

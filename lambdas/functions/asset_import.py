@@ -222,7 +222,7 @@ class ImportRun:
         except ClientError as error:
             if error_code(error) not in NO_SUCH_OBJECT:
                 raise
-            raise ImportFailedError("what was fetched of it is gone; start the import again") from error
+            raise ImportFailedError("the part fetched so far no longer exists; start the import again") from error
 
     def _give_up(self, asset: AssetRecord, reason: str) -> None:
         _LOG.info("import of asset %s failed: %s", asset.asset_id, reason)

@@ -100,5 +100,5 @@ def _reason_against_base64(text: str) -> str | None:
         return f"received text that starts {text[:40]!r} and is not valid base64; allowed: {allowed}"
     if not any(data[offset : offset + len(mark)] == mark for _, mark, offset in _SIGNATURES):
         allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
-        return f"received {len(data)} bytes that start {data[:8]!r} and are no picture; allowed: {allowed}"
+        return f"received {len(data)} bytes that start {data[:8]!r} and are not a picture; allowed: {allowed}"
     return None

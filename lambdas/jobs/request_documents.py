@@ -71,7 +71,7 @@ class RequestDocuments:
         """
         data = self.objects.read(job.request_key, max_bytes=2 * MAX_PARAMS_BYTES) if job.request_key else None
         if data is None:
-            raise state_conflict(job, "sent again: its request is not stored (any more)")
+            raise state_conflict(job, "sent again: its request is no longer stored")
         return JobRequest.model_validate_json(data)
 
     def uploaded_params(self, job: JobRecord) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class RequestDocuments:
 
 
 def state_conflict(job: JobRecord, what: str) -> ProblemError:
-    return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status}: it cannot be {what}.")
+    return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status} and cannot be {what}.")
 
 
 def _refuse_missing(job: JobRecord, params: dict[str, Any], is_there: Callable[[str, str], bool]) -> dict[str, str]:
@@ -112,7 +112,7 @@ def _refuse_missing(job: JobRecord, params: dict[str, Any], is_there: Callable[[
             continue
         copies[place] = f"{job_prefix(job.job_id)}input/{number}"
         if not is_there(input_key(job.owner, text), copies[place]):
-            message = f"received {text!r}, which is no input of yours that has been uploaded"
+            message = f"received {text!r}, which is not an input that you have uploaded"
             missing.append(FieldError(pointer=f"{ROOT}{place}", message=message))
     if missing:
         raise invalid(missing)

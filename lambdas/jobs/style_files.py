@@ -52,7 +52,7 @@ class StyleFiles:
         try:
             return read_styles(data)
         except StylesFileError as error:
-            raise _refused(f"{file.name} is no styles file: {error}") from error
+            raise _refused(f"{file.name} is not a styles file: {error}") from error
 
 
 def _styled(params: ImageParams, styles: Mapping[str, Style]) -> dict[str, str]:

@@ -220,7 +220,7 @@ def changed(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         (lambda d: d.pop("n_Conv_3.weight"), "incompatible", "not numbered from 0 on"),
         (lambda d: d.update(other=torch.ones(1)), "incompatible", "it has a tensor 'other'"),
         (lambda d: d.update({"n_Conv_3.bias": torch.ones(9)}), "incompatible", r"shape \[9\], expected \[4\]"),
-        (lambda d: d.update({"n_Conv_0.weight": torch.ones(6, 3, 7, 5)}), "incompatible", "no square kernel"),
+        (lambda d: d.update({"n_Conv_0.weight": torch.ones(6, 3, 7, 5)}), "incompatible", "not a square kernel"),
         (lambda d: d.update({"n_Conv_0.weight": torch.ones(6, 4, 7, 7)}), "incompatible", "first convolution"),
         (lambda d: d.update({"n_Conv_6.weight": torch.ones(4, 4, 1, 1)}), "incompatible", "no residual block begins"),
         (lambda d: d.update({"n_Conv_16.weight": torch.ones(4, 11, 1, 1)}), "incompatible", "last convolution"),

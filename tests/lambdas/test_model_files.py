@@ -261,7 +261,7 @@ def archive(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED)
         (archive({"a/data.pkl": pickle.dumps({}, 2), "b/data.pkl": b"x"}), "no single data.pkl"),
         (archive({"a/data.pkl": b"x" * 99}, zipfile.ZIP_DEFLATED), "compressed"),
         (archive({"a/../../data.pkl": b"x"}), "outside the archive's folder"),
-        (archive({"a/data.pkl": b"\x80\x02i"}), "no complete pickle"),
+        (archive({"a/data.pkl": b"\x80\x02i"}), "not a complete pickle"),
         (archive({"a/data.pkl": pickle.dumps([1], 2)}), "not a dictionary"),
         (archive({"a/data.pkl": b"\x80\x02c_codecs\nencode\nX\1\0\0\0aX\3\0\0\0hex\x86R."}), "encodes texts otherwise"),
     ],

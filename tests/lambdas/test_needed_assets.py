@@ -254,7 +254,11 @@ def test_networks_and_embeddings_that_styles_name_are_found_with_the_styles_file
     [
         (STYLES, ["oil"], "unknown style 'oil'; allowed: ink, plain, broken"),
         (STYLES, ["plain", "broken"], "1.2.3"),
-        ("title,text\noil,x\n", ["oil"], "styles.csv is no styles file: its first line names the columns title, text"),
+        (
+            "title,text\noil,x\n",
+            ["oil"],
+            "styles.csv is not a styles file: its first line names the columns title, text",
+        ),
     ],
 )
 def test_styles_that_cannot_be_applied_are_refused_before_the_job_is_queued(

@@ -15,5 +15,5 @@ def test_webuis_styles_file_is_taken() -> None:
 
 
 def test_another_table_is_refused_with_what_a_styles_file_has() -> None:
-    with pytest.raises(RefusedFileError, match=r"it is no styles file: .* the columns a, b; allowed: name, prompt"):
+    with pytest.raises(RefusedFileError, match=r"it is not a styles file: .* the columns a, b; allowed: name, prompt"):
         read_facts(MemoryBytes(b"a,b\n1,2\n"), name="styles.csv", asset_type=AssetType.STYLES)

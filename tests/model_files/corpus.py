@@ -190,7 +190,7 @@ def _wrong() -> dict[str, Row]:
     rows["an archive that grows"] = Row(
         AssetType.TAGGER, "a.zip", _bytes(_zipped(a=bytes(5_000_000))), "it unpacks to 5000000 bytes; allowed: "
     )
-    rows["a cut archive"] = Row(AssetType.TAGGER, "a.zip", _bytes(_zipped(a=b"a")[:-5]), "it is no complete zip")
+    rows["a cut archive"] = Row(AssetType.TAGGER, "a.zip", _bytes(_zipped(a=b"a")[:-5]), "it is not a complete zip")
     return {name: replace(row, refused=re.escape(row.refused or "")) for name, row in rows.items()}
 
 

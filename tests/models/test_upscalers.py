@@ -74,7 +74,7 @@ class Bomb:
 def test_a_pickle_with_code_in_it_is_never_run(tmp_path: Path) -> None:
     torch.save({"params_ema": tiny_upscaler_state(), "bomb": Bomb()}, tmp_path / "evil.pth")
 
-    with pytest.raises(JobFailed, match="no plain tensor file") as refused:
+    with pytest.raises(JobFailed, match="not a plain tensor file") as refused:
         load(tmp_path / "evil.pth")
 
     assert refused.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE

@@ -168,7 +168,7 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.png"
     path.write_bytes(b"GIF89a")
 
-    with pytest.raises(JobFailed, match="it is no PNG"):
+    with pytest.raises(JobFailed, match="it is not a PNG"):
         load_inversion_file(embedding(path))
 
 

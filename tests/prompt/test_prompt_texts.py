@@ -175,8 +175,8 @@ def test_styles_of_before_negative_prompts_are_read() -> None:
     [
         (b"", "columns none; allowed: name, prompt, negative_prompt"),
         (b"name,style\n", "columns name, style; allowed"),
-        (b"\xff\xfe", "no table of UTF-8 text"),
-        (b'name,prompt\na,"' + b"x" * 200_000, "no table of UTF-8 text"),
+        (b"\xff\xfe", "not a table of UTF-8 text"),
+        (b'name,prompt\na,"' + b"x" * 200_000, "not a table of UTF-8 text"),
     ],
 )
 def test_a_file_without_styles_is_told_apart(data: bytes, reason: str) -> None:

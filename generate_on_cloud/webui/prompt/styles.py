@@ -38,7 +38,7 @@ def read_styles(data: bytes) -> dict[str, Style]:
             raise StylesFileError(f"its first line names the columns {found}; allowed: {COLUMNS}")
         return {row["name"]: Style(row[text] or "", row.get("negative_prompt") or "") for row in rows if row["name"]}
     except (UnicodeDecodeError, csv.Error) as error:
-        raise StylesFileError(f"it is no table of UTF-8 text ({error})") from error
+        raise StylesFileError(f"it is not a table of UTF-8 text ({error})") from error
 
 
 def apply_styles(
