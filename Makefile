@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test coverage test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ test: $(READY) ## run every test
 
 coverage: $(READY) ## every test, and which lines and branches they run; fails below the floor in pyproject.toml
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+
+mutants: $(READY) ## change the product line by line, print what no test notices: make mutants FILES=lambdas/audit.py TESTS=tests/lambdas
+	@$(RUN) -m checks.mutants --workers $(WORKERS) $(if $(TESTS),--tests $(TESTS)) -- $(FILES)
 
 test-quick: $(READY) ## run the tests that take only a moment
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"
