@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -140,7 +140,8 @@ def read_options(override_settings: Mapping[str, object]) -> Options:
 class HasOptions:
     """Params that may set options."""
 
-    override_settings: dict[str, Any]
+    if TYPE_CHECKING:  # else it would be the first field of the params
+        override_settings: dict[str, Any]
 
     @property
     def options(self) -> Options:

@@ -315,7 +315,7 @@ def test_a_network_that_answers_another_number_of_tags_is_refused(tmp_path: Path
         ("", "its list of tags is empty"),
         ("tag_id,name\n1,a\n", "line 2 of its list of tags has no name and category"),
         (WD_CSV + "5,hat,often,1\n", "line 6 of its list of tags has no name and category"),
-        ('tag_id,name,category,count\n1,"a', "is no .csv"),
+        ('tag_id,name,category,count\n1,"a', "is not a .csv"),
     ],
 )
 def test_a_list_of_tags_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -254,7 +254,7 @@ def test_a_job_whose_request_is_gone_cannot_be_sent_again(cloud: Cloud) -> None:
 
     problem = cloud.ask("POST", f"/v1/jobs/{job.job_id}/retry").problem(409, "job_state_conflict")
 
-    assert "not stored" in problem["detail"]
+    assert "no longer stored" in problem["detail"]
 
 
 def test_a_deleted_job_leaves_nothing_behind(cloud: Cloud) -> None:

@@ -257,8 +257,8 @@ def archive(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED)
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (archive({"a/b": b""}), "no single data.pkl"),
-        (archive({"a/data.pkl": pickle.dumps({}, 2), "b/data.pkl": b"x"}), "no single data.pkl"),
+        (archive({"a/b": b""}), "exactly one data.pkl"),
+        (archive({"a/data.pkl": pickle.dumps({}, 2), "b/data.pkl": b"x"}), "exactly one data.pkl"),
         (archive({"a/data.pkl": b"x" * 99}, zipfile.ZIP_DEFLATED), "compressed"),
         (archive({"a/../../data.pkl": b"x"}), "outside the archive's folder"),
         (archive({"a/data.pkl": b"\x80\x02i"}), "not a complete pickle"),

@@ -67,7 +67,7 @@ def test_a_function_without_its_grant_gets_nothing_done_and_goes_on_once_it_is_g
         shared.wait(lambda: shared.s3.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount"))
         # Another job's whole way takes the one in front of it at least as far.
         shared.submit(f"after {job}", {"text": "a dog"})
-        with pytest.raises(AssertionError, match="never came"):
+        with pytest.raises(AssertionError, match="never happened"):
             shared.message(f"after {job}", seconds=2)
         assert not shared.row(job)
 
