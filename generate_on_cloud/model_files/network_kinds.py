@@ -83,3 +83,7 @@ def kind_of(parts: Collection[str]) -> NetworkKind | None:
     """The kind of a layer with these parts, None when it is of none."""
     names = frozenset(parts)
     return next((kind for kind in KINDS if any(needed <= names for needed in kind.parts)), None)
+
+
+PARTS: tuple[str, ...] = tuple(sorted({part for kind in KINDS for parts in kind.parts for part in parts}))
+"""The parts of all kinds."""

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from generate_on_cloud.model_files.network_kinds import PARTS
+
 
 @dataclass(frozen=True)
 class Place:
@@ -30,10 +32,10 @@ _DOTTED = re.compile(
     r"|lora(?:_linear_layer)?\.(?P<side>up|down)\.weight"
     r"|lora_(?P<peft>[AB])(?:\.default)?\.weight"
     r"|lora_magnitude_vector(?:\.default)?(?:\.weight)?"
-    r"|(?:lora_(?:up|down|mid)|[ab][12])\.weight"
-    r"|alpha|scale|dora_scale|diff|diff_b|w_norm|b_norm|weight|on_input|rescale"
-    r"|hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2)|oft_blocks|oft_diag)$"
+    r"|lora_mid\.weight|alpha|scale|dora_scale|diff_b|b_norm|rescale|hada_t[12]|lokr_t2"
+    rf"|{'|'.join(re.escape(part) for part in PARTS)})$"
 )
+"""How dotted names end: what several kinds have in common, and the parts of each kind."""
 _PEFT_SIDES = {"A": "down", "B": "up"}
 _TEXT_PROJECTIONS = {"to_q": ".q_proj", "to_k": ".k_proj", "to_v": ".v_proj", "to_out": ".out_proj"}
 _SAME_PARTS = {

@@ -1,7 +1,8 @@
 """Facts about model files have one home; what the container adds to a row is there for every row."""
 
 from generate_on_cloud.model_files.inversions import MAX_VECTORS
-from generate_on_cloud.model_files.network_kinds import KINDS
+from generate_on_cloud.model_files.network_kinds import KINDS, PARTS
+from generate_on_cloud.model_files.tensor_names import Place, place_of
 from generate_on_cloud.model_files.uses import DRAWN
 from inference_container.models.model_config import CONFIG_FOLDERS
 from inference_container.networks.kinds import CHANGES
@@ -25,3 +26,8 @@ def test_every_checkpoint_that_is_drawn_with_has_a_configuration_and_no_other_ha
 
 def test_an_embedding_has_as_many_vectors_as_a_chunk_takes() -> None:
     assert MAX_VECTORS == CHUNK_LENGTH
+
+
+def test_every_part_of_every_kind_is_found_under_a_dotted_name_too() -> None:
+    for part in PARTS:
+        assert place_of(f"unet.down_blocks.0.proj_in.{part}") == Place("lora_unet_down_blocks_0_proj_in", part)
