@@ -33,13 +33,14 @@ class ScheduleOptions:
     @classmethod
     def from_params(cls, params: ImageParams, *, sdxl: bool = False) -> "ScheduleOptions":
         """Read the request's options."""
+        options = params.options
         return cls(
-            sigma_min=params.options.sigma_min,
-            sigma_max=params.options.sigma_max,
-            rho=params.options.rho,
-            beta_dist_alpha=params.options.beta_dist_alpha,
-            beta_dist_beta=params.options.beta_dist_beta,
-            always_discard_next_to_last_sigma=params.options.always_discard_next_to_last_sigma,
+            sigma_min=options.sigma_min,
+            sigma_max=options.sigma_max,
+            rho=options.rho,
+            beta_dist_alpha=options.beta_dist_alpha,
+            beta_dist_beta=options.beta_dist_beta,
+            always_discard_next_to_last_sigma=options.always_discard_next_to_last_sigma,
             sdxl=sdxl,
         )
 

@@ -67,7 +67,7 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
         limit=query.limit,
         cursor=query.cursor,
         signer=call.services.pages.signer,
-        takes=lambda asset: query.size in (None, asset.size) and asset.may_be_used_by(call.caller),
+        takes=lambda asset: query.size in (None, asset.size) and call.caller.may_use(asset, Permission.ASSET_ALL),
     )
     return AssetPage(assets=[_view(asset) for asset in assets], next_cursor=next_cursor)
 
@@ -79,7 +79,9 @@ def find_assets(call: UserCall, sha256: str) -> AssetPage:
         message = "received something else; allowed: a SHA-256 as 64 lower-case hex digits"
         raise invalid([FieldError(pointer="path:sha256", message=message)])
     found = call.services.assets.with_hash(sha256)
-    return AssetPage(assets=[_view(asset) for asset in found if asset.may_be_used_by(call.caller)], next_cursor=None)
+    return AssetPage(
+        assets=[_view(asset) for asset in found if call.caller.may_use(asset, Permission.ASSET_ALL)], next_cursor=None
+    )
 
 
 @ROUTES.add("GET", "/v1/assets/{asset_id}", problems=(ProblemCode.ASSET_NOT_FOUND,), permission=Permission.ASSET_LIST)
@@ -156,7 +158,7 @@ def delete_asset(call: UserCall, asset_id: str) -> AssetView:
 
 def _asset(call: UserCall, asset_id: str) -> AssetRecord:
     asset = call.services.assets.get(asset_id)
-    if asset is None or not asset.may_be_used_by(call.caller):
+    if asset is None or not call.caller.may_use(asset, Permission.ASSET_ALL):
         raise ProblemError(ProblemCode.ASSET_NOT_FOUND, f"There is no asset {asset_id[:100]!r}.")
     return asset
 

@@ -7,10 +7,8 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.messages import AssetRef
-from lambdas.access.caller import Caller
 from lambdas.aws.rows import timestamp
 
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
@@ -158,10 +156,6 @@ class AssetRecord:
     def recharged(self, charge: int | None) -> "AssetRecord":
         """The asset counting so many bytes; one that counts none, having ended or being older, goes on so."""
         return self if self.charged is None else replace(self, charged=charge)
-
-    def may_be_used_by(self, caller: Caller) -> bool:
-        """Whether the caller's jobs may name it; to others it looks as if there were none."""
-        return caller.may_use(self, Permission.ASSET_ALL)
 
     @property
     def stem(self) -> str:

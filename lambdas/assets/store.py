@@ -60,7 +60,7 @@ def _guards(asked: Iterable[Reference]) -> list[str]:
 
 
 def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
-    return asset.status is AssetStatus.ACTIVE and asset.may_be_used_by(caller)
+    return asset.status is AssetStatus.ACTIVE and caller.may_use(asset, Permission.ASSET_ALL)
 
 
 @dataclass(frozen=True)

@@ -169,8 +169,12 @@ def _assembly() -> Accounts[WebhookSettings]:
     return Accounts(aws_clients(stores_objects=False), WebhookSettings.from_environment())
 
 
+@cache
+def _webhooks() -> Webhooks:
+    return Webhooks.of(_assembly(), poster=SafeFetch())
+
+
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
     """Entry point; SQS with partial batch failures."""
     assembly = _assembly()
-    webhooks = Webhooks.of(assembly, poster=SafeFetch())
-    return handle_batch(webhooks, event, client=assembly.clients.sqs, queue_url=assembly.settings.WEBHOOK_QUEUE_URL)
+    return handle_batch(_webhooks(), event, client=assembly.clients.sqs, queue_url=assembly.settings.WEBHOOK_QUEUE_URL)

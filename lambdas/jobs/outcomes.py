@@ -8,7 +8,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
@@ -21,9 +20,6 @@ from lambdas.jobs.objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, Obje
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.run_times import RunTimes
 from lambdas.jobs.transitions import JobTransitions
-
-if TYPE_CHECKING:
-    pass
 
 _LOG = logging.getLogger(__name__)
 
