@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
@@ -21,6 +21,7 @@ from inference_container.models.modules import State, Target, build_module, fill
 from inference_container.models.prediction import learned_prediction
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
 from inference_container.models.text_encoders import load_text_models
+from inference_container.models.unet import build_unet
 from inference_container.models.vae_file import VAE_PREFIX, fill_vae
 
 UNET_PREFIX = "model.diffusion_model."
@@ -72,7 +73,7 @@ def _load_unet(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, tar
         converted: State = convert_ldm_unet_checkpoint(below, dict(config.unet))
         return converted
 
-    module = build_module(file, "UNet", lambda: UNet2DConditionModel.from_config(dict(config.unet)))
+    module = build_module(file, "UNet", lambda: build_unet(config.unet))
     state = read_state(file, tensors, "UNet", prefix=UNET_PREFIX, target=target)
     return fill_module(file, "UNet", module, state=state, convert=convert, device=target.device)
 
