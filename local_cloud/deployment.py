@@ -94,7 +94,10 @@ class Deployer:
         except ClientError as error:
             if _status(error) != 404:
                 raise
-            self._s3.create_bucket(Bucket=bucket)
+            # S3 takes the constraint of every region but the default one.
+            elsewhere: Any = {"LocationConstraint": self._clients.region}
+            named = {} if self._clients.region == DEFAULT_REGION else {"CreateBucketConfiguration": elsewhere}
+            self._s3.create_bucket(Bucket=bucket, **named)
 
     def _has_object(self, bucket: str, key: str) -> bool:
         try:

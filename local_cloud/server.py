@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 from local_cloud.environment import emulator_environment, local_environment
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
 from local_cloud.processes import kill_leftovers
+from local_cloud.s3_hosts import redirecting_global_hosts
 from local_cloud.settings import REPOSITORY, LocalSettings
 from local_cloud.synthesis import SynthesisError, synthesise
 
@@ -99,11 +100,9 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities.remember_functions()
     emulator.watch(durability.after)
     sagemaker.start()
-    server = _server(
-        ScalingWire(
-            SageMakerWire(emulator.asgi, sagemaker, identities), sagemaker.scaling, identities, region=settings.region
-        )
-    )
+    services = SageMakerWire(emulator.asgi, sagemaker, identities)
+    scaling = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
+    server = _server(redirecting_global_hosts(scaling, region=settings.region))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0

@@ -32,6 +32,8 @@ _S3_CONFIG = _CONFIG.merge(
     Config(
         # Presigned URLs of the older signature carry no region and are not checked for their headers.
         signature_version="s3v4",
+        # Otherwise presigned URLs name the global host, which redirects outside us-east-1 and breaks the signature.
+        s3={"addressing_style": "virtual"},
         # A presigned URL must not demand the checksum of a body that only the client knows.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

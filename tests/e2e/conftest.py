@@ -9,12 +9,14 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
+REGION = "eu-central-1"
+"""Not the one that is special to S3, as most users' regions are not."""
 CHECKPOINT = "tiny.safetensors"
 
 
 @pytest.fixture(scope="session")
 def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("local-cloud"), record_requests=True) as cloud:
+    with LocalCloud(tmp_path_factory.mktemp("local-cloud"), region=REGION, record_requests=True) as cloud:
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             folder: Path = tmp_path_factory.mktemp("models")
             service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")
