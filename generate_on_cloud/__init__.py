@@ -1,4 +1,4 @@
-"""Generate on Cloud: what its API, container, client and panels share; each folder is a noun."""
+"""Generate on Cloud: what its API, container, client and panels share, one folder per noun."""
 
 __version__ = "0.2.0"
-"""The one place of the version: the package, infotext, `GET /v1/health` and the OpenAPI document have it from here."""
+"""The only place of the version: the package, infotext, `GET /v1/health` and the OpenAPI document read it here."""

@@ -1,4 +1,4 @@
-"""What a deployment costs a month: a model of a few lines over `prices.json` and the contract's `HOUR_USD`."""
+"""The monthly cost of a deployment: a model of a few lines over `prices.json` and the contract's `HOUR_USD`."""
 
 import json
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from generate_on_cloud.contract.endpoints import DEFAULT_IDLE_MINUTES
 from generate_on_cloud.contract.instances import HOUR_USD
 
 HOURS = 730
-"""Of a month."""
+"""In a month."""
 SWEEPS = 60 * HOURS
 SECONDS_OF_A_SWEEP = 0.2
 SWEEPER_GB = 0.5
 API_GB = 1.0
 SECONDS_OF_A_REQUEST = 0.05
 REQUESTS_OF_A_JOB = 6
-"""Sent once, asked for every 20 seconds, listed now and then."""
+"""Sent once, read every 20 seconds, listed now and then."""
 READS_OF_A_REQUEST = 2
 INDEXES_OF_A_JOB = 9
-"""Written when a job is made; when it starts and ends four of them, in two places: in all thrice, with its row."""
+"""Written with the job's row when it is created; four are written again, in two places, when it starts and ends."""
 ALARMS = 11
-"""Three of scaling, eight of the operations stack."""
+"""Three for scaling, eight in the operations stack."""
 PICTURE_MB = 0.5
 
 
 class Prices(BaseModel):
-    """USD; the file says of which day and region."""
+    """Prices in USD; the file names their date and region."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,33 +53,33 @@ class Prices(BaseModel):
 
 @cache
 def read_prices() -> Prices:
-    """The table that comes with the package."""
+    """The price table that comes with the package."""
     return Prices.model_validate(json.loads((Path(__file__).parent / "prices.json").read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """A month of a team."""
+    """What a team uses in a month."""
 
     instance_type: str
     images: int
     seconds_per_image: float
-    """On this instance type, models loaded; measure it: `timings.total` of a job."""
+    """On this instance type with the models loaded; measure it with `timings.total` of a job."""
     wake_ups: int
-    """How often the endpoint starts from zero: once for each stretch of work."""
+    """How often the endpoint starts from zero."""
     start_minutes: float = 6.0
-    """Until a new instance answers: machine, image, models. Paid from the moment the machine runs."""
+    """Until a new instance takes jobs: machine, image, models. Billing starts when the machine does."""
     idle_minutes: float = DEFAULT_IDLE_MINUTES
-    """`idle_minutes` of the stage: paid at the end of each stretch."""
+    """`idle_minutes` of the stage, paid each time the endpoint becomes idle."""
     models_gb: float = 20.0
     kept_images: int = 0
-    """Pictures in the bucket at a time; 0: those of one month."""
+    """Pictures in the bucket at any time; 0: those of one month."""
     firewall: bool = False
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """USD a month, by what it is for."""
+    """USD a month, by item."""
 
     lines: dict[str, float] = field(default_factory=dict)
 
@@ -89,18 +89,18 @@ class Estimate:
 
 
 def estimate(usage: Usage, prices: Prices) -> Estimate:
-    """What `usage` costs.
+    """The cost of `usage`.
 
     Raises:
-        ValueError: the price table does not know the instance type.
+        ValueError: the price table does not have the instance type.
     """
     if usage.instance_type not in prices.instance_hour:
         known = ", ".join(prices.instance_hour)
-        raise ValueError(f"received instance type {usage.instance_type!r}; prices are known of: {known}")
+        raise ValueError(f"received instance type {usage.instance_type!r}; allowed: {known}")
     hour = prices.instance_hour[usage.instance_type]
     run_seconds = usage.images * usage.seconds_per_image
     requests = usage.images * REQUESTS_OF_A_JOB
-    # One write a second while it runs, and its row with all indexes for each of three changes of status.
+    # One write a second while it runs; its row and all its indexes at each of three changes of status.
     writes = run_seconds + usage.images * 3 * (1 + INDEXES_OF_A_JOB)
     kept = usage.kept_images or usage.images
     lines = {
@@ -128,14 +128,14 @@ def estimate(usage: Usage, prices: Prices) -> Estimate:
 
 
 def idle_month(prices: Prices, *, models_gb: float = 0.0) -> float:
-    """USD of a month in which nobody draws."""
+    """USD for a month in which nobody draws."""
     instance_type = next(iter(prices.instance_hour))
     usage = Usage(instance_type=instance_type, images=0, seconds_per_image=0.0, wake_ups=0, models_gb=models_gb)
     return estimate(usage, prices).total
 
 
 def cost_table(prices: Prices, *, seconds_per_image: float) -> str:
-    """Markdown: USD by instance type for a thousand pictures and for one wake-up."""
+    """A Markdown table of USD by instance type for 1,000 pictures and for one wake-up."""
     rows = ["| instance type | 1 hour | 1,000 pictures | 1 wake-up |", "|---|---|---|---|"]
     for instance_type, hour in prices.instance_hour.items():
         drawn = estimate(

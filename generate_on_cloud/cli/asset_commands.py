@@ -1,4 +1,4 @@
-"""`goc assets`: upload, import, list, show, change and remove model files."""
+"""`goc assets`: upload, import, list, show, change and delete model files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ def upload(
     wait: Annotated[bool, typer.Option(help="Wait until each file is inspected and active.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Upload model files; run it again after whatever broke it off, and it goes on where it was."""
+    """Upload model files. After an interruption, run the same command again: it resumes where it stopped."""
     with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
         for file in files:
             size = file.stat().st_size
@@ -58,16 +58,16 @@ def upload(
 def import_url(  # noqa: PLR0917 - typer takes them by their options
     url: Annotated[str, typer.Argument(help="https URL of the file.")],
     asset_type: TypeOption,
-    name: Annotated[str | None, typer.Option(help="File name; else the last part of the URL.")] = None,
-    sha256: Annotated[str | None, typer.Option(help="What the file's SHA-256 must be.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token of the source.")] = None,
+    name: Annotated[str | None, typer.Option(help="File name; by default the last part of the URL.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Expected SHA-256 of the file.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token for the source.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the file is uploaded.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Have the service fetch a model file from a URL."""
+    """Import a model file from a URL; the service downloads it."""
     called = name or PurePosixPath(urlsplit(url).path).name
     if not called:
-        raise CloudError("the URL ends in no file name: give one with --name")
+        raise CloudError("the URL does not end in a file name; give one with --name")
     with open_cloud() as cloud, _bars() as progress:
         asset = cloud.assets.import_url(url, asset_type, name=called, sha256=sha256, bearer_token=token)
         if wait:
@@ -80,7 +80,7 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
 def list_assets(
     asset_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None, as_json: AsJson = False
 ) -> None:
-    """All assets you may use, or those of one type."""
+    """List the assets you may use."""
     with open_cloud() as cloud:
         assets = list(cloud.assets.list(asset_type=asset_type))
     print_assets(assets, as_json=as_json)
@@ -88,7 +88,7 @@ def list_assets(
 
 @app.command()
 def show(asset: Annotated[str, typer.Argument(help="Id or file name.")], as_json: AsJson = False) -> None:
-    """What is known about an asset."""
+    """Show everything about an asset."""
     with open_cloud() as cloud:
         found = _find(cloud, asset)
     if as_json:
@@ -104,13 +104,15 @@ def update(  # noqa: PLR0917 - typer takes them by their options
     asset: Annotated[str, typer.Argument(help="Id or file name.")],
     name: Annotated[str | None, typer.Option(help="A new file name with the same extension.")] = None,
     description: Annotated[str | None, typer.Option()] = None,
-    tags: Annotated[list[str] | None, typer.Option("--tag", help="All its tags; may be repeated.")] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="Its tags, replacing all others; may be repeated.")
+    ] = None,
     users: Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")] = None,
-    roles: Annotated[list[str] | None, typer.Option("--role", help="Whose role may use it; may be repeated.")] = None,
-    for_all: Annotated[bool, typer.Option("--for-all", help="Everybody may use it again.")] = False,
+    roles: Annotated[list[str] | None, typer.Option("--role", help="Roles that may use it; may be repeated.")] = None,
+    for_all: Annotated[bool, typer.Option("--for-all", help="Let everyone use it again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rename, describe or tag an asset, or say who may use it; what is not named stays as it is."""
+    """Rename, describe or tag an asset, or change who may use it; everything else stays as it is."""
     given = {"name": name, "description": description, "tags": tags, "users": users, "roles": roles}
     if for_all:
         given |= {"users": [], "roles": []}
@@ -131,32 +133,32 @@ def update(  # noqa: PLR0917 - typer takes them by their options
 
 @app.command()
 def rm(assets: Annotated[list[str], typer.Argument(help="Ids or file names.")], as_json: AsJson = False) -> None:
-    """Delete assets with their bytes, or break off what is on its way; the answer is what they were."""
+    """Delete assets, or cancel uploads and imports in progress; prints the assets as they were."""
     with _answering(as_json=as_json) as done, open_cloud() as cloud:
         for asset in assets:
             done.append(cloud.assets.delete(_find(cloud, asset).asset_id))
 
 
 def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
-    """The asset with this id, or the only one of this file name."""
+    """The asset with this id, or the only one with this file name."""
     called = [asset for asset in cloud.assets.list() if reference in (asset.asset_id, asset.name)]
     live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
     if not live:
-        raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows what there is")
+        raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows all")
     if len(live) > 1:
         found = ", ".join(f"{asset.type} {asset.asset_id}" for asset in live)
-        raise CloudError(f"{reference!r} may be any of {found}; give the id")
+        raise CloudError(f"{reference!r} matches several assets: {found}; give the id")
     return cloud.assets.get(live[0].asset_id)
 
 
 @contextmanager
 def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
-    """A list whose assets are the answer, also when something breaks it off half-way."""
+    """Print the assets that were finished, even when an error interrupts the command."""
     done: list[AssetView] = []
     try:
         yield done
     except KeyboardInterrupt:
-        errors.print("goc: interrupted; the same command does what is left")
+        errors.print("goc: interrupted; run the same command again to resume")
         raise
     except CloudError as error:
         error.done = {"assets": done}

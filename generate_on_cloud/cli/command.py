@@ -28,13 +28,13 @@ app.add_typer(cost_app, name="cost")
 
 @app.command()
 def login(
-    url: Annotated[str, typer.Option(prompt=True, help="URL of the API, ending in its stage.")],
+    url: Annotated[str, typer.Option(prompt=True, help="URL of the API, including its stage.")],
     api_key: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Your key, goc_…")],
     as_json: AsJson = False,
 ) -> None:
-    """Keep URL and key for the other commands."""
+    """Save the URL and your key for the other commands."""
     with GenerateOnCloud(url, api_key) as cloud:
-        cloud.endpoints.list()  # a wrong key is told now, not at the first job
+        cloud.endpoints.list()  # a wrong key fails now, not at the first job
     path = login_file()
     keep_login(Login(url=url, api_key=api_key), path)
     if as_json:
@@ -49,7 +49,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo_output"),
     as_json: AsJson = False,
 ) -> None:
-    """Upload a checkpoint, send img2img and inpaint jobs, save what comes back."""
+    """Upload a checkpoint, send img2img and inpaint jobs, and save the pictures."""
     with open_cloud() as cloud:
         console = errors if as_json else Console(highlight=False)
         finished = run_demo(cloud, checkpoint=checkpoint, out=out, console=console)
@@ -63,7 +63,7 @@ def demo(
 
 
 def main() -> None:
-    """Run `goc`; a failure is one clear line, with --json also a document, and an exit code that tells its kind."""
+    """Run `goc`. A failure prints one clear line (with --json also a document) and sets the matching exit code."""
     try:
         app()
     except (CloudError, OSError, httpx.InvalidURL) as error:

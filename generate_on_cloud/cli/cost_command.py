@@ -1,4 +1,4 @@
-"""`goc cost`: what a deployment will cost, without asking anybody."""
+"""`goc cost`: estimates what a deployment costs, offline."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -10,30 +10,32 @@ from rich.table import Table
 from generate_on_cloud.cli.output import AsJson, print_document
 from generate_on_cloud.cost import Usage, estimate, read_prices
 
-app = typer.Typer(help="What it costs.", no_args_is_help=True)
+app = typer.Typer(help="Estimate costs.", no_args_is_help=True)
 DEFAULTS = Usage(instance_type="ml.g5.xlarge", images=1000, seconds_per_image=5.0, wake_ups=20)
 
 
 @app.callback()
 def about() -> None:
-    """What it costs."""
+    """Estimate costs."""
 
 
 @app.command("estimate")
 def estimate_month(
     *,
     images: Annotated[int, typer.Option(min=0, help="Pictures a month.")] = DEFAULTS.images,
-    instance_type: Annotated[str, typer.Option(help="SageMaker's name of the machine.")] = DEFAULTS.instance_type,
+    instance_type: Annotated[str, typer.Option(help="SageMaker instance type.")] = DEFAULTS.instance_type,
     seconds_per_image: Annotated[
-        float, typer.Option(min=0, help="On that machine; `goc jobs show` tells it of your jobs.")
+        float, typer.Option(min=0, help="Seconds per picture on that instance type; see `goc jobs show`.")
     ] = DEFAULTS.seconds_per_image,
-    wake_ups: Annotated[int, typer.Option(min=0, help="Stretches of work a month.")] = DEFAULTS.wake_ups,
+    wake_ups: Annotated[
+        int, typer.Option(min=0, help="How often a month the endpoint starts from zero.")
+    ] = DEFAULTS.wake_ups,
     idle_minutes: Annotated[float, typer.Option(min=0, help="As deployed.")] = DEFAULTS.idle_minutes,
     models_gb: Annotated[float, typer.Option(min=0, help="Model files you keep in the cloud.")] = DEFAULTS.models_gb,
-    firewall: Annotated[bool, typer.Option(help="Deployed with waf=true.")] = False,
+    firewall: Annotated[bool, typer.Option(help="Include the firewall (waf=true).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """USD a month for so many pictures."""
+    """Estimate the monthly cost in USD."""
     prices = read_prices()
     usage = Usage(
         instance_type=instance_type,
@@ -52,7 +54,7 @@ def estimate_month(
         document = {"usage": asdict(usage), "usd": result.lines, "total": result.total, "as_of": prices.as_of}
         print_document(document)
         return
-    table = Table("what", "USD a month", caption=f"{prices.region}, {prices.as_of}. {prices.note}")
+    table = Table("item", "USD a month", caption=f"{prices.region}, {prices.as_of}. {prices.note}")
     table.columns[1].justify = "right"
     for name, dollars in result.lines.items():
         table.add_row(name, f"{dollars:.2f}")

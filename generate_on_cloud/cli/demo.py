@@ -1,4 +1,4 @@
-"""The demonstration: upload a checkpoint, draw on a photograph and on a drawing, save and time everything."""
+"""The demo: upload a checkpoint, draw from a photograph and from a drawing, save the pictures and time each step."""
 
 import base64
 import io
@@ -40,12 +40,12 @@ class FinishedDemoJob:
     demo: DemoJob
     job: JobView
     seconds: float
-    """From submitting to having the pictures on disk."""
+    """Seconds from submitting the job to having its pictures on disk."""
     pictures: tuple[Path, ...]
 
 
 def run_demo(cloud: GenerateOnCloud, *, checkpoint: Path, out: Path, console: Console) -> list[FinishedDemoJob]:
-    """Upload `checkpoint` unless it is there, run every demo job, print where the pictures are and what took how long.
+    """Upload `checkpoint` if needed, run every demo job, and print where the pictures are and how long each job took.
 
     Raises:
         CloudError: a request was refused or a job did not succeed.
@@ -56,17 +56,17 @@ def run_demo(cloud: GenerateOnCloud, *, checkpoint: Path, out: Path, console: Co
     _print_summary(finished, console)
     sheet = out / "contact-sheet.png"
     contact_sheet(finished).save(sheet)
-    console.print(f"{sheet} (each picture beside what it was made from)", soft_wrap=True)
+    console.print(f"{sheet} (each picture next to its source)", soft_wrap=True)
     return finished
 
 
 def demo_jobs() -> tuple[DemoJob, ...]:
-    """Img2img and inpaint, on a photograph and on a drawing."""
+    """img2img and inpaint jobs, on a photograph and on a drawing."""
     drawing = scene()
     with Image.open(PHOTOGRAPH) as opened:
         photograph = opened.convert("RGB")
     star = {"prompt": "a yellow star on a blue background", "seed": 7, "steps": 20, "cfg_scale": 5}
-    # The trained demo checkpoint's native size; others draw it as well.
+    # The native size of our trained demo checkpoint; others can draw at it too.
     size = {"width": 64, "height": 64}
     euler = star | size | {"sampler_name": "Euler a"}
     dpm = star | size | {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}
@@ -95,7 +95,7 @@ def contact_sheet(finished: Sequence[FinishedDemoJob]) -> Image.Image:
 
 
 def scene() -> Image.Image:
-    """The drawing the demo starts from: 256×256, a red circle on blue."""
+    """The drawing that the demo starts from: 256×256, a red circle on blue."""
     image = Image.new("RGB", (256, 256), (58, 92, 190))
     ImageDraw.Draw(image).ellipse((72, 72, 184, 184), fill=(214, 52, 44))
     return image
@@ -116,11 +116,11 @@ def _png(image: Image.Image) -> str:
 
 def _upload(cloud: GenerateOnCloud, checkpoint: Path, console: Console) -> str:
     digest = file_sha256(checkpoint)
-    # The digest in the name lets a demo with a retrained checkpoint run beside what an older one left behind.
+    # The digest in the name keeps a retrained checkpoint apart from one that an earlier demo uploaded.
     name = f"{checkpoint.stem}-{digest[:8]}{checkpoint.suffix}"
     for asset in cloud.assets.list(asset_type=AssetType.CHECKPOINT):
         if asset.name == name and asset.status is AssetStatus.ACTIVE:
-            console.print(f"checkpoint {name} is in the cloud already")
+            console.print(f"checkpoint {name} is already in the cloud")
             return name
     started = time.perf_counter()
     asset = cloud.assets.upload(checkpoint, AssetType.CHECKPOINT, name=name, sha256=digest)

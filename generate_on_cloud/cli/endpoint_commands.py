@@ -1,4 +1,4 @@
-"""`goc endpoints`: list, make, change and remove endpoints, and choose the default."""
+"""`goc endpoints`: list, create, change and delete endpoints, and choose your default."""
 
 from typing import Annotated
 
@@ -10,26 +10,28 @@ from generate_on_cloud.client.cloud import open_cloud
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.contract.endpoints import CreateEndpoint, PatchEndpoint
 
-app = typer.Typer(help="Endpoints jobs run on.")
+app = typer.Typer(help="The endpoints that run jobs.")
 
 Least = Annotated[int | None, typer.Option("--min", help="Instances that always run.")]
-Most = Annotated[int | None, typer.Option("--max", help="Instances at most.")]
-Idle = Annotated[int | None, typer.Option("--idle-minutes", help="Minutes without a job before instances go.")]
-Backlog = Annotated[float | None, typer.Option("--backlog", help="Jobs for each instance above which one is added.")]
-Users = Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")]
-Roles = Annotated[list[str] | None, typer.Option("--role", help="Which roles may use it; may be repeated.")]
+Most = Annotated[int | None, typer.Option("--max", help="Maximum number of instances.")]
+Idle = Annotated[int | None, typer.Option("--idle-minutes", help="Minutes without a job before instances stop.")]
+Backlog = Annotated[
+    float | None, typer.Option("--backlog", help="Jobs per instance above which another instance starts.")
+]
+Users = Annotated[list[str] | None, typer.Option("--user", help="Users who may use it; may be repeated.")]
+Roles = Annotated[list[str] | None, typer.Option("--role", help="Roles that may use it; may be repeated.")]
 
 
 @app.callback(invoke_without_command=True)
 def endpoints(context: typer.Context, as_json: AsJson = False) -> None:
-    """Endpoints and their status."""
+    """List endpoints and their status."""
     if context.invoked_subcommand is None:
         show_list(as_json=as_json)
 
 
 @app.command("list")
 def show_list(as_json: AsJson = False) -> None:
-    """Endpoints and their status."""
+    """List endpoints and their status."""
     with open_cloud() as cloud:
         print_endpoints(cloud.endpoints.list(), as_json=as_json)
 
@@ -42,12 +44,12 @@ def create(  # noqa: PLR0917 - typer takes them by their options
     most: Most = None,
     idle_minutes: Idle = None,
     backlog: Backlog = None,
-    image: Annotated[str | None, typer.Option(help="Image in ECR; else the default endpoint's.")] = None,
+    image: Annotated[str | None, typer.Option(help="Image in ECR; by default that of the template's endpoint.")] = None,
     users: Users = None,
     roles: Roles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an endpoint; it takes jobs some minutes later."""
+    """Create an endpoint; it takes jobs after a few minutes."""
     scaling = _given(least, most, idle_minutes, backlog, users, roles)
     try:
         wanted = CreateEndpoint.model_validate(
@@ -70,7 +72,7 @@ def update(  # noqa: PLR0917 - typer takes them by their options
     roles: Roles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the scaling and who may use it; what is not named stays."""
+    """Change the scaling or who may use it; everything else stays as it is."""
     try:
         changes = PatchEndpoint.model_validate(_given(least, most, idle_minutes, backlog, users, roles))
     except ValidationError as error:
@@ -82,20 +84,20 @@ def update(  # noqa: PLR0917 - typer takes them by their options
 @app.command()
 def rm(
     name: str,
-    force: Annotated[bool, typer.Option("--force", help="Cancel the jobs that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Cancel its open jobs first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete an endpoint with everything that belongs to it."""
+    """Delete an endpoint and everything that belongs to it."""
     with open_cloud() as cloud:
         print_endpoints([cloud.endpoints.delete(name, force=force)], as_json=as_json)
 
 
 @app.command()
 def default(
-    name: Annotated[str | None, typer.Argument(help="Left out, your jobs go to the least loaded endpoint.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Omit it to send your jobs to the least loaded endpoint.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Choose where your jobs go that name no endpoint."""
+    """Choose the endpoint for jobs that name none."""
     with open_cloud() as cloud:
         me = cloud.endpoints.choose_default(name)
     if as_json:

@@ -1,4 +1,4 @@
-"""The exit codes of `goc`: what a script may do next is told by the number alone."""
+"""The exit codes of `goc`: the number alone tells a script what it can do next."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -19,17 +19,17 @@ class ExitCode(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """A job or an asset ended without success, or something on this machine is wrong: no such file, disk full."""
+    """A job or an asset failed, or something on this machine is wrong: a missing file, a full disk."""
     USAGE = 2
     NOT_FOUND = 3
     NOT_ALLOWED = 4
-    """No login, a wrong key, or a key that may not do that."""
+    """Not logged in, a wrong key, or a key without the permission."""
     CONFLICT = 5
-    """What is there, or a quota, stands against it; later or under another name it may succeed."""
+    """Something that already exists, or a quota, blocks the request; retry later or use another name."""
     REFUSED = 6
-    """The request is not good and will not become better."""
+    """The request is invalid; repeating it cannot help."""
     NOT_REACHED = 7
-    """Network, storage or service broke off: the same command may succeed, and goes on where it was."""
+    """Network, storage or service failed: run the same command again, it resumes where it stopped."""
     INTERRUPTED = 130
 
 
@@ -49,10 +49,10 @@ _OF_KIND: Mapping[type[CloudError], ExitCode] = {
 
 
 def exit_code_of(error: Exception) -> ExitCode:
-    """The exit code of a command that ended with `error`."""
+    """The exit code for a command that failed with `error`."""
     if isinstance(error, ProblemError):
         if error.problem.code is ProblemCode.UPLOAD_MISMATCH:
-            return ExitCode.FAILED  # the file is not what it says, as if that had been found a moment later
+            return ExitCode.FAILED  # the file is not what was declared; inspection would find the same a moment later
         if error.problem.status >= 500:
             return ExitCode.NOT_REACHED
         return _OF_STATUS.get(error.problem.status, ExitCode.REFUSED)

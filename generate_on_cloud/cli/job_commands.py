@@ -1,4 +1,4 @@
-"""`goc jobs`: submit, list, show, watch, save, cancel and repeat jobs."""
+"""`goc jobs`: submit, list, show, watch, save, cancel and retry jobs."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def submit(
     task: Task,
     params: Annotated[typer.FileText, typer.Argument(help="WebUI's request body as JSON; - for standard input.")],
     checkpoint: Annotated[str | None, typer.Option(help="Checkpoint to use: id or file name.")] = None,
-    endpoint: Annotated[str | None, typer.Option(help="Where to; else your default, or the least loaded.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Endpoint; by default yours, else the least loaded.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a job and print its id."""
@@ -41,10 +41,10 @@ def list_jobs(
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
     task: Annotated[Task | None, typer.Option()] = None,
     status: Annotated[JobStatus | None, typer.Option()] = None,
-    cursor: Annotated[str | None, typer.Option(help="next_cursor of the page before.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="next_cursor of the previous page.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The history, newest first."""
+    """List your jobs, newest first."""
     with open_cloud() as cloud:
         page = cloud.jobs.page(limit=limit, cursor=cursor, task=task, status=status)
     if as_json:
@@ -56,7 +56,7 @@ def list_jobs(
 
 @app.command()
 def show(job_id: str, as_json: AsJson = False) -> None:
-    """A job's whole record; JSON either way, with --json on one line."""
+    """Show everything about a job, always as JSON; with --json on a single line."""
     with open_cloud() as cloud:
         job = cloud.jobs.get(job_id)
     print_job(job, as_json=as_json, text=job.model_dump_json(indent=2))
@@ -64,7 +64,7 @@ def show(job_id: str, as_json: AsJson = False) -> None:
 
 @app.command()
 def watch(job_id: str, as_json: AsJson = False) -> None:
-    """Follow a job to its end; with --json a line, which is a document, each time something has changed."""
+    """Follow a job until it finishes; with --json, print one JSON document per line at each change."""
     told: JobView | None = None
     with open_cloud() as cloud:
         for job in cloud.jobs.watch(job_id):
@@ -73,7 +73,7 @@ def watch(job_id: str, as_json: AsJson = False) -> None:
                 told = job
     if told is not None and told.status is not JobStatus.SUCCEEDED:
         if as_json:
-            raise typer.Exit(ExitCode.FAILED)  # the last line tells why
+            raise typer.Exit(ExitCode.FAILED)  # the last line says why
         raise JobNotSucceededError(told)
 
 
@@ -95,14 +95,14 @@ def save(
 
 @app.command()
 def cancel(job_id: str, as_json: AsJson = False) -> None:
-    """Stop a job."""
+    """Cancel a job."""
     with open_cloud() as cloud:
         print_job(cloud.jobs.cancel(job_id), as_json=as_json)
 
 
 @app.command()
 def retry(job_id: str, as_json: AsJson = False) -> None:
-    """Send what an ended job was sent with as a new job, and print its id."""
+    """Repeat a finished job as a new one and print its id."""
     with open_cloud() as cloud:
         job = cloud.jobs.retry(job_id)
         print_job(job, as_json=as_json, text=job.job_id)
@@ -115,7 +115,7 @@ def _news(job: JobView) -> tuple[object, ...]:
 def _line(job: JobView) -> str:
     progress = job.progress
     if job.starting_since is not None:
-        return f"{job.label}  its endpoint is starting since {job.starting_since:%H:%M:%S} UTC"
+        return f"{job.label}  endpoint starting since {job.starting_since:%H:%M:%S} UTC"
     if job.status is not JobStatus.RUNNING or progress is None:
         return job.label
     return f"{job.label}  {progress.phase} {progress.step}/{progress.steps or '?'}"

@@ -1,4 +1,4 @@
-"""What a command answers: lines for people, or with `--json` one document on standard output and nothing else."""
+"""What commands print: lines for people, or with `--json` exactly one document on standard output."""
 
 import json
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from generate_on_cloud.contract.job_bodies import JobSummary
 JSON_OPTION = "--json"
 AsJson = Annotated[bool, typer.Option(JSON_OPTION, help="One JSON document on standard output.")]
 errors = Console(stderr=True, highlight=False)
-"""Progress and everything else that is no answer."""
+"""Standard error: progress and everything else that is not the result."""
 
 
 def print_document(document: BaseModel | dict[str, Any]) -> None:
-    """One JSON document on one line; a model with all its fields, its presigned uploads left out."""
+    """One JSON document on one line. Models keep all their fields except presigned uploads."""
     typer.echo(json.dumps(plain(document), ensure_ascii=False))
 
 
 def plain(document: Any) -> Any:
-    """Models, and lists and dictionaries of them, as JSON's own types."""
+    """Convert models, also inside lists and dictionaries, to JSON's own types."""
     if isinstance(document, BaseModel):
         return document.model_dump(mode="json", exclude={"upload"})
     if isinstance(document, dict):
@@ -34,7 +34,7 @@ def plain(document: Any) -> Any:
 
 
 def print_assets(assets: Sequence[AssetView], *, as_json: bool) -> None:
-    """`{"assets": […]}`, or a line for each."""
+    """`{"assets": […]}`, or one line per asset."""
     if as_json:
         print_document({"assets": list(assets)})
         return
@@ -43,7 +43,7 @@ def print_assets(assets: Sequence[AssetView], *, as_json: bool) -> None:
 
 
 def print_job(job: JobSummary, *, as_json: bool, text: str | None = None) -> None:
-    """The job's record, or `text` (its label when None)."""
+    """The job as JSON, or `text` (by default its label)."""
     if as_json:
         print_document(job)
     else:
@@ -51,7 +51,7 @@ def print_job(job: JobSummary, *, as_json: bool, text: str | None = None) -> Non
 
 
 def print_endpoints(endpoints: Sequence[EndpointView], *, as_json: bool) -> None:
-    """`{"endpoints": […]}`, or a line for each."""
+    """`{"endpoints": […]}`, or one line per endpoint."""
     if as_json:
         print_document({"endpoints": list(endpoints)})
         return
@@ -60,9 +60,9 @@ def print_endpoints(endpoints: Sequence[EndpointView], *, as_json: bool) -> None
 
 
 def print_failure(error: Exception, *, as_json: bool) -> None:
-    """One line on standard error; with `--json` also `{"error": {"code", "message", "request_id"}}` as the document.
+    """One line on standard error; with `--json` also `{"error": {"code", "message", "request_id"}}` on standard output.
 
-    `code` is the API's, or `client_error` where nobody was asked.
+    `code` is the API's, or `client_error` if the error did not come from the API.
     """
     typer.echo(f"goc: {error}", err=True)
     if not as_json:

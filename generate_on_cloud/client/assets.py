@@ -1,4 +1,4 @@
-"""Cloud assets as the client sees them: upload or import a model file, look at what is there, change and delete it."""
+"""The client's assets: upload or import a model file, look it up, change and delete it."""
 
 import hashlib
 import itertools
@@ -14,7 +14,7 @@ from generate_on_cloud.contract.assets import AssetStatus, asset_type_named
 
 COMPLETE_TRIES = 4
 Look = Callable[[AssetView], None]
-"""Called with an asset each time it was looked at."""
+"""Called with the asset each time it was read."""
 
 
 class Assets:
@@ -36,20 +36,20 @@ class Assets:
         look: Look = lambda _: None,
         wait: bool = True,
     ) -> AssetView:
-        """Upload a model file; the answer is active. `sha256` of its bytes when the caller knows it.
+        """Upload a model file and return the active asset. Pass `sha256` of its bytes if you know it.
 
-        Without `wait` the answer comes as soon as storage has all bytes; it may be `inspecting` then.
+        Without `wait` it returns as soon as storage has all bytes; the asset may still be `inspecting`.
 
-        Bytes of an asset of this type that the caller may use are not sent again: the answer is that asset, which may
-        have another name when `name` is None. Only for that the file is hashed before anything is sent (`hashing` is
-        told), and only when there is an asset of its size: else it is hashed while it is sent. An upload that was
-        broken off, by whatever, goes on with the parts that storage does not have.
+        If you may already use an asset of this type with the same bytes, nothing is sent and that asset is returned;
+        with `name` None it may have another name. To find out, the file is hashed first (`hashing` is called), but
+        only if there is an asset of its size; otherwise it is hashed while it is sent. An interrupted upload resumes
+        with the parts that storage does not have yet.
 
         Raises:
             OSError: the file cannot be read.
-            ProblemError: the service refused it, e.g. a name that is taken.
+            ProblemError: the service refused it, for example because the name is taken.
             TransferError: a part did not arrive after several tries.
-            AssetFailedError: it is not what its type says.
+            AssetFailedError: the file is not of the given type.
         """
         size = path.stat().st_size
         if sha256 is None and self._may_be_there(asset_type, size):
@@ -63,10 +63,10 @@ class Assets:
         )
         asset = self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
         if asset.upload is None:
-            raise TransferError(f"{path.name}: the service gave no URLs to upload to")
+            raise TransferError(f"{path.name}: the service returned no upload URLs")
         digest = PartSender(self._connection, path, asset, advance).send()
         if sha256 is not None and digest != sha256:
-            raise TransferError(f"{path.name}: its SHA-256 is {digest}, expected was {sha256}; did the file change?")
+            raise TransferError(f"{path.name}: its SHA-256 is {digest}, expected {sha256}; did the file change?")
         complete = self._complete(asset.asset_id, digest)
         return self.finish(complete, look=look) if wait else complete
 
@@ -80,7 +80,7 @@ class Assets:
         size: int | None = None,
         bearer_token: str | None = None,
     ) -> AssetView:
-        """Have the service fetch a file; the answer is `importing`, `finish` waits for it.
+        """Have the service download a file. The returned asset is `importing`; `finish` waits for it.
 
         Raises:
             ProblemError: the service refused it.
@@ -91,10 +91,10 @@ class Assets:
         return self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
 
     def finish(self, asset: AssetView, *, look: Look = lambda _: None) -> AssetView:
-        """Wait until an asset on its way is active.
+        """Wait until an uploading or importing asset is active.
 
         Raises:
-            AssetFailedError: it is not what was declared.
+            AssetFailedError: the file is not what was declared.
         """
         for attempt in itertools.count():
             look(asset)
@@ -107,7 +107,7 @@ class Assets:
         raise AssertionError("unreachable")
 
     def get(self, asset_id: str) -> AssetView:
-        """One asset's record."""
+        """One asset."""
         return self._connection.ask(AssetView, "GET", f"/v1/assets/{asset_id}")
 
     def with_hash(self, sha256: str) -> list[AssetView]:
@@ -115,20 +115,20 @@ class Assets:
         return self._connection.ask(AssetPage, "GET", f"/v1/assets/by-hash/{sha256}").assets
 
     def change(self, asset_id: str, change: ChangeAsset) -> AssetView:
-        """Rename, describe, tag, or say who may use it."""
+        """Rename, describe or tag it, or change who may use it."""
         return self._connection.ask(AssetView, "PATCH", f"/v1/assets/{asset_id}", body=change)
 
     def delete(self, asset_id: str) -> AssetView:
-        """Delete it with its bytes, or break off what is on its way; the answer is what it was."""
+        """Delete it, or cancel its upload or import; returns the asset as it was."""
         return self._connection.ask(AssetView, "DELETE", f"/v1/assets/{asset_id}")
 
     def page(self, *, asset_type: str | None = None, limit: int = 100, cursor: str | None = None) -> AssetPage:
-        """One page of the assets."""
+        """One page of assets."""
         query = {"type": asset_type, "limit": limit, "cursor": cursor}
         return self._connection.ask(AssetPage, "GET", "/v1/assets", query=query)
 
     def list(self, *, asset_type: str | None = None) -> Iterator[AssetView]:
-        """All assets (of one type), fetched page by page."""
+        """All assets, or those of one type, fetched page by page."""
         cursor = None
         while True:
             page = self.page(asset_type=asset_type, cursor=cursor)
@@ -138,7 +138,7 @@ class Assets:
                 return
 
     def _may_be_there(self, asset_type: str, size: int) -> bool:
-        """Whether there is an active asset of this type and size: of such bytes only a hash tells whether they are."""
+        """Whether an active asset of this type and size exists; only then is it worth hashing the file first."""
         cursor: str | None = None
         while True:
             query: dict[str, str | int | None] = {"type": asset_type, "size": size, "limit": 100, "cursor": cursor}
@@ -150,7 +150,7 @@ class Assets:
                 return False
 
     def _complete(self, asset_id: str, sha256: str) -> AssetView:
-        # May be repeated: what a lost answer had begun is answered as it is.
+        # Safe to repeat: if the first answer was lost, the second returns what the first began.
         body = CompleteAsset(sha256=sha256)
         for attempt in itertools.count(1):
             try:
@@ -163,7 +163,7 @@ class Assets:
 
 
 def file_sha256(path: Path, *, advance: Advance = lambda _: None) -> str:
-    """SHA-256 of a file's bytes, lower-case hex; `advance` is told of each stretch that was read."""
+    """SHA-256 of a file, in lower-case hex; `advance` is called with the bytes of each block read."""
     digest, chunk = hashlib.sha256(), memoryview(bytearray(CHUNK))
     with path.open("rb", buffering=0) as file:
         while length := file.readinto(chunk):

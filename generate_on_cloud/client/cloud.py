@@ -1,4 +1,4 @@
-"""The service as one object, with the nouns one reaches through it."""
+"""The whole service as one object, with its jobs, assets and endpoints as attributes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ def open_cloud() -> Iterator["GenerateOnCloud"]:
     """The service the user is logged in to.
 
     Raises:
-        CloudError: there is no login, or it is damaged.
+        CloudError: there is no login, or the saved one is damaged.
     """
     login = find_login()
     with GenerateOnCloud(login.url, login.api_key) as cloud:
@@ -28,7 +28,7 @@ def open_cloud() -> Iterator["GenerateOnCloud"]:
 
 
 class GenerateOnCloud:
-    """The service at `url` (ending in the stage, before `/v1`), as the user of `api_key`."""
+    """The service at `url` (ending in its stage, without `/v1`), used by the owner of `api_key`."""
 
     def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
         self._connection = Connection(url, api_key, http=http)
@@ -37,11 +37,11 @@ class GenerateOnCloud:
         self.endpoints = Endpoints(self._connection)
 
     def health(self) -> Health:
-        """Version of the service; needs no valid key."""
+        """Version of the service; works without a valid key."""
         return self._connection.ask(Health, "GET", "/v1/health")
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Close the connections."""
         self._connection.close()
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
-# The API itself answers within 29 s; the rest is the way there and back.
+# The API itself answers within 29 s; the rest is for the network.
 TIMEOUT = httpx.Timeout(40.0, connect=10.0)
 
 
@@ -33,19 +33,19 @@ class Connection:
         query: Mapping[str, str | int | None] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request of the API.
+        """Send one request to the API and return its answer.
 
         Raises:
-            ConnectionLostError: nothing answered.
-            ProblemError: the API refused.
+            ConnectionLostError: there was no answer.
+            ProblemError: the API refused the request.
         """
         return answer.model_validate_json(self._send(method, path, body, query, headers).content)
 
     def tell(self, method: str, path: str) -> None:
-        """One request whose answer has no body.
+        """Send one request whose answer has no body.
 
         Raises:
-            ConnectionLostError, ProblemError: as `ask`.
+            ConnectionLostError, ProblemError: as in `ask`.
         """
         self._send(method, path, None, None, None)
 
@@ -69,15 +69,15 @@ class Connection:
         return response
 
     def put(self, url: str, content: bytes | Iterable[bytes], headers: Mapping[str, str]) -> httpx.Response:
-        """PUT to a presigned URL, without the key."""
+        """PUT to a presigned URL, without the API key."""
         return self._http.put(url, content=content, headers=dict(headers), timeout=300)
 
     def get(self, url: str) -> httpx.Response:
-        """GET of a presigned URL, without the key."""
+        """GET a presigned URL, without the API key."""
         return self._http.get(url, timeout=300)
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Close the connections."""
         self._http.close()
 
 
@@ -85,7 +85,7 @@ def _problem(response: httpx.Response) -> Problem:
     try:
         return Problem.model_validate_json(response.content)
     except ValidationError:
-        # A gateway or proxy before the API answered, in words of its own.
+        # A gateway or proxy answered instead of the API, in its own format.
         code = ProblemCode.FORBIDDEN if response.status_code == 403 else ProblemCode.INTERNAL
         return Problem(
             type="about:blank",

@@ -1,4 +1,4 @@
-"""Endpoints: what jobs run on, made, changed and deleted."""
+"""The client's endpoints: what jobs run on; create, change and delete them."""
 
 from generate_on_cloud.client.connection import Connection
 from generate_on_cloud.contract.accounts import MeView, PatchMe
@@ -10,11 +10,11 @@ class Endpoints:
         self._connection = connection
 
     def list(self) -> list[EndpointView]:
-        """The endpoints jobs can go to, with their status; the template's first."""
+        """The endpoints that take jobs, with their status; the template's first."""
         return self._connection.ask(EndpointList, "GET", "/v1/endpoints").endpoints
 
     def get(self, name: str) -> EndpointView:
-        """One endpoint, with SageMaker's status of this moment.
+        """One endpoint, with SageMaker's current status.
 
         Raises:
             ProblemError: `not_found`.
@@ -22,7 +22,7 @@ class Endpoints:
         return self._connection.ask(EndpointView, "GET", f"/v1/endpoints/{name}")
 
     def create(self, endpoint: CreateEndpoint) -> EndpointView:
-        """Make an endpoint; it takes jobs some minutes later.
+        """Create an endpoint; it takes jobs after a few minutes.
 
         Raises:
             ProblemError: `name_taken`, `aws_quota_exceeded`, `invalid_params`, `endpoint_not_in_service`.
@@ -30,7 +30,7 @@ class Endpoints:
         return self._connection.ask(EndpointView, "POST", "/v1/endpoints", body=endpoint)
 
     def change(self, name: str, changes: PatchEndpoint) -> EndpointView:
-        """Change its scaling and who may use it; what is None stays.
+        """Change its scaling or who may use it; None leaves a value as it is.
 
         Raises:
             ProblemError: `not_found`, `forbidden`, `invalid_params`.
@@ -38,19 +38,19 @@ class Endpoints:
         return self._connection.ask(EndpointView, "PATCH", f"/v1/endpoints/{name}", body=changes)
 
     def delete(self, name: str, *, force: bool = False) -> EndpointView:
-        """Delete it with everything that belongs to it; it is `Deleting` until nothing is left.
+        """Delete it and everything that belongs to it; its status is `Deleting` until nothing is left.
 
         Raises:
-            ProblemError: `endpoint_in_use` unless `force`, which cancels the jobs that are there.
+            ProblemError: `endpoint_in_use` unless `force`, which cancels its open jobs.
         """
         query = {"force": "true"} if force else None
         return self._connection.ask(EndpointView, "DELETE", f"/v1/endpoints/{name}", query=query)
 
     def choose_default(self, name: str | None) -> MeView:
-        """Where your jobs go that name no endpoint; None: to the least loaded.
+        """Choose the endpoint for your jobs that name none; None: the least loaded.
 
         Raises:
-            ProblemError: `invalid_params`, there is none such that you may use; `endpoint_not_in_service`, it is being
-                deleted.
+            ProblemError: `invalid_params` if you may use no endpoint of this name; `endpoint_not_in_service` if it is
+                being deleted.
         """
         return self._connection.ask(MeView, "PATCH", "/v1/me", body=PatchMe(default_endpoint=name))

@@ -1,13 +1,13 @@
-"""What can go wrong when talking to the cloud.
+"""Everything that can go wrong when talking to the cloud.
 
 CloudError
-├── ConnectionLostError   the service could not be reached or broke off
-├── ProblemError          the service refused: `.problem` is its RFC 9457 answer
+├── ConnectionLostError   the service could not be reached, or the connection was lost
+├── ProblemError          the service refused the request: `.problem` is its RFC 9457 answer
 ├── TransferError         a presigned upload or download failed
-├── NotLoggedInError      there is no login to be found
-├── NotFoundError         nothing is called so
-├── AssetFailedError      a model file is not what it was declared to be: `.asset` tells why
-└── JobNotSucceededError  a job ended failed, canceled or expired: `.job` tells why
+├── NotLoggedInError      no login was found
+├── NotFoundError         there is nothing of this name or id
+├── AssetFailedError      a model file is not what was declared: `.asset` says why
+└── JobNotSucceededError  a job failed, was canceled or expired: `.job` says why
 """
 
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ from generate_on_cloud.contract.job_bodies import JobView
 
 
 class CloudError(Exception):
-    """Any failure of this client; its text is meant for the user."""
+    """Any failure of this client; its text is written for the user."""
 
     done: Mapping[str, object] = {}
-    """What a command over several things had done by then, as its answer names it."""
+    """The results of a command on several things up to its failure, as the printed document names them."""
 
 
 class ConnectionLostError(CloudError):
-    """The service could not be reached."""
+    """The service could not be reached, or the connection was lost."""
 
 
 class ProblemError(CloudError):
@@ -42,23 +42,23 @@ class TransferError(CloudError):
 
 
 class NotLoggedInError(CloudError):
-    """Neither the environment nor `goc login` tells URL and key."""
+    """Neither the environment nor `goc login` provides a URL and key."""
 
 
 class NotFoundError(CloudError):
-    """What the user named is not there."""
+    """There is nothing of the name or id that the user gave."""
 
 
 class AssetFailedError(CloudError):
     """A model file that did not become active."""
 
     def __init__(self, asset: AssetView) -> None:
-        super().__init__(f"{asset.name}: {asset.error or 'no reason was given'}")
+        super().__init__(f"{asset.name}: {asset.error or 'no reason given'}")
         self.asset = asset
 
 
 class JobNotSucceededError(CloudError):
-    """A job ended without a result."""
+    """A job finished without a result."""
 
     def __init__(self, job: JobView) -> None:
         reason = f"{job.error.code}: {job.error.message}" if job.error else "no reason was given"

@@ -1,6 +1,6 @@
-"""Inpaint sketch: from a picture and what was painted on it to the init image and mask of an img2img request.
+"""Inpaint sketch: turns a picture and the strokes painted on it into the init image and mask of an img2img request.
 
-WebUI's API does none of this (semantics §3): a client that holds both pictures derives what its own UI would send.
+WebUI's API has no such function (semantics §3): a client with both pictures derives what WebUI's own page would send.
 """
 
 from typing import NamedTuple
@@ -8,32 +8,32 @@ from typing import NamedTuple
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter
 
 MAX_BLUR = 64
-"""Pixels; the range of WebUI's slider."""
+"""Maximum of `mask_blur` in pixels, as on WebUI's slider."""
 
 
 class SketchedPicture(NamedTuple):
     image: Image.Image
-    """RGB, for `init_images`: the original with the softened strokes on it."""
+    """RGB, for `init_images`: the original with the blurred strokes on it."""
     mask: Image.Image
-    """L, for `mask`: what was painted over, dimmed by the transparency, not blurred (`mask_blur` still does that)."""
+    """L, for `mask`: the painted area, dimmed by the transparency but not blurred (`mask_blur` still does that)."""
 
 
 def derive_inpaint_sketch(
     *, painted: Image.Image, original: Image.Image, mask_blur: int = 4, mask_transparency: float = 0
 ) -> SketchedPicture:
-    """What WebUI's Inpaint sketch tab sends for `painted`, made from `original`; both RGB and of one size.
+    """What WebUI's Inpaint sketch tab sends for `painted`, made from `original`; both RGB and of the same size.
 
-    A transparency dims the mask as well as the strokes. From 50 % on the latent mask rounds to nothing: the model
-    repaints nothing and the faded strokes alone show. That is WebUI's arithmetic and is kept.
+    Transparency dims the mask as well as the strokes. From 50 % on, the latent mask rounds to zero: the model repaints
+    nothing and only the faded strokes show. That is WebUI's arithmetic, and we keep it.
 
     Args:
         painted: the picture with strokes on it; every pixel in which a channel differs counts as painted.
-        original: the same picture before.
+        original: the same picture without the strokes.
         mask_blur: radius in pixels, 0–64; send the same number as the request's `mask_blur`.
         mask_transparency: percent, 0–100.
 
     Raises:
-        ValueError: other modes, sizes that differ, or a number out of range.
+        ValueError: a mode other than RGB, different sizes, or a number out of range.
     """
     for name, image in (("painted", painted), ("original", original)):
         if image.mode != "RGB":
@@ -52,7 +52,7 @@ def derive_inpaint_sketch(
 
 
 def _changed(painted: Image.Image, original: Image.Image) -> Image.Image:
-    """L, 255 where any channel differs."""
+    """L: 255 where any channel differs."""
     red, green, blue = ImageChops.difference(painted, original).split()
     largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     return largest.point([0] + [255] * 255)

@@ -1,4 +1,4 @@
-"""Jobs as the client sees them: submit, follow, save, cancel, list."""
+"""The client's jobs: submit, follow, save, cancel, list."""
 
 import json
 import uuid
@@ -22,7 +22,7 @@ from generate_on_cloud.contract.job_bodies import (
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook
 
-# API Gateway hands a Lambda at most 6 MB and the API takes 4 MB; above this the params go by presigned PUT.
+# API Gateway passes at most 6 MB to a Lambda and the API takes 4 MB; larger params are uploaded by presigned PUT.
 INLINE_MAX_BYTES = 3_500_000
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -52,13 +52,13 @@ class Jobs:
         """Send WebUI's request body `params` as a job; pictures too big for one request are uploaded first.
 
         Args:
-            preview: the running job's `preview_url` leads to a small picture of how far it is.
-            ttl_s: seconds the job may wait for a worker.
-            run_timeout_s: seconds it may run.
-            webhook: where the job's end is told, signed with your webhook secret.
-            dry_run: check everything the service can and make nothing.
-            idempotency_key: the same key makes one job, whenever within a day and by whatever process of yours it is
-                sent; None: a new one, so that this call's own repetitions make one job.
+            preview: let `preview_url` of the running job show a small picture of its progress.
+            ttl_s: how many seconds the job may wait for a worker.
+            run_timeout_s: how many seconds it may run.
+            webhook: the URL that is called when the job finishes, signed with your webhook secret.
+            dry_run: run all the service's checks without creating a job.
+            idempotency_key: one key creates one job, however often and from whichever process you send it within a
+                    day; None: a new key, so that this call's own retries create one job.
 
         Raises:
             ProblemError: the request was refused; nothing was queued.
@@ -81,7 +81,7 @@ class Jobs:
         if dry_run or create.params is not None or job.status is not JobStatus.CREATED:
             return job
         if job.upload is None:
-            raise TransferError(f"job {job.job_id}: the service gave no URL for the params document")
+            raise TransferError(f"job {job.job_id}: the service returned no upload URL for the params document")
         try:
             response = self._connection.put(job.upload.url, document, job.upload.headers)
         except httpx.TransportError as error:
@@ -91,18 +91,18 @@ class Jobs:
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job.job_id}/start")
 
     def _ask_once(self, path: str, key: dict[str, str], body: CreateJob | None = None) -> JobView:
-        """A request that makes a job; repeated when its answer was lost, which its key makes safe."""
+        """Send a request that creates a job; the key makes it safe to repeat when the answer is lost."""
         try:
             return self._connection.ask(JobView, "POST", path, body=body, headers=key)
         except ConnectionLostError:
             return self._connection.ask(JobView, "POST", path, body=body, headers=key)
 
     def get(self, job_id: str, *, wait: int | None = None) -> JobView:
-        """The job as it is now; with `wait` (seconds, 0…25) answered early when its status changes."""
+        """The job as it is now; with `wait` (seconds, 0…25), as soon as its status changes or that time has passed."""
         return self._connection.ask(JobView, "GET", f"/v1/jobs/{job_id}", query={"wait": wait})
 
     def watch(self, job_id: str, *, wait: int = 1) -> Iterator[JobView]:
-        """The job again and again until it has ended, about every `wait` seconds; the last one is terminal."""
+        """Yield the job about every `wait` seconds until it finishes; the last one has a final status."""
         while True:
             job = self.get(job_id, wait=wait)
             yield job
@@ -110,10 +110,10 @@ class Jobs:
                 return
 
     def finish(self, job_id: str) -> JobView:
-        """Wait for the job's end and return it.
+        """Wait until the job finishes and return it.
 
         Raises:
-            JobNotSucceededError: it ended failed, canceled or expired.
+            JobNotSucceededError: it failed, was canceled or expired.
         """
         *_, job = self.watch(job_id, wait=20)
         if job.status is not JobStatus.SUCCEEDED:
@@ -135,7 +135,7 @@ class Jobs:
             try:
                 response = self._connection.get(image.url)
             except httpx.TransportError as error:
-                raise TransferError(f"picture {number} of job {job.job_id} was not fetched: {error}") from error
+                raise TransferError(f"picture {number} of job {job.job_id} could not be downloaded: {error}") from error
             if response.is_error:
                 raise TransferError(f"picture {number} of job {job.job_id}: storage answered {response.status_code}")
             path = folder / f"{name or job.job_id}-{number}.{image.format}"
@@ -144,14 +144,14 @@ class Jobs:
         return paths
 
     def cancel(self, job_id: str) -> JobView:
-        """Stop the job: at once when queued, at its next step when running."""
+        """Cancel the job: at once if it is queued, at its next step if it is running."""
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
 
     def upload(self, picture: bytes) -> str:
-        """Upload a picture on its own; the id that a picture field of any of your jobs may hold.
+        """Upload a picture on its own and return an id that any picture field of your jobs can hold.
 
         Raises:
-            TransferError: storage did not take it.
+            TransferError: storage refused it or could not be reached.
         """
         place = self._connection.ask(InputView, "POST", "/v1/inputs")
         try:
@@ -163,27 +163,27 @@ class Jobs:
         return place.input_id
 
     def retry(self, job_id: str, *, idempotency_key: str | None = None) -> JobView:
-        """Send what an ended job was sent with as a new job; the key is that of `submit`."""
+        """Repeat a finished job as a new one; `idempotency_key` as in `submit`."""
         return self._ask_once(f"/v1/jobs/{job_id}/retry", _key(idempotency_key))
 
     def delete(self, job_id: str) -> None:
-        """Take away an ended job for good, with its pictures."""
+        """Delete a finished job for good, with its pictures."""
         self._connection.tell("DELETE", f"/v1/jobs/{job_id}")
 
     def delete_all(self, job_ids: Sequence[str]) -> DeletedJobs:
-        """The same for up to fifty at once."""
+        """Delete up to fifty finished jobs at once."""
         body = DeleteJobs(job_ids=list(job_ids))
         return self._connection.ask(DeletedJobs, "POST", "/v1/jobs/delete", body=body)
 
     def page(
         self, *, limit: int = 20, cursor: str | None = None, task: Task | None = None, status: JobStatus | None = None
     ) -> JobPage:
-        """One page of the history, newest first."""
+        """One page of the job history, newest first."""
         query = {"limit": limit, "cursor": cursor, "task": task, "status": status}
         return self._connection.ask(JobPage, "GET", "/v1/jobs", query=query)
 
     def list(self, *, task: Task | None = None, status: JobStatus | None = None) -> Iterator[JobSummary]:
-        """The whole history, newest first, fetched page by page."""
+        """The whole job history, newest first, fetched page by page."""
         cursor = None
         while True:
             page = self.page(limit=100, cursor=cursor, task=task, status=status)
@@ -194,5 +194,5 @@ class Jobs:
 
 
 def _key(chosen: str | None) -> dict[str, str]:
-    """The header; None: one for this call alone, so that one job is made where it is sent twice."""
+    """The header; with None, a new key for this call, so that its retries create only one job."""
     return {IDEMPOTENCY_KEY: str(uuid.uuid4()) if chosen is None else chosen}

@@ -1,4 +1,4 @@
-"""Where `goc` finds the service: environment variables first, then what `goc login` kept."""
+"""Where `goc` finds the service: environment variables first, then what `goc login` saved."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from generate_on_cloud.client.errors import CloudError, NotLoggedInError
 
 
 class Login(BaseModel):
-    """URL and key of one deployment."""
+    """URL and key for one deployment."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +34,7 @@ def keep_login(login: Login, path: Path) -> None:
 
 
 def find_login(environment: Mapping[str, str] = os.environ) -> Login:
-    """`GOC_URL` with `GOC_API_KEY`, else the kept login.
+    """`GOC_URL` with `GOC_API_KEY`, else the saved login.
 
     Raises:
         NotLoggedInError: there is neither.

@@ -1,4 +1,4 @@
-"""Sends the parts of a file: hashed in order, several sent at once behind that, each until it has arrived whole."""
+"""Sends the parts of a file: hashed in order, several sent in parallel, each retried until it has arrived whole."""
 
 import hashlib
 import threading
@@ -20,7 +20,7 @@ from generate_on_cloud.contract.asset_bodies import (
 )
 
 Advance = Callable[[int], None]
-"""Called with the number of bytes that were just sent; a negative number for those that must be sent again."""
+"""Called with the number of bytes just sent; negative for bytes that must be sent again."""
 
 PARALLEL_PARTS = 4
 CHUNK = 1024**2
@@ -29,11 +29,11 @@ _SIGNED_AT_ONCE = 1000
 _URL_EXPIRED = 403
 _WORTH_AGAIN = (408, 429)
 _BAD_DIGEST = "BadDigest"
-"""S3's code for other bytes than those of the checksum."""
+"""S3's error code for bytes that do not match their checksum."""
 
 
 class PartSender:
-    """Parts of one upload. Memory: PARALLEL_PARTS chunks and a digest for each part, whatever the size of the file."""
+    """Sends one upload. Memory: PARALLEL_PARTS chunks and one digest per part, whatever the size of the file."""
 
     def __init__(self, connection: Connection, path: Path, asset: AssetView, advance: Advance) -> None:
         self._connection = connection
@@ -48,14 +48,14 @@ class PartSender:
         self._signed: dict[int, SignedPart] = {}
 
     def send(self) -> str:
-        """Send what storage does not have; the SHA-256 of the whole file, lower-case hex.
+        """Send what storage does not have; returns the SHA-256 of the whole file in lower-case hex.
 
-        Each part is hashed before it is sent, beside the sending of those before it. A part that storage has is
-        sent again when it has other bytes. An error or Ctrl-C stops the others in the middle of a chunk.
+        Each part is hashed before it is sent, while earlier parts are still being sent. A part that storage already
+        has is sent again if its bytes differ. An error or Ctrl-C stops all transfers in the middle of a chunk.
 
         Raises:
             OSError: the file cannot be read.
-            TransferError: a part did not arrive after TRIES tries, or the file changed.
+            TransferError: a part did not arrive within TRIES tries, or the file changed.
         """
         whole = hashlib.sha256()
         with ThreadPoolExecutor(PARALLEL_PARTS) as pool, self._path.open("rb", buffering=0) as file:
@@ -87,7 +87,7 @@ class PartSender:
         while left:
             length = read(chunk[:left])
             if not length:
-                raise TransferError(f"{self._path.name} became shorter while it was uploaded")
+                raise TransferError(f"{self._path.name} shrank during the upload")
             digest.update(chunk[:length])
             update(chunk[:length])
             left -= length
@@ -97,7 +97,7 @@ class PartSender:
         try:
             self._send_until_it_arrived(part, sha256)
         except BaseException as error:
-            self._failures.append(error)  # before the others are stopped, whose failures tell nothing
+            self._failures.append(error)  # before the others are stopped: their failures say nothing
             self._stopped.set()
             raise
 
@@ -119,7 +119,7 @@ class PartSender:
                     return
                 reason = f"storage answered {response.status_code}: {response.text[:200]}"
                 if _BAD_DIGEST in response.text:
-                    reason = "its bytes were changed on the way, or the file was changed while it was uploaded"
+                    reason = "its bytes were altered in transit, or the file changed during the upload"
                 elif response.status_code == _URL_EXPIRED and attempt == 0:
                     self._sign_again(part.part_number, sha256)
                 elif response.status_code < 500 and response.status_code not in _WORTH_AGAIN:
@@ -129,10 +129,10 @@ class PartSender:
         raise TransferError(f"{self._path.name}: part {part.part_number} was not uploaded: {reason}")
 
     def _place_of(self, number: int) -> SignedPart:
-        """Where to send a part; one request for all parts that were hashed since the last one."""
+        """The presigned URL of a part; one request signs all parts hashed since the last one."""
         with self._lock:
             if number not in self._signed:
-                # This one first: it must be among those that are signed at once.
+                # This one first: it must be among those signed now.
                 rest = sorted(self._unsigned, key=lambda other: (other != number, other))
                 asked = [PartChecksum(part_number=other, sha256=self._unsigned[other]) for other in rest]
                 answer = self._connection.ask(
@@ -170,7 +170,7 @@ class _PartBody:
                     raise TransferError("stopped")
                 chunk = file.read(min(CHUNK, self._part.size - self._sent))
                 if not chunk:
-                    raise TransferError(f"{self._path.name} became shorter while it was uploaded")
+                    raise TransferError(f"{self._path.name} shrank during the upload")
                 yield chunk
                 self._sent += len(chunk)
                 self._advance(len(chunk))

@@ -1,7 +1,7 @@
-"""Who may do what: the permissions, the roles that are built in, and what a quota can limit.
+"""Who may do what: the permissions, the built-in roles, and what a quota can limit.
 
-A permission is `resource:action`. `list` reads (of jobs: one's own), `create` makes and changes what is one's own,
-`all` is both, for what belongs to anybody.
+A permission is `resource:action`. `list` reads (jobs: only one's own), `create` creates and changes one's own, and
+`all` allows both for everyone's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ class Permission(StrEnum):
 
     @property
     def whole(self) -> "Permission":
-        """The permission for everything of the same resource, by anybody."""
+        """The permission for everything of the same resource, whoever owns it."""
         return Permission(f"{self.partition(':')[0]}:all")
 
 
@@ -51,38 +51,38 @@ BUILT_IN_ROLES: Mapping[str, frozenset[Permission]] = MappingProxyType(
         ),
     }
 )
-"""Roles every deployment has; they cannot be changed or deleted."""
+"""Roles that every deployment has; they cannot be changed or deleted."""
 
 
 def allows(held: Iterable[Permission], wanted: Permission) -> bool:
-    """Whether somebody who holds `held` may do `wanted`."""
+    """Whether holding `held` allows `wanted`."""
     return not {wanted, wanted.whole}.isdisjoint(held)
 
 
 def not_held(held: Iterable[Permission], wanted: Iterable[Permission]) -> list[Permission]:
-    """Those of `wanted` that `held` does not allow, in the order of the table."""
+    """The permissions in `wanted` that `held` does not allow, in the order of the table."""
     held, asked = frozenset(held), frozenset(wanted)
     return [permission for permission in Permission if permission in asked and not allows(held, permission)]
 
 
 class Quotas(BaseModel):
-    """What a user may use; None is no limit. Days are those of UTC."""
+    """Limits on what a user may use; None: no limit. Days are in UTC."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     jobs_per_day: int | None = Field(default=None, ge=0, le=10**12)
     concurrent_jobs: int | None = Field(default=None, ge=0, le=10**12)
-    """Jobs that have not ended."""
+    """Open jobs."""
     megapixel_steps_per_day: int | None = Field(default=None, ge=0, le=10**12)
-    """Width x height / 10^6 x steps x pictures, summed over jobs; those without steps count nothing."""
+    """Width x height / 10^6 x steps x pictures, summed over jobs; tasks without steps count nothing."""
     asset_bytes: int | None = Field(default=None, ge=0, le=10**15)
-    """Of all model files one owns, those on their way too."""
+    """Bytes of all model files that the user owns, including unfinished uploads."""
 
     def within(self, wider: "Quotas") -> "Quotas":
-        """Each limit of these, or of `wider` where these say nothing."""
+        """These limits, with those of `wider` where unset."""
         return Quotas(**{**wider.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
     @property
     def limited(self) -> bool:
-        """Whether they bound jobs."""
+        """Whether any of these limits jobs."""
         return any(limit is not None for limit in self.model_dump(exclude={"asset_bytes"}).values())

@@ -1,4 +1,4 @@
-"""Bodies of the REST API about users, roles, keys and what they have used."""
+"""Bodies of the REST API about users, roles, keys and usage."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -9,23 +9,23 @@ from generate_on_cloud.contract.access import Permission, Quotas
 from generate_on_cloud.contract.bodies import Body, View
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
-"""Names of users and roles: e-mail addresses fit, separators of keys and paths do not."""
+"""Names of users and roles; they may be e-mail addresses and never contain separators of keys or paths."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
 DefaultEndpoint = Annotated[str, StringConstraints(min_length=1, max_length=63)]
-"""With or without the stage's prefix."""
+"""Name of an endpoint, with or without the stage's prefix."""
 
 
 class PutUser(Body):
-    """`PUT /v1/users/{name}`: replaces role and quotas."""
+    """`PUT /v1/users/{name}`: replaces the role and the quotas."""
 
     role: Name
     quotas: Quotas = Quotas()
-    """Limits of this user; where they say nothing, those of the role."""
+    """Limits for this user; where unset, those of the role apply."""
     default_endpoint: DefaultEndpoint | None = None
-    """Where the user's jobs go that name none; null: to the least loaded. Left out, it stays as it is."""
+    """Where the user's jobs go that name no endpoint; null: to the least loaded. Omitted, it stays as it is."""
 
 
 class CreateUser(PutUser):
@@ -41,9 +41,9 @@ class UserView(View):
     created_at: datetime
     created_by: str
     keys: int
-    """How many keys there are."""
+    """Number of keys."""
     default_endpoint: str | None = None
-    """Where the user's jobs go that name none; None: to the least loaded."""
+    """Where the user's jobs go that name no endpoint; None: to the least loaded."""
 
 
 class UserPage(View):
@@ -52,11 +52,11 @@ class UserPage(View):
 
 
 class PutRole(Body):
-    """`PUT /v1/roles/{name}`: replaces both."""
+    """`PUT /v1/roles/{name}`: replaces the permissions and the quotas."""
 
     permissions: list[Permission] = Field(max_length=len(Permission))
     quotas: Quotas = Quotas()
-    """Limits of each user with this role."""
+    """Limits for each user with this role."""
 
 
 class CreateRole(PutRole):
@@ -83,17 +83,17 @@ class CreateKey(Body):
     """`POST /v1/keys`"""
 
     user: Name | None = None
-    """None: the caller."""
+    """The key's owner; None: the caller."""
     label: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")
     permissions: list[Permission] | None = Field(default=None, max_length=len(Permission))
-    """None: all that the user's role gives, now and later."""
+    """None: everything the user's role allows, now and later."""
     expires_at: AwareDatetime | None = None
-    """With its time zone; rounded up to whole seconds."""
+    """With a time zone; rounded up to whole seconds."""
 
 
 class KeyView(View):
     key_id: str
-    """SHA-256 of the key, hex."""
+    """SHA-256 of the key in hex."""
     user: str
     label: str
     permissions: list[Permission] | None
@@ -104,7 +104,7 @@ class KeyView(View):
 
 class CreatedKey(KeyView):
     key: str
-    """Shown only here."""
+    """The key itself, shown only in this answer."""
 
 
 class KeyList(View):
@@ -133,31 +133,31 @@ class MeView(View):
     key_id: str
     key_expires_at: datetime | None
     default_endpoint: str | None = None
-    """Where jobs go that name none; None: to the least loaded."""
+    """Where jobs go that name no endpoint; None: to the least loaded."""
 
 
 class PatchMe(Body):
     """`PATCH /v1/me`"""
 
     default_endpoint: DefaultEndpoint | None
-    """Where jobs go that name none; null: to the least loaded."""
+    """Where jobs go that name no endpoint; null: to the least loaded."""
 
 
 class RotateSecret(Body):
     """`POST /v1/me/webhook-secret`"""
 
     keep_previous: bool = True
-    """Sign with the secret before this one, too, until the next rotation."""
+    """Also sign with the previous secret, until the next rotation."""
 
 
 class WebhookSecret(View):
     secret: str
-    """`whsec_…`, shown only here."""
+    """`whsec_…`, shown only in this answer."""
     previous_valid: bool
 
 
 class UsageDay(View):
-    """What one user's jobs that ended on one day (UTC) came to."""
+    """Totals of one user's jobs that finished on one day (UTC)."""
 
     user: str
     day: date
@@ -167,17 +167,17 @@ class UsageDay(View):
     canceled: int
     expired: int
     gpu_seconds: float
-    """Time workers had the jobs."""
+    """Seconds for which workers had the jobs."""
     cost: float | None
-    """`gpu_seconds` at the price of an hour; None when the deployment does not say it."""
+    """`gpu_seconds` at the price per hour; None when the deployment does not know the price."""
 
 
 class UsagePage(View):
-    """`GET /v1/usage`: by day, then user."""
+    """`GET /v1/usage`: by day, then by user."""
 
     days: list[UsageDay]
     price_per_hour: float | None
-    """US dollars for an instance-hour."""
+    """US dollars per instance-hour."""
     asset_bytes: int | None = None
-    """Of the model files the user owns now, those on their way too; None when asked for everyone."""
+    """Bytes of the model files the user owns now, including unfinished uploads; None when asked for everyone."""
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""Bodies of the API's routes of assets."""
+"""Bodies of the API's routes for assets."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -10,30 +10,30 @@ from generate_on_cloud.contract.bodies import Body, View
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Who = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-"""A user's or a role's name."""
+"""Name of a user or a role."""
 
 
 class CreateAsset(Body):
-    """`POST /v1/assets`: an upload, or with `source_url` an import."""
+    """`POST /v1/assets`: an upload or, with `source_url`, an import."""
 
     type: str
     """An asset type, or WebUI's folder name for it."""
     name: str = Field(min_length=1, max_length=200)
-    """File name with its extension, no folders."""
+    """File name with its extension, without folders."""
     size: int | None = Field(default=None, gt=0)
-    """Bytes; required for an upload, checked when given for an import."""
+    """Bytes; required for an upload, checked if given for an import."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Of the whole file; checked when given. An upload may also declare it at its end."""
+    """SHA-256 of the whole file; checked if given. An upload can also declare it on completion."""
     checksum_algorithm: Literal["SHA256"] | None = None
-    """Storage then checks each part of an upload; `POST /v1/assets/{id}/parts` gives the URLs."""
+    """Makes storage check each part of an upload; `POST /v1/assets/{id}/parts` returns the URLs."""
     source_url: str | None = Field(default=None, min_length=1, max_length=4096, repr=False)
     """https URL to fetch the file from."""
     bearer_token: str | None = Field(default=None, pattern=r"^[!-~]{1,4096}$", repr=False)
-    """Sent to the host of `source_url` only, and kept nowhere."""
+    """Sent only to the host of `source_url`, and never stored."""
     description: str = Field(default="", max_length=2000)
     tags: list[Tag] = Field(default=[], max_length=50)
     users: list[Who] = Field(default=[], max_length=100)
-    """Who may use it beside its owner; nobody named here or in `roles` means everybody."""
+    """Users who may use it besides its owner; if this and `roles` are both empty, everyone may."""
     roles: list[Who] = Field(default=[], max_length=100)
 
     @model_validator(mode="after")
@@ -43,12 +43,12 @@ class CreateAsset(Body):
         if self.source_url is None and self.bearer_token is not None:
             raise ValueError("received bearer_token without source_url; allowed: both, or source_url alone")
         if self.source_url is not None and self.checksum_algorithm is not None:
-            raise ValueError("received checksum_algorithm with source_url; allowed: for an upload only")
+            raise ValueError("received checksum_algorithm with source_url; allowed: only for an upload")
         return self
 
 
 class ChangeAsset(Body):
-    """`PATCH /v1/assets/{id}`: what is not named stays as it is."""
+    """`PATCH /v1/assets/{id}`: omitted fields stay as they are."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
     """A new file name with the same extension."""
@@ -63,10 +63,10 @@ class UploadPart(View):
     offset: int
     size: int
     url: str | None
-    """Presigned PUT; null for a part that storage has, and in an upload with a `checksum_algorithm`."""
+    """Presigned PUT; null for a part that storage already has, and for an upload with a `checksum_algorithm`."""
     received: bool = False
     sha256: str | None = None
-    """Of the bytes that storage has; only in an upload with a `checksum_algorithm`."""
+    """SHA-256 of the bytes that storage has; only for an upload with a `checksum_algorithm`."""
 
 
 class UploadView(View):
@@ -79,7 +79,7 @@ class UploadView(View):
 class PartChecksum(Body):
     part_number: int = Field(ge=1, le=10_000)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of the part's bytes."""
+    """SHA-256 of the part's bytes."""
 
 
 class SignParts(Body):
@@ -91,9 +91,9 @@ class SignParts(Body):
 class SignedPart(View):
     part_number: int
     url: str
-    """Presigned PUT; storage refuses other bytes than those of the checksum."""
+    """Presigned PUT; storage refuses bytes that do not match the checksum."""
     headers: dict[str, str]
-    """To be sent with it."""
+    """Headers to send with the PUT."""
 
 
 class SignedParts(View):
@@ -102,13 +102,13 @@ class SignedParts(View):
 
 
 class AssetHashes(View):
-    """The hashes WebUI and model sites know a file by, lower-case hex."""
+    """The hashes by which WebUI and model sites know a file, in lower-case hex."""
 
     sha256: str
     short: str
     """First ten digits of sha256: the hash in a checkpoint's title."""
     autov3: str | None = None
-    """sha256 of what follows a safetensors header: the hash of a LoRA, whatever its metadata."""
+    """sha256 of everything after the safetensors header: a LoRA's hash that its metadata does not change."""
 
 
 class AssetView(View):
@@ -116,9 +116,9 @@ class AssetView(View):
     type: AssetType
     name: str
     size: int
-    """Bytes; 0 while the size of an import is not known."""
+    """Bytes; 0 while the size of an import is unknown."""
     sha256: str | None
-    """Declared while the bytes are on their way, computed from them once the asset is active."""
+    """Declared during the upload; computed from the bytes once the asset is active."""
     status: AssetStatus
     created_at: datetime
     error: str | None = None
@@ -130,9 +130,9 @@ class AssetView(View):
     received: int | None = None
     """Bytes fetched so far, while `importing`."""
     source: str | None = None
-    """Host an import came from."""
+    """Host that an import came from."""
     architecture: str | None = None
-    """The model family it is, or was made for."""
+    """The model family that it is or was made for."""
     network_kind: str | None = None
     """LoRA, LoHa, LoKr, …"""
     rank: int | None = None
@@ -140,7 +140,7 @@ class AssetView(View):
     hashes: AssetHashes | None = None
     """Once active."""
     upload: UploadView | None = None
-    """While `uploading`, for those who may complete it: in the answers of `POST /v1/assets` and of its `GET`."""
+    """While `uploading`, for users who may complete it: in the answers to `POST /v1/assets` and to its `GET`."""
 
 
 class AssetPage(View):
@@ -157,6 +157,6 @@ class CompleteAsset(Body):
     """`POST /v1/assets/{id}/complete`"""
 
     parts: list[CompletedPart] | None = Field(default=None, min_length=1, max_length=10_000)
-    """The parts and their ETags; None takes those that storage has."""
+    """The parts and their ETags; None uses the parts that storage has."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Of the whole file, for those who did not know it when the upload began."""
+    """SHA-256 of the whole file, if it was not known when the upload began."""

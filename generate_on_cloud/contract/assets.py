@@ -1,4 +1,4 @@
-"""The kinds of model file a user can upload: one table row each, and one that a job was resolved to."""
+"""The types of model file a user can upload, one table row each, and the model files a job was resolved to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class AssetStatus(StrEnum):
     UPLOADING = "uploading"
     """The client sends parts."""
     IMPORTING = "importing"
-    """The service fetches it from a URL."""
+    """The service is fetching it from a URL."""
     INSPECTING = "inspecting"
-    """All bytes are there and are being checked."""
+    """All bytes have arrived and are being checked."""
     ACTIVE = "active"
     FAILED = "failed"
 
@@ -38,12 +38,12 @@ class AssetRule:
     extensions: tuple[str, ...]
     max_bytes: int
     webui_folder: str
-    """Folder below WebUI's directory that holds such files; accepted as an alias of the type name."""
+    """WebUI's folder for such files; accepted as an alias of the type name."""
 
 
 GIB = 1024**3
 MAX_STYLES_BYTES = 1024**2
-"""Of a styles file; the API reads it while it answers."""
+"""Limit for a styles file; the API reads it while it answers a request."""
 
 ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.CHECKPOINT: AssetRule((".safetensors", ".ckpt"), 32 * GIB, "Stable-diffusion"),
@@ -60,7 +60,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
 
 
 def asset_type_named(name: str) -> AssetType | None:
-    """The type called `name`, by its own name or by WebUI's folder name; None when there is none."""
+    """The type called `name`, by its own name or WebUI's folder name; None if there is none."""
     for asset_type, rule in ASSET_TYPES.items():
         if name in (asset_type.value, rule.webui_folder):
             return asset_type
@@ -68,9 +68,9 @@ def asset_type_named(name: str) -> AssetType | None:
 
 
 class ResolvedModel(View):
-    """A model file the request named."""
+    """A model file that the request named."""
 
     type: AssetType
     name: str
     sha256: str | None
-    """As its uploader declared it."""
+    """As declared by its uploader."""

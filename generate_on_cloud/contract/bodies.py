@@ -1,16 +1,16 @@
-"""What every body of the REST API is, shared by the Lambda that answers and the client that asks."""
+"""Base classes of every REST API body, shared by the Lambda and the client."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Body(BaseModel):
-    """What a client sends: unknown fields are refused."""
+    """A request body; unknown fields are refused."""
 
     model_config = ConfigDict(defer_build=True, extra="forbid", protected_namespaces=())
 
 
 class View(BaseModel):
-    """What the API answers; a client tolerates fields that a newer API adds."""
+    """An answer; clients tolerate fields that a newer API adds."""
 
     model_config = ConfigDict(defer_build=True, protected_namespaces=())
 

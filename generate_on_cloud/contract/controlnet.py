@@ -17,7 +17,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 )
 PICTURE_FIELDS = frozenset({"image", "input_image", "mask", "mask_image"})
 RESIZE_MODES = ("Just Resize", "Crop and Resize", "Resize and Fill")
-"""By the numbers 0 to 2 of older clients."""
+"""In the order of the numbers 0 to 2 that older clients send."""
 CONTROL_MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
 _OLD_RESIZE_MODES: Mapping[str, str] = MappingProxyType(
     {
@@ -31,17 +31,17 @@ _OLD_RESIZE_MODES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Slider:
-    """One number of a preprocessor."""
+    """One numeric parameter of a preprocessor."""
 
     default: float
-    """What -1 and any other negative number mean."""
+    """The value for -1 and any other negative number."""
     minimum: float = 0.0
     maximum: float = 1.0
 
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """What makes a map out of a picture, without weights."""
+    """Turns a picture into a map, without weights."""
 
     threshold_a: Slider = Slider(0.5)
     threshold_b: Slider = Slider(0.5)
@@ -59,7 +59,7 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
     }
 )
 RESOLUTION = Slider(512, 64, 2048)
-"""Pixels of a map's shorter side."""
+"""Length in pixels of a map's shorter side."""
 
 _HASH = re.compile(r"\s*\[[0-9a-f]{8,}\]$")
 
@@ -74,7 +74,7 @@ def _mode_of(names: tuple[str, ...], old: Mapping[str, str] = MappingProxyType({
 
 
 class ControlNetUnit(BaseModel):
-    """One unit. Unlike the extension, a number out of its range is refused, and a unit without `enabled` is enabled."""
+    """One unit. Unlike the extension, an out-of-range number is refused, and a unit without `enabled` is enabled."""
 
     model_config = ConfigDict(
         defer_build=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
@@ -85,14 +85,14 @@ class ControlNetUnit(BaseModel):
     model: str = "None"
     weight: float = Field(default=1.0, ge=0, le=2)
     image: Annotated[str, Field(min_length=1)] | None = None
-    """Base64; None: the init picture. Also `{"image": …, "mask": …}` or `[image, mask]`."""
+    """Base64; None: the init picture. `{"image": …, "mask": …}` and `[image, mask]` are accepted too."""
     mask: Annotated[str, Field(min_length=1)] | None = None
-    """White where lines are drawn: a mask that is neither all black nor all white takes the place of the picture."""
+    """White where lines are drawn; a mask that is neither all black nor all white replaces the picture."""
     resize_mode: Annotated[
         Literal["Just Resize", "Crop and Resize", "Resize and Fill"], _mode_of(RESIZE_MODES, _OLD_RESIZE_MODES)
     ] = "Crop and Resize"
     low_vram: bool = False
-    """Memory is managed by the container; changes nothing."""
+    """Has no effect: the container manages memory itself."""
     processor_res: int = -1
     threshold_a: float = -1
     threshold_b: float = -1
@@ -106,8 +106,8 @@ class ControlNetUnit(BaseModel):
     hr_option: Literal["Both", "Low res only", "High res only"] = "Both"
     save_detected_map: bool = True
     advanced_weighting: list[float] | None = Field(default=None, min_length=1, max_length=13)
-    """A weight for each layer instead of `weight`, the encoder's first to the middle block."""
-    # What the extension's own clients send along; other values need what is not here.
+    """A weight per layer, from the encoder's first to the middle block, instead of `weight`."""
+    # The extension's own clients send these; other values need features that we do not have.
     is_ui: bool = False
     input_mode: Literal["simple"] = "simple"
     batch_images: Literal[""] | None = None
@@ -165,7 +165,7 @@ class ControlNetUnit(BaseModel):
         if self.guidance_start > self.guidance_end:
             raise ValueError(
                 f"received guidance_start {self.guidance_start} after guidance_end {self.guidance_end}; "
-                "allowed: a start up to the end"
+                "allowed: a start no later than the end"
             )
         if self.enabled and self.model_name is None:
             raise ValueError("received an enabled unit without a model; allowed: the name of an uploaded controlnet")
@@ -175,7 +175,7 @@ class ControlNetUnit(BaseModel):
 
     @property
     def model_name(self) -> str | None:
-        """The file's name, without the hash the extension writes behind it; None for `None`."""
+        """The file's name, without the hash that the extension appends; None for `None`."""
         name = _HASH.sub("", self.model.strip())
         return None if name in ("", "None") else name
 
@@ -187,11 +187,11 @@ class ControlNetUnit(BaseModel):
 
     @property
     def resolution(self) -> int:
-        """Pixels of the map's shorter side, unless it is pixel-perfect."""
+        """Length in pixels of the map's shorter side, unless the unit is pixel-perfect."""
         return self.processor_res if self.processor_res >= 0 else int(RESOLUTION.default)
 
     def infotext(self) -> str:
-        """The entry the extension writes for an enabled unit."""
+        """The entry that the extension writes for an enabled unit."""
         a, b = self.thresholds
         entries: dict[str, object] = {
             "Module": self.module,
@@ -210,10 +210,10 @@ class ControlNetUnit(BaseModel):
 
 
 def read_controlnet(scripts: Mapping[str, Any]) -> tuple[ControlNetUnit, ...]:
-    """The enabled units in `alwayson_scripts`, in their order; the title may be of any case.
+    """The enabled units in `alwayson_scripts`, in order; the title is matched case-insensitively.
 
     Raises:
-        ValueError: arguments that are no units; the text names the unit, its field and what is allowed.
+        ValueError: invalid arguments; the text names the unit, its field and what is allowed.
     """
     found = [script for title, script in scripts.items() if title.lower() == CONTROLNET.lower()]
     if len(found) > 1:
@@ -223,7 +223,7 @@ def read_controlnet(scripts: Mapping[str, Any]) -> tuple[ControlNetUnit, ...]:
 
 
 def without_pictures(scripts: Mapping[str, Any]) -> dict[str, Any]:
-    """Valid `alwayson_scripts` with null in place of every picture of a unit."""
+    """Valid `alwayson_scripts` with every picture of a unit replaced by null."""
     return {
         title: {"args": [_blank(unit) for unit in _arguments(script)]}
         if title.lower() == CONTROLNET.lower()

@@ -1,4 +1,4 @@
-"""Bodies of the REST API about endpoints: what one is made of, who may use it and what it is doing."""
+"""Bodies of the REST API about endpoints: how they are created, who may use them and what state they are in."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,10 +12,10 @@ from generate_on_cloud.contract.instances import GPUS
 
 MAX_INSTANCES = 100
 MAX_NAMED = 20
-"""Users or roles one endpoint may name."""
+"""Maximum users or roles that one endpoint may name."""
 DEFAULT_IDLE_MINUTES: Final = 5
 DEFAULT_BACKLOG_PER_INSTANCE: Final = 2.0
-"""Both also of the endpoint that is deployed with a stage."""
+"""Also the defaults of the template's endpoint."""
 
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=40)]
 
@@ -44,9 +44,9 @@ class EndpointStatus(StrEnum):
     CREATING = "Creating"
     IN_SERVICE = "InService"
     UPDATING = "Updating"
-    """Also while instances come or go: it takes jobs."""
+    """Also while instances start or stop: it takes jobs."""
     SCALED_TO_ZERO = "ScaledToZero"
-    """In service without an instance: the next job starts one."""
+    """In service without an instance; the next job starts one."""
     FAILED = "Failed"
     DELETING = "Deleting"
 
@@ -60,14 +60,14 @@ class CreateEndpoint(Body):
     min_instances: Instances = 0
     max_instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES)] = 1
     idle_minutes: IdleMinutes = DEFAULT_IDLE_MINUTES
-    """Minutes without any job after which it goes back to `min_instances`."""
+    """Minutes without a job after which it returns to `min_instances`."""
     backlog_per_instance: Backlog = DEFAULT_BACKLOG_PER_INSTANCE
-    """Jobs queued or running for each instance above which another one is started."""
+    """Queued or running jobs per instance above which another instance starts."""
     image: ImageUri | None = None
-    """None: the default endpoint's."""
+    """None: the image of the template's endpoint."""
     users: Named = Field(default_factory=list)
     roles: Named = Field(default_factory=list)
-    """Who may send jobs there; both empty: everybody."""
+    """Who may send jobs to it; both empty: everyone."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -77,7 +77,7 @@ class CreateEndpoint(Body):
 
 
 class PatchEndpoint(Body):
-    """`PATCH /v1/endpoints/{name}`: what is left out stays as it is."""
+    """`PATCH /v1/endpoints/{name}`: omitted fields stay as they are."""
 
     min_instances: Instances | None = None
     max_instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES)] | None = None
@@ -89,16 +89,16 @@ class PatchEndpoint(Body):
 
 class EndpointView(View):
     name: str
-    """As jobs name it."""
+    """The name that jobs use."""
     status: EndpointStatus
     instance_count: int
-    """That run right now."""
+    """Instances running right now."""
     failure_reason: str | None = None
-    """SageMaker's, when it has failed."""
+    """SageMaker's reason, if the endpoint has failed."""
     managed_by: str = "template"
-    """`template` (deployed with the stack, changed there) or `api`."""
+    """`template` (deployed and changed with the stack) or `api`."""
     open_jobs: int | None = None
-    """Jobs sent there that have not ended; None in answers to a change."""
+    """Open jobs on it; None in answers to a change."""
     instance_type: str | None = None
     min_instances: int | None = None
     max_instances: int | None = None
@@ -109,7 +109,7 @@ class EndpointView(View):
     users: list[str] = Field(default_factory=list)
     roles: list[str] = Field(default_factory=list)
     owner: str | None = None
-    """Who made it."""
+    """The user who created it."""
     created_at: datetime | None = None
 
 

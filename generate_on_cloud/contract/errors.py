@@ -1,7 +1,7 @@
-"""Every error code users can meet, at the API (problem JSON) and in a failed job.
+"""Every error code that users can meet, from the API (problem JSON) and in a failed job.
 
-ProblemCode   answers of the HTTP API, RFC 9457: http status and title in PROBLEMS
-JobErrorCode  why a job ended `failed` or `canceled`: `job.error.code`, retryable or not in JOB_ERRORS
+ProblemCode   answers of the HTTP API, RFC 9457: HTTP status and title in PROBLEMS
+JobErrorCode  why a job is `failed` or `canceled`: `job.error.code`; JOB_ERRORS says which are retryable
 """
 
 from collections.abc import Mapping
@@ -56,50 +56,50 @@ def _rule(status: int, title: str) -> ProblemRule:
 PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
     {
         ProblemCode.INVALID_JSON: _rule(400, "The body is not valid JSON"),
-        ProblemCode.INVALID_PARAMS: _rule(422, "Some fields of the request are not valid"),
-        ProblemCode.NOT_SUPPORTED_YET: _rule(422, "The request uses something this version does not do yet"),
-        ProblemCode.INVALID_CURSOR: _rule(400, "The cursor is not one this API gave"),
-        ProblemCode.UNAUTHORIZED: _rule(401, "The x-api-key header is missing or wrong"),
-        ProblemCode.FORBIDDEN: _rule(403, "This key may not do that"),
-        ProblemCode.NOT_FOUND: _rule(404, "There is no such resource"),
-        ProblemCode.METHOD_NOT_ALLOWED: _rule(405, "This resource does not take that method"),
-        ProblemCode.ASSET_NOT_FOUND: _rule(404, "There is no such asset"),
+        ProblemCode.INVALID_PARAMS: _rule(422, "Some fields of the request are invalid"),
+        ProblemCode.NOT_SUPPORTED_YET: _rule(422, "The request uses a feature that is not supported yet"),
+        ProblemCode.INVALID_CURSOR: _rule(400, "The cursor did not come from this API"),
+        ProblemCode.UNAUTHORIZED: _rule(401, "The x-api-key header is missing or invalid"),
+        ProblemCode.FORBIDDEN: _rule(403, "This key does not have the required permission"),
+        ProblemCode.NOT_FOUND: _rule(404, "The resource does not exist"),
+        ProblemCode.METHOD_NOT_ALLOWED: _rule(405, "This resource does not support the method"),
+        ProblemCode.ASSET_NOT_FOUND: _rule(404, "The asset does not exist"),
         ProblemCode.ASSET_NOT_ACTIVE: _rule(409, "The asset is not active"),
-        ProblemCode.ASSET_EXISTS: _rule(409, "An asset of this type and name exists"),
-        ProblemCode.ASSET_IN_USE: _rule(409, "A job that has not ended uses the asset"),
+        ProblemCode.ASSET_EXISTS: _rule(409, "An asset of this type and name already exists"),
+        ProblemCode.ASSET_IN_USE: _rule(409, "An open job uses the asset"),
         ProblemCode.UPLOAD_INCOMPLETE: _rule(409, "The upload is not complete"),
-        ProblemCode.UPLOAD_MISMATCH: _rule(422, "What was uploaded is not what was declared"),
-        ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow that"),
-        ProblemCode.NAME_TAKEN: _rule(409, "The name is taken"),
-        ProblemCode.ROLE_IN_USE: _rule(409, "Users have this role"),
-        ProblemCode.LAST_ADMIN: _rule(409, "There must be an admin"),
+        ProblemCode.UPLOAD_MISMATCH: _rule(422, "The upload does not match its declaration"),
+        ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow this action"),
+        ProblemCode.NAME_TAKEN: _rule(409, "The name is already taken"),
+        ProblemCode.ROLE_IN_USE: _rule(409, "Some users have this role"),
+        ProblemCode.LAST_ADMIN: _rule(409, "At least one admin is required"),
         ProblemCode.TOO_MANY_KEYS: _rule(409, "The user has too many keys"),
         ProblemCode.IDEMPOTENCY_MISMATCH: _rule(422, "The Idempotency-Key belongs to another request"),
         ProblemCode.IDEMPOTENCY_IN_FLIGHT: _rule(
-            409, "The first request with this Idempotency-Key is still being served"
+            409, "The first request with this Idempotency-Key is still in progress"
         ),
         ProblemCode.BODY_TOO_LARGE: _rule(413, "The body is too large"),
         ProblemCode.ENDPOINT_NOT_IN_SERVICE: _rule(503, "The endpoint is not in service"),
-        ProblemCode.ENDPOINT_IN_USE: _rule(409, "Jobs that have not ended are on the endpoint"),
-        ProblemCode.AWS_QUOTA_EXCEEDED: _rule(409, "A quota of the AWS account does not allow that"),
+        ProblemCode.ENDPOINT_IN_USE: _rule(409, "The endpoint has open jobs"),
+        ProblemCode.AWS_QUOTA_EXCEEDED: _rule(409, "A quota of the AWS account blocks the request"),
         ProblemCode.TOO_MANY_REQUESTS: _rule(429, "Too many requests"),
-        ProblemCode.QUOTA_EXCEEDED: _rule(429, "A quota is used up"),
+        ProblemCode.QUOTA_EXCEEDED: _rule(429, "A quota is exhausted"),
         ProblemCode.INTERNAL: _rule(500, "The service failed"),
     }
 )
 
 
 class FieldError(BaseModel, defer_build=True):
-    """One field that was not accepted."""
+    """One field that was refused."""
 
     pointer: str
     """RFC 6901 JSON pointer into the request body, or `query:NAME` / `path:NAME` / `header:NAME`."""
     message: str
-    """What was received and what is allowed, in words for the user."""
+    """What was received and what is allowed, written for the user."""
 
 
 class Problem(BaseModel, defer_build=True):
-    """RFC 9457 problem details, the one error body of the API (`application/problem+json`)."""
+    """RFC 9457 problem details: the API's only error format (`application/problem+json`)."""
 
     type: str
     """`urn:generate-on-cloud:problem:CODE`"""
@@ -124,7 +124,7 @@ class JobErrorCode(StrEnum):
     NAN_LATENTS = "nan_latents"
     CANCELED = "canceled"
     RUNS_ELSEWHERE = "runs_elsewhere"
-    """Of a second delivery, while another worker has the job: it ends nothing."""
+    """Answers a second delivery while another worker has the job; it does not end the job."""
     WORKER_LOST = "worker_lost"
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
@@ -133,9 +133,9 @@ class JobErrorCode(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class JobErrorRule:
     retryable: bool
-    """The same request may succeed when sent again."""
+    """Whether the same request may succeed when sent again."""
     http_status: int
-    """What the container answers to SageMaker with; 4xx the request's fault, 5xx ours."""
+    """HTTP status the container sends to SageMaker: 4xx for the request's fault, 5xx for ours."""
 
 
 def _job_rule(http_status: int, *, retryable: bool = False) -> JobErrorRule:
@@ -168,7 +168,7 @@ class JobError(BaseModel, defer_build=True):
 
     code: JobErrorCode
     message: str
-    """The true reason in the user's words."""
+    """The real reason, written for the user."""
     retryable: bool
 
     @classmethod
@@ -176,8 +176,8 @@ class JobError(BaseModel, defer_build=True):
         return cls(code=code, message=message, retryable=JOB_ERRORS[code].retryable)
 
 
-class JobFailed(Exception):  # noqa: N818 - a job that failed is the noun here; the error is its value
-    """Raised inside the container to end the running job with this error; the worker itself stays healthy."""
+class JobFailed(Exception):  # noqa: N818 - the noun is a failed job; the error is its value
+    """Raised inside the container to fail the running job with this error; the worker stays healthy."""
 
     def __init__(self, code: JobErrorCode, message: str) -> None:
         super().__init__(message)

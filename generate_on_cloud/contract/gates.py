@@ -1,4 +1,4 @@
-"""The gates: what valid params may not ask for yet, so that nothing is ever ignored."""
+"""The gates: find what valid params ask for that this version cannot do, so that nothing is silently ignored."""
 
 from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.options import OptionUnsupportedError, check_option
@@ -13,11 +13,11 @@ FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
         "codeformer_weight",
     }
 )
-"""Fields that may only hold their default (or, for flags, a value that asks for nothing)."""
+"""Fields that must hold their default (or, for flags, a value that changes nothing)."""
 
 
 def unsupported_fields(params: TaskParams) -> list[FieldError]:
-    """What these valid params ask for that this version cannot do, with pointers relative to the params."""
+    """Everything these valid params ask for that this version cannot do, with pointers relative to the params."""
     errors = [
         FieldError(pointer=f"/{name}", message=f"{name} = {getattr(params, name)!r} is not supported yet")
         for name, field in type(params).model_fields.items()

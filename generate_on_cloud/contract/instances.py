@@ -1,9 +1,9 @@
-"""SageMaker instance types with GPUs: how many each has, and so how many workers its container runs.
+"""SageMaker instance types with GPUs: how many GPUs each has, and so how many workers its container runs.
 
-The names are of SageMaker's `ProductionVariantInstanceType`, which a test pins. Where the counts are from:
+The names are those of SageMaker's `ProductionVariantInstanceType`; a test pins them. Sources of the counts:
 g4dn, g5, g6 and p3: AWS Batch user guide, "Run GPU jobs", and public tables; p4de: SageMaker's API reference,
-`ResourceConfig`; p4d and p5: RAPIDS' deployment guide, "Amazon Web Services"; g6e: public tables that agree, for no
-page of AWS was at hand. Looked up on 2026-11-23.
+`ResourceConfig`; p4d and p5: RAPIDS' deployment guide, "Amazon Web Services"; g6e: public tables that agree, as we
+found no page of AWS. Looked up on 2026-11-23.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ GPUS: Final[Mapping[str, int]] = {
 }
 
 WITHOUT_DISK: Final = frozenset(f"ml.p3.{size}" for size in ("2xlarge", "8xlarge", "16xlarge"))
-"""Of these types, those without a local NVMe disk: only their volumes may be given a KMS key. The disks of all others
-are encrypted by the hardware, and SageMaker refuses an endpoint configuration that names a key for them."""
+"""The types without a local NVMe disk: only their volumes can be given a KMS key. The hardware encrypts the disks of
+all others, and SageMaker refuses an endpoint configuration that names a key for them."""
 
 HOUR_USD: Final[Mapping[str, float]] = {
     "ml.g4dn.xlarge": 0.7364,
@@ -33,4 +33,4 @@ HOUR_USD: Final[Mapping[str, float]] = {
     "ml.g5.xlarge": 1.408,
     "ml.g5.2xlarge": 1.515,
 }
-"""List prices of an hour in us-east-1, of the day that `prices.json` names; a type that is not here has none."""
+"""List prices per hour in us-east-1, on the date in `prices.json`; a type that is not listed has no known price."""

@@ -1,4 +1,4 @@
-"""Bodies of the API's routes of jobs and their pictures."""
+"""Bodies of the API's routes for jobs and their pictures."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,24 +22,24 @@ class CreateJob(Body):
 
     task: Task
     checkpoint: str | None = None
-    """Asset id, file name, stem, or WebUI's title `name.safetensors [hash]`; required for txt2img and img2img, here or
-    as `params.override_settings.sd_model_checkpoint`."""
+    """Asset id, file name, stem, or WebUI's title `name.safetensors [hash]`; txt2img and img2img need it here or as
+    `params.override_settings.sd_model_checkpoint`."""
     preview: bool = False
-    """Show the first picture of each batch while it is drawn: `preview_url` of the running job."""
+    """Show the first picture of each batch while it is drawn, at the running job's `preview_url`."""
     params: dict[str, Any] | None = None
-    """WebUI's request body. None: the answer holds a presigned URL for it, then `POST /v1/jobs/{id}/start`."""
+    """WebUI's request body. None: upload it to the answer's presigned URL, then call `POST /v1/jobs/{id}/start`."""
     endpoint: str | None = Field(default=None, min_length=1, max_length=63)
-    """The endpoint to send it to; None: the caller's default, without one the least loaded they may use."""
+    """The endpoint to use; None: the caller's default, or else the least loaded one that the caller may use."""
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
-    """The client's own notes, given back with the job."""
+    """The client's own notes, returned with the job."""
     ttl_s: int | None = Field(default=None, ge=60, le=21_600)
     """Seconds the job may wait for a worker before it is `expired`; None: six hours."""
     run_timeout_s: int | None = Field(default=None, ge=1, le=3600)
     """Seconds the job may run; None: fifteen minutes."""
     dry_run: bool = False
-    """Check everything and make nothing."""
+    """Run all checks without creating a job."""
     webhook: Webhook | None = None
-    """A server of yours that is told when the job ends."""
+    """A URL of yours to call when the job finishes."""
 
 
 class PresignedPut(View):
@@ -47,14 +47,14 @@ class PresignedPut(View):
 
     url: str
     headers: dict[str, str]
-    """Headers the PUT must carry."""
+    """Headers that the PUT must carry."""
     max_bytes: int
     expires_at: datetime
 
 
 class ImageView(View):
     url: str
-    """Presigned GET of the picture, its infotext inside."""
+    """Presigned GET of the picture, which contains its infotext."""
     width: int
     height: int
     format: str
@@ -68,15 +68,15 @@ class ResultView(View):
     parameters: dict[str, Any]
     caption: str | None
     scores: dict[str, float] = Field(default={})
-    """By tag or phrase of the caption, 0 to 1."""
+    """Confidence in each tag or phrase of the caption, 0 to 1."""
     models: list[UsedModel]
     timings: dict[str, float]
     metrics: JobMetrics = JobMetrics()
-    """How often model files and models were at hand, and what it cost where they were not."""
+    """How often model files and models were cached, and what the misses cost."""
 
 
 class JobSummary(View):
-    """A line of the history."""
+    """One job in a list."""
 
     job_id: str
     label: str
@@ -96,41 +96,41 @@ class JobQueue(View):
     """How long a queued job may have to wait."""
 
     ahead: int
-    """Jobs before it that have not ended."""
+    """Open jobs ahead of it."""
     eta_seconds: float | None
-    """Until it is done, from the latest runs on its endpoint; None while there were none."""
+    """Seconds until it is done, estimated from the latest jobs on its endpoint; None if there are none yet."""
 
 
 class JobView(JobSummary):
-    """`GET /v1/jobs/{id}` and the answer of `POST /v1/jobs`."""
+    """`GET /v1/jobs/{id}` and the answer to `POST /v1/jobs`."""
 
     cancel_requested: bool = False
     dry_run: bool = False
-    """Nothing was made: there is no job of this id."""
+    """True for a dry run: no job was created, and this id does not exist."""
     retry_of: str | None = None
     """The job this one repeats."""
     correlation_id: str | None = None
-    """`x-correlation-id` of the request that sent it, also in the logs of functions and container."""
+    """`x-correlation-id` of the request that sent it; also in the logs of the functions and the container."""
     metadata: dict[str, str] = Field(default={})
     ttl_s: int | None = None
     run_timeout_s: int | None = None
     models: list[ResolvedModel] = Field(default=[])
-    """The checkpoint and every other file the request named, once it is queued."""
+    """The checkpoint and every other file that the request named, once it is queued."""
     queue: JobQueue | None = None
     """Only while `queued`."""
     starting_since: datetime | None = None
-    """Only while it is `queued` and no instance of its endpoint runs, which then is `progress.phase` too: when it was
-    queued. `result.timings.starting` says in the end how long it was."""
+    """When it was queued; only while it is `queued` and its endpoint has no running instance (`progress.phase` is then
+    `starting` too). Afterwards `result.timings.starting` has the seconds."""
     seeds: list[int] = Field(default=[])
-    """Of the pictures, when `succeeded`."""
+    """Deletion time of the pictures, when `succeeded`."""
     queued_seconds: float | None = None
-    """From queued to running."""
+    """Seconds from queued to running."""
     run_seconds: float | None = None
-    """From running to the end."""
+    """Seconds from running to finished."""
     upload: PresignedPut | None = None
     """Only while `created`."""
     preview_url: str | None = None
-    """Presigned GET of a JPEG, while the job runs and there is one; `progress.previews` says when it is a new one."""
+    """Presigned GET of a JPEG while the job runs and has one; `progress.previews` increases with each new picture."""
     result: ResultView | None = None
     """Only when `succeeded`."""
 
@@ -146,7 +146,7 @@ class InputView(View):
     """`POST /v1/inputs`"""
 
     input_id: str
-    """What a picture field of a job's params may hold once the picture is uploaded."""
+    """The value for a picture field of a job's params, once the picture is uploaded."""
     upload: PresignedPut
 
 
@@ -163,7 +163,7 @@ class NotDeleted(View):
 
 
 class DeletedJobs(View):
-    """What a batch came to: every id is in one of the two lists."""
+    """Result of a batch deletion: every id is in one of the two lists."""
 
     deleted: list[str]
     refused: list[NotDeleted]

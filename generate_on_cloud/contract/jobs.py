@@ -1,4 +1,4 @@
-"""A job's life: tasks, statuses and the transitions that are allowed."""
+"""A job's life: its tasks, its statuses and the allowed transitions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Task(StrEnum):
 
 class JobStatus(StrEnum):
     CREATED = "created"
-    """The params document is awaited at its presigned URL."""
+    """Waits for the params document to be uploaded to its presigned URL."""
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -28,7 +28,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
     {
         JobStatus.CREATED: frozenset({JobStatus.QUEUED, JobStatus.CANCELED, JobStatus.EXPIRED}),
         JobStatus.QUEUED: frozenset(
-            # Straight to the end when the worker could not write `running`, or never got to it.
+            # Straight to a final status when the worker could not write `running`, or never reached it.
             {JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED}
         ),
         # Back to the queue once, when the worker was lost.
@@ -46,13 +46,13 @@ TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANS
 
 
 WORKER_ATTRIBUTES = ("heartbeat_at", "job_id", "progress", "started_at", "status", "worker_id")
-"""Attributes of a job's row that a container may name, in conditions too: its role is held to them."""
+"""The attributes of a job's row that a container may name, also in conditions; its role allows no others."""
 
 
 STATUSES_BEFORE: Mapping[JobStatus, tuple[JobStatus, ...]] = MappingProxyType(
     {status: tuple(before for before, following in TRANSITIONS.items() if status in following) for status in JobStatus}
 )
-"""The statuses from which each may be entered."""
+"""For each status, the statuses from which it can be entered."""
 
 
 class JobPhase(StrEnum):
@@ -65,7 +65,7 @@ class JobPhase(StrEnum):
     SAMPLING = "sampling"
     DECODING = "decoding"
     UPSCALING = "upscaling"
-    """Of the task extra_single_image."""
+    """Only in the task extra_single_image."""
     INTERROGATING = "interrogating"
-    """Of the interrogate tasks."""
+    """Only in the interrogate tasks."""
     SAVING = "saving"

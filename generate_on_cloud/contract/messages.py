@@ -1,4 +1,4 @@
-"""What travels between API, endpoint and container, as JSON documents in S3 and HTTP bodies.
+"""Documents that API, endpoint and container exchange, as JSON in S3 and in HTTP bodies.
 
 API -> S3 -> SageMaker -> container: JobRequest. Container -> SageMaker -> S3: JobResult (2xx) or JobFailure.
 """
@@ -14,19 +14,19 @@ from generate_on_cloud.contract.jobs import JobPhase, Task
 
 
 class Message(BaseModel):
-    """Unknown fields are refused: both ends are deployed together and the version says so when they are not."""
+    """Refuses unknown fields: both ends are deployed together, and the version shows when they are not."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Answer(BaseModel):
-    """Parts of what the container answers: one that is newer than the reader may say more than the reader knows."""
+    """Part of the container's answer; a newer container may send fields that an older reader does not know."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
 
 class AssetRef(Message):
-    """An active asset a job needs, resolved by the API so that the container looks nothing up."""
+    """An active asset that a job needs, resolved by the API so that the container looks nothing up."""
 
     asset_id: str
     type: AssetType
@@ -39,11 +39,11 @@ class AssetRef(Message):
     sha256: str | None = None
     """Declared by the uploader; the container checks the bytes against it."""
     references: list[str] = []
-    """How the params name it, where that is neither the file name nor its stem."""
+    """The name used in the params, if it is neither the file name nor its stem."""
 
 
 MAX_PICTURE_BYTES = 32 * 1024**2
-"""Of a picture that is uploaded on its own or fetched from a URL."""
+"""Key or URL of a picture that was uploaded on its own or is fetched from the web."""
 
 
 class JobRequest(Message):
@@ -53,19 +53,19 @@ class JobRequest(Message):
     job_id: str
     task: Task
     params: dict[str, Any]
-    """WebUI's own request body, validated against the task's params model by the API and again by the container."""
+    """WebUI's own request body; the API validates it against the task's params model, and the container does again."""
     checkpoint: AssetRef | None = None
-    """None for the tasks that draw nothing."""
+    """None for tasks that draw nothing."""
     assets: list[AssetRef] = []
-    """VAE, LoRA, hypernetworks, embeddings, ControlNets the params name."""
+    """VAE, LoRA, hypernetworks, embeddings and ControlNets that the params name."""
     pictures: dict[str, str] = {}
-    """Pictures the params only name: JSON pointer into the params → https URL, or key in the jobs bucket."""
+    """Pictures that the params only name: JSON pointer into the params → https URL, or key in the jobs bucket."""
     preview: bool = False
-    """Store `preview.jpg` below `output_prefix` while pictures are drawn."""
+    """Store `preview.jpg` under `output_prefix` while pictures are drawn."""
     correlation_id: str | None = None
-    """Of the API request the job began with; it is on every log line of the job."""
+    """From the API request that created the job; every log line of the job has it."""
     output_prefix: str
-    """Key prefix in the jobs bucket for what the job makes, ending in a slash."""
+    """Key prefix in the jobs bucket for everything the job produces, ending in a slash."""
 
 
 class OutputImage(Answer):
@@ -83,7 +83,7 @@ class OutputImage(Answer):
 
 
 class UsedModel(Answer):
-    """A model file that took part."""
+    """A model file that the job used."""
 
     type: AssetType
     name: str
@@ -91,14 +91,14 @@ class UsedModel(Answer):
 
 
 class CacheUse(Answer):
-    """How often a cache had what was wanted, and what it cost where it had not."""
+    """Hits and misses of a cache, and what the misses cost."""
 
     hits: int = 0
     misses: int = 0
     bytes: int = 0
-    """Fetched or loaded."""
+    """Fetched or loaded: not in the cache."""
     seconds: float = 0.0
-    """Spent on that."""
+    """Seconds spent on the misses."""
 
     def plus(self, *, hits: int = 0, misses: int = 0, size: int = 0, seconds: float = 0.0) -> "CacheUse":
         return CacheUse(
@@ -109,7 +109,7 @@ class CacheUse(Answer):
         )
 
     def since(self, before: "CacheUse") -> "CacheUse":
-        """What was added after `before`."""
+        """What was added since `before`."""
         return self.plus(hits=-before.hits, misses=-before.misses, size=-before.bytes, seconds=-before.seconds)
 
 
@@ -117,13 +117,13 @@ class JobMetrics(Answer):
     """What a job's models cost before it could draw."""
 
     disk: CacheUse = CacheUse()
-    """Model files: on the container's disk already, or fetched from S3."""
+    """Model files: already on the container's disk, or fetched from S3."""
     memory: CacheUse = CacheUse()
-    """Models: loaded already, or read from the disk. A second job on the same models has no misses."""
+    """Models: already loaded, or read from disk. A second job on the same models has no misses."""
 
 
 class JobResult(Answer):
-    """What a finished job gave; images are in S3, never in here."""
+    """The result of a finished job; its images are in S3, never in this document."""
 
     contract_version: int = CONTRACT_VERSION
     job_id: str
@@ -132,20 +132,20 @@ class JobResult(Answer):
     info: dict[str, Any] = {}
     """WebUI's `info` document (semantics §1.4), parsed."""
     parameters: dict[str, Any] = {}
-    """Echo of all request fields incl. defaults, without pictures."""
+    """All request fields including defaults, without pictures."""
     caption: str | None = None
     scores: dict[str, float] = {}
-    """Of the interrogate tasks: how sure the model is of each tag or phrase in the caption, 0 to 1."""
+    """Interrogate tasks: the model's confidence in each tag or phrase of the caption, 0 to 1."""
     models: list[UsedModel] = []
     timings: dict[str, float] = {}
-    """Seconds by phase (`JobPhase` names) and `total`."""
+    """Seconds by phase (`JobPhase` names), and `total`."""
     metrics: JobMetrics = JobMetrics()
     correlation_id: str | None = None
     """The request's."""
 
 
 class JobFailure(Answer):
-    """Body of the container's non-2xx answer, so also the failure object SageMaker writes."""
+    """Body of the container's non-2xx answer, and so also the failure object that SageMaker writes."""
 
     contract_version: int = CONTRACT_VERSION
     job_id: str | None = None
@@ -155,11 +155,11 @@ class JobFailure(Answer):
 
 
 class Progress(Message):
-    """How far a running job is; steps count over the whole job (all batches and passes) and never go back."""
+    """Progress of a running job; steps count over the whole job (all batches and passes) and never decrease."""
 
     phase: JobPhase
     step: int = Field(default=0, ge=0)
     steps: int = Field(default=0, ge=0)
-    """0 while not known."""
+    """0 while unknown."""
     previews: int = Field(default=0, ge=0)
-    """How many preview pictures have been stored, each over the one before."""
+    """Number of preview pictures stored so far, each replacing the one before."""

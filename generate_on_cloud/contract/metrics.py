@@ -1,4 +1,4 @@
-"""What CloudWatch learns from the container's log lines: names and units; the dashboard shows every one of them."""
+"""Metrics that the container's log lines send to CloudWatch: names and units; the dashboard shows every one of them."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 NAMESPACE: Final = "GenerateOnCloud"
 STACK: Final = "Stack"
-"""The one dimension of every metric; what else one has is said with it."""
+"""The only dimension of every metric."""
 
 
 class ContainerMetric(StrEnum):
@@ -17,9 +17,9 @@ class ContainerMetric(StrEnum):
     MODEL_CACHE_HITS = "ModelCacheHits"
     MODEL_CACHE_MISSES = "ModelCacheMisses"
     GPU_MEMORY_BYTES = "GpuMemoryBytes"
-    """The most that was held during a job."""
+    """Peak memory during a job."""
     JOB_COST_USD = "JobCostUsd"
-    """GPU seconds at the price of the instance type; not told of a type without a known price."""
+    """GPU seconds at the price of the instance type; absent if the price is unknown."""
 
 
 UNITS: Final[Mapping[ContainerMetric, str]] = {
@@ -27,4 +27,4 @@ UNITS: Final[Mapping[ContainerMetric, str]] = {
     ContainerMetric.GPU_MEMORY_BYTES: "Bytes",
     ContainerMetric.JOB_COST_USD: "None",
 }
-"""CloudWatch's names; it has none for money."""
+"""CloudWatch's unit names; it has none for money."""

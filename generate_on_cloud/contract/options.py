@@ -1,4 +1,4 @@
-"""WebUI options a request may set in `override_settings`: a typed field each, with WebUI's bounds and default."""
+"""WebUI options that a request may set in `override_settings`, each a typed field with WebUI's bounds and default."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
 from generate_on_cloud.contract.upscalers import check_upscaler
 
 OptionValue = bool | int | float | str
 
 
 NOT_SUPPORTED = "not supported yet"
-"""Of an option: only its default is accepted, anything else is refused with `not_supported_yet`."""
+"""Marks an option that accepts only its default; any other value is refused with `not_supported_yet`."""
 
 
 @dataclass(frozen=True)
 class TextCheck:
-    """What a text must be."""
+    """A rule for the values of a text option."""
 
     check: Callable[[str], object]
     """Raises ValueError with the reason."""
 
 
 class Options(BaseModel):
-    """WebUI 1.10.1's options that a request may set: names, types, bounds and defaults are WebUI's."""
+    """WebUI 1.10.1's options that a request may set, with WebUI's names, types, bounds and defaults."""
 
     # Names and capitals are WebUI's own.
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
@@ -95,20 +96,20 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class OptionRule:
-    """What `Options` says of one of them."""
+    """The rule for one option, derived from its field in `Options`."""
 
     default: OptionValue
     allowed: tuple[OptionValue, ...] | None
-    """The values there are, None when any value of the default's type is good."""
+    """The only allowed values; None: any value of the default's type."""
     minimum: float | None
     maximum: float | None
     check: Callable[[str], object] | None
-    """Of texts: raises ValueError with the reason."""
+    """For texts: raises ValueError with the reason."""
     supported: bool
 
 
 def _rule(field: FieldInfo) -> OptionRule:
-    # pydantic keeps each bound as an object with an attribute of its name.
+    # pydantic keeps each bound as an object whose attribute has the bound's name.
     low, high, text = (
         next((getattr(each, name) for each in field.metadata if hasattr(each, name)), None)
         for name in ("ge", "le", "check")
@@ -127,12 +128,12 @@ OPTIONS: Mapping[str, OptionRule] = MappingProxyType({name: _rule(each) for name
 
 
 def read_options(override_settings: Mapping[str, object]) -> Options:
-    """What a request sets, else WebUI's defaults.
+    """The options that a request sets, with WebUI's defaults for the others.
 
     Raises:
-        OptionRefusedError: as `check_option`.
+        OptionRefusedError: as in `check_option`.
     """
-    # Checked one by one, with messages that name what was received and what is allowed; no validator is built for it.
+    # Checked one by one so that messages name what was received and what is allowed; this builds no pydantic validator.
     checked: dict[str, Any] = {key: check_option(key, value) for key, value in override_settings.items()}
     return Options.model_construct(**checked)
 
@@ -140,7 +141,7 @@ def read_options(override_settings: Mapping[str, object]) -> Options:
 class HasOptions:
     """Params that may set options."""
 
-    if TYPE_CHECKING:  # else it would be the first field of the params
+    if TYPE_CHECKING:  # otherwise it would become the first field of the params
         override_settings: dict[str, Any]
 
     @property
@@ -150,20 +151,20 @@ class HasOptions:
 
 
 def describe_options(schema: dict[str, Any]) -> None:
-    """Add to the JSON schema of `override_settings` what `Options` says; made only when somebody asks for a schema."""
+    """Add every option to the JSON schema of `override_settings`; runs only when a schema is generated."""
     properties = Options.model_json_schema()["properties"]
     for name, rule in OPTIONS.items():
-        if not rule.supported:
-            properties[name]["description"] = f"Only the default is supported yet: {rule.default!r}."
+        limit = "" if rule.supported else f" Only the default, {rule.default!r}, is supported yet."
+        properties[name]["description"] = OPTION_DESCRIPTIONS[name] + limit
     schema |= {"properties": properties, "additionalProperties": False}
 
 
 class OptionRefusedError(ValueError):
-    """An `override_settings` entry that is not accepted; the text names what was received and what is allowed."""
+    """An invalid `override_settings` entry; the text names what was received and what is allowed."""
 
 
 class OptionUnsupportedError(OptionRefusedError):
-    """A valid entry that this version cannot honour."""
+    """A valid entry that this version does not support."""
 
 
 def check_option(key: str, value: object) -> OptionValue:
@@ -171,7 +172,7 @@ def check_option(key: str, value: object) -> OptionValue:
 
     Raises:
         OptionRefusedError: an unknown key, a wrong type or a value out of range.
-        OptionUnsupportedError: a good value other than the default, of an option not honoured yet.
+        OptionUnsupportedError: a valid value that is not the default, for an option that is not supported yet.
     """
     rule = OPTIONS.get(key)
     if rule is None:

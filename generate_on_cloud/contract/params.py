@@ -1,8 +1,8 @@
 """Parameters of every task: WebUI 1.10.1's own field names, API defaults and ranges (semantics §1).
 
-All fields WebUI has are declared here. Those this version does not honour yet are refused by `gates.unsupported_fields`
-unless they hold their default, so nothing is ever ignored. Two deliberate differences to WebUI: unknown fields are
-refused, and an explicit null in a field that has a default means that default.
+Every field of WebUI is declared here. `gates.unsupported_fields` refuses those that this version does not support yet
+unless they hold their default, so nothing is silently ignored. Two deliberate differences from WebUI: unknown fields
+are refused, and an explicit null in a field with a default means that default.
 """
 
 import math
@@ -34,7 +34,7 @@ from generate_on_cloud.contract.upscalers import check_upscaler
 
 MAX_SEED = 2**64 - 1
 MAX_ECHO = 2**20
-"""Characters of base64 that `include_init_images` may put into a result, which passes through a Lambda."""
+"""Maximum base64 characters that `include_init_images` may add to a result, which passes through a Lambda."""
 
 
 def _seed(value: object) -> object:
@@ -52,7 +52,7 @@ Eta = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageParams(HasOptions, TaskParams):
-    """Fields txt2img and img2img share."""
+    """Fields that txt2img and img2img share."""
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -63,7 +63,7 @@ class ImageParams(HasOptions, TaskParams):
     seed_resize_from_h: int = Field(default=-1, ge=-1, le=2048)
     seed_resize_from_w: int = Field(default=-1, ge=-1, le=2048)
     sampler_name: str | None = None
-    """None: `sampler_index` is used."""
+    """None: use `sampler_index`."""
     sampler_index: str = "Euler"
     scheduler: str | None = None
     batch_size: int = Field(default=1, ge=1, le=8)
@@ -83,7 +83,7 @@ class ImageParams(HasOptions, TaskParams):
     s_noise: float | None = Field(default=None, ge=0)
     s_min_uncond: float | None = Field(default=None, ge=0, le=15)
     override_settings: dict[str, Any] = Field(default={}, json_schema_extra=describe_options)
-    """The options the request sets; `options` has all of them."""
+    """The options that the request sets; `options` has all of them."""
     override_settings_restore_afterwards: bool = True
     refiner_checkpoint: str | None = None
     refiner_switch_at: float | None = Field(default=None, ge=0, le=1)
@@ -91,15 +91,15 @@ class ImageParams(HasOptions, TaskParams):
     firstpass_image: Picture | None = None
     comments: dict[str, Any] = Field(default={})
     script_name: str | None = None
-    """A selectable script; none is installed here, and WebUI refuses one it does not have too."""
+    """A selectable script; none is installed here, and WebUI also refuses a script it does not have."""
     script_args: list[Any] = Field(default=[])
     alwayson_scripts: dict[str, Any] = Field(default={})
     send_images: bool = True
-    """For answers that hold the pictures themselves. A job's result names where they are stored, whatever this says."""
+    """Meant for answers that contain the pictures. A job's result always says where they are stored."""
     save_images: bool = False
     force_task_id: str | None = None
     infotext: str | None = None
-    """A picture's infotext: fills what the request leaves open (see `generate_on_cloud.webui.infotext.fill`)."""
+    """A picture's infotext: fills in what the request leaves open (see `generate_on_cloud.webui.infotext.fill`)."""
 
     @field_validator("alwayson_scripts")
     @classmethod
@@ -139,7 +139,7 @@ class ImageParams(HasOptions, TaskParams):
             try:
                 check_option(key, option)
             except OptionUnsupportedError:
-                continue  # valid, only not honoured yet: `unsupported_fields` says so under its own code
+                continue  # valid but not supported yet: `unsupported_fields` refuses it with its own code
             except OptionRefusedError as error:
                 refused.append(str(error))
         tile, overlap = (value.get(key, OPTIONS[key].default) for key in ("ESRGAN_tile", "ESRGAN_tile_overlap"))
@@ -155,11 +155,11 @@ class ImageParams(HasOptions, TaskParams):
         return self
 
     def controlnet_units(self) -> tuple[ControlNetUnit, ...]:
-        """The enabled ones, in their order."""
+        """The enabled units, in order."""
         return read_controlnet(self.alwayson_scripts)
 
     def sampler_choice(self) -> SamplerChoice:
-        """The sampler and schedule asked for."""
+        """The sampler and schedule that the request names."""
         return choose_sampler(self.sampler_name or self.sampler_index, self.scheduler)
 
 
@@ -177,7 +177,7 @@ class Txt2ImgParams(ImageParams):
     hr_sampler_name: str | None = None
     hr_scheduler: str | None = None
     hr_prompt: str = ""
-    """"" means `prompt`."""
+    """"" means the same as `prompt`."""
     hr_negative_prompt: str = ""
 
     @field_validator("hr_sampler_name", "hr_scheduler", "hr_checkpoint_name")
@@ -192,11 +192,11 @@ class Txt2ImgParams(ImageParams):
             if self.hr_upscaler is not None:
                 check_upscaler(self.hr_upscaler, latent=True)
             if self.denoising_strength is None and self.infotext is None:
-                raise ValueError("enable_hr needs denoising_strength; received none, allowed: 0 to 1")
+                raise ValueError("enable_hr needs denoising_strength; received null, allowed: 0 to 1")
         return self
 
     def hires_choice(self) -> SamplerChoice:
-        """The sampler and schedule of the second pass: those of the first unless it has its own."""
+        """The sampler and schedule of the second pass; by default those of the first."""
         first = self.sampler_choice()
         schedule = self.hr_scheduler or SCHEDULE_LABELS[first.schedule]
         return choose_sampler(self.hr_sampler_name or first.sampler, schedule)
@@ -207,12 +207,12 @@ class Img2ImgParams(ImageParams):
     resize_mode: Literal[0, 1, 2, 3] = 0
     denoising_strength: float = Field(default=0.75, ge=0, le=1)
     image_cfg_scale: float | None = Field(default=None, ge=0, le=100)
-    """For InstructPix2Pix checkpoints; others do not look at it, as in WebUI."""
+    """For InstructPix2Pix checkpoints; all others ignore it, as in WebUI."""
     mask: Picture | None = None
     mask_blur_x: int = Field(default=4, ge=0, le=64)
     mask_blur_y: int = Field(default=4, ge=0, le=64)
     mask_blur: int | None = Field(default=None, ge=0, le=64)
-    """When given, overwrites both axes."""
+    """Overwrites both axes when set."""
     mask_round: bool = True
     inpainting_fill: Literal[0, 1, 2, 3] = 0
     inpaint_full_res: bool = True
@@ -220,9 +220,9 @@ class Img2ImgParams(ImageParams):
     inpainting_mask_invert: Literal[0, 1] = 0
     initial_noise_multiplier: float | None = Field(default=None, ge=0, le=1.5)
     latent_mask: None = None
-    """WebUI declares it but cannot decode it; any value is refused."""
+    """WebUI declares it but cannot decode it, so any value is refused."""
     include_init_images: bool = False
-    """Pictures up to MAX_ECHO characters come back in `parameters`; larger ones would not fit into an answer."""
+    """Return the pictures in `parameters`, up to MAX_ECHO characters; larger ones would not fit into an answer."""
 
     @model_validator(mode="after")
     def _echo_is_small(self) -> "Img2ImgParams":
@@ -234,11 +234,11 @@ class Img2ImgParams(ImageParams):
         return self
 
     def soft_inpainting(self) -> SoftInpainting | None:
-        """Its settings; None when it is not enabled or there is no mask."""
+        """Its settings; None when it is disabled or there is no mask."""
         return None if self.mask is None else read_soft_inpainting(self.alwayson_scripts)
 
     def mask_blur_axes(self) -> tuple[int, int]:
-        """Gaussian σ in pixels along x and y."""
+        """Gaussian σ along x and y, in pixels."""
         if self.mask_blur is not None:
             return self.mask_blur, self.mask_blur
         return self.mask_blur_x, self.mask_blur_y

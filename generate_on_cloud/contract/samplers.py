@@ -1,6 +1,6 @@
-"""Samplers and noise schedules by the names WebUI 1.10.1 gives them: a row each.
+"""Samplers and noise schedules by WebUI 1.10.1's names, one row each.
 
-Only names and rules that the API needs are here; the mathematics is in `inference_container.diffusion`.
+Only the names and rules that the API needs are here; the mathematics is in `inference_container.diffusion`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 
 class Schedule(StrEnum):
-    """Noise schedules; values are WebUI's names on the wire."""
+    """Noise schedules; the values are WebUI's names on the wire."""
 
     AUTOMATIC = "automatic"
     UNIFORM = "uniform"
@@ -51,12 +51,12 @@ class SamplerRule:
     """What distinguishes one sampler outside its own mathematics (semantics §5.1)."""
 
     default_schedule: Schedule = Schedule.AUTOMATIC
-    """What `Automatic` resolves to; AUTOMATIC itself means the model's uniform schedule, unlabelled."""
+    """What `Automatic` resolves to; AUTOMATIC itself means the model's uniform schedule, without a label."""
     discard_penultimate_sigma: bool = False
     second_order: bool = False
-    """The prompt timeline counts two steps for each of this sampler's."""
+    """The prompt timeline counts each step of this sampler twice."""
     timestep: bool = False
-    """Works on training timesteps, not on σ; noise schedules do not apply."""
+    """Works on training timesteps instead of σ; noise schedules do not apply."""
 
 
 SAMPLERS: Mapping[str, SamplerRule] = MappingProxyType(
@@ -86,7 +86,7 @@ SAMPLERS: Mapping[str, SamplerRule] = MappingProxyType(
 
 
 def schedule_named(name: str) -> Schedule | None:
-    """The schedule with this name or label, None when there is none."""
+    """The schedule with this name or label; None if there is none."""
     for schedule, label in SCHEDULE_LABELS.items():
         if name in (schedule.value, label):
             return schedule
@@ -95,16 +95,16 @@ def schedule_named(name: str) -> Schedule | None:
 
 @dataclass(frozen=True)
 class SamplerChoice:
-    """A sampler and the schedule the request means, `Automatic` not yet resolved."""
+    """The requested sampler and schedule, before `Automatic` is resolved."""
 
     sampler: str
     schedule: Schedule
 
 
 def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
-    """Read `sampler_name` and `scheduler` as WebUI does, incl. old names such as "DPM++ 2M Karras".
+    """Read `sampler_name` and `scheduler` as WebUI does, including old names such as "DPM++ 2M Karras".
 
-    A trailing schedule in the sampler's name counts only when the `scheduler` field leaves the choice open.
+    A schedule at the end of the sampler's name counts only if the `scheduler` field leaves the choice open.
 
     Raises:
         ValueError: an unknown sampler or schedule; the text names what was received and what is allowed.
@@ -123,7 +123,7 @@ def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
 
 
 def resolve_schedule(choice: SamplerChoice) -> Schedule:
-    """`Automatic` replaced by the sampler's own default (which may be AUTOMATIC: the model's uniform one)."""
+    """Replace `Automatic` by the sampler's own default (which may be AUTOMATIC: the model's uniform schedule)."""
     if choice.schedule is Schedule.AUTOMATIC:
         return SAMPLERS[choice.sampler].default_schedule
     return choice.schedule

@@ -1,4 +1,4 @@
-"""Always-on scripts a request may name in `alwayson_scripts`, as WebUI 1.10.1's clients do (semantics §2.13)."""
+"""Always-on scripts that a request may name in `alwayson_scripts`, as WebUI 1.10.1's clients do (semantics §2.13)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -9,23 +9,23 @@ SOFT_INPAINTING = "Soft Inpainting"
 
 @dataclass(frozen=True)
 class SoftInpainting:
-    """The script's arguments after `enabled`, in their order, with WebUI's defaults."""
+    """The script's arguments after `enabled`, in order, with WebUI's defaults."""
 
     schedule_bias: float = 1
-    """0–8: above 1 the original is held on to more at high noise, below 1 at low noise."""
+    """0–8: above 1 keeps more of the original at high noise, below 1 at low noise."""
     preservation_strength: float = 0.5
-    """0–8: how strongly partially masked content stays."""
+    """0–8: how strongly partially masked content is preserved."""
     transition_contrast_boost: float = 4
-    """1–32: how near the larger of two blended magnitudes the blend's is."""
+    """1–32: how close a blend's magnitude is to the larger of the two blended magnitudes."""
     mask_influence: float = 0
     """0–1: how much the mask itself decides where original pixels stay."""
     difference_threshold: float = 0.5
-    """0–8: the change of the latents at which an original pixel is half gone."""
+    """0–8: how much the latents must change for an original pixel to be half replaced."""
     difference_contrast: float = 2
     """0–8: how sharp that transition is."""
 
     def infotext(self) -> dict[str, str | int | float | bool | None]:
-        """Entries in WebUI's order."""
+        """Infotext entries in WebUI's order."""
         return {"Soft inpainting enabled": True} | dict(zip(LABELS, astuple(self), strict=True))
 
 
@@ -38,13 +38,14 @@ LABELS = (
     "Soft inpainting difference contrast",
 )
 RANGES = ((0, 8), (0, 8), (1, 32), (0, 1), (0, 8), (0, 8))
-"""Of WebUI's sliders, in the order of the arguments."""
+"""Ranges of WebUI's sliders, in the order of the arguments."""
 
 
 def check_titles(scripts: Mapping[str, Any], *, allowed: Sequence[str]) -> None:
-    """
+    """Check that only allowed scripts are named; case does not matter.
+
     Raises:
-        ValueError: a script of another title, in any case.
+        ValueError: an unknown script; the text names what was received and what is allowed.
     """
     known = {title.lower() for title in allowed}
     unknown = [title for title in scripts if title.lower() not in known]
@@ -53,12 +54,12 @@ def check_titles(scripts: Mapping[str, Any], *, allowed: Sequence[str]) -> None:
 
 
 def read_soft_inpainting(scripts: Mapping[str, Any]) -> SoftInpainting | None:
-    """The settings in `alwayson_scripts` of an img2img request; None when the script is not there or not enabled.
+    """The settings in `alwayson_scripts` of an img2img request; None if the script is absent or disabled.
 
-    Titles may be of any case; missing arguments have their defaults.
+    The title is matched case-insensitively; missing arguments have their defaults.
 
     Raises:
-        ValueError: arguments that are none of the script.
+        ValueError: arguments that the script does not accept.
     """
     found = [_settings(script) for title, script in scripts.items() if title.lower() == SOFT_INPAINTING.lower()]
     if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Parameters of the tasks that read one picture and sample none: the two interrogations and extra-single-image."""
+"""Parameters of the tasks that read one picture and draw none: the two interrogations and extra-single-image."""
 
 from typing import Literal
 
@@ -12,8 +12,8 @@ from generate_on_cloud.contract.upscalers import check_upscaler
 class InterrogateParams(TaskParams):
     """`/sdapi/v1/interrogate`. `model` only restates the task, for clients that send WebUI's own body.
 
-    Which model file is used and with which options is said in fields of our own: WebUI has one of each and takes its
-    options from the settings page.
+    Fields of our own choose the model file and its options: WebUI has only one model of each kind and takes its options
+    from the settings page.
     """
 
     image: Picture
@@ -23,13 +23,13 @@ class InterrogateParams(TaskParams):
 class InterrogateClipParams(InterrogateParams):
     model: Literal["clip"] | None = None
     interrogator: str | None = None
-    """File name or stem of an asset; None: the newest."""
+    """File name or stem of an asset; None: the newest one."""
 
 
 class InterrogateDeepbooruParams(InterrogateParams):
     model: Literal["deepdanbooru", "deepbooru"] | None = None
     tagger: str | None = None
-    """File name or stem of an asset; None: the newest."""
+    """File name or stem of an asset; None: the newest one."""
 
 
 class ExtraSingleImageParams(TaskParams):
@@ -39,7 +39,7 @@ class ExtraSingleImageParams(TaskParams):
     resize_mode: Literal[0, 1] = 0
     """0: by `upscaling_resize`; 1: to `upscaling_resize_w` by `upscaling_resize_h`."""
     show_extras_results: bool = True
-    """Of folders only, as in WebUI."""
+    """Has an effect only on folders, as in WebUI."""
     gfpgan_visibility: float = Field(default=0, ge=0, le=1)
     codeformer_visibility: float = Field(default=0, ge=0, le=1)
     codeformer_weight: float = Field(default=0, ge=0, le=1)
@@ -52,7 +52,7 @@ class ExtraSingleImageParams(TaskParams):
     upscaler_2: str = "None"
     extras_upscaler_2_visibility: float = Field(default=0, ge=0, le=1)
     upscale_first: bool = False
-    """Before the restoration of faces, which there is none of."""
+    """Upscale before restoring faces; face restoration is not supported."""
 
     @field_validator("upscaler_1", "upscaler_2")
     @classmethod

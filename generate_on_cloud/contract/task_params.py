@@ -9,7 +9,7 @@ Picture = Annotated[str, Field(min_length=1)]
 
 
 class TaskParams(BaseModel):
-    """What all tasks' params have in common: strict names, and null for "the default"."""
+    """Base of all tasks' params: strict names, and null means the default."""
 
     model_config = ConfigDict(
         defer_build=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False

@@ -1,4 +1,4 @@
-"""What pictures and latents can be enlarged with, by the names WebUI 1.10.1 gives: rows of tables."""
+"""Upscalers for pictures and latents, by WebUI 1.10.1's names: rows of tables."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,10 +11,10 @@ LATENT_UPSCALERS = (
     "Latent (nearest)",
     "Latent (nearest-exact)",
 )
-"""Interpolate latents; for hires fix only."""
+"""These interpolate latents; for hires fix only."""
 
 PIXEL_UPSCALERS = ("None", "Lanczos", "Nearest")
-"""Resize decoded pictures; `None` is Lanczos too, in one step."""
+"""These resize decoded pictures; `None` is also Lanczos, in a single step."""
 
 WEBUI_FILES: Mapping[str, str] = MappingProxyType(
     {
@@ -32,17 +32,17 @@ WEBUI_FILES: Mapping[str, str] = MappingProxyType(
         "DAT x4": "DAT_x4",
     }
 )
-"""WebUI's own names of upscalers -> the stem of the file it keeps them in. Any other name is a file's."""
+"""WebUI's names of upscalers -> the stem of the file it keeps them in. Any other name is a file name."""
 
 MAX_NAME = 200
-"""Characters of an asset's name."""
+"""Maximum characters of an asset's name."""
 
 
 def check_upscaler(name: str, *, latent: bool = False) -> None:
-    """Whether `name` can be an upscaler: a built-in one or an uploaded file's. `latent`: latents can be enlarged, too.
+    """Check that `name` can be an upscaler: a built-in one or an uploaded file. `latent`: upscalers of latents, too.
 
     Raises:
-        ValueError: it can not; the text says what was received and what is allowed.
+        ValueError: it cannot; the text says what was received and what is allowed.
     """
     if name.strip() and len(name) <= MAX_NAME and (latent or name not in LATENT_UPSCALERS):
         return
@@ -51,7 +51,7 @@ def check_upscaler(name: str, *, latent: bool = False) -> None:
 
 
 def upscaler_file(name: str) -> str | None:
-    """How the asset that `name` means is called; None for what needs no file."""
+    """Name of the asset that `name` stands for; None if it needs no file."""
     if name in (*LATENT_UPSCALERS, *PIXEL_UPSCALERS):
         return None
     return WEBUI_FILES.get(name, name)

@@ -1,4 +1,4 @@
-"""Webhooks: what a job tells its sender's server when it ends, signed as Standard Webhooks 1.0 has it."""
+"""Webhooks: what the service sends to your server when a job finishes, signed as Standard Webhooks 1.0 defines."""
 
 import base64
 import hashlib
@@ -24,17 +24,17 @@ class WebhookEvent(StrEnum):
 
 
 class Webhook(BaseModel):
-    """Where a job's end is told, and which ends."""
+    """The URL to call when a job finishes, and the events to send."""
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     url: str = Field(min_length=1, max_length=2000)
-    """https, to a public address."""
+    """https, with a public address."""
     events: list[WebhookEvent] = Field(default=list(WebhookEvent), min_length=1, max_length=len(WebhookEvent))
 
 
 class WebhookJob(BaseModel, defer_build=True):
-    """The job a webhook tells of; its pictures are asked for at `GET /v1/jobs/{job_id}`."""
+    """The job that a webhook is about; get its pictures at `GET /v1/jobs/{job_id}`."""
 
     job_id: str
     task: Task
@@ -52,7 +52,7 @@ class WebhookBody(BaseModel, defer_build=True):
 
     type: WebhookEvent
     timestamp: datetime
-    """When it happened; the same at every attempt."""
+    """When it happened; the same in every attempt."""
     data: WebhookJob
 
 
@@ -62,7 +62,7 @@ class DeliveryView(BaseModel, defer_build=True):
     attempt: int
     at: datetime
     status: int | None = None
-    """What the receiver answered; None when it could not be asked."""
+    """The receiver's HTTP status; None if it could not be reached."""
     outcome: Literal["delivered", "retrying", "given_up"]
     error: str | None = None
 
@@ -75,13 +75,13 @@ class DeliveryList(BaseModel, defer_build=True):
 
 
 def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:
-    """The `webhook-signature` header: a `v1` signature by each secret, one of which the receiver knows.
+    """The `webhook-signature` header: a `v1` signature with each secret, one of which the receiver knows.
 
     Args:
         secrets: `whsec_` and base64 of the key.
-        message_id: the `webhook-id` header, the same at every attempt.
+        message_id: the `webhook-id` header, the same in every attempt.
         timestamp: the `webhook-timestamp` header, epoch seconds of this attempt.
-        body: the bytes sent.
+        body: the bytes that are sent.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
     signatures = [hmac.new(_key(secret), signed, hashlib.sha256).digest() for secret in secrets]

@@ -66,7 +66,7 @@ def test_the_key_goes_to_the_api_and_never_to_storage(tmp_path: Path) -> None:
 def test_a_refusal_names_code_field_and_request() -> None:
     problem = {
         "type": "urn:generate-on-cloud:problem:invalid_params",
-        "title": "Some fields of the request are not valid",
+        "title": "Some fields of the request are invalid",
         "status": 422,
         "code": "invalid_params",
         "detail": "one field is not valid",

@@ -1,9 +1,11 @@
 """Tables that must be complete, and the fence around the contract package."""
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.loaders import Loader
@@ -12,7 +14,15 @@ from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType, asset_type
 from generate_on_cloud.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
 from generate_on_cloud.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
 from generate_on_cloud.contract.jobs import STATUSES_BEFORE, TERMINAL, TRANSITIONS, JobStatus
-from generate_on_cloud.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
+from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
+from generate_on_cloud.contract.options import (
+    OPTIONS,
+    OptionRefusedError,
+    Options,
+    OptionUnsupportedError,
+    check_option,
+    describe_options,
+)
 from generate_on_cloud.contract.webhooks import WebhookEvent
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +85,16 @@ def _imports(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     return names | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def test_the_openapi_document_describes_every_option_in_one_sentence() -> None:
+    schema: dict[str, Any] = {}
+    describe_options(schema)
+
+    assert list(OPTION_DESCRIPTIONS) == list(Options.model_fields)
+    for name, text in OPTION_DESCRIPTIONS.items():
+        assert re.fullmatch(r"[A-Z](?!.*\. [A-Z]).*\.", text), (name, text)
+        assert schema["properties"][name]["description"].startswith(text)
 
 
 def test_the_contract_imports_pydantic_and_the_standard_library_only() -> None:

@@ -44,7 +44,7 @@ def test_a_problem_has_exactly_this_shape(cloud: Cloud) -> None:
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.json == {
         "type": "urn:generate-on-cloud:problem:invalid_params",
-        "title": "Some fields of the request are not valid",
+        "title": "Some fields of the request are invalid",
         "status": 422,
         "code": "invalid_params",
         "detail": "Not accepted: /checkpoint",
