@@ -77,7 +77,7 @@ class Inspection:
         """Count one more run; None when there is none to be begun: it ended, began elsewhere, or failed just now."""
         now = self.now()
         if asset.inspections < INSPECTION_RUNS:
-            return self.transitions.inspect_again(asset, now=now)
+            return self.transitions.count_inspection(asset, now=now)
         reason = f"its inspection did not end in {asset.inspections} runs: storage is too slow for {asset.size} bytes"
         _LOG.warning("asset %s given up: %s", asset.asset_id, reason)
         self.client.delete_object(Bucket=self.bucket, Key=asset.key)

@@ -30,5 +30,4 @@ class AssetRemoval:
         if not self.uploads.transitions.retire(asset):
             raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} changed meanwhile; look at it again.")
         self.uploads.discard(asset)
-        self.uploads.transitions.remove(asset)
         return replace(asset, status=AssetStatus.FAILED, error="deleted")

@@ -31,7 +31,6 @@ MAX_NAME = 200
 NAME_FREE = "a name that is free"
 _NEW = "a new asset"
 _HOLDER = "the holder of the name"
-_UNFINISHED = "the unfinished asset as it was read"
 REMEMBERED = 1000
 """Names whose holders are guessed right at the next look."""
 
@@ -177,9 +176,9 @@ class AssetStore:
         """Assets that are neither active nor failed, oldest first."""
         return self._query("working-created_at", "working", "1")
 
-    def add(self, asset: AssetRecord, counts: Sequence[Action] = ()) -> frozenset[str]:
-        """Add a new asset, take its name and make `counts`; the conditions refused, NAME_FREE or of `counts`."""
-        return self.write(self.take_name(asset), self._put_new(asset), *counts)
+    def put_new(self, asset: AssetRecord) -> Action:
+        """The action that adds the row of a new asset."""
+        return PutNew(table=self.table, key={"asset_id": asset.asset_id}, row=asset.row(), absent=_NEW)
 
     def take_name(self, asset: AssetRecord) -> Action:
         """The action that makes a free name the asset's; NAME_FREE is its condition."""
@@ -192,40 +191,22 @@ class AssetStore:
         key = {"asset_id": asset.guard_id}
         return Delete(table=self.table, key=key, values={":this": asset.asset_id}, condition=holder)
 
+    def pass_name(self, old: AssetRecord, new: AssetRecord) -> Action:
+        """The action that gives the name of one asset to another."""
+        return Update(
+            table=self.table,
+            key={"asset_id": old.guard_id},
+            expression="SET refers_to = :new",
+            values={":new": new.asset_id, ":old": old.asset_id},
+            condition=Condition(_HOLDER, "refers_to = :old"),
+        )
+
     def holder_of_name(self, asset: AssetRecord) -> AssetRecord | None:
         """The asset that has this one's type and name now."""
         guard = self.client.get_item(
             TableName=self.table, Key=to_item({"asset_id": asset.guard_id}), ConsistentRead=True
         ).get("Item")
         return None if guard is None else self._get(str(from_item(guard)["refers_to"]))
-
-    def replace_unfinished(self, old: AssetRecord, new: AssetRecord, counts: Sequence[Action]) -> frozenset[str]:
-        """Give the name of an asset still on its way to a new one; the conditions refused, those of `counts` too."""
-        seen: dict[str, object] = {":status": old.status.value}
-        charged = "attribute_not_exists(charged)"
-        if old.charged is not None:
-            seen[":charged"], charged = old.charged, "charged = :charged"
-        return self.write(
-            Update(
-                table=self.table,
-                key={"asset_id": old.guard_id},
-                expression="SET refers_to = :new",
-                values={":new": new.asset_id, ":old": old.asset_id},
-                condition=Condition(_HOLDER, "refers_to = :old"),
-            ),
-            Delete(
-                table=self.table,
-                key={"asset_id": old.asset_id},
-                values=seen,
-                condition=Condition(_UNFINISHED, f"#status = :status AND {charged}"),
-                names=["status"],
-            ),
-            self._put_new(new),
-            *counts,
-        )
-
-    def _put_new(self, asset: AssetRecord) -> Action:
-        return PutNew(table=self.table, key={"asset_id": asset.asset_id}, row=asset.row(), absent=_NEW)
 
     def write(self, *actions: Action) -> frozenset[str]:
         """All actions or none: `transact` on this table's client."""

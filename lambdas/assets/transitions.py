@@ -3,24 +3,24 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
 from lambdas.assets.charged_bytes import ROOM, AssetBytes, exceeded
 from lambdas.assets.record import WORKING, AssetFacts, AssetRecord
-from lambdas.assets.store import AssetStore
+from lambdas.assets.store import NAME_FREE, AssetStore
 from lambdas.aws.errors import CONDITION_FAILED, error_code
 from lambdas.aws.rows import Action, Condition, Delete, Update, timestamp
-
-if TYPE_CHECKING:
-    pass
+from lambdas.problems import ProblemError
 
 FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset tells why."""
 _RACES = 5
 _AS_EXPECTED = "the asset as it was read"
+_DELETED = {"status": AssetStatus.FAILED.value, "working": "1"}
+"""Of a row whose bytes are being deleted: the sweep goes on with that after a crash."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,45 @@ class AssetTransitions:
     store: AssetStore
     owned: AssetBytes
 
-    def inspect(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
+    def add(self, asset: AssetRecord) -> bool:
+        """Add a new asset that takes a free name; False when another asset has the name.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        counts = self._counted(asset)
+        refused = self.store.write(self.store.take_name(asset), self.store.put_new(asset), *counts)
+        if ROOM in refused and NAME_FREE not in refused:
+            raise self._too_much(asset, asset.charged or 0)
+        return not refused
+
+    def take_over(self, old: AssetRecord, new: AssetRecord) -> bool:
+        """Add a new asset that takes the name of one still on its way; False when either changed meanwhile.
+
+        The old one is `failed` afterwards; the sweep knows of it until `remove`.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        given_back, more = old.charged or 0, new.charged or 0
+        if old.owner == new.owner:  # a transaction changes a row only once
+            more -= given_back
+            counts = self.owned.change(new.owner, more, allowed=new.bytes_allowed)
+        else:
+            counts = [*self._counted(new), *self.owned.change(old.owner, -given_back)]
+        ended = self._request(
+            old, {**_DELETED, "error": "replaced by a newer upload", "charged": None}, allowed=(old.status,)
+        )
+        if old.charged is None:
+            ended = _requiring(ended, "attribute_not_exists(#charged)", {})
+        else:
+            ended = _requiring(ended, "#charged = :counted", {":counted": old.charged})
+        refused = self.store.write(self.store.pass_name(old, new), ended, self.store.put_new(new), *counts)
+        if refused == {ROOM}:
+            raise self._too_much(new, more)
+        return not refused
+
+    def mark_inspecting(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
         """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more.
 
         The SHA-256 is kept as the asset has it: it may have been declared just now.
@@ -50,7 +88,7 @@ class AssetTransitions:
         }
         return changed if self._recharge(asset, values, allowed=allowed, charge=size) else None
 
-    def inspect_again(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
+    def count_inspection(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
         """Begin one more run of an inspection that was lost; None when it ended, or somebody else began one."""
         changed = replace(asset, inspected_since=now, inspections=asset.inspections + 1)
         values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
@@ -106,7 +144,7 @@ class AssetTransitions:
 
     def retire(self, asset: AssetRecord) -> bool:
         """First step of a deletion: no job finds it any more, its name is free; the sweep knows of it to the end."""
-        values = {"status": AssetStatus.FAILED.value, "error": "deleted", "working": "1"}
+        values = {**_DELETED, "error": "deleted"}
         if asset.status is AssetStatus.FAILED:
             return self._update(asset, values, allowed=(AssetStatus.FAILED,))
         return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self.store.release_name)
@@ -139,6 +177,13 @@ class AssetTransitions:
                 names=["status"],
             )
         )
+
+    def _counted(self, asset: AssetRecord) -> list[Action]:
+        return self.owned.change(asset.owner, asset.charged or 0, allowed=asset.bytes_allowed)
+
+    def _too_much(self, asset: AssetRecord, more: int) -> ProblemError:
+        used = self.owned.of(asset.owner)
+        return exceeded(asset.owner, more, allowed=asset.bytes_allowed or 0, used=used)
 
     def _recharge(
         self,

@@ -11,15 +11,14 @@ from generate_on_cloud.contract.asset_bodies import CompleteAsset, CompletedPart
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.fetching.public_addresses import parse_target
-from lambdas.assets.charged_bytes import ROOM, exceeded
 from lambdas.assets.declarations import check_declaration
 from lambdas.assets.inspection import INSPECTION_LOST_AFTER
 from lambdas.assets.record import AssetRecord
-from lambdas.assets.store import NAME_FREE, AssetStore
+from lambdas.assets.store import AssetStore
 from lambdas.assets.transitions import AssetTransitions
 from lambdas.assets.upload_storage import UploadStorage, part_size_for
 from lambdas.assets.work import AssetWork
-from lambdas.aws.rows import Action, new_id
+from lambdas.aws.rows import new_id
 from lambdas.problems import ProblemError, invalid, shortened
 
 ABANDONED_AFTER = timedelta(hours=24)
@@ -72,10 +71,7 @@ class Uploads:
             bytes_allowed=quotas.asset_bytes,
         )
         try:
-            refused = self.assets.add(asset, self._counted(asset))
-            if ROOM in refused and NAME_FREE not in refused:
-                raise self._too_much(asset, size)
-            if refused:
+            if not self.transitions.add(asset):
                 going_on = self._take_over(asset, now=now)
                 if going_on is not None:
                     self.storage.abort(asset)
@@ -101,20 +97,21 @@ class Uploads:
                 raise invalid([FieldError(pointer="/sha256", message=message)])
             asset = replace(asset, sha256=asset.sha256 or said.sha256)
             asset = self._inspecting(asset, said.parts, now=now)
-            asset = self.work.inspect(asset)
+            asset = self.work.start_inspection(asset)
         elif asset.status is AssetStatus.IMPORTING:
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The service itself fetches this file; wait for it.")
         elif asset.status is AssetStatus.INSPECTING and _lost(asset, now=now):
-            asset = self.work.inspect_again(asset)
+            asset = self.work.restart_inspection(asset)
         if asset.status is AssetStatus.FAILED:
-            message = f"The file is not what was declared: {asset.error}. Start again with POST /v1/assets."
+            message = f"The upload failed: {asset.error}. Start again with POST /v1/assets."
             raise ProblemError(ProblemCode.UPLOAD_MISMATCH, shortened(message, 1000))
         return asset
 
     def discard(self, asset: AssetRecord) -> None:
-        """Throw away what storage has of an asset that has no row any more, or never will be active."""
+        """Delete the bytes and then the row of an asset that failed; after a crash in between the sweep does it."""
         self.storage.abort(asset)
         self.storage.delete(asset)
+        self.transitions.remove(asset)
 
     def _inspecting(self, asset: AssetRecord, parts: Sequence[CompletedPart] | None, *, now: datetime) -> AssetRecord:
         self.storage.join(asset, parts)
@@ -126,12 +123,13 @@ class Uploads:
             self.storage.delete(asset)
             self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.UPLOADING,))
             raise ProblemError(ProblemCode.UPLOAD_MISMATCH, f"The file is not what was declared: {reason}.")
-        inspecting = self.transitions.inspect(asset, size=size, now=now)
+        inspecting = self.transitions.mark_inspecting(asset, size=size, now=now)
         if inspecting is not None:
             return inspecting
         current = self.assets.get(asset.asset_id)
-        if current is None:  # started over or deleted while the parts were joined: nobody knows of this object
-            self.storage.delete(asset)
+        if current is None or current.status is AssetStatus.FAILED:
+            self.storage.delete(asset)  # taken over or deleted while the parts were joined: nobody knows of this object
+        if current is None:
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload was started again meanwhile.")
         return current
 
@@ -151,26 +149,10 @@ class Uploads:
             raise _exists(asset, holder)
         if _same_bytes(holder, asset) and self.storage.parts_of(holder) is not None:
             return holder
-        old, more = holder.charged or 0, asset.size
-        if holder.owner == asset.owner:  # a transaction changes a row only once
-            more -= old
-            counts = self.transitions.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
-        else:
-            counts = [*self._counted(asset), *self.transitions.owned.change(holder.owner, -old)]
-        refused = self.assets.replace_unfinished(holder, asset, counts)
-        if refused == {ROOM}:
-            raise self._too_much(asset, more)
-        if refused:
+        if not self.transitions.take_over(holder, asset):
             raise _exists(asset, self.assets.holder_of_name(asset))
         self.discard(holder)
         return None
-
-    def _counted(self, asset: AssetRecord) -> list[Action]:
-        return self.transitions.owned.change(asset.owner, asset.size, allowed=asset.bytes_allowed)
-
-    def _too_much(self, asset: AssetRecord, more: int) -> ProblemError:
-        used = self.transitions.owned.of(asset.owner)
-        return exceeded(asset.owner, more, allowed=asset.bytes_allowed or 0, used=used)
 
 
 def _same_bytes(holder: AssetRecord, asset: AssetRecord) -> bool:

@@ -42,7 +42,7 @@ class AssetWork:
     inspection_function: str
     import_function: str
 
-    def inspect(self, asset: AssetRecord) -> AssetRecord:
+    def start_inspection(self, asset: AssetRecord) -> AssetRecord:
         """Inspect an `inspecting` asset: afterwards it is active or failed, or still `inspecting` when it is large.
 
         Raises:
@@ -56,7 +56,7 @@ class AssetWork:
             raise _deleted(asset)
         return inspected
 
-    def inspect_again(self, asset: AssetRecord) -> AssetRecord:
+    def restart_inspection(self, asset: AssetRecord) -> AssetRecord:
         """Inspect an asset whose inspection was lost, unless it has been begun too often: then it is failed.
 
         Raises:
@@ -64,7 +64,7 @@ class AssetWork:
         """
         begun = self.inspection.begin_again(asset)
         if begun is not None:
-            return self.inspect(begun)
+            return self.start_inspection(begun)
         current = self.inspection.transitions.store.get(asset.asset_id)
         if current is None:
             raise _deleted(asset)

@@ -178,14 +178,14 @@ class ImportRun:
             self._join(asset, parts)
         size = self._stored_size(asset)
         try:
-            inspecting = self.transitions.inspect(asset, size=size, now=self.now())
+            inspecting = self.transitions.mark_inspecting(asset, size=size, now=self.now())
         except ProblemError:  # the quota, by a part a lost run had not told of
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             raise
         if inspecting is None:  # deleted or replaced meanwhile: nobody knows of this object
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             return
-        self.work.inspect(inspecting)
+        self.work.start_inspection(inspecting)
 
     def _join(self, asset: AssetRecord, parts: Sequence[StoredPart]) -> None:
         size = sum(part.size for part in parts)

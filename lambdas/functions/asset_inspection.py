@@ -55,6 +55,7 @@ class AssetSweep:
         now = self.now()
         for asset in self.transitions.store.working():
             if asset.status is AssetStatus.FAILED:  # a deletion that did not come to its end
+                self._abort(asset)
                 self.client.delete_object(Bucket=self.bucket, Key=asset.key)
                 self.transitions.remove(asset)
             elif asset.status is AssetStatus.INSPECTING:
@@ -72,14 +73,17 @@ class AssetSweep:
 
     def _give_up(self, asset: AssetRecord, reason: str) -> None:
         # The bytes first: whatever stops us then leaves a row that is found again.
+        self._abort(asset)
+        if self.transitions.fail(asset, reason, now=self.now(), allowed=(asset.status,)):
+            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+            _LOG.info("asset %s given up: %s", asset.asset_id, reason)
+
+    def _abort(self, asset: AssetRecord) -> None:
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=asset.key, UploadId=asset.upload_id)
         except ClientError as error:
             if error_code(error) != NO_SUCH_UPLOAD:
                 raise
-        if self.transitions.fail(asset, reason, now=self.now(), allowed=(asset.status,)):
-            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
-            _LOG.info("asset %s given up: %s", asset.asset_id, reason)
 
 
 def _seconds_for(asset: AssetRecord) -> float:

@@ -361,7 +361,7 @@ class Cloud:
             created_at=START,
             facts=AssetFacts(architecture=architecture),
         )
-        assert not self.assets.add(asset)
+        assert self.transitions.add(asset)
         return asset_id
 
     def all_assets(self) -> list[AssetRecord]:
@@ -539,14 +539,16 @@ def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterat
             aws.dynamodb.put_item(TableName="access", Item=to_item(row))
     aws.calls.clear()
     cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls, inspection_kind=inspection)
-    yield cloud
-    for table in ("jobs", "assets", "endpoints", "access"):
-        aws.dynamodb.delete_table(TableName=table)
-    for bucket in BUCKETS:
-        for upload in aws.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
-            aws.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        for key in cloud.keys(bucket):
-            aws.s3.delete_object(Bucket=bucket, Key=key)
+    try:
+        yield cloud
+    finally:
+        for table in ("jobs", "assets", "endpoints", "access"):
+            aws.dynamodb.delete_table(TableName=table)
+        for bucket in BUCKETS:
+            for upload in aws.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+                aws.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            for key in cloud.keys(bucket):
+                aws.s3.delete_object(Bucket=bucket, Key=key)
 
 
 def account_rows(user: str, key: str, *, role: str) -> list[dict[str, object]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from tests.lambdas.asset_uploads import LORA_FILE, UPLOAD, begin, put_part, uploaded
 from tests.lambdas.cloud import Cloud, Reply, txt2img
-from tests.lambdas.test_asset_life import LORA_FILE, UPLOAD, begin, put_part, uploaded
 
 _numbers = count()
 PROMPT = "<lora:ink:1> <lora:line:0.5> <hypernet:moody:1> a cat"

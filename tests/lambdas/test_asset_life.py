@@ -19,11 +19,22 @@ from lambdas.assets.work import AT_ONCE, ImportOrder
 from lambdas.functions.asset_import import ImportRun
 from lambdas.functions.asset_inspection import AssetSweep
 from tests.fetch.local_sites import Handler, Sites, open_sites
+from tests.lambdas.asset_uploads import (
+    BUCKET,
+    LORA_FILE,
+    UPLOAD,
+    begin,
+    begun_uploads,
+    complete,
+    join_parts,
+    leftovers,
+    put_part,
+    sweep,
+    uploaded,
+)
 from tests.lambdas.cloud import Cloud, txt2img
 from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256_of
 
-BUCKET = "assets-bucket"
-LORA_FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
 FLUX_FILE = safetensors_file(
     {
         "lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 3072),
@@ -31,7 +42,6 @@ FLUX_FILE = safetensors_file(
     },
     {"ss_base_model_version": "sd_v1"},
 )
-UPLOAD = {"type": "lora", "name": "ink.safetensors", "size": len(LORA_FILE), "sha256": sha256_of(LORA_FILE)}
 CHECKED: dict[str, object] = {
     "type": "lora",
     "name": "ink.safetensors",
@@ -40,41 +50,6 @@ CHECKED: dict[str, object] = {
 }
 SMALL_PARTS = 5 * 1024**2
 """The least S3 joins."""
-
-
-def begin(cloud: Cloud, body: dict[str, object] = UPLOAD, **more: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = cloud.ask("POST", "/v1/assets", body, **more).ok(201)
-    return answer
-
-
-def put_part(cloud: Cloud, asset_id: str, data: bytes, number: int = 1) -> None:
-    record = cloud.assets.get(asset_id)
-    assert record is not None
-    cloud.s3.upload_part(Bucket=BUCKET, Key=record.key, UploadId=record.upload_id, PartNumber=number, Body=data)
-
-
-def complete(cloud: Cloud, asset_id: str, **more: Any) -> Any:
-    return cloud.ask("POST", f"/v1/assets/{asset_id}/complete", {}, **more)
-
-
-def uploaded(cloud: Cloud, body: dict[str, object] = UPLOAD, data: bytes = LORA_FILE, **more: Any) -> dict[str, Any]:
-    asset = begin(cloud, body, **more)
-    put_part(cloud, asset["asset_id"], data)
-    active: dict[str, Any] = complete(cloud, asset["asset_id"]).ok()
-    return active
-
-
-def leftovers(cloud: Cloud) -> list[str]:
-    return begun_uploads(cloud) + cloud.keys(BUCKET)
-
-
-def begun_uploads(cloud: Cloud) -> list[str]:
-    return [upload["Key"] for upload in cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
-
-
-def sweep(cloud: Cloud) -> None:
-    sweeper = cloud.asset_sweep
-    sweeper.run(lambda: 900.0)
 
 
 def test_an_active_asset_tells_what_inspection_found(cloud: Cloud) -> None:
@@ -147,7 +122,7 @@ def test_a_large_file_is_inspected_by_a_function_of_its_own(cloud: Cloud) -> Non
     record = cloud.assets.get(asset["asset_id"])
     assert record is not None
 
-    waiting = cloud.work.inspect(replace(record, size=AT_ONCE + 1))
+    waiting = cloud.work.start_inspection(replace(record, size=AT_ONCE + 1))
 
     assert waiting.status == "uploading"
     assert cloud.functions.called == [("inspection", {"asset_id": asset["asset_id"]})]
@@ -158,14 +133,8 @@ def test_an_inspection_that_died_is_done_by_the_sweep(cloud: Cloud) -> None:
     record = cloud.assets.get(asset["asset_id"])
     assert record is not None
     put_part(cloud, record.asset_id, LORA_FILE)
-    parts = cloud.s3.list_parts(Bucket=BUCKET, Key=record.key, UploadId=record.upload_id)["Parts"]
-    cloud.s3.complete_multipart_upload(
-        Bucket=BUCKET,
-        Key=record.key,
-        UploadId=record.upload_id,
-        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": parts[0]["ETag"]}]},
-    )
-    cloud.transitions.inspect(record, size=record.size, now=cloud.clock.now)
+    join_parts(cloud, record.asset_id)
+    cloud.transitions.mark_inspecting(record, size=record.size, now=cloud.clock.now)
 
     sweep(cloud)
     before = cloud.ask("GET", f"/v1/assets/{record.asset_id}").ok()["status"]
@@ -182,7 +151,7 @@ def lost_inspection(cloud: Cloud, data: bytes = LORA_FILE) -> AssetRecord:
     record = cloud.assets.get(asset["asset_id"])
     assert record is not None
     cloud.s3.put_object(Bucket=BUCKET, Key=record.key, Body=data)
-    inspecting = cloud.transitions.inspect(record, size=record.size, now=cloud.clock.now)
+    inspecting = cloud.transitions.mark_inspecting(record, size=record.size, now=cloud.clock.now)
     assert inspecting is not None
     return inspecting
 
@@ -218,9 +187,9 @@ def test_who_completes_an_upload_whose_inspection_was_lost_has_it_begun_again_th
     asset = replace(lost_inspection(cloud), size=AT_ONCE + 1)
     cloud.clock.now += timedelta(minutes=21)
 
-    second = cloud.work.inspect_again(asset)
-    third = cloud.work.inspect_again(replace(second, inspections=2))
-    failed = cloud.work.inspect_again(replace(third, inspections=3))
+    second = cloud.work.restart_inspection(asset)
+    third = cloud.work.restart_inspection(replace(second, inspections=2))
+    failed = cloud.work.restart_inspection(replace(third, inspections=3))
 
     order = ("inspection", {"asset_id": asset.asset_id})
     assert cloud.functions.called == [order, order]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from lambdas.assets.work import ImportOrder
 from lambdas.functions.asset_import import ImportRun
 from tests.fetch.local_sites import Handler, Sites, open_sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
+from tests.lambdas.crashes import crash_after
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
 
 BUCKET = "assets-bucket"
@@ -50,10 +51,6 @@ def answer(handler: Handler, content: bytes, *, chunked: bool) -> None:
     handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
 
 
-class Crash(BaseException):
-    """The function's process ends here."""
-
-
 class AssetMachine(RuleBasedStateMachine):
     """One name, its owner's uploads and imports, and everything that can happen to them."""
 
@@ -69,34 +66,13 @@ class AssetMachine(RuleBasedStateMachine):
         self.declared: dict[str, str] = {}
         limited = {"role": "artist", "quotas": {"asset_bytes": ALLOWED}}
         self.cloud.ask("PUT", "/v1/users/alice", limited, user="root").ok()
-        self.calls_left = 10**9
-        for client in (self.cloud.s3, self.cloud.dynamodb):
-            client.meta.events.register("before-send", self._count_down, unique_id="crash")
 
     def teardown(self) -> None:
-        self.calls_left = 10**9
         try:
             self.in_the_end_nothing_is_left()
         finally:
-            for client in (self.cloud.s3, self.cloud.dynamodb):
-                client.meta.events.unregister("before-send", unique_id="crash")
             with suppress(StopIteration):
                 self.opened.__exit__(None, None, None)
-
-    def _count_down(self, **_: Any) -> None:
-        self.calls_left -= 1
-        if self.calls_left < 0:
-            raise Crash
-
-    @contextmanager
-    def _dying_after(self, calls: int) -> Iterator[None]:
-        """The process inside ends before its call number `calls`, if it makes so many."""
-        self.calls_left = calls
-        try:
-            with suppress(Crash):
-                yield
-        finally:
-            self.calls_left = 10**9
 
     def _on_its_way(self, *statuses: AssetStatus) -> list[Any]:
         return [asset for asset in self.cloud.assets.working() if asset.status in statuses]
@@ -142,7 +118,7 @@ class AssetMachine(RuleBasedStateMachine):
             self._complete(10**9)
 
     def _begin(self, calls: int, meant: bytes, more: dict[str, object]) -> None:
-        with self._dying_after(calls):
+        with crash_after(self.cloud, calls):
             reply = self.cloud.ask("POST", "/v1/assets", {**DECLARED, "sha256": sha256_of(meant), **more})
             assert reply.status in (201, 409, 429), reply.text
         for asset in self._on_its_way(AssetStatus.UPLOADING, AssetStatus.IMPORTING):
@@ -189,7 +165,7 @@ class AssetMachine(RuleBasedStateMachine):
     def _complete(self, calls: int) -> None:
         for asset in self._on_its_way(AssetStatus.UPLOADING, AssetStatus.INSPECTING):
             lacks_parts = self._lacks_parts(asset)
-            with self._dying_after(calls):
+            with crash_after(self.cloud, calls):
                 said = {"sha256": sha256_of(FILE)} if asset.checksum_algorithm else {}
                 reply = self.cloud.ask("POST", f"/v1/assets/{asset.asset_id}/complete", said)
                 assert reply.status in (200, 409, 422), reply.text
@@ -221,20 +197,20 @@ class AssetMachine(RuleBasedStateMachine):
         left = iter([900.0] * looks)
         for asset in self._on_its_way(AssetStatus.IMPORTING):
             order = ImportOrder(asset_id=asset.asset_id, url=self.sites.url("/file"))
-            with self._dying_after(calls):
+            with crash_after(self.cloud, calls):
                 run.run(order, worker="w", time_left=lambda: next(left, 0.0))
 
     @rule(calls=crash)
     def delete(self, calls: int) -> None:
         for asset in list(self.cloud.assets.working()) + self.cloud.assets.with_hash(sha256_of(FILE)):
-            with self._dying_after(calls):
+            with crash_after(self.cloud, calls):
                 reply = self.cloud.ask("DELETE", f"/v1/assets/{asset.asset_id}")
                 assert reply.status in (200, 404, 409), reply.text
 
     @rule(calls=crash, hours=st.sampled_from([0, 1, 25, 24 * 8]))
     def sweep(self, calls: int, hours: int) -> None:
         self.cloud.clock.now += timedelta(hours=hours)
-        with self._dying_after(calls):
+        with crash_after(self.cloud, calls):
             self._sweep()
 
     def _sweep(self) -> None:
