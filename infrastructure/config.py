@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from generate_on_cloud.contract.endpoints import DEFAULT_BACKLOG_PER_INSTANCE, DEFAULT_IDLE_MINUTES, IdleMinutes
-from generate_on_cloud.contract.instances import GPUS, HOUR_USD
+from generate_on_cloud.contract.instances import GPUS, HOUR_USD, too_old
 
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 """The retentions CloudWatch Logs takes, up to a year."""
@@ -104,6 +104,9 @@ class StageConfig(BaseModel):
             raise ValueError("subnet_ids and security_group_ids go together; received only one of them")
         if self.subnet_ids and self.vpc == "new":
             raise ValueError("received both vpc=new and subnet_ids; allowed: one of them")
+        if why := too_old(self.instance_type):
+            message = f"instance_type {self.instance_type} cannot run the container: {why}"
+            raise ValueError(message)
         if self.gpus is None and self.instance_type not in GPUS:
             message = f"the GPUs of instance_type {self.instance_type} are not known; say how many with -c gpus=N"
             raise ValueError(message)

@@ -12,7 +12,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from generate_on_cloud.contract.instances import WITHOUT_DISK
 from inference_container.settings import ContainerSettings
 from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
@@ -80,7 +79,6 @@ class Endpoint(Construct):
         endpoint_config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
-            kms_key_id=key.key_arn if key and config.instance_type in WITHOUT_DISK else None,
             production_variants=[
                 sagemaker.CfnEndpointConfig.ProductionVariantProperty(
                     variant_name=VARIANT,
@@ -127,6 +125,8 @@ class Endpoint(Construct):
             directory=str(ROOT),
             file="inference_container/Dockerfile",
             platform=ecr_assets.Platform.LINUX_AMD64,
+            # SageMaker refuses OCI manifests ("unsupported manifest media type"), which today's Docker pushes.
+            outputs=["type=docker"],
         )
         return asset.image_uri, asset.repository.repository_arn
 

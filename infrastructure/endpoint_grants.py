@@ -2,7 +2,6 @@
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.config import StageConfig
@@ -13,9 +12,7 @@ from infrastructure.permissions import Grant
 class EndpointGrants:
     """Rows for the API, which makes endpoints, the keeper, which scales and removes them, and whoever sends jobs."""
 
-    def __init__(
-        self, scope: Construct, *, config: StageConfig, container_role: iam.Role, key: kms.IKey | None
-    ) -> None:
+    def __init__(self, scope: Construct, *, config: StageConfig, container_role: iam.Role) -> None:
         self._stack = Stack.of(scope)
         self._scope = scope
         mine = f"{config.endpoint_prefix}*"
@@ -41,7 +38,6 @@ class EndpointGrants:
                 [container_role.role_arn],
                 {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
             ),
-            *(self._volume_key(key) if key else ()),
         ]
         self.keeping = [
             Grant(
@@ -65,14 +61,6 @@ class EndpointGrants:
             ),
             Grant(["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"], [alarms]),
             Grant(["logs:DeleteLogGroup"], [logs]),
-        ]
-
-    def _volume_key(self, key: kms.IKey) -> list[Grant]:
-        """SageMaker encrypts the volumes of instances that have no disk of their own under a grant of its caller's."""
-        through = {"StringLike": {"kms:ViaService": f"sagemaker.{self._stack.region}.*"}}
-        return [
-            Grant(["kms:CreateGrant"], [key.key_arn], {"Bool": {"kms:GrantIsForAWSResource": "true"}, **through}),
-            Grant(["kms:DescribeKey"], [key.key_arn], through),
         ]
 
     def _arn(self, service: str, resource: str, name: str, *, colon: bool = False) -> str:

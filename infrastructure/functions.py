@@ -45,7 +45,7 @@ class Functions(Construct):
         self.named = maker.named
         acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
         self.webhook_queues = WebhookQueues(self, "WebhookQueues", key=key)
-        self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role, key=key)
+        self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
         asset_functions = add_asset_functions(self, maker, storage=storage)
         endpoint_keeper = add_endpoint_keeper(
             self, maker, config=config, table=storage.endpoints_table, grants=self._endpoint_grants

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from generate_on_cloud.contract.accounts import Name
 from generate_on_cloud.contract.bodies import Body, View
-from generate_on_cloud.contract.instances import GPUS
+from generate_on_cloud.contract.instances import GPUS, too_old
 
 MAX_INSTANCES = 100
 MAX_NAMED = 20
@@ -22,7 +22,8 @@ EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*
 
 def _known_instance(value: str) -> str:
     if value not in GPUS:
-        raise ValueError(f"received {value[:64]!r}; allowed: {', '.join(GPUS)}")
+        why = too_old(value)
+        raise ValueError(f"received {value[:64]!r}{f' ({why})' if why else ''}; allowed: {', '.join(GPUS)}")
     return value
 
 

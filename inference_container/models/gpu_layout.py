@@ -1,21 +1,55 @@
 """What a GPU runs faster: convolutions with the channels last, and, where the endpoint asks for it, compiled blocks."""
 
+import logging
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 
+log = logging.getLogger(__name__)
 
-def lay_out_for_gpu(unet: Any, vae: Any, *, device: torch.device, compile_blocks: bool) -> None:
+
+def lay_out_for_gpu(
+    unet: Any,
+    vae: Any,
+    *,
+    device: torch.device,
+    compile_blocks: bool,
+    why_not_compiled: Callable[[torch.device], str | None] | None = None,
+) -> None:
     """Arrange both modules in place; on a CPU, where neither helps, nothing happens.
 
     Args:
         unet: diffusers UNet2DConditionModel; its attention is PyTorch's fused one already.
         compile_blocks: compile the repeated blocks (`torch.compile` by region): seconds at the first picture of each
-            size, faster steps after it.
+            size, faster steps after it. Where nothing can be compiled, the UNet runs as it is.
+        why_not_compiled: as `why_nothing_compiles`, which None stands for.
     """
     if device.type != "cuda":
         return
     for module in (unet, vae):
         module.to(memory_format=torch.channels_last)
-    if compile_blocks:
+    if compile_blocks and (why_not_compiled or why_nothing_compiles)(device) is None:
         unet.compile_repeated_blocks()
+
+
+@cache
+def why_nothing_compiles(device: torch.device) -> str | None:
+    """The reason, with one warning for the life of the process; None when a small kernel compiled and ran.
+
+    Triton needs a C compiler and Python's headers at run time, and a GPU it knows.
+    """
+    try:
+        torch.compile(_double)(torch.ones(64, device=device))
+    except Exception as error:  # noqa: BLE001 - compilers fail in every way there is
+        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300] if str(error).strip() else ''}"
+        log.warning("compile_unet has no effect, the UNet runs uncompiled: %s", reason)
+        return reason
+    # A block that cannot be compiled is not worth a failed job either.
+    torch._dynamo.config.suppress_errors = True  # noqa: SLF001 - the documented name
+    return None
+
+
+def _double(numbers: torch.Tensor) -> torch.Tensor:
+    return numbers * 2 + 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
-from generate_on_cloud.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
+from generate_on_cloud.contract.instances import GPUS, HOUR_USD
 from lambdas.aws.errors import REFUSED, THROTTLED, error_code, error_message
 from lambdas.endpoints.record import EndpointRecord
 from lambdas.problems import ProblemError, invalid, shortened
@@ -74,10 +74,6 @@ class EndpointCreation:
                 "ClientConfig": {"MaxConcurrentInvocationsPerInstance": workers},
             },
         }
-        stage_key = config["AsyncInferenceConfig"]["OutputConfig"].get("KmsKeyId")
-        if stage_key and record.instance_type in WITHOUT_DISK:
-            # SageMaker refuses a key for every other type.
-            new_config["KmsKeyId"] = stage_key
         new_endpoint: Any = {"EndpointName": name, "EndpointConfigName": name, "Tags": tags}
         try:
             self.sagemaker.create_model(**new_model)

@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from generate_on_cloud.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
-from generate_on_cloud.contract.instances import GPUS, HOUR_USD, WITHOUT_DISK
+from generate_on_cloud.contract.instances import GPUS, HOUR_USD, too_old
 from generate_on_cloud.contract.jobs import STATUSES_BEFORE, TERMINAL, TRANSITIONS, JobStatus
 from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
 from generate_on_cloud.contract.options import (
@@ -121,4 +121,16 @@ def test_every_instance_type_is_one_sagemaker_hosts_endpoints_on_and_every_price
 
     assert set(GPUS) <= set(model["shapes"]["ProductionVariantInstanceType"]["enum"])
     assert set(HOUR_USD) <= set(GPUS)
-    assert set(GPUS) > WITHOUT_DISK
+    assert not [name for name in GPUS if too_old(name)]
+
+
+def test_every_gpu_family_that_sagemaker_hosts_since_turing_is_offered() -> None:
+    model = Loader().load_service_model("sagemaker", "service-2")
+    hosted = [
+        name for name in model["shapes"]["ProductionVariantInstanceType"]["enum"] if re.match(r"ml\.[gp]\d", name)
+    ]
+
+    # Blackwell's p6 costs 100 dollars an hour; whoever has one says how many GPUs it has.
+    assert [name for name in hosted if name not in GPUS and not too_old(name)] == [
+        name for name in hosted if name.startswith("ml.p6")
+    ]

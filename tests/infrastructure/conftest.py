@@ -43,7 +43,7 @@ CHANGED = {
 OPTIONS: dict[str, tuple[dict[str, str], ...]] = {
     "vpc": ({}, {"vpc": "new"}, {"subnet_ids": "subnet-0a1b2c3d", "security_group_ids": "sg-0a1b2c3d"}),
     "key": ({}, {"kms_key": "new"}, {"kms_key": KEY_ARN}),
-    "instances": ({}, {"instance_type": "ml.g6.12xlarge"}, {"instance_type": "ml.p3.2xlarge"}),
+    "instances": ({}, {"instance_type": "ml.g6.12xlarge"}, {"instance_type": "ml.g7e.2xlarge"}),
     "stage": ({}, {"stage": "dev"}, {"stage": "prod"}),
     "firewall": ({}, {"waf": "true"}),
     "told": ({}, {"alarm_email": "oncall@example.com", "monthly_budget_usd": "250"}),

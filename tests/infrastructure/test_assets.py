@@ -91,6 +91,7 @@ def test_the_image_is_built_from_the_container_and_the_locked_versions_only(aws:
 
     assert image["source"]["dockerFile"] == "inference_container/Dockerfile"
     assert image["source"]["platform"] == "linux/amd64"
+    assert image["source"]["dockerOutputs"] == ["type=docker"]
     assert names(context) == {
         ".dockerignore",
         "constraints.txt",

@@ -77,10 +77,16 @@ def test_an_instance_has_a_worker_for_each_gpu() -> None:
 def test_a_price_that_is_told_goes_before_the_table() -> None:
     prices = [
         StageConfig.from_context(context).price_per_hour
-        for context in ({"gpu_price_per_hour": "9.5"}, {"gpu_price_per_hour": "0"}, {"instance_type": "ml.p3.2xlarge"})
+        for context in ({"gpu_price_per_hour": "9.5"}, {"gpu_price_per_hour": "0"}, {"instance_type": "ml.p5.4xlarge"})
     ]
 
     assert prices == [9.5, 0, 0]
+
+
+@pytest.mark.parametrize("gpus", [{}, {"gpus": "1"}])
+def test_an_instance_type_whose_gpus_are_too_old_is_refused_with_the_reason(gpus: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"ml.p3.2xlarge cannot run the container: .* CUDA 13, .* dropped Volta"):
+        StageConfig.from_context({"instance_type": "ml.p3.2xlarge", **gpus})
 
 
 def test_the_command_ends_with_the_reason_and_no_traceback(tmp_path: Path) -> None:

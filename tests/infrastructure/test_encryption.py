@@ -241,24 +241,9 @@ def test_only_a_reader_of_objects_cannot_encrypt_any(combined: list["Combination
         assert uses_by_service(row.assembly, container)["s3"] == {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
-def test_grants_for_volumes_are_given_on_by_sagemaker_alone(combined: list["Combination"]) -> None:
-    for row in keyed(combined, NEW, GIVEN):
-        giving = [each for each in row.assembly.statements() if "kms:CreateGrant" in as_list(each[1]["Action"])]
-
-        assert [re.sub("Role.*", "", name) for name, _ in giving] == ["FunctionsApi"]
-        assert giving[0][1]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
-        assert "sagemaker." in json.dumps(giving[0][1]["Condition"]["StringLike"]["kms:ViaService"])
-
-
-def test_only_instances_without_a_disk_have_their_volume_encrypted_with_the_key(
+def test_no_volume_is_encrypted_with_the_key_which_sagemaker_refuses_for_instances_with_disks(
     combined: list["Combination"],
 ) -> None:
-    seen = set()
     for row in combined:
-        config = row.assembly.only("AWS::SageMaker::EndpointConfig")
-        instance_type = config["ProductionVariants"][0]["InstanceType"]
-        wanted = instance_type == "ml.p3.2xlarge" and row.choices["key"] != NONE
-        assert config.get("KmsKeyId") == (key_of(row) if wanted else None)
-        seen.add((instance_type, row.choices["key"]))
-
-    assert len(seen) == 9
+        assert "KmsKeyId" not in row.assembly.only("AWS::SageMaker::EndpointConfig")
+        assert not [each for each in row.assembly.statements() if "kms:CreateGrant" in as_list(each[1]["Action"])]

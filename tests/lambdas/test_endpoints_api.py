@@ -171,7 +171,7 @@ def test_a_new_endpoint_is_made_after_the_templates_with_its_own_instances_and_i
     [
         pytest.param("ml.g4dn.2xlarge", 0.5, id="the-template's-type-has-the-price-the-template-was-told"),
         pytest.param("ml.g4dn.xlarge", HOUR_USD["ml.g4dn.xlarge"], id="another-has-that-of-the-table"),
-        pytest.param("ml.p3.2xlarge", 0.0, id="one-the-table-lacks-has-none"),
+        pytest.param("ml.g4dn.16xlarge", 0.0, id="one-the-table-lacks-has-none"),
     ],
 )
 def test_containers_of_a_new_endpoint_know_the_price_of_their_own_instance_type(
@@ -183,14 +183,17 @@ def test_containers_of_a_new_endpoint_know_the_price_of_their_own_instance_type(
     assert float(environment["GPU_PRICE_PER_HOUR"]) == price
 
 
-@pytest.mark.parametrize(("instance_type", "key"), [("ml.g4dn.xlarge", None), ("ml.p3.2xlarge", "the-key")])
-def test_a_stages_key_is_for_the_volumes_of_instances_without_a_disk_sagemaker_refuses_it_for_others(
-    fleet: Fleet, instance_type: str, key: str | None
-) -> None:
-    fleet.create(instance_type=instance_type)
+def test_no_endpoint_has_its_volumes_encrypted_with_the_stages_key_which_sagemaker_refuses(fleet: Fleet) -> None:
+    fleet.create()
 
-    config = fleet.sagemaker.client.describe_endpoint_config(EndpointConfigName=NAME)
-    assert config.get("KmsKeyId") == key
+    assert "KmsKeyId" not in fleet.sagemaker.client.describe_endpoint_config(EndpointConfigName=NAME)
+
+
+def test_an_instance_type_whose_gpus_are_too_old_is_refused_with_the_reason(fleet: Fleet) -> None:
+    reply = fleet.cloud.ask("POST", "/v1/endpoints", FAST | {"instance_type": "ml.p3.2xlarge"}, user="root")
+
+    assert reply.status == 422
+    assert "CUDA 13, which has dropped Volta GPUs" in reply.json["errors"][0]["message"]
 
 
 def test_scaling_is_registered_once_the_endpoint_is_in_service(fleet: Fleet) -> None:
