@@ -1,1 +1,1 @@
-"""URLs that users name, fetched without a way into our own network."""
+"""Fetches URLs that users supply, without giving them access to our own network."""

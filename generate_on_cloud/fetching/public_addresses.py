@@ -1,4 +1,4 @@
-"""Which host a URL names and whether all its addresses are public; nothing else may be asked on a user's behalf."""
+"""Parses a URL that a user supplied and checks that all addresses of its host are public."""
 
 import re
 import socket
@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
-"""(host name, port) → its addresses as text; raises OSError when there is none."""
+"""(host name, port) → its addresses as text; raises OSError if there are no addresses."""
 AddressPolicy = Callable[[Address], str | None]
-"""What is wrong with an address, None when nothing is."""
+"""Returns why an address may not be used, or None if it may."""
 
 MAX_URL_CHARACTERS = 4096
 _FIRST_FREE_PORT = 1024
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 
-# Beside what `is_global` knows: forms of IPv6 that a router or the kernel turns into an IPv4 address of its own choice.
+# In addition to `is_global`: IPv6 forms that a router or the kernel translates to an IPv4 address.
 _TRANSLATED = tuple(
     (ip_network(network), reason)
     for network, reason in (
@@ -40,7 +40,7 @@ _RESERVED = tuple(
 
 
 class FetchFailure(StrEnum):
-    """Why a request on a user's behalf was not made or not finished."""
+    """Why a request on a user's behalf was refused or failed."""
 
     BAD_URL = "bad_url"
     NOT_PUBLIC = "not_public"
@@ -53,13 +53,13 @@ class FetchFailure(StrEnum):
 
 
 class FetchError(Exception):
-    """A request that was refused or failed; the text is for the user and holds no path, query or header of it."""
+    """A refused or failed request; the message is for the user and contains no path, query or header of it."""
 
     def __init__(self, reason: FetchFailure, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.status = status
-        """HTTP status for HTTP_STATUS."""
+        """The HTTP status if the failure is HTTP_STATUS."""
 
     @property
     def may_pass(self) -> bool:
@@ -71,13 +71,13 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """An https URL, taken apart."""
+    """The parts of an https URL."""
 
     host: str
-    """Lower-case ASCII name, or an address without brackets."""
+    """A lower-case ASCII name, or an address without brackets."""
     port: int
     path: str
-    """With its query."""
+    """Path and query."""
 
     @property
     def origin(self) -> tuple[str, int]:
@@ -85,16 +85,16 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == 443 else f"{host}:{self.port}"
 
 
 def parse_target(url: str) -> Target:
-    """The target of an absolute https URL.
+    """Parse an absolute https URL.
 
     Raises:
-        FetchError: BAD_URL, naming what is not allowed.
+        FetchError: BAD_URL; the message names what is not allowed.
     """
     if len(url) > MAX_URL_CHARACTERS:
         raise _bad(f"received {len(url)} characters; allowed: up to {MAX_URL_CHARACTERS}")
@@ -108,7 +108,7 @@ def parse_target(url: str) -> Target:
     if parts.scheme.lower() != "https":
         raise _bad(f"received the scheme {parts.scheme[:20]!r}; allowed: https")
     if parts.username is not None or parts.password is not None:
-        raise _bad("received a user name or password in it; allowed: a URL without them")
+        raise _bad("received a URL with a user name or password; allowed: one without")
     if port is not None and port != 443 and port < _FIRST_FREE_PORT:
         raise _bad(f"received port {port}; allowed: 443, or {_FIRST_FREE_PORT} and above")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -118,15 +118,15 @@ def parse_target(url: str) -> Target:
 
 
 def refuse_unless_public(address: Address) -> str | None:
-    """The address policy of production: only what the whole internet can reach."""
+    """The address policy in production: only addresses that are public on the internet."""
     for network, reason in _TRANSLATED:
         if address.version == network.version and address in network:
             return reason
     if any(address.version == network.version and address in network for network in _RESERVED):
         return "is a reserved address"
     kinds = (
-        (address.is_loopback, "is the asking machine itself"),
-        (address.is_link_local, "is a link-local address, where clouds keep their metadata"),
+        (address.is_loopback, "is the requesting machine itself"),
+        (address.is_link_local, "is a link-local address, as used by cloud metadata services"),
         (address.is_multicast, "is a multicast address"),
         (not address.is_global, "is a private or reserved address"),
     )
@@ -134,18 +134,18 @@ def refuse_unless_public(address: Address) -> str | None:
 
 
 def resolve_by_system(host: str, port: int) -> list[str]:
-    """The system's resolver; it has its own time-out."""
+    """Resolve with the operating system's resolver, which has its own timeout."""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
 def checked_addresses(target: Target, *, resolve: Resolver, policy: AddressPolicy) -> list[str]:
-    """The addresses to connect to: all the host has, when each may be reached.
+    """All addresses of the host, if the policy allows every one of them.
 
-    One bad address refuses the host: an answer that mixes both is how a name is rebound between two looks at it.
+    A single bad address refuses the host: DNS rebinding works with answers that mix good and bad addresses.
 
     Raises:
-        FetchError: NOT_PUBLIC, or UNREACHABLE when the name has no address.
+        FetchError: NOT_PUBLIC, or UNREACHABLE if the name has no address.
     """
     try:
         found = resolve(target.host, target.port)
@@ -157,9 +157,9 @@ def checked_addresses(target: Target, *, resolve: Resolver, policy: AddressPolic
         try:
             reason = policy(ip_address(text))
         except ValueError as error:
-            raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} has an address nobody can read") from error
+            raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} has an address that cannot be parsed") from error
         if reason is not None:
-            raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} may not be asked: {text} {reason}")
+            raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} must not be contacted: {text} {reason}")
     return list(found)
 
 
@@ -178,12 +178,12 @@ def _checked_host(host: str) -> str:
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise _bad("received a host that is not a valid name")
-    # As browsers and the C library read it: a last label that is a number makes the whole an IPv4 address.
+    # As in browsers and the C library, a numeric last label makes the whole host an IPv4 address.
     if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(IPv4Address(name))
         except ValueError as error:
-            raise _bad("received an address in hidden writing; allowed: four decimal numbers") from error
+            raise _bad("received an obfuscated IPv4 address; allowed: four decimal numbers") from error
     return name
 
 

@@ -1,7 +1,7 @@
-"""HTTPS requests to URLs that users name: only to public addresses, bounded in redirects, bytes and time.
+"""HTTPS requests to URLs that users supply: public addresses only, with limits for redirects, bytes and time.
 
-Standard library only, so that Lambdas and the container can both have it. Each hop of a redirect is parsed, resolved
-and checked anew, and the connection goes to the address that was checked; TLS verifies the name.
+Uses the standard library only, so that Lambdas and the container can share it. Every redirect is parsed, resolved and
+checked again. The connection goes to the address that was checked, and TLS verifies the host's name.
 """
 
 import http.client
@@ -30,50 +30,50 @@ CHUNK = 1024**2
 USER_AGENT = "generate-on-cloud"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OF_ONE_ORIGIN = frozenset({"authorization", "cookie"})
-"""Headers that are not carried on to another host or port."""
+"""Headers that are not forwarded to another host or port."""
 _WORDS = {FetchFailure.UNREACHABLE: "cannot be reached", FetchFailure.BROKEN_OFF: "broke off"}
 
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """What one request may take; sizes in bytes, times in seconds."""
+    """Limits for one request; sizes in bytes, times in seconds."""
 
     max_bytes: int
     total_seconds: float = 300.0
-    """From the first look-up to the last byte."""
+    """From the first DNS lookup to the last byte."""
     stall_seconds: float = 30.0
-    """Longest wait for a connection or for the next bytes."""
+    """The longest wait for a connection or for the next bytes."""
     least_bytes_per_second: float = 0.0
-    """On average since the body began, once STALL_SECONDS have gone by; 0 takes any speed."""
+    """Minimum average speed of the body, checked after `stall_seconds`; 0 allows any speed."""
     max_redirects: int = 5
 
 
 @dataclass(frozen=True)
 class PostAnswer:
-    """What a webhook's receiver said."""
+    """The response of a webhook's receiver."""
 
     status: int
     body: bytes
-    """At most `FetchLimits.max_bytes` of it; the rest is not read."""
+    """At most the first `FetchLimits.max_bytes`; the rest is not read."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """An answer whose body has not been read yet; valid inside `SafeFetch.get`."""
+    """A response whose body has not been read yet; valid only inside the `with` block of `SafeFetch.get`."""
 
     status: int
-    """200, or 206 when a range was asked for and given."""
+    """200, or 206 if a range was requested and sent."""
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Header names are in lower case."""
     length: int | None
-    """Bytes of the body as announced, None when the server does not say."""
+    """The announced size of the body in bytes; None if the server does not announce it."""
     chunks: Iterator[bytes]
     """The body in pieces of up to CHUNK bytes. Raises FetchError: TOO_LARGE, TOO_SLOW, BROKEN_OFF."""
 
 
 @dataclass(frozen=True)
 class SafeFetch:
-    """Makes requests; resolver, policy, TLS and clock are arguments for tests and closed networks."""
+    """Makes requests; resolver, policy, TLS and clock can be replaced for tests and closed networks."""
 
     resolve: Resolver = resolve_by_system
     policy: AddressPolicy = refuse_unless_public
@@ -82,10 +82,10 @@ class SafeFetch:
 
     @contextmanager
     def get(self, url: str, *, limits: FetchLimits, headers: Mapping[str, str] | None = None) -> Iterator[Download]:
-        """Open a GET, following redirects; `headers` such as Authorization stay with their own origin.
+        """Open a GET and follow redirects; Authorization and Cookie are sent to the first origin only.
 
         Raises:
-            FetchError: every reason there is; HTTP_STATUS for any final status but 200 and 206.
+            FetchError: for any FetchFailure; HTTP_STATUS for every final status except 200 and 206.
         """
         clock = _Clock(limits, self.monotonic)
         target, sent = parse_target(url), {name.lower(): value for name, value in (headers or {}).items()}
@@ -96,7 +96,9 @@ class SafeFetch:
                     return
                 location = answer.headers.get("Location")
             if not location:
-                raise FetchError(FetchFailure.HTTP_STATUS, f"{target.host} redirects to nowhere", status=answer.status)
+                raise FetchError(
+                    FetchFailure.HTTP_STATUS, f"{target.host} redirects without a location", status=answer.status
+                )
             try:
                 following = parse_target(urljoin(f"https://{target.authority}{target.path}", location))
             except ValueError as error:
@@ -112,7 +114,7 @@ class SafeFetch:
     def post(
         self, url: str, body: bytes, *, limits: FetchLimits, headers: Mapping[str, str] | None = None
     ) -> PostAnswer:
-        """POST once; a redirect is an answer like any other and is not followed.
+        """POST once; a redirect is returned like any other response and not followed.
 
         Raises:
             FetchError: BAD_URL, NOT_PUBLIC, UNREACHABLE, TOO_SLOW or BROKEN_OFF.
@@ -131,7 +133,7 @@ class SafeFetch:
     def _exchange(
         self, method: str, target: Target, headers: Mapping[str, str], body: bytes | None, clock: "_Clock"
     ) -> Iterator[http.client.HTTPResponse]:
-        """One request and the head of its answer."""
+        """Send one request and read the status line and headers of the response."""
         with _told(target, FetchFailure.UNREACHABLE):
             wire = self._connect(target, clock)
         try:
@@ -161,13 +163,13 @@ class SafeFetch:
 
 @contextmanager
 def _told(target: Target, failure: FetchFailure) -> Iterator[None]:
-    """Errors of socket, TLS and HTTP inside become ours."""
+    """Turn errors of sockets, TLS and HTTP into FetchError."""
     try:
         yield
     except TimeoutError as error:
         raise FetchError(FetchFailure.TOO_SLOW, f"{target.host} is too slow: {error}") from error
     except ssl.SSLCertVerificationError as error:
-        raise FetchError(failure, f"{target.host} cannot prove its name: {error.verify_message}") from error
+        raise FetchError(failure, f"{target.host} has no valid certificate: {error.verify_message}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchError(failure, f"{target.host} {_WORDS[failure]} ({type(error).__name__})") from error
 
@@ -232,7 +234,7 @@ def _read(answer: http.client.HTTPResponse, target: Target, size: int) -> bytes:
 
 @dataclass
 class _Clock:
-    """How long one request may still take."""
+    """The remaining time of one request."""
 
     limits: FetchLimits
     monotonic: Callable[[], float]
@@ -241,19 +243,19 @@ class _Clock:
         self._deadline = self.monotonic() + self.limits.total_seconds
 
     def patience(self) -> float:
-        """Seconds the next wait may last.
+        """The seconds that the next wait may take.
 
         Raises:
-            TimeoutError: the whole time is over.
+            TimeoutError: the total time is used up.
         """
         left = self._deadline - self.monotonic()
         if left <= 0:
-            raise TimeoutError(f"the whole took more than {self.limits.total_seconds:g} s")
+            raise TimeoutError(f"the request took more than {self.limits.total_seconds:g} s")
         return min(left, self.limits.stall_seconds)
 
 
 class _BoundedSocket:
-    """The methods http.client needs of a socket, each read bounded: a drip of header lines ends, too."""
+    """The socket methods that http.client needs, with a time limit that also stops headers sent byte by byte."""
 
     def __init__(self, wire: ssl.SSLSocket, clock: _Clock) -> None:
         self._wire = wire
@@ -267,7 +269,7 @@ class _BoundedSocket:
         return io.BufferedReader(_BoundedStream(self._wire, self._clock), buffer_size=CHUNK)
 
     def close(self) -> None:
-        """Nothing: http.client closes it while the body is still to be read; the exchange closes the wire."""
+        """Do nothing: http.client closes the socket before the body is read; the exchange closes the connection."""
 
 
 class _BoundedStream(io.RawIOBase):

@@ -1,1 +1,1 @@
-"""What a model file says about itself, read by ranges and within bounds; nothing of it is ever executed."""
+"""Inspection of model files by bounded range reads; nothing in a file is ever executed."""

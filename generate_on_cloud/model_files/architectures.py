@@ -1,6 +1,6 @@
-"""Which family of models a network or ControlNet was made for, and whether it fits the checkpoint of a job.
+"""Which model family a network or ControlNet was made for, and whether it fits a job's checkpoint.
 
-The order of evidence is docs/assets.md's: what decides when a network is put to use comes first.
+docs/assets.md gives the order of evidence: first what decides when the network is used.
 """
 
 import re
@@ -10,7 +10,7 @@ from generate_on_cloud.model_files.families import Family, Shape
 from generate_on_cloud.model_files.network_kinds import kind_of
 
 BASES: tuple[Family, ...] = (Family.SD1, Family.SD2, Family.SDXL, Family.SDXL_REFINER)
-"""Families that networks are made for and this version draws with."""
+"""Families that this version draws with and that networks exist for."""
 _VARIANTS: Mapping[str, Family] = {
     Family.SD1_INPAINT: Family.SD1,
     Family.INSTRUCT_PIX2PIX: Family.SD1,
@@ -18,16 +18,16 @@ _VARIANTS: Mapping[str, Family] = {
     Family.SDXL_INPAINT: Family.SDXL,
     Family.SDXL_EDIT: Family.SDXL,
 }
-"""Families with the layers of another one, but for the channels of the first."""
+"""Families whose layers equal those of another one, except for the first layer's channels."""
 CONTEXT_WIDTHS: Mapping[int, Family] = {
     768: Family.SD1,
     1024: Family.SD2,
     2048: Family.SDXL,
     1280: Family.SDXL_REFINER,
 }
-"""Width of the text a UNet attends to."""
+"""Families by the width of the text embedding that the UNet attends to."""
 _ATTENDING = ("attn2_to_k", "attn2_to_v")
-"""Layers that take it as their input."""
+"""Layers whose input is the text embedding."""
 _LAYERS: tuple[tuple[re.Pattern[str], Family], ...] = (
     (re.compile(r"double_blocks|single_blocks|single_transformer_blocks"), Family.FLUX),
     (re.compile(r"joint_blocks"), Family.SD3),
@@ -35,13 +35,13 @@ _LAYERS: tuple[tuple[re.Pattern[str], Family], ...] = (
     # Depths of a block's transformer: 1 in Stable Diffusion 1 and 2, 4 in the refiner, 10 in XL.
     (re.compile(r"^lora_unet_.*(?:attentions_\d|blocks_\d+_1|middle_block_1)_transformer_blocks_[4-9]_"), Family.SDXL),
 )
-"""What only the layers of one family are called."""
+"""Layer names that occur in one family only."""
 _TEXT_WIDTHS: tuple[tuple[str, Mapping[int, Family]], ...] = (
     ("lora_te_", {768: Family.SD1, 1024: Family.SD2, 1280: Family.SDXL_REFINER}),
     # The first text encoder of XL is that of Stable Diffusion 1.
     ("lora_te1_", {1024: Family.SD2, 1280: Family.SDXL_REFINER}),
 )
-"""By the beginning of a text encoder's layers: their width."""
+"""Families by the width of a text encoder's layers, for each prefix of their names."""
 _WIDE_AS_TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "mlp_fc1")
 _METADATA = ("ss_base_model_version", "modelspec.architecture")
 _SAID: tuple[tuple[str, Family], ...] = (
@@ -57,19 +57,19 @@ _SAID: tuple[tuple[str, Family], ...] = (
     ("stable-diffusion-v3", Family.SD3),
     ("flux", Family.FLUX),
 )
-"""How the values begin that trainers write into that metadata."""
+"""Prefixes of the values that trainers write into that metadata."""
 
 Layers = Mapping[str, Mapping[str, Shape]]
-"""Shapes of the parts of each layer, by kohya's name for it."""
+"""Shapes of each layer's parts, by kohya's name of the layer."""
 
 
 def network_architecture(layers: Layers, metadata: Mapping[str, str]) -> Family | None:
-    """What a network was made for: as its layers show, else as its trainer says; None when nothing tells."""
+    """The family a network was made for: from its layers, else from its metadata; None if neither shows it."""
     return shown_architecture(layers) or _said(metadata)
 
 
 def shown_architecture(layers: Layers) -> Family | None:
-    """What the layers alone show: their names, then the width of the words the UNet reads, then the text encoder's."""
+    """The family by the layers alone: their names, then the UNet's text width, then the text encoder's width."""
     for pattern, family in _LAYERS:
         if any(pattern.search(layer) for layer in layers):
             return family
@@ -85,12 +85,12 @@ def shown_architecture(layers: Layers) -> Family | None:
 
 
 def fits(made_for: str, drawn_with: str) -> bool:
-    """Whether what was made for one architecture can be used on a checkpoint of another, both in Family's words."""
+    """Whether a file made for one architecture works with a checkpoint of another; both are values of Family."""
     return _VARIANTS.get(drawn_with, drawn_with) == made_for
 
 
 def misfit(made_for: str | None, *, checkpoint: str, drawn_with: str) -> str:
-    """Why a network or ControlNet cannot be used with a checkpoint, wherever that is noticed."""
+    """The one wording of why a network or ControlNet cannot be used with a checkpoint."""
     return f"it is made for {made_for or 'an unknown model'}, the checkpoint {checkpoint} is {drawn_with}"
 
 

@@ -1,4 +1,4 @@
-"""Zip archives: their table of contents is checked before anything of them is read, and nothing leaves the archive."""
+"""Zip archives, whose table of contents is checked before any member is read; no member may lie outside the archive."""
 
 import stat
 import zipfile
@@ -10,21 +10,21 @@ from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileE
 
 MAX_MEMBERS = 1_000
 MAX_GROWTH = 10
-"""How many times its own size an archive may unpack to: weights hardly shrink, word lists to a fifth."""
+"""An archive may unpack to this many times its size: weights hardly compress, word lists compress to a fifth."""
 SLACK = 2**20
-"""Bytes an archive may unpack to whatever its size."""
+"""Bytes that every archive may unpack to in addition, however small it is."""
 METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db")
-"""What operating systems put into archives on their own."""
+"""Members that operating systems add to archives by themselves."""
 _ENCRYPTED = 0x1
 
 
 def open_zip(source: ByteSource, *, most_members: int) -> zipfile.ZipFile:
-    """Any zip archive whose members all lie inside the file and inside its folder.
+    """Open a zip archive after checking that every member lies inside the file and inside the archive's folder.
 
     Raises:
-        BrokenFileError: it is no whole archive.
-        RefusedFileError: it has no member, too many, or one with a path that leads out of it.
+        BrokenFileError: the archive is incomplete or malformed.
+        RefusedFileError: it has no members, too many, or one whose path leads out of it.
     """
     try:
         archive = zipfile.ZipFile(cast("IO[bytes]", RangedFile(source)))
@@ -32,17 +32,18 @@ def open_zip(source: ByteSource, *, most_members: int) -> zipfile.ZipFile:
         raise BrokenFileError(f"it is not a complete zip archive ({error})") from error
     members = archive.infolist()
     if not 0 < len(members) <= most_members:
-        raise RefusedFileError(f"its archive has {len(members)} members; allowed: {most_members}, and at least one")
+        raise RefusedFileError(f"its archive has {len(members)} members; allowed: 1 to {most_members}")
     for member in members:
         _check_place(member, archive_bytes=source.size)
     return archive
 
 
 def plain_members(archive: zipfile.ZipFile, *, archive_bytes: int) -> Mapping[str, zipfile.ZipInfo]:
-    """The files in an archive that a user packed, by their paths in it; without what operating systems add.
+    """The files in a user's archive by their paths, without the members that operating systems add.
 
     Raises:
-        RefusedFileError: a member is of a kind not allowed, or all of them unpack to too much.
+        RefusedFileError: a member is encrypted, a link or compressed by another method, or the members unpack to more
+            than the limit.
     """
     files: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
@@ -54,7 +55,7 @@ def plain_members(archive: zipfile.ZipFile, *, archive_bytes: int) -> Mapping[st
         files[member.filename] = member
     size, limit = sum(member.file_size for member in archive.infolist()), MAX_GROWTH * archive_bytes + SLACK
     if size > limit:
-        raise RefusedFileError(f"it unpacks to {size} bytes; allowed: {limit}, {MAX_GROWTH} times its size")
+        raise RefusedFileError(f"it unpacks to {size} bytes; allowed: {limit} (about {MAX_GROWTH} times its size)")
     return files
 
 

@@ -1,4 +1,4 @@
-"""What a file of named tensors holds, in the format its name says."""
+"""The contents of a file of named tensors; the suffix of its name gives the format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ class FileContent:
     shapes: Shapes
     metadata: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[Any, Any] = field(default_factory=dict)
-    """The dictionary in a pickle; tensors are descriptions."""
+    """The dictionary in a pickle, with descriptions in place of tensors."""
     data_start: int | None = None
-    """Offset behind a safetensors header."""
+    """Offset of the first byte after a safetensors header."""
 
 
 def read_content(source: ByteSource, *, name: str) -> FileContent:
-    """Read a `.safetensors` file's header, or the pickle in any other file; a few ranges, whatever its size.
+    """Read the header of a `.safetensors` file, or the pickle in any other file, with a few range reads.
 
     Raises:
-        BrokenFileError: it is no whole file of its format.
-        RefusedFileError: it holds more than tensors.
+        BrokenFileError: the file is incomplete or malformed.
+        RefusedFileError: it contains more than tensors.
     """
     if PurePosixPath(name).suffix.lower() == ".safetensors":
         header = read_safetensors_header(source)

@@ -1,4 +1,4 @@
-"""What a model file is: read from its structure, held against the asset type its owner declared."""
+"""Facts about a model file, read from its structure and checked against the asset type its owner declared."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,21 +36,21 @@ _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What was found out; None and empty where the file does not tell."""
+    """What the file shows about itself; None or empty where it shows nothing."""
 
     architecture: str | None = None
     network_kind: str | None = None
     rank: int | None = None
     trained_words: tuple[str, ...] = ()
     data_start: int | None = None
-    """Offset behind a safetensors header, from where AutoV3 hashes."""
+    """Offset of the first byte after a safetensors header, where the AutoV3 hash starts."""
 
 
 def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileFacts:
-    """Read structure and kind of the file; a few ranges, whatever its size.
+    """Read a file's structure with a few range reads, and check that it fits the asset type.
 
     Raises:
-        RefusedFileError: it is broken, hostile, or not what its type says.
+        RefusedFileError: the file is broken, hostile, or of another type.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _OTHER_FORMATS:
@@ -60,10 +60,10 @@ def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileF
 
 
 def content_facts(content: FileContent, asset_type: AssetType) -> FileFacts:
-    """What the tensors of a file are; the container asks before it loads one of them.
+    """The facts that a file's tensors show; the container reads them before it loads any tensor.
 
     Raises:
-        RefusedFileError: they are not what a file of this type holds.
+        RefusedFileError: the tensors do not belong to a file of this type.
     """
     return _TYPES.get(asset_type, _other)(content)
 
@@ -94,7 +94,7 @@ def _embedding(content: FileContent) -> FileFacts:
 
 
 def _vectors(content: FileContent) -> Shapes:
-    """Of the tensors in WebUI's table of vectors, or of all tensors of a file that has none."""
+    """Shapes of the tensors in WebUI's table of vectors, or of all tensors if the file has no such table."""
     stored = content.document.get(STORED, content.shapes)
     if isinstance(stored, Made) and stored.by == PARAMETER_DICT:
         stored = stored.state.get("_parameters", {})

@@ -1,4 +1,4 @@
-"""Which model a checkpoint file holds, told from the names and shapes of its tensors."""
+"""The model family of a checkpoint file, recognized by the names and shapes of its tensors."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 
 
 class Family(StrEnum):
-    """Values are the words users know."""
+    """Model families; the values are the words shown to users."""
 
     SD1 = "Stable Diffusion 1.x"
     SD1_INPAINT = "Stable Diffusion 1.x inpainting"
@@ -34,19 +34,19 @@ class Family(StrEnum):
 
 
 def _has(*prefixes: str) -> Callable[[Shapes], bool]:
-    """Every prefix begins some tensor's name."""
+    """Match files in which each of these prefixes begins the name of at least one tensor."""
     return lambda shapes: all(any(name.startswith(prefix) for name in shapes) for prefix in prefixes)
 
 
 def _takes(channels: int, *prefixes: str) -> Callable[[Shapes], bool]:
-    """A UNet with that many input channels, beside tensors of these prefixes."""
+    """Match files with a UNet of that many input channels and tensors with each of these prefixes."""
     return lambda shapes: shapes.get(CONV_IN, (0, 0))[1:2] == (channels,) and _has(*prefixes)(shapes)
 
 
 _CLIP_L, _CLIP_H, _CLIP_G = "cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.1.model."
 
 
-# In order: the first that fits. Facts of the layouts: semantics §8.1, §8.2, §8.5.
+# The first match wins. Sources of the layouts: semantics §8.1, §8.2, §8.5.
 _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.CONTROLNET, _has("control_model.")),
     (Family.CONTROLNET, _has("controlnet_cond_embedding.")),
@@ -78,7 +78,7 @@ _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
 
 
 def detect_family(shapes: Shapes) -> Family:
-    """The family of a file that holds tensors of these names and shapes; UNKNOWN when no sign fits."""
+    """The family of a file with these tensors; UNKNOWN if nothing matches."""
     for family, fits in _SIGNS:
         if fits(shapes):
             return family

@@ -1,4 +1,4 @@
-"""A file on this machine's disk, as a source of bytes by ranges."""
+"""A file on the local disk as a source of byte ranges."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class FileBytes:
-    """A file that nobody writes to any more."""
+    """A local file that no longer changes."""
 
     path: Path
 

@@ -6,23 +6,23 @@ from generate_on_cloud.model_files.families import Family, Shape, detect_family
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 
 ONLY = ""
-"""Stands for the text encoder of models that have one."""
+"""The key for the text encoder of models that have only one."""
 PAIR = frozenset({"clip_l", "clip_g"})
-"""The text encoders of Stable Diffusion XL, as its files call them."""
+"""The text encoders of Stable Diffusion XL, by their names in embedding files."""
 STORED = "string_to_param"
-"""Under which WebUI's own files keep the vectors."""
+"""The key under which WebUI's own files store the vectors."""
 MAX_VECTORS = 75
-"""As many as one chunk of a prompt takes."""
+"""The number of tokens in one chunk of a prompt."""
 EXCERPT = 5
 _WIDTHS: Mapping[int, Family] = {768: Family.SD1, 1024: Family.SD2}
 
 
 def vector_names(shapes: Mapping[str, Shape]) -> Mapping[str, str]:
-    """The tensors' names by text encoder: ONLY, or the PAIR.
+    """The names of the vectors' tensors by text encoder: ONLY, or both of PAIR.
 
     Raises:
-        BrokenFileError: the shapes are no vectors'.
-        RefusedFileError: the tensors are no embedding.
+        BrokenFileError: the tensors have shapes that vectors cannot have.
+        RefusedFileError: the tensors are not those of an embedding.
     """
     if set(shapes) == PAIR:
         names = {name: name for name in shapes}
@@ -38,19 +38,21 @@ def vector_names(shapes: Mapping[str, Shape]) -> Mapping[str, str]:
 
 
 def check_vectors(shapes: Mapping[str, Shape]) -> None:
-    """That the shapes by text encoder are those of vectors: (vectors, width), or (width) for one.
+    """Check that each text encoder's tensor has the shape of vectors: (vectors, width), or (width) for one vector.
 
     Raises:
-        BrokenFileError: they are not.
+        BrokenFileError: a shape differs.
         RefusedFileError: there are too many vectors.
     """
     found = [[1, *shape] if len(shape) == 1 else [*shape] for shape in shapes.values()]
     if any(len(shape) != 2 or 0 in shape for shape in found) or len({shape[0] for shape in found}) > 1:
-        raise BrokenFileError(f"its embedding has the shapes {found}; allowed: [vectors, width], as many for each")
+        raise BrokenFileError(
+            f"its embedding has the shapes {found}; allowed: [vectors, width], equally many for each encoder"
+        )
     if found[0][0] > MAX_VECTORS:
         raise RefusedFileError(f"its embedding has {found[0][0]} vectors; allowed: 1 to {MAX_VECTORS}")
 
 
 def inversion_architecture(shapes: Mapping[str, Shape], names: Mapping[str, str]) -> Family | None:
-    """The family whose text encoder takes vectors of that width; None when there is none."""
+    """The family whose text encoder takes vectors of this width; None if there is no such family."""
     return Family.SDXL if set(names) == PAIR else _WIDTHS.get(shapes[names[ONLY]][-1])

@@ -1,4 +1,4 @@
-"""A small file read whole, as a source of bytes by ranges."""
+"""A small file in memory as a source of byte ranges."""
 
 
 class MemoryBytes:

@@ -1,6 +1,6 @@
-"""All kinds of network that change weights (LoRA and its relatives): a row here and its mathematics add one.
+"""All kinds of networks that change weights (LoRA and its relatives).
 
-The mathematics is `inference_container/networks/kinds.py`, by the same names.
+To add a kind, add a row here and its mathematics under the same name in `inference_container/networks/kinds.py`.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,22 +11,22 @@ from generate_on_cloud.model_files.families import Shape
 
 @dataclass(frozen=True)
 class NetworkKind:
-    """A row of the table of kinds. Parts of a layer are its tensors by the endings of their names, in WebUI's words."""
+    """A row of the table of kinds. A layer's parts are its tensors, named by WebUI's suffixes for them."""
 
     name: str
     parts: tuple[frozenset[str], ...]
-    """A layer that has all parts of one of these sets is of this kind."""
+    """A layer that has all parts of one of these sets belongs to this kind."""
     rank: tuple[str, ...] = ()
-    """Parts whose first axis is the rank; none: the kind has no rank."""
+    """Parts whose first axis is the rank; empty if the kind has no rank."""
     inputs: tuple[tuple[str, ...], ...] = ()
-    """Parts whose second axis counts the layer's inputs; of several groups, the first part of each, multiplied."""
+    """Parts whose second axis counts the layer's inputs: the product over the groups of each group's first part."""
 
     def rank_of(self, parts: Mapping[str, Shape]) -> int | None:
-        """The largest rank of a layer of this kind."""
+        """The layer's rank, the largest if its parts differ."""
         return max((parts[name][0] for name in self.rank if parts.get(name)), default=None)
 
     def inputs_of(self, parts: Mapping[str, Shape]) -> int:
-        """How many inputs the layer has that this changes; 0 when no shape shows it."""
+        """The number of inputs of the layer that these parts change; 0 if no shape shows it."""
         count = 1
         for group in self.inputs:
             shape = next((parts[name] for name in group if name in parts), ())
@@ -74,13 +74,13 @@ KINDS: tuple[NetworkKind, ...] = (
     ),
     NetworkKind("OFT", (_all("oft_blocks"), _all("oft_diag"))),
 )
-"""In WebUI's order: the first that takes a layer's parts (semantics §8.2)."""
+"""In WebUI's order; the first kind that matches a layer's parts wins (semantics §8.2)."""
 MAGNITUDE = "dora_scale"
-"""The part that makes any kind a DoRA."""
+"""The part that turns a network of any kind into a DoRA."""
 
 
 def kind_of(parts: Collection[str]) -> NetworkKind | None:
-    """The kind of a layer with these parts, None when it is of none."""
+    """The kind of a layer with these parts; None if no kind matches."""
     names = frozenset(parts)
     return next((kind for kind in KINDS if any(needed <= names for needed in kind.parts)), None)
 

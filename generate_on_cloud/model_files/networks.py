@@ -1,4 +1,4 @@
-"""A file that changes weights (LoRA and its relatives): its layers, their kind, and the model it was made for."""
+"""Network files (LoRA and its relatives): their layers, their kind, and the model they were made for."""
 
 import math
 from collections import Counter, defaultdict
@@ -13,30 +13,31 @@ from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileE
 from generate_on_cloud.model_files.tensor_names import place_of
 
 BUNDLE = "bundle_emb."
-"""Begins the names of embeddings that come with a network."""
+"""Prefix of the tensors of embeddings bundled with a network."""
 NUMBERS = ("alpha", "scale", "on_input")
-"""Parts of a layer that are one number."""
+"""Parts of a layer that are single numbers."""
 
 
 @dataclass(frozen=True)
 class Network:
     layers: Mapping[str, Mapping[str, str]]
-    """By the layer's name as kohya writes it, such as `lora_unet_conv_in`: the tensors' names by part."""
+    """For each layer, by kohya's name such as `lora_unet_conv_in`: its tensors' names by part."""
     embeddings: Mapping[str, Mapping[str, str]]
-    """The tensors' names of bundled ones by embedding and text encoder."""
+    """The tensors' names of bundled embeddings, by embedding and text encoder."""
     kind: str
     rank: int | None
-    """The largest of its layers; None for kinds without one."""
+    """The largest rank of its layers; None for kinds without a rank."""
     architecture: Family | None
-    """What it was made for; None when nothing tells."""
+    """The family it was made for; None if unknown."""
 
 
 def read_network(shapes: Shapes, metadata: Mapping[str, str]) -> Network:
-    """What the tensors of a file change.
+    """The network that a file's tensors form.
 
     Raises:
         BrokenFileError: a number or an embedding in it has an impossible shape.
-        RefusedFileError: it holds something else, a layer of no kind, or a network for models that are not drawn with.
+        RefusedFileError: the file contains something else, a layer of an unknown kind, or a network for a family that
+            this version does not draw with.
     """
     layers: dict[str, dict[str, str]] = defaultdict(dict)
     embeddings: dict[str, dict[str, str]] = defaultdict(dict)
@@ -66,7 +67,7 @@ def read_network(shapes: Shapes, metadata: Mapping[str, str]) -> Network:
 
 
 def network_kind(shapes: Shapes) -> str | None:
-    """The kind of the network among these tensors; None when there is none."""
+    """The kind of the network among these tensors; None if there is no network."""
     layers: dict[str, dict[str, Shape]] = defaultdict(dict)
     for name, shape in shapes.items():
         place = place_of(name)
@@ -81,7 +82,7 @@ def _kinds(layers: Mapping[str, Mapping[str, Shape]], shapes: Shapes) -> dict[st
     if not kinds and family not in (Family.UNKNOWN, Family.LORA):
         raise RefusedFileError(f"it holds {family.value}, not a LoRA or one of its relatives")
     if not layers:
-        raise RefusedFileError("it holds no network (no tensor in it changes a layer)")
+        raise RefusedFileError("it holds no network (no tensor changes a layer)")
     odd = next((layer for layer in layers if layer not in kinds), None)
     if odd is not None:
         found, allowed = ", ".join(sorted(layers[odd])), ", ".join(kind.name for kind in KINDS)
@@ -90,7 +91,7 @@ def _kinds(layers: Mapping[str, Mapping[str, Shape]], shapes: Shapes) -> dict[st
 
 
 def _file_kind(layers: Mapping[str, Mapping[str, Shape]], kinds: Mapping[str, NetworkKind]) -> str:
-    """The kind of most of its layers; norms and whole differences often accompany another."""
+    """The kind of most layers; norms and full differences often accompany another kind."""
     name = Counter(kind.name for kind in kinds.values()).most_common(1)[0][0]
     return f"{name} (DoRA)" if any(MAGNITUDE in parts for parts in layers.values()) else name
 
@@ -102,10 +103,12 @@ def _check_numbers(layer: str, parts: Mapping[str, Shape]) -> None:
 
 
 def _bundled(name: str) -> tuple[str, str]:
-    """Embedding and text encoder that `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l` speaks of."""
+    """Embedding and text encoder in the name `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l`."""
     embedding, _, place = name.removeprefix(BUNDLE).partition(".")
     if place.startswith("string_to_param"):
         return embedding, ONLY
     if place not in PAIR:
-        raise RefusedFileError(f"its embedding {name[:100]!r} is none; allowed: …string_to_param.*, …clip_l, …clip_g")
+        raise RefusedFileError(
+            f"its tensor {name[:100]!r} is not of an embedding; allowed: …string_to_param.*, …clip_l, …clip_g"
+        )
     return embedding, place

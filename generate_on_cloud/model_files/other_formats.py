@@ -1,4 +1,4 @@
-"""Structure of the formats that hold no named tensors for us: ONNX graphs, PNG embeddings, plain archives, styles."""
+"""Structural checks of files that are not read as named tensors: ONNX graphs, PNG embeddings, archives, styles."""
 
 from generate_on_cloud.contract.assets import MAX_STYLES_BYTES
 from generate_on_cloud.model_files.archives import MAX_MEMBERS, open_zip, plain_members
@@ -11,14 +11,16 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_FIELDS = 10_000
 _ONNX_GRAPH = 7
 _FIXED = {1: 8, 5: 4}
-"""Bytes of protobuf's fixed wire types."""
+"""Sizes in bytes of protobuf's fixed-width wire types."""
 
 
 def check_onnx(source: ByteSource) -> None:
-    """Walk the top level of a protobuf `ModelProto`: it must end where the file ends and hold a graph.
+    """Check the top level of a protobuf `ModelProto`: it must end where the file ends and contain a graph.
 
     Raises:
-        RefusedFileError: it does not.
+        RefusedFileError: the file is not a complete ONNX model.
+
+
     """
     offset, fields = 0, set()
     for _ in range(_MAX_FIELDS):
@@ -41,10 +43,10 @@ def check_onnx(source: ByteSource) -> None:
 
 
 def check_png(source: ByteSource) -> None:
-    """Walk the chunks of a PNG to its end, which must be the file's.
+    """Check the chunks of a PNG, whose last one must end where the file ends.
 
     Raises:
-        RefusedFileError: they do not lead there.
+        RefusedFileError: the file is not a complete PNG.
     """
     if source.read(0, 8) != _PNG:
         raise RefusedFileError("it is not a PNG picture")
@@ -61,20 +63,20 @@ def check_png(source: ByteSource) -> None:
 
 
 def check_archive(source: ByteSource) -> None:
-    """A zip archive that a user packed, its table of contents sound.
+    """Check the table of contents of a user's zip archive.
 
     Raises:
-        RefusedFileError: it is not.
+        RefusedFileError: the archive or one of its members is not allowed.
     """
     with open_zip(source, most_members=MAX_MEMBERS) as archive:
         plain_members(archive, archive_bytes=source.size)
 
 
 def check_styles(source: ByteSource) -> None:
-    """WebUI's styles.csv, whole.
+    """Check a whole styles.csv of WebUI.
 
     Raises:
-        RefusedFileError: it is none.
+        RefusedFileError: it cannot be read as a styles file.
     """
     try:
         read_styles(source.read(0, MAX_STYLES_BYTES))

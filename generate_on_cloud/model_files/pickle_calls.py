@@ -1,4 +1,4 @@
-"""What the calls in a pickle of tensors would make, as descriptions of it; the names they call are those allowed."""
+"""Descriptions of the objects that a pickle's calls would create; only allowed names can be called."""
 
 import math
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from generate_on_cloud.model_files.refusals import BrokenFileError, NotPlainErro
 
 _MOST = 2**63
 _PLAIN = frozenset({"torch.device", "set", "complex"})
-"""Made as they are asked for, and of no interest."""
+"""Calls whose results do not matter to us."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Storage:
-    """Where the bytes of tensors are: an archive's member, or a stretch at the end of an older file."""
+    """Where the bytes of tensors lie: in a member of the archive, or at the end of an older file."""
 
     key: str
     item_bytes: int
@@ -37,18 +37,18 @@ class Storage:
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where the pickle holds a tensor."""
+    """Stands in for a tensor in the pickle."""
 
     shape: tuple[int, ...]
 
 
 class Ordered(dict[Any, Any]):
-    """An OrderedDict, which unlike a plain dictionary may carry attributes."""
+    """Stands in for an OrderedDict, which unlike a plain dictionary may have attributes."""
 
 
 @dataclass
 class Made:
-    """Anything else that a call would make."""
+    """Stands in for any other object that a call would create."""
 
     by: str
     arguments: tuple[Any, ...] = ()
@@ -56,12 +56,12 @@ class Made:
 
 
 def called(function: Any, arguments: Any, most_bytes: int) -> Any:
-    """What a call of the name `function` gives.
+    """The result of calling the name `function`.
 
     Raises:
-        BrokenFileError: a tensor that is larger than `most_bytes` or does not lie in its storage.
-        NotPlainError: what no plain tensor file calls.
-        IndexError, TypeError, ValueError: arguments that are none of that name's.
+        BrokenFileError: a tensor is larger than `most_bytes` or extends beyond its storage.
+        NotPlainError: no plain tensor file makes this call.
+        IndexError, TypeError, ValueError: the arguments do not fit the name.
     """
     if not isinstance(function, Name) or not isinstance(arguments, tuple):
         raise NotPlainError("its pickle calls something that is not a name")
@@ -75,29 +75,29 @@ def called(function: Any, arguments: Any, most_bytes: int) -> Any:
 
 
 def new_object(kind: Any, arguments: Any) -> Any:
-    """What `kind.__new__` gives, which fills nothing into collections.
+    """The result of `kind.__new__`, which leaves collections empty.
 
     Raises:
-        NotPlainError: `kind` is none that is made so.
-        IndexError, TypeError, ValueError: arguments that are none of that name's.
+        NotPlainError: `kind` may not be created this way.
+        IndexError, TypeError, ValueError: the arguments do not fit the name.
     """
     if not isinstance(kind, Name) or not isinstance(arguments, tuple):
-        raise NotPlainError("its pickle makes an object of something that is not a name")
+        raise NotPlainError("its pickle creates an object from something that is not a name")
     return Ordered() if kind.path == "collections.OrderedDict" else _object(kind.path, arguments)
 
 
 def described_storage(identity: Any) -> Storage:
-    """The storage that a persistent id names: ("storage", kind, key, device, elements), in older files with a view.
+    """The storage named by a persistent id: ("storage", kind, key, device, elements), plus a view in older files.
 
     Raises:
-        NotPlainError: it names something else.
-        TypeError, ValueError: it is malformed.
+        NotPlainError: the id names something else.
+        TypeError, ValueError: the id is malformed.
     """
     if not isinstance(identity, tuple) or not identity or identity[0] != "storage":
-        raise NotPlainError("its pickle keeps more than tensors outside itself")
+        raise NotPlainError("its pickle refers to something other than tensors outside itself")
     _, kind, key, _, count, *_ = identity
     if not isinstance(kind, Name) or kind.path not in STORAGES or not isinstance(key, str):
-        raise TypeError("something other than a storage is kept outside the pickle")
+        raise TypeError("a persistent id does not name a storage")
     if not _is_size(count):
         raise TypeError("a storage has no size")
     return Storage(key, STORAGES[kind.path], count * STORAGES[kind.path])
@@ -110,15 +110,17 @@ def _object(path: str, arguments: tuple[Any, ...]) -> Any:
         return tuple(arguments[0]) if arguments else ()
     if path in LEFTOVERS or path in _PLAIN or (path == PARAMETER_DICT and not arguments):
         return Made(path, arguments)
-    raise TypeError(f"{path} cannot be called so")
+    raise TypeError(f"{path} cannot be called with these arguments")
 
 
 def _encoded(arguments: tuple[Any, ...]) -> Made:
     text, encoding = arguments
     if encoding not in TEXT_ENCODINGS:
-        raise NotPlainError(f"its pickle encodes texts otherwise than as {', '.join(sorted(TEXT_ENCODINGS))}")
+        raise NotPlainError(
+            f"its pickle uses an unsupported text encoding; allowed: {', '.join(sorted(TEXT_ENCODINGS))}"
+        )
     if not isinstance(text, str):
-        raise TypeError("what is encoded is no text")
+        raise TypeError("the value to encode is not text")
     return Made("_codecs.encode")
 
 
@@ -135,10 +137,10 @@ def _tensor(arguments: tuple[Any, ...], most_bytes: int) -> Tensor:
         raise TypeError("a tensor has no size")
     claimed = math.prod(size) * storage.item_bytes
     if claimed > most_bytes:
-        raise BrokenFileError(f"a tensor of shape {list(size)} claims {claimed} bytes of {most_bytes}")
+        raise BrokenFileError(f"a tensor of shape {list(size)} claims {claimed} bytes; allowed: {most_bytes}")
     last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
     if 0 not in size and (last + 1) * storage.item_bytes > storage.bytes:
-        raise BrokenFileError(f"a tensor of shape {list(size)} does not lie in its storage of {storage.bytes} bytes")
+        raise BrokenFileError(f"a tensor of shape {list(size)} extends beyond its storage of {storage.bytes} bytes")
     return Tensor(size)
 
 

@@ -1,6 +1,6 @@
-"""What a pickle would build, told from its opcodes: nothing is imported, called or unpickled.
+"""Reads what a pickle would build from its opcodes alone: nothing is imported, called or unpickled.
 
-Only what `torch.load(weights_only=True)` takes is followed; the first opcode or name beyond that refuses the file.
+Only what `torch.load(weights_only=True)` accepts is allowed; the first other opcode or name refuses the file.
 """
 
 import pickletools
@@ -24,26 +24,26 @@ from generate_on_cloud.model_files.refusals import BrokenFileError, NotPlainErro
 
 MAX_OPCODES = 5_000_000
 MAX_COPIED = 5_000_000
-"""Items that calls may copy from one collection into another, all together: each call can name the same large one."""
+"""Items that all calls together may copy between collections: every call could name the same large collection."""
 MAX_ENCODED = 64 * MIB
-"""Characters that calls may encode, all together."""
+"""Characters that all calls together may encode."""
 
 
 @dataclass(frozen=True)
 class PickleDocument:
     content: Any
-    """Dictionaries, lists, tuples, numbers and text are themselves; tensors are `Tensor`, other objects `Made`."""
+    """Plain dictionaries, lists, tuples, numbers and text, with `Tensor` for tensors and `Made` for other objects."""
     storages: Mapping[str, Storage]
-    """By their keys."""
+    """Storages by key."""
 
 
 def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int) -> PickleDocument:
-    """The document of the pickle at the file's position, which is left behind its end.
+    """Read the pickle at the file's position; afterwards the position is behind the pickle.
 
     Raises:
-        BrokenFileError: it is no whole pickle, or has a tensor that its storage does not hold or that is larger than
-            `most_tensor_bytes`: strides of zero make as large a one as they please of any storage.
-        NotPlainError: it holds more than tensors.
+        BrokenFileError: the pickle is incomplete, or a tensor extends beyond its storage or is larger than
+            `most_tensor_bytes`: with strides of zero, a small storage could claim a tensor of any size.
+        NotPlainError: the pickle contains more than tensors.
     """
     machine = _Machine(most_tensor_bytes)
     try:
@@ -57,14 +57,14 @@ def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int) -> Pickle
 
 
 class _Machine:
-    """A pickle's stacks and memo, holding descriptions in place of objects."""
+    """A pickle machine whose stack and memo hold descriptions in place of objects."""
 
     def __init__(self, most_tensor_bytes: int) -> None:
         self.most_tensor_bytes = most_tensor_bytes
         self.storages: dict[str, Storage] = {}
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
-        """What was on the stack before each MARK."""
+        """The contents of the stack before each MARK."""
         self.memo: dict[int, Any] = {}
         self.copied = self.encoded = 0
         self.result: Any = None
@@ -104,14 +104,14 @@ class _Machine:
         self.stack.append(new_object(kind, arguments))
 
     def _count(self, function: Any, arguments: Any) -> None:
-        """What a call copies is bounded: a pickle of a few megabytes could ask for any amount of memory."""
+        """Bound what calls copy; otherwise a pickle of a few megabytes could fill any amount of memory."""
         for argument in arguments if isinstance(arguments, tuple) else ():
             if isinstance(argument, str):
                 self.encoded += len(argument)
             elif isinstance(argument, (dict, list, tuple)):
                 self.copied += len(argument)
         if self.copied > MAX_COPIED or self.encoded > MAX_ENCODED:
-            raise NotPlainError(f"its pickle copies more than any file of tensors does, by {_said(function)}")
+            raise NotPlainError(f"its pickle copies more data with {_said(function)} than any tensor file does")
 
     def build(self, _argument: Any) -> None:
         state, built = self.stack.pop(), self.stack[-1]
@@ -125,14 +125,14 @@ class _Machine:
     def set_items(self, pairs: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict):
-            raise TypeError("items are set on what is no dictionary")
+            raise TypeError("items are set on something that is not a dictionary")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if not isinstance(key, Made):  # of no interest
+            if not isinstance(key, Made):  # such keys do not matter to us
                 target[key] = value
 
     def append_items(self, values: list[Any]) -> None:
         if not isinstance(self.stack[-1], list):
-            raise TypeError("values are appended to what is no list")
+            raise TypeError("values are appended to something that is not a list")
         self.stack[-1].extend(values)
 
     def put(self, index: Any) -> None:
@@ -157,7 +157,7 @@ class _Machine:
 
 
 def _said(value: Any) -> str:
-    """A value as a refusal calls it."""
+    """How a refusal names a value."""
     named = value.path if isinstance(value, Name) else value.by if isinstance(value, Made) else type(value).__name__
     return f"{named[:100]!r}"
 
@@ -203,4 +203,4 @@ _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
     "BINPERSID": _Machine.store,
     "STOP": _Machine.stop,
 }
-"""Every instruction torch's own loader knows, and no other."""
+"""Exactly the instructions that torch's own loader accepts."""

@@ -1,4 +1,4 @@
-"""The importable names a pickle of tensors may hold; every other one refuses the file."""
+"""The importable names that a pickle of tensors may contain; any other name refuses the file."""
 
 TENSOR_MAKERS = frozenset(
     {
@@ -14,7 +14,7 @@ _ITEM_BYTES = {
     "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1,
 }  # fmt: skip
 STORAGES = {f"torch.{kind}Storage": size for kind, size in _ITEM_BYTES.items()}
-"""Kinds of storages, with the bytes of one element."""
+"""Storage classes, with the size of one element in bytes."""
 LEFTOVERS = frozenset(
     {
         "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
@@ -27,11 +27,11 @@ LEFTOVERS = frozenset(
         ),
     }
 )
-"""Left in checkpoints by their training, never used; an inert object is put in their place."""
+"""Classes that training leaves in checkpoints; they are never used, so an inert object replaces them."""
 PARAMETER = "torch.nn.parameter.Parameter"
 PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
-"""Of an embedding, in files of WebUI's first months; its tensors are used."""
-# Not torch.Tensor, storages' own classes and bytearray, though torch takes them: each makes as much as it is asked for.
+"""Holds the vectors of an embedding in files from WebUI's first months; its tensors are used."""
+# Without torch.Tensor, the storage classes and bytearray, which torch accepts: each allocates whatever size is asked.
 ALLOWED = (
     TENSOR_MAKERS
     | LEFTOVERS
@@ -48,11 +48,11 @@ ALLOWED = (
         "complex",
     }
 )
-"""Everything else is refused."""
+"""All allowed names; everything else is refused."""
 TEXT_ENCODINGS = frozenset({"latin1", "latin-1", "utf-8", "utf8", "ascii"})
-"""What `_codecs.encode` may be called with; others (hex, base64) grow what they are given, again and again."""
+"""Encodings allowed for `_codecs.encode`; others (hex, base64) enlarge their input with every call."""
 
 
 def importable_name(argument: str) -> str:
-    """The dotted name in a GLOBAL instruction's argument ("module name"), the same for Python 2 and 3."""
+    """The dotted name in the argument of a GLOBAL instruction ("module name"), equal for Python 2 and 3."""
     return argument.replace(" ", ".", 1).removeprefix("__builtin__.").removeprefix("builtins.")

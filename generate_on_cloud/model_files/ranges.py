@@ -1,4 +1,4 @@
-"""Bytes of a stored file by ranges, and a file object over them that refuses to read more than a reader may need."""
+"""Range reads of a stored file, and a file object on top of them that bounds the size of each read."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 MIB = 1024**2
 BLOCK = MIB
-"""What a small read fetches at once."""
+"""Bytes fetched at once for a small read."""
 MOST_AT_ONCE = 64 * MIB
 CHUNK = 8 * MIB
 AHEAD = 4
-"""Chunks that are fetched while one is worked on."""
+"""Chunks fetched ahead of the one in use."""
 
 
 class ByteSource(Protocol):
-    """A file of known size that can be read anywhere."""
+    """A file of known size that can be read at any offset."""
 
     @property
     def size(self) -> int: ...
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly the bytes that are there from `offset` on, at most `length`."""
+        """The bytes from `offset` on, `length` of them or fewer where the file ends."""
 
 
 @dataclass(frozen=True)
 class S3Bytes:
-    """An object in S3, as it was when its size and ETag were asked for."""
+    """An object in S3, pinned to the ETag it had when its size was read."""
 
     client: "S3Client"
     bucket: str
@@ -50,7 +50,7 @@ class S3Bytes:
 
 
 def stream(source: ByteSource) -> Iterator[bytes]:
-    """The whole file from its start, AHEAD chunks fetched beside the one in use."""
+    """The whole file in chunks from the start, with AHEAD chunks fetched in advance."""
     with ThreadPoolExecutor(AHEAD) as pool:
         waiting: list[Future[bytes]] = []
         offsets = iter(range(0, source.size, CHUNK))
@@ -63,7 +63,7 @@ def stream(source: ByteSource) -> Iterator[bytes]:
 
 
 class RangedFile:
-    """What `zipfile` and `pickletools` need of a file; one read takes at most MOST_AT_ONCE bytes."""
+    """The file methods that `zipfile` and `pickletools` need; one read takes at most MOST_AT_ONCE bytes."""
 
     def __init__(self, source: ByteSource, *, start: int = 0, size: int | None = None) -> None:
         self._source = source
@@ -85,8 +85,8 @@ class RangedFile:
     def seek(self, offset: int, whence: int = 0) -> int:
         position = (0, self._position, self._size)[whence] + offset
         if position < 0:
-            # zipfile looks for its end before the start of a file that is too short, and takes this as a no.
-            raise OSError("before the start of the file")
+            # In a file that is too short, zipfile seeks to before the start; it takes this error as "not a zip".
+            raise OSError("cannot seek before the start of the file")
         self._position = position
         return position
 
@@ -94,7 +94,7 @@ class RangedFile:
         left = max(0, self._size - self._position)
         wanted = left if size < 0 else min(size, left)
         if wanted > MOST_AT_ONCE:
-            raise RefusedFileError(f"it asks for {wanted} bytes at once; allowed: {MOST_AT_ONCE}")
+            raise RefusedFileError(f"it requires reading {wanted} bytes at once; allowed: {MOST_AT_ONCE}")
         found = bytearray()
         while len(found) < wanted:
             piece = self._cached(wanted - len(found))
@@ -105,7 +105,7 @@ class RangedFile:
         return bytes(found)
 
     def readline(self) -> bytes:
-        """For the text opcodes of old pickles, whose lines are short."""
+        """Read a short line, as the text opcodes of old pickles need."""
         line = self.read(4096)
         end = line.find(b"\n") + 1
         if end:

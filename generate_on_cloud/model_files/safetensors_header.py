@@ -1,4 +1,4 @@
-"""The header of a safetensors file: checked as strictly as the library does, and without reading a tensor."""
+"""The header of a safetensors file, checked as strictly as the library does but without reading a tensor."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from generate_on_cloud.model_files.ranges import MIB, ByteSource
 from generate_on_cloud.model_files.refusals import BrokenFileError
 
 MAX_HEADER_BYTES = 16 * MIB
-"""The library takes 100 MB; the header of an SDXL checkpoint has 0.3 MB, a LoRA with all its training tags a few."""
+"""The library allows 100 MB; an SDXL checkpoint's header takes 0.3 MB, a LoRA's with all training tags a few MB."""
 _MOST = 2**63
 DTYPE_BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
@@ -27,10 +27,10 @@ class SafetensorsHeader:
 
 
 def read_safetensors_header(source: ByteSource) -> SafetensorsHeader:
-    """Names, shapes and metadata; the tensors' bytes must fill the rest of the file without a gap.
+    """Read names, shapes and metadata; the tensors' bytes must fill the rest of the file without gaps.
 
     Raises:
-        BrokenFileError: with what is wrong.
+        BrokenFileError: the header is malformed or does not match the file; the message says how.
     """
     length = int.from_bytes(source.read(0, 8), "little")
     if source.size < 8 or length > source.size - 8:
@@ -40,7 +40,7 @@ def read_safetensors_header(source: ByteSource) -> SafetensorsHeader:
     try:
         text = source.read(8, length).decode("utf-8")
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        if "\\u" in text:  # half a character, which Python takes
+        if "\\u" in text:  # may be half of a surrogate pair, which Python accepts
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BrokenFileError("its header is not JSON") from error
@@ -89,5 +89,5 @@ def _refuse_gaps(spans: Mapping[str, tuple[int, int]], *, data_bytes: int) -> No
             raise BrokenFileError(f"tensor {name[:100]!r} begins at byte {start} of the data, not at {reached}")
         reached = end
     if reached != data_bytes:
-        kind = "truncated" if data_bytes < reached else "longer than it says"
+        kind = "truncated" if data_bytes < reached else "too long"
         raise BrokenFileError(f"it is {kind}: its header describes {reached} bytes of data, the file has {data_bytes}")

@@ -1,4 +1,4 @@
-"""Files that `torch.save` wrote: the zip of today and the row of pickles of before 1.6."""
+"""Files written by `torch.save`: today's zip archives, and the sequences of pickles from before torch 1.6."""
 
 import zipfile
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from generate_on_cloud.model_files.torch_archives import BYTE_ORDER, odd_member,
 MAX_MEMBERS = 100_000
 MAX_PICKLE_BYTES = 32 * MIB
 WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model", "net")
-"""Under which a file may hold its tensors; all but the first are habits of upscalers."""
+"""Keys under which a file may nest its tensors; all but the first are customary in upscaler files."""
 _ZIP_START = b"PK\x03\x04"
 _LEGACY_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
 def read_torch_file(source: ByteSource) -> dict[Any, Any]:
-    """The dictionary of tensors a `.pt`, `.ckpt`, `.pth` or `.bin` file holds, taken out of one that wraps it.
+    """The dictionary of tensors in a `.pt`, `.ckpt`, `.pth` or `.bin` file, unwrapped if it is nested.
 
-    `read_pickle` says what stands for tensors.
+    Tensors are described as `read_pickle` does.
 
     Raises:
-        BrokenFileError: it is truncated, packed, or no file of torch's.
-        RefusedFileError: it holds more than tensors.
+        BrokenFileError: the file is truncated, compressed, or not written by torch.
+        RefusedFileError: it contains more than tensors.
     """
     document = _read_zip(source) if is_zip(source) else _read_legacy(source)
     if not isinstance(document, dict):
@@ -37,18 +37,18 @@ def read_torch_file(source: ByteSource) -> dict[Any, Any]:
 
 
 def is_zip(source: ByteSource) -> bool:
-    """Whether torch takes the file for a zip archive; otherwise it is a row of pickles."""
+    """Whether torch reads the file as a zip archive; otherwise it is a sequence of pickles."""
     return source.read(0, 4) == _ZIP_START
 
 
 def unwrapped(document: dict[Any, Any]) -> dict[Any, Any]:
-    """The dictionary itself, or the first of those in it that wrap the tensors by habit."""
+    """The dictionary itself, or the first one nested in it under one of WRAPPERS."""
     wrapped = (document.get(wrapper) for wrapper in WRAPPERS)
     return next((inner for inner in wrapped if isinstance(inner, dict)), document)
 
 
 def tensor_shapes(document: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors by name."""
+    """Shapes of the named tensors in the dictionary; other entries are left out."""
     return {
         name: value.shape for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)
     }
@@ -66,9 +66,11 @@ def _read_zip(source: ByteSource) -> Any:
         if len(documents) != 1:
             raise BrokenFileError("it is not an archive that torch wrote: it does not hold exactly one data.pkl")
         if (odd := odd_member(names)) is not None:
-            raise RefusedFileError(f"its archive member {odd[:100]!r} is not one that torch writes with tensors")
+            raise RefusedFileError(
+                f"unexpected archive member {odd[:100]!r}; torch writes only tensors and its own index there"
+            )
         if (twice := repeated_member(names)) is not None:
-            raise BrokenFileError(f"its archive member {twice[:100]!r} is there twice")
+            raise BrokenFileError(f"its archive member {twice[:100]!r} occurs twice")
         folder = documents[0].removesuffix("data.pkl")
         order = _content(archive, f"{folder}byteorder") if f"{folder}byteorder" in members else BYTE_ORDER
         if order != BYTE_ORDER:
@@ -79,7 +81,7 @@ def _read_zip(source: ByteSource) -> Any:
         there = 0 if member is None else member.file_size
         if member is None or there < storage.bytes:
             raise BrokenFileError(
-                f"its tensors need {storage.bytes} bytes of data/{storage.key[:20]}, there are {there}"
+                f"its tensors need {storage.bytes} bytes in data/{storage.key[:20]}, which has {there}"
             )
     return document.content
 
@@ -101,8 +103,8 @@ def _read_legacy(source: ByteSource) -> Any:
         return read_pickle(pickles, most_tensor_bytes=source.size)
 
     if following().content != _LEGACY_MAGIC or following().content != _LEGACY_VERSION:
-        raise BrokenFileError("it is not a complete pickle of tensors: torch begins its files otherwise")
-    following()  # sizes of the machine that wrote it
+        raise BrokenFileError("it is not a complete pickle of tensors: it does not begin as torch's files do")
+    following()  # integer sizes of the machine that wrote the file
     document = following()
     keys = following().content
     _check_stretches(source, pickles.tell(), document.storages, keys=keys)
@@ -110,9 +112,9 @@ def _read_legacy(source: ByteSource) -> Any:
 
 
 def _check_stretches(source: ByteSource, start: int, storages: Mapping[str, Storage], *, keys: Any) -> None:
-    """Behind an older file's pickles: for each storage the number of its elements in eight bytes, and the elements."""
+    """Check what follows the pickles in an older file: for each storage its element count in eight bytes, then them."""
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or set(keys) != storages.keys():
-        raise BrokenFileError("it is truncated, or lists other storages than its tensors use")
+        raise BrokenFileError("it is truncated, or its list of storages differs from those its tensors use")
     file = RangedFile(source)
     file.seek(start)
     for key in keys:

@@ -1,4 +1,4 @@
-"""Names of tensors in network files, as kohya, LyCORIS, diffusers and PEFT write them: which layer, which part."""
+"""Parses tensor names in network files, as kohya, LyCORIS, diffusers and PEFT write them, into layer and part."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from generate_on_cloud.model_files.network_kinds import PARTS
 @dataclass(frozen=True)
 class Place:
     layer: str
-    """In kohya's way: a prefix and the module's path joined by underscores."""
+    """As kohya writes it: a prefix and the module's path, joined by underscores."""
     part: str
-    """In WebUI's words, such as `lora_up.weight`."""
+    """As WebUI names it, such as `lora_up.weight`."""
 
 
 _KOHYA = re.compile(r"(?:lora|oft)_(?:unet|te[12]?)_[^.]+\.")
@@ -25,7 +25,7 @@ _ROOTS: tuple[tuple[str, str], ...] = (
     ("text_encoder.", "lora_te1_"),
     ("unet.", "lora_unet_"),
 )
-"""How dotted names begin; PEFT leaves out what it was that it trained."""
+"""How dotted names begin; PEFT may leave out which model was trained."""
 _DOTTED = re.compile(
     r"\.(?:processor\.(?P<attention>to_(?:q|k|v|out))_lora\.(?P<old>up|down)\.weight"
     r"|(?P<text>to_(?:q|k|v|out))_lora\.(?P<old_text>up|down)\.weight"
@@ -35,7 +35,7 @@ _DOTTED = re.compile(
     r"|lora_mid\.weight|alpha|scale|dora_scale|diff_b|b_norm|rescale|hada_t[12]|lokr_t2"
     rf"|{'|'.join(re.escape(part) for part in PARTS)})$"
 )
-"""How dotted names end: what several kinds have in common, and the parts of each kind."""
+"""How dotted names end: suffixes shared by several kinds, and the parts of each kind."""
 _PEFT_SIDES = {"A": "down", "B": "up"}
 _TEXT_PROJECTIONS = {"to_q": ".q_proj", "to_k": ".k_proj", "to_v": ".v_proj", "to_out": ".out_proj"}
 _SAME_PARTS = {
@@ -47,7 +47,7 @@ _SAME_PARTS = {
 
 
 def place_of(name: str) -> Place:
-    """What the tensor called `name` belongs to; for a name in nobody's way, its last word is the part."""
+    """The layer and part of the tensor `name`; in a name of unknown style, the last word is the part."""
     if _KOHYA.match(name):
         layer, _, part = name.partition(".")
         return Place(_OLD_PREFIX.sub("lora_", layer), _SAME_PARTS.get(part, part))

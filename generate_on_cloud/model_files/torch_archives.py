@@ -1,17 +1,17 @@
-"""What an archive that torch wrote may hold, for those who inspect one and those who load one."""
+"""Which members an archive written by torch may have; shared by inspection and loading."""
 
 import re
 from collections.abc import Sequence
 
 BYTE_ORDER = b"little"
-"""The only one that is loaded; also what a file of before torch wrote it down has."""
+"""The only byte order that is loaded; files from before torch recorded it have this one."""
 _MEMBER = re.compile(
     r"(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id)"
 )
 
 
 def odd_member(names: Sequence[str]) -> str | None:
-    """The first member that torch does not write beside tensors, or that is in another folder than the rest."""
+    """The first member that torch does not write, or that lies in a different folder from the rest."""
     folders = {name.partition("/")[0] for name in names}
     for member in names:
         folder, _, name = member.partition("/")
@@ -21,7 +21,7 @@ def odd_member(names: Sequence[str]) -> str | None:
 
 
 def repeated_member(names: Sequence[str]) -> str | None:
-    """The first member whose name is there twice: two readers could take different ones."""
+    """The first member whose name occurs twice: two readers could pick different ones."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -1,4 +1,4 @@
-"""Words a network was trained on, from what trainers write into its metadata."""
+"""Words that a network was trained on, from the metadata that trainers write."""
 
 import json
 from collections import Counter
@@ -9,7 +9,7 @@ MAX_CHARACTERS = 100
 
 
 def trained_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """The trigger phrase its author declares, else the most frequent tags it was trained with; MAX_WORDS at most."""
+    """The trigger phrase declared by the author, then the most frequent training tags; at most MAX_WORDS."""
     declared = [word.strip() for word in metadata.get("modelspec.trigger_phrase", "").split(",")]
     counted = Counter[str]()
     for tags in _documents(metadata.get("ss_tag_frequency", "")):
@@ -22,7 +22,7 @@ def trained_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _documents(text: str) -> list[dict[str, object]]:
-    """`{folder: {tag: count}}` as a list of the inner dictionaries; nothing for what is not of that form."""
+    """The inner dictionaries of `{folder: {tag: count}}`; empty for text of any other form."""
     try:
         folders = json.loads(text) if text else {}
     except (ValueError, RecursionError):

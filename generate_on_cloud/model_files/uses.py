@@ -1,4 +1,4 @@
-"""What a file must hold to be used as its type: a function for each, called at its upload and where it is loaded."""
+"""What a file of each asset type must contain: one function per type, called at the upload and before loading."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,30 +17,30 @@ DRAWN: tuple[Family, ...] = (
     Family.SDXL_INPAINT,
     Family.SDXL_REFINER,
 )
-"""Checkpoints this version draws with."""
+"""Families of checkpoints that this version draws with."""
 VAE_PREFIXES = ("first_stage_model.", "vae.", "")
-"""Below one of which a VAE file has its tensors."""
+"""Possible prefixes of the tensors in a VAE file."""
 LDM_CONTROL = "control_model."
-"""Below which a ControlNet may have its tensors, in LDM's layout."""
+"""Prefix that a ControlNet's tensors may have in LDM's layout."""
 CONTROL_SIGNS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")
-"""Tensors of the layer that reads the map: LDM's name and diffusers'."""
+"""The tensor of the layer that reads the control map, as LDM and diffusers name it."""
 CONTROL_DIFFERENCE = "lora_controlnet"
-"""Of a Control-LoRA: the difference to a UNet, not a network."""
+"""Marks a Control-LoRA, which holds only the difference from a UNet and not a whole ControlNet."""
 _CROSS_ATTENTION = "attn2.to_k.weight"
 _OTHERS = (*DRAWN, Family.LORA, Family.CONTROLNET, Family.SD3, Family.FLUX)
 
 
 def held(shapes: Shapes) -> str:
-    """What these tensors are, in the words of a refusal."""
+    """How a refusal names these tensors."""
     kind = network_kind(shapes)
     return f"a {kind} network" if kind else detect_family(shapes).value
 
 
 def checkpoint_family(shapes: Shapes) -> Family:
-    """Of a whole checkpoint.
+    """The family of a whole checkpoint.
 
     Raises:
-        RefusedFileError: this version draws with none such.
+        RefusedFileError: this version does not draw with such a checkpoint.
     """
     family = detect_family(shapes)
     if family not in DRAWN:
@@ -51,10 +51,10 @@ def checkpoint_family(shapes: Shapes) -> Family:
 
 
 def vae_prefix(shapes: Shapes) -> str:
-    """The one of VAE_PREFIXES below which the tensors of a VAE are.
+    """The one of VAE_PREFIXES that the tensors of a VAE have.
 
     Raises:
-        RefusedFileError: there is none, or a whole checkpoint.
+        RefusedFileError: the file is not a VAE, or is a whole checkpoint.
     """
     if detect_family(shapes) is not Family.VAE:
         raise RefusedFileError(f"it holds {held(shapes)}, not {Family.VAE.value}")
@@ -62,10 +62,10 @@ def vae_prefix(shapes: Shapes) -> str:
 
 
 def controlnet_prefix(shapes: Shapes) -> str:
-    """What the names of a ControlNet's tensors begin with: LDM_CONTROL, or nothing.
+    """The prefix of a ControlNet's tensor names: LDM_CONTROL, or empty.
 
     Raises:
-        RefusedFileError: it is none, or only the difference to a UNet.
+        RefusedFileError: the file is not a ControlNet, or only the difference from a UNet.
     """
     prefix = LDM_CONTROL if any(name.startswith(LDM_CONTROL) for name in shapes) else ""
     if prefix + CONTROL_DIFFERENCE in shapes:
@@ -77,28 +77,28 @@ def controlnet_prefix(shapes: Shapes) -> str:
 
 
 def controlnet_words(shapes: Shapes) -> int:
-    """How many numbers a ControlNet's cross-attention reads of each token; 0 when it has none."""
+    """The token width that a ControlNet's cross-attention reads; 0 if it has no cross-attention."""
     names = sorted(name for name, shape in shapes.items() if name.endswith(_CROSS_ATTENTION) and len(shape) == 2)
     return shapes[names[0]][1] if names else 0
 
 
 def hypernetwork_widths(document: Mapping[Any, Any]) -> tuple[int, ...]:
-    """The widths of attention a hypernetwork has layers for.
+    """The attention widths that a hypernetwork has layers for.
 
     Raises:
-        RefusedFileError: there is none.
+        RefusedFileError: it has no such layers.
     """
     widths = tuple(width for width in document if type(width) is int and width > 0)
     if not widths:
-        raise RefusedFileError("it holds no hypernetwork (no layers by the width of an attention)")
+        raise RefusedFileError("it holds no hypernetwork (no entry has an attention width as its key)")
     return widths
 
 
 def refuse_other_types(shapes: Shapes) -> None:
-    """For types whose files are too various to know: only what is surely of another type is refused.
+    """Refuse files that are certainly of another type; for types whose files vary too much to recognize.
 
     Raises:
-        RefusedFileError: it is, or holds nothing.
+        RefusedFileError: the file is of another type, or contains no named tensor.
     """
     family = detect_family(shapes)
     if family in _OTHERS:

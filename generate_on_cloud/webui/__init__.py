@@ -1,1 +1,1 @@
-"""WebUI's own texts, read and written as WebUI 1.10.1 does: prompts, styles and infotext."""
+"""Reads and writes WebUI's text formats as WebUI 1.10.1 does: prompts, styles and infotext."""

@@ -161,7 +161,9 @@ def check_tensor_sizes(document: Any, file_bytes: int) -> None:
         if isinstance(value, Tensor):
             claimed = value.numel() * value.element_size()
             if claimed > file_bytes:
-                raise BrokenFileError(f"a tensor of shape {list(value.shape)} claims {claimed} bytes of {file_bytes}")
+                raise BrokenFileError(
+                    f"a tensor of shape {list(value.shape)} claims {claimed} bytes; allowed: {file_bytes}"
+                )
         elif isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, (list, tuple)):

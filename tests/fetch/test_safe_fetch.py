@@ -100,7 +100,7 @@ def test_a_name_that_the_certificate_does_not_hold_is_refused(sites: Sites) -> N
     failure = failure_of(sites, sites.url("/a", host="other.example"))
 
     assert failure.reason is FetchFailure.UNREACHABLE
-    assert "cannot prove its name" in str(failure)
+    assert "has no valid certificate" in str(failure)
     assert sites.asked == []
 
 

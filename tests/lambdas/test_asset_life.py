@@ -525,7 +525,7 @@ def test_a_source_that_changes_its_file_half_way_is_not_mixed(cloud: Cloud, site
         (lambda handler: handler.answer(status=503), {}, "answered 503"),
         (lambda handler: handler.answer(b""), {}, "no bytes"),
         (lambda handler: handler.answer(b"<html>"), {}, "header claims"),
-        (lambda handler: handler.answer(status=302, Location="https://10.0.0.1/"), {}, "may not be asked"),
+        (lambda handler: handler.answer(status=302, Location="https://10.0.0.1/"), {}, "must not be contacted"),
         (lambda handler: handler.answer(LORA_FILE), {"size": 5}, "declared or begun with were 5"),
         (lambda handler: handler.answer(LORA_FILE), {"sha256": "0" * 64}, "its SHA-256 is"),
         (lambda handler: handler.answer(LORA_FILE, Content_Length=str(9 * 1024**3)), {}, "9663676416"),

@@ -163,7 +163,7 @@ def _wrong() -> dict[str, Row]:
         "half a LoRA": ("has lora_up.weight, which no network", {f"{ATTENTION}.lora_up.weight": numbers(2, 2)}),
         "no tensor": ("it holds no network", {}),
         "two alphas": ("the alpha of its layer", {f"{ATTENTION}.diff": numbers(2), f"{ATTENTION}.alpha": numbers(2)}),
-        "a bundle of nothing": ("is none; allowed", {"bundle_emb.cat.what": numbers(2, 2)}),
+        "a bundle of nothing": ("is not of an embedding; allowed", {"bundle_emb.cat.what": numbers(2, 2)}),
         "a bundle without an axis": ("has the shapes [[1, 2, 2]]", {"bundle_emb.cat.clip_l": numbers(1, 2, 2)}),
     }
     rows |= {

@@ -184,7 +184,7 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
         (
             {"clip_l": numbers(1, 768), "clip_g": numbers(2, 1280)},
             JobErrorCode.ASSET_CORRUPT,
-            "[[1, 768], [2, 1280]]; allowed: [vectors, width], as many for each",
+            "[[1, 768], [2, 1280]]; allowed: [vectors, width], equally many for each",
         ),
     ],
 )

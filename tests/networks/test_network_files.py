@@ -158,7 +158,11 @@ def test_a_lora_with_code_in_it_is_refused_and_never_run(tmp_path: Path) -> None
             JobErrorCode.ASSET_CORRUPT,
             "the alpha of its layer lora_unet_conv_in is not a finite number",
         ),
-        ({"bundle_emb.cat.what": numbers(2, 2)}, JobErrorCode.ASSET_INCOMPATIBLE, "'bundle_emb.cat.what' is none"),
+        (
+            {"bundle_emb.cat.what": numbers(2, 2)},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "'bundle_emb.cat.what' is not of an embedding",
+        ),
         (
             {"bundle_emb.cat.clip_l": numbers(1, 2, 2)},
             JobErrorCode.ASSET_CORRUPT,

@@ -1,4 +1,4 @@
-"""Infotext: how a picture was made, as the text WebUI writes into it and reads back (semantics §7).
+"""Infotext: the text in which WebUI records how a picture was made, and which it reads back (semantics §7).
 
-Standard library only, so that Lambdas and the client can import it.
+Uses the standard library only, so that Lambdas and the client can import it.
 """

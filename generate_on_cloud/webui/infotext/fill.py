@@ -1,8 +1,8 @@
-"""The request field `infotext`: what a picture's infotext says, put where the request itself says nothing.
+"""The request field `infotext`: fills the fields that the request leaves open from a picture's infotext.
 
-Which entries fill which fields is WebUI 1.10.1's choice: its img2img takes seed, sampler and options from an infotext,
-its txt2img the prompts, sizes and hires fix too. Three deliberate differences: checkpoint and VAE are the job's and not
-the infotext's; `Seed resize from` is not turned round; hires fix is switched on by its own entries alone.
+Entries fill the same fields as in WebUI 1.10.1: img2img takes seed, sampler and options from an infotext, txt2img also
+takes prompts, sizes and hires fix. Three differences are deliberate: checkpoint and VAE come from the job and not from
+the infotext; width and height in `Seed resize from` are not swapped; only its own entries switch hires fix on.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ FIELDS: Mapping[str, tuple[str, Read]] = MappingProxyType(
         "refiner_switch_at": ("Refiner switch at", float),
     }
 )
-"""Of both tasks: the infotext's entry and how its text is read."""
+"""Fields of both tasks: the infotext's entry and how its text is read."""
 
 TXT2IMG_FIELDS: Mapping[str, tuple[str, Read]] = MappingProxyType(
     {
@@ -92,17 +92,17 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
         "VAE Decoder": "sd_vae_decode_method",
     }
 )
-"""The option each entry stands for."""
+"""The option that each entry sets."""
 
 
 def fill_in(params: Params) -> Params:
-    """`params` with the fields and options they leave open filled from their `infotext`; as they are without one.
+    """Fill the open fields and options of `params` from their `infotext`, if they have one.
 
-    A field counts as left open when the request did not name it, or gave null.
+    A field is open if the request leaves it out or sets it to null.
 
     Raises:
-        ValueError: an entry that is no number where one is needed, or that the field or option does not allow
-            (pydantic's ValidationError is one).
+        ValueError: an entry is not a number where one is required, or the field or option does not allow its value
+            (pydantic's ValidationError is a ValueError).
     """
     if not params.infotext:
         return params
@@ -124,7 +124,7 @@ def _fields(infotext: Infotext, *, txt2img: bool) -> dict[str, object]:
 
 
 def _options(infotext: Infotext) -> dict[str, object]:
-    """Only those that are not at their default."""
+    """The options in the infotext that differ from their defaults."""
     found = {}
     for entry, option in OPTION_ENTRIES.items():
         if entry in infotext.parameters:

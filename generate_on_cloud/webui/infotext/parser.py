@@ -1,4 +1,4 @@
-"""Infotext read back into prompts and parameters (semantics §7)."""
+"""Parses infotext into prompts and parameters (semantics §7)."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 NEGATIVE_PROMPT = "Negative prompt:"
 LEAST_PARAMETERS = 3
-"""A last line with fewer is a line of the prompt."""
+"""A last line with fewer parameters is part of the prompt."""
 
-# A run of letters that no colon follows is matched too, so that it is looked at once and not from each of its letters.
+# Also matches words without a colon after them, so that they are scanned once and not from each of their letters.
 _PARAMETER = re.compile(r'(\w[\w \-/]++)(?::\s*("(?:\\.|[^\\"])++"(?=,|$)|[^,]*))?')
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
@@ -26,7 +26,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "Emphasis": "Original",
     }
 )
-"""What an absent entry means."""
+"""The values of absent entries."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,21 @@ class Infotext:
     prompt: str
     negative_prompt: str
     parameters: Mapping[str, str]
-    """As written; a value like `512x768` of `Size` becomes `Size-1` and `Size-2`."""
+    """Values as written, except that a size such as `Size: 512x768` becomes `Size-1` and `Size-2`."""
 
     def with_defaults(self) -> dict[str, str]:
-        """The parameters, and DEFAULTS for those that are absent."""
+        """The parameters, completed with DEFAULTS."""
         return {**DEFAULTS, **self.parameters}
 
     @property
     def use_old_scheduling(self) -> bool:
-        """Whether prompt editing meant the rules before WebUI 1.6, told by `Version`; unknown versions are new."""
+        """Whether `Version` is before WebUI 1.6, which had other rules for prompt editing; False if it is unknown."""
         match = re.fullmatch(r"v?(\d+)\.(\d+).*", self.parameters.get("Version", ""))
         return match is not None and (int(match.group(1)), int(match.group(2))) < (1, 6)
 
 
 def parse_infotext(text: str) -> Infotext:
-    """Read any text: one that is no infotext comes back as a prompt without parameters."""
+    """Parse any text; text that is not an infotext becomes a prompt without parameters."""
     *lines, last = text.strip().split("\n")
     found = [(match[1], match[2]) for match in _PARAMETER.finditer(last) if match[2] is not None]
     if len(found) < LEAST_PARAMETERS:

@@ -1,4 +1,4 @@
-"""A generation written as infotext and as WebUI's `info` document (semantics §1.4, §7)."""
+"""Writes a generation as infotext and as WebUI's `info` document (semantics §1.4, §7)."""
 
 import json
 
@@ -6,7 +6,7 @@ from generate_on_cloud.contract.samplers import SAMPLERS, SCHEDULE_LABELS, Sched
 from generate_on_cloud.webui.infotext.record import SHORT_HASH, GenerationRecord, InfoValue
 
 PNG_KEY = "parameters"
-"""Of the text chunk that holds the infotext in a PNG."""
+"""Key of the text chunk that contains the infotext in a PNG."""
 
 
 def write_infotext(record: GenerationRecord, index: int) -> str:
@@ -20,7 +20,7 @@ def write_infotext(record: GenerationRecord, index: int) -> str:
 
 
 def infotext_parameters(record: GenerationRecord, index: int) -> dict[str, InfoValue]:
-    """The last line's entries in WebUI's order; those that are None are not written."""
+    """The entries of the last line in WebUI's order; None values are not written."""
     varied = record.subseed_strength != 0
     resized = min(record.seed_resize_from) > 0
     parameters: dict[str, InfoValue] = {
@@ -49,24 +49,24 @@ def infotext_parameters(record: GenerationRecord, index: int) -> dict[str, InfoV
         "RNG": record.randn_source if record.randn_source != "GPU" else None,
         "Tiling": True if record.tiling else None,
     }
-    # An extra entry that has a place above is written there.
+    # An extra entry with the key of an entry above takes its place.
     hires = {"Hires prompt": record.hires_prompt, "Hires negative prompt": record.hires_negative_prompt}
     extra = {**record.extra, **{key: text for key, text in hires.items() if text is not None}}
     return parameters | extra | {"Version": record.version, "User": record.user}
 
 
 def write_parameters(parameters: dict[str, InfoValue]) -> str:
-    """`Key: value, Key: value`; an entry whose value is its key is written once."""
+    """Format as `Key: value, Key: value`; if a value equals its key, only the key is written."""
     return ", ".join(
         key if key == value else f"{key}: {quote(value)}" for key, value in parameters.items() if value is not None
     )
 
 
 def quote(value: str | float | bool) -> str:
-    """A value as a JSON string when it holds what would end it: a comma, a colon or a newline.
+    """Quote a value as a JSON string if it contains a character that would end it: a comma, a colon or a newline.
 
-    WebUI leaves values alone that begin with a quotation mark or have spaces around, and misreads them; here they
-    are quoted too.
+    Values that begin with a quotation mark or have outer spaces are quoted too; WebUI does not quote them and then
+    misreads them.
     """
     text = str(value)
     if any(mark in text for mark in ",:\n") or text.startswith('"') or text != text.strip():
@@ -75,7 +75,7 @@ def quote(value: str | float | bool) -> str:
 
 
 def build_info(record: GenerationRecord) -> dict[str, object]:
-    """The `info` document of txt2img and img2img, parsed; WebUI's API sends it as a JSON string."""
+    """The `info` document of txt2img and img2img as a dictionary; WebUI's API sends it as a JSON string."""
     return {
         "prompt": record.prompts[0],
         "all_prompts": list(record.prompts),
@@ -113,7 +113,7 @@ def build_info(record: GenerationRecord) -> dict[str, object]:
 
 
 def _schedule_extra(record: GenerationRecord) -> dict[str, InfoValue]:
-    """WebUI notes a schedule that its σ samplers built, not the model's own one."""
+    """As WebUI does, record the schedule of σ samplers unless it is the model's own."""
     rule = SAMPLERS.get(record.sampler)
     if record.schedule_label == SCHEDULE_LABELS[Schedule.AUTOMATIC] or (rule is not None and rule.timestep):
         return {}
@@ -121,7 +121,7 @@ def _schedule_extra(record: GenerationRecord) -> dict[str, InfoValue]:
 
 
 def _infotexts(record: GenerationRecord) -> list[str]:
-    # A grid before the images carries the first image's infotext.
+    # A grid that precedes the images has the first image's infotext.
     grid = [write_infotext(record, 0)] * record.index_of_first_image
     return grid + [write_infotext(record, index) for index in range(len(record.prompts))]
 

@@ -1,1 +1,1 @@
-"""WebUI's prompt language, as text: read, checked and taken apart without a model."""
+"""WebUI's prompt language as text: parsed and checked without a model."""

@@ -1,4 +1,4 @@
-"""Prompts checked before a job is queued; imports nothing but the standard library, so Lambdas can call it."""
+"""Checks prompts before a job is queued; uses the standard library only, so that Lambdas can call it."""
 
 from generate_on_cloud.webui.prompt.composition import PartText, split_composition
 from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, parse_emphasis
@@ -14,11 +14,11 @@ def check_prompts(
     emphasis: EmphasisMode = EmphasisMode.ORIGINAL,
     disable_extra_networks: bool = False,
 ) -> tuple[ExtraNetworkTag, ...]:
-    """The tags of the positive prompt, when both prompts (styles applied, comments removed) can be encoded.
+    """Check that both prompts (styles applied, comments removed) can be encoded; return the positive prompt's tags.
 
     Raises:
-        PromptSyntaxError: what WebUI answers with an error, or would silently not do: a weight that is no number, in
-            brackets or in a tag.
+        PromptSyntaxError: WebUI would answer with an error or silently ignore it: a weight in brackets or in a tag is
+            not a number.
     """
     tagged = extract_tags(prompt)
     if not disable_extra_networks:

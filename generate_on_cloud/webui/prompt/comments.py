@@ -7,5 +7,5 @@ _COMMENT_AT_END = re.compile(r"#[^\n]*(?:\n|$)")
 
 
 def strip_comments(text: str) -> str:
-    """`text` without its comments; each leaves one newline, as in WebUI 1.10.1, so that infotexts are equal."""
+    """Remove the comments from `text`; as in WebUI 1.10.1, each leaves one newline, so that infotexts are equal."""
     return _COMMENT_AT_END.sub("\n", _COMMENT_LINE.sub("\n", text))

@@ -17,10 +17,10 @@ class PartText:
 
 
 def split_composition(prompt: str) -> tuple[PartText, ...]:
-    """The parts around `AND` with their trailing `:weight`s, 1 when absent; a single part may have one too.
+    """Split at `AND` into parts with their trailing `:weight`, which defaults to 1; a single part may have one too.
 
     Raises:
-        PromptSyntaxError: a weight too large for a float.
+        PromptSyntaxError: a weight is too large for a float.
     """
     return tuple(_read_part(part) for part in _AND.split(prompt))
 

@@ -1,4 +1,4 @@
-"""Emphasis: brackets and `(text:weight)` read into pieces of text with a weight each (semantics §4.3)."""
+"""Emphasis: parses brackets and `(text:weight)` into pieces of text with one weight each (semantics §4.3)."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SQUARE = 1 / 1.1
 MAX_DEPTH = 100
 """Open brackets at once; 100 levels already weigh 13780."""
 MAX_WEIGHT = 1e6
-"""Beyond it half precision cannot hold any product, and no picture is left long before."""
+"""Half precision overflows beyond it, and pictures fall apart long before."""
 _ALLOWED = f"allowed: from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
 BREAK = "BREAK"
 _BREAK_WEIGHT = -1.0
@@ -27,9 +27,9 @@ class EmphasisMode(StrEnum):
     NO_NORM = "No norm"
     """Weights multiply the encoded tokens."""
     IGNORE = "Ignore"
-    """The syntax is read, the weights are dropped."""
+    """The syntax is parsed, but the weights are dropped."""
     NONE = "None"
-    """Nothing is read: brackets and BREAK are text."""
+    """Nothing is parsed: brackets and BREAK are text."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class WeightedText:
 
     @property
     def is_break(self) -> bool:
-        """Whether this is the end of a chunk; a BREAK that brackets gave another weight is a word (semantics §4.4)."""
+        """Whether this ends a chunk; a BREAK whose weight brackets changed is an ordinary word (semantics §4.4)."""
         return self.text == BREAK and self.weight == _BREAK_WEIGHT
 
 
@@ -59,11 +59,11 @@ _BREAK_WORD = re.compile(rf"\b{BREAK}\b")
 
 
 def parse_emphasis(text: str) -> tuple[WeightedText, ...]:
-    """Pieces of `text` in order, neighbours of equal weight merged; at least one, which may be empty.
+    """The pieces of `text` in order, with neighbours of equal weight merged; at least one piece, possibly empty.
 
     Raises:
-        PromptSyntaxError: a weight that is no number, such as `(a:1.2.3)`, or beyond MAX_WEIGHT, or more than MAX_DEPTH
-            brackets open at once.
+        PromptSyntaxError: a weight is not a number, such as `(a:1.2.3)`, or exceeds MAX_WEIGHT, or more than MAX_DEPTH
+            brackets are open at once.
     """
     pieces = _Pieces()
     for match in _PIECE.finditer(text):
@@ -93,10 +93,10 @@ def _read_weight(number: str, whole: str) -> float:
 
 
 class _Pieces:
-    """Texts and weights so far, and where each open bracket began.
+    """The pieces parsed so far, and where each open bracket began.
 
-    Round and square brackets are kept apart and a closer takes the last opener of its own kind, so `(a [b) c]` is
-    read as two overlapping ranges, as WebUI does.
+    As in WebUI, a closing bracket matches the last open bracket of its own shape, so `(a [b) c]` gives two overlapping
+    ranges.
     """
 
     def __init__(self) -> None:

@@ -1,17 +1,17 @@
-"""What can be wrong with a prompt."""
+"""Errors of prompts and styles."""
 
 
 class PromptSyntaxError(ValueError):
-    """A prompt that cannot be read; the text names what was received and what is allowed."""
+    """A prompt cannot be parsed; the message names what was received and what is allowed."""
 
 
 class StyleError(ValueError):
-    """Styles that cannot be applied."""
+    """Styles cannot be applied."""
 
 
 class UnknownStyleError(StyleError):
-    """A style that is not in the table; the text names the styles there are."""
+    """A style is not in the table; the message lists those that are."""
 
 
 class StylesFileError(ValueError):
-    """A styles file that cannot be read; the text says what is wrong with it."""
+    """A styles file cannot be read; the message says why."""

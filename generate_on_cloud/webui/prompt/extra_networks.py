@@ -1,4 +1,4 @@
-"""Extra-network tags such as `<lora:name:0.8>`: found and removed, their arguments read (semantics §4.2)."""
+"""Extracts extra-network tags such as `<lora:name:0.8>` from prompts and parses their arguments (semantics §4.2)."""
 
 import math
 import re
@@ -10,12 +10,12 @@ from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 LORA_KINDS = frozenset({"lora", "lyco"})
 HYPERNET_KIND = "hypernet"
-# Tags of all other kinds are only taken out of the text.
+# Tags of all other kinds are only removed from the text.
 
 
 @dataclass(frozen=True)
 class ExtraNetworkTag:
-    """One tag as written; `kind` may be one nobody knows."""
+    """One tag as written; its `kind` may be unknown."""
 
     kind: str
     positional: tuple[str, ...]
@@ -25,10 +25,10 @@ class ExtraNetworkTag:
 
     @property
     def name(self) -> str:
-        """The file asked for.
+        """The name of the file.
 
         Raises:
-            PromptSyntaxError: the tag has named arguments only.
+            PromptSyntaxError: the tag has only named arguments.
         """
         if not self.positional:
             raise PromptSyntaxError(f"received the tag {self.text!r} without a name; allowed: <{self.kind}:name:…>")
@@ -41,7 +41,7 @@ class LoraUse:
     text_encoder_weight: float
     unet_weight: float
     rank: int | None
-    """Rank to truncate to, None for the file's own."""
+    """The rank to truncate to; None for the file's own rank."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class HypernetUse:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """The networks a prompt asks for, each kind in the order of its tags; a file named twice acts twice."""
+    """The networks that a prompt names, each kind in the order of its tags; a file named twice is applied twice."""
 
     loras: tuple[LoraUse, ...] = ()
     hypernets: tuple[HypernetUse, ...] = ()
@@ -64,14 +64,14 @@ NO_NETWORKS = NetworkPlan()
 @dataclass(frozen=True)
 class TaggedPrompt:
     text: str
-    """The prompt with every tag removed; spaces and commas around them stay."""
+    """The prompt without its tags; spaces and commas around them stay."""
     tags: tuple[ExtraNetworkTag, ...]
     """In the order written."""
 
 
 def extract_tags(prompt: str) -> TaggedPrompt:
-    """Take all tags out of a positive prompt; in a negative prompt they are ordinary text, so do not call it there."""
-    # What follows the last ">" holds no whole tag; searching it too would take quadratic time on "<a:<a:<a:…".
+    """Remove all tags from a positive prompt; do not call this for negative prompts, where tags are ordinary text."""
+    # No complete tag follows the last ">"; searching there would take quadratic time for "<a:<a:<a:…".
     end = prompt.rfind(">") + 1
     tags = tuple(_read_tag(match) for match in _TAG.finditer(prompt, 0, end))
     return TaggedPrompt(text=_TAG.sub("", prompt[:end]) + prompt[end:], tags=tags)
@@ -90,10 +90,10 @@ def _read_tag(match: re.Match[str]) -> ExtraNetworkTag:
 
 
 def read_lora(tag: ExtraNetworkTag) -> LoraUse:
-    """`<lora:NAME:te:unet:dyn>`, each but the name optional and also allowed by name (`te=`, `unet=`, `dyn=`).
+    """Parse `<lora:NAME:te:unet:dyn>`; all but NAME are optional and may be named (`te=`, `unet=`, `dyn=`).
 
     Raises:
-        PromptSyntaxError: no name, a weight that is no number, or too many arguments.
+        PromptSyntaxError: the name is missing, a weight is not a number, or there are too many arguments.
     """
     _check_arguments(tag, maximum=4, names=frozenset({"te", "unet", "dyn"}))
     text_encoder = _number(tag, index=1, name="te", default=1.0)
@@ -103,17 +103,17 @@ def read_lora(tag: ExtraNetworkTag) -> LoraUse:
 
 
 def read_hypernet(tag: ExtraNetworkTag) -> HypernetUse:
-    """`<hypernet:NAME:weight>`, weight 1 when absent.
+    """Parse `<hypernet:NAME:weight>`; the weight defaults to 1.
 
     Raises:
-        PromptSyntaxError: no name, a weight that is no number, or too many arguments.
+        PromptSyntaxError: the name is missing, the weight is not a number, or there are too many arguments.
     """
     _check_arguments(tag, maximum=2, names=frozenset())
     return HypernetUse(tag.name, _number(tag, index=1, name="", default=1.0))
 
 
 def plan_networks(tags: Iterable[ExtraNetworkTag]) -> NetworkPlan:
-    """What `tags` ask for; tags of kinds nobody knows ask for nothing.
+    """The networks that `tags` name; tags of unknown kinds are ignored.
 
     Raises:
         PromptSyntaxError: as `read_lora` and `read_hypernet`.

@@ -1,9 +1,9 @@
-"""Prompt editing and alternation: which text holds until which step (semantics §4.5).
+"""Prompt editing and alternation: which text is used until which step (semantics §4.5).
 
-The language is `[from:to:N]`, `[to:N]`, `[from::N]` and `[a|b|…]`, nested at will, brackets of emphasis allowed inside.
-A group that fits none of these is text; a text that cannot be read as a whole (a `|` outside square brackets, a
-backslash before nothing) is taken literally, as WebUI 1.10.1 does. Its grammar is ambiguous where several brackets and
-colons that mean nothing stand in a row, e.g. `([a:b:2]:]`; here a group that can be read is read.
+The syntax is `[from:to:N]`, `[to:N]`, `[from::N]` and `[a|b|…]`, nested to any depth and with emphasis inside. As in
+WebUI 1.10.1, any other group is text, and a prompt that cannot be parsed as a whole (a `|` outside square brackets, a
+backslash at the end) is taken literally. WebUI's grammar is ambiguous for several meaningless brackets and colons in a
+row, e.g. `([a:b:2]:]`; here every group that can be parsed is parsed.
 """
 
 import re
@@ -12,25 +12,25 @@ from dataclasses import dataclass, field
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
 MAX_DEPTH = 100
-"""Open brackets at once."""
+"""The number of brackets that may be open at once."""
 
 
 @dataclass(frozen=True)
 class PromptClock:
-    """The steps a prompt's times refer to: always the full count of the request, also in img2img (semantics §2.8)."""
+    """The steps that a prompt's times refer to: all steps of the request, in img2img too (semantics §2.8)."""
 
     steps: int
     second_order: bool = False
-    """The sampler calls the model twice a step, so its timeline has twice the steps (`SamplerRule.second_order`)."""
+    """The sampler calls the model twice per step, so the timeline is twice as long (`SamplerRule.second_order`)."""
     hires_steps: int | None = None
-    """Steps of the hires pass when the texts are for that; `steps` is then the first pass's."""
+    """Steps of the hires pass, if the texts are for that pass; `steps` then counts the first pass."""
     hires_second_order: bool = False
     use_old_scheduling: bool = False
-    """WebUI's option for pictures made before 1.6: N below 1 is a fraction whatever its form, hires is not counted."""
+    """WebUI's option for pictures from before 1.6: any N below 1 is a fraction, and hires steps do not count."""
 
     @property
     def length(self) -> int:
-        """Steps of the timeline."""
+        """The number of steps in the timeline."""
         if self.hires_steps is None or self.use_old_scheduling:
             return self._first_pass
         return self.hires_steps * (2 if self.hires_second_order else 1)
@@ -40,7 +40,7 @@ class PromptClock:
         return self.steps * (2 if self.second_order else 1)
 
     def step_of(self, number: str) -> int:
-        """The last step before a change at time `number`; 0 and less mean that the change came before the start."""
+        """The last step before a change at time `number`; 0 or less if the change comes before the start."""
         value = float(number)
         if self.use_old_scheduling:
             step = value * self.length if value < 1 else value
@@ -48,7 +48,7 @@ class PromptClock:
             step = (value - (0 if self.hires_steps is None else 1)) * self.length
         else:
             step = value - (0 if self.hires_steps is None else self._first_pass)
-        # max keeps infinities and other huge negative numbers from the integer conversion
+        # max() avoids converting huge negative numbers such as -inf to an integer
         return int(max(min(step, self.length), -1))
 
 
@@ -60,17 +60,17 @@ class TimedText:
 
 
 def schedule_prompt(text: str, clock: PromptClock) -> tuple[TimedText, ...]:
-    """The texts of one prompt in order of time; the last one ends at `clock.length`.
+    """The texts of one prompt in order; the last one ends at `clock.length`.
 
-    Neighbours may hold the same text: their number is what WebUI weighs them by when it restores means.
+    Equal neighbouring texts stay separate: WebUI weights them by their number when it restores means.
 
     Raises:
-        PromptSyntaxError: more than MAX_DEPTH open brackets, or half of a surrogate pair, which is no character.
+        PromptSyntaxError: more than MAX_DEPTH brackets are open, or the text contains half of a surrogate pair.
     """
     surrogate = _SURROGATE.search(text)
     if surrogate is not None:
         raise PromptSyntaxError(
-            f"received half of a character, U+{ord(surrogate.group(0)):04X}, at position {surrogate.start()}; "
+            f"received half of a surrogate pair, U+{ord(surrogate.group(0)):04X}, at position {surrogate.start()}; "
             "allowed: Unicode text"
         )
     try:
@@ -114,17 +114,17 @@ class _NotInLanguageError(Exception):
 
 @dataclass
 class _Group:
-    """An open bracket and what came since, split at its separators."""
+    """An open bracket and the nodes after it, split at separators."""
 
     bracket: str
     fields: list[_Nodes] = field(default_factory=lambda: [[]])
     separators: list[str] = field(default_factory=list)
 
     def as_text(self) -> _Nodes:
-        """The group as plain text with its nodes, for a bracket that never closed well.
+        """The group as text with its nodes, for a bracket without a matching closing bracket.
 
         Raises:
-            _NotInLanguageError: it holds a `|`.
+            _NotInLanguageError: the group contains a `|`.
         """
         if "|" in self.separators:
             raise _NotInLanguageError
@@ -170,8 +170,8 @@ def _parse(text: str) -> _Nodes:
 def _close(closer: str, stack: list[_Group], top: _Nodes) -> None:
     nodes = _read_group(stack[-1], closer) if stack else None
     if nodes is None:
-        # Text between brackets that is no group makes every group around it text too: only the outermost level may
-        # hold brackets and colons that mean nothing.
+        # Bracketed text that is not a group makes every group around it text too: meaningless brackets and colons are
+        # allowed at the outermost level only.
         _give_up(stack, top)
         top.append(closer)
         return
@@ -186,7 +186,7 @@ def _give_up(stack: list[_Group], top: _Nodes) -> None:
 
 
 def _read_group(group: _Group, closer: str) -> _Nodes | None:
-    """What a closed group means, None when its brackets are only text."""
+    """The meaning of a closed group; None if its brackets are text."""
     colons = group.separators.count(":")
     bars = group.separators.count("|")
     match group.bracket + closer:

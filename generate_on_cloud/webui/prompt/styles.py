@@ -1,4 +1,4 @@
-"""Styles: named texts that are merged into both prompts before anything else is read (semantics §1.1)."""
+"""Styles: named texts that are merged into both prompts before they are parsed (semantics §1.1)."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ COLUMNS = "name, prompt, negative_prompt"
 EXCERPT = 100
 NAMES_SHOWN = 30
 MAX_PROMPT = 2**20
-"""Characters of a prompt with its styles: a style may repeat the prompt, and another one repeat that."""
+"""Maximum characters of a prompt with its styles; each style can repeat the prompt, so length grows exponentially."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Style:
 
 
 def read_styles(data: bytes) -> dict[str, Style]:
-    """The styles in the bytes of a `styles.csv` as WebUI writes it, or did before it knew negative prompts.
+    """Read the bytes of a `styles.csv` of WebUI, also of old versions without negative prompts.
 
-    Of two rows with one name the last counts, as in WebUI; rows without a name are left out.
+    As in WebUI, the last of several rows with the same name counts. Rows without a name are ignored.
 
     Raises:
-        StylesFileError: it is not such a file.
+        StylesFileError: the bytes are not such a file.
     """
     try:
         rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True)
@@ -44,11 +44,11 @@ def read_styles(data: bytes) -> dict[str, Style]:
 def apply_styles(
     prompt: str, negative_prompt: str, *, names: Sequence[str], styles: Mapping[str, Style]
 ) -> tuple[str, str]:
-    """Both prompts with the styles `names` merged in, in their order.
+    """Merge the styles `names` into both prompts, in their order.
 
     Raises:
-        UnknownStyleError: a name that is not in `styles` (WebUI ignores it).
-        StyleError: the prompt grows beyond MAX_PROMPT characters.
+        UnknownStyleError: a name is not in `styles` (WebUI ignores such names).
+        StyleError: a prompt grows beyond MAX_PROMPT characters.
     """
     for name in names:
         style = styles.get(name)
