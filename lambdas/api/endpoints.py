@@ -21,7 +21,7 @@ from lambdas.access.table import overtaken
 from lambdas.api.audit import log_change
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.endpoints.record import EndpointRecord
-from lambdas.endpoints.registry import LiveEndpoint, status_of
+from lambdas.endpoints.sagemaker import LiveEndpoint, status_of
 from lambdas.jobs.record import JobRecord
 from lambdas.problems import ProblemError, invalid
 

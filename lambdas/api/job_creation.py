@@ -292,7 +292,7 @@ def _plan(call: UserCall, order: Order) -> Plan:
 
 def _admit(call: UserCall, job: JobRecord) -> None:
     services = call.services
-    guards = services.registry.guards(job.endpoint)
+    guards = services.chooser.guards(job.endpoint)
     days = services.settings.JOB_RETENTION_DAYS
     services.counts.admit(job, call.caller.quotas, guards=guards, retention_days=days)
 

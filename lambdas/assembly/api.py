@@ -13,7 +13,8 @@ from lambdas.endpoints.choice import EndpointChooser
 from lambdas.endpoints.creation import EndpointCreation
 from lambdas.endpoints.instance_counts import InstanceCounts
 from lambdas.endpoints.record import EndpointStore
-from lambdas.endpoints.registry import EndpointRegistry, Endpoints
+from lambdas.endpoints.registry import EndpointRegistry
+from lambdas.endpoints.sagemaker import SageMakerEndpoints
 from lambdas.jobs.deletion import Deletion
 from lambdas.jobs.idempotency import IdempotencyKeys
 from lambdas.jobs.request_documents import RequestDocuments
@@ -48,8 +49,8 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
         return AssetRemoval(self.uploads, self.pages.user_of)
 
     @cached_property
-    def endpoints(self) -> Endpoints:
-        return Endpoints(self.clients.sagemaker, self.clients.sagemaker_runtime)
+    def endpoints(self) -> SageMakerEndpoints:
+        return SageMakerEndpoints(self.clients.sagemaker, self.clients.sagemaker_runtime)
 
     @cached_property
     def registry(self) -> EndpointRegistry:

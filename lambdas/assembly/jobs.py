@@ -6,7 +6,7 @@ from typing import TypeVar
 from lambdas.assembly.accounts import Accounts
 from lambdas.aws.cursors import CursorSigner
 from lambdas.endpoints.load import EndpointLoad
-from lambdas.endpoints.registry import Endpoints
+from lambdas.endpoints.sagemaker import SageMakerEndpoints
 from lambdas.jobs.counts import Counts
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import JobObjects
@@ -49,9 +49,9 @@ class Jobs(Accounts[SettingsT]):
         return JobObjects(self.clients.s3, self.settings.JOBS_BUCKET)
 
     @cached_property
-    def endpoints(self) -> Endpoints:
+    def endpoints(self) -> SageMakerEndpoints:
         """They only take jobs: these functions may not ask what an endpoint is doing."""
-        return Endpoints(None, self.clients.sagemaker_runtime)
+        return SageMakerEndpoints(None, self.clients.sagemaker_runtime)
 
     @cached_property
     def delivery(self) -> Delivery:

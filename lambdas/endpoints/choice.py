@@ -14,11 +14,13 @@ from generate_on_cloud.contract.endpoints import EndpointStatus
 from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.instances import GPUS
 from lambdas.access.caller import Caller
-from lambdas.aws.rows import Keys
+from lambdas.aws.rows import Action, Keys
 from lambdas.endpoints.instance_counts import InstanceCounts
 from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.record import EndpointRecord
-from lambdas.endpoints.registry import TAKES_JOBS, EndpointRegistry, being_deleted, not_in_service
+from lambdas.endpoints.refusals import being_deleted, not_in_service
+from lambdas.endpoints.registry import EndpointRegistry
+from lambdas.endpoints.sagemaker import TAKES_JOBS
 from lambdas.problems import ProblemError, invalid, shortened
 
 REMEMBERED_SECONDS = 15.0
@@ -106,6 +108,10 @@ class EndpointChooser:
         except ProblemError:
             return self.choose(None, caller=caller)
 
+    def guards(self, endpoint: str) -> list[Action]:
+        """What a transaction that sends it a job must check: that it is not being deleted. The template's never is."""
+        return [] if endpoint == self.registry.default else [self.registry.store.taking_jobs(endpoint)]
+
     def forget(self) -> None:
         """Look again at the next choice: an endpoint was not what it was said to be."""
         self._known = (0.0, [])
@@ -138,7 +144,7 @@ class EndpointChooser:
         return self.require_usable(name, caller=caller, received=received)
 
     def _refusal(self, said: str, caller: Caller, pointer: str) -> ProblemError:
-        usable = self.registry.usable(self.registry.store.list(), caller)
+        usable = _usable_by(caller, self.registry.store.list())
         allowed = ", ".join([self.registry.default, *(each.endpoint for each in usable)])
         return invalid([FieldError(pointer=pointer, message=f"{said}; allowed: {allowed}")])
 
@@ -180,7 +186,16 @@ class EndpointChooser:
         if self.monotonic() >= until:
             records = self.registry.store.list()
             self._known = (self.monotonic() + REMEMBERED_SECONDS, records)
-        return self.registry.usable(records, caller)
+        return _usable_by(caller, records)
+
+
+def _usable_by(caller: Caller, records: Sequence[EndpointRecord]) -> list[EndpointRecord]:
+    """Those of the records that the caller may send jobs to and that are not being deleted."""
+    return [
+        record
+        for record in records
+        if record.status is not EndpointStatus.DELETING and caller.may_use(record, Permission.ENDPOINT_ALL)
+    ]
 
 
 def _state(name: str, status: str, reason: str | None) -> str:

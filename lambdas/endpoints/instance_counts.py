@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.endpoints.registry import Endpoints, LiveEndpoint
+from lambdas.endpoints.sagemaker import LiveEndpoint, SageMakerEndpoints
 
 _LOG = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ REMEMBERED_SECONDS = 15.0
 
 @dataclass
 class InstanceCounts:
-    endpoints: Endpoints
+    endpoints: SageMakerEndpoints
     monotonic: Callable[[], float] = time.monotonic
     _known: dict[str, tuple[float, LiveEndpoint | None]] = field(default_factory=dict)
 

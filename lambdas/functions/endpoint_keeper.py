@@ -19,7 +19,7 @@ from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import error_code, error_message
 from lambdas.aws.rows import utc_now
 from lambdas.endpoints.record import EndpointRecord, EndpointStore
-from lambdas.endpoints.registry import TAKES_JOBS, Endpoints, status_of
+from lambdas.endpoints.sagemaker import TAKES_JOBS, SageMakerEndpoints, status_of
 from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
 from lambdas.settings import EndpointKeeperSettings
 
@@ -38,7 +38,7 @@ _GONE_WORDS = ("Could not find", "No scalable target found")
 class EndpointKeeper:
     store: EndpointStore
     sagemaker: "SageMakerClient"
-    endpoints: Endpoints
+    endpoints: SageMakerEndpoints
     autoscaling: Any
     """The client of `application-autoscaling`."""
     cloudwatch: Any
@@ -173,7 +173,7 @@ def _keeper() -> EndpointKeeper:
     return EndpointKeeper(
         store=EndpointStore(clients.dynamodb, settings.ENDPOINTS_TABLE),
         sagemaker=clients.sagemaker,
-        endpoints=Endpoints(clients.sagemaker, clients.sagemaker_runtime),
+        endpoints=SageMakerEndpoints(clients.sagemaker, clients.sagemaker_runtime),
         autoscaling=boto3.client("application-autoscaling"),
         cloudwatch=boto3.client("cloudwatch"),
         logs=boto3.client("logs"),

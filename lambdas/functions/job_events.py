@@ -71,7 +71,7 @@ class JobEvents:
         if _is_of_lost_worker(job, notification):
             raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
         outcome = self._outcome(job, notification)
-        ended = self.outcomes.apply(job, outcome, now=self.now())
+        ended = self.outcomes.end_or_retry(job, outcome, now=self.now())
         if ended is None:
             status = notification.invocation_status
             _LOG.info("%s leaves job %s as it is", status, job.job_id, extra=job.log_ids)

@@ -108,7 +108,7 @@ class Sweeper:
             return None
         outcome = self.outcomes.recorded(job)
         if outcome is not None:
-            return self.outcomes.apply(job, outcome, now=now)
+            return self.outcomes.end_or_retry(job, outcome, now=now)
         longest = LONGEST_WAIT if job.ttl_s is None else timedelta(seconds=job.ttl_s)
         if waited < longest + UNCLAIMED:
             return None
@@ -135,12 +135,12 @@ class Sweeper:
             return None
         outcome = self.outcomes.recorded(job)
         if outcome is not None:
-            return self.outcomes.apply(job, outcome, now=now)
+            return self.outcomes.end_or_retry(job, outcome, now=now)
         if silence < DEAD:
             return None
         reason = f"The worker has not been heard of for {int(silence.total_seconds())} seconds."
         lost = Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.WORKER_LOST, reason))
-        return self.outcomes.apply(job, lost, now=now, heartbeat_seen=seen)
+        return self.outcomes.end_or_retry(job, lost, now=now, heartbeat_seen=seen)
 
     def _finish(
         self, job: JobRecord, status: JobStatus, code: JobErrorCode, reason: str, now: datetime

@@ -16,7 +16,7 @@ from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, UsageStore
 from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, transact
 from lambdas.endpoints.load import EndpointLoad
 from lambdas.endpoints.record import NOT_BEING_DELETED
-from lambdas.endpoints.registry import being_deleted
+from lambdas.endpoints.refusals import being_deleted
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.store import JobStore
 from lambdas.problems import ProblemError

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.endpoints.registry import Endpoints
+from lambdas.endpoints.sagemaker import SageMakerEndpoints
 from lambdas.jobs.objects import JobObjects, request_key
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.transitions import JobTransitions
@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 class Delivery:
     transitions: JobTransitions
     objects: JobObjects
-    endpoints: Endpoints
+    endpoints: SageMakerEndpoints
 
     def hand_over(self, job: JobRecord) -> JobRecord:
         """Invoke the endpoint with the job's request document, and note where the answer will be.

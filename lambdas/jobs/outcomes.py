@@ -101,13 +101,13 @@ class Outcomes:
             outcome = self.of_failure(job, job.failure_key, reason=None)
         return outcome
 
-    def apply(
+    def end_or_retry(
         self, job: JobRecord, outcome: Outcome, *, now: datetime, heartbeat_seen: Decimal | None = None
     ) -> JobRecord | None:
-        """Do what the outcome asks for: end the job, queue it once more or send it again; the job, if it ended.
+        """End the job, queue it again or send it again, whichever the outcome asks for; the job, if it ended.
 
-        Who loses its worker gets a second one; what an older container refuses is sent again for as long as an
-        upgrade may take.
+        A job that loses its worker gets a second one. One that an older container refuses is sent again for as long
+        as an upgrade may take. One that has ended already stays as it is.
 
         `heartbeat_seen`: only if no worker has written another heartbeat since.
         """

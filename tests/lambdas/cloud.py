@@ -30,7 +30,7 @@ from lambdas.assets.inspection import Inspection
 from lambdas.assets.record import AssetFacts, AssetRecord
 from lambdas.aws.clients import Clients, dynamodb_client, s3_client
 from lambdas.aws.rows import from_item, new_id, timestamp, to_item
-from lambdas.endpoints.registry import TAKES_JOBS
+from lambdas.endpoints.sagemaker import TAKES_JOBS
 from lambdas.functions.asset_inspection import AssetSweep
 from lambdas.functions.job_events import JobEvents
 from lambdas.functions.sweeper import Sweeper

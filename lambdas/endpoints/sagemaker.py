@@ -1,0 +1,137 @@
+"""SageMaker's endpoints: what they are doing, and handing them a job."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from generate_on_cloud.contract.endpoints import EndpointStatus
+from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.aws.errors import REFUSED, THROTTLED, error_code, error_message
+from lambdas.endpoints.refusals import not_in_service
+from lambdas.problems import ProblemError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+_LOG = logging.getLogger(__name__)
+
+TAKES_JOBS = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+"""SageMaker keeps serving while it changes an endpoint, and calls every scaling (also from zero) `Updating`."""
+_STATUSES = {
+    "Creating": EndpointStatus.CREATING,
+    "InService": EndpointStatus.IN_SERVICE,
+    "Failed": EndpointStatus.FAILED,
+    "Deleting": EndpointStatus.DELETING,
+}
+_ENDPOINTS_OWN_FAULT = REFUSED | {"ServiceUnavailable", "InternalFailure"}
+"""Refusals whose text is about the endpoint and safe to repeat."""
+
+
+def status_of(sagemaker_status: str) -> EndpointStatus:
+    """Ours for SageMaker's: every way of changing is `Updating`."""
+    return _STATUSES.get(sagemaker_status, EndpointStatus.UPDATING)
+
+
+@dataclass(frozen=True)
+class JobLocations:
+    """Where SageMaker will put the answer, as `s3://` URIs."""
+
+    output: str
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class LiveEndpoint:
+    """What SageMaker says of an endpoint right now."""
+
+    name: str
+    status: str
+    """SageMaker's own, e.g. InService, Creating, Updating, Failed."""
+    instance_count: int
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class SageMakerEndpoints:
+    sagemaker: "SageMakerClient | None"
+    """None: whoever only sends again has no use for an endpoint's own reason, and may not ask for it."""
+    runtime: "SageMakerRuntimeClient"
+
+    def describe(self, name: str) -> LiveEndpoint | None:
+        """The endpoint's state, None when there is none of that name. One call.
+
+        Raises:
+            TypeError: nobody can be asked for it.
+        """
+        if self.sagemaker is None:
+            raise TypeError("these endpoints only take jobs")
+        try:
+            answer = self.sagemaker.describe_endpoint(EndpointName=name)
+        except ClientError as error:
+            if error_code(error) in REFUSED:
+                return None
+            raise
+        return LiveEndpoint(
+            name=answer["EndpointName"],
+            status=answer["EndpointStatus"],
+            instance_count=sum(
+                variant.get("CurrentInstanceCount", 0) for variant in answer.get("ProductionVariants", [])
+            ),
+            failure_reason=answer.get("FailureReason"),
+        )
+
+    def require_in_service(self, name: str) -> None:
+        """Check that the endpoint takes jobs; scaled to zero is fine.
+
+        Raises:
+            ProblemError: `endpoint_not_in_service`, with SageMaker's status and reason.
+        """
+        endpoint = self.describe(name)
+        if endpoint is None:
+            raise not_in_service(f"There is no endpoint {name}.")
+        if endpoint.status not in TAKES_JOBS:
+            reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
+            raise not_in_service(f"The endpoint {name} is {endpoint.status}{reason}.")
+
+    def invoke(
+        self,
+        name: str,
+        *,
+        job_id: str,
+        request_uri: str,
+        ttl_s: int | None = None,
+        run_timeout_s: int | None = None,
+    ) -> JobLocations:
+        """Hand over a job; the endpoint's state is only asked for when it does not take it.
+
+        Raises:
+            ProblemError: `endpoint_not_in_service` when it was refused for the endpoint's state or could not be
+                reached, `too_many_requests` when SageMaker throttles.
+            ClientError: any other refusal.
+        """
+        try:
+            limits: Any = {"RequestTTLSeconds": ttl_s, "InvocationTimeoutSeconds": run_timeout_s}
+            answer = self.runtime.invoke_endpoint_async(
+                EndpointName=name,
+                InputLocation=request_uri,
+                InferenceId=job_id,
+                ContentType="application/json",
+                **{limit: seconds for limit, seconds in limits.items() if seconds is not None},
+            )
+        except ClientError as error:
+            if error_code(error) in THROTTLED:
+                raise ProblemError(
+                    ProblemCode.TOO_MANY_REQUESTS, f"The endpoint {name} gets too many requests.", retry_after=5
+                ) from error
+            if error_code(error) not in _ENDPOINTS_OWN_FAULT:
+                raise
+            if self.sagemaker is not None:
+                self.require_in_service(name)  # its own state is the better reason
+            raise not_in_service(f"The endpoint {name} did not take the job: {error_message(error)}") from error
+        except BotoCoreError as error:
+            _LOG.warning("invoking %s for job %s failed", name, job_id, exc_info=error)
+            raise not_in_service(f"The endpoint {name} could not be reached ({type(error).__name__}).") from error
+        return JobLocations(output=answer["OutputLocation"], failure=answer.get("FailureLocation"))
