@@ -142,9 +142,8 @@ class ControlNetUnit(BaseModel):
     @field_validator("module")
     @classmethod
     def _has_no_weights(cls, value: str) -> str:
-        for name, rule in PREPROCESSORS.items():
-            if value in (name, *rule.other_names):
-                return name
+        if name := preprocessor_named(value):
+            return name
         allowed = ", ".join(PREPROCESSORS)
         raise ValueError(
             f"received the preprocessor {value[:99]!r}; allowed: {allowed}; for any other send a preprocessed map with "
@@ -207,6 +206,11 @@ class ControlNetUnit(BaseModel):
             "Control Mode": self.control_mode,
         }
         return ", ".join(f"{name}: {value}" for name, value in entries.items())
+
+
+def preprocessor_named(module: str) -> str | None:
+    """The preprocessor of this name or of one of its other names."""
+    return next((name for name, rule in PREPROCESSORS.items() if module in (name, *rule.other_names)), None)
 
 
 def read_controlnet(scripts: Mapping[str, Any]) -> tuple[ControlNetUnit, ...]:

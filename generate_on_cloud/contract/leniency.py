@@ -1,0 +1,216 @@
+"""What WebUI drops from a request is dropped here, too, and each time the caller reads so in `warnings`.
+
+Real clients send fields of their own, the sibling task's fields, every script of an installation, options of the page.
+Whatever would change the picture and cannot be done stays in the params and is refused by them. `strict` requests skip
+all this.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from generate_on_cloud.contract.controlnet import CONTROLNET
+from generate_on_cloud.contract.controlnet_leniency import tidy_units
+from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.idle_options import AT_REST, IDLE_OPTIONS
+from generate_on_cloud.contract.interrogation import InterrogateOptions
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Img2ImgParams
+from generate_on_cloud.contract.script_switches import SILENT_SCRIPTS, is_off
+from generate_on_cloud.contract.scripts import SOFT_INPAINTING
+from generate_on_cloud.contract.suggestions import nearest
+from generate_on_cloud.contract.task_params import TaskParams
+
+SHOWN = 60
+"""Characters of a received name or value that a warning repeats."""
+MAX_POINTER = 160
+MAX_WARNINGS = 40
+"""Most warnings of one request; the last one counts the rest."""
+
+_EMPTY_MEANS_NONE = frozenset(
+    {
+        "mask", "firstpass_image", "refiner_checkpoint", "hr_upscaler", "hr_checkpoint_name", "hr_sampler_name",
+        "hr_scheduler", "scheduler", "sampler_name", "script_name", "infotext", "force_task_id", "interrogator",
+        "tagger", "latent_mask",
+    }
+)  # fmt: skip
+"""Fields of texts and pictures in which `""` means that there is none."""
+_NONE_MEANS_NONE = frozenset({"refiner_checkpoint", "hr_checkpoint_name", "script_name"})
+"""Fields in which the page's own choice `None` means that there is none."""
+
+
+@dataclass
+class Relaxed:
+    """A request's params without what a WebUI would not look at."""
+
+    params: dict[str, Any]
+    warnings: list[FieldError] = field(default_factory=list)
+    """What was dropped or changed; pointers are relative to the params."""
+    unsupported: list[FieldError] = field(default_factory=list)
+    """What was asked for, changes pictures, and is not here: scripts and options by name."""
+
+    def warn(self, pointer: str, message: str) -> None:
+        self.warnings.append(FieldError(pointer=pointer[:MAX_POINTER], message=message))
+
+    def refuse(self, pointer: str, message: str) -> None:
+        self.unsupported.append(FieldError(pointer=pointer[:MAX_POINTER], message=message))
+
+
+def relax(task: Task, document: Mapping[str, Any]) -> Relaxed:
+    """The params of a lenient request, ready for `PARAMS_BY_TASK[task]`; `document` stays as it is."""
+    model = PARAMS_BY_TASK[task]
+    relaxed = Relaxed(dict(document))
+    # 1. Fields of nobody, of the sibling task, and such as hold nothing.
+    _drop_fields(relaxed, model)
+    # 2. Numbers as the JSON reader of a WebUI takes them.
+    _read_numbers(relaxed, model)
+    if issubclass(model, ImageParams):
+        # 3. Scripts that are off or not looked at, and what ControlNet's units of other versions carry.
+        _drop_styles(relaxed)
+        _drop_scripts(relaxed, pictured=issubclass(model, Img2ImgParams))
+    # 4. Options that change no picture.
+    _drop_options(relaxed, interrogation=not issubclass(model, ImageParams))
+    if len(relaxed.warnings) > MAX_WARNINGS:
+        unsaid = len(relaxed.warnings) - MAX_WARNINGS + 1
+        del relaxed.warnings[MAX_WARNINGS - 1 :]
+        relaxed.warn("", f"{unsaid} more fields, scripts or options were ignored")
+    return relaxed
+
+
+def _drop_fields(relaxed: Relaxed, model: type[TaskParams]) -> None:
+    for name, value in list(relaxed.params.items()):
+        if name not in model.model_fields:
+            del relaxed.params[name]
+            relaxed.warn(f"/{_escaped(name)}", _unknown_field(name, model))
+        elif name in _EMPTY_MEANS_NONE and (value == "" or (value == "None" and name in _NONE_MEANS_NONE)):
+            del relaxed.params[name]
+            relaxed.warn(f"/{name}", f"{value!r} means none here; the field was ignored")
+    if relaxed.params.get("script_args") and not relaxed.params.get("script_name"):
+        del relaxed.params["script_args"]
+        relaxed.warn("/script_args", "arguments without a script_name were ignored")
+
+
+def _unknown_field(name: str, model: type[TaskParams]) -> str:
+    owners = [task.value for task, other in PARAMS_BY_TASK.items() if name in other.model_fields]
+    if owners:
+        return f"{_shown(name)!r} is a field of {' and '.join(owners)} only and was ignored"
+    return f"{_shown(name)!r} is not a field of WebUI's API and was ignored{nearest(name, model.model_fields)}"
+
+
+def _read_numbers(relaxed: Relaxed, model: type[TaskParams]) -> None:
+    for name, value in list(relaxed.params.items()):
+        kinds = _kinds(model, name)
+        if str in kinds and isinstance(value, (int, float)) and not isinstance(value, bool):
+            relaxed.params[name] = str(value)
+        elif int in kinds and float not in kinds and bool not in kinds:
+            read = _whole(value)
+            if isinstance(value, float) and read != value and read is not None:
+                relaxed.warn(f"/{name}", f"received {value}; the fraction was cut off, as in WebUI")
+            relaxed.params[name] = value if read is None else read
+
+
+def _whole(value: object) -> int | None:
+    """What pydantic 1, which WebUI reads its requests with, makes of a value in a field for whole numbers."""
+    if isinstance(value, float) and math.isfinite(value):
+        return math.trunc(value)
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return None
+
+
+@cache
+def _kinds(model: type[TaskParams], name: str) -> frozenset[type]:
+    """The types a field may hold, without None; of a Literal those of its values."""
+    return frozenset(_types(model.model_fields[name].annotation))
+
+
+def _types(annotation: Any) -> list[type]:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _types(inner[0])
+    if origin is Literal:
+        return [type(value) for value in inner]
+    if origin in (Union, UnionType):
+        return [kind for each in inner for kind in _types(each)]
+    return [annotation] if annotation in (int, float, str, bool) else []
+
+
+def _drop_styles(relaxed: Relaxed) -> None:
+    styles = relaxed.params.get("styles")
+    if isinstance(styles, list) and any(style in (None, "", "None") for style in styles):
+        relaxed.params["styles"] = [style for style in styles if style not in (None, "", "None")]
+        relaxed.warn("/styles", "the empty style ('None') was ignored")
+
+
+def _drop_scripts(relaxed: Relaxed, *, pictured: bool) -> None:
+    scripts = relaxed.params.get("alwayson_scripts")
+    if not isinstance(scripts, dict):
+        return
+    kept = dict(scripts)
+    own = {CONTROLNET.lower(), *([SOFT_INPAINTING.lower()] if pictured else [])}
+    for title, script in scripts.items():
+        pointer, name = f"/alwayson_scripts/{_escaped(title)}", title.lower()
+        if name == CONTROLNET.lower():
+            kept[title] = tidy_units(script, warn=_below(relaxed, pointer))
+        elif name in own:
+            continue
+        elif name in SILENT_SCRIPTS:
+            del kept[title]
+            relaxed.warn(pointer, f"the script {_shown(title)!r} was ignored: {SILENT_SCRIPTS[name]}")
+        elif is_off(script):
+            del kept[title]
+            relaxed.warn(pointer, f"the script {_shown(title)!r} is off and was ignored")
+        else:
+            del kept[title]
+            known = (SOFT_INPAINTING, CONTROLNET) if pictured else (CONTROLNET,)
+            relaxed.refuse(
+                pointer,
+                f"the script {_shown(title)!r} is not supported yet; allowed: {', '.join(known)}, or switched off",
+            )
+    relaxed.params["alwayson_scripts"] = kept
+
+
+def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
+    settings = relaxed.params.get("override_settings")
+    if not isinstance(settings, dict):
+        return
+    kept = dict(settings)
+    ours = InterrogateOptions.model_fields if interrogation else OPTIONS
+    for name, value in settings.items():
+        pointer = f"/override_settings/{_escaped(name)}"
+        if name in ours:
+            if value is None:
+                del kept[name]
+                relaxed.warn(pointer, f"null means the default of {name}; the option was ignored")
+        elif name in IDLE_OPTIONS or (interrogation and (name in OPTIONS or name in AT_REST)):
+            del kept[name]
+            relaxed.warn(pointer, f"the option {name} changes nothing here and was ignored")
+        elif name in AT_REST:
+            del kept[name]
+            if value is None or value in AT_REST[name]:
+                relaxed.warn(pointer, f"the option {name} holds its default and was ignored")
+            else:
+                allowed = " or ".join(map(repr, AT_REST[name]))
+                relaxed.refuse(pointer, f"{name} = {_shown(repr(value))} is not supported yet; allowed: {allowed}")
+    relaxed.params["override_settings"] = kept
+
+
+def _below(relaxed: Relaxed, pointer: str) -> Callable[[str, str], None]:
+    return lambda inner, message: relaxed.warn(f"{pointer}{inner}", message)
+
+
+def _escaped(name: str) -> str:
+    return _shown(name).replace("~", "~0").replace("/", "~1")
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
