@@ -7,6 +7,7 @@ are refused, and an explicit null in a field with a default means that default.
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,17 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
 from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.limits import (
+    MAX_BLUR,
+    MAX_MEGAPIXEL_STEPS,
+    MAX_PICTURES,
+    MAX_PIXELS,
+    MAX_SCALE,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_TIMESTEPS,
+    MIN_SIDE,
+)
 from generate_on_cloud.contract.options import (
     OPTIONS,
     HasOptions,
@@ -22,7 +34,7 @@ from generate_on_cloud.contract.options import (
     check_option,
     describe_options,
 )
-from generate_on_cloud.contract.samplers import SCHEDULE_LABELS, SamplerChoice, choose_sampler
+from generate_on_cloud.contract.samplers import SAMPLERS, SCHEDULE_LABELS, SamplerChoice, Schedule, choose_sampler
 from generate_on_cloud.contract.scripts import SOFT_INPAINTING, SoftInpainting, check_titles, read_soft_inpainting
 from generate_on_cloud.contract.single_image_params import (
     ExtraSingleImageParams,
@@ -46,6 +58,15 @@ def _no_limit(value: object) -> object:
     return None if value == math.inf else value
 
 
+def _thousandths(pixel_steps: int) -> Decimal:
+    return (Decimal(pixel_steps) / 10**6).quantize(Decimal("0.001"))
+
+
+def _check_steps(name: str, steps: int, choice: SamplerChoice) -> None:
+    if SAMPLERS[choice.sampler].timestep and steps > MAX_TIMESTEPS:
+        raise ValueError(f"received {name} = {steps} with {choice.sampler}; allowed: up to {MAX_TIMESTEPS}")
+
+
 Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
 """-1, "" and null ask for a random seed."""
 Eta = Annotated[float, Field(ge=0, le=1)]
@@ -60,28 +81,28 @@ class ImageParams(HasOptions, TaskParams):
     seed: Seed = -1
     subseed: Seed = -1
     subseed_strength: float = Field(default=0, ge=0, le=1)
-    seed_resize_from_h: int = Field(default=-1, ge=-1, le=2048)
-    seed_resize_from_w: int = Field(default=-1, ge=-1, le=2048)
+    seed_resize_from_h: int = Field(default=-1, ge=-1, le=MAX_SIDE)
+    seed_resize_from_w: int = Field(default=-1, ge=-1, le=MAX_SIDE)
     sampler_name: str | None = None
     """None: use `sampler_index`."""
     sampler_index: str = "Euler"
     scheduler: str | None = None
-    batch_size: int = Field(default=1, ge=1, le=8)
-    n_iter: int = Field(default=1, ge=1, le=100)
-    steps: int = Field(default=50, ge=1, le=150)
-    cfg_scale: float = Field(default=7.0, ge=-100, le=100)
-    width: int = Field(default=512, ge=64, le=2048)
-    height: int = Field(default=512, ge=64, le=2048)
+    batch_size: int = Field(default=1, ge=1, le=MAX_PICTURES)
+    n_iter: int = Field(default=1, ge=1, le=MAX_PICTURES)
+    steps: int = Field(default=50, ge=1, le=MAX_STEPS)
+    cfg_scale: float = Field(default=7.0, ge=-MAX_SCALE, le=MAX_SCALE)
+    width: int = Field(default=512, ge=MIN_SIDE, le=MAX_SIDE)
+    height: int = Field(default=512, ge=MIN_SIDE, le=MAX_SIDE)
     restore_faces: bool | None = None
     tiling: bool | None = None
     do_not_save_samples: bool = False
     do_not_save_grid: bool = False
     eta: Eta | None = None
-    s_churn: float | None = Field(default=None, ge=0, le=100)
+    s_churn: float | None = Field(default=None, ge=0, le=MAX_SCALE)
     s_tmin: float | None = Field(default=None, ge=0)
     s_tmax: Annotated[float | None, BeforeValidator(_no_limit)] = Field(default=None, ge=0)
     s_noise: float | None = Field(default=None, ge=0)
-    s_min_uncond: float | None = Field(default=None, ge=0, le=15)
+    s_min_uncond: float | None = Field(default=None, ge=0, le=MAX_SCALE)
     override_settings: dict[str, Any] = Field(default={}, json_schema_extra=describe_options)
     """The options that the request sets; `options` has all of them."""
     override_settings_restore_afterwards: bool = True
@@ -151,8 +172,30 @@ class ImageParams(HasOptions, TaskParams):
 
     @model_validator(mode="after")
     def _sampler_exists(self) -> "ImageParams":
-        self.sampler_choice()
+        _check_steps("steps", self.steps, self.sampler_choice())
         return self
+
+    @model_validator(mode="after")
+    def _is_not_too_much(self) -> "ImageParams":
+        pictures, pixels, work = self.batch_size * self.n_iter, self.pixels_at_once(), self.megapixel_steps()
+        if pictures > MAX_PICTURES:
+            raise ValueError(f"received batch_size × n_iter = {pictures} pictures; allowed: up to {MAX_PICTURES}")
+        if pixels > MAX_PIXELS:
+            raise ValueError(f"received width × height × batch_size = {pixels} pixels; allowed: up to {MAX_PIXELS}")
+        if work > MAX_MEGAPIXEL_STEPS:
+            raise ValueError(f"received {work:.0f} megapixels × steps × pictures; allowed: up to {MAX_MEGAPIXEL_STEPS}")
+        return self
+
+    def pixels_at_once(self) -> int:
+        """Of a batch, in its larger pass."""
+        return self.width * self.height * self.batch_size
+
+    def megapixel_steps(self) -> Decimal:
+        """Width × height / 10⁶ × steps × pictures, of both passes: what quotas count."""
+        return _thousandths(self._pixel_steps() * self.batch_size * self.n_iter)
+
+    def _pixel_steps(self) -> int:
+        return self.width * self.height * self.steps
 
     def controlnet_units(self) -> tuple[ControlNetUnit, ...]:
         """The enabled units, in order."""
@@ -166,13 +209,13 @@ class ImageParams(HasOptions, TaskParams):
 class Txt2ImgParams(ImageParams):
     enable_hr: bool = False
     denoising_strength: float | None = Field(default=None, ge=0, le=1)
-    firstphase_width: int = Field(default=0, ge=0, le=2048)
-    firstphase_height: int = Field(default=0, ge=0, le=2048)
-    hr_scale: float = Field(default=2.0, ge=1, le=4)
+    firstphase_width: int = Field(default=0, ge=0, le=MAX_SIDE)
+    firstphase_height: int = Field(default=0, ge=0, le=MAX_SIDE)
+    hr_scale: float = Field(default=2.0, gt=0, le=MAX_SIDE / MIN_SIDE)
     hr_upscaler: str | None = None
-    hr_second_pass_steps: int = Field(default=0, ge=0, le=150)
-    hr_resize_x: int = Field(default=0, ge=0, le=2048)
-    hr_resize_y: int = Field(default=0, ge=0, le=2048)
+    hr_second_pass_steps: int = Field(default=0, ge=0, le=MAX_STEPS)
+    hr_resize_x: int = Field(default=0, ge=0, le=MAX_SIDE)
+    hr_resize_y: int = Field(default=0, ge=0, le=MAX_SIDE)
     hr_checkpoint_name: str | None = None
     hr_sampler_name: str | None = None
     hr_scheduler: str | None = None
@@ -188,7 +231,12 @@ class Txt2ImgParams(ImageParams):
     @model_validator(mode="after")
     def _hires_fix_is_complete(self) -> "Txt2ImgParams":
         if self.enable_hr:
-            self.hires_choice()
+            _check_steps("hr_second_pass_steps", self.hr_second_pass_steps or self.steps, self.hires_choice())
+            width, height = self.enlarged_size()
+            if max(width, height) > MAX_SIDE or min(width, height) < MIN_SIDE:
+                raise ValueError(
+                    f"hires fix: received a target of {width}x{height} pixels; allowed: {MIN_SIDE} to {MAX_SIDE} a side"
+                )
             if self.hr_upscaler is not None:
                 check_upscaler(self.hr_upscaler, latent=True)
             if self.denoising_strength is None and self.infotext is None:
@@ -198,27 +246,49 @@ class Txt2ImgParams(ImageParams):
     def hires_choice(self) -> SamplerChoice:
         """The sampler and schedule of the second pass; by default those of the first."""
         first = self.sampler_choice()
-        schedule = self.hr_scheduler or SCHEDULE_LABELS[first.schedule]
+        own = None if first.schedule is Schedule.AUTOMATIC else SCHEDULE_LABELS[first.schedule]
+        schedule = self.hr_scheduler or own
         return choose_sampler(self.hr_sampler_name or first.sampler, schedule)
+
+    def enlarged_size(self) -> tuple[int, int]:
+        """Width and height after hires fix: by `hr_scale`, or as little as covers `hr_resize_x` by `hr_resize_y`."""
+        width, height, x, y = self.width, self.height, self.hr_resize_x, self.hr_resize_y
+        if x == 0 and y == 0:
+            return int(width * self.hr_scale), int(height * self.hr_scale)
+        if y == 0 or (x != 0 and width / height < x / y):
+            return x, x * height // width
+        return y * width // height, y
+
+    def pixels_at_once(self) -> int:
+        if not self.enable_hr:
+            return super().pixels_at_once()
+        width, height = self.enlarged_size()
+        return max(self.width * self.height, width * height) * self.batch_size
+
+    def _pixel_steps(self) -> int:
+        if not self.enable_hr:
+            return super()._pixel_steps()
+        width, height = self.enlarged_size()
+        return super()._pixel_steps() + width * height * (self.hr_second_pass_steps or self.steps)
 
 
 class Img2ImgParams(ImageParams):
     init_images: list[Picture] = Field(min_length=1)
     resize_mode: Literal[0, 1, 2, 3] = 0
     denoising_strength: float = Field(default=0.75, ge=0, le=1)
-    image_cfg_scale: float | None = Field(default=None, ge=0, le=100)
+    image_cfg_scale: float | None = Field(default=None, ge=0, le=MAX_SCALE)
     """For InstructPix2Pix checkpoints; all others ignore it, as in WebUI."""
     mask: Picture | None = None
-    mask_blur_x: int = Field(default=4, ge=0, le=64)
-    mask_blur_y: int = Field(default=4, ge=0, le=64)
-    mask_blur: int | None = Field(default=None, ge=0, le=64)
+    mask_blur_x: int = Field(default=4, ge=0, le=MAX_BLUR)
+    mask_blur_y: int = Field(default=4, ge=0, le=MAX_BLUR)
+    mask_blur: int | None = Field(default=None, ge=0, le=MAX_BLUR)
     """Overwrites both axes when set."""
     mask_round: bool = True
     inpainting_fill: Literal[0, 1, 2, 3] = 0
     inpaint_full_res: bool = True
-    inpaint_full_res_padding: int = Field(default=0, ge=0, le=256)
+    inpaint_full_res_padding: int = Field(default=0, ge=0, le=MAX_SIDE)
     inpainting_mask_invert: Literal[0, 1] = 0
-    initial_noise_multiplier: float | None = Field(default=None, ge=0, le=1.5)
+    initial_noise_multiplier: float | None = Field(default=None, ge=0, le=MAX_SCALE)
     latent_mask: None = None
     """WebUI declares it but cannot decode it, so any value is refused."""
     include_init_images: bool = False

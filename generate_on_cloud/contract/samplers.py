@@ -104,7 +104,8 @@ class SamplerChoice:
 def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
     """Read `sampler_name` and `scheduler` as WebUI does, including old names such as "DPM++ 2M Karras".
 
-    A schedule at the end of the sampler's name counts only if the `scheduler` field leaves the choice open.
+    A schedule at the end of the sampler's name counts only without a `scheduler` field; `automatic` in that field asks
+    for the sampler's own, as in WebUI.
 
     Raises:
         ValueError: an unknown sampler or schedule; the text names what was received and what is allowed.
@@ -118,7 +119,7 @@ def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
         if sampler_name.startswith(sampler + " "):
             named = schedule_named(sampler_name[len(sampler) + 1 :])
             if named is not None:
-                return SamplerChoice(sampler, named if schedule is Schedule.AUTOMATIC else schedule)
+                return SamplerChoice(sampler, named if scheduler is None else schedule)
     raise ValueError(f"unknown sampler {sampler_name!r}; allowed: {', '.join(SAMPLERS)}")
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.limits import MAX_SIDE, MIN_SIDE
 from generate_on_cloud.contract.params import Txt2ImgParams
 from generate_on_cloud.contract.samplers import SamplerChoice
 from generate_on_cloud.webui.infotext.record import InfoValue
@@ -31,10 +32,6 @@ LATENT_MODES: Mapping[str, tuple[str, bool]] = MappingProxyType(
     }
 )
 """Interpolation mode and antialiasing by upscaler."""
-MIN_SIDE = 64
-"""Pixels of a first pass."""
-MAX_SIDE = 4096
-"""Pixels of the enlarged picture."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def plan_hires(
     if params.denoising_strength is None:
         message = "denoising_strength: received none with enable_hr; allowed: 0 to 1"
         raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
-    width, height = enlarged_size(params)
+    width, height = params.enlarged_size()
     crop = (0, 0)
     if params.hr_resize_x and params.hr_resize_y:
         crop = ((width - params.hr_resize_x) // SCALE, (height - params.hr_resize_y) // SCALE)
@@ -123,16 +120,6 @@ def plan_hires(
         )
         raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
     return plan
-
-
-def enlarged_size(params: Txt2ImgParams) -> tuple[int, int]:
-    """Width and height after enlarging: by `hr_scale`, or as little as covers `hr_resize_x` by `hr_resize_y`."""
-    width, height, x, y = params.width, params.height, params.hr_resize_x, params.hr_resize_y
-    if x == 0 and y == 0:
-        return int(width * params.hr_scale), int(height * params.hr_scale)
-    if y == 0 or (x != 0 and width / height < x / y):
-        return x, x * height // width
-    return y * width // height, y
 
 
 def enlarge(

@@ -9,7 +9,7 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
-from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.webui.infotext.fill import fill_in
@@ -134,12 +134,5 @@ def check_wording(params: ImageParams, *, prefix: str) -> None:
 
 
 def megapixel_steps(params: TaskParams) -> Decimal:
-    """Width x height / 10^6 x steps x pictures of both passes; 0 for a task without steps."""
-    if not isinstance(params, ImageParams):
-        return Decimal(0)
-    work = params.width * params.height * params.steps
-    if isinstance(params, Txt2ImgParams) and params.enable_hr:
-        wide, high = params.hr_resize_x, params.hr_resize_y
-        ratio = params.hr_scale if not wide and not high else max(wide / params.width, high / params.height)
-        work += int(params.width * params.height * ratio**2) * (params.hr_second_pass_steps or params.steps)
-    return (Decimal(work * params.batch_size * params.n_iter) / 10**6).quantize(Decimal("0.001"))
+    """What quotas count of the job; 0 for a task without steps."""
+    return params.megapixel_steps() if isinstance(params, ImageParams) else Decimal(0)

@@ -292,7 +292,7 @@ def test_long_names_are_cut_in_warnings() -> None:
 UNIT = {"enabled": True, "module": "none", "model": "edges", "image": PICTURE}
 
 
-def _unit(task: Task = Task.TXT2IMG, **changes: Any) -> tuple[Any, list[str]]:
+def _unit(changes: dict[str, Any], task: Task = Task.TXT2IMG) -> tuple[Any, list[str]]:
     script = {"ControlNet": {"args": [UNIT | changes]}}
     relaxed = _relaxed(task, alwayson_scripts=script)
     params = PARAMS_BY_TASK[task].model_validate(relaxed.params)
@@ -310,19 +310,19 @@ def _unit(task: Task = Task.TXT2IMG, **changes: Any) -> tuple[Any, list[str]]:
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, "", [], False, "x", True])
 def test_a_field_of_another_version_of_a_unit_is_dropped_and_named(name: str, value: object) -> None:
-    assert _unit(**{name: value})[1] == [name]
+    assert _unit({name: value})[1] == [name]
 
 
 @pytest.mark.parametrize("nothing", [None, "", "None", [], {}, False])
 @pytest.mark.parametrize("name", ["mask", "mask_image"])
 def test_a_unit_has_no_mask_where_nothing_is_sent(name: str, nothing: object) -> None:
-    assert _unit(**{name: nothing})[0].mask is None
+    assert _unit({name: nothing})[0].mask is None
 
 
 @pytest.mark.parametrize("nothing", [None, "", []])
 def test_a_unit_without_a_picture_takes_the_init_picture(nothing: object) -> None:
     for image in (nothing, {"image": nothing, "mask": nothing}):
-        assert _unit(Task.IMG2IMG, image=image)[0].image is None
+        assert _unit({"image": image}, Task.IMG2IMG)[0].image is None
 
 
 @pytest.mark.parametrize("nothing", [None, "", [], False])
@@ -330,21 +330,21 @@ def test_a_unit_without_a_picture_takes_the_init_picture(nothing: object) -> Non
     "name", ["batch_images", "ipadapter_input", "effective_region_mask", "loopback", "output_dir", "is_ui"]
 )
 def test_what_a_unit_cannot_do_may_hold_any_spelling_of_nothing(name: str, nothing: object) -> None:
-    assert _unit(**{name: nothing})[1] == []
+    assert _unit({name: nothing})[1] == []
 
 
 @pytest.mark.parametrize("module", ["none", "invert", "canny", "threshold", "blur_gaussian", "tile_resample"])
 @pytest.mark.parametrize("name", ["threshold_a", "threshold_b", "processor_res"])
 @pytest.mark.parametrize("value", [5000, 5000.5])
 def test_a_number_beyond_a_preprocessors_slider_is_its_default(module: str, name: str, value: float) -> None:
-    unit, warned = _unit(module=module, **{name: value})
+    unit, warned = _unit({"module": module, name: value})
 
     assert getattr(unit, name) == -1
     assert warned == [name]
 
 
 def test_numbers_a_preprocessor_uses_stay() -> None:
-    unit, warned = _unit(module="canny", threshold_a=64, threshold_b=128.5, processor_res=256.0)
+    unit, warned = _unit({"module": "canny", "threshold_a": 64, "threshold_b": 128.5, "processor_res": 256.0})
 
     assert (unit.threshold_a, unit.threshold_b, unit.processor_res, warned) == (64, 128.5, 256, [])
 

@@ -9,6 +9,16 @@ from pydantic import ValidationError
 
 from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET, unsupported_fields
 from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.limits import (
+    MAX_BLUR,
+    MAX_MEGAPIXEL_STEPS,
+    MAX_PICTURES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_TIMESTEPS,
+    MIN_SIDE,
+)
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import MAX_ECHO, PARAMS_BY_TASK, Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
@@ -63,17 +73,17 @@ def test_img2img_without_a_picture_is_refused() -> None:
     ("field", "value"),
     [
         ("steps", 0),
-        ("steps", 151),
+        ("steps", MAX_STEPS + 1),
         ("steps", "many"),
-        ("batch_size", 9),
-        ("width", 63),
-        ("height", 2049),
+        ("batch_size", MAX_PICTURES + 1),
+        ("width", MIN_SIDE - 1),
+        ("height", MAX_SIDE + 1),
         ("denoising_strength", 1.01),
         ("denoising_strength", -0.01),
         ("cfg_scale", float("nan")),
         ("resize_mode", 4),
         ("inpainting_fill", -1),
-        ("mask_blur", 65),
+        ("mask_blur", MAX_BLUR + 1),
         ("seed", 2**64),
         ("seed", -2),
         ("latent_mask", "x"),
@@ -230,3 +240,57 @@ def test_the_schema_of_override_settings_has_type_default_and_bounds_of_every_op
     assert (weight["type"], weight["default"], weight["minimum"], weight["maximum"]) == ("number", 1.0, 0, 1)
     assert settings["properties"]["randn_source"]["enum"] == ["GPU", "CPU", "NV"]
     assert "supported" in settings["properties"]["face_restoration"]["description"]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"width": 2560, "height": 64, "steps": 1},
+        {"width": 40, "height": 8},
+        {"steps": 200, "batch_size": 12},
+        {"n_iter": 101, "width": 64, "height": 64},
+        {"cfg_scale": 150},
+        {"s_churn": 101, "s_min_uncond": 16},
+        {"enable_hr": True, "hr_scale": 5, "denoising_strength": 0.5},
+        {"enable_hr": True, "hr_scale": 0.5, "denoising_strength": 0.5},
+        {"enable_hr": True, "hr_second_pass_steps": 151, "denoising_strength": 0.5},
+        {"seed_resize_from_w": 4096, "seed_resize_from_h": 4096},
+    ],
+)
+def test_the_ends_of_webuis_sliders_are_no_limits(params: dict[str, object]) -> None:
+    assert set(params) <= set(Txt2ImgParams.model_validate(params).model_fields_set)
+
+
+@pytest.mark.parametrize(
+    "params", [{"mask_blur": 65}, {"inpaint_full_res_padding": 257}, {"initial_noise_multiplier": 2}]
+)
+def test_the_ends_of_img2imgs_sliders_are_no_limits(params: dict[str, object]) -> None:
+    assert set(params) <= set(Img2ImgParams.model_validate(params | {"init_images": [PICTURE]}).model_fields_set)
+
+
+@pytest.mark.parametrize(
+    ("params", "limit"),
+    [
+        ({"batch_size": 10, "n_iter": MAX_PICTURES // 10 + 1}, MAX_PICTURES),
+        ({"width": MAX_SIDE, "height": MAX_SIDE}, MAX_PIXELS),
+        ({"batch_size": MAX_PIXELS // 512**2 + 1}, MAX_PIXELS),
+        ({"width": 4096, "height": 4096, "enable_hr": True, "hr_scale": 4, "denoising_strength": 0.5}, MAX_PIXELS),
+        ({"width": 2048, "height": 2048, "steps": MAX_STEPS, "n_iter": 100}, MAX_MEGAPIXEL_STEPS),
+        ({"sampler_name": "DDIM", "steps": MAX_TIMESTEPS + 1}, MAX_TIMESTEPS),
+        ({"width": 8192, "enable_hr": True, "hr_scale": 3, "denoising_strength": 0.5}, MAX_SIDE),
+    ],
+)
+def test_what_one_job_cannot_hold_is_refused_with_what_was_received_and_the_limit(
+    params: dict[str, object], limit: int
+) -> None:
+    with pytest.raises(ValidationError, match=f"received .*; allowed: .*{limit}"):
+        Txt2ImgParams.model_validate(params)
+
+
+def test_work_counts_both_passes_and_every_picture() -> None:
+    first = Txt2ImgParams(width=500, height=400, steps=10, batch_size=2, n_iter=3)
+    both = first.model_copy(update={"enable_hr": True, "hr_scale": 2.0, "hr_second_pass_steps": 5})
+
+    assert float(first.megapixel_steps()) == 12
+    assert float(both.megapixel_steps()) == 12 + 0.8 * 5 * 6
+    assert both.pixels_at_once() == 1000 * 800 * 2

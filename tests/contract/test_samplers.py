@@ -23,7 +23,8 @@ def test_all_twenty_samplers_and_twelve_schedules_of_webui_are_there() -> None:
     [
         ("DPM++ 2M Karras", None, SamplerChoice("DPM++ 2M", Schedule.KARRAS)),
         ("DPM++ 2M SDE Heun Exponential", None, SamplerChoice("DPM++ 2M SDE Heun", Schedule.EXPONENTIAL)),
-        ("DPM++ 2M SDE Karras", "Automatic", SamplerChoice("DPM++ 2M SDE", Schedule.KARRAS)),
+        ("DPM++ 2M SDE Karras", "Automatic", SamplerChoice("DPM++ 2M SDE", Schedule.AUTOMATIC)),
+        ("DPM++ 2M SDE Karras", "automatic", SamplerChoice("DPM++ 2M SDE", Schedule.AUTOMATIC)),
         ("Euler a", "SGM Uniform", SamplerChoice("Euler a", Schedule.SGM_UNIFORM)),
         ("Euler", "SGMUniform", SamplerChoice("Euler", Schedule.SGM_UNIFORM)),
         ("Euler", "align_your_steps", SamplerChoice("Euler", Schedule.ALIGN_YOUR_STEPS)),

@@ -99,7 +99,7 @@ def test_nothing_is_filled_from_nothing() -> None:
         ("CFG scale: high", "received 'high' for CFG scale; allowed: a number"),
         ("Tiling: maybe", "received 'maybe' for Tiling; allowed: True or False"),
         ("Sampler: Eular", "unknown sampler 'Eular'"),
-        ("Size: 9000x64", "less than or equal to 2048"),
+        ("Size: 90000x64", "less than or equal to 16384"),
         ("RNG: TPU", "received 'TPU' for randn_source; allowed: GPU, CPU, NV"),
     ],
 )

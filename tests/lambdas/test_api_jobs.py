@@ -207,7 +207,7 @@ def test_a_wish_this_version_cannot_grant_is_refused_and_not_ignored(
         ({"negative_prompt": "(a:1.2.3)"}, "invalid_params", "/params/negative_prompt", "1.2.3"),
         ({"prompt": "a <lora:style:much>"}, "invalid_params", "/params/prompt", "<lora:style:much>"),
         ({"infotext": "a\nSteps: many, Sampler: Euler, Seed: 1"}, "invalid_params", "/params/infotext", "many"),
-        ({"infotext": "a\nSteps: 900, Sampler: Euler, Seed: 1"}, "invalid_params", "/params/infotext", "900"),
+        ({"infotext": "a\nSteps: 90000, Sampler: Euler, Seed: 1"}, "invalid_params", "/params/infotext", "90000"),
     ],
 )
 def test_a_prompt_that_cannot_be_encoded_is_refused_before_it_is_queued(
