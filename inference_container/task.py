@@ -26,15 +26,6 @@ def load_nothing(file: ModelFile) -> Checkpoint:
     raise LookupError(f"received {file.name}; nothing here loads checkpoints")
 
 
-def name_nothing(name: str) -> Checkpoint:
-    """For tasks that were given one checkpoint.
-
-    Raises:
-        LookupError: always.
-    """
-    raise LookupError(f"received {name!r}; nothing here loads other checkpoints")
-
-
 @dataclass(frozen=True)
 class TaskInput:
     params: TaskParams
@@ -47,8 +38,6 @@ class TaskInput:
     """All files of the job, the checkpoint's among them."""
     models: ModelCache = field(default_factory=lambda: ModelCache(max_bytes=0, load=load_nothing))
     """Loads what else the task needs of `files`, or has it still in memory."""
-    other_checkpoint: Callable[[str], Checkpoint] = name_nothing
-    """Loads another checkpoint that the params name, ready for this request."""
 
 
 @dataclass(frozen=True)

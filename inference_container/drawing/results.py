@@ -11,7 +11,7 @@ from generate_on_cloud.contract.controlnet import without_pictures
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
-from inference_container.drawing.fitted_checkpoint import asks_for_tiling
+from inference_container.drawing.fitted_checkpoints import asks_for_tiling
 from inference_container.drawing.sampling_record import noted_seed_delta
 from inference_container.drawing.seeds import Seeds
 from inference_container.drawing.token_merging import token_merging_ratio

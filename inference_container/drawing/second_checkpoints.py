@@ -5,10 +5,10 @@ from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS
 from generate_on_cloud.webui.infotext.record import SHORT_HASH
+from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.tensor_file import incompatible
 from inference_container.progress import JobProgress
-from inference_container.task import TaskInput
 
 
 def short_title(checkpoint: Checkpoint) -> str:
@@ -17,7 +17,7 @@ def short_title(checkpoint: Checkpoint) -> str:
 
 
 def chosen_refiner(
-    job: TaskInput, params: ImageParams, checkpoint: Checkpoint, *, progress: JobProgress
+    checkpoints: FittedCheckpoints, params: ImageParams, checkpoint: Checkpoint, *, progress: JobProgress
 ) -> Checkpoint | None:
     """The refiner the request names; None without one, or when it is the checkpoint it would take over from.
 
@@ -27,7 +27,7 @@ def chosen_refiner(
     if params.refiner_checkpoint in (None, "", "None", "none"):
         return None
     with progress.phase(JobPhase.LOADING_MODELS):
-        refiner = job.other_checkpoint(str(params.refiner_checkpoint))
+        refiner = checkpoints.named(str(params.refiner_checkpoint))
     if refiner.file.sha256 == checkpoint.file.sha256:
         return None
     _check_latents(refiner, checkpoint)
@@ -42,7 +42,7 @@ def chosen_refiner(
 
 
 def chosen_hires_checkpoint(
-    job: TaskInput, params: Txt2ImgParams, checkpoint: Checkpoint, *, progress: JobProgress
+    checkpoints: FittedCheckpoints, params: Txt2ImgParams, checkpoint: Checkpoint, *, progress: JobProgress
 ) -> Checkpoint:
     """The checkpoint of the second pass.
 
@@ -52,7 +52,7 @@ def chosen_hires_checkpoint(
     if not params.enable_hr or params.hr_checkpoint_name is None:
         return checkpoint
     with progress.phase(JobPhase.LOADING_MODELS):
-        second = job.other_checkpoint(params.hr_checkpoint_name)
+        second = checkpoints.named(params.hr_checkpoint_name)
     if params.hr_upscaler is None or params.hr_upscaler in LATENT_UPSCALERS:
         _check_latents(second, checkpoint)
     if second.edits:

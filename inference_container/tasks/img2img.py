@@ -14,11 +14,12 @@ from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart
 from inference_container.drawing.batches import draw, latent_shape, random_source
 from inference_container.drawing.controlnet import beside_last, cut_of, prepare_controls
+from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
+from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.init_picture import InitPicture, prepare_init_pictures
 from inference_container.drawing.latents import SCALE, encode_images, repaint_cells, resize_latents
 from inference_container.drawing.passes import Drawing
-from inference_container.drawing.preparation import prepared
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
 from inference_container.drawing.second_checkpoints import chosen_refiner
 from inference_container.drawing.seeds import Seeds, choose_seeds
@@ -38,7 +39,6 @@ LATENT_NOISE, LATENT_NOTHING = 2, 3
 
 
 @torch.inference_mode()
-@prepared
 def img2img(job: TaskInput) -> TaskOutput:
     """Draw `n_iter` batches from the init picture, or from several of them as one batch.
 
@@ -47,91 +47,96 @@ def img2img(job: TaskInput) -> TaskOutput:
     Raises:
         JobFailed: something asked for cannot be done; see its code and message.
     """
-    asked, checkpoint = image_task(job, Img2ImgParams)
-    soft = asked.soft_inpainting()
-    params = asked if soft is None else asked.model_copy(update={"mask_round": False})
-    progress = JobProgress(report=job.report)
+    # 0. Complete the params from their infotext, and fit the checkpoint to them until the task is done.
+    asked, given = image_task(job, Img2ImgParams)
+    asked = complete_params(asked)
+    with FittedCheckpoints(asked, files=job.files, models=job.models) as checkpoints:
+        checkpoint = checkpoints.fit(given)
+        soft = asked.soft_inpainting()
+        params = asked if soft is None else asked.model_copy(update={"mask_round": False})
+        progress = JobProgress(report=job.report)
 
-    # 1. Words and seeds.
-    wording = read_wording(params, job_styles(params, job.files))
-    seeds = choose_seeds(params)
-    refiner = chosen_refiner(job, params, checkpoint, progress=progress)
+        # 1. Words and seeds.
+        wording = read_wording(params, job_styles(params, job.files))
+        seeds = choose_seeds(params)
+        refiner = chosen_refiner(checkpoints, params, checkpoint, progress=progress)
 
-    # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
-    upscaler = request_upscaler(job, params, params.options.upscaler_for_img2img, progress=progress)
-    with progress.phase(JobPhase.ENCODING):
-        pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
-        _check_sizes(params, pictures)
-    batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
+        # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
+        upscaler = request_upscaler(job, params, params.options.upscaler_for_img2img, progress=progress)
+        with progress.phase(JobPhase.ENCODING):
+            pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
+            _check_sizes(params, pictures)
+        batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
 
-    # 3. Encode it, and the mask at the size of its latents.
-    with progress.phase(JobPhase.ENCODING):
-        start = _start(params, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
-        conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
+        # 3. Encode it, and the mask at the size of its latents.
+        with progress.phase(JobPhase.ENCODING):
+            start = _start(params, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
+            conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
 
-    # 4. ControlNets and their maps.
-    cut = cut_of(pictures[0].region, pictures[0].original)
-    controls = prepare_controls(job, params, checkpoint, progress=progress, cut=cut)
+        # 4. ControlNets and their maps.
+        cut = cut_of(pictures[0].region, pictures[0].original)
+        controls = prepare_controls(job, params, checkpoint, progress=progress, cut=cut)
 
-    # 5. Sample and decode every batch.
-    finished: list[Tensor] = []
-    drawing = Drawing(
-        params=params,
-        preview=job.preview,
-        on_latents=finished.append,
-        checkpoint=checkpoint,
-        wording=wording,
-        seeds=seeds,
-        files=job.files,
-        models=job.models,
-        batch_size=batch_size,
-        start=start,
-        image_conditioning=conditioning,
-        controls=controls,
-        image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,
-        refiner=refiner,
-    )
-    drawn = list(draw(drawing, progress))
-    if params.options.img2img_color_correction:
+        # 5. Sample and decode every batch.
+        finished: list[Tensor] = []
+        drawing = Drawing(
+            params=params,
+            preview=job.preview,
+            on_latents=finished.append,
+            checkpoint=checkpoint,
+            wording=wording,
+            seeds=seeds,
+            files=job.files,
+            models=job.models,
+            batch_size=batch_size,
+            start=start,
+            image_conditioning=conditioning,
+            controls=controls,
+            image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,
+            refiner=refiner,
+        )
+        drawn = list(draw(drawing, progress))
+        if params.options.img2img_color_correction:
+            with progress.phase(JobPhase.DECODING):
+                drawn = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(drawn)]
+
+        if soft is not None and start.repaint is not None:
+            pictures = soften(pictures, finished, start=start, settings=soft, params=params)
+
+        # 6. Lay what was not masked over the result, and put a cut-out region back in its place.
         with progress.phase(JobPhase.DECODING):
-            drawn = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(drawn)]
+            images = [
+                _composed(params, image, pictures[number % len(pictures)], upscaler)
+                for number, image in enumerate(drawn)
+            ]
+            masks = [
+                _masks(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
+            ]
 
-    if soft is not None and start.repaint is not None:
-        pictures = soften(pictures, finished, start=start, settings=soft, params=params)
-
-    # 6. Lay what was not masked over the result, and put a cut-out region back in its place.
-    with progress.phase(JobPhase.DECODING):
-        images = [
-            _composed(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
-        ]
-        masks = [
-            _masks(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
-        ]
-
-    # 7. Write down how they were made.
-    record = record_of(
-        params,
-        checkpoint=checkpoint,
-        wording=wording,
-        seeds=seeds.first(len(images)),
-        batch_size=batch_size,
-        denoising_strength=params.denoising_strength,
-        image_cfg_scale=drawing.image_cfg_scale,
-        extra={
-            **(soft.infotext() if soft is not None else {}),
-            **controls.notes,
-            **_extra(params, masked=pictures[0].mask is not None),
-            **drawing.notes,
-        },
-    )
-    with progress.phase(JobPhase.SAVING):
-        encoded = encode_results(images, record=record, params=params, beside=beside_last(masks, controls.maps))
-    return TaskOutput(
-        images=encoded,
-        info=info_of(record),
-        parameters=parameters_of(asked),
-        timings=progress.timings,
-    )
+        # 7. Write down how they were made.
+        record = record_of(
+            params,
+            checkpoint=checkpoint,
+            wording=wording,
+            seeds=seeds.first(len(images)),
+            batch_size=batch_size,
+            denoising_strength=params.denoising_strength,
+            image_cfg_scale=drawing.image_cfg_scale,
+            extra={
+                **(soft.infotext() if soft is not None else {}),
+                **controls.notes,
+                **_extra(params, masked=pictures[0].mask is not None),
+                **drawing.notes,
+            },
+        )
+        with progress.phase(JobPhase.SAVING):
+            encoded = encode_results(images, record=record, params=params, beside=beside_last(masks, controls.maps))
+        return TaskOutput(
+            images=encoded,
+            info=info_of(record),
+            parameters=parameters_of(asked),
+            timings=progress.timings,
+        )
 
 
 def _check_sizes(params: Img2ImgParams, pictures: Sequence[InitPicture]) -> None:

@@ -9,10 +9,11 @@ from generate_on_cloud.contract.params import Txt2ImgParams
 from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS
 from inference_container.drawing.batches import draw
 from inference_container.drawing.controlnet import beside_last, prepare_controls
+from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.hires import hires_extra, plan_hires, with_first_size
 from inference_container.drawing.image_conditioning import condition_on_nothing
+from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.passes import Drawing
-from inference_container.drawing.preparation import prepared
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
 from inference_container.drawing.second_checkpoints import chosen_hires_checkpoint, chosen_refiner, short_title
 from inference_container.drawing.seeds import choose_seeds
@@ -27,96 +28,99 @@ from inference_container.task import TaskInput, TaskOutput, image_task
 
 
 @torch.inference_mode()
-@prepared
 def txt2img(job: TaskInput) -> TaskOutput:
     """Draw `n_iter` batches of `batch_size` pictures of 8·(width//8) by 8·(height//8) pixels, or as hires fix enlarges.
 
     Raises:
         JobFailed: something asked for cannot be done; see its code and message.
     """
-    asked, checkpoint = image_task(job, Txt2ImgParams)
-    progress = JobProgress(report=job.report)
+    # 0. Complete the params from their infotext, and fit the checkpoint to them until the task is done.
+    asked, given = image_task(job, Txt2ImgParams)
+    asked = complete_params(asked)
+    with FittedCheckpoints(asked, files=job.files, models=job.models) as checkpoints:
+        checkpoint = checkpoints.fit(given)
+        progress = JobProgress(report=job.report)
 
-    if checkpoint.edits:
-        message = "txt2img: received an InstructPix2Pix checkpoint, which edits pictures; allowed: img2img"
-        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
+        if checkpoint.edits:
+            message = "txt2img: received an InstructPix2Pix checkpoint, which edits pictures; allowed: img2img"
+            raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
 
-    # 1. Words, sizes and seeds.
-    params = with_first_size(asked)
-    styles = job_styles(params, job.files)
-    wording = read_wording(params, styles)
-    hires = plan_hires(
-        params,
-        styles=styles,
-        first_picture=_first_picture(params),
-        pixel_upscaler=_pixel_upscaler(job, params, progress=progress),
-    )
-    seeds = choose_seeds(params)
-    hires_checkpoint = chosen_hires_checkpoint(job, params, checkpoint, progress=progress)
-    refiner = chosen_refiner(job, params, hires_checkpoint, progress=progress)
-
-    # 2. An inpainting checkpoint is shown that everything is masked.
-    conditioning = None
-    if checkpoint.inpainting:
-        with progress.phase(JobPhase.ENCODING):
-            conditioning = condition_on_nothing(checkpoint, width=params.width, height=params.height)
-
-    # 3. ControlNets and their maps.
-    controls = prepare_controls(
-        job, params, checkpoint, progress=progress, hires_size=None if hires is None else hires.drawn_size
-    )
-
-    if controls.hires and hires_checkpoint.family is not checkpoint.family:
-        message = (
-            f"hr_checkpoint_name: received {hires_checkpoint.family.value} with ControlNets for "
-            f"{checkpoint.family.value}; allowed: a checkpoint of the same family"
+        # 1. Words, sizes and seeds.
+        params = with_first_size(asked)
+        styles = job_styles(params, job.files)
+        wording = read_wording(params, styles)
+        hires = plan_hires(
+            params,
+            styles=styles,
+            first_picture=_first_picture(params),
+            pixel_upscaler=_pixel_upscaler(job, params, progress=progress),
         )
-        raise JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, message)
+        seeds = choose_seeds(params)
+        hires_checkpoint = chosen_hires_checkpoint(checkpoints, params, checkpoint, progress=progress)
+        refiner = chosen_refiner(checkpoints, params, hires_checkpoint, progress=progress)
 
-    # 4. Sample and decode every batch.
-    drawing = Drawing(
-        params=params,
-        preview=job.preview,
-        checkpoint=checkpoint,
-        wording=wording,
-        seeds=seeds,
-        files=job.files,
-        models=job.models,
-        batch_size=params.batch_size,
-        image_conditioning=conditioning,
-        controls=controls,
-        refiner=refiner,
-        hires=hires,
-        hires_checkpoint=hires_checkpoint,
-    )
-    images = list(draw(drawing, progress))
+        # 2. An inpainting checkpoint is shown that everything is masked.
+        conditioning = None
+        if checkpoint.inpainting:
+            with progress.phase(JobPhase.ENCODING):
+                conditioning = condition_on_nothing(checkpoint, width=params.width, height=params.height)
 
-    # 5. Write down how they were made.
-    second_title = None if params.hr_checkpoint_name is None else short_title(hires_checkpoint)
-    record = record_of(
-        params,
-        checkpoint=checkpoint,
-        wording=wording,
-        seeds=seeds,
-        batch_size=params.batch_size,
-        denoising_strength=params.denoising_strength,
-        extra={
-            **controls.notes,
-            **({} if hires is None else hires_extra(params, checkpoint=second_title)),
-            **drawing.notes,
-        },
-        hires_wording=None if hires is None else hires.wording,
-    )
-    with progress.phase(JobPhase.SAVING):
-        encoded = encode_results(
-            images, record=record, params=params, beside=beside_last([[]] * len(images), controls.maps)
+        # 3. ControlNets and their maps.
+        controls = prepare_controls(
+            job, params, checkpoint, progress=progress, hires_size=None if hires is None else hires.drawn_size
         )
-    return TaskOutput(
-        images=encoded,
-        info=info_of(record),
-        parameters=parameters_of(asked),
-        timings=progress.timings,
-    )
+
+        if controls.hires and hires_checkpoint.family is not checkpoint.family:
+            message = (
+                f"hr_checkpoint_name: received {hires_checkpoint.family.value} with ControlNets for "
+                f"{checkpoint.family.value}; allowed: a checkpoint of the same family"
+            )
+            raise JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, message)
+
+        # 4. Sample and decode every batch.
+        drawing = Drawing(
+            params=params,
+            preview=job.preview,
+            checkpoint=checkpoint,
+            wording=wording,
+            seeds=seeds,
+            files=job.files,
+            models=job.models,
+            batch_size=params.batch_size,
+            image_conditioning=conditioning,
+            controls=controls,
+            refiner=refiner,
+            hires=hires,
+            hires_checkpoint=hires_checkpoint,
+        )
+        images = list(draw(drawing, progress))
+
+        # 5. Write down how they were made.
+        second_title = None if params.hr_checkpoint_name is None else short_title(hires_checkpoint)
+        record = record_of(
+            params,
+            checkpoint=checkpoint,
+            wording=wording,
+            seeds=seeds,
+            batch_size=params.batch_size,
+            denoising_strength=params.denoising_strength,
+            extra={
+                **controls.notes,
+                **({} if hires is None else hires_extra(params, checkpoint=second_title)),
+                **drawing.notes,
+            },
+            hires_wording=None if hires is None else hires.wording,
+        )
+        with progress.phase(JobPhase.SAVING):
+            encoded = encode_results(
+                images, record=record, params=params, beside=beside_last([[]] * len(images), controls.maps)
+            )
+        return TaskOutput(
+            images=encoded,
+            info=info_of(record),
+            parameters=parameters_of(asked),
+            timings=progress.timings,
+        )
 
 
 def _pixel_upscaler(job: TaskInput, params: Txt2ImgParams, *, progress: JobProgress) -> Upscaler | None:

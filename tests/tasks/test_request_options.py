@@ -11,7 +11,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import Txt2ImgParams
 from generate_on_cloud.contract.samplers import choose_sampler
-from inference_container.drawing.fitted_checkpoint import ModelFitting
+from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.sampling_record import noted_seed_delta, sampling_extra
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
@@ -188,8 +188,8 @@ def test_the_model_is_as_before_after_tiling(checkpoint: Checkpoint) -> None:
     assert not differs(draw(checkpoint, tiling=False, override_settings={"tiling": True}), before)
 
 
-def fitting(params: Txt2ImgParams) -> ModelFitting:
-    return ModelFitting(params, files=JobFiles(), models=ModelCache(max_bytes=0, load=load_nothing))
+def fitting(params: Txt2ImgParams) -> FittedCheckpoints:
+    return FittedCheckpoints(params, files=JobFiles(), models=ModelCache(max_bytes=0, load=load_nothing))
 
 
 def test_a_failing_job_leaves_no_tiling_behind(checkpoint: Checkpoint) -> None:

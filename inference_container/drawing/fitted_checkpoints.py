@@ -1,4 +1,4 @@
-"""A checkpoint as one request wants it: VAE, tiling and noise schedule, undone when the request is done."""
+"""Checkpoints as one request wants them: VAE, tiling and noise schedule, undone when the request is done."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +22,7 @@ def asks_for_tiling(params: ImageParams) -> bool:
     return bool(params.options.tiling if params.tiling is None else params.tiling)
 
 
-class ModelFitting:
+class FittedCheckpoints:
     """Checkpoints as one request wants them: a context manager after which all that jobs share is as before."""
 
     def __init__(self, params: ImageParams, *, files: JobFiles, models: ModelCache) -> None:

@@ -1,0 +1,37 @@
+"""The params of a task that draws, with what the infotext they bring along adds to them."""
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.gates import unsupported_fields
+from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.webui.infotext.fill import fill_in
+
+Params = TypeVar("Params", bound=ImageParams)
+
+
+def complete_params(params: Params) -> Params:
+    """`params` with the fields they leave open filled from their `infotext`, if they have one.
+
+    Raises:
+        JobFailed: invalid_params or not_supported_yet, the infotext asks for what cannot be done.
+    """
+    if not params.infotext:
+        return params
+    try:
+        params = fill_in(params)
+    except ValidationError as error:
+        words = "; ".join(
+            f"{'.'.join(map(str, found['loc']))}: {found['msg']}".removeprefix(": ")
+            for found in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"infotext: {words}") from error
+    except ValueError as error:
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
+    unsupported = unsupported_fields(params)
+    if unsupported:
+        message = "; ".join(field.message for field in unsupported)
+        raise JobFailed(JobErrorCode.NOT_SUPPORTED_YET, f"infotext: {message}")
+    return params
