@@ -113,8 +113,8 @@ bench-rights: $(READY) ## measure what the local cloud's checks of rights cost
 grants: $(READY) ## take away each IAM grant, see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)
 
-fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS=folder
-	@$(RUN) -m checks.fidelity --goldens $(GOLDENS)
+fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS="folder folder" (ARGS="--only TEXT")
+	@$(RUN) -m checks.fidelity --goldens $(GOLDENS) $(ARGS)
 
 fuzz: $(READY) ## send schemathesis and absurd values to a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
 	@$(RUN) -m checks.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))

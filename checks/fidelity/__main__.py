@@ -1,72 +1,116 @@
-"""`python -m checks.fidelity --goldens FOLDER`: WebUI's answers beside ours, a row each; exit code 1 if any differs."""
+"""`python -m checks.fidelity --goldens FOLDER…`: WebUI's answers and ours, a row each.
+
+Exit code 0 if every row is equal, or on the list of deliberate differences and not equal.
+"""
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from checks.fidelity.comparison import Comparison, compare, failed
-from checks.fidelity.goldens import Golden, read_goldens, repack_model
-from checks.fidelity.recording import Recording
-from generate_on_cloud.contract.errors import JobFailed
-from generate_on_cloud.contract.options import OptionRefusedError
-from generate_on_cloud.contract.samplers import SAMPLERS
-from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.loader import load_checkpoint
-from inference_container.task import TaskInput
-from inference_container.tasks import TASKS
+from checks.fidelity.comparison import Comparison, Verdict
+from checks.fidelity.deliberate import deliberate_reason
+from checks.fidelity.goldens import golden_folders, read_goldens
+from checks.fidelity.model_shelf import ModelShelf
+from checks.fidelity.running import run
+from checks.fidelity.table import write_table
 
-HEADINGS = f"{'request':28} {'calls':>12} {'σ':>3} {'latents':>9} {'levels':>6} {'equal':>8} info"
+HEADINGS = (
+    f"{'request':40} {'calls':>7} {'σ':>2} {'latents':>8} {'worst':>5} {'near':>8} {'exact':>8}  verdict\n"
+    "(calls of the denoiser, and whether their noise levels are equal; worst difference in levels of 255; "
+    "pixels within 2 levels; equal pixels)"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    comparison: Comparison
+    reason: str | None
+    """Why it is to differ; None when it is to be equal."""
+
+    @property
+    def as_expected(self) -> bool:
+        return (self.comparison.verdict is Verdict.EQUAL) is (self.reason is None)
+
+    @property
+    def line(self) -> str:
+        one = self.comparison
+        latents = "-" if one.latent_error is None else f"{one.latent_error:.1e}"
+        notes = "; ".join(note.replace("\n", "⏎") for note in one.notes)
+        if self.reason is not None:
+            said = "equal, but on the list of deliberate differences" if not self.as_expected else "on purpose"
+            notes = f"{said}: {self.reason}{f' ({notes})' if notes else ''}"
+        return (
+            f"{one.name:40} {one.calls:>7} {one.sigmas:>2} {latents:>8} {one.worst_levels:5d} "
+            f"{one.near:8.2%} {one.exact:8.2%}  {one.verdict} {notes}".rstrip()
+        )
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m checks.fidelity", description=__doc__)
-    parser.add_argument("--goldens", type=Path, required=True, help="folder with requests.jsonl, png/, info/, …")
-    parser.add_argument("--only", default="", help="run the requests whose id contains this")
+    parser.add_argument(
+        "--goldens", type=Path, nargs="+", required=True, help="folders with requests.jsonl, or with such folders"
+    )
+    parser.add_argument(
+        "--base", type=Path, help="folder with model/ and architecture.json; default: the first of these or next to one"
+    )
+    parser.add_argument("--only", default="", help="run the requests whose name, set/id, contains this")
+    parser.add_argument("--page", type=Path, help="a Markdown page whose table is to be written anew")
     options = parser.parse_args(arguments)
+    base = options.base or _base(options.goldens)
     # WebUI ran with one thread; float32 sums depend on it.
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        file = repack_model(options.goldens, to=Path(folder))
-        checkpoint = load_checkpoint(file, device=torch.device("cpu"), dtype=torch.float32)
     print(HEADINGS)
     rows = []
-    for golden in read_goldens(options.goldens):
-        if options.only in golden.id:
-            rows.append(run(golden, checkpoint))
-            print(_line(rows[-1]), flush=True)
-    passed = sum(row.passed for row in rows)
-    print(f"\n{passed} of {len(rows)} equal to WebUI 1.10.1")
-    return 0 if rows and passed == len(rows) else 1
+    for row in _rows(options.goldens, base=base, only=options.only):
+        rows.append(row)
+        print(row.line, flush=True)
+    print(_summary(rows))
+    if options.page is not None:
+        write_table([row.comparison for row in rows], on_purpose=_on_purpose(rows), page=options.page)
+    return 0 if rows and all(row.as_expected for row in rows) else 1
 
 
-def run(golden: Golden, checkpoint: Checkpoint) -> Comparison:
-    """The request through the container's own task."""
-    with Recording(checkpoint) as recording:
-        try:
-            output = TASKS[golden.task](TaskInput(golden.params, checkpoint, report=lambda _: None))
-        except (
-            JobFailed,
-            OptionRefusedError,
-            ArithmeticError,
-            LookupError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            return failed(golden, f"{type(error).__name__}: {error}")
-    timestep_sampler = SAMPLERS[golden.params.sampler_choice().sampler].timestep
-    return compare(golden, output, recording, timestep_sampler=timestep_sampler)
+def _base(folders: Sequence[Path]) -> Path:
+    """Where the checkpoint is that all goldens are made from."""
+    candidates = [near for folder in folders for near in (folder, folder.resolve().parent / "goldens")]
+    for one in candidates:
+        if (one / "architecture.json").exists():
+            return one
+    names = ", ".join(map(str, candidates))
+    raise SystemExit(f"no folder with architecture.json and model/ among: {names}; name it with --base")
 
 
-def _line(row: Comparison) -> str:
-    info = row.error or "; ".join(row.info_differences) or "equal"
+def _rows(folders: Sequence[Path], *, base: Path, only: str) -> Iterator[Row]:
+    for folder in folders:
+        with tempfile.TemporaryDirectory() as work:
+            shelf = ModelShelf(base=base, models=_models(folder), work=Path(work))
+            for place in golden_folders(folder):
+                for golden in read_goldens(place):
+                    if only in golden.name:
+                        yield Row(run(golden, shelf), deliberate_reason(golden.name))
+
+
+def _models(folder: Path) -> Path | None:
+    """Its own `models`, or those next to it when it is one set of several."""
+    candidates = (folder / "models", folder.resolve().parent / "models")
+    return next((path for path in candidates if path.is_dir()), None)
+
+
+def _on_purpose(rows: Sequence[Row]) -> set[str]:
+    return {row.comparison.name for row in rows if row.reason is not None and row.as_expected}
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    equal = sum(row.comparison.verdict is Verdict.EQUAL for row in rows)
+    surprises = [row.comparison.name for row in rows if not row.as_expected]
     return (
-        f"{row.id:28} {row.calls:>12} {'=' if row.levels_equal else '≠':>3} {row.latent_error:9.1e} "
-        f"{row.max_levels:6d} {row.equal_pixels:8.2%} {'ok ' if row.passed else 'DIFFERS '}{info}"
+        f"\n{equal} of {len(rows)} equal to WebUI 1.10.1, {len(_on_purpose(rows))} different on purpose, "
+        f"{len(surprises)} not as expected{': ' if surprises else ''}{', '.join(surprises)}"
     )
 
 

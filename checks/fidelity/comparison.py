@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO
 from typing import Any
 
@@ -14,121 +15,145 @@ from checks.fidelity.goldens import Golden
 from checks.fidelity.recording import Recording
 from inference_container.task import TaskOutput
 
-MAX_LATENT_ERROR = 1e-3
-MAX_LEVELS = 2
-MIN_EQUAL_PIXELS = 0.99
-MAX_TIMESTEP_ERROR = 0.01
-"""Of 1000; float32 σ of WebUI are exact to about 1e-4 of a timestep."""
+NEAR_LEVELS = 2
+MIN_NEAR_PIXELS = 0.995
+"""Of each picture's pixels, within NEAR_LEVELS in every channel."""
+MAX_SIGMA_ERROR = 1e-4
+"""Relative; printed, not judged."""
 RANDOM_INFO = ("version", "job_timestamp", "infotexts")
 """Left out: the version differs on purpose, the others are compared on their own or cannot be equal."""
+TEXT_CHUNKS = ("parameters", "postprocessing")
 _VERSION = re.compile(r", Version: [^,\n]*")
+
+
+class Verdict(StrEnum):
+    EQUAL = "equal"
+    DIFFERS = "DIFFERS"
+    REFUSED = "REFUSED"
+    """The request is not accepted, or its job failed with a reason of ours."""
+    CRASHED = "CRASHED"
 
 
 @dataclass(frozen=True)
 class Comparison:
+    """A row: one request."""
+
+    group: str
     id: str
-    calls: str
-    """Denoiser rows: `ours/theirs` where they differ, else their number of calls."""
-    levels_equal: bool
-    latent_error: float
-    max_levels: int
-    equal_pixels: float
-    info_differences: tuple[str, ...]
-    error: str | None = None
+    verdict: Verdict
+    calls: str = "-"
+    """Of the denoiser: `ours/theirs` where they differ, else their number."""
+    sigmas: str = "-"
+    """`=` or `≠`: the noise levels asked about, in order."""
+    latent_error: float | None = None
+    """Largest; None when they were not kept, or not heard."""
+    worst_levels: int = 0
+    """Of any channel of any pixel."""
+    near: float = 1.0
+    """Share of pixels within NEAR_LEVELS, of the picture with the fewest."""
+    exact: float = 1.0
+    """Share of equal pixels, of the picture with the fewest."""
+    notes: tuple[str, ...] = ()
+    """What differs besides pixels, or why there is nothing to compare."""
 
     @property
-    def passed(self) -> bool:
-        return (
-            self.error is None
-            and self.levels_equal
-            and self.latent_error <= MAX_LATENT_ERROR
-            and self.max_levels <= MAX_LEVELS
-            and self.equal_pixels >= MIN_EQUAL_PIXELS
-            and not self.info_differences
-        )
+    def name(self) -> str:
+        return f"{self.group}/{self.id}"
 
 
-def failed(golden: Golden, reason: str) -> Comparison:
-    """The job itself failed."""
-    return Comparison(golden.id, f"?/{golden.calls}", False, float("inf"), 255, 0.0, (), reason)
+def without_answer(golden: Golden, verdict: Verdict, reason: str) -> Comparison:
+    """The job gave nothing to compare."""
+    return Comparison(golden.group, golden.id, verdict, worst_levels=255, near=0, exact=0, notes=(reason,))
 
 
-def compare(golden: Golden, output: TaskOutput, recording: Recording, *, timestep_sampler: bool) -> Comparison:
-    """Our `output` beside WebUI's answer."""
+def compare(golden: Golden, output: TaskOutput, recording: Recording, *, random_subseed: bool) -> Comparison:
+    """Our `output` and WebUI's answer."""
     ours = tuple(_open(image.data) for image in output.images)
-    differences = _pixel_differences(ours, golden.images)
+    said = (*_info_differences(output.info, golden.info, random_subseed=random_subseed), *_texts(ours, golden.images))
+    shapes = [[f"{one.size[0]}x{one.size[1]} {one.mode}" for one in images] for images in (ours, golden.images)]
+    if shapes[0] != shapes[1]:
+        return without_answer(golden, Verdict.DIFFERS, f"pictures: {', '.join(shapes[0])} for {', '.join(shapes[1])}")
+    differences = [_differences(mine, theirs) for mine, theirs in zip(ours, golden.images, strict=True)]
+    near = min((float((one <= NEAR_LEVELS).mean()) for one in differences), default=1.0)
     return Comparison(
-        id=golden.id,
+        golden.group,
+        golden.id,
+        Verdict.EQUAL if near >= MIN_NEAR_PIXELS and not said else Verdict.DIFFERS,
         calls=_calls(golden, recording),
-        levels_equal=_levels_equal(golden, recording, timestep_sampler=timestep_sampler),
-        latent_error=_largest_error(recording.latents, golden.latents),
-        max_levels=int(differences.max()) if differences is not None else 255,
-        equal_pixels=float((differences == 0).mean()) if differences is not None else 0.0,
-        info_differences=(*_info_differences(output, golden), *_infotext_differences(ours, golden)),
+        sigmas=_sigmas(golden, recording),
+        latent_error=_latent_error(recording.decoded, golden.latents),
+        worst_levels=max((int(one.max()) for one in differences), default=0),
+        near=near,
+        exact=min((float((one == 0).mean()) for one in differences), default=1.0),
+        notes=said,
     )
 
 
 def _calls(golden: Golden, recording: Recording) -> str:
-    if golden.levels is None or len(golden.levels) == len(recording.timesteps):
-        return str(golden.calls)
-    return f"{len(recording.timesteps)}/{len(golden.levels)} rows"
-
-
-def _levels_equal(golden: Golden, recording: Recording, *, timestep_sampler: bool) -> bool:
     if golden.levels is None:
-        return True
-    levels = golden.levels if timestep_sampler else recording.sigma_to_timestep(golden.levels)
-    ours = recording.timesteps
-    return levels.shape == ours.shape and bool(np.abs(levels - ours).max() <= MAX_TIMESTEP_ERROR)
+        return "-"
+    ours, theirs = len(recording.levels), len(golden.levels)
+    return str(theirs) if ours == theirs else f"{ours}/{theirs}"
+
+
+def _sigmas(golden: Golden, recording: Recording) -> str:
+    if golden.levels is None:
+        return "-"
+    ours, theirs = recording.levels, golden.levels
+    batches = len(ours) // max(len(theirs), 1)
+    theirs = np.tile(theirs, max(batches, 1))  # of one batch only, with several of them
+    return "=" if ours.shape == theirs.shape and np.allclose(ours, theirs, rtol=MAX_SIGMA_ERROR, atol=1e-6) else "≠"
+
+
+def _latent_error(decoded: Sequence[npt.NDArray[np.float32]], theirs: npt.NDArray[np.float32] | None) -> float | None:
+    """Of the decoded latents that are nearest: goldens hold those of one batch, and hires fix decodes twice."""
+    if theirs is None or not decoded:
+        return None
+    count = len(theirs)
+    windows = [decoded[start : start + count] for start in range(len(decoded) - count + 1)]
+    errors = [
+        float(np.abs(np.stack(rows) - theirs).max())
+        for rows in windows
+        if all(row.shape == theirs.shape[1:] for row in rows)
+    ]
+    return min(errors, default=float("inf"))
+
+
+def _differences(ours: Image.Image, theirs: Image.Image) -> npt.NDArray[np.int16]:
+    """The largest difference of each pixel's channels."""
+    both = [np.asarray(one, np.int16).reshape(one.height * one.width, -1) for one in (ours, theirs)]
+    return np.abs(both[0] - both[1]).max(axis=1)  # type: ignore[no-any-return]
+
+
+def _info_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any] | str, *, random_subseed: bool) -> list[str]:
+    if isinstance(theirs, str):
+        mine = ours.get("html_info")
+        return [] if mine == theirs else [f"info: {mine!r} for {theirs!r}"]
+    left_out = {*RANDOM_INFO, *(("subseed", "all_subseeds") if random_subseed else ())}
+    found = [
+        f"info.{key}: {ours.get(key)!r} for {theirs.get(key)!r}"
+        for key in {**theirs, **ours}
+        if key not in left_out and ((key in ours) != (key in theirs) or ours.get(key) != theirs.get(key))
+    ]
+    if _versionless(ours.get("infotexts", ())) != _versionless(theirs.get("infotexts", ())):
+        found.append("info.infotexts")
+    return found
+
+
+def _texts(ours: Sequence[Image.Image], theirs: Sequence[Image.Image]) -> list[str]:
+    texts = [
+        (key, *(_VERSION.sub("", str(image.info.get(key, ""))) for image in pair))
+        for pair in zip(ours, theirs, strict=False)
+        for key in TEXT_CHUNKS
+    ]
+    return [f"{key}: {mine!r} for {his!r}" for key, mine, his in texts if mine != his]
+
+
+def _versionless(texts: Sequence[str]) -> list[str]:
+    return [_VERSION.sub("", text) for text in texts]
 
 
 def _open(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data)) as image:
         image.load()
         return image
-
-
-def _largest_error(ours: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32] | None) -> float:
-    if theirs is None:
-        return 0.0
-    ours = ours[-len(theirs) :]
-    return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
-
-
-def _pixel_differences(ours: Sequence[Image.Image], theirs: Sequence[Image.Image]) -> npt.NDArray[np.int16] | None:
-    """The largest difference of each pixel's channels over all pictures; None when number or sizes differ."""
-    if [(image.size, image.mode) for image in ours] != [(image.size, image.mode) for image in theirs]:
-        return None
-    pairs = zip(ours, theirs, strict=True)
-    return np.concatenate(
-        [np.abs(np.asarray(a).astype(np.int16) - np.asarray(b)).max(axis=2).ravel() for a, b in pairs]
-    )
-
-
-def _info_differences(output: TaskOutput, golden: Golden) -> list[str]:
-    random = {"subseed", "all_subseeds"} if golden.params.subseed == -1 else set()
-    left_out = random.union(RANDOM_INFO)
-    ours, theirs = _comparable(output.info, left_out), _comparable(golden.info, left_out)
-    found = [
-        f"info.{key}: {ours.get(key)!r} for {theirs.get(key)!r}"
-        for key in {**theirs, **ours}
-        if (key in ours) != (key in theirs) or ours.get(key) != theirs.get(key)
-    ]
-    if [_VERSION.sub("", text) for text in output.info.get("infotexts", [])] != [
-        _VERSION.sub("", text) for text in golden.info["infotexts"]
-    ]:
-        found.append("info.infotexts")
-    return found
-
-
-def _comparable(info: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:
-    return {key: value for key, value in info.items() if key not in left_out}
-
-
-def _infotext_differences(ours: Sequence[Image.Image], golden: Golden) -> list[str]:
-    pairs = zip(ours, golden.infotexts, strict=False)
-    return [
-        f"infotext: {mine!r} for {theirs!r}"
-        for mine, theirs in ((str(image.info.get("parameters", "")), text) for image, text in pairs)
-        if _VERSION.sub("", mine) != _VERSION.sub("", theirs)
-    ]

@@ -1,55 +1,77 @@
-"""Listens to a checkpoint's modules while a task runs: which noise levels the UNet saw, which latents were decoded."""
+"""Listens to a job: which noise levels the denoiser was asked about, which latents were decoded."""
 
+from collections.abc import Callable
 from typing import Any, Self
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from inference_container.diffusion.denoiser import GuidedDenoiser
 from inference_container.models.checkpoint import Checkpoint
 
 
 class Recording:
-    """What one job did to `checkpoint`; a context manager that takes its ears off at the end."""
+    """What one job did to these checkpoints; a context manager that takes its ears off at the end."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
-        self._hooks: list[Any] = []
+    def __init__(self, *checkpoints: Checkpoint) -> None:
+        self._checkpoints = checkpoints
+        self._undo: list[Callable[[], Any]] = []
         self._timesteps: list[float] = []
-        self._decoded: list[Tensor] = []
+        self._levels: list[float] = []
+        self._decoded: list[tuple[Tensor, float]] = []
 
     def __enter__(self) -> Self:
-        unet, vae = self._checkpoint.unet, self._checkpoint.vae
-        self._hooks.append(unet.register_forward_pre_hook(self._hear_unet, with_kwargs=True))
-        self._hooks.append(vae.post_quant_conv.register_forward_pre_hook(self._hear_decoder))
+        for checkpoint in self._checkpoints:
+            self._hear(checkpoint)
+        answer = GuidedDenoiser.with_uncond
+
+        def heard(denoiser: GuidedDenoiser, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+            self._levels.append(float(level))
+            return answer(denoiser, x, level)
+
+        patcher = patch.object(GuidedDenoiser, "with_uncond", heard)
+        patcher.start()
+        self._undo.append(patcher.stop)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
+        for undo in self._undo:
+            undo()
 
     @property
     def timesteps(self) -> npt.NDArray[np.float64]:
-        """Of every row the UNet was given, in order."""
+        """Of every row the UNets were given, in order."""
         return np.array(self._timesteps)
 
     @property
-    def latents(self) -> npt.NDArray[np.float32]:
-        """All decoded latents, scaled, shape (images, 4, h, w)."""
-        if not self._decoded:
-            return np.zeros((0, 4, 0, 0), np.float32)
-        return torch.cat(self._decoded).float().numpy() * np.float32(self._checkpoint.vae.config.scaling_factor)
+    def levels(self) -> npt.NDArray[np.float32]:
+        """σ, or the timestep for samplers that work on timesteps, of every call of a denoiser, in order."""
+        return np.array(self._levels, np.float32)
 
-    def sigma_to_timestep(self, sigmas: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Fractional training timesteps of noise levels σ: linear in log σ."""
-        alphas = self._checkpoint.alphas_cumprod.double().numpy()
-        return np.interp(np.log(sigmas.astype(np.float64)), np.log(((1 - alphas) / alphas) ** 0.5), np.arange(1000))
+    @property
+    def decoded(self) -> list[npt.NDArray[np.float32]]:
+        """Every decoded latent, scaled, each of shape (4, h, w); those of an `sd_vae` are missing."""
+        return [row.numpy() * np.float32(scale) for rows, scale in self._decoded for row in rows.float()]
+
+    @property
+    def latents(self) -> npt.NDArray[np.float32]:
+        """All of them, shape (images, 4, h, w); they must be of one size."""
+        return np.stack(self.decoded) if self._decoded else np.zeros((0, 4, 0, 0), np.float32)
+
+    def _hear(self, checkpoint: Checkpoint) -> None:
+        scale = float(checkpoint.vae.config.scaling_factor)
+
+        def hear_decoder(_: Any, args: tuple[Tensor, ...]) -> None:
+            self._decoded.append((args[0].detach().cpu(), scale))
+
+        unet, decoder = checkpoint.unet, checkpoint.vae.post_quant_conv
+        self._undo.append(unet.register_forward_pre_hook(self._hear_unet, with_kwargs=True).remove)
+        self._undo.append(decoder.register_forward_pre_hook(hear_decoder).remove)
 
     def _hear_unet(self, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         sample = args[0] if args else kwargs["sample"]
         timestep = torch.as_tensor(args[1] if len(args) > 1 else kwargs["timestep"])
         self._timesteps += timestep.double().reshape(-1).expand(len(sample)).tolist()
-
-    def _hear_decoder(self, _: Any, args: tuple[Tensor, ...]) -> None:
-        self._decoded.append(args[0].detach().cpu())

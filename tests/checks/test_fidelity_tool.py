@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
 from checks.fidelity.__main__ import main
-from checks.fidelity.goldens import repack_model
+from checks.fidelity.deliberate import DELIBERATE
+from checks.fidelity.model_shelf import repack_model
 from checks.fidelity.recording import Recording
+from checks.fidelity.table import BEGIN, END
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.loader import load_checkpoint
@@ -65,10 +68,7 @@ def _answer(folder: Path, packed: Path) -> None:
     (folder / "png" / "one_0.png").write_bytes(output.images[0].data)
     (folder / "info" / "one.json").write_text(json.dumps({"n_images": 1, "info": output.info}))
     np.save(folder / "latents" / "one.npy", recording.latents)
-    alphas = checkpoint.alphas_cumprod.double().numpy()
-    log_sigmas = np.log(((1 - alphas) / alphas) ** 0.5)
-    sigmas = np.exp(np.interp(recording.timesteps, np.arange(1000), log_sigmas)).astype(np.float32)
-    np.savez(folder / "steps" / "one.npz", sigma=sigmas.reshape(-1, 2))
+    np.savez(folder / "steps" / "one.npz", sigma=np.repeat(recording.levels[:, None], 2, axis=1))
 
 
 def copied(whole: Path, to: Path) -> Path:
@@ -89,6 +89,73 @@ def test_nothing_to_compare_is_no_success(whole: Path) -> None:
     assert main(["--goldens", str(whole), "--only", "absent"]) == 1
 
 
+def _other_info(folder: Path) -> None:
+    path = folder / "info" / "one.json"
+    answer = json.loads(path.read_text())
+    answer["info"]["steps"] = 3
+    path.write_text(json.dumps(answer))
+
+
+def _rewrite(folder: Path, change: Callable[[Image.Image], Image.Image], infotext: str | None = None) -> None:
+    path = folder / "png" / "one_0.png"
+    with Image.open(path) as image:
+        chunks = PngInfo()
+        chunks.add_text("parameters", infotext or str(image.info["parameters"]))
+        change(image).save(path, pnginfo=chunks)
+
+
+def _brighter(levels: int, rows: int) -> Callable[[Image.Image], Image.Image]:
+    """The first `rows` of 64 are moved by `levels`, towards the middle so that none is cut."""
+
+    def change(image: Image.Image) -> Image.Image:
+        pixels = np.asarray(image).astype(np.int16)
+        pixels[:rows] += np.where(pixels[:rows] < 128, levels, -levels).astype(np.int16)
+        return Image.fromarray(pixels.astype(np.uint8))
+
+    return change
+
+
+def _one_row_brighter(folder: Path) -> None:
+    _rewrite(folder, _brighter(3, 1))
+
+
+def _other_infotext(folder: Path) -> None:
+    _rewrite(folder, lambda image: image, "something else")
+
+
+def _transparent(folder: Path) -> None:
+    _rewrite(folder, lambda image: image.convert("RGBA"))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "told"),
+    [
+        (_other_info, "info.steps: 2 for 3"),
+        (_one_row_brighter, "98.44%"),
+        (_other_infotext, "for 'something else'"),
+        (_transparent, "64x64 RGB for 64x64 RGBA"),
+    ],
+)
+def test_each_kind_of_difference_fails_and_is_named(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tamper: Callable[[Path], None], told: str
+) -> None:
+    folder = copied(whole, tmp_path)
+    tamper(folder)
+
+    assert main(["--goldens", str(folder)]) == 1
+
+    printed = capsys.readouterr().out
+    assert "DIFFERS" in printed
+    assert told in printed
+
+
+def test_two_levels_everywhere_are_rounding(whole: Path, tmp_path: Path) -> None:
+    folder = copied(whole, tmp_path)
+    _rewrite(folder, _brighter(2, 64))
+
+    assert main(["--goldens", str(folder)]) == 0
+
+
 def _other_latents(folder: Path) -> None:
     path = folder / "latents" / "one.npy"
     np.save(path, np.load(path) + 0.01)
@@ -104,48 +171,117 @@ def _fewer_calls(folder: Path) -> None:
     np.savez(path, sigma=np.load(path)["sigma"][:-1])
 
 
-def _other_info(folder: Path) -> None:
-    path = folder / "info" / "one.json"
-    answer = json.loads(path.read_text())
-    answer["info"]["steps"] = 3
-    path.write_text(json.dumps(answer))
-
-
-def _brighter(folder: Path) -> None:
-    path = folder / "png" / "one_0.png"
-    with Image.open(path) as image:
-        chunks = PngInfo()
-        chunks.add_text("parameters", str(image.info["parameters"]))
-        image.point(lambda level: min(level + 3, 255)).save(path, pnginfo=chunks)
-
-
-def _other_infotext(folder: Path) -> None:
-    path = folder / "png" / "one_0.png"
-    with Image.open(path) as image:
-        chunks = PngInfo()
-        chunks.add_text("parameters", "something else")
-        image.save(path, pnginfo=chunks)
-
-
 @pytest.mark.parametrize(
-    ("tamper", "told"),
-    [
-        (_other_latents, "1.0e-02"),
-        (_other_sigma, "≠"),
-        (_fewer_calls, "4/2 rows"),
-        (_other_info, "info.steps: 2 for 3"),
-        (_brighter, " 3 "),
-        (_other_infotext, "for 'something else'"),
-    ],
+    ("tamper", "told"), [(_other_latents, " 1.0e-02 "), (_other_sigma, " ≠ "), (_fewer_calls, " 2/1 ")]
 )
-def test_each_kind_of_difference_fails_and_is_named(
+def test_calls_noise_levels_and_latents_are_printed(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tamper: Callable[[Path], None], told: str
 ) -> None:
     folder = copied(whole, tmp_path)
     tamper(folder)
 
+    main(["--goldens", str(folder)])
+
+    assert told in capsys.readouterr().out
+
+
+def _ask(folder: Path, **changes: Any) -> None:
+    request = json.loads((folder / "requests.jsonl").read_text())
+    body = request["body"] | changes.pop("body", {})
+    with (folder / "requests.jsonl").open("a") as lines:
+        lines.write(json.dumps(request | changes | {"id": "two", "body": body}) + "\n")
+    for place, name in (("png", "{}_0.png"), ("info", "{}.json")):
+        (folder / place / name.format("two")).write_bytes((folder / place / name.format("one")).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"body": {"no_such_field": 1}}, "REFUSED .*no_such_field"),
+        ({"body": {"restore_faces": True}}, "REFUSED .*restore_faces"),
+        ({"body": {"prompt": "<lora:absent:1>"}}, "REFUSED .*'absent'"),
+        ({"endpoint": "/sdapi/v1/png-info"}, "REFUSED .*/sdapi/v1/png-info"),
+        ({"model": "absent"}, "REFUSED .*'absent'"),
+        ({"model": "tiny"}, "equal$"),
+    ],
+)
+def test_a_request_that_is_refused_is_a_row_and_those_after_it_are_run(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], expected: str
+) -> None:
+    folder = copied(whole, tmp_path)
+    _ask(folder, **changes)
+    lines = (folder / "requests.jsonl").read_text().splitlines()
+    (folder / "requests.jsonl").write_text("\n".join(reversed(lines)))
+
+    assert main(["--goldens", str(folder)]) == (0 if expected == "equal$" else 1)
+
+    (two,) = (line for line in capsys.readouterr().out.splitlines() if "/two " in line)
+    assert re.search(expected, two)
+
+
+def test_a_job_that_crashes_is_a_row(
+    whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(job: TaskInput) -> None:
+        raise ZeroDivisionError(f"at {job.params}")
+
+    monkeypatch.setattr("checks.fidelity.running.TASKS", {Task.IMG2IMG: crash})
+
+    assert main(["--goldens", str(whole)]) == 1
+    assert "CRASHED ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_a_deliberate_difference_is_expected_and_its_end_is_reported(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(whole, tmp_path / "set")
+    monkeypatch.setitem(DELIBERATE, "set/on*", "we say so")
     assert main(["--goldens", str(folder)]) == 1
+    assert "on the list of deliberate differences: we say so" in capsys.readouterr().out
+
+    _one_row_brighter(folder)
+    assert main(["--goldens", str(folder)]) == 0
+    assert "1 different on purpose" in capsys.readouterr().out
+
+
+DERIVE = '''"""derive.py GOLDENS OUT: makes a model."""
+import sys, shutil
+from pathlib import Path
+(Path(sys.argv[2]) / "VAE").mkdir()
+shutil.copy(Path(sys.argv[1]) / "vae.safetensors", Path(sys.argv[2]) / "VAE" / "derived.vae.safetensors")
+'''
+
+
+def test_sets_share_models_some_of_which_are_derived(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = copied(whole, tmp_path / "goldens")
+    state = tiny_state(seed=7)
+    vae = {key.removeprefix("first_stage_model."): one for key, one in state.items() if "first_stage" in key}
+    save_file(vae, base / "vae.safetensors")
+    _ask(base, body={"override_settings": {"randn_source": "CPU", "sd_vae": "derived.vae.safetensors"}})
+    (tmp_path / "more" / "models").mkdir(parents=True)
+    (tmp_path / "more" / "models" / "derive.py").write_text(DERIVE)
+    copied(base, tmp_path / "more" / "networks")
+
+    assert main(["--goldens", str(tmp_path / "more")]) == 1  # another VAE draws another picture
 
     printed = capsys.readouterr().out
-    assert "DIFFERS" in printed
-    assert told in printed
+    assert "networks/two" in printed
+    assert "info.sd_vae_name: 'derived.vae.safetensors' for None" in printed
+    assert not (tmp_path / "more" / "models" / "VAE").exists()
+
+
+def test_the_pages_table_is_written_anew(whole: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Before\n{BEGIN}\nearlier\n{END}\nafter\n")
+
+    main(["--goldens", str(copied(whole, tmp_path / "goldens")), "--page", str(page)])
+
+    text = page.read_text()
+    assert text.startswith("# Before\n")
+    assert text.endswith("\nafter\n")
+    assert (
+        "| goldens | img2img, samplers, inpainting, resize modes, prompts, seeds, hires fix | 1 | 1 | 0 | 0 |" in text
+    )
+    assert "earlier" not in text
