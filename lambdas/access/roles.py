@@ -1,7 +1,7 @@
 """Roles: those built in and those made here, each a set of permissions with quotas."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import role_row_id
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import Action, Condition, timestamp
+from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, timestamp
 from lambdas.problems import ProblemError
 
 ROLE_EXISTS = "the role exists"
@@ -77,7 +77,6 @@ class RoleStore:
             ProblemError: `name_taken`.
         """
         row = {
-            "access_id": role_row_id(role.name),
             "listing": "roles",
             "place": role.name,
             "permissions": sorted(role.permissions),
@@ -86,7 +85,8 @@ class RoleStore:
             "created_at": timestamp(now),
             "created_by": role.created_by,
         }
-        if role.name in BUILT_IN_ROLES or self.access.write([self.access.put_new(row, condition=_NEW)]):
+        addition = PutNew(table=self.access.table, key=_key(role.name), row=row, absent=_NEW)
+        if role.name in BUILT_IN_ROLES or self.access.write([addition]):
             raise ProblemError(ProblemCode.NAME_TAKEN, f"There is a role {role.name!r}.")
 
     def change(self, role: RoleRecord, *, permissions: frozenset[Permission], quotas: Quotas) -> bool:
@@ -96,10 +96,11 @@ class RoleStore:
             ":quotas": quotas.model_dump(exclude_none=True),
             ":seen": sorted(role.permissions),
         }
-        change = self.access.update(
-            role_row_id(role.name),
-            "SET #permissions = :permissions, #quotas = :quotas",
-            values,
+        change = Update(
+            table=self.access.table,
+            key=_key(role.name),
+            expression="SET #permissions = :permissions, #quotas = :quotas",
+            values=values,
             condition=Condition(_UNCHANGED, "#permissions = :seen"),
             names=["permissions", "quotas"],
         )
@@ -112,7 +113,7 @@ class RoleStore:
             ProblemError: `role_in_use`.
         """
         unused = Condition(_UNUSED, "user_count = :none")
-        deletion = self.access.delete(role_row_id(role.name), {":none": 0}, condition=unused)
+        deletion = Delete(table=self.access.table, key=_key(role.name), values={":none": 0}, condition=unused)
         if self.access.write([deletion]):
             detail = f"Users have the role {role.name!r}; give them another one first (GET /v1/users lists them)."
             raise ProblemError(ProblemCode.ROLE_IN_USE, detail)
@@ -122,22 +123,28 @@ class RoleStore:
         if name in BUILT_IN_ROLES and name != ADMIN:
             return []
         condition = None if name == ADMIN else Condition(ROLE_EXISTS, "attribute_exists(#permissions)")
-        names = ["user_count"] if condition is None else ["user_count", "permissions"]
-        add = self.access.update(
-            role_row_id(name), "ADD #user_count :one", {":one": 1}, condition=condition, names=names
-        )
-        return [add]
+        return [self._count(name, {":more": 1}, condition, names=() if name == ADMIN else ("permissions",))]
 
     def left(self, name: str) -> list[Action]:
         """What a transaction that takes this role from a user must also do; the last admin is refused ADMIN_REMAINS."""
         if name in BUILT_IN_ROLES and name != ADMIN:
             return []
-        values, condition = {":less": -1}, Condition(_COUNTED, "attribute_exists(access_id)")
         if name == ADMIN:
-            values[":least"] = 1
-            condition = Condition(ADMIN_REMAINS, "#user_count > :least")
-        return [
-            self.access.update(
-                role_row_id(name), "ADD #user_count :less", values, condition=condition, names=["user_count"]
-            )
-        ]
+            return [self._count(name, {":more": -1, ":least": 1}, Condition(ADMIN_REMAINS, "#user_count > :least"))]
+        return [self._count(name, {":more": -1}, Condition(_COUNTED, "attribute_exists(access_id)"))]
+
+    def _count(
+        self, name: str, values: Mapping[str, object], condition: Condition | None, *, names: Sequence[str] = ()
+    ) -> Action:
+        return Update(
+            table=self.access.table,
+            key=_key(name),
+            expression="ADD #user_count :more",
+            values=values,
+            condition=condition,
+            names=["user_count", *names],
+        )
+
+
+def _key(name: str) -> dict[str, object]:
+    return {"access_id": role_row_id(name)}

@@ -4,13 +4,13 @@ user#NAME · role#NAME · key#SHA256 · usage#USER#DAY · load#USER        `acce
 listing-place                                                       `users`, `roles`, `usage#MONTH` in their order
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, from_item, read_rows, to_item, transact
+from lambdas.aws.rows import Action, from_item, read_rows, to_item, transact
 from lambdas.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -66,29 +66,6 @@ class AccessTable:
     def write(self, actions: Sequence[Action]) -> frozenset[str]:
         """`transact` on this table's client."""
         return transact(self.client, actions)
-
-    def put_new(self, row: Mapping[str, object], *, condition: str) -> Action:
-        """Add a row that must not be there yet; `condition` is the name of that demand."""
-        return PutNew(table=self.table, key={"access_id": row["access_id"]}, row=row, absent=condition)
-
-    def update(
-        self,
-        access_id: str,
-        expression: str,
-        values: Mapping[str, object],
-        *,
-        condition: Condition | None = None,
-        names: Sequence[str] = (),
-    ) -> Action:
-        """Change a row; `#name` in the expressions stands for each of `names`."""
-        key = {"access_id": access_id}
-        return Update(table=self.table, key=key, expression=expression, values=values, condition=condition, names=names)
-
-    def delete(
-        self, access_id: str, values: Mapping[str, object] | None = None, *, condition: Condition | None = None
-    ) -> Action:
-        """Remove a row, if it is there."""
-        return Delete(table=self.table, key={"access_id": access_id}, values=values or {}, condition=condition)
 
 
 def overtaken() -> ProblemError:

@@ -16,7 +16,7 @@ from lambdas.access.roles import ADMIN_REMAINS, ROLE_EXISTS, RoleStore
 from lambdas.access.table import AccessTable, overtaken
 from lambdas.access.user_record import KeyRecord, UserRecord, user_row_id
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import Action, Condition, timestamp
+from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, timestamp
 from lambdas.problems import ProblemError
 
 KEY_PREFIX = "goc_"
@@ -74,7 +74,7 @@ class UserStore:
             "default_endpoint": user.default_endpoint,
             "version": 0,
         }
-        refused = self.access.write([self.access.put_new(row, condition=_NEW_NAME), *self.roles.joined(user.role)])
+        refused = self.access.write([self._put_new(row, absent=_NEW_NAME), *self.roles.joined(user.role)])
         if _NEW_NAME in refused:
             detail = f"There is or was a user {user.name!r}; names of deleted users are not used again."
             raise ProblemError(ProblemCode.NAME_TAKEN, detail)
@@ -128,8 +128,15 @@ class UserStore:
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
         named = {f":{name}": value for name, value in values.items()}
         there = Condition(_KEY_THERE, "attribute_exists(access_id)")
-        copies = [
-            self.access.update(f"key#{key_id}", expression, named, condition=there, names=list(values))
+        copies: list[Action] = [
+            Update(
+                table=self.access.table,
+                key={"access_id": f"key#{key_id}"},
+                expression=expression,
+                values=named,
+                condition=there,
+                names=list(values),
+            )
             for key_id in sorted(user.key_ids)
         ]
         return expression, named, copies
@@ -143,7 +150,7 @@ class UserStore:
 
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
-            keys = [self.access.delete(f"key#{key_id}") for key_id in sorted(user.key_ids)]
+            keys = [self._delete_key(key_id) for key_id in sorted(user.key_ids)]
             return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *self.roles.left(user.role)]
 
         self._change(name, plan, names=["listing", "key_ids", "webhook_secrets"])
@@ -193,7 +200,7 @@ class UserStore:
                 raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
             row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
             row["default_endpoint"] = user.default_endpoint
-            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self.access.put_new(row, condition=_NEW_KEY)]
+            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self._put_new(row, absent=_NEW_KEY)]
 
         self._change(name, plan, names=["key_ids"])
         return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
@@ -202,7 +209,7 @@ class UserStore:
         """Revoke a key; nothing happens when it is gone."""
 
         def plan(_: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
-            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self.access.delete(f"key#{key.key_id}")]
+            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self._delete_key(key.key_id)]
 
         self._change(key.user, plan, names=["key_ids"])
 
@@ -246,13 +253,20 @@ class UserStore:
     def _update(self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]) -> Action:
         """The change of a user's row, if it is as it was read; `expression` begins with SET, ADD, DELETE or REMOVE."""
         step = " ADD #version :one" if not expression.startswith("ADD") else ", #version :one"
-        return self.access.update(
-            user_row_id(seen.name),
-            expression + step,
-            {**values, ":seen": seen.version, ":one": 1},
+        return Update(
+            table=self.access.table,
+            key={"access_id": user_row_id(seen.name)},
+            expression=expression + step,
+            values={**values, ":seen": seen.version, ":one": 1},
             condition=Condition(_SEEN, "#version = :seen"),
             names=[*names, "version"],
         )
+
+    def _put_new(self, row: Mapping[str, object], *, absent: str) -> Action:
+        return PutNew(table=self.access.table, key={"access_id": row["access_id"]}, row=row, absent=absent)
+
+    def _delete_key(self, key_id: str) -> Action:
+        return Delete(table=self.access.table, key={"access_id": f"key#{key_id}"})
 
     def _without_expired_keys(self, user: UserRecord) -> UserRecord:
         """As read, but for the keys whose rows time has taken."""

@@ -2,6 +2,9 @@
 
 Parameters of a route function by name: `call` (Call or UserCall), `body` and `query` (pydantic models), and the path's
 own parameters (str). The OpenAPI document is made from the same signatures.
+
+powertools' router accepts what our contract refuses: unknown query names, `1_0` as a number, repeated values, a wrong
+method as 404. docs/architecture/05-decisions.md has the comparison.
 """
 
 import re

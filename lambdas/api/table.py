@@ -1,6 +1,7 @@
 """Every route of the API, and the document that says so."""
 
 from lambdas.api import assets, endpoints, inputs, job_creation, jobs, keys, roles, service, usage, users, webhooks
+from lambdas.api.openapi_document import openapi_document
 from lambdas.api.routes import Call, Route, Routes
 
 _ABOUT_ALL = Routes()
@@ -9,8 +10,6 @@ _ABOUT_ALL = Routes()
 @_ABOUT_ALL.add("GET", "/v1/openapi.json")
 def get_openapi(call: Call) -> dict[str, object]:
     """This API as an OpenAPI 3.1 document."""
-    from lambdas.api.openapi import openapi_document  # half the models of pydantic are built for it
-
     return openapi_document(ROUTES, version=call.services.settings.SERVICE_VERSION)
 
 

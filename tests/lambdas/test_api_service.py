@@ -18,7 +18,7 @@ from generate_on_cloud.contract.assets import ASSET_TYPES
 from generate_on_cloud.contract.errors import PROBLEMS, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.api import handler as api
-from lambdas.api.openapi import openapi_document
+from lambdas.api.openapi_document import openapi_document
 from lambdas.api.table import ROUTES
 from lambdas.aws.rows import new_id, to_item
 from lambdas.json_documents import MAX_DEPTH
