@@ -1,1 +1,1 @@
-"""The serverless half: API, job events, sweeper and first key; each function a folder or module, nouns beside them."""
+"""The serverless half: the API and the functions, with the nouns they share in folders of their name."""

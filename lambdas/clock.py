@@ -1,4 +1,4 @@
-"""Time as an argument, so that a test decides what time it is."""
+"""Time as an argument, so that tests can set it."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from lambdas.aws.rows import utc_now
 @dataclass(frozen=True)
 class Clock:
     now: Callable[[], datetime] = utc_now
-    """The moment, in UTC."""
+    """The current time in UTC."""
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds that never go back, for waits and for what is remembered for a while."""
+    """Seconds that never go back, for waits and for short-lived caches."""
     sleep: Callable[[float], None] = time.sleep

@@ -1,4 +1,4 @@
-"""Pydantic's findings as the API's field errors: a JSON pointer, what was received, what is allowed."""
+"""Pydantic's errors as the API's field errors: a JSON pointer, what was received, what is allowed."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from generate_on_cloud.contract.errors import FieldError
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, shortened
 
 _REASON_ENOUGH = ("missing", "value_error")
-"""Findings whose own words already name what was received, or where nothing was."""
+"""Errors whose own text already names what was received, or where nothing was received."""
 
 ROOT = "/params"
-"""Pointers are into the body of `POST /v1/jobs`, also when the params came as a document of their own."""
+"""Pointers point into the body of `POST /v1/jobs`, also when the params were uploaded as a separate document."""
 
 
 def field_errors(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> list[FieldError]:
-    """One field error for each finding (one more than may be shown at most), pointers below `prefix`."""
+    """One field error per pydantic error (at most one more than an answer shows), with pointers below `prefix`."""
     found = []
     for finding in error.errors(include_url=False, include_context=False)[: MAX_ERRORS + 1]:
         location = finding["loc"]
@@ -33,5 +33,5 @@ def field_errors(error: ValidationError, model: type[BaseModel], *, prefix: str 
 
 
 def pointer(location: Sequence[int | str]) -> str:
-    """RFC 6901 pointer of pydantic's location."""
+    """RFC 6901 pointer for pydantic's location."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,4 +1,4 @@
-"""Reading JSON that a client sent, as Python writes it: bounded nesting, text that can be written again as UTF-8."""
+"""Reads JSON from clients as Python writes it, with bounded nesting and with text that can be stored as UTF-8."""
 
 import json
 
@@ -12,9 +12,9 @@ def read_document(data: bytes) -> object:
     """The value of the JSON document `data`.
 
     Raises:
-        ProblemError: `invalid_json` - not UTF-8, not JSON, nested deeper than MAX_DEPTH, numbers of thousands of
+        ProblemError: `invalid_json` - not UTF-8, not JSON, nested deeper than MAX_DEPTH, numbers with thousands of
             digits, a name twice in one object, or text with lone surrogates. `NaN` and `Infinity`, which Python's
-            clients write, are numbers that the fields themselves may refuse.
+            clients write, are accepted as numbers; the fields themselves may refuse them.
     """
     try:
         document: object = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
@@ -35,8 +35,8 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in found if names.count(name) > 1)
-        # Readers differ in which of the two they take.
-        raise _invalid(f"{shortened(ascii(twice))} comes twice in one object")
+        # Readers differ in which of the two values they use.
+        raise _invalid(f"{shortened(ascii(twice))} appears twice in one object")
     return found
 
 
@@ -65,7 +65,7 @@ def _check_text(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise _invalid("a string holds half of a surrogate pair") from error
+        raise _invalid("a string contains half of a surrogate pair") from error
 
 
 def _invalid(reason: str) -> ProblemError:

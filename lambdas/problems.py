@@ -1,15 +1,15 @@
-"""What a request was refused for: raised anywhere, turned into problem JSON in one place (`lambdas.api.handler`)."""
+"""Why a request was refused: raised anywhere, turned into problem JSON in one place (`lambdas.api.handler`)."""
 
 from collections.abc import Sequence
 
 from generate_on_cloud.contract.errors import PROBLEMS, FieldError, Problem, ProblemCode
 
 SHOWN_CHARACTERS = 300
-"""Longest piece of the user's own input that an answer repeats."""
+"""Maximum characters of the user's own input that an answer repeats."""
 MAX_MESSAGE = 2000
-"""Longest message of one field."""
+"""Maximum characters of one field's message."""
 MAX_ERRORS = 100
-"""Most field errors in one answer."""
+"""Maximum number of field errors in one answer."""
 
 
 class ProblemError(Exception):
@@ -28,7 +28,7 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
-        """Seconds after which the same request may succeed, None when it will not."""
+        """Seconds after which the same request may succeed; None if it never will."""
 
     def problem(self, request_id: str) -> Problem:
         """The body of the answer."""
@@ -47,12 +47,12 @@ class ProblemError(Exception):
 def invalid(errors: Sequence[FieldError]) -> ProblemError:
     """`invalid_params` for these fields."""
     fields = ", ".join(error.pointer or "the body" for error in errors[:MAX_ERRORS])
-    unsaid = f" (the first {MAX_ERRORS} faults are listed)" if len(errors) > MAX_ERRORS else ""
+    unsaid = f" (the first {MAX_ERRORS} errors are listed)" if len(errors) > MAX_ERRORS else ""
     return ProblemError(
         ProblemCode.INVALID_PARAMS, shortened(f"Not accepted: {fields}") + unsaid, errors=errors[:MAX_ERRORS]
     )
 
 
 def shortened(text: str, limit: int = SHOWN_CHARACTERS) -> str:
-    """`text`, cut to what an answer may repeat."""
+    """`text`, cut to the length that an answer may repeat."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

@@ -1,4 +1,4 @@
-"""Each function's environment as one typed value; the CDK stack constructs it, the function reads it."""
+"""Each function's environment as one typed value; the CDK stack constructs it and the function reads it."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class FunctionSettings(BaseModel):
-    """Fields are environment variables by the same name."""
+    """Each field is an environment variable of the same name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,7 +18,7 @@ class FunctionSettings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the variables named like the fields.
+        """Read the environment variables named like the fields.
 
         Raises:
             pydantic.ValidationError: one is missing or malformed.
@@ -27,7 +27,7 @@ class FunctionSettings(BaseModel):
 
 
 class AccountSettings(FunctionSettings):
-    """Of functions that read or count in the access table."""
+    """For functions that read or count in the access table."""
 
     ACCESS_TABLE: str
 
@@ -38,13 +38,13 @@ class WebhookSettings(AccountSettings):
 
 
 class EndingSettings(WebhookSettings):
-    """Of functions that end jobs."""
+    """For functions that finish jobs."""
 
     JOBS_BUCKET: str
 
 
 class AssetSettings(AccountSettings):
-    """Of functions that end the work on assets."""
+    """For functions that finish uploads and imports."""
 
     ASSETS_TABLE: str
     ASSETS_BUCKET: str
@@ -53,18 +53,18 @@ class AssetSettings(AccountSettings):
 class ApiSettings(EndingSettings, AssetSettings):
     ENDPOINTS_TABLE: str
     ENDPOINT_NAME: str
-    """The endpoint jobs go to that name none: the template's."""
+    """The template's endpoint, which takes jobs that name none if the user has no default."""
     ENDPOINT_PREFIX: str
-    """Begins the names of all endpoints of this stage."""
+    """Prefix of the names of all this stage's endpoints."""
     ENDPOINT_GPUS: int = Field(default=1, gt=0)
-    """Of all instances the template's endpoint may have."""
+    """GPUs of the template's endpoint at its maximum number of instances."""
     ENDPOINT_KEEPER_FUNCTION: str
     INSPECTION_FUNCTION: str
     IMPORT_FUNCTION: str
     SERVICE_VERSION: str
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
-    """US dollars for an hour of one GPU of an instance; 0: not known, usage then tells no cost."""
+    """US dollars per hour for one GPU of an instance; 0: unknown, and usage then has no cost."""
 
 
 class JobEventsSettings(EndingSettings):
@@ -91,4 +91,4 @@ class AssetImportSettings(AssetSettings):
 
 class FirstKeySettings(AccountSettings):
     SECRET_ARN: str
-    """Secrets Manager secret that receives the first admin key."""
+    """Secrets Manager secret that stores the first admin key."""

@@ -1,1 +1,1 @@
-"""The REST API function: one resolver, one router file for each resource."""
+"""The REST API function: one resolver, and one module of routes per resource."""

@@ -1,4 +1,4 @@
-"""Routes of assets."""
+"""Routes for assets."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from lambdas.problems import ProblemError, invalid
 ROUTES = Routes()
 _OF_ANOTHER = (ProblemCode.FORBIDDEN, ProblemCode.ASSET_NOT_FOUND)
 SHORT_HASH = 10
-"""Digits of the hash WebUI shows beside a checkpoint."""
+"""Digits of the hash that WebUI shows next to a checkpoint."""
 
 
 class AssetsQuery(Query):
@@ -46,7 +46,7 @@ class AssetsQuery(Query):
     permission=Permission.ASSET_CREATE,
 )
 def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
-    """Begin the upload of a model file, go on with it, or have the file fetched from a URL."""
+    """Start or resume the upload of a model file, or import it from a URL."""
     now = call.services.clock.now()
     asset = call.services.uploads.begin(body, owner=call.caller.user, quotas=call.caller.quotas, now=now)
     if asset.created_at == now:
@@ -56,7 +56,7 @@ def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
 
 @ROUTES.add("GET", "/v1/assets", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.ASSET_LIST)
 def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
-    """Model files the caller may use, by type and name."""
+    """List the model files the caller may use, by type and name."""
     asset_type: AssetType | None = None
     if query.type is not None:
         asset_type = asset_type_named(query.type)
@@ -74,9 +74,9 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
 
 @ROUTES.add("GET", "/v1/assets/by-hash/{sha256}", permission=Permission.ASSET_LIST)
 def find_assets(call: UserCall, sha256: str) -> AssetPage:
-    """Active model files with these bytes that the caller may use: they need not be uploaded again."""
+    """List active model files with these bytes that the caller may use and so need not upload again."""
     if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
-        message = "received something else; allowed: a SHA-256 as 64 lower-case hex digits"
+        message = "received a value that is not a SHA-256; allowed: 64 lower-case hex digits"
         raise invalid([FieldError(pointer="path:sha256", message=message)])
     found = call.services.assets.with_hash(sha256)
     return AssetPage(
@@ -86,7 +86,7 @@ def find_assets(call: UserCall, sha256: str) -> AssetPage:
 
 @ROUTES.add("GET", "/v1/assets/{asset_id}", problems=(ProblemCode.ASSET_NOT_FOUND,), permission=Permission.ASSET_LIST)
 def get_asset(call: UserCall, asset_id: str) -> AssetView:
-    """One model file; an unfinished upload tells its owner which parts are there, with new URLs for the others."""
+    """Get a model file; the owner of an unfinished upload sees which parts are stored and new URLs for the others."""
     return _with_upload(call, _asset(call, asset_id))
 
 
@@ -97,7 +97,7 @@ def get_asset(call: UserCall, asset_id: str) -> AssetView:
     permission=Permission.ASSET_CREATE,
 )
 def sign_parts(call: UserCall, asset_id: str, body: SignParts) -> SignedParts:
-    """URLs for parts whose SHA-256 storage checks, of an upload begun with a `checksum_algorithm`."""
+    """Sign upload URLs for parts whose SHA-256 storage checks; for an upload with a `checksum_algorithm`."""
     return call.services.uploads.storage.sign(_own(call, asset_id), body.parts, now=call.services.clock.now())
 
 
@@ -108,7 +108,7 @@ def sign_parts(call: UserCall, asset_id: str, body: SignParts) -> SignedParts:
     permission=Permission.ASSET_CREATE,
 )
 def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetView:
-    """Finish an upload: the parts become one file, which is inspected; a small one is active in the answer."""
+    """Complete an upload: join the parts into one file and inspect it; a small file is active in the answer."""
     asset = _own(call, asset_id)
     completed = call.services.uploads.complete(asset, body, now=call.services.clock.now())
     log_change(call, "asset.completed", asset_id, {"name": asset.name, "status": completed.status})
@@ -122,7 +122,7 @@ def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetV
     permission=Permission.ASSET_CREATE,
 )
 def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
-    """Rename, describe or tag a model file, or say who may use it."""
+    """Rename, describe or tag a model file, or change who may use it."""
     asset = _own(call, asset_id)
     if asset.status is not AssetStatus.ACTIVE:
         raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} is {asset.status}; allowed: an active asset.")
@@ -137,7 +137,7 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
         roles=asset.roles if body.roles is None else tuple(dict.fromkeys(body.roles)),
     )
     if not call.services.uploads.transitions.change(asset, changed):
-        message = f"There is a {asset.type} named {changed.name!r}, or {asset.name!r} was changed meanwhile."
+        message = f"A {asset.type} named {changed.name!r} already exists, or {asset.name!r} was changed meanwhile."
         raise ProblemError(ProblemCode.ASSET_EXISTS, message)
     log_change(call, "asset.changed", asset_id, body.model_dump(exclude_none=True))
     return _view(changed)
@@ -150,7 +150,7 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
     permission=Permission.ASSET_CREATE,
 )
 def delete_asset(call: UserCall, asset_id: str) -> AssetView:
-    """Delete a model file with its bytes, or break off its upload or import."""
+    """Delete a model file, or cancel its upload or import."""
     removed = call.services.removal.remove(_own(call, asset_id))
     log_change(call, "asset.deleted", asset_id, {"name": removed.name})
     return _view(removed)
@@ -159,14 +159,14 @@ def delete_asset(call: UserCall, asset_id: str) -> AssetView:
 def _asset(call: UserCall, asset_id: str) -> AssetRecord:
     asset = call.services.assets.get(asset_id)
     if asset is None or not call.caller.may_use(asset, Permission.ASSET_ALL):
-        raise ProblemError(ProblemCode.ASSET_NOT_FOUND, f"There is no asset {asset_id[:100]!r}.")
+        raise ProblemError(ProblemCode.ASSET_NOT_FOUND, f"The asset {asset_id[:100]!r} does not exist.")
     return asset
 
 
 def _own(call: UserCall, asset_id: str) -> AssetRecord:
     asset = _asset(call, asset_id)
     if not call.caller.may_see(asset.owner, Permission.ASSET_ALL):
-        detail = f"{asset.name!r} is another user's; that needs the permission {Permission.ASSET_ALL}."
+        detail = f"{asset.name!r} belongs to another user; this needs the permission {Permission.ASSET_ALL}."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
     return asset
 

@@ -1,4 +1,4 @@
-"""Routes of endpoints."""
+"""Routes for endpoints."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ ROUTES = Routes()
 
 class DeleteQuery(Query):
     force: bool = False
-    """Cancel the jobs that are there."""
+    """Cancel the endpoint's open jobs first."""
 
 
 @ROUTES.add(
@@ -45,7 +45,7 @@ class DeleteQuery(Query):
     permission=Permission.ENDPOINT_CREATE,
 )
 def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
-    """Make an endpoint after the pattern of the template's; it is ready minutes later."""
+    """Create an endpoint modelled on the template's; it is ready after some minutes."""
     services, registry = call.services, call.services.registry
     _require_known(call, users=body.users, roles=body.roles)
     record = EndpointRecord(
@@ -62,12 +62,12 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
         roles=tuple(body.roles),
     )
     if record.endpoint == registry.default or not registry.store.add(record):
-        raise ProblemError(ProblemCode.NAME_TAKEN, f"There is an endpoint {record.endpoint!r}, or it is being deleted.")
+        raise ProblemError(ProblemCode.NAME_TAKEN, f"{record.endpoint!r} already exists or is being deleted.")
     try:
         services.endpoint_creation.create(record)
     except (ProblemError, ClientError):
-        # The keeper takes away what was made before the refusal, and then the row. Without an answer from AWS the
-        # endpoint may be there: the row stays, and the keeper finds out.
+        # After a refusal, the keeper removes what was already made, and then the row. Without an answer from AWS the
+        # endpoint may exist: the row stays, and the keeper finds out.
         registry.store.mark_deleting(record.endpoint)
         _call_keeper(call, record.endpoint)
         raise
@@ -77,7 +77,7 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
 
 @ROUTES.add("GET", "/v1/endpoints", permission=Permission.ENDPOINT_LIST)
 def list_endpoints(call: UserCall) -> EndpointList:
-    """All endpoints: the template's as it is right now (left out while it does not exist), then those made here."""
+    """List all endpoints: the template's with its current status (if it exists), then those created here."""
     registry, records = call.services.registry, call.services.registry.store.list()
     counted = call.services.load.of([registry.default, *(record.endpoint for record in records)])
     live = call.services.endpoints.describe(registry.default)
@@ -88,7 +88,7 @@ def list_endpoints(call: UserCall) -> EndpointList:
 
 @ROUTES.add("GET", "/v1/endpoints/{name}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.ENDPOINT_LIST)
 def get_endpoint(call: UserCall, name: str) -> EndpointView:
-    """One endpoint, with SageMaker's status of this moment."""
+    """Get one endpoint with SageMaker's current status."""
     services, full_name = call.services, call.services.registry.full_name(name)
     record = None if full_name == services.registry.default else _required(call, name)
     live = services.endpoints.describe(full_name)
@@ -110,7 +110,7 @@ def get_endpoint(call: UserCall, name: str) -> EndpointView:
     permission=Permission.ENDPOINT_CREATE,
 )
 def patch_endpoint(call: UserCall, name: str, body: PatchEndpoint) -> EndpointView:
-    """Change the scaling and who may use it; AWS has it within a minute, or once the endpoint is in service."""
+    """Change an endpoint's scaling and who may use it; AWS follows within a minute, or once it is in service."""
     record = _changeable(call, name)
     _require_known(call, users=body.users or [], roles=body.roles or [])
     given: dict[str, Any] = body.model_dump(exclude_none=True)
@@ -138,20 +138,18 @@ def patch_endpoint(call: UserCall, name: str, body: PatchEndpoint) -> EndpointVi
     permission=Permission.ENDPOINT_CREATE,
 )
 def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointView:
-    """Delete an endpoint with all that belongs to it; it is `Deleting` until nothing is left. May be repeated."""
+    """Delete an endpoint and everything that belongs to it; it is `Deleting` until nothing is left. Safe to repeat."""
     services, record = call.services, _changeable(call, name)
     if record.status is not EndpointStatus.DELETING:
         waiting = None if query.force else next(_jobs_on(call, record.endpoint), None)
         if waiting is not None:
-            detail = (
-                f"The job {waiting.job_id} on {record.endpoint} has not ended. Wait, or send ?force=true to cancel."
-            )
+            detail = f"{record.endpoint} has the open job {waiting.job_id}. Wait, or send ?force=true to cancel it."
             raise ProblemError(ProblemCode.ENDPOINT_IN_USE, detail)
         services.registry.store.mark_deleting(record.endpoint)
         log_change(call, "endpoint.deleted", record.endpoint, {"force": query.force})
     if query.force:
         for job in list(_jobs_on(call, record.endpoint)):
-            # A running one is asked to stop as well; if its worker goes before it does, it ends as `worker_lost`.
+            # A running job is asked to stop; if its worker disappears first, it fails with `worker_lost`.
             queued, transitions = (JobStatus.QUEUED,), services.job_transitions
             if transitions.finish(job, JobStatus.CANCELED, now=services.clock.now(), allowed=queued) is None:
                 transitions.request_cancel(job.job_id)
@@ -169,7 +167,7 @@ def _jobs_on(call: UserCall, endpoint: str) -> Iterator[JobRecord]:
 
 
 def _call_keeper(call: UserCall, endpoint: str) -> None:
-    """Have it looked after now, not within the minute."""
+    """Call the keeper now instead of waiting for its next minute."""
     settings = call.services.settings
     call.services.clients.functions.invoke(
         FunctionName=settings.ENDPOINT_KEEPER_FUNCTION,
@@ -187,10 +185,10 @@ def _required(call: UserCall, name: str) -> EndpointRecord:
 
 
 def _changeable(call: UserCall, name: str) -> EndpointRecord:
-    """The endpoint, if the caller may change it: their own, or `endpoint:all`."""
+    """The endpoint, if the caller may change it: their own, or any with `endpoint:all`."""
     registry = call.services.registry
     if registry.full_name(name) == registry.default:
-        detail = f"{registry.default} is deployed by the template: change it there (`-c max_instances=…`) and deploy."
+        detail = f"{registry.default} belongs to the template: change it there (`-c max_instances=…`) and deploy."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
     record = _required(call, name)
     if record.owner != call.caller.user:
@@ -200,7 +198,7 @@ def _changeable(call: UserCall, name: str) -> EndpointRecord:
 
 def _require_known(call: UserCall, *, users: list[str], roles: list[str]) -> None:
     faults = [
-        FieldError(pointer=f"/{kind}/{place}", message=f"received {name!r}; there is no such {kind[:-1]}")
+        FieldError(pointer=f"/{kind}/{place}", message=f"received {name!r}; no such {kind[:-1]} exists")
         for kind, names, find in (
             ("users", users, call.services.users.get),
             ("roles", roles, call.services.roles.get),
@@ -213,7 +211,7 @@ def _require_known(call: UserCall, *, users: list[str], roles: list[str]) -> Non
 
 
 def _unknown(name: str) -> ProblemError:
-    return ProblemError(ProblemCode.NOT_FOUND, f"There is no endpoint {name[:100]!r}.")
+    return ProblemError(ProblemCode.NOT_FOUND, f"The endpoint {name[:100]!r} does not exist.")
 
 
 def _asleep(status: EndpointStatus, instances: int) -> EndpointStatus:

@@ -1,7 +1,7 @@
 """Lambda: the REST API behind API Gateway.
 
-One request: find its route, read it, check the key, call the route's function; the one place where exceptions become
-answers.
+For each request: find its route, read it, check the key, call the route's function. The only place that turns
+exceptions into answers.
 """
 
 import base64
@@ -36,15 +36,15 @@ CORRELATION_HEADER: Final = "x-correlation-id"
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
-"""Takes API Gateway's event of one request, gives what API Gateway shall send."""
+"""Takes API Gateway's event for one request and returns the answer in API Gateway's format."""
 
 
 def make_resolver(services: Api) -> Resolver:
-    """A resolver with every route, working on `services`."""
+    """A resolver with every route, backed by `services`."""
 
     def resolve(event: Mapping[str, Any]) -> dict[str, Any]:
         method, path = event["httpMethod"], event["path"]
-        # No parameter takes what cannot be printed, not even a line's end.
+        # No parameter accepts an unprintable character, not even a line break.
         found = find_route(ROUTES, method, path) if path.isprintable() else None
         if found is None:
             return problem_response(_no_route(method, path), event).for_gateway()
@@ -56,11 +56,11 @@ def make_resolver(services: Api) -> Resolver:
 
 def _no_route(method: str, path: str) -> ProblemError:
     methods = sorted({route.method for route in ROUTES if route.matches(path)})
-    # A method that is there and still was not found: the path has characters no parameter takes.
+    # The method exists and still did not match: the path has characters that no parameter accepts.
     if methods and method not in methods:
         detail = f"Received {method}; allowed: {', '.join(methods)}."
         return ProblemError(ProblemCode.METHOD_NOT_ALLOWED, detail)
-    return ProblemError(ProblemCode.NOT_FOUND, f"There is nothing at {path[:200]}.")
+    return ProblemError(ProblemCode.NOT_FOUND, f"The path {path[:200]} does not exist.")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class HttpAnswer:
     body: str = ""
 
     def for_gateway(self) -> dict[str, Any]:
-        """As API Gateway wants it of a function."""
+        """The answer in the format that API Gateway expects from a function."""
         headers = {name: [value] for name, value in self.headers.items()}
         return {
             "statusCode": self.status,
@@ -81,7 +81,7 @@ class HttpAnswer:
 
 
 def serve(route: Route, event: Mapping[str, Any], services: Api, path_values: Mapping[str, str]) -> HttpAnswer:
-    """The route's answer, or the problem that came up; either with the correlation id."""
+    """The route's answer, or the problem that occurred; both with the correlation id."""
     correlation_id = request_id_of(event)
     try:
         correlation_id = correlation_id_of(event, _headers(event))
@@ -121,13 +121,13 @@ def _answer(
 
 
 def problem_response(error: Exception, event: Mapping[str, Any], correlation_id: str | None = None) -> HttpAnswer:
-    """`error` as `application/problem+json`; what is not a `ProblemError` is logged and told as `internal`."""
+    """`error` as `application/problem+json`; any other exception is logged and answered as `internal`."""
     request_id = request_id_of(event)
     if isinstance(error, ClientError) and error_code(error) in THROTTLED:
         error = ProblemError(ProblemCode.TOO_MANY_REQUESTS, "Too many requests at once.", retry_after=5)
     if not isinstance(error, ProblemError):
         _LOG.error("request %s failed", request_id, exc_info=error, extra={"correlation_id": correlation_id})
-        error = ProblemError(ProblemCode.INTERNAL, f"Something went wrong on our side; it is logged as {request_id}.")
+        error = ProblemError(ProblemCode.INTERNAL, f"The service failed; the error is logged under {request_id}.")
     problem = error.problem(request_id)
     headers = {"Content-Type": "application/problem+json"} | _NO_STORE
     if error.retry_after is not None:
@@ -174,7 +174,7 @@ def _body(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
         raise ProblemError(
             ProblemCode.BODY_TOO_LARGE,
             f"Received {len(data)} bytes; allowed: up to {MAX_BODY_BYTES}. Send large params with `params: null` "
-            "and put the params document to the upload URL of the answer.",
+            "and upload the params document to the URL in the answer.",
         )
     document = read_document(data)
     if not isinstance(document, dict):
@@ -187,17 +187,17 @@ def _body(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
 
 
 def request_id_of(event: Mapping[str, Any]) -> str:
-    """API Gateway's id of the request."""
+    """API Gateway's id for the request."""
     return str((event.get("requestContext") or {}).get("requestId") or "unknown")
 
 
 def correlation_id_of(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     """`x-correlation-id`, else the trace id of a W3C `traceparent`, else the request's id.
 
-    A malformed `traceparent` is passed over, as W3C has it: proxies add it, not users.
+    A malformed `traceparent` is ignored, as W3C requires: proxies add it, not users.
 
     Raises:
-        ProblemError: `invalid_params`, the header holds characters that do not belong in a log line.
+        ProblemError: `invalid_params` if the header has characters that do not belong in a log line.
     """
     received = headers.get(CORRELATION_HEADER)
     if received is None:

@@ -1,4 +1,4 @@
-"""Routes of inputs: pictures uploaded on their own, for jobs to name."""
+"""Routes for inputs: pictures uploaded on their own, for jobs to refer to."""
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.job_bodies import InputView, PresignedPut
@@ -13,7 +13,7 @@ ROUTES = Routes()
 
 @ROUTES.add("POST", "/v1/inputs", status=201, permission=Permission.INFERENCE_CREATE)
 def create_input(call: UserCall) -> InputView:
-    """A place to upload one picture to, and the id by which jobs name it."""
+    """Create an upload URL for one picture, and the id by which jobs refer to it."""
     services, input_id = call.services, new_id()
     url = services.objects.url_to_put(
         input_key(call.caller.user, input_id), seconds=int(PARAMS_URL_LIFE.total_seconds())

@@ -1,6 +1,6 @@
-"""Routes that make jobs and send them: the main line from valid params to a queued job on its endpoint.
+"""Routes that create jobs and send them: the main line from valid params to a queued job on its endpoint.
 
-`_make` is the way of `POST /v1/jobs` and of a retry, `start_job` that of a job whose params came by upload.
+`_make` serves `POST /v1/jobs` and retries; `start_job` serves jobs whose params are uploaded first.
 """
 
 import json
@@ -49,24 +49,24 @@ _SENDING = (
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to be made from."""
+    """What to create a job from."""
 
     job: JobRecord
     params: dict[str, Any] | None
-    """None: they follow by presigned PUT."""
+    """None: they follow in an upload."""
     choice: EndpointChoice | None = None
-    """None: its endpoint was chosen when it was opened."""
+    """None: its endpoint was chosen when the job was created."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An order that was found good; nothing has been made yet."""
+    """An order that passed all checks; nothing has been created yet."""
 
     job: JobRecord
     """With its endpoint and its files."""
     files: Resolution
     steps: Decimal
-    """Megapixel-steps it counts."""
+    """Megapixel-steps to count for it."""
 
 
 @ROUTES.add(
@@ -78,7 +78,7 @@ class Plan:
     permission=Permission.INFERENCE_CREATE,
 )
 def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
-    """Send a job, or open one whose params document follows by presigned PUT."""
+    """Create a job and send it; with `params: null`, create it and wait for its params document to be uploaded."""
     services = call.services
     choice = services.chooser.choose(body.endpoint, caller=call.caller)
     job = JobRecord(
@@ -113,10 +113,10 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     permission=Permission.INFERENCE_CREATE,
 )
 def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
-    """Send what an ended job was sent with as a new job."""
+    """Repeat a finished job as a new one."""
     services, old = call.services, visible_job(call, job_id)
     if old.status not in TERMINAL:
-        raise state_conflict(old, "sent again; it has not ended")
+        raise state_conflict(old, "sent again before it has finished")
     sent = services.documents.sent_with(old)
     choice = services.chooser.choose_again(old.endpoint, caller=call.caller)
     job = JobRecord(
@@ -152,20 +152,20 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     permission=Permission.INFERENCE_CREATE,
 )
 def start_job(call: UserCall, job_id: str) -> JobView:
-    """Send a job whose params document has been put to its upload URL.
+    """Send a job whose params document has been uploaded.
 
-    A fault leaves the job `created`: the document can be put again.
+    After an error the job is still `created`: upload the document again.
     """
     services, job = call.services, visible_job(call, job_id)
     now = services.clock.now()
     if job.status is not JobStatus.CREATED:
         raise state_conflict(job, "started")
-    # 1. Check the document that was put, and find the files.
+    # 1. Check the uploaded document and find the files it names.
     params = services.documents.uploaded_params(job)
     plan = _plan(call, Order(job, params))
-    # 2. Count its steps before the transition: who dies in between leaves a job that has counted, and counts no more.
+    # 2. Count its steps before the transition: after a crash in between, the job has counted and does not count again.
     charged = services.counts.charge_steps(job, plan.steps, call.caller.quotas, now=now)
-    # 3. Only the request that makes the transition goes on, so only it writes and removes the document.
+    # 3. Only the request that makes the transition continues, so only that one writes and deletes documents.
     queued = services.job_transitions.queue(
         job_id, checkpoint=plan.job.checkpoint, models=plan.job.models, request_key=request_key(job_id), now=now
     )
@@ -185,7 +185,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
 
 
 def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:
-    """Make the job, or give what the request's Idempotency-Key gave before; `request` tells two requests apart."""
+    """Create the job, or return what the Idempotency-Key created before; `request` distinguishes requests."""
     services, key = call.services, call.headers.get(HEADER)
     if key is None:
         made = _where_it_is_taken(call, order, _make)
@@ -209,7 +209,7 @@ def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:
 
 
 def _where_it_is_taken(call: UserCall, order: Order, act: Callable[[UserCall, Order], JobRecord]) -> JobRecord:
-    """Do it; with another endpoint if the one chosen of several was deleted or failed a moment ago."""
+    """Run `act`; if the chosen endpoint was deleted or failed a moment ago, run it with another one."""
     try:
         return act(call, order)
     except ProblemError as error:
@@ -220,17 +220,17 @@ def _where_it_is_taken(call: UserCall, order: Order, act: Callable[[UserCall, Or
 
 
 def _make(call: UserCall, order: Order) -> JobRecord:
-    """The job, on its endpoint; or `created`, where its params follow.
+    """Create the job and send it to its endpoint, or leave it `created` if its params follow.
 
     Raises:
-        ProblemError: anything of the request or the endpoint is not good, or `quota_exceeded`; no row and no object
-            is left.
+        ProblemError: an invalid request, an unavailable endpoint, or `quota_exceeded`; no row and no object is
+            left behind.
     """
     services, quotas = call.services, call.caller.quotas
     # 1. Check the params, find the files and choose the endpoint.
     plan = _plan(call, order)
     if order.params is None:
-        # 2. Nothing is sent yet, so nothing else would tell that the endpoint takes no jobs.
+        # 2. Nothing is sent yet, so this is the only check that the endpoint takes jobs.
         services.endpoints.require_in_service(plan.job.endpoint)
         opened = replace(plan.job, params_key=params_key(plan.job.job_id))
         opened = counted(opened, plan.steps, quotas)
@@ -240,11 +240,11 @@ def _make(call: UserCall, order: Order) -> JobRecord:
     queued = replace(plan.job, status=JobStatus.QUEUED, request_key=request_key(job_id), queued_at=plan.job.created_at)
     queued = counted(queued, plan.steps, quotas)
     try:
-        # 2. Write what the container reads.
+        # 2. Write the document that the container reads.
         services.documents.write(queued, order.params, plan.files)
-        # 3. Put the row together with all that it counts.
+        # 3. Write the row together with everything it counts.
         _admit(call, queued)
-        # 4. Hand it to its endpoint.
+        # 4. Send it to its endpoint.
         return services.delivery.hand_over(queued)
     except (ProblemError, ClientError, BotoCoreError):
         _undo(lambda: services.counts.give_back(queued), queued)
@@ -253,10 +253,10 @@ def _make(call: UserCall, order: Order) -> JobRecord:
 
 
 def _rehearse(call: UserCall, order: Order) -> JobRecord:
-    """Check everything as `_make` does, and make nothing.
+    """Run all checks of `_make` without creating anything.
 
     Raises:
-        ProblemError: as `_make`.
+        ProblemError: as in `_make`.
     """
     plan = _plan(call, order)
     if order.params is not None:
@@ -266,10 +266,10 @@ def _rehearse(call: UserCall, order: Order) -> JobRecord:
 
 
 def _plan(call: UserCall, order: Order) -> Plan:
-    """What is to be made: params checked, files found, and of several endpoints the one with the least to do.
+    """Check the params, find the files and, of several endpoints, choose the least loaded.
 
     Raises:
-        ProblemError: the params, or a file or style they name, are not good.
+        ProblemError: the params, or a file or style they name, are invalid.
     """
     services, caller, job, params = call.services, call.caller, order.job, order.params
     loads = order.choice.keys if order.choice else {}
@@ -280,7 +280,7 @@ def _plan(call: UserCall, order: Order) -> Plan:
     else:
         checked = check_params(job.task, params)
         asked = services.resolver.ask(job.checkpoint, checked, caller=caller)
-        # One read for the files that are named and for the loads.
+        # One read for the named files and the endpoints' loads.
         keys = {**services.assets.keys(asked.references), **loads}
         rows = read_rows(services.clients.dynamodb, keys, consistent=True)
         files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked)

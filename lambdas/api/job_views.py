@@ -17,11 +17,11 @@ from lambdas.jobs.request_documents import MAX_PARAMS_BYTES
 PICTURE_URL_LIFE = timedelta(hours=1)
 PARAMS_URL_LIFE = timedelta(hours=12)
 URLS_CHANGE_EVERY = timedelta(minutes=20)
-"""A view counts as changed after that: its URLs must not end before a client asks for new ones."""
+"""A view counts as changed after this time, so that clients get new URLs before the old ones expire."""
 
 
 def job_summary(job: JobRecord) -> JobSummary:
-    """A line of the list."""
+    """The job as one line of a list."""
     return JobSummary.model_validate(_line(job))
 
 
@@ -43,7 +43,7 @@ def _line(job: JobRecord) -> dict[str, object]:
 
 
 def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobView:
-    """The job with all that can be said of it; one call when it has succeeded, else none."""
+    """The job with every detail; one AWS call if it has succeeded, else none."""
     view = JobView.model_validate(
         {
             **_line(job),
@@ -83,7 +83,7 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def _result(services: Api, job: JobRecord) -> ResultView | None:
-    """The result as the container gave it; None when its document has been deleted since."""
+    """The result as the container wrote it; None if its document has since been deleted."""
     data = services.objects.read(job.output_key, max_bytes=MAX_RESULT_BYTES) if job.output_key else None
     if data is None:
         return None
@@ -112,7 +112,7 @@ def _result(services: Api, job: JobRecord) -> ResultView | None:
 
 
 def show_waiting(view: JobView, services: Api, job: JobRecord) -> None:
-    """Add to a queued job's view its place and whether its endpoint has yet to start; one call, others at times."""
+    """Add to a queued job's view its place and whether its endpoint is still starting; one call, sometimes more."""
     view.queue = queue_place(services, job)
     if services.instance_counts.running(job.endpoint) == 0:
         view.progress = Progress(phase=JobPhase.STARTING)
@@ -120,14 +120,14 @@ def show_waiting(view: JobView, services: Api, job: JobRecord) -> None:
 
 
 def queue_place(services: Api, job: JobRecord) -> JobQueue:
-    """How many open jobs are before a queued one, and how long it may take; one call, another one once a minute."""
+    """The number of open jobs ahead of a queued one, and its expected wait; one call, plus one once a minute."""
     ahead = services.pages.open_before(job)
     seconds = services.run_times.typical(job.endpoint)
     return JobQueue(ahead=ahead, eta_seconds=None if seconds is None else (ahead + 1) * seconds)
 
 
 def view_tag(job: JobRecord, *, now: datetime) -> str:
-    """Weak ETag of a job's view; the same while nothing but signatures of URLs would differ."""
+    """Weak ETag of a job's view; it does not change if only the signatures of URLs would."""
     period = int(now.timestamp() // URLS_CHANGE_EVERY.total_seconds())
     text = json.dumps([asdict(job), period], default=str, sort_keys=True)
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

@@ -1,4 +1,4 @@
-"""Routes of jobs that are there: seen, listed, canceled, deleted."""
+"""Routes for existing jobs: get, list, cancel, delete."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -23,7 +23,7 @@ ROUTES = Routes()
 POLL_SECONDS = 1.0
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
 _RACES = 3
-"""Times a cancel looks again when the job moved on between reading and writing."""
+"""How often a cancel tries again when the job moves on between reading and writing."""
 
 
 class WaitQuery(Query):
@@ -39,9 +39,9 @@ class JobsQuery(Query):
     endpoint: str | None = Field(default=None, min_length=1, max_length=63)
     owner: str | None = Field(default=None, min_length=1, max_length=200)
     since: Moment | None = Field(default=None, alias="from")
-    """Made at this time or later."""
+    """Created at this time or later."""
     until: Moment | None = Field(default=None, alias="to")
-    """Made before this time."""
+    """Created before this time."""
 
 
 @ROUTES.add(
@@ -52,7 +52,7 @@ class JobsQuery(Query):
     permission=Permission.INFERENCE_CREATE,
 )
 def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
-    """Take away an ended job for good: its record, its request and its pictures."""
+    """Delete a finished job for good: its record, its request and its pictures."""
     call.services.deletion.delete(job := visible_job(call, job_id))
     log_change(call, "job.deleted", job_id, {"owner": job.owner})
     return Reply(None)
@@ -60,7 +60,7 @@ def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
 
 @ROUTES.add("POST", "/v1/jobs/delete", permission=Permission.INFERENCE_CREATE)
 def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
-    """Take away up to fifty ended jobs; those that cannot be are told with the reason."""
+    """Delete up to fifty finished jobs; those that cannot be deleted are listed with the reason."""
     services = call.services
     asked = list(dict.fromkeys(body.job_ids))
     found = {job.job_id: job for job in services.pages.rows([job_id for job_id in asked if is_id(job_id)])}
@@ -85,7 +85,7 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
     permission=Permission.INFERENCE_LIST,
 )
 def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
-    """Status, progress and, in the end, the pictures or the reason of a job; `wait` answers at the next status."""
+    """Get a job's status, progress and pictures, or why it failed; `wait` answers as soon as the status changes."""
     services = call.services
     job = first = visible_job(call, job_id)
     deadline = services.clock.monotonic() + query.wait
@@ -101,7 +101,7 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     view = job_view(services, job)
     if job.status is JobStatus.QUEUED:
         show_waiting(view, services, job)
-        return Reply(view)  # its place changes though the job does not
+        return Reply(view)  # its place changes even if the job does not
     return Reply(view, headers={"ETag": tag})
 
 
@@ -111,7 +111,7 @@ def _tags(header: str) -> list[str]:
 
 @ROUTES.add("GET", "/v1/jobs", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.INFERENCE_LIST)
 def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
-    """Jobs, newest first: the caller's own, or those of `owner` for who may see all."""
+    """List jobs, newest first: the caller's own, or those of `owner` if the caller may see all."""
     owner = query.owner or call.caller.user
     if owner != call.caller.user:
         call.caller.require(Permission.INFERENCE_ALL)
@@ -129,7 +129,7 @@ def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
     permission=Permission.INFERENCE_CREATE,
 )
 def cancel_job(call: UserCall, job_id: str) -> JobView:
-    """Cancel at once what has not begun, ask a running job to stop at its next step; may be repeated."""
+    """Cancel a job: at once if it has not started, otherwise at its next step. Safe to repeat."""
     services = call.services
     for _ in range(_RACES):
         job = visible_job(call, job_id)

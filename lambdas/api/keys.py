@@ -1,4 +1,4 @@
-"""Routes of API keys."""
+"""Routes for API keys."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from lambdas.problems import ProblemError, invalid
 ROUTES = Routes()
 
 LONGEST_LIFE = timedelta(days=3650)
-"""Of a key that ends."""
+"""For a key with an expiry date."""
 
 
 class KeysQuery(Query):
@@ -29,14 +29,14 @@ class KeysQuery(Query):
     problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND, ProblemCode.TOO_MANY_KEYS),
 )
 def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
-    """Make a 256-bit key for the caller or a user the caller may change; the answer alone shows it."""
+    """Create a 256-bit key for the caller or for a user the caller may change; only this answer shows it."""
     caller, services = call.caller, call.services
     name, now = body.user or caller.user, services.clock.now()
     if body.expires_at is not None and not now < body.expires_at < now + LONGEST_LIFE:
-        message = f"received {body.expires_at.isoformat()}; allowed: a time to come within {LONGEST_LIFE.days} days"
+        message = f"received {body.expires_at.isoformat()}; allowed: a future time within {LONGEST_LIFE.days} days"
         raise invalid([FieldError(pointer="/expires_at", message=message)])
     if caller.key_expires_at and (body.expires_at is None or body.expires_at > caller.key_expires_at):
-        detail = f"This key ends at {caller.key_expires_at.isoformat()}; it makes no key that lasts longer."
+        detail = f"This key expires at {caller.key_expires_at.isoformat()} and cannot create a key that lasts longer."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
 
     def check(user: UserRecord) -> None:
@@ -44,7 +44,7 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
             require_manageable(call, user)
         role = services.roles.get(user.role)
         given = role.permissions if role else frozenset()
-        require_held(caller, given if body.permissions is None else body.permissions, what="The key asked for")
+        require_held(caller, given if body.permissions is None else body.permissions, what="The requested key")
 
     key, secret = services.users.add_key(
         name,
@@ -62,7 +62,7 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
 
 @ROUTES.add("GET", "/v1/keys", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
 def list_keys(call: UserCall, query: KeysQuery) -> KeyList:
-    """The caller's keys, or those of `user`, oldest first; never the keys themselves."""
+    """List the caller's keys, or those of `user`, oldest first; never the keys themselves."""
     name = query.user or call.caller.user
     if name != call.caller.user:
         call.caller.require(Permission.USER_LIST)
@@ -71,13 +71,13 @@ def list_keys(call: UserCall, query: KeysQuery) -> KeyList:
 
 @ROUTES.add("DELETE", "/v1/keys/{key_id}", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
 def revoke_key(call: UserCall, key_id: str) -> RevokedKey:
-    """Revoke a key; it works for at most a minute more. The key of the request itself is refused: use another."""
+    """Revoke a key; it may work for up to a minute more. A key cannot revoke itself: use another one."""
     caller, users = call.caller, call.services.users
     key = users.key(key_id)
     if key is None or (key.user != caller.user and not caller.may(Permission.USER_CREATE)):
-        raise ProblemError(ProblemCode.NOT_FOUND, f"There is no key {key_id[:100]!r} among those you may revoke.")
+        raise ProblemError(ProblemCode.NOT_FOUND, f"No key {key_id[:100]!r} exists among those you may revoke.")
     if key_id == caller.key_id:
-        detail = "A key does not revoke itself: make another one first, so that you are not locked out."
+        detail = "A key cannot revoke itself: create another one first, so that you are not locked out."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
     owner = users.require(key.user)
     if owner.name != caller.user:

@@ -1,4 +1,4 @@
-"""The API as an OpenAPI 3.1 document, made from the routes' signatures and the contract's models."""
+"""The API as an OpenAPI 3.1 document, generated from the routes' signatures and the contract's models."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -13,12 +13,12 @@ from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from lambdas.api.routes import Route
 
 _REFERENCE = "#/components/schemas/{model}"
-_ALSO = {200: "Done, nothing was made", 304: "Not changed"}
+_ALSO = {200: "Done, nothing was created", 304: "Not changed"}
 _Key = tuple[type[BaseModel], JsonSchemaMode]
 
 
 def openapi_document(routes: Sequence[Route], *, version: str) -> dict[str, object]:
-    """The whole document."""
+    """The whole OpenAPI document for `routes`."""
     schemas, components = models_json_schema(_models(routes), ref_template=_REFERENCE)
     definitions = components["$defs"]
     _type_params(definitions)
@@ -52,7 +52,7 @@ def _models(routes: Sequence[Route]) -> list[_Key]:
 
 
 def _type_params(definitions: dict[str, Any]) -> None:
-    """`params` is a plain object in the model, because its type hangs on the task; here it is said."""
+    """Type `params`, a plain object in the model because its type depends on the task."""
     names = [params.__name__ for params in dict.fromkeys(PARAMS_BY_TASK.values())]
     create_job = definitions[CreateJob.__name__]["properties"]["params"]
     create_job["anyOf"] = [*({"$ref": _REFERENCE.format(model=name)} for name in names), {"type": "null"}]

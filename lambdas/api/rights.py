@@ -1,4 +1,4 @@
-"""What a caller may see and give: checks shared by the routes of jobs, users, roles and keys."""
+"""What a caller may see and grant: checks shared by the routes for jobs, users, roles and keys."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from lambdas.problems import ProblemError
 
 
 def visible_job(call: UserCall, job_id: str) -> JobRecord:
-    """The job, if the caller may see it: others' are as if they did not exist.
+    """The job, if the caller may see it; other users' jobs look as if they did not exist.
 
     Raises:
         ProblemError: `not_found`.
@@ -22,26 +22,26 @@ def visible_job(call: UserCall, job_id: str) -> JobRecord:
 
 
 def require_visible(call: UserCall, job: JobRecord | None, job_id: str) -> JobRecord:
-    """The job that was read, as `visible_job` gives it."""
+    """The job that was already read, under the same rule as `visible_job`."""
     if job is None or not call.caller.may_see(job.owner):
-        raise ProblemError(ProblemCode.NOT_FOUND, f"There is no job {job_id[:100]!r}.")
+        raise ProblemError(ProblemCode.NOT_FOUND, f"The job {job_id[:100]!r} does not exist.")
     return job
 
 
 def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> None:
-    """Go on only if the caller's key holds all of `wanted`.
+    """Check that the caller's key has every permission in `wanted`.
 
     Raises:
-        ProblemError: `forbidden`, naming what is missing.
+        ProblemError: `forbidden`; it names the missing permissions.
     """
     missing = not_held(caller.permissions, wanted)
     if missing:
-        detail = f"{what} has permissions this key does not have: {', '.join(missing)}."
+        detail = f"{what} has permissions that your key does not have: {', '.join(missing)}."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
 
 
 def require_manageable(call: UserCall, user: UserRecord) -> None:
-    """Go on only if the caller may change this user and their keys: made by the caller, or `user:all`; no stronger one.
+    """Check that the caller may change this user and their keys: created by the caller, or `user:all`, and no stronger.
 
     Raises:
         ProblemError: `forbidden`.

@@ -1,4 +1,4 @@
-"""Routes of roles."""
+"""Routes for roles."""
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ class RolesQuery(Query):
 
 @ROUTES.add("POST", "/v1/roles", status=201, problems=(ProblemCode.NAME_TAKEN,), permission=Permission.ROLE_CREATE)
 def create_role(call: UserCall, body: CreateRole) -> RoleView:
-    """Make a role of permissions the caller has."""
+    """Create a role; it can only have permissions that the caller has."""
     require_held(call.caller, body.permissions, what=f"The role {body.name!r}")
     role = RoleRecord(
         name=body.name,
@@ -38,7 +38,7 @@ def create_role(call: UserCall, body: CreateRole) -> RoleView:
 
 @ROUTES.add("GET", "/v1/roles", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.ROLE_LIST)
 def list_roles(call: UserCall, query: RolesQuery) -> RolePage:
-    """Roles by name, first those built in (beside `limit`)."""
+    """List roles by name, the built-in ones first (these do not count towards `limit`)."""
     roles, next_cursor = call.services.roles.page(
         limit=query.limit, cursor=query.cursor, signer=call.services.pages.signer
     )
@@ -53,7 +53,7 @@ def get_role(call: UserCall, name: str) -> RoleView:
 
 @ROUTES.add("PUT", "/v1/roles/{name}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.ROLE_CREATE)
 def put_role(call: UserCall, name: str, body: PutRole) -> RoleView:
-    """Replace what a role gives; its users' keys follow within a minute."""
+    """Replace a role's permissions and quotas; its users' keys follow within a minute."""
     role = _changeable(call, name)
     require_held(call.caller, body.permissions, what=f"The role {name!r}")
     if not call.services.roles.change(role, permissions=frozenset(body.permissions), quotas=body.quotas):
@@ -76,10 +76,10 @@ def delete_role(call: UserCall, name: str) -> Removed:
 
 
 def _changeable(call: UserCall, name: str) -> RoleRecord:
-    """The role, if the caller may change it: their own or `role:all`, not built in, and no stronger than they are."""
+    """The role, if the caller may change it: their own or any with `role:all`, not built in and no stronger."""
     role = call.services.roles.require(name)
     if role.built_in:
-        raise ProblemError(ProblemCode.FORBIDDEN, f"The role {name!r} is built in and stays as it is.")
+        raise ProblemError(ProblemCode.FORBIDDEN, f"The role {name!r} is built in and cannot be changed.")
     if role.created_by != call.caller.user:
         call.caller.require(Permission.ROLE_ALL)
     require_held(call.caller, role.permissions, what=f"The role {name!r}")

@@ -1,7 +1,7 @@
-"""A route: method, path and the function that answers; its signature says what goes in and out.
+"""A route: its method, its path and the function that answers; the signature declares input and output.
 
-Parameters of a route function by name: `call` (Call or UserCall), `body` and `query` (pydantic models), and the path's
-own parameters (str). The OpenAPI document is made from the same signatures.
+A route function's parameters, by name: `call` (Call or UserCall), `body` and `query` (pydantic models), and the path's
+parameters (str). The OpenAPI document is generated from the same signatures.
 
 powertools' router accepts what our contract refuses: unknown query names, `1_0` as a number, repeated values, a wrong
 method as 404. docs/architecture/05-decisions.md has the comparison.
@@ -22,31 +22,31 @@ from lambdas.assembly.api import Api
 
 @dataclass(frozen=True)
 class Call:
-    """One request to a route that needs no key."""
+    """One request to a route that works without a key."""
 
     services: Api
     headers: Mapping[str, str] = field(default_factory=dict)
-    """The request's, names in lower case."""
+    """The request's headers, with lower-case names."""
     correlation_id: str | None = None
-    """Of the request; a job made by it keeps it."""
+    """The request's correlation id; a job created by it keeps the id."""
 
 
 @dataclass(frozen=True)
 class UserCall(Call):
-    """One request whose key was good."""
+    """One request with a valid key."""
 
     caller: Caller = field(kw_only=True)
 
 
 class Query(BaseModel):
-    """Query parameters; those not named are refused."""
+    """Query parameters; unknown ones are refused."""
 
     model_config = ConfigDict(defer_build=True, extra="forbid")
 
     @field_validator("limit", "wait", mode="before", check_fields=False)
     @classmethod
     def _plain_number(cls, value: object) -> object:
-        # Python itself would take `1_0` and ` 1`, too.
+        # Python itself would also accept `1_0` and ` 1`.
         if isinstance(value, str) and not re.fullmatch("-?[0-9]{1,18}", value):
             raise ValueError("input should be a whole number in plain digits")
         return value
@@ -57,11 +57,11 @@ Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True)
 
 @dataclass(frozen=True)
 class Reply(Generic[Model_co]):
-    """An answer with a status or headers of its own."""
+    """An answer with its own status or headers."""
 
     body: Model_co | None
     status: int | None = None
-    """None: the route's."""
+    """None: the route's status."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,7 +69,7 @@ Answer = BaseModel | Reply[BaseModel] | dict[str, object]
 RouteFunction = Callable[..., Answer]
 
 _PARAMETER = re.compile(r"[-._~()'!*:@,;=+&$%<> \[\]{}|^\w]+")
-"""What a parameter of a path takes; API Gateway gives paths decoded."""
+"""What a path parameter matches; API Gateway decodes paths first."""
 _COMMON = (ProblemCode.INVALID_PARAMS, ProblemCode.TOO_MANY_REQUESTS, ProblemCode.INTERNAL)
 _WITH_BODY = (ProblemCode.INVALID_JSON, ProblemCode.BODY_TOO_LARGE)
 
@@ -82,7 +82,7 @@ class Route:
     function: RouteFunction
     status: int
     also: tuple[int, ...]
-    """Other statuses that are no problems."""
+    """Other statuses that are not problems."""
     own_problems: tuple[ProblemCode, ...]
     body: type[BaseModel] | None
     query: type[BaseModel]
@@ -90,7 +90,7 @@ class Route:
     """None: a document without a model."""
     needs_key: bool
     permission: Permission | None = None
-    """What the key must allow; None: any good key, or none when none is needed."""
+    """The permission that the key needs; None: any valid key, or no key if the route works without one."""
 
     @property
     def path_parameters(self) -> list[str]:
@@ -102,7 +102,7 @@ class Route:
 
     @property
     def problems(self) -> tuple[ProblemCode, ...]:
-        """Every problem this route may answer."""
+        """Every problem that this route may answer."""
         found = set(self.own_problems) | set(_COMMON)
         if self.body is not None:
             found |= set(_WITH_BODY)
@@ -110,12 +110,12 @@ class Route:
             found.add(ProblemCode.UNAUTHORIZED)
         if self.permission is not None:
             found.add(ProblemCode.FORBIDDEN)
-        if self.path_parameters:  # some characters are in no path
+        if self.path_parameters:  # some characters are never in a path
             found.add(ProblemCode.NOT_FOUND)
         return tuple(code for code in ProblemCode if code in found)
 
     def path_values(self, path: str) -> dict[str, str]:
-        """The parameters by name, of a path that matches."""
+        """The parameters by name, for a path that matches."""
         parts = zip(self.path.split("/"), path.split("/"), strict=False)
         return {part[1:-1]: value for part, value in parts if part.startswith("{")}
 
@@ -127,9 +127,9 @@ class Route:
 
 
 def find_route(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route a request is for and the values of its path's parameters; None when there is none.
+    """The route for a request, with the values of its path parameters; None if there is none.
 
-    A path of its own wins over one with a parameter in the same place.
+    A literal path wins over one with a parameter in the same place.
     """
     found = [route for route in routes if route.method == method and route.matches(path)]
     if not found:
@@ -155,7 +155,7 @@ class Routes:
         problems: tuple[ProblemCode, ...] = (),
         permission: Permission | None = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
-        """Decorator that adds the function."""
+        """Decorator that registers the function."""
 
         def keep(function: RouteFunction) -> RouteFunction:
             hints = get_type_hints(function)

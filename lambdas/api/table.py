@@ -1,4 +1,4 @@
-"""Every route of the API, and the document that says so."""
+"""Every route of the API, and the route that returns the OpenAPI document."""
 
 from lambdas.api import assets, endpoints, inputs, job_creation, jobs, keys, roles, service, usage, users, webhooks
 from lambdas.api.openapi_document import openapi_document
@@ -9,7 +9,7 @@ _ABOUT_ALL = Routes()
 
 @_ABOUT_ALL.add("GET", "/v1/openapi.json")
 def get_openapi(call: Call) -> dict[str, object]:
-    """This API as an OpenAPI 3.1 document."""
+    """Get this API as an OpenAPI 3.1 document."""
     return openapi_document(ROUTES, version=call.services.settings.SERVICE_VERSION)
 
 

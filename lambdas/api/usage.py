@@ -1,4 +1,4 @@
-"""Routes of usage: jobs, GPU seconds and their cost by user and day."""
+"""Routes for usage: jobs, GPU seconds and their cost by user and day."""
 
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,7 @@ MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 class UsageQuery(Query):
     month: str | None = Field(default=None, pattern=MONTH_PATTERN)
-    """`2026-11`; None: this month, UTC."""
+    """Such as `2026-11`; None: the current month in UTC."""
     user: str | None = None
     """None: the caller."""
     everyone: bool = False
@@ -35,7 +35,7 @@ class UsageQuery(Query):
     permission=Permission.INFERENCE_LIST,
 )
 def list_usage(call: UserCall, query: UsageQuery) -> UsagePage:
-    """Ended jobs, GPU seconds and cost of each day of a month: the caller's, another user's, or everyone's."""
+    """List finished jobs, GPU seconds and cost per day of a month: the caller's, another user's, or everyone's."""
     usage, caller = call.services.usage, call.caller
     month = call.services.clock.now().date().replace(day=1)
     if query.month is not None:

@@ -1,4 +1,4 @@
-"""Routes of users, and of the caller."""
+"""Routes for users and for the caller."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ class UsersQuery(Query):
 
 @ROUTES.add("GET", "/v1/me")
 def get_me(call: UserCall) -> MeView:
-    """Who the key belongs to and what it may do."""
+    """Get the key's owner and what the key may do."""
     return _me(call.caller)
 
 
@@ -64,7 +64,7 @@ def _me(caller: Caller) -> MeView:
     permission=Permission.USER_CREATE,
 )
 def create_user(call: UserCall, body: CreateUser) -> UserView:
-    """Make a user with a role; keys are made by POST /v1/keys."""
+    """Create a user with a role; create keys with POST /v1/keys."""
     role = call.services.roles.require(body.role)
     require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
     user = UserRecord(
@@ -82,7 +82,7 @@ def create_user(call: UserCall, body: CreateUser) -> UserView:
 
 @ROUTES.add("GET", "/v1/users", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.USER_LIST)
 def list_users(call: UserCall, query: UsersQuery) -> UserPage:
-    """Users by name."""
+    """List users by name."""
     users, next_cursor = call.services.users.page(
         limit=query.limit, cursor=query.cursor, signer=call.services.pages.signer
     )
@@ -102,7 +102,7 @@ def get_user(call: UserCall, name: str) -> UserView:
     permission=Permission.USER_CREATE,
 )
 def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
-    """Give a user another role and other quotas; their keys follow within a minute."""
+    """Replace a user's role and quotas; their keys follow within a minute."""
     role = call.services.roles.require(body.role)
     require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
     default = None
@@ -126,14 +126,14 @@ def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
     permission=Permission.USER_CREATE,
 )
 def delete_user(call: UserCall, name: str) -> Removed:
-    """Delete a user and their keys; jobs and model files stay, and the name is not used again."""
+    """Delete a user and their keys; jobs and model files stay, and the name is never used again."""
     call.services.users.remove(name, check=lambda user: require_manageable(call, user))
     log_change(call, "user.deleted", name)
     return Removed(name=name)
 
 
 def _caller_like(user: str, role: RoleRecord) -> Caller:
-    """The user as a caller, to tell what they may use."""
+    """The user as a caller, to determine what they may use."""
     return Caller(user, role.name, permissions=frozenset(role.permissions))
 
 

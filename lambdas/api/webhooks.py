@@ -1,4 +1,4 @@
-"""Routes of webhooks: the secrets they are signed with, and what became of a job's."""
+"""Routes for webhooks: the secrets that sign them, and the deliveries of a job's webhook."""
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.accounts import RotateSecret, WebhookSecret
@@ -15,7 +15,7 @@ ROUTES = Routes()
 
 @ROUTES.add("POST", "/v1/me/webhook-secret", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_CREATE)
 def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
-    """Make a new secret for the webhooks of the caller's jobs; the answer alone shows it."""
+    """Create a new secret for the webhooks of the caller's jobs; only this answer shows it."""
     secret = call.services.users.rotate_webhook_secret(call.caller.user, keep_previous=body.keep_previous)
     log_change(call, "webhook_secret.rotated", call.caller.user, {"keep_previous": body.keep_previous})
     return WebhookSecret(secret=secret, previous_valid=body.keep_previous)
@@ -25,13 +25,13 @@ def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
     "GET", "/v1/jobs/{job_id}/deliveries", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_LIST
 )
 def list_deliveries(call: UserCall, job_id: str) -> DeliveryList:
-    """The attempts to deliver a job's webhook, oldest first."""
+    """List the attempts to deliver a job's webhook, oldest first."""
     job = visible_job(call, job_id)
     return DeliveryList(webhook=job.webhook, deliveries=list(job.deliveries))
 
 
 def require_deliverable(call: UserCall, webhook: Webhook) -> None:
-    """Go on only if the webhook's URL may be asked at all, and its user has a secret to sign with.
+    """Check that the webhook's URL may be called and that its user has a secret to sign with.
 
     Raises:
         ProblemError: `invalid_params`.
@@ -42,5 +42,5 @@ def require_deliverable(call: UserCall, webhook: Webhook) -> None:
         raise invalid([FieldError(pointer="/webhook/url", message=str(error))]) from error
     user = call.services.users.get(call.caller.user)
     if user is None or not user.webhook_secrets:
-        message = "received a webhook, but there is no secret to sign it with; make one: POST /v1/me/webhook-secret"
+        message = "received a webhook, but you have no secret to sign it with; create one: POST /v1/me/webhook-secret"
         raise invalid([FieldError(pointer="/webhook", message=message)])

@@ -242,7 +242,7 @@ def test_an_unexpected_error_is_logged_and_tells_nothing(cloud: Cloud, caplog: p
     finally:
         cloud.dynamodb.meta.events.unregister("before-call.dynamodb.Query", unique_id="fail")
 
-    assert problem["detail"] == "Something went wrong on our side; it is logged as request-1."
+    assert problem["detail"] == "The service failed; the error is logged under request-1."
     assert "request-1" in caplog.text
     assert "Traceback" in caplog.text
     assert "secret" in caplog.text
@@ -384,7 +384,7 @@ def test_an_object_with_a_name_twice_is_refused(cloud: Cloud) -> None:
 
     problem = cloud.ask("POST", "/v1/users", body, user="root").problem(400, "invalid_json")
 
-    assert "'name' comes twice" in problem["detail"]
+    assert "'name' appears twice" in problem["detail"]
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs\n", "/v1/jobs/\n", "/v1/users/\n"])

@@ -334,7 +334,7 @@ def test_the_templates_endpoint_is_changed_in_the_template(fleet: Fleet) -> None
     for method in ("PATCH", "DELETE"):
         body = {"max_instances": 2} if method == "PATCH" else None
         problem = fleet.cloud.ask(method, "/v1/endpoints/artists", body, user="root").problem(403, "forbidden")
-        assert "deployed by the template" in problem["detail"]
+        assert "belongs to the template" in problem["detail"]
 
 
 def test_a_deleted_endpoint_leaves_nothing(fleet: Fleet) -> None:
