@@ -1,25 +1,23 @@
-"""How far a job is and how long each phase took."""
+"""How far a job is."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.messages import Progress
+from inference_container.phase_clock import PhaseClock
 from inference_container.task import ReportProgress
 
 
 class JobProgress:
-    """Counts sampling steps over all batches of a job and measures its phases; steps never go back."""
+    """Reports a job's phases and counts its sampling steps over all batches; steps never go back."""
 
-    def __init__(self, *, report: ReportProgress, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, *, report: ReportProgress, clock: PhaseClock) -> None:
         self._report = report
         self._clock = clock
         self._phase = JobPhase.ENCODING
         self._step = 0
         self._steps = 0
-        self.timings: dict[str, float] = {}
-        """Seconds by phase, so far."""
 
     @contextmanager
     def phase(self, phase: JobPhase) -> Iterator[None]:
@@ -30,11 +28,8 @@ class JobProgress:
         """
         self._phase = phase
         self._tell()
-        started = self._clock()
-        try:
+        with self._clock.phase(phase):
             yield
-        finally:
-            self.timings[phase.value] = self.timings.get(phase.value, 0.0) + self._clock() - started
 
     def expect(self, steps: int) -> None:
         """The whole job has `steps` steps, each a call of the model."""

@@ -9,6 +9,7 @@ from generate_on_cloud.contract.task_params import TaskParams
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.phase_clock import PhaseClock
 
 ReportProgress = Callable[[Progress], None]
 """Called at every sampling step and change of phase; raises JobFailed (code canceled) when the job must stop."""
@@ -38,6 +39,8 @@ class TaskInput:
     """All files of the job, the checkpoint's among them."""
     models: ModelCache = field(default_factory=lambda: ModelCache(max_bytes=0, load=load_nothing))
     """Loads what else the task needs of `files`, or has it still in memory."""
+    clock: PhaseClock = field(default_factory=PhaseClock)
+    """Of the job: the task's phases are measured by it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,6 @@ class TaskOutput:
     caption: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
     """By tag or phrase of the caption, 0 to 1."""
-    timings: dict[str, float] = field(default_factory=dict)
-    """Seconds by `JobPhase` name."""
 
 
 Params = TypeVar("Params", bound=TaskParams)

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,7 +33,9 @@ from inference_container.json_log import current_correlation, current_job
 from inference_container.live_preview import LivePreview
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
+from inference_container.phase_clock import PhaseClock
 from inference_container.preload import preload_checkpoint
+from inference_container.progress import JobProgress
 from inference_container.request_document import ids_of, read_params, read_request
 from inference_container.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
 
@@ -45,26 +46,6 @@ log = logging.getLogger(__name__)
 
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 """Of output files, by picture format."""
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent by phase."""
-
-    started: float = field(default_factory=time.perf_counter)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, phase: JobPhase) -> Iterator[None]:
-        before = time.perf_counter()
-        yield
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - before
-
-    def timings(self, of_the_task: Mapping[str, float]) -> dict[str, float]:
-        """Its own seconds and the task's, added where both measured a phase, and the `total` since the start."""
-        phases = {*self.seconds, *of_the_task}
-        added = {phase: self.seconds.get(phase, 0.0) + of_the_task.get(phase, 0.0) for phase in phases}
-        return {**added, "total": time.perf_counter() - self.started}
 
 
 class Worker:
@@ -109,16 +90,16 @@ class Worker:
         """Run the job in `document`; whatever happens in it is a failure's true reason and the worker lives on."""
         job_id, correlation_id = ids_of(document)
         tokens = current_job.set(job_id), current_correlation.set(correlation_id)
-        watch = Stopwatch()
+        clock = PhaseClock()
         try:
-            result = self.run(read_request(document))
-            told = self._metrics(watch, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
+            result = self.run(read_request(document), clock)
+            told = self._metrics(clock, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
             log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra=told)
         except JobFailed as failed:
-            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message, extra=self._metrics(watch))
+            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message, extra=self._metrics(clock))
             return JobFailure(job_id=job_id, error=failed.error, correlation_id=correlation_id)
         except Exception as error:  # the outer edge: one broken job must not end the worker
-            log.exception("job failed unexpectedly", extra=self._metrics(watch))
+            log.exception("job failed unexpectedly", extra=self._metrics(clock))
             reason = f"{type(error).__name__}: {error}"
             error_told = JobError.of(JobErrorCode.INTERNAL, reason[:500])
             return JobFailure(job_id=job_id, error=error_told, correlation_id=correlation_id)
@@ -127,18 +108,17 @@ class Worker:
             current_correlation.reset(tokens[1])
         return result
 
-    def _metrics(self, watch: Stopwatch, values: Mapping[ContainerMetric, float] | None = None) -> dict[str, object]:
-        """What the line about a job's end tells CloudWatch: `values`, and what it has cost since `watch` began."""
-        cost = cost_metrics(watch.timings({})["total"], price_per_hour=self._gpu_price_per_hour)
+    def _metrics(self, clock: PhaseClock, values: Mapping[ContainerMetric, float] | None = None) -> dict[str, object]:
+        """What the line about a job's end tells CloudWatch: `values`, and what it has cost since `clock` started."""
+        cost = cost_metrics(clock.total, price_per_hour=self._gpu_price_per_hour)
         return {"metrics": metric_fields({**(values or {}), **cost}, stack=self._stack)}
 
-    def run(self, request: JobRequest) -> JobResult:
-        """The job, from claim to stored pictures.
+    def run(self, request: JobRequest, clock: PhaseClock) -> JobResult:
+        """The job, from claim to stored pictures; `clock` measures its phases.
 
         Raises:
             JobFailed: the job cannot be done or was stopped; nothing of it is kept in memory.
         """
-        watch = Stopwatch()
         disk, memory = self._assets.use, self._models.use
 
         # 1. Check what was asked for, before anything is written or fetched.
@@ -151,15 +131,16 @@ class Worker:
             )
 
         # 2. Claim the job and keep it alive from here on.
-        with watch.phase(JobPhase.STARTING):
+        with clock.phase(JobPhase.STARTING):
             queued_at = self._records.claim(request.job_id, check=self._refuse_when_stopping)
         if queued_at is not None and queued_at.timestamp() < self._began:
             # It waited for an instance: what the user sees as "starting".
-            watch.seconds[JobPhase.STARTING] = time.time() - queued_at.timestamp()
+            clock.replace(JobPhase.STARTING, time.time() - queued_at.timestamp())
         with self._beating(request.job_id) as heartbeat, self._memory_errors_named(), ExitStack() as held:
+            progress = JobProgress(report=heartbeat.report, clock=clock)
+
             # 3. Fetch pictures that are only named, and the model files, which stay on the disk until the job is done.
-            heartbeat.enter(JobPhase.FETCHING_MODELS)
-            with watch.phase(JobPhase.FETCHING_MODELS):
+            with progress.phase(JobPhase.FETCHING_MODELS):
                 if request.pictures:
                     params = read_params(
                         with_pictures(request, s3=self._s3, bucket=self._jobs_bucket, check=heartbeat.check)
@@ -167,9 +148,8 @@ class Worker:
                 files = held.enter_context(self._assets.borrow(_wanted(request), check=heartbeat.check))
 
             # 4. Load the models.
-            heartbeat.enter(JobPhase.LOADING_MODELS)
             self._models.begin_job()
-            with watch.phase(JobPhase.LOADING_MODELS):
+            with progress.phase(JobPhase.LOADING_MODELS):
                 checkpoint = None if request.checkpoint is None else self._models.checkpoint(files[0])
 
             # 5. Run the task, which checks for cancellation by reporting.
@@ -179,6 +159,7 @@ class Worker:
                 params=params,
                 checkpoint=checkpoint,
                 report=heartbeat.report,
+                clock=clock,
                 preview=preview,
                 files=JobFiles(files),
                 models=self._models,
@@ -186,8 +167,7 @@ class Worker:
             output = self._draw(run_task, task)
 
             # 6. Store the pictures.
-            heartbeat.enter(JobPhase.SAVING)
-            with watch.phase(JobPhase.SAVING):
+            with progress.phase(JobPhase.SAVING):
                 images = [
                     self._store(image, f"{request.output_prefix}{number}") for number, image in enumerate(output.images)
                 ]
@@ -202,7 +182,7 @@ class Worker:
             caption=output.caption,
             scores=output.scores,
             models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
-            timings=watch.timings(output.timings),
+            timings=clock.timings,
             metrics=JobMetrics(disk=self._assets.use.since(disk), memory=self._models.use.since(memory)),
             correlation_id=request.correlation_id,
         )

@@ -32,7 +32,7 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
     params = job.params
     if not isinstance(params, ExtraSingleImageParams):
         raise TypeError(f"received {type(params).__name__}; needs {ExtraSingleImageParams.__name__}")
-    progress = JobProgress(report=job.report)
+    progress = JobProgress(report=job.report, clock=job.clock)
 
     # 1. The picture, and what it says of itself.
     with progress.phase(JobPhase.ENCODING):
@@ -61,7 +61,6 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
         images=(EncodedImage(data, "png", result.width, result.height, None, said),),
         info={"html_info": f"<p>{html.escape(said)}</p>"},
         parameters=params.model_dump(mode="json") | {"image": None},
-        timings=progress.timings,
     )
 
 

@@ -54,7 +54,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         checkpoint = checkpoints.fit(given)
         soft = asked.soft_inpainting()
         params = asked if soft is None else asked.model_copy(update={"mask_round": False})
-        progress = JobProgress(report=job.report)
+        progress = JobProgress(report=job.report, clock=job.clock)
 
         # 1. Words and seeds.
         wording = read_wording(params, job_styles(params, job.files))
@@ -135,7 +135,6 @@ def img2img(job: TaskInput) -> TaskOutput:
             images=encoded,
             info=info_of(record),
             parameters=parameters_of(asked),
-            timings=progress.timings,
         )
 
 

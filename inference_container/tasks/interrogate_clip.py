@@ -26,7 +26,7 @@ def interrogate_clip(job: TaskInput) -> TaskOutput:
     if not isinstance(params, InterrogateClipParams):
         raise TypeError(f"received {type(params).__name__}; needs {InterrogateClipParams.__name__}")
     options = params.override_settings
-    progress = JobProgress(report=job.report)
+    progress = JobProgress(report=job.report, clock=job.clock)
 
     # 1. The picture, without its transparency.
     with progress.phase(JobPhase.ENCODING):
@@ -73,7 +73,6 @@ def interrogate_clip(job: TaskInput) -> TaskOutput:
         caption=write_matches(caption, matches, ranks=options.interrogate_return_ranks),
         scores=dict(matches),
         parameters=params.model_dump(mode="json") | {"image": None},
-        timings=progress.timings,
     )
 
 

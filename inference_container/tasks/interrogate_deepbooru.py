@@ -26,7 +26,7 @@ def interrogate_deepbooru(job: TaskInput) -> TaskOutput:
     if not isinstance(params, InterrogateDeepbooruParams):
         raise TypeError(f"received {type(params).__name__}; needs {InterrogateDeepbooruParams.__name__}")
     options = params.override_settings
-    progress = JobProgress(report=job.report)
+    progress = JobProgress(report=job.report, clock=job.clock)
 
     # 1. The picture; each tagger has its own way with transparency.
     with progress.phase(JobPhase.ENCODING):
@@ -51,5 +51,4 @@ def interrogate_deepbooru(job: TaskInput) -> TaskOutput:
         caption=write_tags(kept, options),
         scores=kept,
         parameters=params.model_dump(mode="json") | {"image": None},
-        timings=progress.timings,
     )

@@ -39,7 +39,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
     asked = complete_params(asked)
     with FittedCheckpoints(asked, files=job.files, models=job.models) as checkpoints:
         checkpoint = checkpoints.fit(given)
-        progress = JobProgress(report=job.report)
+        progress = JobProgress(report=job.report, clock=job.clock)
 
         if checkpoint.edits:
             message = "txt2img: received an InstructPix2Pix checkpoint, which edits pictures; allowed: img2img"
@@ -119,7 +119,6 @@ def txt2img(job: TaskInput) -> TaskOutput:
             images=encoded,
             info=info_of(record),
             parameters=parameters_of(asked),
-            timings=progress.timings,
         )
 
 

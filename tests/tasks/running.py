@@ -15,6 +15,7 @@ from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.phase_clock import PhaseClock
 from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
 
@@ -34,6 +35,7 @@ def run(
     *,
     report: Callable[[Progress], None] = lambda _: None,
     files: Sequence[ModelFile] = (),
+    clock: PhaseClock | None = None,
     **body: Any,
 ) -> TaskOutput:
     """What the task answers to SMALL with `body` laid over it; `override_settings` are merged."""
@@ -41,7 +43,9 @@ def run(
     params = PARAMS_BY_TASK[task].model_validate({**SMALL, **body, "override_settings": options})
     assert unsupported_fields(params) == []
     models = ModelCache(max_bytes=2**30, load=load_nothing)
-    return TASKS[task](TaskInput(params, checkpoint, report, files=JobFiles(files), models=models))
+    return TASKS[task](
+        TaskInput(params, checkpoint, report, files=JobFiles(files), models=models, clock=clock or PhaseClock())
+    )
 
 
 def opened(output: TaskOutput, number: int = 0) -> Image.Image:
