@@ -1,1 +1,1 @@
-"""Model files: what is in them, how they become diffusers modules, and keeping them warm in memory."""
+"""Loads model files into diffusers and other modules and keeps them in memory between jobs."""

@@ -1,4 +1,4 @@
-"""Reads members of an uploaded .zip by name: nothing is unpacked by the archive's own paths or without a bound."""
+"""Reads members of an uploaded .zip by name, within bounds; the archive's paths never become paths on disk."""
 
 import shutil
 import zipfile
@@ -21,21 +21,21 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 @dataclass(frozen=True)
 class Archive:
-    """The members of an opened .zip that are files, by their paths in it."""
+    """The files in an open .zip by their paths."""
 
     file: ModelFile
     members: Mapping[str, zipfile.ZipInfo]
     zipped: zipfile.ZipFile
 
     def below(self, folder: str, suffix: str) -> Sequence[str]:
-        """Paths of the files directly in `folder` ("" is the root) whose names end so, sorted."""
+        """Sorted paths of the files directly in `folder` ("" is the root) whose names end with `suffix`."""
         place = PurePosixPath(folder)
         return sorted(
             name for name in self.members if PurePosixPath(name).parent == place and name.lower().endswith(suffix)
         )
 
     def text(self, name: str) -> str:
-        """A member as UTF-8 text, a byte order mark left out.
+        """A member as UTF-8 text, without its byte order mark.
 
         Raises:
             JobFailed: asset_corrupt.
@@ -49,7 +49,7 @@ class Archive:
 
     @contextmanager
     def unpacked(self, name: str) -> Iterator[ModelFile]:
-        """A member as a file of its own, which lasts as long as the block.
+        """Unpack a member into a temporary file, which is removed after the block.
 
         Raises:
             JobFailed: asset_corrupt, or out_of_disk.
@@ -63,17 +63,18 @@ class Archive:
                 raise corrupt(self.file, f"{name} in it: {error}") from error
             except OSError as error:
                 size = self.members[name].file_size
-                message = f"{self.file.name}: no room to unpack {name} of {size} bytes ({error.strerror})"
+                message = f"{self.file.name}: not enough disk space to unpack {name} of {size} bytes ({error.strerror})"
                 raise JobFailed(JobErrorCode.OUT_OF_DISK, message) from error
             yield ModelFile(self.file.type, f"{self.file.name}/{name}", path, "")
 
 
 @contextmanager
 def open_archive(file: ModelFile) -> Iterator[Archive]:
-    """Open a .zip whose members all are sound.
+    """Open a .zip after checking all its members.
 
     Raises:
-        JobFailed: asset_corrupt, it is no .zip; asset_incompatible, a member has a path, size or kind not allowed.
+        JobFailed: asset_corrupt if it is not a .zip; asset_incompatible if a member's path, size or kind is not
+            allowed.
     """
     source = FileBytes(file.path)
     with refusals_of(file):

@@ -1,4 +1,4 @@
-"""BLIP, which says in words what a picture shows, as WebUI asks it to (semantics §6.1)."""
+"""BLIP, which describes a picture in words, with WebUI's settings (semantics §6.1)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from inference_container.models.tensor_file import incompatible
 from inference_container.models.transformer_part import fill_module, read_config
 
 PREFIX = "a picture of "
-"""What every caption begins with; it is cut off again."""
+"""The prefix that BLIP continues; it is removed from the caption."""
 TIED = {
     "text_decoder.cls.predictions.decoder.weight": "text_decoder.bert.embeddings.word_embeddings.weight",
     "text_decoder.cls.predictions.decoder.bias": "text_decoder.cls.predictions.bias",
@@ -33,7 +33,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
 class _EveryToken(StoppingCriteria):  # type: ignore[misc]
-    """Never stops; tells how many tokens there are."""
+    """Never stops the generation; reports the number of tokens."""
 
     def __init__(self, tell: Callable[[int], None]) -> None:
         self._tell = tell
@@ -53,22 +53,22 @@ class Captioner:
     dtype: torch.dtype
 
     def move_to(self, device: torch.device) -> None:
-        """Run on another device from now on."""
+        """Move to another device and run there."""
         self.model.to(device)
         self.device = device
 
     @property
     def most_tokens(self) -> int:
-        """The longest caption the model has places for."""
+        """The maximum length of a caption in tokens."""
         return int(self.model.config.text_config.max_position_embeddings)
 
     def caption(
         self, image: Image.Image, *, num_beams: int, min_length: int, max_length: int, tell: Callable[[int], None]
     ) -> str:
-        """What the RGB picture shows; `tell` is called with the number of tokens after each.
+        """Describe the RGB picture; `tell` is called after each token with the number of tokens.
 
         Raises:
-            JobFailed: invalid_params, the model cannot say that much.
+            JobFailed: invalid_params, if the model does not support such long captions.
         """
         if max_length > self.most_tokens:
             raise JobFailed(
@@ -95,7 +95,7 @@ class Captioner:
 
 
 def load_captioner(part: ModelPart, *, device: torch.device, dtype: torch.dtype) -> Captioner:
-    """BLIP from a folder as transformers has it: config.json, vocab.txt and the weights.
+    """Load BLIP from a folder in transformers' layout: config.json, vocab.txt and the weights.
 
     Raises:
         JobFailed: asset_corrupt or asset_incompatible.

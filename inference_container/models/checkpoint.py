@@ -1,4 +1,4 @@
-"""A loaded checkpoint: diffusers modules and what the denoiser must know of them."""
+"""A loaded checkpoint: diffusers modules and the facts about them that the denoiser needs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,19 +19,19 @@ class Checkpoint:
     vae: Any
     """diffusers AutoencoderKL."""
     text_models: tuple[TextModel, ...]
-    """One, or two in Stable Diffusion XL; their vectors are joined in this order."""
+    """One text encoder, or the two of Stable Diffusion XL, whose vectors are concatenated in this order."""
     tokenizer: Any
-    """transformers CLIPTokenizer of all of them."""
+    """transformers CLIPTokenizer, shared by all text encoders."""
     prediction_type: str
     """`epsilon` or `v_prediction`."""
     alphas_cumprod: Tensor
     """ᾱ, shape (1000,), float32, CPU."""
     device: torch.device
     dtype: torch.dtype
-    """Of the UNet and the text encoders; the VAE may run wider."""
+    """Precision of the UNet and the text encoders; the VAE may use a higher one."""
     family: Family = Family.SD1
     vae_file: ModelFile | None = None
-    """Of a VAE in place of the checkpoint's own."""
+    """The file of the VAE that replaces the checkpoint's own, if any."""
 
     @property
     def text_encoder(self) -> Any:
@@ -40,7 +40,7 @@ class Checkpoint:
 
     @property
     def bytes(self) -> int:
-        """Memory its parameters and buffers take."""
+        """Memory that its parameters and buffers take."""
         return sum(
             tensor.numel() * tensor.element_size()
             for module in self._modules
@@ -48,7 +48,7 @@ class Checkpoint:
         )
 
     def move_to(self, device: torch.device) -> None:
-        """Put all of it in another memory."""
+        """Move all modules to another device."""
         for module in self._modules:
             module.to(device)
         self.device = device
@@ -59,10 +59,10 @@ class Checkpoint:
 
     @property
     def inpainting(self) -> bool:
-        """Its UNet takes a mask and a masked picture beside the latents (9 channels)."""
+        """Whether its UNet takes a mask and a masked picture along with the latents (9 channels)."""
         return bool(self.unet.config.in_channels == 9)
 
     @property
     def edits(self) -> bool:
-        """An InstructPix2Pix model: its UNet takes the init picture beside the latents (8 channels)."""
+        """Whether it is an InstructPix2Pix model, whose UNet takes the init picture with the latents (8 channels)."""
         return bool(self.unet.config.in_channels == 8)

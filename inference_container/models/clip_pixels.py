@@ -1,4 +1,4 @@
-"""Pictures as CLIP and BLIP are shown them: sized, 0 to 1, then normalised by OpenAI's means and deviations."""
+"""Prepares pictures for CLIP and BLIP: resized, scaled to 0..1, and normalised by OpenAI's means and deviations."""
 
 import numpy as np
 import torch
@@ -10,12 +10,12 @@ DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
 def square(image: Image.Image, side: int) -> Image.Image:
-    """BLIP's way: the whole picture pressed into a square, bicubic."""
+    """As for BLIP: resize the whole picture to a square, bicubic, without keeping its aspect ratio."""
     return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def center(image: Image.Image, side: int) -> Image.Image:
-    """CLIP's way: the shorter side becomes `side`, bicubic, then the middle is cut out (torchvision's rounding)."""
+    """As for CLIP: resize the shorter side to `side`, bicubic, then crop the centre (torchvision's rounding)."""
     width, height = image.size
     short = min(width, height)
     wide, high = (side, int(side * height / width)) if short == width else (int(side * width / height), side)

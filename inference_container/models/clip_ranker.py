@@ -1,4 +1,4 @@
-"""CLIP, which says how well each of many phrases fits a picture (semantics §6.1)."""
+"""CLIP, which ranks phrases by how well they describe a picture (semantics §6.1)."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from inference_container.models.tensor_file import incompatible
 from inference_container.models.transformer_part import fill_module, read_config
 
 SHARPNESS = 100.0
-"""By how much similarities are multiplied before the softmax, whatever the model's own scale."""
+"""The factor for similarities before the softmax; the model's own scale is ignored."""
 BATCH = 128
 """Phrases encoded at once."""
 
@@ -32,23 +32,23 @@ class ClipRanker:
     device: torch.device
     dtype: torch.dtype
     known: dict[str, Tensor] = field(default_factory=dict)
-    """Features of the phrases of each list asked for so far, (phrases, width) float32 on the CPU."""
+    """Features of each list's phrases computed so far, (phrases, width), float32 on the CPU."""
 
     def move_to(self, device: torch.device) -> None:
-        """Run on another device from now on."""
+        """Move to another device and run there."""
         self.model.to(device)
         self.device = device
 
     def look(self, image: Image.Image) -> Tensor:
-        """The RGB picture's features, (1, width), of length 1, float32."""
+        """Features of the RGB picture: (1, width), float32, normalised to length 1."""
         side = int(self.model.config.vision_config.image_size)
         pixels = to_clip_values(center(image, side)).to(self.device, self.dtype)
         return _unit(self.model.get_image_features(pixel_values=pixels).pooler_output)
 
     def features(self, name: str, phrases: Sequence[str], *, tell: Callable[[int], None]) -> Tensor:
-        """Features of the first phrases of the list `name`, of length 1; computed once as long as this is in memory.
+        """Features, normalised to length 1, of the first phrases of the list `name`; they are computed once and kept.
 
-        `tell` is called with the number of phrases after each batch.
+        `tell` is called after each batch with the number of phrases.
         """
         known = self.known.get(name)
         done = 0 if known is None else min(len(known), len(phrases))
@@ -56,7 +56,7 @@ class ClipRanker:
         tell(done)
         for start in range(done, len(phrases), BATCH):
             batch = list(phrases[start : start + BATCH])
-            # Attention looks back only, so what pads a phrase after its end does not change it.
+            # Attention is causal, so padding after the end of a phrase does not change its features.
             tokens = self.tokenizer(batch, padding="longest", truncation=True, return_tensors="pt").input_ids
             parts.append(_unit(self.model.get_text_features(input_ids=tokens.to(self.device)).pooler_output))
             tell(start + len(batch))
@@ -67,7 +67,7 @@ class ClipRanker:
 
     @staticmethod
     def rank(picture: Tensor, phrases: Tensor) -> Tensor:
-        """How probable each phrase is, given that one of them fits: (phrases,), sum 1."""
+        """Probabilities of the phrases, assuming that one of them fits: (phrases,), with sum 1."""
         return (SHARPNESS * picture @ phrases.T).softmax(dim=-1)[0]
 
 
@@ -78,7 +78,7 @@ def _unit(features: Tensor) -> Tensor:
 
 
 def load_ranker(part: ModelPart, *, device: torch.device, dtype: torch.dtype) -> ClipRanker:
-    """CLIP from a folder as transformers has it: config.json, vocab.json, merges.txt and the weights.
+    """Load CLIP from a folder in transformers' layout: config.json, vocab.json, merges.txt and the weights.
 
     Raises:
         JobFailed: asset_corrupt or asset_incompatible.

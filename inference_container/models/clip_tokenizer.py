@@ -1,4 +1,4 @@
-"""CLIP's byte-pair tokenizer, built from a file's own vocabulary."""
+"""Builds CLIP's byte-pair tokenizer from the vocabulary in a file."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from inference_container.models.tensor_file import incompatible
 
 
 def build_clip_tokenizer(file: ModelFile, words: TokenizerConfig, *, vocabulary_size: object) -> Any:
-    """transformers' CLIPTokenizer of these words, for a text encoder with `vocabulary_size` embeddings.
+    """Build transformers' CLIPTokenizer for a text encoder with `vocabulary_size` embeddings.
 
     Raises:
-        JobFailed: asset_incompatible, the vocabulary lacks words it needs or is larger than the text encoder.
+        JobFailed: asset_incompatible, if the vocabulary lacks required words or exceeds `vocabulary_size`.
     """
     known = set(words.vocabulary)
     lost = [pair for pair in words.merges if not known.issuperset((*pair, "".join(pair)))]

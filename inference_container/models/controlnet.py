@@ -1,4 +1,4 @@
-"""ControlNet files as diffusers modules for the UNet of one checkpoint."""
+"""Loads ControlNet files as diffusers modules for the UNet of one checkpoint."""
 
 import hashlib
 import inspect
@@ -34,29 +34,29 @@ class ControlNetwork:
     network: Any
     """diffusers ControlNetModel."""
     pools: bool
-    """Its answers are averaged over the picture, as those of the shuffle model."""
+    """Whether its outputs are averaged over the picture, as with the shuffle model."""
 
     @property
     def bytes(self) -> int:
-        """Memory its parameters and buffers take."""
+        """Memory that its parameters and buffers take."""
         tensors = (*self.network.parameters(), *self.network.buffers())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def controlnet_kind(checkpoint: Checkpoint) -> str:
-    """What tells apart a file loaded for UNets of different shapes, for `ModelCache.get`."""
+    """The `kind` for `ModelCache.get`, which distinguishes UNets of different shapes."""
     shape = json.dumps(_config_of(checkpoint), sort_keys=True, default=str)
     return f"controlnet {hashlib.sha256(shape.encode()).hexdigest()[:16]}"
 
 
 def load_controlnet(file: ModelFile, *, checkpoint: Checkpoint) -> ControlNetwork:
-    """Read the network in `file`, LDM's names (`control_model.…` or bare) or diffusers', for the checkpoint's UNet.
+    """Read a ControlNet for the checkpoint's UNet, with LDM's tensor names (also `control_model.…`) or diffusers'.
 
-    Depth, widths and attention heads are those of the UNet, which a ControlNet is a copy of.
+    Depth, widths and attention heads come from the UNet, because a ControlNet is a copy of it.
 
     Raises:
-        JobFailed: asset_corrupt when the file cannot be read or lacks tensors; asset_incompatible when it holds
-            something else, or a ControlNet of another family than the checkpoint, naming both.
+        JobFailed: asset_corrupt if the file cannot be read or lacks tensors; asset_incompatible if it contains
+            something else or a ControlNet of another family; the message names both families.
     """
     with open_tensor_file(file, holding=AssetType.CONTROLNET) as tensors:
         state = _read(file, tensors, checkpoint)
@@ -70,7 +70,7 @@ def _read(file: ModelFile, tensors: TensorFile, checkpoint: Checkpoint) -> State
     if words != wanted:
         made_for = CONTEXT_WIDTHS.get(words)
         told = misfit(made_for, checkpoint=checkpoint.file.name, drawn_with=checkpoint.family)
-        raise incompatible(file, f"{told} ({words} and {wanted} numbers a token)")
+        raise incompatible(file, f"{told} (token widths {words} and {wanted})")
     device, dtype = checkpoint.device, checkpoint.dtype
     return {short: tensors.load(name, device=device, dtype=dtype) for short, name in names.items()}
 
@@ -91,7 +91,7 @@ def _build(file: ModelFile, state: State, checkpoint: Checkpoint) -> Any:
         }
     except (IndexError, KeyError, RuntimeError) as error:
         raise incompatible(file, f"its layout is not that of {_name(checkpoint)} ({error})") from error
-    # The library's conversion knows nothing of SDXL's embedding of sizes.
+    # The library's conversion lacks SDXL's embedding of sizes.
     converted |= {new: state[old] for old, new in _SIZE_EMBEDDING.items() if old in state}
     expected = dict(network.named_parameters())
     unexpected = sorted(set(converted) - set(expected))
@@ -100,12 +100,12 @@ def _build(file: ModelFile, state: State, checkpoint: Checkpoint) -> Any:
             found, needed = list(tensor.shape), list(expected[name].shape)
             raise incompatible(file, f"its {name} has shape {found}, {_name(checkpoint)} needs {needed}")
     if unexpected:
-        raise incompatible(file, f"it has {unexpected[0]}, which {_name(checkpoint)} does not")
+        raise incompatible(file, f"it has {unexpected[0]}, which {_name(checkpoint)} does not have")
     if missing := sorted(set(expected) - set(converted)):
         raise corrupt(file, f"it lacks {missing[0]} and {len(missing) - 1} more tensors")
     if len(converted) != len(state):
         raise incompatible(
-            file, f"it has tensors no layer has: {len(state)}, {_name(checkpoint)} needs {len(converted)}"
+            file, f"it has {len(state)} tensors, more than the {len(converted)} that {_name(checkpoint)} needs"
         )
     network.load_state_dict(converted, strict=False, assign=True)
     return network.requires_grad_(False).eval().to(checkpoint.device)
@@ -116,17 +116,17 @@ def _name(checkpoint: Checkpoint) -> str:
 
 
 def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The UNet's configuration as far as a ControlNet has it."""
+    """The entries of the UNet's configuration that a ControlNet has too."""
     from diffusers import ControlNetModel
 
     unet = dict(checkpoint.unet.config)
     shared = [name for name in inspect.signature(ControlNetModel.__init__).parameters if name in unet]
-    # Inpainting and InstructPix2Pix checkpoints show it the latents alone.
+    # Inpainting and InstructPix2Pix checkpoints pass it only the latents.
     return {name: unet[name] for name in shared} | {"in_channels": unet["out_channels"]}
 
 
 def _hint_widths(file: ModelFile, state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Channels of the layers that read the map, from the tensors: the last of each pair."""
+    """Output channels of the layers that read the map, from their tensors: those of the last layer in each pair."""
     first, rest = LDM_SIGN, [f"input_hint_block.{index}.weight" for index in (4, 8, 12)]
     if DIFFUSERS_SIGN in state:
         first, rest = DIFFUSERS_SIGN, [f"controlnet_cond_embedding.blocks.{index}.weight" for index in (1, 3, 5)]
@@ -137,5 +137,5 @@ def _hint_widths(file: ModelFile, state: Mapping[str, Tensor]) -> tuple[int, ...
 
 
 def hint_tensor(pixels: Any, *, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """A map, uint8 (height, width, 3), as the network reads it: (1, 3, height, width) in 0..1."""
+    """Convert a map, uint8 (height, width, 3), to the network's input: (1, 3, height, width) in 0..1."""
     return (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255).to(device, dtype)

@@ -1,7 +1,7 @@
-"""DeepDanbooru's residual network in the layout of its torch port, built from the shapes a file holds (semantics §6.2).
+"""DeepDanbooru's residual network in the layout of its torch port, built from a file's shapes (semantics §6.2).
 
-Convolutions are numbered in the order of the original graph, `n_Conv_0` to `n_Conv_178` in the published model. Where
-each stands follows from kernels and widths alone, so narrower and shorter networks of the same mould load as well.
+Convolutions are numbered in the order of the original graph, `n_Conv_0` to `n_Conv_178` in the published model. Kernels
+and widths determine the position of each, so narrower and shorter networks of the same design load too.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Kernel = tuple[int, int, int]
-"""Output channels, input channels and side of a square kernel."""
+"""Output channels, input channels and side length of a square kernel."""
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,25 @@ class BlockPlan:
     middle: int
     expand: int
     shortcut: int | None
-    """None: the block's input itself is added."""
+    """None if the block's input itself is added."""
     stride: int
 
 
 class LayoutError(ValueError):
-    """The convolutions do not form such a network; the text says where they stop doing so."""
+    """The convolutions do not form such a network; the message names the first one that does not fit."""
 
 
 def plan_blocks(kernels: Mapping[int, Kernel]) -> list[BlockPlan]:
     """The residual blocks between the first convolution and the last.
 
-    A shortcut that widens stands before its block, one that does not stands behind it. Every block with a shortcut
-    halves the picture, except the first one, whose input the pooling has halved already.
+    A shortcut that widens comes before its block, any other comes after it. Every block with a shortcut halves the
+    picture, except the first one, whose input the pooling has already halved.
 
     Raises:
-        LayoutError: the convolutions are numbered or shaped otherwise.
+        LayoutError: the convolutions have other numbers or shapes.
     """
     if sorted(kernels) != list(range(len(kernels))) or len(kernels) < 5:
-        raise LayoutError(f"its {len(kernels)} convolutions are not numbered from 0 on")
+        raise LayoutError(f"its {len(kernels)} convolutions are not numbered consecutively from 0")
     if kernels[0][1:] != (3, 7):
         raise LayoutError(f"its first convolution is {_words(kernels[0])}; expected a 7×7 kernel over 3 channels")
     last = len(kernels) - 1
@@ -91,7 +91,7 @@ def _check_widths(kernels: Mapping[int, Kernel], plan: BlockPlan, width: int) ->
 
 
 def _pad_as_tensorflow(x: Tensor, *, stride: int) -> Tensor:
-    # "SAME" of a 3×3 kernel: a strided one is padded at the end only.
+    # TensorFlow's "SAME" padding of a 3×3 kernel: a strided convolution is padded at the end only.
     return functional.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
 
 
@@ -115,7 +115,7 @@ def _convolution(kernel: Kernel, *, stride: int = 1, bias: bool = True) -> nn.Co
 
 
 class DeepDanbooru(nn.Module):
-    """Pictures (batch, height, width, 3) of 0…1 to a probability of each tag (batch, tags)."""
+    """Maps pictures (batch, height, width, 3) in 0..1 to probabilities of the tags (batch, tags)."""
 
     def __init__(self, kernels: Mapping[int, Kernel]) -> None:
         super().__init__()
@@ -134,24 +134,24 @@ class DeepDanbooru(nn.Module):
             for number, name in sorted(names.items())
             for kind in (("weight",) if number == last else ("weight", "bias"))
         }
-        """What each parameter is called in a file."""
+        """Each parameter's name in a file."""
 
     def forward(self, pictures: Tensor) -> Tensor:
         return torch.sigmoid(self.score(self.pass_blocks(self.shrink(pictures), range(len(self.blocks)))))
 
     def shrink(self, pictures: Tensor) -> Tensor:
-        """What the first convolution and the pooling make of pictures: (batch, channels, height / 4, width / 4)."""
+        """Apply the first convolution and the pooling: (batch, channels, height / 4, width / 4)."""
         x = functional.pad(pictures.permute(0, 3, 1, 2), (2, 3, 2, 3))
         x = functional.pad(functional.relu(self.stem(x)), (0, 1, 0, 1), value=float("-inf"))
         return functional.max_pool2d(x, 3, stride=2)
 
     def pass_blocks(self, x: Tensor, numbers: range) -> Tensor:
-        """What leaves the last of these blocks when `x` enters the first."""
+        """Pass `x` through these blocks."""
         for number in numbers:
             x = self.blocks[number](x)
         return x
 
     def score(self, x: Tensor) -> Tensor:
-        """Logits (batch, tags) of what left the last block."""
+        """Logits (batch, tags) from the output of the last block."""
         scores: Tensor = self.head(x).mean((2, 3))
         return scores

@@ -1,4 +1,4 @@
-"""Where models run and in which precision."""
+"""The device and precision that models run with."""
 
 from typing import Literal
 
@@ -11,10 +11,10 @@ _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch
 
 
 def choose_device(name: DeviceName) -> torch.device:
-    """`auto` takes the GPU when there is one.
+    """Choose the device; `auto` takes the GPU if there is one.
 
     Raises:
-        ValueError: `cuda` was asked for and there is none.
+        ValueError: `cuda` was requested, but the machine has no CUDA device.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("DEVICE is cuda, but this machine has no CUDA device; allowed here: auto, cpu")
@@ -24,10 +24,10 @@ def choose_device(name: DeviceName) -> torch.device:
 
 
 def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
-    """Precision of UNet and text encoder; `auto` is float16 on a GPU and float32 on a CPU.
+    """Choose the precision of UNet and text encoder; `auto` is float16 on a GPU and float32 on a CPU.
 
     Raises:
-        ValueError: float16 on a CPU, which has no kernels for all of it.
+        ValueError: float16 was requested on a CPU, which lacks kernels for some operations.
     """
     if name == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
@@ -37,5 +37,5 @@ def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
 
 
 def vae_dtype(device: torch.device, dtype: torch.dtype) -> torch.dtype:
-    """The VAE loses visible detail below float32, so only a GPU, where memory counts, runs it narrower."""
+    """The VAE's precision: float32, since less loses visible detail, except on a GPU, where memory is scarce."""
     return dtype if device.type == "cuda" else torch.float32

@@ -1,4 +1,4 @@
-"""Model files on the container's disk, and how a job finds its own by the words its params use."""
+"""Model files on the container's disk, and how a job finds its files by the names in its params."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,42 +10,42 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 @dataclass(frozen=True)
 class ModelFile:
-    """An asset that was fetched and whose bytes were checked."""
+    """An asset that was downloaded and whose hash was checked."""
 
     type: AssetType
     name: str
-    """File name as the user uploaded it; `path` may be called otherwise."""
+    """The file name as uploaded by the user; the name in `path` may differ."""
     path: Path
     sha256: str
-    """Of the whole file, lower-case hex."""
+    """Hash of the whole file in lower-case hex."""
     references: tuple[str, ...] = ()
-    """How the job's params name it, where that is neither `name` nor `stem`."""
+    """Other names that the job's params use for it, besides `name` and `stem`."""
 
     @property
     def stem(self) -> str:
-        """The name without its extension, as infotext and tags use it."""
+        """The name without its extension, as used in infotext and tags."""
         return self.name.rsplit(".", 1)[0]
 
     def is_called(self, name: str) -> bool:
-        """Whether `name` means this file: a reference, the file name or its stem, in any case."""
+        """Whether `name` means this file: one of its references, its name or its stem, ignoring case."""
         return name.casefold() in {known.casefold() for known in (self.name, self.stem, *self.references)}
 
 
 @dataclass(frozen=True)
 class JobFiles:
-    """The files one job was given."""
+    """The files that one job was given."""
 
     files: Sequence[ModelFile] = ()
 
     def of(self, asset_type: AssetType) -> Iterator[ModelFile]:
-        """Those of a type, in the order of the request."""
+        """The files of a type, in the order of the request."""
         return (file for file in self.files if file.type is asset_type)
 
     def named(self, asset_type: AssetType, name: str) -> ModelFile:
         """The file of this type that `name` means.
 
         Raises:
-            JobFailed: asset_missing, the request came without it.
+            JobFailed: asset_missing, if the job has no such file.
         """
         for file in self.of(asset_type):
             if file.is_called(name):
@@ -54,10 +54,10 @@ class JobFiles:
         raise JobFailed(JobErrorCode.ASSET_MISSING, f"received no {asset_type} called {name!r}; given: {given}")
 
     def chosen(self, asset_type: AssetType, name: str | None) -> ModelFile:
-        """The file of this type that `name` means; the first one when nothing is named.
+        """The file of this type that `name` means, or the first one if `name` is None.
 
         Raises:
-            JobFailed: asset_missing, the request came without it.
+            JobFailed: asset_missing, if the job has no such file.
         """
         if name is not None:
             return self.named(asset_type, name)

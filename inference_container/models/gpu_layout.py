@@ -1,4 +1,4 @@
-"""What a GPU runs faster: convolutions with the channels last, and, where the endpoint asks for it, compiled blocks."""
+"""Speeds up models on a GPU: channels-last convolutions and, if the endpoint enables it, compiled blocks."""
 
 import logging
 from collections.abc import Callable
@@ -18,12 +18,12 @@ def lay_out_for_gpu(
     compile_blocks: bool,
     why_not_compiled: Callable[[torch.device], str | None] | None = None,
 ) -> None:
-    """Arrange both modules in place; on a CPU, where neither helps, nothing happens.
+    """Change both modules in place; does nothing on a CPU, where neither helps.
 
     Args:
-        unet: diffusers UNet2DConditionModel; its attention is PyTorch's fused one already.
-        compile_blocks: compile the repeated blocks (`torch.compile` by region): seconds at the first picture of each
-            size, faster steps after it. Where nothing can be compiled, the UNet runs as it is.
+        unet: diffusers UNet2DConditionModel, which already uses PyTorch's fused attention.
+        compile_blocks: compile the repeated blocks (regional `torch.compile`): the first picture of each size takes
+            seconds longer, later steps are faster. Where nothing can be compiled, the UNet runs as it is.
         why_not_compiled: as `why_nothing_compiles`, which None stands for.
     """
     if device.type != "cuda":

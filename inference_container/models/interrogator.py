@@ -1,4 +1,4 @@
-"""What Interrogate CLIP works with: a caption model, a ranking model and word lists, from one asset."""
+"""The models of Interrogate CLIP: a caption model, a ranking model and word lists, all from one asset."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from inference_container.models.tensor_file import incompatible
 from inference_container.models.transformer_part import memory_of
 
 CAPTION_TYPE, RANKING_TYPE = "blip", "clip"
-"""`model_type` in each folder's config.json: the folders may be called anything."""
+"""`model_type` in each folder's config.json; the folders may have any names."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,19 @@ class Interrogator:
     ranker: ClipRanker
     categories: tuple[Category, ...]
     bytes: int
-    """Memory of both models, and of the features of all lists once they are computed."""
+    """Memory of both models and of the features of all lists once they are computed."""
 
     def move_to(self, device: torch.device) -> None:
-        """Run on another device from now on."""
+        """Move to another device and run there."""
         self.captioner.move_to(device)
         self.ranker.move_to(device)
 
 
 def load_interrogator(file: ModelFile, *, device: torch.device, dtype: torch.dtype) -> Interrogator:
-    """Read a caption model and a ranking model, and the asset's own word lists where it has any.
+    """Read a caption model and a ranking model, and the asset's own word lists if it has any.
 
     Raises:
-        JobFailed: asset_corrupt when the file cannot be read or lacks tensors, asset_incompatible when it holds
+        JobFailed: asset_corrupt if the file cannot be read or lacks tensors, asset_incompatible if it contains
             something else.
     """
     with open_model_parts(file) as parts:

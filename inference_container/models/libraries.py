@@ -1,6 +1,6 @@
-"""Imports diffusers and transformers beside what a container does until its first model file is there.
+"""Imports diffusers and transformers in the background while a container downloads its first model file.
 
-They take more than twice as long as torch alone, and nothing before `load_checkpoint` needs them.
+Their import takes more than twice as long as torch's, and nothing before `load_checkpoint` needs them.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from inference_container.models.files import ModelFile
 LoadFile = Callable[[ModelFile], Checkpoint]
 
 IMPORTING = Lock()
-"""Held while model libraries are imported: transformers' modules come in pieces, which two threads would tear."""
+"""Held while model libraries are imported: transformers loads its modules lazily, which is not thread-safe."""
 
 
 def load_later(
@@ -26,10 +26,10 @@ def load_later(
     imported: Callable[[BaseException | None], None],
     compile_blocks: bool = False,
 ) -> LoadFile:
-    """`load_checkpoint` for this device, whose module is imported on a thread of its own from now on.
+    """Return `load_checkpoint` for this device and start importing its module on a separate thread.
 
-    What is returned waits for that, and raises what the import raised. `imported` is called on the thread when the
-    import has ended, with its error if it had one.
+    The returned function waits for the import and raises its error if it failed. `imported` is called on the thread
+    when the import has finished, with the error if there was one.
     """
 
     def import_loader() -> LoadFile:

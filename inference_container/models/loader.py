@@ -1,4 +1,4 @@
-"""Turns a single-file checkpoint in LDM layout into diffusers modules, offline and with every tensor accounted for."""
+"""Loads a single-file checkpoint in LDM layout into diffusers modules, offline and with every tensor accounted for."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from inference_container.models.vae_file import VAE_PREFIX, fill_vae
 UNET_PREFIX = "model.diffusion_model."
 TRAIN_TIMESTEPS = 1000
 ZERO_TERMINAL_SNR = "ztsnr"
-"""Name of an empty tensor that says so (semantics §8.1)."""
+"""Name of an empty tensor that marks such models (semantics §8.1)."""
 
 
 def load_checkpoint(
@@ -35,11 +35,11 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Read a whole model: UNet, VAE and text encoders from `file`, all on `device`, in evaluation mode.
 
-    `dtype` is the UNet's and the text encoders' precision, `compile_blocks` as `lay_out_for_gpu` takes it. EMA weights
-    in the file are ignored, as WebUI does.
+    `dtype` is the precision of the UNet and the text encoders; `compile_blocks` is passed to `lay_out_for_gpu`. As in
+    WebUI, EMA weights in the file are ignored.
 
     Raises:
-        JobFailed: asset_corrupt when the file cannot be read or lacks tensors, asset_incompatible when it holds
+        JobFailed: asset_corrupt if the file cannot be read or lacks tensors, asset_incompatible if it contains
             something else or does not fit its configuration.
     """
     with open_tensor_file(file, holding=AssetType.CHECKPOINT) as tensors:
@@ -84,7 +84,7 @@ def _load_vae(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, targ
 
 
 def _alphas_cumprod(file: ModelFile, tensors: TensorFile, config: ModelConfig) -> Tensor:
-    """ᾱ from the file's own buffer, as WebUI takes it, else from the configuration (semantics §5.3)."""
+    """ᾱ from the buffer in the file, as in WebUI, else from the configuration (semantics §5.3)."""
     alphas = _stored_alphas(file, tensors)
     if alphas is None:
         alphas = _configured_alphas(file, config)
@@ -96,11 +96,11 @@ def _stored_alphas(file: ModelFile, tensors: TensorFile) -> Tensor | None:
         return None
     stored = tensors.read("alphas_cumprod")
     if stored.dtype.itemsize < torch.float32.itemsize:
-        return None  # halved with the weights: neighbours fall together
+        return None  # in half precision, like the weights: neighbouring values become equal
     stored = stored.to(torch.float32, copy=True)
     falling = stored.ndim == 1 and bool((stored.diff() < 0).all()) and bool(0 < stored[-1] < stored[0] < 1)
     if stored.shape != (TRAIN_TIMESTEPS,) or not falling:
-        raise corrupt(file, f"its alphas_cumprod is not {TRAIN_TIMESTEPS} numbers falling from 1 to 0")
+        raise corrupt(file, f"its alphas_cumprod is not a list of {TRAIN_TIMESTEPS} numbers decreasing from 1 to 0")
     return stored
 
 

@@ -1,4 +1,4 @@
-"""Loaded models kept warm: on the device they run on, then waiting in RAM, least recently used first out, by bytes."""
+"""Cache of loaded models: on the device, then waiting in RAM; evicts the least recently used by size in bytes."""
 
 import time
 from collections import OrderedDict
@@ -22,7 +22,7 @@ class Loaded(Protocol):
 
 @runtime_checkable
 class Movable(Protocol):
-    """A model that can wait in another memory."""
+    """A model that can be moved to another device, such as to RAM while it waits."""
 
     def move_to(self, device: torch.device) -> None: ...
 
@@ -39,15 +39,15 @@ class _Held:
     model: Loaded
     size: int
     waits: bool = False
-    """In RAM, not on the device."""
+    """Whether it is in RAM and not on the device."""
 
 
 class ModelCache:
-    """Holds models by the content of their file, so a renamed file loads nothing. Not for use by two threads.
+    """Holds models by the hash of their file, so that a renamed file is not loaded again. Not thread-safe.
 
-    `load` reads a checkpoint from disk. Models that the running job uses stay, even where they take more than
-    `max_bytes` together: the job needs them. Those that no longer fit wait in RAM, up to `waiting_bytes`, where a
-    device has a memory of its own, and are forgotten otherwise.
+    `load` reads a checkpoint from disk. Models of the running job are never evicted, even if together they take more
+    than `max_bytes`. Evicted models wait in RAM, up to `waiting_bytes`, if the device has separate memory; otherwise
+    they are dropped.
     """
 
     def __init__(
@@ -64,20 +64,20 @@ class ModelCache:
         self._held: OrderedDict[Place, _Held] = OrderedDict()
         self._in_use: set[Place] = set()
         self.device = device or RAM
-        """Where models belong."""
+        """The device that models run on."""
         self.dtype = dtype
-        """Their precision, unless they need another."""
+        """The precision of models that do not require another one."""
         self.use = CacheUse()
-        """Since the start."""
+        """Use of the cache since the start."""
 
     @property
     def bytes(self) -> int:
-        """Memory the held models take where they run."""
+        """Memory that the models take on the device."""
         return self._bytes(waiting=False)
 
     @property
     def waiting_bytes(self) -> int:
-        """RAM the waiting models take."""
+        """RAM that the waiting models take."""
         return self._bytes(waiting=True)
 
     @property
@@ -89,24 +89,24 @@ class ModelCache:
         return self.use.misses
 
     def begin_job(self) -> None:
-        """Another job starts: what only the one before needed may leave."""
+        """Start a new job: models that only the previous job needed may be evicted."""
         self._in_use.clear()
 
     def checkpoint(self, file: ModelFile) -> Checkpoint:
-        """The loaded checkpoint of `file`, from memory if it is there.
+        """The loaded checkpoint of `file`, from memory if possible.
 
         Raises:
-            JobFailed: the file cannot be loaded; the cache keeps what else it can hold.
+            JobFailed: the file cannot be loaded; other models stay in the cache as far as they fit.
         """
         checkpoint = self.get(file, self._load, kind="checkpoint")
         checkpoint.file = file
         return checkpoint
 
     def get(self, file: ModelFile, load: Callable[[ModelFile], Model], *, kind: str) -> Model:
-        """What `load` makes of `file`, from memory if it is there; `kind` tells apart what one file is loaded as.
+        """The result of `load(file)`, from memory if possible; `kind` distinguishes different loads of one file.
 
         Raises:
-            JobFailed: as `load` does; the cache keeps what else it can hold.
+            JobFailed: raised by `load`; other models stay in the cache as far as they fit.
         """
         place = (kind, file.sha256)
         held = self._held.get(place)
@@ -118,7 +118,7 @@ class ModelCache:
             return cast(Model, held.model)
         self.use = self.use.plus(misses=1)
         began = time.perf_counter()
-        # Room is made first, by the file's size, so that the old and the new model never lie in memory together.
+        # Evict first, by the file's size, so that the old and the new model are never in memory together.
         self._make_room(file.path.stat().st_size)
         loaded = load(file)
         self.use = self.use.plus(size=loaded.bytes, seconds=time.perf_counter() - began)
@@ -128,7 +128,7 @@ class ModelCache:
         return loaded
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all models."""
         self._held.clear()
         self._in_use.clear()
 
@@ -142,7 +142,7 @@ class ModelCache:
             held.waits = False
 
     def _make_room(self, size: int) -> None:
-        """Let models go until `size` bytes more fit where they run."""
+        """Evict models until `size` more bytes fit on the device."""
         for place, held in list(self._held.items()):
             if self.bytes + size <= self._max_bytes:
                 return

@@ -1,4 +1,4 @@
-"""A checkpoint's configuration in diffusers' folder layout: the shipped one, overlaid with what the file packs."""
+"""A checkpoint's configuration in diffusers' folder layout: the shipped files, replaced by those packed in the file."""
 
 import json
 from collections.abc import Mapping
@@ -24,18 +24,18 @@ CONFIG_FOLDERS: Mapping[Family, str] = {
     Family.SDXL_INPAINT: "sdxl",
     Family.SDXL_REFINER: "sdxl_refiner",
 }
-"""Of `configs`, for the checkpoints this version loads."""
+"""The folders in `configs`, by the families that this version loads."""
 INPUT_CHANNELS: Mapping[Family, int] = {
     Family.SD1_INPAINT: 9,
     Family.INSTRUCT_PIX2PIX: 8,
     Family.SD2_INPAINT: 9,
     Family.SDXL_INPAINT: 9,
 }
-"""Of the UNet, where the shipped configuration says otherwise."""
+"""Values of the UNet that differ from the shipped configuration."""
 VOCABULARY, MERGES = "tokenizer/vocab.json", "tokenizer/merges.txt"
-"""The words all text encoders share; every family is shipped with those of `sd15`."""
+"""The vocabulary that all text encoders share; every family is shipped with that of `sd15`."""
 IGNORED_FILES = ("model_index.json", "tokenizer/special_tokens_map.json", "tokenizer_2/special_tokens_map.json")
-"""Part of the layout, but they say nothing the others do not."""
+"""Files of the layout that only repeat what the others contain."""
 MAX_LAYERS = 100
 _CONFIGS = Path(__file__).parent / "configs"
 Config = TypeVar("Config", bound=BaseModel)
@@ -43,7 +43,7 @@ _LAYER_COUNTS = ("layers_per_block", "num_hidden_layers", "transformer_layers_pe
 
 
 class SchedulerConfig(BaseModel):
-    """The noise the model was trained on; other fields of diffusers' schedulers play no part here."""
+    """The noise that the model was trained on; other fields of diffusers' schedulers are not used."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -51,7 +51,7 @@ class SchedulerConfig(BaseModel):
     beta_end: float = 0.012
     num_train_timesteps: int = 1000
     prediction_type: Literal["epsilon", "v_prediction"] | None = None
-    """None: what the weights show, see `models.prediction`."""
+    """None if the weights decide, see `models.prediction`."""
 
 
 class TokenizerConfig(BaseModel):
@@ -72,18 +72,18 @@ class ModelConfig:
     unet: dict[str, JsonValue]
     vae: dict[str, JsonValue]
     text_encoders: Mapping[str, dict[str, JsonValue]]
-    """By folder: `text_encoder`, `text_encoder_2`."""
+    """Configurations by folder: `text_encoder`, `text_encoder_2`."""
     scheduler: SchedulerConfig
     tokenizer: TokenizerConfig
     pad_tokens: Mapping[str, int]
-    """By folder: `tokenizer`, `tokenizer_2`."""
+    """Padding tokens by folder: `tokenizer`, `tokenizer_2`."""
 
 
 def model_config(file: ModelFile, *, family: Family, packed: str | None) -> ModelConfig:
-    """The configuration of `family`, each file replaced by the one of that name in the JSON document `packed`.
+    """The configuration of `family`; files in the JSON document `packed` replace those of the same name.
 
     Raises:
-        JobFailed: asset_incompatible, when `packed` is malformed.
+        JobFailed: asset_incompatible, if `packed` is malformed.
     """
     names = config_files(family)
     texts = {name: _shipped(family, name).read_text(encoding="utf-8") for name in names}
@@ -107,14 +107,14 @@ def model_config(file: ModelFile, *, family: Family, packed: str | None) -> Mode
             if folder.startswith("text_encoder")
         },
         scheduler=_checked(file, SchedulerConfig, documents["scheduler/scheduler_config.json"]),
-        # A word that only fills up must stay an ordinary word in prompts, so the tokenizer does not hear of it.
+        # The padding word must stay an ordinary word in prompts, so it is not passed to the tokenizer.
         tokenizer=first.model_copy(update={"pad_token": first.eos_token}),
         pad_tokens={folder: _token(file, words, words.pad_token) for folder, words in tokenizers.items()},
     )
 
 
 def config_files(family: Family) -> tuple[str, ...]:
-    """The files a configuration of `family` has, which a checkpoint file may pack its own of."""
+    """The configuration files of `family`, any of which a checkpoint file may pack."""
     folder = _CONFIGS / CONFIG_FOLDERS[family]
     own = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.*")}
     return tuple(sorted(own | {VOCABULARY, MERGES}))
@@ -144,7 +144,7 @@ def _checked(file: ModelFile, kind: type[Config], document: Mapping[str, object]
 
 
 def read_merges(text: str) -> list[tuple[str, ...]]:
-    """The pairs in a merges.txt, most frequent first; its first line may be a version."""
+    """The pairs in a merges.txt, most frequent first; the first line may be a version."""
     lines = text.splitlines()
     start = 1 if lines and lines[0].startswith("#version") else 0
     return [tuple(line.split(" ")) for line in lines[start:] if line]
@@ -159,10 +159,10 @@ def _unpack(file: ModelFile, packed: str, *, allowed: tuple[str, ...]) -> dict[s
 
 
 def read_object(file: ModelFile, text: str, *, what: str) -> dict[str, JsonValue]:
-    """The JSON object in `text`, a part of `file` that messages call `what`.
+    """Parse the JSON object in `text`; messages call this part of `file` `what`.
 
     Raises:
-        JobFailed: asset_incompatible, it is no JSON object.
+        JobFailed: asset_incompatible, if it is not a JSON object.
     """
     try:
         document = json.loads(text)

@@ -1,4 +1,4 @@
-"""One asset that holds several models: their configurations, word lists and weights, in a .safetensors or in a .zip."""
+"""Reads an asset that contains several models, with their configurations, word lists and weights, in one file."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,27 +15,27 @@ from inference_container.models.model_config import PACKED_CONFIG, read_object
 from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
 
 WEIGHTS = "model.safetensors"
-"""What transformers calls a model's weights."""
+"""transformers' name for the file of a model's weights."""
 LISTS = "lists"
 """Folder of the word lists."""
 
 
 @dataclass(frozen=True)
 class ModelPart:
-    """One model of an asset, as transformers would have it in a folder of its own."""
+    """One model of an asset: the contents of its folder in transformers' layout."""
 
     file: ModelFile
     folder: str
     config: Mapping[str, JsonValue]
     texts: Mapping[str, Callable[[], str]]
-    """The other text files of the folder, by name."""
+    """The folder's other text files by name."""
     tensors: Callable[[], AbstractContextManager[TensorFile]]
 
     def text(self, name: str) -> str:
-        """A text file of the folder.
+        """The content of a text file in the folder.
 
         Raises:
-            JobFailed: asset_incompatible, there is none of this name.
+            JobFailed: asset_incompatible, if the file does not exist.
         """
         if name not in self.texts:
             raise incompatible(self.file, f"its folder {self.folder!r} has no {name}")
@@ -51,13 +51,13 @@ class ModelParts:
 
 @contextmanager
 def open_model_parts(file: ModelFile) -> Iterator[ModelParts]:
-    """Open an asset that holds models in folders and word lists in `lists`. Valid inside the block only.
+    """Open an asset with models in folders and word lists in `lists`. The result is valid inside the block only.
 
-    A .zip holds the folders as they are; in a .safetensors the tensors are named `folder.…` and the texts are packed
-    into the header (docs/architecture/02-assets.md).
+    A .zip contains the folders as they are. In a .safetensors, the tensors are named `folder.…` and the texts are
+    packed into the header (docs/architecture/02-assets.md).
 
     Raises:
-        JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.
+        JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
     if file.name.lower().endswith(".zip"):
         with open_archive(file) as archive:
@@ -138,10 +138,10 @@ def _packed(file: ModelFile, tensors: TensorFile) -> ModelParts:
 
 
 def read_packed(file: ModelFile, packed: str) -> dict[str, str]:
-    """The texts in a header's `generate_on_cloud.config`, by path.
+    """The texts in a header's `generate_on_cloud.config` by path.
 
     Raises:
-        JobFailed: asset_incompatible, it is no JSON object.
+        JobFailed: asset_incompatible, if it is not a JSON object.
     """
     return {
         name: content if isinstance(content, str) else json.dumps(content)

@@ -1,4 +1,4 @@
-"""ONNX taggers of WD14's kind: a network and the list of its tags in one archive (semantics §6.2)."""
+"""ONNX taggers like WD14: one archive with a network and the list of its tags (semantics §6.2)."""
 
 import csv
 import io
@@ -19,15 +19,15 @@ from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import corrupt, incompatible
 
 GENERAL, CHARACTER, RATING = 0, 4, 9
-"""Categories of a WD14 list."""
+"""Categories in a WD14 list of tags."""
 THRESHOLDS = {GENERAL: 0.35, CHARACTER: 0.85}
-"""What their makers use; other categories are told as general ones are."""
+"""The thresholds that WD14's authors use; other categories use that of general tags."""
 MAX_BYTES = 2**31 - 1
-"""Of a model in one piece; protobuf holds no more."""
+"""Maximum size of a model in one file, protobuf's limit."""
 MAX_SIDE = 2048
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 UNBOUNDED = ("Loop", "Scan")
-"""Operators that may run without end."""
+"""Operators that may loop forever."""
 _REFUSALS = tuple(
     getattr(runtime_errors, name)
     for name in (
@@ -44,15 +44,17 @@ class OnnxTagger:
     """onnxruntime InferenceSession."""
     tags: tuple[Tag, ...]
     side: int
-    """Pixels of the square it is shown."""
+    """Side length in pixels of its square input."""
     bytes: int
-    """Memory it takes, about."""
+    """Approximate memory that it takes."""
 
     def score(self, image: Image.Image) -> Sequence[float]:
-        """A probability of each tag: on white, padded to a square with white, bicubic; blue-green-red of 0…255.
+        """Probabilities of the tags.
+
+        The picture is flattened on white, padded to a white square, resized (bicubic) and passed as BGR in 0..255.
 
         Raises:
-            JobFailed: asset_incompatible, the network cannot be run.
+            JobFailed: asset_incompatible, if the network cannot be run.
         """
         shown = pad_square(flatten_on_white(image)).resize((self.side, self.side), Image.Resampling.BICUBIC)
         pixels = np.asarray(shown, dtype=np.float32)[None, :, :, ::-1]
@@ -62,24 +64,26 @@ class OnnxTagger:
         except _REFUSALS as error:
             raise incompatible(self.file, f"its network cannot be run: {_first_line(error)}") from error
         if found.shape != (1, len(self.tags)):
-            raise incompatible(self.file, f"its network answers {list(found.shape)}, expected [1, {len(self.tags)}]")
+            raise incompatible(
+                self.file, f"its network's output has the shape {list(found.shape)}; expected [1, {len(self.tags)}]"
+            )
         scores = found[0].astype(np.float64)
         if scores.min() < 0 or scores.max() > 1:
-            # Not yet probabilities: some networks leave the last step to their caller.
+            # These are logits: some networks leave the final sigmoid to the caller.
             scores = 1 / (1 + np.exp(-scores))
         probabilities: list[float] = scores.tolist()
         return probabilities
 
 
 def flatten_on_white(image: Image.Image) -> Image.Image:
-    """The picture on white where it is transparent, RGB."""
+    """The picture as RGB, with white behind transparent parts."""
     layered = image.convert("RGBA")
     white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, layered).convert("RGB")
 
 
 def pad_square(image: Image.Image) -> Image.Image:
-    """The picture in the middle of a white square as large as its longer side."""
+    """The picture centred on a white square whose side is the picture's longer side."""
     side = max(image.size)
     square = Image.new("RGB", (side, side), (255, 255, 255))
     square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
@@ -87,10 +91,10 @@ def pad_square(image: Image.Image) -> Image.Image:
 
 
 def load_onnx_tagger(archive: Archive) -> OnnxTagger:
-    """The one .onnx and the one .csv of an archive, checked before the runtime sees the network.
+    """Load the single .onnx and the single .csv of an archive; the network is checked before the runtime loads it.
 
     Raises:
-        JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.
+        JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
     model_name, list_name = _only(archive, ".onnx"), _only(archive, ".csv")
     tags = read_tags(archive.file, archive.text(list_name))
@@ -120,10 +124,10 @@ def _only(archive: Archive, suffix: str) -> str:
 
 
 def read_tags(file: ModelFile, text: str) -> tuple[Tag, ...]:
-    """The rows of a `selected_tags.csv`, whose columns `name` and `category` count.
+    """Read the columns `name` and `category` of a `selected_tags.csv`.
 
     Raises:
-        JobFailed: asset_incompatible.
+        JobFailed: asset_incompatible, if the text is not such a table.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(text), strict=True))
@@ -142,7 +146,7 @@ def read_tags(file: ModelFile, text: str) -> tuple[Tag, ...]:
 
 
 def _check_graph(file: ModelFile, data: bytes) -> None:
-    """Nothing read from other files, nothing that may run for ever, no operators of others."""
+    """Refuse networks that read other files, may run forever or use non-standard operators."""
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
@@ -150,13 +154,13 @@ def _check_graph(file: ModelFile, data: bytes) -> None:
     functions = [node for function in model.functions for node in function.node]
     for tensor in _tensors(model.graph, functions):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise incompatible(file, f"its network keeps {tensor.name!r} in another file; save it in one piece")
+            raise incompatible(file, f"its network stores {tensor.name!r} in another file; save it as one file")
     for node in _nodes([*model.graph.node, *functions]):
         if node.op_type in UNBOUNDED:
-            raise incompatible(file, f"its network has the operator {node.op_type}, which may run without end")
+            raise incompatible(file, f"its network has the operator {node.op_type}, which may run forever")
         if node.domain not in DOMAINS and not model.functions:
             raise incompatible(
-                file, f"its network has the operator {node.domain}.{node.op_type}, which is not ONNX's own"
+                file, f"its network has the operator {node.domain}.{node.op_type}, which is not part of ONNX"
             )
 
 

@@ -1,4 +1,4 @@
-"""Taggers of either kind: DeepDanbooru's torch network, or an ONNX network of WD14's kind with its list of tags."""
+"""Taggers of both kinds: DeepDanbooru's torch network, and ONNX networks like WD14 with their list of tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from inference_container.models.transformer_part import memory_of
 from inference_container.pictures.resizing import resize
 
 SIDE = 512
-"""Pixels DeepDanbooru is shown, whatever the picture's shape."""
+"""Side length in pixels of DeepDanbooru's square input."""
 THRESHOLD = 0.5
 RATING = "rating:"
 MAX_TAGS = 200_000
@@ -31,14 +31,14 @@ MAX_TAGS = 200_000
 class Tagger(Protocol):
     @property
     def tags(self) -> Sequence[Tag]:
-        """What it knows, in the order of its scores."""
+        """The tags in the order of the scores."""
 
     @property
     def bytes(self) -> int:
-        """Memory it takes."""
+        """Memory that it takes."""
 
     def score(self, image: Image.Image) -> Sequence[float]:
-        """A probability of each tag, for a picture of any mode and size."""
+        """Probabilities of the tags, for a picture of any mode and size."""
 
 
 @dataclass
@@ -50,16 +50,16 @@ class DeepDanbooruTagger:
 
     @property
     def bytes(self) -> int:
-        """Memory it takes."""
+        """Memory that it takes."""
         return memory_of(self.network)
 
     def move_to(self, device: torch.device) -> None:
-        """Run on another device from now on."""
+        """Move to another device and run there."""
         self.network.to(device)
         self.device = device
 
     def score(self, image: Image.Image) -> Sequence[float]:
-        """A probability of each tag. Transparency is dropped, gaps are filled with the outermost lines."""
+        """Probabilities of the tags. Transparency is dropped; gaps are filled by repeating the edge pixels."""
         shown = resize(image.convert("RGB"), mode=2, width=SIDE, height=SIDE)
         pixels = torch.from_numpy(np.array(shown, dtype=np.float32) / 255)[None]
         scores: list[float] = self.network(pixels.to(self.device, self.dtype))[0].float().tolist()
@@ -67,10 +67,10 @@ class DeepDanbooruTagger:
 
 
 def load_tagger(file: ModelFile, *, device: torch.device, dtype: torch.dtype) -> Tagger:
-    """The tagger in a `.pt` or `.safetensors` (DeepDanbooru) or in a `.zip` (ONNX with a .csv beside it).
+    """Load a tagger from a `.pt` or `.safetensors` (DeepDanbooru) or from a `.zip` (an .onnx and a .csv).
 
     Raises:
-        JobFailed: asset_corrupt when the file cannot be read, asset_incompatible when it holds something else.
+        JobFailed: asset_corrupt if the file cannot be read, asset_incompatible if it contains something else.
     """
     name = file.name.lower()
     if name.endswith(".zip"):
@@ -87,7 +87,9 @@ def load_tagger(file: ModelFile, *, device: torch.device, dtype: torch.dtype) ->
         tags = document.get("tags")
         state = {key: value.to(device, dtype) for key, value in document.items() if isinstance(value, Tensor)}
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags) or len(tags) > MAX_TAGS:
-        raise incompatible(file, "it has no list of tags (a .pt under `tags`, a .safetensors packed as `tags.txt`)")
+        raise incompatible(
+            file, "it has no list of tags (expected: `tags` in a .pt, a packed `tags.txt` in a .safetensors)"
+        )
     network = _network(file, state, count=len(tags)).to(device)
     known = tuple(Tag(tag, THRESHOLD, rating=tag.startswith(RATING)) for tag in tags)
     return DeepDanbooruTagger(network, known, device, dtype)
@@ -98,7 +100,9 @@ def _network(file: ModelFile, state: dict[str, Tensor], *, count: int) -> DeepDa
     for name, tensor in state.items():
         number, _, kind = name.removeprefix("n_Conv_").partition(".")
         if not name.startswith("n_Conv_") or not number.isdecimal() or kind not in {"weight", "bias"}:
-            raise incompatible(file, f"it has a tensor {name!r}; a DeepDanbooru network has n_Conv_0.weight and so on")
+            raise incompatible(
+                file, f"it has a tensor {name!r}; a DeepDanbooru network has n_Conv_0.weight, n_Conv_0.bias, …"
+            )
         if kind == "weight":
             if tensor.ndim != 4 or tensor.shape[2] != tensor.shape[3]:
                 raise incompatible(file, f"its {name} has the shape {list(tensor.shape)}, which is not a square kernel")
@@ -109,7 +113,7 @@ def _network(file: ModelFile, state: dict[str, Tensor], *, count: int) -> DeepDa
     except LayoutError as error:
         raise incompatible(file, f"it is not a DeepDanbooru network: {error}") from error
     if network.head.out_channels != count:
-        raise incompatible(file, f"it has {count} tags and a network for {network.head.out_channels}")
+        raise incompatible(file, f"it has {count} tags, but its network has outputs for {network.head.out_channels}")
     wanted = {ours: parameter.shape for ours, parameter in network.named_parameters()}
     filled = {}
     for ours, theirs in network.file_names.items():

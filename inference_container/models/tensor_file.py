@@ -1,4 +1,4 @@
-"""Reads model files without trusting them: safetensors headers within bounds, pickles as plain tensors only."""
+"""Reads untrusted model files: safetensors headers within bounds, and only plain tensors from pickles."""
 
 import pickle
 import struct
@@ -24,33 +24,33 @@ from inference_container.models.files import ModelFile
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What a model file holds, and a way to its tensors."""
+    """The contents of an open model file."""
 
     shapes: Mapping[str, tuple[int, ...]]
     read: Callable[[str], Tensor]
-    """One tensor by name, on the CPU in the file's dtype; valid only inside `open_tensor_file`."""
+    """Reads one tensor by name, on the CPU in the file's dtype; works only inside `open_tensor_file`."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     owned: bool = False
-    """What `read` gives depends neither on the file nor on another reading of it."""
+    """Whether tensors from `read` share memory neither with the file nor with each other."""
 
     def load(self, name: str, *, device: torch.device, dtype: torch.dtype) -> Tensor:
-        """One tensor where and as it is to be used, valid for good; copied no more often than that takes."""
+        """One tensor on `device` in `dtype`, also valid after the file is closed, with as few copies as possible."""
         return self.read(name).to(device, dtype, copy=not self.owned)
 
 
 @contextmanager
 def open_tensor_file(file: ModelFile, *, holding: AssetType | None = None) -> Iterator[TensorFile]:
-    """Open a `.safetensors` file, or a pickle (`.ckpt`, `.pt`, `.bin`) that holds nothing but tensors.
+    """Open a `.safetensors` file, or a pickle (`.ckpt`, `.pt`, `.bin`) that contains only tensors.
 
-    It is inspected first as it was when it was uploaded; with `holding`, for what a file of that type holds, too.
+    The file is inspected first, as at its upload; with `holding`, also as a file of that asset type.
 
     Raises:
-        JobFailed: asset_corrupt when the bytes are not such a file; asset_incompatible when it holds something else.
+        JobFailed: asset_corrupt if the file is malformed; asset_incompatible if it contains something else.
     """
     if file.name.lower().endswith(".safetensors"):
         content = _inspected(file, holding)
         try:
-            # Not mapped: pages of the file would stay in memory beside the model until all of it is read.
+            # Not memory-mapped: pages of the file would stay in memory along with the model until all of it is read.
             with safe_open(file.path, framework="pt", device="cpu", backend="pread") as opened:
                 yield TensorFile(content.shapes, opened.get_tensor, content.metadata, owned=True)
         except SafetensorError as error:
@@ -62,7 +62,7 @@ def open_tensor_file(file: ModelFile, *, holding: AssetType | None = None) -> It
 
 @contextmanager
 def refusals_of(file: ModelFile) -> Iterator[None]:
-    """What the inspection refuses as the failure of a job, in the same words."""
+    """Turn refusals of the inspection into failures of the job with the same message."""
     try:
         yield
     except BrokenFileError as error:
@@ -80,32 +80,32 @@ def _inspected(file: ModelFile, holding: AssetType | None) -> FileContent:
 
 
 def corrupt(file: ModelFile, reason: str) -> JobFailed:
-    """The failure of a job whose file cannot be read."""
+    """The error for a job whose file cannot be read."""
     return JobFailed(JobErrorCode.ASSET_CORRUPT, f"{file.name} cannot be read: {reason}")
 
 
 def incompatible(file: ModelFile, reason: str) -> JobFailed:
-    """The failure of a job whose file is whole but not usable here."""
+    """The error for a job whose file is intact but cannot be used."""
     return JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, f"{file.name} cannot be used: {reason}")
 
 
 class _Inert:
-    """Stands for training leftovers in old checkpoints (Lightning callbacks, numpy numbers), which are never used."""
+    """Replaces training leftovers in old checkpoints (Lightning callbacks, numpy numbers), which are never used."""
 
     def __init__(self, *arguments: object) -> None:
-        """Keeps nothing."""
+        """Discard the arguments."""
 
     def __setstate__(self, state: object) -> None:
-        """Keeps nothing."""
+        """Discard the arguments."""
 
 
 class StoredParameters:
-    """Stands for a `torch.nn.ParameterDict`: of an embedding, in files of WebUI's first months."""
+    """Replaces `torch.nn.ParameterDict`, which holds an embedding in files from WebUI's first months."""
 
     _parameters: Mapping[str, Tensor]
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """By name; empty when the pickle filled in none."""
+        """The tensors by name; empty if the pickle set none."""
         return dict(getattr(self, "_parameters", {}))
 
 
@@ -120,12 +120,12 @@ _BROKEN = (
     ValueError,
     struct.error,
 )
-"""What torch raises over broken files, by where it notices."""
+"""The errors that torch raises for broken files, depending on where it notices."""
 _HARMLESS: list[Any] = [(StoredParameters, PARAMETER_DICT), *((_Inert, name) for name in LEFTOVERS)]
 
 
 def read_pickle(file: ModelFile, *, holding: AssetType | None = None) -> dict[Any, Any]:
-    """The dictionary in a pickle: tensors, numbers, texts and containers of them, nothing that runs.
+    """The dictionary in a pickle: tensors, numbers, texts and containers of them, without running any code.
 
     Raises:
         JobFailed: as `open_tensor_file`.
@@ -135,7 +135,7 @@ def read_pickle(file: ModelFile, *, holding: AssetType | None = None) -> dict[An
         with torch.serialization.safe_globals(_HARMLESS):
             document = torch.load(file.path, map_location="cpu", weights_only=True, mmap=is_zip(FileBytes(file.path)))
     except pickle.UnpicklingError as error:
-        # Before it torch advises to trust the file.
+        # torch's message starts with the advice to trust the file, which is cut off.
         refused = str(error).rpartition("WeightsUnpickler error:")[2].strip().split("\n", 1)[0]
         raise incompatible(file, f"it is not a plain tensor file; convert it to .safetensors ({refused})") from error
     except _BROKEN as error:
@@ -146,10 +146,10 @@ def read_pickle(file: ModelFile, *, holding: AssetType | None = None) -> dict[An
 
 
 def check_tensor_sizes(document: Any, file_bytes: int) -> None:
-    """Every tensor must fit the file: inspection refuses others, and this is what torch really made of it.
+    """Check that no tensor is larger than the file; inspection checks this too, but torch builds the real tensors.
 
     Raises:
-        BrokenFileError: one claims more bytes than the file has.
+        BrokenFileError: a tensor claims more bytes than the file has.
     """
     seen: set[int] = set()
     waiting = [document]

@@ -1,4 +1,4 @@
-"""The text encoders of each family: a row for where a file keeps one, and the loader of both layouts."""
+"""The text encoders of each family: a table of where files store them, and the loader for both layouts."""
 
 import re
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ class TextRow:
 
     kind: TextKind
     prefix: str
-    """Of its tensors."""
+    """Prefix of its tensors."""
     reading: Reading
     folder: str = "text_encoder"
-    """Of its configuration."""
+    """Folder of its configuration."""
     tokenizer: str = "tokenizer"
     """Folder of its tokenizer's configuration."""
     open_clip: bool = False
-    """Its tensors have OpenCLIP's names, not Hugging Face's."""
+    """Whether its tensors have OpenCLIP's names and not Hugging Face's."""
 
 
 _SD1 = (TextRow(TextKind.CLIP_L, "cond_stage_model.transformer.", SD1_READING),)
@@ -60,7 +60,7 @@ TEXT_ENCODERS: Mapping[Family, tuple[TextRow, ...]] = MappingProxyType(
         Family.SDXL_REFINER: (_clip_g("conditioner.embedders.0.model."),),
     }
 )
-"""In the order in which their vectors are joined."""
+"""Text encoders in the order in which their vectors are concatenated."""
 
 _OPEN_CLIP_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -84,10 +84,10 @@ _JOINED = ".in_proj_"
 def load_text_models(
     file: ModelFile, tensors: TensorFile, config: ModelConfig, *, family: Family, target: Target
 ) -> tuple[TextModel, ...]:
-    """All text encoders of a checkpoint.
+    """Load all text encoders of a checkpoint.
 
     Raises:
-        JobFailed: asset_corrupt or asset_incompatible, naming what is missing or does not fit.
+        JobFailed: asset_corrupt or asset_incompatible; the message names what is missing or does not fit.
     """
     return tuple(_load(file, tensors, config, row=row, target=target) for row in TEXT_ENCODERS[family])
 
@@ -110,14 +110,14 @@ def _hugging_face_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, t
     unused = (*(f"{part}embeddings.position_ids" for part in ("", "text_model.")), "text_projection.weight")
     skip = tuple(row.prefix + name for name in unused)
     state = read_state(file, tensors, f"text encoder {row.kind}", prefix=row.prefix, target=target, skip=skip)
-    # The oldest files have no `text_model.`, nor has transformers since 5.6.
+    # The oldest files lack `text_model.`, and so does transformers since 5.6.
     return {name.removeprefix("text_model."): tensor for name, tensor in state.items()}
 
 
 def _open_clip_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, layers: int, target: Target) -> State:
     unused = ["attn_mask", "logit_scale"]
     if not row.reading.pooled:
-        # The UNet of Stable Diffusion 2.x reads the last layer but one, so its configuration ends there.
+        # The UNet of Stable Diffusion 2.x reads the penultimate layer, so its configuration ends there.
         unused += ["text_projection", f"transformer.resblocks.{layers}."]
     skip = tuple(row.prefix + name for name in unused)
     state = read_state(file, tensors, f"text encoder {row.kind}", prefix=row.prefix, target=target, skip=skip)
@@ -132,7 +132,7 @@ def _open_clip_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, laye
 
 
 def _renamed(file: ModelFile, name: str, tensor: Tensor) -> dict[str, Tensor]:
-    """What transformers calls an OpenCLIP tensor; the three projections of attention are one in OpenCLIP."""
+    """Rename an OpenCLIP tensor for transformers; OpenCLIP stores the three projections of attention as one."""
     block = _BLOCK.fullmatch(name)
     if block is None:
         return {_OPEN_CLIP_NAMES.get(name, name): tensor}

@@ -1,4 +1,4 @@
-"""Fills a transformers module with one part of an asset: plain configuration only, every tensor accounted for."""
+"""Fills a transformers module from one part of an asset, with a plain configuration and every tensor accounted for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from inference_container.models.model_parts import ModelPart
 from inference_container.models.tensor_file import corrupt, incompatible
 
 MAX_VALUE = 1_000_000
-"""Of any whole number in a configuration, where no other limit is named."""
+"""Default maximum of whole numbers in a configuration."""
 LIMITS = {"num_hidden_layers": 100, "image_size": 4096}
 _BAD_CONFIG = (
     AssertionError,
@@ -28,12 +28,12 @@ _BAD_CONFIG = (
 
 
 def read_config(part: ModelPart, kind: Any, *, text: Any, vision: Any) -> Any:
-    """The part's configuration as transformers' `kind`, with sections of the kinds `text` and `vision`.
+    """Read the part's configuration as transformers' class `kind`, with its `text` and `vision` sections.
 
-    Only their own fields are taken: others may name code to be fetched or files to be read.
+    Only fields of these classes are used; others could name code to download or files to read.
 
     Raises:
-        JobFailed: asset_incompatible, a value is no plain one or too large to be meant.
+        JobFailed: asset_incompatible, if a value is not plain or is implausibly large.
     """
     sections = {"text_config": text, "vision_config": vision}
     own = {name: _plain_fields(part, part.config.get(name), section) for name, section in sections.items()}
@@ -60,13 +60,13 @@ def fill_module(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Any:
-    """The module `build` makes, with the part's weights, in evaluation mode.
+    """Build a module with `build` and fill it with the part's weights; returns it in evaluation mode.
 
-    `tied` names parameters a file may leave out, because they equal another one. Tensors outside the module's own
-    subtrees (heads for other uses) are left alone.
+    `tied` names parameters that a file may leave out because they equal another one. Tensors outside the module's own
+    subtrees (heads for other uses) are ignored.
 
     Raises:
-        JobFailed: asset_incompatible when configuration and tensors do not agree, asset_corrupt when tensors lack.
+        JobFailed: asset_incompatible if configuration and tensors disagree, asset_corrupt if tensors are missing.
     """
     try:
         with init_empty_weights():
@@ -94,6 +94,6 @@ def fill_module(
 
 
 def memory_of(module: Any) -> int:
-    """Bytes its parameters and buffers take; shared ones count once."""
+    """Bytes that its parameters and buffers take; shared ones count once."""
     tensors = {tensor.data_ptr(): tensor for tensor in (*module.parameters(), *module.buffers())}
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())

@@ -1,4 +1,4 @@
-"""Upscaler files (ESRGAN and its relatives) as models: architecture told from the tensors, by the spandrel library."""
+"""Loads upscalers (ESRGAN and its relatives); the spandrel library recognizes their architecture by the tensors."""
 
 import importlib.util
 import re
@@ -24,15 +24,15 @@ ARCHITECTURES = (
     "ATD", "Compact", "CRAFT", "DAT", "DITN", "DRCT", "ESRGAN", "GRL", "HAT", "MMRealSR", "MoSR", "OmniSR", "PLKSR",
     "RealCUGAN", "RGT", "SAFMN", "SCUNet", "SPAN", "Swin2SR", "SwinIR",
 )  # fmt: skip
-"""Of spandrel's: those that enlarge or clean a whole picture, not a face or a hole. `ESRGAN` is Real-ESRGAN, too."""
+"""spandrel's architectures for whole pictures, without those for faces or holes. `ESRGAN` includes Real-ESRGAN."""
 
 RAM = torch.device("cpu")
 MAX_FACTOR = 16
 MAX_REASON = 300
-"""Characters of what the library says of a misfit."""
+"""Maximum characters of the library's message in ours."""
 _NUMBERS = re.compile(r"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])")
 
-# What building a network of sizes that do not fit raises.
+# The errors raised by building a network with inconsistent sizes.
 _MISFITS = (
     ArithmeticError,
     AssertionError,
@@ -48,22 +48,22 @@ _MISFITS = (
 
 @dataclass(frozen=True)
 class UpscalerModel:
-    """A network that makes pictures `factor` times larger."""
+    """A network that enlarges pictures by `factor`."""
 
     network: Any
-    """Takes and gives (1, 3, height, width) in 0..1; its first channel is blue, as WebUI feeds it."""
+    """Maps (1, 3, height, width) in 0..1 to the same format; as in WebUI, the first channel is blue."""
     factor: int
     device: torch.device
 
     @property
     def bytes(self) -> int:
-        """Memory its parameters and buffers take."""
+        """Memory that its parameters and buffers take."""
         module = self.network.model
         return sum(tensor.numel() * tensor.element_size() for tensor in (*module.parameters(), *module.buffers()))
 
     @torch.inference_mode()
     def enlarge(self, image: Image.Image) -> Image.Image:
-        """RGB `image` through the network, clamped and rounded to 8 bits."""
+        """Pass the RGB `image` through the network; the result is clamped and rounded to 8 bits."""
         pixels = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1].transpose(2, 0, 1))
         given = torch.from_numpy(pixels).to(self.device, torch.float32) / 255
         answer: Tensor = self.network(given[None])[0].float().clamp(0, 1).cpu()
@@ -72,10 +72,10 @@ class UpscalerModel:
 
 
 def load_upscaler(file: ModelFile, *, device: torch.device) -> UpscalerModel:
-    """Read an upscaler, float32, in evaluation mode.
+    """Load an upscaler in float32 and evaluation mode.
 
     Raises:
-        JobFailed: asset_corrupt when the file cannot be read; asset_incompatible when it holds no such network.
+        JobFailed: asset_corrupt if the file cannot be read; asset_incompatible if it contains no such network.
     """
     with open_tensor_file(file, holding=AssetType.UPSCALER) as tensors:
         state = {name: tensors.load(name, device=RAM, dtype=torch.float32) for name in tensors.shapes}
@@ -85,10 +85,10 @@ def load_upscaler(file: ModelFile, *, device: torch.device) -> UpscalerModel:
         import spandrel
     state = spandrel.canonicalize_state_dict(state)
     if any(int(number) > len(state) for name in state for number in _NUMBERS.findall(name)):
-        raise incompatible(file, "its tensors are numbered higher than there are any")
+        raise incompatible(file, "the numbers in its tensors' names exceed the number of tensors")
     try:
         with init_empty_weights(), warnings.catch_warnings():
-            # Sizes first, without memory: few tensors can claim a network of many.
+            # Build on the meta device first: a few tensors can describe a network of any size.
             warnings.simplefilter("ignore")
             _registry().load(dict(state))
         network = _registry().load(state)
@@ -97,9 +97,9 @@ def load_upscaler(file: ModelFile, *, device: torch.device) -> UpscalerModel:
         raise incompatible(file, f"it holds no network that enlarges pictures; allowed: {known}") from error
     except _MISFITS as error:
         reason = " ".join(str(error).split())[:MAX_REASON]
-        raise incompatible(file, f"its network has sizes that do not fit each other ({reason})") from error
+        raise incompatible(file, f"its network has inconsistent sizes ({reason})") from error
     if not 1 <= network.scale <= MAX_FACTOR:
-        raise incompatible(file, f"it enlarges {network.scale} times; allowed: 1 to {MAX_FACTOR}")
+        raise incompatible(file, f"it enlarges by the factor {network.scale}; allowed: 1 to {MAX_FACTOR}")
     channels = network.input_channels, network.output_channels
     if channels != (3, 3):
         found = f"{network.architecture.name} from {channels[0]} to {channels[1]} channels"
@@ -118,10 +118,10 @@ def _registry() -> Any:
 
 @contextmanager
 def torchvision_names() -> Iterator[None]:
-    """Lets spandrel be imported where there is no torchvision, whose wheel breaks transformers beside a CPU's torch.
+    """Allow importing spandrel without torchvision, whose wheel breaks transformers when torch is a CPU build.
 
-    Two of its forty architectures (LaMa and RestoreFormer, for holes and faces, refused here) import three functions
-    from it by name. Stand-ins that only raise take their place while spandrel is imported, and are gone afterwards.
+    Two of spandrel's forty architectures (LaMa and RestoreFormer, for holes and faces, refused here) import three
+    functions from torchvision. Stand-ins that only raise replace them during the import and are removed afterwards.
     """
     if "spandrel" in sys.modules or importlib.util.find_spec("torchvision") is not None:
         yield

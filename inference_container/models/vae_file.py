@@ -1,4 +1,4 @@
-"""The VAE of a checkpoint, or one from a file of its own in place of it (semantics §8.1)."""
+"""Loads VAEs: a checkpoint's own, or a separate file that replaces it (semantics §8.1)."""
 
 import json
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from inference_container.models.tensor_file import TensorFile, incompatible, ope
 VAE_PREFIX = "first_stage_model."
 CONFIG_FILE = "vae/config.json"
 UNUSED = ("loss", "model_ema.")
-"""Leftovers of training the VAE, which no inference uses."""
+"""Leftovers of the VAE's training, which inference does not use."""
 
 
 @dataclass(frozen=True)
 class LoadedVae:
-    """A VAE that came alone."""
+    """A VAE loaded from a separate file."""
 
     file: ModelFile
     vae: Any
@@ -32,22 +32,22 @@ class LoadedVae:
 
     @property
     def bytes(self) -> int:
-        """Memory its parameters take."""
+        """Memory that its parameters take."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.vae.parameters())
 
     def move_to(self, device: torch.device) -> None:
-        """Put it in another memory."""
+        """Move it to another device."""
         self.vae.to(device)
 
 
 def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.device, dtype: torch.dtype) -> LoadedVae:
-    """The VAE in `file`: plain or prefixed tensor names, in LDM's or in diffusers' layout.
+    """Load the VAE in `file`, with plain or prefixed tensor names, in LDM's or diffusers' layout.
 
-    No tensor shows the scale of its latents, so `like` is the configuration of the VAE it stands in for; a file may
-    pack its own (docs/architecture/02-assets.md).
+    No tensor shows the scale of its latents, so it comes from `like`, the configuration of the VAE that it replaces; a
+    file may pack its own configuration (docs/architecture/02-assets.md).
 
     Raises:
-        JobFailed: asset_corrupt or asset_incompatible, naming what is wrong.
+        JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
     with open_tensor_file(file, holding=AssetType.VAE) as tensors:
         prefix = vae_prefix(tensors.shapes)
@@ -57,7 +57,7 @@ def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.devic
 
 
 def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, prefix: str, target: Target) -> Any:
-    """`module`, an AutoencoderKL, with the tensors below `prefix`.
+    """Fill `module`, an AutoencoderKL, with the tensors below `prefix`.
 
     Raises:
         JobFailed: as `fill_module`.

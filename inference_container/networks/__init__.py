@@ -1,1 +1,1 @@
-"""Extra networks: LoRA and its relatives, hypernetworks and embeddings, from file to a changed model and back."""
+"""Extra networks: loads LoRA and its relatives, hypernetworks and embeddings, applies them and removes them again."""

@@ -1,4 +1,4 @@
-"""Full difference: ΔW as it is, for weight and bias."""
+"""Full difference: the file stores ΔW itself, for weight and bias."""
 
 from inference_container.networks.layer import AppliedLayer, Change
 

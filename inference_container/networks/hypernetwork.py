@@ -1,4 +1,4 @@
-"""Hypernetworks: small perceptrons that bend what keys and values of every attention are made of (semantics §8.4)."""
+"""Hypernetworks: small perceptrons that transform the inputs of every attention's keys and values (semantics §8.4)."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -30,20 +30,20 @@ ACTIVATIONS: Mapping[str, type[torch.nn.Module]] = {
     "linear": torch.nn.Identity,
     "swish": torch.nn.Hardswish,
 }
-"""By WebUI's names: its own, and every activation class of PyTorch in lower case."""
+"""Activations by WebUI's names: its own, and every activation class of PyTorch in lower case."""
 _OLD_NAMES = {"linear1.": "linear.0.", "linear2.": "linear.1."}
 MAX_LAYERS = 100
 MAX_MULTIPLE = 1000
-"""Of the attention's width, for a layer."""
+"""Maximum width of a layer as a multiple of the attention's width."""
 
 
 class Structure(BaseModel):
-    """How a file's perceptrons are built; other entries of the file tell of its training."""
+    """How a file's perceptrons are built; the file's other entries only describe its training."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     layer_structure: list[float] = Field(default=[1, 2, 1], min_length=2, max_length=MAX_LAYERS)
-    """Widths of the layers as multiples of the attention's."""
+    """Widths of the layers as multiples of the attention's width."""
     activation_func: str | None = None
     is_layer_norm: bool = False
     activate_output: bool = True
@@ -55,7 +55,9 @@ class Structure(BaseModel):
     @classmethod
     def _ends_as_it_begins(cls, value: list[float]) -> list[float]:
         if value[0] != 1 or value[-1] != 1 or not all(0 < width <= MAX_MULTIPLE for width in value):
-            raise ValueError(f"allowed: numbers above 0 and up to {MAX_MULTIPLE}, the first and the last of them 1")
+            raise ValueError(
+                f"allowed: numbers above 0 and up to {MAX_MULTIPLE}, of which the first and the last are 1"
+            )
         return value
 
     @field_validator("activation_func")
@@ -66,7 +68,7 @@ class Structure(BaseModel):
         return value
 
     def dropouts(self) -> Sequence[float]:
-        """One for each width; where it is above 0, a layer that does nothing here has a number in the file."""
+        """The dropout of each width; where it is above 0, the file numbers a layer that does nothing at inference."""
         if self.dropout_structure is not None:
             return self.dropout_structure
         count = len(self.layer_structure)
@@ -77,15 +79,15 @@ class Structure(BaseModel):
 
 @dataclass(frozen=True)
 class Hypernetwork:
-    """Loaded, in float32."""
+    """A loaded hypernetwork, in float32."""
 
     file: ModelFile
     layers: Mapping[int, tuple[torch.nn.Sequential, torch.nn.Sequential]]
-    """By the width of the attention's context: for keys, for values."""
+    """Pairs of perceptrons (for keys, for values) by the width of the attention's context."""
 
     @property
     def bytes(self) -> int:
-        """Memory its parameters take."""
+        """Memory that its parameters take."""
         return sum(
             parameter.numel() * parameter.element_size()
             for pair in self.layers.values()
@@ -95,10 +97,10 @@ class Hypernetwork:
 
 
 def load_hypernetwork(file: ModelFile, *, device: torch.device) -> Hypernetwork:
-    """Read `file`, a WebUI hypernetwork; it holds nothing that could run.
+    """Read a WebUI hypernetwork without running anything in the file.
 
     Raises:
-        JobFailed: asset_corrupt or asset_incompatible, it is none or its parts contradict each other.
+        JobFailed: asset_corrupt or asset_incompatible, if the file is not a hypernetwork or contradicts itself.
     """
     document = read_pickle(file, holding=AssetType.HYPERNETWORK)
     widths = {width: document[width] for width in hypernetwork_widths(document)}
@@ -117,10 +119,10 @@ def load_hypernetwork(file: ModelFile, *, device: torch.device) -> Hypernetwork:
 
 
 class HypernetworkHooks:
-    """Hypernetworks in force in a UNet until `remove`."""
+    """Hypernetworks that act in a UNet until `remove`."""
 
     def __init__(self, unet: Any, chain: Sequence[tuple[Hypernetwork, float]]) -> None:
-        """Each with its weight, in the order they bend the context; with weight 0 they are left out."""
+        """Install the hypernetworks of `chain` with their weights, in this order; those with weight 0 are left out."""
         acting = [(network, weight) for network, weight in chain if weight != 0]
         self._handles: list[RemovableHandle] = []
         for module in unet.modules() if acting else ():
@@ -129,7 +131,7 @@ class HypernetworkHooks:
                     self._handles.append(projection.register_forward_pre_hook(_bending(acting, side)))
 
     def remove(self) -> None:
-        """The UNet as it was."""
+        """Restore the UNet."""
         while self._handles:
             self._handles.pop().remove()
 
@@ -163,7 +165,7 @@ def _perceptron(file: ModelFile, width: int, state: object, structure: Structure
         name = min(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
         raise incompatible(
             file,
-            f"for width {width} it has {name} of shape {found.get(name)}, its structure says {wanted.get(name)}",
+            f"for width {width} it has {name} of shape {found.get(name)}; its structure requires {wanted.get(name)}",
         )
     values = {name.removeprefix("linear."): tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
     built.load_state_dict(values, assign=True)
@@ -171,7 +173,7 @@ def _perceptron(file: ModelFile, width: int, state: object, structure: Structure
 
 
 def _build(width: int, structure: Structure) -> torch.nn.Sequential:
-    """WebUI's order in a layer: linear, activation, normalisation, dropout."""
+    """Build a perceptron with WebUI's order in each layer: linear, activation, normalisation, dropout."""
     multiples, dropouts = structure.layer_structure, structure.dropouts()
     modules: list[torch.nn.Module] = []
     last = len(multiples) - 2

@@ -1,4 +1,4 @@
-"""IA3: ΔW is the weight itself, each input or each output by a number of its own."""
+"""IA3: ΔW is the weight itself, with each input or each output scaled by its own factor."""
 
 from inference_container.networks.layer import AppliedLayer, Change
 

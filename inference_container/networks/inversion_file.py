@@ -1,4 +1,4 @@
-"""Textual inversion files in all their layouts, read into vectors (semantics §8.3)."""
+"""Reads textual inversion files of every layout into vectors (semantics §8.3)."""
 
 import base64
 import binascii
@@ -26,30 +26,30 @@ from inference_container.models.tensor_file import (
 from inference_container.prompt.text_models import TextKind
 
 PNG_KEY = "sd-ti-embedding"
-"""Of the text chunk in a picture that carries an embedding."""
+"""Key of the text chunk that contains the embedding in a PNG."""
 TENSOR_KEY = "TORCHTENSOR"
 
 
 @dataclass(frozen=True)
 class InversionFile:
-    """Loaded, on the CPU, in float32."""
+    """A loaded embedding, on the CPU, in float32."""
 
     name: str
-    """What stands for it in a prompt."""
+    """The word for it in prompts."""
     vectors: Mapping[str, Tensor]
-    """By text encoder, ONLY or the PAIR: shape (k, width), 1 ≤ k ≤ 75."""
+    """Vectors of shape (k, width), 1 ≤ k ≤ 75, by text encoder: ONLY, or both of PAIR."""
 
     @property
     def bytes(self) -> int:
-        """Memory its vectors take."""
+        """Memory that its vectors take."""
         return sum(vectors.numel() * vectors.element_size() for vectors in self.vectors.values())
 
 
 def load_inversion_file(file: ModelFile) -> InversionFile:
-    """Read `file`: WebUI's `.pt`, diffusers' and others' single tensors, the pair of SDXL, or a picture with a chunk.
+    """Read WebUI's `.pt`, single tensors as diffusers and others write them, SDXL's pair, or a PNG with a text chunk.
 
     Raises:
-        JobFailed: asset_corrupt when it cannot be read; asset_incompatible when it is no embedding.
+        JobFailed: asset_corrupt if the file cannot be read; asset_incompatible if it is not an embedding.
     """
     suffix = file.name.lower().rpartition(".")[2]
     name = file.stem
@@ -65,7 +65,7 @@ def load_inversion_file(file: ModelFile) -> InversionFile:
 
 
 def float_vectors(found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Checked vectors by text encoder, each of shape (k, width), float32."""
+    """Check the vectors of each text encoder and return them as float32 of shape (k, width)."""
     return {
         encoder: (tensor[None] if tensor.ndim == 1 else tensor).detach().to(torch.float32, copy=True)
         for encoder, tensor in found.items()
@@ -73,7 +73,7 @@ def float_vectors(found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 
 def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Mapping[TextKind, Tensor] | None:
-    """The vectors for the checkpoint's text encoders; None when they are for others or of another width."""
+    """The vectors for the checkpoint's text encoders; None if they are for other encoders or of another width."""
     kinds = [model.kind for model in checkpoint.text_models]
     if set(vectors) == {ONLY} and len(kinds) == 1:
         found = {kinds[0]: vectors[ONLY]}
@@ -100,13 +100,13 @@ def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> Mapping[str, Tenso
 def _in_picture(file: ModelFile) -> Mapping[str, Any]:
     try:
         with Image.open(file.path, formats=("PNG",)) as image:
-            chunk = image.info.get(PNG_KEY)  # read with the header; the pixels stay where they are
+            chunk = image.info.get(PNG_KEY)  # read with the header; the pixels are not decoded
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise corrupt(file, f"it is not a PNG ({error})") from error
     if not isinstance(chunk, str):
         raise incompatible(
             file,
-            f"its picture has no text chunk {PNG_KEY}; embeddings hidden in the pixels are not read, use the .pt file",
+            f"its picture has no text chunk {PNG_KEY}; embeddings in the pixels are not supported, use the .pt file",
         )
     try:
         document = json.loads(base64.b64decode(chunk, validate=True), object_hook=_tensor)

@@ -1,4 +1,4 @@
-"""The mathematics of each kind of network, by its name in the table of kinds."""
+"""The mathematics of each network kind, by its name in the table of kinds."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,12 +19,12 @@ CHANGES: Mapping[str, Callable[[AppliedLayer], Change]] = {
 
 
 def change_of(layer: AppliedLayer) -> Change:
-    """The change of weights that a layer's kind makes of its parts.
+    """Compute the weight change of a layer according to its kind.
 
     Raises:
-        TypeError: the layer is of no kind.
+        TypeError: the layer's parts match no kind.
     """
     kind = kind_of(layer.parts.names)
     if kind is None:
-        raise TypeError(f"received a layer of no kind, with {sorted(layer.parts.names)}")
+        raise TypeError(f"received a layer of unknown kind with the parts {sorted(layer.parts.names)}")
     return CHANGES[kind.name](layer)

@@ -1,4 +1,4 @@
-"""What a network file says of one layer, and the change of weights that a kind of network makes of it."""
+"""One layer in a network file, and the weight change that its network kind computes from it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,14 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LayerParts:
-    """Tensors and numbers of one layer of a network file, by WebUI's names for them."""
+    """Tensors and numbers of one layer in a network file, by WebUI's names."""
 
     tensors: Mapping[str, Tensor]
     numbers: Mapping[str, float]
-    """Such as `alpha`, `scale` and `on_input`."""
+    """Single numbers such as `alpha`, `scale` and `on_input`."""
 
     def moved(self, move: Callable[[Tensor], Tensor]) -> "LayerParts":
-        """The same with every tensor as `move` makes it."""
+        """A copy with `move` applied to every tensor."""
         return LayerParts({name: move(tensor) for name, tensor in self.tensors.items()}, self.numbers)
 
     @property
@@ -26,14 +26,14 @@ class LayerParts:
 
 @dataclass(frozen=True)
 class AppliedLayer:
-    """A layer of a network at the layer of a model it shall change."""
+    """A network's layer together with the model's layer that it changes."""
 
     parts: LayerParts
-    """float32, on the weight's device."""
+    """In float32, on the weight's device."""
     weight: Tensor
-    """As it is, changed by the networks before this one; float32."""
+    """The model's current weight, including the changes of earlier networks; float32."""
     rank: int | None = None
-    """To truncate to; None: all of the file's."""
+    """The rank to truncate to; None for the file's full rank."""
 
     def __getitem__(self, name: str) -> Tensor:
         return self.parts.tensors[name]
@@ -48,24 +48,24 @@ class AppliedLayer:
 
 @dataclass(frozen=True)
 class Change:
-    """ΔW of a layer before its scale and the tag's weight."""
+    """ΔW of a layer before it is multiplied by its scale and the tag's weight."""
 
     weight: Tensor | None
-    """As many numbers as the layer's weight, its outputs first."""
+    """Has as many elements as the layer's weight; outputs are the first axis."""
     bias: Tensor | None = None
-    """Added to the bias; takes the tag's weight but no scale."""
+    """Added to the bias after multiplication by the tag's weight, but without the scale."""
     rank: int | None = None
-    """What `alpha` is divided by; None: `alpha` scales nothing."""
+    """The divisor of `alpha`; None if `alpha` does not scale this change."""
     factors: tuple[Tensor, Tensor] | None = None
-    """In place of `weight`: two matrices whose product it is, so that it need not be laid out in memory."""
+    """Replaces `weight`: two matrices whose product is ΔW, so that ΔW need not be held in memory."""
 
     def whole(self) -> Tensor | None:
-        """ΔW laid out."""
+        """ΔW as one tensor."""
         return self.weight if self.factors is None else self.factors[0] @ self.factors[1]
 
 
 def scale_of(parts: LayerParts, rank: int | None) -> float:
-    """What ΔW is multiplied with: the file's `scale`, else alpha / rank, else 1 (semantics §8.2)."""
+    """The factor for ΔW: the file's `scale`, else alpha / rank, else 1 (semantics §8.2)."""
     alpha = parts.numbers.get("alpha")
     if "scale" in parts.numbers:
         return parts.numbers["scale"]
@@ -73,10 +73,10 @@ def scale_of(parts: LayerParts, rank: int | None) -> float:
 
 
 def matrix(tensor: Tensor) -> Tensor:
-    """Outputs by everything else."""
+    """The tensor as a matrix of outputs × all other axes."""
     return tensor.reshape(tensor.shape[0], -1)
 
 
 def is_shape_of(change: Tensor, weight: Tensor) -> bool:
-    """Whether `change` can be added to `weight`, be it flattened."""
+    """Whether `change` can be added to `weight`, possibly after reshaping."""
     return change.ndim > 0 and change.shape[0] == weight.shape[0] and change.numel() == math.prod(weight.shape)

@@ -1,4 +1,4 @@
-"""Every layer of a checkpoint by the names network files have for it: diffusers' and LDM's, in kohya's spelling."""
+"""All layers of a checkpoint by their names in network files: those of diffusers and LDM, as kohya writes them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,14 +27,14 @@ _OUTSIDE_BLOCKS = (
     ("conv_norm_out", "out.0"),
     ("conv_out", "out.2"),
 )
-"""diffusers' path and LDM's."""
+"""Pairs of a path in diffusers and the same path in LDM."""
 
 
 Layers = dict[str, torch.nn.Module]
 
 
 def checkpoint_layers(checkpoint: Checkpoint) -> Layers:
-    """All layers a network may change."""
+    """All layers that a network may change."""
     texts = [text.encoder for text in checkpoint.text_models]
     prefixes = (ONLY_TEXT_ENCODER,) if len(texts) == 1 else TWO_TEXT_ENCODERS
     layers = unet_layers(checkpoint.unet)
@@ -44,12 +44,12 @@ def checkpoint_layers(checkpoint: Checkpoint) -> Layers:
 
 
 def is_text(layer: str) -> bool:
-    """Whether a layer of this name lies in a text encoder, not in the UNet."""
+    """Whether the layer with this name belongs to a text encoder and not to the UNet."""
     return not layer.startswith(UNET)
 
 
 def unet_layers(unet: Any) -> Layers:
-    """Modules with a weight, under both names, `lora_unet_…`; LDM's is what kohya's SDXL scripts use."""
+    """Modules with a weight, under both names `lora_unet_…`; kohya's SDXL scripts use LDM's."""
     ldm_paths = dict(_ldm_paths(unet))
     layers = {}
     for path, module in _weighted(unet):
@@ -61,7 +61,7 @@ def unet_layers(unet: Any) -> Layers:
 
 
 def text_layers(text_encoder: Any, prefixes: tuple[str, ...]) -> Layers:
-    """Modules with a weight, `lora_te_text_model_…`; the level `text_model` is there in files and may be in modules."""
+    """Modules with a weight, `lora_te_text_model_…`; files always have the level `text_model`, modules may not."""
     layers = {}
     for path, module in _weighted(text_encoder):
         bare = path.removeprefix("text_model.")
@@ -88,7 +88,7 @@ def _with_parents(path: str) -> Iterator[str]:
 
 
 def _ldm_paths(unet: Any) -> Iterator[tuple[str, str]]:
-    """Places in diffusers' UNet, and what LDM calls them; what lies below has one name in both."""
+    """Paths in diffusers' UNet with their names in LDM; below these paths the names are equal."""
     yield from _OUTSIDE_BLOCKS
     place = 1
     for level, block in enumerate(unet.down_blocks):

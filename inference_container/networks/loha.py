@@ -1,4 +1,4 @@
-"""LoHa: ΔW is the product, number by number, of two low-rank matrices."""
+"""LoHa: ΔW is the elementwise product of two low-rank matrices."""
 
 import torch
 from torch import Tensor
@@ -17,5 +17,5 @@ def _factor(layer: AppliedLayer, number: int) -> Tensor:
 
 
 def tucker(core: Tensor, outer: Tensor, inner: Tensor) -> Tensor:
-    """A convolution from its core (a, b, h, w), outer (a, outputs) and inner (b, inputs)."""
+    """Build a convolution from its core (a, b, h, w), outer (a, outputs) and inner (b, inputs)."""
     return torch.einsum("abhw,ao,bi->oihw", core, outer, inner)

@@ -1,4 +1,4 @@
-"""LoKr: ΔW is the Kronecker product of two matrices, each whole or of low rank itself."""
+"""LoKr: ΔW is the Kronecker product of two matrices, each either full or factored into low rank."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from inference_container.networks.loha import tucker
 
 
 def change(layer: AppliedLayer) -> Change:
-    """The rank that `alpha` is divided by is that of a factored side, the second one's before the first one's."""
+    """Compute ΔW; `alpha` is divided by the rank of a factored matrix, preferably the second one."""
     left, right = _side(layer, 1), _side(layer, 2)
     if right.ndim > left.ndim:
         left = left.reshape(*left.shape, *[1] * (right.ndim - left.ndim))

@@ -6,7 +6,7 @@ from inference_container.networks.layer import AppliedLayer, Change, matrix
 
 
 def change(layer: AppliedLayer) -> Change:
-    """The first `rank` of the ranks; the scale stays that of all of them, as in WebUI."""
+    """Compute ΔW from the first `rank` ranks; as in WebUI, the scale stays that of the full rank."""
     up, down, mid = matrix(layer["lora_up.weight"]), layer["lora_down.weight"], layer.get("lora_mid.weight")
     own_rank = int(down.shape[0])
     if mid is not None:

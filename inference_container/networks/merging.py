@@ -1,4 +1,4 @@
-"""Networks merged into a model's weights, and the weights put back to the bit (semantics §8.2)."""
+"""Merges networks into a model's weights and restores the weights bit for bit (semantics §8.2)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,42 +14,42 @@ LATENT_CHANNELS = 4
 
 
 class ShapeMismatchError(ValueError):
-    """A network's layer does not fit the model's; the text tells both shapes."""
+    """A network's layer does not fit the model's layer; the message names both shapes."""
 
     def __init__(self, share: "Share", weight: Tensor) -> None:
         found = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in share.parts.tensors.items())
-        super().__init__(f"its layer {share.layer} has {found}; the weight there is {list(weight.shape)}")
+        super().__init__(f"its layer {share.layer} has {found}; the model's weight has {list(weight.shape)}")
         self.share = share
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one tag does to one layer."""
+    """The effect of one tag on one layer."""
 
     network: str
-    """Which network it is of."""
+    """Name of the network."""
     layer: str
-    """As the file calls it."""
+    """Name of the layer in the file."""
     parts: LayerParts
     weight: float
-    """Of the tag, for this part of the model; 0 does nothing."""
+    """The tag's weight for this part of the model; 0 has no effect."""
     rank: int | None
-    """To truncate to."""
+    """The rank to truncate to; None for the full rank."""
 
 
 class MergedWeights:
-    """Layers that networks changed, each with a copy on the CPU of what it was."""
+    """Layers that networks changed, each with a copy of its original values on the CPU."""
 
     def __init__(self) -> None:
         self._before: list[tuple[Any, str, Tensor | None]] = []
 
     def merge(self, module: Any, shares: Iterable[Share]) -> None:
-        """Change a module's weight and bias by `shares` in their order, each on what the ones before it left.
+        """Apply `shares` to a module's weight and bias one after another.
 
-        All of it is computed in float32 and rounded once to the module's precision.
+        Everything is computed in float32 and rounded once to the module's precision.
 
         Raises:
-            ShapeMismatchError: a share is of another shape. What was merged stays until `restore`.
+            ShapeMismatchError: a share has another shape. What was merged before stays until `restore`.
         """
         acting = [share for share in shares if share.weight != 0]
         if not acting:
@@ -65,7 +65,7 @@ class MergedWeights:
             weight.copy_(wide)
 
     def restore(self) -> None:
-        """Every changed layer as it was."""
+        """Restore every changed layer."""
         while self._before:
             module, name, before = self._before.pop()
             if before is None:
@@ -89,7 +89,7 @@ class MergedWeights:
 
 
 def _add_to(weight: Tensor, share: Share) -> Change:
-    """Add ΔW to `weight`, float32, in place."""
+    """Add ΔW to the float32 `weight` in place."""
     target = _target(weight, share)
     parts = share.parts.moved(lambda tensor: tensor.to(weight.device, torch.float32))
     change = _change(parts, target, share)
@@ -109,7 +109,7 @@ def _add_to(weight: Tensor, share: Share) -> Change:
 
 
 def _target(weight: Tensor, share: Share) -> Tensor:
-    """What ΔW is added to, once that is known to fit: of a wider conv_in the channels of the latents (§8.2)."""
+    """Check that ΔW fits and return what it is added to: in a wider conv_in, only the latents' channels (§8.2)."""
     if _fits(weight, share):
         return weight
     latents = weight[:, :LATENT_CHANNELS]
@@ -119,7 +119,7 @@ def _target(weight: Tensor, share: Share) -> Tensor:
 
 
 def _fits(weight: Tensor, share: Share) -> bool:
-    """Tried without numbers first: a file's shapes may ask for any amount of memory."""
+    """Try the shapes on the meta device first, because a file's shapes could require any amount of memory."""
     try:
         parts = share.parts.moved(lambda tensor: torch.empty(tensor.shape, device="meta"))
         target = torch.empty(weight.shape, device="meta")
@@ -137,12 +137,12 @@ def _change(parts: LayerParts, weight: Tensor, share: Share) -> Change:
 
 
 def _decomposed(weight: Tensor, magnitude: Tensor) -> Tensor:
-    """DoRA: `weight` with its columns' lengths set to `magnitude`, or its rows' when that has one for each row."""
+    """DoRA: set the norms of the columns of `weight` to `magnitude`, or of its rows if it has one number per row."""
     by_row = magnitude.ndim == 1 or (magnitude.shape[0] == weight.shape[0] == magnitude.numel() != 1)
     kept = 0 if by_row else 1
     norms = weight.transpose(0, kept).flatten(1).norm(dim=1)
     if magnitude.numel() != len(norms):
-        raise ValueError(f"received {magnitude.numel()} magnitudes for {len(norms)}")
+        raise ValueError(f"received {magnitude.numel()} magnitudes; expected {len(norms)}")
     shape = [1] * weight.ndim
     shape[kept] = -1
     resized: Tensor = weight * (magnitude.reshape(shape) / norms.reshape(shape))

@@ -1,4 +1,4 @@
-"""A file that changes weights (LoRA and its relatives), read into the parts of each layer (semantics §8.2)."""
+"""Reads network files (LoRA and its relatives) into the parts of each layer (semantics §8.2)."""
 
 import hashlib
 import math
@@ -16,39 +16,39 @@ from inference_container.networks.inversion_file import float_vectors
 from inference_container.networks.layer import LayerParts
 
 SHORT_HASH = 12
-"""Hex digits of a network's hash that WebUI shows."""
+"""The number of hex digits that WebUI shows of a network's hash."""
 HASH_KEY = "sshs_model_hash"
-"""Metadata: the hash a training script wrote of the tensors."""
+"""Metadata key of the tensors' hash, as training scripts write it."""
 CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """Loaded, on the CPU, in the file's own precision."""
+    """A loaded network, on the CPU, in the file's precision."""
 
     file: ModelFile
     layers: Mapping[str, LayerParts]
-    """By the layer's name as kohya writes it, such as `lora_unet_conv_in`."""
+    """Parts by kohya's name of the layer, such as `lora_unet_conv_in`."""
     embeddings: Mapping[str, Mapping[str, Tensor]]
-    """Bundled ones by name, each as in `InversionFile.vectors`."""
+    """Bundled embeddings by name, each as in `InversionFile.vectors`."""
     architecture: Family | None
-    """What it was made for; None when nothing tells."""
+    """The family it was made for; None if unknown."""
     hash: str
     """As infotext shows it: SHORT_HASH hex digits."""
 
     @property
     def bytes(self) -> int:
-        """Memory its tensors take."""
+        """Memory that its tensors take."""
         tensors = [tensor for parts in self.layers.values() for tensor in parts.tensors.values()]
         tensors += [vectors for encoders in self.embeddings.values() for vectors in encoders.values()]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def load_network_file(file: ModelFile) -> NetworkFile:
-    """Read all of `file`; which checkpoint it fits is not known here.
+    """Read the whole file, without regard to any checkpoint.
 
     Raises:
-        JobFailed: asset_corrupt when it cannot be read; asset_incompatible when a layer of it is of no kind known.
+        JobFailed: asset_corrupt if it cannot be read; asset_incompatible if the kind of a layer is unknown.
     """
     with open_tensor_file(file, holding=AssetType.LORA) as tensors:
         network = read_network(tensors.shapes, tensors.metadata)
@@ -71,7 +71,7 @@ def _parts(file: ModelFile, tensors: TensorFile, layer: str, names: Mapping[str,
 
 
 def _hash(file: ModelFile, metadata: Mapping[str, str]) -> str:
-    """Of the tensors alone where the format tells them apart, so that edited metadata change nothing."""
+    """Hash the tensors alone if the format separates them, so that edited metadata do not change the hash."""
     if HASH_KEY in metadata:
         return metadata[HASH_KEY][:SHORT_HASH]
     if not file.name.lower().endswith(".safetensors"):

@@ -1,4 +1,4 @@
-"""Differences of a normalisation layer's weight and bias."""
+"""Norm: the file stores the differences of a normalisation layer's weight and bias."""
 
 from inference_container.networks.layer import AppliedLayer, Change
 

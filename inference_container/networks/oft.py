@@ -1,4 +1,4 @@
-"""OFT and BOFT: the weight's outputs turned block by block by orthogonal matrices."""
+"""OFT and BOFT: orthogonal matrices rotate the weight's outputs block by block."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,10 @@ TINY = 1e-8
 
 
 def change(layer: AppliedLayer) -> Change:
-    """`oft_blocks` hold generators B, shape (blocks, n, n), for BOFT (steps, blocks, n, n); `oft_diag` holds R."""
+    """Compute ΔW from the generators B in `oft_blocks` or the rotations R in `oft_diag`.
+
+    Both have the shape (blocks, n, n); in BOFT, `oft_blocks` has the shape (steps, blocks, n, n).
+    """
     blocks, weight = layer.get("oft_blocks"), layer.weight
     if blocks is None:
         turned = _turn(weight, layer["oft_diag"].mT)
@@ -24,7 +27,7 @@ def change(layer: AppliedLayer) -> Change:
 
 
 def _rotations(blocks: Tensor, layer: AppliedLayer, *, outputs: int) -> Tensor:
-    """R = (I + Q)(I - Q)⁻¹ with the skew Q = B - Bᵀ, whose norm `alpha` · outputs bounds when it is not 0."""
+    """R = (I + Q)(I - Q)⁻¹ with the skew-symmetric Q = B - Bᵀ; `alpha` · outputs bounds its norm unless it is 0."""
     skew = blocks - blocks.mT
     constraint = layer.numbers.get("alpha", 0.0) * outputs
     if constraint:
@@ -36,14 +39,14 @@ def _rotations(blocks: Tensor, layer: AppliedLayer, *, outputs: int) -> Tensor:
 
 
 def _turn(weight: Tensor, rotations: Tensor) -> Tensor:
-    """Each run of n outputs multiplied by the n by n matrix of its own."""
+    """Multiply each run of n outputs by its own n×n matrix."""
     count, size = rotations.shape[:2]
     runs = weight.reshape(count, size, -1)
     return (rotations @ runs).reshape(weight.shape)
 
 
 def _butterfly(weight: Tensor, rotations: Tensor) -> Tensor:
-    """BOFT: after every step the outputs that meet in a block lie twice as far apart."""
+    """BOFT: each step doubles the distance between the outputs that share a block."""
     steps, _, size, _ = rotations.shape
     for step in range(steps):
         stride = 2**step * (size // 2)

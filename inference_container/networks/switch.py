@@ -1,4 +1,4 @@
-"""The networks in force on one checkpoint: switched on for a pass, changed between passes, off when the job is done."""
+"""Switches the networks on a checkpoint: on for a pass, to others between passes, and off when the job is done."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from inference_container.prompt.encoder import TextualInversion
 
 
 class NetworkSwitch:
-    """A context manager: the checkpoint, which jobs share, is to the bit as before when the block ends, however."""
+    """A context manager that restores the checkpoint, which jobs share, bit for bit however the block ends."""
 
     def __init__(self, checkpoint: Checkpoint, *, files: JobFiles, models: ModelCache) -> None:
         self._checkpoint = checkpoint
@@ -47,14 +47,14 @@ class NetworkSwitch:
         self._off()
 
     def uses(self, plan: NetworkPlan) -> bool:
-        """Whether exactly the networks of `plan` are in force."""
+        """Whether exactly the networks of `plan` are active."""
         return plan == self._plan
 
     def use(self, plan: NetworkPlan) -> None:
-        """Put exactly the networks of `plan` in force; nothing happens when they are already.
+        """Activate exactly the networks of `plan`; does nothing if they are active already.
 
         Raises:
-            JobFailed: asset_missing, asset_corrupt or asset_incompatible; no network is in force then.
+            JobFailed: asset_missing, asset_corrupt or asset_incompatible; then no network is active.
         """
         if self.uses(plan):
             return
@@ -69,12 +69,12 @@ class NetworkSwitch:
         self._plan = plan
 
     def inversions(self) -> tuple[TextualInversion, ...]:
-        """The job's embeddings and those that come with the networks in force, but for those of other architectures.
+        """The job's embeddings and those bundled with the active networks, without those of other architectures.
 
-        WebUI skips them as well: a name in a prompt may be an embedding's for one checkpoint and a word for another.
+        WebUI skips them too: a name in a prompt can mean an embedding with one checkpoint and a word with another.
 
         Raises:
-            JobFailed: asset_corrupt or asset_incompatible, a file holds no embedding.
+            JobFailed: asset_corrupt or asset_incompatible, if a file is not an embedding.
         """
         found: dict[str, TextualInversion] = {}
         for file in self._files.of(AssetType.EMBEDDING):
@@ -99,7 +99,7 @@ class NetworkSwitch:
             found.setdefault(name.casefold(), TextualInversion(name, fitting, sha256))
 
     def infotext_extra(self) -> dict[str, str]:
-        """What the networks used so far add to `extra_generation_params` (semantics §7)."""
+        """The entries of `extra_generation_params` for the networks used so far (semantics §7)."""
         hashes = ", ".join(f"{name}: {short}" for name, short in self._hashes.items())
         return {"Lora hashes": hashes} if hashes else {}
 
@@ -130,7 +130,7 @@ class NetworkSwitch:
         known = self._layers
         unknown = [layer for layer in network.layers if layer not in known]
         if unknown:
-            raise self._misfit(network, f"{len(unknown)} of its layers are not in there, such as {unknown[0]}")
+            raise self._misfit(network, f"which lacks {len(unknown)} of its layers, such as {unknown[0]}")
         return {layer: known[layer] for layer in network.layers}
 
     def _misfit(self, network: NetworkFile, reason: str) -> JobFailed:

@@ -62,7 +62,7 @@ def test_a_controlnet_of_another_family_is_refused_and_both_are_named(tmp_path: 
     assert refused.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
     assert refused.value.error.message == (
         "control_sd21.safetensors cannot be used: it is made for Stable Diffusion 2.x, "
-        "the checkpoint tiny.safetensors is Stable Diffusion 1.x (1024 and 32 numbers a token)"
+        "the checkpoint tiny.safetensors is Stable Diffusion 1.x (token widths 1024 and 32)"
     )
 
 
@@ -77,7 +77,7 @@ def test_a_controlnet_of_another_family_is_refused_and_both_are_named(tmp_path: 
         (
             {"zero_convs.12.0.weight": torch.zeros(4, 4, 1, 1)},
             JobErrorCode.ASSET_INCOMPATIBLE,
-            "has tensors no layer has",
+            "tensors, more than the",
         ),
         ({"input_hint_block.4.weight": None}, JobErrorCode.ASSET_CORRUPT, "lacks input_hint_block.4.weight"),
         ({"time_embed.0.bias": None}, JobErrorCode.ASSET_CORRUPT, "lacks time_embedding.linear_1.bias"),

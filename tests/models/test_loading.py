@@ -96,7 +96,7 @@ def test_noise_levels_that_are_none_are_corrupt(tmp_path: Path) -> None:
 
     assert refusal(file) == (
         JobErrorCode.ASSET_CORRUPT,
-        "a.safetensors cannot be read: its alphas_cumprod is not 1000 numbers falling from 1 to 0",
+        "a.safetensors cannot be read: its alphas_cumprod is not a list of 1000 numbers decreasing from 1 to 0",
     )
 
 
@@ -136,7 +136,7 @@ def test_a_ckpt_of_the_standard_layout_goes_the_same_way(tmp_path: Path) -> None
 
     # A pickle cannot carry a config, so these sizes meet the shipped one of Stable Diffusion 1.5.
     assert code is JobErrorCode.ASSET_INCOMPATIBLE
-    assert "its configuration says" in message
+    assert "its configuration requires" in message
 
 
 def test_a_nine_channel_unet_is_an_inpainting_checkpoint(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_tensors_of_another_size_than_the_configuration_are_named(tmp_path: Path
     code, message = refusal(saved(tmp_path / "a.safetensors", tiny_state(), config))
 
     assert code is JobErrorCode.ASSET_INCOMPATIBLE
-    assert "of shape [16, 32], its configuration says [16, 40]" in message
+    assert "of shape [16, 32]; its configuration requires [16, 40]" in message
 
 
 def test_a_deeper_model_than_its_configuration_is_refused(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_deeper_model_than_its_configuration_is_refused(tmp_path: Path) -> Non
     code, message = refusal(saved(tmp_path / "a.safetensors", tiny_state(), config))
 
     assert code is JobErrorCode.ASSET_INCOMPATIBLE
-    assert "encoder.layers.1.layer_norm1.bias and 15 more tensors that its configuration does not name" in message
+    assert "encoder.layers.1.layer_norm1.bias and 15 more tensors, unknown to its configuration" in message
 
 
 @pytest.mark.parametrize(

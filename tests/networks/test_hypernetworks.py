@@ -208,8 +208,12 @@ PAIR = (linear_pair(4, seed=1), linear_pair(4, seed=2))
     ("document", "code", "reason"),
     [
         ({"layer_structure": [1, 2, 1]}, JobErrorCode.ASSET_INCOMPATIBLE, "it holds no hypernetwork"),
-        ({4: PAIR, "layer_structure": [1, 3, 1]}, JobErrorCode.ASSET_INCOMPATIBLE, "its structure says (12,)"),
-        ({4: PAIR, "layer_structure": [2, 1]}, JobErrorCode.ASSET_INCOMPATIBLE, "the first and the last of them 1"),
+        ({4: PAIR, "layer_structure": [1, 3, 1]}, JobErrorCode.ASSET_INCOMPATIBLE, "its structure requires (12,)"),
+        (
+            {4: PAIR, "layer_structure": [2, 1]},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "of which the first and the last are 1",
+        ),
         ({4: PAIR, "layer_structure": [1, 1e30, 1]}, JobErrorCode.ASSET_INCOMPATIBLE, "above 0 and up to 1000"),
         ({4: PAIR, "activation_func": "magic"}, JobErrorCode.ASSET_INCOMPATIBLE, "activation_func = 'magic'"),
         ({4: PAIR, "activation_func": "glu"}, JobErrorCode.ASSET_INCOMPATIBLE, "do not fit each other"),

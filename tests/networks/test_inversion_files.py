@@ -144,7 +144,11 @@ def encoded(document: object) -> str:
 @pytest.mark.parametrize(
     ("text", "code", "reason"),
     [
-        (None, JobErrorCode.ASSET_INCOMPATIBLE, "no text chunk sd-ti-embedding; embeddings hidden in the pixels"),
+        (
+            None,
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "no text chunk sd-ti-embedding; embeddings in the pixels are not supported",
+        ),
         ("no base64!", JobErrorCode.ASSET_CORRUPT, "its text chunk sd-ti-embedding is not an embedding"),
         (encoded([1]), JobErrorCode.ASSET_CORRUPT, "is not a JSON object"),
         (encoded({"x": {"TORCHTENSOR": [[1], [1, 2]]}}), JobErrorCode.ASSET_CORRUPT, "is not an embedding"),

@@ -190,7 +190,7 @@ def test_a_layer_of_another_shape_is_refused_and_nothing_stays_changed(checkpoin
     assert failed.value.error.message == (
         "large.safetensors cannot be used: it is made for Stable Diffusion 1.x, the checkpoint tiny.safetensors is "
         f"Stable Diffusion 1.x (its layer {kohya(LINEAR)} has lora_down.weight [2, 768], lora_up.weight [16, 2]; "
-        "the weight there is [16, 32])"
+        "the model's weight has [16, 32])"
     )
     assert same_bits(weights_of(checkpoint), everything)
 
@@ -214,7 +214,7 @@ def test_shapes_that_ask_for_too_much_memory_or_fit_nothing_are_refused_before_t
     file = write_network(tmp_path / "evil.safetensors", {kohya(layer): parts})
 
     with (
-        pytest.raises(JobFailed, match=r"evil\.safetensors cannot be used: .*the weight there is \[16, 32\]"),
+        pytest.raises(JobFailed, match=r"evil\.safetensors cannot be used: .*the model's weight has \[16, 32\]"),
         networks(checkpoint, "<lora:evil>", file),
     ):
         pass

@@ -217,7 +217,7 @@ def test_a_network_for_another_architecture_is_refused_and_both_are_named(
     assert failed.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
     assert failed.value.error.message == (
         f"other.safetensors cannot be used: it is made for {origin}, the checkpoint tiny.safetensors is "
-        f"Stable Diffusion 1.x (1 of its layers are not in there, such as {next(iter(layers))})"
+        f"Stable Diffusion 1.x (which lacks 1 of its layers, such as {next(iter(layers))})"
     )
 
 
