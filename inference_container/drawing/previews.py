@@ -12,6 +12,7 @@ from torch import Tensor
 from generate_on_cloud.model_files.families import Family
 from inference_container.diffusion.denoiser import DenoiserCall
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.pictures.resampling import resample
 
 MAX_SIDE = 256
 """Pixels of the longer side."""
@@ -52,5 +53,5 @@ def preview_jpeg(latents: Tensor, *, family: Family) -> bytes:
     scale = min(CELL, MAX_SIDE / max(width, height))
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     file = io.BytesIO()
-    Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR).save(file, "JPEG", quality=QUALITY)
+    resample(Image.fromarray(pixels), size, Image.Resampling.BILINEAR).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

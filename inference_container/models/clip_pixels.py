@@ -5,13 +5,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference_container.pictures.resampling import resample
+
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
 def square(image: Image.Image, side: int) -> Image.Image:
     """As for BLIP: resize the whole picture to a square, bicubic, without keeping its aspect ratio."""
-    return image.resize((side, side), Image.Resampling.BICUBIC)
+    return resample(image, (side, side), Image.Resampling.BICUBIC)
 
 
 def center(image: Image.Image, side: int) -> Image.Image:
@@ -19,7 +21,7 @@ def center(image: Image.Image, side: int) -> Image.Image:
     width, height = image.size
     short = min(width, height)
     wide, high = (side, int(side * height / width)) if short == width else (int(side * width / height), side)
-    scaled = image.resize((wide, high), Image.Resampling.BICUBIC) if (wide, high) != image.size else image
+    scaled = resample(image, (wide, high), Image.Resampling.BICUBIC) if (wide, high) != image.size else image
     left, top = round((wide - side) / 2), round((high - side) / 2)
     return scaled.crop((left, top, left + side, top + side))
 

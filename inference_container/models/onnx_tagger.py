@@ -17,6 +17,7 @@ from inference_container.interrogation.tagging import Tag
 from inference_container.models.archive import Archive
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import corrupt, incompatible
+from inference_container.pictures.resampling import resample
 
 GENERAL, CHARACTER, RATING = 0, 4, 9
 """Categories in a WD14 list of tags."""
@@ -56,7 +57,7 @@ class OnnxTagger:
         Raises:
             JobFailed: asset_incompatible, if the network cannot be run.
         """
-        shown = pad_square(flatten_on_white(image)).resize((self.side, self.side), Image.Resampling.BICUBIC)
+        shown = resample(pad_square(flatten_on_white(image)), (self.side, self.side), Image.Resampling.BICUBIC)
         pixels = np.asarray(shown, dtype=np.float32)[None, :, :, ::-1]
         name = self.session.get_inputs()[0].name
         try:

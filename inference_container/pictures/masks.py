@@ -5,6 +5,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from inference_container.pictures.resampling import resample
+
 
 def mask_of(image: Image.Image, *, binarise_alpha: bool = True) -> Image.Image:
     """The mask a user's picture means (semantics §2.1): alpha where there is any transparency, else luminance.
@@ -21,7 +23,7 @@ def mask_of(image: Image.Image, *, binarise_alpha: bool = True) -> Image.Image:
 
 def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The mask at the init picture's size (width, height). WebUI would misalign it; nearest keeps 0 and 255 pure."""
-    return mask if mask.size == size else mask.resize(size, Image.Resampling.NEAREST)
+    return mask if mask.size == size else resample(mask, size, Image.Resampling.NEAREST)
 
 
 def invert_mask(mask: Image.Image) -> Image.Image:
@@ -54,6 +56,6 @@ def latent_mask(mask: Image.Image, *, width: int, height: int, rounded: bool = T
     Resized bicubic with antialiasing, divided by 255 and, if `rounded`, rounded half to even to 0 or 1.
     """
     # Through RGB because bicubic of L and of RGB must not differ; the channels are equal.
-    small = mask.convert("RGB").resize((width, height), Image.Resampling.BICUBIC).getchannel(0)
+    small = resample(mask.convert("RGB"), (width, height), Image.Resampling.BICUBIC).getchannel(0)
     weights = np.asarray(small).astype(np.float32) / np.float32(255)
     return np.around(weights) if rounded else weights

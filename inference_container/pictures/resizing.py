@@ -5,6 +5,7 @@ from typing import Literal
 
 from PIL import Image
 
+from inference_container.pictures.resampling import resample
 from inference_container.pictures.upscaling import Upscaler, upscale
 
 ResizeMode = Literal[0, 1, 2, 3]
@@ -59,11 +60,14 @@ def resize(
 
 
 def _stretch_edges(canvas: Image.Image, scaled: Image.Image, spot: Placement) -> None:
+    def stretched(size: tuple[int, int], line: tuple[int, int, int, int]) -> Image.Image:
+        return resample(scaled, size, Image.Resampling.BICUBIC, box=line)
+
     if spot.top > 0:
         size = (canvas.width, spot.top)
-        canvas.paste(scaled.resize(size, box=(0, 0, spot.width, 0)), (0, 0))
-        canvas.paste(scaled.resize(size, box=(0, spot.height, spot.width, spot.height)), (0, spot.top + spot.height))
+        canvas.paste(stretched(size, (0, 0, spot.width, 0)), (0, 0))
+        canvas.paste(stretched(size, (0, spot.height, spot.width, spot.height)), (0, spot.top + spot.height))
     elif spot.left > 0:
         size = (spot.left, canvas.height)
-        canvas.paste(scaled.resize(size, box=(0, 0, 0, spot.height)), (0, 0))
-        canvas.paste(scaled.resize(size, box=(spot.width, 0, spot.width, spot.height)), (spot.left + spot.width, 0))
+        canvas.paste(stretched(size, (0, 0, 0, spot.height)), (0, 0))
+        canvas.paste(stretched(size, (spot.width, 0, spot.width, spot.height)), (spot.left + spot.width, 0))

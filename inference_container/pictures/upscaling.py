@@ -7,6 +7,8 @@ from typing import Protocol
 
 from PIL import Image
 
+from inference_container.pictures.resampling import resample
+
 GRID = 8
 """Upscalers end at a whole multiple of this many pixels; what is missing is resized by Lanczos."""
 MAX_PASSES = 3
@@ -27,7 +29,7 @@ class Filter:
     resampling: Image.Resampling
 
     def __call__(self, image: Image.Image, scale: float) -> Image.Image:
-        return image.resize((int(image.width * scale), int(image.height * scale)), self.resampling)
+        return resample(image, (int(image.width * scale), int(image.height * scale)), self.resampling)
 
 
 FILTERS: Mapping[str, Upscaler] = MappingProxyType(
@@ -41,7 +43,7 @@ def upscale(image: Image.Image, upscaler: Upscaler | None, *, width: int, height
     scale = max(width / image.width, height / image.height)
     if upscaler is not None and scale > 1 and image.mode != "L":
         image = upscale_by(image, upscaler, scale)
-    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
+    return image if image.size == (width, height) else resample(image, (width, height), Image.Resampling.LANCZOS)
 
 
 def upscale_by(image: Image.Image, upscaler: Upscaler, scale: float) -> Image.Image:
@@ -57,7 +59,7 @@ def upscale_by(image: Image.Image, upscaler: Upscaler, scale: float) -> Image.Im
         image = upscaler(image, scale)
         if image.size == before:
             break
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+    return image if image.size == size else resample(image, size, Image.Resampling.LANCZOS)
 
 
 def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
