@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 
 from generate_on_cloud.contract.errors import FieldError
-from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, shortened
+from generate_on_cloud.contract.suggestions import nearest
+from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, SHOWN_CHARACTERS, shortened
 
 _REASON_ENOUGH = ("missing", "value_error")
 """Errors whose own text already names what was received, or where nothing was received."""
@@ -22,7 +23,8 @@ def field_errors(error: ValidationError, model: type[BaseModel], *, prefix: str 
         if finding["type"] == "extra_forbidden":
             message = f"unknown field {shortened(str(location[-1]))!r}"
             if len(location) == 1:
-                message += f"; allowed: {', '.join(model.model_fields)}"
+                message += f"; allowed: {_fields(model)}"
+                message += nearest(str(location[-1]), model.model_fields)
         else:
             message = finding["msg"].removeprefix("Value error, ")
             if finding["type"] not in _REASON_ENOUGH:
@@ -30,6 +32,11 @@ def field_errors(error: ValidationError, model: type[BaseModel], *, prefix: str 
         pointer_to = prefix + pointer(location)
         found.append(FieldError(pointer=shortened(pointer_to), message=shortened(message, MAX_MESSAGE)))
     return found
+
+
+def _fields(model: type[BaseModel]) -> str:
+    names = ", ".join(model.model_fields)
+    return names if len(names) < SHOWN_CHARACTERS else f"the {len(model.model_fields)} fields in /v1/openapi.json"
 
 
 def pointer(location: Sequence[int | str]) -> str:

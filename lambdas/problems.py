@@ -6,10 +6,12 @@ from generate_on_cloud.contract.errors import PROBLEMS, FieldError, Problem, Pro
 
 SHOWN_CHARACTERS = 300
 """Maximum characters of the user's own input that an answer repeats."""
-MAX_MESSAGE = 2000
+MAX_MESSAGE = 600
 """Maximum characters of one field's message."""
 MAX_ERRORS = 100
-"""Maximum number of field errors in one answer."""
+"""Maximum number of field errors that are collected."""
+MAX_LISTED = 1500
+"""Maximum bytes of all field errors in one answer, as JSON: a refusal stays below two kilobytes."""
 
 
 class ProblemError(Exception):
@@ -32,25 +34,35 @@ class ProblemError(Exception):
 
     def problem(self, request_id: str) -> Problem:
         """The body of the answer."""
-        rule = PROBLEMS[self.code]
+        rule, listed = PROBLEMS[self.code], _that_fit(self.errors)
+        unsaid = len(self.errors) - len(listed)
         return Problem(
             type=f"urn:generate-on-cloud:problem:{self.code}",
             title=rule.title,
             status=rule.status,
             code=self.code,
-            detail=self.detail,
+            detail=self.detail + (f" ({unsaid} more errors are not listed)" if unsaid else ""),
             request_id=request_id,
-            errors=list(self.errors),
+            errors=listed,
         )
+
+
+def _that_fit(errors: Sequence[FieldError]) -> list[FieldError]:
+    """The first errors, up to MAX_LISTED bytes, but at least one."""
+    room = MAX_LISTED
+    listed: list[FieldError] = []
+    for error in errors:
+        room -= len(error.model_dump_json().encode())
+        if room < 0 and listed:
+            break
+        listed.append(error)
+    return listed
 
 
 def invalid(errors: Sequence[FieldError]) -> ProblemError:
     """`invalid_params` for these fields."""
     fields = ", ".join(error.pointer or "the body" for error in errors[:MAX_ERRORS])
-    unsaid = f" (the first {MAX_ERRORS} errors are listed)" if len(errors) > MAX_ERRORS else ""
-    return ProblemError(
-        ProblemCode.INVALID_PARAMS, shortened(f"Not accepted: {fields}") + unsaid, errors=errors[:MAX_ERRORS]
-    )
+    return ProblemError(ProblemCode.INVALID_PARAMS, shortened(f"Not accepted: {fields}"), errors=errors)
 
 
 def shortened(text: str, limit: int = SHOWN_CHARACTERS) -> str:

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from generate_on_cloud.contract.suggestions import nearest
+
 
 class InterrogateOptions(BaseModel):
     """`override_settings` of the interrogate tasks. Each task reads its own options and ignores the other's."""
@@ -36,7 +38,10 @@ class InterrogateOptions(BaseModel):
         unknown = [key for key in data if key not in cls.model_fields] if isinstance(data, dict) else []
         if unknown:
             received = ", ".join(map(repr, unknown[:3]))
-            raise ValueError(f"unknown option {received}; allowed: {', '.join(cls.model_fields)}")
+            raise ValueError(
+                f"unknown option {received}; allowed: {', '.join(cls.model_fields)}"
+                f"{nearest(unknown[0], cls.model_fields)}"
+            )
         return data
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
+from generate_on_cloud.contract.suggestions import nearest
 from generate_on_cloud.contract.upscalers import check_upscaler
 
 OptionValue = bool | int | float | str
@@ -176,7 +177,9 @@ def check_option(key: str, value: object) -> OptionValue:
     """
     rule = OPTIONS.get(key)
     if rule is None:
-        raise OptionRefusedError(f"unknown option {key!r}; allowed: {', '.join(OPTIONS)}")
+        raise OptionRefusedError(
+            f"unknown option {key!r}; allowed: the {len(OPTIONS)} options in /v1/openapi.json{nearest(key, OPTIONS)}"
+        )
     checked = _typed(key, value, rule.default)
     if rule.allowed is not None and checked not in rule.allowed:
         raise OptionRefusedError(f"received {value!r} for {key}; allowed: {', '.join(map(str, rule.allowed))}")

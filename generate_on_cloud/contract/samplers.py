@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from generate_on_cloud.contract.suggestions import nearest
+
 
 class Schedule(StrEnum):
     """Noise schedules; the values are WebUI's names on the wire."""
@@ -112,7 +114,10 @@ def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
     """
     schedule = Schedule.AUTOMATIC if scheduler is None else schedule_named(scheduler)
     if schedule is None:
-        raise ValueError(f"unknown scheduler {scheduler!r}; allowed: {', '.join(SCHEDULE_LABELS.values())}")
+        raise ValueError(
+            f"unknown scheduler {scheduler!r}; allowed: {', '.join(SCHEDULE_LABELS.values())}"
+            f"{nearest(scheduler or '', SCHEDULE_LABELS.values())}"
+        )
     if sampler_name in SAMPLERS:
         return SamplerChoice(sampler_name, schedule)
     for sampler in sorted(SAMPLERS, key=len, reverse=True):
@@ -120,7 +125,9 @@ def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
             named = schedule_named(sampler_name[len(sampler) + 1 :])
             if named is not None:
                 return SamplerChoice(sampler, named if scheduler is None else schedule)
-    raise ValueError(f"unknown sampler {sampler_name!r}; allowed: {', '.join(SAMPLERS)}")
+    raise ValueError(
+        f"unknown sampler {sampler_name!r}; allowed: {', '.join(SAMPLERS)}{nearest(sampler_name, SAMPLERS)}"
+    )
 
 
 def resolve_schedule(choice: SamplerChoice) -> Schedule:

@@ -178,7 +178,7 @@ def test_every_fault_of_the_params_comes_in_one_answer_with_its_pointer(cloud: C
     }
     assert "received 0" in errors["/params/steps"]
     assert "greater than or equal to 1" in errors["/params/steps"]
-    assert "allowed: prompt, negative_prompt" in errors["/params/stepz"]
+    assert "did you mean 'steps'?" in errors["/params/stepz"]
     assert "'Eular'; allowed: DPM++ 2M" in errors["/params/sampler_name"]
     assert "not valid base64" in errors["/params/init_images/0"]
     assert "allowed: png, jpeg" in errors["/params/init_images/2"]

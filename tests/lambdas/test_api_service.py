@@ -404,3 +404,14 @@ def test_an_answer_without_a_body_has_an_empty_one(cloud: Cloud) -> None:
     answer = cloud.resolver(event)
 
     assert (answer["statusCode"], answer["body"]) == (204, "")
+
+
+def test_a_refusal_is_shorter_than_two_kilobytes_and_says_how_much_it_leaves_out(cloud: Cloud) -> None:
+    faults = {f"field{number}{'x' * 5000}": number for number in range(300)}
+
+    answer = cloud.ask("POST", "/v1/jobs", {"task": "txt2img"} | faults)
+
+    problem = answer.problem(422, "invalid_params")
+    assert len(json.dumps(problem)) <= 2000
+    assert problem["errors"]
+    assert "more errors are not listed" in problem["detail"]
