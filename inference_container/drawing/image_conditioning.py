@@ -42,7 +42,7 @@ def condition_on_latents(checkpoint: Checkpoint, latents: Tensor, *, mask_weight
     if mask_weight == 1:
         height, width = (SCALE * cells for cells in latents.shape[-2:])
         return condition_on_nothing(checkpoint, width=width, height=height)
-    pictures = [InitPicture(decode_image(checkpoint, one), None, None, None) for one in latents]
+    pictures = [InitPicture(image=decode_image(checkpoint, one)) for one in latents]
     return condition_on_pictures(checkpoint, pictures, like=latents, mask_weight=mask_weight, rounded=True)
 
 

@@ -25,15 +25,17 @@ LATENT_UPSCALE = 3
 """`resize_mode` that resizes latents, not pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InitPicture:
+    """Without a mask it is an image alone."""
+
     image: Image.Image
     """RGB, what the VAE encodes: width×height of the request, or the picture's own size for latent upscale."""
-    mask: Image.Image | None
+    mask: Image.Image | None = None
     """L, same size as `image`, 255 = repaint. None: nothing is masked."""
-    overlay: Image.Image | None
+    overlay: Image.Image | None = None
     """RGBA, what stays of the original, for `paste_back`."""
-    region: Box | None
+    region: Box | None = None
     """Where in the overlay the result goes; None: all over it."""
     overlay_mask: Image.Image | None = None
     """L, at the overlay's size: 255 − its alpha. What the option `return_mask` answers with."""
@@ -52,7 +54,7 @@ def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = 
     """
     images = _decode_images(params)
     if params.mask is None:
-        return tuple(InitPicture(_resized(image, params, upscaler), None, None, None) for image in images)
+        return tuple(InitPicture(image=_resized(image, params, upscaler)) for image in images)
     mask = _user_mask(params, params.mask, size=images[0].size)
     if any(image.size != mask.size for image in images):
         sizes = ", ".join(f"{image.width}x{image.height}" for image in images)
@@ -92,16 +94,16 @@ def _only_masked(
     width, height = params.width, params.height
     region = crop_region(mask, padding=params.inpaint_full_res_padding, width=width, height=height)
     if region is None:
-        return tuple(InitPicture(_resized(image, params, upscaler), None, None, None) for image in images)
+        return tuple(InitPicture(image=_resized(image, params, upscaler)) for image in images)
     cropped_mask = resize(mask.crop(region), mode=2, width=width, height=height)
     return tuple(
         InitPicture(
-            _filled(_at_size(image.crop(region), params, upscaler, mode=2), cropped_mask, params),
-            cropped_mask,
-            make_overlay(image, mask),
-            region,
-            mask,
-            image,
+            image=_filled(_at_size(image.crop(region), params, upscaler, mode=2), cropped_mask, params),
+            mask=cropped_mask,
+            overlay=make_overlay(image, mask),
+            region=region,
+            overlay_mask=mask,
+            original=image,
         )
         for image in images
     )
@@ -116,7 +118,13 @@ def _whole_picture(
     resized = [_at_size(image, params, upscaler, mode=mode) for image in images]
     doubled = double_mask(mask)
     return tuple(
-        InitPicture(_filled(image, mask, params), mask, make_overlay(image, doubled), None, doubled, image)
+        InitPicture(
+            image=_filled(image, mask, params),
+            mask=mask,
+            overlay=make_overlay(image, doubled),
+            overlay_mask=doubled,
+            original=image,
+        )
         for image in resized
     )
 

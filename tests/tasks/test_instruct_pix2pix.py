@@ -34,7 +34,7 @@ def test_it_is_known_by_its_eight_channels(editing: Checkpoint) -> None:
 def test_the_picture_is_shown_without_the_vaes_scale(editing: Checkpoint) -> None:
     latents = encode_images(editing, [PICTURE])
 
-    shown = condition_on_edited(editing, [InitPicture(PICTURE, None, None, None)], like=latents)
+    shown = condition_on_edited(editing, [InitPicture(image=PICTURE)], like=latents)
 
     assert torch.allclose(shown * editing.vae.config.scaling_factor, latents, atol=1e-6)
 
