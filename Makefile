@@ -128,11 +128,11 @@ eval-demo: $(READY) ## print how good the demo models are
 bootstrap: $(DEPLOY_READY) ## create the CDK's own bucket and repository, once for each account and region
 	@$(DEPLOY_RUN) -m infrastructure.deploy bootstrap
 
-deploy: $(DEPLOY_READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (credentials as the AWS CLI reads them)
-	@$(DEPLOY_RUN) -m infrastructure.deploy deploy --stage "$(STAGE)" $(CONTEXT)
+deploy: $(DEPLOY_READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (options are kept; RESET=1 forgets them)
+	@$(DEPLOY_RUN) -m infrastructure.deploy deploy --stage "$(STAGE)" $(if $(RESET),--reset) $(CONTEXT)
 
 diff: $(DEPLOY_READY) ## show what make deploy would change
-	@$(DEPLOY_RUN) -m infrastructure.deploy diff --stage "$(STAGE)" $(CONTEXT)
+	@$(DEPLOY_RUN) -m infrastructure.deploy diff --stage "$(STAGE)" $(if $(RESET),--reset) $(CONTEXT)
 
 destroy: $(DEPLOY_READY) ## remove a stage from AWS completely; KEEP_DATA=1 keeps tables and buckets
 	@$(DEPLOY_RUN) -m infrastructure.teardown --stage "$(STAGE)" $(if $(KEEP_DATA),--keep-data) $(if $(YES),--yes)

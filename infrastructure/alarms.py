@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from aws_cdk import Duration
-from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
 from generate_on_cloud.contract.metrics import NAMESPACE, STACK, ContainerMetric
 from infrastructure.config import StageConfig
+from infrastructure.handover import CoreValues
 from lambdas.functions.metrics import CODE, Metric
 
 MINUTE = Duration.minutes(1)
@@ -20,12 +22,25 @@ MINUTE = Duration.minutes(1)
 class Watched:
     """What the alarms and the dashboard look at."""
 
-    api: apigateway.RestApi
-    functions: Mapping[str, lambda_.Function]
+    functions: Mapping[str, lambda_.IFunction]
     """By the name people know them by."""
-    events_queue: sqs.Queue
-    dead_letters: Sequence[sqs.Queue]
-    api_stage_arn: str
+    events_queue: sqs.IQueue
+    dead_letters: Sequence[sqs.IQueue]
+
+    @classmethod
+    def of(cls, scope: Construct, core: CoreValues) -> Self:
+        def queue(name: str) -> sqs.IQueue:
+            arn = Stack.of(scope).format_arn(service="sqs", resource=core.queues[name])
+            return sqs.Queue.from_queue_arn(scope, name, arn)
+
+        return cls(
+            functions={
+                name: lambda_.Function.from_function_name(scope, f"{name}Function", function)
+                for name, function in core.functions.items()
+            },
+            events_queue=queue("Events"),
+            dead_letters=[queue("EventsDeadLetters"), queue("WebhooksDeadLetters")],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +92,17 @@ def instance_metric(name: str, config: StageConfig) -> cloudwatch.Metric:
         dimensions_map={"EndpointName": config.default_endpoint, "VariantName": "main"},
         statistic="Average",
         period=MINUTE,
+    )
+
+
+def api_metric(name: str, config: StageConfig, *, statistic: str, period: Duration = MINUTE) -> cloudwatch.Metric:
+    """A metric API Gateway writes about the stage's API."""
+    return cloudwatch.Metric(
+        namespace="AWS/ApiGateway",
+        metric_name=name,
+        dimensions_map={"ApiName": config.stack_name},
+        statistic=statistic,
+        period=period,
     )
 
 
@@ -154,8 +180,8 @@ def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
             metric=cloudwatch.MathExpression(
                 expression="IF(requests >= 20, 100 * errors / requests, 0)",
                 using_metrics={
-                    "requests": watched.api.metric_count(period=five, statistic="Sum"),
-                    "errors": watched.api.metric_server_error(period=five, statistic="Sum"),
+                    "requests": api_metric("Count", config, statistic="Sum", period=five),
+                    "errors": api_metric("5XXError", config, statistic="Sum", period=five),
                 },
                 period=five,
             ),

@@ -11,10 +11,10 @@ from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
 from generate_on_cloud import __version__
-from infrastructure.alarms import Watched
 from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.inference import InferenceStack
+from infrastructure.kept_options import given_options
 from infrastructure.ops import OpsStack
 from infrastructure.regions import refuse_absent
 from infrastructure.stack import GenerateOnCloudStack
@@ -57,29 +57,11 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
             str(bundle.path), asset_hash=bundle.hash, asset_hash_type=cdk.AssetHashType.CUSTOM
         ),
         version=__version__,
+        given=given_options(every),
     )
-    InferenceStack(
-        app,
-        f"{config.stack_name}-Inference",
-        config=config,
-        storage=core.storage,
-        events=core.events,
-        role=core.container.role,
-        key=core.key,
-    )
-    OpsStack(
-        app,
-        f"{config.stack_name}-Ops",
-        config=config,
-        key=core.key,
-        watched=Watched(
-            api=core.api.rest_api,
-            functions=core.functions.named,
-            events_queue=core.events.queue,
-            dead_letters=[core.events.dead_letters, core.functions.webhook_queues.dead_letters],
-            api_stage_arn=core.api.rest_api.deployment_stage.stage_arn,
-        ),
-    )
+    for construct, suffix in ((InferenceStack, "Inference"), (OpsStack, "Ops")):
+        above = construct(app, f"{config.stack_name}-{suffix}", config=config, values=core.values)
+        above.add_stack_dependency(core)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     assembly = Path(app.synth().directory)
     remove_stale_assets(assembly)

@@ -13,6 +13,8 @@ LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 
 
 UNNAMED = "main"
+NONE = "none"
+"""Said of an option that may be absent: it was thought of, and is not wanted."""
 AWS_ONLY = {"generate-on-cloud": "aws-only"}
 """Tag of a stack the local cloud leaves out."""
 
@@ -152,11 +154,7 @@ class StageConfig(BaseModel):
         Raises:
             ConfigError: a name is unknown or a value is not allowed.
         """
-        values = {
-            name: _read(name, value)
-            for name, value in context.items()
-            if not name.startswith(("@", "aws:", "aws-cdk:", "availability-zones:")) and name != "local"
-        }
+        values = {name: _read(name, value) for name, value in own_context(context).items()}
         if unknown := sorted(values.keys() - cls.model_fields.keys()):
             message = f"unknown context {', '.join(unknown)}; known are local, {', '.join(sorted(cls.model_fields))}"
             raise ConfigError(message)
@@ -170,8 +168,21 @@ class StageConfig(BaseModel):
             raise ConfigError("; ".join(lines)) from error
 
 
+MAY_BE_NONE = frozenset(
+    name for name, field in StageConfig.model_fields.items() if field.default is None and not field.is_required()
+)
+
+
+def own_context(context: Mapping[str, object]) -> dict[str, object]:
+    """What of an app's context is a stage's."""
+    others = ("@", "aws:", "aws-cdk:", "availability-zones:")
+    return {name: value for name, value in context.items() if not name.startswith(others) and name != "local"}
+
+
 def _read(name: str, value: object) -> object:
-    """Context from the command line is text; a literal of numbers and a tuple do not take text."""
+    """Context from the command line is text; a literal of numbers and a tuple do not take text, nor does None."""
+    if value == NONE and name in MAY_BE_NONE:
+        return None
     if name == "log_retention_days" and isinstance(value, str) and value.isdigit():
         return int(value)
     if name in {"subnet_ids", "security_group_ids"} and isinstance(value, str):

@@ -4,7 +4,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from generate_on_cloud.contract.metrics import ContainerMetric
-from infrastructure.alarms import Watched, endpoint_metric, failures_by_code, instance_metric, own_metric
+from infrastructure.alarms import Watched, api_metric, endpoint_metric, failures_by_code, instance_metric, own_metric
 from infrastructure.config import StageConfig
 from lambdas.functions.metrics import Metric
 
@@ -68,14 +68,14 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
     )
     graph(
         "Requests and errors",
-        watched.api.metric_count(),
-        watched.api.metric_client_error(),
-        watched.api.metric_server_error(),
+        api_metric("Count", config, statistic="Sum"),
+        api_metric("4XXError", config, statistic="Sum"),
+        api_metric("5XXError", config, statistic="Sum"),
     )
     graph(
         "Milliseconds of a request",
-        watched.api.metric_latency(statistic="p50"),
-        watched.api.metric_latency(statistic="p99"),
+        api_metric("Latency", config, statistic="p50"),
+        api_metric("Latency", config, statistic="p99"),
     )
     graph("Errors of functions", *(function.metric_errors() for function in watched.functions.values()))
     graph(

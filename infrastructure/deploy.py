@@ -10,8 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
+from infrastructure.deployed import clients_of
+from infrastructure.kept_options import changes, read_kept, settle
 
 CDK: Final = "aws-cdk@2.1148.1"
 """The CLI, exactly this one: its next major version was published by accident and cannot read our assembly."""
@@ -50,21 +55,58 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def main(arguments: list[str] | None = None, *, cdk: Callable[[Sequence[str]], int] = run_cdk) -> int:
-    """The exit code of the CLI; 2 for options that cannot be."""
+def stage_context(kept: Mapping[str, str] | None, stage: str, asked: Mapping[str, str]) -> dict[str, str]:
+    """All options of a deployment: what the stage has, and over it what is asked for now.
+
+    Raises:
+        ConfigError: an option is unknown or its value is not allowed.
+    """
+    settled = settle(kept or {}, asked)
+    named = {"stage": stage} if stage else {}
+    StageConfig.from_context({**named, **settled})
+    return {**named, **settled}
+
+
+def say_options(kept: Mapping[str, str] | None, context: Mapping[str, str]) -> None:
+    """Print the options this deployment has, and what changes."""
+    settled = {name: value for name, value in context.items() if name != "stage"}
+    print(f"options: {', '.join(f'{name}={value}' for name, value in settled.items()) or 'all at their defaults'}")
+    if kept is None:
+        return
+    for line in changes(kept, settled) or ["nothing changes"]:
+        print(f"  {line}")
+
+
+def main(
+    arguments: list[str] | None = None,
+    *,
+    cdk: Callable[[Sequence[str]], int] = run_cdk,
+    session: Callable[[], boto3.session.Session] = boto3.session.Session,
+) -> int:
+    """The exit code of the CLI; 1 when AWS is not reached, 2 for options that cannot be."""
     parser = argparse.ArgumentParser(prog="python -m infrastructure.deploy", description=__doc__, allow_abbrev=False)
     parser.add_argument("command", choices=tuple(EVERY_TIME))
     parser.add_argument("--stage", default="", help="suffix of the stacks' names; empty for the only one")
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="an option")
+    parser.add_argument("--reset", action="store_true", help="forget the options the stage was deployed with")
     chosen, others = parser.parse_known_args(arguments)
     try:
-        context = read_pairs(chosen.context)
-        if chosen.stage:
-            context = {"stage": chosen.stage, **context}
-        StageConfig.from_context(context)
+        asked = read_pairs(chosen.context)
+        stage = asked.pop("stage", chosen.stage)
+        # What is wrong with the words alone is said without AWS.
+        stage_context(None, stage, asked)
+        if chosen.command == "bootstrap":
+            return cdk(["bootstrap", *others])
+        config = StageConfig.from_context({"stage": stage})
+        kept = read_kept(clients_of(session()), config.stack_name)
+        context = stage_context(None if chosen.reset else kept, stage, asked)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"error: the stage's options could not be read: {error}\nmake preflight says more", file=sys.stderr)
+        return 1
+    say_options(kept, context)
     return cdk(cdk_arguments(chosen.command, context, others))
 
 

@@ -15,10 +15,9 @@ from constructs import Construct
 from inference_container.settings import ContainerSettings
 from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
-from infrastructure.events import Events
 from infrastructure.findings import acknowledge
+from infrastructure.handover import CoreValues
 from infrastructure.network import add_network
-from infrastructure.storage import Storage
 from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
 
 VARIANT: Final = "main"
@@ -39,17 +38,16 @@ class Endpoint(Construct):
         construct_id: str,
         *,
         config: StageConfig,
-        storage: Storage,
-        events: Events,
-        role: iam.Role,
-        key: kms.IKey | None,
+        core: CoreValues,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
+        role = iam.Role.from_role_name(self, "ContainerRole", core.container_role)
+        key = kms.Key.from_key_arn(self, "Key", core.key_arn) if core.key_arn else None
         settings = ContainerSettings(
-            JOBS_BUCKET=storage.jobs_bucket.bucket_name,
-            ASSETS_BUCKET=storage.assets_bucket.bucket_name,
-            JOBS_TABLE=storage.jobs_table.table_name,
+            JOBS_BUCKET=core.jobs_bucket,
+            ASSETS_BUCKET=core.assets_bucket,
+            JOBS_TABLE=core.jobs_table,
             PRELOAD=f"assets/{config.preload}" if config.preload else "",
             COMPILE_UNET=config.compile_unet,
             WORKERS=config.workers,
@@ -75,7 +73,6 @@ class Endpoint(Construct):
         model.node.add_dependency(self._pull_policy(role, repository_arn))
         if joined is not None:
             model.node.add_dependency(joined[1])
-        bucket = storage.jobs_bucket
         endpoint_config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
@@ -96,10 +93,10 @@ class Endpoint(Construct):
                 ),
                 output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
                     kms_key_id=key.key_arn if key else None,
-                    s3_output_path=bucket.s3_url_for_object("endpoint-output"),
-                    s3_failure_path=bucket.s3_url_for_object("endpoint-failure"),
+                    s3_output_path=f"s3://{core.jobs_bucket}/endpoint-output",
+                    s3_failure_path=f"s3://{core.jobs_bucket}/endpoint-failure",
                     notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(
-                        success_topic=events.success.topic_arn, error_topic=events.error.topic_arn
+                        success_topic=core.success_topic_arn, error_topic=core.error_topic_arn
                     ),
                 ),
             ),
@@ -130,7 +127,7 @@ class Endpoint(Construct):
         )
         return asset.image_uri, asset.repository.repository_arn
 
-    def _pull_policy(self, role: iam.Role, repository_arn: str) -> iam.Policy:
+    def _pull_policy(self, role: iam.IRole, repository_arn: str) -> iam.Policy:
         """The right to pull the image; it belongs to this stack, as the image does."""
         policy = iam.Policy(
             self,

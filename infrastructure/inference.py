@@ -1,14 +1,24 @@
 """The inference stack: the default GPU endpoint, apart from what must not be lost."""
 
+from typing import Final
+
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.config import StageConfig
 from infrastructure.endpoint import Endpoint
-from infrastructure.events import Events
-from infrastructure.storage import Storage
+from infrastructure.handover import CoreValues
+
+READ: Final = (
+    "assets_bucket",
+    "container_role",
+    "error_topic_arn",
+    "jobs_bucket",
+    "jobs_table",
+    "key_arn",
+    "success_topic_arn",
+)
+"""Of the core's values."""
 
 
 class InferenceStack(Stack):
@@ -20,10 +30,7 @@ class InferenceStack(Stack):
         construct_id: str,
         *,
         config: StageConfig,
-        storage: Storage,
-        events: Events,
-        role: iam.Role,
-        key: kms.IKey | None,
+        values: CoreValues,
     ) -> None:
         super().__init__(
             scope,
@@ -31,5 +38,5 @@ class InferenceStack(Stack):
             description="Generate on Cloud: the GPU endpoint",
             suppress_template_indentation=True,
         )
-        self.endpoint = Endpoint(self, "Endpoint", config=config, storage=storage, events=events, role=role, key=key)
+        self.endpoint = Endpoint(self, "Endpoint", config=config, core=values.read(self, config, *READ))
         CfnOutput(self, "EndpointName", value=self.endpoint.name)

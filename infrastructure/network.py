@@ -34,7 +34,7 @@ class Network:
 
 
 def add_network(
-    scope: Construct, *, config: StageConfig, role: iam.Role, key: kms.IKey | None
+    scope: Construct, *, config: StageConfig, role: iam.IRole, key: kms.IKey | None
 ) -> tuple[Network, iam.Policy] | None:
     """The stage's network and the right to join it; None when the endpoint is in none of its own."""
     if config.vpc == "new":

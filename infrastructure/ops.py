@@ -22,7 +22,10 @@ from infrastructure.alarms import AlarmRow, Watched, alarm_rows
 from infrastructure.config import AWS_ONLY, StageConfig
 from infrastructure.dashboard import add_dashboard
 from infrastructure.findings import acknowledge
+from infrastructure.handover import CoreValues
 
+READ: Final = ("functions", "key_arn", "queues")
+"""Of the core's values; a firewall needs one more."""
 RUNBOOK: Final = "docs/runbook.md"
 _REQUESTS_PER_ADDRESS: Final = 2000
 """In five minutes, before the firewall holds an address back."""
@@ -31,9 +34,7 @@ _REQUESTS_PER_ADDRESS: Final = 2000
 class OpsStack(Stack):
     """Alarms with a runbook heading each, a dashboard, a budget, and a firewall where the stage asks for one."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, config: StageConfig, watched: Watched, key: kms.IKey | None
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, values: CoreValues) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -42,7 +43,9 @@ class OpsStack(Stack):
             tags=AWS_ONLY,
         )
         self._config = config
-        self._topic = self._alarm_topic(key)
+        core = values.read(self, config, *READ, *(["api_stage_arn"] if config.waf else []))
+        watched = Watched.of(self, core)
+        self._topic = self._alarm_topic(kms.Key.from_key_arn(self, "Key", core.key_arn) if core.key_arn else None)
         for row in alarm_rows(config, watched):
             self._alarm(row)
         self._tell_of_failed_endpoints()
@@ -50,7 +53,7 @@ class OpsStack(Stack):
         if config.monthly_budget_usd is not None:
             self._budget(config.monthly_budget_usd)
         if config.waf:
-            self._firewall(watched.api_stage_arn)
+            self._firewall(core.api_stage_arn)
 
     def _alarm_topic(self, key: kms.IKey | None) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=key)

@@ -1,7 +1,10 @@
 """The core stack: constructs put together with keyword arguments and grants, and the outputs others read."""
 
+from collections.abc import Mapping
+
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infrastructure.api import Api
@@ -10,7 +13,9 @@ from infrastructure.container import Container
 from infrastructure.encryption import add_key
 from infrastructure.events import Events
 from infrastructure.functions import Functions
+from infrastructure.handover import CoreValues
 from infrastructure.job_functions import JOB_EVENTS_TIMEOUT
+from infrastructure.kept_options import OPTIONS_ID, options_parameter, written
 from infrastructure.storage import Storage
 
 
@@ -21,6 +26,7 @@ class GenerateOnCloudStack(Stack):
         config: the stage's numbers.
         code: the Lambda bundle.
         version: of the service, as the API reports it.
+        given: the options that were asked for, kept in the account for the next deployment.
     """
 
     def __init__(
@@ -31,6 +37,7 @@ class GenerateOnCloudStack(Stack):
         config: StageConfig,
         code: lambda_.Code,
         version: str,
+        given: Mapping[str, str],
     ) -> None:
         super().__init__(
             scope,
@@ -55,6 +62,26 @@ class GenerateOnCloudStack(Stack):
             key=key,
         )
         self.api = Api(self, "Api", config=config, function=self.functions.api, key=key)
+        self.values = CoreValues(
+            api_stage_arn=self.api.rest_api.deployment_stage.stage_arn,
+            assets_bucket=self.storage.assets_bucket.bucket_name,
+            container_role=self.container.role.role_name,
+            error_topic_arn=self.events.error.topic_arn,
+            functions={name: function.function_name for name, function in self.functions.named.items()},
+            jobs_bucket=self.storage.jobs_bucket.bucket_name,
+            jobs_table=self.storage.jobs_table.table_name,
+            key_arn=key.key_arn if key else None,
+            queues={
+                "Events": self.events.queue.queue_name,
+                "EventsDeadLetters": self.events.dead_letters.queue_name,
+                "WebhooksDeadLetters": self.functions.webhook_queues.dead_letters.queue_name,
+            },
+            success_topic_arn=self.events.success.topic_arn,
+        )
+        self.values.write(self, config)
+        ssm.StringParameter(
+            self, OPTIONS_ID, parameter_name=options_parameter(config.stack_name), string_value=written(given)
+        )
 
         outputs = {
             "ApiUrl": self.api.rest_api.url,

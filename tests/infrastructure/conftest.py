@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,17 +96,20 @@ class Assembly:
 
     @cached_property
     def template(self) -> dict[str, dict[str, Any]]:
-        """Resources and outputs of all stacks together, what one imports from another filled in."""
+        """Resources and outputs of all stacks together; what one reads from another's parameters is filled in."""
         whole: dict[str, dict[str, Any]] = {"Resources": {}, "Outputs": {}}
-        for path in self.template_paths:
-            template = json.loads(path.read_text())
+        templates = [json.loads(path.read_text()) for path in self.template_paths]
+        handed_over = parameters_of(templates[0])
+        for template in templates:
+            read = {
+                name: handed_over[parameter["Default"]]
+                for name, parameter in template.get("Parameters", {}).items()
+                if name != "BootstrapVersion"
+            }
             for section, entries in whole.items():
                 assert not entries.keys() & template.get(section, {}).keys()
-                entries.update(template.get(section, {}))
-        exports = {
-            output["Export"]["Name"]: output["Value"] for output in whole["Outputs"].values() if "Export" in output
-        }
-        return {section: _without_imports(entries, exports) for section, entries in whole.items()}
+                entries.update(_filled_in(template.get(section, {}), read))
+        return whole
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties by logical id."""
@@ -151,12 +154,26 @@ class Assembly:
                 yield name, statement
 
 
-def _without_imports(node: Any, exports: Mapping[str, Any]) -> Any:
+def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stack writes into parameters of SSM, by their names."""
+    return {
+        resource["Properties"]["Name"]: resource["Properties"]["Value"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::SSM::Parameter"
+    }
+
+
+def _filled_in(node: Any, read: Mapping[str, Any]) -> Any:
     if isinstance(node, dict):
-        if "Fn::ImportValue" in node:
-            return exports[node["Fn::ImportValue"]]
-        return {name: _without_imports(value, exports) for name, value in node.items()}
-    return [_without_imports(each, exports) for each in node] if isinstance(node, list) else node
+        if node.get("Ref") in read:
+            return read[node["Ref"]]
+        if "Fn::Select" in node:
+            index, listed = node["Fn::Select"]
+            listed = _filled_in(listed, read)
+            if isinstance(listed, dict) and listed.get("Fn::Join", ("",))[0] == ",":
+                return listed["Fn::Join"][1][int(index)]
+        return {name: _filled_in(value, read) for name, value in node.items()}
+    return [_filled_in(each, read) for each in node] if isinstance(node, list) else node
 
 
 def _environment() -> dict[str, str]:
@@ -204,31 +221,49 @@ class Combination:
     assembly: Assembly
 
 
+Synthesise = Callable[[str, Mapping[str, Mapping[str, str]]], dict[str, Assembly]]
+"""From a name of the lot and the contexts by name to the assemblies by name."""
+
+
 @pytest.fixture(scope="session")
-def combined(tmp_path_factory: pytest.TempPathFactory) -> list[Combination]:
-    """The app with each row of options, synthesised by one process."""
-    folder = _shared(tmp_path_factory) / "combinations"
-    rows = []
-    for number, row in enumerate(COMBINATIONS):
+def synthesise_each(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
+    """Synthesises many contexts by one process, templates only; once for all workers."""
+
+    def synthesise(lot: str, contexts: Mapping[str, Mapping[str, str]]) -> dict[str, Assembly]:
+        folder = _shared(tmp_path_factory) / lot
+        found = {name: Assembly(folder / str(number)) for number, name in enumerate(contexts)}
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "done").exists():
+                told = [[str(found[name].folder), {**context, **ONLY_TEMPLATES}] for name, context in contexts.items()]
+                run = subprocess.run(
+                    [sys.executable, "-c", SYNTHESISE_EACH],
+                    cwd=ROOT,
+                    env=_environment(),
+                    input=json.dumps(told),
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=600,
+                )
+                assert run.returncode == 0, run.stdout + run.stderr
+                (folder / "done").touch()
+        return found
+
+    return synthesise
+
+
+@pytest.fixture(scope="session")
+def combined(synthesise_each: Synthesise) -> list[Combination]:
+    """The app with each row of options."""
+    contexts = []
+    for row in COMBINATIONS:
         chosen = zip(OPTIONS.values(), row, strict=True)
-        context = {name: value for choices, choice in chosen for name, value in choices[choice].items()}
-        choices = dict(zip(OPTIONS, row, strict=True))
-        rows.append(Combination(choices, context, Assembly(folder / str(number))))
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "done").exists():
-            run = subprocess.run(
-                [sys.executable, "-c", SYNTHESISE_EACH],
-                cwd=ROOT,
-                env=_environment(),
-                input=json.dumps([[str(row.assembly.folder), {**row.context, **ONLY_TEMPLATES}] for row in rows]),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=600,
-            )
-            assert run.returncode == 0, run.stdout + run.stderr
-            (folder / "done").touch()
-    return rows
+        contexts.append({name: value for choices, choice in chosen for name, value in choices[choice].items()})
+    assemblies = synthesise_each("combinations", {str(number): context for number, context in enumerate(contexts)})
+    return [
+        Combination(dict(zip(OPTIONS, row, strict=True)), context, assembly)
+        for row, context, assembly in zip(COMBINATIONS, contexts, assemblies.values(), strict=True)
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,9 @@ def names(assembly: "Assembly") -> set[str]:
         value
         for resource in assembly.template["Resources"].values()
         for name, value in resource.get("Properties", {}).items()
-        if name.endswith("Name") and isinstance(value, str) and (resource["Type"], name) not in INNER_NAMES
+        if (name.endswith("Name") or (resource["Type"], name) == ("AWS::SSM::Parameter", "Name"))
+        and isinstance(value, str)
+        and (resource["Type"], name) not in INNER_NAMES
     }
     exports = {str(each["Export"]["Name"]) for each in assembly.template["Outputs"].values() if "Export" in each}
     return given | exports | set(assembly.stack_names)
@@ -96,7 +98,7 @@ def test_stages_side_by_side_share_no_name(combined: list["Combination"]) -> Non
 def test_names_say_their_stage_so_that_a_fourth_stage_shares_none_either(combined: list["Combination"]) -> None:
     for row in combined:
         stage = row.context.get("stage", "")
-        said = re.compile(rf"^(GenerateOnCloud-{stage}|goc-{stage}-)" if stage else r"^(GenerateOnCloud|goc-main-)")
+        said = re.compile(rf"^(/?GenerateOnCloud-{stage}|goc-{stage}-)" if stage else r"^(/?GenerateOnCloud|goc-main-)")
         assert [name for name in names(row.assembly) if not said.match(name)] == []
 
 

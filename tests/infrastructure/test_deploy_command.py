@@ -7,12 +7,19 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
 from packaging.utils import canonicalize_name
 
 from infrastructure.bundling import read_requirements, walk_closure
+from infrastructure.config import StageConfig
 from infrastructure.deploy import CDK, main
+from infrastructure.kept_options import written
+
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Assembly
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +40,23 @@ import app
 """
 
 
+def session(kept: dict[str, dict[str, str]]) -> Any:
+    """A session of an account with these options in it, by the parameter's name; it has nothing else."""
+
+    class Ssm:
+        def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+            if Name not in kept:
+                raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+            return {"Parameter": {"Value": written(kept[Name])}}
+
+    class Session:
+        def client(self, service: str) -> Ssm:
+            assert service == "ssm"
+            return Ssm()
+
+    return Session
+
+
 class Cli:
     """Stands in for the CDK's CLI and keeps what it is given."""
 
@@ -50,7 +74,7 @@ def cli() -> Cli:
 
 
 def test_the_command_line_is_complete(cli: Cli) -> None:
-    code = main(["deploy", "--stage", "dev", "-c", "max_instances=2", "--profile", "me"], cdk=cli)
+    code = main(["deploy", "--stage", "dev", "-c", "max_instances=2", "--profile", "me"], cdk=cli, session=session({}))
 
     (call,) = cli.calls
     assert code == 0
@@ -74,6 +98,94 @@ def test_options_that_cannot_be_are_refused_before_the_cli_starts(
 
     assert (code, cli.calls) == (2, [])
     assert said in capsys.readouterr().err
+
+
+DEV = "/GenerateOnCloud-dev/options"
+
+
+@pytest.mark.parametrize(
+    ("asked", "settled"),
+    [
+        ([], {"instance_type": "ml.g6.xlarge", "waf": "true"}),
+        (["-c", "waf=default"], {"instance_type": "ml.g6.xlarge"}),
+        (["-c", "waf=false"], {"instance_type": "ml.g6.xlarge", "waf": "false"}),
+        (["-c", "max_instances=3"], {"instance_type": "ml.g6.xlarge", "max_instances": "3", "waf": "true"}),
+        (["--reset"], {}),
+        (["--reset", "-c", "idle_minutes=9"], {"idle_minutes": "9"}),
+    ],
+)
+@pytest.mark.parametrize("command", ["deploy", "diff"])
+def test_what_a_stage_was_deployed_with_need_not_be_said_again(
+    command: str, asked: list[str], settled: dict[str, str], cli: Cli
+) -> None:
+    kept = {DEV: {"instance_type": "ml.g6.xlarge", "waf": "true"}, "/GenerateOnCloud/options": {"vpc": "new"}}
+
+    assert main([command, "--stage", "dev", *asked], cdk=cli, session=session(kept)) == 0
+
+    (call,) = cli.calls
+    pairs = dict(call[index + 1].split("=", 1) for index, part in enumerate(call) if part == "-c")
+    assert pairs == {"stage": "dev", **settled}
+
+
+def test_what_changes_is_said(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {DEV: {"waf": "true", "idle_minutes": "7"}}
+
+    main(["diff", "--stage", "dev", "-c", "waf=default", "-c", "vpc=new"], cdk=cli, session=session(kept))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "options: idle_minutes=7, vpc=new",
+        "  vpc: default -> new",
+        "  waf: true -> default",
+    ]
+
+
+def test_a_kept_option_this_version_does_not_know_is_dropped_but_one_asked_for_is_refused(cli: Cli) -> None:
+    kept = {DEV: {"colour": "red", "waf": "true"}}
+
+    codes = [
+        main(["deploy", "--stage", "dev", *asked], cdk=cli, session=session(kept))
+        for asked in ([], ["-c", "colour=red"])
+    ]
+
+    assert codes == [0, 2]
+    assert "waf=true" in cli.calls[0]
+    assert not [part for part in cli.calls[0] if "colour" in part]
+
+
+def test_kept_options_that_do_not_go_with_those_asked_for_are_refused(
+    cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {DEV: {"min_instances": "2", "max_instances": "4"}}
+
+    code = main(["deploy", "--stage", "dev", "-c", "max_instances=1"], cdk=cli, session=session(kept))
+
+    assert (code, cli.calls) == (2, [])
+    assert "min_instances 2 is above max_instances 1" in capsys.readouterr().err
+
+
+def test_without_credentials_nothing_is_deployed(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    def nobody() -> Any:
+        raise NoCredentialsError
+
+    assert main(["deploy"], cdk=cli, session=nobody) == 1
+    assert cli.calls == []
+    assert "make preflight" in capsys.readouterr().err
+
+
+def test_the_template_keeps_what_was_asked_for_and_no_default(changed: "Assembly", aws: "Assembly") -> None:
+    kept = [json.loads(assembly.like("AWS::SSM::Parameter", "Options")["Value"]) for assembly in (changed, aws)]
+
+    assert kept[1] == {}
+    assert kept[0].keys() == StageConfig.model_fields.keys() - {
+        "stage", "gpus", "gpu_price_per_hour", "inference_ami", "kms_key", "scale_out_cooldown_seconds", "vpc",
+    }  # fmt: skip
+    assert StageConfig.from_context(kept[0]).subnet_ids == ("subnet-0a1b2c3d", "subnet-1a1b2c3d")
+
+
+def test_an_option_that_may_be_absent_can_be_declined(cli: Cli) -> None:
+    config = StageConfig.from_context({"alarm_email": "none", "monthly_budget_usd": "none", "kms_key": "none"})
+
+    assert config == StageConfig()
 
 
 def test_the_clis_version_is_one_number() -> None:

@@ -67,16 +67,6 @@ def test_environments_of_functions_stay_below_what_lambda_takes(combined: list["
     assert max(sizes.values()) < ENVIRONMENT_BYTES
 
 
-def test_exports_are_named_after_their_stack(aws: "Assembly", changed: "Assembly") -> None:
-    named = [
-        {output["Export"]["Name"] for output in one.template["Outputs"].values() if "Export" in output}
-        for one in (aws, changed)
-    ]
-
-    assert all(named)
-    assert named[0] & named[1] == set()
-
-
 def test_the_endpoint_waits_for_the_rights_of_its_role(private: "Assembly") -> None:
     resources = private.template["Resources"]
     (model,) = [value for value in resources.values() if value["Type"] == "AWS::SageMaker::Model"]

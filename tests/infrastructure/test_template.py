@@ -104,7 +104,7 @@ def test_the_core_stands_without_the_gpu_endpoint(aws: "Assembly") -> None:
     assert aws.stack_names == ["GenerateOnCloud", "GenerateOnCloud-Inference", "GenerateOnCloud-Ops"]
     assert "Fn::ImportValue" not in core
     assert "AWS::SageMaker" not in core
-    assert "Fn::ImportValue" in inference
+    assert "AWS::SageMaker::Endpoint" in inference
 
 
 def test_no_name_region_or_account_is_fixed(aws: "Assembly") -> None:

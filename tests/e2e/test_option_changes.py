@@ -1,0 +1,64 @@
+"""Options are changed on a deployed stage, on and off again, while jobs wait: none is lost."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from infrastructure.kept_options import read_kept
+from local_cloud.clients import LocalClients
+from local_cloud.cloud import LocalCloud
+from local_cloud.deployment import Deployer
+from tests.tiny_checkpoint import write_tiny_checkpoint
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
+
+ROOT = Path(__file__).parents[2]
+IN_TURN: tuple[dict[str, str], ...] = (
+    {},
+    {"kms_key": "new", "idle_minutes": "12"},
+    {"idle_minutes": "12", "max_instances": "2", "waf": "true"},
+    {"alarm_email": "oncall@example.com", "monthly_budget_usd": "20"},
+    {},
+)
+"""The key is turned on and off, numbers change, and all goes back to the defaults."""
+
+SYNTHESISE_EACH = """
+import json, sys
+from pathlib import Path
+from infrastructure.node import choose_node
+choose_node()
+from infrastructure.assembly import synthesise
+for folder, context in json.load(sys.stdin):
+    synthesise(outdir=Path(folder), context={**context, "local": "true"})
+"""
+
+
+def test_options_are_changed_in_turn_while_jobs_wait(tmp_path: Path) -> None:
+    folders = [tmp_path / f"assembly{number}" for number in range(len(IN_TURN))]
+    told = [[str(folder), context] for folder, context in zip(folders, IN_TURN, strict=True)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "AWS_"))}
+    subprocess.run(
+        [sys.executable, "-c", SYNTHESISE_EACH],
+        cwd=ROOT, env=environment, input=json.dumps(told), text=True, check=True, timeout=300,
+    )  # fmt: skip
+    params = {"prompt": "a star", "steps": 2, "width": 64, "height": 64, "seed": 1}
+    with LocalCloud(tmp_path / "state", assembly=folders[0]) as cloud:
+        clients = LocalClients(cloud.endpoint_url)
+        kept, jobs = [], []
+        with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+            service.assets.upload(write_tiny_checkpoint(tmp_path / "tiny.safetensors"), "checkpoint")
+            for folder in folders[1:]:
+                jobs.append(service.jobs.submit(Task.TXT2IMG, params, checkpoint="tiny.safetensors"))
+                deployment = Deployer(clients).deploy(folder)
+                kept.append(read_kept(clients.client, "GenerateOnCloud"))  # type: ignore[arg-type]
+            ended = [service.jobs.finish(job.job_id) for job in jobs]
+
+        assert deployment.api_url == cloud.api_url
+        assert kept == list(IN_TURN[1:])
+        assert [job.status for job in ended] == [JobStatus.SUCCEEDED] * len(jobs)
