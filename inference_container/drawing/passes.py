@@ -87,7 +87,7 @@ def first_pass(drawing: Drawing, stack: ExitStack, progress: JobProgress) -> Pas
         guidance = _guidance(drawing, networks)
     taken_over: list[bool] = []
     size = (drawing.params.width, drawing.params.height)
-    refiner = _refiner(drawing, drawing.wording, stack, progress, taken_over=taken_over, size=size)
+    refiner = _refiner(drawing, drawing.wording, progress, taken_over=taken_over, size=size)
     return Pass(drawing, networks, guidance, refiner, taken_over)
 
 
@@ -100,7 +100,7 @@ def second_pass(
         guidance = _hires_guidance(drawing, networks, hires)
     taken_over: list[bool] = []
     size = (hires.width, hires.height)
-    refiner = _refiner(drawing, hires.wording, stack, progress, taken_over=taken_over, size=size, hires=hires)
+    refiner = _refiner(drawing, hires.wording, progress, taken_over=taken_over, size=size, hires=hires)
     return Pass(drawing, networks, guidance, refiner, taken_over)
 
 
@@ -111,7 +111,6 @@ def _networks(drawing: Drawing, checkpoint: Checkpoint) -> NetworkSwitch:
 def _refiner(
     drawing: Drawing,
     wording: Wording,
-    stack: ExitStack,
     progress: JobProgress,
     *,
     taken_over: list[bool],
@@ -121,14 +120,13 @@ def _refiner(
     refiner, params = drawing.refiner, drawing.params
     if refiner is None or refiner.unet is drawing.checkpoint.unet:
         return None
-    networks = stack.enter_context(_networks(drawing, refiner))
-    if refiner.family is drawing.checkpoint.family:
-        _use(drawing, networks, wording, progress)
+    # A checkpoint that WebUI loads has no network in force, neither in its UNet nor in its text encoders.
+    inversions = _networks(drawing, refiner).inversions()
     with progress.phase(JobPhase.ENCODING):
         conditioner = Conditioner(
             checkpoint=refiner,
             params=params,
-            inversions=networks.inversions(),
+            inversions=inversions,
             hires_choice=None if hires is None else hires.choice,
             hires_steps=None if hires is None else hires.steps,
         )
@@ -170,12 +168,15 @@ def _hires_guidance(drawing: Drawing, networks: NetworkSwitch, hires: HiresPass)
 
 def _guided_by(drawing: Drawing, conditioner: Conditioner, wording: Wording, *, size: tuple[int, int]) -> Guidance:
     params = drawing.params
+    # In WebUI's order, which is seen in the order of `TI hashes`.
+    uncond = conditioner.negative([wording.negative_prompt] * drawing.batch_size)
+    cond = conditioner.positive([wording.prompt] * drawing.batch_size)
     time_ids, uncond_time_ids = size_conditions(params, drawing.checkpoint, width=size[0], height=size[1])
     return Guidance(
         time_ids=time_ids,
         uncond_time_ids=uncond_time_ids,
-        cond=conditioner.positive([wording.prompt] * drawing.batch_size),
-        uncond=conditioner.negative([wording.negative_prompt] * drawing.batch_size),
+        cond=cond,
+        uncond=uncond,
         cfg_scale=params.cfg_scale,
         image_cfg_scale=drawing.image_cfg_scale,
         s_min_uncond=float(params.options.s_min_uncond if params.s_min_uncond is None else params.s_min_uncond),

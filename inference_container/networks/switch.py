@@ -24,6 +24,9 @@ from inference_container.networks.merging import MergedWeights, ShapeMismatchErr
 from inference_container.networks.network_file import NetworkFile, load_network_file
 from inference_container.prompt.encoder import TextualInversion
 
+EMBEDDING_HASH = 12
+"""Hex digits of an embedding's SHA-256 that WebUI shows."""
+
 
 class NetworkSwitch:
     """A context manager that restores the checkpoint, which jobs share, bit for bit however the block ends."""
@@ -80,10 +83,10 @@ class NetworkSwitch:
         for file in self._files.of(AssetType.EMBEDDING):
             loaded = self._models.get(file, load_inversion_file, kind="embedding")
             for name in (loaded.name, file.stem):
-                self._offer(found, name, loaded.vectors, sha256=file.sha256)
+                self._offer(found, name, loaded.vectors, shown=file.sha256[:EMBEDDING_HASH])
         for use in self._plan.loras:
             for name, vectors in self._network(use.name).embeddings.items():
-                self._offer(found, name, vectors, sha256=None)
+                self._offer(found, name, vectors, shown=use.name)
         return tuple(found.values())
 
     def _offer(
@@ -92,11 +95,11 @@ class NetworkSwitch:
         name: str,
         vectors: Mapping[str, Tensor],
         *,
-        sha256: str | None,
+        shown: str,
     ) -> None:
         fitting = fitting_vectors(vectors, self._checkpoint)
         if fitting is not None:
-            found.setdefault(name.casefold(), TextualInversion(name, fitting, sha256))
+            found.setdefault(name.casefold(), TextualInversion(name, fitting, shown))
 
     def infotext_extra(self) -> dict[str, str]:
         """The entries of `extra_generation_params` for the networks used so far (semantics §7)."""

@@ -25,8 +25,6 @@ from inference_container.prompt.conditioning import Conditioning, PromptPart, Te
 from inference_container.prompt.inversions import InversionMatcher, InversionName
 from inference_container.prompt.text_models import TextKind, TextModel
 
-EMBEDDING_HASH = 12
-"""Hex digits of an embedding's SHA-256 that WebUI shows."""
 MAX_CHUNKS = 2048
 """Of one prompt over all its variants: half a gigabyte of vectors for SD1."""
 
@@ -50,8 +48,9 @@ class TextualInversion:
     name: str
     vectors: Mapping[TextKind, Tensor]
     """For each text encoder of the checkpoint: shape (k, width), 1 ≤ k ≤ 75, with one k."""
-    sha256: str | None = None
-    """Of the file, hex; None keeps it out of infotexts."""
+    shown: str | None = None
+    """What infotexts write after its name: the start of its file's SHA-256, or the name of the network it came with;
+    None keeps it out of them."""
 
 
 class PromptEncoder:
@@ -87,24 +86,12 @@ class PromptEncoder:
         self._dtype = next(iter(self._clips.values())).dtype
         self._inversions = {inversion.name: inversion for inversion in inversions}
         self._matcher = InversionMatcher(self._name_of(inversion) for inversion in inversions)
-        self._used: dict[str, None] = {}
+        self._hashes: list[str] = []
         self._has_brackets = False
-
-    @property
-    def used_inversions(self) -> tuple[str, ...]:
-        """Names that stood in any prompt encoded so far."""
-        return tuple(self._used)
 
     def infotext_extra(self) -> dict[str, str]:
         """What the prompts encoded so far add to `extra_generation_params` (semantics §7)."""
-        extra = {}
-        hashes = [
-            f"{name.replace(':', '').replace(',', '')}: {sha256[:EMBEDDING_HASH]}"
-            for name in self._used
-            if (sha256 := self._inversions[name].sha256) is not None
-        ]
-        if hashes:
-            extra["TI hashes"] = ", ".join(hashes)
+        extra = {"TI hashes": ", ".join(self._hashes)} if self._hashes else {}
         if self._has_brackets and self._options.emphasis is not EmphasisMode.ORIGINAL:
             extra["Emphasis"] = self._options.emphasis.value
         return extra
@@ -164,6 +151,7 @@ class PromptEncoder:
         """Of variants of equally many chunks: tokens (variants, 77·chunks, all widths) and pooled (variants, width)."""
         tokens, pooled = [], None
         for kind, clip in self._clips.items():
+            self._note_inversions(rows, variants=len(counts))
             vectors = {name: inversion.vectors[kind] for name, inversion in self._inversions.items()}
             encoded = clip.encode(rows, vectors)
             weighted = self._weigh(rows, encoded.tokens, counts=counts)
@@ -172,6 +160,15 @@ class PromptEncoder:
                 # Of each variant's first chunk, never weighted.
                 pooled = encoded.pooled.reshape(len(counts), -1, encoded.pooled.shape[-1])[:, 0].to(self._dtype)
         return torch.cat(tokens, dim=-1), pooled
+
+    def _note_inversions(self, rows: Sequence[Chunk], *, variants: int) -> None:
+        """WebUI notes them at every call of a text encoder, before those noted already: first chunks first."""
+        length = len(rows) // variants
+        ordered = [rows[variant * length + place] for place in range(length) for variant in range(variants)]
+        used = dict.fromkeys(place.name for chunk in ordered for place in chunk.insertions)
+        shown = [(name, self._inversions[name].shown) for name in used]
+        new = [f"{name.replace(':', '').replace(',', '')}: {word}" for name, word in shown if word is not None]
+        self._hashes = new + self._hashes
 
     def _weigh(self, rows: Sequence[Chunk], encoded: Tensor, *, counts: Sequence[int]) -> Tensor:
         """Apply emphasis to shape (variants · chunks, 77, width), float32; `counts` has one number for each variant."""
@@ -194,7 +191,7 @@ class PromptEncoder:
         else:
             pieces = parse_emphasis(text)
         tokenised = self._tokenise([piece.text for piece in pieces])
-        chunks = split_into_chunks(
+        return split_into_chunks(
             (
                 TokenisedText(tokens, piece.weight, piece.is_break)
                 for piece, tokens in zip(pieces, tokenised, strict=True)
@@ -203,8 +200,6 @@ class PromptEncoder:
             comma_backtrack=self._options.comma_padding_backtrack,
             inversions=self._matcher,
         )
-        self._used.update((place.name, None) for chunk in chunks for place in chunk.insertions)
-        return chunks
 
     def _tokenise(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._tokenizer(texts, truncation=False, add_special_tokens=False, verbose=False)[

@@ -22,8 +22,8 @@ CLOCK = PromptClock(20)
 NO_NORM = EncoderOptions(emphasis=EmphasisMode.NO_NORM)
 
 
-def inversion(name: str, vectors: Tensor, sha256: str | None = None) -> TextualInversion:
-    return TextualInversion(name, {TextKind.CLIP_L: vectors}, sha256)
+def inversion(name: str, vectors: Tensor, shown: str | None = None) -> TextualInversion:
+    return TextualInversion(name, {TextKind.CLIP_L: vectors}, shown)
 
 
 def test_a_plain_prompt_is_the_models_own_answer(clip: TinyClip) -> None:
@@ -197,7 +197,7 @@ def test_a_second_order_sampler_doubles_the_timeline(clip: TinyClip) -> None:
 def test_an_embedding_stands_for_its_name_in_any_case_with_the_weight_around(clip: TinyClip) -> None:
     seen: list[torch.Tensor] = []
     vectors = torch.arange(2 * WIDTH, dtype=torch.float32).reshape(2, WIDTH)
-    encoder = clip.encoder(NO_NORM, [inversion("s-t", vectors, "ab" * 32), inversion("q", vectors)])
+    encoder = clip.encoder(NO_NORM, [inversion("s-t", vectors, "abababababab"), inversion("q", vectors)])
     handle = clip.text_encoder.encoder.layers[0].register_forward_pre_hook(
         lambda _module, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True
     )
@@ -209,9 +209,34 @@ def test_an_embedding_stands_for_its_name_in_any_case_with_the_weight_around(cli
 
     positions = clip.text_encoder.embeddings.position_embedding.weight
     torch.testing.assert_close(seen[0][0, 2:4], vectors + positions[2:4])
-    assert encoder.used_inversions == ("s-t",)
     assert encoder.infotext_extra() == {"TI hashes": "s-t: abababababab"}
     assert conditioning.parts[0].at(0).tokens.shape == (77, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        (["", "a s b"], "s: 1"),
+        (["s", "s"], "s: 1, s: 1"),
+        (["s", "t"], "t: 2, s: 1"),
+        (["", "s AND t"], "t: 2, s: 1"),
+        (["", "[t:s:0.5] s"], "t: 2, s: 1"),
+        (["", "[x BREAK t:s:0.5]"], "s: 1, t: 2"),
+        (["", "u"], None),
+    ],
+)
+def test_infotext_has_the_embeddings_of_every_call_before_those_of_the_calls_before(
+    clip: TinyClip, prompts: list[str], expected: str | None
+) -> None:
+    vectors = torch.ones(1, WIDTH)
+    encoder = clip.encoder(
+        NO_NORM, [inversion("s", vectors, "1"), inversion("t", vectors, "2"), inversion("u", vectors)]
+    )
+
+    encoder.encode_negative(prompts[:1], CLOCK)
+    encoder.encode(prompts[1:], CLOCK)
+
+    assert encoder.infotext_extra().get("TI hashes") == expected
 
 
 def test_the_models_own_embedding_is_back_after_an_insertion(clip: TinyClip) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -19,7 +20,9 @@ from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks.txt2img import txt2img
-from tests.tasks.running import SMALL
+from tests.networks.network_files import lora, write_network
+from tests.networks.test_hypernetworks import linear_pair, written
+from tests.tasks.running import SMALL, pixels
 from tests.tiny_checkpoint import write_tiny_checkpoint
 from tests.tiny_families import write_family
 
@@ -117,6 +120,25 @@ def test_every_batch_begins_with_the_first_checkpoint_again(models: ModelCache, 
 
     assert heard.calls == ["a", "a", "b", "b"] * 2
     assert ", Refiner switch at: 0.5" in output.images[1].infotext
+
+
+def test_a_refiner_draws_without_the_prompts_networks(
+    models: ModelCache, files: dict[str, ModelFile], tmp_path: Path
+) -> None:
+    layers = (("lora_unet_conv_in", (16, 4, 3, 3)), ("lora_te_text_model_encoder_layers_0_mlp_fc1", (128, 32)))
+    network = write_network(tmp_path / "ink.safetensors", {one: lora(torch.Size(shape)) for one, shape in layers})
+    bend = linear_pair(32, seed=1)
+    hypernetwork = written(tmp_path / "bend.pt", {32: (bend, bend)})
+    known = {**files, "ink": network, "bend": hypernetwork}
+    body = {"refiner_checkpoint": "b", "refiner_switch_at": None, "steps": 2}
+
+    heard, with_networks = draw(models, known, "a", "b", prompt="red<lora:ink><hypernet:bend>", **body)
+    without, plain = draw(models, known, "a", "b", prompt="red", **body)
+
+    assert heard.calls == ["b", "b"]
+    assert with_networks.images[0].infotext.count("Lora hashes") == 1
+    assert torch.equal(heard.inputs[0]["encoder_hidden_states"], without.inputs[0]["encoder_hidden_states"])
+    assert np.array_equal(pixels(with_networks), pixels(plain))
 
 
 def test_xls_refiner_hears_its_own_words_and_scores(models: ModelCache, files: dict[str, ModelFile]) -> None:
