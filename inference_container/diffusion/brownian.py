@@ -1,7 +1,7 @@
-"""Brownian motion over σ, one tree per image: the noise of the SDE samplers (semantics §2.7).
+"""Brownian motion over σ, one tree per image, as noise for the SDE samplers (semantics §2.7).
 
-The construction is that of torchsde's BrownianTree (halving intervals, a seed per node from numpy's SeedSequence),
-so the numbers are the same; written here because the normals must come from the request's own random source.
+It is built like torchsde's BrownianTree (halving intervals, a seed per node from numpy's SeedSequence), so the numbers
+are equal. It is our own code because the normal numbers must come from the request's random source.
 """
 
 import math
@@ -20,7 +20,7 @@ _CACHED_NODES = 64
 
 
 class _Node:
-    """The interval [start, end] of one tree; it has two halves once somebody asked for a part of it."""
+    """The interval [start, end] of a tree, split into halves once a part of it is requested."""
 
     __slots__ = ("depth", "end", "key", "left", "middle", "right", "start")
 
@@ -41,10 +41,10 @@ class _Node:
 
 
 class BrownianTree:
-    """W over [low, high] for one image; increments do not depend on the order of the questions."""
+    """W over [low, high] for one image; increments do not depend on the order of the calls."""
 
     def __init__(self, low: float, high: float, *, seed: int, normal: Callable[[int], Tensor]) -> None:
-        """`normal` gives the unit normal tensor of a 32-bit seed."""
+        """`normal` returns the unit normal tensor for a 32-bit seed."""
         self._seed, self._normal = seed, normal
         self._root = _Node(low, high, key=0, depth=0)
         root_seed = int(np.random.SeedSequence(entropy=seed, pool_size=_POOL_SIZE).generate_state(1)[0])
@@ -52,7 +52,7 @@ class BrownianTree:
         self._increments: OrderedDict[_Node, Tensor] = OrderedDict()
 
     def increment(self, start: float, end: float) -> Tensor:
-        """W(end) - W(start), start ≤ end; times outside the tree are taken as its ends."""
+        """W(end) - W(start) for start ≤ end; times outside the tree are clamped to its ends."""
         low, high = (min(max(t, self._root.start), self._root.end) for t in (start, end))
         if low == high:
             return torch.zeros_like(self._total)
@@ -74,7 +74,7 @@ class BrownianTree:
         )
 
     def _left_increment(self, node: _Node, left: _Node, total: Tensor) -> Tensor:
-        """Brownian bridge at the node's middle."""
+        """Brownian bridge at the middle of the node."""
         known = self._increments.get(node)
         if known is not None:
             self._increments.move_to_end(node)
@@ -92,10 +92,10 @@ class BrownianTree:
 
 
 class BrownianNoise:
-    """Unit noise for the step between two σ's, from one tree per image; leaves the images' generators alone."""
+    """Unit noise for the step between two σ's, from one tree per image; does not advance the images' generators."""
 
     def __init__(self, noise: ImageNoise, sigmas: Tensor) -> None:
-        """Span trees over the positive range of `sigmas`, the full schedule, with the seeds and source of `noise`."""
+        """Build trees over the positive range of the full schedule `sigmas`, with the seeds and source of `noise`."""
         positive = sigmas[sigmas > 0]
         low, high = float(positive.min()), float(positive.max())
 

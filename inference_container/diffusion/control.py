@@ -1,4 +1,4 @@
-"""ControlNets at work: what they add to a UNet's layers at one model call (semantics §8.5)."""
+"""Applies ControlNets: what they add to the UNet's layers in each model call (semantics §8.5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 SOFTENING = 0.825
-"""From each layer to the one before it, where the prompt or the map is to be more important."""
+"""The factor from each layer to the one before it, if the prompt or the map is to be more important."""
 
 
 @dataclass(frozen=True)
@@ -21,26 +21,26 @@ class Control:
     """(1, 3, 8h, 8w) in 0..1, on the network's device and in its dtype."""
     weight: float = 1.0
     start: float = 0.0
-    """Where in the pass it begins and ends, 0..1, both included."""
+    """The part of the pass in which it acts, from `start` to `end`, 0..1, both included."""
     end: float = 1.0
     softened: bool = False
-    """Earlier layers count less, the first of 13 by .825¹²."""
+    """Whether earlier layers count less; the first of 13 is multiplied by 0.825¹²."""
     prompt_only: bool = False
-    """It does not act on the negative prompt."""
+    """Whether it acts on the prompt only and not on the negative prompt."""
     pools: bool = False
-    """Its answers are averaged over the picture, and it does not act on the negative prompt."""
+    """Whether its outputs are averaged over the picture; it then does not act on the negative prompt."""
     layer_weights: tuple[float, ...] | None = None
-    """Instead of `weight` and `softened`."""
+    """Weights by layer, which replace `weight` and `softened`."""
 
     def acts_at(self, progress: float) -> bool:
-        """At `progress` of the pass, 0..1."""
+        """Whether it acts at `progress` of the pass, 0..1."""
         return self.start <= progress <= self.end and any(self.layer_weights or (self.weight,))
 
     def scales(self, layers: int) -> tuple[float, ...]:
-        """What each layer's answer is multiplied by, the middle block's last.
+        """The factor of each layer's output; that of the middle block comes last.
 
         Raises:
-            ValueError: `layer_weights` are of another number.
+            ValueError: the number of `layer_weights` differs.
         """
         if self.layer_weights is not None:
             if len(self.layer_weights) != layers:
@@ -53,20 +53,23 @@ class Control:
 
 @dataclass(frozen=True)
 class ControlPlan:
-    """All ControlNets of a pass, and how its progress is told from the number of model calls."""
+    """All ControlNets of a pass, and how the number of model calls translates to its progress."""
 
     controls: tuple[Control, ...]
     steps: int
-    """That are executed."""
+    """The number of steps that are executed."""
     calls_per_step: int = 1
     """2 for second-order samplers."""
 
     def progress(self, call: int) -> float:
-        """At model call number `call`, from 0. WebUI counts a step when it is done, so the second begins at 0, too."""
+        """The progress at model call `call`, counted from 0.
+
+        WebUI counts a step when it is done, so the second one begins at 0 too.
+        """
         return max(0, (call - 1) // self.calls_per_step) / self.steps
 
     def residuals(self, call: int, inputs: "UnetInputs") -> dict[str, Any]:
-        """Keyword arguments for the UNet; none when no ControlNet acts at this call."""
+        """Keyword arguments for the UNet; empty if no ControlNet acts in this call."""
         acting = [control for control in self.controls if control.acts_at(self.progress(call))]
         total: list[Tensor] = []
         for control in acting:
@@ -79,7 +82,7 @@ class ControlPlan:
 
 @dataclass(frozen=True)
 class UnetInputs:
-    """What the UNet sees at one call; n branches."""
+    """The UNet's inputs in one call with n branches."""
 
     x: Tensor
     """(n, channels, h, w), scaled; only the latents' own channels are used."""
@@ -89,11 +92,11 @@ class UnetInputs:
     """(n, tokens, dim)"""
     added: dict[str, Tensor] | None
     prompted: Sequence[bool]
-    """Of each branch, whether its text is a prompt and not the negative prompt."""
+    """For each branch, whether its text is a prompt and not the negative prompt."""
 
 
 def _answers(control: Control, inputs: UnetInputs) -> list[Tensor]:
-    """Of all layers, the middle block's last, scaled."""
+    """The scaled outputs of all layers; that of the middle block comes last."""
     latents = inputs.x[:, : control.network.config.in_channels]
     down, middle = control.network(
         latents,

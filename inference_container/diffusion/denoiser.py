@@ -16,39 +16,39 @@ from inference_container.diffusion.parameterization import Parameterization
 from inference_container.prompt.conditioning import TextEmbedding
 
 LeftOut = Literal["early", "late"]
-"""By `skip_early_cond`, or by `s_min_uncond`."""
+"""Left out by `skip_early_cond` (early) or by `s_min_uncond` (late)."""
 
 
 @dataclass(frozen=True)
 class DenoiserCall:
-    """One finished model call, for previews and for comparing runs."""
+    """A finished model call, for previews and for comparing runs."""
 
     index: int
-    """From 0."""
+    """Counted from 0."""
     x: Tensor
-    """(B,4,h,w): what the model saw, before scaling."""
+    """(B,4,h,w): the model's input before scaling."""
     level: float
-    """σ, or the timestep for timestep samplers."""
+    """σ, or the timestep with timestep samplers."""
     prediction: Tensor
-    """After guidance and mask: x0, or ε for timestep samplers."""
+    """The result after guidance and mask: x0, or ε with timestep samplers."""
     left_out: LeftOut | None = None
-    """Why the negative prompt was left out; None: it was not."""
+    """Why the negative prompt was left out; None if it was used."""
 
 
 @dataclass(frozen=True)
 class _Branch:
-    """One latent that goes through the UNet."""
+    """One latent that the UNet processes."""
 
     image: int
     text: TextEmbedding
     extra: Tensor | None
     """(C,h,w): channels appended to the latent."""
     prompted: bool = True
-    """Its text is a prompt, not the negative prompt."""
+    """Whether its text is a prompt and not the negative prompt."""
 
 
 class GuidedDenoiser:
-    """A `Denoiser` over a real UNet. Not reusable for a second run: it counts the calls of one."""
+    """A `Denoiser` with a real UNet. Use one for each run, because it counts the run's calls."""
 
     def __init__(
         self,
@@ -68,21 +68,21 @@ class GuidedDenoiser:
         """Bind a model to one batch.
 
         Args:
-            model: weights; its UNet runs in its own dtype, all else in float32.
-            parameterization: how x and the UNet's answer are read.
+            model: the weights; the UNet runs in its own dtype, everything else in float32.
+            parameterization: how x and the UNet's output are interpreted.
             guidance: prompts and scales.
-            total_steps: what `skip_early_cond` is a fraction of.
+            total_steps: the number of steps that `skip_early_cond` is a fraction of.
             cfg_divisor: see `SamplerMethod`.
-            blend: latent mask; None paints everything.
+            blend: latent mask; None repaints everything.
             image_conditioning: (B or 1, C, h, w) channels appended to the latent: 5 for inpainting models, 4 for
                 InstructPix2Pix, None for the rest.
             control: ControlNets.
-            takeover: another model that goes on from some noise level.
-            on_call: called after every model call with their number so far; what it raises ends the run.
-            recorder: gets every call.
+            takeover: another model that continues from some noise level.
+            on_call: called after every model call with the number of calls so far; an exception ends the run.
+            recorder: receives every call.
 
         Raises:
-            ValueError: prompts do not match each other or the model.
+            ValueError: the prompts do not match each other or the model.
         """
         _check(model, guidance, image_conditioning)
         self._model, self._parameterization, self._guidance = model, parameterization, guidance
@@ -97,12 +97,12 @@ class GuidedDenoiser:
         """See `Denoiser`.
 
         Raises:
-            JobFailed: the model answered with NaN (`nan_latents`).
+            JobFailed: the model returned NaN (`nan_latents`).
         """
         return self.with_uncond(x, level)[0]
 
     def with_uncond(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Denoiser`; where the negative prompt was left out its prediction is that of the prompt."""
+        """See `Denoiser`; where the negative prompt is left out, the prompt's prediction replaces its prediction."""
         if self._takeover is not None and self._takeover.due(level):
             self._hand_over(self._takeover)
         before, blend = self._parameterization.blends_before_call, self._blend
@@ -120,7 +120,7 @@ class GuidedDenoiser:
         return guided, uncond
 
     def _hand_over(self, takeover: Takeover) -> None:
-        """From this call on the other model answers, to its own prompts and only with what it takes."""
+        """Switch to the other model, with its own prompts and only with the inputs that it supports."""
         model, guidance = takeover.refiner.model, takeover.refiner.guidance
         plain = model.unet.config.in_channels == model.unet.config.out_channels
         conditioning = None if plain else self._image_conditioning
@@ -134,7 +134,7 @@ class GuidedDenoiser:
         takeover.refiner.on_takeover()
 
     def _guided(self, x: Tensor, level: Tensor, *, skip: bool) -> tuple[Tensor, Tensor]:
-        """uncond + Σ (cond_i - uncond)·weight_i·cfg, evaluated whatever cfg is."""
+        """uncond + Σ (cond_i - uncond)·weight_i·cfg, computed for every cfg, also for 1."""
         owners = [(image, part) for image, prompt in enumerate(self._guidance.cond) for part in prompt.parts]
         cond = [_Branch(image, part.at(self.calls), self._extra(image)) for image, part in owners]
         answers = self._evaluate(x, level, cond, [] if skip else self._uncond_branches())
@@ -149,7 +149,7 @@ class GuidedDenoiser:
         return guided, uncond
 
     def _edited(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        """InstructPix2Pix: text and picture pull apart from each other."""
+        """InstructPix2Pix: text and picture have separate guidance scales."""
         cond = [
             _Branch(image, prompt.parts[0].at(self.calls), self._extra(image))
             for image, prompt in enumerate(self._guidance.cond)
@@ -184,7 +184,7 @@ class GuidedDenoiser:
         return "late" if late else None
 
     def _evaluate(self, x: Tensor, level: Tensor, cond: list[_Branch], uncond: list[_Branch]) -> Tensor:
-        """Predictions of all branches, cond first, in one UNet call when the prompts' lengths allow."""
+        """Predictions of all branches, cond first, in one UNet call if the prompts' lengths allow it."""
         cond_tokens, uncond_tokens = _tokens(cond), _tokens(uncond)
         if self._guidance.empty_chunk is not None and uncond:
             cond_tokens, uncond_tokens = _padded(cond_tokens, uncond_tokens, self._guidance.empty_chunk)
@@ -198,13 +198,13 @@ class GuidedDenoiser:
         if answers.isnan().any():
             raise JobFailed(
                 JobErrorCode.NAN_LATENTS,
-                f"the UNet answered with NaN at call {self.calls + 1} (noise level {float(level):.4g}); the checkpoint "
-                f"may be damaged or need a wider number format than {self._model.dtype}",
+                f"the UNet returned NaN at call {self.calls + 1} (noise level {float(level):.4g}); the checkpoint "
+                f"may be damaged or need a higher precision than {self._model.dtype}",
             )
         return answers
 
     def _predict(self, x: Tensor, level: Tensor, branches: Sequence[_Branch], tokens: Tensor) -> Tensor:
-        """One UNet call over these branches, float32 (len(branches), 4, h, w)."""
+        """Call the UNet once for these branches; returns float32 (len(branches), 4, h, w)."""
         model = self._model
         rows = x[[branch.image for branch in branches]]
         scaled, timestep = self._parameterization.unet_input(rows, level)
@@ -252,7 +252,7 @@ def _check(model: DenoisingModel, guidance: Guidance, image_conditioning: Tensor
     if len(guidance.cond) != len(guidance.uncond) or not guidance.cond:
         raise ValueError(f"received {len(guidance.cond)} prompts and {len(guidance.uncond)} negative prompts")
     if any(not prompt.parts for prompt in guidance.cond) or any(len(prompt.parts) != 1 for prompt in guidance.uncond):
-        raise ValueError("a prompt needs a part and a negative prompt exactly one")
+        raise ValueError("a prompt needs at least one part, a negative prompt exactly one")
     expected = int(model.unet.config.in_channels)
     received = int(model.unet.config.out_channels) + (0 if image_conditioning is None else image_conditioning.shape[1])
     if received != expected:
@@ -266,7 +266,7 @@ def _check(model: DenoisingModel, guidance: Guidance, image_conditioning: Tensor
 
 
 def _tokens(branches: Sequence[_Branch]) -> Tensor:
-    """(n, tokens, dim); shorter texts are lengthened by their last token's vector (semantics §4.6)."""
+    """(n, tokens, dim); shorter texts are padded with the vector of their last token (semantics §4.6)."""
     texts = [branch.text.tokens for branch in branches]
     longest = max((len(text) for text in texts), default=0)
     if not texts:
@@ -275,7 +275,7 @@ def _tokens(branches: Sequence[_Branch]) -> Tensor:
 
 
 def _padded(cond: Tensor, uncond: Tensor, empty_chunk: Tensor) -> tuple[Tensor, Tensor]:
-    """Both of equal length, the shorter one filled with empty prompts."""
+    """Both at equal length, the shorter one padded with empty prompts."""
     missing = (cond.shape[1] - uncond.shape[1]) // len(empty_chunk)
 
     def filled(tokens: Tensor, chunks: int) -> Tensor:

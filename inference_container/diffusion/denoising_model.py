@@ -1,4 +1,4 @@
-"""The models a run is sampled with: one, or one and the refiner that takes over from it (semantics §1.1)."""
+"""The models that a run samples with: one, or one and the refiner that takes over from it (semantics §1.1)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TRAIN_TIMESTEPS = 1000
 
 
 class DenoisingModel(Protocol):
-    """What sampling needs of a checkpoint; `models.checkpoint.Checkpoint` is one."""
+    """What sampling needs of a checkpoint; implemented by `models.checkpoint.Checkpoint`."""
 
     unet: Any
     """A diffusers UNet2DConditionModel."""
@@ -24,7 +24,7 @@ class DenoisingModel(Protocol):
     """ᾱ, shape (1000,)."""
     device: torch.device
     dtype: torch.dtype
-    """Of the UNet."""
+    """The UNet's precision."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,24 @@ class Refiner:
 
     model: DenoisingModel
     guidance: Guidance
-    """The same words, encoded by its own text encoders."""
+    """The same prompts, encoded by the refiner's own text encoders."""
     switch_at: float | None
-    """Of the trained timesteps, counted from the noisiest; None: from the first call on."""
+    """Fraction of the training timesteps, counted from the noisiest; None: from the first call on."""
     on_takeover: Callable[[], None]
     """Called when it takes over."""
 
 
 @dataclass(frozen=True)
 class Takeover:
-    """When and how the refiner goes on."""
+    """When and how the refiner takes over."""
 
     refiner: Refiner
     parameterization: Parameterization
     sigmas: Tensor | None
-    """Training σ's of the first model; None: levels are timesteps already."""
+    """Training σ's of the first model; None if levels are timesteps already."""
 
     def due(self, level: Tensor) -> bool:
-        """Whether a call at this σ or timestep is the refiner's: (999 - nearest timestep) / 1000 ≥ switch_at."""
+        """Whether the refiner makes the call at this σ or timestep: (999 - nearest timestep) / 1000 ≥ switch_at."""
         if self.refiner.switch_at is None:
             return True
         sigmas = self.sigmas

@@ -1,4 +1,4 @@
-"""The prompts of a batch and how strongly they pull (semantics §2.9, §2.11)."""
+"""The prompts of a batch and their guidance scales (semantics §2.9, §2.11)."""
 
 from dataclasses import dataclass
 
@@ -9,32 +9,32 @@ from inference_container.prompt.conditioning import Conditioning
 
 @dataclass(frozen=True)
 class Guidance:
-    """Prompts of a batch and how strongly they pull."""
+    """The prompts of a batch and their guidance scales."""
 
     cond: tuple[Conditioning, ...]
     """One per image."""
     uncond: tuple[Conditioning, ...]
-    """One per image, each of one part."""
+    """One per image, each with one part."""
     cfg_scale: float = 7.0
     image_cfg_scale: float | None = None
-    """InstructPix2Pix only; None or 1: plain CFG with the picture in both branches."""
+    """For InstructPix2Pix only; None or 1: plain CFG with the picture in both branches."""
     s_min_uncond: float = 0.0
-    """Below this σ the negative prompt is left out on every second call; 0: never."""
+    """Below this σ, every second call leaves out the negative prompt; 0: never."""
     s_min_uncond_all: bool = False
-    """… on every call."""
+    """Every call below `s_min_uncond` leaves out the negative prompt."""
     skip_early_cond: float = 0.0
-    """The negative prompt is left out for this fraction of the first calls."""
+    """This fraction of the calls, from the first on, leaves out the negative prompt."""
     empty_chunk: Tensor | None = None
-    """The encoded empty prompt (77, dim): option `pad_cond_uncond`. None: prompts of unequal length run apart."""
+    """The encoded empty prompt (77, dim), for option `pad_cond_uncond`; None: prompts of unequal length run apart."""
     time_ids: Tensor | None = None
-    """SDXL: original size, crop and target size, shape (6,); the refiner: the aesthetic score in place of the target
-    size, shape (5,). Needed when the embeddings are pooled."""
+    """For SDXL, shape (6,): original size, crop and target size. For the refiner, shape (5,): the aesthetic score in
+    place of the target size. Required if the embeddings are pooled."""
     uncond_time_ids: Tensor | None = None
-    """Those of the negative prompts; None: the same."""
+    """Time ids for the negative prompts; None: the same."""
 
     @property
     def pads_prompts(self) -> bool:
-        """Prompts and negative prompts differ in length, and `empty_chunk` makes them equal."""
+        """Whether prompts and negative prompts differ in length and are padded with `empty_chunk`."""
         cond, uncond = (_longest(prompts) for prompts in (self.cond, self.uncond))
         return self.empty_chunk is not None and cond != uncond
 

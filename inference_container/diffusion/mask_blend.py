@@ -1,4 +1,4 @@
-"""What stays of the init picture at every model call: the latent mask at work (semantics §2.10)."""
+"""Applies the latent mask, which keeps parts of the init picture in every model call (semantics §2.10)."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,25 +7,25 @@ from torch import Tensor
 
 
 class MaskBlend(Protocol):
-    """A latent mask at work; latents are (B,4,h,w)."""
+    """Blends latents (B,4,h,w) with the init picture under a latent mask."""
 
     def at(self, painted: Tensor, level: Tensor) -> Tensor:
-        """`painted` with what stays of the picture, at one model call."""
+        """Blend `painted` with the kept parts of the picture in one model call."""
         ...
 
     def finish(self, painted: Tensor) -> Tensor:
-        """The same for the finished latents."""
+        """Blend the finished latents."""
         ...
 
 
 @dataclass(frozen=True)
 class LatentBlend:
-    """What of the picture stays: a `MaskBlend`."""
+    """A `MaskBlend` that keeps the init latent outside the repainted cells."""
 
     init_latent: Tensor
     """(B or 1, 4, h, w), without noise."""
     repaint: Tensor
-    """1 where the model paints, 0 where init_latent stays; broadcastable to init_latent."""
+    """1 where the model paints, 0 where `init_latent` is kept; broadcastable to `init_latent`."""
 
     def at(self, painted: Tensor, level: Tensor) -> Tensor:  # noqa: ARG002 - the same at every level
         return self.finish(painted)

@@ -1,4 +1,4 @@
-"""Noise as WebUI 1.10.1 draws it: one generator per image, float32, from a chosen source (semantics §2.7)."""
+"""Noise as in WebUI 1.10.1: one generator per image, float32, from the chosen source (semantics §2.7)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from torch import Tensor
 from inference_container.diffusion.philox import PhiloxGenerator
 
 RandomSource = Literal["GPU", "CPU", "NV"]
-"""GPU: torch's generator of the device that samples; without CUDA that is the CPU's, as in WebUI on such a machine.
-CPU: torch's CPU generator. NV: CUDA's numbers computed in software, the same on every machine."""
+"""GPU: torch's generator of the sampling device, which without CUDA is the CPU's, as in WebUI. CPU: torch's CPU
+generator. NV: CUDA's numbers computed in software, equal on every machine."""
 
 LatentShape = tuple[int, int, int]
 """(channels, height // 8, width // 8)."""
 
 NoiseFunction = Callable[[Tensor, Tensor], Tensor]
-"""Unit noise (B,C,h,w) for the step between two levels, scalars; streams other than Brownian ignore the levels."""
+"""Unit noise (B,C,h,w) for the step between two scalar levels, which only Brownian noise uses."""
 
 Draw = Callable[[tuple[int, ...]], Tensor]
 
 
 def draws_of(seed: int, *, source: RandomSource, device: torch.device) -> Draw:
-    """The stream of one seed (0..2⁶⁴-1, larger ones wrap): each call gives the next float32 tensor, on `device`."""
+    """The stream of one seed (0..2⁶⁴-1, larger ones wrap): each call returns the next float32 tensor on `device`."""
     if source == "NV":
         philox = PhiloxGenerator(seed)
         return lambda shape: torch.from_numpy(philox.randn(shape)).to(device)
@@ -36,7 +36,7 @@ def draws_of(seed: int, *, source: RandomSource, device: torch.device) -> Draw:
 
 @dataclass(frozen=True)
 class Variation:
-    """Variation seeds: every image's first noise is moved towards that of its subseed."""
+    """Variation seeds: the initial noise of each image is interpolated towards that of its subseed."""
 
     subseeds: tuple[int, ...]
     strength: float
@@ -44,7 +44,7 @@ class Variation:
 
 
 def slerp(strength: float, low: Tensor, high: Tensor) -> Tensor:
-    """Spherical interpolation of two (C,h,w) noises; along the height and swapped when nearly parallel, as WebUI."""
+    """Spherical interpolation of two (C,h,w) noises, as in WebUI: along the height, swapped when nearly parallel."""
     dot: Tensor = (low / low.norm(dim=1, keepdim=True) * (high / high.norm(dim=1, keepdim=True))).sum(1)
     if dot.mean() > 0.9995:
         return low * strength + high * (1 - strength)
@@ -55,7 +55,7 @@ def slerp(strength: float, low: Tensor, high: Tensor) -> Tensor:
 
 
 class ImageNoise:
-    """The noise of a batch. Image i's numbers depend on its own seed alone."""
+    """The noise of a batch; each image's numbers depend only on its own seed."""
 
     def __init__(
         self,
@@ -71,16 +71,16 @@ class ImageNoise:
         """Prepare the generators; nothing is drawn yet.
 
         Args:
-            seeds: one per image; when a variation has strength, WebUI gives all images the same one.
-            shape: of one image's latent.
+            seeds: one per image; if a variation has strength, WebUI gives all images the same seed.
+            shape: shape of one image's latent.
             source: option `randn_source`.
             device: where the noise is used; None is the CPU.
             variation: subseeds, one per image.
-            resize_from: `seed_resize_from` as (height, width) in pixels; None, or not both positive: off.
-            eta_noise_seed_delta: ENSD; added to the seeds for everything after the first noise.
+            resize_from: `seed_resize_from` as (height, width) in pixels; off if None or not both positive.
+            eta_noise_seed_delta: ENSD, added to the seeds for all noise after the initial one.
 
         Raises:
-            ValueError: no seeds, an unknown source, or another number of subseeds.
+            ValueError: there are no seeds, the source is unknown, or the number of subseeds differs.
         """
         if not seeds:
             raise ValueError("received no seeds; one is needed per image")
@@ -97,7 +97,7 @@ class ImageNoise:
         self._first: Tensor | None = None
 
     def first(self) -> Tensor:
-        """The initial noise, float32 (B,C,h,w); the same tensor however often it is asked for."""
+        """The initial noise, float32 (B,C,h,w); every call returns the same tensor."""
         if self._first is None:
             self._first = torch.stack([self._first_of(image) for image in range(len(self.seeds))])
             if self._delta:
@@ -125,7 +125,7 @@ class ImageNoise:
 
 
 def _centred(noise: Tensor, background: Tensor) -> Tensor:
-    """`noise` laid on the middle of `background`, both (C,h,w), cropped where it is larger."""
+    """`noise` centred on `background`, both (C,h,w), cropped where it is larger."""
     target, source = [slice(None)], [slice(None)]
     for size, own in zip(background.shape[1:], noise.shape[1:], strict=True):
         offset = (size - own) // 2

@@ -1,18 +1,18 @@
-"""The noise levels a model was trained with, and the way between timestep and σ (semantics §2.9)."""
+"""The noise levels that a model was trained with, and conversion between timesteps and σ (semantics §2.9)."""
 
 import torch
 from torch import Tensor
 
 LCM_TIMESTEPS = 50
-"""How many of its training timesteps a latent consistency model was distilled on (WebUI 1.10.1)."""
+"""The number of training timesteps that latent consistency models are distilled on (WebUI 1.10.1)."""
 
 
 TERMINAL_ALPHA = 4.8973451890853435e-08
-"""What WebUI 1.10.1 puts for ᾱ = 0 at the end of a zero-terminal-SNR schedule, whose σ would be infinite."""
+"""WebUI 1.10.1 uses this for ᾱ = 0 at the end of a zero-terminal-SNR schedule, where σ would be infinite."""
 
 
 def rescale_to_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
-    """ᾱ, shape (N,), with √ᾱ stretched so that it keeps its first value and ends at nothing but noise."""
+    """ᾱ, shape (N,), with √ᾱ rescaled so that its first value is kept and the last step is pure noise."""
     signal = alphas_cumprod.sqrt()
     first, last = signal[0], signal[-1]
     rescaled: Tensor = ((signal - last) * (first / (first - last))) ** 2
@@ -29,10 +29,10 @@ class NoiseSchedule:
     """Shape (N,), ascending."""
 
     def __init__(self, alphas_cumprod: Tensor) -> None:
-        """Take ᾱ, shape (N,), descending, each between 0 and 1.
+        """Build the schedule from ᾱ, shape (N,), descending, with values between 0 and 1.
 
         Raises:
-            ValueError: another shape.
+            ValueError: the shape differs.
         """
         if alphas_cumprod.ndim != 1 or len(alphas_cumprod) < 2:
             raise ValueError(f"received alphas_cumprod of shape {tuple(alphas_cumprod.shape)}; allowed: (1000,)")
@@ -49,7 +49,7 @@ class NoiseSchedule:
         return float(self.sigmas[-1])
 
     def sigma_to_t(self, sigma: Tensor, *, quantize: bool = False) -> Tensor:
-        """The timestep of σ: fractional, linear in log σ, clamped to the trained range; `quantize`: the nearest one."""
+        """The fractional timestep of σ, linear in log σ and clamped to the trained range; the nearest if `quantize`."""
         log_sigma = sigma.to(device="cpu", dtype=torch.float32).log().reshape(-1)
         if quantize:
             return self._nearest(log_sigma).to(torch.float32).reshape(sigma.shape)
@@ -65,7 +65,7 @@ class NoiseSchedule:
         return ((1 - part) * self._log_sigmas[low] + part * self._log_sigmas[high]).exp()
 
     def uniform(self, steps: int) -> Tensor:
-        """`steps` σ's evenly spaced in this schedule's own timesteps, then 0."""
+        """`steps` σ's evenly spaced over this schedule's timesteps, then 0."""
         return torch.cat([self.t_to_sigma(torch.linspace(len(self.sigmas) - 1, 0, steps)), torch.zeros(1)])
 
     def _nearest(self, log_sigma: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class NoiseSchedule:
 
 
 class LcmNoiseSchedule(NoiseSchedule):
-    """Every 20th training σ, which is all that the LCM sampler evaluates the model at."""
+    """Every 20th training σ: the only ones at which the LCM sampler calls the model."""
 
     def __init__(self, alphas_cumprod: Tensor) -> None:
         self.stride = len(alphas_cumprod) // LCM_TIMESTEPS

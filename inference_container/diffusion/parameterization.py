@@ -1,4 +1,4 @@
-"""What a UNet is fed and what its answer means: σ, LCM and timestep views of one model (semantics §2.9)."""
+"""Translates between samplers and the UNet's inputs and outputs: for σ, LCM and timesteps (semantics §2.9)."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,19 +13,19 @@ LCM_TIMESTEP_SCALE = 10.0
 
 
 class Parameterization(Protocol):
-    """Between the sampler's latents and the UNet's; `level` is a 0-dim float32 CPU tensor, everything float32."""
+    """Converts between the sampler's latents and the UNet's, all float32; `level` is a 0-dim float32 CPU tensor."""
 
     @property
     def blends_before_call(self) -> bool:
-        """A latent mask is applied to x before the call, and not to the prediction after it (semantics §2.10)."""
+        """Whether a latent mask is applied to x before the call and not to the prediction (semantics §2.10)."""
         ...
 
     def unet_input(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        """Scaled x and the (fractional) timestep."""
+        """The scaled x and the (fractional) timestep."""
         ...
 
     def prediction(self, x: Tensor, output: Tensor, level: Tensor) -> Tensor:
-        """What the sampler wants: x0, or ε for timestep samplers."""
+        """The sampler's input: x0, or ε for timestep samplers."""
         ...
 
 
@@ -42,10 +42,10 @@ PREDICTION_TYPES: tuple[str, ...] = tuple(_CLEAN)
 
 
 def check_prediction_type(prediction_type: str) -> None:
-    """Refuse what no formula exists for.
+    """Refuse unknown prediction types.
 
     Raises:
-        ValueError: neither `epsilon` nor `v_prediction`.
+        ValueError: it is neither `epsilon` nor `v_prediction`.
     """
     if prediction_type not in PREDICTION_TYPES:
         raise ValueError(f"received prediction_type {prediction_type!r}; allowed: {', '.join(PREDICTION_TYPES)}")
@@ -58,7 +58,7 @@ class SigmaParameterization:
     schedule: NoiseSchedule
     prediction_type: str
     quantize: bool = False
-    """Option `enable_quantization`: the nearest training timestep instead of a fractional one."""
+    """Option `enable_quantization`: use the nearest training timestep instead of a fractional one."""
     blends_before_call: bool = False
 
     def unet_input(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ class SigmaParameterization:
 
 @dataclass(frozen=True)
 class LcmParameterization:
-    """σ's of a latent consistency model: its boundary condition mixes the clean latent with x."""
+    """For latent consistency models over σ, whose boundary condition mixes the clean latent with x."""
 
     schedule: LcmNoiseSchedule
     prediction_type: str

@@ -1,4 +1,4 @@
-"""NVIDIA's counter-based random numbers in software: what torch draws on CUDA, on any machine (semantics §2.7)."""
+"""NVIDIA's counter-based random numbers in software: equal to torch's on CUDA, on any machine (semantics §2.7)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ _CIRCLE = np.float64(np.float32(2.3283064e-10 * 6.2831855))
 
 
 def _philox(counter: tuple[int, int], elements: int, seed: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """First two output words of Philox 4x32-10 for counters (counter, element index, 0)."""
+    """The first two output words of Philox 4x32-10 for the counters (counter, element index, 0)."""
     c0 = np.full(elements, counter[0], dtype=np.uint64)
     c1 = np.full(elements, counter[1], dtype=np.uint64)
     c2 = np.arange(elements, dtype=np.uint64)
@@ -32,14 +32,14 @@ def _philox(counter: tuple[int, int], elements: int, seed: int) -> tuple[NDArray
 
 
 class PhiloxGenerator:
-    """One seed's stream; each draw advances the counter by one whatever its size, as CUDA does."""
+    """The stream of one seed; as on CUDA, each draw advances the counter by one, whatever its size."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed % 2**64
         self._draws = 0
 
     def randn(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Standard normal numbers of this shape by Box–Muller."""
+        """Standard normal numbers of this shape, by Box–Muller."""
         elements = int(np.prod(shape))
         counter = (self._draws & 0xFFFFFFFF, self._draws >> 32)
         self._draws += 1

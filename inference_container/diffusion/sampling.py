@@ -1,4 +1,4 @@
-"""From a request's numbers to finished latents: start, sampler, mask (semantics §2.6, §2.10)."""
+"""Samples one batch: start, sampler and mask (semantics §2.6, §2.10)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,18 +33,18 @@ from inference_container.diffusion.step_plan import StepPlan, plan_steps
 
 @dataclass(frozen=True)
 class ImageStart:
-    """img2img: where sampling starts from."""
+    """The start of sampling in img2img."""
 
     latent: Tensor
-    """(B or 1, 4, h, w), the encoded and filled picture."""
+    """(B or 1, 4, h, w): the encoded and filled picture."""
     denoising_strength: float
-    """0..1; 1 still starts from the picture with noise added, never from pure noise."""
+    """0..1; even 1 starts from the picture with noise added, never from pure noise."""
     fix_steps: bool = False
-    """Option `img2img_fix_steps`, and the hires pass."""
+    """Option `img2img_fix_steps`; always on in the hires pass."""
     repaint: Tensor | None = None
     """Latent mask, 1 = repaint, broadcastable to `latent`; None repaints everything."""
     soft: SoftInpainting | None = None
-    """With it `repaint` may have any value from 0 to 1 and fades in as the noise falls."""
+    """If set, `repaint` may have any values from 0 to 1 and fades in as the noise decreases."""
     noise_multiplier: float = 1.0
     """`initial_noise_multiplier`."""
     extra_noise: float = 0.0
@@ -62,15 +62,15 @@ class SamplingRequest:
     start: ImageStart | None = None
     """None: txt2img."""
     image_conditioning: Tensor | None = None
-    """Channels appended to the latent, (B or 1, C, h, w): see `GuidedDenoiser`."""
+    """Channels appended to the latent, (B or 1, C, h, w); see `GuidedDenoiser`."""
     controls: tuple[Control, ...] = ()
-    """ControlNets, with maps of the size that is sampled."""
+    """ControlNets with maps of the sampled size."""
     refiner: Refiner | None = None
-    """None: one model makes all of it."""
+    """None: one model makes all calls."""
     options: SamplerOptions = field(default_factory=SamplerOptions)
     schedule_options: ScheduleOptions = field(default_factory=ScheduleOptions)
     sgm_noise_multiplier: bool = False
-    """txt2img starts with noise·sqrt(1+σ²) instead of noise·σ; timestep samplers do not care."""
+    """txt2img starts with noise·sqrt(1+σ²) instead of noise·σ; no effect on timestep samplers."""
     quantize: bool = False
     """Option `enable_quantization`."""
 
@@ -79,9 +79,9 @@ class SamplingRequest:
 class _Levels:
     schedule: NoiseSchedule
     full: Tensor
-    """σ's or timesteps of the whole schedule."""
+    """The σ's or timesteps of the whole schedule."""
     run: Tensor
-    """Those that are walked."""
+    """Those that are sampled."""
     plan: StepPlan | None
 
 
@@ -111,10 +111,10 @@ def _find_levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
 
 
 def planned_calls(alphas_cumprod: Tensor, request: SamplingRequest) -> int:
-    """How many model calls `sample` will make: the total for progress. Only a guess for DPM adaptive.
+    """The number of model calls that `sample` will make, the total for progress; an estimate for DPM adaptive.
 
     Raises:
-        JobFailed: as `sample`.
+        JobFailed: as in `sample`.
     """
     return SAMPLER_FUNCTIONS[request.choice.sampler].calls(_levels(alphas_cumprod, request).run)
 
@@ -130,17 +130,17 @@ def sample(
     """Sample one batch.
 
     Args:
-        model: weights and what they were trained with.
-        request: everything else; `request.noise` must be fresh, its stream is used up.
-        on_call: called after every model call with their number so far (`planned_calls` is the total); may raise.
-        recorder: gets every model call.
+        model: the weights, their noise schedule and prediction type.
+        request: everything else; `request.noise` must be unused, because its stream is consumed.
+        on_call: called after every model call with the number of calls so far (of `planned_calls`); may raise.
+        recorder: receives every model call.
 
     Returns:
-        Latents, float32 (B,4,h,w) on the model's device; with a mask, cells not repainted are the picture's own.
+        Latents, float32 (B,4,h,w) on the model's device; with a mask, cells that are not repainted equal the picture's.
 
     Raises:
-        JobFailed: NaN from the model, or parameters no schedule exists for.
-        ValueError: tensors or prompts that do not fit each other.
+        JobFailed: the model returned NaN, or no schedule exists for the parameters.
+        ValueError: tensors or prompts do not match each other.
     """
     check_prediction_type(model.prediction_type)
     method = SAMPLER_FUNCTIONS[request.choice.sampler]
@@ -175,7 +175,7 @@ def sample(
 
 
 def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Tensor, MaskBlend | None]:
-    """The latent sampling starts from, and the mask that holds on to the picture."""
+    """The latent that sampling starts from, and the mask that keeps parts of the picture."""
     timestep = SAMPLERS[request.choice.sampler].timestep
     start, plan = request.start, levels.plan
     if start is None or plan is None:

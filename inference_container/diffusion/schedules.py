@@ -1,4 +1,4 @@
-"""Noise schedules by WebUI's names: a row each, and the one function that picks and builds (semantics §5.2)."""
+"""The table of noise schedules by WebUI's names, and the functions that choose and build them (semantics §5.2)."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ ALIGN_YOUR_STEPS_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380
 
 @dataclass(frozen=True)
 class ScheduleOptions:
-    """WebUI options that change a schedule; 0 means "the model's or the schedule's own"."""
+    """WebUI's options that change a schedule; 0 means the default of the model or schedule."""
 
     sigma_min: float = 0
     sigma_max: float = 0
@@ -47,7 +47,7 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class SigmaRange:
-    """What a schedule is built from."""
+    """The inputs that a schedule is built from."""
 
     schedule: NoiseSchedule
     low: float
@@ -59,7 +59,7 @@ class SigmaRange:
 
 
 ScheduleFunction = Callable[[int, SigmaRange], Tensor]
-"""σ's for this many steps, descending, normally with a closing 0."""
+"""Returns σ's for this many steps, descending, normally with a final 0."""
 
 
 def _closed(sigmas: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def _align_your_steps(steps: int, sigma: SigmaRange) -> Tensor:
 
 
 def _beta(steps: int, sigma: SigmaRange) -> Tensor:
-    from scipy.special import betaincinv  # a tenth of what torch takes to import, for one schedule
+    from scipy.special import betaincinv  # imported late: it takes a tenth of torch's import time, for one schedule
 
     part = betaincinv(sigma.options.beta_dist_alpha, sigma.options.beta_dist_beta, 1 - np.linspace(0, 1, steps))
     return _closed(torch.from_numpy(sigma.low + part * (sigma.high - sigma.low)))
@@ -153,19 +153,19 @@ DEFAULT_SCHEDULE_OPTIONS = ScheduleOptions()
 def sigmas_for(
     choice: SamplerChoice, steps: int, schedule: NoiseSchedule, *, options: ScheduleOptions = DEFAULT_SCHEDULE_OPTIONS
 ) -> Tensor:
-    """The σ list WebUI 1.10.1 samples `steps` steps with: float32, descending, steps + 1 long.
+    """The σ list that WebUI 1.10.1 uses for `steps` steps: float32, descending, of length steps + 1.
 
     Two schedules differ: KL Optimal ends at σ_min and not at 0, and DDIM may be longer.
-    Samplers that discard the penultimate σ get a schedule of one step more without its last but one entry.
+    Samplers that discard the penultimate σ get a schedule with one step more, without its penultimate entry.
 
     Raises:
-        ValueError: a timestep sampler (σ lists do not apply), steps below 1, or σ overrides that cross.
+        ValueError: the sampler uses timesteps, steps is below 1, or sigma_min is not below sigma_max.
     """
     rule = SAMPLERS[choice.sampler]
     if rule.timestep:
-        raise ValueError(f"{choice.sampler} works on timesteps, not on a σ list")
+        raise ValueError(f"{choice.sampler} uses timesteps and not a σ list")
     if steps < 1:
-        raise ValueError(f"received steps = {steps}; allowed: 1 and more")
+        raise ValueError(f"received steps = {steps}; allowed: at least 1")
     low, high = options.sigma_min or schedule.sigma_min, options.sigma_max or schedule.sigma_max
     if not 0 < low < high:
         raise ValueError(f"received sigma_min = {low} and sigma_max = {high}; allowed: 0 < sigma_min < sigma_max")
@@ -181,7 +181,7 @@ def timesteps_for(
     """The ascending training timesteps of DDIM, DDIM CFG++, PLMS and UniPC: int64, at least `steps` long.
 
     Raises:
-        ValueError: fewer than 1 step or more than the model has timesteps.
+        ValueError: there is less than 1 step, or there are more steps than the model has timesteps.
     """
     total = len(schedule.sigmas)
     steps += options.always_discard_next_to_last_sigma

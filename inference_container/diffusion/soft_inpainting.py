@@ -1,4 +1,4 @@
-"""Soft inpainting: latents blended by a soft mask at every call, and how much each cell changed (semantics §2.13)."""
+"""Soft inpainting: blends latents by a soft mask in every call and measures changes per cell (semantics §2.13)."""
 
 from dataclasses import dataclass
 
@@ -11,24 +11,24 @@ from generate_on_cloud.contract.scripts import SoftInpainting
 
 Doubles = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.float32]
-"""Of shape (h, w)."""
+"""Shape (h, w)."""
 
 KERNEL_RADIUS, KERNEL_WIDTH = 2, 1.5
-"""In cells: where the filters' weights end, and how fast they fall."""
+"""In cells: the radius at which the filters' weights end, and the width of their decline."""
 
 
 @dataclass(frozen=True)
 class SoftBlend:
-    """A `MaskBlend` whose mask fades in as the noise falls."""
+    """A `MaskBlend` whose mask fades in as the noise decreases."""
 
     settings: SoftInpainting
     init_latent: Tensor
     """(B or 1, 4, h, w), without noise."""
     repaint: Tensor
-    """(h, w), 1 where the model paints, 0 where init_latent stays, and between."""
+    """(h, w): from 0, where `init_latent` is kept, to 1, where the model paints."""
 
     def at(self, painted: Tensor, level: Tensor) -> Tensor:
-        """The blend at σ (or timestep) `level`; the length of each cell's vector is kept from shrinking."""
+        """The blend at σ (or timestep) `level`; it preserves the length of each cell's vector."""
         exponent = float(level) ** self.settings.schedule_bias * self.settings.preservation_strength
         weight = self.repaint**exponent
         mixed = self.init_latent * (1 - weight) + painted * weight
@@ -38,14 +38,14 @@ class SoftBlend:
         return scaled
 
     def finish(self, painted: Tensor) -> Tensor:
-        """As it is: nothing is laid over the finished latents."""
+        """Return `painted` unchanged; finished latents are not blended."""
         return painted
 
 
 def change_masks(settings: SoftInpainting, *, repaint: Tensor, before: Tensor, after: Tensor) -> list[Cells]:
-    """How much of the result shows, 0–1 for each cell, of every picture in `after` (B,4,h,w).
+    """For each picture in `after` (B,4,h,w), how much of the result is visible in each cell, 0–1.
 
-    `before` are the init latents (B or 1, 4, h, w), `repaint` the soft mask (h, w).
+    `before` are the init latents (B or 1, 4, h, w), `repaint` is the soft mask (h, w).
     """
     half_way = settings.difference_threshold * _tolerance(settings, repaint)
     distances = torch.linalg.vector_norm(after - before.to(after), dim=1).float().cpu().numpy()
@@ -53,9 +53,9 @@ def change_masks(settings: SoftInpainting, *, repaint: Tensor, before: Tensor, a
 
 
 def weighted_window_mean(cells: Cells, *, low: float, high: float, width: float = 1.0) -> Cells:
-    """The weighted mean of each cell's neighbours between two quantiles of their weights (0–1).
+    """The weighted mean of each cell's neighbours between two quantiles (0–1) of their weights.
 
-    `width` is the least weight the window between them has. (0, 1) is a blur, (1, 1) about a maximum.
+    `width` is the minimum weight between the two. (0, 1) gives a blur, (1, 1) roughly a maximum.
     """
     kernel = _kernel()
     values, weights = _neighbours(cells.astype(np.float64)), _neighbours(np.ones(cells.shape)) * kernel.ravel()
@@ -78,13 +78,13 @@ def weighted_window_mean(cells: Cells, *, low: float, high: float, width: float 
 
 
 def _lengths(latents: Tensor) -> Tensor:
-    """(B,1,h,w), in double precision so that high powers have room."""
+    """Vector lengths (B,1,h,w), in double precision so that high powers do not overflow."""
     lengths: Tensor = torch.linalg.vector_norm(latents, dim=1, keepdim=True).double()
     return lengths
 
 
 def _tolerance(settings: SoftInpainting, repaint: Tensor) -> Cells:
-    """What scales the threshold in each cell; about 1 everywhere when the mask has no influence."""
+    """The factor for each cell's threshold; about 1 everywhere if the mask has no influence."""
     kept = 1 - repaint.float().clamp(0, 1) ** (settings.preservation_strength / 2)
     mixed = 0.5 * (1 - settings.mask_influence) + kept * settings.mask_influence
     tolerance: Cells = (mixed / (1.00001 - mixed)).cpu().numpy()
@@ -94,7 +94,7 @@ def _tolerance(settings: SoftInpainting, repaint: Tensor) -> Cells:
 def _change(settings: SoftInpainting, distance: Cells, half_way: Cells) -> Cells:
     grown = weighted_window_mean(distance, low=0.9, high=1)
     smooth = weighted_window_mean(grown, low=0.25, high=0.75)
-    # A threshold of 0 lets any change show in full; without a change nothing does.
+    # With a threshold of 0, any change is fully visible; without a change nothing is.
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.nan_to_num(smooth / half_way, nan=0, posinf=np.inf)
         kept = 1 / (1 + relative**settings.difference_contrast)
@@ -103,7 +103,7 @@ def _change(settings: SoftInpainting, distance: Cells, half_way: Cells) -> Cells
 
 
 def _kernel() -> Doubles:
-    """A Gaussian lowered to reach 0 one cell beyond its radius, 1 in the middle."""
+    """A Gaussian with value 1 in the middle, shifted down so that it reaches 0 one cell beyond its radius."""
     steps = np.arange(-KERNEL_RADIUS, KERNEL_RADIUS + 1.0)
     gauss = np.exp(-(steps[:, None] ** 2 + steps[None, :] ** 2) / KERNEL_WIDTH**2)
     floor = np.exp(-((KERNEL_RADIUS + 1.0) ** 2) / KERNEL_WIDTH**2)
@@ -112,7 +112,7 @@ def _kernel() -> Doubles:
 
 
 def _neighbours(cells: Doubles) -> Doubles:
-    """(h, w, n): every cell's neighbourhood, 0 beyond the edges."""
+    """(h, w, n): the neighbourhood of every cell, 0 beyond the edges."""
     size = 2 * KERNEL_RADIUS + 1
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(cells, KERNEL_RADIUS), (size, size))
     return windows.reshape(*cells.shape, size * size)

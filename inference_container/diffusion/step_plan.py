@@ -1,15 +1,15 @@
-"""How many steps a denoising strength leaves of the schedule (semantics §2.6)."""
+"""How many steps of the schedule a denoising strength leaves (semantics §2.6)."""
 
 from dataclasses import dataclass
 
 MAX_SCHEDULE_STEPS = 100_000
-"""With fixed steps a tiny strength would ask for a schedule without end."""
+"""Bounds the schedule, because with fixed steps a tiny strength would need an endless one."""
 
 
 @dataclass(frozen=True)
 class StepPlan:
     schedule_steps: int
-    """S: the schedule is built for this many steps."""
+    """S, the number of steps that the schedule is built for."""
     t_enc: int
     """Sampling starts at index S - t_enc - 1 of the σ list and runs t_enc + 1 intervals."""
 
@@ -20,16 +20,16 @@ class StepPlan:
 
 
 def plan_steps(steps: int, denoising_strength: float, *, fix_steps: bool = False) -> StepPlan:
-    """WebUI 1.10.1's rule: strength 0 still runs one interval and strength 1 runs all.
+    """WebUI 1.10.1's rule: strength 0 still runs one interval, strength 1 runs all.
 
     Args:
-        steps: what the request asks for, at least 1.
+        steps: the request's steps, at least 1.
         denoising_strength: 0..1.
-        fix_steps: option `img2img_fix_steps` and the hires pass: run `steps` intervals whatever the strength.
-            At strength 0 WebUI fails; here the normal rule holds then.
+        fix_steps: option `img2img_fix_steps` or the hires pass: run `steps` intervals for any strength. At strength 0,
+            where WebUI fails, the normal rule applies.
 
     Raises:
-        ValueError: a value out of range.
+        ValueError: a value is out of range.
     """
     if steps < 1:
         raise ValueError(f"received steps = {steps}; allowed: 1 and more")

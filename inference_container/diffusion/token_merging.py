@@ -1,7 +1,7 @@
-"""Token merging (Bolya & Hoffman 2023): self-attention over fewer tokens, the most alike of them averaged.
+"""Token merging (Bolya & Hoffman 2023): averages the most similar tokens, so that self-attention has fewer of them.
 
-As WebUI uses it: in each two by two block of the latent picture the first token is a destination, self-attention alone
-is merged, and only where the UNet works at the latents' full size.
+As in WebUI, the first token of each 2×2 block of the latent picture is a destination, and only self-attention at the
+latents' full size is merged.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,30 +13,30 @@ import torch
 from torch import Tensor, nn
 
 BLOCK = 2
-"""Side of the square of tokens that shares one destination."""
+"""Side length of the square of tokens that share one destination."""
 
 
 @dataclass(frozen=True)
 class Merge:
-    """Which tokens of one picture go together. All indices have shape (batch, count, 1)."""
+    """Which tokens of a picture are merged. All indices have shape (batch, count, 1)."""
 
     sources: Tensor
-    """Places of the tokens that are no destination."""
+    """Positions of the tokens that are not destinations."""
     destinations: Tensor
     kept: Tensor
-    """Among `sources`: those that stay by themselves."""
+    """Indices into `sources` of the tokens that are not merged."""
     merged: Tensor
-    """Among `sources`: those that are averaged into a destination, the most alike ones."""
+    """Indices into `sources` of the most similar tokens, which are averaged into a destination."""
     into: Tensor
-    """Among `destinations`: where each of `merged` goes."""
+    """Indices into `destinations`: the destination of each of `merged`."""
 
     @classmethod
     def of(cls, tokens: Tensor, *, height: int, width: int, ratio: float) -> "Merge | None":
-        """The `ratio` of all tokens most like a destination, by the cosine of their values.
+        """Choose the fraction `ratio` of all tokens that are most similar to a destination, by cosine similarity.
 
         Args:
             tokens: shape (batch, height · width, channels).
-            ratio: 0 to 1; never more than there are sources.
+            ratio: 0 to 1; limited by the number of sources.
         """
         count = int(tokens.shape[1] * ratio)
         if count <= 0:
@@ -64,7 +64,7 @@ class Merge:
         return torch.cat([_take(sources, self.kept), averaged], dim=1)
 
     def unmerge(self, tokens: Tensor) -> Tensor:
-        """All tokens at their places; those that were merged get their destination's value."""
+        """All tokens at their positions; merged tokens get their destination's value."""
         alone = self.kept.shape[1]
         kept, destinations = tokens[:, :alone], tokens[:, alone:]
         whole = tokens.new_empty(tokens.shape[0], self.sources.shape[1] + self.destinations.shape[1], tokens.shape[-1])
@@ -83,7 +83,7 @@ def _take(values: Tensor, places: Tensor) -> Tensor:
 
 @contextmanager
 def merging_tokens(unet: nn.Module, ratio: float) -> Iterator[None]:
-    """Inside the block the UNet merges `ratio` of its tokens; 0 leaves it alone. Afterwards it is as before.
+    """Make the UNet merge the fraction `ratio` of its tokens inside the block; 0 changes nothing.
 
     Args:
         unet: diffusers' UNet2DConditionModel, called with latents of shape (batch, channels, height, width).

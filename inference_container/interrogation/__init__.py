@@ -1,1 +1,1 @@
-"""The words of interrogation: phrases a picture is compared with, and how tags are written."""
+"""The texts of interrogation: phrases that a picture is compared with, and the format of tags."""

@@ -1,4 +1,4 @@
-"""From a tagger's probabilities to the line of tags WebUI writes (semantics §6.2)."""
+"""Formats a tagger's probabilities as the line of tags that WebUI writes (semantics §6.2)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ class Tag:
 
     name: str
     threshold: float
-    """From which probability on it is told, unless the request says otherwise."""
+    """The minimum probability to be returned, unless the request sets another one."""
     rating: bool = False
-    """How fit for all eyes the picture is; never told."""
+    """Whether it rates the picture's suitability for all audiences; such tags are never returned."""
 
 
 def keep_tags(scored: Iterable[tuple[Tag, float]], options: InterrogateOptions) -> dict[str, float]:
-    """Probabilities of the tags that are told, in the order in which they are told."""
+    """The tags to return with their probabilities, in the order of the output."""
     asked = options.interrogate_deepbooru_score_threshold
     kept = [
         (tag.name, score)
@@ -37,7 +37,7 @@ def keep_tags(scored: Iterable[tuple[Tag, float]], options: InterrogateOptions) 
 
 
 def write_tags(kept: Mapping[str, float], options: InterrogateOptions) -> str:
-    """The tags in one line."""
+    """The tags as one line of text."""
     return ", ".join(_written(name, score, options) for name, score in kept.items())
 
 

@@ -1,1 +1,1 @@
-"""Pictures in and out: decoding with limits, resizing, masks, overlays, encoding with infotext."""
+"""Picture processing: decoding with limits, resizing, masks, overlays, encoding with infotext."""

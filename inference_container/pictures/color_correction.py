@@ -1,4 +1,4 @@
-"""Colour correction: a drawn picture gets the colours of its init picture and keeps its own brightness (§2.12)."""
+"""Colour correction: gives a drawn picture the colours of its init picture and keeps its brightness (§2.12)."""
 
 import cv2
 import numpy as np
@@ -13,9 +13,9 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def correct_colors(image: Image.Image, *, like: Image.Image) -> Image.Image:
-    """RGB `image` with the histograms of `like` (RGB, any size) in LAB, under its own luminosity.
+    """RGB `image` with the LAB histograms of `like` (RGB, any size) and its own luminosity.
 
-    8 bits are truncated, as WebUI does.
+    As in WebUI, values are truncated to 8 bits.
     """
     matched = match_histograms(_lab(image), _lab(like))
     colored = cv2.cvtColor(matched, cv2.COLOR_LAB2RGB)
@@ -23,7 +23,7 @@ def correct_colors(image: Image.Image, *, like: Image.Image) -> Image.Image:
 
 
 def match_histograms(pixels: Bytes, like: Bytes) -> Bytes:
-    """`pixels` (height, width, channels) with each channel's cumulative histogram that of `like`'s channel."""
+    """Match the cumulative histogram of each channel of `pixels` (height, width, channels) to that of `like`."""
     matched = np.empty_like(pixels)
     for channel in range(pixels.shape[2]):
         counts = np.bincount(pixels[:, :, channel].ravel(), minlength=256)
@@ -36,19 +36,19 @@ def match_histograms(pixels: Bytes, like: Bytes) -> Bytes:
 
 
 def keep_luminosity(pixels: Bytes, *, of: Bytes) -> Bytes:
-    """The hue and saturation of `pixels` under the luminosity of `of`, both (height, width, 3)."""
+    """Combine hue and saturation of `pixels` with the luminosity of `of`, both (height, width, 3)."""
     colors = pixels / 255
     colors = colors + (_luminosity(of / 255) - _luminosity(colors))[:, :, None]
     luminosity = _luminosity(colors)[:, :, None]
     lowest, highest = colors.min(axis=2, keepdims=True), colors.max(axis=2, keepdims=True)
-    # Colours out of range are drawn towards the grey of their luminosity until they fit.
+    # Colours out of range are moved towards the grey of their luminosity until they fit.
     colors = np.where(lowest < 0, _towards(luminosity, colors, luminosity, luminosity - lowest), colors)
     colors = np.where(highest > 1, _towards(luminosity, colors, 1 - luminosity, highest - luminosity), colors)
     return (np.clip(colors, 0, 1) * 255).astype(np.uint8)
 
 
 def _towards(grey: Doubles, colors: Doubles, room: Doubles, reach: Doubles) -> Doubles:
-    """`grey` + (`colors` - `grey`)·`room`/`reach`; where there is no reach the colours are grey already."""
+    """`grey` + (`colors` - `grey`)·`room`/`reach`; where `reach` is 0, the colours are grey already."""
     scaled = (colors - grey) * room
     return grey + np.divide(scaled, reach, out=np.zeros_like(scaled), where=reach != 0)
 

@@ -1,4 +1,4 @@
-"""Maps for ControlNet: made out of a picture without weights, and brought to the size that is drawn."""
+"""Maps for ControlNet: preprocessors without weights, and resizing to the size that is drawn."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-"""Shape (height, width, 3), red first."""
+"""Shape (height, width, 3), in RGB order."""
 MapResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
 
 PAD = 64
-"""Preprocessors see sides that are multiples of this, the edge repeated."""
+"""Preprocessors get pictures padded to multiples of this size by repeating the edge."""
 FEW_COLORS = 200
-"""A map with fewer colours, such as a segmentation, is not blended when it is resized."""
+"""Maps with fewer colours, such as segmentations, are resized without blending."""
 
 
 def make_map(picture: Bytes, module: str, *, resolution: int, threshold_a: float, threshold_b: float) -> Bytes:
-    """What the preprocessor `module` makes of a picture; `resolution` is the shorter side of maps that have their own.
+    """Run the preprocessor `module`; `resolution` is the shorter side of maps that have their own resolution.
 
     Raises:
-        KeyError: a module without a row in `MODULES`.
+        KeyError: `module` is not in `MODULES`.
     """
     return MODULES[module](picture, resolution, threshold_a, threshold_b)
 
@@ -65,7 +65,7 @@ MODULES: Mapping[str, Callable[[Bytes, int, float, float], Bytes]] = MappingProx
 
 
 def _scaled(picture: Bytes, resolution: int) -> Bytes:
-    """With a shorter side of `resolution`."""
+    """Scale the picture so that its shorter side is `resolution`."""
     height, width, _ = picture.shape
     scale = resolution / min(height, width)
     way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
@@ -74,14 +74,14 @@ def _scaled(picture: Bytes, resolution: int) -> Bytes:
 
 
 def pixel_perfect_resolution(size: tuple[int, int], *, mode: MapResizeMode, width: int, height: int) -> int:
-    """The resolution at which a picture of `size` (width, height) needs no further scaling to be drawn."""
+    """The resolution at which the map of a picture of `size` (width, height) needs no further scaling."""
     across, down = width / size[0], height / size[1]
     scale = min(across, down) if mode == "Resize and Fill" else max(across, down)
     return max(1, round(scale * min(size)))
 
 
 def fit_map(found: Bytes, *, mode: MapResizeMode, width: int, height: int) -> Bytes:
-    """The map at exactly `width`×`height`: stretched, cut to the middle, or framed in its border's median colour."""
+    """The map at exactly `width`×`height`: stretched, centre-cropped, or padded with its border's median colour."""
     if mode == "Just Resize":
         return _resized(found, width, height)
     own_height, own_width, _ = found.shape
@@ -99,7 +99,7 @@ def fit_map(found: Bytes, *, mode: MapResizeMode, width: int, height: int) -> By
 
 
 def _resized(found: Bytes, width: int, height: int) -> Bytes:
-    """Black-and-white maps stay so; of lines one pixel wide only the ridge stays."""
+    """Resize so that black-and-white maps stay black and white and lines stay one pixel wide."""
     own_height, own_width, _ = found.shape
     if (own_width, own_height) == (width, height):
         return found
@@ -120,14 +120,14 @@ def _resized(found: Bytes, width: int, height: int) -> Bytes:
 
 
 def _has_thin_lines(found: Bytes) -> bool:
-    """More than half of what is white goes when it is opened by 3×3 pixels."""
+    """Whether opening with 3×3 pixels removes more than half of the white pixels."""
     square = np.ones((3, 3), dtype=np.uint8)
     opened = cv2.dilate(cv2.erode(found, square), square)
     return int((opened < found).sum()) * 2 > int((found > 127).sum())
 
 
 def _ridges(grey: Bytes) -> Bytes:
-    """Only pixels that are the lightest of three along some direction."""
+    """Keep only pixels that are the lightest of three in some direction."""
     lines = [np.zeros((3, 3), dtype=np.uint8) for _ in range(4)]
     lines[0][1], lines[1][:, 1] = 1, 1
     np.fill_diagonal(lines[2], 1)

@@ -1,4 +1,4 @@
-"""The part of a picture that "only masked" inpainting works on (semantics §2.3)."""
+"""The region of a picture that "only masked" inpainting works on (semantics §2.3)."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 class Box(NamedTuple):
-    """Pixels; right and bottom are exclusive."""
+    """A box in pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -23,16 +23,16 @@ class Box(NamedTuple):
 
 
 def crop_region(mask: Image.Image, *, padding: int, width: int, height: int) -> Box | None:
-    """The box around the blurred `mask`'s non-zero pixels, padded and widened to the aspect of `width`×`height`.
+    """The box around the blurred mask's non-zero pixels, padded and widened to the aspect ratio of `width`×`height`.
 
-    None when the mask is empty: WebUI then works on the whole picture without a mask.
+    None if the mask is empty: WebUI then works on the whole picture without a mask.
     """
     box = masked_box(mask, padding=padding)
     return None if box is None else widen(box, mask.size, width=width, height=height)
 
 
 def masked_box(mask: Image.Image, *, padding: int) -> Box | None:
-    """The box around the non-zero pixels, each side moved out by `padding` pixels within the mask."""
+    """The box around the non-zero pixels, extended by `padding` pixels on each side within the mask."""
     found = mask.getbbox()
     if found is None:
         return None
@@ -46,7 +46,7 @@ def masked_box(mask: Image.Image, *, padding: int) -> Box | None:
 
 
 def widen(box: Box, size: tuple[int, int], *, width: int, height: int) -> Box:
-    """`box` grown on its short side to the aspect of `width`×`height`, kept within `size` (width, height)."""
+    """`box` extended on its shorter side to the aspect ratio of `width`×`height`, within `size` (width, height)."""
     aspect = width / height
     if box.width / box.height > aspect:
         missing = int(box.width / aspect - box.height)

@@ -1,4 +1,4 @@
-"""From the base64 text of a request to an upright PIL picture; limits are checked before pixels are unpacked."""
+"""Decodes the base64 pictures of a request to upright PIL images; limits are checked before pixels are decoded."""
 
 import base64
 import binascii
@@ -13,11 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 MAX_PIXELS = 100_000_000
-"""Width × height above which a picture is refused, read from its header."""
+"""Maximum width × height, read from the header."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-"""What is opened at all: formats that run other programs or fetch other files (EPS, WMF …) never are."""
+"""The only formats that are opened; others (EPS, WMF, …) may run programs or read other files."""
 
-# What Pillow's decoders let through on broken input.
+# The errors that Pillow's decoders raise for broken input.
 _BROKEN = (
     ArithmeticError,
     AssertionError,
@@ -37,23 +37,23 @@ _BROKEN = (
 
 
 def decode_picture(text: str, *, field: str) -> Image.Image:
-    """The picture in `text`: base64 or a `data:image/…;base64,` URI (semantics §2.0).
+    """Decode the picture in `text`: base64 or a `data:image/…;base64,` URI (semantics §2.0).
 
-    Turned upright by its EXIF orientation. A PNG palette or RGB picture with byte transparency becomes RGBA, 16-bit
-    grey becomes L; other modes stay. `field` names the request field in errors, e.g. `init_images[0]`.
+    It is turned upright by its EXIF orientation. PNG pictures with a palette or RGB that have transparency become RGBA,
+    16-bit grey becomes L; other modes stay. `field` names the request field in errors, e.g. `init_images[0]`.
 
     Raises:
-        JobFailed: BAD_IMAGE, naming what was received.
+        JobFailed: BAD_IMAGE; the message names what was received.
     """
     data = _bytes_of(text, field)
     with warnings.catch_warnings():
-        # Pillow warns of sizes below our own limit, and of oddities in pictures that it then reads or refuses.
+        # Pillow warns about sizes below our limit, and about oddities in pictures that it then reads or refuses.
         warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError as error:
             raise _bad(
-                field, f"{len(data)} bytes that are no {'/'.join(FORMATS)} picture (they start {data[:8]!r})"
+                field, f"{len(data)} bytes that are not a {'/'.join(FORMATS)} picture (they start with {data[:8]!r})"
             ) from error
         except Image.DecompressionBombError as error:
             raise _bad(field, f"a picture that is too large ({error}); allowed: up to {MAX_PIXELS} pixels") from error
@@ -74,7 +74,7 @@ def _bytes_of(text: str, field: str) -> bytes:
     if text.startswith("data:"):
         head, comma, body = text.partition(",")
         if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
-            raise _bad(field, f"a data URI that starts {text[:40]!r}; allowed: data:image/TYPE;base64,…")
+            raise _bad(field, f"a data URI that starts with {text[:40]!r}; allowed: data:image/TYPE;base64,…")
     elif text.startswith(("http://", "https://")):
         raise _bad(field, f"the URL {text[:80]!r}; pictures are not fetched, send their bytes as base64")
     else:
@@ -83,7 +83,7 @@ def _bytes_of(text: str, field: str) -> bytes:
         data = base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _bad(
-            field, f"{len(body)} characters that are not valid base64 ({error}; they start {body[:16]!r})"
+            field, f"{len(body)} characters that are not valid base64 ({error}; they start with {body[:16]!r})"
         ) from error
     if not data:
         raise _bad(field, "an empty picture")
@@ -94,7 +94,7 @@ def _eight_bit(image: Image.Image, field: str) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode in {"I", "F"}:
-        raise _bad(field, f"a picture with 32 bits a channel (mode {image.mode}); allowed: 8 or 16 bits")
+        raise _bad(field, f"a picture with 32 bits per channel (mode {image.mode}); allowed: 8 or 16 bits")
     if image.mode in {"RGB", "P"} and isinstance(image.info.get("transparency"), bytes):
         return image.convert("RGBA")
     return image

@@ -1,4 +1,4 @@
-"""Finished pictures as file bytes with their infotext inside, where WebUI puts it; and reading it there again."""
+"""Encodes finished pictures as files with infotext where WebUI stores it, and reads infotext from pictures."""
 
 import io
 from collections.abc import Mapping
@@ -23,12 +23,14 @@ def encode_picture(
     quality: int = 80,
     lossless: bool = False,
 ) -> bytes:
-    """`image` as a file. PNG: text chunk `parameters`; JPEG and WebP: EXIF UserComment in UTF-16. "" adds nothing.
+    """Encode `image`, with `infotext` in a PNG's text chunk `parameters` or in EXIF UserComment (JPEG, WebP; UTF-16).
 
-    `chunks` are further texts of a PNG. `quality` (1–100) is for JPEG and lossy WebP, `lossless` for WebP.
+    An empty `infotext` adds nothing. `chunks` are further text chunks of a PNG. `quality` (1–100) is for JPEG and lossy
+    WebP, `lossless` for WebP.
 
     Raises:
-        JobFailed: INVALID_PARAMS, the format cannot hold this picture (WebP ends at 16,383 pixels a side) or text.
+        JobFailed: INVALID_PARAMS, if the format does not support a picture of this size (WebP allows 16,383 pixels per
+            side) or so long an infotext.
     """
     file = io.BytesIO()
     try:
@@ -52,7 +54,7 @@ def encode_picture(
 
 
 def infotext_in(image: Image.Image) -> str:
-    """The infotext of an opened picture; "" when it has none."""
+    """The infotext of an open picture; "" if it has none."""
     text = image.info.get("parameters")
     if isinstance(text, str):
         return text

@@ -1,13 +1,13 @@
-"""Masked content "fill": the surroundings' colours bleed into the mask (semantics §2.5)."""
+"""Masked content "fill": the colours around the mask bleed into it (semantics §2.5)."""
 
 from PIL import Image, ImageFilter, ImageOps
 
 LAYERS = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1))
-"""(blur radius in pixels, how often that layer is laid over the ones before)."""
+"""(blur radius in pixels, how often this layer is composited over the ones before)."""
 
 
 def fill_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """RGB `image` with the pixels under `mask` (L, same size, 255 = repaint) made of blurred surroundings."""
+    """RGB `image` with the pixels under `mask` (L, same size, 255 = repaint) replaced by blurred surroundings."""
     kept = keep_unmasked(image, mask)
     filled = Image.new("RGBA", image.size)
     for radius, repeats in LAYERS:
@@ -18,7 +18,7 @@ def fill_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
 
 
 def keep_unmasked(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """Premultiplied (mode RGBa) copy of `image` that is transparent where `mask` is 255."""
+    """A premultiplied copy (mode RGBa) of `image` that is transparent where `mask` is 255."""
     kept = Image.new("RGBa", image.size)
     kept.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask))
     return kept

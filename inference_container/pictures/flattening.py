@@ -1,13 +1,13 @@
-"""Transparent pictures on a background colour."""
+"""Flattens transparent pictures onto a background colour."""
 
 from PIL import Image
 
 
 def flatten(image: Image.Image, *, background: str = "#ffffff") -> Image.Image:
-    """RGB: mode RGBA is laid over `background` by its own alpha, every other mode is converted (semantics §2.1).
+    """The picture as RGB: RGBA is composited over `background`, any other mode is converted (semantics §2.1).
 
     Raises:
-        ValueError: `background` is no colour.
+        ValueError: `background` is not a colour.
     """
     if image.mode != "RGBA":
         return image.convert("RGB")

@@ -9,9 +9,9 @@ from inference_container.pictures.resampling import resample
 
 
 def mask_of(image: Image.Image, *, binarise_alpha: bool = True) -> Image.Image:
-    """The mask a user's picture means (semantics §2.1): alpha where there is any transparency, else luminance.
+    """The mask in a user's picture (semantics §2.1): its alpha if it has any transparency, else its luminance.
 
-    Alpha is cut at `> 128` unless `binarise_alpha` is false (WebUI's mask_round); grey values are always kept.
+    Alpha is binarised at `> 128` unless `binarise_alpha` is false (WebUI's mask_round); grey values are always kept.
     """
     if image.mode != "RGBA" or image.getchannel("A").getextrema() == (255, 255):
         return image.convert("L")
@@ -22,7 +22,10 @@ def mask_of(image: Image.Image, *, binarise_alpha: bool = True) -> Image.Image:
 
 
 def fit_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The mask at the init picture's size (width, height). WebUI would misalign it; nearest keeps 0 and 255 pure."""
+    """Resize the mask to the init picture's size (width, height), which WebUI does not do and so misaligns it.
+
+    Nearest-neighbour resampling keeps the values 0 and 255.
+    """
     return mask if mask.size == size else resample(mask, size, Image.Resampling.NEAREST)
 
 
@@ -31,7 +34,7 @@ def invert_mask(mask: Image.Image) -> Image.Image:
 
 
 def blur_mask(mask: Image.Image, *, x: int, y: int) -> Image.Image:
-    """Gaussian blur with σ of `x` and `y` pixels, first along x, then y, in 8 bits (semantics §2.1). 0 = none."""
+    """Gaussian blur with σ of `x` and `y` pixels, in 8 bits, first along x, then y (semantics §2.1); 0: no blur."""
     pixels = np.array(mask)
     for sigma, along_x in ((x, True), (y, False)):
         if sigma > 0:
@@ -46,7 +49,7 @@ def blur_taps(sigma: int) -> int:
 
 
 def double_mask(mask: Image.Image) -> Image.Image:
-    """clip(2·mask): the whole-picture overlay lets the result through wherever the blurred mask is ≥ 128 (§2.4)."""
+    """clip(2·mask): for the whole picture, the overlay shows the result where the blurred mask is ≥ 128 (§2.4)."""
     return Image.fromarray(np.clip(np.asarray(mask).astype(np.uint16) * 2, 0, 255).astype(np.uint8))
 
 
@@ -55,7 +58,7 @@ def latent_mask(mask: Image.Image, *, width: int, height: int, rounded: bool = T
 
     Resized bicubic with antialiasing, divided by 255 and, if `rounded`, rounded half to even to 0 or 1.
     """
-    # Through RGB because bicubic of L and of RGB must not differ; the channels are equal.
+    # Resized as RGB, because bicubic resampling of L could differ; the channels are equal.
     small = resample(mask.convert("RGB"), (width, height), Image.Resampling.BICUBIC).getchannel(0)
     weights = np.asarray(small).astype(np.float32) / np.float32(255)
     return np.around(weights) if rounded else weights

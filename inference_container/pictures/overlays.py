@@ -1,4 +1,4 @@
-"""Putting the untouched part of the user's picture back over the result (semantics §2.3, §2.4, §2.12)."""
+"""Composites the untouched part of the user's picture over the result (semantics §2.3, §2.4, §2.12)."""
 
 from PIL import Image
 
@@ -9,10 +9,10 @@ from inference_container.pictures.upscaling import Upscaler
 
 
 def make_overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """RGBA: `image` with alpha 255 − `mask`; pixels where the mask is 0 are exactly the image's.
+    """RGBA: `image` with alpha 255 − `mask`; where the mask is 0, the pixels are exactly those of the image.
 
-    Only masked: the full-size init picture and the blurred mask. Whole picture: the resized picture and the doubled
-    mask (`masks.double_mask`).
+    For "only masked", pass the full-size init picture and the blurred mask; for the whole picture, the resized picture
+    and the doubled mask (`masks.double_mask`).
     """
     return keep_unmasked(image, mask).convert("RGBA")
 
@@ -20,10 +20,10 @@ def make_overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
 def paste_back(
     result: Image.Image, overlay: Image.Image, *, region: Box | None = None, upscaler: Upscaler | None = None
 ) -> Image.Image:
-    """RGB at the overlay's size: `result`, put at `region` when one was cut out, under `overlay`.
+    """RGB at the overlay's size: `result` under `overlay`, placed at `region` if one was cropped.
 
     Raises:
-        ValueError: without a region the sizes differ.
+        ValueError: there is no region and the sizes differ.
     """
     if region is None and result.size != overlay.size:
         raise ValueError(f"received a result of size {result.size}; allowed: the overlay's, {overlay.size}")
@@ -35,7 +35,7 @@ def paste_back(
 def put_at(
     result: Image.Image, *, size: tuple[int, int], region: Box | None, upscaler: Upscaler | None = None
 ) -> Image.Image:
-    """`result` at its `region` of an RGBA picture of `size` that is transparent elsewhere; itself without a region."""
+    """`result` at `region` of an otherwise transparent RGBA picture of `size`; `result` itself without a region."""
     if region is None:
         return result
     canvas = Image.new("RGBA", size)
@@ -45,7 +45,7 @@ def put_at(
 
 
 def cut_out(result: Image.Image, mask: Image.Image) -> Image.Image:
-    """RGBA: of `result` what is under `mask` (L, any size), the rest transparent (WebUI's "mask composite")."""
+    """RGBA: the part of `result` under `mask` (L, any size), transparent elsewhere (WebUI's "mask composite")."""
     fitted = resize(mask, mode=2, width=result.width, height=result.height)
     nothing = Image.new("RGBa", result.size)
     return Image.composite(result.convert("RGBA").convert("RGBa"), nothing, fitted).convert("RGBA")

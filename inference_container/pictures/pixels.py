@@ -1,4 +1,4 @@
-"""Between 8-bit pictures and the numbers a VAE works with."""
+"""Converts between 8-bit pictures and a VAE's number range."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +16,17 @@ def to_model_range(image: Image.Image) -> Floats:
 
 
 def from_model_range(decoded: Floats) -> Image.Image:
-    """A decoded picture, shape (3, height, width), nominally in [−1, 1], as RGB.
+    """Convert a decoded picture, shape (3, height, width), nominally in [−1, 1], to RGB.
 
-    Clamped, scaled by 255 and *truncated* to 8 bits as WebUI does (semantics §2.0 step 10): 0.0 gives 127.
+    As in WebUI, it is clamped, scaled by 255 and *truncated* to 8 bits (semantics §2.0 step 10): 0.0 gives 127.
 
     Raises:
-        JobFailed: NAN_LATENTS, a pixel is not a number.
-        ValueError: another shape.
+        JobFailed: NAN_LATENTS, if a pixel is NaN.
+        ValueError: the shape differs.
     """
     if decoded.ndim != 3 or decoded.shape[0] != 3:
         raise ValueError(f"received shape {decoded.shape}; allowed: (3, height, width)")
     if np.isnan(decoded).any():
-        raise JobFailed(JobErrorCode.NAN_LATENTS, "the decoded picture is not a number (NaN) in places")
+        raise JobFailed(JobErrorCode.NAN_LATENTS, "the decoded picture contains NaN")
     unit = np.clip((decoded.astype(np.float32) + np.float32(1)) / np.float32(2), 0, 1)
     return Image.fromarray(np.ascontiguousarray(np.moveaxis(np.float32(255) * unit, 0, 2)).astype(np.uint8))

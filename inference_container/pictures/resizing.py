@@ -9,12 +9,12 @@ from inference_container.pictures.resampling import resample
 from inference_container.pictures.upscaling import Upscaler, upscale
 
 ResizeMode = Literal[0, 1, 2, 3]
-"""0 just resize, 1 crop and resize, 2 resize and fill, 3 latent upscale (pixels as 2)."""
+"""0: just resize, 1: crop and resize, 2: resize and fill, 3: latent upscale (pixels as in 2)."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Size of the resized picture and where its top left corner lands on the canvas, in pixels."""
+    """Size of the resized picture and position of its top left corner on the canvas, in pixels."""
 
     width: int
     height: int
@@ -23,7 +23,7 @@ class Placement:
 
 
 def place(size: tuple[int, int], *, mode: ResizeMode, width: int, height: int) -> Placement:
-    """How a picture of `size` (width, height) is placed on a `width`×`height` canvas."""
+    """How a picture of `size` (width, height) is placed on a canvas of `width`×`height`."""
     if mode == 0:
         return Placement(width, height, 0, 0)
     own_width, own_height = size
@@ -35,7 +35,7 @@ def place(size: tuple[int, int], *, mode: ResizeMode, width: int, height: int) -
     else:
         scaled_width = width if taller else own_width * height // own_height
         scaled_height = height if not taller else own_height * width // own_width
-    # A sliver of a picture may scale to nothing by these rules; a line of it is the least that can be drawn.
+    # A very narrow picture could scale to zero pixels by these rules; keep at least one.
     scaled_width, scaled_height = max(1, scaled_width), max(1, scaled_height)
     return Placement(scaled_width, scaled_height, width // 2 - scaled_width // 2, height // 2 - scaled_height // 2)
 
@@ -45,8 +45,8 @@ def resize(
 ) -> Image.Image:
     """`image` at exactly `width`×`height`: L stays L, RGBA stays RGBA in mode 0 only, everything else is RGB.
 
-    The resampling is Lanczos, but what becomes larger is enlarged by `upscaler`.
-    Modes 2 and 3 fill the gaps by stretching the outermost lines.
+    Pictures are resampled by Lanczos, but enlarged by `upscaler`.
+    Modes 2 and 3 fill gaps by stretching the outermost lines.
     """
     if mode == 0:
         return upscale(image, upscaler, width=width, height=height)

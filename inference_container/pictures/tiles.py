@@ -1,4 +1,4 @@
-"""A picture cut into overlapping tiles and put together again with WebUI's seams: a model sees little at once."""
+"""Splits a picture into overlapping tiles, so that a model processes small parts, and joins them with WebUI's seams."""
 
 import math
 from collections.abc import Callable
@@ -10,28 +10,28 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Tiling:
-    """How large tiles are and how far neighbours overlap, in pixels of the picture that is cut."""
+    """Size of the tiles and overlap of neighbours, in pixels of the picture that is split."""
 
     side: int
-    """0: one tile of the picture's own size."""
+    """0: one tile of the picture's size."""
     overlap: int
 
     def starts(self, length: int) -> list[int]:
-        """Where tiles begin along a side of `length` pixels; below 0 when a tile is longer than that."""
+        """Where tiles begin along a side of `length` pixels; below 0 if a tile is longer than the side."""
         count = max(1, math.ceil((length - self.overlap) / (self.side - self.overlap)))
         step = (length - self.side) / (count - 1) if count > 1 else 0.0
         return [min(int(number * step), length - self.side) for number in range(count)]
 
     def count(self, size: tuple[int, int]) -> int:
-        """How many tiles a picture of `size` is cut into."""
+        """The number of tiles of a picture of `size`."""
         return len(self.starts(size[0])) * len(self.starts(size[1])) if self.side else 1
 
 
 def map_tiles(image: Image.Image, tiling: Tiling, enlarge: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """RGB `image` with every tile given to `enlarge`, which makes all of them the same whole number of times larger.
+    """Apply `enlarge`, which enlarges every tile by the same whole factor, to the tiles of an RGB image.
 
-    Where tiles overlap, the later one fades in over the earlier. A tile larger than the picture has the picture at its
-    lower right end and black around it, as in WebUI.
+    Where tiles overlap, the later one fades in over the earlier one. As in WebUI, a tile larger than the picture is
+    black except for the picture at its lower right.
     """
     if not tiling.side:
         return enlarge(image)
@@ -44,17 +44,17 @@ def map_tiles(image: Image.Image, tiling: Tiling, enlarge: Callable[[Image.Image
             row = row or Image.new("RGB", (image.width * factor, tile.height))
             _lay(row, tile, at=(left * factor, 0), overlap=tiling.overlap * factor)
         if row is None:
-            raise ValueError("received a picture without a column")
+            raise ValueError("received a picture of width 0")
         factor = row.width // image.width
         whole = whole or Image.new("RGB", (row.width, image.height * factor))
         _lay(whole, row, at=(0, top * factor), overlap=tiling.overlap * factor)
     if whole is None:
-        raise ValueError("received a picture without a row")
+        raise ValueError("received a picture of height 0")
     return whole
 
 
 def _lay(canvas: Image.Image, piece: Image.Image, *, at: tuple[int, int], overlap: int) -> None:
-    """Paste `piece` at a place along one side; its first `overlap` pixels fade in, except at the very beginning."""
+    """Paste `piece` at a position along one side; its first `overlap` pixels fade in, except at position 0."""
     left, top = at
     if at == (0, 0) or overlap == 0:
         canvas.paste(piece, at)

@@ -1,4 +1,4 @@
-"""Pictures enlarged by a filter or a model, with the roundings of WebUI 1.10.1's upscalers."""
+"""Enlarges pictures by a filter or a model, with the rounding of WebUI 1.10.1's upscalers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from PIL import Image
 from inference_container.pictures.resampling import resample
 
 GRID = 8
-"""Upscalers end at a whole multiple of this many pixels; what is missing is resized by Lanczos."""
+"""Upscalers return sides that are multiples of this many pixels; Lanczos resizes to the exact size."""
 MAX_PASSES = 3
 
 
 class Upscaler(Protocol):
-    """One way to enlarge."""
+    """A way to enlarge pictures."""
 
     def __call__(self, image: Image.Image, scale: float) -> Image.Image:
-        """RGB `image` made larger: `scale` times, or by a factor of its own."""
+        """Enlarge an RGB image by `scale` or by the upscaler's fixed factor."""
         ...
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Resamples; an `Upscaler`."""
+    """An `Upscaler` that resamples."""
 
     resampling: Image.Resampling
 
@@ -35,11 +35,11 @@ class Filter:
 FILTERS: Mapping[str, Upscaler] = MappingProxyType(
     {"Lanczos": Filter(Image.Resampling.LANCZOS), "Nearest": Filter(Image.Resampling.NEAREST)}
 )
-"""By upscaler; `None` has no filter of its own."""
+"""Filters by the upscaler's name; `None` has no filter."""
 
 
 def upscale(image: Image.Image, upscaler: Upscaler | None, *, width: int, height: int) -> Image.Image:
-    """`image` at exactly `width`×`height`; what need not be enlarged, and masks (L), are resized by Lanczos alone."""
+    """`image` at exactly `width`×`height`; masks (L) and pictures that are not enlarged use Lanczos alone."""
     scale = max(width / image.width, height / image.height)
     if upscaler is not None and scale > 1 and image.mode != "L":
         image = upscale_by(image, upscaler, scale)
@@ -47,9 +47,9 @@ def upscale(image: Image.Image, upscaler: Upscaler | None, *, width: int, height
 
 
 def upscale_by(image: Image.Image, upscaler: Upscaler, scale: float) -> Image.Image:
-    """`image` `scale` times as large, down to a multiple of 8 pixels: up to three passes, then Lanczos.
+    """Enlarge by `scale`, rounded down to a multiple of 8 pixels, in up to three passes and then by Lanczos.
 
-    At scale 1 it passes once, so that a model can clean a picture without enlarging it.
+    At scale 1 there is one pass, so that a model can clean a picture without enlarging it.
     """
     size = scaled_size(image.size, scale)
     for number in range(MAX_PASSES):
@@ -63,13 +63,13 @@ def upscale_by(image: Image.Image, upscaler: Upscaler, scale: float) -> Image.Im
 
 
 def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Width and height that `upscale_by` ends with."""
+    """Width and height of the result of `upscale_by`."""
     width, height = (int(side * scale // GRID * GRID) for side in size)
     return width, height
 
 
 def pass_sizes(size: tuple[int, int], scale: float, *, factor: int) -> list[tuple[int, int]]:
-    """What `upscale_by` feeds to an upscaler that always enlarges `factor` times, in order."""
+    """The sizes that `upscale_by` passes to an upscaler with a fixed `factor`, in order."""
     sizes: list[tuple[int, int]] = []
     end = scaled_size(size, scale)
     while len(sizes) < MAX_PASSES and not (_covers(size, end) and (sizes or scale != 1)):

@@ -1,1 +1,1 @@
-"""WebUI's prompt language: from the text a user typed to the tensors the UNet attends to."""
+"""WebUI's prompt language: encodes a user's text into the tensors that the UNet attends to."""

@@ -1,4 +1,4 @@
-"""Tokens in chunks of 75, as CLIP reads them, with a weight for each and places for embeddings (semantics §4.4)."""
+"""Splits tokens into CLIP's chunks of 75, with a weight per token and places for embeddings (semantics §4.4)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inference_container.prompt.inversions import InversionMatcher
 
 CHUNK_LENGTH = 75
-"""Tokens of text in a chunk; a start and an end token stand around them."""
+"""Text tokens in a chunk, between a start and an end token."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class SpecialTokens:
     start: int
     end: int
     comma: int | None
-    """The token of a comma at a word's end, None when the vocabulary has none."""
+    """The token of a comma at the end of a word; None if the vocabulary has no such token."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class TokenisedText:
     tokens: Sequence[int]
     weight: float
     is_break: bool = False
-    """The chunk ends here; `tokens` do not count."""
+    """Whether the chunk ends here; `tokens` are then ignored."""
 
 
 @dataclass(frozen=True)
 class Insertion:
-    """An embedding's vectors stand at tokens offset … offset + length - 1 of the whole chunk."""
+    """An embedding's vectors replace the tokens offset … offset + length - 1 of the whole chunk."""
 
     offset: int
     name: str
@@ -36,7 +36,7 @@ class Insertion:
 @dataclass(frozen=True)
 class Chunk:
     tokens: tuple[int, ...]
-    """CHUNK_LENGTH + 2 ids; 0 where vectors are inserted."""
+    """CHUNK_LENGTH + 2 token ids; 0 where vectors are inserted."""
     weights: tuple[float, ...]
     insertions: tuple[Insertion, ...] = ()
 
@@ -48,10 +48,10 @@ def split_into_chunks(
     comma_backtrack: int = 20,
     inversions: InversionMatcher | None = None,
 ) -> tuple[Chunk, ...]:
-    """At least one chunk; no chunk for what would follow a BREAK at the end.
+    """Split into at least one chunk; a BREAK at the end adds no empty chunk.
 
-    When a chunk is full and a comma is among its last `comma_backtrack` tokens (0: never), what stands after the comma
-    moves to the next chunk. An embedding that does not fit whole starts the next chunk.
+    If a full chunk has a comma among its last `comma_backtrack` tokens (0: never), the tokens after the comma move to
+    the next chunk. An embedding that does not fit completely starts the next chunk.
     """
     writer = _ChunkWriter(special, comma_backtrack)
     for text in texts:
@@ -73,7 +73,7 @@ def split_into_chunks(
 
 
 def empty_chunk(special: SpecialTokens) -> Chunk:
-    """The chunk of an empty prompt, also appended to prompts with fewer chunks than others of their stack."""
+    """The chunk of an empty prompt; it also pads prompts that have fewer chunks than others of their stack."""
     return _ChunkWriter(special, 0).finish()[0]
 
 
@@ -88,11 +88,11 @@ class _ChunkWriter:
         self._after_comma: int | None = None
 
     def make_room(self, token: int) -> None:
-        """End the chunk if it is full; called before each token, which is then known not to be cut off its comma."""
+        """End the chunk if it is full; called before each token, so that words move together with their comma."""
         length = len(self._tokens)
         if token == self._special.comma:
-            # A comma that opens the next chunk is no place to go back to in this one, yet WebUI notes where it would
-            # have stood; `end_chunk` forgets it.
+            # A comma that would open the next chunk is not a place to go back to in this one. WebUI still records
+            # its position; `end_chunk` resets it.
             self._after_comma = length + 1
         elif length == CHUNK_LENGTH and self._comma_is_near():
             self._move_after_comma()

@@ -1,4 +1,4 @@
-"""A CLIP text model run on chunks of tokens: clip skip, and vectors put in place of tokens."""
+"""Runs a CLIP text model on chunks of tokens, with clip skip and embeddings in place of tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from inference_container.prompt.chunks import CHUNK_LENGTH, Chunk, Insertion
 from inference_container.prompt.text_models import TextModel
 
 ROWS_AT_ONCE = 32
-"""Chunks in one forward pass; bounds memory for prompts with many variants."""
+"""Chunks per forward pass; bounds the memory for prompts with many variants."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class EncodedChunks:
     tokens: Tensor
     """Shape (chunks, 77, width), float32."""
     pooled: Tensor | None
-    """Shape (chunks, projection), float32; None unless the UNet reads it."""
+    """Shape (chunks, projection), float32; None unless the UNet uses it."""
 
 
 class ClipTextEncoder:
-    """Wraps a text model of transformers, of the shape before or after 5.6 (without `.text_model`)."""
+    """Wraps a text model of transformers, from before 5.6 or later (without `.text_model`)."""
 
     def __init__(self, model: TextModel, *, clip_skip: int = 1, sdxl_clip_l_skip: bool = False, end_token: int) -> None:
-        """`clip_skip` is WebUI's option: 1 the last layer's output, N the N-th from the end (semantics §4.4).
+        """Wrap `model`. `clip_skip` is WebUI's option: N uses the N-th layer from the end (semantics §4.4).
 
         Raises:
-            ValueError: fewer layers than `clip_skip` asks for.
+            ValueError: `clip_skip` exceeds the number of layers.
         """
         layers = int(model.encoder.config.num_hidden_layers)
         self._layer = model.reading.layer_for(clip_skip, sdxl_clip_l_skip=sdxl_clip_l_skip)
@@ -41,18 +41,18 @@ class ClipTextEncoder:
 
     @property
     def width(self) -> int:
-        """Numbers in one token's vector."""
+        """Width of a token's vector."""
         return int(self._model.config.hidden_size)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Precision of the weights."""
         dtype: torch.dtype = self._model.get_input_embeddings().weight.dtype
         return dtype
 
     @torch.no_grad()
     def encode(self, chunks: Sequence[Chunk], vectors: Mapping[str, Tensor]) -> EncodedChunks:
-        """`vectors` holds shape (k, width) for every inserted name."""
+        """Encode chunks; `vectors` has a tensor (k, width) for every inserted name."""
         batches = [
             self._encode_batch(chunks[start : start + ROWS_AT_ONCE], vectors)
             for start in range(0, len(chunks), ROWS_AT_ONCE)
@@ -84,7 +84,7 @@ class ClipTextEncoder:
         return EncodedChunks(hidden.float(), self._pool(outputs.last_hidden_state, rows))
 
     def _pool(self, last: Tensor, rows: Sequence[tuple[int, ...]]) -> Tensor | None:
-        """The text projection of the first end token, as OpenCLIP pools."""
+        """The text projection of the first end token, as in OpenCLIP."""
         if not self._text.reading.pooled:
             return None
         ends = [row.index(self._end_token) for row in rows]
@@ -92,7 +92,7 @@ class ClipTextEncoder:
         return projected.float()
 
     def _padded(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
-        """Models with a padding token of their own see it after the first end token (SD2 and OpenCLIP: id 0)."""
+        """Replace what follows the first end token by the model's own padding token (id 0 in SD2 and OpenCLIP)."""
         if self._text.pad_token == self._end_token:
             return tokens
         end = tokens.index(self._end_token) + 1
@@ -100,7 +100,7 @@ class ClipTextEncoder:
 
 
 def final_layer_norm(text_encoder: Any) -> torch.nn.Module:
-    """The last LayerNorm of a CLIP text model: transformers 5.6 dropped the `.text_model` level."""
+    """The last LayerNorm of a CLIP text model; transformers 5.6 removed the level `.text_model`."""
     norm = getattr(text_encoder, "text_model", text_encoder).final_layer_norm
     if not isinstance(norm, torch.nn.Module):
         raise TypeError(f"received a text encoder whose final_layer_norm is {type(norm).__name__}; allowed: a module")
@@ -116,7 +116,7 @@ def _with_insertions(
     for row, places in zip(embedded, insertions, strict=True):
         for place in places:
             inserted = vectors[place.name].to(row)
-            # offsets are those of a whole chunk, so the last place before the end token bounds what fits
+            # offsets count from the start of the whole chunk, so vectors must end before its end token
             stop = min(place.offset + len(inserted), CHUNK_LENGTH + 1)
             row[place.offset : stop] = inserted[: stop - place.offset]
     return embedded

@@ -1,4 +1,4 @@
-"""What a prompt becomes for the denoiser: text embeddings that may change while sampling runs."""
+"""A prompt's form for the denoiser: text embeddings that may change during sampling."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ class TextEmbedding:
     tokens: Tensor
     """Shape (77·chunks, dim)."""
     pooled: Tensor | None = None
-    """Shape (dim,), SDXL only."""
+    """Shape (dim,); SDXL only."""
 
     def silenced(self) -> "TextEmbedding":
-        """All zero."""
+        """A copy with all values 0."""
         return TextEmbedding(zeros_like(self.tokens), None if self.pooled is None else zeros_like(self.pooled))
 
 
 @dataclass(frozen=True)
 class TimedEmbedding:
     until: int
-    """Active while the step counter is at most this (semantics §2.8)."""
+    """The last step at which it is active (semantics §2.8)."""
     embedding: TextEmbedding
 
 
@@ -32,10 +32,10 @@ class PromptPart:
 
     weight: float
     timeline: tuple[TimedEmbedding, ...]
-    """In ascending order of `until`; the last one stays active for ever."""
+    """In ascending order of `until`; the last one stays active."""
 
     def at(self, counter: int) -> TextEmbedding:
-        """The embedding in force at this count of model calls (from 0)."""
+        """The active embedding after this number of model calls."""
         for timed in self.timeline:
             if counter <= timed.until:
                 return timed.embedding
@@ -44,6 +44,6 @@ class PromptPart:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """One image's prompt: the sum of its parts. A negative prompt has exactly one part."""
+    """One image's prompt as the sum of its parts; a negative prompt has exactly one part."""
 
     parts: tuple[PromptPart, ...]

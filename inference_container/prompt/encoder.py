@@ -1,4 +1,4 @@
-"""Prompts encoded as WebUI 1.10.1 does it: the one entry from text to conditioning (semantics §4)."""
+"""Encodes prompts as WebUI 1.10.1 does, from text to conditioning (semantics §4)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,17 +26,17 @@ from inference_container.prompt.inversions import InversionMatcher, InversionNam
 from inference_container.prompt.text_models import TextKind, TextModel
 
 MAX_CHUNKS = 2048
-"""Of one prompt over all its variants: half a gigabyte of vectors for SD1."""
+"""Maximum chunks of a prompt over all its variants: half a gigabyte of vectors for SD1."""
 
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """WebUI's options that change what a prompt means."""
+    """WebUI's options that change how prompts are encoded."""
 
     clip_skip: int = 1
-    """CLIP_stop_at_last_layers, 1 … number of layers; Stable Diffusion 2.x and XL do not follow it."""
+    """CLIP_stop_at_last_layers, from 1 to the number of layers; no effect on Stable Diffusion 2.x and XL."""
     sdxl_clip_l_skip: bool = False
-    """Stable Diffusion XL's CLIP-L does."""
+    """Whether `clip_skip` affects the CLIP-L encoder of Stable Diffusion XL."""
     emphasis: EmphasisMode = EmphasisMode.ORIGINAL
     comma_padding_backtrack: int = 20
 
@@ -47,14 +47,14 @@ class TextualInversion:
 
     name: str
     vectors: Mapping[TextKind, Tensor]
-    """For each text encoder of the checkpoint: shape (k, width), 1 ≤ k ≤ 75, with one k."""
+    """A tensor (k, width) for each text encoder of the checkpoint, with the same k, 1 ≤ k ≤ 75."""
     shown: str | None = None
-    """What infotexts write after its name: the start of its file's SHA-256, or the name of the network it came with;
-    None keeps it out of them."""
+    """Shown after its name in infotexts: the start of its file's SHA-256, or the name of the network that bundles it;
+    None keeps it out of infotexts."""
 
 
 class PromptEncoder:
-    """One checkpoint's text encoder with the options of one request; make a new one when LoRAs change its weights."""
+    """A checkpoint's text encoders with a request's options; create a new one after LoRAs change their weights."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class PromptEncoder:
         options: EncoderOptions | None = None,
         inversions: Sequence[TextualInversion] = (),
     ) -> None:
-        """Takes a checkpoint's text encoders and their `CLIPTokenizer` of transformers.
+        """Wrap a checkpoint's text encoders and transformers' `CLIPTokenizer`.
 
         Raises:
-            ValueError: a clip skip beyond the layers, or an inversion of another width or of more than 75 vectors.
+            ValueError: clip skip exceeds the number of layers, or an embedding has another width or over 75 vectors.
         """
         self._options = options or EncoderOptions()
         self._tokenizer = tokenizer
@@ -90,26 +90,26 @@ class PromptEncoder:
         self._has_brackets = False
 
     def infotext_extra(self) -> dict[str, str]:
-        """What the prompts encoded so far add to `extra_generation_params` (semantics §7)."""
+        """The entries of `extra_generation_params` for the prompts encoded so far (semantics §7)."""
         extra = {"TI hashes": ", ".join(self._hashes)} if self._hashes else {}
         if self._has_brackets and self._options.emphasis is not EmphasisMode.ORIGINAL:
             extra["Emphasis"] = self._options.emphasis.value
         return extra
 
     def encode(self, prompts: Sequence[str], clock: PromptClock) -> list[Conditioning]:
-        """Positive prompts, tags already removed: one conditioning for each, all of the same token count.
+        """Encode positive prompts without tags: one conditioning for each, all with the same number of tokens.
 
         Raises:
-            PromptSyntaxError: a prompt WebUI answers with an error.
+            PromptSyntaxError: WebUI would answer with an error.
         """
         compositions = {prompt: split_composition(prompt) for prompt in prompts}
         return self._encode([compositions[prompt] for prompt in prompts], clock)
 
     def encode_negative(self, prompts: Sequence[str], clock: PromptClock) -> list[Conditioning]:
-        """Negative prompts: like `encode`, but AND, tags and a trailing weight are text.
+        """Encode negative prompts as `encode` does, except that AND, tags and a trailing weight are text.
 
         Raises:
-            PromptSyntaxError: a prompt WebUI answers with an error.
+            PromptSyntaxError: WebUI would answer with an error.
         """
         return self._encode([(PartText(prompt, 1.0),) for prompt in prompts], clock, empty_is_zero=True)
 
@@ -127,7 +127,7 @@ class PromptEncoder:
         ]
 
     def _encode_schedule(self, schedule: Sequence[TimedText], *, empty_is_zero: bool) -> tuple[TimedEmbedding, ...]:
-        # The mean is restored over all variants together, each as often as the schedule names it.
+        # The mean is restored over all variants together, weighted by how often the schedule names each.
         variants = Counter(timed.text for timed in schedule)
         stack = [self._chunks(text) for text in variants]
         length = max(map(len, stack))
@@ -139,7 +139,7 @@ class PromptEncoder:
             )
         rows = [chunk for chunks in stack for chunk in (*chunks, *[filler] * (length - len(chunks)))]
         tokens, pooled = self._vectors_of(rows, counts=list(variants.values()))
-        # Stable Diffusion XL was trained with nothing at all in place of an empty text (semantics §4.4).
+        # Stable Diffusion XL was trained with zeros in place of an empty text (semantics §4.4).
         silent = empty_is_zero and pooled is not None and not any(variants)
         embeddings = {}
         for index, text in enumerate(variants):
@@ -148,7 +148,7 @@ class PromptEncoder:
         return tuple(TimedEmbedding(timed.until, embeddings[timed.text]) for timed in schedule)
 
     def _vectors_of(self, rows: Sequence[Chunk], *, counts: list[int]) -> tuple[Tensor, Tensor | None]:
-        """Of variants of equally many chunks: tokens (variants, 77·chunks, all widths) and pooled (variants, width)."""
+        """Tokens (variants, 77·chunks, all widths) and pooled (variants, width) of variants with equal chunk counts."""
         tokens, pooled = [], None
         for kind, clip in self._clips.items():
             self._note_inversions(rows, variants=len(counts))
@@ -157,7 +157,7 @@ class PromptEncoder:
             weighted = self._weigh(rows, encoded.tokens, counts=counts)
             tokens.append(weighted.reshape(len(counts), -1, clip.width).to(self._dtype))
             if encoded.pooled is not None:
-                # Of each variant's first chunk, never weighted.
+                # Taken from each variant's first chunk, without weights.
                 pooled = encoded.pooled.reshape(len(counts), -1, encoded.pooled.shape[-1])[:, 0].to(self._dtype)
         return torch.cat(tokens, dim=-1), pooled
 
@@ -171,7 +171,7 @@ class PromptEncoder:
         self._hashes = new + self._hashes
 
     def _weigh(self, rows: Sequence[Chunk], encoded: Tensor, *, counts: Sequence[int]) -> Tensor:
-        """Apply emphasis to shape (variants · chunks, 77, width), float32; `counts` has one number for each variant."""
+        """Apply emphasis to float32 (variants · chunks, 77, width); `counts` has one number for each variant."""
         if self._options.emphasis not in (EmphasisMode.ORIGINAL, EmphasisMode.NO_NORM):
             return encoded
         weights = torch.tensor([chunk.weights for chunk in rows], dtype=torch.float32, device=encoded.device)
@@ -219,12 +219,12 @@ class PromptEncoder:
             raise ValueError(f"received embedding {inversion.name!r} with {received or 'nothing'}; allowed: {allowed}")
         (token_ids,) = self._tokenise([inversion.name])
         if not token_ids:
-            raise ValueError(f"received embedding {inversion.name!r}; allowed: a name that holds a word")
+            raise ValueError(f"received embedding {inversion.name!r}; allowed: a name that contains a word")
         return InversionName(inversion.name, tuple(token_ids), length)
 
 
 def _mean_of_stack(stack: Tensor, shares: Tensor) -> Tensor:
-    """Means of shape (variants, chunks, 77, width) by chunk, each variant with its share: shape (chunks,)."""
+    """Means per chunk, shape (chunks,), of (variants, chunks, 77, width), weighted by the variants' shares."""
     return (stack.mean(dim=(2, 3)) * shares[:, None]).sum(dim=0)
 
 

@@ -1,4 +1,4 @@
-"""Names of textual inversions found among the tokens of a prompt (semantics §4.7)."""
+"""Finds names of textual inversions among the tokens of a prompt (semantics §4.7)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 class InversionName:
     name: str
     token_ids: tuple[int, ...]
-    """What the tokenizer makes of the name, hence matching knows no upper or lower case."""
+    """The name's tokens; the tokenizer ignores case, and so does matching."""
     length: int
-    """Vectors it stands for."""
+    """The number of its vectors."""
 
 
 class InversionMatcher:
-    """Finds the longest name at a place; of two names with the same tokens the first given wins."""
+    """Finds the longest name at a position; of several names with equal tokens, the first one given wins."""
 
     def __init__(self, names: Iterable[InversionName]) -> None:
         self._by_first_token: dict[int, list[InversionName]] = defaultdict(list)
@@ -25,7 +25,7 @@ class InversionMatcher:
             candidates.sort(key=lambda name: -len(name.token_ids))
 
     def match(self, tokens: Sequence[int], position: int) -> InversionName | None:
-        """The name whose tokens start at `position`, None when there is none."""
+        """The longest name whose tokens start at `position`, or None."""
         for name in self._by_first_token.get(tokens[position], ()):
             if tuple(tokens[position : position + len(name.token_ids)]) == name.token_ids:
                 return name

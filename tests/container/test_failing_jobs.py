@@ -161,7 +161,7 @@ def broken_model(code: JobErrorCode, words: str, data: Callable[[], bytes]) -> F
 
 
 FAILING: dict[str, Failing] = {
-    "the picture is no picture": broken_picture("that are no PNG/JPEG", b"not a picture"),
+    "the picture is no picture": broken_picture("that are not a PNG/JPEG", b"not a picture"),
     "the picture is cut off": broken_picture("truncated or broken PNG", png()[:-900]),
     "the picture has 200 megapixels": broken_picture("too large", png_that_claims(20_000, 10_000)),
     "the picture is a bomb of 4 gigapixels": broken_picture("too large", png_that_claims(65_535, 65_535)),
@@ -174,12 +174,12 @@ FAILING: dict[str, Failing] = {
     "the prompt cannot be read": Failing(JobErrorCode.INVALID_PARAMS, "prompt", {"prompt": "(a:1.2.3)"}),
     "the UNet answers with NaN": broken_model(
         JobErrorCode.NAN_LATENTS,
-        "the UNet answered with NaN at call 1",
+        "the UNet returned NaN at call 1",
         lambda: tiny_with_nan_in("model.diffusion_model.out.2.weight"),
     ),
     "the VAE decodes to NaN": broken_model(
         JobErrorCode.NAN_LATENTS,
-        "the decoded picture is not a number",
+        "the decoded picture contains NaN",
         lambda: tiny_with_nan_in("first_stage_model.decoder.conv_out.weight"),
     ),
     "the checkpoint is cut off": broken_model(

@@ -149,7 +149,7 @@ def test_bad_input_is_refused_by_name() -> None:
         euler(Schedule.KARRAS, 0)
     with pytest.raises(ValueError, match="sigma_min = 20"):
         euler(Schedule.KARRAS, 5, ScheduleOptions(sigma_min=20))
-    with pytest.raises(ValueError, match="DDIM works on timesteps"):
+    with pytest.raises(ValueError, match="DDIM uses timesteps"):
         sigmas_for(SamplerChoice("DDIM", Schedule.KARRAS), 5, TRAINED)
     with pytest.raises(ValueError, match=r"\(2, 3\)"):
         NoiseSchedule(torch.zeros(2, 3))

@@ -120,7 +120,7 @@ def test_bytes_that_are_no_picture_are_refused_naming_how_they_start() -> None:
 
 
 def test_postscript_is_never_handed_to_an_interpreter() -> None:
-    assert "no PNG/JPEG" in refusal(base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").decode())
+    assert "not a PNG/JPEG" in refusal(base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").decode())
 
 
 @pytest.mark.parametrize("size", [(10_001, 10_000), (65_000, 65_000), (2_000_000_000, 2)])

@@ -1,1 +1,1 @@
-"""The solvers, one small module per family, and the table of them by WebUI's names."""
+"""The samplers, one small module per family, and a table of them by WebUI's names."""

@@ -1,6 +1,6 @@
 """Samplers over training timesteps: DDIM, DDIM CFG++ and PLMS (Song et al. 2021; Chung et al. 2024; Liu et al. 2022).
 
-As in WebUI 1.10.1 the loop ends at the lowest timestep of the list without evaluating the model there.
+As in WebUI 1.10.1, the loop ends at the lowest timestep of the list without calling the model there.
 """
 
 import torch
@@ -10,7 +10,7 @@ from inference_container.diffusion.samplers.run import Denoiser, SamplerRun
 
 
 def _step(x: Tensor, noise: Tensor, direction: Tensor, *, alpha: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """To ᾱ = `target`: the clean latent by `noise`, then back along `direction` leaving room for σ of new noise."""
+    """Step to ᾱ = `target`: clean latent by `noise`, then along `direction`, leaving room for σ of new noise."""
     clean = (x - (1 - alpha).sqrt() * noise) / alpha.sqrt()
     return target.sqrt() * clean + (1 - target - sigma**2).sqrt() * direction
 
@@ -27,7 +27,7 @@ def _sample_ddim(denoise: Denoiser, x: Tensor, run: SamplerRun, *, renoise_with_
         sigma = _eta_sigma(alpha, target, run.options.ddim)
         direction = uncond if renoise_with_uncond else guided
         x = _step(x, guided, direction, alpha=alpha, target=target, sigma=sigma)
-        # Drawn even when eta is 0: the stream's position is part of the picture.
+        # Drawn even if eta is 0, because the stream's position affects later noise.
         x = x + sigma * run.noise(run.levels[index], run.levels[index - 1])
     return x
 
@@ -37,7 +37,7 @@ def sample_ddim(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
 
 
 def sample_ddim_cfgpp(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
-    """The denoiser's cfg_scale is divided by 12.5 for this sampler (see the table)."""
+    """DDIM CFG++; for it, the table divides the denoiser's cfg_scale by 12.5."""
     return _sample_ddim(denoise, x, run, renoise_with_uncond=True)
 
 

@@ -1,7 +1,7 @@
 """DPM fast and DPM adaptive: DPM-Solver of orders 1 to 3 between two σ's (Lu et al. 2022, algorithms 1 to 4).
 
-Both take from the σ list only its ends, which are not 0, and its length; t = -ln σ. At denoising strength 0 the ends
-are the same and the latent stays as it is; WebUI fails there.
+Both use only the length and the ends of the σ list, which are not 0; t = -ln σ. At denoising strength 0 the ends are
+equal and the latent does not change; WebUI fails there.
 """
 
 import math
@@ -19,7 +19,7 @@ ADAPTIVE_ORDER = 3
 
 
 class _Solver:
-    """Steps from one latent x at time t; model evaluations at the same place are shared between the orders."""
+    """Steps from one latent x at time t; the orders share model calls at the same point."""
 
     def __init__(self, denoise: Denoiser, x: Tensor, t: Tensor) -> None:
         self._denoise, self._x, self._t = denoise, x, t
@@ -31,7 +31,7 @@ class _Solver:
         return (x - self._denoise(x, sigma)) / sigma
 
     def _inner_noise(self, part: float, h: Tensor) -> Tensor:
-        """ε after `part` of the step, reached by first order."""
+        """ε after `part` of the step, by a first-order step."""
         if part not in self._known:
             s = self._t + part * h
             u = self._x - (-s).exp() * (part * h).expm1() * self._noise
@@ -59,12 +59,12 @@ class _Solver:
 
 
 def _ancestral_time(t: Tensor, t_next: Tensor, t_end: Tensor, eta: float) -> tuple[Tensor, Tensor]:
-    """The time to solve to, and the noise that then brings the latent back to σ(t_next)."""
+    """The time to solve to, and the amount of noise that then raises the latent to σ(t_next)."""
     if not eta:
         return t_next, torch.zeros_like(t_next)
     down, _ = ancestral_step((-t).exp(), (-t_next).exp(), eta)
     target = torch.minimum(t_end, -down.log())
-    # Rounding may put the target a hair before t_next, and a root of -1e-9 would be NaN.
+    # Rounding may put the target slightly before t_next, and the square root of -1e-9 would be NaN.
     return target, ((-t_next).exp() ** 2 - (-target).exp() ** 2).clamp(min=0) ** 0.5
 
 
@@ -73,7 +73,7 @@ def _ends(run: SamplerRun) -> tuple[Tensor, Tensor]:
 
 
 def fast_orders(calls: int) -> list[int]:
-    """Orders of DPM fast's steps; they sum up to the model calls there are."""
+    """The orders of DPM fast's steps; they add up to the number of model calls."""
     if calls % 3 == 0:
         return [3] * (calls // 3 - 1) + [2, 1]
     return [3] * (calls // 3) + [calls % 3]
@@ -92,8 +92,9 @@ def sample_dpm_fast(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
 
 
 def sample_dpm_adaptive(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
-    """Chooses its own steps by the error over the whole batch, so here alone images of a batch influence each other
-    (as in WebUI). `s_noise` does not apply: WebUI 1.10.1 never hands it to this sampler.
+    """Chooses its steps by the error over the whole batch; as in WebUI, images of a batch affect each other only here.
+
+    `s_noise` has no effect, because WebUI 1.10.1 never passes it to this sampler.
     """
     eta = run.options.ancestral
     start, end = _ends(run)

@@ -1,6 +1,6 @@
 """DPM-Solver++ family: 2M, 2M SDE (midpoint and Heun), 3M SDE, 2S a, SDE (Lu et al. 2022; Crowson's SDE variants).
 
-λ = -ln σ is the time of all of them.
+All of them use the time λ = -ln σ.
 """
 
 from itertools import pairwise
@@ -12,7 +12,7 @@ from inference_container.diffusion.samplers.run import Denoiser, SamplerRun, anc
 
 
 def _first_order(x: Tensor, denoised: Tensor, sigma: Tensor, target: Tensor) -> Tensor:
-    """The exact step from σ to the target if the denoised latent stayed the same; σ_target/σ = e^-h."""
+    """The step from σ to the target, exact if the denoised latent were constant; σ_target/σ = e^-h."""
     h = sigma.log() - target.log()
     return (target / sigma) * x - (-h).expm1() * denoised
 
@@ -115,7 +115,7 @@ def sample_dpmpp_sde(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
         if sigma_next == 0:
             x = x + derivative(x, sigma, denoised) * (sigma_next - sigma)
             continue
-        # σ's pass through ln and exp: Brownian trees round them to six digits, and the last bit decides which.
+        # σ's pass through ln and exp, because Brownian trees round them to six digits and the last bit matters.
         t, t_next = -sigma.log(), -sigma_next.log()
         here, there = (-t).exp(), (-t_next).exp()
         middle = (-(t + (t_next - t) * 0.5)).exp()

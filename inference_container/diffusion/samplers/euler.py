@@ -15,7 +15,7 @@ def sample_euler(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
 
 
 def sample_euler_ancestral(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
-    """`s_noise` does not apply: WebUI 1.10.1 never hands it to this sampler."""
+    """Euler a; `s_noise` has no effect, because WebUI 1.10.1 never passes it to this sampler."""
     for sigma, sigma_next in pairwise(run.levels):
         down, up = ancestral_step(sigma, sigma_next, run.options.ancestral)
         x = x + derivative(x, sigma, denoise(x, sigma)) * (down - sigma)

@@ -9,7 +9,7 @@ from inference_container.diffusion.samplers.run import Denoiser, SamplerRun, chu
 
 RESTART_FROM_STEPS = 20
 RESTART_LOW, RESTART_HIGH = 0.1, 2.0
-"""Restart goes from about σ 0.1 back up to about σ 2."""
+"""Restart goes from about σ = 0.1 back up to about σ = 2."""
 
 
 def heun_step(denoise: Denoiser, x: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def _karras(steps: int, low: Tensor, high: Tensor) -> Tensor:
 
 
 def restart_steps(sigmas: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """The intervals Restart walks. From 20 steps on some of the steps are spent on one or two restarts."""
+    """The intervals of Restart's steps; from 20 steps on, one or two restarts use some of them."""
     steps = len(sigmas) - 1
     if steps < RESTART_FROM_STEPS:
         return list(pairwise(sigmas))
@@ -54,7 +54,7 @@ def restart_steps(sigmas: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def sample_restart(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
-    """`s_noise` does not apply: WebUI 1.10.1 never hands it to this sampler."""
+    """Restart; `s_noise` has no effect, because WebUI 1.10.1 never passes it to this sampler."""
     last: Tensor | None = None
     for sigma, sigma_next in restart_steps(run.levels):
         if last is not None and last < sigma:

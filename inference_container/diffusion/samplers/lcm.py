@@ -1,4 +1,4 @@
-"""LCM: jump to the clean latent and noise it again (Luo et al. 2023)."""
+"""LCM: jumps to the clean latent and adds noise again (Luo et al. 2023)."""
 
 from itertools import pairwise
 

@@ -13,7 +13,7 @@ ORDER = 4
 def multistep_coefficients(sigmas: list[float], index: int, order: int) -> list[float]:
     """Weights of the newest `order` slopes, newest first, for the step from sigmas[index] to the next.
 
-    Each is the exact integral over the step of the Lagrange polynomial through those slopes' σ's.
+    Each weight is the exact integral, over the step, of the Lagrange polynomial through the slopes' σ's.
     """
     knots = [sigmas[index - k] for k in range(order)]
     weights = []

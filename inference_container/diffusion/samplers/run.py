@@ -1,4 +1,4 @@
-"""What every sampler is given, and the two steps most of them are made of."""
+"""The inputs of every sampler, and the two steps that most samplers are built from."""
 
 import math
 from collections.abc import Callable
@@ -18,20 +18,20 @@ UniPcSkipType = Literal["time_uniform", "time_quadratic", "logSNR"]
 
 
 class Denoiser(Protocol):
-    """A guided model. `level` is a 0-dim float32 CPU tensor: σ, or for timestep samplers the training timestep."""
+    """A guided model. `level` is a 0-dim float32 CPU tensor: σ, or the training timestep for timestep samplers."""
 
     def __call__(self, x: Tensor, level: Tensor) -> Tensor:
-        """The clean latent x0 at σ; ε for timestep samplers. Same shape as x, float32."""
+        """The clean latent x0, or ε for timestep samplers; float32 in the shape of x."""
         ...
 
     def with_uncond(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        """One call that gives the guided prediction and the one of the negative prompt alone."""
+        """The guided prediction and that of the negative prompt alone, from one call."""
         ...
 
 
 @dataclass(frozen=True)
 class SamplerOptions:
-    """Knobs of the solvers with WebUI's defaults; a solver reads only those that it has there."""
+    """Options of the samplers with WebUI's defaults; each sampler reads only those that it has in WebUI."""
 
     eta: float | None = None
     """The request's `eta`; None: `eta_ddim` for DDIM and DDIM CFG++, `eta_ancestral` for the others."""
@@ -40,7 +40,7 @@ class SamplerOptions:
     s_churn: float = 0.0
     s_tmin: float = 0.0
     s_tmax: float = 0.0
-    """0 means no upper limit."""
+    """0: no upper limit."""
     s_noise: float = 1.0
     uni_pc_variant: UniPcVariant = "bh1"
     uni_pc_skip_type: UniPcSkipType = "time_uniform"
@@ -57,9 +57,10 @@ class SamplerOptions:
 
     @classmethod
     def from_params(cls, params: ImageParams) -> "SamplerOptions":
-        """`eta` of the request beats the options; of the others an option that is not at its default beats the field.
+        """Read fields and options with the priorities of WebUI 1.10.1.
 
-        So it is in WebUI 1.10.1.
+        The request's `eta` overrides the options; for the others, an option that differs from its default overrides
+        the field.
         """
 
         options = params.options
@@ -82,7 +83,7 @@ class SamplerOptions:
         )
 
     def churn(self, sigma: Tensor, intervals: int) -> float:
-        """γ: how far σ is raised before the step, as a fraction of it."""
+        """γ: the fraction by which σ is raised before the step."""
         if not self.s_tmin <= float(sigma) <= (self.s_tmax or math.inf):
             return 0.0
         return min(self.s_churn / intervals, math.sqrt(2) - 1)
@@ -90,16 +91,16 @@ class SamplerOptions:
 
 @dataclass(frozen=True)
 class SamplerRun:
-    """One run of a solver."""
+    """The inputs for one run of a sampler."""
 
     levels: Tensor
-    """float32 σ's, descending to 0 (to σ_min for samplers of the range); timestep samplers: int64, ascending.
-    Always on the CPU, where comparing them does not wait for a GPU; torch mixes such scalars with any tensor."""
+    """float32 σ's, descending to 0 (to σ_min for `range_only` samplers), or ascending int64 timesteps. They are on the
+    CPU, where comparing them does not wait for a GPU; torch combines such scalars with tensors on any device."""
     noise: NoiseFunction
     options: SamplerOptions
     schedule: NoiseSchedule
     from_image: bool = False
-    """img2img: x is a noised picture, not pure noise."""
+    """Whether x is a noised picture (img2img) and not pure noise."""
 
 
 SamplerFunction = Callable[[Denoiser, Tensor, SamplerRun], Tensor]
@@ -112,7 +113,7 @@ def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
 
 
 def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor]:
-    """Where to step down to, and how much noise brings it up to σ_next again."""
+    """The σ to step down to, and the amount of noise that raises it to σ_next again."""
     if not eta:
         return sigma_next, torch.zeros_like(sigma_next)
     up = eta * (sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2) ** 0.5
@@ -121,7 +122,7 @@ def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tenso
 
 
 def churned(x: Tensor, sigma: Tensor, run: SamplerRun) -> tuple[Tensor, Tensor]:
-    """x and σ after churn. A noise is drawn even without any: the stream's position is part of the picture."""
+    """x and σ after churn. Noise is drawn even without churn, because the stream's position affects later noise."""
     noise = run.noise(sigma, sigma)
     gamma = run.options.churn(sigma, len(run.levels) - 1)
     if gamma <= 0:

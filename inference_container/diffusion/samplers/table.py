@@ -1,4 +1,4 @@
-"""All samplers by WebUI's names: a row each."""
+"""The table of samplers by WebUI's names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def _once(levels: Tensor) -> int:
 
 
 def _twice(levels: Tensor) -> int:
-    """Two calls for each interval but one for that which ends at 0."""
+    """Two calls for each interval, but one for the interval that ends at 0."""
     return 2 * (len(levels) - 1) - int(levels[-1] == 0)
 
 
@@ -50,16 +50,16 @@ def _plms(levels: Tensor) -> int:
 class SamplerMethod:
     function: SamplerFunction
     calls: Callable[[Tensor], int] = _once
-    """How many model calls a run over these levels makes; for DPM adaptive only a guess."""
+    """The number of model calls for these levels; an estimate for DPM adaptive."""
     brownian: bool = False
-    """Draws from Brownian trees instead of the images' generators."""
+    """Whether it draws from Brownian trees instead of the images' generators."""
     range_only: bool = False
-    """Chooses its σ's itself: gets as many evenly spread ones as there are steps, from the first to the last but one of
-    the schedule; in txt2img from the model's own σ_max to σ_min. No closing 0."""
+    """Whether it chooses its σ's itself. It receives as many evenly spaced σ's as steps, without a final 0: from the
+    schedule's first to its penultimate one, or in txt2img from the model's σ_max to σ_min."""
     lcm: bool = False
-    """Evaluates the model as a latent consistency model, on its own 50 σ's."""
+    """Whether it calls the model as a latent consistency model, at the 50 σ's of those."""
     cfg_divisor: float = 1.0
-    """What cfg_scale is divided by."""
+    """Divisor of cfg_scale."""
 
 
 SAMPLER_FUNCTIONS: Mapping[str, SamplerMethod] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""UniPC, multistep, predicting x0 (Zhao et al. 2023), on its own continuous time grid t in (0, 1]."""
+"""UniPC: multistep, predicts x0 (Zhao et al. 2023), with its own grid of continuous times t in (0, 1]."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from inference_container.diffusion.samplers.run import Denoiser, SamplerRun, Uni
 
 
 class _Marginals:
-    """ln α of continuous time, linear between the training timesteps: t = (timestep + 1) / N."""
+    """ln α over continuous time, linear between the training timesteps: t = (timestep + 1) / N."""
 
     def __init__(self, schedule: NoiseSchedule) -> None:
         self.total = len(schedule.alphas_cumprod)
@@ -37,7 +37,7 @@ class _Marginals:
         return float(np.interp(log_alpha, self._log_alpha[::-1], self._t[::-1]))
 
     def grid(self, skip_type: UniPcSkipType, start: float, steps: int) -> list[float]:
-        """steps + 1 times from `start` down to the lowest."""
+        """steps + 1 times from `start` down to the lowest time."""
         end = 1 / self.total
         if skip_type == "logSNR":
             return [self.time_of(value) for value in np.linspace(self.lambda_(start), self.lambda_(end), steps + 1)]
@@ -54,19 +54,19 @@ class _Evaluated:
 
 @dataclass(frozen=True)
 class _Weights:
-    """x at t = base - scale · Σ weight · (difference of model outputs)."""
+    """Weights in: x at t = base - scale · Σ weight · (difference of model outputs)."""
 
     base: Tensor
     scale: float
     differences: list[Tensor]
-    """Of the older evaluations to the newest, each divided by its relative distance in λ."""
+    """Differences of the older outputs from the newest, each divided by its relative distance in λ."""
     predictor: list[float]
     corrector: list[float]
-    """One more than `predictor`: the last is for the evaluation at t itself."""
+    """One more weight than `predictor`; the last is for the model output at t itself."""
 
 
 def _phis(hh: float, count: int) -> list[float]:
-    """h·φ_k(h) for k = 1.. in the numbering of the paper."""
+    """h·φ_k(h) for k = 1, 2, …, numbered as in the paper."""
     values = [math.expm1(hh)]
     factorial = 1
     for k in range(1, count):
@@ -90,8 +90,8 @@ def _weights(
         columns = np.stack([knots**k / math.factorial(k + 1) for k in range(order)], axis=1)
         inner = np.linalg.inv(columns[:-1, :-1])
         full = np.linalg.inv(columns)
-        # Each row k of the inverse meets its own φ; the rows are folded into one weight per difference. The newest
-        # difference meets the last but one row, as in the authors' program and so in WebUI.
+        # Each row k of the inverse is multiplied by its φ, and the rows are summed to one weight per difference. The
+        # newest difference uses the penultimate row, as in the authors' code and therefore in WebUI.
         row_phis = np.array(phis[1 : order + 1])
         predictor = row_phis[:-1] @ inner if order > 1 else np.zeros(0)
         older = row_phis[:-1] @ full[:-1, :-1] if order > 1 else np.zeros(0)
@@ -113,9 +113,9 @@ def _combined(weights: list[float], differences: list[Tensor], like: Tensor) -> 
 
 
 def sample_unipc(denoise: Denoiser, x: Tensor, run: SamplerRun) -> Tensor:
-    """As many model calls as there are timesteps; their values matter only for where img2img starts.
+    """UniPC with as many model calls as timesteps; their values only decide where img2img starts.
 
-    WebUI fails when there are fewer steps than `uni_pc_order`; here the order is lowered then.
+    With fewer steps than `uni_pc_order` WebUI fails; here the order is lowered.
     """
     steps = len(run.levels)
     if steps == 0:
