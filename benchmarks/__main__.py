@@ -13,6 +13,7 @@ import psutil
 
 from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
 
@@ -32,11 +33,11 @@ def main() -> None:
 
 def _print_overhead(service: GenerateOnCloud, checkpoint: str) -> None:
     """Seconds from submitting until the answer with the result is here, without what the container's job took."""
-    service.jobs.finish(service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=checkpoint).job_id)
+    service.jobs.finish(service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=PARAMS, checkpoint=checkpoint)).job_id)
     overheads, jobs, submits = [], [], []
     for _ in range(JOBS):
         began = time.perf_counter()
-        job_id = service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=checkpoint).job_id
+        job_id = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=PARAMS, checkpoint=checkpoint)).job_id
         submitted = time.perf_counter()
         while (job := service.jobs.get(job_id)).status in {JobStatus.QUEUED, JobStatus.RUNNING}:
             time.sleep(0.02)

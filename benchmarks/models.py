@@ -27,6 +27,7 @@ from benchmarks.container import CHECKPOINT, make_checkpoint, status_bytes
 from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.webui.prompt.extra_networks import LoraUse, NetworkPlan
@@ -123,7 +124,7 @@ def print_warm_job() -> None:
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(TRAINED, "checkpoint")
             for name in ("first", "second"):
-                job = service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=TRAINED.name)
+                job = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=PARAMS, checkpoint=TRAINED.name))
                 result = service.jobs.finish(job.job_id).result
                 if result is None:
                     raise SystemExit("the job did not succeed")

@@ -23,6 +23,7 @@ from demo_models.variants.table import VARIANTS
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.samplers import SAMPLERS
 from local_cloud.cloud import LocalCloud
@@ -307,7 +308,9 @@ def draw_sheet(sheet: Sheet, cloud: GenerateOnCloud, *, checkpoint: str) -> Imag
         CloudError: a request was refused or a job did not succeed.
     """
     sent = [
-        cloud.jobs.submit(cell.task, dict(cell.params), checkpoint=checkpoint) if cell.params is not None else None
+        cloud.jobs.submit(CreateJob(task=cell.task, params=dict(cell.params), checkpoint=checkpoint))
+        if cell.params is not None
+        else None
         for cell in sheet.cells
     ]
     rows = -(-len(sheet.cells) // sheet.columns)

@@ -25,6 +25,7 @@ from checks.grants.import_handler import site_folder
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.asset_bodies import ChangeAsset
 from generate_on_cloud.contract.errors import JobErrorCode
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
 from tests.e2e.conftest import CHECKPOINT
@@ -52,7 +53,7 @@ class Visit:
 
     def done(self) -> str:
         """A job that has succeeded; its id."""
-        job = self.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT)
+        job = self.service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT))
         job_id = self.service.jobs.finish(job.job_id).job_id
         self.settled(job_id)
         return job_id
@@ -175,7 +176,7 @@ def objects(visit: Visit, asset_id: str) -> list[str]:
 def draw_with_a_checkpoint_nobody_had(visit: Visit) -> None:
     path = write_tiny_checkpoint(visit.folder / f"new-{visit.mark}.safetensors", seed=int(visit.mark, 16))
     asset = visit.service.assets.upload(path, "checkpoint")
-    job = visit.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=path.name)
+    job = visit.service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=path.name))
     visit.service.jobs.finish(job.job_id)
     visit.service.assets.delete(asset.asset_id)
 
@@ -184,7 +185,7 @@ def draw_with_a_checkpoint_that_is_gone(visit: Visit) -> None:
     path = write_tiny_checkpoint(visit.folder / f"gone-{visit.mark}.safetensors", seed=int(visit.mark, 16))
     asset = visit.service.assets.upload(path, "checkpoint")
     visit.throw_away(asset.asset_id)
-    job = visit.service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=path.name)
+    job = visit.service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=path.name))
     *_, failed = visit.service.jobs.watch(job.job_id)
     assert failed.error is not None, failed
     assert failed.error.code is JobErrorCode.ASSET_MISSING, failed.error
@@ -266,7 +267,7 @@ def until_status(visit: Visit, asset_id: str, status: str) -> None:
 
 
 def run_a_job(visit: Visit) -> None:
-    job = visit.service.jobs.submit(Task.IMG2IMG, img2img(), checkpoint=CHECKPOINT)
+    job = visit.service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=img2img(), checkpoint=CHECKPOINT))
     done = visit.service.jobs.finish(job.job_id)
     visit.service.jobs.save(done, visit.folder)
     visit.settled(done.job_id)
@@ -279,12 +280,16 @@ def draw_an_uploaded_picture(visit: Visit) -> None:
     buffer = io.BytesIO()
     picture().save(buffer, format="PNG")
     params = img2img(init_images=[visit.service.jobs.upload(buffer.getvalue())])
-    visit.service.jobs.finish(visit.service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
+    visit.service.jobs.finish(
+        visit.service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=params, checkpoint=CHECKPOINT)).job_id
+    )
 
 
 def send_params_by_storage(visit: Visit) -> None:
     params = img2img(init_images=[picture_text(1100)])
-    visit.service.jobs.finish(visit.service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
+    visit.service.jobs.finish(
+        visit.service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=params, checkpoint=CHECKPOINT)).job_id
+    )
 
 
 def picture_text(size: int) -> str:
@@ -295,7 +300,7 @@ def picture_text(size: int) -> str:
 
 def fail_and_delete_a_job(visit: Visit) -> None:
     params = img2img(init_images=[picture_text(64)[:200]])
-    job = visit.service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT)
+    job = visit.service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=params, checkpoint=CHECKPOINT))
     *_, failed = visit.service.jobs.watch(job.job_id)
     assert failed.error is not None, failed
     assert failed.error.code is JobErrorCode.BAD_IMAGE, failed.error
@@ -310,7 +315,10 @@ def retry_and_delete_a_job(visit: Visit) -> None:
 
 
 def cancel_jobs(visit: Visit) -> None:
-    running, waiting = (visit.service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id for _ in "ab")
+    running, waiting = (
+        visit.service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
+        for _ in "ab"
+    )
     until(visit.service, running, sampling=True)
     visit.service.jobs.get(waiting)
     visit.service.jobs.cancel(waiting)
@@ -319,7 +327,7 @@ def cancel_jobs(visit: Visit) -> None:
 
 
 def lose_a_worker(visit: Visit) -> None:
-    job_id = visit.service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    job_id = visit.service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
     until(visit.service, job_id, sampling=True)
     container: psutil.Process = container_of(visit.cloud)
     container.kill()

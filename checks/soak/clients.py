@@ -12,7 +12,7 @@ from checks.soak.jobs import SoakJob
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import ConnectionLostError, ProblemError, TransferError
 from generate_on_cloud.contract.errors import JobErrorCode
-from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook
 
@@ -122,11 +122,13 @@ class SoakClient:
         def submit() -> JobView:
             drawn = seen.job.task is Task.TXT2IMG
             return cloud.jobs.submit(
-                seen.job.task,
-                seen.job.params,
-                checkpoint=self._checkpoint if drawn else None,
-                metadata={"number": str(seen.job.number)},
-                webhook=self._webhook(seen.job),
+                CreateJob(
+                    task=seen.job.task,
+                    params=seen.job.params,
+                    checkpoint=self._checkpoint if drawn else None,
+                    metadata={"number": str(seen.job.number)},
+                    webhook=self._webhook(seen.job),
+                ),
                 idempotency_key=f"soak-{seen.job.number}",
             )
 

@@ -16,7 +16,7 @@ from generate_on_cloud.client.assets import file_sha256
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import JobNotSucceededError
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
-from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus, Task
 
 PHOTOGRAPH = Path(__file__).parent / "pictures" / "chelsea.png"
@@ -139,7 +139,7 @@ def _run(cloud: GenerateOnCloud, job: DemoJob, *, checkpoint: str, out: Path, co
     started = time.perf_counter()
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(job.name, total=None, phase="sending")
-        submitted = cloud.jobs.submit(Task.IMG2IMG, job.body(), checkpoint=checkpoint)
+        submitted = cloud.jobs.submit(CreateJob(task=Task.IMG2IMG, params=job.body(), checkpoint=checkpoint))
         for view in cloud.jobs.watch(submitted.job_id):
             if view.progress is not None and view.status is JobStatus.RUNNING:
                 progress.update(

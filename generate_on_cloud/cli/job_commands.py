@@ -10,7 +10,7 @@ from generate_on_cloud.cli.exit_codes import ExitCode
 from generate_on_cloud.cli.output import AsJson, print_document, print_job
 from generate_on_cloud.client.cloud import open_cloud
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
-from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import JobStatus, Task
 
 app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
@@ -32,7 +32,7 @@ def submit(
     if not isinstance(body, dict):
         raise CloudError(f"{params.name} holds a {type(body).__name__}; allowed: a JSON object")
     with open_cloud() as cloud:
-        job = cloud.jobs.submit(task, body, checkpoint=checkpoint, endpoint=endpoint)
+        job = cloud.jobs.submit(CreateJob(task=task, params=body, checkpoint=checkpoint, endpoint=endpoint))
         print_job(job, as_json=as_json, text=job.job_id)
 
 

@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -20,7 +19,6 @@ from generate_on_cloud.contract.job_bodies import (
     JobView,
 )
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
-from generate_on_cloud.contract.webhooks import Webhook
 
 # API Gateway passes at most 6 MB to a Lambda and the API takes 4 MB; larger params are uploaded by presigned PUT.
 INLINE_MAX_BYTES = 3_500_000
@@ -34,61 +32,31 @@ class Jobs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def submit(
-        self,
-        task: Task,
-        params: dict[str, Any],
-        *,
-        checkpoint: str | None = None,
-        preview: bool = False,
-        endpoint: str | None = None,
-        metadata: dict[str, str] | None = None,
-        ttl_s: int | None = None,
-        run_timeout_s: int | None = None,
-        webhook: Webhook | None = None,
-        dry_run: bool = False,
-        idempotency_key: str | None = None,
-    ) -> JobView:
-        """Send WebUI's request body `params` as a job; pictures too big for one request are uploaded first.
+    def submit(self, job: CreateJob, *, idempotency_key: str | None = None) -> JobView:
+        """Send a job; params too big for one request are uploaded first.
 
         Args:
-            preview: let `preview_url` of the running job show a small picture of its progress.
-            ttl_s: how many seconds the job may wait for a worker.
-            run_timeout_s: how many seconds it may run.
-            webhook: the URL that is called when the job finishes, signed with your webhook secret.
-            dry_run: run all the service's checks without creating a job.
             idempotency_key: one key creates one job, however often and from whichever process you send it within a
-                    day; None: a new key, so that this call's own retries create one job.
+                day; None: a new key, so that this call's own retries create one job.
 
         Raises:
             ProblemError: the request was refused; nothing was queued.
         """
-        document = json.dumps(params).encode()
-        create = CreateJob(
-            task=task,
-            checkpoint=checkpoint,
-            preview=preview,
-            endpoint=endpoint,
-            metadata=metadata or {},
-            ttl_s=ttl_s,
-            run_timeout_s=run_timeout_s,
-            webhook=webhook,
-            dry_run=dry_run,
-        )
-        if len(document) <= INLINE_MAX_BYTES:
-            create = create.model_copy(update={"params": params})
-        job = self._ask_once("/v1/jobs", _key(idempotency_key), body=create)
-        if dry_run or create.params is not None or job.status is not JobStatus.CREATED:
-            return job
-        if job.upload is None:
-            raise TransferError(f"job {job.job_id}: the service returned no upload URL for the params document")
+        document = json.dumps(job.params).encode()
+        inline = job.params is None or len(document) <= INLINE_MAX_BYTES
+        create = job if inline else job.model_copy(update={"params": None})
+        made = self._ask_once("/v1/jobs", _key(idempotency_key), body=create)
+        if inline or job.dry_run or made.status is not JobStatus.CREATED:
+            return made
+        if made.upload is None:
+            raise TransferError(f"job {made.job_id}: the service returned no upload URL for the params document")
         try:
-            response = self._connection.put(job.upload.url, document, job.upload.headers)
+            response = self._connection.put(made.upload.url, document, made.upload.headers)
         except httpx.TransportError as error:
-            raise TransferError(f"job {job.job_id}: the params document was not uploaded: {error}") from error
+            raise TransferError(f"job {made.job_id}: the params document was not uploaded: {error}") from error
         if response.is_error:
-            raise TransferError(f"job {job.job_id}: storage refused the params document: {response.text[:300]}")
-        return self._connection.ask(JobView, "POST", f"/v1/jobs/{job.job_id}/start")
+            raise TransferError(f"job {made.job_id}: storage refused the params document: {response.text[:300]}")
+        return self._connection.ask(JobView, "POST", f"/v1/jobs/{made.job_id}/start")
 
     def _ask_once(self, path: str, key: dict[str, str], body: CreateJob | None = None) -> JobView:
         """Send a request that creates a job; the key makes it safe to repeat when the answer is lost."""

@@ -6,7 +6,7 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -28,7 +28,7 @@ from lambdas.jobs.counts import counted
 from lambdas.jobs.idempotency import HEADER, Replay
 from lambdas.jobs.objects import params_key, request_key
 from lambdas.jobs.params import check_params, megapixel_steps
-from lambdas.jobs.record import JobRecord
+from lambdas.jobs.record import IS_OPEN, JobRecord, fields_of
 from lambdas.jobs.request_documents import state_conflict
 from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
@@ -37,6 +37,8 @@ _LOG = logging.getLogger(__name__)
 
 ROUTES = Routes()
 
+ASKED = frozenset(CreateJob.model_fields) & {each.name for each in fields(JobRecord)}
+"""Fields that a client asks for and the job keeps."""
 _KEYED = (ProblemCode.IDEMPOTENCY_MISMATCH, ProblemCode.IDEMPOTENCY_IN_FLIGHT)
 _SENDING = (
     ProblemCode.NOT_SUPPORTED_YET,
@@ -81,21 +83,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     """Create a job and send it; with `params: null`, create it and wait for its params document to be uploaded."""
     services = call.services
     choice = services.chooser.choose(body.endpoint, caller=call.caller)
-    job = JobRecord(
-        job_id=new_id(),
-        correlation_id=call.correlation_id,
-        owner=call.caller.user,
-        task=body.task,
-        status=JobStatus.CREATED,
-        endpoint=choice.first,
-        created_at=services.clock.now(),
-        checkpoint=body.checkpoint or None,
-        preview=body.preview,
-        metadata=body.metadata,
-        ttl_s=body.ttl_s,
-        run_timeout_s=body.run_timeout_s,
-        webhook=body.webhook,
-    )
+    job = _new_job(call, body, endpoint=choice.first, checkpoint=body.checkpoint or None)
     if body.webhook is not None:
         require_deliverable(call, body.webhook)
     order = Order(job, body.params, choice)
@@ -119,22 +107,9 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
         raise state_conflict(old, "sent again before it has finished")
     sent = services.documents.sent_with(old)
     choice = services.chooser.choose_again(old.endpoint, caller=call.caller)
-    job = JobRecord(
-        job_id=new_id(),
-        correlation_id=call.correlation_id,
-        owner=call.caller.user,
-        task=old.task,
-        status=JobStatus.CREATED,
-        endpoint=choice.first,
-        created_at=services.clock.now(),
-        checkpoint=sent.checkpoint.asset_id if sent.checkpoint else None,
-        preview=old.preview,
-        metadata=old.metadata,
-        ttl_s=old.ttl_s,
-        run_timeout_s=old.run_timeout_s,
-        webhook=old.webhook if old.owner == call.caller.user else None,
-        retry_of=old.job_id,
-    )
+    asked = old if old.owner == call.caller.user else replace(old, webhook=None)  # another user's server hears nothing
+    checkpoint = sent.checkpoint.asset_id if sent.checkpoint else None
+    job = replace(_new_job(call, asked, endpoint=choice.first, checkpoint=checkpoint), retry_of=old.job_id)
     return _make_once(call, Order(job, sent.params, choice), request=f"POST retry {job_id}")
 
 
@@ -182,6 +157,21 @@ def start_job(call: UserCall, job_id: str) -> JobView:
         raise
     log_change(call, "job.started", job_id)
     return job_view(services, started)
+
+
+def _new_job(call: UserCall, asked: CreateJob | JobRecord, *, endpoint: str, checkpoint: str | None) -> JobRecord:
+    """A new job of the caller, as they ask for it or as the job that is repeated was asked for."""
+    fresh = {
+        "job_id": new_id(),
+        "correlation_id": call.correlation_id,
+        "owner": call.caller.user,
+        "status": JobStatus.CREATED,
+        "endpoint": endpoint,
+        "created_at": call.services.clock.now(),
+        "checkpoint": checkpoint,
+        "open": IS_OPEN,
+    }
+    return JobRecord(**{**fields_of(asked, among=ASKED), **fresh})
 
 
 def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:

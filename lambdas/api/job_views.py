@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from generate_on_cloud.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus
@@ -11,7 +12,7 @@ from generate_on_cloud.contract.messages import JobResult, Progress
 from lambdas.assembly.api import Api
 from lambdas.jobs.objects import output_prefix, params_key
 from lambdas.jobs.outcomes import MAX_RESULT_BYTES
-from lambdas.jobs.record import JobRecord
+from lambdas.jobs.record import JobRecord, fields_of
 from lambdas.jobs.request_documents import MAX_PARAMS_BYTES
 
 PICTURE_URL_LIFE = timedelta(hours=1)
@@ -22,43 +23,18 @@ URLS_CHANGE_EVERY = timedelta(minutes=20)
 
 def job_summary(job: JobRecord) -> JobSummary:
     """The job as one line of a list."""
-    return JobSummary.model_validate(_line(job))
+    return JobSummary(**_shown(job, JobSummary))
 
 
-def _line(job: JobRecord) -> dict[str, object]:
-    moment = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
-    return {
-        "job_id": job.job_id,
-        "label": f"{moment} → {job.task} → {job.status} → {job.job_id}",
-        "task": job.task,
-        "status": job.status,
-        "checkpoint": job.checkpoint,
-        "endpoint": job.endpoint,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "progress": job.progress,
-        "error": job.error,
-    }
+def _shown(job: JobRecord, view: type[JobSummary]) -> dict[str, Any]:
+    """What a view shows of the job itself; what depends on more than its record is added later."""
+    label = f"{job.created_at:%Y-%m-%d %H:%M:%S} → {job.task} → {job.status} → {job.job_id}"
+    return {**fields_of(job, among=view.model_fields), "label": label}
 
 
 def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobView:
     """The job with every detail; one AWS call if it has succeeded, else none."""
-    view = JobView.model_validate(
-        {
-            **_line(job),
-            "cancel_requested": job.cancel_requested,
-            "dry_run": rehearsed,
-            "retry_of": job.retry_of,
-            "correlation_id": job.correlation_id,
-            "metadata": dict(job.metadata),
-            "ttl_s": job.ttl_s,
-            "run_timeout_s": job.run_timeout_s,
-            "models": list(job.models),
-            "queued_seconds": _seconds(job.queued_at, job.started_at),
-            "run_seconds": _seconds(job.started_at, job.finished_at),
-        }
-    )
+    view = JobView(**_shown(job, JobView), dry_run=rehearsed)
     if rehearsed:
         return view
     if job.status is JobStatus.CREATED:
@@ -78,10 +54,6 @@ def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobVi
     return view
 
 
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
-    return None if start is None or end is None else (end - start).total_seconds()
-
-
 def _result(services: Api, job: JobRecord) -> ResultView | None:
     """The result as the container wrote it; None if its document has since been deleted."""
     data = services.objects.read(job.output_key, max_bytes=MAX_RESULT_BYTES) if job.output_key else None
@@ -89,26 +61,14 @@ def _result(services: Api, job: JobRecord) -> ResultView | None:
         return None
     result = JobResult.model_validate_json(data)
     seconds = int(PICTURE_URL_LIFE.total_seconds())
-    return ResultView(
-        images=[
-            ImageView(
-                url=services.objects.url_to_get(image.key, seconds=seconds),
-                width=image.width,
-                height=image.height,
-                format=image.format,
-                seed=image.seed,
-                infotext=image.infotext,
-            )
-            for image in result.images
-        ],
-        info=result.info,
-        parameters=result.parameters,
-        caption=result.caption,
-        scores=result.scores,
-        models=list(result.models),
-        timings=result.timings,
-        metrics=result.metrics,
-    )
+    images = [
+        ImageView(
+            **fields_of(image, among=ImageView.model_fields),
+            url=services.objects.url_to_get(image.key, seconds=seconds),
+        )
+        for image in result.images
+    ]
+    return ResultView(**{**fields_of(result, among=ResultView.model_fields), "images": images})
 
 
 def show_waiting(view: JobView, services: Api, job: JobRecord) -> None:

@@ -1,5 +1,7 @@
 """Rows of DynamoDB's tables: typed values, ids and times; many read at once; several written, or none of them.
 
+A record is a dataclass whose fields are attributes of its row by name; how each is stored follows from its type.
+
 Every condition of a transaction has a name, so that what a refusal means does not depend on the order or the number of
 the actions.
 """
@@ -7,17 +9,23 @@ the actions.
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from decimal import Decimal
+from enum import Enum
+from functools import cache, partial
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
 
 import uuid_utils
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+from pydantic import BaseModel
 
 from lambdas.aws.errors import TRANSACTION_CANCELED, error_code
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -29,15 +37,88 @@ _SERIALIZER = TypeSerializer()
 _DESERIALIZER = TypeDeserializer()
 _HEX_GROUPS = (8, 4, 4, 4, 12)
 
+Record = TypeVar("Record", bound="DataclassInstance")
+
 
 def to_item(values: Mapping[str, object]) -> "dict[str, AttributeValueTypeDef]":
-    """Attributes of a row; None means the attribute is absent."""
-    return {name: _SERIALIZER.serialize(value) for name, value in values.items() if value is not None}
+    """Attributes of a row; None means the attribute is absent.
+
+    Times become `timestamp`s, members of enums their values, models and dataclasses maps.
+    """
+    return {name: _SERIALIZER.serialize(_stored(value)) for name, value in values.items() if value is not None}
+
+
+def _stored(value: object) -> object:
+    """The value in DynamoDB's types."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    match value:
+        case datetime():
+            return timestamp(value)
+        case Enum():
+            return value.value
+        case Mapping():
+            return {name: _stored(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_stored(part) for part in value]
+    return value
 
 
 def from_item(item: "Mapping[str, Any]") -> dict[str, Any]:
     """Plain values of a row; numbers are `Decimal`."""
     return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+
+
+def attributes(record: "DataclassInstance") -> dict[str, object]:
+    """What a record's new row holds: every field that differs from its default."""
+    values = {each: getattr(record, each.name) for each in fields(record)}
+    return {each.name: value for each, value in values.items() if value != _default(each)}
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default if of.default_factory is MISSING else of.default_factory()
+
+
+def read_record(record: type[Record], row: Mapping[str, Any]) -> Record:
+    """A row's attributes as the fields of a dataclass; those that the row lacks have their default.
+
+    Raises:
+        TypeError: the row lacks an attribute that has no default, or a field's type is not one that rows hold.
+        ValueError: an attribute is not of its field's type.
+    """
+    readers = _readers(record)
+    return record(**{name: read(row[name]) for name, read in readers.items() if name in row})
+
+
+@cache
+def _readers(record: type[Any]) -> dict[str, Callable[[Any], Any]]:
+    return {each.name: _reader(each.type) for each in fields(record)}
+
+
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """Makes what `_stored` made of a value of this type that value again."""
+    of_what = [part for part in get_args(kind) if part not in (NoneType, Ellipsis)]
+    kind = get_origin(kind) or kind
+    if kind in (UnionType, tuple) and len(of_what) == 1:
+        read = _reader(of_what[0])
+        return read if kind is UnionType else lambda values: tuple(map(read, values))
+    if kind in _READERS:
+        return _READERS[kind]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_validate
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if isinstance(kind, type) and is_dataclass(kind):
+        return partial(read_record, kind)
+    allowed = ", ".join(each.__name__ for each in (*_READERS, Enum, BaseModel))
+    raise TypeError(f"received a field of type {kind}; allowed: {allowed}, dataclass, tuple of one of them, or None")
+
+
+_READERS: Mapping[Any, Callable[[Any], Any]] = {
+    bool: bool, int: int, str: str, Decimal: Decimal, datetime: datetime.fromisoformat, Mapping: dict,
+}  # fmt: skip
 
 
 def new_id() -> str:

@@ -19,7 +19,7 @@ from lambdas.assembly.accounts import Accounts
 from lambdas.aws.clients import aws_clients
 from lambdas.aws.rows import is_id, timestamp, utc_now
 from lambdas.functions.webhook_times import BACK_OFF_SECONDS
-from lambdas.jobs.record import JobRecord
+from lambdas.jobs.record import JobRecord, fields_of
 from lambdas.jobs.store import JobStore
 from lambdas.settings import WebhookSettings
 
@@ -125,16 +125,8 @@ def event_of(job: JobRecord) -> WebhookEvent:
 def body_of(job: JobRecord, event: WebhookEvent) -> bytes:
     """The bytes that are posted, the same at every attempt."""
     finished = job.finished_at or job.created_at
-    told = WebhookJob(
-        job_id=job.job_id,
-        task=job.task,
-        status=job.status,
-        created_at=job.created_at,
-        finished_at=finished,
-        metadata=dict(job.metadata),
-        error_code=job.error.code.value if job.error else None,
-        correlation_id=job.correlation_id,
-    )
+    others = {"finished_at": finished, "error_code": job.error.code.value if job.error else None}
+    told = WebhookJob(**{**fields_of(job, among=WebhookJob.model_fields), **others})
     return WebhookBody(type=event, timestamp=finished, data=told).model_dump_json().encode()
 
 

@@ -5,7 +5,7 @@ counts nothing twice and nothing is lost. The job keeps what it counts, and just
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -89,7 +89,7 @@ class Counts:
         deletion = Delete(
             table=self.jobs.table,
             key={"job_id": job.job_id},
-            values={":queued": JobStatus.QUEUED.value},
+            values={":queued": JobStatus.QUEUED},
             condition=Condition(_QUEUED, "#status = :queued"),
             names=["status"],
         )
@@ -102,7 +102,7 @@ class Counts:
             table=self.jobs.table,
             key={"job_id": job.job_id},
             expression="REMOVE #open",
-            values={":ended": job.status.value},
+            values={":ended": job.status},
             condition=Condition(_UNSETTLED, "attribute_exists(#open) AND #status = :ended"),
             names=["open", "status"],
         )
@@ -125,7 +125,7 @@ class Counts:
             table=self.jobs.table,
             key={"job_id": job.job_id},
             expression="SET #charge = :new",
-            values={":new": asdict(new), ":old": asdict(old), ":created": JobStatus.CREATED.value},
+            values={":new": new, ":old": old, ":created": JobStatus.CREATED},
             condition=Condition(_UNCHANGED, "#charge = :old AND #status = :created"),
             names=["charge", "status"],
         )

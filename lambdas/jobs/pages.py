@@ -10,9 +10,9 @@ from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from lambdas.assets.record import AssetRecord
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import BATCH, from_item, read_rows, timestamp, to_item
+from lambdas.aws.rows import BATCH, from_item, read_record, read_rows, timestamp, to_item
 from lambdas.jobs.lists import OPEN, SORT, index_name
-from lambdas.jobs.record import JobRecord
+from lambdas.jobs.record import IS_OPEN, JobRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,7 +85,7 @@ class JobPages:
             IndexName=_OPEN_JOBS,
             KeyConditionExpression="#open = :open AND created_at < :made",
             ExpressionAttributeNames={"#open": OPEN},
-            ExpressionAttributeValues=to_item({":open": "1", ":made": timestamp(job.created_at)}),
+            ExpressionAttributeValues=to_item({":open": IS_OPEN, ":made": timestamp(job.created_at)}),
             Select="COUNT",
         )
         return answer["Count"]
@@ -106,7 +106,7 @@ class JobPages:
     def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """The rows with these ids in this order; those that are gone are left out."""
         rows = read_rows(self.client, {self.table: [{"job_id": job_id} for job_id in job_ids]})[self.table]
-        found = {row["job_id"]: JobRecord.from_row(row) for row in rows}
+        found = {row["job_id"]: read_record(JobRecord, row) for row in rows}
         return [found[job_id] for job_id in job_ids if job_id in found]
 
     def _keys(

@@ -1,7 +1,7 @@
-"""Rows of the jobs table, read, and the row of a new job."""
+"""A job as its row in the jobs table has it, and the row of a new one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,13 +12,18 @@ from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.webhooks import DeliveryView, Webhook
 from lambdas.access.usage import Charge
-from lambdas.aws.rows import timestamp
-from lambdas.jobs.lists import OPEN
+from lambdas.aws.rows import attributes
+
+IS_OPEN = "1"
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One row, read."""
+    """One row: each field is the attribute of its name (`lambdas.aws.rows.read_record` reads it).
+
+    What a client asks for has the name of its field in `CreateJob`; what a view, a webhook or the container's request
+    document says of the job as it is has the same name there. `fields_of` copies them.
+    """
 
     job_id: str
     owner: str
@@ -64,85 +69,40 @@ class JobRecord:
     webhook: Webhook | None = None
     deliveries: tuple[DeliveryView, ...] = ()
     """Attempts to deliver the webhook, oldest first."""
-    settled: bool = False
-    """Its end has been counted."""
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "JobRecord":
-        def moment(name: str) -> datetime | None:
-            return datetime.fromisoformat(row[name]) if name in row else None
-
-        return cls(
-            job_id=row["job_id"],
-            owner=row["owner"],
-            task=Task(row["task"]),
-            status=JobStatus(row["status"]),
-            endpoint=row["endpoint"],
-            created_at=datetime.fromisoformat(row["created_at"]),
-            checkpoint=row.get("checkpoint"),
-            queued_at=moment("queued_at"),
-            started_at=moment("started_at"),
-            finished_at=moment("finished_at"),
-            params_key=row.get("params_key"),
-            request_key=row.get("request_key"),
-            output_key=row.get("output_key"),
-            failure_key=row.get("failure_key"),
-            cancel_requested=bool(row.get("cancel_requested", False)),
-            preview=bool(row.get("preview", False)),
-            error=JobError.model_validate(row["error"]) if "error" in row else None,
-            progress=Progress.model_validate(row["progress"]) if "progress" in row else None,
-            heartbeat_at=row.get("heartbeat_at"),
-            metadata=row.get("metadata", {}),
-            models=tuple(ResolvedModel.model_validate(model) for model in row.get("models", ())),
-            ttl_s=int(row["ttl_s"]) if "ttl_s" in row else None,
-            run_timeout_s=int(row["run_timeout_s"]) if "run_timeout_s" in row else None,
-            retry_of=row.get("retry_of"),
-            correlation_id=row.get("correlation_id"),
-            sends=int(row.get("sends", 0)),
-            sent_again_at=moment("sent_again_at"),
-            refusals=int(row.get("refusals", 0)),
-            worker_lost_at=moment("worker_lost_at"),
-            charge=Charge(**row["charge"]) if "charge" in row else None,
-            counted=bool(row.get("counted", False)),
-            webhook=Webhook.model_validate(row["webhook"]) if "webhook" in row else None,
-            deliveries=tuple(DeliveryView.model_validate(line) for line in row.get("deliveries", ())),
-            settled=OPEN not in row,
-        )
+    open: str | None = None
+    """`IS_OPEN` until its end has been counted; an index holds all that have it."""
 
     @property
     def log_ids(self) -> dict[str, str | None]:
         """Fields of every log line about it (`extra`)."""
         return {"job_id": self.job_id, "correlation_id": self.correlation_id}
 
+    @property
+    def settled(self) -> bool:
+        """Whether its end has been counted."""
+        return self.open is None
+
+    @property
+    def queued_seconds(self) -> float | None:
+        """From queued to running."""
+        return _seconds(self.queued_at, self.started_at)
+
+    @property
+    def run_seconds(self) -> float | None:
+        """From running to the end."""
+        return _seconds(self.started_at, self.finished_at)
+
     def new_row(self, *, retention_days: int) -> dict[str, object]:
         """Attributes of the row when the job is made."""
-        return {
-            "job_id": self.job_id,
-            "owner": self.owner,
-            OPEN: "1",
-            "task": self.task.value,
-            "status": self.status.value,
-            "checkpoint": self.checkpoint,
-            "preview": self.preview or None,
-            "endpoint": self.endpoint,
-            "created_at": timestamp(self.created_at),
-            "queued_at": timestamp(self.queued_at) if self.queued_at else None,
-            "params_key": self.params_key,
-            "request_key": self.request_key,
-            "metadata": dict(self.metadata) or None,
-            "models": model_rows(self.models),
-            "ttl_s": self.ttl_s,
-            "run_timeout_s": self.run_timeout_s,
-            "retry_of": self.retry_of,
-            "correlation_id": self.correlation_id,
-            "sends": self.sends,
-            "charge": asdict(self.charge) if self.charge else None,
-            "counted": self.counted or None,
-            "webhook": self.webhook.model_dump(mode="json") if self.webhook else None,
-            "expires_at": int((self.created_at + timedelta(days=retention_days)).timestamp()),
-        }
+        expires_at = int((self.created_at + timedelta(days=retention_days)).timestamp())
+        # Conditions compare `sends`, so even the first row has it.
+        return {**attributes(self), "sends": self.sends, "expires_at": expires_at}
 
 
-def model_rows(models: Sequence[ResolvedModel]) -> list[dict[str, object]] | None:
-    """The files a job was resolved to as its row has them."""
-    return [model.model_dump(mode="json") for model in models] or None
+def fields_of(source: object, *, among: Iterable[str]) -> dict[str, Any]:
+    """Those of the fields that `source` has, with its values: what a job and its view have in common."""
+    return {name: getattr(source, name) for name in among if hasattr(source, name)}
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()

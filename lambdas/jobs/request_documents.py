@@ -18,7 +18,7 @@ from lambdas.jobs.objects import (
     request_key,
 )
 from lambdas.jobs.pictures import pictures_elsewhere
-from lambdas.jobs.record import JobRecord
+from lambdas.jobs.record import JobRecord, fields_of
 from lambdas.jobs.resolution import Resolution
 from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError, invalid
@@ -38,17 +38,14 @@ class RequestDocuments:
             ProblemError: `invalid_params`, naming every input that is not there.
         """
         copies = _refuse_missing(job, params, self.objects.copy)
-        request = JobRequest(
-            job_id=job.job_id,
-            task=job.task,
-            params=params,
-            checkpoint=files.checkpoint,
-            assets=list(files.assets),
-            pictures=pictures_elsewhere(params) | copies,
-            preview=job.preview,
-            correlation_id=job.correlation_id,
-            output_prefix=output_prefix(job.job_id),
-        )
+        others = {
+            "params": params,
+            "checkpoint": files.checkpoint,
+            "assets": list(files.assets),
+            "pictures": pictures_elsewhere(params) | copies,
+            "output_prefix": output_prefix(job.job_id),
+        }
+        request = JobRequest(**{**fields_of(job, among=JobRequest.model_fields), **others})
         self.objects.put_request(request)
 
     def remove(self, job: JobRecord) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.rows import from_item, to_item
+from lambdas.aws.rows import from_item, read_record, to_item
 from lambdas.jobs.record import JobRecord
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class JobStore:
 
     def get(self, job_id: str) -> JobRecord | None:
         answer = self.client.get_item(TableName=self.table, Key=to_item({"job_id": job_id}), ConsistentRead=True)
-        return JobRecord.from_row(from_item(answer["Item"])) if "Item" in answer else None
+        return read_record(JobRecord, from_item(answer["Item"])) if "Item" in answer else None
 
     def delete(self, job: JobRecord) -> bool:
         """Forget a job that has ended; False when it was already gone."""
@@ -31,7 +31,7 @@ class JobStore:
                 Key=to_item({"job_id": job.job_id}),
                 ConditionExpression="#status = :seen",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=to_item({":seen": job.status.value}),
+                ExpressionAttributeValues=to_item({":seen": job.status}),
             )
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:

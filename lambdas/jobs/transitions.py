@@ -12,9 +12,9 @@ from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import JobError
 from generate_on_cloud.contract.jobs import STATUSES_BEFORE, JobStatus
 from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.rows import from_item, timestamp, to_item
+from lambdas.aws.rows import from_item, read_record, to_item
 from lambdas.jobs.counts import Counts
-from lambdas.jobs.record import JobRecord, model_rows
+from lambdas.jobs.record import JobRecord
 from lambdas.jobs.store import JobStore
 from lambdas.jobs.webhook_queue import WebhookQueue
 
@@ -54,11 +54,11 @@ class JobTransitions:
         return self._change(
             job_id,
             {
-                "status": JobStatus.QUEUED.value,
+                "status": JobStatus.QUEUED,
                 "checkpoint": checkpoint,
-                "models": model_rows(models),
+                "models": models or None,
                 "request_key": request_key,
-                "queued_at": timestamp(now),
+                "queued_at": now,
             },
             allowed=(JobStatus.CREATED,),
         )
@@ -66,7 +66,7 @@ class JobTransitions:
     def unqueue(self, job_id: str, *, checkpoint: str | None) -> JobRecord | None:
         """Back to `created` when the endpoint did not take the job, so that it can be started again."""
         removed = ("request_key", "queued_at", "models", *(() if checkpoint else ("checkpoint",)))
-        values = {"status": JobStatus.CREATED.value, "checkpoint": checkpoint}
+        values = {"status": JobStatus.CREATED, "checkpoint": checkpoint}
         return self._change(job_id, values, allowed=(JobStatus.QUEUED,), removed=removed)
 
     def keep_locations(self, job: JobRecord, *, output_key: str | None, failure_key: str | None) -> JobRecord | None:
@@ -81,7 +81,7 @@ class JobTransitions:
         """Count one more attempt to hand over a queued job; None when it changed or has its locations."""
         return self._change(
             job.job_id,
-            {"sends": job.sends + 1, "sent_again_at": timestamp(now)},
+            {"sends": job.sends + 1, "sent_again_at": now},
             allowed=(JobStatus.QUEUED,),
             expected={"sends": job.sends},
             absent=("output_key",),
@@ -91,7 +91,7 @@ class JobTransitions:
         """Count a refusal by a container of an older contract, and another attempt; None when the job changed."""
         return self._change(
             job.job_id,
-            {"sends": job.sends + 1, "refusals": job.refusals + 1, "sent_again_at": timestamp(now)},
+            {"sends": job.sends + 1, "refusals": job.refusals + 1, "sent_again_at": now},
             allowed=(JobStatus.QUEUED,),
             removed=("output_key", "failure_key"),
             expected={"sends": job.sends},
@@ -102,9 +102,9 @@ class JobTransitions:
         return self._change(
             job.job_id,
             {
-                "status": JobStatus.QUEUED.value,
-                "queued_at": timestamp(now),
-                "worker_lost_at": timestamp(now),
+                "status": JobStatus.QUEUED,
+                "queued_at": now,
+                "worker_lost_at": now,
                 "sends": job.sends + 1,
             },
             allowed=(JobStatus.QUEUED, JobStatus.RUNNING),
@@ -148,9 +148,9 @@ class JobTransitions:
         ended = self._change(
             job.job_id,
             {
-                "status": status.value,
-                "finished_at": timestamp(now),
-                "error": error.model_dump(mode="json") if error else None,
+                "status": status,
+                "finished_at": now,
+                "error": error,
                 "output_key": output_key,
                 "failure_key": failure_key,
             },
@@ -174,7 +174,7 @@ class JobTransitions:
         expected: Mapping[str, object] | None = None,
         absent: tuple[str, ...] = (),
     ) -> JobRecord | None:
-        """Set attributes if the status is `allowed`, `expected` ones are as given and `absent` ones are not there.
+        """Set fields of the record if its status is `allowed`, `expected` are as given and `absent` are not there.
 
         Returns the row after, or None.
         """
@@ -183,7 +183,7 @@ class JobTransitions:
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in settable)
         if removed:
             update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-        statuses = {f":allowed{number}": status.value for number, status in enumerate(allowed)}
+        statuses = {f":allowed{number}": status for number, status in enumerate(allowed)}
         condition = f"#status IN ({', '.join(statuses)})"
         condition += "".join(f" AND #{name} = :expected_{name}" for name in expected)
         condition += "".join(f" AND attribute_not_exists(#{name})" for name in absent)
@@ -207,4 +207,4 @@ class JobTransitions:
             if error_code(error) != CONDITION_FAILED:
                 raise
             return None
-        return JobRecord.from_row(from_item(answer["Attributes"]))
+        return read_record(JobRecord, from_item(answer["Attributes"]))

@@ -13,9 +13,11 @@ from generate_on_cloud.client.assets import file_sha256
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
 from generate_on_cloud.client.jobs import INLINE_MAX_BYTES
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook, WebhookEvent
 from tests.client.small_service import TIME, asset, job
+from tests.job_examples import ASKED
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -76,7 +78,7 @@ def test_a_refusal_names_code_field_and_request() -> None:
     service = Service({"POST /prod/v1/jobs": httpx.Response(422, json=problem)})
 
     with service.client() as cloud, pytest.raises(ProblemError) as refused:
-        cloud.jobs.submit(Task.TXT2IMG, {"steps": 0})
+        cloud.jobs.submit(CreateJob(task=Task.TXT2IMG, params={"steps": 0}))
 
     assert str(refused.value) == (
         "one field is not valid (invalid_params, request r1)\n  /params/steps: received 0; allowed: 1 to 150"
@@ -113,7 +115,7 @@ def test_params_too_big_for_one_request_are_uploaded_and_started() -> None:
     params = {"prompt": "x" * INLINE_MAX_BYTES}
 
     with service.client() as cloud:
-        started = cloud.jobs.submit(Task.TXT2IMG, params, checkpoint="a")
+        started = cloud.jobs.submit(CreateJob(task=Task.TXT2IMG, params=params, checkpoint="a"))
 
     create, put, _ = service.requests
     sent = json.loads(create.content)
@@ -291,7 +293,9 @@ def test_a_job_whose_answer_was_lost_is_sent_again_under_the_same_key() -> None:
     service = Service({"POST /prod/v1/jobs": lose})
 
     with service.client() as cloud:
-        sent = cloud.jobs.submit(Task.TXT2IMG, {"prompt": "a"}, checkpoint="a", metadata={"shot": "7"})
+        sent = cloud.jobs.submit(
+            CreateJob(task=Task.TXT2IMG, params={"prompt": "a"}, checkpoint="a", metadata={"shot": "7"})
+        )
 
     first, second = service.requests
     assert sent.job_id == "j1"
@@ -299,12 +303,25 @@ def test_a_job_whose_answer_was_lost_is_sent_again_under_the_same_key() -> None:
     assert json.loads(first.content)["metadata"] == {"shot": "7"}
 
 
+@pytest.mark.parametrize("name", CreateJob.model_fields)
+def test_every_field_of_a_job_reaches_the_service(name: str) -> None:
+    service = Service({"POST /prod/v1/jobs": httpx.Response(200, json=job("created", dry_run=True))})
+
+    with service.client() as cloud:
+        cloud.jobs.submit(ASKED)
+
+    field = CreateJob.model_fields[name]
+    sent = json.loads(service.requests[0].content)[name]
+    assert sent == ASKED.model_dump(mode="json")[name]
+    assert sent != field.get_default(call_default_factory=True), f"give ASKED an example of {name}"
+
+
 def test_a_job_says_where_its_end_is_told() -> None:
     service = Service({"POST /prod/v1/jobs": httpx.Response(201, json=job())})
     webhook = Webhook(url="https://artist.example.com/hook", events=[WebhookEvent.JOB_SUCCEEDED])
 
     with service.client() as cloud:
-        cloud.jobs.submit(Task.TXT2IMG, {"prompt": "a"}, checkpoint="a", webhook=webhook)
+        cloud.jobs.submit(CreateJob(task=Task.TXT2IMG, params={"prompt": "a"}, checkpoint="a", webhook=webhook))
 
     sent = json.loads(service.requests[0].content)["webhook"]
     assert sent == {"url": "https://artist.example.com/hook", "events": ["job.succeeded"]}
@@ -314,7 +331,9 @@ def test_a_rehearsed_job_uploads_nothing() -> None:
     service = Service({"POST /prod/v1/jobs": httpx.Response(200, json=job("created", dry_run=True))})
 
     with service.client() as cloud:
-        view = cloud.jobs.submit(Task.TXT2IMG, {"prompt": "x" * INLINE_MAX_BYTES}, checkpoint="a", dry_run=True)
+        view = cloud.jobs.submit(
+            CreateJob(task=Task.TXT2IMG, params={"prompt": "x" * INLINE_MAX_BYTES}, checkpoint="a", dry_run=True)
+        )
 
     assert view.dry_run
     assert len(service.requests) == 1

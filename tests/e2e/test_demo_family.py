@@ -17,6 +17,7 @@ from demo_models.scenes import Scene, Thing
 from demo_models.variants.looks import find_edges, find_inks
 from demo_models.variants.table import VARIANTS
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
@@ -30,7 +31,7 @@ def draw(
 ) -> torch.Tensor:
     """The job's first picture, uint8, shape (3, 64, 64)."""
     body = {"steps": 20, "cfg_scale": 6, "sampler_name": "Euler a", "seed": 1, "width": 64, "height": 64} | params
-    job = service.jobs.finish(service.jobs.submit(task, body, checkpoint=checkpoint).job_id)
+    job = service.jobs.finish(service.jobs.submit(CreateJob(task=task, params=body, checkpoint=checkpoint)).job_id)
     (path, *_) = service.jobs.save(job, folder)
     with Image.open(io.BytesIO(path.read_bytes())) as image:
         return to_picture(image)

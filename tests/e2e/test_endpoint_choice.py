@@ -7,6 +7,7 @@ import pytest
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import ProblemError
 from generate_on_cloud.contract.endpoints import CreateEndpoint
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.test_endpoints import wait
@@ -19,10 +20,14 @@ patiently = partial(wait, seconds=300)
 
 def test_a_job_goes_to_the_endpoint_that_has_less_to_do_and_is_drawn_there(service: GenerateOnCloud) -> None:
     service.endpoints.create(CreateEndpoint(name="calm", instance_type="ml.g5.xlarge", max_instances=2))
-    busy = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT, endpoint="goc-main-default")
+    busy = service.jobs.submit(
+        CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT, endpoint="goc-main-default")
+    )
     patiently(lambda: goes_to(service) == NAME)
 
-    job = service.jobs.finish(service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id)
+    job = service.jobs.finish(
+        service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT)).job_id
+    )
     service.jobs.cancel(busy.job_id)
     service.endpoints.delete("calm")
     patiently(lambda: is_gone(service))
@@ -33,7 +38,9 @@ def test_a_job_goes_to_the_endpoint_that_has_less_to_do_and_is_drawn_there(servi
 
 def goes_to(service: GenerateOnCloud) -> str:
     """Where a job without an endpoint would go right now."""
-    return service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT, dry_run=True).endpoint
+    return service.jobs.submit(
+        CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT, dry_run=True)
+    ).endpoint
 
 
 def is_gone(service: GenerateOnCloud) -> bool:

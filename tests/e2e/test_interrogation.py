@@ -11,6 +11,7 @@ from demo_models.interrogation import INTERROGATOR, ONNX_TAGGER
 from demo_models.renderer import Renderer
 from demo_models.scenes import draw_scenes, list_tags
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
@@ -25,8 +26,12 @@ def test_both_interrogations_name_shape_and_colour(service: GenerateOnCloud) -> 
     service.assets.upload(INTERROGATOR, "interrogator")
     service.assets.upload(ONNX_TAGGER, "tagger", name="shapes.zip")
 
-    said = service.jobs.finish(service.jobs.submit(Task.INTERROGATE_CLIP, body | {"model": "clip"}).job_id)
-    tagged = service.jobs.finish(service.jobs.submit(Task.INTERROGATE_DEEPBOORU, body | {"tagger": "shapes"}).job_id)
+    said = service.jobs.finish(
+        service.jobs.submit(CreateJob(task=Task.INTERROGATE_CLIP, params=body | {"model": "clip"})).job_id
+    )
+    tagged = service.jobs.finish(
+        service.jobs.submit(CreateJob(task=Task.INTERROGATE_DEEPBOORU, params=body | {"tagger": "shapes"})).job_id
+    )
 
     thing = scene.things[0]
     assert said.result is not None

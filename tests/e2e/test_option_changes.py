@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from infrastructure.kept_options import read_kept
 from local_cloud.clients import LocalClients
@@ -54,7 +55,9 @@ def test_options_are_changed_in_turn_while_jobs_wait(tmp_path: Path) -> None:
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(write_tiny_checkpoint(tmp_path / "tiny.safetensors"), "checkpoint")
             for folder in folders[1:]:
-                jobs.append(service.jobs.submit(Task.TXT2IMG, params, checkpoint="tiny.safetensors"))
+                jobs.append(
+                    service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=params, checkpoint="tiny.safetensors"))
+                )
                 deployment = Deployer(clients).deploy(folder)
                 kept.append(read_kept(clients.client, "GenerateOnCloud"))  # type: ignore[arg-type]
             ended = [service.jobs.finish(job.job_id) for job in jobs]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook
 from infrastructure.config import StageConfig
@@ -89,7 +90,9 @@ def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
 
     with webhooks.without_its_function():
         with events.without_its_function():
-            job = service.jobs.submit(Task.TXT2IMG, PARAMS, checkpoint=CHECKPOINT, webhook=webhook)
+            job = service.jobs.submit(
+                CreateJob(task=Task.TXT2IMG, params=PARAMS, checkpoint=CHECKPOINT, webhook=webhook)
+            )
             events.bury(job.job_id)
         replay.run(("events",))
         ended = service.jobs.finish(job.job_id)

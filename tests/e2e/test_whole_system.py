@@ -19,7 +19,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import JobNotSucceededError, ProblemError
 from generate_on_cloud.client.jobs import INLINE_MAX_BYTES
 from generate_on_cloud.contract.errors import JobErrorCode, Problem, ProblemCode
-from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobPhase, JobStatus, Task
 from local_cloud.cloud import LocalCloud
 from tests.child_processes import children_with
@@ -89,7 +89,7 @@ def container_of(cloud: LocalCloud) -> psutil.Process:
 
 
 def test_an_img2img_job_comes_back_as_a_picture_with_its_infotext(service: GenerateOnCloud, tmp_path: Path) -> None:
-    submitted = service.jobs.submit(Task.IMG2IMG, img2img(batch_size=2), checkpoint=CHECKPOINT)
+    submitted = service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=img2img(batch_size=2), checkpoint=CHECKPOINT))
 
     job = service.jobs.finish(submitted.job_id)
     pictures = [opened(path) for path in service.jobs.save(job, tmp_path)]
@@ -107,7 +107,7 @@ def test_an_img2img_job_comes_back_as_a_picture_with_its_infotext(service: Gener
 
 
 def test_the_same_request_gives_the_same_picture(service: GenerateOnCloud, tmp_path: Path) -> None:
-    jobs = [service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint="tiny") for _ in range(2)]
+    jobs = [service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint="tiny")) for _ in range(2)]
 
     first, second = (service.jobs.save(service.jobs.finish(job.job_id), tmp_path)[0] for job in jobs)
 
@@ -120,7 +120,9 @@ def test_only_masked_leaves_every_pixel_outside_the_mask_as_it_was(service: Gene
     mask.paste(255, (60, 60, 100, 100))
     params = img2img(init_images=[base64_png(original)], mask=base64_png(mask), mask_blur=0, inpainting_fill=1)
 
-    job = service.jobs.finish(service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
+    job = service.jobs.finish(
+        service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=params, checkpoint=CHECKPOINT)).job_id
+    )
     result = opened(service.jobs.save(job, tmp_path)[0])
 
     changed = [
@@ -135,7 +137,10 @@ def test_only_masked_leaves_every_pixel_outside_the_mask_as_it_was(service: Gene
 
 
 def test_the_history_is_newest_first_and_goes_on_behind_its_cursor(service: GenerateOnCloud) -> None:
-    sent = [service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id for _ in range(3)]
+    sent = [
+        service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT)).job_id
+        for _ in range(3)
+    ]
 
     page = service.jobs.page(limit=2)
     following = service.jobs.page(limit=2, cursor=page.next_cursor)
@@ -150,15 +155,19 @@ def test_params_too_big_for_a_request_go_by_storage(service: GenerateOnCloud) ->
     params = img2img(init_images=[base64_png(picture(size=1100))])
     assert len(json.dumps(params)) > INLINE_MAX_BYTES
 
-    job = service.jobs.finish(service.jobs.submit(Task.IMG2IMG, params, checkpoint=CHECKPOINT).job_id)
+    job = service.jobs.finish(
+        service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=params, checkpoint=CHECKPOINT)).job_id
+    )
 
     assert job.result is not None
 
 
 def test_a_broken_picture_fails_its_job_with_the_reason_and_the_next_job_runs(service: GenerateOnCloud) -> None:
     truncated = base64.b64encode(base64.b64decode(base64_png(picture()))[:200]).decode()
-    broken = service.jobs.submit(Task.IMG2IMG, img2img(init_images=[truncated]), checkpoint=CHECKPOINT)
-    following = service.jobs.submit(Task.IMG2IMG, img2img(), checkpoint=CHECKPOINT)
+    broken = service.jobs.submit(
+        CreateJob(task=Task.IMG2IMG, params=img2img(init_images=[truncated]), checkpoint=CHECKPOINT)
+    )
+    following = service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=img2img(), checkpoint=CHECKPOINT))
 
     with pytest.raises(JobNotSucceededError) as failed:
         service.jobs.finish(broken.job_id)
@@ -171,8 +180,8 @@ def test_a_broken_picture_fails_its_job_with_the_reason_and_the_next_job_runs(se
 
 
 def test_a_running_job_stops_when_it_is_cancelled_and_a_waiting_one_at_once(service: GenerateOnCloud) -> None:
-    running = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
-    waiting = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    running = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
+    waiting = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
     assert until(service, running, sampling=True).status is JobStatus.RUNNING
 
     assert service.jobs.cancel(waiting).status is JobStatus.CANCELED
@@ -182,12 +191,14 @@ def test_a_running_job_stops_when_it_is_cancelled_and_a_waiting_one_at_once(serv
     assert ended.status is JobStatus.CANCELED
     assert ended.error is not None
     assert ended.error.code is JobErrorCode.CANCELED
-    after = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT)
+    after = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT))
     assert service.jobs.finish(after.job_id).status is JobStatus.SUCCEEDED
 
 
 def test_a_running_job_shows_a_preview_when_it_was_asked_for(service: GenerateOnCloud) -> None:
-    job_id = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT, preview=True).job_id
+    job_id = service.jobs.submit(
+        CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT, preview=True)
+    ).job_id
 
     url = next(job.preview_url for job in service.jobs.watch(job_id) if job.preview_url)
     shown = httpx.get(url, timeout=60)
@@ -200,7 +211,7 @@ def test_a_running_job_shows_a_preview_when_it_was_asked_for(service: GenerateOn
 
 
 def test_progress_never_goes_back(service: GenerateOnCloud) -> None:
-    job_id = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    job_id = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
 
     seen = []
     for job in service.jobs.watch(job_id):
@@ -218,7 +229,7 @@ def test_progress_never_goes_back(service: GenerateOnCloud) -> None:
 def test_a_job_whose_container_is_killed_runs_once_more_and_fails_the_second_time(
     local_cloud: LocalCloud, service: GenerateOnCloud
 ) -> None:
-    job_id = service.jobs.submit(Task.TXT2IMG, endless(), checkpoint=CHECKPOINT).job_id
+    job_id = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
 
     for _ in range(2):
         assert until(service, job_id, sampling=True).status is JobStatus.RUNNING
@@ -232,17 +243,19 @@ def test_a_job_whose_container_is_killed_runs_once_more_and_fails_the_second_tim
     assert ended.error is not None
     assert ended.error.code is JobErrorCode.WORKER_LOST
     assert ended.error.retryable
-    following = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT)
+    following = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT))
     assert service.jobs.finish(following.job_id).status is JobStatus.SUCCEEDED
 
 
 def test_a_local_cloud_killed_in_a_job_finishes_it_after_its_restart(
     local_cloud: LocalCloud, service: GenerateOnCloud
 ) -> None:
-    done = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id
+    done = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT)).job_id
     service.jobs.finish(done)
-    running = service.jobs.submit(Task.TXT2IMG, txt2img(steps=100, n_iter=5), checkpoint=CHECKPOINT).job_id
-    waiting = service.jobs.submit(Task.TXT2IMG, txt2img(), checkpoint=CHECKPOINT).job_id
+    running = service.jobs.submit(
+        CreateJob(task=Task.TXT2IMG, params=txt2img(steps=100, n_iter=5), checkpoint=CHECKPOINT)
+    ).job_id
+    waiting = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT)).job_id
     assert until(service, running, sampling=True).status is JobStatus.RUNNING
     url, key = local_cloud.api_url, local_cloud.admin_key
 
@@ -273,7 +286,7 @@ def test_a_request_that_cannot_work_is_refused_and_leaves_nothing_behind(
     task = Task.IMG2IMG if "init_images" in params else Task.TXT2IMG
 
     with pytest.raises(ProblemError) as refused:
-        service.jobs.submit(task, params, checkpoint=checkpoint)
+        service.jobs.submit(CreateJob(task=task, params=params, checkpoint=checkpoint))
 
     assert refused.value.problem.code is code
     assert pointer in {error.pointer for error in refused.value.problem.errors}

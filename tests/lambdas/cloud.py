@@ -35,7 +35,7 @@ from lambdas.functions.asset_inspection import AssetSweep
 from lambdas.functions.job_events import JobEvents
 from lambdas.functions.sweeper import Sweeper
 from lambdas.jobs.lists import JOB_LISTS, SORT
-from lambdas.jobs.record import JobRecord
+from lambdas.jobs.record import IS_OPEN, JobRecord
 from lambdas.settings import ApiSettings, FunctionSettings, JobEventsSettings
 
 if TYPE_CHECKING:
@@ -382,6 +382,7 @@ class Cloud:
             status=JobStatus.QUEUED,
             endpoint="artists",
             created_at=self.clock.moment(),
+            open=IS_OPEN,
         )
         record = replace(record, queued_at=record.created_at, **cast("Any", more))
         record = replace(record, counted=True)
