@@ -203,8 +203,6 @@ def test_an_inpainting_checkpoint_takes_part(inpainting: Checkpoint, body: dict[
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"hr_scale": 4, "width": 2048}, "received a target of 8192x256 pixels"),
-        ({"hr_resize_x": 4}, "received a target of 4x4 pixels"),
         ({"firstphase_width": 128}, "firstphase: received 128x0"),
     ],
 )
@@ -218,7 +216,12 @@ def test_a_target_that_is_none_is_refused(checkpoint: Checkpoint, change: dict[s
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"enable_hr": True}, "enable_hr needs denoising_strength; received none"),
+        ({"enable_hr": True}, "enable_hr needs denoising_strength; received null"),
+        (
+            {**HIRES, "hr_scale": 4, "width": 8192},
+            "hires fix: received a target of 32768x2048 pixels; allowed: 8 to 16384 ",
+        ),
+        ({**HIRES, "hr_resize_x": 4}, "hires fix: received a target of 4x4 pixels; allowed: 8 to 16384 a side"),
         ({**HIRES, "hr_upscaler": " "}, "unknown upscaler ' '; allowed: Latent, "),
         ({**HIRES, "hr_sampler_name": "Eular"}, "unknown sampler 'Eular'"),
         ({**HIRES, "hr_scheduler": "never"}, "unknown scheduler 'never'"),
