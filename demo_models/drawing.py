@@ -16,8 +16,8 @@ from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, sample
+from inference_container.drawing.conditioner import Conditioner
 from inference_container.drawing.latents import decode_image, encode_images
-from inference_container.drawing.wording import Conditioner
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint

@@ -61,12 +61,12 @@ def _draw_batches(drawing: Drawing, stack: ExitStack, progress: JobProgress) -> 
         with progress.phase(JobPhase.SAMPLING):
             latents: Tensor | None = None
             if hires is None or hires.first_picture is None:
-                first.networks.use(drawing.wording.networks)
+                first.networks.use(drawing.prompts.networks)
                 request = _request(first, batch=batch)
                 with merged_tokens(first.drawing):
                     latents = _sample(first, request, progress, start=done, end=done + calls[0])
             if hires is not None and second is not None:
-                second.networks.use(hires.wording.networks)
+                second.networks.use(hires.prompts.networks)
                 enlarged = enlarge(drawing.checkpoint, latents, hires, second=second.drawing.checkpoint)
                 request = _hires_request(second, hires, enlarged, batch=batch)
                 with merged_tokens(second.drawing, hires=True):

@@ -15,8 +15,8 @@ from generate_on_cloud.contract.samplers import SamplerChoice
 from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.prompt.styles import Style
 from inference_container.drawing.latents import SCALE, decode_image, encode_images
+from inference_container.drawing.prompts import Prompts, read_hires_prompts
 from inference_container.drawing.sampling_record import hires_schedule_label
-from inference_container.drawing.wording import Wording, read_hires_wording
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.upscaling import Upscaler, upscale
 
@@ -47,7 +47,7 @@ class HiresPass:
     choice: SamplerChoice
     steps: int
     denoising_strength: float
-    wording: Wording
+    prompts: Prompts
     first_picture: Image.Image | None = None
     """RGB, `firstpass_image`: enlarged in place of a first pass."""
     pixel_upscaler: Upscaler | None = None
@@ -90,7 +90,7 @@ def plan_hires(
     """What the request asks of a second pass; None without `enable_hr`.
 
     Raises:
-        JobFailed: invalid_params, no `denoising_strength`, or a target size that is none; as `read_hires_wording`.
+        JobFailed: invalid_params, no `denoising_strength`, or a target size that is none; as `read_hires_prompts`.
     """
     if not params.enable_hr:
         return None
@@ -109,7 +109,7 @@ def plan_hires(
         choice=params.hires_choice(),
         steps=params.hr_second_pass_steps or params.steps,
         denoising_strength=params.denoising_strength,
-        wording=read_hires_wording(params, styles),
+        prompts=read_hires_prompts(params, styles),
         first_picture=first_picture,
         pixel_upscaler=pixel_upscaler,
     )

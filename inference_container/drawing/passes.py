@@ -12,12 +12,13 @@ from generate_on_cloud.webui.infotext.record import InfoValue
 from inference_container.diffusion.denoising_model import Refiner
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.sampling import ImageStart
+from inference_container.drawing.conditioner import Conditioner
 from inference_container.drawing.controlnet import Controls
 from inference_container.drawing.hires import HiresPass
+from inference_container.drawing.prompts import Prompts
 from inference_container.drawing.second_checkpoints import short_title
 from inference_container.drawing.seeds import Seeds
 from inference_container.drawing.size_conditioning import size_conditions
-from inference_container.drawing.wording import Conditioner, Wording
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
@@ -32,7 +33,7 @@ class Drawing:
 
     params: ImageParams
     checkpoint: Checkpoint
-    wording: Wording
+    prompts: Prompts
     seeds: Seeds
     files: JobFiles
     """Among them the networks that the prompts name."""
@@ -82,12 +83,12 @@ class Pass:
 def first_pass(drawing: Drawing, stack: ExitStack, progress: JobProgress) -> Pass:
     networks = stack.enter_context(_networks(drawing, drawing.checkpoint))
     # Each pass is encoded and sampled under the networks of its own prompt.
-    _use(drawing, networks, drawing.wording, progress)
+    _use(drawing, networks, drawing.prompts, progress)
     with progress.phase(JobPhase.ENCODING):
         guidance = _guidance(drawing, networks)
     taken_over: list[bool] = []
     size = (drawing.params.width, drawing.params.height)
-    refiner = _refiner(drawing, drawing.wording, progress, taken_over=taken_over, size=size)
+    refiner = _refiner(drawing, drawing.prompts, progress, taken_over=taken_over, size=size)
     return Pass(drawing, networks, guidance, refiner, taken_over)
 
 
@@ -95,12 +96,12 @@ def second_pass(
     drawing: Drawing, hires: HiresPass, shared: NetworkSwitch | None, stack: ExitStack, progress: JobProgress
 ) -> Pass:
     networks = shared or stack.enter_context(_networks(drawing, drawing.checkpoint))
-    _use(drawing, networks, hires.wording, progress)
+    _use(drawing, networks, hires.prompts, progress)
     with progress.phase(JobPhase.ENCODING):
         guidance = _hires_guidance(drawing, networks, hires)
     taken_over: list[bool] = []
     size = (hires.width, hires.height)
-    refiner = _refiner(drawing, hires.wording, progress, taken_over=taken_over, size=size, hires=hires)
+    refiner = _refiner(drawing, hires.prompts, progress, taken_over=taken_over, size=size, hires=hires)
     return Pass(drawing, networks, guidance, refiner, taken_over)
 
 
@@ -110,7 +111,7 @@ def _networks(drawing: Drawing, checkpoint: Checkpoint) -> NetworkSwitch:
 
 def _refiner(
     drawing: Drawing,
-    wording: Wording,
+    prompts: Prompts,
     progress: JobProgress,
     *,
     taken_over: list[bool],
@@ -130,7 +131,7 @@ def _refiner(
             hires_choice=None if hires is None else hires.choice,
             hires_steps=None if hires is None else hires.steps,
         )
-        guidance = _guided_by(replace(drawing, checkpoint=refiner), conditioner, wording, size=size)
+        guidance = _guided_by(replace(drawing, checkpoint=refiner), conditioner, prompts, size=size)
 
     def take_over() -> None:
         taken_over.append(True)
@@ -140,18 +141,18 @@ def _refiner(
     return Refiner(refiner, guidance, params.refiner_switch_at, take_over)
 
 
-def _use(drawing: Drawing, networks: NetworkSwitch, wording: Wording, progress: JobProgress) -> None:
-    if not networks.uses(wording.networks):
+def _use(drawing: Drawing, networks: NetworkSwitch, prompts: Prompts, progress: JobProgress) -> None:
+    if not networks.uses(prompts.networks):
         with progress.phase(JobPhase.LOADING_MODELS):
-            networks.use(wording.networks)
+            networks.use(prompts.networks)
     drawing.notes.update(networks.infotext_extra())
 
 
 def _guidance(drawing: Drawing, networks: NetworkSwitch) -> Guidance:
     conditioner = Conditioner(checkpoint=drawing.checkpoint, params=drawing.params, inversions=networks.inversions())
     size = (drawing.params.width, drawing.params.height)
-    guidance = _guided_by(drawing, conditioner, drawing.wording, size=size)
-    drawing.notes.update(conditioner.infotext_extra(drawing.wording))
+    guidance = _guided_by(drawing, conditioner, drawing.prompts, size=size)
+    drawing.notes.update(conditioner.infotext_extra(drawing.prompts))
     return guidance
 
 
@@ -163,14 +164,14 @@ def _hires_guidance(drawing: Drawing, networks: NetworkSwitch, hires: HiresPass)
         hires_choice=hires.choice,
         hires_steps=hires.steps,
     )
-    return _guided_by(drawing, conditioner, hires.wording, size=(hires.width, hires.height))
+    return _guided_by(drawing, conditioner, hires.prompts, size=(hires.width, hires.height))
 
 
-def _guided_by(drawing: Drawing, conditioner: Conditioner, wording: Wording, *, size: tuple[int, int]) -> Guidance:
+def _guided_by(drawing: Drawing, conditioner: Conditioner, prompts: Prompts, *, size: tuple[int, int]) -> Guidance:
     params = drawing.params
     # In WebUI's order, which is seen in the order of `TI hashes`.
-    uncond = conditioner.negative([wording.negative_prompt] * drawing.batch_size)
-    cond = conditioner.positive([wording.prompt] * drawing.batch_size)
+    uncond = conditioner.negative([prompts.negative_prompt] * drawing.batch_size)
+    cond = conditioner.positive([prompts.prompt] * drawing.batch_size)
     time_ids, uncond_time_ids = size_conditions(params, drawing.checkpoint, width=size[0], height=size[1])
     return Guidance(
         time_ids=time_ids,

@@ -12,10 +12,10 @@ from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
 from inference_container.drawing.fitted_checkpoints import asks_for_tiling
+from inference_container.drawing.prompts import Prompts
 from inference_container.drawing.sampling_record import noted_seed_delta
 from inference_container.drawing.seeds import Seeds
 from inference_container.drawing.token_merging import token_merging_ratio
-from inference_container.drawing.wording import Wording
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.encoding import PictureFormat, encode_picture
 from inference_container.task import EncodedImage
@@ -31,22 +31,22 @@ def record_of(
     params: ImageParams,
     *,
     checkpoint: Checkpoint,
-    wording: Wording,
+    prompts: Prompts,
     seeds: Seeds,
     batch_size: int,
     denoising_strength: float | None,
     extra: dict[str, InfoValue],
-    hires_wording: Wording | None = None,
+    hires_prompts: Prompts | None = None,
     image_cfg_scale: float | None = None,
     now: datetime | None = None,
 ) -> GenerationRecord:
     """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order."""
     choice = params.sampler_choice()
     count = len(seeds.seeds)
-    hires = hires_wording or wording
+    hires = hires_prompts or prompts
     return GenerationRecord(
-        prompts=(wording.prompt,) * count,
-        negative_prompts=(wording.negative_prompt,) * count,
+        prompts=(prompts.prompt,) * count,
+        negative_prompts=(prompts.negative_prompt,) * count,
         seeds=seeds.seeds,
         subseeds=seeds.subseeds,
         steps=params.steps,
@@ -70,13 +70,13 @@ def record_of(
         clip_skip=params.options.CLIP_stop_at_last_layers,
         conditional_mask_weight=params.options.inpainting_mask_weight if checkpoint.inpainting else None,
         is_using_inpainting_conditioning=checkpoint.inpainting,
-        eta_noise_seed_delta=noted_seed_delta(params, hires=hires_wording is not None),
+        eta_noise_seed_delta=noted_seed_delta(params, hires=hires_prompts is not None),
         token_merging_ratio=token_merging_ratio(params),
-        token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_wording is not None else 0,
+        token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_prompts is not None else 0,
         randn_source=params.options.randn_source,
         tiling=asks_for_tiling(params),
-        hires_prompt=_other(hires.prompt, than=wording.prompt),
-        hires_negative_prompt=_other(hires.negative_prompt, than=wording.negative_prompt),
+        hires_prompt=_other(hires.prompt, than=prompts.prompt),
+        hires_negative_prompt=_other(hires.negative_prompt, than=prompts.negative_prompt),
         extra=extra,
     )
 

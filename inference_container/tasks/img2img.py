@@ -20,13 +20,13 @@ from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.init_picture import InitPicture, prepare_init_pictures
 from inference_container.drawing.latents import SCALE, encode_images, repaint_cells, resize_latents
 from inference_container.drawing.passes import Drawing
+from inference_container.drawing.prompts import read_prompts
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
 from inference_container.drawing.second_checkpoints import chosen_refiner
 from inference_container.drawing.seeds import Seeds, choose_seeds
 from inference_container.drawing.soft_overlays import soften
 from inference_container.drawing.styles import job_styles
 from inference_container.drawing.upscalers import request_upscaler
-from inference_container.drawing.wording import read_wording
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.color_correction import correct_colors
 from inference_container.pictures.overlays import cut_out, paste_back, put_at
@@ -57,7 +57,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         progress = JobProgress(report=job.report, clock=job.clock)
 
         # 1. Words and seeds.
-        wording = read_wording(params, job_styles(params, job.files))
+        prompts = read_prompts(params, job_styles(params, job.files))
         seeds = choose_seeds(params)
         refiner = chosen_refiner(checkpoints, params, checkpoint, progress=progress)
 
@@ -84,7 +84,7 @@ def img2img(job: TaskInput) -> TaskOutput:
             preview=job.preview,
             on_latents=finished.append,
             checkpoint=checkpoint,
-            wording=wording,
+            prompts=prompts,
             seeds=seeds,
             files=job.files,
             models=job.models,
@@ -117,7 +117,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         record = record_of(
             params,
             checkpoint=checkpoint,
-            wording=wording,
+            prompts=prompts,
             seeds=seeds.first(len(images)),
             batch_size=batch_size,
             denoising_strength=params.denoising_strength,

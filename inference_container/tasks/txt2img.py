@@ -14,12 +14,12 @@ from inference_container.drawing.hires import hires_extra, plan_hires, with_firs
 from inference_container.drawing.image_conditioning import condition_on_nothing
 from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.passes import Drawing
+from inference_container.drawing.prompts import read_prompts
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
 from inference_container.drawing.second_checkpoints import chosen_hires_checkpoint, chosen_refiner, short_title
 from inference_container.drawing.seeds import choose_seeds
 from inference_container.drawing.styles import job_styles
 from inference_container.drawing.upscalers import request_upscaler
-from inference_container.drawing.wording import read_wording
 from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.upscaling import Upscaler
@@ -48,7 +48,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
         # 1. Words, sizes and seeds.
         params = with_first_size(asked)
         styles = job_styles(params, job.files)
-        wording = read_wording(params, styles)
+        prompts = read_prompts(params, styles)
         hires = plan_hires(
             params,
             styles=styles,
@@ -82,7 +82,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
             params=params,
             preview=job.preview,
             checkpoint=checkpoint,
-            wording=wording,
+            prompts=prompts,
             seeds=seeds,
             files=job.files,
             models=job.models,
@@ -100,7 +100,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
         record = record_of(
             params,
             checkpoint=checkpoint,
-            wording=wording,
+            prompts=prompts,
             seeds=seeds,
             batch_size=params.batch_size,
             denoising_strength=params.denoising_strength,
@@ -109,7 +109,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
                 **({} if hires is None else hires_extra(params, checkpoint=second_title)),
                 **drawing.notes,
             },
-            hires_wording=None if hires is None else hires.wording,
+            hires_prompts=None if hires is None else hires.prompts,
         )
         with progress.phase(JobPhase.SAVING):
             encoded = encode_results(

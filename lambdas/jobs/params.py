@@ -61,7 +61,7 @@ def check_params(task: Task, document: object) -> TaskParams:
             errors=_below_root(waiting),
         )
     if isinstance(params, ImageParams):
-        check_wording(params, prefix=ROOT)
+        check_prompt_syntax(params, prefix=ROOT)
     return params
 
 
@@ -111,7 +111,7 @@ def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
     return errors
 
 
-def check_wording(params: ImageParams, *, prefix: str) -> None:
+def check_prompt_syntax(params: ImageParams, *, prefix: str) -> None:
     """Refuse prompts that WebUI answers with an error.
 
     Raises:

@@ -26,7 +26,7 @@ from lambdas.jobs.needed_assets import (
     newest_needed,
     wants_automatic_vae,
 )
-from lambdas.jobs.params import check_wording
+from lambdas.jobs.params import check_prompt_syntax
 from lambdas.jobs.style_files import StyleFiles
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 
@@ -188,7 +188,7 @@ class Resolver:
         usable = self.assets.active(AssetType.STYLES, findings.caller)
         files = sorted(usable, key=lambda asset: (asset.created_at, asset.asset_id))
         styled = self.styles.apply(params, files)
-        check_wording(styled, prefix=ROOT)
+        check_prompt_syntax(styled, prefix=ROOT)
         findings.use_all(files)
         return styled
 
