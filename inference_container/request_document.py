@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from generate_on_cloud.contract import CONTRACT_VERSION
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.messages import JobRequest
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.contract.task_params import TaskParams
@@ -67,7 +66,7 @@ def read_params(request: JobRequest) -> TaskParams:
         params = PARAMS_BY_TASK[request.task].model_validate(request.params)
     except ValidationError as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, _words(error)) from error
-    unsupported = unsupported_fields(params)
+    unsupported = params.unsupported()
     if unsupported:
         raise JobFailed(
             JobErrorCode.NOT_SUPPORTED_YET, "; ".join(field.message for field in unsupported[:NAMED_ERRORS])

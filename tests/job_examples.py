@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from generate_on_cloud.contract.assets import AssetType, ResolvedModel
-from generate_on_cloud.contract.errors import JobError, JobErrorCode
+from generate_on_cloud.contract.errors import FieldError, JobError, JobErrorCode
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
@@ -28,6 +28,7 @@ ASKED = CreateJob(
     ttl_s=600,
     run_timeout_s=60,
     dry_run=True,
+    strict=True,
     webhook=_HOOK,
 )
 
@@ -53,6 +54,8 @@ RECORD = JobRecord(
     heartbeat_at=Decimal("1777636804.125"),
     metadata={"shot": "7"},
     models=(ResolvedModel(type=AssetType.CHECKPOINT, name="dream.safetensors", sha256=None),),
+    strict=True,
+    warnings=(FieldError(pointer="/params/url", message="ignored"),),
     ttl_s=600,
     run_timeout_s=60,
     retry_of="j0",

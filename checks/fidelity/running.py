@@ -9,7 +9,6 @@ from checks.fidelity.goldens import Golden
 from checks.fidelity.model_shelf import ModelShelf
 from checks.fidelity.recording import Recording
 from generate_on_cloud.contract.errors import JobFailed
-from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
 from inference_container.models.checkpoint import Checkpoint
@@ -61,7 +60,7 @@ def _params(golden: Golden) -> TaskParams:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)]
         raise _RefusedError("; ".join(faults)) from error
-    unsupported = unsupported_fields(params)
+    unsupported = params.unsupported()
     if unsupported:
         raise _RefusedError("; ".join(field.message for field in unsupported))
     return params

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from generate_on_cloud.cli.exit_codes import ExitCode
-from generate_on_cloud.cli.output import AsJson, print_document, print_job
+from generate_on_cloud.cli.output import AsJson, errors, print_document, print_job
 from generate_on_cloud.client.cloud import open_cloud
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
@@ -22,9 +22,10 @@ def submit(
     params: Annotated[typer.FileText, typer.Argument(help="WebUI's request body as JSON; - for standard input.")],
     checkpoint: Annotated[str | None, typer.Option(help="Checkpoint to use: id or file name.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Endpoint; by default yours, else the least loaded.")] = None,
+    strict: Annotated[bool, typer.Option(help="Refuse what would else be ignored with a warning.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a job and print its id."""
+    """Send a job and print its id; what of the params is ignored goes to standard error."""
     try:
         body = json.load(params)
     except ValueError as error:
@@ -32,7 +33,11 @@ def submit(
     if not isinstance(body, dict):
         raise CloudError(f"{params.name} holds a {type(body).__name__}; allowed: a JSON object")
     with open_cloud() as cloud:
-        job = cloud.jobs.submit(CreateJob(task=task, params=body, checkpoint=checkpoint, endpoint=endpoint))
+        job = cloud.jobs.submit(
+            CreateJob(task=task, params=body, checkpoint=checkpoint, endpoint=endpoint, strict=strict)
+        )
+        for warning in job.warnings:
+            errors.print(f"{warning.pointer}: {warning.message}", markup=False)
         print_job(job, as_json=as_json, text=job.job_id)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.bodies import Body, View
-from generate_on_cloud.contract.errors import JobError, ProblemCode
+from generate_on_cloud.contract.errors import FieldError, JobError, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.messages import JobMetrics, Progress, UsedModel
 from generate_on_cloud.contract.webhooks import Webhook
@@ -38,6 +38,8 @@ class CreateJob(Body):
     """Seconds the job may run; None: fifteen minutes."""
     dry_run: bool = False
     """Run all checks without creating a job."""
+    strict: bool = False
+    """Refuse what would else be ignored and named in `warnings`: fields, scripts and options that change no picture."""
     webhook: Webhook | None = None
     """A URL of yours to call when the job finishes."""
 
@@ -116,6 +118,8 @@ class JobView(JobSummary):
     run_timeout_s: int | None = None
     models: list[ResolvedModel] = Field(default=[])
     """The checkpoint and every other file that the request named, once it is queued."""
+    warnings: list[FieldError] = Field(default=[])
+    """What of the params was ignored, and why; pointers are into the body of `POST /v1/jobs`."""
     queue: JobQueue | None = None
     """Only while `queued`."""
     starting_since: datetime | None = None

@@ -1,6 +1,6 @@
 """Parameters of every task: WebUI 1.10.1's own field names, API defaults and ranges (semantics §1).
 
-Every field of WebUI is declared here. `gates.unsupported_fields` refuses those that this version does not support yet
+Every field of WebUI is declared here. `unsupported` names those that this version does not support yet
 unless they hold their default, so nothing is silently ignored. Two deliberate differences from WebUI: unknown fields
 are refused, and an explicit null in a field with a default means that default.
 """
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
+from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.limits import (
     MAX_BLUR,
@@ -160,7 +161,7 @@ class ImageParams(HasOptions, TaskParams):
             try:
                 check_option(key, option)
             except OptionUnsupportedError:
-                continue  # valid but not supported yet: `unsupported_fields` refuses it with its own code
+                continue  # valid but not supported yet: `unsupported` says so
             except OptionRefusedError as error:
                 refused.append(str(error))
         tile, overlap = (value.get(key, OPTIONS[key].default) for key in ("ESRGAN_tile", "ESRGAN_tile_overlap"))
@@ -196,6 +197,15 @@ class ImageParams(HasOptions, TaskParams):
 
     def _pixel_steps(self) -> int:
         return self.width * self.height * self.steps
+
+    def unsupported(self) -> list[FieldError]:
+        errors = super().unsupported()
+        for key, value in self.override_settings.items():
+            try:
+                check_option(key, value)
+            except OptionUnsupportedError as error:
+                errors.append(FieldError(pointer=f"/override_settings/{key}", message=str(error)))
+        return errors
 
     def controlnet_units(self) -> tuple[ControlNetUnit, ...]:
         """The enabled units, in order."""

@@ -5,7 +5,6 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.webui.infotext.fill import fill_in
 
@@ -30,7 +29,7 @@ def complete_params(params: Params) -> Params:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"infotext: {words}") from error
     except ValueError as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
-    unsupported = unsupported_fields(params)
+    unsupported = params.unsupported()
     if unsupported:
         message = "; ".join(field.message for field in unsupported)
         raise JobFailed(JobErrorCode.NOT_SUPPORTED_YET, f"infotext: {message}")

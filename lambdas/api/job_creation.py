@@ -65,7 +65,9 @@ class Plan:
     """An order that passed all checks; nothing has been created yet."""
 
     job: JobRecord
-    """With its endpoint and its files."""
+    """With its endpoint, its files and the warnings about its params."""
+    params: dict[str, Any]
+    """What the container reads; empty when they follow by presigned PUT."""
     files: Resolution
     steps: Decimal
     """Megapixel-steps to count for it."""
@@ -109,7 +111,9 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     choice = services.chooser.choose_again(old.endpoint, caller=call.caller)
     asked = old if old.owner == call.caller.user else replace(old, webhook=None)  # another user's server hears nothing
     checkpoint = sent.checkpoint.asset_id if sent.checkpoint else None
-    job = replace(_new_job(call, asked, endpoint=choice.first, checkpoint=checkpoint), retry_of=old.job_id)
+    job = replace(
+        _new_job(call, asked, endpoint=choice.first, checkpoint=checkpoint), retry_of=old.job_id, warnings=old.warnings
+    )
     return _make_once(call, Order(job, sent.params, choice), request=f"POST retry {job_id}")
 
 
@@ -136,19 +140,23 @@ def start_job(call: UserCall, job_id: str) -> JobView:
     if job.status is not JobStatus.CREATED:
         raise state_conflict(job, "started")
     # 1. Check the uploaded document and find the files it names.
-    params = services.documents.uploaded_params(job)
-    plan = _plan(call, Order(job, params))
+    plan = _plan(call, Order(job, services.documents.uploaded_params(job)))
     # 2. Count its steps before the transition: after a crash in between, the job has counted and does not count again.
     charged = services.counts.charge_steps(job, plan.steps, call.caller.quotas, now=now)
     # 3. Only the request that makes the transition continues, so only that one writes and deletes documents.
     queued = services.job_transitions.queue(
-        job_id, checkpoint=plan.job.checkpoint, models=plan.job.models, request_key=request_key(job_id), now=now
+        job_id,
+        checkpoint=plan.job.checkpoint,
+        models=plan.job.models,
+        warnings=plan.job.warnings,
+        request_key=request_key(job_id),
+        now=now,
     )
     if queued is None:
         raise state_conflict(services.jobs.get(job_id) or job, "started")
     # 4. Write the request document and hand the job over.
     try:
-        services.documents.write(queued, params, plan.files)
+        services.documents.write(queued, plan.params, plan.files)
         started = services.delivery.hand_over(queued)
     except (ProblemError, ClientError, BotoCoreError):
         _undo(lambda: services.objects.remove(request_key(job_id)), job)
@@ -231,7 +239,7 @@ def _make(call: UserCall, order: Order) -> JobRecord:
     queued = counted(queued, plan.steps, quotas)
     try:
         # 2. Write the document that the container reads.
-        services.documents.write(queued, order.params, plan.files)
+        services.documents.write(queued, plan.params, plan.files)
         # 3. Write the row together with everything it counts.
         _admit(call, queued)
         # 4. Send it to its endpoint.
@@ -250,7 +258,7 @@ def _rehearse(call: UserCall, order: Order) -> JobRecord:
     """
     plan = _plan(call, order)
     if order.params is not None:
-        call.services.documents.require_inputs(plan.job, order.params)
+        call.services.documents.require_inputs(plan.job, plan.params)
     call.services.endpoints.require_in_service(plan.job.endpoint)
     return plan.job
 
@@ -268,16 +276,17 @@ def _plan(call: UserCall, order: Order) -> Plan:
             services.resolver.check_checkpoint(job.checkpoint, caller=caller)
         rows, files, steps = read_rows(services.clients.dynamodb, loads, consistent=True), Resolution(), Decimal(0)
     else:
-        checked = check_params(job.task, params)
-        asked = services.resolver.ask(job.checkpoint, checked, caller=caller)
+        checked = check_params(job.task, params, strict=job.strict)
+        params, job = checked.document, replace(job, warnings=(*job.warnings, *checked.warnings))
+        asked = services.resolver.ask(job.checkpoint, checked.params, caller=caller)
         # One read for the named files and the endpoints' loads.
         keys = {**services.assets.keys(asked.references), **loads}
         rows = read_rows(services.clients.dynamodb, keys, consistent=True)
-        files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked)
+        files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked.params)
         job = _with_files(job, files)
     if order.choice is not None:
         job = replace(job, endpoint=order.choice.least_loaded(rows))
-    return Plan(job, files, steps)
+    return Plan(job, params or {}, files, steps)
 
 
 def _admit(call: UserCall, job: JobRecord) -> None:

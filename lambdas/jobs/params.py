@@ -1,13 +1,15 @@
 """The params of a job, checked: every fault of the document in one answer, and prompts that no container can encode."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from pydantic import ValidationError
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
-from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.leniency import Relaxed, relax
 from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
@@ -23,23 +25,49 @@ from lambdas.jobs.pictures import picture_errors
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
 
 
-def check_params(task: Task, document: object) -> TaskParams:
-    """The params, valid and all of them honoured.
+@dataclass(frozen=True)
+class CheckedParams:
+    """The params of a job, valid and supported."""
+
+    params: TaskParams
+    document: dict[str, Any]
+    """What the container reads: the client's document without what was ignored."""
+    warnings: tuple[FieldError, ...] = ()
+    """What was ignored, and why."""
+
+
+def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) -> CheckedParams:
+    """Check a client's params. Unless `strict`, drop what a WebUI would ignore (`generate_on_cloud.contract.leniency`).
 
     Raises:
-        ProblemError: `invalid_params` with every fault, or `not_supported_yet` with every wish that must wait.
+        ProblemError: `invalid_params` with every error, or `not_supported_yet` with everything that is not supported.
     """
+    relaxed = Relaxed(document) if strict else relax(task, document)
+    params = _valid(task, relaxed.params)
+    if isinstance(params, ImageParams):
+        params = _filled(params) if params.infotext else params
+    if waiting := [*relaxed.unsupported, *params.unsupported()]:
+        raise ProblemError(
+            ProblemCode.NOT_SUPPORTED_YET,
+            shortened(f"Not supported yet: {', '.join(found.pointer.removeprefix('/') for found in waiting)}"),
+            errors=_below_root(waiting),
+        )
+    if isinstance(params, ImageParams):
+        check_prompt_syntax(params, prefix=ROOT)
+    return CheckedParams(params, relaxed.params, tuple(_below_root(relaxed.warnings)))
+
+
+def _valid(task: Task, document: dict[str, Any]) -> TaskParams:
+    """Every error of the document in one problem."""
     model = PARAMS_BY_TASK[task]
-    errors: list[FieldError] = []
+    errors = _below_root(picture_errors(document))
     params: TaskParams | None = None
     told_apart: tuple[str, ...] = ()
-    if isinstance(document, dict):
-        errors = _below_root(picture_errors(document))
-        if issubclass(model, ImageParams):
-            own = _below_root([*_sampler_errors(document), *_option_errors(document)])
-            # The model finds these, too, but cannot say so exactly where.
-            told_apart = tuple({"/".join(error.pointer.split("/")[:3]) for error in own})
-            errors += own
+    if issubclass(model, ImageParams):
+        own = _below_root([*_sampler_errors(document), *_option_errors(document)])
+        # The model finds these, too, but cannot say so exactly where.
+        told_apart = tuple({"/".join(error.pointer.split("/")[:3]) for error in own})
+        errors += own
     try:
         params = model.model_validate(document)
     except ValidationError as error:
@@ -52,16 +80,6 @@ def check_params(task: Task, document: object) -> TaskParams:
         ]
     if params is None or errors:
         raise invalid(errors)
-    if isinstance(params, ImageParams):
-        params = _filled(params) if params.infotext else params
-    if waiting := unsupported_fields(params):
-        raise ProblemError(
-            ProblemCode.NOT_SUPPORTED_YET,
-            shortened(f"Not supported yet: {', '.join(found.pointer.removeprefix('/') for found in waiting)}"),
-            errors=_below_root(waiting),
-        )
-    if isinstance(params, ImageParams):
-        check_prompt_syntax(params, prefix=ROOT)
     return params
 
 

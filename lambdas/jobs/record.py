@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from generate_on_cloud.contract.assets import ResolvedModel
-from generate_on_cloud.contract.errors import JobError
+from generate_on_cloud.contract.errors import FieldError, JobError
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.webhooks import DeliveryView, Webhook
@@ -50,6 +50,10 @@ class JobRecord:
     metadata: Mapping[str, str] = field(default_factory=dict)
     models: tuple[ResolvedModel, ...] = ()
     """The files it was resolved to."""
+    strict: bool = False
+    """Nothing of its params may be ignored."""
+    warnings: tuple[FieldError, ...] = ()
+    """What of its params was ignored, and why."""
     ttl_s: int | None = None
     run_timeout_s: int | None = None
     retry_of: str | None = None

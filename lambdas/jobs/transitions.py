@@ -9,7 +9,7 @@ from decimal import Decimal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.assets import ResolvedModel
-from generate_on_cloud.contract.errors import JobError
+from generate_on_cloud.contract.errors import FieldError, JobError
 from generate_on_cloud.contract.jobs import STATUSES_BEFORE, JobStatus
 from lambdas.aws.errors import CONDITION_FAILED, error_code
 from lambdas.aws.rows import from_item, read_record, to_item
@@ -47,6 +47,7 @@ class JobTransitions:
         *,
         checkpoint: str | None,
         models: Sequence[ResolvedModel],
+        warnings: Sequence[FieldError] = (),
         request_key: str,
         now: datetime,
     ) -> JobRecord | None:
@@ -57,6 +58,7 @@ class JobTransitions:
                 "status": JobStatus.QUEUED,
                 "checkpoint": checkpoint,
                 "models": models or None,
+                "warnings": warnings or None,
                 "request_key": request_key,
                 "queued_at": now,
             },

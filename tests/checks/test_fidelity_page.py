@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET
 from generate_on_cloud.contract.options import OPTIONS
+from generate_on_cloud.contract.task_params import FIELDS_NOT_SUPPORTED_YET
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text(encoding="utf-8")
 REFUSED = set(re.findall(r"^\| `([^`]+)` \| (\w+) \|$", PAGE.partition("## Not supported yet")[2], re.MULTILINE))

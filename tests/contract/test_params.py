@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET, unsupported_fields
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.limits import (
     MAX_BLUR,
@@ -22,6 +21,7 @@ from generate_on_cloud.contract.limits import (
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import MAX_ECHO, PARAMS_BY_TASK, Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
+from generate_on_cloud.contract.task_params import FIELDS_NOT_SUPPORTED_YET
 
 PICTURE = "aGVsbG8="
 
@@ -131,7 +131,7 @@ def test_fields_not_honoured_yet_pass_with_their_defaults_written_out(task: Task
     model = PARAMS_BY_TASK[task]
     spelled_out = model.model_validate(required).model_dump()
 
-    assert unsupported_fields(model.model_validate(spelled_out)) == []
+    assert model.model_validate(spelled_out).unsupported() == []
 
 
 def test_every_field_not_honoured_yet_exists() -> None:
@@ -141,11 +141,11 @@ def test_every_field_not_honoured_yet_exists() -> None:
 
 
 def test_a_field_not_honoured_yet_is_named_with_its_value() -> None:
-    errors = unsupported_fields(Txt2ImgParams(restore_faces=True))
+    errors = Txt2ImgParams(restore_faces=True).unsupported()
 
     assert [error.pointer for error in errors] == ["/restore_faces"]
     assert "True" in errors[0].message
-    assert unsupported_fields(Txt2ImgParams(restore_faces=False)) == []
+    assert Txt2ImgParams(restore_faces=False).unsupported() == []
 
 
 def test_a_body_of_webuis_interrogate_is_taken_as_it_is() -> None:

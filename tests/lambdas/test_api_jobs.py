@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from generate_on_cloud.contract.gates import FIELDS_NOT_SUPPORTED_YET
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobRequest
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import Txt2ImgParams
+from generate_on_cloud.contract.task_params import FIELDS_NOT_SUPPORTED_YET
 from lambdas.endpoints.instance_counts import REMEMBERED_SECONDS
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
 
@@ -162,7 +162,7 @@ def test_every_fault_of_the_params_comes_in_one_answer_with_its_pointer(cloud: C
         override_settings={"nope": 1, "emphasis": "Loud"},
     )
 
-    problem = cloud.ask("POST", "/v1/jobs", body).problem(422, "invalid_params")
+    problem = cloud.ask("POST", "/v1/jobs", body | {"strict": True}).problem(422, "invalid_params")
 
     errors = {error["pointer"]: error["message"] for error in problem["errors"]}
     assert set(errors) == {

@@ -29,6 +29,7 @@ NOT_KEPT = {"params", "dry_run"}
 NOT_SHOWN = {
     "owner", "queued_at", "params_key", "request_key", "output_key", "failure_key", "preview", "heartbeat_at", "sends",
     "sent_again_at", "refusals", "worker_lost_at", "charge", "counted", "webhook", "deliveries", "open",
+    "strict",
 }  # fmt: skip
 """Fields of the record that its view leaves out."""
 COMPUTED = {
@@ -97,6 +98,7 @@ def artist(cloud: Cloud) -> Cloud:
 def in_all_states(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
     """Views of jobs: rehearsed, created, queued, running, failed, succeeded, sent again."""
     yield ask(cloud)
+    yield ask(cloud, strict=False, params={"url": "http://localhost:7860"})
     yield ask(cloud, dry_run=False, params=None)
     job_id = str(ask(cloud, dry_run=False)["job_id"])
     cloud.endpoint.instances = 0

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
@@ -41,7 +40,7 @@ def run(
     """What the task answers to SMALL with `body` laid over it; `override_settings` are merged."""
     options = {**SMALL["override_settings"], **body.pop("override_settings", {})}
     params = PARAMS_BY_TASK[task].model_validate({**SMALL, **body, "override_settings": options})
-    assert unsupported_fields(params) == []
+    assert params.unsupported() == []
     models = ModelCache(max_bytes=2**30, load=load_nothing)
     return TASKS[task](
         TaskInput(params, checkpoint, report, files=JobFiles(files), models=models, clock=clock or PhaseClock())

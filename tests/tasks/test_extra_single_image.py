@@ -12,7 +12,6 @@ from PIL import Image
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from generate_on_cloud.contract.gates import unsupported_fields
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.single_image_params import ExtraSingleImageParams
@@ -166,7 +165,7 @@ def test_an_upscaler_that_did_not_come_with_the_job_is_missing() -> None:
 def test_restored_faces_must_wait() -> None:
     params = ExtraSingleImageParams(image="x", gfpgan_visibility=1, codeformer_visibility=0.5, codeformer_weight=0.1)
 
-    refused = {error.pointer for error in unsupported_fields(params)}
+    refused = {error.pointer for error in params.unsupported()}
 
     assert refused == {"/gfpgan_visibility", "/codeformer_visibility", "/codeformer_weight"}
 
