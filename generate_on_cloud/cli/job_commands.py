@@ -22,6 +22,7 @@ def submit(
     params: Annotated[typer.FileText, typer.Argument(help="WebUI's request body as JSON; - for standard input.")],
     checkpoint: Annotated[str | None, typer.Option(help="Checkpoint to use: id or file name.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Endpoint; by default yours, else the least loaded.")] = None,
+    *,
     strict: Annotated[bool, typer.Option(help="Refuse what would else be ignored with a warning.")] = False,
     as_json: AsJson = False,
 ) -> None:
