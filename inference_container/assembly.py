@@ -1,4 +1,4 @@
-"""The worker of this machine, put together from the settings."""
+"""Builds this machine's worker from the settings."""
 
 import logging
 import os
@@ -23,26 +23,26 @@ log = logging.getLogger(__name__)
 
 
 DEVICE_SHARE = 0.6
-"""Of a GPU's memory that models may take."""
+"""The fraction of a GPU's memory that models may take."""
 
 
 def build_worker(
     settings: ContainerSettings, *, imported: Callable[[BaseException | None], None], began: float
 ) -> Worker:
-    """The worker of this machine: device tried, tables and buckets by `settings`; `began`: as `Worker` takes it.
+    """Build this machine's worker from `settings` after testing the device; `began` is passed to `Worker`.
 
-    The model libraries are imported after this returned, while the first job is fetched; `imported` is called then,
-    with the error if they cannot be.
+    The model libraries are imported after this returns, while the first job's files are downloaded. `imported` is
+    called afterwards, with the error if the import failed.
 
     Raises:
-        ValueError: the device or the precision asked for is not to be had here.
+        ValueError: the requested device or precision is not available here.
         RuntimeError: the device does not work.
     """
     device = choose_device(settings.DEVICE)
     dtype = choose_dtype(settings.DTYPE, device)
-    # A first product wakes the device's libraries, so that `ready` means it.
+    # A first multiplication initializes the device's libraries, so that `ready` is reported only when they work.
     torch.ones(8, 8, device=device, dtype=dtype).matmul(torch.ones(8, 8, device=device, dtype=dtype)).sum().item()
-    # Patient with a throttling service, but never silent for as long as a worker may be before it counts as lost.
+    # Retries while a service throttles, but for less time than it takes until a silent worker counts as lost.
     patience = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 5})
     s3 = boto3.client("s3", config=patience)
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -55,7 +55,7 @@ def build_worker(
             directory=settings.CACHE_DIR / "assets",
             max_bytes=settings.CACHE_MAX_BYTES,
         ),
-        # Last, because other imports had better not run at the same time.
+        # Last, because other imports should not run at the same time.
         models=ModelCache(
             max_bytes=model_bytes(settings, device),
             waiting_bytes=waiting_bytes(settings, device),
@@ -74,14 +74,14 @@ def build_worker(
 
 
 def model_bytes(settings: ContainerSettings, device: torch.device) -> int:
-    """What the models may take together where they run."""
+    """Bytes that all models together may take on the device."""
     if device.type == "cpu":
         return settings.MODEL_CACHE_MAX_BYTES
     return settings.DEVICE_CACHE_MAX_BYTES or int(DEVICE_SHARE * torch.cuda.get_device_properties(device).total_memory)
 
 
 def waiting_bytes(settings: ContainerSettings, device: torch.device) -> int:
-    """What models may take in RAM while they wait for a device with memory of its own; at most half of the RAM."""
+    """Bytes of RAM for models that wait while the device has separate memory; at most half of the RAM."""
     if device.type == "cpu":
         return 0
     return min(settings.MODEL_CACHE_MAX_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)

@@ -1,7 +1,7 @@
-"""Model files on the container's disk: fetched from S3 once, checked, kept until the space is needed.
+"""Cache of model files on the container's disk: downloaded from S3 once, checked, kept until the space is needed.
 
-Several processes may share one directory. A file is `{hash of its key}-{its sha256}{extension}`, appears under that
-name only when complete, and is locked (shared) while a job uses it; eviction removes only what it can lock.
+Several processes may share one directory. A file is named `{hash of its key}-{its sha256}{extension}`, gets this name
+only when it is complete, and has a shared lock while a job uses it. Eviction removes only files that it can lock.
 """
 
 import errno
@@ -36,7 +36,7 @@ TRANSFER = TransferConfig(
     max_concurrency=8,
     preferred_transfer_client="classic",
 )
-"""Parallel ranges. The sink below cannot seek, so parts wait in memory for their turn: at most ten of them."""
+"""Downloads ranges in parallel. `_CheckedSink` cannot seek, so up to ten parts wait in memory for their turn."""
 
 LOCK_POLL_SECONDS = 0.1
 
@@ -50,36 +50,36 @@ class AssetCache:
         self._directory = directory
         self._max_bytes = max_bytes
         self.use = CacheUse()
-        """Since the start."""
+        """Use of the cache since the start."""
         directory.mkdir(parents=True, exist_ok=True)
         self._sweep_parts()
 
     def reference(self, key: str, type_: AssetType) -> AssetRef:
-        """The file at `key`, as S3 describes it; its content is not known before it is fetched.
+        """Describe the file at `key` without a hash, which is unknown before the download.
 
         Raises:
-            JobFailed: ASSET_MISSING, or INTERNAL when S3 could not be reached.
+            JobFailed: ASSET_MISSING, or INTERNAL if S3 cannot be reached.
         """
         _, asset_id, name = key.split("/", 2)
         try:
             size = self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
         except ClientError as error:
-            # Who may not list the bucket is answered 403 for what is not there.
+            # Without permission to list the bucket, S3 answers 403 for missing keys.
             raise JobFailed(
                 JobErrorCode.ASSET_MISSING, f"{type_} {name} ({key}) is not in the assets bucket: {error}"
             ) from error
         except BotoCoreError as error:
-            raise JobFailed(JobErrorCode.INTERNAL, f"{type_} {name} could not be asked for: {error}") from error
+            raise JobFailed(JobErrorCode.INTERNAL, f"{type_} {name} could not be looked up: {error}") from error
         return AssetRef(asset_id=asset_id, type=type_, name=name, key=key, size=size)
 
     @contextmanager
     def borrow(self, refs: Sequence[AssetRef], *, check: Callable[[], None]) -> Iterator[tuple[ModelFile, ...]]:
-        """The files of `refs`, in that order; none of them is evicted before the `with` ends.
+        """The files of `refs` in the same order; none of them is evicted before the `with` block ends.
 
-        `check` is called all along and may raise to break off.
+        `check` is called repeatedly and may raise to abort.
 
         Raises:
-            JobFailed: ASSET_MISSING, ASSET_CORRUPT, OUT_OF_DISK, or INTERNAL when S3 could not be reached.
+            JobFailed: ASSET_MISSING, ASSET_CORRUPT, OUT_OF_DISK, or INTERNAL if S3 cannot be reached.
         """
         needed = sum({ref.key: ref.size for ref in refs}.values())
         if needed > self._max_bytes:
@@ -109,11 +109,11 @@ class AssetCache:
 
     @staticmethod
     def place_of(directory: Path, ref: AssetRef) -> Path:
-        """Where a file of known hash lies once it is complete."""
+        """The path of a complete file with a known hash."""
         return directory / f"{_key_hash(ref)}-{ref.sha256}{_extension(ref.name)}"
 
     def _held(self, ref: AssetRef) -> tuple[Path, BinaryIO] | None:
-        """The cached file and the lock that keeps it, None when it is not there or not what `ref` declares."""
+        """The cached file and its lock; None if it is missing or differs from what `ref` declares."""
         for path in self._directory.glob(f"{_key_hash(ref)}-*"):
             try:
                 lock = path.open("rb")
@@ -130,12 +130,12 @@ class AssetCache:
 
     def _fetched(self, ref: AssetRef, check: Callable[[], None]) -> tuple[Path, BinaryIO]:
         with _locked(self._directory / f"{_key_hash(ref)}.lock", wait=check):
-            # Another process may have fetched it while this one waited for the lock.
+            # Another process may have downloaded it while this one waited for the lock.
             found = self._held(ref)
             while found is None:
                 self._make_room(ref)
                 self._download(ref, check)
-                # Between the rename and the lock another process may evict it: improbable, then it is fetched again.
+                # Another process could evict it between the rename and the lock; then it is downloaded again.
                 found = self._held(ref)
             return found
 
@@ -156,9 +156,9 @@ class AssetCache:
                 raise JobFailed(
                     JobErrorCode.ASSET_MISSING, f"{ref.type} {ref.name} is not in the assets bucket"
                 ) from error
-            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be fetched: {error}") from error
+            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be downloaded: {error}") from error
         except BotoCoreError as error:
-            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be fetched: {error}") from error
+            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be downloaded: {error}") from error
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise self._disk_full(ref) from error
@@ -167,7 +167,7 @@ class AssetCache:
             part.unlink(missing_ok=True)
 
     def _make_room(self, ref: AssetRef) -> None:
-        """Evict the longest unused files until `ref` fits both the cache's limit and the disk."""
+        """Evict the least recently used files until `ref` fits into the cache's limit and onto the disk."""
         files = sorted(self._files(), key=lambda found: found[2])
         used = sum(size for _, size, _ in files)
         for path, size, _ in files:
@@ -196,21 +196,22 @@ class AssetCache:
     def _disk_full(self, ref: AssetRef) -> JobFailed:
         free = shutil.disk_usage(self._directory).free
         return JobFailed(
-            JobErrorCode.OUT_OF_DISK, f"{ref.type} {ref.name} needs {ref.size} bytes, the disk has {free} left"
+            JobErrorCode.OUT_OF_DISK,
+            f"{ref.type} {ref.name} needs {ref.size} bytes, but only {free} are free on the disk",
         )
 
     def _sweep_parts(self) -> None:
-        """Remove what downloads of dead processes left."""
+        """Remove partial downloads of dead processes."""
         for part in self._directory.glob("*.part"):
             try:
                 with _locked(part.with_suffix(".lock"), wait=_give_up):
                     part.unlink(missing_ok=True)
             except BlockingIOError:
-                continue  # a living process is fetching it
+                continue  # a running process is downloading it
 
 
 class _CheckedSink:
-    """Where S3's bytes go: to the file and into the hash. It has no `seek`, so they come in order."""
+    """Writes a download to the file and the hash. It has no `seek`, so the bytes arrive in order."""
 
     def __init__(self, file: BinaryIO, ref: AssetRef, check: Callable[[], None]) -> None:
         self._file = file
@@ -228,12 +229,12 @@ class _CheckedSink:
         return self._file.write(data)
 
     def finish(self) -> None:
-        """Raises JobFailed (ASSET_CORRUPT) when the bytes are not those declared."""
+        """Check the download; raises JobFailed (ASSET_CORRUPT) if size or hash differ from those declared."""
         self._file.flush()
         if self._size != self._ref.size:
-            raise self._corrupt(f"has {self._size} bytes, declared are {self._ref.size}")
+            raise self._corrupt(f"has {self._size} bytes instead of the declared {self._ref.size}")
         if self._ref.sha256 not in {None, self.sha256}:
-            raise self._corrupt(f"has SHA-256 {self.sha256}, declared is {self._ref.sha256}")
+            raise self._corrupt(f"has SHA-256 {self.sha256} instead of the declared {self._ref.sha256}")
 
     @property
     def sha256(self) -> str:
@@ -245,7 +246,7 @@ class _CheckedSink:
 
 @contextmanager
 def _locked(path: Path, *, wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file at `path`, removed afterwards. `wait` is called while another has it and may raise."""
+    """Hold the lock file at `path` and remove it afterwards. `wait` is called while another process holds it."""
     while True:
         with path.open("wb") as file:
             try:
@@ -255,7 +256,7 @@ def _locked(path: Path, *, wait: Callable[[], None]) -> Iterator[None]:
                 time.sleep(LOCK_POLL_SECONDS)
                 continue
             if not os.fstat(file.fileno()).st_nlink:
-                continue  # its last holder removed it after this one opened it
+                continue  # its previous holder removed it after this process opened it
             try:
                 yield
             finally:
@@ -293,7 +294,7 @@ def _extension(name: str) -> str:
 
 
 def _sync_directory(path: Path) -> None:
-    """Make a rename in `path` survive a power cut."""
+    """Make a rename in `path` durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Pictures a request only names: its user's uploads, copied to the job, and https URLs at public addresses."""
+"""Pictures that a request only refers to: its user's uploads, copied to the job, and https URLs."""
 
 import base64
 import copy
@@ -26,10 +26,10 @@ def with_pictures(
     fetch: SafeFetch | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> JobRequest:
-    """The request with every picture in its params, as base64; `check` is called before each one and may raise.
+    """Return the request with all pictures as base64 in its params; `check` is called before each one and may raise.
 
     Raises:
-        JobFailed: BAD_IMAGE, a picture is gone, too large, or its URL may not be asked or does not answer.
+        JobFailed: BAD_IMAGE, if a picture is missing or too large, or its URL is not allowed or fails.
     """
     if not request.pictures:
         return request

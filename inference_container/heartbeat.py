@@ -1,4 +1,4 @@
-"""A running job's heartbeat: a thread that keeps its row alive, and the place where the job learns it must stop."""
+"""A running job's heartbeat: a thread that updates its row and learns when the job must stop."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats from `with` to its end, whatever the job does meanwhile (loading models takes long and reports nothing)."""
+    """Beats during the `with` block, also while the job reports nothing, such as when it loads models."""
 
     def __init__(self, records: JobRecords, job_id: str, *, seconds: float) -> None:
         self._records = records
@@ -40,11 +40,11 @@ class Heartbeat:
 
     @property
     def progress(self) -> Progress:
-        """What the next beat tells."""
+        """The progress that the next beat reports."""
         return self._progress
 
     def report(self, progress: Progress) -> None:
-        """Note how far the job is; steps never go back. The next beat tells the user.
+        """Record the job's progress for the next beat; steps never go back.
 
         Raises:
             JobFailed: the job must stop, see `check`.
@@ -60,21 +60,21 @@ class Heartbeat:
         self.check()
 
     def note_preview(self) -> None:
-        """One more preview is stored. The next beat tells the user."""
+        """Count a stored preview; the next beat reports it."""
         with self._lock:
             self._progress = self._progress.model_copy(update={"previews": self._progress.previews + 1})
 
     def enter(self, phase: JobPhase) -> None:
-        """Report a change of phase, raises as `report`."""
+        """Report a change of phase; raises like `report`."""
         self.report(Progress(phase=phase))
 
     def check(self) -> None:
-        """Raises JobFailed when the job was canceled, taken away, or the container is stopping."""
+        """Raise JobFailed if the job was canceled or taken by another worker, or the container is stopping."""
         if self._reason_to_stop is not None:
             raise self._reason_to_stop
 
     def stop_job(self, code: JobErrorCode, message: str) -> None:
-        """Make the job end with this error at its next step. The first reason counts."""
+        """Make the job fail with this error at its next step; the first reason counts."""
         with self._lock:
             self._reason_to_stop = self._reason_to_stop or JobFailed(code, message)
 
@@ -86,7 +86,7 @@ class Heartbeat:
                 self.stop_job(stop.error.code, stop.error.message)
                 return
             except (BotoCoreError, ClientError) as error:
-                # The next beat may get through; if none does, another worker claims the job and ours is told so then.
+                # The next beat may succeed. If none does, another worker claims the job and a later beat says so.
                 log.warning("a heartbeat failed: %s", error, extra={"job_id": self._job_id})
-            except Exception:  # the thread's outer edge: a job without a heartbeat would be run twice
+            except Exception:  # the thread's outermost level: a job without a heartbeat would run twice
                 log.exception("a heartbeat failed unexpectedly", extra={"job_id": self._job_id})

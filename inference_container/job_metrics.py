@@ -1,4 +1,4 @@
-"""What CloudWatch learns of a job from the container's log (EMF), so that no call is made for it."""
+"""A job's CloudWatch metrics, written to the container's log (EMF) so that they need no API call."""
 
 import time
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from generate_on_cloud.contract.messages import JobResult
 from generate_on_cloud.contract.metrics import NAMESPACE, STACK, UNITS, ContainerMetric
 
 COLD_AFTER_SECONDS = 5.0
-"""A job that waited so long for its worker to start had a cold start."""
+"""A job that waits longer than this for its worker to start counts as a cold start."""
 
 
 def result_metrics(result: JobResult, *, gpu_memory_bytes: int = 0) -> dict[ContainerMetric, float]:
-    """What a finished job tells of itself."""
+    """Metrics of a succeeded job."""
     starting = result.timings.get(JobPhase.STARTING, 0.0)
     return {
         ContainerMetric.COLD_STARTS: float(starting > COLD_AFTER_SECONDS),
@@ -28,12 +28,12 @@ def result_metrics(result: JobResult, *, gpu_memory_bytes: int = 0) -> dict[Cont
 
 
 def cost_metrics(seconds: float, *, price_per_hour: float) -> dict[ContainerMetric, float]:
-    """US dollars of a job that had one GPU for `seconds`; nothing when its price is not known (0)."""
+    """The cost in US dollars of a job that used one GPU for `seconds`; empty if the price is unknown (0)."""
     return {ContainerMetric.JOB_COST_USD: seconds * price_per_hour / 3600} if price_per_hour else {}
 
 
 def metric_fields(values: Mapping[ContainerMetric, float], *, stack: str) -> dict[str, Any]:
-    """The fields of a log line that CloudWatch makes metrics of, dimension `Stack`; none when there are no values."""
+    """The fields of a log line that CloudWatch turns into metrics with dimension `Stack`; empty without values."""
     if not values:
         return {}
     listed = [{"Name": name.value, "Unit": UNITS[name]} for name in values]
@@ -46,7 +46,7 @@ def metric_fields(values: Mapping[ContainerMetric, float], *, stack: str) -> dic
 
 
 def gpu_memory_peak() -> int:
-    """Bytes of GPU memory this process has held at most since the last call; 0 without a GPU."""
+    """The peak of GPU memory in bytes that this process used since the last call; 0 without a GPU."""
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return 0
     peak = torch.cuda.max_memory_allocated()

@@ -1,4 +1,4 @@
-"""The job's row in DynamoDB as the container may write it: claimed, then kept alive; ending it is not ours."""
+"""A job's row in DynamoDB as the container writes it: it claims the job and sends heartbeats, but never ends it."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LOST_AFTER_SECONDS = 15.0
-"""A running job whose heartbeat is older than this has no worker any more."""
+"""A running job whose heartbeat is older than this has lost its worker."""
 CLAIM_PATIENCE_SECONDS = 20.0
-"""How long a claim waits for another worker's heartbeat to grow that old: it may just have died."""
+"""How long a claim waits for another worker's heartbeat to become that old, in case that worker has just died."""
 
 Row = Mapping[str, Any]
-"""A DynamoDB item in the client's own notation: {"status": {"S": "queued"}, …}"""
+"""A DynamoDB item in the client's notation: {"status": {"S": "queued"}, …}"""
 
 
 @dataclass(frozen=True)
 class JobRecords:
-    """The jobs table, seen by one worker."""
+    """One worker's access to the jobs table."""
 
     client: "DynamoDBClient"
     table: str
@@ -36,15 +36,15 @@ class JobRecords:
     sleep: Callable[[float], None] = time.sleep
 
     def claim(self, job_id: str, *, check: Callable[[], None] = lambda: None) -> datetime | None:
-        """`queued → running` under this worker, also from `running` when the worker that had it is gone.
+        """Claim a job that is queued, or that is running but has lost its worker.
 
-        Returns when the job was queued, if its row says.
+        Returns when the job was queued, if its row has that time.
 
-        `check` is called before each attempt and may raise to break off.
+        `check` is called before each attempt and may raise to abort.
 
         Raises:
-            JobFailed: CANCELED, the job was canceled or has ended; INTERNAL, there is no such job; RUNS_ELSEWHERE,
-                another worker has it, and still has after CLAIM_PATIENCE_SECONDS. Nothing was written.
+            JobFailed: CANCELED if the job was canceled or has finished; INTERNAL if it does not exist; RUNS_ELSEWHERE
+                if another worker still runs it after CLAIM_PATIENCE_SECONDS. Nothing was written.
         """
         deadline = self.clock() + CLAIM_PATIENCE_SECONDS
         while True:
@@ -63,10 +63,10 @@ class JobRecords:
             self.sleep(1.0)
 
     def beat(self, job_id: str, progress: Progress) -> None:
-        """Say that the job is alive and how far it is.
+        """Write the job's heartbeat and progress.
 
         Raises:
-            JobFailed: CANCELED, the user asked for it; WORKER_LOST, the job is not ours any more.
+            JobFailed: CANCELED if the user canceled the job; WORKER_LOST if another worker has taken it.
             botocore.exceptions.ClientError, BotoCoreError: the table could not be reached.
         """
         row, ours = self._update(
@@ -113,7 +113,7 @@ class JobRecords:
         )
 
     def _update(self, job_id: str, *, update: str, condition: str, values: dict[str, Any]) -> tuple[Row, bool]:
-        """The row after the update and True, or the row as it is (empty: no such job) and False."""
+        """The updated row and True, or the unchanged row (empty if the job does not exist) and False."""
         try:
             answer = self.client.update_item(
                 TableName=self.table,
@@ -134,19 +134,19 @@ class JobRecords:
 
 
 def refuse_canceled(row: Row) -> None:
-    """Raises JobFailed (CANCELED) when the user asked for the job to stop."""
+    """Raise JobFailed (CANCELED) if the user has canceled the job."""
     if row.get("cancel_requested", {}).get("BOOL"):
         raise JobFailed(JobErrorCode.CANCELED, "the job was canceled")
 
 
 def _refusal(job_id: str, status: str | None) -> JobFailed:
     if status is None:
-        return JobFailed(JobErrorCode.INTERNAL, f"there is no job {job_id}")
+        return JobFailed(JobErrorCode.INTERNAL, f"job {job_id} does not exist")
     if status == JobStatus.CANCELED:
         return JobFailed(JobErrorCode.CANCELED, "the job was canceled")
     if status in TERMINAL:
-        return JobFailed(JobErrorCode.CANCELED, f"job {job_id} has already ended ({status}); nothing was done")
-    return JobFailed(JobErrorCode.INTERNAL, f"job {job_id} is {status}, it cannot be run")
+        return JobFailed(JobErrorCode.CANCELED, f"job {job_id} has already finished ({status}); nothing was done")
+    return JobFailed(JobErrorCode.INTERNAL, f"job {job_id} is {status} and cannot be run")
 
 
 def _text(row: Row, name: str) -> str:

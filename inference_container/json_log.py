@@ -1,4 +1,4 @@
-"""Log lines as one JSON object each on stderr, with the ids of the job and of the API request they belong to."""
+"""Logs one JSON object per line to stderr, with the ids of the job and the API request that the line belongs to."""
 
 import json
 import logging
@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 current_job: ContextVar[str | None] = ContextVar("current_job", default=None)
-"""The job the running thread works on; a record's own `job_id` goes before it."""
+"""The job that the current thread works on; a record's own `job_id` has priority."""
 current_correlation: ContextVar[str | None] = ContextVar("current_correlation", default=None)
-"""The API request that job began with; a record's own `correlation_id` goes before it."""
+"""The API request that created the job; a record's own `correlation_id` has priority."""
 
 
 class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, job_id, correlation_id, fields of `metrics`, the traceback when there is one."""
+    """Writes time, level, logger, message, job_id, correlation_id, the fields of `metrics` and any traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -32,7 +32,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def start_logging() -> None:
-    """Send every logger's records from INFO up to stderr; called once, by the program."""
+    """Send the records of all loggers from INFO up to stderr; the program calls this once."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

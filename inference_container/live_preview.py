@@ -1,4 +1,4 @@
-"""A running job's preview: a thread that stores the newest picture at the heartbeat's pace and never ends a job."""
+"""A running job's preview: a thread that stores the newest picture at the heartbeat's rate and never fails a job."""
 
 import logging
 import threading
@@ -11,14 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 log = logging.getLogger(__name__)
 
 Render = Callable[[], bytes]
-"""Makes a preview's file; called on the preview's thread."""
+"""Renders a preview to a file's bytes; called on the preview's thread."""
 
 
 class LivePreview:
-    """Stores previews from `with` to its end. Its own thread, so that a slow store delays neither steps nor beats."""
+    """Stores previews during the `with` block, on its own thread so that slow uploads delay neither steps nor beats."""
 
     def __init__(self, store: Callable[[bytes], None], *, stored: Callable[[], None], seconds: float) -> None:
-        """`store` puts the file where users find it, over the one before; `stored` is called after each."""
+        """`store` saves the file where users find it, replacing the previous one; `stored` is called after each."""
         self._store = store
         self._stored = stored
         self._seconds = seconds
@@ -38,7 +38,7 @@ class LivePreview:
         self._thread.join()
 
     def offer(self, render: Render) -> None:
-        """The newest there is; one that was not yet stored is forgotten."""
+        """Offer the newest preview; it replaces one that has not been stored yet."""
         with self._lock:
             self._newest = render
 
@@ -53,7 +53,7 @@ class LivePreview:
             except (BotoCoreError, ClientError) as error:
                 log.warning("a preview could not be stored: %s", error)
                 continue
-            except Exception:  # the thread's outer edge: a job is worth more than its preview
-                log.exception("previews of this job have ended")
+            except Exception:  # the thread's outermost level: a failing preview must not fail the job
+                log.exception("this job will have no more previews")
                 return
             self._stored()

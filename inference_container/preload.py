@@ -1,4 +1,4 @@
-"""A checkpoint fetched and loaded before any job asks for it; what goes wrong is told in the log and stops nothing."""
+"""Downloads and loads a checkpoint before the first job; errors are logged and otherwise ignored."""
 
 import logging
 import time
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def preload_checkpoint(key: str, *, assets: AssetCache, models: ModelCache, check: Callable[[], None]) -> None:
-    """Have the checkpoint at `key` of the assets bucket in memory, as a first job would leave it.
+    """Load the checkpoint at `key` in the assets bucket into memory, as a first job would.
 
-    `check` is called all along and may raise to break off.
+    `check` is called repeatedly and may raise to abort.
     """
     began = time.perf_counter()
     try:

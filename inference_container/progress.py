@@ -1,4 +1,4 @@
-"""How far a job is."""
+"""Progress of a running job."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,11 +32,11 @@ class JobProgress:
             yield
 
     def expect(self, steps: int) -> None:
-        """The whole job has `steps` steps, each a call of the model."""
+        """Set the total of the whole job's steps, each of which is one model call."""
         self._steps = steps
 
     def advance_to(self, step: int) -> None:
-        """`step` sampling steps of the whole job are done.
+        """Report that `step` sampling steps of the whole job are done.
 
         Raises:
             JobFailed: the job was canceled.
@@ -45,7 +45,7 @@ class JobProgress:
         self._tell()
 
     def advance(self) -> None:
-        """One more of the whole job's steps is done.
+        """Report that one more of the whole job's steps is done.
 
         Raises:
             JobFailed: the job was canceled.
@@ -61,7 +61,7 @@ class JobProgress:
         self._tell()
 
     def counter(self, *, start: int, end: int) -> Callable[[int], None]:
-        """Takes the number of model calls of one batch, which began at step `start` and is not to pass `end`."""
+        """A function that reports the number of model calls of one batch, counted from step `start` up to `end`."""
         return lambda calls: self.advance_to(min(start + calls, end))
 
     def _tell(self) -> None:

@@ -1,4 +1,4 @@
-"""Reading a job request: its version, its shape, then the task's own params; strict, and in the user's words."""
+"""Parses a job request strictly: its version, its structure, then the task's params; errors name the user's fields."""
 
 import json
 from typing import NamedTuple
@@ -12,25 +12,25 @@ from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.contract.task_params import TaskParams
 
 NAMED_ERRORS = 10
-"""How many of the wrong fields an error message names."""
+"""Maximum number of invalid fields that an error message names."""
 
 
 def read_request(document: bytes, *, known: int = CONTRACT_VERSION) -> JobRequest:
-    """The request in `document`, UTF-8 JSON, of any contract version up to `known`.
+    """Parse `document`, UTF-8 JSON of any contract version up to `known`.
 
     Raises:
-        JobFailed: CONTRACT_MISMATCH, it was written for a newer container; INVALID_PARAMS, it is no JobRequest.
+        JobFailed: CONTRACT_MISMATCH if it is for a newer container; INVALID_PARAMS if it is not a JobRequest.
     """
     try:
         raw = json.loads(document)
     except (ValueError, RecursionError) as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"the request document is not JSON: {error}") from error
-    # Before the shape: a newer document may have fields this container cannot know.
+    # Checked before the structure, because a newer document may have fields that this container does not know.
     version = raw.get("contract_version", known) if isinstance(raw, dict) else known
     if isinstance(version, int) and version > known:
         raise JobFailed(
             JobErrorCode.CONTRACT_MISMATCH,
-            f"the request has contract version {version}, this container knows up to {known}; "
+            f"the request has contract version {version}, this container supports up to {known}; "
             "deploy the container again",
         )
     try:
@@ -40,14 +40,14 @@ def read_request(document: bytes, *, known: int = CONTRACT_VERSION) -> JobReques
 
 
 class Ids(NamedTuple):
-    """What a job's log lines and answers are found by."""
+    """Ids for finding a job's log lines and results."""
 
     job_id: str | None = None
     correlation_id: str | None = None
 
 
 def ids_of(document: bytes) -> Ids:
-    """The job a document speaks of, even when it is no valid request."""
+    """The ids in a document, even if it is not a valid request."""
     try:
         raw = json.loads(document)
     except (ValueError, RecursionError):
@@ -57,10 +57,10 @@ def ids_of(document: bytes) -> Ids:
 
 
 def read_params(request: JobRequest) -> TaskParams:
-    """The params by the task's own model.
+    """Parse the params with the task's model.
 
     Raises:
-        JobFailed: INVALID_PARAMS or NOT_SUPPORTED_YET, naming the fields.
+        JobFailed: INVALID_PARAMS or NOT_SUPPORTED_YET; the message names the fields.
     """
     try:
         params = PARAMS_BY_TASK[request.task].model_validate(request.params)
@@ -75,7 +75,7 @@ def read_params(request: JobRequest) -> TaskParams:
 
 
 def _words(error: ValidationError) -> str:
-    """Which fields are wrong and why. Received values are cut short: they may be whole pictures."""
+    """Which fields are invalid and why. Received values are shortened, because they may be whole pictures."""
     return "; ".join(
         f"{'.'.join(map(str, found['loc'])) or 'document'}: {found['msg']} (received {_short(found['input'])})"
         for found in error.errors(include_url=False, include_context=False)[:NAMED_ERRORS]

@@ -1,7 +1,7 @@
-"""SageMaker's container contract over HTTP: `/ping` and `/invocations`, in front of one worker or a pool of them.
+"""SageMaker's container contract over HTTP: `/ping` and `/invocations` for one worker or a pool of workers.
 
-Nothing here imports torch: `/ping` answers from the first moment, and `main` sets what torch must find when it loads.
-Run it by `python -m inference_container.server`.
+Nothing here imports torch at the top level, so that `/ping` answers at once and `main` can set the environment before
+torch loads. Run it with `python -m inference_container.server`.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class JobRunner(Protocol):
 
 
 class Jobs(Protocol):
-    """Whatever runs jobs behind the HTTP face: a `JobLine`, or a `WorkerPool` of several processes."""
+    """What runs the jobs behind the HTTP server: a `JobLine`, or a `WorkerPool` of several processes."""
 
     def open(self) -> object: ...
 
@@ -57,10 +57,10 @@ class Jobs(Protocol):
 
 
 class JobLine:
-    """One thread that makes the worker and then runs one job after the other; the rest wait in line."""
+    """One thread that builds the worker and then runs one job at a time; other jobs wait in line."""
 
     def __init__(self, make_worker: Callable[[], JobRunner], *, preload: str = "") -> None:
-        """`preload`: key of a checkpoint that the worker loads before its first job; jobs wait in line meanwhile."""
+        """`preload` is the key of a checkpoint that the worker loads before its first job."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
         self._make_worker = make_worker
         self._worker: Future[JobRunner] | None = None
@@ -73,21 +73,21 @@ class JobLine:
         return worker
 
     def state(self) -> str:
-        """`starting`, `ready`, or what went wrong."""
+        """`starting`, `ready`, or the error."""
         if self._worker is None or not self._worker.done():
             return "starting"
         error = self._worker.exception()
         return "ready" if error is None else f"{type(error).__name__}: {error}"
 
     async def run(self, document: bytes) -> JobResult | JobFailure:
-        """The answer to `document`, once its turn has come."""
+        """Run the job in `document` when its turn comes."""
         worker = self._worker
         if worker is None:
             raise RuntimeError("the line is not open")
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: worker.result().answer(document))
 
     def stop_jobs(self, reason: str) -> None:
-        """End the running job at its next step and refuse those in line."""
+        """Stop the running job at its next step and refuse the jobs in line."""
         if self.state() == "ready" and self._worker is not None:
             self._worker.result().stop(reason)
 
@@ -106,7 +106,7 @@ def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
         try:
             document = await _body(request, max_request_bytes)
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody is left to read it
+            return Response(status_code=400)  # the client has gone and will not read it
         if document is None:
             return _failure(
                 JobFailure(
@@ -141,7 +141,7 @@ def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
 
 
 async def _body(request: Request, max_bytes: int) -> bytes | None:
-    """The whole body, None as soon as it is known to be too large."""
+    """The whole body, or None as soon as it is too large."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         return None
@@ -158,7 +158,7 @@ def _failure(failure: JobFailure, *, status: int) -> Response:
 
 
 class ContainerServer(uvicorn.Server):
-    """uvicorn that lets a running job end within the grace period before the process goes."""
+    """uvicorn that lets a running job finish within the grace period before the process exits."""
 
     def __init__(self, config: uvicorn.Config, line: Jobs, *, grace_seconds: float) -> None:
         super().__init__(config)
@@ -178,9 +178,9 @@ def _end_with_input() -> None:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit status 1 when the worker could not start."""
-    # Both are read once, when torch and the hub's client are imported: spinning OpenMP threads starve a busy machine,
-    # and nothing may be fetched at run time.
+    """Serve until SIGTERM or SIGINT; the exit status is 1 if the worker could not start."""
+    # torch and the hub's client read these once, at import: spinning OpenMP threads slow down a busy machine, and
+    # nothing may be downloaded at run time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ["HF_HUB_OFFLINE"] = "1"
     began = time.time()
@@ -188,7 +188,7 @@ def main() -> None:
     settings = ContainerSettings.from_environment()
     if settings.TIED:
         threading.Thread(target=_end_with_input, name="tied", daemon=True).start()
-    # What imports make stays; searching it for garbage again and again is a sixth of the start.
+    # Objects created by imports are permanent; collecting garbage among them would take a sixth of the start.
     gc.disable()
     broken = threading.Event()
 

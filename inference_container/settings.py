@@ -1,4 +1,4 @@
-"""The container's environment as one typed value; the CDK stack constructs it, the server reads it."""
+"""The container's environment variables as one typed value, written by the CDK stack and read by the server."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ContainerSettings(BaseModel):
-    """Names and limits the container runs with."""
+    """The container's settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -17,36 +17,36 @@ class ContainerSettings(BaseModel):
     ASSETS_BUCKET: str
     JOBS_TABLE: str
     STACK: str = ""
-    """Dimension of the metrics in the log."""
+    """Value of the dimension `Stack` of the metrics in the log."""
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
-    """US dollars for an hour of one GPU of the instance; 0: not known, then no cost is told."""
+    """US dollars per hour for one GPU of the instance; 0 if unknown, then no cost is reported."""
     CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
-    """The disk cache: on the fastest storage of the machine."""
+    """The disk cache, which should be on the machine's fastest storage."""
     CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)
     MODEL_CACHE_MAX_BYTES: int = Field(default=24 * 1024**3, gt=0)
-    """RAM the loaded models may take together; with a GPU, those that wait outside its memory, at most half of it."""
+    """RAM in bytes for all loaded models; with a GPU, for models that wait in RAM, but at most half of the RAM."""
     DEVICE_CACHE_MAX_BYTES: int = Field(default=0, ge=0)
-    """GPU memory the loaded models may take together; 0 is six tenths of it, the rest is for drawing."""
+    """GPU memory in bytes for all loaded models; 0: six tenths of it, which leaves the rest for drawing."""
     DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
     DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     PRELOAD: str = Field(default="", pattern=r"^(assets/[^/]+/[^/]+)?$")
-    """Key in the assets bucket of a checkpoint that is loaded before the first job; `/ping` does not wait for it."""
+    """Key of a checkpoint in the assets bucket to load before the first job; `/ping` does not wait for it."""
     COMPILE_UNET: bool = False
-    """Compile the UNet's repeated blocks on a GPU: worth it for many pictures of few sizes."""
+    """Whether to compile the UNet's repeated blocks on a GPU, which pays off for many pictures of few sizes."""
     WORKERS: int = Field(default=1, ge=1, le=16)
-    """Worker processes, one for each GPU; on a CPU they share it."""
+    """Number of worker processes: one for each GPU; on a CPU they share it."""
     TIED: bool = False
-    """End with the standard input: a worker of several goes when the process that started it does."""
+    """Whether to exit when standard input closes, as a pool's worker does when its parent process exits."""
     HEARTBEAT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_REQUEST_BYTES: int = Field(default=256 * 1024**2, gt=0)
-    """Size of a job request document, pictures in base64 included."""
+    """Maximum size of a job request document, including pictures in base64."""
     SHUTDOWN_SECONDS: float = Field(default=20.0, ge=0)
-    """How long a running job may go on after SIGTERM; SageMaker kills 30 s after it."""
+    """How long a running job may continue after SIGTERM; SageMaker kills the container after 30 s."""
     HOST: str = "0.0.0.0"  # noqa: S104 - SageMaker reaches the container from outside
     PORT: int = 8080
 
     def environment(self) -> dict[str, str]:
-        """As environment variables, values that differ from the default only."""
+        """The settings as environment variables, without those at their defaults."""
         return {
             name: str(getattr(self, name))
             for name, field in type(self).model_fields.items()
@@ -55,9 +55,9 @@ class ContainerSettings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the variables named like the fields.
+        """Read the environment variables with the fields' names.
 
         Raises:
-            pydantic.ValidationError: one is missing or malformed.
+            pydantic.ValidationError: a variable is missing or malformed.
         """
         return cls.model_validate({name: environment[name] for name in cls.model_fields if name in environment})

@@ -1,4 +1,4 @@
-"""What every task takes and gives back."""
+"""The inputs and outputs of every task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,35 +12,35 @@ from inference_container.models.model_cache import ModelCache
 from inference_container.phase_clock import PhaseClock
 
 ReportProgress = Callable[[Progress], None]
-"""Called at every sampling step and change of phase; raises JobFailed (code canceled) when the job must stop."""
+"""Called at every sampling step and change of phase; raises JobFailed (code canceled) if the job must stop."""
 
 OfferPreview = Callable[[Callable[[], bytes]], None]
-"""Given what would render the newest preview as a JPEG file; it may be called later, on another thread, or never."""
+"""Called with a function that renders the newest preview as a JPEG, which may run later, on another thread or never."""
 
 
 def load_nothing(file: ModelFile) -> Checkpoint:
-    """For tasks that were given no models to load.
+    """The loader for tasks without models.
 
     Raises:
         LookupError: always.
     """
-    raise LookupError(f"received {file.name}; nothing here loads checkpoints")
+    raise LookupError(f"received {file.name}; this task cannot load checkpoints")
 
 
 @dataclass(frozen=True)
 class TaskInput:
     params: TaskParams
     checkpoint: Checkpoint | None
-    """None for the tasks that need none."""
+    """None for tasks that do not need one."""
     report: ReportProgress
     preview: OfferPreview | None = None
-    """None: nobody asked for previews."""
+    """None if the job requested no previews."""
     files: JobFiles = field(default_factory=JobFiles)
-    """All files of the job, the checkpoint's among them."""
+    """All files of the job, including the checkpoint's."""
     models: ModelCache = field(default_factory=lambda: ModelCache(max_bytes=0, load=load_nothing))
-    """Loads what else the task needs of `files`, or has it still in memory."""
+    """Loads the other `files` that the task needs, or still has them in memory."""
     clock: PhaseClock = field(default_factory=PhaseClock)
-    """Of the job: the task's phases are measured by it."""
+    """The job's clock, which also measures the task's phases."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,21 @@ class EncodedImage:
 class TaskOutput:
     images: tuple[EncodedImage, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
-    """WebUI's `info` document, parsed (semantics §1.4)."""
+    """WebUI's `info` document as a dictionary (semantics §1.4)."""
     parameters: dict[str, Any] = field(default_factory=dict)
     caption: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
-    """By tag or phrase of the caption, 0 to 1."""
+    """Scores from 0 to 1 by tag or phrase of the caption."""
 
 
 Params = TypeVar("Params", bound=TaskParams)
 
 
 def image_task(job: TaskInput, kind: type[Params]) -> tuple[Params, Checkpoint]:
-    """What a task that draws works with.
+    """The params and the checkpoint of a task that draws.
 
     Raises:
-        TypeError: the worker handed over another task's params, or no checkpoint.
+        TypeError: the worker passed another task's params, or no checkpoint.
     """
     if not isinstance(job.params, kind) or job.checkpoint is None:
         raise TypeError(

@@ -1,4 +1,4 @@
-"""Runs one job at a time, from the request document to the result: the container's main line."""
+"""Runs one job at a time, from the request document to the result."""
 
 import gc
 import logging
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
-"""Of output files, by picture format."""
+"""Extensions of output files by picture format."""
 
 
 class Worker:
-    """One per process. `run` and `answer` are for one thread; `stop` may be called from any."""
+    """Runs a process's jobs. Call `run` and `answer` from one thread; `stop` may be called from any thread."""
 
     def __init__(
         self,
@@ -65,12 +65,12 @@ class Worker:
         stack: str = "",
         gpu_price_per_hour: float = 0.0,
     ) -> None:
-        """Settings of one worker.
+        """Build a worker.
 
         Args:
-            began: When this process started, epoch seconds; None: now.
-            stack: Dimension of the metrics.
-            gpu_price_per_hour: US dollars; 0: not known.
+            began: when this process started, in epoch seconds; None: now.
+            stack: value of the metrics' dimension `Stack`.
+            gpu_price_per_hour: in US dollars; 0: unknown.
         """
         self._records = records
         self._assets = assets
@@ -87,7 +87,7 @@ class Worker:
         self._lock = threading.Lock()
 
     def answer(self, document: bytes) -> JobResult | JobFailure:
-        """Run the job in `document`; whatever happens in it is a failure's true reason and the worker lives on."""
+        """Run the job in `document`; any error becomes the job's failure with its real reason."""
         job_id, correlation_id = ids_of(document)
         tokens = current_job.set(job_id), current_correlation.set(correlation_id)
         clock = PhaseClock()
@@ -98,7 +98,7 @@ class Worker:
         except JobFailed as failed:
             log.info("job failed: %s: %s", failed.error.code.value, failed.error.message, extra=self._metrics(clock))
             return JobFailure(job_id=job_id, error=failed.error, correlation_id=correlation_id)
-        except Exception as error:  # the outer edge: one broken job must not end the worker
+        except Exception as error:  # the outermost level: a failing job must not end the worker
             log.exception("job failed unexpectedly", extra=self._metrics(clock))
             reason = f"{type(error).__name__}: {error}"
             error_told = JobError.of(JobErrorCode.INTERNAL, reason[:500])
@@ -109,19 +109,19 @@ class Worker:
         return result
 
     def _metrics(self, clock: PhaseClock, values: Mapping[ContainerMetric, float] | None = None) -> dict[str, object]:
-        """What the line about a job's end tells CloudWatch: `values`, and what it has cost since `clock` started."""
+        """The metrics in the log line about a job's end: `values`, and the cost since `clock` started."""
         cost = cost_metrics(clock.total, price_per_hour=self._gpu_price_per_hour)
         return {"metrics": metric_fields({**(values or {}), **cost}, stack=self._stack)}
 
     def run(self, request: JobRequest, clock: PhaseClock) -> JobResult:
-        """The job, from claim to stored pictures; `clock` measures its phases.
+        """Run the job from its claim to stored pictures; `clock` measures its phases.
 
         Raises:
-            JobFailed: the job cannot be done or was stopped; nothing of it is kept in memory.
+            JobFailed: the job failed or was stopped; nothing of it stays in memory.
         """
         disk, memory = self._assets.use, self._models.use
 
-        # 1. Check what was asked for, before anything is written or fetched.
+        # 1. Check the request before anything is written or downloaded.
         params = read_params(request)
         run_task = self._tasks.get(request.task)
         if run_task is None:
@@ -130,16 +130,16 @@ class Worker:
                 f"task {request.task} is not supported yet; allowed: {', '.join(self._tasks)}",
             )
 
-        # 2. Claim the job and keep it alive from here on.
+        # 2. Claim the job and send heartbeats from here on.
         with clock.phase(JobPhase.STARTING):
             queued_at = self._records.claim(request.job_id, check=self._refuse_when_stopping)
         if queued_at is not None and queued_at.timestamp() < self._began:
-            # It waited for an instance: what the user sees as "starting".
+            # The job waited for an instance; users see this as "starting".
             clock.replace(JobPhase.STARTING, time.time() - queued_at.timestamp())
         with self._beating(request.job_id) as heartbeat, self._memory_errors_named(), ExitStack() as held:
             progress = JobProgress(report=heartbeat.report, clock=clock)
 
-            # 3. Fetch pictures that are only named, and the model files, which stay on the disk until the job is done.
+            # 3. Download the referenced pictures and the model files, which stay on the disk until the job is done.
             with progress.phase(JobPhase.FETCHING_MODELS):
                 if request.pictures:
                     params = read_params(
@@ -152,7 +152,7 @@ class Worker:
             with progress.phase(JobPhase.LOADING_MODELS):
                 checkpoint = None if request.checkpoint is None else self._models.checkpoint(files[0])
 
-            # 5. Run the task, which checks for cancellation by reporting.
+            # 5. Run the task; whenever it reports, it also checks for cancellation.
             heartbeat.enter(JobPhase.ENCODING)
             preview = held.enter_context(self._previewing(request, heartbeat)).offer if request.preview else None
             task = TaskInput(
@@ -172,7 +172,7 @@ class Worker:
                     self._store(image, f"{request.output_prefix}{number}") for number, image in enumerate(output.images)
                 ]
 
-        # 7. What was made, with what and how fast.
+        # 7. Return the results, seeds and timings.
         return JobResult(
             job_id=request.job_id,
             task=request.task,
@@ -188,11 +188,11 @@ class Worker:
         )
 
     def preload(self, key: str) -> None:
-        """Load a checkpoint before the first job, by its key in the assets bucket; for the thread that runs jobs."""
+        """Load the checkpoint with this key in the assets bucket before the first job; call from the jobs' thread."""
         preload_checkpoint(key, assets=self._assets, models=self._models, check=self._refuse_when_stopping)
 
     def stop(self, reason: str) -> None:
-        """End the running job, if any, at its next step with WORKER_LOST and this reason; refuse all later ones."""
+        """Stop the running job, if any, at its next step with WORKER_LOST and this reason; refuse all later jobs."""
         with self._lock:
             self._stopping = reason
             if self._heartbeat is not None:
@@ -224,7 +224,7 @@ class Worker:
         return LivePreview(store, stored=heartbeat.note_preview, seconds=self._heartbeat_seconds)
 
     def _draw(self, run_task: TaskRunner, task: TaskInput) -> TaskOutput:
-        """The task's output; one that runs out of memory is tried once more, alone in memory and with a tiled VAE."""
+        """Run the task; if memory runs out, retry once with an empty model cache and a tiled VAE."""
         try:
             return run_task(task)
         except (MemoryError, RuntimeError) as error:
@@ -232,12 +232,12 @@ class Worker:
                 raise
             log.warning("out of memory, trying once more with a tiled VAE: %s", error)
             self._free_memory(error)
-        # The cache has forgotten this model, so it goes when the job ends: the next one must not be drawn in tiles.
+        # The cache no longer holds this model, so it is freed with the job and the next job is not drawn in tiles.
         task.checkpoint.vae.enable_tiling()
         return run_task(task)
 
     def _free_memory(self, error: Exception) -> None:
-        # Frames of the dead call chain would keep its tensors alive while the failure travels.
+        # The traceback's frames would keep tensors alive while the error propagates.
         traceback.clear_frames(error.__traceback__)
         self._models.clear()
         gc.collect()
@@ -246,7 +246,7 @@ class Worker:
 
     @contextmanager
     def _memory_errors_named(self) -> Iterator[None]:
-        """Turns running out of memory into OUT_OF_MEMORY and gives back what the models held."""
+        """Turn out-of-memory errors into OUT_OF_MEMORY and free the models' memory."""
         try:
             yield
         except (MemoryError, RuntimeError) as error:
@@ -276,11 +276,11 @@ class Worker:
 
 
 def _wanted(request: JobRequest) -> list[AssetRef]:
-    """All files the job needs, the checkpoint first."""
+    """All files that the job needs, the checkpoint first."""
     return [*([request.checkpoint] if request.checkpoint is not None else []), *request.assets]
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # PyTorch raises its own class for GPUs but a plain RuntimeError for the CPU's allocator and for cuBLAS.
+    # PyTorch has a class for GPU errors but raises plain RuntimeError for the CPU's allocator and for cuBLAS.
     said = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in said)

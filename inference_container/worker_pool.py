@@ -1,4 +1,4 @@
-"""A worker process for each GPU behind one HTTP face: jobs go to whichever is free, one that dies is started again."""
+"""One worker process per GPU behind one HTTP server: jobs go to a free worker, and dead workers are restarted."""
 
 import asyncio
 import http.client
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "inference_container.server")
 MAX_STARTS = 3
-"""Attempts in a row to start a worker that has run before."""
+"""Consecutive attempts to restart a worker that has run before."""
 PING_SECONDS = 0.2
 
 
 class WorkerProcess:
-    """One life of a worker: a server of its own on a port of this machine."""
+    """A running worker process, which is a server on a local port."""
 
     def __init__(self, process: Process, port: int) -> None:
         self._process = process
@@ -39,7 +39,7 @@ class WorkerProcess:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
         own = {**environment, "HOST": "127.0.0.1", "PORT": str(port)}
-        # Its standard input ends with us, and it with that.
+        # Its standard input closes when this process exits, and the worker then exits too.
         return cls(await asyncio.create_subprocess_exec(*command, env=own, stdin=PIPE, stdout=DEVNULL), port)
 
     @property
@@ -47,9 +47,9 @@ class WorkerProcess:
         return self._process.returncode is None
 
     async def until_ready(self) -> bool:
-        """Wait for the first green ping; False when the process ended before."""
+        """Wait for the first successful ping; False if the process exits before."""
         while self.alive:
-            with suppress(OSError, http.client.HTTPException):  # it does not listen yet
+            with suppress(OSError, http.client.HTTPException):  # the server does not listen yet
                 self.ready = (await asyncio.to_thread(self._request, "GET", "/ping", None, 2.0))[0] == 200
             if self.ready:
                 return True
@@ -57,20 +57,20 @@ class WorkerProcess:
         return False
 
     async def until_ended(self) -> int:
-        """The exit status, once there is one."""
+        """Wait for the process to exit; returns its exit status."""
         return await self._process.wait()
 
     def answer(self, document: bytes) -> JobResult | JobFailure:
         """Run a job.
 
         Raises:
-            OSError, http.client.HTTPException, ValueError: the process died over it.
+            OSError, http.client.HTTPException, ValueError: the process died while running it.
         """
         status, body = self._request("POST", "/invocations", document, None)
         return (JobResult if status == 200 else JobFailure).model_validate_json(body)
 
     def stop(self) -> None:
-        """End it, with its job at the next step."""
+        """Stop the process; its job stops at the next step."""
         if self.alive:
             self._process.terminate()
 
@@ -89,7 +89,7 @@ class WorkerProcess:
 
 
 class WorkerPool:
-    """What `server.JobLine` is for one worker, for `settings.WORKERS` of them."""
+    """The counterpart of `server.JobLine` for several workers (`settings.WORKERS`)."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class WorkerPool:
         command: Sequence[str] = COMMAND,
         broken: Callable[[], object] = lambda: None,
     ) -> None:
-        """`broken` is called when a worker cannot be started (again): the container is of no use then."""
+        """`broken` is called if a worker cannot be started or restarted; the container is then unusable."""
         self._settings = settings
         self._command = command
         self._broken = broken
@@ -111,18 +111,18 @@ class WorkerPool:
         self._keepers: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Start all workers; to be called in the running event loop."""
+        """Start all workers; call this inside the running event loop."""
         self._free = asyncio.Queue()
         self._keepers = [asyncio.create_task(self._keep(number)) for number in range(self._settings.WORKERS)]
 
     def state(self) -> str:
-        """`starting`, `ready` once every worker has been, or what went wrong."""
+        """`starting`, `ready` once all workers have been ready, or the error."""
         if self._fault is not None:
             return self._fault
         return "ready" if len(self._have_run) == self._settings.WORKERS else "starting"
 
     async def run(self, document: bytes) -> JobResult | JobFailure:
-        """The answer to `document` of the first worker that is free; only the job it had is lost when one dies."""
+        """Run the job in `document` on the first free worker; if a worker dies, only its current job is lost."""
         worker = await self._free.get()
         while not worker.alive:
             worker = await self._free.get()
@@ -131,7 +131,7 @@ class WorkerPool:
         except (OSError, http.client.HTTPException, ValueError) as error:
             worker.kill()
             job_id, correlation_id = ids_of(document)
-            reason = self._stopping or f"the worker process of this job ended ({type(error).__name__}: {error})"
+            reason = self._stopping or f"the worker process of this job died ({type(error).__name__}: {error})"
             log.error("%s", reason, extra={"job_id": job_id, "correlation_id": correlation_id})  # noqa: TRY400
             lost = JobError.of(JobErrorCode.WORKER_LOST, reason)
             return JobFailure(job_id=job_id, error=lost, correlation_id=correlation_id)

@@ -98,9 +98,9 @@ def test_a_missing_object_is_named_and_leaves_nothing(cloud: Cloud, tmp_path: Pa
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"sha256": "0" * 64}, "declared is 000"),
+        ({"sha256": "0" * 64}, "instead of the declared 000"),
         ({"size": 6, "sha256": None}, "more than the 6 bytes"),
-        ({"size": 8, "sha256": None}, "has 7 bytes, declared are 8"),
+        ({"size": 8, "sha256": None}, "has 7 bytes instead of the declared 8"),
     ],
 )
 def test_other_bytes_than_declared_are_refused_and_removed(

@@ -55,7 +55,7 @@ def test_an_older_container_refuses_what_is_sent_now_and_says_what_to_do(version
 
     assert refused.value.error.code is JobErrorCode.CONTRACT_MISMATCH
     assert refused.value.error.message == (
-        f"the request has contract version {CONTRACT_VERSION}, this container knows up to {version}; "
+        f"the request has contract version {CONTRACT_VERSION}, this container supports up to {version}; "
         "deploy the container again"
     )
 

@@ -77,7 +77,7 @@ def test_a_canceled_job_is_refused_as_canceled(cloud: Cloud) -> None:
 def test_a_job_that_has_ended_is_not_run_again(cloud: Cloud, status: str) -> None:
     cloud.put_job("j", status)
 
-    assert refused_claim(cloud).error.message == f"job j has already ended ({status}); nothing was done"
+    assert refused_claim(cloud).error.message == f"job j has already finished ({status}); nothing was done"
 
 
 def test_a_job_that_is_not_started_is_refused(cloud: Cloud) -> None:
@@ -87,7 +87,7 @@ def test_a_job_that_is_not_started_is_refused(cloud: Cloud) -> None:
 
 
 def test_a_job_nobody_knows_is_refused_and_no_row_appears(cloud: Cloud) -> None:
-    assert refused_claim(cloud).error.message == "there is no job j"
+    assert refused_claim(cloud).error.message == "job j does not exist"
     assert cloud.job("j") == {}
 
 

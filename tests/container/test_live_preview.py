@@ -71,7 +71,7 @@ def test_a_preview_that_cannot_be_made_ends_previews_and_nothing_else(caplog: py
         assert rendered.wait(20)
 
     assert shelf.stored == []
-    assert "previews of this job have ended" in caplog.text
+    assert "this job will have no more previews" in caplog.text
 
 
 def test_the_heartbeat_tells_how_many_previews_there_are(cloud: Cloud) -> None:

@@ -80,7 +80,7 @@ def test_a_worker_that_dies_loses_its_own_job_only_and_comes_back(client: TestCl
     assert isinstance(lost, JobFailure)
     assert (lost.job_id, lost.correlation_id) == ("lost", "order-17")
     assert lost.error.code is JobErrorCode.WORKER_LOST
-    assert "the worker process of this job ended" in lost.error.message
+    assert "the worker process of this job died" in lost.error.message
     assert isinstance(kept, JobResult)
     assert isinstance(after, JobResult)
     assert client.get("/ping").status_code == 200

@@ -257,7 +257,9 @@ def stranded(cloud: Cloud) -> JobRecord:
 
 # --- upgrades
 
-MISMATCH = JobError.of(JobErrorCode.CONTRACT_MISMATCH, "the request has contract version 3, this container knows 2")
+MISMATCH = JobError.of(
+    JobErrorCode.CONTRACT_MISMATCH, "the request has contract version 3, this container supports up to 2"
+)
 
 
 def refused(cloud: Cloud) -> JobRecord:
