@@ -33,6 +33,8 @@ class DenoiserCall:
     """The result after guidance and mask: x0, or ε with timestep samplers."""
     left_out: LeftOut | None = None
     """Why the negative prompt was left out; None if it was used."""
+    refined: bool = False
+    """Whether the refiner made it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class GuidedDenoiser:
         self._control, self._takeover = control, takeover
         self._on_call, self._recorder = on_call, recorder
         self._edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
+        self._refined = False
         self.calls = 0
 
     def __call__(self, x: Tensor, level: Tensor) -> Tensor:
@@ -114,7 +117,7 @@ class GuidedDenoiser:
             guided = blend.at(guided, level)
         self.calls += 1
         if self._recorder is not None:
-            self._recorder(DenoiserCall(self.calls - 1, x, float(level), guided, left_out))
+            self._recorder(DenoiserCall(self.calls - 1, x, float(level), guided, left_out, self._refined))
         if self._on_call is not None:
             self._on_call(self.calls)
         return guided, uncond
@@ -131,7 +134,7 @@ class GuidedDenoiser:
         self._image_conditioning = conditioning
         self._edits = guidance.image_cfg_scale not in (None, 1.0) and _is_edit_model(model)
         self._takeover = None
-        takeover.refiner.on_takeover()
+        self._refined = True
 
     def _guided(self, x: Tensor, level: Tensor, *, skip: bool) -> tuple[Tensor, Tensor]:
         """uncond + Σ (cond_i - uncond)·weight_i·cfg, computed for every cfg, also for 1."""

@@ -1,6 +1,5 @@
 """The models that a run samples with: one, or one and the refiner that takes over from it (semantics §1.1)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,8 +35,6 @@ class Refiner:
     """The same prompts, encoded by the refiner's own text encoders."""
     switch_at: float | None
     """Fraction of the training timesteps, counted from the noisiest; None: from the first call on."""
-    on_takeover: Callable[[], None]
-    """Called when it takes over."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ LATENT_MODES: Mapping[str, tuple[str, bool]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class HiresPass:
-    """The second pass of a txt2img job."""
+class HiresPlan:
+    """The second pass of a txt2img job, as it is asked for; `passes.Pass` is one made ready."""
 
     width: int
     """Of the enlarged picture in pixels, before `crop`."""
@@ -86,7 +86,7 @@ def plan_hires(
     styles: Mapping[str, Style],
     first_picture: Image.Image | None = None,
     pixel_upscaler: Upscaler | None = None,
-) -> HiresPass | None:
+) -> HiresPlan | None:
     """What the request asks of a second pass; None without `enable_hr`.
 
     Raises:
@@ -101,7 +101,7 @@ def plan_hires(
     crop = (0, 0)
     if params.hr_resize_x and params.hr_resize_y:
         crop = ((width - params.hr_resize_x) // SCALE, (height - params.hr_resize_y) // SCALE)
-    plan = HiresPass(
+    plan = HiresPlan(
         width=width,
         height=height,
         crop=crop,
@@ -123,7 +123,7 @@ def plan_hires(
 
 
 def enlarge(
-    checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPass, *, second: Checkpoint | None = None
+    checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPlan, *, second: Checkpoint | None = None
 ) -> Tensor:
     """The latents of the first pass, (B,4,h,w), or those of `first_picture`, at the size of the second pass.
 
@@ -146,13 +146,13 @@ def enlarge(
     return large[:, :, rows // 2 : height - (rows + 1) // 2, columns // 2 : width - (columns + 1) // 2]
 
 
-def _first_latents(checkpoint: Checkpoint, hires: HiresPass) -> Tensor:
+def _first_latents(checkpoint: Checkpoint, hires: HiresPlan) -> Tensor:
     if hires.first_picture is None:
         raise TypeError("received neither latents nor a picture to enlarge")
     return encode_images(checkpoint, [hires.first_picture])
 
 
-def _first_pictures(checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPass) -> list[Image.Image]:
+def _first_pictures(checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPlan) -> list[Image.Image]:
     if latents is not None:
         return [decode_image(checkpoint, one) for one in latents]
     if hires.first_picture is None:

@@ -4,7 +4,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS
-from generate_on_cloud.webui.infotext.record import SHORT_HASH
+from generate_on_cloud.webui.infotext.record import SHORT_HASH, InfoValue
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.tensor_file import incompatible
@@ -14,6 +14,11 @@ from inference_container.progress import JobProgress
 def short_title(checkpoint: Checkpoint) -> str:
     """What infotext calls a checkpoint that is not the first."""
     return f"{checkpoint.file.stem} [{checkpoint.file.sha256[:SHORT_HASH]}]"
+
+
+def refiner_extra(refiner: Checkpoint, params: ImageParams) -> dict[str, InfoValue]:
+    """What infotext says once the refiner has taken over."""
+    return {"Refiner": short_title(refiner), "Refiner switch at": params.refiner_switch_at}
 
 
 def chosen_refiner(

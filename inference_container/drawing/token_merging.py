@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from inference_container.diffusion.token_merging import merging_tokens
-from inference_container.drawing.passes import Drawing
+from inference_container.drawing.passes import Pass
 
 
 def token_merging_ratio(params: ImageParams, *, hires: bool = False) -> float:
@@ -22,11 +22,10 @@ def token_merging_ratio(params: ImageParams, *, hires: bool = False) -> float:
 
 
 @contextmanager
-def merged_tokens(drawing: Drawing, *, hires: bool = False) -> Iterator[None]:
+def merged_tokens(one: Pass) -> Iterator[None]:
     """Inside the block the models of this pass merge tokens as its request asks."""
-    ratio = token_merging_ratio(drawing.params, hires=hires)
+    ratio = token_merging_ratio(one.plan.params, hires=one.hires is not None)
     with ExitStack() as stack:
-        unets = [drawing.checkpoint.unet, *([drawing.refiner.unet] if drawing.refiner is not None else [])]
-        for unet in {id(unet): unet for unet in unets}.values():
+        for unet in [one.checkpoint.unet, *([] if one.refiner is None else [one.refiner.model.unet])]:
             stack.enter_context(merging_tokens(unet, ratio))
         yield

@@ -12,16 +12,17 @@ from generate_on_cloud.contract.params import Img2ImgParams
 from generate_on_cloud.webui.infotext.record import InfoValue, MaskRecord, img2img_extra
 from inference_container.diffusion.noise import ImageNoise
 from inference_container.diffusion.sampling import ImageStart
-from inference_container.drawing.batches import draw, latent_shape, random_source
+from inference_container.drawing.batches import draw
 from inference_container.drawing.controlnet import beside_last, cut_of, prepare_controls
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.init_picture import InitPicture, prepare_init_pictures
 from inference_container.drawing.latents import SCALE, encode_images, repaint_cells, resize_latents
-from inference_container.drawing.passes import Drawing
+from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.prompts import read_prompts
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
+from inference_container.drawing.sampling_requests import latent_shape, random_source
 from inference_container.drawing.second_checkpoints import chosen_refiner
 from inference_container.drawing.seeds import Seeds, choose_seeds
 from inference_container.drawing.soft_overlays import soften
@@ -78,11 +79,10 @@ def img2img(job: TaskInput) -> TaskOutput:
         controls = prepare_controls(job, params, checkpoint, progress=progress, cut=cut)
 
         # 5. Sample and decode every batch.
-        finished: list[Tensor] = []
-        drawing = Drawing(
+        plan = DrawingPlan(
             params=params,
             preview=job.preview,
-            on_latents=finished.append,
+            keep_latents=soft is not None,
             checkpoint=checkpoint,
             prompts=prompts,
             seeds=seeds,
@@ -95,23 +95,20 @@ def img2img(job: TaskInput) -> TaskOutput:
             image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,
             refiner=refiner,
         )
-        drawn = list(draw(drawing, progress))
+        drawn = draw(plan, progress)
+        images = drawn.images
         if params.options.img2img_color_correction:
             with progress.phase(JobPhase.DECODING):
-                drawn = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(drawn)]
+                images = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(images)]
 
         if soft is not None and start.repaint is not None:
-            pictures = soften(pictures, finished, start=start, settings=soft, params=params)
+            pictures = soften(pictures, drawn.latents, start=start, settings=soft, params=params)
 
         # 6. Lay what was not masked over the result, and put a cut-out region back in its place.
         with progress.phase(JobPhase.DECODING):
-            images = [
-                _composed(params, image, pictures[number % len(pictures)], upscaler)
-                for number, image in enumerate(drawn)
-            ]
-            masks = [
-                _masks(params, image, pictures[number % len(pictures)], upscaler) for number, image in enumerate(drawn)
-            ]
+            under = [pictures[number % len(pictures)] for number in range(len(images))]
+            masks = [_masks(params, image, one, upscaler) for image, one in zip(images, under, strict=True)]
+            images = [_composed(params, image, one, upscaler) for image, one in zip(images, under, strict=True)]
 
         # 7. Write down how they were made.
         record = record_of(
@@ -121,12 +118,12 @@ def img2img(job: TaskInput) -> TaskOutput:
             seeds=seeds.first(len(images)),
             batch_size=batch_size,
             denoising_strength=params.denoising_strength,
-            image_cfg_scale=drawing.image_cfg_scale,
+            image_cfg_scale=plan.image_cfg_scale,
             extra={
                 **(soft.infotext() if soft is not None else {}),
                 **controls.notes,
                 **_extra(params, masked=pictures[0].mask is not None),
-                **drawing.notes,
+                **drawn.notes,
             },
         )
         with progress.phase(JobPhase.SAVING):

@@ -13,7 +13,7 @@ from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.hires import hires_extra, plan_hires, with_first_size
 from inference_container.drawing.image_conditioning import condition_on_nothing
 from inference_container.drawing.infotext_params import complete_params
-from inference_container.drawing.passes import Drawing
+from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.prompts import read_prompts
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
 from inference_container.drawing.second_checkpoints import chosen_hires_checkpoint, chosen_refiner, short_title
@@ -78,7 +78,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
             raise JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, message)
 
         # 4. Sample and decode every batch.
-        drawing = Drawing(
+        plan = DrawingPlan(
             params=params,
             preview=job.preview,
             checkpoint=checkpoint,
@@ -93,7 +93,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
             hires=hires,
             hires_checkpoint=hires_checkpoint,
         )
-        images = list(draw(drawing, progress))
+        drawn = draw(plan, progress)
 
         # 5. Write down how they were made.
         second_title = None if params.hr_checkpoint_name is None else short_title(hires_checkpoint)
@@ -107,13 +107,13 @@ def txt2img(job: TaskInput) -> TaskOutput:
             extra={
                 **controls.notes,
                 **({} if hires is None else hires_extra(params, checkpoint=second_title)),
-                **drawing.notes,
+                **drawn.notes,
             },
             hires_prompts=None if hires is None else hires.prompts,
         )
         with progress.phase(JobPhase.SAVING):
             encoded = encode_results(
-                images, record=record, params=params, beside=beside_last([[]] * len(images), controls.maps)
+                drawn.images, record=record, params=params, beside=beside_last([[]] * len(drawn.images), controls.maps)
             )
         return TaskOutput(
             images=encoded,
