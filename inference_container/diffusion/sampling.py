@@ -28,7 +28,7 @@ from inference_container.diffusion.samplers.run import SamplerOptions, SamplerRu
 from inference_container.diffusion.samplers.table import SAMPLER_FUNCTIONS, SamplerMethod
 from inference_container.diffusion.schedules import ScheduleOptions, sigmas_for, timesteps_for
 from inference_container.diffusion.soft_inpainting import SoftBlend
-from inference_container.diffusion.step_plan import StepPlan, plan_steps
+from inference_container.diffusion.step_plan import NO_STEPS, StepPlan, plan_steps
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,10 @@ class SamplingRequest:
     """Option `enable_quantization`."""
 
 
+NO_NOISE = torch.zeros(1)
+"""The schedule of no steps: σ = 0."""
+
+
 @dataclass(frozen=True)
 class _Levels:
     schedule: NoiseSchedule
@@ -98,6 +102,8 @@ def _find_levels(alphas_cumprod: Tensor, request: SamplingRequest) -> _Levels:
     plan = None
     if start is not None:
         plan = plan_steps(request.steps, start.denoising_strength, fix_steps=start.fix_steps)
+    if plan == NO_STEPS:
+        return _Levels(schedule, NO_NOISE, NO_NOISE, plan)
     steps = request.steps if plan is None else plan.schedule_steps
     if SAMPLERS[choice.sampler].timestep:
         timesteps = timesteps_for(steps, schedule, options=request.schedule_options)
@@ -116,7 +122,8 @@ def planned_calls(alphas_cumprod: Tensor, request: SamplingRequest) -> int:
     Raises:
         JobFailed: as in `sample`.
     """
-    return SAMPLER_FUNCTIONS[request.choice.sampler].calls(_levels(alphas_cumprod, request).run)
+    levels = _levels(alphas_cumprod, request)
+    return 0 if levels.plan == NO_STEPS else SAMPLER_FUNCTIONS[request.choice.sampler].calls(levels.run)
 
 
 @torch.inference_mode()
@@ -150,6 +157,8 @@ def sample(
         raise ValueError(f"received {len(request.guidance.cond)} prompts for {len(first)} seeds")
 
     x, blend = _start(first, request, levels)
+    if levels.plan == NO_STEPS:
+        return x if blend is None else blend.finish(x)
     denoiser = GuidedDenoiser(
         model,
         _parameterization(model, request, levels.schedule),
@@ -187,7 +196,9 @@ def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Te
     if latent.shape[1:] != first.shape[1:] or len(latent) not in (1, len(first)):
         raise ValueError(f"received an init latent of shape {tuple(latent.shape)} for noise {tuple(first.shape)}")
     noise = first * start.noise_multiplier
-    if timestep:
+    if plan == NO_STEPS:
+        x = latent.expand_as(noise) + noise * start.extra_noise
+    elif timestep:
         alpha = levels.schedule.alphas_cumprod[levels.full[plan.t_enc]].to(first.device)
         x = latent * alpha.sqrt() + noise * (1 - alpha).sqrt() + noise * start.extra_noise * alpha.sqrt()
     else:

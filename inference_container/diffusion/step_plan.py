@@ -9,7 +9,7 @@ MAX_SCHEDULE_STEPS = 100_000
 @dataclass(frozen=True)
 class StepPlan:
     schedule_steps: int
-    """S, the number of steps that the schedule is built for."""
+    """S, the number of steps that the schedule is built for; 0: nothing is sampled."""
     t_enc: int
     """Sampling starts at index S - t_enc - 1 of the σ list and runs t_enc + 1 intervals."""
 
@@ -19,14 +19,18 @@ class StepPlan:
         return self.schedule_steps - self.t_enc - 1
 
 
+NO_STEPS = StepPlan(schedule_steps=0, t_enc=-1)
+"""The latents stay what they are."""
+
+
 def plan_steps(steps: int, denoising_strength: float, *, fix_steps: bool = False) -> StepPlan:
     """WebUI 1.10.1's rule: strength 0 still runs one interval, strength 1 runs all.
 
     Args:
         steps: the request's steps, at least 1.
         denoising_strength: 0..1.
-        fix_steps: option `img2img_fix_steps` or the hires pass: run `steps` intervals for any strength. At strength 0,
-            where WebUI fails, the normal rule applies.
+        fix_steps: option `img2img_fix_steps` or the hires pass: run `steps` intervals for any strength above 0, and
+            none at 0. (WebUI does so with σ samplers; its timestep samplers fail there.)
 
     Raises:
         ValueError: a value is out of range.
@@ -36,7 +40,9 @@ def plan_steps(steps: int, denoising_strength: float, *, fix_steps: bool = False
     if not 0 <= denoising_strength <= 1:
         raise ValueError(f"received denoising_strength = {denoising_strength}; allowed: 0 to 1")
     strength = min(denoising_strength, 0.999)
-    if fix_steps and strength > 0:
+    if fix_steps and strength == 0:
+        return NO_STEPS
+    if fix_steps:
         if steps / strength > MAX_SCHEDULE_STEPS:
             least = steps / MAX_SCHEDULE_STEPS
             raise ValueError(f"received denoising_strength = {strength} with fixed steps; allowed: 0, {least:g} to 1")

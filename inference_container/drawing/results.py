@@ -9,6 +9,7 @@ from PIL import Image
 from generate_on_cloud import __version__
 from generate_on_cloud.contract.controlnet import without_pictures
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
+from generate_on_cloud.model_files.families import Family
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
 from inference_container.drawing.fitted_checkpoints import asks_for_tiling
@@ -38,9 +39,15 @@ def record_of(
     extra: dict[str, InfoValue],
     hires_prompts: Prompts | None = None,
     image_cfg_scale: float | None = None,
+    shown_a_picture: bool = True,
     now: datetime | None = None,
 ) -> GenerationRecord:
-    """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order."""
+    """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order.
+
+    `shown_a_picture`: an inpainting checkpoint was conditioned on a picture, not on nothing as in txt2img.
+    """
+    # WebUI forgets to note it where SDXL's checkpoints are shown nothing.
+    conditioned = checkpoint.inpainting and (shown_a_picture or checkpoint.family is not Family.SDXL_INPAINT)
     choice = params.sampler_choice()
     count = len(seeds.seeds)
     hires = hires_prompts or prompts
@@ -68,8 +75,8 @@ def record_of(
         seed_resize_from=(params.seed_resize_from_w, params.seed_resize_from_h),
         denoising_strength=denoising_strength,
         clip_skip=params.options.CLIP_stop_at_last_layers,
-        conditional_mask_weight=params.options.inpainting_mask_weight if checkpoint.inpainting else None,
-        is_using_inpainting_conditioning=checkpoint.inpainting,
+        conditional_mask_weight=params.options.inpainting_mask_weight if conditioned else None,
+        is_using_inpainting_conditioning=conditioned,
         eta_noise_seed_delta=noted_seed_delta(params, hires=hires_prompts is not None),
         token_merging_ratio=token_merging_ratio(params),
         token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_prompts is not None else 0,

@@ -29,7 +29,7 @@ class TiledUpscaler:
     """Called after every tile; what it raises ends the work."""
 
     def __call__(self, image: Image.Image, scale: float) -> Image.Image:  # noqa: ARG002 - has a factor of its own
-        return map_tiles(image, self.tiling, self._enlarged)
+        return map_tiles(image.convert("RGB"), self.tiling, self._enlarged)
 
     def _enlarged(self, tile: Image.Image) -> Image.Image:
         enlarged = self.model.enlarge(tile)

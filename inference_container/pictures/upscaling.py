@@ -18,7 +18,7 @@ class Upscaler(Protocol):
     """A way to enlarge pictures."""
 
     def __call__(self, image: Image.Image, scale: float) -> Image.Image:
-        """Enlarge an RGB image by `scale` or by the upscaler's fixed factor."""
+        """Enlarge an RGB or RGBA image by `scale` or by the upscaler's fixed factor."""
         ...
 
 

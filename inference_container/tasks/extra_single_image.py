@@ -20,10 +20,11 @@ POSTPROCESSING_KEY = "postprocessing"
 """Of the PNG's text chunk that says how it was enlarged; `parameters` stays the given picture's own."""
 MAX_ON_THE_WAY = 4 * MAX_PIXELS
 """Pixels that a network may answer with before its answer is resized."""
+KEPT_MODES = frozenset({"RGB", "RGBA"})
 
 
 def extra_single_image(job: TaskInput) -> TaskOutput:
-    """Enlarge `image`; transparency is dropped, as in WebUI.
+    """Enlarge `image`; filters keep its transparency, networks and a crop drop it, as in WebUI.
 
     Raises:
         JobFailed: bad_image; invalid_params, a target that is too small or too large; asset_missing, asset_corrupt or
@@ -38,7 +39,7 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
     with progress.phase(JobPhase.ENCODING):
         given = decode_picture(params.image, field="image")
         written = infotext_in(given)
-        image = given.convert("RGB")
+        image = given if given.mode in KEPT_MODES else given.convert("RGB")
 
     # 2. The upscalers, and how much work they have.
     names = _upscaler_names(params)
@@ -50,7 +51,9 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
     with progress.phase(JobPhase.UPSCALING):
         enlarged = [_enlarged(image, upscaler, scale, params) for upscaler in upscalers if upscaler is not None]
         if len(enlarged) == 2:
-            enlarged = [Image.blend(enlarged[0], enlarged[1], params.extras_upscaler_2_visibility)]
+            enlarged = [
+                Image.blend(enlarged[0], enlarged[1].convert(enlarged[0].mode), params.extras_upscaler_2_visibility)
+            ]
         result = enlarged[0] if enlarged else image
 
     # 4. Write down how.

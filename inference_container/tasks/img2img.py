@@ -17,7 +17,7 @@ from inference_container.drawing.controlnet import beside_last, cut_of, prepare_
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.drawing.infotext_params import complete_params
-from inference_container.drawing.init_picture import InitPicture, prepare_init_pictures
+from inference_container.drawing.init_picture import ORIGINAL_CONTENT, InitPicture, prepare_init_pictures
 from inference_container.drawing.latents import SCALE, encode_images, repaint_cells, resize_latents
 from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.prompts import read_prompts
@@ -212,15 +212,15 @@ def _noise_multiplier(params: Img2ImgParams) -> float:
 
 
 def _extra(params: Img2ImgParams, *, masked: bool) -> dict[str, InfoValue]:
+    if params.mask is None:
+        return img2img_extra(denoising_strength=params.denoising_strength)
     blur_x, blur_y = params.mask_blur_axes()
+    # WebUI notes blur and mode before it sees that nothing is masked.
     mask = MaskRecord(
         blur_x=blur_x,
         blur_y=blur_y,
         inverted=bool(params.inpainting_mask_invert),
-        inpainting_fill=params.inpainting_fill,
-        only_masked_padding=params.inpaint_full_res_padding if params.inpaint_full_res else None,
+        inpainting_fill=params.inpainting_fill if masked else ORIGINAL_CONTENT,
+        only_masked_padding=params.inpaint_full_res_padding if params.inpaint_full_res and masked else None,
     )
-    return img2img_extra(
-        denoising_strength=params.denoising_strength,
-        mask=mask if masked else None,
-    )
+    return img2img_extra(denoising_strength=params.denoising_strength, mask=mask)

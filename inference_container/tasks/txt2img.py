@@ -110,6 +110,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
                 **drawn.notes,
             },
             hires_prompts=None if hires is None else hires.prompts,
+            shown_a_picture=hires is not None and hires.upscaler not in LATENT_UPSCALERS,
         )
         with progress.phase(JobPhase.SAVING):
             encoded = encode_results(

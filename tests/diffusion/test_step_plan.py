@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_container.diffusion.step_plan import plan_steps
+from inference_container.diffusion.step_plan import NO_STEPS, plan_steps
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_fix_steps_stretches_the_schedule_so_that_all_steps_run() -> None:
     assert (plan.schedule_steps, plan.start, plan.t_enc + 1) == (40, 20, 20)
 
 
-def test_fix_steps_at_strength_zero_runs_one_step_as_without_it() -> None:
-    assert plan_steps(20, 0, fix_steps=True) == plan_steps(20, 0)
+def test_fix_steps_at_strength_zero_runs_none() -> None:
+    assert plan_steps(20, 0, fix_steps=True) == NO_STEPS
 
 
 @given(st.integers(1, 150), st.floats(0.002, 1) | st.just(0.0), st.booleans())
@@ -42,7 +42,7 @@ def test_fix_steps_at_strength_zero_runs_one_step_as_without_it() -> None:
 def test_a_plan_always_fits_its_schedule(steps: int, strength: float, fix_steps: bool) -> None:
     plan = plan_steps(steps, strength, fix_steps=fix_steps)
 
-    assert 0 <= plan.start < plan.schedule_steps
+    assert (0 <= plan.start < plan.schedule_steps) or plan == NO_STEPS
     assert plan.start + plan.t_enc + 1 == plan.schedule_steps
 
 

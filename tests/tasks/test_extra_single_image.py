@@ -95,6 +95,37 @@ def test_two_upscalers_are_blended_by_the_seconds_visibility(files: JobFiles) ->
     assert opened(output).tobytes() == Image.blend(nearest, lanczos, 0.25).tobytes()
 
 
+def translucent() -> Image.Image:
+    image = noisy(16, 16).convert("RGBA")
+    image.putalpha(noisy(16, 16).convert("L"))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("body", "mode"),
+    [
+        ({}, "RGBA"),
+        ({"upscaler_1": "Lanczos"}, "RGBA"),
+        ({"upscaler_1": "Nearest", "upscaler_2": "Lanczos", "extras_upscaler_2_visibility": 0.5}, "RGBA"),
+        ({"upscaler_1": "Nearest", "upscaler_2": "R-ESRGAN 4x+", "extras_upscaler_2_visibility": 0.5}, "RGBA"),
+        ({"upscaler_1": "R-ESRGAN 4x+"}, "RGB"),
+        ({"upscaler_1": "Nearest", "resize_mode": 1, "upscaling_resize_w": 40, "upscaling_resize_h": 24}, "RGB"),
+    ],
+)
+def test_filters_keep_transparency_and_networks_and_crops_drop_it(
+    files: JobFiles, body: dict[str, Any], mode: str
+) -> None:
+    assert opened(run(files, translucent(), **body)).mode == mode
+
+
+def test_a_crop_shows_the_colours_below_what_was_transparent(files: JobFiles) -> None:
+    image = Image.new("RGBA", (16, 16), (255, 0, 0, 0))
+
+    output = run(files, image, upscaler_1="Nearest", resize_mode=1, upscaling_resize_w=32, upscaling_resize_h=32)
+
+    assert opened(output).getcolors() == [(32 * 32, (255, 0, 0))]
+
+
 def test_the_crop_is_centred(files: JobFiles) -> None:
     image = Image.new("RGB", (16, 16), (255, 0, 0))
     image.paste((0, 0, 255), (8, 0, 16, 16))

@@ -146,7 +146,10 @@ def test_an_empty_mask_with_only_masked_is_plain_img2img(checkpoint: Checkpoint)
     plain = draw(checkpoint)
 
     assert np.array_equal(pixels(blank), pixels(plain))
-    assert "Mask blur" not in blank.images[0].infotext
+    assert ", Mask blur: 4, " in blank.images[0].infotext
+    assert "Masked content" not in blank.images[0].infotext
+    assert "Inpaint area" not in blank.images[0].infotext
+    assert "Mask blur" not in plain.images[0].infotext
 
 
 def test_the_latent_mask_is_antialiased_and_rounded() -> None:

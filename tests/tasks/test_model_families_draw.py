@@ -141,6 +141,28 @@ def test_inpainting_checkpoints_of_every_family_draw(family: LoadFamily, wanted:
     assert "Conditional mask weight: 1.0" in output.images[0].infotext
 
 
+@pytest.mark.parametrize(
+    ("wanted", "body", "noted"),
+    [
+        (Family.SD2_INPAINT, {}, True),
+        (Family.SDXL_INPAINT, {}, False),
+        (Family.SDXL_INPAINT, {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5}, False),
+        (
+            Family.SDXL_INPAINT,
+            {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5, "hr_upscaler": "Lanczos"},
+            True,
+        ),
+    ],
+)
+def test_txt2img_notes_the_mask_weight_where_webui_does(
+    family: LoadFamily, wanted: Family, body: dict[str, Any], noted: bool
+) -> None:
+    output = run(family(wanted), Task.TXT2IMG, **body)
+
+    assert ("Conditional mask weight" in output.images[0].infotext) is noted
+    assert output.info["is_using_inpainting_conditioning"] is noted
+
+
 def test_prompts_of_unequal_length_are_filled_with_the_empty_prompt_in_xl(family: LoadFamily) -> None:
     long = "red " * 80
 

@@ -17,13 +17,13 @@ MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
 
 @dataclass(frozen=True)
 class MaskRecord:
-    """The mask settings that were used; there is no record if there was no mask or an empty one."""
+    """The mask settings that were used; there is no record if there was no mask."""
 
     blur_x: int
     blur_y: int
     inverted: bool
     inpainting_fill: int
-    """0 to 3, an index into MASKED_CONTENT."""
+    """0 to 3, an index into MASKED_CONTENT; that of `original` for a mask that was empty."""
     only_masked_padding: int | None
     """In pixels if only the masked area was drawn; None for the whole picture."""
 
