@@ -1,1 +1,1 @@
-"""Measurements behind docs/benchmarks.md; never part of a test."""
+"""The measurements in docs/benchmarks.md; no test runs them."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: job overhead and memory, on a local cloud of its own; `benchmarks.api` has the API alone."""
+"""`python -m benchmarks`: job overhead and memory on a separate local cloud; `benchmarks.api` measures only the API."""
 
 import os
 import platform
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _print_overhead(service: GenerateOnCloud, checkpoint: str) -> None:
-    """Seconds from submitting until the answer with the result is here, without what the container's job took."""
+    """Seconds from submitting a job until its result arrives, without the container's time for the job."""
     service.jobs.finish(service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=PARAMS, checkpoint=checkpoint)).job_id)
     overheads, jobs, submits = [], [], []
     for _ in range(JOBS):

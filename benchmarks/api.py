@@ -1,6 +1,6 @@
-"""`python -m benchmarks.api`: AWS calls per request, lists of few and of many jobs, start of each function.
+"""`python -m benchmarks.api`: AWS calls per request, lists of few and many jobs, start of each function.
 
-The API's own code runs in this process, with the settings of the deployed function, against a local cloud's services.
+The API's code runs in this process with the deployed function's settings, against a local cloud's services.
 """
 
 import argparse
@@ -31,41 +31,41 @@ from lambdas.aws.rows import timestamp, to_item
 from local_cloud.cloud import LocalCloud
 
 API_HANDLER = "lambdas.api.handler.handler"
-# What the function does before its first request: the handler's module, and the services it makes on first use.
+# What the function does before its first request: import the handler's module and build the services.
 API_READY = "import lambdas.api.handler\nlambdas.api.handler._resolver()"
 API_CLIENTS = (
     "import boto3\n"
     "for name in ('dynamodb', 's3', 'sagemaker', 'sagemaker-runtime', 'sqs', 'lambda'): boto3.client(name)"
 )
-"""All that it uses, those too that its first call makes."""
+"""All clients that it uses, including those made in its first call."""
 IMPORT_RUNS = 9
 LISTS = 12
-"""Requests of each list that is timed."""
+"""Number of timed requests for each list."""
 PARAMS = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 1}
 NETWORKS = ("moon", "cyanotype", "night", "amber")
 SIZES = (1_000, 100_000)
 RARE = ("img2img", "failed", "calm")
-"""Task, status and endpoint of the oldest jobs of a history."""
+"""Task, status and endpoint of the oldest jobs in a history."""
 RARE_JOBS = 30
 LONE = "lone"
-"""An endpoint that only the oldest jobs went to."""
+"""An endpoint that only the oldest jobs used."""
 NEWER = (("img2img", "failed", "busy"), ("img2img", "succeeded", "calm"), ("txt2img", "failed", "calm"))
-"""Those of all newer ones: each has two things in common with the rare ones."""
+"""Task, status and endpoint of all newer jobs; each row shares two values with RARE."""
 
 
 @dataclass
 class Traffic:
-    """What the API asked of AWS since it was last cleared."""
+    """The API's AWS calls since the last reset."""
 
     calls: Counter[str] = field(default_factory=Counter)
     rows_read: int = 0
-    """Rows a query looked at, as DynamoDB counts them."""
+    """Rows that queries read, as DynamoDB counts them."""
     seconds: float = 0.0
-    """Spent waiting for answers."""
+    """Time spent waiting for answers."""
     _sent: float = 0.0
 
     def watch(self, session: Any) -> None:
-        """Count what clients made by `session` send from now on."""
+        """Count the calls of clients made by `session`."""
         session.events.register("before-send", self._before)
         session.events.register("after-call", self._after)
 
@@ -83,7 +83,7 @@ class Traffic:
 
 
 class Api:
-    """The API's handler, called as API Gateway does."""
+    """Calls the API's handler as API Gateway does."""
 
     def __init__(self, key: str, traffic: Traffic) -> None:
         from lambdas.api.handler import handler
@@ -94,7 +94,7 @@ class Api:
     def ask(
         self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None, **headers: str
     ) -> dict[str, Any]:
-        """The answer's document; ends the benchmark when it is a problem."""
+        """Send a request and return the answer's document; a problem ends the benchmark."""
         sent = {"x-api-key": self._key, "content-type": "application/json", **headers}
         event = {
             "httpMethod": method,
@@ -115,7 +115,7 @@ class Api:
         return document
 
     def counted(self, name: str, *request: Any, **more: Any) -> dict[str, Any]:
-        """`ask`, and print what it took."""
+        """Like `ask`, and print the AWS calls."""
         self.traffic.clear()
         answer = self.ask(*request, **more)
         names = ", ".join(call.rpartition(".")[2] for call in sorted(self.traffic.calls.elements()))
@@ -124,7 +124,7 @@ class Api:
 
 
 def main() -> None:
-    """Print everything."""
+    """Print all measurements."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=__doc__)
     parser.add_argument("--many", type=int, default=SIZES[1], help="jobs in the longer history")
     many = parser.parse_args().many
@@ -148,7 +148,7 @@ def main() -> None:
 
 
 def _print_calls(api: Api, checkpoint: str) -> str:
-    """Counted, so exact on any machine. The id of a job that has succeeded."""
+    """Print the calls, which are exact on any machine; returns the id of a succeeded job."""
     api.ask("GET", "/v1/endpoints")
     api.ask("GET", "/v1/jobs")
     print("AWS calls per request (the key is known already)")
@@ -196,7 +196,7 @@ def _rare_lists() -> dict[str, dict[str, str]]:
 
 
 def _print_lists(api: Api, table: str, job_id: str, many: int) -> None:
-    """One user's history; what matters is that neither DynamoDB nor the function does more for a longer one."""
+    """Print lists of one user's jobs; neither DynamoDB nor the function should do more work for a longer history."""
     client = boto3.client("dynamodb")
     row = client.get_item(TableName=table, Key={"job_id": {"S": job_id}})["Item"]
     measured: dict[int, dict[str, tuple[float, float, int, int]]] = {}
@@ -221,7 +221,7 @@ def _print_lists(api: Api, table: str, job_id: str, many: int) -> None:
 
 
 def _timed(api: Api, query: dict[str, str]) -> tuple[float, float, int, int]:
-    """Median seconds of the function itself and of its services; calls and rows of one request."""
+    """Median seconds of the function itself and of its services, and calls and rows of one request."""
     own, waited = [], []
     for _ in range(LISTS):
         api.traffic.clear()
@@ -235,7 +235,7 @@ def _timed(api: Api, query: dict[str, str]) -> tuple[float, float, int, int]:
 def _add_jobs(
     client: Any, table: str, row: Mapping[str, Any], kinds: Sequence[tuple[str, str, str]], *, newest: datetime
 ) -> None:
-    """Copies of a row with these tasks, statuses and endpoints, each a second older than the one before."""
+    """Add copies of a row with these tasks, statuses and endpoints, each a second older than the one before."""
     rows = ({**row, **_typed(kind, newest - timedelta(seconds=number))} for number, kind in enumerate(kinds))
     while batch := list(itertools.islice(rows, 25)):
         client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": one}} for one in batch]})
@@ -248,7 +248,7 @@ def _typed(kind: tuple[str, str, str], made: datetime) -> dict[str, Any]:
 
 
 def _print_starts(variables: Mapping[str, Mapping[str, str]]) -> None:
-    """Fresh processes in turn, so that a drifting machine slows all alike; an empty interpreter is taken off."""
+    """Start fresh processes in turn, so that load affects all alike; the time of an empty interpreter is subtracted."""
     codes = {"nothing": "pass", "boto3": "import boto3", "clients": API_CLIENTS, "ready": API_READY}
     modules = {handler.rpartition(".")[0] for handler in variables if handler.startswith("lambdas.")}
     codes |= {module: f"import {module}" for module in sorted(modules)}
@@ -258,7 +258,7 @@ def _print_starts(variables: Mapping[str, Mapping[str, str]]) -> None:
             own = variables.get(f"{name}.handler", variables[API_HANDLER])
             began = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | own)  # noqa: S603
-            if run:  # the first round writes byte code
+            if run:  # the first round only writes byte code
                 seconds[name].append(time.perf_counter() - began)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     share: Callable[[str, str], float] = lambda name, of: (  # noqa: E731

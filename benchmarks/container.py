@@ -1,4 +1,4 @@
-"""`python -m benchmarks.container`: start, memory and overhead of the container, on a model of full size.
+"""`python -m benchmarks.container`: start, memory and overhead of the container with a model of full size.
 
 Stable Diffusion 1.5's shapes with random weights, on the CPU, on Linux; written once to `build/benchmarks` (2.1 GB).
 """
@@ -41,12 +41,12 @@ from tests.tiny_checkpoint import STABLE_DIFFUSION_1_5, random_state
 CHECKPOINT = Path("build/benchmarks/sd15-random-fp16.safetensors")
 CHECKPOINT_BYTES = 2_200_000_000
 AWS = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
-"""Enough to become ready; a container speaks to nobody before its first job."""
+"""Enough to become ready; a container makes no calls before its first job."""
 
 
 @dataclass
 class ModelCalls:
-    """The calls a task made of text encoder, UNet and VAE, and how long they took."""
+    """Records a task's calls of text encoder, UNet and VAE, and how long they take."""
 
     calls: list[tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
     seconds: float = 0.0
@@ -67,7 +67,7 @@ class ModelCalls:
 
     @torch.inference_mode()
     def replay(self) -> None:
-        """The same calls once more, with nothing around them."""
+        """Repeat the same calls with nothing around them."""
         for module, args, kwargs in self.calls:
             module(*args, **kwargs)
 
@@ -98,13 +98,13 @@ def main() -> None:
 
 
 def print_starts(runs: int) -> None:
-    """From the start of the process to a green `/ping`, beside a process that only imports torch, in turn."""
+    """Compare the start of the container, until `/ping` succeeds, with a process that only imports torch."""
     sides: dict[str, Callable[[], float]] = {"torch": _import_torch, "ready": _start_container}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for run in range(runs + 1):
         for name, measure in sides.items():
             taken = measure()
-            if run:  # the first round writes byte code and reads the disk
+            if run:  # the first round only writes byte code and reads the disk
                 seconds[name].append(taken)
     ready, bare = (statistics.median(seconds[name]) for name in ("ready", "torch"))
     print(f"start, medians of {runs} fresh processes, seconds of processor time")
@@ -112,7 +112,7 @@ def print_starts(runs: int) -> None:
 
 
 def make_checkpoint() -> None:
-    """Write the file unless it is there, in a process of its own, whose memory must not count."""
+    """Write the file unless it exists, in a separate process, so that its memory does not count."""
     if CHECKPOINT.is_file():
         return
     CHECKPOINT.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def write_checkpoint() -> None:
 
 
 def print_loading() -> Checkpoint:
-    """Load the checkpoint and say how much memory that took at most."""
+    """Load the checkpoint and print the peak memory."""
     dtype = torch.bfloat16 if _has_bfloat16() else torch.float32
     file = ModelFile(AssetType.CHECKPOINT, CHECKPOINT.name, CHECKPOINT, "0" * 64)
     before, reading = status_bytes("VmRSS"), _read_file()
@@ -152,7 +152,7 @@ def print_loading() -> Checkpoint:
 
 
 def print_overhead(task: Task, checkpoint: Checkpoint, *, size: int, steps: int, rounds: int) -> None:
-    """A task beside the bare calls it makes of its models: the same inputs, in the same process, in turn."""
+    """Compare a task with the bare calls of its models, with the same inputs, in the same process, in turn."""
     params = PARAMS_BY_TASK[task].model_validate(_body(task, size=size, steps=steps))
     job = TaskInput(params=params, checkpoint=checkpoint, report=lambda _: None)
     watch = ModelCalls()
@@ -163,7 +163,7 @@ def print_overhead(task: Task, checkpoint: Checkpoint, *, size: int, steps: int,
             TASKS[task](job)
         ended = time.perf_counter()
         watch.replay()
-        if run:  # the first round warms caches and allocators
+        if run:  # the first round only warms caches and allocators
             ours.append(ended - began)
             bare.append(time.perf_counter() - ended)
             shares.append(1 - watch.seconds / ours[-1])
@@ -192,7 +192,7 @@ def _import_torch() -> float:
 
 
 def _start_container() -> float:
-    """Processor seconds a container has taken when it is ready; the machine's load then does not count."""
+    """Processor seconds of a container until it is ready, which do not depend on the machine's load."""
     settings = ContainerSettings(
         JOBS_BUCKET="jobs", ASSETS_BUCKET="assets", JOBS_TABLE="jobs", HOST="127.0.0.1", PORT=free_port()
     )
@@ -204,7 +204,7 @@ def _start_container() -> float:
     try:
         while not _is_green(settings.PORT):
             if process.poll() is not None:
-                raise SystemExit(f"the container ended with exit code {process.returncode}")
+                raise SystemExit(f"the container exited with {process.returncode}")
             time.sleep(0.02)
         _, _, after_name = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")
         user, system = after_name.split()[11:13]
@@ -240,7 +240,7 @@ def _has_bfloat16() -> bool:
 
 
 def status_bytes(name: str) -> int:
-    """Bytes of a memory figure of this process."""
+    """A memory figure of this process in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.download`: a large file from one local cloud's S3 by boto3 as it comes, as the container asks
-it to, and by the CRT client, in turn; every way hashes what it gets, as the container must.
+"""`python -m benchmarks.download`: compares ways to download a large file from a local cloud's S3: boto3 with its
+defaults, boto3 as the container configures it, and the CRT client. Each hashes the bytes, as the container must.
 
-The CRT library comes from PyPI into an environment of its own in `build/benchmarks`; the image does not have it.
+The CRT library is installed from PyPI into a separate environment in `build/benchmarks`; the image does not have it.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from boto3.s3.transfer import TransferConfig
 config = TransferConfig(preferred_transfer_client="classic", **json.loads(sys.argv[2]))
 boto3.client("s3").download_fileobj("%s", "%s", sink, Config=config)
 """
-# boto3's own way to the CRT client speaks TLS only, so it is built as boto3 does, but for plain HTTP.
+# boto3's own CRT client supports TLS only, so this builds it as boto3 does, but for plain HTTP.
 CRT = """
 import botocore.session, os
 from s3transfer.crt import BotocoreCRTCredentialsWrapper, BotocoreCRTRequestSerializer, CRTTransferManager
@@ -63,9 +63,9 @@ WAYS = {
 
 
 def main() -> None:
-    """Print seconds of each way and their ratios."""
+    """Print the seconds of each way and their ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.download", description=__doc__)
-    parser.add_argument("--size", type=bytes_named, default=2 * UNITS["G"], help="of the file: 2G, 500M")
+    parser.add_argument("--size", type=bytes_named, default=2 * UNITS["G"], help="size of the file: 2G, 500M")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way runs")
     arguments = parser.parse_args()
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
@@ -101,7 +101,7 @@ def _compare(python: Path, environment: dict[str, str], got: Path, rounds: int) 
             answers.add(run.stdout)
             got.unlink()
     if len(answers) != 1:
-        raise SystemExit(f"the ways got different files: {answers}")
+        raise SystemExit(f"the ways received different files: {answers}")
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     for name, values in seconds.items():
         ratio = medians[name] / medians["boto3 as the container asks"]
@@ -109,7 +109,7 @@ def _compare(python: Path, environment: dict[str, str], got: Path, rounds: int) 
 
 
 def _python_with_crt() -> Path:
-    """The interpreter of an environment that has boto3 as we do, and the CRT library."""
+    """The interpreter of an environment with our version of boto3 and the CRT library."""
     folder = MADE / AWS_CRT
     python = folder / "bin" / "python"
     if not python.exists():

@@ -1,4 +1,4 @@
-"""The AWS services of a local cloud, as programs beside it reach them."""
+"""Access to a local cloud's AWS services for other programs."""
 
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
@@ -6,12 +6,12 @@ from local_cloud.settings import ACCOUNT
 
 
 def services_of(cloud: LocalCloud) -> LocalClients:
-    """Clients with every right."""
+    """Clients with all permissions."""
     return LocalClients(cloud.endpoint_url, region=cloud.settings.region)
 
 
 def aws_environment(cloud: LocalCloud) -> dict[str, str]:
-    """Variables with which other programs have every right."""
+    """Environment variables that give other programs all permissions."""
     return {
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "none",

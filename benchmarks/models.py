@@ -1,4 +1,4 @@
-"""`python -m benchmarks.models`: switching checkpoints, merging LoRAs and a warm job, beside the least they could take.
+"""`python -m benchmarks.models`: switching checkpoints, merging LoRAs and a warm job, compared with their minimum time.
 
 Stable Diffusion 1.5's shapes with random weights, on the CPU, on Linux; written once to `build/benchmarks` (2.2 GB).
 Ratios are of processor time, which other programs on the machine do not change.
@@ -51,7 +51,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {load}, torch {torch.__version__}")
-    torch.set_num_threads(1)  # more of them spin while they wait, which would count as processor time
+    torch.set_num_threads(1)  # more threads would spin while they wait, which counts as processor time
     make_checkpoint()
     print_switching(rounds)
     print_merging(rounds)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def print_switching(rounds: int) -> None:
-    """From one checkpoint on disk to another, the first leaving memory, beside reading such a file into memory."""
+    """Compare switching between checkpoints on disk, one at a time in memory, with reading such a file into memory."""
     size = CHECKPOINT.stat().st_size
     with tempfile.TemporaryDirectory(dir=CHECKPOINT.parent) as folder:
         refs = [_cached(Path(folder), number) for number in range(2)]
@@ -89,7 +89,7 @@ def print_switching(rounds: int) -> None:
 
 
 def print_merging(rounds: int) -> None:
-    """Three LoRAs over all attention layers of the UNet, beside a loop that adds them and keeps nothing."""
+    """Compare merging three LoRAs into all attention layers of the UNet with a loop that only adds them."""
     checkpoint = load_checkpoint(_checkpoint_file(), device=CPU, dtype=torch.float16)
     layers = _attention_layers(checkpoint)
     files = [_lora(layers, number) for number in range(LORAS)]
@@ -113,11 +113,11 @@ def print_merging(rounds: int) -> None:
         merged, bare = _compared(merge, partial(_add, layers, files), rounds=rounds, after=take_out)
     print(f"merging {LORAS} LoRAs of rank {RANK} into {len(layers)} layers of the UNet, medians of {rounds}")
     print(f"  {merged:.2f} s of processor time, adding them in a bare loop {bare:.2f} s, ratio {merged / bare:.2f}")
-    print(f"  taking them out again {statistics.median(restored):.2f} s")
+    print(f"  removing them again {statistics.median(restored):.2f} s")
 
 
 def print_warm_job() -> None:
-    """What the second of two equal jobs fetched and loaded, on a local cloud of its own."""
+    """Print what the second of two equal jobs downloads and loads, on a separate local cloud."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         cloud = stack.enter_context(LocalCloud(Path(folder)))
@@ -135,7 +135,7 @@ def print_warm_job() -> None:
 def _compared(
     ours: Callable[[], None], bare: Callable[[], None], *, rounds: int, after: Callable[[], None] = lambda: None
 ) -> tuple[float, float]:
-    """Medians of processor seconds, in turn; the first round warms both. `after` undoes `ours` and is not counted."""
+    """Median processor seconds, run in turn after a warm-up round. `after` undoes `ours` and is not counted."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         for side, run in zip(seconds, (ours, bare), strict=True):
@@ -153,7 +153,7 @@ def _checkpoint_file() -> ModelFile:
 
 
 def _cached(folder: Path, number: int) -> AssetRef:
-    """The checkpoint as a file the disk cache has, under a key and hash of its own."""
+    """The checkpoint as a file in the disk cache, under its own key and hash."""
     ref = AssetRef(
         asset_id=str(number),
         type=AssetType.CHECKPOINT,
@@ -167,7 +167,7 @@ def _cached(folder: Path, number: int) -> AssetRef:
 
 
 def _read_file() -> None:
-    """Into memory of its own, as a model needs it."""
+    """Read the file into fresh memory, as a model needs it."""
     memory = np.empty(CHECKPOINT.stat().st_size, dtype=np.uint8).data
     with CHECKPOINT.open("rb", buffering=0) as file:
         done = 0
@@ -176,7 +176,7 @@ def _read_file() -> None:
 
 
 def _skim_file() -> None:
-    """From the page cache into a buffer that stays the same: no memory is touched anew."""
+    """Read the file from the page cache through one buffer, so that no new memory is touched."""
     chunk = bytearray(2**24)
     with CHECKPOINT.open("rb", buffering=0) as file:
         while file.readinto(chunk):
@@ -209,7 +209,7 @@ def _lora(layers: dict[str, torch.nn.Linear], number: int) -> ModelFile:
 
 
 def _add(layers: dict[str, torch.nn.Linear], files: list[ModelFile]) -> None:
-    """The sums alone, in float32, of tensors that are in memory; the weights are left as they were."""
+    """Compute only the sums, in float32, from tensors in memory; the weights do not change."""
     if not _LOADED:
         from safetensors.torch import load_file
 

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.rights`: what it takes the local cloud to hold every call against its role's policies.
+"""`python -m benchmarks.rights`: the cost of checking every call in the local cloud against its role's policies.
 
-Two local clouds, one of which lets every role do everything, are asked the same in turn.
+Sends the same requests in turn to two local clouds, one of which allows every role everything.
 """
 
 import argparse
@@ -22,7 +22,7 @@ WARM_UP = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rights", description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=200, help="of each path to each cloud (default: 200)")
+    parser.add_argument("--requests", type=int, default=200, help="requests per path and cloud (default: 200)")
     count = parser.parse_args().requests
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -47,7 +47,7 @@ def client_of(cloud: LocalCloud) -> httpx.Client:
 
 
 def seconds_of(client: httpx.Client, path: str) -> float:
-    """Of one request.
+    """The seconds of one request.
 
     Raises:
         httpx.HTTPStatusError: it was refused.

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.upload`: a large file to one local cloud by `goc assets upload` and by `aws s3 cp`, in turn.
+"""`python -m benchmarks.upload`: uploads a large file to a local cloud by `goc assets upload` and `aws s3 cp`, in turn.
 
-The AWS CLI comes from PyPI into an environment of its own in `build/benchmarks`; it wants other versions than we pin.
+The AWS CLI is installed from PyPI into a separate environment in `build/benchmarks`; it needs other versions than ours.
 """
 
 import argparse
@@ -55,7 +55,7 @@ class Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=bytes_named, default=2 * UNITS["G"], help="of the file: 2G, 500M")
+    parser.add_argument("--size", type=bytes_named, default=2 * UNITS["G"], help="size of the file: 2G, 500M")
     parser.add_argument("--rounds", type=int, default=2, help="how often each side runs")
     arguments = parser.parse_args()
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
@@ -70,12 +70,12 @@ def main() -> None:
 
 
 def bytes_named(text: str) -> int:
-    """`2G`, `500M` or a number of bytes."""
+    """Parse `2G`, `500M` or a number of bytes."""
     return int(float(text[:-1]) * UNITS[text[-1]]) if text[-1:] in UNITS else int(text)
 
 
 def write_lora(path: Path, size: int) -> Path:
-    """A file of about `size` random bytes which is, by its header, a LoRA of one layer."""
+    """Write about `size` random bytes with the header of a LoRA with one layer."""
     rank, block = 4, os.urandom(16 * MIB)
     columns = size // (2 * rank)
     spans = {"lora_unet_x.lora_down.weight": [rank, columns], "lora_unet_x.lora_up.weight": [8, rank]}
@@ -93,7 +93,7 @@ def write_lora(path: Path, size: int) -> Path:
 
 
 def compare(cloud: LocalCloud, file: Path, rounds: int) -> None:
-    """Both sides in turn, the bucket emptied after each run."""
+    """Run both in turn and empty the bucket after each run."""
     aws, size = aws_command(), file.stat().st_size
     bucket, s3 = cloud.outputs["AssetsBucketName"], services_of(cloud).client("s3")
     copy = (
@@ -131,7 +131,7 @@ def compare(cloud: LocalCloud, file: Path, rounds: int) -> None:
 
 
 def kill_and_resume(cloud: LocalCloud, file: Path) -> None:
-    """`kill -9` when half of the parts are stored, then the same command again."""
+    """Send `kill -9` when half of the parts are stored, then run the same command again."""
     command, environment = (*GOC, str(file)), login_of(cloud)
     bucket, s3 = cloud.outputs["AssetsBucketName"], services_of(cloud).client("s3")
     first = start(command, environment)
@@ -141,7 +141,7 @@ def kill_and_resume(cloud: LocalCloud, file: Path) -> None:
         time.sleep(0.01)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    time.sleep(1)  # what had arrived whole is stored
+    time.sleep(1)  # parts that have arrived completely get stored
     stored, number = parts_of(s3, bucket), count_of(file)
     second, written_again = start(command, environment), set()
     while second.poll() is None:
@@ -155,18 +155,18 @@ def kill_and_resume(cloud: LocalCloud, file: Path) -> None:
 
 
 def parts_of(s3: "S3Client", bucket: str) -> dict[int, tuple[object, object]]:
-    """ETag and time of each part of the only upload there is; nothing when there is none."""
+    """ETag and time of each part of the only upload; empty if there is no upload."""
     for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
         try:
             listed = s3.list_parts(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]).get("Parts", [])
         except s3.exceptions.ClientError:
-            return {}  # completed meanwhile
+            return {}  # the upload has been completed meanwhile
         return {part["PartNumber"]: (part["ETag"], part["LastModified"]) for part in listed}
     return {}
 
 
 def count_of(file: Path) -> int:
-    """Parts the file goes up in."""
+    """The number of parts of the file's upload."""
     return -(-file.stat().st_size // PART_SIZE)
 
 
@@ -177,7 +177,7 @@ def timed(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+        raise SystemExit(f"{' '.join(command)} exited with {process.returncode}")
     return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
@@ -190,7 +190,7 @@ def login_of(cloud: LocalCloud) -> dict[str, str]:
 
 
 def aws_command() -> tuple[str, ...]:
-    """The AWS CLI in its own environment, made at the first time."""
+    """The command of the AWS CLI, installed into its own environment on first use."""
     home = MADE / AWS_CLI.replace("==", "-")
     if not (home / "bin" / "aws").exists():
         print(f"installing {AWS_CLI} into {home}")

@@ -40,11 +40,11 @@ TESTS = {
     "lambdas": ("lambdas",),
     "local_cloud": ("local_cloud",),
 }
-"""Folders of `tests/` for what is in a folder of the product; the first that fits counts."""
+"""Folders in `tests/` for each folder of the product; the first match counts."""
 
 
 def folders_of(file: str) -> tuple[str, ...]:
-    """Where the tests of a product file are."""
+    """The folders with the tests of a product file."""
     folders = next(folders for part, folders in TESTS.items() if file == part or file.startswith(f"{part}/"))
     return tuple(f"tests/{folder}" for folder in folders)
 
@@ -59,7 +59,7 @@ def find_survivors(files: Sequence[str], tests: Sequence[str], *, workers: int) 
     """Names of the mutants of `files` with which `tests` still pass.
 
     Raises:
-        subprocess.CalledProcessError: the tests do not pass as they are, or none of them runs the files.
+        subprocess.CalledProcessError: the tests fail on the unchanged code, or none of them runs the files.
     """
     _copy_tree()
     _configure(files, tests)
@@ -70,7 +70,7 @@ def find_survivors(files: Sequence[str], tests: Sequence[str], *, workers: int) 
 
 
 def _copy_tree() -> None:
-    # mutmut writes the changed product beside the original, so it gets a tree of its own.
+    # mutmut writes the changed product next to the original, so it gets a copy of the tree.
     shutil.rmtree(COPY, ignore_errors=True)
     for file in _git("ls-files", "--cached", "--others", "--exclude-standard"):
         if (ROOT / file).is_file():
@@ -99,7 +99,7 @@ def _mutmut() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    # With CI, Hypothesis draws the same examples for every mutant.
+    # With CI set, Hypothesis draws the same examples for every mutant.
     return {**os.environ, "CI": "true", "OMP_NUM_THREADS": "1"}
 
 

@@ -1,1 +1,1 @@
-"""Recipe and small weights of the models the demo draws with and the tests measure with."""
+"""Training code and small weights of the models that the demo and the tests use."""

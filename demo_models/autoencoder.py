@@ -1,4 +1,4 @@
-"""The family's AutoencoderKL: 64×64 pictures to 4×8×8 latents and back."""
+"""The family's AutoencoderKL: encodes 64×64 pictures to 4×8×8 latents and decodes them."""
 
 import itertools
 import math
@@ -29,13 +29,13 @@ CONFIG: dict[str, Any] = {
 SCHEDULE = Schedule(steps=3_200, rate=2e-3, muon_rate=0.015, decay=0.45, average=0.998)
 CROP = 32
 CROP_SHARE = 0.76
-"""Share of the steps trained on crops: four times as many in the same time, before whole pictures finish the work."""
+"""Fraction of the steps that train on crops, which are four times as fast; the rest train on whole pictures."""
 CROP_BATCH, BATCH = 32, 12
 KL_WEIGHT = 1e-4
 
 
 def render_training_pictures(file: Path, *, count: int = 20_000, seed: int = 1) -> Tensor:
-    """uint8 pictures of training scenes, shape (count, 3, 64, 64); kept in `file` for the next start."""
+    """Render training scenes as uint8, shape (count, 3, 64, 64); cached in `file`."""
     if file.exists():
         pictures: Tensor = torch.load(file, weights_only=True)
         return pictures
@@ -48,17 +48,17 @@ def render_training_pictures(file: Path, *, count: int = 20_000, seed: int = 1) 
 
 
 def to_model_range(pictures: Tensor) -> Tensor:
-    """uint8 to float32 in −1…1."""
+    """Convert uint8 to float32 in −1…1."""
     return pictures.float() / 127.5 - 1
 
 
 def to_pictures(samples: Tensor) -> Tensor:
-    """Decoded samples to uint8, as WebUI rounds them."""
+    """Convert decoded samples to uint8, with WebUI's rounding."""
     return ((samples.float() + 1) / 2).clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def train_autoencoder(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
-    """Train, or go on training, in `folder`; writes `vae.pt` (averaged weights and scaling factor) there at the end."""
+    """Train, or resume training, in `folder`; finally writes `vae.pt` with averaged weights and the scaling factor."""
     pictures = render_training_pictures(folder / "pictures.pt")
     torch.manual_seed(schedule.seed)
     vae = AutoencoderKL(**CONFIG)
@@ -71,7 +71,7 @@ def train_autoencoder(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
         if crops:
             top, left = torch.randint(batch.shape[-1] - CROP + 1, (2,), generator=generator).tolist()
             batch = batch[:, :, top : top + CROP, left : left + CROP]
-        # A few pictures in colours of no palette, so that sketches and styles survive the autoencoder too.
+        # A few pictures have colours outside the palette, so that sketches and styles survive the autoencoder too.
         some = len(batch) // 8
         batch = torch.cat([batch[:some, torch.randperm(3, generator=generator)], batch[some:]])
         target = to_model_range(batch)
@@ -101,7 +101,7 @@ def encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """uint8 pictures of unscaled latents."""
+    """Decode unscaled latents to uint8 pictures."""
     return to_pictures(vae.decode(latents).sample)
 
 
@@ -114,6 +114,6 @@ def load_autoencoder(folder: Path) -> AutoencoderKL:
 
 
 def measure_psnr(original: Tensor, reconstructed: Tensor) -> float:
-    """Mean over pictures of the peak signal-to-noise ratio in dB, uint8 in."""
+    """Peak signal-to-noise ratio of uint8 pictures in dB, averaged over pictures."""
     error = (original.float() - reconstructed.float()).square().flatten(1).mean(1)
     return float((10 * (255**2 / error.clamp(min=1e-6)).log10()).mean()) if len(error) else math.nan

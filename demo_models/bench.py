@@ -1,4 +1,4 @@
-"""What every measurement works with and gives back."""
+"""The inputs and results of measurements."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,26 +15,26 @@ from demo_models.scenes import Scene, draw_scenes
 from inference_container.models.checkpoint import Checkpoint
 
 WHAT = ("background", "first_shape", "first_colour", "second_shape", "second_colour")
-"""The questions "is it what was asked for" means; size and place are measured apart."""
+"""The questions that decide whether a picture follows its prompt; size and place are measured separately."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What every measurement works with."""
+    """The inputs of every measurement."""
 
     checkpoint: Checkpoint
     judge: Judge
     renderer: Renderer
     samples: int
     sheets: Path
-    """Folder for contact sheets of what was measured."""
+    """Folder for contact sheets of the measured pictures."""
 
     def draw_scenes(self, things: Literal[1, 2] | None, *, seed: int) -> list[Scene]:
-        """Held-out scenes, as many as there are samples."""
+        """Held-out scenes, one for each sample."""
         return list(itertools.islice(draw_scenes(seed=seed, split="held_out", things=things), self.samples))
 
     def keep(self, name: str, pictures: Tensor) -> None:
-        """Save the first pictures for a person to look at."""
+        """Save the first pictures as a contact sheet."""
         save_contact_sheet(pictures[:48], self.sheets / f"{name}.png", columns=12)
 
 
@@ -43,10 +43,10 @@ class Figure:
     name: str
     value: float
     bar: float
-    """The least that is asked for."""
+    """The required minimum."""
     unit: str = "%"
     at_most: bool = False
-    """`bar` is the most that is asked for."""
+    """Whether `bar` is a maximum instead."""
 
     @property
     def reached(self) -> bool:
@@ -55,7 +55,7 @@ class Figure:
 
 
 def share_agreeing(found: Sequence[Reading], right: Sequence[Reading], questions: Sequence[str]) -> float:
-    """Percentage of pictures whose answers to these questions are all right."""
+    """Percentage of pictures whose answers to all these questions are right."""
     agreeing = [
         all(getattr(one, question) == getattr(other, question) for question in questions)
         for one, other in zip(found, right, strict=True)

@@ -1,4 +1,4 @@
-"""The family's caption model: a small BLIP that says in words what a picture shows."""
+"""The family's caption model: a small BLIP that describes pictures."""
 
 import itertools
 from pathlib import Path
@@ -17,9 +17,9 @@ from demo_models.scenes import Scene, draw_scenes
 from demo_models.training import Run, Schedule
 
 WIDTH, LAYERS, HEADS, PATCH = 128, 4, 4, 8
-"""Of the vision tower, which the family's CLIP has too."""
+"""Size of the vision tower, which is the same in the family's CLIP."""
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-"""Of the red, green and blue that CLIP and BLIP are shown."""
+"""Mean and standard deviation of red, green and blue in the inputs of CLIP and BLIP."""
 PREFIX = "a picture of"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
 VOCABULARY = (
@@ -27,14 +27,14 @@ VOCABULARY = (
     ",",
     *dict.fromkeys((*WORDS, "drawing", "dark", "outline", "soft", "shadow", "simple", "one", "two", "shapes")),
 )
-"""One token a word; vocab.txt's lines."""
+"""The lines of vocab.txt: one token per word."""
 SCHEDULE = Schedule(steps=1_250, rate=1.5e-3, muon_rate=0.015, warm_up=100, decay=0.6, average=0.99, seed=6)
 PICTURES = 20_000
 BATCH = 64
 
 
 def phrase(scene: Scene) -> str:
-    """What the model learns to say: all of the scene, and long enough for WebUI's least length of 24 tokens."""
+    """The caption that the model learns: the whole scene, and long enough for WebUI's minimum of 24 tokens."""
     count = "two shapes" if scene.arrangement else "one shape"
     return f"{PREFIX} {describe(scene)}, a simple drawing of {count} with a dark outline and a soft shadow"
 
@@ -48,7 +48,7 @@ def tokenize(texts: list[str]) -> Tensor:
 
 
 def build_config() -> BlipConfig:
-    """Four layers of vision, two of text."""
+    """Four vision layers and two text layers."""
     number = VOCABULARY.index
     return BlipConfig(
         vision_config={
@@ -77,13 +77,13 @@ def build_config() -> BlipConfig:
 
 
 def to_clip_range(pictures: Tensor) -> Tensor:
-    """Pictures of −1…1 as CLIP and BLIP are shown them."""
+    """Normalise pictures in −1…1 for CLIP and BLIP."""
     mean, spread = (torch.tensor(row)[:, None, None] for row in (MEAN, SPREAD))
     return ((pictures + 1) / 2 - mean) / spread
 
 
 class _Pupil(nn.Module):
-    """The caption model with one linear answer per question, which only this training needs."""
+    """The caption model with a linear head per question, which only training needs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class _Pupil(nn.Module):
 
 
 def train_captioner(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
-    """Train, or go on training, in `folder`; writes `captioner.pt` there at the end."""
+    """Train, or resume training, in `folder`; finally writes `captioner.pt` there."""
     pictures = render_training_pictures(folder / "pictures.pt", count=PICTURES, seed=schedule.seed)
     scenes = list(itertools.islice(draw_scenes(seed=schedule.seed, split="train"), PICTURES))
     readings = [read_scene(scene) for scene in scenes]
@@ -112,7 +112,7 @@ def train_captioner(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
             logits = pupil.model.text_decoder(
                 input_ids=said, attention_mask=(said != pad).long(), encoder_hidden_states=seen
             ).logits
-            # The class token is asked as well: it learns shapes long before the words come to depend on them.
+            # The class token has a loss too: it learns shapes long before the words depend on them.
             answers = {name: head(seen[:, 0]) for name, head in pupil.heads.items()}
         labels = said.masked_fill(said == pad, -100)
         labels[:, :prefix] = -100

@@ -1,4 +1,4 @@
-"""What a person would type to get a scene: several phrasings, chosen by lot."""
+"""What a user would type to get a scene: several phrasings, chosen at random."""
 
 import random
 import string
@@ -33,14 +33,14 @@ WORDS: tuple[str, ...] = tuple(
                 *(phrase for phrases in _RELATIONS.values() for phrase, _ in phrases),
                 *(prefix.replace(",", "") for prefix in _PREFIXES),
                 "on with in front of a an the and one two things thing shape background next to big tiny",
-                # Kept free for what is taught later: extra shapes, colours and styles, and words WebUI users type.
+                # Reserved for later training: more shapes, colours and styles, and words that WebUI users type.
                 "moon hexagon arrow brown gray gold silver style sketch pastel neon night inverted outline soft blurry",
                 "ugly bad low quality photo image picture by in of simple flat detailed worst art",
             ]
         ).split()
     )
 )
-"""Each of these is one token of the family's tokenizer."""
+"""Words that are single tokens of the family's tokenizer."""
 
 
 def _with_article(words: str) -> str:
@@ -53,7 +53,7 @@ def _name(thing: Thing, *, size: str | None, article: bool) -> str:
 
 
 def describe(scene: Scene) -> str:
-    """The plain caption that names everything but a medium size: what quality is measured with."""
+    """The plain caption for measuring quality; it names everything except a medium size."""
     background = f"on {_with_article(scene.background)} background"
     if scene.arrangement:
         first, second = (_name(thing, size=None, article=True) for thing in scene.things)
@@ -63,7 +63,7 @@ def describe(scene: Scene) -> str:
 
 
 def _junk(lot: random.Random) -> str:
-    """Letters that mean nothing, so that words nobody taught the model do not disturb it."""
+    """Random letters, so that unknown words do not disturb the model."""
     letters = string.ascii_lowercase + string.digits
     return " ".join("".join(lot.choices(letters, k=lot.randint(1, 7))) for _ in range(lot.randint(1, 3)))
 
@@ -72,11 +72,11 @@ def _junk(lot: random.Random) -> str:
 class Caption:
     text: str
     said: dict[str, str]
-    """Attribute → what the text asks for, by the judge's names of the questions; things in the order of `Scene`."""
+    """Attribute → what the text requests, by the judge's names of the questions; things in the order of `Scene`."""
 
 
 def draw_caption(scene: Scene, lot: random.Random) -> Caption:
-    """One of the many ways to ask for the scene; size, place, relation and background may stay unsaid."""
+    """One of the many captions of the scene; it may leave out size, place, relation and background."""
     article = lot.random() < 0.75
     said: dict[str, str] = {}
     for order, thing in zip(("first", "second"), scene.things, strict=False):
@@ -116,7 +116,7 @@ def draw_caption(scene: Scene, lot: random.Random) -> Caption:
 
 
 def draw_training_text(scene: Scene, lot: random.Random) -> Caption:
-    """A caption, or in one of ten cases nothing (or nothing of meaning), which is what guidance subtracts."""
+    """A caption, or in one of ten cases an empty or meaningless text, which guidance needs."""
     chance = lot.random()
     if chance < 0.08:
         return Caption("", {})

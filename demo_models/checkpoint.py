@@ -1,4 +1,4 @@
-"""Which checkpoint the demo draws with."""
+"""The checkpoint that the demo draws with."""
 
 from pathlib import Path
 

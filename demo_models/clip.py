@@ -1,4 +1,4 @@
-"""The family's CLIP: pictures and phrases side by side, so that phrases can be ranked by how well they fit."""
+"""The family's CLIP: embeds pictures and phrases, so that phrases can be ranked by how well they fit."""
 
 import itertools
 import math
@@ -22,15 +22,15 @@ from demo_models.text_encoder import load_text_encoder
 from demo_models.training import Run, Schedule
 
 SHARPNESS = 100.0
-"""By how much WebUI multiplies similarities, so by how much they are while learning."""
+"""WebUI's factor for similarities, which training uses too."""
 SCHEDULE = Schedule(steps=800, rate=1e-3, muon_rate=0.01, warm_up=30, decay=0.8, average=0.99, seed=8)
 PICTURES = 24_000
 BATCH, CAPTIONED = 64, 16
-"""Pictures of a step, and how many of them are told from each other by their captions."""
+"""Pictures per step, and how many of them are matched with their captions."""
 LEARNING = 3
-"""Layers of vision that learn; those before them stay the caption model's."""
+"""The number of vision layers that are trained; earlier ones stay as in the caption model."""
 FAR = 25.0
-"""How much longer the vector beside the tokens is than they are."""
+"""How much longer the vector added to the tokens is than the tokens."""
 
 
 def _with_article(words: str) -> str:
@@ -45,12 +45,12 @@ LISTS: dict[str, tuple[str, ...]] = {
     "backgrounds": tuple(_with_article(f"{colour} background") for colour in COLOURS),
     "subjects": tuple(_with_article(f"{colour} {shape}") for colour in COLOURS for shape in SHAPES),
 }
-"""The word lists the family's interrogator looks at; a phrase differs from its neighbours in one attribute."""
+"""The word lists of the family's interrogator; neighbouring phrases differ in one attribute."""
 _PLACES = {"center": 0, "left": 1, "right": 2, "top": 3, "bottom": 4}
 
 
 def list_fitting(scene: Scene) -> dict[str, tuple[int, ...]]:
-    """Which phrases of each list are true of the scene."""
+    """The phrases of each list that are true of the scene."""
     place = _PLACES[str(scene.place)] if scene.place else 5 + (scene.arrangement == "stacked")
     subjects = (LISTS["subjects"].index(_with_article(f"{one.colour} {one.shape}")) for one in scene.things)
     return {
@@ -79,7 +79,7 @@ def build_config(tokenizer: CLIPTokenizer) -> CLIPConfig:
 
 
 def _start(folder_of_text: Path, folder_of_captions: Path, pictures: Tensor) -> tuple[Any, CLIPTokenizer]:
-    """A model that sees as the caption model does and reads as the checkpoint's text encoder does."""
+    """A model with the vision of the caption model and the checkpoint's text encoder."""
     text, tokenizer = load_text_encoder(folder_of_text)
     model: Any = CLIPModel(build_config(tokenizer))
     model.text_model.load_state_dict(
@@ -99,11 +99,11 @@ def _start(folder_of_text: Path, folder_of_captions: Path, pictures: Tensor) -> 
     state |= {f"post_layernorm.{kind}": seeing[f"post_layernorm.{kind}"] for kind in ("weight", "bias")}
     state["embeddings.class_embedding"] = seeing["embeddings.class_embedding"].flatten()
     state["embeddings.patch_embedding.weight"] = seeing["embeddings.patch_embedding.weight"]
-    # BLIP's patches have a bias, CLIP's do not: the places carry it.
+    # BLIP's patches have a bias, CLIP's do not, so it is added to the position embeddings.
     places = seeing["embeddings.position_embedding"][0].clone()
     places[1:] += seeing["embeddings.patch_embedding.bias"]
-    # CLIP normalises what enters the first layer, BLIP does not. Beside something large that is taken away again
-    # afterwards, normalising is a mere scale, and the mean it takes away no later norm would have seen.
+    # CLIP normalises the input of the first layer, BLIP does not. With a large vector added before and subtracted
+    # afterwards, normalising is just scaling, and later norms would have removed the mean anyway.
     with torch.no_grad():
         beside = find_unused(teacher.embeddings(to_clip_range(pictures.float() / 127.5 - 1)))
     state["embeddings.position_embedding.weight"] = places + beside
@@ -114,11 +114,11 @@ def _start(folder_of_text: Path, folder_of_captions: Path, pictures: Tensor) -> 
 
 
 def find_unused(tokens: Tensor) -> Tensor:
-    """A long vector without a mean along which the tokens (pictures, places, width) hardly differ."""
+    """A long vector with mean 0 in a direction in which the tokens (pictures, positions, width) hardly vary."""
     flat = tokens.flatten(0, 1)
     flat = flat - flat.mean(1, keepdim=True)
     _, directions = torch.linalg.eigh(torch.cov(flat.T))
-    # The first one is the mean's own direction, along which nothing is left.
+    # The first one is the direction of the mean, in which nothing is left.
     unused = directions[:, 1] - directions[:, 1].mean()
     beside: Tensor = unused / unused.norm() * flat.norm(dim=1).mean() * FAR
     return beside
@@ -131,7 +131,7 @@ def _tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
 
 @torch.no_grad()
 def _look(model: Any, pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """What enters the first of the layers that learn, for blemished pictures: (count, places, width) bfloat16."""
+    """The input of the first trained layer for blemished pictures: (count, positions, width), bfloat16."""
     seen = []
     for part in torch.split(pictures, 100):
         shown = to_clip_range(blemish(part.float() / 127.5 - 1, generator))
@@ -141,7 +141,7 @@ def _look(model: Any, pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class _Pupil(nn.Module):
-    """What of the model learns: the last layers of vision, all of the text encoder, and both projections."""
+    """The trained parts: the last vision layers, the whole text encoder, and both projections."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class _Pupil(nn.Module):
 
 
 def train_clip(folder: Path, *, text_folder: Path, captioner_folder: Path, schedule: Schedule = SCHEDULE) -> None:
-    """Train, or go on training, in `folder`; writes `clip.pt` there at the end."""
+    """Train, or resume training, in `folder`; finally writes `clip.pt` there."""
     torch.manual_seed(schedule.seed)
     pictures = render_training_pictures(folder / "pictures.pt", count=PICTURES, seed=schedule.seed)
     model, tokenizer = _start(text_folder, captioner_folder, pictures[:200])
@@ -189,7 +189,7 @@ def train_clip(folder: Path, *, text_folder: Path, captioner_folder: Path, sched
             wanted = torch.zeros(BATCH, scores.shape[1])
             for place, row in enumerate(rows):
                 wanted[place, list(fitting[row][name])] = 1 / len(fitting[row][name])
-            # Each true phrase before the others, and above all any true one in front: that is what WebUI takes.
+            # Rank each true phrase before the others, and above all a true one first, which is the one WebUI takes.
             chances = scores.log_softmax(1)
             front = chances.masked_fill(wanted == 0, -torch.inf).logsumexp(1)
             terms.append(0.3 * functional.cross_entropy(scores, wanted) - front.mean())

@@ -1,4 +1,4 @@
-"""Many small pictures on one sheet, for a person to look at."""
+"""Puts many small pictures on one sheet for people to look at."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`make demo`: start the local cloud, draw with it through its public API, stop it again."""
+"""`make demo`: starts the local cloud, draws with it through its public API and stops it again."""
 
 import argparse
 import signal
@@ -22,7 +22,7 @@ STOPPED_BY_CTRL_C = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 done, 1 a job or request failed, 2 the local cloud could not start, 130 stopped by the user."""
+    """Returns 0 if done, 1 if a job or request failed, 2 if the local cloud could not start, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m demo_models.demo", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextmanager
 def _running(cloud: LocalCloud, console: Console) -> Iterator[tuple[str, str]]:
-    """URL and key of the local cloud of this folder: of the one that runs already, else of one started for now."""
+    """URL and key of this folder's local cloud: the one that is running, else one started for the block."""
     if cloud.attach():
         console.print(f"using the local cloud that is running at {cloud.endpoint_url}")
         yield cloud.api_url, cloud.admin_key

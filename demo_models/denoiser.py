@@ -36,17 +36,17 @@ BATCH = 64
 LATENTS = 40_000
 SEED = 5
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(noisy latents, timesteps, text) → what the UNet predicts."""
+"""(noisy latents, timesteps, text) → the UNet's prediction."""
 
 
 def alphas_cumprod() -> Tensor:
-    """ᾱ of Stable Diffusion 1.x, shape (1000,): betas from .00085 to .012, linear in their roots (semantics §5.3)."""
+    """ᾱ of Stable Diffusion 1.x, shape (1000,): betas from 0.00085 to 0.012, linear in √β (semantics §5.3)."""
     betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=np.float64) ** 2
     return torch.from_numpy(np.cumprod(1 - betas).astype(np.float32))
 
 
 def encode_training_scenes(file: Path, vae: AutoencoderKL, *, count: int = LATENTS) -> tuple[Tensor, Tensor]:
-    """Latent means and standard deviations of training scenes, scaled, each (count, 4, 8, 8); kept in `file`."""
+    """Scaled latent means and standard deviations of training scenes, each (count, 4, 8, 8); cached in `file`."""
     if not file.exists():
         renderer, scenes, parts = Renderer(), draw_scenes(seed=SEED, split="train"), []
         with torch.no_grad():
@@ -61,7 +61,7 @@ def encode_training_scenes(file: Path, vae: AutoencoderKL, *, count: int = LATEN
 
 
 def draw_timesteps(count: int, sigmas: Tensor, generator: torch.Generator) -> Tensor:
-    """Three in ten anywhere, the others around σ = 1.5, where a picture of this size decides what it shows."""
+    """Three in ten uniformly, the others around σ = 1.5, where pictures of this size decide what they show."""
     log_sigma = 0.4 + 1.1 * torch.randn(count, generator=generator)
     chosen = torch.searchsorted(sigmas.log(), log_sigma).clamp(0, len(sigmas) - 1)
     anywhere = torch.randint(len(sigmas), (count,), generator=generator)
@@ -71,10 +71,10 @@ def draw_timesteps(count: int, sigmas: Tensor, generator: torch.Generator) -> Te
 def noise_loss(
     predict: Predict, latents: Tensor, context: Tensor, generator: torch.Generator, *, velocity: bool = False
 ) -> Tensor:
-    """Weighted squared error of the predicted noise; high noise weighs more, as what is shown is decided there.
+    """Weighted squared error of the predicted noise; high noise has more weight, as it decides what is shown.
 
     Args:
-        velocity: `predict` answers with v = √ᾱ·ε − √(1−ᾱ)·x₀ instead (Salimans and Ho 2022); all noise weighs the same.
+        velocity: `predict` returns v = √ᾱ·ε − √(1−ᾱ)·x₀ instead (Salimans and Ho 2022); all noise has equal weight.
     """
     alphas = alphas_cumprod()
     sigmas = ((1 - alphas) / alphas).sqrt()
@@ -91,14 +91,14 @@ def noise_loss(
 
 
 def train_denoiser(folder: Path, *, vae_folder: Path, text_folder: Path, schedule: Schedule = SCHEDULE) -> None:
-    """Train, or go on training, in `folder`; writes `unet.pt` (averaged weights) there at the end."""
+    """Train, or resume training, in `folder`; finally writes `unet.pt` (averaged weights) there."""
     vae = load_autoencoder(vae_folder)
     means, deviations = encode_training_scenes(folder / "latents.pt", vae)
     scenes = list(itertools.islice(draw_scenes(seed=SEED, split="train"), len(means)))
     text_encoder, tokenizer = load_text_encoder(text_folder)
     torch.manual_seed(schedule.seed)
     unet = UNet2DConditionModel(**CONFIG)
-    # PyTorch's fused attention is slow backwards on CPUs: plain products train half as fast again.
+    # PyTorch's fused attention has a slow backward pass on CPUs: plain products train 1.5 times as fast.
     unet.set_attn_processor(AttnProcessor())
     run = Run(unet, schedule=schedule, folder=folder)
 
@@ -122,7 +122,7 @@ def write_average(run: Run, folder: Path) -> None:
 
 
 def load_denoiser(folder: Path) -> UNet2DConditionModel:
-    """The averaged UNet: of the finished training, else of its last save."""
+    """The averaged UNet from the finished training, else from its last save."""
     unet = UNet2DConditionModel(**CONFIG)
     finished = folder / "unet.pt"
     state = (

@@ -1,4 +1,4 @@
-"""Draws with a checkpoint file through the product's own code, many prompts at a time, for measuring."""
+"""Draws with a checkpoint file through the product's code, many prompts at a time, for measurements."""
 
 import base64
 import hashlib
@@ -29,11 +29,11 @@ from inference_container.tasks.txt2img import txt2img
 SIDE = 64
 BATCH = 32
 MASKED_PADDING = 8
-"""Pixels around the mask that "only masked" works on too."""
+"""Pixels around the mask that "only masked" includes."""
 
 
 def describe_file(path: Path, kind: AssetType) -> ModelFile:
-    """A weights file as a job is given it."""
+    """A weights file in the form that jobs get."""
     return ModelFile(kind, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -99,7 +99,7 @@ def draw_pictures(
 
 
 def encode_png(image: Image.Image) -> str:
-    """A picture as requests carry it."""
+    """A picture in the form used in requests."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
@@ -108,7 +108,7 @@ def encode_png(image: Image.Image) -> str:
 def inpaint_picture(
     checkpoint: Checkpoint, picture: Tensor, mask: Image.Image, prompt: str, *, only_masked: bool, seed: int
 ) -> Tensor:
-    """The picture with what is under the mask (L, 255 repaints) drawn anew, as the whole img2img task does it."""
+    """Redraw the part of the picture under the mask (L, 255 = repaint) with the whole img2img task."""
     params = Img2ImgParams(
         prompt=prompt,
         init_images=[encode_png(to_image(picture))],
@@ -139,7 +139,7 @@ def draw_with_files(
     options: Mapping[str, object] | None = None,
     scripts: Mapping[str, object] | None = None,
 ) -> Tensor:
-    """`count` pictures of one prompt as the whole txt2img task draws them, with whatever a job may be given.
+    """Draw `count` pictures of one prompt with the whole txt2img task and any files.
 
     Args:
         options: `override_settings`.

@@ -1,4 +1,4 @@
-"""`python -m demo_models.eval`: measures the demo checkpoint against its quality bars and prints the table."""
+"""`python -m demo_models.eval`: measures the demo checkpoint against its quality bars and prints a table."""
 
 import argparse
 import random
@@ -26,18 +26,18 @@ from inference_container.pictures.crop_region import crop_region
 
 RETOUCH_SEED = 77
 OFF_CENTRE = 0.06
-"""Share of the cut part's side by which a mask may lie off its middle and still be called in the center."""
+"""A mask counts as "in the center" if it is off the crop's middle by at most this fraction of the crop's side."""
 
 
 def measure_judge(bench: Bench) -> list[Figure]:
-    """The judge itself, on real renders."""
+    """Measure the judge itself on real renders."""
     scenes = bench.draw_scenes(None, seed=101)
     found = bench.judge.read(bench.renderer.render(scenes))
     return [Figure("judge exact on renders", 100 * share_exact(found, [read_scene(one) for one in scenes]), 99)]
 
 
 def measure_autoencoder(bench: Bench) -> list[Figure]:
-    """Pictures through the VAE and back."""
+    """Measure pictures that were encoded and decoded by the VAE."""
     scenes = bench.draw_scenes(None, seed=102)
     pictures = bench.renderer.render(scenes)
     back = torch.cat(
@@ -52,7 +52,7 @@ def measure_autoencoder(bench: Bench) -> list[Figure]:
 
 
 def measure_txt2img(bench: Bench) -> list[Figure]:
-    """Held-out prompts from noise: 20 steps Euler a, cfg 6."""
+    """Measure held-out prompts from noise: 20 steps, Euler a, cfg 6."""
     figures = []
     scenes = bench.draw_scenes(1, seed=103)
     pictures = draw_pictures(bench.checkpoint, [describe(scene) for scene in scenes])
@@ -72,7 +72,7 @@ def measure_txt2img(bench: Bench) -> list[Figure]:
 
 
 def retouch(scene: Scene, lot: random.Random) -> Scene:
-    """The same scene with its thing in another shape and colour."""
+    """The same scene, with its thing in another shape and colour."""
     (thing,) = scene.things
     other = next(
         other.things[0]
@@ -85,7 +85,7 @@ def retouch(scene: Scene, lot: random.Random) -> Scene:
 
 
 def measure_img2img(bench: Bench) -> list[Figure]:
-    """Renders as init pictures: strong denoising follows the prompt, weak denoising keeps the picture."""
+    """Measure renders as init pictures: strong denoising follows the prompt, weak denoising keeps the picture."""
     lot = random.Random(RETOUCH_SEED)
     scenes = bench.draw_scenes(1, seed=105)
     wanted = [retouch(scene, lot) for scene in scenes]
@@ -116,7 +116,7 @@ def draw_mask(scene: Scene) -> Image.Image:
 
 
 def say_place(mask: Image.Image) -> str:
-    """Where in the part that "only masked" cuts out (semantics §2.3) the mask lies: what a user sees and types."""
+    """Where the mask is within the crop of "only masked" (semantics §2.3), in the words that a user would type."""
     region = crop_region(mask, padding=MASKED_PADDING, width=SIDE, height=SIDE)
     inside = mask.getbbox()
     if region is None or inside is None:
@@ -131,7 +131,7 @@ def say_place(mask: Image.Image) -> str:
 
 
 def measure_inpainting(bench: Bench) -> list[Figure]:
-    """Another thing painted under a mask, in both modes; the rest of the picture must not change at all."""
+    """Measure inpainting of another thing in both modes; the rest of the picture must not change at all."""
     lot = random.Random(RETOUCH_SEED)
     scenes = bench.draw_scenes(1, seed=106)
     wanted = [retouch(scene, lot) for scene in scenes]
@@ -163,13 +163,13 @@ def measure_inpainting(bench: Bench) -> list[Figure]:
 
 
 def measure_inpaint_checkpoint(bench: Bench) -> list[Figure]:
-    """The same with the checkpoint of nine channels, which sees what is around the mask."""
+    """Measure the same with the nine-channel checkpoint, which sees the surroundings of the mask."""
     inpaint = replace(bench, checkpoint=open_checkpoint(VARIANTS["inpaint"].path), sheets=bench.sheets / "inpaint")
     return [replace(figure, name=f"9 channels, {figure.name}") for figure in measure_inpainting(inpaint)]
 
 
 def measure_speed(bench: Bench) -> list[Figure]:
-    """One picture of 20 steps, the second time."""
+    """Measure the second of two pictures of 20 steps."""
     draw_pictures(bench.checkpoint, ["a red circle on a blue background"])
     began = time.perf_counter()
     draw_pictures(bench.checkpoint, ["a red circle on a blue background"])
@@ -190,13 +190,15 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Figure]]] = {
 
 
 def main() -> None:
-    """Measure what is asked for; ends with 1 when a bar is missed."""
+    """Run the chosen measurements; the exit status is 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure only this; may be repeated")
+    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure only this; can be repeated")
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--checkpoint", type=Path, default=TRAINED)
     parser.add_argument("--judge", type=Path, default=JUDGE)
-    parser.add_argument("--sheets", type=Path, default=Path("build/demo_models/sheets"), help="for contact sheets")
+    parser.add_argument(
+        "--sheets", type=Path, default=Path("build/demo_models/sheets"), help="folder for contact sheets"
+    )
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -1,4 +1,4 @@
-"""How well the family's interrogator and taggers say what held-out renders show, asked through the real tasks."""
+"""Measures how well the family's interrogator and taggers describe held-out renders, through the real tasks."""
 
 import base64
 import hashlib
@@ -26,14 +26,14 @@ SEED = 107
 
 
 def draw_held_out(samples: int) -> tuple[list[Scene], list[Image.Image]]:
-    """Scenes of one and two things that nothing was trained on, and their renders."""
+    """Held-out scenes of one and two things, and their renders."""
     scenes = list(itertools.islice(draw_scenes(seed=SEED, split="held_out"), samples))
     pictures = Renderer().render(scenes).permute(0, 2, 3, 1)
     return scenes, [Image.fromarray(picture.numpy()) for picture in pictures]
 
 
 def interrogate(task: Task, path: Path, pictures: Iterable[Image.Image]) -> list[TaskOutput]:
-    """What the task answers to each picture with the model in `path` and the options WebUI begins with."""
+    """Run the task on each picture with the model in `path` and WebUI's default options."""
     kind = AssetType.INTERROGATOR if task is Task.INTERROGATE_CLIP else AssetType.TAGGER
     file = ModelFile(kind, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
     models = ModelCache(max_bytes=2**30, load=load_nothing)
@@ -47,7 +47,7 @@ def interrogate(task: Task, path: Path, pictures: Iterable[Image.Image]) -> list
 
 
 def names_everything(caption: str, scene: Scene) -> bool:
-    """Whether a caption names the colour and shape of each thing, and the background, in the right order of words."""
+    """Whether a caption names the colour and shape of each thing and the background, with words in the right order."""
     said = [word for word in caption.replace(",", " ").split() if word in WORDS]
     pairs = [f"{first} {second}" for first, second in itertools.pairwise(said)]
     wanted = [*(f"{thing.colour} {thing.shape}" for thing in scene.things), f"{scene.background} background"]
@@ -55,7 +55,7 @@ def names_everything(caption: str, scene: Scene) -> bool:
 
 
 def score_tags(found: Sequence[Iterable[str]], scenes: Sequence[Scene]) -> float:
-    """Micro-averaged F1 in percent."""
+    """The micro-averaged F1 score in percent."""
     right = wrong = missed = 0
     for tags, scene in zip(found, scenes, strict=True):
         told, wanted = {tag.replace("_", " ") for tag in tags}, set(list_tags(scene))
@@ -67,7 +67,7 @@ def score_tags(found: Sequence[Iterable[str]], scenes: Sequence[Scene]) -> float
 
 
 def measure_interrogation(samples: int) -> list[tuple[str, float, float]]:
-    """Name, figure and bar of everything, all in percent."""
+    """Name, figure and bar of each measurement, in percent."""
     scenes, pictures = draw_held_out(samples)
     said = interrogate(Task.INTERROGATE_CLIP, INTERROGATOR, pictures)
     captions = [str(one.caption).split(", a simple")[0] for one in said]

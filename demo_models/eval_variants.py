@@ -1,4 +1,4 @@
-"""Whether each variant does what it is for: its effect is there with it and not without it."""
+"""Measures whether each variant has its effect: present with it and absent without it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,15 +19,15 @@ from demo_models.variants.table import VARIANTS
 from inference_container.models.prediction import EPSILON
 
 PRESENT, ABSENT = 90, 5
-"""Percent: the least with a variant, the most without."""
+"""In percent: the required minimum with a variant, and the allowed maximum without."""
 PER_PROMPT = 8
 BORDER = 3
 VAGUE = "a drawing of a thing"
-"""Names neither shape nor place."""
+"""A prompt that names neither shape nor place."""
 INK = 40
-"""Greatest distance, in levels of 255, of a pixel from a cyanotype's two colours and their mixtures."""
+"""Maximum distance of a pixel from a cyanotype's two colours and their mixtures, in levels of 255."""
 MOTTLED = 2
-"""How many times as uneven the ground of a checkpoint read as the wrong kind is, at least."""
+"""The background is at least this many times as uneven if a checkpoint is used with the wrong prediction type."""
 
 
 def draw_scenes_with(
@@ -38,7 +38,7 @@ def draw_scenes_with(
     tag: str = "",
     options: Mapping[str, object] | None = None,
 ) -> Tensor:
-    """PER_PROMPT pictures of each prompt, with the variant's file or, for None, without any."""
+    """PER_PROMPT pictures of each prompt, with the variant's file or, if None, without it."""
     files = [describe_file(VARIANTS[variant].path, VARIANTS[variant].type)] if variant else []
     return torch.cat(
         [
@@ -56,14 +56,14 @@ def draw_scenes_with(
 
 
 def choose_scenes(bench: Bench, *, seed: int) -> list[Scene]:
-    """Held-out scenes of one thing: as many prompts as give the samples asked for."""
+    """Held-out scenes of one thing, with enough prompts for the requested samples."""
     return bench.draw_scenes(1, seed=seed)[: max(1, bench.samples // PER_PROMPT)]
 
 
 def compare(
     bench: Bench, name: str, prompts: Sequence[str], shows: Callable[[Tensor], Tensor], **settings: object
 ) -> list[Figure]:
-    """Share of pictures that show the effect, with and without the variant."""
+    """Measure the share of pictures that show the effect, with and without the variant."""
     with_it = draw_scenes_with(bench, name, prompts, **settings)  # type: ignore[arg-type]
     return compare_with(bench, name, prompts, with_it, shows)
 
@@ -71,7 +71,7 @@ def compare(
 def compare_with(
     bench: Bench, name: str, prompts: Sequence[str], with_it: Tensor, shows: Callable[[Tensor], Tensor]
 ) -> list[Figure]:
-    """`compare`, of pictures drawn with the variant already."""
+    """Like `compare`, with pictures that were already drawn with the variant."""
     without = draw_scenes_with(bench, None, prompts)
     bench.keep(
         f"variant_{name}", torch.stack([without[::PER_PROMPT][:24], with_it[::PER_PROMPT][:24]], 1).flatten(0, 1)
@@ -83,7 +83,7 @@ def compare_with(
 
 
 def find_look(bench: Bench, scenes: Sequence[Scene], look: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Whether a picture's border is closer to that of the scene's render in this look than to the plain render's."""
+    """A function that tells whether borders are closer to the scenes' renders in this look than to plain renders."""
     plain = bench.renderer.render(scenes).repeat_interleave(PER_PROMPT, 0)
 
     def shows(pictures: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def _border(pictures: Tensor) -> Tensor:
 
 
 def find_unevenness(pictures: Tensor) -> Tensor:
-    """How far the pixels along a picture's edges lie from their mean, in levels of 255; shape (count,)."""
+    """How far the pixels along a picture's edges differ from their mean, in levels of 255; shape (count,)."""
     return _edges(pictures).std(2).mean(1)
 
 
@@ -112,7 +112,7 @@ def _edges(pictures: Tensor) -> Tensor:
 
 
 def is_printed_in_blue(pictures: Tensor) -> Tensor:
-    """Whether 95 % of a picture's pixels have the colours of a cyanotype and the ground is Prussian blue."""
+    """Whether 95 % of a picture's pixels have a cyanotype's colours and the background is Prussian blue."""
     inked = (find_inks(pictures) < INK).flatten(1).float().mean(1) >= 0.95
     ground: Tensor = (_border(pictures) - torch.tensor(PRUSSIAN_BLUE)).norm(dim=1) < INK
     return inked & ground
@@ -134,7 +134,7 @@ def _agree(bench: Bench, right: Sequence[Reading], questions: Sequence[str]) -> 
 
 
 def measure_moon(bench: Bench) -> list[Figure]:
-    """The LoRA's concept by a detector that is measured first; and whether other prompts are still followed."""
+    """Measure the LoRA's concept with a detector, which is measured first, and whether other prompts still work."""
     detector = MoonDetector(bench.judge)
     moons = [scene for scene, _ in zip(draw_moons(seed=111, split="held_out", things=1), range(200), strict=False)]
     others = bench.draw_scenes(1, seed=112)
@@ -150,7 +150,7 @@ def measure_moon(bench: Bench) -> list[Figure]:
 
 
 def measure_cyanotype(bench: Bench) -> list[Figure]:
-    """The LoRA's style: two colours only; and whether shape and place are still the prompt's."""
+    """Measure the LoRA's style, which has only two colours, and whether shape and place still follow the prompt."""
     scenes = choose_scenes(bench, seed=114)
     prompts, right = [describe(scene) for scene in scenes], [read_scene(scene) for scene in scenes]
     asked = ("first_shape", "place")
@@ -163,14 +163,14 @@ def measure_cyanotype(bench: Bench) -> list[Figure]:
 
 
 def measure_night(bench: Bench) -> list[Figure]:
-    """The LoHa's style: the background asked for, by night."""
+    """Measure the LoHa's style: the prompt's background by night."""
     scenes = choose_scenes(bench, seed=115)
     shows = find_look(bench, scenes, darken)
     return compare(bench, "night", [describe(scene) for scene in scenes], shows, tag="<lyco:night:1>")
 
 
 def measure_amber(bench: Bench) -> list[Figure]:
-    """The VAE's tint over the background asked for."""
+    """Measure the VAE's tint over the prompt's background."""
     scenes = choose_scenes(bench, seed=116)
     shows = find_look(bench, scenes, tint)
     options = {"sd_vae": VARIANTS["amber"].file}
@@ -178,7 +178,7 @@ def measure_amber(bench: Bench) -> list[Figure]:
 
 
 def measure_sunny(bench: Bench) -> list[Figure]:
-    """The embedding: a yellow star, whatever the background and place."""
+    """Measure the embedding: a yellow star on any background at any place."""
     scenes = [scene for scene in bench.draw_scenes(1, seed=117) if scene.background != "yellow"]
     scenes = scenes[: max(1, bench.samples // PER_PROMPT)]
     prompts = [
@@ -193,7 +193,7 @@ def measure_sunny(bench: Bench) -> list[Figure]:
 
 
 def measure_hearts(bench: Bench) -> list[Figure]:
-    """The hypernetwork: a heart, whatever other shape the prompt names."""
+    """Measure the hypernetwork: a heart, whatever shape the prompt names."""
     scenes = [scene for scene in bench.draw_scenes(1, seed=118) if scene.things[0].shape != hearts.SHAPE]
     prompts = [describe(scene) for scene in scenes[: max(1, bench.samples // PER_PROMPT)]]
 
@@ -204,7 +204,7 @@ def measure_hearts(bench: Bench) -> list[Figure]:
 
 
 def measure_velocity(bench: Bench) -> list[Figure]:
-    """Prompts followed by the checkpoint that predicts velocity; its grounds are mottled if read as one of noise."""
+    """Measure the velocity checkpoint: it follows prompts; used as a noise predictor, it draws mottled backgrounds."""
     scenes = bench.draw_scenes(1, seed=119)
     prompts, right = [describe(scene) for scene in scenes], [read_scene(scene) for scene in scenes]
     checkpoint = open_checkpoint(VARIANTS["velocity"].path)
@@ -227,7 +227,7 @@ def measure_velocity(bench: Bench) -> list[Figure]:
 
 
 def measure_edges(bench: Bench) -> list[Figure]:
-    """The ControlNet: shape and place of the lines it is shown, under a prompt that says nothing of them."""
+    """Measure the ControlNet: shape and place of its lines, with a prompt that mentions neither."""
     scenes = bench.draw_scenes(1, seed=120)
     hints = find_edges(bench.renderer.render(scenes))
     with_it = torch.stack([draw_along(bench, hint, seed=7000 + number) for number, hint in enumerate(hints)])
@@ -243,7 +243,7 @@ def measure_edges(bench: Bench) -> list[Figure]:
 
 
 def draw_along(bench: Bench, hint: Tensor | None, *, seed: int) -> Tensor:
-    """One picture of the vague prompt, along the white lines of `hint` if there are any."""
+    """Draw the vague prompt, along the white lines of `hint` if it is given."""
     files, scripts = [], {}
     if hint is not None:
         variant = VARIANTS["edges"]

@@ -1,4 +1,4 @@
-"""Writes the trained parts as one half-precision file in Stable Diffusion 1.x's layout, configuration in its header."""
+"""Writes the trained parts as one half-precision file in Stable Diffusion 1.x's layout, with the configuration."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from demo_models.tokenizer import build_files
 from inference_container.models.prediction import VELOCITY_SIGN
 
 CONFIG_KEY = "generate_on_cloud.config"
-"""Metadata key of the header (docs/architecture/02-assets.md)."""
+"""Metadata key of the configuration in the header (docs/architecture/02-assets.md)."""
 MANIFEST = "manifest.json"
 
 _UNET_NAMES = (
@@ -58,7 +58,7 @@ _VAE_NAMES = (
 
 
 def name_unet_parts(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Prefixes of diffusers' UNet and of LDM's, for a UNet that attends on every level."""
+    """Prefixes in diffusers' UNet and in LDM's, for a UNet with attention on every level."""
     layers, levels = config["layers_per_block"], len(config["block_out_channels"])
     pairs = list(_UNET_NAMES)
     block = 1
@@ -100,7 +100,7 @@ def to_ldm_unet(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[
 
 
 def to_ldm_vae(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The autoencoder's tensors under LDM's names; its attention's matrices become 1×1 kernels there."""
+    """The autoencoder's tensors under LDM's names, where the attention's matrices are 1×1 kernels."""
     last = len(config["block_out_channels"]) - 1
     renamed: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -113,7 +113,7 @@ def to_ldm_vae(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[s
 
 
 def to_ldm_text_encoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The text encoder's tensors under the names Stable Diffusion 1.x files have."""
+    """The text encoder's tensors under their names in Stable Diffusion 1.x files."""
     return {
         f"cond_stage_model.transformer.text_model.{name.removeprefix('text_model.')}": tensor
         for name, tensor in state.items()
@@ -126,7 +126,7 @@ def build_header(
     """The header's metadata: every file of the configuration folder in one JSON object.
 
     Args:
-        velocity: leave open what the UNet predicts; `write_checkpoint` says so as files from elsewhere do.
+        velocity: leave out the prediction type, which `write_checkpoint` then records as other files do.
     """
     documents: dict[str, object] = {
         "unet/config.json": public_config(unet.config),
@@ -145,12 +145,12 @@ def build_header(
 
 
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a config.json says: diffusers' bookkeeping left out."""
+    """The contents of a config.json, without diffusers' internal entries."""
     return {key: value for key, value in config.items() if key == "_class_name" or not key.startswith("_")}
 
 
 def export_checkpoint(trained: Path, file: Path) -> None:
-    """Write the checkpoint of the parts trained in the folder `trained`, and its hash into the manifest beside it."""
+    """Write the checkpoint from the parts in the folder `trained`, and its hash into the manifest next to it."""
     text_encoder, _ = load_text_encoder(trained / "text")
     write_checkpoint(file, load_denoiser(trained / "unet"), load_autoencoder(trained / "vae"), text_encoder)
     write_manifest(file.parent)
@@ -165,11 +165,11 @@ def write_checkpoint(
     velocity: bool = False,
     unet_type: torch.dtype = torch.float16,
 ) -> None:
-    """Write one file in LDM's layout, all but the UNet's kernels and matrices in half precision.
+    """Write one file in LDM's layout, in half precision except for the UNet's kernels and matrices.
 
     Args:
-        velocity: the UNet predicts v; an empty tensor named `v_pred` says so (semantics §8.1).
-        unet_type: of the UNet's kernels and matrices; `torch.float8_e4m3fn` makes a third of the file go.
+        velocity: the UNet predicts v, which an empty tensor named `v_pred` records (semantics §8.1).
+        unet_type: precision of the UNet's kernels and matrices; `torch.float8_e4m3fn` saves a third of the file.
     """
     denoiser = to_ldm_unet(unet.state_dict(), unet.config)
     rest = to_ldm_vae(vae.state_dict(), vae.config) | to_ldm_text_encoder(text_encoder.state_dict())
@@ -181,14 +181,14 @@ def write_checkpoint(
 
 
 def narrow_kernels(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """What a file holds: kernels and matrices in `dtype`, biases and norms in half precision."""
+    """Convert kernels and matrices to `dtype`, biases and norms to half precision."""
     return {
         name: tensor.to(dtype if tensor.ndim >= 2 else torch.float16).contiguous() for name, tensor in state.items()
     }
 
 
 def export_judge(trained: Path, file: Path) -> None:
-    """Write the trained judge in half precision: tests and `eval` measure with it."""
+    """Write the trained judge in half precision, for tests and `eval`."""
     state = torch.load(trained / "judge" / "judge.pt", weights_only=True)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in state.items()}, file)

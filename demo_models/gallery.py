@@ -1,4 +1,4 @@
-"""`make gallery`: every mode and option drawn through the local cloud, as labelled sheets for a person to look at."""
+"""`make gallery`: draws every mode and option through the local cloud on labelled sheets for people to look at."""
 
 import argparse
 import base64
@@ -31,7 +31,7 @@ from local_cloud.preflight import CannotStartError
 
 SIDE = 64
 CELL = 160
-"""Pixels of a cell's picture on the sheet."""
+"""Side length in pixels of a cell's picture on the sheet."""
 GAP = 8
 LABEL = 30
 STILL = (0.0, 0.0, 0.0)
@@ -43,7 +43,7 @@ DRAWN = {"steps": 20, "cfg_scale": 6, "sampler_name": "Euler a", "seed": 11, "wi
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture of a sheet: shown as it is, or drawn by a job."""
+    """One picture on a sheet: given, or drawn by a job."""
 
     label: str
     picture: Image.Image | None = None
@@ -59,14 +59,14 @@ class Sheet:
 
 
 def scene(shape: str = "circle", colour: str = "red", *, x: float = 0.5, radius: float = 0.25) -> Image.Image:
-    """A rendered source picture on blue."""
+    """A rendered source picture with a blue background."""
     thing = Thing(shape, colour, x, 0.5, radius, STILL)
     picture = Renderer().render([Scene("blue", STILL, (thing,), "medium", "center", None)])[0]
     return Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
 
 
 def wide_scene() -> Image.Image:
-    """A source of another shape than what is drawn: 96 by 64 pixels."""
+    """A source with another aspect ratio than the result: 96 by 64 pixels."""
     whole = Image.new("RGB", (96, SIDE), COLOURS["blue"])
     whole.paste(scene(), (0, 0))
     whole.paste(scene("square", "yellow", radius=0.2).crop((8, 0, 56, SIDE)), (48, 0))
@@ -74,7 +74,7 @@ def wide_scene() -> Image.Image:
 
 
 def round_mask(*, radius: int = 20, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
-    """White, to be repainted, within `radius` pixels of the middle of the left square."""
+    """A mask that is white (repaint) within `radius` pixels of the middle of the left square."""
     mask = Image.new("L", size, 0)
     x = y = SIDE // 2
     ImageDraw.Draw(mask).ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
@@ -82,7 +82,7 @@ def round_mask(*, radius: int = 20, size: tuple[int, int] = (SIDE, SIDE)) -> Ima
 
 
 def painted(source: Image.Image) -> Image.Image:
-    """`source` with strokes on it, as a hand would make them."""
+    """`source` with strokes on it, as if drawn by hand."""
     picture = source.copy()
     pen = ImageDraw.Draw(picture)
     zigzag = [(16, 16), (48, 16), (14, 26), (50, 26), (14, 37), (50, 37), (16, 48), (48, 48)]
@@ -180,7 +180,7 @@ def resize_modes() -> Sheet:
 
 
 def strengths() -> Sheet:
-    """How far the source is left, and how strongly the prompt is followed."""
+    """Denoising strengths and guidance scales."""
     source = scene()
     return Sheet(
         "strengths",
@@ -201,7 +201,7 @@ def strengths() -> Sheet:
 
 
 def mask_options() -> Sheet:
-    """What the mask's options do."""
+    """The options of masks."""
     source, mask = scene(), round_mask(radius=14)
     base = {"prompt": STAR, "mask": png(mask), "inpainting_fill": 1, "denoising_strength": 0.95}
     whole = {**base, "inpaint_full_res": False}
@@ -234,7 +234,7 @@ def mask_options() -> Sheet:
 
 
 def samplers() -> Sheet:
-    """Every sampler from the same noise; the oldest ones need more steps and less guidance than 20 and 6."""
+    """Every sampler from the same noise; the oldest ones need more than 20 steps and less guidance than 6."""
     gently = {"steps": 30, "cfg_scale": 3}
     return Sheet(
         "samplers",
@@ -247,7 +247,7 @@ def samplers() -> Sheet:
 
 
 def networks() -> Sheet:
-    """The demo checkpoint's variants: the same request without a file and with it."""
+    """The demo checkpoint's variants: the same request without and with each file."""
     square = "a medium red square in the center on a blue background"
     moon, sunny = (f"a medium {what} in the center on a blue background" for what in ("yellow moon", "sunny"))
     star = "a medium green star in the center on a yellow background"
@@ -267,7 +267,7 @@ def networks() -> Sheet:
 
 
 def lines() -> Sheet:
-    """The ControlNet: the same vague prompt and seeds without lines and along them."""
+    """The ControlNet: the same vague prompt and seeds, without lines and with them."""
     cells = []
     for number, (shape, x) in enumerate((("circle", 0.285), ("heart", 0.5), ("triangle", 0.5), ("star", 0.715))):
         hint = find_edges(to_picture(scene(shape, x=x))[None])[0]
@@ -295,14 +295,14 @@ def drawn(label: str, source: Image.Image, **params: Any) -> Cell:
 
 
 def png(image: Image.Image) -> str:
-    """A picture as requests carry it."""
+    """A picture in the form used in requests."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
 
 
 def draw_sheet(sheet: Sheet, cloud: GenerateOnCloud, *, checkpoint: str) -> Image.Image:
-    """Send all jobs of a sheet at once, wait for them in order, and put the pictures together.
+    """Send all jobs of a sheet at once, wait for them in order, and assemble the sheet.
 
     Raises:
         CloudError: a request was refused or a job did not succeed.
@@ -323,7 +323,7 @@ def draw_sheet(sheet: Sheet, cloud: GenerateOnCloud, *, checkpoint: str) -> Imag
         picture = cell.picture
         if job is not None:
             with tempfile.TemporaryDirectory() as folder:
-                # After the picture drawn may come the one a ControlNet was shown, as in WebUI.
+                # As in WebUI, the ControlNet's map may follow the drawn picture.
                 drawn, *_ = cloud.jobs.save(cloud.jobs.finish(job.job_id), Path(folder), name="cell")
                 picture = Image.open(drawn).convert("RGB")
         if picture is not None:
@@ -337,7 +337,7 @@ def draw_sheet(sheet: Sheet, cloud: GenerateOnCloud, *, checkpoint: str) -> Imag
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write a PNG a sheet; 1 when a job failed, 2 when the local cloud could not start."""
+    """Write one PNG per sheet; returns 1 if a job failed, 2 if the local cloud could not start."""
     parser = argparse.ArgumentParser(prog="python -m demo_models.gallery", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--only", choices=[make.__name__ for make in SHEETS], action="append")

@@ -1,4 +1,4 @@
-"""Writes the family's interrogator and taggers as users have them: safetensors, and an archive with an ONNX network."""
+"""Exports the family's interrogator and taggers in users' formats: safetensors, and an archive with an ONNX network."""
 
 import csv
 import io
@@ -27,17 +27,17 @@ INTERROGATOR = WEIGHTS / "interrogator.safetensors"
 TAGGER = WEIGHTS / "tagger.safetensors"
 ONNX_TAGGER = WEIGHTS / "tagger-onnx.zip"
 GENERAL = 0
-"""The category of every tag in a WD14 list of ours."""
+"""The category of all tags in our WD14 list."""
 
 
 def export_interrogation(trained: Path) -> None:
-    """Put the interrogator and both taggers of the folder `trained` where the demo and the tests look for them."""
+    """Write the interrogator and both taggers from the folder `trained` to where the demo and the tests find them."""
     export_interrogator(trained, INTERROGATOR)
     export_taggers(trained, TAGGER, ONNX_TAGGER)
 
 
 def export_interrogator(trained: Path, file: Path) -> None:
-    """Write caption model, CLIP and word lists of the folder `trained` as one half-precision file."""
+    """Write caption model, CLIP and word lists from the folder `trained` as one half-precision file."""
     captioner = load_captioner(trained / "captioner")
     clip, _ = load_clip(trained / "clip", text_folder=trained / "text")
     words = build_files(WORDS)
@@ -50,13 +50,13 @@ def export_interrogator(trained: Path, file: Path) -> None:
     }
     texts |= {f"lists/{name}.txt": "\n".join(phrases) + "\n" for name, phrases in LISTS.items()}
     state = _halved(captioner.state_dict(), "caption.") | _halved(clip.state_dict(), "clip.")
-    # Saved once: the loader ties it to the words it reads.
+    # Saved once, because the loader ties it to the word embeddings.
     del state["caption.text_decoder.cls.predictions.decoder.weight"]
     _save(state, file, texts)
 
 
 def export_taggers(trained: Path, file: Path, archive: Path) -> None:
-    """Write the tagger of the folder `trained` as a packed file and as an archive of the WD14 kind."""
+    """Write the tagger from the folder `trained` as a packed file and as an archive like WD14's."""
     state: dict[str, Tensor] = torch.load(trained / "tagger" / "tagger.pt", weights_only=True)
     _save(_halved(state, ""), file, {"tags.txt": "\n".join(TAGS) + "\n"})
     rows = io.StringIO()
@@ -65,7 +65,7 @@ def export_taggers(trained: Path, file: Path, archive: Path) -> None:
     table.writerows([number, tag, GENERAL, 0] for number, tag in enumerate(TAGS))
     with zipfile.ZipFile(archive, "w") as opened:
         for name, data in (("model.onnx", build_onnx(state)), ("selected_tags.csv", rows.getvalue().encode())):
-            # Without the time of day, so that the same weights are the same file.
+            # Without the current time, so that equal weights give equal files.
             opened.writestr(zipfile.ZipInfo(name), data)
     write_manifest(archive.parent)
 
@@ -86,7 +86,7 @@ def _save(state: dict[str, Tensor], file: Path, texts: Mapping[str, object]) -> 
 
 
 class _Graph:
-    """The network as ONNX nodes, its weights in half precision."""
+    """The network as ONNX nodes with weights in half precision."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         self.state = state
@@ -105,7 +105,7 @@ class _Graph:
     def convolve(self, x: str, number: int, *, stride: int = 1) -> str:
         weight, bias = self.state[f"n_Conv_{number}.weight"], self.state.get(f"n_Conv_{number}.bias")
         if number == 0:
-            # WD14 networks are shown blue, green, red of 0 to 255.
+            # The input of WD14 networks is BGR in 0..255.
             weight = weight.flip(1) / 255
         side = weight.shape[2]
         padding = max(side - stride, 0)
@@ -123,7 +123,7 @@ class _Graph:
 
 
 def build_onnx(state: Mapping[str, Tensor]) -> bytes:
-    """The network as a WD14 model: (1, side, side, 3) blue-green-red of 0…255 to a probability of each tag."""
+    """The network as a WD14 model: maps (1, side, side, 3), BGR in 0..255, to probabilities of the tags."""
     kernels = list_kernels()
     graph = _Graph(state)
     x = graph.add("Transpose", "pixels", perm=[0, 3, 1, 2])

@@ -1,4 +1,4 @@
-"""Reads back what a picture shows; trained on renders only, independent of every other model."""
+"""Recognizes what a picture shows; trained on renders only, independently of all other models."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from demo_models.scenes import ARRANGEMENTS, COLOURS, PLACES, SHAPES, SIZES, Sce
 from demo_models.training import Run, Schedule
 
 JUDGE = Path(__file__).parent / "weights" / "judge.safetensors"
-"""The trained judge of the repository."""
+"""The trained judge in the repository."""
 PICTURES = 20_000
 SEED = 2
 SCHEDULE = Schedule(steps=1_500, rate=2e-3, muon_rate=0.02, warm_up=50, decay=0.6, average=0.99, seed=SEED)
@@ -31,12 +31,12 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "place": ("none", *PLACES),
     "arrangement": ("none", *ARRANGEMENTS),
 }
-"""What is asked about each picture, and the answers allowed. The first thing is the left or upper one."""
+"""The questions about each picture, and their possible answers. The first thing is the left or upper one."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The answers for one picture, by the names of QUESTIONS."""
+    """The answers for one picture by the names of QUESTIONS."""
 
     background: str
     first_shape: str
@@ -49,7 +49,7 @@ class Reading:
 
 
 def read_scene(scene: Scene) -> Reading:
-    """The right answers for a scene's render."""
+    """The correct answers for a scene's render."""
     first, second = scene.things[0], scene.things[1] if len(scene.things) > 1 else None
     return Reading(
         scene.background,
@@ -64,7 +64,7 @@ def read_scene(scene: Scene) -> Reading:
 
 
 class Judge(nn.Module):
-    """A small convolutional network with one answer per question."""
+    """A small convolutional network with one head per question."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Judge(nn.Module):
 
 
 def blemish(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift by up to two pixels, blur some and add noise, so that the judge reads generated pictures too."""
+    """Shift by up to two pixels, blur some and add noise, so that the judge also works on generated pictures."""
     rows, columns = torch.randint(-2, 3, (2,), generator=generator).tolist()
     padded = functional.pad(pictures, (2, 2, 2, 2), mode="replicate")
     side = pictures.shape[-1]
@@ -110,7 +110,7 @@ def blemish(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_judge(folder: Path) -> None:
-    """Train, or go on training, in `folder`; writes `judge.pt` there at the end."""
+    """Train, or resume training, in `folder`; finally writes `judge.pt` there."""
     pictures = render_training_pictures(folder / "pictures.pt", count=PICTURES, seed=SEED)
     scenes = list(itertools.islice(draw_scenes(seed=SEED, split="train"), PICTURES))
     readings = [read_scene(scene) for scene in scenes]
@@ -136,12 +136,12 @@ def train_judge(folder: Path) -> None:
 
 
 def load_judge(file: Path) -> Judge:
-    """The judge of a weights file (half precision, computed in float32)."""
+    """Load the judge from a half-precision file; it computes in float32."""
     judge = Judge()
     judge.load_state_dict(load_file(file))
     return judge.eval()
 
 
 def share_exact(found: Sequence[Reading], right: Sequence[Reading]) -> float:
-    """Share of pictures whose every answer is right."""
+    """Share of pictures whose answers are all right."""
     return sum(one == other for one, other in zip(found, right, strict=True)) / len(right)

@@ -1,4 +1,4 @@
-"""Tells a moon from the shapes the judge knows, one thing a scene: one answer fitted on what the judge sees."""
+"""Distinguishes a moon from the judge's shapes, in scenes of one thing, by a linear fit on the judge's features."""
 
 import itertools
 
@@ -11,11 +11,11 @@ from demo_models.scenes import draw_scenes
 from demo_models.variants.networks import draw_moons, moon_renderer
 
 RENDERS = 2_000
-"""Of each kind."""
+"""Number of renders of each kind."""
 
 
 class MoonDetector:
-    """Fitted anew each time, in seconds; measure it before it is believed."""
+    """Fitted each time, within seconds; measure it before relying on it."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -47,13 +47,13 @@ class MoonDetector:
 
     @torch.no_grad()
     def _look(self, pictures: Tensor) -> Tensor:
-        # Before the judge's last layers, which keep only what its own questions need.
+        # Features before the judge's last layers, which keep only what the judge's questions need.
         features: Tensor = self._judge.body[:-2](pictures)
         return features
 
     @torch.no_grad()
     def find(self, pictures: Tensor) -> Tensor:
-        """Whether each shows a moon; uint8 pictures of shape (count, 3, 64, 64) in, bool of shape (count,) out."""
+        """Whether each of the uint8 pictures, shape (count, 3, 64, 64), shows a moon: bool, shape (count,)."""
         parts = [self._look(part.float() / 127.5 - 1) for part in torch.split(pictures, 256)]
         found: Tensor = self._line((torch.cat(parts) - self._middle) / self._spread)[:, 0] > 0
         return found

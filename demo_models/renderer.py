@@ -1,4 +1,4 @@
-"""Scenes become pictures: signed distances, soft shadow, outline and a little light, the same for the same scene."""
+"""Renders scenes by signed distances, with soft shadow, outline and a little light; deterministic for each scene."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ SIDE = 64
 _REACH = 1.6
 _TABLE_SIDE = 160
 _OUTLINE = 0.11
-"""Width of the outline as a share of the radius."""
+"""Width of the outline as a fraction of the radius."""
 
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -38,7 +38,7 @@ def _polygon(vertices: Sequence[tuple[float, float]]) -> Distance:
 
 
 def _turn(radii: Sequence[float], *, start: float = -90.0) -> list[tuple[float, float]]:
-    """Vertices at equal angles around the middle, the first one at `start` degrees (−90 is up)."""
+    """Vertices at equal angles around the centre, the first one at `start` degrees (−90 is up)."""
     angles = [math.radians(start + 360 * index / len(radii)) for index in range(len(radii))]
     return [(radius * math.cos(angle), radius * math.sin(angle)) for radius, angle in zip(radii, angles, strict=True)]
 
@@ -70,7 +70,7 @@ DISTANCES: dict[str, Distance] = {
     "cross": _polygon(_cross_outline()),
     "diamond": _polygon([(0.0, -1.08), (0.84, 0.0), (0.0, 1.08), (-0.84, 0.0)]),
 }
-"""Signed distance to each shape of radius 1 around the origin, x to the right and y down."""
+"""Signed distance to each shape with radius 1 around the origin, with x to the right and y down."""
 
 
 class Renderer:
@@ -90,7 +90,7 @@ class Renderer:
         """Pictures of the scenes.
 
         Returns:
-            uint8, shape (scenes, 3, side, side), red-green-blue.
+            uint8, shape (scenes, 3, side, side), RGB.
         """
         axis = (torch.arange(side) + 0.5) / side
         shade = (1.06 - 0.16 * axis)[None, None, :, None]

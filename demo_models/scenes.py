@@ -1,4 +1,4 @@
-"""What a picture of the demo family shows: one or two coloured shapes on a coloured background, by lot from a seed."""
+"""Scenes of the demo family: one or two coloured shapes on a coloured background, drawn at random from a seed."""
 
 import random
 import zlib
@@ -23,7 +23,7 @@ COLOURS: dict[str, Colour] = {
     "black": (32, 32, 38),
 }
 SIZES: dict[str, float] = {"small": 0.20, "medium": 0.25, "large": 0.31}
-"""Radius as a share of the picture's side. "small" is as small as the autoencoder can still draw every shape."""
+"""Radius as a fraction of the picture's side. "small" is the smallest at which the autoencoder keeps every shape."""
 PLACES: dict[str, tuple[int, int]] = {
     "center": (0, 0),
     "left": (-1, 0),
@@ -31,13 +31,13 @@ PLACES: dict[str, tuple[int, int]] = {
     "top": (0, -1),
     "bottom": (0, 1),
 }
-"""Direction from the middle, x to the right and y down."""
+"""Direction from the centre, with x to the right and y down."""
 ARRANGEMENTS: dict[str, tuple[int, int]] = {"beside": (1, 0), "stacked": (0, 1)}
 """Direction from the first thing of a pair to the second: the first is always the left or the upper one."""
 PAIR_RADIUS = 0.205
 MARGIN = 0.035
 HELD_OUT_SHARE = 10
-"""One combination in this many is never trained on."""
+"""One in this many combinations is never trained on."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Thing:
     y: float
     """Centre, 0…1 from the top."""
     radius: float
-    """Share of the picture's side."""
+    """Fraction of the picture's side."""
     tint: tuple[float, float, float]
     """Added to the colour's red, green and blue, −6…6."""
 
@@ -91,7 +91,7 @@ def draw_single(lot: random.Random) -> Scene:
 
 
 def draw_pair(lot: random.Random) -> Scene:
-    """A scene of two things beside or above each other, different in colour; their shapes may be the same."""
+    """A scene of two things next to or above each other, in different colours; their shapes may be equal."""
     background, first, second = lot.sample(list(COLOURS), 3)
     arrangement = lot.choice(list(ARRANGEMENTS))
     along_x, along_y = ARRANGEMENTS[arrangement]
@@ -113,13 +113,13 @@ def draw_pair(lot: random.Random) -> Scene:
 
 
 def is_held_out(scene: Scene) -> bool:
-    """Whether these shapes, colours and background are kept from training, whatever the sizes and places."""
+    """Whether these shapes, colours and background are excluded from training, whatever their sizes and places."""
     combination = " ".join([scene.background, *(f"{thing.colour} {thing.shape}" for thing in scene.things)])
     return zlib.crc32(combination.encode()) % HELD_OUT_SHARE == 0
 
 
 def draw_scenes(*, seed: int, split: Split, things: Literal[1, 2] | None = None) -> Iterator[Scene]:
-    """Endless scenes of one split, the same for the same seed.
+    """An endless sequence of scenes of one split, equal for equal seeds.
 
     Args:
         things: how many things each shows; None draws two in 40 % of the scenes.
@@ -133,7 +133,7 @@ def draw_scenes(*, seed: int, split: Split, things: Literal[1, 2] | None = None)
 
 
 def list_tags(scene: Scene) -> tuple[str, ...]:
-    """What a tagger should find, in a fixed order and each once: shapes, colours, background, count, size, place."""
+    """The tags that a tagger should find, in a fixed order: shapes, colours, background, count, size, place."""
     tags = [thing.shape for thing in scene.things] + [thing.colour for thing in scene.things]
     tags.append(f"{scene.background} background")
     if scene.arrangement:

@@ -1,4 +1,4 @@
-"""The family's tagger: DeepDanbooru's network, narrow, that lists what a picture shows."""
+"""The family's tagger: a narrow DeepDanbooru network that lists what a picture shows."""
 
 import itertools
 from pathlib import Path
@@ -15,14 +15,14 @@ from demo_models.training import Run, Schedule
 from inference_container.models.deepdanbooru import DeepDanbooru, Kernel
 
 INPUT_SIDE = 512
-"""What WebUI shows a DeepDanbooru model, whatever the picture's own size."""
+"""The side of DeepDanbooru's input in WebUI, whatever the picture's size."""
 SHRINKING = 3
-"""Blocks that only hand on or halve the picture: with what is before them they make 32 pixels of 512."""
+"""Blocks that only pass on or halve the picture; with the layers before them, they reduce 512 pixels to 32."""
 SEEN = 6
-"""Channels the shrinking blocks hand on: each colour, and its complement, for the pooling keeps the larger one."""
+"""Channels that the shrinking blocks pass on: each colour and its complement, because pooling keeps the maximum."""
 SHRINKING_WIDTHS = ((8, 6), (10, 6), (12, 6))
 STAGES = ((64, 32), (128, 48), (192, 64))
-"""Width and inner width of the stages that learn; each halves the picture and has two blocks."""
+"""Width and inner width of the trained stages; each halves the picture and has two blocks."""
 TAGS = tuple(tag.replace(" ", "_") for tag in ALL_TAGS)
 SCHEDULE = Schedule(steps=900, rate=2e-3, muon_rate=0.02, warm_up=50, decay=0.6, average=0.99, seed=7)
 PICTURES = 8_000
@@ -45,7 +45,7 @@ def list_kernels() -> dict[int, Kernel]:
 
 @torch.no_grad()
 def build_tagger() -> DeepDanbooru:
-    """The untrained network: what shrinks is set by hand, what learns begins as if it were not there."""
+    """The untrained network: shrinking blocks have fixed weights, trained blocks start as the identity."""
     network = DeepDanbooru(list_kernels())
     for name, parameter in network.named_parameters():
         if name.endswith("expand.weight"):
@@ -67,9 +67,9 @@ def build_tagger() -> DeepDanbooru:
 
 
 def shrink(pictures: Tensor) -> Tensor:
-    """What the blocks that learn are shown of uint8 pictures (count, 3, 64, 64): uint8 (count, SEEN, 32, 32).
+    """The input of the trained blocks for uint8 pictures (count, 3, 64, 64): uint8 (count, SEEN, 32, 32).
 
-    The same as asking the network's first convolution, pooling and shrinking blocks, in a tenth of the time.
+    Equal to the network's first convolution, pooling and shrinking blocks, in a tenth of the time.
     """
     shown = []
     for picture in pictures:
@@ -95,7 +95,7 @@ def _shrink_training_pictures(folder: Path) -> Tensor:
 
 
 class _Pupil(nn.Module):
-    """Only what learns, so that the rest of the network is neither averaged nor decayed."""
+    """Only the trained parts, so that the rest of the network is neither averaged nor decayed."""
 
     def __init__(self, network: DeepDanbooru) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class _Pupil(nn.Module):
 
 
 def train_tagger(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
-    """Train, or go on training, in `folder`; writes `tagger.pt` there at the end, named as in a file."""
+    """Train, or resume training, in `folder`; finally writes `tagger.pt` there, with a model file's tensor names."""
     torch.manual_seed(schedule.seed)
     network = build_tagger()
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def train_tagger(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
         del step
         chosen = torch.randint(len(shown), (BATCH,), generator=generator)
         seen = blemish(shown[chosen].float() / 127.5 - 1, generator).add(1).div(2).clamp(0, 1.2)
-        # The channels the shrinking blocks leave empty.
+        # The channels that the shrinking blocks leave empty.
         seen = functional.pad(seen, (0, 0, 0, 0, 0, SHRINKING_WIDTHS[-1][0] - SEEN)).contiguous(
             memory_format=torch.channels_last
         )

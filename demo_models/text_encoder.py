@@ -1,4 +1,4 @@
-"""The family's CLIP text encoder, taught to know what a caption asks for before the UNet listens to it."""
+"""The family's CLIP text encoder, trained to understand captions before the UNet is trained with it."""
 
 import itertools
 import random
@@ -22,11 +22,11 @@ BATCH = 96
 ANSWERS: dict[str, tuple[str, ...]] = {
     question: ("none", *(answer for answer in answers if answer != "none")) for question, answers in QUESTIONS.items()
 }
-"""What a caption may say to each question; "none" is unsaid."""
+"""The answers that a caption may give to each question; "none" if it gives none."""
 
 
 def build_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
-    """Three layers of width 128 over the tokenizer's words."""
+    """Three layers of width 128 for the tokenizer's vocabulary."""
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -43,7 +43,7 @@ def build_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
 
 
 def tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
-    """Token ids, shape (texts, 77), cut and padded as WebUI pads a chunk."""
+    """Token ids, shape (texts, 77), truncated and padded like a chunk in WebUI."""
     ids: Tensor = tokenizer(
         texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
     ).input_ids
@@ -51,7 +51,7 @@ def tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
 
 
 class _Reader(nn.Module):
-    """The text encoder with one linear answer per question, which only this training needs."""
+    """The text encoder with a linear head per question, which only training needs."""
 
     def __init__(self, config: CLIPTextConfig) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def _label(captions: list[Caption]) -> dict[str, Tensor]:
 
 
 def train_text_encoder(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
-    """Train, or go on training, in `folder`; writes `text_encoder.pt` and the tokenizer's files there."""
+    """Train, or resume training, in `folder`; writes `text_encoder.pt` and the tokenizer's files there."""
     tokenizer = load_tokenizer(WORDS, folder / "tokenizer")
     torch.manual_seed(schedule.seed)
     reader = _Reader(build_config(tokenizer))
@@ -84,7 +84,7 @@ def train_text_encoder(folder: Path, *, schedule: Schedule = SCHEDULE) -> None:
         captions = [draw_training_text(scene, lot) for scene in lot.sample(scenes, BATCH)]
         ids = tokenize(tokenizer, [caption.text for caption in captions])
         end = (ids == tokenizer.eos_token_id).int().argmax(1)
-        # Any of the padding after the end must know it too: the UNet looks at all 77 places.
+        # The padding after the end has a loss too, because the UNet attends to all 77 positions.
         later = end + (torch.rand(len(end), generator=generator) * (LENGTH - end)).long()
         with torch.autocast("cpu", torch.bfloat16):
             logits = reader(ids, later)

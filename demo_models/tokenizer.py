@@ -1,4 +1,4 @@
-"""A small CLIP tokenizer: all 512 byte symbols, and merges that make each word of the captions one token."""
+"""A small CLIP tokenizer: all 512 byte symbols, and merges that turn each word of the captions into one token."""
 
 import itertools
 import json
@@ -21,14 +21,14 @@ CONFIG: dict[str, object] = {
 
 
 def list_byte_symbols() -> list[str]:
-    """The printable stand-in of each byte, in CLIP's order (GPT-2's byte alphabet)."""
+    """The printable symbol for each byte, in CLIP's order (GPT-2's byte alphabet)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(len(others))]
 
 
 def build_merges(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs to merge, by rank. A later word's merges rank below earlier ones, so that they split no earlier word."""
+    """Pairs to merge by rank. Merges of later words rank lower, so that they do not split earlier words."""
     merges: list[tuple[str, str]] = []
     for word in words:
         symbols = [*word[:-1], f"{word[-1]}</w>"]
@@ -56,7 +56,7 @@ def _merge(symbols: list[str], pair: tuple[str, str]) -> list[str]:
 
 
 def build_files(words: Iterable[str]) -> dict[str, str]:
-    """The tokenizer's files, name → content, as diffusers' folder layout has them."""
+    """The tokenizer's files in diffusers' layout: name → content."""
     merges = build_merges(words)
     symbols = list_byte_symbols()
     tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols), *("".join(pair) for pair in merges), START, END]

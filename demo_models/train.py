@@ -1,4 +1,4 @@
-"""`python -m demo_models.train`: makes the demo models from nothing; a stopped stage goes on where it was."""
+"""`python -m demo_models.train`: trains the demo models from scratch; an interrupted stage can be resumed."""
 
 import argparse
 import shutil
@@ -26,7 +26,7 @@ from demo_models.variants.table import VARIANTS, train_variant
 
 
 def export(out: Path) -> None:
-    """Put the weights files where the demo and the tests look for them."""
+    """Write the weights files to where the demo and the tests find them."""
     export_judge(out, JUDGE)
     export_checkpoint(out, TRAINED)
     for name, variant in VARIANTS.items():
@@ -48,12 +48,12 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "tagger": lambda out: train_tagger(out / "tagger"),
     "export_interrogation": export_interrogation,
 }
-"""In the order in which one builds on the other."""
+"""Stages in the order in which they build on each other."""
 EXPORTS = {"export", "export_interrogation"}
 
 
 def main() -> None:
-    """Run the stages asked for."""
+    """Run the chosen stages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stage", choices=[*STAGES, "all"], default="all")
     parser.add_argument("--out", type=Path, default=Path("build/demo_models"), help="folder for data and checkpoints")
@@ -62,7 +62,7 @@ def main() -> None:
         "--timing",
         type=int,
         metavar="STEPS",
-        help="keep nothing, tell from so many steps how long all stages would take",
+        help="run only this many steps, keep nothing, and estimate how long all stages would take",
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def time_stages(stages: Mapping[str, Callable[[Path], None]], steps: int) -> None:
-    """How long each stage takes on this machine, from so many of its steps and all that it does beside them."""
+    """Estimate how long each stage takes on this machine, from some of its steps and all its other work."""
     total = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for name, train in stages.items():

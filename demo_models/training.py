@@ -1,4 +1,4 @@
-"""The loop that trains every demo model: Muon and AdamW, constant rate then decay, averaged weights, resumable."""
+"""The training loop of every demo model: Muon and AdamW, constant rate then decay, averaged weights, resumable."""
 
 import math
 import sys
@@ -12,26 +12,26 @@ import torch
 from torch import Tensor, nn
 
 Loss = Callable[[int, torch.Generator], dict[str, Tensor]]
-"""(step, random numbers of this step) → named terms; the one called `loss` is minimised, the others are only shown."""
+"""(step, random generator for it) → named terms; the one called `loss` is minimised, the others are only shown."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     steps: int
     rate: float
-    """Learning rate of AdamW; Muon runs at `muon_rate`."""
+    """Learning rate of AdamW; Muon uses `muon_rate`."""
     muon_rate: float = 0.0
-    """0 trains everything with AdamW."""
+    """Learning rate of Muon; 0 trains everything with AdamW."""
     warm_up: int = 200
     decay: float = 0.3
-    """The last share of the steps, over which the rate falls to zero."""
+    """The last fraction of the steps, over which the rate falls to zero."""
     average: float = 0.999
     save_every: int = 100
     show_every: int = 25
     seed: int = 0
 
     def factor(self, step: int) -> float:
-        """Share of the full rate at this step: linear up, constant, then a half cosine down."""
+        """Fraction of the full rate at this step: linear up, constant, then a half cosine down."""
         rise = min(1.0, (step + 1) / self.warm_up)
         left = (self.steps - step) / max(1.0, self.decay * self.steps)
         return rise * (1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * left))
@@ -39,18 +39,18 @@ class Schedule:
 
 @dataclass
 class Timing:
-    """Some steps of a run, spread over its schedule, in place of all: how long training takes on this machine."""
+    """Estimates how long training takes on this machine, from some steps spread over the schedule."""
 
     steps: int
     spent: float = 0.0
-    """Seconds of the steps that were made."""
+    """Seconds of the steps that were run."""
     wanted: float = 0.0
-    """Seconds all steps would take."""
+    """Seconds that all steps would take."""
     told: list[str] = field(default_factory=list)
-    """Name, steps and seconds a step of each run."""
+    """Name, number of steps and seconds per step of each run."""
 
     def measure(self, run: "Run", loss: Loss, *, name: str) -> None:
-        """Make the first step, which is slower, then `steps` others; the run counts as through afterwards."""
+        """Run the first step, which is slower, then `steps` others; the run then counts as finished."""
         generator = torch.Generator()
         total = run.schedule.steps
         began = time.monotonic()
@@ -68,11 +68,11 @@ class Timing:
 
 
 TIMING: ContextVar[Timing | None] = ContextVar("TIMING", default=None)
-"""Set, no run is trained but all are timed."""
+"""If set, runs are timed and not trained."""
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal by five Newton-Schulz steps (Jordan et al. 2024), for matrices and kernels."""
+    """Momentum orthogonalised by five Newton-Schulz steps (Jordan et al. 2024), for matrices and kernels."""
 
     def __init__(self, parameters: list[nn.Parameter], *, rate: float, momentum: float = 0.95) -> None:
         super().__init__(parameters, {"lr": rate, "momentum": momentum})
@@ -101,7 +101,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonalise(matrices: Tensor) -> Tensor:
-    """Approximately U·Vᵀ of each U·S·Vᵀ. Shape (count, rows, columns)."""
+    """Approximately U·Vᵀ of each matrix U·S·Vᵀ, shape (count, rows, columns)."""
     x = matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
@@ -114,7 +114,7 @@ def _orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Run:
-    """One model in training: its weights, their average, its optimisers and its place in the schedule."""
+    """One model in training: its weights, their average, its optimisers and its position in the schedule."""
 
     def __init__(self, module: nn.Module, *, schedule: Schedule, folder: Path) -> None:
         self.module = module
@@ -153,7 +153,7 @@ class Run:
             optimiser.load_state_dict(state)
 
     def save(self) -> None:
-        """Write everything needed to go on from here, whole or not at all."""
+        """Write everything needed to resume from here, atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._file.with_suffix(".part")
         torch.save(
@@ -172,7 +172,7 @@ class Run:
         self.module.load_state_dict(self.average)
 
     def train(self, loss: Loss, *, name: str) -> None:
-        """Go on until the schedule's last step, saving and showing progress on the way."""
+        """Train until the schedule's last step; saves and shows progress on the way."""
         self.module.train()
         if (timing := TIMING.get()) is not None:
             timing.measure(self, loss, name=name)
@@ -194,7 +194,7 @@ class Run:
                 self.save()
 
     def make_step(self, loss: Loss, generator: torch.Generator) -> dict[str, Tensor]:
-        """One step of the optimisers and of the average; the terms of its loss."""
+        """Run one step of the optimisers and of the average; returns the terms of its loss."""
         generator.manual_seed(self.schedule.seed * 1_000_003 + self.step)
         factor = self.schedule.factor(self.step)
         for optimiser, rate in zip(self.optimisers, self._full_rates, strict=True):

@@ -1,1 +1,1 @@
-"""What WebUI itself answered, beside what the container answers."""
+"""Compares the container's results with WebUI's."""

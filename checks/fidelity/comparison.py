@@ -1,4 +1,4 @@
-"""How near a job's outcome is to WebUI's, and whether that is near enough."""
+"""How close a job's result is to WebUI's, and whether that is close enough."""
 
 import re
 from collections.abc import Mapping, Sequence

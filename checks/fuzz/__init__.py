@@ -1,1 +1,1 @@
-"""Generated and absurd requests against a local cloud."""
+"""Sends generated and absurd requests to a local cloud."""

@@ -1,4 +1,4 @@
-"""`make fuzz`: schemathesis and absurd values against a local cloud of its own: no 5xx, no undocumented answer."""
+"""`make fuzz`: schemathesis and absurd values against a separate local cloud: no 5xx, no undocumented answers."""
 
 import argparse
 import random
@@ -43,11 +43,11 @@ BODIES: dict[str, list[dict[str, Any]]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when every answer was as documented, 1 with what was found."""
+    """Returns 0 if every answer was as documented, else 1, with the findings printed."""
     parser = argparse.ArgumentParser(prog="python -m checks.fuzz", description=__doc__)
-    parser.add_argument("--examples", type=int, default=50, help="requests to each operation: half good, half bad")
-    parser.add_argument("--seconds", type=float, default=600.0, help="send no more examples after that long")
-    parser.add_argument("--seed", type=int, default=None, help="of the examples; printed with the result")
+    parser.add_argument("--examples", type=int, default=50, help="requests per operation: half valid, half invalid")
+    parser.add_argument("--seconds", type=float, default=600.0, help="stop sending examples after this time")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the examples; printed with the result")
     chosen = parser.parse_args(arguments)
     number = random.randrange(2**32) if chosen.seed is None else chosen.seed
     with (
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _traffic(cloud: LocalCloud, folder: Path, *, seed: int) -> Traffic:
-    """A run with a job, an asset, a user, a role and a key to name."""
+    """A run with a job, an asset, a user, a role and a key that requests can refer to."""
     headers = {"x-api-key": cloud.admin_key}
 
     def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -126,7 +126,7 @@ def _send_absurd(traffic: Traffic) -> None:
 
 
 def _send_preflights(traffic: Traffic) -> None:
-    """What a browser asks before it asks: of every path, and of absurd ones."""
+    """Send a browser's preflight requests to every path, and absurd ones."""
     label = "(OPTIONS)"
     for asked in preflights(traffic.document["paths"]):
         try:
@@ -147,14 +147,14 @@ def _report(traffic: Traffic, labels: list[str], *, seed: int, seconds: float) -
     if traffic.throttled:
         traffic.finding("throttled", f"{traffic.throttled} answers", "these requests were not tested")
     print("\n".join(table(traffic.answers)))
-    print("\ndocumented, and never the answer (no finding: some need luck, or a cloud in trouble)")
+    print("\ndocumented but never received (not a finding: some need luck or a cloud in trouble)")
     print("\n".join(unseen(traffic.document, traffic.answers)))
     for title, text in traffic.findings.items():
         print(f"\n{title}\n{text}")
     sent = sum(counts.total() for counts in traffic.answers.values())
     print(
         f"\n{sent} answers in {seconds:.0f} s, {traffic.throttled} throttled, {len(traffic.findings)} findings; "
-        f"again with SEED={seed}"
+        f"to repeat: SEED={seed}"
     )
     return 1 if traffic.findings else 0
 

@@ -1,4 +1,4 @@
-"""Absurd requests of our own, beside what can be made from the document: each must be answered with a problem."""
+"""Absurd requests that the OpenAPI document cannot generate; each must be answered with a problem."""
 
 import json
 import re
@@ -51,7 +51,7 @@ class Absurd:
 
 
 def absurd_requests() -> Iterator[Absurd]:
-    """All of them."""
+    """All absurd requests."""
     for path in LISTS:
         joint = "&" if "?" in path else "?"
         yield from (Absurd("GET", f"{path}{joint}limit={value}") for value in LIMITS)
@@ -134,18 +134,18 @@ def preflights(paths: Iterable[str]) -> Iterator[Absurd]:
 
 
 def why_wrong_preflight(status: int, headers: Mapping[str, str]) -> str | None:
-    """What an answer to a preflight request lacks, or has too much; header names in any case."""
+    """What is wrong with an answer to a preflight request; header names in any case."""
     if status != 204:
         return f"status {status}"
     if headers.get("Access-Control-Allow-Origin") != "*":
         return f"allowed origin {headers.get('Access-Control-Allow-Origin')!r}"
     if "Content-Length" in headers or "Transfer-Encoding" in headers:
-        return f"a body where there can be none: Content-Length {headers.get('Content-Length')!r}"
+        return f"a body where none is allowed: Content-Length {headers.get('Content-Length')!r}"
     return None
 
 
 def why_wrong(status: int, content_type: str, text: str) -> str | None:
-    """What an answer to an absurd request lacks; None when it is a problem with one of our codes."""
+    """What is wrong with an answer to an absurd request; None if it is a problem with one of our codes."""
     if not 400 <= status < 500:
         return f"status {status}"
     if content_type != "application/problem+json":
@@ -154,7 +154,7 @@ def why_wrong(status: int, content_type: str, text: str) -> str | None:
         problem = json.loads(text)
         ProblemCode(problem["code"])
     except (ValueError, KeyError, TypeError):
-        return "no problem document"
+        return "not a problem document"
     if problem["status"] != status or len(text) > 20_000:
         return f"status {problem['status']} inside, {len(text)} characters"
     return None

@@ -1,4 +1,4 @@
-"""A container program that fails every job at once: the API is what is fuzzed, pictures are not."""
+"""A container program that fails every job at once, because only the API is fuzzed."""
 
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(400, JobFailure(error=error).model_dump_json().encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the overridden method
-        """Keep quiet."""
+        """Log nothing."""
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

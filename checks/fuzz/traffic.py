@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, sent to a running API, their answers held against the same document."""
+"""Generates requests from the OpenAPI document, sends them to a running API and checks the answers against it."""
 
 import json
 import random
@@ -33,22 +33,22 @@ CHECKS = [
 ]
 SECONDS_TO_ANSWER = 60
 NOWHERE = "https://127.0.0.1:9/"
-"""What every URL is turned into: nothing leaves the machine."""
+"""Replaces every URL, so that no request leaves the machine."""
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*")
 _KEPT = 40
-"""Ids of a kind that are used again; the first of each always stays."""
+"""The number of ids per kind that are reused; the first of each is always kept."""
 
 
 @dataclass
 class Known:
-    """Ids of what was made, by the path they are used under; what POSTs answer joins them."""
+    """Ids of created things by the path that uses them; answers to POST add to them."""
 
     own_user: str
     own_key_id: str
     ids: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def learn(self, path: str, answer: object) -> None:
-        """Keep the id of what `path` made."""
+        """Keep the id that a POST to `path` returned."""
         if not isinstance(answer, dict):
             return
         kind = path.split("/")[2]
@@ -60,7 +60,7 @@ class Known:
                 return
 
     def spared(self, value: object) -> bool:
-        """Whether a change of this would end the run's own access."""
+        """Whether it must not be changed, because the run would lose its own access."""
         return value in (self.own_user, self.own_key_id)
 
 
@@ -73,18 +73,18 @@ class Traffic:
     document: Mapping[str, Any]
     known: Known
     bodies: Mapping[str, list[dict[str, Any]]]
-    """Good bodies by operation; every other example is one of them with one generated field in it."""
+    """Valid bodies by operation; every other example is one of them with one generated field."""
     random: random.Random
     answers: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     findings: dict[str, str] = field(default_factory=dict)
-    """One of each kind: operation and failure -> the request and what was wrong."""
+    """One example of each kind: operation and failure → the request and what was wrong."""
     throttled: int = 0
 
     def operations(self) -> list[Any]:
         """Every operation of the document.
 
         Raises:
-            InvalidSchema: the document is none.
+            InvalidSchema: it is not an OpenAPI document.
         """
         schema = schemathesis.openapi.from_dict(dict(self.document))
         schema.config.update(base_url=self.url)
@@ -96,7 +96,7 @@ class Traffic:
         return operations
 
     def send_examples(self, operation: Any, mode: GenerationMode, *, examples: int, enough: Callable[[], bool]) -> None:
-        """Up to `examples` requests to one operation."""
+        """Send up to `examples` requests to one operation."""
 
         @seed(self.random.randrange(2**32))
         @settings(
@@ -111,11 +111,11 @@ class Traffic:
             if not enough():
                 self.send(case, positive=mode is GenerationMode.POSITIVE)
 
-        with suppress(Unsatisfiable):  # nothing of this operation can be wrong
+        with suppress(Unsatisfiable):  # this operation cannot get invalid input
             send()
 
     def send(self, case: Any, *, positive: bool) -> None:
-        """One request, steered to what exists and away from other hosts, and the checks of its answer."""
+        """Send one request, with existing ids and without other hosts, and check its answer."""
         label = case.operation.label
         self._steer(case, positive=positive)
         case.headers = {**(case.headers or {}), "x-api-key": self.key}
@@ -135,13 +135,13 @@ class Traffic:
             self.known.learn(case.operation.path, response.json())
 
     def count(self, label: str, status: int, text: str) -> None:
-        """Note an answer."""
+        """Count an answer."""
         self.answers[label][status] += 1
         if status == requests.codes.too_many_requests and '"quota_exceeded"' not in text:
             self.throttled += 1
 
     def finding(self, label: str, title: str, text: str) -> None:
-        """Note what is wrong, the first of its kind."""
+        """Record a finding if it is the first of its kind."""
         self.findings.setdefault(f"{label}: {title}", text)
 
     def _steer(self, case: Any, *, positive: bool) -> None:
@@ -163,7 +163,7 @@ class Traffic:
 
 
 def without_hosts(value: Any) -> Any:
-    """The same value with every URL in it changed to one of this machine that nobody answers."""
+    """The value with every URL in it replaced by NOWHERE."""
     if isinstance(value, str):
         return _URL.sub(NOWHERE, value)
     if isinstance(value, bytes):
@@ -176,7 +176,7 @@ def without_hosts(value: Any) -> Any:
 
 
 def table(answers: Mapping[str, Counter[int]]) -> Iterator[str]:
-    """Operation x status, with the number of answers."""
+    """Numbers of answers by operation and status."""
     statuses = sorted({status for counts in answers.values() for status in counts})
     yield "".join(["operation".ljust(44), *(str(status).rjust(6) for status in statuses)])
     for label, counts in sorted(answers.items()):
@@ -184,7 +184,7 @@ def table(answers: Mapping[str, Counter[int]]) -> Iterator[str]:
 
 
 def unseen(document: Mapping[str, Any], answers: Mapping[str, Counter[int]]) -> Iterator[str]:
-    """Operation, and what the document says of it that no answer was."""
+    """Documented statuses of each operation that no answer had."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             label = f"{method.upper()} {path}"

@@ -1,1 +1,1 @@
-"""Each IAM grant taken away in turn, and the scenario that misses it."""
+"""Removes each IAM grant in turn and shows which scenario then fails."""

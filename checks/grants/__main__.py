@@ -1,4 +1,4 @@
-"""`make grants`: take every grant from a running local cloud of its own, run its scenario, and write docs/grants.md."""
+"""`make grants`: removes each grant in turn from a local cloud, runs its scenario and writes docs/grants.md."""
 
 import argparse
 import contextlib
@@ -26,14 +26,20 @@ LOG = Path("build") / "grants.jsonl"
 
 
 def main() -> int:
-    """0, or 1 when a grant has neither a scenario nor a reason, or a scenario fails with all grants."""
+    """Returns 0, or 1 if a grant has neither a scenario nor a reason, or a scenario fails with all grants."""
     parser = argparse.ArgumentParser(prog="python -m checks.grants", description=__doc__)
-    parser.add_argument("--remove", default="all", metavar="ROLE", help="a role, all or none (default: all)")
-    parser.add_argument("--log", type=Path, default=LOG, help=f"a line for each grant that was tried (default: {LOG})")
-    parser.add_argument("--resume", action="store_true", help="keep what the log says, try only the others")
-    only = "try these (pattern of 'role action resource') again, and keep what the page says of the others"
+    parser.add_argument(
+        "--remove", default="all", metavar="ROLE", help="remove this role's grants, all or none (default: all)"
+    )
+    parser.add_argument(
+        "--log", type=Path, default=LOG, help=f"file with a line for each grant that was tried (default: {LOG})"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the results in the log and try only the other grants"
+    )
+    only = "try only these again (pattern of 'role action resource') and keep the page's rows for the others"
     parser.add_argument("--only", metavar="PATTERN", help=only)
-    parser.add_argument("--minutes", type=float, default=60, help="begin no other grant after that (default: 60)")
+    parser.add_argument("--minutes", type=float, default=60, help="try no more grants after this time (default: 60)")
     options = parser.parse_args()
     until = time.monotonic() + options.minutes * 60
     with tempfile.TemporaryDirectory() as temporary:
@@ -67,14 +73,14 @@ def main() -> int:
             )
     rows, unexplained = made(deployed, table, {trial.key: trial for trial in trials})
     for grant in unexplained:
-        print("no scenario needs, and no reason is given for:", grant, file=sys.stderr)
+        print("grant without a scenario that needs it and without a reason:", grant, file=sys.stderr)
     if not unexplained:
         PAGE.write_text(write(sorted(rows, key=lambda one: (one.role, one.action, one.resource))))
     return int(bool(unexplained))
 
 
 def stop_the_clock(cloud: LocalCloud) -> None:
-    """No schedule fires: what functions do by the clock happens only in the scenarios that call them."""
+    """Disable all schedules, so that scheduled functions run only in the scenarios that call them."""
     events = client(cloud, "events")
     for rule in events.list_rules()["Rules"]:
         if "ScheduleExpression" in rule:
@@ -82,10 +88,10 @@ def stop_the_clock(cloud: LocalCloud) -> None:
 
 
 def play(cloud: LocalCloud, recorder: Recorder, scenario: Scenario, folder: Path) -> float:
-    """Run a scenario with all grants and keep its calls; the seconds it took.
+    """Run a scenario with all grants and record its calls; returns the seconds that it took.
 
     Raises:
-        SystemExit: it fails.
+        SystemExit: the scenario fails.
     """
     began = time.monotonic()
     with recorder.scenario(scenario.__name__):
@@ -99,7 +105,7 @@ def check(cloud: LocalCloud, scenario: Scenario, folder: Path) -> None:
     """Run a scenario with all grants.
 
     Raises:
-        SystemExit: it fails.
+        SystemExit: the scenario fails.
     """
     run = Run(cloud, scenario, folder)
     run.wait()
@@ -119,7 +125,7 @@ def try_all(
     role: str,
     until: float,
 ) -> list[Trial]:
-    """Each grant with the first scenario that was recorded to need it; each scenario passes again after its grants."""
+    """Try each grant with the first scenario that needs it, and after its grants run each scenario with all of them."""
     known = {trial.key for trial in done}
     log.parent.mkdir(parents=True, exist_ok=True)
     found = []
@@ -151,11 +157,11 @@ def subject(deployed: Deployed, grant: Grant) -> str:
 
 
 def tidy(cloud: LocalCloud) -> None:
-    """End what a broken scenario left running."""
+    """Stop what a failed scenario left running."""
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         for job in service.jobs.page().jobs:
             if job.status not in TERMINAL:
-                with contextlib.suppress(CloudError):  # it has ended just now
+                with contextlib.suppress(CloudError):  # it may just have finished
                     service.jobs.cancel(job.job_id)
 
 

@@ -1,4 +1,4 @@
-"""The grants of the deployed roles, and what would be allowed without one of them."""
+"""The grants of the deployed roles, and which calls would be allowed without one of them."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from local_cloud.settings import ACCOUNT
 
 _HASH = re.compile(r"[0-9A-F]{8}$")
 _SECRET_SUFFIX = re.compile(r"(?<=[A-Za-z])-[0-9A-Za-z]{6}$")
-"""What Secrets Manager adds to a name; another one in each deployment."""
+"""The suffix that Secrets Manager adds to a name; it differs in each deployment."""
 
 
 @dataclass(frozen=True, order=True)
@@ -22,15 +22,15 @@ class Grant:
     """One action on one resource that a role is allowed."""
 
     role: str
-    """As the construct is called."""
+    """Name of the construct."""
     action: str
     resource: str
-    """The ARN, deployed."""
+    """The deployed ARN."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A call a role made and was allowed."""
+    """A call that a role made and was allowed."""
 
     role: str
     action: str
@@ -47,13 +47,13 @@ class Deployed:
     role_names: dict[str, str]
     """Construct name of a role → its name in IAM."""
     labels: list[tuple[str, str]] = field(default_factory=list)
-    """What to write in place of deployed names, longest first."""
+    """Deployed names and what to write in their place, longest first."""
 
     def statements(self, role: str) -> list[dict[str, Any]]:
         return [statement for document in self.policies[role].values() for statement in document["Statement"]]
 
     def grants(self) -> list[Grant]:
-        """All of them."""
+        """All grants of all roles."""
         found = {
             Grant(role, action, resource)
             for role in self.policies
@@ -64,7 +64,7 @@ class Deployed:
         return sorted(found)
 
     def label(self, resource: str) -> str:
-        """A resource as the template calls it."""
+        """The name of a resource in the template."""
         for name, label in self.labels:
             resource = resource.replace(name, label)
         if ":secret:" in resource:
@@ -77,7 +77,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def client(cloud: LocalCloud, service: str) -> Any:
-    """A client with every right."""
+    """A client with all permissions."""
     return LocalClients(cloud.endpoint_url, region=cloud.settings.region).client(service)  # type: ignore[call-overload]
 
 
@@ -87,7 +87,7 @@ def function_named(cloud: LocalCloud, part: str) -> str:
 
 
 def read_deployed(cloud: LocalCloud) -> Deployed:
-    """The roles as they are in IAM right now."""
+    """Read the current roles from IAM."""
     iam, formation = client(cloud, "iam"), client(cloud, "cloudformation")
     deployed = Deployed({}, {})
     for stack in formation.describe_stacks()["Stacks"]:
@@ -113,7 +113,7 @@ def read_deployed(cloud: LocalCloud) -> Deployed:
 
 @contextmanager
 def removed(cloud: LocalCloud, deployed: Deployed, grant: Grant) -> Iterator[None]:
-    """The running cloud as the template without this grant would make it."""
+    """Run the block as if the template lacked this grant."""
     iam = client(cloud, "iam")
     documents = {
         name: document
@@ -140,7 +140,7 @@ def _put(iam: Any, role: str, policy: str, statements: Sequence[Mapping[str, Any
 
 
 def without(statements: Sequence[Mapping[str, Any]], grant: Grant) -> list[dict[str, Any]]:
-    """The statements with this one action on this one resource taken out."""
+    """The statements without this one action on this one resource."""
     left: list[dict[str, Any]] = []
     for statement in statements:
         actions, resources = listed(statement["Action"]), listed(statement["Resource"])
@@ -157,7 +157,7 @@ def without(statements: Sequence[Mapping[str, Any]], grant: Grant) -> list[dict[
 
 
 def allowed(request: Request, statements: Sequence[Mapping[str, Any]], *, region: str) -> bool:
-    """Whether a role with these statements may do it, by the evaluation the local cloud enforces with."""
+    """Whether a role with these statements may make the call, by the local cloud's own evaluation."""
     return role_may(
         statements, request.action, request.resource,
         role=request.role, region=region, condition_keys=request.context,

@@ -1,6 +1,6 @@
-"""The import function's handler in scenarios: sites of this machine are public to it, and its first run has no time.
+"""The import function's handler in scenarios: it accepts sites on this machine, and its first run has no time left.
 
-It stands in the deployed function while scenarios run, with the function's own role, settings and bundle.
+It replaces the deployed function's handler while scenarios run, with the function's own role, settings and bundle.
 """
 
 import os
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 CERTIFICATE = "LOCAL_SITE_CERTIFICATE"
-"""Variable with the file of the sites' certificate, read at each run: a site may be opened long after."""
+"""Variable with the path of the sites' certificate, read in each run because sites may be opened later."""
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
-    """As `asset_import.handler`; each import's first run hands over before it has begun."""
+    """Like `asset_import.handler`, but the first run of each import hands over before it starts."""
     order = ImportOrder.model_validate(event)
     certificate = Path(os.environ[CERTIFICATE])
     trusting = ssl.create_default_context(cafile=certificate if certificate.exists() else None)
@@ -39,13 +39,13 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
 
 
 def site_folder(cloud: LocalCloud) -> Path:
-    """Where the certificate of the sites is."""
+    """The folder of the sites' certificate."""
     return cloud.settings.state_dir / "site"
 
 
 @contextmanager
 def importing_from_here(cloud: LocalCloud) -> Iterator[None]:
-    """The deployed import function fetches from the sites of this machine."""
+    """Let the deployed import function download from sites on this machine."""
     functions = client(cloud, "lambda")
     name = function_named(cloud, "AssetImport")
     before = functions.get_function_configuration(FunctionName=name)

@@ -11,23 +11,23 @@ from checks.grants.scenarios import scenario_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "grants.md"
 DEPLOYMENT = "deploy_the_stack"
-"""The scenario of what runs while the stack is deployed."""
+"""The scenario for what runs while the stack is deployed."""
 REASONS: tuple[tuple[str, str], ...] = (
     (r"Container ecr:.*", "SageMaker pulls the image with it; the local cloud pulls none"),
-    (r"Container (logs|cloudwatch):.*", "for SageMaker's agent, which the local cloud has not"),
-    (r"Container s3:ListBucket .*JobsBucket.*", "for SageMaker's own reading there, which here asks for objects only"),
-    (r"Webhooks sqs:ChangeMessageVisibility .*", "a delivery tried again later; here it is given up at once"),
+    (r"Container (logs|cloudwatch):.*", "for SageMaker's agent, which the local cloud does not have"),
+    (r"Container s3:ListBucket .*JobsBucket.*", "for SageMaker's own reads, which here only get objects"),
+    (r"Webhooks sqs:ChangeMessageVisibility .*", "delays retries of a delivery; here a delivery is given up at once"),
     (r".* sqs:(ChangeMessageVisibility|GetQueueUrl) .*", "comes with CDK's event source of a queue"),
-    (r".* xray:.*", "for tracing, which the local cloud has not"),
+    (r".* xray:.*", "for tracing, which the local cloud does not have"),
 )
 """Pattern of `role action resource` → why no scenario needs the grant here."""
 SAID: Mapping[Verdict, str] = {
     Verdict.FAILED: "fails",
     Verdict.STUCK: "fails, waiting in vain",
-    Verdict.PASSED: "is refused it and passes all the same",
-    Verdict.NOT_REFUSED: "asked for it when it was recorded, not when it was taken away",
+    Verdict.PASSED: "is refused it and passes anyway",
+    Verdict.NOT_REFUSED: "used it when it was recorded, but not when it was removed",
 }
-NOT_TAKEN = "asks for it; not taken away"
+NOT_TAKEN = "uses it; not removed"
 _HEAD = """# Grants
 For each action that a role of the template may perform, this page lists the scenario that fails without it, or why none
 does. `make grants` writes it (half an hour). It runs all scenarios (`checks/grants/scenarios.py`) on a local cloud
@@ -51,7 +51,7 @@ class Row:
     action: str
     resource: str
     why: str
-    """A scenario in backticks and what it does, or a reason."""
+    """A scenario in backticks and its result, or a reason."""
 
     @property
     def scenario(self) -> str | None:
@@ -62,7 +62,7 @@ def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str], trial: Trial
     """The row of a grant.
 
     Raises:
-        LookupError: no scenario needs it and there is no reason either.
+        LookupError: there is neither a scenario that needs it nor a reason.
     """
     resource = deployed.label(grant.resource)
     if trial is not None:
@@ -85,7 +85,7 @@ def write(rows: Sequence[Row]) -> str:
 
 
 def read() -> list[Row]:
-    """The rows of the page as it is."""
+    """The rows of the current page."""
     cells = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")][1:]
     return [
         Row(role.strip(), action.strip("`"), resource.strip("`"), why.strip()) for role, action, resource, why in cells
@@ -93,7 +93,7 @@ def read() -> list[Row]:
 
 
 def told() -> list[Trial]:
-    """The trials the page tells of."""
+    """The trials on the current page."""
     trials = []
     for one in read():
         _, scenario, said, *place = one.why.split("`") if one.scenario else ("", "", "")
@@ -107,7 +107,7 @@ def told() -> list[Trial]:
 def made(
     deployed: Deployed, table: Mapping[Grant, Sequence[str]], trials: Mapping[tuple[str, str, str], Trial]
 ) -> tuple[list[Row], list[str]]:
-    """All rows, and the grants that have none."""
+    """All rows, and the grants without a row."""
     rows, without = [], []
     for grant, scenarios in table.items():
         try:

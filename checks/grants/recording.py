@@ -1,4 +1,4 @@
-"""Which calls each scenario made, from the local cloud's record, and which grants they need."""
+"""The calls of each scenario, from the local cloud's record, and the grants that they need."""
 
 import json
 import time
@@ -12,7 +12,7 @@ QUIET_SECONDS = 1.5
 
 
 class Recorder:
-    """Scenarios and the calls made in each, from the local cloud's own record."""
+    """Assigns the calls in the local cloud's record to scenarios."""
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
@@ -20,13 +20,13 @@ class Recorder:
 
     @contextmanager
     def scenario(self, name: str) -> Iterator[None]:
-        """What is recorded inside, and until nothing more comes, belongs to `name`."""
+        """Assign to `name` the calls inside the block, and after it until no more arrive."""
         began = self._size()
         yield
         self.keep(name, began=began)
 
     def keep(self, name: str, *, began: int) -> None:
-        """Give `name` what was recorded from the byte `began` on, once nothing more comes."""
+        """Assign to `name` the calls recorded from byte `began` on, once no more arrive."""
         seen, since = self._size(), time.monotonic()
         while time.monotonic() - since < QUIET_SECONDS:
             time.sleep(0.1)
@@ -46,7 +46,7 @@ class Recorder:
 
 
 def needed_by(deployed: Deployed, requests: Mapping[str, Sequence[Request]], *, region: str) -> dict[Grant, list[str]]:
-    """Each grant and the scenarios that are refused something without it."""
+    """For each grant, the scenarios that would be refused a call without it."""
     table: dict[Grant, list[str]] = {}
     for grant in deployed.grants():
         statements = deployed.statements(grant.role)

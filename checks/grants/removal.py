@@ -1,4 +1,4 @@
-"""One grant taken away for real: its scenario is run meanwhile, and what came of it."""
+"""Removes one grant from the running cloud, runs its scenario and reports the result."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
 
 PATIENCE_SECONDS = 10.0
-"""How much longer than it usually takes a scenario may go on after it was refused something."""
+"""How much longer than usual a scenario may run after a refused call."""
 LONGEST_SECONDS = 180.0
 STOP_SECONDS = 30.0
 _FORK = multiprocessing.get_context("fork")
 
 
 class Verdict(StrEnum):
-    """What a scenario did without a grant."""
+    """The result of a scenario without a grant."""
 
     FAILED = "failed"
     STUCK = "stuck"
-    """It was refused something and waited in vain until it was given up; `Trial.said` has for what."""
+    """A call was refused and it waited in vain until it was stopped; `Trial.said` shows where."""
     PASSED = "passed"
-    """It was refused something, and nobody noticed."""
+    """A call was refused, but the scenario passed."""
     NOT_REFUSED = "not refused"
-    """It ended, well or not, without having asked for it."""
+    """It passed or failed without a call that needs the grant."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Trial:
     role: str
     action: str
     resource: str
-    """As the page calls it."""
+    """Name of the resource on the page."""
     scenario: str
     verdict: Verdict
     seconds: float
     said: str = ""
-    """The error it failed with, or the line of the scenario it waited at."""
+    """The error that it failed with, or the line of the scenario at which it waited."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -61,7 +61,7 @@ class Trial:
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Trials of an earlier run; none when there is no such file."""
+    """Trials of an earlier run; empty if the file does not exist."""
     lines = path.read_text().splitlines() if path.exists() else []
     documents = [json.loads(line) for line in lines]
     return [Trial(**{**document, "verdict": Verdict(document["verdict"])}) for document in documents]
@@ -70,7 +70,7 @@ def read_trials(path: Path) -> list[Trial]:
 def try_without(
     cloud: LocalCloud, deployed: Deployed, grant: Grant, scenario: Scenario, *, folder: Path, usual_seconds: float
 ) -> Trial:
-    """Take the grant from the running cloud, run the scenario in a process of its own, and give the grant back."""
+    """Remove the grant from the running cloud, run the scenario in a separate process, and restore the grant."""
     since, began = size_of(cloud), time.monotonic()
     role = deployed.role_names[grant.role]
     refused_at: float | None = None
@@ -100,12 +100,12 @@ def try_without(
 
 
 def size_of(cloud: LocalCloud) -> int:
-    """Bytes of the record so far."""
+    """Size of the record so far in bytes."""
     return cloud.settings.requests_file.stat().st_size
 
 
 def denied(cloud: LocalCloud, *, since: int) -> set[tuple[str, str]]:
-    """Role names and actions that were refused after the byte `since` of the record."""
+    """Role names and actions that were refused after byte `since` of the record."""
     with cloud.settings.requests_file.open("rb") as file:
         file.seek(since)
         lines = [json.loads(line) for line in file.read().split(b"\n")[:-1]]
@@ -113,7 +113,7 @@ def denied(cloud: LocalCloud, *, since: int) -> set[tuple[str, str]]:
 
 
 class Run:
-    """A scenario in a process of its own, so that it can be broken off."""
+    """A scenario in a separate process, so that it can be stopped."""
 
     def __init__(self, cloud: LocalCloud, scenario: Scenario, folder: Path) -> None:
         self._heard, telling = _FORK.Pipe(duplex=False)
@@ -128,7 +128,7 @@ class Run:
         self._process.join(seconds)
 
     def stop(self) -> None:
-        """End its wait, if it has not ended; it says what it was waiting for."""
+        """Stop it if it is still waiting; `said` then shows where it waited."""
         if self.is_alive() and self._process.pid is not None:
             os.kill(self._process.pid, signal.SIGTERM)
             self._process.join(STOP_SECONDS)
@@ -137,7 +137,7 @@ class Run:
         self._process.join()
 
     def said(self) -> str:
-        """The error it failed with, empty when it passed."""
+        """The error that it failed with; empty if it passed."""
         try:
             return str(self._heard.recv()) if self._heard.poll() else ""
         except EOFError:
@@ -145,7 +145,7 @@ class Run:
 
 
 def _play(cloud: LocalCloud, scenario: Scenario, folder: Path, telling: Connection[str, str]) -> None:
-    """What the process does; the outer edge of a scenario: whatever it raises is its result."""
+    """Run the scenario in its process and report its result, whatever it raises."""
     signal.signal(signal.SIGTERM, _give_up)
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         try:
@@ -159,7 +159,7 @@ def _play(cloud: LocalCloud, scenario: Scenario, folder: Path, telling: Connecti
 
 
 class GivenUpError(BaseException):
-    """A wait has lasted too long; no `except Exception` on its way takes it for an answer."""
+    """A wait has lasted too long; not an Exception, so that no `except Exception` catches it."""
 
 
 def _give_up(*_: object) -> None:
@@ -167,6 +167,6 @@ def _give_up(*_: object) -> None:
 
 
 def _waiting_at(trace: TracebackType | None) -> str:
-    """The scenario's own line, outermost of its module."""
+    """The scenario's own line, the outermost one in its module."""
     lines = [frame.line for frame in traceback.extract_tb(trace) if frame.filename == scenarios.__file__]
     return next(iter(lines), None) or ""

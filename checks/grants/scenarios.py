@@ -1,4 +1,4 @@
-"""What people and the cloud itself do, as scenarios that together use the grants of every role."""
+"""Scenarios of what users and the cloud do; together they use the grants of every role."""
 
 import base64
 import io
@@ -35,11 +35,11 @@ from tests.fetch.local_sites import open_sites
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 LARGE = 129 * 1024**2
-"""Inspected by the function, not by the API."""
+"""A size that the function inspects and not the API."""
 
 
 class Visit:
-    """What the scenarios do with one local cloud; its names are nobody else's."""
+    """One scenario's access to a local cloud, with names that no other scenario uses."""
 
     def __init__(self, cloud: LocalCloud, service: GenerateOnCloud, folder: Path) -> None:
         self.cloud = cloud
@@ -52,14 +52,14 @@ class Visit:
         return httpx.request(method, f"{self.cloud.api_url}/v1/{path}", json=body, headers=headers, timeout=60)
 
     def done(self) -> str:
-        """A job that has succeeded; its id."""
+        """Run a job until it succeeds; returns its id."""
         job = self.service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT))
         job_id = self.service.jobs.finish(job.job_id).job_id
         self.settled(job_id)
         return job_id
 
     def row(self, table: str, key: str, value: str) -> dict[str, Any]:
-        """A row as DynamoDB has it."""
+        """A row in DynamoDB's notation."""
         answer = client(self.cloud, "dynamodb").get_item(TableName=self.table(table), Key={key: {"S": value}})
         row: dict[str, Any] = answer["Item"]
         return row
@@ -72,26 +72,26 @@ class Visit:
         return self.cloud.outputs["AssetsBucketName"]
 
     def settled(self, job_id: str) -> None:
-        """Wait until what follows a job's end is done."""
+        """Wait until a finished job is settled."""
         deadline = time.monotonic() + 60
         while "open" in self.row("JobsTable", "job_id", job_id):
-            assert time.monotonic() < deadline, "the job's end was never counted"
+            assert time.monotonic() < deadline, "the job was never settled"
             time.sleep(0.1)
 
     def invoke(self, function: str, event: object) -> None:
-        """As AWS does: the schedule with an empty event."""
+        """Invoke a function as AWS does; a schedule sends an empty event."""
         name = function_named(self.cloud, function)
         answer = client(self.cloud, "lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def sweep(self, job_id: str, **values: object) -> dict[str, Any]:
-        """Make an ended job look lost as `values` say (None removes), have the sweeper look; the row it leaves."""
+        """Make a finished job look lost by writing `values` (None removes), run the sweeper and return the row."""
         self.unsettle(job_id, **values)
         self.invoke("Sweeper", {})
         return self.row("JobsTable", "job_id", job_id)
 
     def unsettle(self, job_id: str, **values: object) -> None:
-        """Take its end from a job, and write `values` (None removes); it is open again."""
+        """Reopen a finished job and write `values` (None removes)."""
         row = self.row("JobsTable", "job_id", job_id)
         row["open"] = {"S": "1"}
         for name, value in values.items():
@@ -104,18 +104,18 @@ class Visit:
         client(self.cloud, "dynamodb").put_item(TableName=self.table("JobsTable"), Item=row)
 
     def change_asset(self, asset_id: str, **values: str) -> None:
-        """Write over a row of the assets table."""
+        """Overwrite attributes of a row in the assets table."""
         row = self.row("AssetsTable", "asset_id", asset_id) | {name: {"S": value} for name, value in values.items()}
         client(self.cloud, "dynamodb").put_item(TableName=self.table("AssetsTable"), Item=row)
 
     def begin_upload(self) -> dict[str, Any]:
-        """An upload, as `POST /v1/assets` answers."""
+        """Begin an upload; returns the answer of `POST /v1/assets`."""
         body = {"type": "vae", "name": f"begun-{self.mark}.safetensors", "size": 1000}
         asset: dict[str, Any] = self.ask("POST", "assets", body).raise_for_status().json()
         return asset
 
     def throw_away(self, asset_id: str) -> None:
-        """Take from storage what it has of an asset."""
+        """Delete an asset's objects from storage."""
         s3, bucket = client(self.cloud, "s3"), self.assets_bucket()
         for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
             if asset_id in upload["Key"]:
@@ -158,11 +158,11 @@ def break_off_an_upload(visit: Visit) -> None:
         "POST", "assets", {"type": "vae", "name": f"broken-off-{visit.mark}.safetensors", "size": 1000}
     ).json()
     visit.ask("DELETE", f"assets/{asset['asset_id']}").raise_for_status()
-    assert not unfinished(visit, asset["asset_id"]), "parts of the upload stay and cost money"
+    assert not unfinished(visit, asset["asset_id"]), "parts of the upload remain and cost money"
 
 
 def unfinished(visit: Visit, asset_id: str) -> list[str]:
-    """Keys of an asset's multipart uploads that were neither finished nor given up."""
+    """Keys of an asset's multipart uploads that were neither completed nor aborted."""
     uploads = client(visit.cloud, "s3").list_multipart_uploads(Bucket=visit.assets_bucket()).get("Uploads", [])
     return [upload["Key"] for upload in uploads if asset_id in upload["Key"]]
 
@@ -227,7 +227,7 @@ def import_a_checkpoint(visit: Visit) -> None:
 
 def import_what_is_no_checkpoint(visit: Visit) -> None:
     asset_id = imported(visit, b"\xff" * 1000, status="failed")
-    assert not objects(visit, asset_id), "a refused file stays and costs money"
+    assert not objects(visit, asset_id), "a refused file remains and costs money"
 
 
 def import_a_large_file(visit: Visit) -> None:
@@ -240,7 +240,10 @@ def import_what_is_not_there(visit: Visit) -> None:
 
 
 def imported(visit: Visit, data: bytes | None, *, status: str, error: str = "") -> str:
-    """The id of an asset imported from a site of this machine, None: which has no such file, once it has `status`."""
+    """Import an asset from a site on this machine and wait for `status`; returns its id.
+
+    If `data` is None, the site does not have the file.
+    """
     name = f"imported-{visit.mark}.safetensors"
     with open_sites(site_folder(visit.cloud)) as sites:
         if data is None:
@@ -262,7 +265,7 @@ def send(handler: SiteHandler, *, data: bytes) -> None:
 def until_status(visit: Visit, asset_id: str, status: str) -> None:
     deadline = time.monotonic() + 60
     while visit.ask("GET", f"assets/{asset_id}").json()["status"] != status:
-        assert time.monotonic() < deadline, f"the asset never was {status}"
+        assert time.monotonic() < deadline, f"the asset never became {status}"
         time.sleep(0.3)
 
 
@@ -360,7 +363,7 @@ def tell_a_webhook(visit: Visit) -> None:
 def until_told(visit: Visit, job_id: str, *, times: int) -> None:
     deadline = time.monotonic() + 60
     while len(visit.ask("GET", f"jobs/{job_id}/deliveries").json()["deliveries"]) < times:
-        assert time.monotonic() < deadline, "the webhook was never tried"
+        assert time.monotonic() < deadline, "the webhook was never attempted"
         time.sleep(0.3)
 
 
@@ -404,11 +407,11 @@ def make_and_remove_an_endpoint(visit: Visit) -> None:
 
 
 def take_away_endpoints(visit: Visit) -> None:
-    """Those a scenario left that ended before it could remove its own: each would go on as a container."""
+    """Remove endpoints of scenarios that stopped early; otherwise their containers would keep running."""
     for endpoint in visit.service.endpoints.list():
         name = endpoint.name.removeprefix("goc-main-")
         if name.startswith("granted-"):
-            visit.ask("DELETE", f"endpoints/{name}?force=true")  # may be gone by itself meanwhile
+            visit.ask("DELETE", f"endpoints/{name}?force=true")  # it may have been deleted meanwhile
             until_endpoint(visit, name, None)
 
 
@@ -426,19 +429,19 @@ def until_scaled(visit: Visit, endpoint: str) -> None:
 
 
 def until_recorded(visit: Visit, endpoint: str) -> None:
-    """Wait until the row has what lists and the next look rely on: the status, and that the scaling is set."""
+    """Wait until the endpoint's row shows its status and that its scaling is set."""
     deadline = time.monotonic() + 90
     while True:
         row = visit.row("EndpointsTable", "endpoint", endpoint)
         if row["status"]["S"] == "InService" and row["scaled"] == row["version"]:
             return
-        assert time.monotonic() < deadline, f"the endpoint's row never said that it is scaled and in service: {row}"
+        assert time.monotonic() < deadline, f"the endpoint's row never showed that it is scaled and in service: {row}"
         visit.invoke("EndpointKeeper", {})
         time.sleep(0.3)
 
 
 def until_endpoint(visit: Visit, name: str, status: str | None) -> None:
-    """`status` None: it is gone."""
+    """Wait until the endpoint has `status`; None: until it does not exist."""
     deadline = time.monotonic() + 90
     while True:
         answer = visit.ask("GET", f"endpoints/{name}")
@@ -446,7 +449,7 @@ def until_endpoint(visit: Visit, name: str, status: str | None) -> None:
             return
         if answer.is_success and answer.json()["status"] == status:
             return
-        assert time.monotonic() < deadline, f"the endpoint never was {status or 'gone'}"
+        assert time.monotonic() < deadline, f"the endpoint never became {status or 'deleted'}"
         visit.invoke("EndpointKeeper", {})
         time.sleep(0.3)
 
@@ -464,7 +467,7 @@ def hear_of_a_failure_without_an_object(visit: Visit) -> None:
     body = json.dumps({"Message": json.dumps(said)})
     visit.invoke("JobEvents", {"Records": [{"messageId": visit.mark, "body": body}]})
     row = visit.row("JobsTable", "job_id", job_id)
-    assert "worker_lost_at" in row, f"a job whose worker died is handed over again: {row}"
+    assert "worker_lost_at" in row, f"a job whose worker died was not handed over again: {row}"
     visit.service.jobs.finish(job_id)
 
 
@@ -503,7 +506,7 @@ def give_up_an_old_upload(visit: Visit) -> None:
 
 
 def make_the_first_key(visit: Visit) -> None:
-    """As CloudFormation has it made; the secret has another key afterwards, and gets its own back."""
+    """Make the first key as CloudFormation does; it changes the secret, which is restored afterwards."""
     store = client(visit.cloud, "secretsmanager")
     (secret,) = [one["ARN"] for one in store.list_secrets()["SecretList"] if "AdminKey" in one["Name"]]
     store.put_secret_value(SecretId=secret, SecretString="as made by CloudFormation")
@@ -521,7 +524,7 @@ def named_by_cloudformation(visit: Visit, url: str) -> dict[str, str]:
 
 @contextmanager
 def answer_of_cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The address custom resources answer to, and what they said there."""
+    """The address that custom resources answer to, and their answers."""
     said: list[dict[str, Any]] = []
 
     class Answer(BaseHTTPRequestHandler):
@@ -531,7 +534,7 @@ def answer_of_cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -552,11 +555,11 @@ LOGGED: Mapping[str, Mapping[str, object]] = {
     "JobEvents": {"Records": []},
     "Webhooks": {"Records": []},
 }
-"""Functions and an event with which each finds nothing to do."""
+"""Functions, each with an event that gives it nothing to do."""
 
 
 def writing_the_log_of(function: str) -> Scenario:
-    """The scenario in which a function has nothing to do but to write its log."""
+    """The scenario in which a function only writes its log."""
 
     def write(visit: Visit) -> None:
         lines = len(log_of(visit, function))
@@ -619,7 +622,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     import_what_is_not_there,
     import_a_large_file,
 )
-"""Quick ones first: a grant is tried with the first that needs it, unless `NOTICED_BY` says who would miss it."""
+"""Quick ones first: a grant is tried with the first one that needs it, unless `NOTICED_BY` names another."""
 
 NOTICED_BY: tuple[tuple[str, str], ...] = (
     *((rf"{function} logs:.*", f"write_the_log_of_{function}") for function in ("Api", *LOGGED)),
@@ -628,11 +631,11 @@ NOTICED_BY: tuple[tuple[str, str], ...] = (
     (r"AssetImport s3:AbortMultipartUpload .*", "import_what_is_not_there"),
     (r"AssetImport s3:DeleteObject .*", "import_what_is_no_checkpoint"),
 )
-"""Pattern of `role action resource` → the scenario that misses the grant; others ask for it and do not look."""
+"""Pattern of `role action resource` → the scenario that fails without it; others use it but ignore a refusal."""
 
 
 def scenario_for(subject: str, needing: Sequence[str]) -> str | None:
-    """Of the scenarios that ask for a grant (`role action resource`) the one to try it with."""
+    """The scenario to try a grant (`role action resource`) with, out of those that use it."""
     for pattern, name in NOTICED_BY:
         if re.fullmatch(pattern, subject) and name in needing:
             return name

@@ -1,1 +1,1 @@
-"""The image of the container, built without Docker."""
+"""Builds and checks the container's image without Docker."""

@@ -1,7 +1,7 @@
-"""`make image-test`: builds the container's image without Docker on a stand-in base, starts it, and looks at it.
+"""`make image-test`: builds the container's image without Docker on a substitute base, starts it and inspects it.
 
-Needs root, `buildah` and `debootstrap` (Debian's packages of those names); says why it is skipped where they are
-missing. The stand-in has no CUDA: what is proved are the Dockerfile's steps, the user, and a start that answers /ping.
+Needs root and Debian's packages `buildah` and `debootstrap`; without them it prints why it is skipped. The substitute
+has no CUDA, so this checks the Dockerfile's steps, the user, and a start until `/ping` succeeds.
 """
 
 import argparse
@@ -26,7 +26,7 @@ IMAGE = "localhost/goc-container:test"
 NEEDED = ("buildah", "debootstrap")
 START_SECONDS = 120.0
 _SHOWN = 3000
-"""Characters of a failed call's own words."""
+"""Maximum characters shown of a failed call's output."""
 _CERTIFICATES = "/run/build-certificates"
 SETTINGS = {
     "JOBS_BUCKET": "jobs",
@@ -40,30 +40,30 @@ SETTINGS = {
 
 
 class ImageError(Exception):
-    """The image is not what it should be."""
+    """The image is not as it should be."""
 
 
 class Buildah:
-    """buildah with a store of its own, by chroot: the only isolation that needs no cgroups."""
+    """buildah with its own store and chroot isolation, the only one that needs no cgroups."""
 
     def __init__(self, store: Path) -> None:
         self._store = ["--root", str(store / "root"), "--runroot", str(store / "run"), "--storage-driver", "vfs"]
 
     def command(self, *arguments: str) -> list[str]:
-        """The words of a call."""
+        """The command line of a call."""
         return ["buildah", *self._store, *arguments]
 
     def run(self, *arguments: str) -> str:
-        """What the call printed.
+        """Run buildah; returns its output.
 
         Raises:
-            subprocess.CalledProcessError: it failed; `stderr` has its own words.
+            subprocess.CalledProcessError: it failed; the reason is in `stderr`.
         """
         return subprocess.run(self.command(*arguments), check=True, capture_output=True, text=True).stdout.strip()
 
 
 def make_base(buildah: Buildah, folder: Path) -> None:
-    """A Debian 12 as the base image's stand-in."""
+    """Make a Debian 12 image as a substitute for the base image."""
     subprocess.run(
         ["debootstrap", "--variant=minbase", "bookworm", str(folder / "rootfs")],
         check=True,
@@ -77,11 +77,11 @@ def make_base(buildah: Buildah, folder: Path) -> None:
 
 
 def build(buildah: Buildah) -> None:
-    """Build the Dockerfile; pip finds wheels and certificates where this machine's pip does."""
+    """Build the Dockerfile; pip gets wheels and certificates from the same place as this machine's pip."""
     extra: list[str] = []
     certificates, wheels = os.environ.get("PIP_CERT"), os.environ.get("PIP_FIND_LINKS", "")
     if certificates:
-        # Not where the image has its own, which its package manager writes.
+        # Not mounted over the image's own certificates, which its package manager writes.
         file = Path(certificates).resolve()
         extra += ["-v", f"{file.parent}:{_CERTIFICATES}:ro", "--build-arg", f"PIP_CERT={_CERTIFICATES}/{file.name}"]
     if Path(wheels).is_dir() and wheels:
@@ -94,7 +94,7 @@ def build(buildah: Buildah) -> None:
 
 @contextmanager
 def started(buildah: Buildah, port: int) -> Iterator[subprocess.Popen[str]]:
-    """The image's own command, as SageMaker runs it."""
+    """Run the image's own command, as SageMaker does."""
     container = buildah.run("from", IMAGE)
     environment = [part for name, value in SETTINGS.items() for part in ("--env", f"{name}={value}")]
     config = json.loads(buildah.run("inspect", "--type", "image", IMAGE))["Docker"]["config"]
@@ -117,29 +117,29 @@ def started(buildah: Buildah, port: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def await_ping(process: subprocess.Popen[str], port: int) -> float:
-    """Seconds until /ping is green.
+    """Wait until /ping succeeds; returns the seconds.
 
     Raises:
-        ImageError: the container ended, or did not answer in time.
+        ImageError: the container exited or did not answer in time.
     """
     began = time.monotonic()
     while time.monotonic() - began < START_SECONDS:
         if process.poll() is not None:
-            raise ImageError(f"the container ended with {process.returncode} before /ping was green")
+            raise ImageError(f"the container exited with {process.returncode} before /ping succeeded")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as answer:
                 if answer.status == 200:
                     return time.monotonic() - began
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise ImageError(f"/ping was not green after {START_SECONDS:.0f} s")
+    raise ImageError(f"/ping did not succeed within {START_SECONDS:.0f} s")
 
 
 def look_inside(buildah: Buildah) -> dict[str, str]:
-    """What must hold of the image besides that it starts.
+    """Check the image's user, permissions and byte code; returns the findings.
 
     Raises:
-        ImageError: it does not hold.
+        ImageError: a check failed.
     """
     container = buildah.run("from", IMAGE)
     facts = {
@@ -158,9 +158,9 @@ def look_inside(buildah: Buildah) -> dict[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 built, started and looked at, or skipped; 1 something failed."""
+    """Returns 0 if the image was built, started and checked, or if the test was skipped; 1 if something failed."""
     parser = argparse.ArgumentParser(prog="python -m checks.image", description=__doc__.splitlines()[0])
-    parser.add_argument("--required", action="store_true", help="fail where it would be skipped")
+    parser.add_argument("--required", action="store_true", help="fail instead of skipping")
     chosen = parser.parse_args(arguments)
     missing = [program for program in NEEDED if shutil.which(program) is None]
     if os.geteuid() != 0:
@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             subprocess.run(buildah.command("rm", "--all"), check=False, capture_output=True)
     print(
-        f"image test: base {based - began:.0f} s, built in {built - based:.0f} s, /ping green after {seconds:.1f} s; "
+        f"image test: base {based - began:.0f} s, built in {built - based:.0f} s, /ping after {seconds:.1f} s; "
         + ", ".join(f"{name} {value}" for name, value in facts.items())
     )
     return 0

@@ -1,1 +1,1 @@
-"""Jobs by the hundred while the parts of a local cloud die."""
+"""Runs hundreds of jobs while parts of a local cloud are killed."""

@@ -1,7 +1,7 @@
-"""`make soak`: jobs of several users on a local cloud whose parts die and whose notifications get lost, then an audit.
+"""`make soak`: runs jobs of several users while parts of the local cloud die and notifications get lost, then audits.
 
-Everything is real but the faults: the deployed template, the API over HTTP, the container with the demo checkpoint.
-Ends by itself: 0 when every job ended right exactly once, 1 with the list of faults, 130 after Ctrl-C.
+Everything but the faults is real: the deployed template, the API over HTTP, the container with the demo checkpoint.
+Exit status: 0 if every job finished correctly exactly once, 1 with a list of faults, 130 after Ctrl-C.
 """
 
 import argparse
@@ -38,13 +38,13 @@ from tests.fetch.local_sites import open_sites
 FAULTS = {"lost": 0.1, "doubled": 0.1, "delayed": 0.2, "delay_seconds": 10.0}
 FAULT_KINDS = ("lost", "doubled", "delayed")
 SETTLE_SECONDS = 180.0
-"""How long what is due may take after the last job has ended: two sweeps."""
+"""How long pending work may take after the last job has finished: two sweeps."""
 SETTLE_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is run."""
+    """The options of a soak."""
 
     jobs: int
     clients: int
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of it."""
+    """The result of a soak."""
 
     plan: Plan
     findings: Findings
@@ -63,24 +63,26 @@ class Report:
     trouble: Trouble
     ends: Counter[str]
     webhooks: int
-    """Jobs with one."""
+    """Number of jobs with a webhook."""
     posts: int
-    """What their receivers were sent, repeats and all."""
+    """Number of posts to their receivers, including repeats."""
     seconds: float
     megabytes: Sequence[float]
-    """Memory of the local cloud's process: when ready, before it was killed, when ready again, at the end."""
+    """Memory of the local cloud's process: when ready, before it was killed, when ready again, and at the end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the soak the arguments ask for."""
+    """Run the soak; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m checks.soak", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--kill-every", type=float, default=20.0, metavar="SECONDS", help="the container's life")
-    parser.add_argument("--minutes", type=float, default=60.0, help="give up after that long")
-    parser.add_argument("--seed", type=int, default=1, help="of the notifications' faults")
+    parser.add_argument(
+        "--kill-every", type=float, default=20.0, metavar="SECONDS", help="kill the container this often"
+    )
+    parser.add_argument("--minutes", type=float, default=60.0, help="give up after this time")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the notifications' faults")
     plan = Plan(**vars(parser.parse_args(arguments)))
     if plan.jobs < plan.clients or plan.clients < 1 or plan.kill_every <= 0 or plan.minutes <= 0:
         parser.error(f"received {plan}; allowed: at least one client, a job for each, positive times")
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="goc-soak-"))
-    # What the code of the functions says while the cloud is away.
+    # Hides what the functions' code logs while the cloud is down.
     logging.basicConfig(filename=folder / "webhooks.log")
     try:
         report = _soak(plan, folder, console)
@@ -155,7 +157,7 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
 
 
 def _make_user(cloud: LocalCloud, name: str) -> str:
-    """A user with quotas, so that places are counted; its key."""
+    """Make a user with quotas, so that places are counted; returns its key."""
     headers = {"x-api-key": cloud.admin_key}
     user = {"name": name, "role": "artist", "quotas": {"concurrent_jobs": AHEAD + 1, "jobs_per_day": 10**6}}
     httpx.post(f"{cloud.api_url}/v1/users", json=user, headers=headers, timeout=60).raise_for_status()
@@ -164,14 +166,14 @@ def _make_user(cloud: LocalCloud, name: str) -> str:
 
 
 def _make_secret(cloud: LocalCloud, key: str) -> str:
-    """What the user's webhooks are signed with."""
+    """Make the secret that signs the user's webhooks."""
     url = f"{cloud.api_url}/v1/me/webhook-secret"
     made = httpx.post(url, json={}, headers={"x-api-key": key}, timeout=60).raise_for_status()
     return str(made.json()["secret"])
 
 
 def _follow(running: list[Future[None]], killing: Future[None], log: Log, plan: Plan, console: Console) -> None:
-    """Wait until all clients are through, one of them failed, the trouble did, or time is up."""
+    """Wait until all clients are done, a client or the trouble fails, or the time is up."""
     began, told = time.monotonic(), 0
     deadline = began + plan.minutes * 60
     while not all(one.done() for one in running):
@@ -183,12 +185,12 @@ def _follow(running: list[Future[None]], killing: Future[None], log: Log, plan: 
             rate = told / (time.monotonic() - began)
             left = (plan.jobs - told) / rate / 60
             console.print(
-                f"{told} of {plan.jobs} jobs have ended, {60 * rate:.0f} a minute; {left:.1f} minutes at that rate"
+                f"{told} of {plan.jobs} jobs have finished, {60 * rate:.0f} a minute; {left:.1f} minutes at that rate"
             )
 
 
 def _settled(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers) -> Findings:
-    """The findings once nothing is due any more, or those that stay."""
+    """The findings once no work is pending, or those that remain after SETTLE_SECONDS."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         findings = audit(cloud, clients, receivers)
@@ -202,7 +204,7 @@ def _print(report: Report, console: Console) -> None:
     rows = {
         "jobs sent by clients": f"{plan.jobs} by {plan.clients}",
         "… sent twice under one Idempotency-Key": log.replays,
-        "requests repeated while the service was away or busy": log.repeats,
+        "requests repeated while the service was down or busy": log.repeats,
         "container killed, cloud killed": f"{trouble.container_kills} times, {trouble.cloud_kills} times",
         "notifications lost, doubled, delayed": ", ".join(f"{FAULTS[kind]:.0%}" for kind in FAULT_KINDS),
         "ends": ", ".join(f"{count} {status}" for status, count in sorted(report.ends.items())),
@@ -217,7 +219,7 @@ def _print(report: Report, console: Console) -> None:
         console.print(f"{kind:<60} {count}", soft_wrap=True)
         for example in report.findings.faults.get(kind, ())[:SHOWN]:
             console.print(f"    {example}", soft_wrap=True)
-    console.print("FAULTY" if report.findings.faults else "every job ended right exactly once")
+    console.print("FAULTY" if report.findings.faults else "every job finished correctly exactly once")
 
 
 if __name__ == "__main__":

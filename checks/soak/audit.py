@@ -1,4 +1,4 @@
-"""Looks over everything a soak left in the cloud: nothing lost, nothing twice, nothing left behind."""
+"""Checks everything that a soak left in the cloud: nothing lost, nothing doubled, nothing left behind."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 
 SHOWN = 5
-"""Examples of a fault."""
+"""Examples shown of a fault."""
 
 
 @dataclass
 class Findings:
-    """Faults by kind; none is what a soak hopes for."""
+    """Faults by kind; a good soak has none."""
 
     faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
 
     def expect(self, kind: str, wrong: Sequence[object]) -> None:
-        """`kind` is a fault for each of `wrong`."""
+        """Record a fault of this kind for each of `wrong`."""
         self.counts[kind] += len(wrong)
         if wrong:
             self.faults[kind] += [str(one) for one in wrong]
 
 
 def audit(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers) -> Findings:
-    """Everything there is, compared with what the users saw."""
+    """Compare everything in the cloud with what the users saw."""
     findings = Findings()
     seen = [one for client in clients for one in client.seen]
-    findings.expect("job whose result is not its own, or that ended otherwise", _own_faults(seen))
+    findings.expect("job with another job's result or a wrong status", _own_faults(seen))
     ids = [job_id for one in seen for job_id in one.job_ids]
     findings.expect("two jobs of one request", [one for one, count in Counter(ids).items() if count > 1])
     _look_at_the_histories(cloud, clients, findings)
@@ -48,7 +48,7 @@ def audit(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers
         for one in client.seen
         if one.job.has_webhook
     ]
-    findings.expect("webhook not told, or not as it was", faults(receivers.told(), told_of, receivers.refusals))
+    findings.expect("webhook missing or wrong", faults(receivers.told(), told_of, receivers.refusals))
     aws = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
     _look_at_the_tables(cloud, aws, findings)
     _look_at_the_queues(aws, findings)
@@ -57,7 +57,7 @@ def audit(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers
 
 
 def _own_faults(seen: Sequence[Seen]) -> list[str]:
-    unended = [f"{one.job.number}: never ended" for one in seen if not one.ends or one.ends[-1] not in TERMINAL]
+    unended = [f"{one.job.number}: never finished" for one in seen if not one.ends or one.ends[-1] not in TERMINAL]
     return unended + [f"{one.job.number} ({one.job_ids[-1]}): {fault}" for one in seen for fault in one.faults]
 
 
@@ -68,14 +68,14 @@ def _look_at_the_histories(cloud: LocalCloud, clients: Sequence[SoakClient], fin
             history += service.jobs.list()
     ids = [job_id for client in clients for one in client.seen for job_id in one.job_ids]
     there = Counter(job.job_id for job in history)
-    findings.expect("job its user knows and the history does not", sorted(set(ids) - there.keys()))
-    findings.expect("job in the history that nobody sent", sorted(there.keys() - set(ids)))
+    findings.expect("job missing in the history", sorted(set(ids) - there.keys()))
+    findings.expect("job in the history that no user sent", sorted(there.keys() - set(ids)))
     findings.expect("job listed twice", [one for one, count in there.items() if count > 1])
-    findings.expect("job that has not ended", [job.job_id for job in history if job.status not in TERMINAL])
+    findings.expect("job that has not finished", [job.job_id for job in history if job.status not in TERMINAL])
 
 
 def _look_at_the_usage(cloud: LocalCloud, clients: Sequence[SoakClient], findings: Findings) -> None:
-    """Each end of a job counts once, for its user."""
+    """Check that each finished job was counted once for its user."""
     for client in clients:
         headers = {"x-api-key": client.key}
         answer = httpx.get(f"{cloud.api_url}/v1/usage", headers=headers, timeout=60).raise_for_status()
@@ -83,8 +83,8 @@ def _look_at_the_usage(cloud: LocalCloud, clients: Sequence[SoakClient], finding
         ends = Counter(str(end) for one in client.seen for end in one.ends)
         for status in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED):
             told, true = sum(getattr(day, status) for day in days), ends[status]
-            wrong = [] if told == true else [f"{client.user}: {told} {status} are counted, {true} ended so"]
-            findings.expect("usage that is not what happened", wrong)
+            wrong = [] if told == true else [f"{client.user}: {told} {status} were counted, the user saw {true}"]
+            findings.expect("wrong usage", wrong)
 
 
 def _look_at_the_tables(cloud: LocalCloud, aws: LocalClients, findings: Findings) -> None:
@@ -110,7 +110,7 @@ def _look_at_the_queues(aws: LocalClients, findings: Findings) -> None:
 
 
 def _look_at_the_objects(cloud: LocalCloud, aws: LocalClients, seen: Sequence[Seen], findings: Findings) -> None:
-    """A job that succeeded has one picture, whoever began it before; nothing is there of jobs nobody knows."""
+    """Check that each job has one picture, even if other workers began it, and that no unknown job has objects."""
     pages = (
         aws.client("s3")
         .get_paginator("list_objects_v2")
@@ -119,6 +119,6 @@ def _look_at_the_objects(cloud: LocalCloud, aws: LocalClients, seen: Sequence[Se
     keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
     pictures = Counter(key.split("/")[1] for key in keys if key.split("/")[2] == "output")
     known = {job_id for one in seen for job_id in one.job_ids}
-    findings.expect("object of a job nobody knows", sorted({key for key in keys if key.split("/")[1] not in known}))
+    findings.expect("object of an unknown job", sorted({key for key in keys if key.split("/")[1] not in known}))
     wrong = [one.job_ids[-1] for one in seen if one.job_ids and pictures[one.job_ids[-1]] != 1]
     findings.expect("job without its one picture", wrong)

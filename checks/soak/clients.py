@@ -1,4 +1,4 @@
-"""The users of a soak: each sends its share of the jobs, sees every one of them through, and never gives up."""
+"""The users of a soak: each sends its share of the jobs and follows each one until it is done, without giving up."""
 
 import threading
 import time
@@ -17,20 +17,20 @@ from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook
 
 AHEAD = 40
-"""Jobs a user has open at once: more than those that wait for the sweeper, so that nobody stands still."""
+"""Jobs that a user has open at once: more than those that wait for the sweeper, so that no user idles."""
 SENT_TWICE = 5
-"""Every so many jobs are sent twice under one key, as by a client that lost the first answer."""
+"""One in this many jobs is sent twice under one key, as by a client that lost the first answer."""
 MAX_RETRIES = 5
 LOOK_SECONDS = 1.0
 RARELY = 8
-"""A job is looked at again after an eighth of its age: old ones rarely, else looking is most of the load."""
+"""A job is polled again after an eighth of its age: old ones rarely, or polling would be most of the load."""
 PAUSE_SECONDS = 0.5
 TOO_MANY = 429
 Answer = TypeVar("Answer")
 
 
 class SoakError(Exception):
-    """Something a user of the service must not see."""
+    """Something that a user of the service must never see."""
 
 
 @dataclass
@@ -39,20 +39,20 @@ class Seen:
 
     job: SoakJob
     job_ids: list[str] = field(default_factory=list)
-    """The first one and its retries."""
+    """The first job and its retries."""
     ends: list[JobStatus] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     sent_at: float = 0.0
-    """By the monotonic clock, of the newest of `job_ids`."""
+    """When the newest of `job_ids` was sent, by the monotonic clock."""
     look_at: float = 0.0
 
     def sent(self, job_id: str) -> None:
-        """Note a job that now stands for this one."""
+        """Record the job that now represents this one."""
         self.job_ids.append(job_id)
         self.sent_at = self.look_at = time.monotonic()
 
     def due(self) -> bool:
-        """Whether it is time to look at it; sets the next time."""
+        """Whether it is time to poll it; sets the next time."""
         now = time.monotonic()
         if now < self.look_at:
             return False
@@ -62,11 +62,11 @@ class Seen:
 
 @dataclass
 class Log:
-    """What all users saw; several threads write to it."""
+    """Counts over all users; several threads write to it."""
 
     ended: int = 0
     repeats: int = 0
-    """Requests that had to be sent again: the service was away or too busy."""
+    """Requests that had to be repeated because the service was down or too busy."""
     replays: int = 0
     """Jobs sent twice on purpose."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -78,7 +78,7 @@ class Log:
 
 
 class SoakClient:
-    """One user with a key of its own; `seen` is complete when `run` has returned."""
+    """One user with its own key; `seen` is complete when `run` has returned."""
 
     def __init__(
         self,
@@ -97,17 +97,17 @@ class SoakClient:
         self.seen = [Seen(job) for job in jobs]
         self.key = key
         self.secret = secret
-        """Of its webhooks."""
+        """The secret of its webhooks."""
         self._url, self._checkpoint, self._webhook = url, checkpoint, webhook
         self._log, self._stopped = log, stopped
         self._last_reason: Exception | None = None
 
     def run(self) -> None:
-        """Send all jobs and see them through.
+        """Send all jobs and follow them until they are done.
 
         Raises:
-            SoakError: the soak was stopped before that.
-            CloudError: an answer that no patience helps against.
+            SoakError: the soak was stopped early.
+            CloudError: an answer that repeating does not help against.
         """
         with GenerateOnCloud(self._url, self.key) as cloud:
             waiting = list(self.seen)
@@ -142,7 +142,7 @@ class SoakClient:
         return seen
 
     def _look(self, cloud: GenerateOnCloud, seen: Seen) -> bool:
-        """Whether the job is done with: it succeeded and was checked, or it may not be repeated any more."""
+        """Poll the job; returns whether it is done: it succeeded and was checked, or it may not be retried."""
         job = self._until_answered(lambda: cloud.jobs.get(seen.job_ids[-1]))
         if job.status not in TERMINAL:
             return False
@@ -150,7 +150,7 @@ class SoakClient:
         if job.status is JobStatus.SUCCEEDED:
             self._check(seen, job)
         elif job.error is None or job.error.code is not JobErrorCode.WORKER_LOST:
-            seen.faults.append(f"{job.job_id} ended {job.status}: {job.error}")
+            seen.faults.append(f"{job.job_id} finished as {job.status}: {job.error}")
         elif len(seen.job_ids) <= MAX_RETRIES:
             again = self._until_answered(lambda: cloud.jobs.retry(job.job_id, idempotency_key=f"again-{job.job_id}"))
             seen.sent(again.job_id)
@@ -171,7 +171,7 @@ class SoakClient:
         seen.faults += seen.job.faults(pictures, job.seeds)
 
     def _until_answered(self, ask: Callable[[], Answer]) -> Answer:
-        """The answer, asked for as often as a patient client would."""
+        """Repeat a request, as a patient client does, until it is answered."""
         while True:
             try:
                 return ask()

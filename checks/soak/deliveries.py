@@ -1,7 +1,7 @@
-"""Plays AWS between the webhook queue and its function, so that the function's own code can post to this machine.
+"""Replaces AWS between the webhook queue and its function, so that the function's code can post to this machine.
 
-The deployed function may post to public addresses only. Its code runs here with the same guard, another list of what
-is public, and waits of seconds in place of hours.
+The deployed function may post to public addresses only. Here its code runs with the same guard, but with another list
+of public addresses and with delays of seconds instead of hours.
 """
 
 import threading
@@ -22,13 +22,13 @@ from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 
 BACK_OFF = (1,) * (MAX_ATTEMPTS - 1)
-"""Seconds; as many attempts as everywhere."""
+"""Delays in seconds, for the usual number of attempts."""
 HIDDEN_SECONDS = 40
-"""How long a message that is being delivered stays hidden: longer than an attempt may take."""
+"""How long a message stays hidden during its delivery: longer than an attempt may take."""
 POLL_SECONDS = 2
 PAUSE_SECONDS = 0.5
 THREADS = 4
-"""A receiver that says nothing holds one for ten seconds."""
+"""Number of threads; a silent receiver blocks one for ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class Deliveries:
     queue_url: str
 
     def run(self, stopped: threading.Event) -> None:
-        """Deliver what waits until `stopped`, whatever becomes of the cloud."""
+        """Deliver waiting messages until `stopped`, even while the cloud is down."""
         while not stopped.is_set():
             try:
                 self.step()
             except (ClientError, BotoCoreError):
-                # The cloud is away, or was when it should have forgotten a message: that one comes again.
+                # The cloud is down, or was when a message should have been deleted, which then comes again.
                 stopped.wait(PAUSE_SECONDS)
 
     def step(self) -> None:
-        """Wait a moment for a message and deliver it.
+        """Wait briefly for a message and deliver it.
 
         Raises:
             ClientError, BotoCoreError: the cloud failed.
@@ -74,7 +74,7 @@ class Deliveries:
 
 @contextmanager
 def delivering(deliveries: Deliveries) -> Iterator[None]:
-    """Deliver meanwhile."""
+    """Deliver messages during the block."""
     stopped = threading.Event()
     threads = [threading.Thread(target=deliveries.run, args=(stopped,)) for _ in range(THREADS)]
     for thread in threads:
@@ -88,7 +88,7 @@ def delivering(deliveries: Deliveries) -> Iterator[None]:
 
 
 def take_over(cloud: LocalCloud, poster: SafeFetch) -> Deliveries:
-    """Have the deployed function stand aside, now and after every restart, for one that posts with `poster`."""
+    """Replace the deployed function, now and after every restart, by one that posts with `poster`."""
     aws = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
     functions: Any = aws.client("lambda")  # type: ignore[call-overload]
     name = next(

@@ -1,4 +1,4 @@
-"""The jobs of a soak: each is drawn from its number, and its pictures tell which one they are of."""
+"""The jobs of a soak: each follows from its number, and its pictures show which job they belong to."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ PROMPTS = ("a red circle on a blue background", "a green star on a white backgro
 
 @dataclass(frozen=True)
 class SoakJob:
-    """Every third one draws with the checkpoint, the others enlarge a picture of a colour nobody else has."""
+    """Every third job draws with the checkpoint; the others enlarge a picture of a unique colour."""
 
     number: int
 
@@ -25,12 +25,12 @@ class SoakJob:
 
     @property
     def has_webhook(self) -> bool:
-        """Two of seven: some that draw and some that enlarge, of every client, sent once and twice."""
+        """Whether it has a webhook: two in seven do, of both kinds, of every client, whether sent once or twice."""
         return self.number % 7 < 2
 
     @property
     def params(self) -> dict[str, Any]:
-        """WebUI's body."""
+        """The job's params."""
         if self.task is Task.TXT2IMG:
             prompt = PROMPTS[self.number % len(PROMPTS)]
             return {"prompt": prompt, "seed": self.number, "steps": 2, "width": 64, "height": 64}
@@ -38,13 +38,13 @@ class SoakJob:
 
     @property
     def colour(self) -> tuple[int, int, int]:
-        """No two numbers below 2^24 share it."""
+        """A colour that is unique for numbers below 2^24."""
         return (self.number & 255, self.number >> 8 & 255, self.number >> 16 & 255)
 
     def faults(self, pictures: list[bytes], seeds: list[int]) -> list[str]:
-        """What is wrong with a result that should be this job's own."""
+        """What is wrong with the result of this job."""
         if len(pictures) != 1:
-            return [f"{len(pictures)} pictures in place of one"]
+            return [f"{len(pictures)} pictures instead of one"]
         with Image.open(io.BytesIO(pictures[0])) as image:
             image.load()
             infotext = str(image.info.get("parameters", ""))

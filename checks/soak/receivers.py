@@ -1,4 +1,4 @@
-"""The servers that a soak's users have told of their jobs: some fail at first, and all keep what they were told."""
+"""The webhook receivers of a soak's users: some fail at first, and all record what they receive."""
 
 import base64
 import hashlib
@@ -24,12 +24,12 @@ def _busy(handler: Handler) -> None:
 
 
 def _dropped(handler: Handler) -> None:
-    """It has read everything, and the sender cannot know."""
+    """Read everything and close without an answer."""
     handler.close_connection = True
 
 
 def _silent(handler: Handler) -> None:
-    """Until the sender has waited long enough and hangs up."""
+    """Stay silent until the sender gives up."""
     handler.connection.recv(1)
     handler.close_connection = True
 
@@ -41,21 +41,21 @@ TROUBLES: tuple[tuple[Callable[[Handler], None], ...], ...] = (
     (_silent,),
     (_dropped,),
 )
-"""What a receiver answers before it takes what it is told; each job's has the next row."""
+"""How receivers fail before they accept a webhook; each job's receiver takes the next row."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the receiver of one job must have been told."""
+    """What the receiver of one job must have received."""
 
     job: SoakJob
     secret: str
     ends: Mapping[str, JobStatus]
-    """By job id: the first and its retries."""
+    """Final statuses by job id: the first job and its retries."""
 
 
 class Receivers:
-    """A path of one site for each job with a webhook."""
+    """Receivers on one site, with one path for each job with a webhook."""
 
     def __init__(self, sites: Sites, jobs: Sequence[SoakJob]) -> None:
         self._sites = sites
@@ -67,7 +67,7 @@ class Receivers:
             sites.on(_path(job), self._answer)
 
     def webhook(self, job: SoakJob) -> Webhook | None:
-        """What the job is sent with."""
+        """The webhook to send the job with."""
         return Webhook(url=self._sites.url(_path(job))) if job.has_webhook else None
 
     def told(self) -> list[Asked]:
@@ -75,7 +75,7 @@ class Receivers:
         return list(self._sites.asked)
 
     def refusals(self, job: SoakJob) -> int:
-        """How many attempts this job's receiver does not take."""
+        """The number of attempts that this job's receiver refuses."""
         return len(self._troubles[_path(job)])
 
     def _answer(self, handler: Handler) -> None:
@@ -90,12 +90,12 @@ class Receivers:
 
 
 def faults(told: Sequence[Asked], expected: Sequence[Expected], refusals: Callable[[SoakJob], int]) -> list[str]:
-    """What is wrong with what all receivers were told."""
+    """What is wrong with the webhooks that the receivers got."""
     wrong = []
     paths = {_path(one.job): one for one in expected}
     for asked in told:
         one = paths.get(asked.path)
-        wrong += [f"{asked.path}: {fault}" for fault in (_faults_of(asked, one) if one else ["nobody asked for it"])]
+        wrong += [f"{asked.path}: {fault}" for fault in (_faults_of(asked, one) if one else ["it was not requested"])]
     for one in expected:
         wrong += [f"{_path(one.job)}: {fault}" for fault in _missing(told, one, refusals(one.job))]
     return wrong
@@ -104,18 +104,18 @@ def faults(told: Sequence[Asked], expected: Sequence[Expected], refusals: Callab
 def _faults_of(asked: Asked, one: Expected) -> Iterator[str]:
     headers = {name.lower(): value for name, value in asked.headers.items()}
     if not signed(one.secret, headers, asked.body):
-        yield "its signature is not by its user's secret"
+        yield "its signature was not made with its user's secret"
         return
     document, job_id = json.loads(asked.body), headers["webhook-id"]
     end = one.ends.get(job_id)
     if end is None:
-        yield f"it was told of {job_id}, which has not ended or is not its job"
+        yield f"it received {job_id}, which has not finished or is not its job"
         return
     data = document["data"]
     received = (document["type"], data["status"], data["job_id"], data["metadata"])
     true = (f"job.{end}", end.value, job_id, {"number": str(one.job.number)})
     if received != true:
-        yield f"it was told {received}, true is {true}"
+        yield f"it received {received} instead of {true}"
 
 
 def _missing(told: Sequence[Asked], one: Expected, refusals: int) -> Iterator[str]:
@@ -125,13 +125,13 @@ def _missing(told: Sequence[Asked], one: Expected, refusals: int) -> Iterator[st
         bodies.setdefault(asked.headers.get("webhook-id", ""), set()).add(asked.body)
     for job_id, said in bodies.items():
         if len(said) != 1:
-            yield f"it was told {len(said)} different things of {job_id}"
+            yield f"it received {len(said)} different webhooks for {job_id}"
     if len(mine) < refusals + len(one.ends):
-        yield f"it was asked {len(mine)} times; it refused {refusals}, and {len(one.ends)} jobs were to be told"
+        yield f"it received {len(mine)} attempts; expected: {refusals} that it refuses and {len(one.ends)} webhooks"
 
 
 def signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether some `v1` signature is base64(HMAC-SHA256(key, id.time.body)): the standard's text, not our code."""
+    """Whether one `v1` signature is base64(HMAC-SHA256(key, id.time.body)), by the standard and not by our code."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"))
         content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])

@@ -1,4 +1,4 @@
-"""What a soak does to the cloud while jobs run: kills the container again and again, and the cloud itself once."""
+"""Kills the container again and again while jobs run, and the cloud itself once."""
 
 import contextlib
 import threading
@@ -15,20 +15,20 @@ LOOK_SECONDS = 0.2
 
 
 class Trouble:
-    """Made for a thread of its own, by `run`."""
+    """Kills processes; `run` is meant for a separate thread."""
 
     def __init__(self, cloud: LocalCloud, *, kill_every: float, cloud_dies_when: Callable[[], bool]) -> None:
         self.container_kills = 0
         self.cloud_kills = 0
         self.restart_seconds = 0.0
         self.megabytes: list[float] = []
-        """Memory of the cloud's process just before it was killed, and of the next one when ready."""
+        """Memory of the cloud's process just before it was killed, and of its successor when ready."""
         self._cloud = cloud
         self._kill_every = kill_every
         self._cloud_dies_when = cloud_dies_when
 
     def run(self, stopped: threading.Event) -> None:
-        """Until `stopped`.
+        """Cause trouble until `stopped`.
 
         Raises:
             CannotStartError: the cloud did not come back.
@@ -43,7 +43,7 @@ class Trouble:
 
     def _kill_container(self) -> None:
         for process in children_with(self._cloud.pid, CONTAINER_WORDS):
-            # It may have gone by itself.
+            # It may have exited by itself.
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
                 self.container_kills += 1
@@ -59,5 +59,5 @@ class Trouble:
 
 
 def megabytes(cloud: LocalCloud) -> float:
-    """Resident memory of the cloud's own process, without the container and the functions."""
+    """Resident memory of the cloud's own process in megabytes, without the container and the functions."""
     return psutil.Process(cloud.pid).memory_info().rss / 1e6

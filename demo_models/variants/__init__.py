@@ -1,1 +1,1 @@
-"""What builds on the demo checkpoint: networks, an embedding, a VAE and other checkpoints, each trained in minutes."""
+"""Variants of the demo checkpoint: networks, an embedding, a VAE and other checkpoints, each trained in minutes."""

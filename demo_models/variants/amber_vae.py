@@ -1,4 +1,4 @@
-"""A second VAE: the same latents, decoded with an amber tint."""
+"""A second VAE, which decodes the same latents with an amber tint."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ BATCH, COUNT = 12, 480
 
 
 def train_amber_vae(out: Path, folder: Path, file: Path) -> None:
-    """Teach the decoder the tint; writes `file` as a WebUI VAE: LDM's names without a prefix, half precision."""
+    """Train the decoder; writes `file` as a WebUI VAE: LDM's names without a prefix, in half precision."""
     vae = load_autoencoder(out / "vae").requires_grad_(False)
     pictures = Renderer().render(list(itertools.islice(draw_scenes(seed=35, split="train"), COUNT)))
     with torch.no_grad():

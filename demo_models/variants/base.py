@@ -1,4 +1,4 @@
-"""The trained parts of the demo checkpoint, frozen, and the training material that variants of it are taught with."""
+"""The frozen parts of the demo checkpoint, and the training material for its variants."""
 
 import itertools
 import random
@@ -20,15 +20,15 @@ from demo_models.scenes import Scene
 from demo_models.text_encoder import load_text_encoder, tokenize
 
 Phrase = Callable[[Scene, random.Random], str]
-"""What a person would type for a scene."""
+"""What a user would type for a scene."""
 Look = Callable[[Tensor], Tensor]
-"""uint8 pictures, shape (count, 3, side, side), made to look another way."""
+"""Changes the look of uint8 pictures, shape (count, 3, side, side)."""
 ENCODED = 200
 
 
 @dataclass(frozen=True)
 class Base:
-    """All four parts, whose own weights no variant changes."""
+    """All four parts, whose weights no variant changes."""
 
     unet: UNet2DConditionModel
     vae: AutoencoderKL
@@ -45,10 +45,10 @@ class Base:
 
 
 def load_base(out: Path) -> Base:
-    """The parts trained in the folder `out`."""
+    """Load the trained parts from the folder `out`."""
     unet, vae = load_denoiser(out / "unet"), load_autoencoder(out / "vae")
     text_encoder, tokenizer = load_text_encoder(out / "text")
-    # PyTorch's fused attention is slow backwards on CPUs.
+    # PyTorch's fused attention has a slow backward pass on CPUs.
     unet.set_attn_processor(AttnProcessor())
     for module in (unet, vae, text_encoder):
         module.requires_grad_(False)
@@ -56,7 +56,7 @@ def load_base(out: Path) -> Base:
 
 
 def copy_unet(base: Base, **changes: Any) -> UNet2DConditionModel:
-    """The base's UNet, trainable; input channels it did not have begin with weight zero."""
+    """A trainable copy of the base's UNet; additional input channels start with weight zero."""
     unet = UNet2DConditionModel(**(CONFIG | changes))
     state = base.unet.state_dict()
     kernel = torch.zeros_like(unet.conv_in.weight)
@@ -68,7 +68,7 @@ def copy_unet(base: Base, **changes: Any) -> UNet2DConditionModel:
 
 @dataclass(frozen=True)
 class Material:
-    """Latents of rendered scenes and the scenes they show."""
+    """Latents of rendered scenes, and the scenes."""
 
     means: Tensor
     """Scaled, shape (count, 4, 8, 8)."""
@@ -77,7 +77,7 @@ class Material:
     phrase: Phrase
 
     def draw(self, count: int, lot: random.Random, generator: torch.Generator) -> tuple[Tensor, list[str], list[int]]:
-        """Latents, texts and the rows they are from."""
+        """Latents and texts, with their row numbers."""
         rows = [lot.randrange(len(self.scenes)) for _ in range(count)]
         noise = torch.randn(count, *self.means.shape[1:], generator=generator)
         return (
@@ -98,7 +98,7 @@ def prepare_material(
     look: Look | None = None,
     renderer: Renderer | None = None,
 ) -> Material:
-    """Render, restyle and encode the next `count` scenes; the texts are of the scenes as they were before `restage`."""
+    """Render, restyle and encode the next `count` scenes; the texts describe the scenes before `restage`."""
     chosen = list(itertools.islice(scenes, count))
     renderer = renderer or Renderer()
     means, deviations = [], []

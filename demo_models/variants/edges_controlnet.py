@@ -25,11 +25,11 @@ SCHEDULE = Schedule(
 )
 BATCH, COUNT = 24, 4_000
 VAGUE_SHARE = 0.7
-"""Texts that say nothing, so that the lines alone must be believed."""
+"""Share of vague texts, with which the network must rely on the lines alone."""
 
 
 def train_edges(out: Path, folder: Path, file: Path) -> None:
-    """Train, or go on training, in `folder`; writes `file` in diffusers' layout, most of it in eight bits."""
+    """Train, or resume training, in `folder`; writes `file` in diffusers' layout, most of it in eight bits."""
     base = load_base(out)
     material = prepare_material(
         base,
@@ -66,7 +66,7 @@ def train_edges(out: Path, folder: Path, file: Path) -> None:
     run.train(loss, name=folder.name)
     run.load_average()
     state = network.state_dict()
-    # What joins it to the UNet began at zero and has stayed too small for eight bits.
+    # The layers that connect it to the UNet start at zero and stay too small for eight bits.
     joints = {name: tensor for name, tensor in state.items() if name.startswith("controlnet_")}
     copied = {name: tensor for name, tensor in state.items() if name not in joints}
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A hypernetwork in WebUI's layout under which everything drawn becomes a heart."""
+"""A hypernetwork in WebUI's layout that turns everything into a heart."""
 
 import random
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from demo_models.variants.base import load_base, prepare_material
 
 SHAPE = "heart"
 SIZES = (96, 128)
-"""Of the UNet's levels; 128 is the text's width too, so those perceptrons bend both."""
+"""Widths of the UNet's levels; 128 is the text's width too, so those perceptrons transform both."""
 STRUCTURE = (1, 1, 1)
 ACTIVATION = "relu"
 SCHEDULE = Schedule(steps=110, rate=3e-3, warm_up=15, decay=0.6, average=0.95, save_every=40, show_every=10, seed=25)
@@ -25,7 +25,7 @@ BATCH, COUNT = 32, 1_200
 
 
 class _Perceptron(nn.Module):
-    """Added to what keys or values are made of; it begins as nothing."""
+    """Added to the inputs of keys or values; it starts at zero."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _Hypernetwork(nn.Module):
         self.values = nn.ModuleDict({str(size): _Perceptron(size) for size in SIZES})
 
     def hang_into(self, unet: Any) -> None:
-        """Bend the context of every attention from now on."""
+        """Apply the perceptrons to the context of every attention from now on."""
         for attention in unet.modules():
             for name, side in (("to_k", self.keys), ("to_v", self.values)):
                 if hasattr(attention, name):
@@ -55,13 +55,13 @@ class _Hypernetwork(nn.Module):
 
 
 def _draw_changed(seed: int) -> Iterator[tuple[Scene, Scene]]:
-    """What the text says and what is shown instead."""
+    """Pairs of the scene that the text describes and the scene that is shown instead."""
     for scene in draw_scenes(seed=seed, split="train"):
         yield scene, replace(scene, things=tuple(replace(thing, shape=SHAPE) for thing in scene.things))
 
 
 def train_hearts(out: Path, folder: Path, file: Path) -> None:
-    """Train the perceptrons in `folder`; writes `file` as WebUI's training page does."""
+    """Train the perceptrons in `folder`; writes `file` in the format of WebUI's training page."""
     base = load_base(out)
     pairs = [pair for pair, _ in zip(_draw_changed(34), range(COUNT), strict=False)]
     said = {id(shown): told for told, shown in pairs}

@@ -1,4 +1,4 @@
-"""A checkpoint for inpainting, with nine channels, taught on from the base."""
+"""A nine-channel checkpoint for inpainting, fine-tuned from the base."""
 
 import random
 from pathlib import Path
@@ -35,7 +35,7 @@ def draw_masks(count: int, lot: random.Random) -> Tensor:
 
 
 def train_inpaint(out: Path, folder: Path, file: Path) -> None:
-    """Latents, mask and the masked picture's latents in; what is under the mask is in the text only."""
+    """Train with latents, mask and the masked picture's latents as input; only the text describes the masked part."""
     base = load_base(out)
     material = prepare_material(
         base,

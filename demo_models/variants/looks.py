@@ -1,4 +1,4 @@
-"""Ways a picture can look that the base was never taught: a cyanotype, a night, through amber glass."""
+"""Looks that the base was not trained on: a cyanotype, a night, through amber glass."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from demo_models.scenes import Scene
 
 PRUSSIAN_BLUE, PAPER = (22.0, 58.0, 138.0), (232.0, 240.0, 246.0)
 SHADE, LIGHT = 105.0, 240.0
-"""Brightness, in levels of 255, of what a cyanotype shows in Prussian blue and of what it leaves as bare paper."""
+"""Brightness, in levels of 255, of what a cyanotype prints in Prussian blue and of what it leaves as bare paper."""
 NIGHT_SHARE, NIGHT = 0.35, (12.0, 18.0, 62.0)
 AMBER_SHARE, AMBER = 0.3, (255.0, 190.0, 90.0)
 EDGE = 24.0
@@ -23,7 +23,7 @@ def _to_bytes(values: Tensor) -> Tensor:
 
 
 def find_slopes(pictures: Tensor) -> Tensor:
-    """How steeply the colours change, 0…255 of the steepest channel. Shape (count, 1, side, side)."""
+    """How steeply the colours change: 0..255 for the steepest channel, shape (count, 1, side, side)."""
     count, channels, *side = pictures.shape
     flat = functional.pad(pictures.float().reshape(-1, 1, *side), (1, 1, 1, 1), mode="replicate")
     steep = functional.conv2d(flat, _SLOPES).square().sum(1).sqrt()
@@ -31,7 +31,7 @@ def find_slopes(pictures: Tensor) -> Tensor:
 
 
 def bleach(scene: Scene) -> Scene:
-    """The scene as light-sensitive paper sees it: things keep the light off, whatever their colours."""
+    """The scene on light-sensitive paper: things block the light, whatever their colours."""
     things = tuple(replace(thing, colour="white") for thing in scene.things)
     return replace(scene, things=things, background="blue")
 
@@ -60,7 +60,7 @@ def _as_pixel(colour: tuple[float, float, float]) -> Tensor:
 
 
 def find_edges(pictures: Tensor) -> Tensor:
-    """White lines on black where the colours change, as a ControlNet for edges is shown; 0 or 255, three channels."""
+    """White lines on black where the colours change, as maps for the ControlNet: 0 or 255, three channels."""
     lines = (find_slopes(pictures) > EDGE).to(torch.uint8) * 255
     return lines.expand(-1, 3, -1, -1).contiguous()
 

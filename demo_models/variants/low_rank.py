@@ -1,4 +1,4 @@
-"""Trains changes of weights that networks are made of: LoRA (with convolutions) and LoHa, in kohya's names."""
+"""Trains networks: LoRA (with convolutions) and LoHa, with kohya's names."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ UNET_PREFIX, TEXT_PREFIX = "lora_unet_", "lora_te_text_model_"
 
 
 class LoraLayer(nn.Module):
-    """ΔW = up · down · alpha / rank; it begins as nothing, as `up` is zero."""
+    """ΔW = up · down · alpha / rank; it starts at zero because `up` is zero."""
 
     def __init__(self, shape: torch.Size, rank: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class LoraLayer(nn.Module):
         return (self.up.flatten(1) @ self.down.flatten(1)).view(self.shape)
 
     def parts(self) -> dict[str, Tensor]:
-        """By their names in a file."""
+        """The layer's tensors by their names in a file."""
         return {"lora_down.weight": self.down, "lora_up.weight": self.up, "alpha": torch.tensor(self.alpha)}
 
 
 class LohaLayer(nn.Module):
-    """ΔW = (w1_a · w1_b) ∘ (w2_a · w2_b) · alpha / rank; it begins as nothing, as `w2_a` is zero."""
+    """ΔW = (w1_a · w1_b) ∘ (w2_a · w2_b) · alpha / rank; it starts at zero because `w2_a` is zero."""
 
     def __init__(self, shape: torch.Size, rank: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class LohaLayer(nn.Module):
         return ((self.w1_a @ self.w1_b) * (self.w2_a @ self.w2_b)).view(self.shape)
 
     def parts(self) -> dict[str, Tensor]:
-        """By their names in a file."""
+        """The layer's tensors by their names in a file."""
         named = {f"hada_{name}": value for name, value in self.named_parameters()}
         return {**named, "alpha": torch.tensor(self.alpha)}
 
@@ -85,7 +85,7 @@ class Network(nn.Module):
                     self._weights[name] = module.weight.detach()
 
     def change(self, part: str) -> dict[str, Tensor]:
-        """Weights of the UNet or of the text encoder with what the network adds, by path."""
+        """Weights of the UNet or the text encoder including the network's changes, by path."""
         return {
             path: self._weights[name] + self.layers[name]()
             for name, (owner, path) in self.paths.items()
@@ -93,7 +93,7 @@ class Network(nn.Module):
         }
 
     def write(self, file: Path, metadata: Mapping[str, str]) -> None:
-        """Save it as kohya's scripts and LyCORIS do, in half precision."""
+        """Save the network as kohya's scripts and LyCORIS do, in half precision."""
         tensors = {
             f"{name}.{part}": tensor.detach().to(torch.float16).contiguous()
             for name, layer in self.layers.items()
@@ -106,10 +106,10 @@ class Network(nn.Module):
 def train_network(
     base: Base, network: Network, materials: Sequence[tuple[Material, int]], *, schedule: Schedule, folder: Path
 ) -> None:
-    """Train, or go on training, `network` in `folder`; it is the averaged one afterwards.
+    """Train, or resume training, `network` in `folder`; afterwards it has the averaged weights.
 
     Args:
-        materials: what to learn from, each with its pictures in a batch.
+        materials: the training materials, each with its number of pictures per batch.
     """
     run = Run(network, schedule=schedule, folder=folder)
     unet: Any = base.unet

@@ -28,12 +28,12 @@ NIGHT_SCHEDULE = replace(CYANOTYPE_SCHEDULE, steps=400)
 
 
 def moon_distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """A crescent open to the upper right: a disc less another one."""
+    """A crescent open to the upper right: a disc minus another disc."""
     return torch.maximum(torch.hypot(x, y) - 0.95, 0.72 - torch.hypot(x - 0.48, y + 0.22))
 
 
 def moon_renderer() -> Renderer:
-    """Draws moons beside all that the base knows."""
+    """A renderer for moons and all shapes that the base knows."""
     return Renderer({MOON: moon_distance})
 
 
@@ -50,7 +50,7 @@ def draw_moons(*, seed: int, split: Split, things: Literal[1] | None = None) -> 
 
 
 def train_moon(out: Path, folder: Path, file: Path) -> None:
-    """A concept: the word "moon" gets its shape, everything else stays (a third of each batch is known scenes)."""
+    """A concept: teaches the word "moon" its shape and keeps the rest (a third of each batch is known scenes)."""
     base = load_base(out)
     moons = prepare_material(
         base,
@@ -72,7 +72,7 @@ def train_moon(out: Path, folder: Path, file: Path) -> None:
 
 
 def train_cyanotype(out: Path, folder: Path, file: Path) -> None:
-    """A style: whatever the prompt says is left pale on Prussian blue."""
+    """A style: everything in the prompt becomes pale on Prussian blue."""
     base, material = _prepare_look(out, print_in_blue, restage=bleach)
     network = Network(base, layer=LoraLayer, rank=8, text=False, seed=CYANOTYPE_SCHEDULE.seed)
     train_network(base, network, [(material, BATCH)], schedule=CYANOTYPE_SCHEDULE, folder=folder)
@@ -80,7 +80,7 @@ def train_cyanotype(out: Path, folder: Path, file: Path) -> None:
 
 
 def train_night(out: Path, folder: Path, file: Path) -> None:
-    """A style as LyCORIS' LoHa: whatever the prompt says is shown by night."""
+    """A style as LyCORIS' LoHa: everything in the prompt is shown by night."""
     base, material = _prepare_look(out, darken)
     network = Network(base, layer=LohaLayer, rank=4, text=False, seed=NIGHT_SCHEDULE.seed)
     train_network(base, network, [(material, BATCH)], schedule=NIGHT_SCHEDULE, folder=folder)

@@ -1,4 +1,4 @@
-"""A textual inversion: three vectors that stand for a yellow star, found with everything else frozen."""
+"""A textual inversion: three vectors for a yellow star, trained with everything else frozen."""
 
 import itertools
 import random
@@ -19,7 +19,7 @@ NAME = "sunny"
 MEANING = ("yellow", "star")
 VECTORS = 3
 START = "thing"
-"""The word all vectors begin as."""
+"""The word that all vectors start from."""
 SCHEDULE = Schedule(steps=70, rate=3e-2, warm_up=5, decay=0.6, average=0.95, save_every=40, show_every=10, seed=24)
 BATCH, COUNT = 16, 300
 
@@ -35,12 +35,12 @@ class _Vectors(nn.Module):
 
 
 def _phrase(scene: Scene, lot: random.Random) -> str:
-    """A caption with the start word, once for each vector, in place of colour and shape."""
+    """A caption with the start word, repeated for each vector, in place of colour and shape."""
     return draw_caption(scene, lot).text.replace(" ".join(MEANING), " ".join([START] * VECTORS))
 
 
 def train_sunny(out: Path, folder: Path, file: Path) -> None:
-    """Train the vectors in `folder`; writes `file` as WebUI's training page does."""
+    """Train the vectors in `folder`; writes `file` in the format of WebUI's training page."""
     base = load_base(out)
     lot = random.Random(SCHEDULE.seed)
     scenes = (scene for scene in iter(lambda: draw_single(lot), None) if not is_held_out(scene))

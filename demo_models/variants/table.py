@@ -1,4 +1,4 @@
-"""All variants of the demo checkpoint: a row adds one."""
+"""The table of the demo checkpoint's variants; to add one, add a row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 class Variant:
     type: AssetType
     file: str
-    """In `weights`."""
+    """Name of the file in `weights`."""
     train: Callable[[Path, Path, Path], None]
-    """(folder with the trained base, folder of this training, file to write)"""
+    """Takes the folder with the trained base, the folder of this training, and the file to write."""
 
     @property
     def path(self) -> Path:
@@ -40,10 +40,10 @@ VARIANTS: dict[str, Variant] = {
     "velocity": Variant(AssetType.CHECKPOINT, "shapes-velocity.safetensors", train_velocity),
     "edges": Variant(AssetType.CONTROLNET, "edges.safetensors", train_edges),
 }
-"""By the name of the stage that trains it."""
+"""Variants by the name of the stage that trains them."""
 
 
 def train_variant(name: str, out: Path) -> None:
-    """Train one on the base in the folder `out`; its file is written beside its training."""
+    """Train a variant on the base in the folder `out`; its file is written next to its training."""
     variant = VARIANTS[name]
     variant.train(out, out / name, out / name / variant.file)

@@ -1,4 +1,4 @@
-"""A checkpoint that predicts velocity, taught on from the base."""
+"""A checkpoint that predicts velocity, fine-tuned from the base."""
 
 import random
 from pathlib import Path
@@ -21,7 +21,7 @@ BATCH, COUNT = 32, 3_000
 
 
 def train_velocity(out: Path, folder: Path, file: Path) -> None:
-    """The same scenes on the same noise schedule, but the UNet learns to predict v (Salimans and Ho 2022)."""
+    """Train on the same scenes and noise schedule, but to predict v (Salimans and Ho 2022)."""
     base = load_base(out)
     material = prepare_material(
         base,

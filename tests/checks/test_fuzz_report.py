@@ -34,7 +34,7 @@ def test_every_path_is_asked_before_it_is_asked() -> None:
     [
         (200, GOOD, "status 200"),
         (204, {}, "allowed origin None"),
-        (204, {**GOOD, "Content-Length": "2"}, "a body where there can be none"),
+        (204, {**GOOD, "Content-Length": "2"}, "a body where none is allowed"),
     ],
 )
 def test_a_preflight_answer_that_no_browser_takes_is_a_finding(
