@@ -2,8 +2,6 @@
 
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.webui.infotext.fill import fill_in
@@ -21,14 +19,8 @@ def complete_params(params: Params) -> Params:
         return params
     try:
         params = fill_in(params)
-    except ValidationError as error:
-        words = "; ".join(
-            f"{'.'.join(map(str, found['loc']))}: {found['msg']}".removeprefix(": ")
-            for found in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"infotext: {words}") from error
     except ValueError as error:
-        raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
+        raise JobFailed(JobErrorCode.INVALID_PARAMS, f"infotext: {error}") from error
     unsupported = params.unsupported()
     if unsupported:
         message = "; ".join(field.message for field in unsupported)

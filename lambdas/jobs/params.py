@@ -14,7 +14,7 @@ from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsuppo
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.contract.task_params import TaskParams
-from generate_on_cloud.webui.infotext.fill import fill_in
+from generate_on_cloud.webui.infotext.fill import fill_in, unused_entries
 from generate_on_cloud.webui.prompt.check import check_prompts
 from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
@@ -23,6 +23,9 @@ from lambdas.field_errors import ROOT, field_errors, pointer
 from lambdas.jobs.needed_assets import prompts_of
 from lambdas.jobs.pictures import picture_errors
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
+
+MAX_UNUSED = 12
+"""Names of unused entries of an infotext that a warning lists."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) 
     """
     relaxed = Relaxed(document) if strict else relax(task, document)
     params = _valid(task, relaxed.params)
-    if isinstance(params, ImageParams):
-        params = _filled(params) if params.infotext else params
+    warnings = _below_root(relaxed.warnings)
+    if isinstance(params, ImageParams) and params.infotext:
+        warnings += _unused(params)
+        params = _filled(params)
     if waiting := [*relaxed.unsupported, *params.unsupported()]:
         raise ProblemError(
             ProblemCode.NOT_SUPPORTED_YET,
@@ -54,7 +59,7 @@ def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) 
         )
     if isinstance(params, ImageParams):
         check_prompt_syntax(params, prefix=ROOT)
-    return CheckedParams(params, relaxed.params, tuple(_below_root(relaxed.warnings)))
+    return CheckedParams(params, relaxed.params, tuple(warnings))
 
 
 def _valid(task: Task, document: dict[str, Any]) -> TaskParams:
@@ -87,13 +92,19 @@ def _filled(params: ImageParams) -> ImageParams:
     """With what their infotext adds, so that it is refused here and not after waiting in the queue."""
     try:
         return fill_in(params)
-    except ValidationError as error:
-        reasons = "; ".join(
-            f"{found.pointer.strip('/')}: {found.message}" for found in field_errors(error, type(params))
-        )
     except ValueError as error:
-        reasons = str(error)
-    raise invalid([FieldError(pointer=f"{ROOT}/infotext", message=shortened(reasons, MAX_MESSAGE))])
+        message = shortened(f"infotext: {error}", MAX_MESSAGE)
+        raise invalid([FieldError(pointer=f"{ROOT}/infotext", message=message)]) from error
+
+
+def _unused(params: ImageParams) -> list[FieldError]:
+    """A warning about the entries of the infotext that change nothing."""
+    names = unused_entries(params)
+    if not names:
+        return []
+    shown = ", ".join(shortened(name, 40) for name in names[:MAX_UNUSED])
+    more = f" and {len(names) - MAX_UNUSED} more" if len(names) > MAX_UNUSED else ""
+    return [FieldError(pointer=f"{ROOT}/infotext", message=f"these entries were not used: {shown}{more}")]
 
 
 def _below_root(errors: list[FieldError]) -> list[FieldError]:

@@ -7,7 +7,15 @@ from pydantic import ValidationError
 
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
-from generate_on_cloud.webui.infotext.fill import FIELDS, OPTION_ENTRIES, TXT2IMG_FIELDS, fill_in
+from generate_on_cloud.contract.samplers import SCHEDULE_LABELS
+from generate_on_cloud.webui.infotext.fill import (
+    FIELDS,
+    IMG2IMG_FIELDS,
+    OPTION_ENTRIES,
+    TXT2IMG_FIELDS,
+    fill_in,
+    unused_entries,
+)
 from generate_on_cloud.webui.infotext.parser import parse_infotext
 
 WRITTEN = (
@@ -98,9 +106,13 @@ def test_nothing_is_filled_from_nothing() -> None:
     [
         ("CFG scale: high", "received 'high' for CFG scale; allowed: a number"),
         ("Tiling: maybe", "received 'maybe' for Tiling; allowed: True or False"),
-        ("Sampler: Eular", "unknown sampler 'Eular'"),
-        ("Size: 90000x64", "less than or equal to 16384"),
-        ("RNG: TPU", "received 'TPU' for randn_source; allowed: GPU, CPU, NV"),
+        ("Sampler: Eular", "Sampler: unknown sampler 'Eular'.*The request's own sampler_name goes before this entry"),
+        ("Sampler: Undefined", "Sampler: unknown sampler 'Undefined'"),
+        ("Schedule type: Turbo", "Schedule type: unknown scheduler 'Turbo'.*own scheduler goes before this entry"),
+        ("Size: 90000x64", "Size: received '?90000'?; .*less than or equal to 16384"),
+        ("Denoising strength: 7", "Denoising strength: received 7.0; .*less than or equal to 1"),
+        ("RNG: TPU", "RNG: received 'TPU' for randn_source; allowed: GPU, CPU, NV"),
+        ("Clip skip: two", "received 'two' for Clip skip; allowed: a number"),
     ],
 )
 def test_an_entry_that_cannot_be_used_is_refused_by_name(entry: str, reason: str) -> None:
@@ -109,7 +121,7 @@ def test_an_entry_that_cannot_be_used_is_refused_by_name(entry: str, reason: str
 
 
 def test_every_name_of_the_tables_exists() -> None:
-    assert set(FIELDS) <= set(Img2ImgParams.model_fields)
+    assert {*FIELDS, *IMG2IMG_FIELDS} <= set(Img2ImgParams.model_fields)
     assert {*FIELDS, *TXT2IMG_FIELDS} <= set(Txt2ImgParams.model_fields)
     assert set(OPTION_ENTRIES.values()) <= set(OPTIONS)
 
@@ -123,3 +135,78 @@ def test_any_infotext_is_taken_or_refused(text: str) -> None:
         return
 
     assert filled.prompt == (parse_infotext(text).prompt if text else "")
+
+
+@pytest.mark.parametrize(
+    ("size", "first_pass", "first", "final"),
+    [
+        ("128x128", "64x64", (64, 64), (128, 128)),
+        ("1024x512", "0x0", (768, 384), (1024, 512)),
+        ("512x512", "0x0", (512, 512), (512, 512)),
+    ],
+)
+def test_hires_fix_of_early_webuis_draws_its_first_pass_first(
+    size: str, first_pass: str, first: tuple[int, int], final: tuple[int, int]
+) -> None:
+    text = f"Steps: 6, Sampler: Euler a, Seed: 5, Size: {size}, Denoising strength: 0.7, First pass size: {first_pass}"
+
+    filled = fill_in(Txt2ImgParams(infotext=text))
+
+    assert (filled.width, filled.height) == first
+    assert (filled.hr_resize_x, filled.hr_resize_y) == final
+    assert (filled.enable_hr, filled.denoising_strength) == (True, 0.7)
+
+
+@pytest.mark.parametrize(("strength", "tag"), [(", Hypernet strength: 0.4", "0.4"), ("", "1.0")])
+def test_the_hypernetwork_of_early_webuis_becomes_a_tag(strength: str, tag: str) -> None:
+    text = f"a heart\nSteps: 6, Sampler: Euler a, Seed: 5, Size: 64x64, Hypernet: hearts{strength}"
+
+    assert fill_in(Txt2ImgParams(infotext=text)).prompt == f"a heart<hypernet:hearts:{tag}>"
+
+
+def test_img2img_takes_the_noise_multiplier_unless_the_request_has_one() -> None:
+    text = "Steps: 6, Sampler: Euler, Seed: 5, Noise multiplier: 0.6"
+
+    assert fill_in(Img2ImgParams(init_images=[PICTURE], infotext=text)).initial_noise_multiplier == 0.6
+    own = Img2ImgParams(init_images=[PICTURE], infotext=text, initial_noise_multiplier=0.9)
+    assert fill_in(own).initial_noise_multiplier == 0.9
+
+
+@pytest.mark.parametrize("number", ["1", "0", "-1", "-2"])
+def test_a_clip_skip_below_two_skips_nothing(number: str) -> None:
+    text = f"Steps: 6, Sampler: Euler, Seed: 5, Clip skip: {number}"
+
+    assert fill_in(Txt2ImgParams(infotext=text)).options.CLIP_stop_at_last_layers == 1
+
+
+@pytest.mark.parametrize(
+    ("entries", "given", "expected"),
+    [
+        ("Sampler: DPM++ 2M SDE Karras", {}, ("DPM++ 2M SDE", "Karras")),
+        ("Sampler: DPM++ 2M SDE Karras, Schedule type: Automatic", {}, ("DPM++ 2M SDE", "Karras")),
+        ("Sampler: Euler, Schedule type: Karras", {}, ("Euler", "Karras")),
+        ("Sampler: Euler Karras", {"scheduler": "Exponential"}, ("Euler", "Exponential")),
+        ("Sampler: Undefined, Schedule type: Karras", {"sampler_name": "Heun"}, ("Heun", "Karras")),
+        ("Sampler: Heun, Schedule type: Turbo", {"scheduler": "Karras"}, ("Heun", "Karras")),
+    ],
+)
+def test_sampler_and_schedule_are_read_together(entries: str, given: dict[str, str], expected: tuple[str, str]) -> None:
+    filled = fill_in(Txt2ImgParams.model_validate({"infotext": f"Steps: 6, Seed: 5, {entries}"} | given))
+
+    choice = filled.sampler_choice()
+    assert (choice.sampler, SCHEDULE_LABELS[choice.schedule]) == expected
+
+
+def test_entries_that_change_nothing_are_listed_by_name() -> None:
+    text = WRITTEN + ", ADetailer model: face, Distilled CFG Scale: 3.5, Mask blur: 4, Lora hashes: x, Odd size: 3x4"
+
+    assert unused_entries(Txt2ImgParams(infotext=text)) == (
+        "ADetailer model",
+        "Distilled CFG Scale",
+        "Mask blur",
+        "Odd size",
+    )
+    assert unused_entries(Txt2ImgParams(infotext="a cat")) == ()
+    assert unused_entries(Txt2ImgParams()) == ()
+    img2img = unused_entries(Img2ImgParams(init_images=[PICTURE], infotext=text))
+    assert {"CFG scale", "Size", "Denoising strength", "Hires upscale"} <= set(img2img)

@@ -270,3 +270,19 @@ def test_what_would_change_the_picture_and_is_not_here_is_refused_by_name(
 
     assert [error["pointer"] for error in problem["errors"]] == [f"/params/{pointer}"]
     assert cloud.rows() == 0
+
+
+def test_entries_of_an_infotext_that_change_nothing_are_named_in_a_warning(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    text = "a fox\nSteps: 4, Sampler: Euler, Seed: 5, Size: 64x64, ADetailer model: face, Distilled CFG Scale: 3.5"
+
+    job = cloud.ask("POST", "/v1/jobs", {"task": "txt2img", "checkpoint": "dream", "params": {"infotext": text}}).ok(
+        201
+    )
+
+    assert job["warnings"] == [
+        {
+            "pointer": "/params/infotext",
+            "message": "these entries were not used: ADetailer model, Distilled CFG Scale",
+        }
+    ]

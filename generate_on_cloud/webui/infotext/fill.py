@@ -1,16 +1,21 @@
 """The request field `infotext`: fills the fields that the request leaves open from a picture's infotext.
 
 Entries fill the same fields as in WebUI 1.10.1: img2img takes seed, sampler and options from an infotext, txt2img also
-takes prompts, sizes and hires fix. Three differences are deliberate: checkpoint and VAE come from the job and not from
-the infotext; width and height in `Seed resize from` are not swapped; only its own entries switch hires fix on.
+takes prompts, sizes, hypernetworks and hires fix, also in its first form (`First pass size`). Three differences are
+deliberate: checkpoint and VAE come from the job and not from the infotext; width and height in `Seed resize from` are
+not swapped; only its own entries switch hires fix on.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.webui.infotext.parser import Infotext, parse_infotext
 
 Params = TypeVar("Params", bound=ImageParams)
@@ -50,6 +55,9 @@ TXT2IMG_FIELDS: Mapping[str, tuple[str, Read]] = MappingProxyType(
         "hr_prompt": ("Hires prompt", str),
         "hr_negative_prompt": ("Hires negative prompt", str),
     }
+)
+IMG2IMG_FIELDS: Mapping[str, tuple[str, Read]] = MappingProxyType(
+    {"initial_noise_multiplier": ("Noise multiplier", float)}
 )
 HIRES_ENTRIES = frozenset({"Hires upscale", "Hires upscaler", "Hires resize-1"})
 
@@ -95,46 +103,123 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
 """The option that each entry sets."""
 
 
+SILENT_ENTRIES = frozenset(
+    {
+        "Model hash", "Model", "VAE hash", "VAE", "Version", "User", "Lora hashes", "TI hashes", "Init image hash",
+        "Hashes", "Created Date", "Civitai resources", "Civitai metadata", "App", "Hypernet hash", "Batch pos",
+    }
+)  # fmt: skip
+"""Entries that describe a picture, or that the job itself decides: nobody expects them to be used."""
+
+
 def fill_in(params: Params) -> Params:
     """Fill the open fields and options of `params` from their `infotext`, if they have one.
 
     A field is open if the request leaves it out or sets it to null.
 
     Raises:
-        ValueError: an entry is not a number where one is required, or the field or option does not allow its value
-            (pydantic's ValidationError is a ValueError).
+        ValueError: the value of an entry is not allowed; the text names the entry.
     """
     if not params.infotext:
         return params
     infotext = parse_infotext(params.infotext)
     given = {name: getattr(params, name) for name in params.model_fields_set}
-    found = {**_fields(infotext, txt2img=isinstance(params, Txt2ImgParams)), **given}
+    found = {**_fields(infotext, params), **given}
     found["override_settings"] = {**_options(infotext), **params.override_settings}
-    return type(params).model_validate(found)
+    try:
+        return type(params).model_validate(found)
+    except ValidationError as error:
+        raise ValueError(_reasons(error, params)) from error
 
 
-def _fields(infotext: Infotext, *, txt2img: bool) -> dict[str, object]:
-    fields = {**FIELDS, **TXT2IMG_FIELDS} if txt2img else dict(FIELDS)
-    entries = infotext.parameters
-    found = {name: _read(entry, read, entries[entry]) for name, (entry, read) in fields.items() if entry in entries}
-    if txt2img:
-        found |= {"prompt": infotext.prompt, "negative_prompt": infotext.negative_prompt}
+def unused_entries(params: ImageParams) -> tuple[str, ...]:
+    """Names of the entries of their `infotext` that change nothing, in order; the prompts' are not among them."""
+    if not params.infotext:
+        return ()
+    used = {entry for entry, _ in _table(params).values()} | OPTION_ENTRIES.keys() | SILENT_ENTRIES
+    if isinstance(params, Txt2ImgParams):
+        used |= {"First pass size-1", "First pass size-2", "Hypernet", "Hypernet strength"}
+    entries = parse_infotext(params.infotext).parameters
+    names = (name.removesuffix("-1").removesuffix("-2") for name in entries if name not in used)
+    return tuple(dict.fromkeys(names))
+
+
+def _table(params: ImageParams) -> Mapping[str, tuple[str, Read]]:
+    return {**FIELDS, **(TXT2IMG_FIELDS if isinstance(params, Txt2ImgParams) else IMG2IMG_FIELDS)}
+
+
+def _fields(infotext: Infotext, params: ImageParams) -> dict[str, object]:
+    entries = dict(infotext.parameters)
+    drawn_from_text = isinstance(params, Txt2ImgParams)
+    if drawn_from_text:
+        _read_old_hires_fix(entries)
+    found = {
+        name: _read(entry, read, entries[entry]) for name, (entry, read) in _table(params).items() if entry in entries
+    }
+    found |= _sampler(found, given=params.model_fields_set)
+    if drawn_from_text:
+        found |= {"prompt": infotext.prompt + _hypernetwork(entries), "negative_prompt": infotext.negative_prompt}
         found["enable_hr"] = "Denoising strength" in entries and not HIRES_ENTRIES.isdisjoint(entries)
     return found
 
 
+def _read_old_hires_fix(entries: dict[str, str]) -> None:
+    """`First pass size` was the size of the first pass, and `Size` the picture's; 0x0 left the first pass to WebUI."""
+    if "First pass size-1" not in entries:
+        return
+    width, height = int(entries.get("Size-1", "512")), int(entries.get("Size-2", "512"))
+    first = (int(entries["First pass size-1"]), int(entries["First pass size-2"]))
+    if 0 in first:
+        scale = math.sqrt(512 * 512 / (width * height)) if width * height else 1
+        first = (math.ceil(scale * width / 64) * 64, math.ceil(scale * height / 64) * 64)
+    entries |= {"Size-1": str(first[0]), "Size-2": str(first[1])}
+    entries |= {"Hires resize-1": str(width), "Hires resize-2": str(height)}
+
+
+def _hypernetwork(entries: Mapping[str, str]) -> str:
+    """The tag of the one hypernetwork that WebUI had before it had tags."""
+    if "Hypernet" not in entries:
+        return ""
+    return f"<hypernet:{entries['Hypernet']}:{entries.get('Hypernet strength', '1.0')}>"
+
+
+def _sampler(found: Mapping[str, object], *, given: set[str]) -> dict[str, object]:
+    """Sampler and schedule as two fields: a schedule at the end of the sampler's name goes before the entry."""
+    name = found.get("sampler_name")
+    for field, sampler, schedule in (("sampler_name", name, None), ("scheduler", "Euler", found.get("scheduler"))):
+        if field in found and field not in given:
+            try:
+                choose_sampler(str(sampler), None if schedule is None else str(schedule))
+            except ValueError as error:
+                entry = FIELDS[field][0]
+                raise ValueError(f"{entry}: {error}. The request's own {field} goes before this entry") from error
+    if name is None or name in SAMPLERS or "sampler_name" in given or "scheduler" in given:
+        return {}
+    choice = choose_sampler(str(name), None)
+    return {"sampler_name": choice.sampler, "scheduler": choice.schedule.value}
+
+
 def _options(infotext: Infotext) -> dict[str, object]:
     """The options in the infotext that differ from their defaults."""
-    found = {}
+    found: dict[str, object] = {}
     for entry, option in OPTION_ENTRIES.items():
         if entry in infotext.parameters:
             kind = type(OPTIONS[option].default)
-            value = _read(entry, _truth if kind is bool else kind, infotext.parameters[entry])
+            value = _read(
+                entry,
+                _truth if kind is bool else _clip_skip if entry == "Clip skip" else kind,
+                infotext.parameters[entry],
+            )
             if value != OPTIONS[option].default:
                 found[option] = value
     if infotext.use_old_scheduling and "[" in infotext.prompt:
         found["use_old_scheduling"] = True
     return found
+
+
+def _clip_skip(text: str) -> int:
+    """WebUI skips nothing for a number below 2; ComfyUI's tools write negative ones."""
+    return max(int(text), 1)
 
 
 def _truth(text: str) -> bool:
@@ -148,4 +233,22 @@ def _read(entry: str, read: Read, text: str) -> object:
         return read(text)
     except ValueError as error:
         kind = "True or False" if read is _truth else "a number"
-        raise ValueError(f"infotext: received {text!r} for {entry}; allowed: {kind}") from error
+        raise ValueError(f"received {text[:99]!r} for {entry}; allowed: {kind}") from error
+
+
+def _reasons(error: ValidationError, params: ImageParams) -> str:
+    """What pydantic found, each by the name of the entry it came from."""
+    entries = {name: entry.removesuffix("-1").removesuffix("-2") for name, (entry, _) in _table(params).items()}
+    reasons = []
+    for found in error.errors(include_url=False, include_context=False):
+        field = str(found["loc"][0]) if found["loc"] else ""
+        message = found["msg"].removeprefix("Value error, ")
+        if field == "override_settings":
+            message = next(
+                (f"{entry}: {message}" for entry, option in OPTION_ENTRIES.items() if f" {option};" in message), message
+            )
+        elif field:
+            received = repr(found["input"])[:99]
+            message = f"{entries.get(field, field)}: received {received}; {message[:1].lower()}{message[1:]}"
+        reasons.append(message)
+    return "; ".join(reasons)
