@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,8 +128,11 @@ eval-demo: $(READY) ## print how good the demo models are
 bootstrap: $(DEPLOY_READY) ## create the CDK's own bucket and repository, once for each account and region
 	@$(DEPLOY_RUN) -m infrastructure.deploy bootstrap
 
+preflight: $(DEPLOY_READY) ## check everything a deployment needs, in seconds; changes nothing (make deploy runs it first)
+	@$(DEPLOY_RUN) -m infrastructure.preflight --stage "$(STAGE)" $(if $(RESET),--reset) $(CONTEXT)
+
 deploy: $(DEPLOY_READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (options are kept; RESET=1 forgets them)
-	@$(DEPLOY_RUN) -m infrastructure.deploy deploy --stage "$(STAGE)" $(if $(RESET),--reset) $(CONTEXT)
+	@$(DEPLOY_RUN) -m infrastructure.deploy deploy --stage "$(STAGE)" $(if $(FORCE),--without-preflight) $(if $(RESET),--reset) $(CONTEXT)
 
 diff: $(DEPLOY_READY) ## show what make deploy would change
 	@$(DEPLOY_RUN) -m infrastructure.deploy diff --stage "$(STAGE)" $(if $(RESET),--reset) $(CONTEXT)

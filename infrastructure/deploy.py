@@ -6,6 +6,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,9 +15,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.bundling import ROOT
-from infrastructure.config import ConfigError, StageConfig
-from infrastructure.deployed import clients_of
-from infrastructure.kept_options import changes, read_kept, settle
+from infrastructure.config import NONE, ConfigError, StageConfig
+from infrastructure.deployed import clients_of, session_here
+from infrastructure.kept_options import changes, read_kept, read_pairs, stage_context
+from infrastructure.preflight.__main__ import Asked, preflight, report
+from infrastructure.preflight.rows import Machine
 
 CDK: Final = "aws-cdk@2.1148.1"
 """The CLI, exactly this one: its next major version was published by accident and cannot read our assembly."""
@@ -26,6 +29,13 @@ EVERY_TIME: Final[Mapping[str, tuple[str, ...]]] = {
     "diff": (),
 }
 """By command, what the CLI is always given."""
+
+
+QUESTIONS: Final[Mapping[str, str]] = {
+    "alarm_email": "Mail address for alarms (empty: nobody): ",
+    "monthly_budget_usd": "Monthly budget for SageMaker in US dollars that sounds an alarm (empty: none): ",
+}
+"""Options a first deployment asks for: nobody would hear of an instance that does not sleep."""
 
 
 def run_cdk(arguments: Sequence[str]) -> int:
@@ -44,29 +54,6 @@ def cdk_arguments(command: str, context: Mapping[str, str], others: Sequence[str
     return [command, *EVERY_TIME[command], "--app", f'"{sys.executable}" app.py', *pairs, *others]
 
 
-def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` as the CLI's `-c` takes it.
-
-    Raises:
-        ConfigError: one is not such a pair.
-    """
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise ConfigError(f"-c takes NAME=VALUE, got {', '.join(wrong)}")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
-def stage_context(kept: Mapping[str, str] | None, stage: str, asked: Mapping[str, str]) -> dict[str, str]:
-    """All options of a deployment: what the stage has, and over it what is asked for now.
-
-    Raises:
-        ConfigError: an option is unknown or its value is not allowed.
-    """
-    settled = settle(kept or {}, asked)
-    named = {"stage": stage} if stage else {}
-    StageConfig.from_context({**named, **settled})
-    return {**named, **settled}
-
-
 def say_options(kept: Mapping[str, str] | None, context: Mapping[str, str]) -> None:
     """Print the options this deployment has, and what changes."""
     settled = {name: value for name, value in context.items() if name != "stage"}
@@ -77,17 +64,37 @@ def say_options(kept: Mapping[str, str] | None, context: Mapping[str, str]) -> N
         print(f"  {line}")
 
 
+def look_before(asked: Asked, session: boto3.session.Session) -> int:
+    """Print the preflight; 1 when something stops the deployment."""
+    began = time.monotonic()
+    rows = preflight(asked, session, Machine())
+    return report(rows, seconds=time.monotonic() - began)
+
+
+def ask_for_alarms(settled: Mapping[str, str], ask: Callable[[str], str] | None) -> dict[str, str]:
+    """What whoever sits at the terminal answers to the questions that nobody has answered yet, at a first deployment.
+
+    An empty answer declines, and is kept as that.
+    """
+    if ask is None:
+        return {}
+    return {name: ask(question).strip() or NONE for name, question in QUESTIONS.items() if name not in settled}
+
+
 def main(
     arguments: list[str] | None = None,
     *,
     cdk: Callable[[Sequence[str]], int] = run_cdk,
-    session: Callable[[], boto3.session.Session] = boto3.session.Session,
+    session: Callable[[], boto3.session.Session] = session_here,
+    look: Callable[[Asked, boto3.session.Session], int] = look_before,
+    ask: Callable[[str], str] | None = None,
 ) -> int:
-    """The exit code of the CLI; 1 when AWS is not reached, 2 for options that cannot be."""
+    """The exit code of the CLI; 1 when something stops the deployment, 2 for options that cannot be."""
     parser = argparse.ArgumentParser(prog="python -m infrastructure.deploy", description=__doc__, allow_abbrev=False)
     parser.add_argument("command", choices=tuple(EVERY_TIME))
     parser.add_argument("--stage", default="", help="suffix of the stacks' names; empty for the only one")
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="an option")
+    parser.add_argument("--without-preflight", action="store_true", help="deploy whatever `make preflight` would say")
     parser.add_argument("--reset", action="store_true", help="forget the options the stage was deployed with")
     chosen, others = parser.parse_known_args(arguments)
     try:
@@ -99,6 +106,8 @@ def main(
             return cdk(["bootstrap", *others])
         config = StageConfig.from_context({"stage": stage})
         kept = read_kept(clients_of(session()), config.stack_name)
+        if chosen.command == "deploy":
+            asked |= ask_for_alarms({**({} if chosen.reset else kept or {}), **asked}, ask)
         context = stage_context(None if chosen.reset else kept, stage, asked)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -107,8 +116,15 @@ def main(
         print(f"error: the stage's options could not be read: {error}\nmake preflight says more", file=sys.stderr)
         return 1
     say_options(kept, context)
+    if chosen.command == "deploy" and not chosen.without_preflight:
+        code = look(Asked(stage, asked, chosen.reset), session())
+        if code:
+            return code
+    if region := session().region_name:
+        # Where the preflight has looked.
+        os.environ["AWS_REGION"] = region
     return cdk(cdk_arguments(chosen.command, context, others))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(ask=input if sys.stdin.isatty() else None))

@@ -1,10 +1,17 @@
 """A deployed stage, seen by boto3: its clients, and what its stack has."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import boto3
+
+
+def session_here() -> boto3.session.Session:
+    """Credentials and region as the AWS CLI and the CDK read them; boto3 by itself does not know AWS_REGION."""
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
+
 
 ClientOf = Callable[[str], Any]
 """A boto3 client by service name."""

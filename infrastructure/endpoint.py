@@ -1,6 +1,5 @@
 """The GPU endpoint: image, model, SageMaker asynchronous endpoint and its scaling from and to zero."""
 
-import re
 from typing import Final
 
 from aws_cdk import Stack
@@ -15,6 +14,7 @@ from constructs import Construct
 from inference_container.settings import ContainerSettings
 from infrastructure.bundling import ROOT
 from infrastructure.config import ConfigError, StageConfig
+from infrastructure.endpoint_image import ECR_IMAGE
 from infrastructure.findings import acknowledge
 from infrastructure.handover import CoreValues
 from infrastructure.network import add_network
@@ -24,9 +24,6 @@ VARIANT: Final = "main"
 STARTUP_SECONDS: Final = 1800
 """Pulling an image of 10 GB and the warm-up fit in."""
 _PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-_ECR_IMAGE: Final = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[a-z0-9._/-]+)[:@]"
-)
 
 
 class Endpoint(Construct):
@@ -142,7 +139,7 @@ class Endpoint(Construct):
         return policy
 
     def _repository_arn(self, image_uri: str) -> str:
-        found = _ECR_IMAGE.match(image_uri)
+        found = ECR_IMAGE.match(image_uri)
         if not found:
             message = f"-c image_uri: SageMaker pulls from private ECR repositories only, got {image_uri!r}"
             raise ConfigError(message)

@@ -5,18 +5,17 @@ Defaults and a stage's presets are not written down: those of a later version ta
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from infrastructure.config import StageConfig, own_context
+from infrastructure.config import ConfigError, StageConfig, own_context
 from infrastructure.deployed import ClientOf
 
 OPTIONS_ID: Final = "Options"
 DEFAULT: Final = "default"
 """As the value of an option: back to its default."""
-NOTHING_GIVEN: Final = "{}"
 
 
 def options_parameter(stack_name: str) -> str:
@@ -57,6 +56,29 @@ def settle(kept: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
     """
     known = {name: value for name, value in kept.items() if name in StageConfig.model_fields}
     return {name: value for name, value in sorted({**known, **asked}.items()) if value != DEFAULT}
+
+
+def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` as the CLI's `-c` takes it.
+
+    Raises:
+        ConfigError: one is not such a pair.
+    """
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise ConfigError(f"-c takes NAME=VALUE, got {', '.join(wrong)}")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def stage_context(kept: Mapping[str, str] | None, stage: str, asked: Mapping[str, str]) -> dict[str, str]:
+    """All options of a deployment: what the stage has, and over it what is asked for now.
+
+    Raises:
+        ConfigError: an option is unknown or its value is not allowed.
+    """
+    settled = settle(kept or {}, asked)
+    named = {"stage": stage} if stage else {}
+    StageConfig.from_context({**named, **settled})
+    return {**named, **settled}
 
 
 def changes(kept: Mapping[str, str], settled: Mapping[str, str]) -> list[str]:

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.config import ConfigError, StageConfig
-from infrastructure.deployed import ClientOf, clients_of, stack_resources
+from infrastructure.deployed import ClientOf, clients_of, session_here, stack_resources
 
 QUEUES = {"events": "Events", "webhooks": "WebhookQueues"}
 """What each is called on the command line, and the construct that it belongs to."""
@@ -107,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     try:
-        Replay(config, clients_of(boto3.session.Session())).run((chosen.queue,) if chosen.queue else tuple(QUEUES))
+        Replay(config, clients_of(session_here())).run((chosen.queue,) if chosen.queue else tuple(QUEUES))
     except (ReplayError, ClientError, BotoCoreError) as error:
         print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
         return 1

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import boto3
 from botocore.exceptions import ClientError, WaiterError
 
 from infrastructure.config import ConfigError, StageConfig
-from infrastructure.deployed import ClientOf, clients_of, stack_resources
+from infrastructure.deployed import ClientOf, clients_of, session_here, stack_resources
 
 ABOVE_CORE = ("-Ops", "-Inference")
 """Suffixes of the stacks that stand on the core, in the order of removal."""
@@ -249,7 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    session = boto3.session.Session()
+    session = session_here()
     try:
         account = session.client("sts").get_caller_identity()["Account"]
         kept = "tables, buckets and their key are kept" if chosen.keep_data else "with all jobs, pictures and models"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from local_cloud.asgi import AsgiApp
 from local_cloud.environment import emulator_environment, local_environment
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
 from local_cloud.processes import kill_leftovers
@@ -77,6 +78,7 @@ def _move_port(settings: LocalSettings) -> None:
 
 async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> NoReturn:
     # ministack reads the environment when it is imported, and configures logging then.
+    from local_cloud.account_wire import AccountWire
     from local_cloud.durability import Durability
     from local_cloud.ministack.emulator import Emulator
     from local_cloud.ministack.identities import Identities
@@ -84,8 +86,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     from local_cloud.sagemaker.service import SageMaker
     from local_cloud.sagemaker.wire import SageMakerWire
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     _stop_on_request(loop, stop, with_stdin=stop_with_stdin)
     timings = {"emulator": loop.time()}
     emulator = Emulator(settings)
@@ -100,9 +101,9 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities.remember_functions()
     emulator.watch(durability.after)
     sagemaker.start()
-    services = SageMakerWire(emulator.asgi, sagemaker, identities)
-    scaling = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
-    server = _server(redirecting_global_hosts(scaling, region=settings.region))
+    services: AsgiApp = SageMakerWire(AccountWire(emulator.asgi, settings), sagemaker, identities)
+    services = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
+    server = _server(redirecting_global_hosts(services, region=settings.region))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0

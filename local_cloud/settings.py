@@ -78,6 +78,11 @@ class LocalSettings:
         return self.state_dir / "requests.jsonl"
 
     @property
+    def account_file(self) -> Path:
+        """JSON of `account_wire`, written by whoever wants another account than one that was granted everything."""
+        return self.state_dir / "account.json"
+
+    @property
     def ready_file(self) -> Path:
         """JSON written when everything is deployed, removed when the cloud stops."""
         return self.state_dir / "ready.json"

@@ -17,6 +17,7 @@ from infrastructure.bundling import read_requirements, walk_closure
 from infrastructure.config import StageConfig
 from infrastructure.deploy import CDK, main
 from infrastructure.kept_options import written
+from infrastructure.preflight.__main__ import Asked
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Assembly
@@ -50,6 +51,8 @@ def session(kept: dict[str, dict[str, str]]) -> Any:
             return {"Parameter": {"Value": written(kept[Name])}}
 
     class Session:
+        region_name = None
+
         def client(self, service: str) -> Ssm:
             assert service == "ssm"
             return Ssm()
@@ -74,7 +77,12 @@ def cli() -> Cli:
 
 
 def test_the_command_line_is_complete(cli: Cli) -> None:
-    code = main(["deploy", "--stage", "dev", "-c", "max_instances=2", "--profile", "me"], cdk=cli, session=session({}))
+    code = main(
+        ["deploy", "--stage", "dev", "-c", "max_instances=2", "--profile", "me"],
+        cdk=cli,
+        session=session({}),
+        look=fine,
+    )
 
     (call,) = cli.calls
     assert code == 0
@@ -100,6 +108,67 @@ def test_options_that_cannot_be_are_refused_before_the_cli_starts(
     assert said in capsys.readouterr().err
 
 
+def fine(asked: Asked, session: object) -> int:
+    """A preflight that finds nothing."""
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "calls"),
+    [(["deploy"], 1, 0), (["deploy", "--without-preflight"], 0, 1), (["diff"], 0, 1)],
+)
+def test_nothing_is_deployed_that_the_preflight_stops(arguments: list[str], code: int, calls: int, cli: Cli) -> None:
+    seen: list[Asked] = []
+
+    def stop(asked: Asked, session: object) -> int:
+        seen.append(asked)
+        return 1
+
+    assert main([*arguments, "--stage", "dev", "-c", "waf=true"], cdk=cli, session=session({}), look=stop) == code
+    assert len(cli.calls) == calls
+    assert seen == ([Asked("dev", {"waf": "true"})] if calls == 0 else [])
+
+
+@pytest.mark.parametrize(
+    ("kept", "given", "asked", "settled"),
+    [
+        (
+            {},
+            [],
+            ["alarm_email", "monthly_budget_usd"],
+            {"alarm_email": "me@example.com", "monthly_budget_usd": "none"},
+        ),
+        (
+            {},
+            ["-c", "alarm_email=a@b.c"],
+            ["monthly_budget_usd"],
+            {"alarm_email": "a@b.c", "monthly_budget_usd": "none"},
+        ),
+        (
+            {"alarm_email": "none", "monthly_budget_usd": "9"},
+            [],
+            [],
+            {"alarm_email": "none", "monthly_budget_usd": "9"},
+        ),
+    ],
+)
+def test_a_first_deployment_asks_who_hears_of_trouble_and_a_later_one_does_not(
+    kept: dict[str, str], given: list[str], asked: list[str], settled: dict[str, str], cli: Cli
+) -> None:
+    questions: list[str] = []
+
+    def ask(question: str) -> str:
+        questions.append(question)
+        return "me@example.com" if "Mail" in question else ""
+
+    main(["deploy", "--stage", "dev", *given], cdk=cli, session=session({DEV: kept}), look=fine, ask=ask)
+
+    (call,) = cli.calls
+    pairs = dict(call[index + 1].split("=", 1) for index, part in enumerate(call) if part == "-c")
+    assert len(questions) == len(asked)
+    assert pairs == {"stage": "dev", **settled}
+
+
 DEV = "/GenerateOnCloud-dev/options"
 
 
@@ -120,7 +189,7 @@ def test_what_a_stage_was_deployed_with_need_not_be_said_again(
 ) -> None:
     kept = {DEV: {"instance_type": "ml.g6.xlarge", "waf": "true"}, "/GenerateOnCloud/options": {"vpc": "new"}}
 
-    assert main([command, "--stage", "dev", *asked], cdk=cli, session=session(kept)) == 0
+    assert main([command, "--stage", "dev", *asked], cdk=cli, session=session(kept), look=fine) == 0
 
     (call,) = cli.calls
     pairs = dict(call[index + 1].split("=", 1) for index, part in enumerate(call) if part == "-c")
@@ -130,7 +199,7 @@ def test_what_a_stage_was_deployed_with_need_not_be_said_again(
 def test_what_changes_is_said(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
     kept = {DEV: {"waf": "true", "idle_minutes": "7"}}
 
-    main(["diff", "--stage", "dev", "-c", "waf=default", "-c", "vpc=new"], cdk=cli, session=session(kept))
+    main(["diff", "--stage", "dev", "-c", "waf=default", "-c", "vpc=new"], cdk=cli, session=session(kept), look=fine)
 
     assert capsys.readouterr().out.splitlines() == [
         "options: idle_minutes=7, vpc=new",
@@ -143,7 +212,7 @@ def test_a_kept_option_this_version_does_not_know_is_dropped_but_one_asked_for_i
     kept = {DEV: {"colour": "red", "waf": "true"}}
 
     codes = [
-        main(["deploy", "--stage", "dev", *asked], cdk=cli, session=session(kept))
+        main(["deploy", "--stage", "dev", *asked], cdk=cli, session=session(kept), look=fine)
         for asked in ([], ["-c", "colour=red"])
     ]
 
@@ -157,7 +226,7 @@ def test_kept_options_that_do_not_go_with_those_asked_for_are_refused(
 ) -> None:
     kept = {DEV: {"min_instances": "2", "max_instances": "4"}}
 
-    code = main(["deploy", "--stage", "dev", "-c", "max_instances=1"], cdk=cli, session=session(kept))
+    code = main(["deploy", "--stage", "dev", "-c", "max_instances=1"], cdk=cli, session=session(kept), look=fine)
 
     assert (code, cli.calls) == (2, [])
     assert "min_instances 2 is above max_instances 1" in capsys.readouterr().err

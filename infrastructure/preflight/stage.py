@@ -1,0 +1,129 @@
+"""The stage itself: its options, stacks and endpoint as they are, who hears of trouble, and what it will cost."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from generate_on_cloud.cost import idle_month, read_prices
+from infrastructure.kept_options import changes
+from infrastructure.preflight.rows import Row, Subject, Verdict, error_message
+
+SUFFIXES: Final = ("", "-Inference", "-Ops")
+BUDGET_PROPOSED: Final = 50
+_BUSY: Final = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+_BROKEN: Final = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
+
+
+def options(subject: Subject) -> Row:
+    """What the stage was deployed with, and what changes."""
+    if subject.kept is None:
+        asked = ", ".join(f"{name}={value}" for name, value in subject.settled.items())
+        return Row("options", Verdict.OK, f"a new stage: {asked or 'all at their defaults'}")
+    changed = changes(subject.kept, subject.settled)
+    kept = ", ".join(f"{name}={value}" for name, value in subject.kept.items()) or "all at their defaults"
+    return Row("options", Verdict.OK, f"kept: {kept}; {'; '.join(changed) or 'nothing changes'}")
+
+
+def stacks(subject: Subject) -> Row:
+    """Whether CloudFormation would take an update of each stack."""
+    found = dict(_stacks(subject))
+    for name, stack in found.items():
+        status = str(stack["StackStatus"])
+        if status.endswith("_IN_PROGRESS"):
+            text = f"{name} is {status}"
+            return Row("stacks", Verdict.STOP, text, f"aws cloudformation wait stack-exists --stack-name {name}")
+        if status == "UPDATE_ROLLBACK_FAILED":
+            mend = f"aws cloudformation continue-update-rollback --stack-name {name}"
+            return Row("stacks", Verdict.STOP, f"{name} is {status}", mend)
+        if status in {"DELETE_FAILED", "ROLLBACK_FAILED"}:
+            mend = f"aws cloudformation delete-stack --stack-name {name}"
+            return Row("stacks", Verdict.STOP, f"{name} is {status}", mend)
+    if importers := _importers(subject, found.get(subject.config.stack_name)):
+        mend = "; ".join(f"aws cloudformation delete-stack --stack-name {name}" for name in importers)
+        text = "stacks of 0.2 import from the core, which blocks any update; they hold no data, delete them first"
+        return Row("stacks", Verdict.STOP, text, mend)
+    if not found:
+        return Row("stacks", Verdict.OK, "none yet: a first deployment takes 30 to 60 minutes")
+    told = ", ".join(f"{name} {stack['StackStatus']}" for name, stack in found.items())
+    return Row("stacks", Verdict.OK, told)
+
+
+def endpoint(subject: Subject) -> Row:
+    """Whether SageMaker would take an update of the default endpoint."""
+    found, name = subject.endpoint, subject.config.default_endpoint
+    if found is None:
+        return Row("endpoint", Verdict.OK, "none yet: the first deployment starts one instance, which then sleeps")
+    status = str(found["EndpointStatus"])
+    reason = str(found.get("FailureReason", "")).strip()
+    stack = f"{subject.config.stack_name}-Inference"
+    if status in _BROKEN:
+        text = (
+            f"{name} is {status} ({reason or 'no reason given'}) and can only be deleted; waiting jobs are sent again"
+        )
+        mend = (
+            f"aws cloudformation delete-stack --stack-name {stack} && "
+            f"aws cloudformation wait stack-delete-complete --stack-name {stack}"
+        )
+        return Row("endpoint", Verdict.STOP, text, mend)
+    if status in _BUSY:
+        text = f"{name} is {status}: it is being scaled or changed, and takes no update meanwhile"
+        return Row("endpoint", Verdict.STOP, text, f"aws sagemaker wait endpoint-in-service --endpoint-name {name}")
+    if reason:
+        text = f"{name} runs, but its last update failed: {reason}"
+        return Row("endpoint", Verdict.LOOK, text, "mend the reason and deploy again")
+    return Row("endpoint", Verdict.OK, f"{name} is {status} with {subject.instances(found)} instances")
+
+
+def told(subject: Subject) -> Row:
+    """Somebody should hear of an instance that runs on."""
+    missing = []
+    if subject.config.alarm_email is None and subject.settled.get("alarm_email") is None:
+        missing.append("-c alarm_email=you@example.com")
+    if subject.config.monthly_budget_usd is None and subject.settled.get("monthly_budget_usd") is None:
+        missing.append(f"-c monthly_budget_usd={BUDGET_PROPOSED}")
+    if not missing:
+        mail, budget = subject.config.alarm_email, subject.config.monthly_budget_usd
+        said = f"alarms to {mail or 'nobody, as asked'}, budget {f'{budget:g} USD' if budget else 'none, as asked'}"
+        return Row("alarms", Verdict.OK, said)
+    text = "nobody hears of an instance that runs on" if len(missing) > 1 else "half of the alarms are set up"
+    return Row("alarms", Verdict.LOOK, f"{text} (=none declines)", f'CONTEXT="{" ".join(missing)}"')
+
+
+def cost(subject: Subject) -> Row:
+    """List prices of us-east-1; no call is made for it."""
+    config, prices = subject.config, read_prices()
+    idle = idle_month(prices) + (prices.firewall_month if config.waf else 0.0)
+    hour = f"{config.price_per_hour:.2f}" if config.price_per_hour else "an unknown price"
+    text = (
+        f"idle {idle:.2f} USD a month plus storage; awake {hour} an hour for each {config.instance_type}, "
+        f"{config.min_instances} to {config.max_instances} of them"
+    )
+    if config.min_instances and config.price_per_hour:
+        always = config.min_instances * config.price_per_hour * 730
+        return Row("cost", Verdict.LOOK, f"{text}: it never sleeps, {always:,.0f} a month", "-c min_instances=0")
+    return Row("cost", Verdict.OK, text)
+
+
+def _stacks(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for suffix in SUFFIXES:
+        name = subject.config.stack_name + suffix
+        try:
+            yield name, subject.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" not in error_message(error):
+                raise
+
+
+def _importers(subject: Subject, core: Mapping[str, Any] | None) -> list[str]:
+    """Stacks that import what the deployed core exports; ours export nothing since 0.3."""
+    importers: set[str] = set()
+    for output in (core or {}).get("Outputs", ()):
+        if "ExportName" not in output:
+            continue
+        try:
+            importers |= set(subject.client("cloudformation").list_imports(ExportName=output["ExportName"])["Imports"])
+        except ClientError as error:
+            if "not imported" not in error_message(error):
+                raise
+    return sorted(importers)

@@ -1,0 +1,108 @@
+"""What a deployer asks of an account before deploying: Service Quotas, and the instance types of the region.
+
+The figures are those of an account that was granted what the service needs; `account.json` in the state folder, read
+at each request, changes them: `{"quotas": {"ml.g5.xlarge for endpoint usage": 0}, "instance_types": ["g4dn.xlarge"]}`.
+"""
+
+import json
+import re
+import uuid
+from typing import Any, Final
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from generate_on_cloud.contract.instances import GPUS
+from local_cloud.asgi import AsgiApp, Message, Receive, Scope, Send
+from local_cloud.sagemaker.refusals import RefusedError
+from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, refusal, send_json
+from local_cloud.settings import LocalSettings
+
+GRANTED: Final = 8
+"""Instances of each type, unless `account.json` says another number."""
+PAGE: Final = 5
+"""Quotas of one answer; AWS has hundreds of SageMaker's, so a client must follow the pages."""
+_QUOTAS = re.compile(rb"Credential=[^,]*/servicequotas/aws4_request")
+_EC2 = re.compile(rb"Credential=[^,]*/ec2/aws4_request")
+
+
+class AccountWire:
+    """ASGI middleware: answers these questions, hands everything else to `inner`. It changes nothing."""
+
+    def __init__(self, inner: AsgiApp, settings: LocalSettings) -> None:
+        self._inner = inner
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope.get("headers", ()))
+        signed = headers.get(b"authorization", b"")
+        if scope["type"] == "http" and _QUOTAS.search(signed):
+            await self._answer_quotas(headers, await read_body(receive), send)
+        elif scope["type"] == "http" and _EC2.search(signed):
+            body = await read_body(receive)
+            asked = dict(parse_qsl(body.decode("latin-1")))
+            if asked.get("Action") == "DescribeInstanceTypeOfferings":
+                await self._answer_offerings(asked, send)
+            else:
+                await self._inner(scope, _again(body), send)
+        else:
+            await self._inner(scope, receive, send)
+
+    async def _answer_quotas(self, headers: dict[bytes, bytes], body: bytes, send: Send) -> None:
+        operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")[2]
+        extra = {"content-type": CONTROL_TYPE}
+        answer: dict[str, Any]
+        try:
+            if operation not in {"ListServiceQuotas", "ListAWSDefaultServiceQuotas"}:
+                allowed = "ListServiceQuotas, ListAWSDefaultServiceQuotas"
+                raise RefusedError("UnknownOperationException", f"received {operation!r}; allowed: {allowed}")
+            request = json.loads(body)
+            quotas = self._quotas() if request.get("ServiceCode") == "sagemaker" else []
+            start = int(request.get("NextToken") or 0)
+            end = start + min(PAGE, int(request.get("MaxResults") or PAGE))
+            more = {"NextToken": str(end)} if end < len(quotas) else {}
+            status, answer = 200, {"Quotas": quotas[start:end], **more}
+        except RefusedError as error:
+            status, answer, extra = 400, *refusal(error)
+        await send_json(send, status, answer, {"x-amzn-requestid": str(uuid.uuid4())} | extra)
+
+    def _quotas(self) -> list[dict[str, Any]]:
+        names = {f"{kind} for endpoint usage": GRANTED for kind in GPUS} | self._facts().get("quotas", {})
+        return [
+            {"ServiceCode": "sagemaker", "QuotaCode": f"L-{number:08X}", "QuotaName": name, "Value": float(value)}
+            for number, (name, value) in enumerate(sorted(names.items()), start=1)
+        ]
+
+    async def _answer_offerings(self, asked: dict[str, str], send: Send) -> None:
+        known = self._facts().get("instance_types", [kind.removeprefix("ml.") for kind in GPUS])
+        wanted = {value for name, value in asked.items() if re.fullmatch(r"Filter\.\d+\.Value\.\d+", name)}
+        items = "".join(
+            f"<item><instanceType>{escape(kind)}</instanceType><locationType>region</locationType>"
+            f"<location>{self._settings.region}</location></item>"
+            for kind in known
+            if not wanted or kind in wanted
+        )
+        body = (
+            '<DescribeInstanceTypeOfferingsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+            f"<requestId>{uuid.uuid4()}</requestId><instanceTypeOfferingSet>{items}</instanceTypeOfferingSet>"
+            "</DescribeInstanceTypeOfferingsResponse>"
+        ).encode()
+        headers = [(b"content-type", b"text/xml"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _facts(self) -> dict[str, Any]:
+        try:
+            facts: dict[str, Any] = json.loads(self._settings.account_file.read_text())
+        except FileNotFoundError:
+            return {}
+        return facts
+
+
+def _again(body: bytes) -> Receive:
+    """The request's body once more, for the app that should have read it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
