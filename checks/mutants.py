@@ -115,7 +115,7 @@ def main() -> None:
     asked = parser.parse_args()
     files = asked.files or changed_files()
     if not files:
-        sys.exit("no module of the product has changed since HEAD~; name some: make mutants FILES=lambdas/audit.py")
+        sys.exit("no module of the product has changed since HEAD~; name some: make mutants FILES=lambdas/clock.py")
     tests = asked.tests or sorted({folder for file in files for folder in folders_of(file)})
     survivors = find_survivors(files, tests, workers=asked.workers)
     for name in survivors:

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
-from generate_on_cloud.webui.prompt.comments import strip_comments
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError, StyleError
-from generate_on_cloud.webui.prompt.extra_networks import NO_NETWORKS, NetworkPlan, extract_tags, plan_networks
+from generate_on_cloud.webui.prompt.extra_networks import (
+    NO_NETWORKS,
+    NetworkPlan,
+    extract_tags,
+    plan_networks,
+    strip_comments,
+)
 from generate_on_cloud.webui.prompt.styles import Style, apply_styles
 
 

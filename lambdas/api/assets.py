@@ -17,7 +17,6 @@ from generate_on_cloud.contract.asset_bodies import (
 )
 from generate_on_cloud.contract.assets import AssetStatus, AssetType, asset_type_named
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
-from lambdas.api.audit import log_change
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.assets.declarations import check_new_name, type_message
 from lambdas.assets.record import AssetRecord
@@ -50,7 +49,7 @@ def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
     now = call.services.clock.now()
     asset = call.services.uploads.begin(body, owner=call.caller.user, quotas=call.caller.quotas, now=now)
     if asset.created_at == now:
-        log_change(call, "asset.created", asset.asset_id, {"type": asset.type, "name": asset.name})
+        call.log_change("asset.created", asset.asset_id, {"type": asset.type, "name": asset.name})
     return _with_upload(call, asset, is_new=asset.created_at == now)
 
 
@@ -111,7 +110,7 @@ def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetV
     """Complete an upload: join the parts into one file and inspect it; a small file is active in the answer."""
     asset = _own(call, asset_id)
     completed = call.services.uploads.complete(asset, body, now=call.services.clock.now())
-    log_change(call, "asset.completed", asset_id, {"name": asset.name, "status": completed.status})
+    call.log_change("asset.completed", asset_id, {"name": asset.name, "status": completed.status})
     return _view(completed)
 
 
@@ -139,7 +138,7 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
     if not call.services.uploads.transitions.change(asset, changed):
         message = f"A {asset.type} named {changed.name!r} already exists, or {asset.name!r} was changed meanwhile."
         raise ProblemError(ProblemCode.ASSET_EXISTS, message)
-    log_change(call, "asset.changed", asset_id, body.model_dump(exclude_none=True))
+    call.log_change("asset.changed", asset_id, body.model_dump(exclude_none=True))
     return _view(changed)
 
 
@@ -152,7 +151,7 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
 def delete_asset(call: UserCall, asset_id: str) -> AssetView:
     """Delete a model file, or cancel its upload or import."""
     removed = call.services.removal.remove(_own(call, asset_id))
-    log_change(call, "asset.deleted", asset_id, {"name": removed.name})
+    call.log_change("asset.deleted", asset_id, {"name": removed.name})
     return _view(removed)
 
 

@@ -18,7 +18,6 @@ from generate_on_cloud.contract.endpoints import (
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.access.table import overtaken
-from lambdas.api.audit import log_change
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.endpoints.record import EndpointRecord
 from lambdas.endpoints.sagemaker import LiveEndpoint, status_of
@@ -71,7 +70,7 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
         registry.store.mark_deleting(record.endpoint)
         _call_keeper(call, record.endpoint)
         raise
-    log_change(call, "endpoint.created", record.endpoint, body.model_dump(exclude_none=True))
+    call.log_change("endpoint.created", record.endpoint, body.model_dump(exclude_none=True))
     return _view(record, open_jobs=0)
 
 
@@ -126,7 +125,7 @@ def patch_endpoint(call: UserCall, name: str, body: PatchEndpoint) -> EndpointVi
     if not call.services.registry.store.change(record, changed):
         raise overtaken()
     _call_keeper(call, record.endpoint)
-    log_change(call, "endpoint.changed", record.endpoint, body.model_dump(exclude_none=True))
+    call.log_change("endpoint.changed", record.endpoint, body.model_dump(exclude_none=True))
     return _view(changed)
 
 
@@ -146,7 +145,7 @@ def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointVi
             detail = f"{record.endpoint} has the open job {waiting.job_id}. Wait, or send ?force=true to cancel it."
             raise ProblemError(ProblemCode.ENDPOINT_IN_USE, detail)
         services.registry.store.mark_deleting(record.endpoint)
-        log_change(call, "endpoint.deleted", record.endpoint, {"force": query.force})
+        call.log_change("endpoint.deleted", record.endpoint, {"force": query.force})
     if query.force:
         for job in list(_jobs_on(call, record.endpoint)):
             # A running job is asked to stop; if its worker disappears first, it fails with `worker_lost`.

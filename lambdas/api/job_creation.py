@@ -17,7 +17,6 @@ from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
-from lambdas.api.audit import log_change
 from lambdas.api.job_views import job_view
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Reply, Routes, UserCall
@@ -163,7 +162,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
         _undo(lambda: services.job_transitions.unqueue(job_id, checkpoint=job.checkpoint), job)
         _undo(lambda: services.counts.give_back_steps(charged), job)
         raise
-    log_change(call, "job.started", job_id)
+    call.log_change("job.started", job_id)
     return job_view(services, started)
 
 
@@ -311,4 +310,4 @@ def _undo(step: Callable[[], object], job: JobRecord) -> None:
 
 def _log_made(call: UserCall, job: JobRecord) -> None:
     details = {"task": job.task, "endpoint": job.endpoint} | ({"retry_of": job.retry_of} if job.retry_of else {})
-    log_change(call, "job.created", job.job_id, details)
+    call.log_change("job.created", job.job_id, details)

@@ -9,7 +9,6 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
-from lambdas.api.audit import log_change
 from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
 from lambdas.api.rights import require_visible, visible_job
 from lambdas.api.routes import Query, Reply, Routes, UserCall
@@ -54,7 +53,7 @@ class JobsQuery(Query):
 def delete_job(call: UserCall, job_id: str) -> Reply[JobView]:
     """Delete a finished job for good: its record, its request and its pictures."""
     call.services.deletion.delete(job := visible_job(call, job_id))
-    log_change(call, "job.deleted", job_id, {"owner": job.owner})
+    call.log_change("job.deleted", job_id, {"owner": job.owner})
     return Reply(None)
 
 
@@ -72,7 +71,7 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
         except ProblemError as error:
             answer.refused.append(NotDeleted(job_id=job_id[:100], code=error.code, detail=error.detail))
         else:
-            log_change(call, "job.deleted", job_id, {"owner": visible.owner})
+            call.log_change("job.deleted", job_id, {"owner": visible.owner})
             answer.deleted.append(job_id)
     return answer
 
@@ -144,6 +143,6 @@ def cancel_job(call: UserCall, job_id: str) -> JobView:
                 job, JobStatus.CANCELED, now=services.clock.now(), allowed=(job.status,)
             )
         if changed is not None:
-            log_change(call, "job.canceled", job_id, {"owner": job.owner})
+            call.log_change("job.canceled", job_id, {"owner": job.owner})
             return job_view(services, changed)
     raise state_conflict(job, "canceled")

@@ -7,7 +7,6 @@ from generate_on_cloud.contract.accounts import CreatedKey, CreateKey, KeyList, 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.access.caller import CACHE_SECONDS
 from lambdas.access.user_record import KeyRecord, UserRecord
-from lambdas.api.audit import log_change
 from lambdas.api.rights import require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError, invalid
@@ -56,7 +55,7 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
         check=check,
     )
     view = _view(key)
-    log_change(call, "key.created", name, {"made": key.key_id, **body.model_dump(mode="json", exclude={"user"})})
+    call.log_change("key.created", name, {"made": key.key_id, **body.model_dump(mode="json", exclude={"user"})})
     return CreatedKey(**view.model_dump(), key=secret)
 
 
@@ -86,7 +85,7 @@ def revoke_key(call: UserCall, key_id: str) -> RevokedKey:
     given = role.permissions if role else frozenset()
     require_held(caller, given if key.permissions is None else key.permissions & given, what="The key to revoke")
     users.remove_key(key)
-    log_change(call, "key.revoked", key.user, {"revoked": key_id, "label": key.label})
+    call.log_change("key.revoked", key.user, {"revoked": key_id, "label": key.label})
     return RevokedKey(key_id=key_id, effective_within_seconds=int(CACHE_SECONDS))
 
 

@@ -7,7 +7,6 @@ from generate_on_cloud.contract.accounts import CreateRole, PutRole, Removed, Ro
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.roles import RoleRecord
 from lambdas.access.table import overtaken
-from lambdas.api.audit import log_change
 from lambdas.api.rights import require_held
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError
@@ -32,7 +31,7 @@ def create_role(call: UserCall, body: CreateRole) -> RoleView:
         created_by=call.caller.user,
     )
     call.services.roles.add(role, now=role.created_at or call.services.clock.now())
-    log_change(call, "role.created", role.name, _shown(body))
+    call.log_change("role.created", role.name, _shown(body))
     return _view(role)
 
 
@@ -58,7 +57,7 @@ def put_role(call: UserCall, name: str, body: PutRole) -> RoleView:
     require_held(call.caller, body.permissions, what=f"The role {name!r}")
     if not call.services.roles.change(role, permissions=frozenset(body.permissions), quotas=body.quotas):
         raise overtaken()
-    log_change(call, "role.changed", name, _shown(body))
+    call.log_change("role.changed", name, _shown(body))
     return _view(call.services.roles.require(name))
 
 
@@ -71,7 +70,7 @@ def put_role(call: UserCall, name: str, body: PutRole) -> RoleView:
 def delete_role(call: UserCall, name: str) -> Removed:
     """Delete a role that no user has."""
     call.services.roles.remove(_changeable(call, name))
-    log_change(call, "role.deleted", name)
+    call.log_change("role.deleted", name)
     return Removed(name=name)
 
 

@@ -7,6 +7,8 @@ powertools' router accepts what our contract refuses: unknown query names, `1_0`
 method as 404. docs/architecture/05-decisions.md has the comparison.
 """
 
+import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,9 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.assembly.api import Api
+
+_AUDIT = logging.getLogger("audit")
+_AUDIT.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,15 @@ class UserCall(Call):
     """One request with a valid key."""
 
     caller: Caller = field(kw_only=True)
+
+    def log_change(self, action: str, target: str, details: Mapping[str, object] | None = None) -> None:
+        """Write the audit log's line: the caller did `action` (such as `user.created`) to `target`, with which key.
+
+        One JSON object per change to accounts, assets, endpoints and jobs; never a secret.
+        """
+        who = {"by": self.caller.user, "key_id": self.caller.key_id}
+        line = {"audit": action, **who, "target": target, **(details or {})}
+        _AUDIT.info(json.dumps(line, sort_keys=True, default=str))
 
 
 class Query(BaseModel):

@@ -10,7 +10,6 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.roles import RoleRecord
 from lambdas.access.user_record import UserRecord
-from lambdas.api.audit import log_change
 from lambdas.api.rights import require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
 
@@ -40,7 +39,7 @@ def patch_me(call: UserCall, body: PatchMe) -> MeView:
     endpoint = _usable_default(call, body.default_endpoint, caller)
     services.users.set_default_endpoint(caller.user, endpoint)
     services.callers.forget_user(caller.user)
-    log_change(call, "user.changed", caller.user, {"default_endpoint": endpoint})
+    call.log_change("user.changed", caller.user, {"default_endpoint": endpoint})
     return _me(replace(caller, default_endpoint=endpoint))
 
 
@@ -76,7 +75,7 @@ def create_user(call: UserCall, body: CreateUser) -> UserView:
         default_endpoint=_usable_default(call, body.default_endpoint, _caller_like(body.name, role)),
     )
     call.services.users.add(user)
-    log_change(call, "user.created", user.name, _shown(body))
+    call.log_change("user.created", user.name, _shown(body))
     return _view(user)
 
 
@@ -115,7 +114,7 @@ def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
         check=lambda user: require_manageable(call, user),
         default_endpoint=default,
     )
-    log_change(call, "user.changed", name, _shown(body))
+    call.log_change("user.changed", name, _shown(body))
     return _view(user)
 
 
@@ -128,7 +127,7 @@ def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
 def delete_user(call: UserCall, name: str) -> Removed:
     """Delete a user and their keys; jobs and model files stay, and the name is never used again."""
     call.services.users.remove(name, check=lambda user: require_manageable(call, user))
-    log_change(call, "user.deleted", name)
+    call.log_change("user.deleted", name)
     return Removed(name=name)
 
 

@@ -5,7 +5,6 @@ from generate_on_cloud.contract.accounts import RotateSecret, WebhookSecret
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.webhooks import DeliveryList, Webhook
 from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
-from lambdas.api.audit import log_change
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Routes, UserCall
 from lambdas.problems import invalid
@@ -17,7 +16,7 @@ ROUTES = Routes()
 def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
     """Create a new secret for the webhooks of the caller's jobs; only this answer shows it."""
     secret = call.services.users.rotate_webhook_secret(call.caller.user, keep_previous=body.keep_previous)
-    log_change(call, "webhook_secret.rotated", call.caller.user, {"keep_previous": body.keep_previous})
+    call.log_change("webhook_secret.rotated", call.caller.user, {"keep_previous": body.keep_previous})
     return WebhookSecret(secret=secret, previous_valid=body.keep_previous)
 
 

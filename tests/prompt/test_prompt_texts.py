@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generate_on_cloud.webui.prompt.check import check_prompts
-from generate_on_cloud.webui.prompt.comments import strip_comments
 from generate_on_cloud.webui.prompt.composition import split_composition
 from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError, StyleError, StylesFileError, UnknownStyleError
-from generate_on_cloud.webui.prompt.extra_networks import extract_tags, read_hypernet, read_lora
+from generate_on_cloud.webui.prompt.extra_networks import extract_tags, read_hypernet, read_lora, strip_comments
 from generate_on_cloud.webui.prompt.schedule import PromptClock
 from generate_on_cloud.webui.prompt.styles import Style, apply_styles, read_styles
 
@@ -193,7 +192,7 @@ def test_styles_that_repeat_the_prompt_without_end_are_refused() -> None:
 
 def test_the_check_can_run_where_no_model_library_is_installed() -> None:
     program = (
-        "import sys; from generate_on_cloud.webui.prompt import check, comments, styles; "
+        "import sys; from generate_on_cloud.webui.prompt import check, extra_networks, styles; "
         "from generate_on_cloud.webui.infotext import parser, writer;"
         "print(sorted({'torch', 'transformers', 'pydantic', 'numpy', 'lark'} & set(sys.modules)))"
     )

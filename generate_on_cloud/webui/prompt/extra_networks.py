@@ -1,4 +1,7 @@
-"""Extracts extra-network tags such as `<lora:name:0.8>` from prompts and parses their arguments (semantics §4.2)."""
+"""What is taken out of a prompt before it is read: comments (semantics §4.1) and extra-network tags (§4.2).
+
+A tag such as `<lora:name:0.8>` is parsed into its arguments.
+"""
 
 import math
 import re
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
+_COMMENT_LINE = re.compile(r"(?:^|\n)#[^\n]*(?:\n|$)")
+_COMMENT_AT_END = re.compile(r"#[^\n]*(?:\n|$)")
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 LORA_KINDS = frozenset({"lora", "lyco"})
 HYPERNET_KIND = "hypernet"
@@ -67,6 +72,14 @@ class TaggedPrompt:
     """The prompt without its tags; spaces and commas around them stay."""
     tags: tuple[ExtraNetworkTag, ...]
     """In the order written."""
+
+
+def strip_comments(text: str) -> str:
+    """Remove everything from a `#` to the end of its line.
+
+    As in WebUI 1.10.1, each comment leaves one newline, so that infotexts are equal.
+    """
+    return _COMMENT_AT_END.sub("\n", _COMMENT_LINE.sub("\n", text))
 
 
 def extract_tags(prompt: str) -> TaggedPrompt:
