@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.facts import read_facts
+from generate_on_cloud.model_files.memory_bytes import MemoryBytes
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.loader import load_checkpoint
@@ -114,8 +116,13 @@ def _read_models(models: Path) -> list[ModelFile]:
 
 def _model_file(kind: AssetType, path: Path, *, sha256: str | None = None) -> ModelFile:
     sha256 = sha256 or _sha256(path)
-    names = (path.name, path.stem) if kind is AssetType.CHECKPOINT else ()
-    return ModelFile(kind, path.name, path, sha256, tuple(f"{name} [{sha256[:SHORT_HASH]}]" for name in names))
+    references: list[str] = []
+    if kind is AssetType.CHECKPOINT:
+        references = [f"{name} [{sha256[:SHORT_HASH]}]" for name in (path.name, path.stem)]
+    elif kind is AssetType.LORA:
+        alias = read_facts(MemoryBytes(path.read_bytes()), name=path.name, asset_type=kind).alias
+        references = [] if alias is None else [alias]
+    return ModelFile(kind, path.name, path, sha256, tuple(references))
 
 
 def _sha256(path: Path) -> str:

@@ -137,6 +137,8 @@ class AssetView(View):
     """LoRA, LoHa, LoKr, …"""
     rank: int | None = None
     trained_words: list[str] = Field(default=[])
+    alias: str | None = None
+    """Of a LoRA, what else its tags may call it: the name its trainer wrote into the file (`ss_output_name`)."""
     hashes: AssetHashes | None = None
     """Once active."""
     upload: UploadView | None = None

@@ -33,6 +33,12 @@ _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
     ".csv": check_styles,
 }
 
+OUTPUT_NAME = "ss_output_name"
+"""Metadata of kohya's trainer: the name it was told to save the network by."""
+UNNAMED = "None"
+"""What it writes when it was told none."""
+MAX_ALIAS = 200
+
 
 @dataclass(frozen=True)
 class FileFacts:
@@ -42,6 +48,8 @@ class FileFacts:
     network_kind: str | None = None
     rank: int | None = None
     trained_words: tuple[str, ...] = ()
+    alias: str | None = None
+    """What WebUI's cards write into prompts in place of a network's file name."""
     data_start: int | None = None
     """Offset of the first byte after a safetensors header, where the AutoV3 hash starts."""
 
@@ -84,8 +92,14 @@ def _network(content: FileContent) -> FileFacts:
         network_kind=network.kind,
         rank=network.rank,
         trained_words=trained_words(content.metadata),
+        alias=_alias(content.metadata),
         data_start=content.data_start,
     )
+
+
+def _alias(metadata: Mapping[str, str]) -> str | None:
+    name = metadata.get(OUTPUT_NAME, "")
+    return name if 0 < len(name) <= MAX_ALIAS and name != UNNAMED else None
 
 
 def _embedding(content: FileContent) -> FileFacts:

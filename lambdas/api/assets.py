@@ -201,5 +201,6 @@ def _view(asset: AssetRecord) -> AssetView:
         network_kind=facts.network_kind,
         rank=facts.rank,
         trained_words=list(facts.trained_words),
+        alias=facts.alias,
         hashes=hashes,
     )

@@ -60,6 +60,7 @@ class Inspection:
             network_kind=facts.network_kind,
             rank=facts.rank,
             trained_words=facts.trained_words,
+            alias=facts.alias,
             autov3=autov3,
         )
         active = self.transitions.activate(asset, sha256=sha256, facts=found)

@@ -24,6 +24,8 @@ class AssetFacts:
     network_kind: str | None = None
     rank: int | None = None
     trained_words: tuple[str, ...] = ()
+    alias: str | None = None
+    """Another name that prompts may use for a network."""
     autov3: str | None = None
     """sha256 of what follows a safetensors header."""
 
@@ -34,6 +36,7 @@ class AssetFacts:
             network_kind=row.get("network_kind"),
             rank=int(row["rank"]) if "rank" in row else None,
             trained_words=tuple(row.get("trained_words", ())),
+            alias=row.get("alias"),
             autov3=row.get("autov3"),
         )
 
@@ -43,6 +46,7 @@ class AssetFacts:
             "network_kind": self.network_kind,
             "rank": self.rank,
             "trained_words": list(self.trained_words) or None,
+            "alias": self.alias,
             "autov3": self.autov3,
         }
 

@@ -113,6 +113,15 @@ class AssetStore:
             answer[kind, reference] = whole or called
         return answer
 
+    def called_by_alias(self, asked: Iterable[Reference], caller: Caller) -> Meanings:
+        """Active assets that the caller may use and whose alias is what the reference says; a call for each type."""
+        answer: dict[Reference, list[AssetRecord]] = {reference: [] for reference in asked}
+        for kind in dict.fromkeys(kind for kind, _ in answer):
+            for asset in self.active(kind, caller):
+                if asset.facts.alias is not None and (kind, asset.facts.alias) in answer:
+                    answer[kind, asset.facts.alias].append(asset)
+        return answer
+
     def _remember(self, holders: Mapping[str, str]) -> None:
         if len(self._last_holders) + len(holders) > REMEMBERED:
             self._last_holders.clear()

@@ -140,8 +140,8 @@ class Resolver:
     def resolve(self, asked: Asked, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Resolution:
         """The files that are meant, among those the caller may use; `rows` are those of the references' keys.
 
-        One call where not all holders of names were among the rows, and one more where a prompt might mention files
-        or the newest file of a type is wanted.
+        One call where not all holders of names were among the rows, and one more where a prompt might mention files,
+        the newest file of a type is wanted, or a LoRA may be called by its alias.
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
@@ -151,6 +151,8 @@ class Resolver:
 
         # 1. What is named, and the VAE that may belong to the checkpoint.
         found = self.assets.meanings(asked.references, rows, caller)
+        nameless = [need.wanted for need in others if need.type is AssetType.LORA and not found[need.wanted]]
+        found = {**found, **self.assets.called_by_alias(nameless, caller)}
         checkpoint = self._checkpoint(own, found, findings)
         self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:

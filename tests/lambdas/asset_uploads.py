@@ -6,7 +6,7 @@ from tests.lambdas.cloud import Cloud
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
 
 BUCKET = "assets-bucket"
-LORA_FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
+LORA_FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink", "ss_output_name": "inky"})
 UPLOAD = {"type": "lora", "name": "ink.safetensors", "size": len(LORA_FILE), "sha256": sha256_of(LORA_FILE)}
 
 

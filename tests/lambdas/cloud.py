@@ -344,6 +344,7 @@ class Cloud:
         status: str = "active",
         sha256: str | None = None,
         architecture: str | None = None,
+        alias: str | None = None,
     ) -> str:
         """An asset that is there already; its id."""
         asset_id = new_id()
@@ -359,7 +360,7 @@ class Cloud:
             part_size=10,
             status=AssetStatus(status),
             created_at=START,
-            facts=AssetFacts(architecture=architecture),
+            facts=AssetFacts(architecture=architecture, alias=alias),
         )
         assert self.transitions.add(asset)
         return asset_id

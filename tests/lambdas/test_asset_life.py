@@ -61,8 +61,8 @@ def test_an_active_asset_tells_what_inspection_found(cloud: Cloud) -> None:
         "short": sha256_of(LORA_FILE)[:10],
         "autov3": sha256_of(LORA_FILE[header:]),
     }
-    facts = (active["architecture"], active["network_kind"], active["rank"], active["trained_words"])
-    assert facts == ("Stable Diffusion 1.x", "LoRA", 4, ["ink"])
+    facts = (active["architecture"], active["network_kind"], active["rank"], active["trained_words"], active["alias"])
+    assert facts == ("Stable Diffusion 1.x", "LoRA", 4, ["ink"], "inky")
 
 
 def test_a_broken_off_upload_goes_on_with_the_parts_that_are_missing(cloud: Cloud) -> None:

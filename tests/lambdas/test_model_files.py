@@ -128,6 +128,20 @@ def test_the_words_a_network_was_trained_on_come_from_its_metadata() -> None:
     assert facts(safetensors_file(LORA, metadata), "lora").trained_words == ("inkstyle", "wet", "ink", "a cat")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "alias"),
+    [
+        ({"ss_output_name": "nickname"}, "nickname"),
+        ({"ss_output_name": ""}, None),
+        ({"ss_output_name": "None"}, None),
+        ({"ss_output_name": "x" * 201}, None),
+        ({}, None),
+    ],
+)
+def test_the_name_a_trainer_saved_a_network_by_is_its_alias(metadata: dict[str, str], alias: str | None) -> None:
+    assert facts(safetensors_file(LORA, metadata), "lora").alias == alias
+
+
 @pytest.mark.parametrize("text", ["[", "[]", "3", "[" * 100_000, '{"a": 3}', '{"a": {"b": true}}'])
 def test_metadata_of_another_form_tells_no_words(text: str) -> None:
     assert facts(safetensors_file(LORA, {"ss_tag_frequency": text}), "lora").trained_words == ()

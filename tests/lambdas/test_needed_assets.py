@@ -123,6 +123,26 @@ def test_files_come_with_the_words_that_mean_them(cloud: Cloud) -> None:
     }
 
 
+def test_a_lora_is_found_by_its_alias_where_no_file_is_called_so(cloud: Cloud) -> None:
+    cloud.asset("checkpoint", "dream.safetensors")
+    cloud.asset("lora", "ink-v3.safetensors", alias="ink")
+    cloud.asset("lora", "wax.safetensors", alias="candle")
+    cloud.asset("lora", "candle.safetensors")
+    cloud.asset("lora", "twin-1.safetensors", alias="twin")
+    cloud.asset("lora", "twin-2.safetensors", alias="twin")
+    cloud.asset("embedding", "other.pt", alias="blot")
+
+    found = told(resolve(cloud, prompt="<lora:ink> <lora:candle>"))
+    with pytest.raises(ProblemError) as several:
+        resolve(cloud, prompt="<lora:twin>")
+    with pytest.raises(ProblemError) as none:
+        resolve(cloud, prompt="<lora:Ink> <lora:blot>")
+
+    assert found == {"ink-v3.safetensors": ["ink"], "candle.safetensors": []}
+    assert "may be any of: twin-1.safetensors, twin-2.safetensors" in str(several.value.errors[0].message)
+    assert none.value.code is ProblemCode.ASSET_NOT_FOUND
+
+
 def test_the_title_of_a_controlnet_has_another_hash(cloud: Cloud) -> None:
     cloud.asset("controlnet", "canny.pth", sha256="a" * 64)
 
