@@ -148,6 +148,7 @@ class HasOptions:
     @property
     def options(self) -> Options:
         """WebUI's options for this request: from `override_settings`, else WebUI's defaults."""
+        # Not cached: pydantic dumps a model with more in its `__dict__` as the wrong member of a union.
         return read_options(self.override_settings)
 
 

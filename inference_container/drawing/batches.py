@@ -83,8 +83,9 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
 def _start_extra(plan: DrawingPlan) -> dict[str, InfoValue]:
     """The entries of infotext for what all batches start from."""
     extra: dict[str, InfoValue] = {}
-    if plan.params.options.sd_noise_schedule != "Default":
-        extra["Noise Schedule"] = plan.params.options.sd_noise_schedule
+    noise_schedule = plan.params.options.sd_noise_schedule
+    if noise_schedule != "Default":
+        extra["Noise Schedule"] = noise_schedule
     if plan.start is not None and plan.start.noise_multiplier != 1:
         extra["Noise multiplier"] = plan.start.noise_multiplier
     return extra

@@ -39,19 +39,19 @@ class Conditioner:
         Raises:
             JobFailed: invalid_params, a clip skip the text encoder has no layers for.
         """
-        choice = params.sampler_choice()
+        choice, asked = params.sampler_choice(), params.options
         self._clock = PromptClock(
             steps=params.steps,
             second_order=SAMPLERS[choice.sampler].second_order,
             hires_steps=hires_steps,
             hires_second_order=hires_choice is not None and SAMPLERS[hires_choice.sampler].second_order,
-            use_old_scheduling=params.options.use_old_scheduling,
+            use_old_scheduling=asked.use_old_scheduling,
         )
         options = EncoderOptions(
-            clip_skip=params.options.CLIP_stop_at_last_layers,
-            sdxl_clip_l_skip=params.options.sdxl_clip_l_skip,
-            emphasis=EmphasisMode(params.options.emphasis),
-            comma_padding_backtrack=params.options.comma_padding_backtrack,
+            clip_skip=asked.CLIP_stop_at_last_layers,
+            sdxl_clip_l_skip=asked.sdxl_clip_l_skip,
+            emphasis=EmphasisMode(asked.emphasis),
+            comma_padding_backtrack=asked.comma_padding_backtrack,
         )
         try:
             self._encoder = PromptEncoder(

@@ -48,7 +48,7 @@ def record_of(
     """
     # WebUI forgets to note it where SDXL's checkpoints are shown nothing.
     conditioned = checkpoint.inpainting and (shown_a_picture or checkpoint.family is not Family.SDXL_INPAINT)
-    choice = params.sampler_choice()
+    choice, options = params.sampler_choice(), params.options
     count = len(seeds.seeds)
     hires = hires_prompts or prompts
     return GenerationRecord(
@@ -74,13 +74,13 @@ def record_of(
         subseed_strength=params.subseed_strength,
         seed_resize_from=(params.seed_resize_from_w, params.seed_resize_from_h),
         denoising_strength=denoising_strength,
-        clip_skip=params.options.CLIP_stop_at_last_layers,
-        conditional_mask_weight=params.options.inpainting_mask_weight if conditioned else None,
+        clip_skip=options.CLIP_stop_at_last_layers,
+        conditional_mask_weight=options.inpainting_mask_weight if conditioned else None,
         is_using_inpainting_conditioning=conditioned,
         eta_noise_seed_delta=noted_seed_delta(params, hires=hires_prompts is not None),
         token_merging_ratio=token_merging_ratio(params),
         token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_prompts is not None else 0,
-        randn_source=params.options.randn_source,
+        randn_source=options.randn_source,
         tiling=asks_for_tiling(params),
         hires_prompt=_other(hires.prompt, than=prompts.prompt),
         hires_negative_prompt=_other(hires.negative_prompt, than=prompts.negative_prompt),
@@ -115,13 +115,14 @@ def encode_results(
 
 
 def _encoded(image: Image.Image, params: ImageParams, *, infotext: str, seed: int | None) -> EncodedImage:
-    picture_format = FORMATS[params.options.samples_format]
+    options = params.options
+    picture_format = FORMATS[options.samples_format]
     data = encode_picture(
         image,
         picture_format=picture_format,
-        infotext=infotext if params.options.enable_pnginfo else "",
-        quality=params.options.jpeg_quality,
-        lossless=params.options.webp_lossless,
+        infotext=infotext if options.enable_pnginfo else "",
+        quality=options.jpeg_quality,
+        lossless=options.webp_lossless,
     )
     return EncodedImage(data, picture_format, image.width, image.height, seed, infotext)
 

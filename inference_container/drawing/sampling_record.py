@@ -1,5 +1,6 @@
 """What sampling adds to infotext: WebUI 1.10.1 notes an option where its samplers read it, and only there."""
 
+from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.samplers import (
     SAMPLERS,
@@ -43,18 +44,20 @@ DEFAULT_RHO = {Schedule.KARRAS: 7.0, Schedule.POLYEXPONENTIAL: 1.0}
 
 def sampling_extra(params: ImageParams, choice: SamplerChoice, *, from_image: bool) -> dict[str, InfoValue]:
     """The entries one run of a sampler adds, in WebUI's order. `from_image`: img2img and the hires pass."""
-    extra = _schedule_extra(params, choice)
-    if from_image and params.options.img2img_extra_noise > 0:
-        extra["Extra noise"] = params.options.img2img_extra_noise
-    if not from_image and params.options.sgm_noise_multiplier and not SAMPLERS[choice.sampler].timestep:
+    options = params.options
+    extra = _schedule_extra(options, choice)
+    if from_image and options.img2img_extra_noise > 0:
+        extra["Extra noise"] = options.img2img_extra_noise
+    if not from_image and options.sgm_noise_multiplier and not SAMPLERS[choice.sampler].timestep:
         extra["SGM noise multiplier"] = True
-    return extra | _solver_extra(params, choice.sampler) | _early_extra(params)
+    return extra | _solver_extra(params, options, choice.sampler) | _early_extra(options)
 
 
 def noted_seed_delta(params: ImageParams, *, hires: bool) -> int | None:
     """`ENSD` of the infotext; after a hires pass WebUI has forgotten the option `eta_ancestral`."""
-    delta = params.options.eta_noise_seed_delta
-    eta = 1.0 if hires else params.options.eta_ancestral
+    options = params.options
+    delta = options.eta_noise_seed_delta
+    eta = 1.0 if hires else options.eta_ancestral
     if params.eta is not None:
         eta = params.eta
     return delta if delta and eta and params.sampler_choice().sampler in NOTING_ENSD else None
@@ -74,14 +77,13 @@ def _built_schedule(choice: SamplerChoice) -> str | None:
     return SCHEDULE_LABELS[schedule]
 
 
-def _schedule_extra(params: ImageParams, choice: SamplerChoice) -> dict[str, InfoValue]:
+def _schedule_extra(options: Options, choice: SamplerChoice) -> dict[str, InfoValue]:
     extra: dict[str, InfoValue] = {}
-    if params.options.always_discard_next_to_last_sigma and not SAMPLERS[choice.sampler].discard_penultimate_sigma:
+    if options.always_discard_next_to_last_sigma and not SAMPLERS[choice.sampler].discard_penultimate_sigma:
         extra["Discard penultimate sigma"] = True
     if _built_schedule(choice) is None:
         return extra
     schedule = resolve_schedule(choice)
-    options = params.options
     sigmas = {"Schedule min sigma": options.sigma_min, "Schedule max sigma": options.sigma_max}
     extra |= {key: sigma for key, sigma in sigmas.items() if sigma}
     if options.rho and options.rho != DEFAULT_RHO.get(schedule, options.rho):
@@ -92,9 +94,8 @@ def _schedule_extra(params: ImageParams, choice: SamplerChoice) -> dict[str, Inf
     return extra
 
 
-def _solver_extra(params: ImageParams, sampler: str) -> dict[str, InfoValue]:
+def _solver_extra(params: ImageParams, options: Options, sampler: str) -> dict[str, InfoValue]:
     extra: dict[str, InfoValue] = {}
-    options = params.options
     for key, option, default, samplers in (
         ("Eta", options.eta_ancestral, 1.0, ETA_ANCESTRAL),
         ("Eta DDIM", options.eta_ddim, 0.0, ETA_DDIM),
@@ -114,8 +115,8 @@ def _solver_extra(params: ImageParams, sampler: str) -> dict[str, InfoValue]:
     }
 
 
-def _early_extra(params: ImageParams) -> dict[str, InfoValue]:
-    early = params.options.skip_early_cond
+def _early_extra(options: Options) -> dict[str, InfoValue]:
+    early = options.skip_early_cond
     return {"Skip Early CFG": early} if early > 0 else {}
 
 

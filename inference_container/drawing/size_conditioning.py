@@ -20,10 +20,10 @@ def size_conditions(
     """
     if checkpoint.family not in SIZED:
         return None, None
-    crop = (float(params.options.sdxl_crop_top), float(params.options.sdxl_crop_left))
+    options = params.options
+    crop = (float(options.sdxl_crop_top), float(options.sdxl_crop_left))
     if checkpoint.family is not Family.SDXL_REFINER:
         ids = torch.tensor([height, width, *crop, height, width], dtype=torch.float32)
         return ids, ids
-    options = params.options
     high, low = options.sdxl_refiner_high_aesthetic_score, options.sdxl_refiner_low_aesthetic_score
     return torch.tensor([height, width, *crop, high]), torch.tensor([height, width, *crop, low])

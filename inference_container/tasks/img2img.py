@@ -8,6 +8,7 @@ from torch import Tensor
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import Img2ImgParams
 from generate_on_cloud.webui.infotext.record import InfoValue, MaskRecord, img2img_extra
 from inference_container.diffusion.noise import ImageNoise
@@ -55,6 +56,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         checkpoint = checkpoints.fit(given)
         soft = asked.soft_inpainting()
         params = asked if soft is None else asked.model_copy(update={"mask_round": False})
+        options = params.options
         progress = JobProgress(report=job.report, clock=job.clock)
 
         # 1. Words and seeds.
@@ -63,7 +65,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         refiner = chosen_refiner(checkpoints, params, checkpoint, progress=progress)
 
         # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
-        upscaler = request_upscaler(job, params, params.options.upscaler_for_img2img, progress=progress)
+        upscaler = request_upscaler(job, params, options.upscaler_for_img2img, progress=progress)
         with progress.phase(JobPhase.ENCODING):
             pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
             _check_sizes(params, pictures)
@@ -97,7 +99,7 @@ def img2img(job: TaskInput) -> TaskOutput:
         )
         drawn = draw(plan, progress)
         images = drawn.images
-        if params.options.img2img_color_correction:
+        if options.img2img_color_correction:
             with progress.phase(JobPhase.DECODING):
                 images = [correct_colors(one, like=pictures[n % len(pictures)].image) for n, one in enumerate(images)]
 
@@ -107,8 +109,8 @@ def img2img(job: TaskInput) -> TaskOutput:
         # 6. Lay what was not masked over the result, and put a cut-out region back in its place.
         with progress.phase(JobPhase.DECODING):
             under = [pictures[number % len(pictures)] for number in range(len(images))]
-            masks = [_masks(params, image, one, upscaler) for image, one in zip(images, under, strict=True)]
-            images = [_composed(params, image, one, upscaler) for image, one in zip(images, under, strict=True)]
+            masks = [_masks(options, image, one, upscaler) for image, one in zip(images, under, strict=True)]
+            images = [_composed(options, image, one, upscaler) for image, one in zip(images, under, strict=True)]
 
         # 7. Write down how they were made.
         record = record_of(
@@ -163,14 +165,15 @@ def _start(
         latents = latents * (1 - repaint) + noise.first() * repaint
     elif repaint is not None and params.inpainting_fill == LATENT_NOTHING:
         latents = latents * (1 - repaint)
+    options = params.options
     return ImageStart(
         latent=latents,
         denoising_strength=params.denoising_strength,
         soft=params.soft_inpainting(),
-        fix_steps=params.options.img2img_fix_steps,
+        fix_steps=options.img2img_fix_steps,
         repaint=repaint,
         noise_multiplier=_noise_multiplier(params),
-        extra_noise=params.options.img2img_extra_noise,
+        extra_noise=options.img2img_extra_noise,
     )
 
 
@@ -185,24 +188,20 @@ def _conditioning(
     return condition_on_pictures(checkpoint, pictures, like=like, mask_weight=weight, rounded=params.mask_round)
 
 
-def _composed(
-    params: Img2ImgParams, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None
-) -> Image.Image:
-    if picture.overlay is None or not params.options.overlay_inpaint:
+def _composed(options: Options, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None) -> Image.Image:
+    if picture.overlay is None or not options.overlay_inpaint:
         return image
     return paste_back(image, picture.overlay, region=picture.region, upscaler=upscaler)
 
 
-def _masks(
-    params: Img2ImgParams, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None
-) -> list[Image.Image]:
+def _masks(options: Options, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None) -> list[Image.Image]:
     """What `return_mask` and `return_mask_composite` put beside a drawn picture."""
     mask = picture.overlay_mask
     if mask is None:
         return []
-    beside = [mask.convert("RGB")] if params.options.return_mask else []
-    if params.options.return_mask_composite:
-        region = picture.region if params.options.overlay_inpaint else None
+    beside = [mask.convert("RGB")] if options.return_mask else []
+    if options.return_mask_composite:
+        region = picture.region if options.overlay_inpaint else None
         beside.append(cut_out(put_at(image, size=mask.size, region=region, upscaler=upscaler), mask))
     return beside
 
