@@ -20,3 +20,9 @@ MAX_SCALE = 1000
 """Either side of 0, for CFG scales and sigmas: beyond it a picture is noise."""
 MAX_BLUR = 1024
 """σ of the mask's blur in pixels."""
+MAX_PROMPT = 100_000
+"""Characters of a prompt, with its styles."""
+MAX_EDITED = 5_000_000
+"""Characters of one prompt × the times at which editing or alternation changes it."""
+MAX_ENCODED = 500_000
+"""Characters of all different texts of one prompt, which are parsed one by one."""

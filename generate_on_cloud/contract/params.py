@@ -21,6 +21,7 @@ from generate_on_cloud.contract.limits import (
     MAX_MEGAPIXEL_STEPS,
     MAX_PICTURES,
     MAX_PIXELS,
+    MAX_PROMPT,
     MAX_SCALE,
     MAX_SIDE,
     MAX_STEPS,
@@ -70,14 +71,15 @@ def _check_steps(name: str, steps: int, choice: SamplerChoice) -> None:
 
 Seed = Annotated[int, BeforeValidator(_seed), Field(ge=-1, le=MAX_SEED)]
 """-1, "" and null ask for a random seed."""
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageParams(HasOptions, TaskParams):
     """Fields that txt2img and img2img share."""
 
-    prompt: str = ""
-    negative_prompt: str = ""
+    prompt: Prompt = ""
+    negative_prompt: Prompt = ""
     styles: list[str] = Field(default=[])
     seed: Seed = -1
     subseed: Seed = -1
@@ -120,7 +122,7 @@ class ImageParams(HasOptions, TaskParams):
     """Meant for answers that contain the pictures. A job's result always says where they are stored."""
     save_images: bool = False
     force_task_id: str | None = None
-    infotext: str | None = None
+    infotext: Annotated[str, Field(max_length=4 * MAX_PROMPT)] | None = None
     """A picture's infotext: fills in what the request leaves open (see `generate_on_cloud.webui.infotext.fill`)."""
 
     @field_validator("alwayson_scripts")
@@ -229,9 +231,9 @@ class Txt2ImgParams(ImageParams):
     hr_checkpoint_name: str | None = None
     hr_sampler_name: str | None = None
     hr_scheduler: str | None = None
-    hr_prompt: str = ""
+    hr_prompt: Prompt = ""
     """"" means the same as `prompt`."""
-    hr_negative_prompt: str = ""
+    hr_negative_prompt: Prompt = ""
 
     @field_validator("hr_sampler_name", "hr_scheduler", "hr_checkpoint_name")
     @classmethod

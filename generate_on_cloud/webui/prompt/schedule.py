@@ -9,6 +9,7 @@ row, e.g. `([a:b:2]:]`; here every group that can be parsed is parsed.
 import re
 from dataclasses import dataclass, field
 
+from generate_on_cloud.contract.limits import MAX_EDITED
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
 MAX_DEPTH = 100
@@ -65,7 +66,8 @@ def schedule_prompt(text: str, clock: PromptClock) -> tuple[TimedText, ...]:
     Equal neighbouring texts stay separate: WebUI weights them by their number when it restores means.
 
     Raises:
-        PromptSyntaxError: more than MAX_DEPTH brackets are open, or the text contains half of a surrogate pair.
+        PromptSyntaxError: more than MAX_DEPTH brackets are open, the text contains half of a surrogate pair, or it is
+            too long to be written out for each of its changes.
     """
     surrogate = _SURROGATE.search(text)
     if surrogate is not None:
@@ -79,6 +81,11 @@ def schedule_prompt(text: str, clock: PromptClock) -> tuple[TimedText, ...]:
         return (TimedText(clock.length, text),)
     ends = {clock.length}
     _add_ends(nodes, clock, ends)
+    if len(text) * len(ends) > MAX_EDITED:
+        raise PromptSyntaxError(
+            f"received {len(text)} characters that change {len(ends)} times; allowed: characters × changes up to "
+            f"{MAX_EDITED}"
+        )
     return tuple(TimedText(end, _text_at(end, nodes, clock)) for end in sorted(ends))
 
 
