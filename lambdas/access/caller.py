@@ -21,7 +21,7 @@ CACHED_KEYS = 1000
 
 
 class Shared(Protocol):
-    """What may be kept for some users and roles; nobody named means everybody."""
+    """Something that may be reserved for some users and roles; if none are named, everyone may use it."""
 
     @property
     def owner(self) -> str: ...
@@ -36,52 +36,52 @@ class Caller:
     user: str
     role: str
     permissions: frozenset[Permission] = frozenset()
-    """What the role gives and the key does not leave out."""
+    """What the role grants and the key does not exclude."""
     role_exists: bool = True
     key_id: str | None = None
     key_expires_at: datetime | None = None
     key_permissions: frozenset[Permission] | None = None
-    """What the key is scoped to; None: all its user's role gives, now and later."""
+    """What the key is limited to; None: everything its user's role grants, now and later."""
     quotas: Quotas = field(default_factory=Quotas)
     default_endpoint: str | None = None
-    """Where the user's jobs go that name none; None: to the least loaded."""
+    """Where the user's jobs go that name no endpoint; None: to the least loaded."""
 
     @cached_property
     def allowed(self) -> frozenset[Permission]:
-        """All that the permissions allow: who holds one for anybody's things holds it for their own."""
+        """Everything the permissions allow: a permission for everyone's things includes one's own."""
         return frozenset(permission for permission in Permission if allows(self.permissions, permission))
 
     def may(self, permission: Permission) -> bool:
         return permission in self.allowed
 
     def may_see(self, owner: str, whole: Permission = Permission.INFERENCE_ALL) -> bool:
-        """Whether what `owner` has is the caller's own, or `whole` is held: the permission for anybody's."""
+        """Whether `owner` is the caller, or the caller holds `whole`, the permission for everyone's."""
         return owner == self.user or self.may(whole)
 
     def may_use(self, thing: Shared, whole: Permission) -> bool:
-        """Whether it is for everybody, the caller's own or for them by name, or `whole` is held."""
+        """Whether it is for everyone, the caller's own or reserved for them, or the caller holds `whole`."""
         meant_for_all = not (thing.users or thing.roles)
         named = self.user in thing.users or self.role in thing.roles
         return meant_for_all or named or self.may_see(thing.owner, whole)
 
     def require(self, permission: Permission) -> None:
-        """Go on only if the caller may.
+        """Check that the caller has the permission.
 
         Raises:
-            ProblemError: `forbidden`, naming the permission.
+            ProblemError: `forbidden`; it names the permission.
         """
         if self.may(permission):
             return
         if not self.role_exists:
-            detail = f"The role {self.role!r} of the user {self.user!r} no longer exists; ask an admin for another."
+            detail = f"The role {self.role!r} of the user {self.user!r} no longer exists; ask an admin for another one."
         else:
             held = ", ".join(sorted(self.permissions)) or "none"
-            detail = f"This needs the permission {permission}; this key of {self.user!r} has: {held}."
+            detail = f"This needs the permission {permission}; your key (user {self.user!r}) has: {held}."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
 
 
 def key_row_id(key: str) -> str:
-    """`access_id` of the row that knows `key`."""
+    """`access_id` of the row for `key`."""
     return f"key#{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
@@ -91,23 +91,23 @@ def role_row_id(name: str) -> str:
 
 @dataclass
 class AccessStore:
-    """Looks keys up in the access table; a change of key, user or role works after at most CACHE_SECONDS.
+    """Looks up keys in the access table; a change to a key, user or role takes effect within CACHE_SECONDS.
 
-    One call for each key and minute; another one when the role is not built in.
+    One call per key and minute, and another one if the role is not built in.
     """
 
     client: "DynamoDBClient"
     table: str
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds of a clock that never goes back."""
+    """Seconds from a clock that never goes back."""
     now: Callable[[], datetime] = utc_now
     _known: dict[str, tuple[float, Caller]] = field(default_factory=dict)
 
     def caller_with(self, key: str | None) -> Caller:
-        """The caller whose key this is.
+        """The caller to whom this key belongs.
 
         Raises:
-            ProblemError: `unauthorized`, the same words for a missing, a wrong and an expired key.
+            ProblemError: `unauthorized`, with the same text for a missing, a wrong and an expired key.
         """
         if key:
             access_id = key_row_id(key)
@@ -117,7 +117,7 @@ class AccessStore:
         raise ProblemError(ProblemCode.UNAUTHORIZED, "Send a valid API key in the x-api-key header.")
 
     def forget_user(self, user: str) -> None:
-        """Look up this user's keys again at their next call; other functions still remember them for their minute."""
+        """Look up this user's keys again at their next call; other functions still remember them for up to a minute."""
         for access_id in [known for known, (_, caller) in self._known.items() if caller.user == user]:
             del self._known[access_id]
 
@@ -126,7 +126,7 @@ class AccessStore:
         return caller if self.monotonic() < until else None
 
     def _looked_up(self, access_id: str) -> Caller | None:
-        # As of before the first read: what changes between the two reads is seen a minute later, not two.
+        # Timed before the first read: a change between the two reads is then seen after one minute, not two.
         until = self.monotonic() + CACHE_SECONDS
         row = self._row(access_id)
         if row is None:

@@ -1,4 +1,4 @@
-"""Roles: those built in and those made here, each a set of permissions with quotas."""
+"""Roles, built in or created through the API, each with permissions and quotas."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ ROLE_EXISTS = "the role exists"
 ADMIN_REMAINS = "another admin remains"
 _NEW = "a new role"
 _UNCHANGED = "the role as it was read"
-_UNUSED = "a role nobody has"
+_UNUSED = "no user has the role"
 _COUNTED = "a role whose users are counted"
 
 
@@ -61,17 +61,17 @@ class RoleStore:
         """
         role = self.get(name)
         if role is None:
-            raise ProblemError(ProblemCode.NOT_FOUND, f"There is no role {name[:100]!r}.")
+            raise ProblemError(ProblemCode.NOT_FOUND, f"The role {name[:100]!r} does not exist.")
         return role
 
     def page(self, *, limit: int, cursor: str | None, signer: CursorSigner) -> tuple[list[RoleRecord], str | None]:
-        """Roles by name; those built in begin the first page, beside its `limit`."""
+        """Roles by name; the first page also has the built-in ones, which do not count towards `limit`."""
         rows, following = self.access.page("roles", limit=limit, cursor=cursor, signer=signer)
         first = [RoleRecord(name, held, built_in=True) for name, held in BUILT_IN_ROLES.items()] if not cursor else []
         return [*first, *map(RoleRecord.from_row, rows)], following
 
     def add(self, role: RoleRecord, *, now: datetime) -> None:
-        """Keep a new role.
+        """Add a new role.
 
         Raises:
             ProblemError: `name_taken`.
@@ -87,10 +87,10 @@ class RoleStore:
         }
         addition = PutNew(table=self.access.table, key=_key(role.name), row=row, absent=_NEW)
         if role.name in BUILT_IN_ROLES or self.access.write([addition]):
-            raise ProblemError(ProblemCode.NAME_TAKEN, f"There is a role {role.name!r}.")
+            raise ProblemError(ProblemCode.NAME_TAKEN, f"A role {role.name!r} already exists.")
 
     def change(self, role: RoleRecord, *, permissions: frozenset[Permission], quotas: Quotas) -> bool:
-        """Replace what a role gives; False when it is not as it was read any more."""
+        """Replace a role's permissions and quotas; False if it is no longer as it was read."""
         values = {
             ":permissions": sorted(permissions),
             ":quotas": quotas.model_dump(exclude_none=True),
@@ -107,7 +107,7 @@ class RoleStore:
         return not self.access.write([change])
 
     def remove(self, role: RoleRecord) -> None:
-        """Forget a role nobody has.
+        """Delete a role that no user has.
 
         Raises:
             ProblemError: `role_in_use`.
@@ -115,18 +115,18 @@ class RoleStore:
         unused = Condition(_UNUSED, "user_count = :none")
         deletion = Delete(table=self.access.table, key=_key(role.name), values={":none": 0}, condition=unused)
         if self.access.write([deletion]):
-            detail = f"Users have the role {role.name!r}; give them another one first (GET /v1/users lists them)."
+            detail = f"Some users have the role {role.name!r}; give them another one first (GET /v1/users lists them)."
             raise ProblemError(ProblemCode.ROLE_IN_USE, detail)
 
     def joined(self, name: str) -> list[Action]:
-        """What a transaction that gives a user this role must also do; ROLE_EXISTS is refused when the role is gone."""
+        """Further actions of a transaction that gives a user this role; ROLE_EXISTS fails if it no longer exists."""
         if name in BUILT_IN_ROLES and name != ADMIN:
             return []
         condition = None if name == ADMIN else Condition(ROLE_EXISTS, "attribute_exists(#permissions)")
         return [self._count(name, {":more": 1}, condition, names=() if name == ADMIN else ("permissions",))]
 
     def left(self, name: str) -> list[Action]:
-        """What a transaction that takes this role from a user must also do; the last admin is refused ADMIN_REMAINS."""
+        """Further actions of a transaction that takes this role from a user; ADMIN_REMAINS fails for the last admin."""
         if name in BUILT_IN_ROLES and name != ADMIN:
             return []
         if name == ADMIN:

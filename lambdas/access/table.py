@@ -30,7 +30,7 @@ class AccessTable:
         return None if item is None else from_item(item)
 
     def rows(self, access_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Those of these rows that are there, in this order; one call for each hundred."""
+        """Those of these rows that exist, in this order; one call per hundred."""
         keys = [{"access_id": access_id} for access_id in access_ids]
         rows = read_rows(self.client, {self.table: keys}, consistent=True)[self.table]
         found = {str(row["access_id"]): row for row in rows}
@@ -64,10 +64,12 @@ class AccessTable:
         return rows[:limit], signer.sign([last["place"], last["access_id"]], scope=listing)
 
     def write(self, actions: Sequence[Action]) -> frozenset[str]:
-        """`transact` on this table's client."""
+        """Run `transact` with this table's client."""
         return transact(self.client, actions)
 
 
 def overtaken() -> ProblemError:
-    """Others kept changing the same user or role."""
-    return ProblemError(ProblemCode.TOO_MANY_REQUESTS, "It is being changed by other requests.", retry_after=1)
+    """Other requests kept changing the same user or role."""
+    return ProblemError(
+        ProblemCode.TOO_MANY_REQUESTS, "Other requests are changing the same user or role.", retry_after=1
+    )

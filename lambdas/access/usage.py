@@ -1,5 +1,5 @@
-"""What users use by day, and the quotas that bound it: counted in the access table, exactly as often as jobs are made
-and ended.
+"""Each user's usage by day, and the quotas that limit it: counted in the access table, exactly once for each job that
+is created or finished.
 
 usage#USER#DAY   counts of one day of UTC; listed by month
 load#USER        what is in use now
@@ -28,14 +28,14 @@ _CONCURRENT_RETRY_SECONDS = 30
 
 @dataclass(frozen=True)
 class UsageRecord:
-    """One user's day."""
+    """One user's usage on one day."""
 
     user: str
     day: str
     ended: Mapping[JobStatus, int]
     gpu_seconds: Decimal
     megapixel_steps: Decimal
-    """Of jobs sent while the user had a quota."""
+    """Only for jobs sent while the user had a quota."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "UsageRecord":
@@ -50,7 +50,7 @@ class UsageRecord:
 
 @dataclass(frozen=True)
 class Charge:
-    """What a job counts against its user's quotas; kept on the job, so that just that is given back."""
+    """What a job counts against its user's quotas; stored with the job, so that exactly that is returned."""
 
     user: str
     day: str
@@ -63,7 +63,7 @@ class UsageStore:
     access: AccessTable
 
     def admission(self, charge: Charge, quotas: Quotas) -> list[Action]:
-        """The two conditional updates with which a job comes in; to be part of the transaction that makes it."""
+        """The two conditional updates that admit a job, for the transaction that creates it."""
         values: dict[str, object] = {":one": 1, ":steps": charge.megapixel_steps}
         conditions = []
         if quotas.jobs_per_day is not None:
@@ -89,7 +89,7 @@ class UsageStore:
         ]
 
     def require_possible(self, charge: Charge, quotas: Quotas) -> None:
-        """Refuse what would not even fit into an empty day.
+        """Refuse a job that would not even fit into an empty day.
 
         Raises:
             ProblemError: `quota_exceeded`.
@@ -104,11 +104,13 @@ class UsageStore:
             raise ProblemError(ProblemCode.QUOTA_EXCEEDED, asked)
 
     def exceeded(self, charge: Charge, quotas: Quotas, *, now: datetime) -> ProblemError:
-        """Which quota kept a job out, read after the fact."""
+        """Which quota refused a job, read afterwards."""
         used = self.access.get(_usage_id(charge.user, charge.day)) or {}
         opened = int((self.access.get(load_id(charge.user)) or {}).get("open_jobs", 0))
         if quotas.concurrent_jobs is not None and opened >= quotas.concurrent_jobs:
-            detail = f"{opened} of {quotas.concurrent_jobs} jobs at a time have not ended; send it when one has."
+            detail = (
+                f"{opened} of {quotas.concurrent_jobs} open jobs are in use; send this one when another has finished."
+            )
             return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail, retry_after=_CONCURRENT_RETRY_SECONDS)
         midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo)
         spent = f"{used.get('jobs_sent', 0)} jobs and {used.get('megapixel_steps', 0)} megapixel-steps"
@@ -121,7 +123,7 @@ class UsageStore:
         )
 
     def recount(self, old: Charge, new: Charge, quotas: Quotas) -> list[Action]:
-        """The conditional updates that put the megapixel-steps of `new` in place of those of `old`."""
+        """The conditional updates that replace the megapixel-steps of `old` by those of `new`."""
         same_day = (old.user, old.day) == (new.user, new.day)
         more = new.megapixel_steps - (old.megapixel_steps if same_day else 0)
         values: dict[str, object] = {":steps": more}
@@ -136,7 +138,7 @@ class UsageStore:
         return counts
 
     def release(self, charge: Charge, *, unsent: bool) -> list[Action]:
-        """A job's place among the open ones is free; one that was never sent gives the day's count back, too."""
+        """Free a job's place among the open ones; a job that was never sent also returns its count of the day."""
         key = {"access_id": load_id(charge.user)}
         freed = Update(table=self.access.table, key=key, expression="ADD open_jobs :less", values={":less": -1})
         if not unsent:
@@ -147,13 +149,13 @@ class UsageStore:
     def ended(
         self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal, unused: Charge | None = None
     ) -> list[Action]:
-        """The updates that count an ended job, and give back the megapixel-steps of one that no worker ever had."""
+        """The updates that count a finished job, and return the megapixel-steps if no worker ever had it."""
         added = f"{status.value} :one, gpu_seconds :seconds"
         values: dict[str, object] = {":one": 1, ":seconds": gpu_seconds}
         if unused is None:
             return [self._count(user, day.isoformat(), added, values, [])]
         back = {":back": -unused.megapixel_steps}
-        if (unused.user, unused.day) == (user, day.isoformat()):  # a transaction changes a row only once
+        if (unused.user, unused.day) == (user, day.isoformat()):  # a transaction can change a row only once
             return [self._count(user, unused.day, f"{added}, megapixel_steps :back", {**values, **back}, [])]
         return [
             self._count(user, day.isoformat(), added, values, []),
@@ -161,7 +163,7 @@ class UsageStore:
         ]
 
     def month_of(self, user: str, month: date) -> tuple[list[UsageRecord], int]:
-        """A user's days of the month that begins with `month`, and the bytes of their model files now; one call."""
+        """A user's days in the month that begins with `month`, and the current bytes of their model files; one call."""
         days = [month + timedelta(days=number) for number in range(31)]
         ids = [_usage_id(user, day.isoformat()) for day in days if day.month == month.month]
         rows = self.access.rows([*ids, load_id(user)])
@@ -171,7 +173,7 @@ class UsageStore:
     def page(
         self, month: date, *, limit: int, cursor: str | None, signer: CursorSigner
     ) -> tuple[list[UsageRecord], str | None]:
-        """All users' days of a month, by day and user; one call."""
+        """All users' days in a month, by day and user; one call."""
         rows, following = self.access.page(_listing(month.isoformat()), limit=limit, cursor=cursor, signer=signer)
         return [UsageRecord.from_row(row) for row in rows], following
 

@@ -1,4 +1,4 @@
-"""Rows of users and of their keys, read."""
+"""Reads the rows of users and of their keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class UserRecord:
     quotas: Quotas = field(default_factory=Quotas)
     key_ids: frozenset[str] = frozenset()
     default_endpoint: str | None = None
-    """Full name of where jobs go that name none."""
+    """Full name of the endpoint for jobs that name none."""
     webhook_secrets: tuple[str, ...] = ()
     """Newest first; at most two."""
     version: int = 0

@@ -1,4 +1,4 @@
-"""Users and their keys: a user's row names its keys, so that both always change together."""
+"""Users and their keys: a user's row names its keys, so that both change together."""
 
 import base64
 import re
@@ -21,9 +21,9 @@ from lambdas.problems import ProblemError
 
 KEY_PREFIX = "goc_"
 MAX_KEYS = 20
-"""Keys one user may have at a time."""
+"""Maximum number of keys per user."""
 _RACES = 5
-_NEW_NAME = "a name nobody had"
+_NEW_NAME = "a name that was never used"
 _NEW_KEY = "a new key"
 _SEEN = "the user as it was read"
 _KEY_THERE = "every key of the user"
@@ -31,7 +31,7 @@ _KEY_THERE = "every key of the user"
 
 @dataclass(frozen=True)
 class UserStore:
-    """Changes are made to the user as it was read, else read again and repeated."""
+    """Each change applies to the user as it was read; if it was changed meanwhile, it is read and changed again."""
 
     access: AccessTable
     roles: RoleStore
@@ -49,7 +49,7 @@ class UserStore:
         """
         user = self.get(name)
         if user is None:
-            raise ProblemError(ProblemCode.NOT_FOUND, f"There is no user {name[:100]!r}.")
+            raise ProblemError(ProblemCode.NOT_FOUND, f"The user {name[:100]!r} does not exist.")
         return user
 
     def page(self, *, limit: int, cursor: str | None, signer: CursorSigner) -> tuple[list[UserRecord], str | None]:
@@ -58,10 +58,10 @@ class UserStore:
         return [UserRecord.from_row(row) for row in rows], following
 
     def add(self, user: UserRecord) -> None:
-        """Keep a new user; a name is never used again, for jobs and assets are owned by name.
+        """Add a new user. A name is never used again, because jobs and assets belong to names.
 
         Raises:
-            ProblemError: `name_taken`; `not_found` when the role is gone.
+            ProblemError: `name_taken`; `not_found` if the role no longer exists.
         """
         row = {
             "access_id": user_row_id(user.name),
@@ -76,7 +76,7 @@ class UserStore:
         }
         refused = self.access.write([self._put_new(row, absent=_NEW_NAME), *self.roles.joined(user.role)])
         if _NEW_NAME in refused:
-            detail = f"There is or was a user {user.name!r}; names of deleted users are not used again."
+            detail = f"A user {user.name!r} exists or existed; names of deleted users cannot be used again."
             raise ProblemError(ProblemCode.NAME_TAKEN, detail)
         if ROLE_EXISTS in refused:
             raise _role_gone(user.role)
@@ -90,9 +90,9 @@ class UserStore:
         check: Callable[[UserRecord], None],
         default_endpoint: str | None = None,
     ) -> UserRecord:
-        """Give a user another role and other quotas, in all of its keys at once; `check` sees whom it is about.
+        """Replace a user's role and quotas, in all their keys at once; `check` is called with the user as it was read.
 
-        `default_endpoint`: its full name, empty for none any more; None leaves it as it is.
+        `default_endpoint`: its full name, or empty to have none; None leaves it as it is.
 
         Raises:
             ProblemError: `not_found`, `last_admin`, or what `check` raises.
@@ -113,7 +113,7 @@ class UserStore:
         return self._change(name, plan, names=["role", "quotas", "default_endpoint"], new_role=role)
 
     def set_default_endpoint(self, name: str, endpoint: str | None) -> None:
-        """Where the user's jobs go that name none, by its full name; None: to the least loaded.
+        """Set where the user's jobs go that name no endpoint, by full name; None: to the least loaded.
 
         Raises:
             ProblemError: `not_found`.
@@ -124,7 +124,7 @@ class UserStore:
     def _set_everywhere(
         self, user: UserRecord, values: Mapping[str, object]
     ) -> tuple[str, dict[str, object], list[Action]]:
-        """The change of the user's own row: expression and values; and the same in the row of each key."""
+        """Change the user's own row (expression and values) and the row of each key in the same way."""
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
         named = {f":{name}": value for name, value in values.items()}
         there = Condition(_KEY_THERE, "attribute_exists(access_id)")
@@ -142,7 +142,7 @@ class UserStore:
         return expression, named, copies
 
     def remove(self, name: str, *, check: Callable[[UserRecord], None]) -> None:
-        """Delete a user and all keys; the row stays to keep the name.
+        """Delete a user and all keys; a row remains so that the name stays taken.
 
         Raises:
             ProblemError: `not_found`, `last_admin`, or what `check` raises.
@@ -176,7 +176,7 @@ class UserStore:
         now: datetime,
         check: Callable[[UserRecord], None],
     ) -> tuple[KeyRecord, str]:
-        """A new 256-bit key: what is known of it, and the key itself, which is kept nowhere.
+        """Create a 256-bit key; returns its record and the key itself, which is stored nowhere.
 
         Raises:
             ProblemError: `not_found`, `too_many_keys`, or what `check` raises.
@@ -206,7 +206,7 @@ class UserStore:
         return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
 
     def remove_key(self, key: KeyRecord) -> None:
-        """Revoke a key; nothing happens when it is gone."""
+        """Revoke a key; does nothing if it no longer exists."""
 
         def plan(_: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self._delete_key(key.key_id)]
@@ -214,7 +214,7 @@ class UserStore:
         self._change(key.user, plan, names=["key_ids"])
 
     def rotate_webhook_secret(self, name: str, *, keep_previous: bool) -> str:
-        """A new 256-bit secret for the user's webhooks; the one before stays valid beside it, if that is wished.
+        """Create a 256-bit secret for the user's webhooks; the previous one stays valid as well if `keep_previous`.
 
         Raises:
             ProblemError: `not_found`.
@@ -243,7 +243,7 @@ class UserStore:
             if not refused:
                 return self.require(name) if new_role else user
             if refused & {_SEEN, _KEY_THERE}:
-                continue  # what was planned for is not there any more
+                continue  # the row that was planned for has changed
             if ADMIN_REMAINS in refused:
                 raise ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
             if new_role and ROLE_EXISTS in refused:
@@ -251,7 +251,7 @@ class UserStore:
         raise overtaken()
 
     def _update(self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]) -> Action:
-        """The change of a user's row, if it is as it was read; `expression` begins with SET, ADD, DELETE or REMOVE."""
+        """Change a user's row if it is as it was read; `expression` begins with SET, ADD, DELETE or REMOVE."""
         step = " ADD #version :one" if not expression.startswith("ADD") else ", #version :one"
         return Update(
             table=self.access.table,
@@ -269,7 +269,7 @@ class UserStore:
         return Delete(table=self.access.table, key={"access_id": f"key#{key_id}"})
 
     def _without_expired_keys(self, user: UserRecord) -> UserRecord:
-        """As read, but for the keys whose rows time has taken."""
+        """The user without keys whose rows have expired."""
         there = {row["access_id"].removeprefix("key#") for row in self.access.rows([f"key#{k}" for k in user.key_ids])}
         gone = user.key_ids - there
         if not gone:
@@ -279,4 +279,4 @@ class UserStore:
 
 
 def _role_gone(name: str) -> ProblemError:
-    return ProblemError(ProblemCode.NOT_FOUND, f"There is no role {name!r}.")
+    return ProblemError(ProblemCode.NOT_FOUND, f"The role {name!r} does not exist.")

@@ -1,1 +1,1 @@
-"""AWS as this side speaks it: clients, typed items, batch reads, cursors and error codes."""
+"""What all functions need to use AWS: clients, typed rows, batch reads, cursors and error codes."""

@@ -1,7 +1,7 @@
-"""AWS clients, made once for a function's life and passed on as arguments.
+"""AWS clients, created once per function instance and passed on as arguments.
 
-DynamoDB and S3 serve every request and are made at once. The others are made by their first call: each takes a
-twentieth of a second to read its service's model, and most requests never speak to them.
+DynamoDB and S3 serve every request and are created at once. The others are created by their first call: each takes
+50 ms to read its service's model, and most requests never use them.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FunctionsClient(Protocol):
-    """What is used of Lambda's client."""
+    """The part of Lambda's client that we use."""
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> object:  # noqa: N803
         """Call a function."""
@@ -30,7 +30,7 @@ class FunctionsClient(Protocol):
 _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 _S3_CONFIG = _CONFIG.merge(
     Config(
-        # Presigned URLs of the older signature carry no region and are not checked for their headers.
+        # Presigned URLs of the older signature have no region and do not sign their headers.
         signature_version="s3v4",
         # Otherwise presigned URLs name the global host, which redirects outside us-east-1 and breaks the signature.
         s3={"addressing_style": "virtual"},
@@ -42,7 +42,7 @@ _S3_CONFIG = _CONFIG.merge(
 
 
 class _MadeByFirstCall:
-    """Stands in for a client until somebody asks it for anything."""
+    """Stands in for a client until it is first used."""
 
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = make
@@ -85,7 +85,7 @@ def sqs_client() -> "SQSClient":
 
 @dataclass(frozen=True)
 class Clients:
-    """One client for each service that the nouns of this side speak to."""
+    """One client for each service that the functions use."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -96,7 +96,7 @@ class Clients:
 
 
 def aws_clients(*, stores_objects: bool = True) -> Clients:
-    """The clients of a deployed function; of one that seldom stores objects S3's is made by its first call, too."""
+    """The clients of a deployed function; one that seldom stores objects creates S3's client on first use, too."""
     return Clients(
         dynamodb=dynamodb_client(),
         s3=s3_client() if stores_objects else _late_s3_client(),

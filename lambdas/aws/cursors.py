@@ -1,6 +1,6 @@
-"""Where a list goes on: the sort position of the last line shown, opaque to clients.
+"""Where a list continues: the sort position of the last line shown, opaque to clients.
 
-A cursor says nothing about whose lines they are; that is always the caller's key.
+A cursor does not say whose lines they are; that always comes from the caller's key.
 """
 
 import base64
@@ -51,9 +51,9 @@ def decode_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
 
 @dataclass
 class CursorSigner:
-    """Signs cursors with a secret of the deployment: only what this list gave is taken back, for this very list.
+    """Signs cursors with a secret of the deployment, so that a list only accepts cursors that it gave itself.
 
-    The secret is a row of the jobs table, made at the first need and looked up once in a function's life.
+    The secret is a row of the jobs table, created when first needed and read once per function instance.
     """
 
     client: "DynamoDBClient"
@@ -98,7 +98,8 @@ class CursorSigner:
 
 def invalid_cursor() -> ProblemError:
     return ProblemError(
-        ProblemCode.INVALID_CURSOR, "Received a cursor this API did not give; allowed: next_cursor of the page before."
+        ProblemCode.INVALID_CURSOR,
+        "Received a cursor that this API did not return; allowed: next_cursor of the previous page.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The few AWS error codes that mean something to us, by name."""
+"""The few AWS error codes that we handle, by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ TRANSACTION_CANCELED = "TransactionCanceledException"
 NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "NotFound"})
 NO_SUCH_UPLOAD = "NoSuchUpload"
 REFUSED = frozenset({"ValidationError", "ValidationException"})
-"""SageMaker's word for a request it does not accept, also when what it names is not there."""
+"""SageMaker's code for a request it refuses, also if what it names does not exist."""
 BAD_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"})
 THROTTLED = frozenset(
     {

@@ -1,9 +1,9 @@
-"""Rows of DynamoDB's tables: typed values, ids and times; many read at once; several written, or none of them.
+"""Rows of DynamoDB's tables: typed values, ids and times; batch reads; transactions.
 
 A record is a dataclass whose fields are attributes of its row by name; how each is stored follows from its type.
 
-Every condition of a transaction has a name, so that what a refusal means does not depend on the order or the number of
-the actions.
+Every condition of a transaction has a name, so that the meaning of a refusal does not depend on the order or number of
+actions.
 """
 
 import random
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 BATCH = 100
-"""Rows one BatchGetItem may ask for."""
+"""Maximum number of rows per BatchGetItem."""
 CONFLICT_TRIES = 8
 _CONFLICTS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _SERIALIZER = TypeSerializer()
@@ -67,7 +67,7 @@ def _stored(value: object) -> object:
 
 
 def from_item(item: "Mapping[str, Any]") -> dict[str, Any]:
-    """Plain values of a row; numbers are `Decimal`."""
+    """A row's plain values; numbers are `Decimal`."""
     return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
 
 
@@ -122,12 +122,12 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
 
 
 def new_id() -> str:
-    """A UUIDv7: sorts by the time it was made."""
+    """A UUIDv7: sorts by creation time."""
     return str(uuid_utils.uuid7())
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` has the form of our ids; anything else cannot be the key of a row."""
+    """Whether `text` has the form of our ids; nothing else can be a row's key."""
     groups = text.split("-")
     return tuple(map(len, groups)) == _HEX_GROUPS and all(set(group) <= set("0123456789abcdef") for group in groups)
 
@@ -146,7 +146,7 @@ Keys = Mapping[str, Sequence[Mapping[str, str]]]
 
 
 def read_rows(client: "DynamoDBClient", keys: Keys, *, consistent: bool = False) -> dict[str, list[dict[str, Any]]]:
-    """The rows with these keys by table, in no order; one call for each BATCH of them.
+    """The rows with these keys by table, in no particular order; one call per BATCH of them.
 
     Keys without a row are left out. No two keys of a table may be equal.
     """
@@ -166,20 +166,20 @@ def read_rows(client: "DynamoDBClient", keys: Keys, *, consistent: bool = False)
 
 @dataclass(frozen=True)
 class Condition:
-    """What a row must be like for the transaction to happen."""
+    """What must be true of a row for the transaction to happen."""
 
     name: str
-    """What callers compare refusals with."""
+    """The name by which callers recognise a refusal."""
     expression: str
     """DynamoDB's condition expression."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One write or check of a transaction, in plain values; `#name` in its expressions stands for each of `names`."""
+    """One write or check of a transaction, in plain values; `#name` in its expressions refers to each of `names`."""
 
     kind: ClassVar[str]
-    """DynamoDB's word for it."""
+    """DynamoDB's name for it."""
     table: str
     key: Mapping[str, object]
     values: Mapping[str, object] = field(default_factory=dict)
@@ -188,11 +188,11 @@ class Action:
 
     @property
     def demand(self) -> str:
-        """Name of what it demands of the row, if anything."""
+        """Name of its condition, if it has one."""
         return self.condition.name if self.condition else ""
 
     def request(self) -> dict[str, Any]:
-        """What DynamoDB takes of it."""
+        """The action in DynamoDB's format."""
         parts: dict[str, Any] = {"TableName": self.table, "Key": to_item(self.key)}
         if self.condition is not None:
             parts["ConditionExpression"] = self.condition.expression
@@ -205,7 +205,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Update(Action):
-    """Change a row, or make it."""
+    """Change a row, or create it."""
 
     kind = "Update"
     expression: str
@@ -215,13 +215,13 @@ class Update(Action):
 
 
 class Delete(Action):
-    """Remove a row, which need not exist unless the condition says so."""
+    """Delete a row; it need not exist unless the condition says so."""
 
     kind = "Delete"
 
 
 class Check(Action):
-    """Demand something of a row that the transaction does not change."""
+    """Check a row that the transaction does not change."""
 
     kind = "ConditionCheck"
 
@@ -232,9 +232,9 @@ class PutNew(Action):
 
     kind = "Put"
     row: Mapping[str, object]
-    """The key may be among it."""
+    """May include the key."""
     absent: str
-    """Name of the demand that there is no such row."""
+    """Name of the condition that the row does not exist."""
 
     @property
     def demand(self) -> str:
@@ -251,10 +251,10 @@ def transact(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> frozenset[str]:
-    """Do all of the actions or none; empty when done, else the names of the conditions that did not hold.
+    """Do all of the actions or none; returns the names of the conditions that failed, empty if it was done.
 
     Raises:
-        ClientError: AWS failed, or others kept changing the same rows for CONFLICT_TRIES tries.
+        ClientError: AWS failed, or other requests kept changing the same rows for CONFLICT_TRIES tries.
     """
     requests: Any = [{action.kind: action.request()} for action in actions]
     for attempt in range(CONFLICT_TRIES):
@@ -264,7 +264,7 @@ def transact(
             if error_code(error) != TRANSACTION_CANCELED:
                 raise
             codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-            reasons = zip(actions, codes, strict=False)  # AWS gives one for each action, or none at all
+            reasons = zip(actions, codes, strict=False)  # AWS gives one per action, or none at all
             refused = frozenset(action.demand for action, code in reasons if code == "ConditionalCheckFailed")
             if refused:
                 return refused

@@ -1,1 +1,1 @@
-"""Endpoints: which exist, what each is doing, and which one a job goes to."""
+"""Endpoints: which exist, what state each is in, and which one a job goes to."""

@@ -1,7 +1,7 @@
 """Which endpoint a job goes to: the named one, else the caller's default, else the least loaded one they may use.
 
-Load is open jobs for each GPU the endpoint may grow to. Of equal loads one with an instance running comes before one
-that sleeps, then the template's, then the first by name.
+Load is the number of open jobs per GPU that the endpoint may grow to. If loads are equal, an endpoint with a running
+instance comes before a sleeping one, then the template's endpoint, then the first by name.
 """
 
 import time
@@ -34,19 +34,19 @@ class Candidate:
 
     name: str
     gpus: int
-    """Of all instances it may have."""
+    """GPUs at its maximum number of instances."""
     asleep: bool = False
-    """It has no instance right now."""
+    """It has no running instance."""
 
 
 @dataclass(frozen=True)
 class EndpointChoice:
-    """One endpoint, or several of which the least loaded is taken."""
+    """One endpoint, or several of which the least loaded is used."""
 
     candidates: Sequence[Candidate]
-    """At least one; the first of those with the least load is meant."""
+    """At least one; the first is used if several have the least load."""
     load: EndpointLoad | None = None
-    """What counts their jobs; None when there is nothing to compare."""
+    """Counts their jobs; None if there is only one candidate."""
 
     @property
     def first(self) -> str:
@@ -54,11 +54,11 @@ class EndpointChoice:
 
     @property
     def keys(self) -> Keys:
-        """Of the rows with their loads, to be read along with others."""
+        """Keys of the rows with their loads, to read along with other rows."""
         return self.load.keys(each.name for each in self.candidates) if self.load else {}
 
     def least_loaded(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-        """Its name, as the rows of `keys` say."""
+        """Its name, according to the rows of `keys`."""
         if self.load is None:
             return self.first
         loads = self.load.in_rows(rows)
@@ -67,25 +67,25 @@ class EndpointChoice:
 
 @dataclass
 class EndpointChooser:
-    """Knows the endpoints of a few seconds ago; that none is being deleted is checked where the job is put."""
+    """Remembers the endpoints for a few seconds; the transaction that sends a job checks that none is being deleted."""
 
     registry: EndpointRegistry
     load: EndpointLoad
     instances: InstanceCounts
     default_gpus: int
-    """Of all instances the template's endpoint may have."""
+    """GPUs of the template's endpoint at its maximum number of instances."""
     monotonic: Callable[[], float] = time.monotonic
     _known: tuple[float, list[EndpointRecord]] = field(default_factory=lambda: (0.0, []))
 
     def choose(self, named: str | None, *, caller: Caller) -> EndpointChoice:
-        """Where a job of the caller goes that names this endpoint, with or without the stage's prefix, or none.
+        """Where a job of the caller goes that names this endpoint (with or without the stage's prefix) or none.
 
-        One call when another than the template's is named. Else none, for a while after two that list the endpoints
-        and ask for the template's.
+        One AWS call if an endpoint other than the template's is named. Otherwise none, except every few seconds two
+        that list the endpoints and ask for the template's.
 
         Raises:
-            ProblemError: `invalid_params`, the named one or the caller's default is none they may use;
-                `endpoint_not_in_service`, it is being deleted, or none they may use takes jobs.
+            ProblemError: `invalid_params` if the caller may not use the named endpoint or their default;
+                `endpoint_not_in_service` if it is being deleted, or if no endpoint they may use takes jobs.
         """
         if named is not None:
             return EndpointChoice([self._only(self.require_usable(named, caller=caller))])
@@ -97,11 +97,11 @@ class EndpointChooser:
         return EndpointChoice(candidates, self.load)
 
     def choose_again(self, before: str, *, caller: Caller) -> EndpointChoice:
-        """Where a job is sent again: where it was, or, when the caller may not use that any more, as one that names
-        none.
+        """Where a repeated job goes: to the same endpoint or, if the caller may not use that any more, to the one for a
+        job that names none.
 
         Raises:
-            ProblemError: as `choose`.
+            ProblemError: as in `choose`.
         """
         try:
             return self.choose(before, caller=caller)
@@ -113,15 +113,15 @@ class EndpointChooser:
         return [] if endpoint == self.registry.default else [self.registry.store.taking_jobs(endpoint)]
 
     def forget(self) -> None:
-        """Look again at the next choice: an endpoint was not what it was said to be."""
+        """Read the endpoints again for the next choice: one of them was not in the state we remembered."""
         self._known = (0.0, [])
         self.instances.forget(self.registry.default)
 
     def require_usable(self, named: str, *, caller: Caller, pointer: str = POINTER, received: str | None = None) -> str:
-        """The full name of an endpoint the caller may use; `received` tells a refusal what stands for `named`.
+        """The full name of an endpoint the caller may use; refusals say `received` instead of `named` if it is given.
 
         Raises:
-            ProblemError: `invalid_params`, there is none such; `endpoint_not_in_service`, it is being deleted.
+            ProblemError: `invalid_params` if it does not exist; `endpoint_not_in_service` if it is being deleted.
         """
         name = self.registry.full_name(named)
         if name == self.registry.default:
@@ -134,10 +134,10 @@ class EndpointChooser:
         return record.endpoint
 
     def _default_of(self, caller: Caller, name: str) -> str:
-        """The caller's default, if it may still be used: nobody else's machine is paid for in silence."""
+        """The caller's default, if they may still use it; we never silently pay for another machine instead."""
         if name == self.registry.default or any(each.endpoint == name for each in self._usable(caller)):
             return name
-        # Made a moment ago, or to be refused for what it is by now.
+        # Created a moment ago, or to be refused for its current state.
         received = (
             f"received none, and your default {name!r} no longer exists or is no longer available to you (PATCH /v1/me)"
         )
@@ -149,10 +149,10 @@ class EndpointChooser:
         return invalid([FieldError(pointer=pointer, message=f"{said}; allowed: {allowed}")])
 
     def _candidates(self, caller: Caller) -> list[Candidate]:
-        """At least one.
+        """At least one candidate.
 
         Raises:
-            ProblemError: `endpoint_not_in_service`, with what each is doing.
+            ProblemError: `endpoint_not_in_service`, with the status of each endpoint.
         """
         found = self._in_service(caller)
         if not found:
@@ -166,7 +166,7 @@ class EndpointChooser:
         raise not_in_service(f"No endpoint you may use is in service: {'; '.join(states)}.")
 
     def _in_service(self, caller: Caller) -> list[Candidate]:
-        """Those in service, the template's first; that one also when there is no other, or SageMaker does not say."""
+        """Endpoints in service, the template's first; also that one if it is alone or SageMaker does not answer."""
         default, usable = self._only(self.registry.default), self._usable(caller)
         if not usable:
             return [default]
@@ -190,7 +190,7 @@ class EndpointChooser:
 
 
 def _usable_by(caller: Caller, records: Sequence[EndpointRecord]) -> list[EndpointRecord]:
-    """Those of the records that the caller may send jobs to and that are not being deleted."""
+    """Those records that the caller may send jobs to and that are not being deleted."""
     return [
         record
         for record in records

@@ -1,4 +1,4 @@
-"""A new endpoint in SageMaker: model, configuration and endpoint of one name, after the pattern of the template's."""
+"""Creates an endpoint in SageMaker, modelled on the template's: model, configuration and endpoint of one name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ _REASON_CHARACTERS = 1000
 class EndpointCreation:
     sagemaker: "SageMakerClient"
     default: str
-    """The template's endpoint: image, environment, role, topics, encryption and network are taken from it."""
+    """The template's endpoint: image, environment, role, topics, encryption and network are copied from it."""
     prefix: str
 
     def create(self, record: EndpointRecord) -> None:
-        """Make all three; six calls. What a refusal leaves behind is for the keeper to take away.
+        """Create all three; six calls. After a refusal, the keeper removes what was already created.
 
         Raises:
             ProblemError: `aws_quota_exceeded` with the quota's name, `invalid_params` with SageMaker's reason,
-                `endpoint_not_in_service` when the template's endpoint is not there, `too_many_requests`.
+                `endpoint_not_in_service` if the template's endpoint does not exist, `too_many_requests`.
             ClientError: any other refusal.
         """
         config = self._described(self._pattern_config)
@@ -44,7 +44,9 @@ class EndpointCreation:
         workers = GPUS[record.instance_type]
         container = {key: value for key, value in model["PrimaryContainer"].items() if key in {"Image", "Environment"}}
         container["Environment"] = {**container.get("Environment", {}), "WORKERS": str(workers)}
-        if record.instance_type != variant.get("InstanceType"):  # else the template's price, which may be a told one
+        if record.instance_type != variant.get(
+            "InstanceType"
+        ):  # else the template's price, which may be a configured one
             container["Environment"]["GPU_PRICE_PER_HOUR"] = str(HOUR_USD.get(record.instance_type, 0.0) / workers)
         if record.image is not None:
             container["Image"] = record.image
@@ -92,7 +94,7 @@ class EndpointCreation:
         except ClientError as error:
             if error_code(error) not in REFUSED:
                 raise
-            detail = f"New endpoints are made after {self.default}, which is not there: deploy the inference stack."
+            detail = f"New endpoints are modelled on {self.default}, which does not exist: deploy the inference stack."
             raise ProblemError(ProblemCode.ENDPOINT_NOT_IN_SERVICE, detail, retry_after=60) from error
 
 
@@ -101,12 +103,12 @@ def _copied(source: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]
 
 
 def _refusal(error: ClientError) -> ProblemError | None:
-    """The problem in the user's words; None when it is no fault of the request or the account."""
+    """The problem in the user's words; None if neither the request nor the account is at fault."""
     code, said = error_code(error), shortened(error_message(error), _REASON_CHARACTERS)
     if code == "ResourceLimitExceeded":
         return ProblemError(ProblemCode.AWS_QUOTA_EXCEEDED, said)  # AWS names the quota and where to raise it
     if code in THROTTLED:
-        return ProblemError(ProblemCode.TOO_MANY_REQUESTS, "SageMaker gets too many requests.", retry_after=5)
+        return ProblemError(ProblemCode.TOO_MANY_REQUESTS, "SageMaker received too many requests.", retry_after=5)
     if code in REFUSED:
-        return invalid([FieldError(pointer="", message=f"SageMaker refused it: {said}")])
+        return invalid([FieldError(pointer="", message=f"SageMaker refused the endpoint: {said}")])
     return None

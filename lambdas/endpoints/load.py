@@ -1,7 +1,7 @@
-"""How many jobs that have not been settled each endpoint has, counted in the transactions that make and settle them.
+"""How many open jobs each endpoint has, counted in the transactions that create and settle them.
 
-endpoint_load#ENDPOINT#SHARD   `access_id`; jobs of one endpoint spread over SHARDS rows, for two transactions that
-                               change one row at the same time get into each other's way
+endpoint_load#ENDPOINT#SHARD   `access_id`; jobs of one endpoint are spread over SHARDS rows, because concurrent
+                               transactions on one row conflict
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from lambdas.aws.rows import Action, Keys, Update, read_rows
 
 SHARDS = 4
 KEPT = timedelta(days=60)
-"""After the last new job: no job is open for that long, so that a row which goes by itself counts none."""
+"""After the last new job; no job is open for that long, so an expired row would count none."""
 _PREFIX = "endpoint_load"
 
 
@@ -24,12 +24,12 @@ class EndpointLoad:
     access: AccessTable
 
     def take(self, endpoint: str, job_id: str, *, made: datetime) -> Action:
-        """The update that counts a new job; to be part of the transaction that makes it."""
+        """The update that counts a new job, for the transaction that creates it."""
         values: dict[str, object] = {":one": 1, ":ends": int((made + KEPT).timestamp())}
         return self._count(endpoint, job_id, "SET expires_at = :ends ADD open_jobs :one", values)
 
     def free(self, endpoint: str, job_id: str) -> Action:
-        """The update that takes it back; to be part of the transaction that settles or removes the job."""
+        """The update that stops counting a job, for the transaction that settles or deletes it."""
         return self._count(endpoint, job_id, "ADD open_jobs :less", {":less": -1})
 
     def _count(self, endpoint: str, job_id: str, expression: str, values: dict[str, object]) -> Action:
@@ -38,12 +38,12 @@ class EndpointLoad:
         return Update(table=self.access.table, key=key, expression=expression, values=values)
 
     def keys(self, endpoints: Iterable[str]) -> Keys:
-        """Of the rows that count their jobs."""
+        """Keys of the rows that count their jobs."""
         rows = [{"access_id": f"{_PREFIX}#{endpoint}#{shard}"} for endpoint in endpoints for shard in range(SHARDS)]
         return {self.access.table: rows}
 
     def in_rows(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Counter[str]:
-        """Open jobs by endpoint, as the rows of `keys` say; 0 for one that never had any."""
+        """Open jobs by endpoint, according to the rows of `keys`; 0 for an endpoint that never had any."""
         counted: Counter[str] = Counter()
         for row in rows.get(self.access.table, []):
             _, endpoint, _ = row["access_id"].split("#")
@@ -51,5 +51,5 @@ class EndpointLoad:
         return counted
 
     def of(self, endpoints: Sequence[str]) -> Counter[str]:
-        """Open jobs by endpoint; one call for 25 endpoints."""
+        """Open jobs by endpoint; one call per 25 endpoints."""
         return self.in_rows(read_rows(self.access.client, self.keys(endpoints), consistent=True))

@@ -1,4 +1,4 @@
-"""The endpoints table: a row for each endpoint made by the API; the template's endpoint has none."""
+"""The endpoints table: one row for each endpoint created through the API; the template's endpoint has no row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NOT_BEING_DELETED = "an endpoint that is not being deleted"
 @dataclass(frozen=True, kw_only=True)
 class EndpointRecord:
     endpoint: str
-    """SageMaker's name, which model, configuration and alarms share."""
+    """SageMaker's name; the model, the configuration and the alarms share it."""
     owner: str
     instance_type: str
     min_instances: int
@@ -34,13 +34,13 @@ class EndpointRecord:
     users: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     status: EndpointStatus = EndpointStatus.CREATING
-    """As SageMaker said last; `Deleting` from the request to the end."""
+    """SageMaker's latest status; `Deleting` from the request to delete it until its end."""
     reason: str | None = None
     instance_count: int = 0
     version: int = 1
-    """Grows with each change of the scaling."""
+    """Increases with each change of the scaling."""
     scaled: int = 0
-    """The version whose scaling AWS has."""
+    """The version whose scaling is registered with AWS."""
     scale_out_cooldown_seconds: int = 60
 
     @classmethod
@@ -68,7 +68,7 @@ class EndpointRecord:
 
 @dataclass(frozen=True)
 class EndpointStore:
-    """Rows are deleted when nothing of the endpoint is left in AWS, and only then is the name free."""
+    """A row is deleted once nothing of its endpoint is left in AWS; only then can the name be used again."""
 
     client: "DynamoDBClient"
     table: str
@@ -79,7 +79,7 @@ class EndpointStore:
         return None if item is None else EndpointRecord.from_row(from_item(item))
 
     def taking_jobs(self, endpoint: str) -> Action:
-        """The condition, for a transaction, that it is there and not being deleted."""
+        """The condition for a transaction that it exists and is not being deleted."""
         return Check(
             table=self.table,
             key={"endpoint": endpoint},
@@ -89,7 +89,7 @@ class EndpointStore:
         )
 
     def list(self) -> list[EndpointRecord]:
-        """All of them by name; one call for some thousand."""
+        """All of them by name; one call per some thousands."""
         rows: list[dict[str, Any]] = []
         start: Any = {}
         while True:
@@ -106,7 +106,7 @@ class EndpointStore:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def add(self, record: EndpointRecord) -> bool:
-        """Keep a new one; False: the name is taken."""
+        """Add a new one; False: the name is taken."""
         row = {
             "endpoint": record.endpoint,
             "listed": "1",
@@ -131,7 +131,7 @@ class EndpointStore:
         return True
 
     def change(self, seen: EndpointRecord, changed: EndpointRecord) -> bool:
-        """Write scaling and who may use it, if nobody changed or deleted it since it was `seen`."""
+        """Write its scaling and who may use it, unless somebody changed or deleted it since it was `seen`."""
         values = {**_changeable(changed), "version": seen.version + 1}
         return self._update(
             seen.endpoint,
@@ -152,15 +152,15 @@ class EndpointStore:
         )
 
     def mark_scaled(self, seen: EndpointRecord) -> None:
-        """AWS has the scaling of this version."""
+        """Note that this version's scaling is registered with AWS."""
         self._update(seen.endpoint, {"scaled": seen.version}, condition="attribute_exists(endpoint)")
 
     def mark_deleting(self, endpoint: str) -> None:
-        """From here on it is only taken away; nothing happens when it is gone."""
+        """From now on it is only being removed; does nothing if it no longer exists."""
         self._update(endpoint, {"status": EndpointStatus.DELETING.value}, condition="attribute_exists(endpoint)")
 
     def forget(self, endpoint: str) -> None:
-        """Nothing of it is left."""
+        """Delete the row: nothing of the endpoint is left."""
         self.client.delete_item(TableName=self.table, Key=to_item({"endpoint": endpoint}))
 
     def _update(
@@ -190,7 +190,7 @@ def _changeable(record: EndpointRecord) -> dict[str, object]:
         "min_instances": record.min_instances,
         "max_instances": record.max_instances,
         "idle_minutes": record.idle_minutes,
-        # DynamoDB's numbers are decimal; the text of a float is the shortest that reads back the same.
+        # DynamoDB's numbers are decimal; the text of a float is the shortest that reads back as the same float.
         "backlog_per_instance": str(record.backlog_per_instance),
         "users": list(record.users),
         "roles": list(record.roles),

@@ -1,4 +1,4 @@
-"""Why an endpoint takes no jobs, in the words of a problem."""
+"""Problems for endpoints that take no jobs."""
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.problems import ProblemError, shortened
@@ -9,5 +9,5 @@ def being_deleted(endpoint: str) -> ProblemError:
 
 
 def not_in_service(detail: str) -> ProblemError:
-    """`endpoint_not_in_service`, to be tried again in half a minute."""
+    """`endpoint_not_in_service`, to be retried in half a minute."""
     return ProblemError(ProblemCode.ENDPOINT_NOT_IN_SERVICE, shortened(detail), retry_after=30)

@@ -1,4 +1,4 @@
-"""The endpoints of this stage: those made by the API, which have rows, and the template's, which has none."""
+"""This stage's endpoints: those created through the API, which have rows, and the template's, which has none."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from lambdas.endpoints.record import EndpointStore
 class EndpointRegistry:
     store: EndpointStore
     prefix: str
-    """Of every endpoint of this stage."""
+    """Prefix of the names of all this stage's endpoints."""
     default: str
     """The template's."""
 
     def full_name(self, name: str) -> str:
-        """SageMaker's name, whether `name` has the prefix or not."""
+        """SageMaker's name, whether or not `name` has the prefix."""
         return name if name == self.default or name.startswith(self.prefix) else f"{self.prefix}{name}"

@@ -1,4 +1,4 @@
-"""SageMaker's endpoints: what they are doing, and handing them a job."""
+"""SageMaker's endpoints: their state, and sending them jobs."""
 
 import logging
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 TAKES_JOBS = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
-"""SageMaker keeps serving while it changes an endpoint, and calls every scaling (also from zero) `Updating`."""
+"""SageMaker keeps serving while it changes an endpoint, and calls every scaling (even from zero) `Updating`."""
 _STATUSES = {
     "Creating": EndpointStatus.CREATING,
     "InService": EndpointStatus.IN_SERVICE,
@@ -27,17 +27,17 @@ _STATUSES = {
     "Deleting": EndpointStatus.DELETING,
 }
 _ENDPOINTS_OWN_FAULT = REFUSED | {"ServiceUnavailable", "InternalFailure"}
-"""Refusals whose text is about the endpoint and safe to repeat."""
+"""Error codes whose text is about the endpoint and safe to show."""
 
 
 def status_of(sagemaker_status: str) -> EndpointStatus:
-    """Ours for SageMaker's: every way of changing is `Updating`."""
+    """Our status for SageMaker's: every kind of change is `Updating`."""
     return _STATUSES.get(sagemaker_status, EndpointStatus.UPDATING)
 
 
 @dataclass(frozen=True)
 class JobLocations:
-    """Where SageMaker will put the answer, as `s3://` URIs."""
+    """Where SageMaker will put its answer, as `s3://` URIs."""
 
     output: str
     failure: str | None
@@ -45,11 +45,11 @@ class JobLocations:
 
 @dataclass(frozen=True)
 class LiveEndpoint:
-    """What SageMaker says of an endpoint right now."""
+    """What SageMaker says about an endpoint right now."""
 
     name: str
     status: str
-    """SageMaker's own, e.g. InService, Creating, Updating, Failed."""
+    """SageMaker's own status, e.g. InService, Creating, Updating, Failed."""
     instance_count: int
     failure_reason: str | None = None
 
@@ -57,14 +57,14 @@ class LiveEndpoint:
 @dataclass(frozen=True)
 class SageMakerEndpoints:
     sagemaker: "SageMakerClient | None"
-    """None: whoever only sends again has no use for an endpoint's own reason, and may not ask for it."""
+    """None in functions that only resend jobs: they do not need the endpoint's own reason and may not ask for it."""
     runtime: "SageMakerRuntimeClient"
 
     def describe(self, name: str) -> LiveEndpoint | None:
-        """The endpoint's state, None when there is none of that name. One call.
+        """The endpoint's state; None if none has this name. One call.
 
         Raises:
-            TypeError: nobody can be asked for it.
+            TypeError: there is no SageMaker client to ask with.
         """
         if self.sagemaker is None:
             raise TypeError("these endpoints only take jobs")
@@ -91,7 +91,7 @@ class SageMakerEndpoints:
         """
         endpoint = self.describe(name)
         if endpoint is None:
-            raise not_in_service(f"There is no endpoint {name}.")
+            raise not_in_service(f"The endpoint {name} does not exist.")
         if endpoint.status not in TAKES_JOBS:
             reason = f": {endpoint.failure_reason}" if endpoint.failure_reason else ""
             raise not_in_service(f"The endpoint {name} is {endpoint.status}{reason}.")
@@ -105,11 +105,11 @@ class SageMakerEndpoints:
         ttl_s: int | None = None,
         run_timeout_s: int | None = None,
     ) -> JobLocations:
-        """Hand over a job; the endpoint's state is only asked for when it does not take it.
+        """Send a job; the endpoint's state is only read if it refuses the job.
 
         Raises:
-            ProblemError: `endpoint_not_in_service` when it was refused for the endpoint's state or could not be
-                reached, `too_many_requests` when SageMaker throttles.
+            ProblemError: `endpoint_not_in_service` if it was refused because of the endpoint's state or could not be
+                reached, `too_many_requests` if SageMaker throttles.
             ClientError: any other refusal.
         """
         try:
@@ -124,13 +124,13 @@ class SageMakerEndpoints:
         except ClientError as error:
             if error_code(error) in THROTTLED:
                 raise ProblemError(
-                    ProblemCode.TOO_MANY_REQUESTS, f"The endpoint {name} gets too many requests.", retry_after=5
+                    ProblemCode.TOO_MANY_REQUESTS, f"The endpoint {name} received too many requests.", retry_after=5
                 ) from error
             if error_code(error) not in _ENDPOINTS_OWN_FAULT:
                 raise
             if self.sagemaker is not None:
-                self.require_in_service(name)  # its own state is the better reason
-            raise not_in_service(f"The endpoint {name} did not take the job: {error_message(error)}") from error
+                self.require_in_service(name)  # its own state explains more
+            raise not_in_service(f"The endpoint {name} refused the job: {error_message(error)}") from error
         except BotoCoreError as error:
             _LOG.warning("invoking %s for job %s failed", name, job_id, exc_info=error)
             raise not_in_service(f"The endpoint {name} could not be reached ({type(error).__name__}).") from error

@@ -1,6 +1,6 @@
-"""When instances come and go: a row for each alarm on the backlog and what it does.
+"""When instances start and stop: one row for each alarm on the backlog and what it does.
 
-The template's endpoint and those made by the API are scaled by the same rows.
+The same rows scale the template's endpoint and those created through the API.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
 
 
 class ScalingNumbers(Protocol):
-    """What differs from endpoint to endpoint."""
+    """What differs between endpoints."""
 
     @property
     def min_instances(self) -> int: ...
@@ -26,7 +26,7 @@ class ScalingNumbers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingStep:
-    """One alarm on a metric of the endpoint's queue, and the change of its number of instances."""
+    """One alarm on a metric of the endpoint's queue, and the change it makes to the number of instances."""
 
     name: str
     why: str
@@ -34,33 +34,33 @@ class ScalingStep:
     comparison: str
     threshold: float
     minutes: int
-    """Of the metric, all beyond the threshold, before the alarm sounds."""
+    """Minutes the metric must stay beyond the threshold before the alarm sounds."""
     adjustment_type: str
     adjustment: int
     from_above: bool = False
-    """The change holds below the threshold; else above it."""
+    """The change applies below the threshold; otherwise above it."""
     cooldown_seconds: int
 
 
 def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
-    """All steps of an endpoint. The backlog counts what is queued and what runs, so nobody is put to sleep at work."""
+    """All steps of an endpoint. The backlog counts queued and running jobs, so a working instance is never stopped."""
     idle_seconds = 60 * numbers.idle_minutes
     return [
         ScalingStep(
             name="WakeUp",
-            why="A job waits and no instance runs: starts the first one.",
+            why="Starts the first instance when a job waits and none runs.",
             metric="HasBacklogWithoutCapacity",
             comparison="GreaterThanOrEqualToThreshold",
             threshold=1,
             minutes=1,
             adjustment_type="ChangeInCapacity",
             adjustment=1,
-            # No second instance while the first one still starts: until then the alarm sounds each minute.
+            # Do not start a second instance while the first one is starting: until then the alarm sounds each minute.
             cooldown_seconds=idle_seconds,
         ),
         ScalingStep(
             name="Grow",
-            why="More jobs wait for each instance than allowed: starts another one.",
+            why="Starts another instance when more jobs than allowed wait for each.",
             metric="ApproximateBacklogSizePerInstance",
             comparison="GreaterThanThreshold",
             threshold=numbers.backlog_per_instance,
@@ -71,7 +71,7 @@ def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
         ),
         ScalingStep(
             name="Sleep",
-            why="Nothing has been queued or running for the idle minutes: back to the least number of instances.",
+            why="Returns to the minimum of instances when no job was queued or running for the idle minutes.",
             metric="ApproximateBacklogSize",
             comparison="LessThanThreshold",
             threshold=1,

@@ -1,1 +1,1 @@
-"""What is deployed: a module with a handler for each Lambda function but the API's."""
+"""The deployed functions, one module with a handler each; the API has its own folder."""

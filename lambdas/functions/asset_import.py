@@ -1,4 +1,4 @@
-"""Lambda: fetches a model file from a URL in parts; a file larger than one run can take is gone on with by the next."""
+"""Lambda: fetches a model file from a URL in parts; if a file takes longer than one run, the next run resumes."""
 
 import logging
 import time
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 LEASE_SECONDS = 300
-"""A run that has not stored a part for so long is taken for dead."""
+"""A run that has not stored a part for this long is considered dead."""
 LEAST_SECONDS = 90.0
-"""Time that must be left to begin another part."""
+"""Seconds that must be left to start another part."""
 TRIES = 5
-"""Failures in a row, without a part between them, that end an import."""
+"""Consecutive failures, without a stored part between them, that fail an import."""
 LEAST_BYTES_PER_SECOND = 256 * 1024
-"""A part then takes less than LEASE_SECONDS."""
+"""At this speed a part takes less than LEASE_SECONDS."""
 _ENDING = 30.0
-"""Seconds kept to store the part at hand."""
+"""Seconds reserved for storing the current part."""
 _NOTHING_THERE = 416
-"""HTTP status of a range behind the end."""
+"""HTTP status for a range beyond the end."""
 
 
 class ImportFailedError(Exception):
-    """An import that cannot go on; the text is for its owner."""
+    """An import that cannot continue; the text is for its owner."""
 
 
 class _NotOursError(Exception):
-    """Another run has taken the import over, or its asset was deleted: there is nothing left to do here."""
+    """Another run has taken over the import, or its asset was deleted: there is nothing left to do here."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class ImportRun:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, order: ImportOrder, *, worker: str, time_left: Callable[[], float]) -> bool:
-        """Fetch as much as there is time for; True when another run must go on.
+        """Fetch as much as time allows; True if another run must continue.
 
-        Parts in storage are the only record of how far an import came, so a run that dies loses the part it was at.
+        The parts in storage are the only record of progress, so a run that dies only loses its current part.
         """
         asset = self.transitions.store.get(order.asset_id)
         if asset is None or asset.status is not AssetStatus.IMPORTING:
@@ -80,7 +80,7 @@ class ImportRun:
         try:
             return self._fetch(asset, order, worker=worker, time_left=time_left)
         except _NotOursError:
-            _LOG.info("import of asset %s goes on elsewhere", asset.asset_id)
+            _LOG.info("import of asset %s continues in another run", asset.asset_id)
         except ImportFailedError as failed:
             self._give_up(asset, str(failed))
         except ProblemError as refused:  # the owner's quota
@@ -102,7 +102,7 @@ class ImportRun:
                     break
             except FetchError as error:
                 if before and error.status == _NOTHING_THERE:
-                    break  # a file of unknown size ended with its last whole part
+                    break  # a file of unknown size ended exactly with its last part
                 failures = failures + 1 if len(self._stored_parts(asset) or ()) == before else 1
                 if not error.may_pass or failures >= TRIES:
                     raise ImportFailedError(str(error)) from error
@@ -113,7 +113,7 @@ class ImportRun:
     def _fetch_parts(
         self, asset: AssetRecord, order: ImportOrder, stored: int, *, worker: str, time_left: Callable[[], float]
     ) -> bool:
-        """Store parts from number `stored + 1` on; True at the end of the file, False when the time is over."""
+        """Store parts from number `stored + 1` on; True at the end of the file, False when time is up."""
         offset = stored * asset.part_size
         limit = ASSET_TYPES[asset.type].max_bytes
         headers = {"Authorization": f"Bearer {order.token}"} if order.token else {}
@@ -128,7 +128,7 @@ class ImportRun:
             asset, skipped = self._checked(asset, download, offset=offset, limit=limit)
             for number, data in enumerate(_parts(download, size=asset.part_size, skip=skipped), start=stored + 1):
                 if (number - 1) * asset.part_size + len(data) > limit:
-                    raise ImportFailedError(f"it is larger than the {limit} bytes allowed for a {asset.type}")
+                    raise ImportFailedError(f"the file is larger than the {limit} bytes allowed for a {asset.type}")
                 self._store(asset, number, data)
                 received = (number - 1) * asset.part_size + len(data)
                 lease = int(self.now().timestamp()) + LEASE_SECONDS
@@ -151,22 +151,24 @@ class ImportRun:
             raise _NotOursError from error
 
     def _checked(self, asset: AssetRecord, download: Download, *, offset: int, limit: int) -> tuple[AssetRecord, int]:
-        """Hold what the source says now against what it said before; bytes to skip when it sends all again."""
+        """Compare what the source says now with what it said before; returns the bytes to skip if all come again."""
         skipped = offset if download.status == 200 else 0
         if offset and download.status == 206:
             said = download.headers.get("content-range", "")
             if not said.startswith(f"bytes {offset}-"):
-                raise ImportFailedError(f"asked from byte {offset} on, the source sends {said[:60]!r}")
+                raise ImportFailedError(f"asked for bytes from {offset} on, the source sent {said[:60]!r}")
         total = None if download.length is None else download.length + (0 if skipped else offset)
         if total is None and "chunked" not in download.headers.get("transfer-encoding", "").lower():
             raise ImportFailedError("the source does not say how long the file is")
         if total is not None and total > limit:
-            raise ImportFailedError(f"it has {total} bytes; allowed: {limit} for a {asset.type}")
+            raise ImportFailedError(f"the file has {total} bytes; allowed: {limit} for a {asset.type}")
         if asset.size and total is not None and total != asset.size:
-            raise ImportFailedError(f"the source has {total} bytes, declared or begun with were {asset.size}")
+            raise ImportFailedError(
+                f"the source has {total} bytes; expected: {asset.size}, as declared or when the import began"
+            )
         etag = download.headers.get("etag")
         if offset and asset.source_etag and etag != asset.source_etag:
-            raise ImportFailedError("the source has another file than when the import began; start it again")
+            raise ImportFailedError("the file at the source changed during the import; start it again")
         if not offset:
             asset = self.transitions.note_source(asset, size=total or asset.size, etag=etag)
         return asset, skipped
@@ -179,10 +181,10 @@ class ImportRun:
         size = self._stored_size(asset)
         try:
             inspecting = self.transitions.mark_inspecting(asset, size=size, now=self.now())
-        except ProblemError:  # the quota, by a part a lost run had not told of
+        except ProblemError:  # the quota, because of a part that a lost run had not counted
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             raise
-        if inspecting is None:  # deleted or replaced meanwhile: nobody knows of this object
+        if inspecting is None:  # deleted or replaced meanwhile: nothing refers to this object
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             return
         self.work.start_inspection(inspecting)
@@ -190,9 +192,9 @@ class ImportRun:
     def _join(self, asset: AssetRecord, parts: Sequence[StoredPart]) -> None:
         size = sum(part.size for part in parts)
         if size == 0:
-            raise ImportFailedError("the source has no bytes")
+            raise ImportFailedError("the file at the source is empty")
         if asset.size and size != asset.size:
-            raise ImportFailedError(f"received {size} bytes, declared were {asset.size}")
+            raise ImportFailedError(f"received {size} bytes; declared: {asset.size}")
         joined: list[CompletedPartTypeDef] = [
             {"PartNumber": number, "ETag": part.etag} for number, part in enumerate(parts, start=1)
         ]
@@ -203,7 +205,7 @@ class ImportRun:
         except ClientError as error:
             if error_code(error) not in BAD_PARTS:
                 raise
-            raise ImportFailedError("S3 did not accept the parts; start the import again") from error
+            raise ImportFailedError("S3 refused the parts; start the import again") from error
 
     def _current(self, asset: AssetRecord) -> AssetRecord:
         current = self.transitions.store.get(asset.asset_id)
@@ -212,7 +214,7 @@ class ImportRun:
         return current
 
     def _stored_parts(self, asset: AssetRecord) -> Sequence[StoredPart] | None:
-        """The parts in storage from the first to the first that is missing; None when they were joined or aborted."""
+        """The stored parts up to the first missing one; None if they were joined or aborted."""
         found = stored_parts(self.client, self.bucket, asset)
         return None if found is None else [found[n] for n in takewhile(found.__contains__, count(1))]
 
@@ -235,14 +237,14 @@ class ImportRun:
 
 
 def _is_whole(asset: AssetRecord, parts: Sequence[StoredPart]) -> bool:
-    """Whether the last part is there: only that one is shorter, unless the size is known and reached."""
+    """Whether the last part is stored: it alone is shorter, unless the size is known and reached."""
     if not parts:
         return False
     return parts[-1].size < asset.part_size or (asset.size > 0 and sum(part.size for part in parts) >= asset.size)
 
 
 def _parts(download: Download, *, size: int, skip: int) -> Iterator[bytes]:
-    """The body in pieces of `size` bytes, the last one shorter, without its first `skip` bytes."""
+    """The body in pieces of `size` bytes (the last one shorter), without its first `skip` bytes."""
     gathered = bytearray()
     for chunk in download.chunks:
         gathered += chunk[skip:]
@@ -275,10 +277,10 @@ def _import_run(import_function: str) -> ImportRun:
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
-    """Entry point: an `ImportOrder`. It holds a token, so the event must never be logged."""
+    """Entry point for an `ImportOrder`. The event contains a token and must never be logged."""
     order = ImportOrder.model_validate(event)
     run = _import_run(context.function_name)
-    # AWS repeats a failed invocation under the same request id: it goes on with its own lease.
+    # AWS repeats a failed invocation with the same request id, so it continues under its own lease.
     worker = context.aws_request_id
     if run.run(order, worker=worker, time_left=lambda: context.get_remaining_time_in_millis() / 1000):
         run.work.fetch(order.asset_id, url=order.url, token=order.token, before=worker)

@@ -1,4 +1,4 @@
-"""Lambda: inspects one large asset, or each quarter of an hour what was left lying on its way to active."""
+"""Lambda: inspects one large asset and, every 15 minutes, finishes what was interrupted on its way to active."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 UPLOAD_LIFE = timedelta(days=7)
-"""As long as the bucket's lifecycle rule keeps the parts of an unfinished upload."""
+"""The bucket's lifecycle rule keeps the parts of an unfinished upload for as long."""
 IMPORT_LIFE = timedelta(hours=24)
-"""An import that slow is not going to end."""
+"""An import that takes longer will never end."""
 LEAST_SECONDS, MOST_SECONDS = 60.0, 800.0
-"""Time that must be left to begin another inspection, of a small file and of the largest."""
+"""Seconds that must be left to start another inspection: of a small file, and of the largest."""
 LEAST_BYTES_PER_SECOND = 40e6
-"""What an inspection must read to end in one run, whatever the file."""
+"""Bytes per second that an inspection must read so that one run suffices for any file."""
 
 
 @dataclass(frozen=True)
 class AssetSweep:
-    """Ends what nobody else will: unfinished uploads, imports and inspections that died."""
+    """Finishes what nothing else will: abandoned uploads, and imports and inspections that died."""
 
     transitions: AssetTransitions
     inspection: Inspection
@@ -51,10 +51,10 @@ class AssetSweep:
         return cls(assembly.asset_transitions, assembly.inspection, assembly.clients.s3, bucket, assembly.clock.now)
 
     def run(self, time_left: Callable[[], float]) -> None:
-        """Look at all assets on their way, oldest first."""
+        """Look at all unfinished assets, oldest first."""
         now = self.now()
         for asset in self.transitions.store.working():
-            if asset.status is AssetStatus.FAILED:  # a deletion that did not come to its end
+            if asset.status is AssetStatus.FAILED:  # a deletion that was interrupted
                 self._abort(asset)
                 self.client.delete_object(Bucket=self.bucket, Key=asset.key)
                 self.transitions.remove(asset)
@@ -65,14 +65,14 @@ class AssetSweep:
             elif asset.status is AssetStatus.UPLOADING and now - asset.created_at > UPLOAD_LIFE:
                 self._give_up(asset, f"not completed within {UPLOAD_LIFE.days} days")
             elif asset.status is AssetStatus.IMPORTING and self._is_orphan(asset, now):
-                self._give_up(asset, "the import stopped half-way; start it again")
+                self._give_up(asset, "the import was interrupted; start it again")
 
     def _is_orphan(self, asset: AssetRecord, now: datetime) -> bool:
         lease_over = asset.lease_until is not None and asset.lease_until < now.timestamp()
         return lease_over or now - asset.created_at > IMPORT_LIFE
 
     def _give_up(self, asset: AssetRecord, reason: str) -> None:
-        # The bytes first: whatever stops us then leaves a row that is found again.
+        # The bytes first: if anything stops us then, the row is still found by the next run.
         self._abort(asset)
         if self.transitions.fail(asset, reason, now=self.now(), allowed=(asset.status,)):
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
@@ -96,7 +96,7 @@ def _sweep() -> AssetSweep:
 
 
 def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
-    """Entry point: an `InspectionOrder`; the schedule sends an empty one."""
+    """Entry point for an `InspectionOrder`; the schedule sends an empty one."""
     sweep = _sweep()
     order = InspectionOrder.model_validate(event)
     if order.asset_id is None:

@@ -1,7 +1,7 @@
-"""Lambda, on each change of an endpoint's state and each minute: makes AWS and the endpoints table agree.
+"""Lambda, at each change of an endpoint's state and each minute: brings AWS in line with the endpoints table.
 
-Whatever was missed or interrupted is made good at the next look: scaling that is not registered yet (AWS takes it only
-once the endpoint is in service), a status, a deletion that was begun.
+Each run repairs what was missed or interrupted: scaling that is not registered yet (AWS accepts it only once the
+endpoint is in service), a status, an unfinished deletion.
 """
 
 import logging
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 UNMADE = timedelta(minutes=5)
-"""A row without an endpoint after this long: whoever made it died between the two."""
+"""A row without an endpoint after this long: its request died between creating the two."""
 _GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
 _GONE_WORDS = ("Could not find", "No scalable target found")
 
@@ -40,24 +40,24 @@ class EndpointKeeper:
     sagemaker: "SageMakerClient"
     endpoints: SageMakerEndpoints
     autoscaling: Any
-    """The client of `application-autoscaling`."""
+    """Client of `application-autoscaling`."""
     cloudwatch: Any
     logs: Any
     now: Callable[[], datetime] = utc_now
 
     def keep_all(self) -> None:
-        """Look at every endpoint; one's trouble does not keep the others waiting."""
+        """Look at every endpoint; one failure does not delay the others."""
         for record in self.store.list():
             try:
                 self.keep(record.endpoint)
             except (ClientError, BotoCoreError):
-                _LOG.exception("endpoint %s could not be looked after", record.endpoint)
+                _LOG.exception("endpoint %s could not be brought in line with its row", record.endpoint)
 
     def keep(self, endpoint: str) -> None:
-        """Go one step towards what the row says; may be repeated at any time.
+        """Take the next step towards what the row says; safe to repeat at any time.
 
         Raises:
-            ClientError, BotoCoreError: AWS failed; the next look tries again.
+            ClientError, BotoCoreError: AWS failed; the next run tries again.
         """
         record = self.store.get(endpoint)
         if record is None:
@@ -68,7 +68,7 @@ class EndpointKeeper:
         live = self.endpoints.describe(endpoint)
         if live is None:
             if self.now() - record.created_at >= UNMADE:
-                reason = "SageMaker has no such endpoint: it was never made, or removed past this API."
+                reason = "SageMaker has no such endpoint: it was never created, or was removed without this API."
                 self.store.observe(record, status=EndpointStatus.FAILED, reason=reason, instance_count=0)
             return
         if live.status in TAKES_JOBS and record.scaled != record.version:
@@ -81,7 +81,7 @@ class EndpointKeeper:
         )
 
     def _scale(self, record: EndpointRecord) -> None:
-        """Register the limits, and for each step a policy and the alarm that runs it; both replace what was there."""
+        """Register the limits and, for each step, a policy and the alarm that runs it; replaces all earlier ones."""
         target = _target(record)
         self.autoscaling.register_scalable_target(
             **target, MinCapacity=record.min_instances, MaxCapacity=record.max_instances
@@ -117,9 +117,9 @@ class EndpointKeeper:
         self.store.mark_scaled(record)
 
     def _remove(self, record: EndpointRecord) -> None:
-        """Endpoint first, then all that belongs to it, the row last; an endpoint that is still going is left for later.
+        """Delete the endpoint, then everything that belongs to it, the row last; all else waits for the endpoint.
 
-        SageMaker refuses to delete one that is being made or changed: the next look tries again.
+        SageMaker refuses to delete one that is being created or changed: the next run tries again.
         """
         name = record.endpoint
         live = self.endpoints.describe(name)
@@ -159,7 +159,7 @@ def _is_missing(error: ClientError) -> bool:
 
 
 def _quietly(remove: Callable[[], object]) -> None:
-    """Remove what may be gone already."""
+    """Remove something that may already be removed."""
     try:
         remove()
     except ClientError as error:
@@ -181,7 +181,7 @@ def _keeper() -> EndpointKeeper:
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001
-    """Entry point: SageMaker's event about one endpoint, the API's `{"endpoint": NAME}`, or a schedule."""
+    """Entry point for SageMaker's event about one endpoint, the API's `{"endpoint": NAME}`, or a schedule."""
     detail: Any = event.get("detail") or {}
     named = event.get("endpoint") or detail.get("EndpointName")
     if named:

@@ -1,4 +1,4 @@
-"""CloudFormation custom resource that makes the first admin key; it must never put the key in a log or an answer."""
+"""CloudFormation custom resource that creates the first admin key; the key must never be in a log or an answer."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ KEY_PREFIX: Final = "goc_"
 PHYSICAL_ID: Final = "first-admin-key"
 ANSWER_TIMEOUT_SECONDS: Final = 10
 MAX_REASON_CHARACTERS: Final = 500
-"""CloudFormation takes answers of up to 4,096 bytes."""
+"""CloudFormation accepts answers of up to 4,096 bytes."""
 _KEY: Final = re.compile(r"goc_[A-Za-z0-9_-]{43}")
 
 logger = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ logger.setLevel(logging.INFO)
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda's signature
-    """Make the key on Create; Update and Delete keep what is there.
+    """Create the key on Create; Update and Delete leave everything as it is.
 
-    Whatever happens CloudFormation gets an answer, else the stack would hang until its time-out.
+    CloudFormation always gets an answer, because the stack would otherwise hang until its time-out.
     """
     logger.info("%s of %s", event.get("RequestType"), event.get("LogicalResourceId"))
     try:
@@ -47,7 +47,7 @@ def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 
                 dynamodb=boto3.client("dynamodb"),
             )
     except Exception as error:
-        logger.exception("the first key could not be made")
+        logger.exception("the first key could not be created")
         answer(event, status="FAILED", reason=f"{type(error).__name__}: {error}")
     else:
         answer(event, status="SUCCESS")
@@ -60,13 +60,13 @@ def make_first_key(
     secretsmanager: "SecretsManagerClient",
     dynamodb: "DynamoDBClient",
 ) -> None:
-    """Put a 256-bit key in the secret and its SHA-256 in the access table; again, it finds what it made and ends it.
+    """Store a 256-bit key in the secret and its SHA-256 in the access table; a repeated call completes what is missing.
 
-    The secret comes first: a repeated call reads the key from there, so no row is ever left whose key nobody knows.
+    The secret comes first: a repeated call reads the key from it, so no row is ever left whose key nobody knows.
 
     Args:
         settings: names of table and secret.
-        request: what is created, equal in repeated calls; two that overlap settle on one key by it.
+        request: the id of the creation, equal in repeated calls; two overlapping calls agree on one key by it.
         secretsmanager: client.
         dynamodb: client.
     """
@@ -79,10 +79,10 @@ def make_first_key(
                 ClientRequestToken=str(uuid.uuid5(uuid.NAMESPACE_URL, request)),
             )
         except secretsmanager.exceptions.ResourceExistsException:
-            logger.info("a call beside this one made the key")
+            logger.info("a concurrent call created the key")
         key = _read_key(settings, secretsmanager)
     if key is None:
-        message = "the secret holds no key after one was put there"
+        message = "the secret has no key although one was just stored"
         raise RuntimeError(message)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     key_id = hashlib.sha256(key.encode()).hexdigest()
@@ -91,7 +91,7 @@ def make_first_key(
     except dynamodb.exceptions.TransactionCanceledException as error:
         if not any(reason.get("Code") == "ConditionalCheckFailed" for reason in error.response["CancellationReasons"]):
             raise
-        logger.info("the key is known already")
+        logger.info("the key is already registered")
 
 
 def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTypeDef]":
@@ -135,16 +135,16 @@ def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTyp
 
 
 def _read_key(settings: FirstKeySettings, secretsmanager: "SecretsManagerClient") -> str | None:
-    """The key in the secret; None for the random text the secret was created with."""
+    """The key in the secret; None while it has the random text it was created with."""
     value = secretsmanager.get_secret_value(SecretId=settings.SECRET_ARN)["SecretString"]
     return value if _KEY.fullmatch(value) else None
 
 
 def answer(event: Mapping[str, Any], *, status: str, reason: str = "") -> None:
-    """Tell CloudFormation how it went.
+    """Send the result to CloudFormation.
 
     Raises:
-        OSError: the address CloudFormation gave cannot be reached; Lambda then repeats the call.
+        OSError: CloudFormation's address cannot be reached; Lambda then repeats the call.
     """
     body = {
         "Status": status,

@@ -1,4 +1,4 @@
-"""Lambda: ends jobs as SageMaker's notifications say; exactly once, however often and late they come."""
+"""Lambda: finishes jobs according to SageMaker's notifications; exactly once, however often and late they arrive."""
 
 import json
 import logging
@@ -39,12 +39,12 @@ class Notification(BaseModel):
     invocation_status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
     failure_reason: str | None = Field(default=None, alias="failureReason")
     received_time: datetime | None = Field(default=None, alias="receivedTime")
-    """When SageMaker took the request."""
+    """When SageMaker accepted the request."""
     response_parameters: Locations = Field(default_factory=Locations, alias="responseParameters")
 
 
 class MalformedError(Exception):
-    """A message that no retry makes readable, or that speaks of what is not ours."""
+    """A message that no retry can make readable, or that is not about one of our jobs."""
 
 
 @dataclass(frozen=True)
@@ -57,24 +57,24 @@ class JobEvents:
         return cls(assembly.outcomes, assembly.clock.now)
 
     def handle(self, body: str) -> JobRecord | None:
-        """Apply one SQS record, an SNS envelope around a notification; the job, if this ended it.
+        """Apply one SQS record, an SNS envelope around a notification; returns the job if this finished it.
 
         Raises:
-            MalformedError: it is dropped.
-            ClientError, BotoCoreError: AWS failed; the message must come again.
+            MalformedError: the message is dropped.
+            ClientError, BotoCoreError: AWS failed; the message must be delivered again.
         """
         notification = _notification(body)
         job_id = notification.inference_id
         job = self.outcomes.transitions.jobs.get(job_id) if is_id(job_id) else None
         if job is None:
-            raise MalformedError(f"there is no job {job_id[:100]!r}")
+            raise MalformedError(f"the job {job_id[:100]!r} does not exist")
         if _is_of_lost_worker(job, notification):
-            raise MalformedError(f"it is of an attempt whose worker was lost, job {job.job_id} has another now")
+            raise MalformedError(f"it is about an attempt whose worker was lost; job {job.job_id} has a newer one")
         outcome = self._outcome(job, notification)
         ended = self.outcomes.end_or_retry(job, outcome, now=self.now())
         if ended is None:
             status = notification.invocation_status
-            _LOG.info("%s leaves job %s as it is", status, job.job_id, extra=job.log_ids)
+            _LOG.info("%s does not change job %s", status, job.job_id, extra=job.log_ids)
         return ended
 
     def _outcome(self, job: JobRecord, notification: Notification) -> Outcome:
@@ -87,10 +87,10 @@ class JobEvents:
             key = job.failure_key if location is None else self._key(location)
             outcome = self.outcomes.of_failure(job, key, reason=notification.failure_reason or "no reason given")
         else:
-            reason = notification.failure_reason or "The job waited for its endpoint longer than the queue keeps it."
+            reason = notification.failure_reason or "The job waited for its endpoint longer than the queue keeps jobs."
             outcome = Outcome(JobStatus.EXPIRED, JobError.of(JobErrorCode.TIMED_OUT, reason))
         if outcome is None:
-            raise MalformedError(f"the object it names is not one of job {job.job_id}")
+            raise MalformedError(f"the object it names does not belong to job {job.job_id}")
         return outcome
 
     def _key(self, location: str | None) -> str:
@@ -116,9 +116,9 @@ def _notification(body: str) -> Notification:
 
 
 def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> dict[str, list[dict[str, str]]]:
-    """Apply every record; those that could not be applied are named, so that only they come again.
+    """Apply every record; those that failed are named in the answer, so that only they are delivered again.
 
-    `stack` is the dimension of the metrics that count the jobs that ended.
+    `stack` is the dimension of the metrics that count the finished jobs.
     """
     ended: list[JobRecord] = []
 
@@ -136,7 +136,7 @@ def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> 
     answer: Any = process_partial_response(
         event=dict(event),
         record_handler=apply,
-        # A batch of which nothing worked is answered like any other: raising would only make Lambda log it twice.
+        # A batch in which everything failed is answered like any other; raising would only make Lambda log it twice.
         processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
     )
     record_ended(ended, stack=stack)
@@ -149,6 +149,6 @@ def _assembly() -> Jobs[JobEventsSettings]:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
-    """Entry point; SQS with partial batch failures."""
+    """Entry point for SQS with partial batch failures."""
     assembly = _assembly()
     return handle_batch(JobEvents.of(assembly), event, stack=assembly.settings.STACK_NAME)

@@ -1,4 +1,4 @@
-"""What CloudWatch learns of jobs: metrics inside log lines (EMF), so that no call is made for them."""
+"""Metrics about jobs for CloudWatch, embedded in log lines (EMF) so that they need no calls."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,22 +14,22 @@ CODE = "Code"
 
 
 class Metric(StrEnum):
-    """Names in CloudWatch, dimension `Stack`; JOBS_FAILED has CODE besides."""
+    """Names in CloudWatch with the dimension `Stack`; JOBS_FAILED also has CODE."""
 
     JOBS_ENDED = "JobsEnded"
     JOBS_FAILED = "JobsFailed"
     JOBS_FAILED_BY_US = "JobsFailedByUs"
-    """For a reason that is not in the request."""
+    """Failed for a reason that is not in the request."""
     QUEUE_SECONDS = "QueueSeconds"
-    """From queued to running."""
+    """Seconds from queued to running."""
     RUN_SECONDS = "RunSeconds"
     OPEN_JOBS = "OpenJobs"
     OLDEST_OPEN_JOB_SECONDS = "OldestOpenJobSeconds"
-    """Since the oldest job that has not ended was queued."""
+    """Seconds since the oldest open job was queued."""
 
 
 def record_ended(jobs: Iterable[JobRecord], *, stack: str) -> None:
-    """One log line for jobs that have just ended, one more for each reason of a failure."""
+    """One log line for jobs that have just finished, and one more for each reason of a failure."""
     ended = list(jobs)
     if not ended:
         return
@@ -51,7 +51,7 @@ def record_ended(jobs: Iterable[JobRecord], *, stack: str) -> None:
 
 
 def record_open(count: int, *, oldest: datetime | None, now: datetime, stack: str) -> None:
-    """How many jobs have not ended, and when the oldest of them was queued."""
+    """How many jobs are open, and when the oldest of them was queued."""
     metrics = _metrics(stack)
     metrics.add_metric(Metric.OPEN_JOBS, MetricUnit.Count, count)
     age = (now - oldest).total_seconds() if oldest is not None else 0.0

@@ -1,4 +1,4 @@
-"""Lambda, each minute: finishes jobs whose notification was lost, whose worker died, or that nobody started."""
+"""Lambda, each minute: finishes jobs whose notification was lost, whose worker died, or that were never started."""
 
 import logging
 from collections import Counter
@@ -23,35 +23,35 @@ from lambdas.settings import SweeperSettings
 _LOG = logging.getLogger(__name__)
 
 SILENT = timedelta(minutes=1)
-"""Without a heartbeat for this long a running job's objects are looked at: its worker writes one each second or so."""
+"""After this long without a heartbeat we check a running job's objects; its worker writes one about every second."""
 QUIET = timedelta(minutes=3)
-"""Queued for this long, a job's objects are looked at; a long queue is no reason to read an object for each of it."""
+"""After this long in the queue we check a job's objects; a long queue alone is no reason to read them for every job."""
 DEAD = timedelta(minutes=10)
-"""Without a heartbeat for this long the worker is lost."""
+"""After this long without a heartbeat, the worker is lost."""
 UNSTARTED = timedelta(hours=24)
-"""A `created` job whose params never came."""
+"""For a `created` job whose params never arrived."""
 UNSENT = timedelta(minutes=2)
-"""A `queued` job without the locations of its answer after this long: whoever sent it died between two calls."""
+"""For a `queued` job without the locations of its answer: the sender died between two calls."""
 MAX_SENDS = 3
-"""Attempts to hand over such a job again."""
+"""How often such a job is sent again."""
 LONGEST_WAIT = timedelta(hours=6)
-"""SageMaker drops requests after that, or after the job's own `ttl_s`."""
+"""SageMaker drops requests after this time, or after the job's own `ttl_s`."""
 UNCLAIMED = timedelta(hours=1)
-"""A `queued` job nobody claimed so long after SageMaker dropped it."""
+"""For a `queued` job that no worker claimed, counted from when SageMaker dropped it."""
 
 
 @dataclass
 class Swept:
-    """What one sweep saw."""
+    """The result of one sweep."""
 
     ended: list[JobRecord] = field(default_factory=list)
     open: int = 0
-    """Jobs that have not ended."""
+    """Open jobs."""
     oldest: datetime | None = None
-    """When the longest waiting of them was queued."""
+    """When the longest waiting job was queued."""
 
     def leave(self, job: JobRecord) -> None:
-        """Count a job that stays open; one whose params are awaited waits for its user."""
+        """Count a job that stays open; one without its params is waiting for its user."""
         self.open += 1
         if job.queued_at is not None:
             self.oldest = min(self.oldest or job.queued_at, job.queued_at)
@@ -67,7 +67,7 @@ class Sweeper:
         return cls(assembly.pages, assembly.outcomes)
 
     def sweep(self, now: datetime) -> Swept:
-        """Look at every open job once."""
+        """Check every open job once."""
         swept = Swept()
         for batch in self.pages.open_jobs():
             for job in batch:
@@ -77,7 +77,7 @@ class Sweeper:
                         continue
                     finished = self._visit(job, now)
                 except (ClientError, BotoCoreError):
-                    # One job's trouble must not keep the others waiting; this one comes again next minute.
+                    # One job's failure must not delay the others; it is tried again next minute.
                     _LOG.exception("job %s could not be swept", job.job_id, extra=job.log_ids)
                     finished = None
                 if finished is None:
@@ -91,7 +91,7 @@ class Sweeper:
         if job.status is JobStatus.CREATED:
             if now - job.created_at < UNSTARTED:
                 return None
-            reason = f"The params document was not sent and started within {_hours(UNSTARTED)} hours."
+            reason = f"The params document was not uploaded and the job not started within {_hours(UNSTARTED)} hours."
             return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
         if job.status is JobStatus.QUEUED:
             return self._visit_queued(job, now)
@@ -117,14 +117,14 @@ class Sweeper:
 
     def _visit_unsent(self, job: JobRecord, now: datetime) -> JobRecord | None:
         if job.request_key is not None and not self.outcomes.objects.exists(job.request_key):
-            # It was being started: its params document is still there to be started again.
+            # It was being started: its params document is still stored, so it can be started again.
             self.outcomes.transitions.unqueue(job.job_id, checkpoint=job.checkpoint)
             return None
         if job.sends - job.refusals < MAX_SENDS:
             _LOG.warning("job %s is sent again", job.job_id, extra=job.log_ids)
             self.outcomes.delivery.send_again(job, now=now)
             return None
-        reason = f"The job could not be handed to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."
+        reason = f"The job could not be sent to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."
         return self._finish(job, JobStatus.FAILED, JobErrorCode.INTERNAL, reason, now)
 
     def _visit_running(self, job: JobRecord, now: datetime) -> JobRecord | None:
@@ -138,14 +138,14 @@ class Sweeper:
             return self.outcomes.end_or_retry(job, outcome, now=now)
         if silence < DEAD:
             return None
-        reason = f"The worker has not been heard of for {int(silence.total_seconds())} seconds."
+        reason = f"The worker has sent no heartbeat for {int(silence.total_seconds())} seconds."
         lost = Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.WORKER_LOST, reason))
         return self.outcomes.end_or_retry(job, lost, now=now, heartbeat_seen=seen)
 
     def _finish(
         self, job: JobRecord, status: JobStatus, code: JobErrorCode, reason: str, now: datetime
     ) -> JobRecord | None:
-        """End the job only as it was seen: same status, no newer heartbeat."""
+        """Finish the job only if it is as we saw it: same status, no newer heartbeat."""
         error = JobError.of(code, reason)
         return self.outcomes.transitions.finish(
             job, status, now=now, allowed=(job.status,), error=error, heartbeat_seen=job.heartbeat_at
@@ -162,7 +162,7 @@ def _assembly() -> Jobs[SweeperSettings]:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
-    """Entry point; a schedule."""
+    """Entry point for a schedule."""
     assembly = _assembly()
     now, stack = assembly.clock.now(), assembly.settings.STACK_NAME
     swept = Sweeper.of(assembly).sweep(now)

@@ -1,4 +1,4 @@
-"""Lambda: tells users' servers of ended jobs, signed, from a queue; tries again ever later, and logs each attempt."""
+"""Lambda: sends signed webhooks for finished jobs from a queue, retries with growing waits, and logs each attempt."""
 
 import json
 import logging
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 GONE = 410
-"""The receiver wants no more (Standard Webhooks): it is not tried again."""
+"""The receiver wants no more webhooks (Standard Webhooks): do not retry."""
 MAX_ERROR_CHARACTERS = 300
 _LIMITS = FetchLimits(max_bytes=1024, total_seconds=15.0, stall_seconds=10.0)
 _HOPELESS = frozenset({FetchFailure.BAD_URL, FetchFailure.NOT_PUBLIC})
 
 
 class Poster(Protocol):
-    """The part of `SafeFetch` that is used."""
+    """The part of `SafeFetch` that we use."""
 
     def post(
         self, url: str, body: bytes, *, limits: FetchLimits, headers: Mapping[str, str] | None = None
     ) -> PostAnswer: ...
 
 
-class Later(Exception):  # noqa: N818 - no fault of ours: the message comes again
-    """This delivery is tried again in `seconds`."""
+class Later(Exception):  # noqa: N818 - not an error of ours: the message is delivered again
+    """Retry this delivery in `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"in {seconds} s")
@@ -58,7 +58,7 @@ class Webhooks:
     poster: Poster
     now: Callable[[], datetime] = utc_now
     back_off: Sequence[int] = BACK_OFF_SECONDS
-    """Seconds to wait after each failed attempt; after the last one it is given up."""
+    """Seconds to wait after each failed attempt; after the last one we give up."""
 
     @classmethod
     def of(
@@ -68,10 +68,10 @@ class Webhooks:
         return cls(jobs, assembly.users, poster, assembly.clock.now, back_off)
 
     def deliver(self, job_id: str, *, attempt: int) -> None:
-        """Tell of one ended job, and log how that went.
+        """Send one finished job's webhook and log the result.
 
         Raises:
-            Later: it did not work, but may.
+            Later: it failed, but may succeed later.
             ClientError, BotoCoreError: AWS failed.
         """
         job = self.jobs.get(job_id) if is_id(job_id) else None
@@ -79,7 +79,7 @@ class Webhooks:
             return
         user = self.users.get(job.owner)
         if user is None or not user.webhook_secrets:
-            self._log(job, attempt, outcome="given_up", error="the job's user or their secret is gone")
+            self._log(job, attempt, outcome="given_up", error="the job's user or their secret no longer exists")
             return
         status, error, hopeless = self._post(job, job.webhook.url, event, user.webhook_secrets)
         if status is not None and 200 <= status < 300:
@@ -93,7 +93,7 @@ class Webhooks:
     def _post(
         self, job: JobRecord, url: str, event: WebhookEvent, secrets: Sequence[str]
     ) -> tuple[int | None, str | None, bool]:
-        """The receiver's status, what went wrong, and whether trying again is no use."""
+        """The receiver's status, the error, and whether retrying is pointless."""
         body = body_of(job, event)
         moment = int(self.now().timestamp())
         headers = {
@@ -118,12 +118,12 @@ class Webhooks:
 
 
 def event_of(job: JobRecord) -> WebhookEvent:
-    """The event that a job in a terminal status is."""
+    """The event for a job with a final status."""
     return WebhookEvent(f"job.{job.status}")
 
 
 def body_of(job: JobRecord, event: WebhookEvent) -> bytes:
-    """The bytes that are posted, the same at every attempt."""
+    """The bytes to post, the same at every attempt."""
     finished = job.finished_at or job.created_at
     others = {"finished_at": finished, "error_code": job.error.code.value if job.error else None}
     told = WebhookJob(**{**fields_of(job, among=WebhookJob.model_fields), **others})
@@ -133,7 +133,7 @@ def body_of(job: JobRecord, event: WebhookEvent) -> bytes:
 def handle_batch(
     webhooks: Webhooks, event: Mapping[str, Any], *, client: "SQSClient", queue_url: str
 ) -> dict[str, list[dict[str, str]]]:
-    """Deliver every record; those that failed are named, and come again after their wait."""
+    """Deliver every record; those that failed are named in the answer and delivered again after their wait."""
 
     def deliver(record: SQSRecord) -> None:
         attempt = int(record.attributes.approximate_receive_count)
@@ -167,6 +167,6 @@ def _webhooks() -> Webhooks:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
-    """Entry point; SQS with partial batch failures."""
+    """Entry point for SQS with partial batch failures."""
     assembly = _assembly()
     return handle_batch(_webhooks(), event, client=assembly.clients.sqs, queue_url=assembly.settings.WEBHOOK_QUEUE_URL)

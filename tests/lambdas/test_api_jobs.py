@@ -128,7 +128,7 @@ def test_a_job_that_a_worker_has_claimed_is_not_taken_back(cloud: Cloud) -> None
 
 @pytest.mark.parametrize(
     ("status", "reason", "said"),
-    [("Failed", "no GPUs left", "Failed: no GPUs left"), ("Creating", None, "Creating"), (None, None, "no endpoint")],
+    [("Failed", "no GPUs left", "Failed: no GPUs left"), ("Creating", None, "Creating"), (None, None, "does not exist")],
 )
 def test_an_endpoint_that_is_not_in_service_takes_no_job_and_the_reason_is_told(
     cloud: Cloud, status: str | None, reason: str | None, said: str
@@ -576,5 +576,5 @@ def test_a_throttled_endpoint_says_when_to_come_again(cloud: Cloud, code: str) -
 
     answer = cloud.ask("POST", "/v1/jobs", txt2img())
 
-    assert answer.problem(429, "too_many_requests")["detail"] == "The endpoint artists gets too many requests."
+    assert answer.problem(429, "too_many_requests")["detail"] == "The endpoint artists received too many requests."
     assert answer.headers["Retry-After"] == "5"

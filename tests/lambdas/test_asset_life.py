@@ -514,7 +514,7 @@ def test_a_source_that_changes_its_file_half_way_is_not_mixed(cloud: Cloud, site
     sites.on("/a", changing)
     import_run(cloud, sites.fetch).run(order, worker="w", time_left=lambda: 900.0)
 
-    assert "another file than when the import began" in look(cloud, order)["error"]
+    assert "the file at the source changed during the import" in look(cloud, order)["error"]
     assert leftovers(cloud) == []
 
 
@@ -523,10 +523,10 @@ def test_a_source_that_changes_its_file_half_way_is_not_mixed(cloud: Cloud, site
     [
         (lambda handler: handler.answer(status=404), {}, "answered 404"),
         (lambda handler: handler.answer(status=503), {}, "answered 503"),
-        (lambda handler: handler.answer(b""), {}, "no bytes"),
+        (lambda handler: handler.answer(b""), {}, "the file at the source is empty"),
         (lambda handler: handler.answer(b"<html>"), {}, "header claims"),
         (lambda handler: handler.answer(status=302, Location="https://10.0.0.1/"), {}, "must not be contacted"),
-        (lambda handler: handler.answer(LORA_FILE), {"size": 5}, "declared or begun with were 5"),
+        (lambda handler: handler.answer(LORA_FILE), {"size": 5}, "expected: 5, as declared"),
         (lambda handler: handler.answer(LORA_FILE), {"sha256": "0" * 64}, "its SHA-256 is"),
         (lambda handler: handler.answer(LORA_FILE, Content_Length=str(9 * 1024**3)), {}, "9663676416"),
     ],
@@ -553,7 +553,7 @@ def test_an_import_whose_runs_are_dead_is_ended_by_the_sweep(cloud: Cloud, sites
 
     sweep(cloud)
 
-    assert look(cloud, order)["error"] == "the import stopped half-way; start it again"
+    assert look(cloud, order)["error"] == "the import was interrupted; start it again"
     assert leftovers(cloud) == []
 
 

@@ -106,7 +106,9 @@ def test_a_user_whose_role_is_gone_is_told_so(cloud: Cloud) -> None:
 
     problem = cloud.ask("GET", "/v1/jobs", user=None, headers=headers).problem(403, "forbidden")
 
-    assert problem["detail"] == "The role 'vanished' of the user 'visitor' no longer exists; ask an admin for another."
+    assert (
+        problem["detail"] == "The role 'vanished' of the user 'visitor' no longer exists; ask an admin for another one."
+    )
 
 
 def test_a_role_of_ones_own_costs_one_more_call_a_minute(cloud: Cloud) -> None:

@@ -205,7 +205,7 @@ def test_a_job_no_endpoint_takes_fails_after_some_attempts_with_the_reason(cloud
     assert ended == [{}, {}, {}, {JobStatus.FAILED: 1}]
     error = cloud.row(job.job_id)["error"]
     assert (error["code"], error["retryable"]) == ("internal", True)
-    assert "could not be handed to the endpoint artists in 4 attempts" in error["message"]
+    assert "could not be sent to the endpoint artists in 4 attempts" in error["message"]
 
 
 def test_a_start_that_died_before_its_request_was_stored_can_be_started_again(cloud: Cloud) -> None:
@@ -328,7 +328,7 @@ def test_an_output_of_the_lost_worker_does_not_end_the_second_attempt(cloud: Clo
     # Without the time, which alone would give it away.
     late = notification(job.job_id, "Completed", receivedTime=None, responseParameters={"outputLocation": location})
 
-    with pytest.raises(MalformedError, match="not one of job"):
+    with pytest.raises(MalformedError, match="does not belong to job"):
         cloud.events.handle(late)
 
     assert row["sends"] > 0
