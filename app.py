@@ -11,15 +11,15 @@ from infrastructure.node import NodeMissingError, choose_node
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, help="folder of the assembly (default: cdk.out)")
+    parser.add_argument("-o", "--output", type=Path, help="folder for the assembly (default: cdk.out)")
     parser.add_argument(
         "-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="e.g. local=true, min_instances=1"
     )
     options = parser.parse_args(arguments)
     if wrong := [pair for pair in options.context if "=" not in pair]:
-        parser.error(f"-c takes NAME=VALUE, got {', '.join(wrong)}")
+        parser.error(f"-c: received {', '.join(wrong)}; allowed: NAME=VALUE")
     try:
-        # jsii starts its Node when aws_cdk is imported.
+        # Importing aws_cdk starts jsii's Node.
         choose_node()
         from infrastructure.assembly import synthesise
 

@@ -1,1 +1,1 @@
-"""The CDK app: one stack composed of constructs; the only folder that imports `aws_cdk`."""
+"""The CDK app: stacks composed of constructs; the only folder that imports `aws_cdk`."""

@@ -1,4 +1,4 @@
-"""What wakes somebody: a row for each alarm; its name is a heading of docs/runbook.md."""
+"""The alarms, one row each; an alarm's name is a heading of docs/runbook.md."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ MINUTE = Duration.minutes(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What the alarms and the dashboard look at."""
+    """What the alarms and the dashboard observe."""
 
     functions: Mapping[str, lambda_.IFunction]
-    """By the name people know them by."""
+    """By the names that people know them by."""
     events_queue: sqs.IQueue
     dead_letters: Sequence[sqs.IQueue]
 
@@ -45,7 +45,7 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmRow:
-    """Sounds when `metric` has been at `threshold` or above for `periods` of its own periods; no data is good news."""
+    """Sounds when `metric` has been at or above `threshold` for `periods` of its periods; no data means all is well."""
 
     name: str
     why: str
@@ -55,7 +55,7 @@ class AlarmRow:
 
 
 def own_metric(metric: Metric | ContainerMetric, config: StageConfig, *, statistic: str) -> cloudwatch.Metric:
-    """A metric our functions and the container write."""
+    """A metric written by our functions or the container."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=metric.value,
@@ -66,7 +66,7 @@ def own_metric(metric: Metric | ContainerMetric, config: StageConfig, *, statist
 
 
 def failures_by_code(config: StageConfig) -> cloudwatch.MathExpression:
-    """A line for each code that jobs have failed with."""
+    """One line per code that jobs have failed with."""
     found = f'{{{NAMESPACE},{STACK},{CODE}}} MetricName="{Metric.JOBS_FAILED}" {STACK}="{config.stack_name}"'
     return cloudwatch.MathExpression(
         expression=f"SEARCH('{found}', 'Sum', {MINUTE.to_seconds():.0f})", using_metrics={}, period=MINUTE
@@ -74,7 +74,7 @@ def failures_by_code(config: StageConfig) -> cloudwatch.MathExpression:
 
 
 def endpoint_metric(name: str, config: StageConfig, *, statistic: str = "Maximum") -> cloudwatch.Metric:
-    """A metric SageMaker writes about the default endpoint's queue."""
+    """A metric that SageMaker writes about the default endpoint's queue."""
     return cloudwatch.Metric(
         namespace="AWS/SageMaker",
         metric_name=name,
@@ -85,7 +85,7 @@ def endpoint_metric(name: str, config: StageConfig, *, statistic: str = "Maximum
 
 
 def instance_metric(name: str, config: StageConfig) -> cloudwatch.Metric:
-    """A metric SageMaker writes about the default endpoint's instances; there is none while it sleeps."""
+    """A metric that SageMaker writes about the default endpoint's instances; absent while it sleeps."""
     return cloudwatch.Metric(
         namespace="/aws/sagemaker/Endpoints",
         metric_name=name,
@@ -107,7 +107,7 @@ def api_metric(name: str, config: StageConfig, *, statistic: str, period: Durati
 
 
 def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
-    """All alarms of a stage."""
+    """All alarms of one stage."""
     five = Duration.minutes(5)
     dead = {
         f"dead{number}": queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
@@ -120,14 +120,14 @@ def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
     return [
         AlarmRow(
             name="DeadLetters",
-            why="A message could not be handled after all its tries.",
+            why="A message could not be processed after all its attempts.",
             metric=cloudwatch.MathExpression(expression=" + ".join(dead), using_metrics=dead, period=MINUTE),
             threshold=1,
             periods=1,
         ),
         AlarmRow(
             name="EventsLate",
-            why="Finished jobs are not recorded: the queue of the endpoint's messages is not read.",
+            why="Finished jobs are not recorded: the endpoint's message queue is not being read.",
             metric=watched.events_queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
             threshold=300,
             periods=3,
@@ -162,7 +162,7 @@ def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
         ),
         AlarmRow(
             name="JobsFail",
-            why="More than a fifth of the jobs that ended failed for a reason that is ours.",
+            why="More than a fifth of the finished jobs failed for a reason that is not in the request.",
             metric=cloudwatch.MathExpression(
                 expression="IF(ended >= 5, 100 * failed / ended, 0)",
                 using_metrics={
@@ -176,7 +176,7 @@ def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
         ),
         AlarmRow(
             name="ApiErrors",
-            why="More than one in a hundred requests is answered 5xx.",
+            why="More than one in a hundred requests got a 5xx answer.",
             metric=cloudwatch.MathExpression(
                 expression="IF(requests >= 20, 100 * errors / requests, 0)",
                 using_metrics={

@@ -1,4 +1,4 @@
-"""The public door: a REST API whose every path goes to the `api` function, throttled and logged."""
+"""The public entrance: a REST API that sends every path to the `api` function, throttled and logged."""
 
 import json
 from typing import Final
@@ -22,11 +22,11 @@ GATEWAY_PROBLEMS: Final = (
     ("IntegrationTimeout", apigateway.ResponseType.INTEGRATION_TIMEOUT, ProblemCode.INTERNAL),
     ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, ProblemCode.INTERNAL),
 )
-"""What API Gateway answers itself, in the one error body of the API."""
+"""API Gateway's own answers, in the API's only error format."""
 
 
 class Api(Construct):
-    """Keys are checked in the function, by hash: API Gateway's own keys are no secret store and end at 10,000."""
+    """The function checks keys by their hash: API Gateway's own keys are no secret store and are limited to 10,000."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Api(Construct):
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
-            # CloudWatch tells APIs apart by this name alone.
+            # CloudWatch distinguishes APIs by this name alone.
             rest_api_name=config.stack_name,
             description="Generate on Cloud",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            # Access logs need the account-wide role; CDK keeps it when the stack goes, other APIs may use it.
+            # Access logs need the account-wide role; CDK keeps it when the stack is deleted, as other APIs may use it.
             cloud_watch_role=True,
             default_cors_preflight_options=apigateway.CorsOptions(
                 allow_origins=apigateway.Cors.ALL_ORIGINS,
@@ -75,7 +75,7 @@ class Api(Construct):
                 metrics_enabled=True,
             ),
         )
-        # API Gateway would make it itself, to be kept for ever, also after the API has gone.
+        # API Gateway would create it itself, without an expiry, and leave it behind when the API is deleted.
         own_log = add_log_group(
             self,
             "ExecutionLog",
@@ -84,7 +84,7 @@ class Api(Construct):
             called=f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{STAGE}",
         )
         self.rest_api.deployment_stage.node.add_dependency(own_log)
-        # CDK adds an output of its own; the stack's outputs are the ones others rely on.
+        # CDK adds its own output; others rely on the stack's outputs.
         self.rest_api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
         self.rest_api.root.add_method("ANY", integration)
@@ -119,9 +119,9 @@ class Api(Construct):
         acknowledge(self, "APIG2", "the function validates every body against the contract and answers problem JSON")
         acknowledge(self, "APIG3", "a WAF costs per month; stage throttling and 256-bit keys are the default")
         acknowledge(self, "APIG4", "the function checks the key in x-api-key by its hash")
-        acknowledge(self, "COG4", "users are keys of the access table, there is no user pool")
+        acknowledge(self, "COG4", "users and keys are in the access table; there is no user pool")
         acknowledge(
             self,
             "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-            "API Gateway's account-wide logging role takes this AWS managed policy",
+            "API Gateway's account-wide logging role needs this AWS managed policy",
         )

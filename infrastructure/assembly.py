@@ -24,15 +24,15 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     """Build the app, check it with cdk-nag and write the assembly.
 
     Args:
-        outdir: None takes the CDK CLI's choice, or `cdk.out` in the repository without the CLI.
-        context: overrides of cdk.json's context; `local` is "true" for a bundle that runs on this machine, every
-            other name is a field of `StageConfig`. The CLI's own `-c` wins over it.
+        outdir: None uses the CDK CLI's choice, or `cdk.out` in the repository without the CLI.
+        context: overrides cdk.json's context; `local` is "true" for a bundle that runs on this machine, every other
+            name is a field of `StageConfig`. The CLI's own `-c` takes precedence.
 
     Returns:
         The folder of the assembly.
 
     Raises:
-        ConfigError: a context name or value is not allowed, or not in this region.
+        ConfigError: a context name or value is not allowed, or not available in this region.
         BundleError: the Lambda bundle cannot be built.
     """
     settled = json.loads((ROOT / "cdk.json").read_text())["context"] | dict(context or {})
@@ -41,12 +41,12 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         outdir=str(output_folder(outdir)),
         analytics_reporting=False,
         tree_metadata=False,
-        # Takes longer than all the rest together; the tests hold the template against cfn-lint, which knows more.
+        # Takes longer than everything else; the tests check the template with cfn-lint, which knows more.
         builtin_cloud_formation_validation=False,
     )
     every = app.node.get_all_context()
     config = StageConfig.from_context(every)
-    # The CDK CLI tells where it will deploy to; the templates are the same for every region.
+    # The CDK CLI says where it will deploy; the templates are the same for every region.
     refuse_absent(config, region=os.environ.get("CDK_DEFAULT_REGION"))
     bundle = build_bundle(platform=LOCAL if read_local(every) else AWS)
     core = GenerateOnCloudStack(
@@ -69,12 +69,12 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
 
 
 def output_folder(asked: Path | None) -> Path:
-    """Where the assembly goes: as asked, as the CDK CLI says, or into `cdk.out`; the CDK itself would take /tmp."""
+    """Where the assembly goes: as requested, as the CDK CLI says, or `cdk.out`; the CDK itself would use /tmp."""
     return asked or Path(os.environ.get("CDK_OUTDIR") or ROOT / "cdk.out")
 
 
 def remove_stale_assets(assembly: Path) -> None:
-    """Delete asset folders of earlier syntheses, each the size of a whole bundle, that the manifests no longer name."""
+    """Delete asset folders of earlier syntheses that no manifest names any more; each is as big as a whole bundle."""
     named = {
         asset["source"]["directory" if kind == "dockerImages" else "path"]
         for manifest in assembly.glob("*.assets.json")
@@ -94,6 +94,6 @@ def read_local(context: Mapping[str, object]) -> bool:
     """
     value = str(context.get("local", "false")).lower()
     if value not in {"true", "false"}:
-        message = f"-c local: allowed are true and false, got {value!r}"
+        message = f"-c local: received {value!r}; allowed: true, false"
         raise ConfigError(message)
     return value == "true"

@@ -1,4 +1,4 @@
-"""The functions that look after model files: one inspects uploads, one fetches from URLs."""
+"""The functions for model files: one inspects uploads, one imports from URLs."""
 
 from typing import NamedTuple, cast
 
@@ -21,7 +21,7 @@ class AssetFunctions(NamedTuple):
 
 
 def upload_grant(storage: Storage) -> BucketGrant:
-    """To write, finish, give up and remove uploads of model files."""
+    """Allows writing, completing, aborting and deleting uploads of model files."""
     return BucketGrant(
         storage.assets_bucket,
         {
@@ -37,7 +37,7 @@ def upload_grant(storage: Storage) -> BucketGrant:
 
 
 def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Storage) -> AssetFunctions:
-    """Inspection, which also runs each quarter of an hour, and the import that hands over to it."""
+    """The inspection, which also runs every 15 minutes, and the import, which calls it."""
     assets, uploads = storage.assets_table, upload_grant(storage)
     asset_rows = ["DeleteItem", "GetItem", "UpdateItem"]
     counting = TableGrant(storage.access_table, ["UpdateItem"], keys=["load#*"])
@@ -45,7 +45,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
     inspection = maker.make(
         "AssetInspection",
         handler="lambdas.functions.asset_inspection.handler",
-        memory_megabytes=1769,  # a whole processor: it hashes as fast as storage gives
+        memory_megabytes=1769,  # a whole processor: it hashes as fast as storage delivers
         timeout=LONGEST,
         settings=AssetInspectionSettings(
             ASSETS_TABLE=assets.table_name,
@@ -61,7 +61,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
     events.Rule(
         scope,
         "EachQuarterHour",
-        description="Ends uploads, imports and inspections that nobody else will.",
+        description="Finishes abandoned uploads, imports and inspections.",
         schedule=events.Schedule.rate(Duration.minutes(15)),
         targets=[targets.LambdaFunction(inspection, event=events.RuleTargetInput.from_object({}), retry_attempts=0)],
     )
@@ -83,7 +83,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
             Grant(["lambda:InvokeFunction"], [inspection.function_arn]),
         ],
     )
-    # Not in the role's own policy, which the function waits for.
+    # Not in the role's own policy, which the function depends on.
     iam.Policy(
         scope,
         "AssetImportGoesOn",

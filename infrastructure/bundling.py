@@ -1,19 +1,19 @@
 """The one Lambda bundle: our Lambda sources, the contract and their dependencies, built without Docker.
 
-A bundle is a plain folder under `build/`, made before the stack is synthesised. Two caches make a warm synth cheap:
+A bundle is a plain folder under `build/`, made before the stack is synthesised. Two caches keep later syntheses fast:
 
 `build/dependencies/{platform}-{hash}`  the `lambdas` group, by hash of its names, constraints.txt and platform
 `build/lambda/{platform}-{hash}`        that plus our sources, by hash of both; this hash is also the asset's
 
 Where the dependencies come from:
 
-AWS    wheels for Lambda's arm64 python3.13, downloaded by pip whatever machine this runs on.
-local  wheels of this interpreter, because the emulator runs Lambda code in it. When the running environment has the
-       pinned versions of the whole closure they are copied from there, which needs no network; else pip installs them.
+AWS    wheels for Lambda's arm64 python3.13, downloaded by pip on any machine.
+local  wheels for this interpreter, because the emulator runs Lambda code in it. If the running environment has the
+       pinned versions of the whole closure, they are copied without a network; otherwise pip installs them.
 
-Byte code is shipped because `/var/task` is read-only and would never hold any. It is of the unchecked-hash kind: asset
-zips reset the time stamps by which Python would otherwise judge it stale. Where no interpreter of the bundle's version
-is found the bundle carries none (it is only slower to start), and has another hash.
+Byte code is included because `/var/task` is read-only and could never store any. It is of the unchecked-hash kind:
+asset zips reset the time stamps by which Python would otherwise consider it stale. If no interpreter of the bundle's
+version is found, the bundle has no byte code (which only makes its start slower) and another hash.
 """
 
 import hashlib
@@ -44,25 +44,25 @@ FOLDERS: Final = (
     "generate_on_cloud/model_files",
     "generate_on_cloud/webui",
 )
-"""Whole folders, with the `__init__.py` of what they lie in; the client and its command stay out of the bundle."""
+"""Whole folders, with the `__init__.py` of their parents; the client and its command are not in the bundle."""
 SOURCES: Final = ("generate_on_cloud/__init__.py", *(f"{folder}/**/*.py" for folder in FOLDERS))
 GROUP: Final = "lambdas"
 _RECIPE: Final = "1"
-"""Raise when the steps below change what a bundle holds."""
+"""Increase this when the steps below change a bundle's content."""
 
 
 class BundleError(RuntimeError):
-    """The bundle could not be built; the message holds what pip or the compiler said."""
+    """The bundle could not be built; the message has the output of pip or the compiler."""
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What a bundle's wheels are for."""
+    """The machine that a bundle's wheels are for."""
 
     name: str
     python: tuple[int, int]
     wheel_tags: tuple[str, ...] = ()
-    """Platform tags pip may take; empty for the running machine."""
+    """Platform tags that pip may use; empty for the running machine."""
 
 
 AWS: Final = Platform(name="aws", python=(3, 13), wheel_tags=("manylinux2014_aarch64", "manylinux_2_28_aarch64"))
@@ -76,18 +76,18 @@ class Bundle:
 
     path: Path
     hash: str
-    """Equal for equal sources, dependencies and platform."""
+    """The same for the same sources, dependencies and platform."""
 
 
 def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
-    """Build the bundle, or give the one that is already there.
+    """Build the bundle, or return the existing one.
 
     Args:
         platform: `AWS` or `LOCAL`.
         root: the repository; sources, pyproject.toml and constraints.txt are read there, `build/` is written there.
 
     Raises:
-        BundleError: a dependency cannot be had in its pinned version for the platform.
+        BundleError: a dependency is not available in its pinned version for the platform.
     """
     interpreter = find_interpreter(platform.python)
     dependencies = _install_dependencies(platform=platform, interpreter=interpreter, root=root)
@@ -98,7 +98,7 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
     key = digest.hexdigest()
 
     def fill(folder: Path) -> None:
-        # Hard links: the files of a bundle are never written again, so a new one costs only what changed.
+        # Hard links: a bundle's files are never written again, so a new bundle only costs what changed.
         shutil.copytree(dependencies, folder, copy_function=os.link, dirs_exist_ok=True)
         for source in sources:
             target = folder / source.relative_to(root)
@@ -112,7 +112,7 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
 
 
 def find_interpreter(version: tuple[int, int]) -> str | None:
-    """A CPython of this minor version to compile with: the running one, else one on PATH or of pyenv; None if none."""
+    """A CPython of this minor version for compiling: the running one, else from PATH or pyenv; None if absent."""
     if sys.version_info[:2] == version and sys.implementation.name == "cpython":
         return sys.executable
     name = f"python{version[0]}.{version[1]}"
@@ -121,7 +121,7 @@ def find_interpreter(version: tuple[int, int]) -> str | None:
     for candidate in (str(path) for path in found if path):
         report = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
         run = subprocess.run([candidate, "-I", "-c", report], capture_output=True, text=True, check=False)  # noqa: S603
-        # A pyenv shim is on PATH even when its version is not active, and then fails.
+        # A pyenv shim is on PATH even if its version is not active, and then fails.
         if run.returncode == 0 and run.stdout.split() == ["cpython", str(version[0]), str(version[1])]:
             return candidate
     return None
@@ -153,7 +153,7 @@ def read_group(*, root: Path = ROOT, group: str = GROUP) -> list[str]:
 
 
 def read_requirements(group: str, *, root: Path = ROOT) -> list[str]:
-    """All requirements of a dependency group, those of the groups it includes among them."""
+    """All requirements of a dependency group, including those of the groups it includes."""
     groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
     found: list[str] = []
     for entry in groups[group]:
@@ -173,7 +173,7 @@ def _pip_install(names: tuple[str, ...], *, constraints: Path, platform: Platfor
 
 
 def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) -> bool:
-    """Copy the closure of `names` from the running environment; False if any of it is absent or of another version."""
+    """Copy the closure of `names` from the running environment; False if a part is missing or of another version."""
     pins = _read_pins(constraints)
     try:
         closure = list(walk_closure(names))
@@ -183,7 +183,7 @@ def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) 
         return False
     copies: list[tuple[Path, Path]] = []
     for found in closure:
-        # Scripts lie outside of site-packages (`../../../bin`); a Lambda has no use for them.
+        # Scripts are outside site-packages (`../../../bin`); a Lambda does not need them.
         kept = [file for file in found.files or [] if ".." not in file.parts and file.suffix != ".pyc"]
         copies.extend((Path(str(found.locate_file(file))), folder / file) for file in kept)
     if not copies or not all(source.is_file() for source, _ in copies):
@@ -195,7 +195,7 @@ def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) 
 
 
 def walk_closure(names: tuple[str, ...]) -> Iterator[Distribution]:
-    """The distributions `names` need here, each once.
+    """The distributions that `names` need here, each once.
 
     Raises:
         PackageNotFoundError: one is not installed.
@@ -222,7 +222,7 @@ def _read_pins(constraints: Path) -> dict[str, str]:
 
 
 def _remove_traces(folder: Path) -> None:
-    """Remove what tells how and where a wheel was installed, and what no Lambda reads."""
+    """Remove the traces of how and where a wheel was installed, and files that no Lambda reads."""
     for cache in sorted(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
     shutil.rmtree(folder / "bin", ignore_errors=True)
@@ -240,7 +240,7 @@ def _compile(folder: Path, tops: list[str], interpreter: str) -> None:
 
 
 def _run(command: list[str], *, doing: str) -> None:
-    # A fixed hash seed and no colour: the same input gives the same bytes and a message one can read.
+    # A fixed hash seed and no colour: the same input gives the same bytes and readable messages.
     environment = os.environ | {"PYTHONHASHSEED": "0", "NO_COLOR": "1"}
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
     if run.returncode:
@@ -250,7 +250,7 @@ def _run(command: list[str], *, doing: str) -> None:
 
 
 def _build_once(target: Path, fill: Callable[[Path], None]) -> Path:
-    """Fill `target` through a folder beside it that is renamed when complete, so that no half of it is ever seen."""
+    """Fill `target` through a folder next to it that is renamed when complete, so that no partial one is ever seen."""
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -261,7 +261,7 @@ def _build_once(target: Path, fill: Callable[[Path], None]) -> Path:
         try:
             folder.rename(target)
         except OSError:
-            # Another process was faster with the same content.
+            # Another process finished first, with the same content.
             if not target.is_dir():
                 raise
     return target

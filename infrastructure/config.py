@@ -1,4 +1,4 @@
-"""What one stage of the service is deployed with: typed, with defaults, overridden by CDK context (`-c name=value`)."""
+"""The configuration of one stage: typed, with defaults, overridden by CDK context (`-c name=value`)."""
 
 from collections.abc import Mapping
 from typing import Literal, Self
@@ -9,14 +9,14 @@ from generate_on_cloud.contract.endpoints import DEFAULT_BACKLOG_PER_INSTANCE, D
 from generate_on_cloud.contract.instances import GPUS, HOUR_USD, too_old
 
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
-"""The retentions CloudWatch Logs takes, up to a year."""
+"""The retention periods that CloudWatch Logs supports, up to a year."""
 
 
 UNNAMED = "main"
 NONE = "none"
 """Said of an option that may be absent: it was thought of, and is not wanted."""
 AWS_ONLY = {"generate-on-cloud": "aws-only"}
-"""Tag of a stack the local cloud leaves out."""
+"""Tag of a stack that the local cloud does not deploy."""
 
 
 STAGES: Mapping[str, Mapping[str, object]] = {
@@ -32,7 +32,7 @@ STAGES: Mapping[str, Mapping[str, object]] = {
         "oldest_job_minutes": 30,
     },
 }
-"""What `-c stage=NAME` means by itself; other context goes before it. A stage of another name has the defaults."""
+"""What `-c stage=NAME` implies; other context takes precedence. A stage of any other name has the defaults."""
 
 
 class ConfigError(ValueError):
@@ -40,60 +40,60 @@ class ConfigError(ValueError):
 
 
 class StageConfig(BaseModel):
-    """Every field is a context name of `cdk deploy -c name=value`."""
+    """Each field is a context name of `cdk deploy -c name=value`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: str = Field(default="", pattern=r"^[a-z0-9]{0,16}$")
-    """Suffix of the stack's name, so that several live side by side in one account; empty for the only one."""
+    """Suffix of the stack's name, so that several can exist in one account; empty for the only one."""
     instance_type: str = Field(default="ml.g5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
     """SageMaker instance type of the default endpoint."""
     gpus: int | None = Field(default=None, ge=1, le=16)
-    """GPUs of `instance_type`, a worker for each; None: as `contract/instances.py` has it."""
+    """GPUs of `instance_type`, one worker each; None: as in `contract/instances.py`."""
     min_instances: int = Field(default=0, ge=0)
-    """0 lets the endpoint sleep when there is no job."""
+    """0 lets the endpoint sleep when there are no jobs."""
     max_instances: int = Field(default=1, ge=1)
     backlog_per_instance: float = Field(default=DEFAULT_BACKLOG_PER_INSTANCE, gt=0)
-    """Queued jobs per instance above which another instance is started."""
+    """Queued jobs per instance above which another instance starts."""
     idle_minutes: IdleMinutes = DEFAULT_IDLE_MINUTES
-    """Minutes without any job after which the endpoint goes back to `min_instances`."""
+    """Minutes without a job after which the endpoint returns to `min_instances`."""
     scale_out_cooldown_seconds: int = Field(default=60, ge=0)
     inference_ami: str = "al2023-ami-sagemaker-inference-gpu-4-1"
-    """`InferenceAmiVersion` of the instances; this one has NVIDIA driver 580, which CUDA 13 and so torch 2.13 need."""
+    """`InferenceAmiVersion` of the instances; this one has NVIDIA driver 580, which CUDA 13 (for torch 2.13) needs."""
     vpc: Literal["none", "new"] = "none"
-    """`new`: the endpoint is in a VPC of its own without a way to the internet, so jobs cannot name pictures by URL."""
+    """`new`: the endpoint gets its own VPC without internet access, so jobs cannot name pictures by URL."""
     subnet_ids: tuple[str, ...] = ()
-    """Of a VPC that is there already, for the endpoint, as `subnet-1,subnet-2`; they must reach S3 and DynamoDB."""
+    """Subnets of an existing VPC for the endpoint, as `subnet-1,subnet-2`; they must reach S3 and DynamoDB."""
     security_group_ids: tuple[str, ...] = ()
-    """Of the endpoint in these subnets."""
+    """The endpoint's security groups in these subnets."""
     kms_key: str | None = Field(
         default=None, pattern=r"^(new|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36})$"
     )
-    """What buckets, tables, queues, topics, logs and the secret are encrypted with: `new` makes a key, an ARN takes one
-    that is there (its policy must let the services in: docs/security.md); None: the keys of S3 and AWS."""
+    """Encryption of buckets, tables, queues, topics, logs and the secret: `new` creates a key, an ARN uses an existing
+    one (its policy must allow the services: docs/security.md); None: the keys of S3 and AWS."""
     image_uri: str | None = None
-    """A ready image of `inference_container` in ECR; None builds it at deployment."""
+    """An existing image of `inference_container` in ECR; None builds it during deployment."""
     preload: str | None = Field(default=None, pattern=r"^[0-9a-f-]{36}/[^/]+$")
-    """A checkpoint, `ASSET_ID/NAME`, that every new container loads before its first job; None: the first job does."""
+    """A checkpoint, `ASSET_ID/NAME`, that each new container loads before its first job; None: the first job does."""
     compile_unet: bool = False
-    """Compile the UNet on the GPU: a slow first picture of each size, faster ones after it."""
+    """Compile the UNet on the GPU: the first picture of each size is slow, later ones are faster."""
     job_retention_days: int = Field(default=30, ge=1)
-    """Jobs and their pictures are deleted after that."""
+    """Jobs and their pictures are deleted after this many days."""
     log_retention_days: LogDays = 30
     api_requests_per_second: float = Field(default=50, gt=0)
-    """Steady rate of the whole API; more is answered 429."""
+    """Sustained requests per second for the whole API; beyond it the answer is 429."""
     api_burst: int = Field(default=100, ge=1)
     alarm_email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
-    """Gets the alarms, once it has confirmed; None: nobody is told, the alarms still show."""
+    """Receives the alarms after confirming; None: alarms are only visible in CloudWatch."""
     oldest_job_minutes: int = Field(default=60, ge=5)
-    """A job that has not ended for so long sounds an alarm."""
+    """A job that stays open this long triggers an alarm."""
     monthly_budget_usd: float | None = Field(default=None, gt=0)
-    """SageMaker costs of the account that sound an alarm at 80 percent, and when they are forecast; None: no budget."""
+    """Monthly SageMaker costs of the account; an alarm comes at 80 percent and when forecast; None: no budget."""
     waf: bool = False
-    """A firewall before the API: about 8 dollars a month."""
+    """A firewall in front of the API, for about 8 dollars a month."""
     gpu_price_per_hour: float | None = Field(default=None, ge=0)
-    """US dollars for an hour of `instance_type`, told in `GET /v1/usage`; 0: it tells no cost; None: as
-    `contract/instances.py` has it, and 0 for a type that is not there."""
+    """US dollars per hour of `instance_type`, used in `GET /v1/usage`; 0: usage has no cost; None: as in
+    `contract/instances.py`, or 0 for a type without a price there."""
     keep_data: bool = True
     """Tables and buckets outlive the stack."""
 
@@ -103,7 +103,7 @@ class StageConfig(BaseModel):
             message = f"min_instances {self.min_instances} is above max_instances {self.max_instances}"
             raise ValueError(message)
         if bool(self.subnet_ids) != bool(self.security_group_ids):
-            raise ValueError("subnet_ids and security_group_ids go together; received only one of them")
+            raise ValueError("received only one of subnet_ids and security_group_ids; allowed: both or neither")
         if self.subnet_ids and self.vpc == "new":
             raise ValueError("received both vpc=new and subnet_ids; allowed: one of them")
         if why := too_old(self.instance_type):
@@ -116,12 +116,12 @@ class StageConfig(BaseModel):
 
     @property
     def workers(self) -> int:
-        """Of one instance: one for each GPU."""
+        """Workers of one instance: one per GPU."""
         return self.gpus or GPUS[self.instance_type]
 
     @property
     def price_per_hour(self) -> float:
-        """US dollars for an hour of an instance; 0: not known."""
+        """US dollars per hour of an instance; 0: unknown."""
         known = HOUR_USD.get(self.instance_type, 0.0)
         return known if self.gpu_price_per_hour is None else self.gpu_price_per_hour
 
@@ -129,41 +129,42 @@ class StageConfig(BaseModel):
     @classmethod
     def _check_stage(cls, value: str) -> str:
         if value == UNNAMED:
-            raise ValueError(f"{UNNAMED!r} is what the stage without a name is called in endpoints' names")
+            raise ValueError(f"{UNNAMED!r} is reserved: endpoints of the unnamed stage have it in their names")
         return value
 
     @property
     def stack_name(self) -> str:
-        """Of the core stack; the others add a word."""
+        """Name of the core stack; the other stacks append a word."""
         return f"GenerateOnCloud-{self.stage}" if self.stage else "GenerateOnCloud"
 
     @property
     def endpoint_prefix(self) -> str:
-        """Begins the name of every endpoint of this stage and of no other's; SageMaker's ARNs are in lower case."""
+        """Prefix of the names of all endpoints of this stage only; SageMaker's ARNs are in lower case."""
         return f"goc-{self.stage or UNNAMED}-"
 
     @property
     def default_endpoint(self) -> str:
-        """Name of the endpoint that is deployed with the stage: the functions must know it before it exists."""
+        """Name of the template's endpoint: the functions must know it before it exists."""
         return f"{self.endpoint_prefix}default"
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:
-        """Read the fields from the app's context; feature flags (`@…`, `aws:…`) and `local` are not ours to read.
+        """Read the fields from the app's context, ignoring feature flags (`@…`, `aws:…`) and `local`.
 
         Raises:
             ConfigError: a name is unknown or a value is not allowed.
         """
         values = {name: _read(name, value) for name, value in own_context(context).items()}
         if unknown := sorted(values.keys() - cls.model_fields.keys()):
-            message = f"unknown context {', '.join(unknown)}; known are local, {', '.join(sorted(cls.model_fields))}"
+            message = f"unknown context {', '.join(unknown)}; allowed: local, {', '.join(sorted(cls.model_fields))}"
             raise ConfigError(message)
         stage = str(values.get("stage", ""))
         try:
             return cls.model_validate({**STAGES.get(stage, {}), **values})
         except ValidationError as error:
             lines = [
-                f"-c {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+                f"-c {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}; received {e['input']!r}"
+                for e in error.errors()
             ]
             raise ConfigError("; ".join(lines)) from error
 

@@ -1,4 +1,4 @@
-"""What every endpoint's container may do; in the core stack, because endpoints made by the API run under it too."""
+"""The container's permissions; in the core stack, because endpoints created through the API use the same role."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -14,7 +14,7 @@ from infrastructure.storage import Storage
 
 
 class Container(Construct):
-    """The execution role: read assets, write its jobs' outputs, update jobs, publish the end, log."""
+    """The execution role: read assets, write a job's outputs, update jobs, publish their end, log."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Container(Construct):
                 conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
             )
         )
-        acknowledge(role, "IAM5[Resource::*]", "PutMetricData takes no resource; it is held to one namespace")
+        acknowledge(role, "IAM5[Resource::*]", "PutMetricData supports no resource; it is limited to one namespace")
         acknowledge(
             role,
             f"IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{log_groups}]",
-            "SageMaker names log groups after endpoints, which may be made by the API later",
+            "SageMaker names log groups after endpoints, which the API may create later",
         )

@@ -1,4 +1,4 @@
-"""The one page to look at first: jobs, queue, instances, API and functions of a stage."""
+"""The first page to look at: jobs, queue, instances, API and functions of a stage."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -10,7 +10,7 @@ from lambdas.functions.metrics import Metric
 
 
 def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) -> cloudwatch.Dashboard:
-    """Rows from what users feel down to what the machines do."""
+    """Rows from what users notice down to what the machines do."""
 
     def graph(title: str, *metrics: cloudwatch.IMetric, right: tuple[cloudwatch.IMetric, ...] = ()) -> None:
         widgets.append(
@@ -19,13 +19,13 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
 
     widgets: list[cloudwatch.IWidget] = []
     graph(
-        "Jobs that ended, and failed for our reasons",
+        "Finished jobs, and those that failed for our reasons",
         own_metric(Metric.JOBS_ENDED, config, statistic="Sum"),
         own_metric(Metric.JOBS_FAILED_BY_US, config, statistic="Sum"),
     )
-    graph("Jobs that failed, by code", failures_by_code(config))
+    graph("Failed jobs, by code", failures_by_code(config))
     graph(
-        "Seconds a job ran, and waited before",
+        "Seconds a job waited and ran",
         own_metric(Metric.RUN_SECONDS, config, statistic="p90"),
         own_metric(Metric.QUEUE_SECONDS, config, statistic="p90"),
     )
@@ -35,22 +35,22 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
         right=(own_metric(Metric.OLDEST_OPEN_JOB_SECONDS, config, statistic="Maximum"),),
     )
     graph(
-        "US dollars a job cost, and all of them (right)",
+        "Cost of a job in US dollars, and of all jobs (right)",
         own_metric(ContainerMetric.JOB_COST_USD, config, statistic="Average"),
         right=(own_metric(ContainerMetric.JOB_COST_USD, config, statistic="Sum"),),
     )
     graph("Jobs that waited for a cold start", own_metric(ContainerMetric.COLD_STARTS, config, statistic="Sum"))
     graph(
-        "Model files: on the disk, or fetched",
+        "Model files: on disk, or fetched",
         own_metric(ContainerMetric.DISK_CACHE_HITS, config, statistic="Sum"),
         own_metric(ContainerMetric.DISK_CACHE_MISSES, config, statistic="Sum"),
     )
     graph(
-        "Models: loaded already, or read",
+        "Models: already loaded, or read",
         own_metric(ContainerMetric.MODEL_CACHE_HITS, config, statistic="Sum"),
         own_metric(ContainerMetric.MODEL_CACHE_MISSES, config, statistic="Sum"),
     )
-    graph("GPU memory of a job, bytes", own_metric(ContainerMetric.GPU_MEMORY_BYTES, config, statistic="Maximum"))
+    graph("GPU memory per job, bytes", own_metric(ContainerMetric.GPU_MEMORY_BYTES, config, statistic="Maximum"))
     graph(
         "Queue of the endpoint",
         endpoint_metric("ApproximateBacklogSize", config),
@@ -73,13 +73,14 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
         api_metric("5XXError", config, statistic="Sum"),
     )
     graph(
-        "Milliseconds of a request",
+        "Milliseconds per request",
         api_metric("Latency", config, statistic="p50"),
         api_metric("Latency", config, statistic="p99"),
     )
     graph("Errors of functions", *(function.metric_errors() for function in watched.functions.values()))
     graph(
-        "Messages given up", *(queue.metric_approximate_number_of_messages_visible() for queue in watched.dead_letters)
+        "Messages in dead-letter queues",
+        *(queue.metric_approximate_number_of_messages_visible() for queue in watched.dead_letters),
     )
     dashboard = cloudwatch.Dashboard(scope, "Dashboard")
     for start in range(0, len(widgets), 3):

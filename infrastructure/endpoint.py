@@ -1,4 +1,4 @@
-"""The GPU endpoint: image, model, SageMaker asynchronous endpoint and its scaling from and to zero."""
+"""The GPU endpoint: image, model, SageMaker asynchronous endpoint, and its scaling to and from zero."""
 
 from typing import Final
 
@@ -22,12 +22,12 @@ from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scal
 
 VARIANT: Final = "main"
 STARTUP_SECONDS: Final = 1800
-"""Pulling an image of 10 GB and the warm-up fit in."""
+"""Enough to pull an image of 10 GB and to warm up."""
 _PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 class Endpoint(Construct):
-    """One SageMaker endpoint; a new image or instance type changes its configuration, never its name."""
+    """One SageMaker endpoint; a new image or instance type changes its configuration but never its name."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Endpoint(Construct):
                 subnets=joined[0].subnet_ids, security_group_ids=joined[0].security_group_ids
             ),
         )
-        # SageMaker tries the image when the model is made.
+        # SageMaker starts the image when the model is created.
         model.node.add_dependency(self._pull_policy(role, repository_arn))
         if joined is not None:
             model.node.add_dependency(joined[1])
@@ -119,13 +119,13 @@ class Endpoint(Construct):
             directory=str(ROOT),
             file="inference_container/Dockerfile",
             platform=ecr_assets.Platform.LINUX_AMD64,
-            # SageMaker refuses OCI manifests ("unsupported manifest media type"), which today's Docker pushes.
+            # SageMaker refuses OCI manifests ("unsupported manifest media type"), which current Docker versions push.
             outputs=["type=docker"],
         )
         return asset.image_uri, asset.repository.repository_arn
 
     def _pull_policy(self, role: iam.IRole, repository_arn: str) -> iam.Policy:
-        """The right to pull the image; it belongs to this stack, as the image does."""
+        """The permission to pull the image; it is in this stack, like the image."""
         policy = iam.Policy(
             self,
             "Pull",
@@ -135,13 +135,13 @@ class Endpoint(Construct):
                 iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
             ],
         )
-        acknowledge(policy, "IAM5[Resource::*]", "ECR's log-in takes no resource")
+        acknowledge(policy, "IAM5[Resource::*]", "ECR's login supports no resource")
         return policy
 
     def _repository_arn(self, image_uri: str) -> str:
         found = ECR_IMAGE.match(image_uri)
         if not found:
-            message = f"-c image_uri: SageMaker pulls from private ECR repositories only, got {image_uri!r}"
+            message = f"-c image_uri: received {image_uri!r}; allowed: an image in a private ECR repository"
             raise ConfigError(message)
         return Stack.of(self).format_arn(
             service="ecr",
@@ -152,7 +152,7 @@ class Endpoint(Construct):
         )
 
     def _scale(self) -> None:
-        """0..n instances. The alarms are our own: those of target tracking wait fifteen minutes to scale in."""
+        """Scale from 0 to n instances with our own alarms; those of target tracking take 15 minutes to scale in."""
         target = scaling.CfnScalableTarget(
             self,
             "Instances",

@@ -1,4 +1,4 @@
-"""What the functions may do with endpoints: those whose names begin with the stage's prefix, and no other."""
+"""The functions' permissions for endpoints: only those whose names begin with the stage's prefix."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -10,7 +10,7 @@ from infrastructure.permissions import Grant
 
 
 class EndpointGrants:
-    """Rows for the API, which makes endpoints, the keeper, which scales and removes them, and whoever sends jobs."""
+    """Rows for the API, which creates endpoints, the keeper, which scales and deletes them, and the senders of jobs."""
 
     def __init__(self, scope: Construct, *, config: StageConfig, container_role: iam.Role) -> None:
         self._stack = Stack.of(scope)
@@ -26,7 +26,7 @@ class EndpointGrants:
         self.sending_again = Grant(["sagemaker:InvokeEndpointAsync"], [endpoints])
         self.sending = [self.sending_again, Grant(["sagemaker:DescribeEndpoint"], [endpoints])]
         self.making = [
-            # CloudFormation chooses the names of the template's own configuration and model; they are only read.
+            # CloudFormation chooses the names of the template's own configuration and model, which are only read.
             Grant(["sagemaker:DescribeEndpointConfig"], [any_config]),
             Grant(["sagemaker:DescribeModel"], [any_model]),
             Grant(["sagemaker:AddTags"], [endpoints, configs, models]),
@@ -68,8 +68,6 @@ class EndpointGrants:
         arn = self._stack.format_arn(service=service, resource=resource, resource_name=name, arn_format=form)
         between = ":" if colon else "/"
         shown = f"arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource}{between}{name}"
-        why = (
-            "endpoints made by the API have names of the stage's prefix; ids of targets and template names are unknown"
-        )
+        why = "endpoints created through the API have the stage's prefix; ids of targets and template names are unknown"
         acknowledge(self._scope, f"IAM5[Resource::{shown}]", why)
         return arn

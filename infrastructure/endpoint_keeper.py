@@ -1,4 +1,4 @@
-"""The function that looks after endpoints made by the API."""
+"""The function that maintains endpoints created through the API."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -17,7 +17,7 @@ from lambdas.settings import EndpointKeeperSettings
 def add_endpoint_keeper(
     scope: Construct, maker: FunctionMaker, *, config: StageConfig, table: dynamodb.Table, grants: EndpointGrants
 ) -> lambda_.Function:
-    """It runs when SageMaker tells of an endpoint and each minute."""
+    """The function, which runs at each of SageMaker's endpoint events and every minute."""
     function = maker.make(
         "EndpointKeeper",
         handler="lambdas.functions.endpoint_keeper.handler",
@@ -29,7 +29,7 @@ def add_endpoint_keeper(
     events.Rule(
         scope,
         "EndpointChanges",
-        description="Keeps the records of endpoints true.",
+        description="Keeps the records of endpoints up to date.",
         event_pattern=events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Endpoint State Change"],
@@ -40,7 +40,7 @@ def add_endpoint_keeper(
     events.Rule(
         scope,
         "EndpointsEachMinute",
-        description="Makes good what an event missed, and goes on with deletions.",
+        description="Repairs what an event missed, and continues deletions.",
         schedule=events.Schedule.rate(Duration.minutes(1)),
         targets=[targets.LambdaFunction(function, event=events.RuleTargetInput.from_object({}), retry_attempts=0)],
     )

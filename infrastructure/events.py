@@ -1,4 +1,4 @@
-"""The way back from the endpoint: success and error topics into one queue, with a dead-letter queue."""
+"""The way back from the endpoint: success and error topics feed one queue with a dead-letter queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
@@ -9,15 +9,15 @@ from constructs import Construct
 from infrastructure.queues import add_queues
 
 MAX_RECEIVES = 5
-"""Tries before a message goes to the dead-letter queue."""
+"""Attempts before a message goes to the dead-letter queue."""
 
 
 class Events(Construct):
     """Messages are SageMaker's own (docs/architecture/01-jobs.md), in SNS's envelope.
 
     Args:
-        consumer_timeout: of the function that reads the queue.
-        key: the stage's; None: AWS's own.
+        consumer_timeout: time-out of the function that reads the queue.
+        key: the stage's key; None: AWS's own.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Events(Construct):
         self.queue, self.dead_letters = add_queues(
             self, consumer_timeout=consumer_timeout, max_receives=MAX_RECEIVES, retention=Duration.days(4), key=key
         )
-        # AWS's own key: its policy lets whoever may publish in this account use it through SNS.
+        # AWS's own key: its policy lets everyone who may publish in this account use it through SNS.
         topic_key = key or kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
         self.success = sns.Topic(self, "Success", enforce_ssl=True, master_key=topic_key)
         self.error = sns.Topic(self, "Error", enforce_ssl=True, master_key=topic_key)

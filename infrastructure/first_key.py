@@ -1,4 +1,4 @@
-"""The first admin key: a secret, and the custom resource that makes the key when the stack is made."""
+"""The first admin key: a secret, and the custom resource that creates the key together with the stack."""
 
 from typing import cast
 
@@ -15,12 +15,12 @@ from lambdas.settings import FirstKeySettings
 
 
 def add_first_key(scope: Construct, maker: FunctionMaker, *, access_table: dynamodb.Table, key: kms.IKey | None) -> str:
-    """The ARN of the secret that holds the key."""
+    """Add both; returns the ARN of the secret that holds the key."""
     secret = secretsmanager.Secret(
         scope, "AdminKey", description="First admin key of the API (header x-api-key).", encryption_key=key
     )
-    acknowledge(secret, "SMG4", "an API key its owner hands on; it is replaced through the API, not on a schedule")
-    # `Id`, not `Ref`: both are the ARN on AWS, the emulator's `Ref` is the name.
+    acknowledge(secret, "SMG4", "an API key that people pass on; it is replaced through the API, not on a schedule")
+    # `Id`, not `Ref`: on AWS both are the ARN, but the emulator's `Ref` is the name.
     arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
     function = maker.make(
         "FirstKey",

@@ -1,4 +1,4 @@
-"""Makes a function of the one bundle, with a role and a log group of its own."""
+"""Creates functions from the one bundle, each with its own role and log group."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,11 +15,11 @@ from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
 from lambdas.settings import FunctionSettings
 
 LONGEST: Final = Duration.minutes(15)
-"""AWS lets no function run longer."""
+"""The longest time-out of a Lambda function."""
 
 
 class FunctionMaker:
-    """Makes functions below one scope and knows those it has made."""
+    """Creates functions below one scope and remembers them."""
 
     def __init__(self, scope: Construct, *, config: StageConfig, code: lambda_.Code, key: kms.IKey | None) -> None:
         self._scope = scope
@@ -38,7 +38,7 @@ class FunctionMaker:
         settings: FunctionSettings,
         grants: Sequence[TableGrant | BucketGrant | Grant],
     ) -> lambda_.Function:
-        """A function which may do what its grants say, and write its own log."""
+        """A function that may do what its grants say, and write its own log."""
         scope = self._scope
         log_group = add_log_group(scope, f"{name}Log", config=self._config, key=self._key)
         role = iam.Role(scope, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

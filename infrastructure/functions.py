@@ -1,4 +1,4 @@
-"""The Lambda functions of a stage, the API's among them, put together."""
+"""All Lambda functions of a stage, including the API's, put together."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -43,7 +43,7 @@ class Functions(Construct):
         self._storage = storage
         self._maker = maker = FunctionMaker(self, config=config, code=code, key=key)
         self.named = maker.named
-        acknowledge(self, "L1", "python3.13 is the runtime the bundle's wheels and byte code are built for")
+        acknowledge(self, "L1", "the bundle's wheels and byte code are built for python3.13")
         self.webhook_queues = WebhookQueues(self, "WebhookQueues", key=key)
         self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
         asset_functions = add_asset_functions(self, maker, storage=storage)

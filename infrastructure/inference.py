@@ -1,4 +1,4 @@
-"""The inference stack: the default GPU endpoint, apart from what must not be lost."""
+"""The inference stack: the template's GPU endpoint, separate from data that must not be lost."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ READ: Final = (
 
 
 class InferenceStack(Stack):
-    """Image, model, endpoint and scaling of one stage; deployed after the core, removed before it."""
+    """Image, model, endpoint and scaling of one stage; deployed after the core stack, deleted before it."""
 
     def __init__(
         self,

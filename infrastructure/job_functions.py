@@ -1,4 +1,4 @@
-"""The functions that see a job to its end: of the endpoint's messages, of what was lost, of webhooks."""
+"""The functions that finish jobs: for the endpoint's messages, for lost jobs, and for webhooks."""
 
 from typing import Final
 
@@ -32,7 +32,7 @@ def add_job_functions(
     webhook_queue: sqs.Queue,
     endpoint_grants: EndpointGrants,
 ) -> None:
-    """Job events, the sweeper of each minute, and webhooks."""
+    """Job events, the sweeper that runs every minute, and webhooks."""
     jobs, access = storage.jobs_table, storage.access_table
     outcomes = {"endpoint-output/": ["GetObject"], "endpoint-failure/": ["GetObject"]}
 
@@ -87,7 +87,7 @@ def add_job_functions(
         "EachMinute",
         description="Finds lost events, dead workers and expired jobs.",
         schedule=events.Schedule.rate(Duration.minutes(1)),
-        # The next minute sweeps again: a late retry would only run beside it.
+        # The next minute sweeps again; a late retry would only run at the same time.
         targets=[targets.LambdaFunction(sweeper, retry_attempts=0)],
     )
 
@@ -106,6 +106,6 @@ def add_job_functions(
         ],
     )
     webhooks.add_event_source(
-        # One at a time: a slow receiver keeps nobody else's message hidden, waiting for its turn.
+        # One at a time, so that a slow receiver does not keep other messages hidden and waiting.
         event_sources.SqsEventSource(webhook_queue, batch_size=1, report_batch_item_failures=True)
     )

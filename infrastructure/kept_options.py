@@ -59,13 +59,13 @@ def settle(kept: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` as the CLI's `-c` takes it.
+    """Read `NAME=VALUE` pairs as the CLI's `-c` takes them.
 
     Raises:
-        ConfigError: one is not such a pair.
+        ConfigError: an argument is not such a pair.
     """
     if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise ConfigError(f"-c takes NAME=VALUE, got {', '.join(wrong)}")
+        raise ConfigError(f"-c: received {', '.join(wrong)}; allowed: NAME=VALUE")
     return dict(pair.split("=", 1) for pair in pairs)
 
 

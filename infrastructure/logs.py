@@ -28,10 +28,10 @@ _RETENTION: Final[dict[LogDays, logs.RetentionDays]] = {
 def add_log_group(
     scope: Construct, name: str, *, config: StageConfig, key: kms.IKey | None, called: str | None = None
 ) -> logs.LogGroup:
-    """A log group that goes with the stack: logs are no data a user would miss, and they cost.
+    """A log group that is deleted with the stack: logs are not users' data, and they cost money.
 
     Args:
-        called: its name on AWS, where a service demands one; None: CloudFormation makes one up.
+        called: its name on AWS, if a service demands one; None: CloudFormation chooses one.
     """
     return logs.LogGroup(
         scope,

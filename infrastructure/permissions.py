@@ -1,4 +1,4 @@
-"""What each program may do, as rows: actions on named resources, no wildcard but an object's key."""
+"""Each program's permissions as rows: actions on named resources, with no wildcard except in an object's key."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from infrastructure.encryption import allow_key
 from infrastructure.findings import acknowledge
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
-"""Operator to condition key to the allowed values."""
+"""Operator -> condition key -> allowed values."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class TableGrant:
     keys: Sequence[str] = ()
     """Patterns of the rows' keys, `*` for any characters; empty: all rows."""
     attributes: Sequence[str] = ()
-    """All that a request may name, in conditions too; empty: any."""
+    """All attributes that a request may name, also in conditions; empty: any."""
 
     @property
     def conditions(self) -> Conditions | None:
-        """Of the actions on rows; an index is queried without them."""
+        """Conditions of the actions on rows; indexes are queried without them."""
         found = {}
         if self.keys:
             found["ForAllValues:StringLike"] = {"dynamodb:LeadingKeys": list(self.keys)}
@@ -50,7 +50,7 @@ class BucketGrant:
     bucket: s3.Bucket
     prefixes: Mapping[str, Sequence[str]]
     list_objects: bool = True
-    """Without it S3 answers a missing object with 403 in place of 404."""
+    """Without it, S3 answers 403 instead of 404 for a missing object."""
 
     @property
     def full_actions(self) -> list[str]:
@@ -73,7 +73,7 @@ class Grant:
 def grant_all(
     role: iam.Role, grants: Sequence[TableGrant | BucketGrant | Grant], *, key: kms.IKey | None = None
 ) -> None:
-    """Give a role what the rows say, one statement for each kind, and the use of the key that this takes."""
+    """Give a role the rows' permissions, one statement per kind, and the use of the key that they require."""
     if key is not None:
         allow_key(role, [action for grant in grants for action in grant.full_actions], key=key)
     for grant in grants:
@@ -103,4 +103,6 @@ def _allow(
 
 def _acknowledge_keys(role: iam.Role, *, bucket: s3.Bucket, prefix: str) -> None:
     logical_id = role.stack.get_logical_id(cast("s3.CfnBucket", bucket.node.default_child))
-    acknowledge(role, f"IAM5[Resource::<{logical_id}.Arn>/{prefix}*]", "object keys hold ids that are not known before")
+    acknowledge(
+        role, f"IAM5[Resource::<{logical_id}.Arn>/{prefix}*]", "object keys contain ids that are not known in advance"
+    )

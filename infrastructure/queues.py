@@ -1,4 +1,4 @@
-"""A queue that is read by a function, and the queue of what that could not handle."""
+"""A queue that a function reads, with its dead-letter queue."""
 
 from typing import NamedTuple
 
@@ -21,13 +21,13 @@ def add_queues(
     retention: Duration,
     key: kms.IKey | None,
 ) -> QueuePair:
-    """`Queue` and `DeadLetters` below `scope`, encrypted and by TLS only.
+    """`Queue` and `DeadLetters` below `scope`, encrypted and only reachable by TLS.
 
     Args:
-        consumer_timeout: of the function that reads; a message stays hidden six times as long (AWS's rule).
-        max_receives: tries before a message goes to the dead letters, which are kept for two weeks.
-        retention: of a message nobody has read.
-        key: the stage's; None: SQS's own.
+        consumer_timeout: time-out of the function that reads it; a message stays hidden six times as long (AWS's rule).
+        max_receives: attempts before a message goes to the dead-letter queue, which keeps it for two weeks.
+        retention: how long an unread message is kept.
+        key: the stage's key; None: SQS's own.
     """
     encryption = sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED
     dead_letters = sqs.Queue(

@@ -1,4 +1,4 @@
-"""`make replay`: gives a stage's dead letters back to the queues whose functions could not handle them."""
+"""`make replay`: returns a stage's dead letters to the queues whose functions could not process them."""
 
 import argparse
 import json
@@ -13,12 +13,12 @@ from infrastructure.config import ConfigError, StageConfig
 from infrastructure.deployed import ClientOf, clients_of, session_here, stack_resources
 
 QUEUES = {"events": "Events", "webhooks": "WebhookQueues"}
-"""What each is called on the command line, and the construct that it belongs to."""
+"""Each queue's name on the command line, and the construct that it belongs to."""
 LOOK_SECONDS = 1.0
 
 
 class ReplayError(Exception):
-    """Dead letters that could not be given back, with SQS's reason."""
+    """Dead letters could not be returned; has SQS's reason."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Line:
     arn: str
     dead_letters_arn: str
     waiting: int
-    """Messages among its dead letters."""
+    """Number of its dead letters."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Of one stage."""
+    """Replays the dead letters of one stage."""
 
     config: StageConfig
     client: ClientOf
@@ -42,21 +42,21 @@ class Replay:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, names: tuple[str, ...] = tuple(QUEUES)) -> int:
-        """Move the dead letters of the queues with these names (keys of QUEUES); how many went.
+        """Move the dead letters of the queues with these names (keys of QUEUES); returns how many were moved.
 
         Raises:
-            ReplayError: SQS gave up.
-            ClientError, BotoCoreError: AWS refused; running it again goes on from there.
+            ReplayError: SQS stopped before all were moved.
+            ClientError, BotoCoreError: AWS refused; run it again to continue.
         """
         total = 0
         for line in [line for line in self._lines() if line.name in names]:
             if line.waiting == 0:
                 self.say(f"{line.name}: no dead letters")
                 continue
-            # Named, because messages that SNS could not deliver do not know their queue.
+            # Named explicitly, because messages that SNS could not deliver do not know their queue.
             self.client("sqs").start_message_move_task(SourceArn=line.dead_letters_arn, DestinationArn=line.arn)
             moved = self._follow(line)
-            self.say(f"{line.name}: {moved} went back to {line.arn.rpartition(':')[2]}")
+            self.say(f"{line.name}: returned {moved} to {line.arn.rpartition(':')[2]}")
             total += moved
         return total
 
@@ -80,7 +80,7 @@ class Replay:
         return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
 
     def _follow(self, line: Line) -> int:
-        """Wait for the newest move of a queue's dead letters; how many went."""
+        """Wait for the newest move of a queue's dead letters; returns how many were moved."""
         while True:
             (task,) = self.client("sqs").list_message_move_tasks(SourceArn=line.dead_letters_arn, MaxResults=1)[
                 "Results"
@@ -95,10 +95,10 @@ class Replay:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when all went, 1 and the reason when not, 2 for a stage that cannot be."""
+    """Returns 0 if all were moved, 1 with the reason if not, 2 for an invalid stage."""
     parser = argparse.ArgumentParser(prog="make replay", description=__doc__)
     parser.add_argument("--stage", default="", help="as deployed; empty for the only one")
-    parser.add_argument("--queue", choices=tuple(QUEUES), help="of one queue alone")
+    parser.add_argument("--queue", choices=tuple(QUEUES), help="only this queue")
     chosen = parser.parse_args(arguments)
     try:
         config = StageConfig.from_context({"stage": chosen.stage})
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         Replay(config, clients_of(session_here())).run((chosen.queue,) if chosen.queue else tuple(QUEUES))
     except (ReplayError, ClientError, BotoCoreError) as error:
-        print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
+        print(f"{error}\nRun it again to continue.", file=sys.stderr)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The core stack: constructs put together with keyword arguments and grants, and the outputs others read."""
+"""The core stack: constructs connected by keyword arguments and grants, and the outputs that others read."""
 
 from collections.abc import Mapping
 
@@ -20,12 +20,12 @@ from infrastructure.storage import Storage
 
 
 class GenerateOnCloudStack(Stack):
-    """Storage, events, functions and API of one stage; it costs next to nothing while nobody uses it.
+    """Storage, events, functions and API of one stage; it costs almost nothing while unused.
 
     Args:
-        config: the stage's numbers.
+        config: the stage's configuration.
         code: the Lambda bundle.
-        version: of the service, as the API reports it.
+        version: the service's version, as the API reports it.
         given: the options that were asked for, kept in the account for the next deployment.
     """
 
@@ -43,7 +43,7 @@ class GenerateOnCloudStack(Stack):
             scope,
             construct_id,
             description="Generate on Cloud: img2img, inpaint, txt2img and interrogation as a service",
-            # CloudFormation takes templates of up to 51,200 bytes without a bucket.
+            # CloudFormation accepts templates of up to 51,200 bytes without a bucket.
             suppress_template_indentation=True,
         )
         self.key = key = add_key(self, config=config)

@@ -1,4 +1,4 @@
-"""What must not be lost: the buckets of jobs and assets, the tables of jobs, assets, endpoints and access."""
+"""What must not be lost: the buckets for jobs and assets, and the tables for jobs, assets, endpoints and access."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from lambdas.jobs.lists import JOB_LISTS, SORT
 
 
 class Storage(Construct):
-    """Keys, indexes and prefixes are those of docs/architecture/01-jobs.md."""
+    """Keys, indexes and prefixes are those in docs/architecture/01-jobs.md."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)
@@ -23,7 +23,7 @@ class Storage(Construct):
 
         self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
         self.assets_bucket = self._bucket("AssetsBucket")
-        # Keys only: a running job's row changes each second, and copies of it in every index would each be paid for.
+        # Keys only: a running job's row changes every second, and we would pay for each copy of it in every index.
         self.jobs_table = self._table(
             "JobsTable",
             key="job_id",
@@ -49,14 +49,14 @@ class Storage(Construct):
             name,
             encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=self._key,
-            # One call to KMS in place of one for every object.
+            # One call to KMS instead of one per object.
             bucket_key_enabled=True if self._key else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             removal_policy=self._removal,
             cors=[
-                # Presigned URLs are the authority; a browser panel may run on any origin, also file:// and localhost.
+                # Presigned URLs are the authority; a browser panel may have any origin, even file:// and localhost.
                 s3.CorsRule(
                     allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
                     allowed_origins=["*"],
@@ -72,7 +72,9 @@ class Storage(Construct):
                 )
             ],
         )
-        acknowledge(bucket, "S1", "objects are reached by presigned URLs the API logs with owner and job or asset id")
+        acknowledge(
+            bucket, "S1", "objects are reached by presigned URLs, which the API logs with owner and job or asset id"
+        )
         return bucket
 
     def _table(

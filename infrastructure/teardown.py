@@ -1,9 +1,9 @@
-"""`make destroy`: removes one stage wholly, also what CloudFormation would leave behind or does not know of.
+"""`make destroy`: removes one stage completely, including what CloudFormation would leave behind or does not know.
 
-In order: endpoints made by the API with their configurations, models, scaling and alarms; the stacks that stand on the
-core; then, unless data is kept, the emptied buckets, the tables and the key; the core stack; log groups. The core stack
-goes after its data: only it knows their names, and CloudFormation deletes no bucket that holds anything. So a teardown
-that ended anywhere is gone on with by the next.
+In order: endpoints created through the API with their configurations, models, scaling and alarms; the stacks that
+depend on the core; then, unless data is kept, the emptied buckets, the tables and the key; the core stack; log groups.
+The core stack goes after its data: only it knows their names, and CloudFormation deletes no bucket that is not empty.
+So an interrupted teardown can always be resumed by running it again.
 """
 
 import argparse
@@ -19,48 +19,48 @@ from infrastructure.config import ConfigError, StageConfig
 from infrastructure.deployed import ClientOf, clients_of, session_here, stack_resources
 
 ABOVE_CORE = ("-Ops", "-Inference")
-"""Suffixes of the stacks that stand on the core, in the order of removal."""
+"""Suffixes of the stacks that depend on the core, in the order of removal."""
 DATA = frozenset({"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"})
 EMPTYINGS = 5
-"""How often a bucket is emptied that is written to meanwhile."""
+"""How often to empty a bucket that is still being written to."""
 KEY_DAYS = 7
 """KMS's shortest wait before it deletes a key."""
 _GONE = ("does not exist", "Could not find", "ResourceNotFound", "NoSuchBucket", "NotFound")
 
 
 class DataWouldGoError(Exception):
-    """Data is to be kept, and the stack would take it along."""
+    """Data is to be kept, but would be deleted with the stack."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A bucket, table or key of the core stack."""
+    """A bucket, table or key in the core stack."""
 
     kind: str
     name: str
     retained: bool
-    """It outlives its stack."""
+    """Whether it outlives its stack."""
 
 
 @dataclass(frozen=True)
 class Teardown:
-    """Removes what belongs to one stage."""
+    """Removes everything that belongs to one stage."""
 
     config: StageConfig
     client: ClientOf
     say: Callable[[str], None] = print
 
     def run(self, *, keep_data: bool) -> list[str]:
-        """Remove everything; with `keep_data` tables, buckets and their key stay. The names of what stayed.
+        """Remove everything; with `keep_data` tables, buckets and their key stay. Returns the names of what stayed.
 
         Raises:
-            DataWouldGoError: data is to be kept, but goes with its stack; nothing was removed.
-        ClientError, WaiterError: AWS refused; running it again goes on from there.
+            DataWouldGoError: data is to be kept but would be deleted with its stack; nothing was removed.
+            ClientError, WaiterError: AWS refused; run it again to continue.
         """
         data = self._data()
         if keep_data and (going := [held.name for held in data if not held.retained]):
             message = (
-                f"{', '.join(going)} would go with the stack, which was deployed with keep_data=false; "
+                f"{', '.join(going)} would be deleted with the stack, which was deployed with keep_data=false; "
                 "deploy it with -c keep_data=true first, or destroy it without keeping data"
             )
             raise DataWouldGoError(message)
@@ -85,13 +85,13 @@ class Teardown:
         for held in data:
             if held.kind == "AWS::DynamoDB::Table":
                 self._remove_table(held.name)
-        # Last: until then the data may be wanted after all. One that goes with the stack is CloudFormation's to end.
+        # Last: until then the data may still be needed. CloudFormation deletes a key that belongs to the stack.
         for held in data:
             if held.kind == "AWS::KMS::Key" and held.retained:
                 self._remove_key(held.name)
 
     def _data(self) -> list[Held]:
-        """Buckets, tables and key of the core stack; none when the stack is gone."""
+        """Buckets, tables and key of the core stack; empty if the stack no longer exists."""
         cloudformation = self.client("cloudformation")
         name = self.config.stack_name
         try:
@@ -116,7 +116,7 @@ class Teardown:
         prefix = self.config.endpoint_prefix
         pages = self.client("sagemaker").get_paginator("list_endpoints").paginate(NameContains=prefix)
         names = [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
-        # The default one goes with its stack.
+        # The template's endpoint is deleted with its stack.
         return (name for name in names if name.startswith(prefix) and name != self.config.default_endpoint)
 
     def _remove_endpoint(self, name: str) -> None:
@@ -124,7 +124,7 @@ class Teardown:
         self.say(f"endpoint {name}")
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         if endpoint["EndpointStatus"] == "Deleting":
-            return  # a teardown before this one got so far; what belongs to it is among the unfinished
+            return  # an earlier teardown got this far; its configuration is removed with the unfinished ones
         config = endpoint["EndpointConfigName"]
         variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
         for variant in variants:
@@ -136,7 +136,7 @@ class Teardown:
                 self._quietly(partial(sagemaker.delete_model, ModelName=variant["ModelName"]))
 
     def _remove_unfinished(self) -> None:
-        """Configurations and models of endpoints whose making or deletion ended half-way."""
+        """Configurations and models of endpoints whose creation or deletion was interrupted."""
         sagemaker, prefix = self.client("sagemaker"), self.config.endpoint_prefix
         kinds = (
             ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", sagemaker.delete_endpoint_config),
@@ -149,7 +149,7 @@ class Teardown:
                 self._quietly(partial(delete, **{name: found}))
 
     def _remove_alarms(self) -> None:
-        """Those of endpoints made by the API; the others go with their stacks."""
+        """Alarms of endpoints created through the API; the others are deleted with their stacks."""
         cloudwatch = self.client("cloudwatch")
         pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=self.config.endpoint_prefix)
         names = [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
@@ -183,7 +183,7 @@ class Teardown:
             try:
                 self._quietly(partial(self.client("s3").delete_bucket, Bucket=name))
             except ClientError as error:
-                # The functions are still there: one of them has written meanwhile.
+                # The functions still exist, and one of them has written meanwhile.
                 if not left or error.response["Error"]["Code"] != "BucketNotEmpty":
                     raise
             else:
@@ -205,7 +205,7 @@ class Teardown:
         self._quietly(lambda: self.client("dynamodb").delete_table(TableName=name))
 
     def _remove_key(self, key_id: str) -> None:
-        """Disabled at once, deleted after a week: KMS deletes no sooner."""
+        """Disabled at once, deleted after a week, the shortest wait that KMS allows."""
         kms = self.client("kms")
         if kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "PendingDeletion":
             return
@@ -213,7 +213,7 @@ class Teardown:
         self._quietly(partial(kms.schedule_key_deletion, KeyId=key_id, PendingWindowInDays=KEY_DAYS))
 
     def _remove_log_groups(self) -> None:
-        """Those SageMaker made for the endpoints; the functions' own went with the stack."""
+        """Log groups that SageMaker created for the endpoints; those of the functions are deleted with the stack."""
         logs = self.client("logs")
         prefix = f"/aws/sagemaker/Endpoints/{self.config.endpoint_prefix}"
         for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
@@ -223,7 +223,7 @@ class Teardown:
 
     @staticmethod
     def _quietly(remove: Callable[[], object]) -> None:
-        """Remove what may be gone already."""
+        """Remove something that may already be removed."""
         try:
             remove()
         except ClientError as error:
@@ -237,7 +237,7 @@ def _is_gone(error: ClientError) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Ask, then remove; 1 and the reason when that fails, 2 when it was not confirmed or may not be."""
+    """Ask, then remove; returns 1 with the reason if that fails, 2 if it was not confirmed or is not allowed."""
     parser = argparse.ArgumentParser(prog="make destroy", description=__doc__.splitlines()[0])
     parser.add_argument("--stage", default="", help="as deployed; empty for the only one")
     parser.add_argument("--keep-data", action="store_true", help="leave tables, buckets and their key")
@@ -261,9 +261,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except (ClientError, WaiterError) as error:
-        print(f"{error}\nRun it again: it goes on from here.", file=sys.stderr)
+        print(f"{error}\nRun it again to continue.", file=sys.stderr)
         return 1
-    print(f"{config.stack_name} is gone" + (f"; kept: {', '.join(left)}" if left else ""))
+    print(f"{config.stack_name} was removed" + (f"; kept: {', '.join(left)}" if left else ""))
     return 0
 
 

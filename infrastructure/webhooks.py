@@ -1,4 +1,4 @@
-"""Where ended jobs wait until their users' servers have been told: a queue with a dead-letter queue."""
+"""Where webhooks of finished jobs wait for delivery: a queue with a dead-letter queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
@@ -11,7 +11,7 @@ WEBHOOKS_TIMEOUT = Duration.seconds(30)
 
 
 class WebhookQueues(Construct):
-    """Messages are `{"job_id": …}`; each is tried MAX_ATTEMPTS times, ever later."""
+    """Messages are `{"job_id": …}`; each is tried MAX_ATTEMPTS times, with growing waits."""
 
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)

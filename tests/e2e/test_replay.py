@@ -108,5 +108,5 @@ def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
     # Nobody may be asked at this address, so the first attempt is the last; but it was made, and it is the first again.
     assert (delivery["attempt"], delivery["outcome"]) == (1, "given_up")
     assert (events.dead(), webhooks.dead()) == ([], [])
-    assert re.fullmatch(r"events: [1-9]\d* went back to \S+", said[0])
-    assert re.fullmatch(r"webhooks: 1 went back to \S+", said[-1])
+    assert re.fullmatch(r"events: returned [1-9]\d* to \S+", said[0])
+    assert re.fullmatch(r"webhooks: returned 1 to \S+", said[-1])

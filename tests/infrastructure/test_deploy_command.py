@@ -94,7 +94,7 @@ def test_the_command_line_is_complete(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["-c", "max_instances"], "-c takes NAME=VALUE, got max_instances"),
+        (["-c", "max_instances"], "-c: received max_instances; allowed: NAME=VALUE"),
         (["-c", "colour=red"], "unknown context colour"),
         (["--stage", "Prod!"], "-c stage"),
     ],

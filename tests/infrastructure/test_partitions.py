@@ -136,7 +136,9 @@ def test_every_resource_exists_in_china_and_govcloud_but_the_budget(combined: li
 def test_what_a_region_does_not_have_is_refused_by_name_with_the_way_out() -> None:
     told = StageConfig(monthly_budget_usd=20)
 
-    with pytest.raises(ConfigError, match=r"-c monthly_budget_usd: not in us-gov-west-1: .*commercial account"):
+    with pytest.raises(
+        ConfigError, match=r"-c monthly_budget_usd is not available in us-gov-west-1: .*commercial account"
+    ):
         refuse_absent(told, region="us-gov-west-1")
     for config, region in ((told, "cn-north-1"), (told, None), (StageConfig(), "us-gov-west-1")):
         refuse_absent(config, region=region)
@@ -163,5 +165,5 @@ def test_the_command_refuses_before_it_builds_anything(tmp_path: Path) -> None:
     )
 
     assert run.returncode == 1
-    assert run.stderr.startswith("error: -c monthly_budget_usd: not in us-gov-west-1")
+    assert run.stderr.startswith("error: -c monthly_budget_usd is not available in us-gov-west-1")
     assert list(tmp_path.iterdir()) == []

@@ -128,7 +128,11 @@ def test_a_job_that_a_worker_has_claimed_is_not_taken_back(cloud: Cloud) -> None
 
 @pytest.mark.parametrize(
     ("status", "reason", "said"),
-    [("Failed", "no GPUs left", "Failed: no GPUs left"), ("Creating", None, "Creating"), (None, None, "does not exist")],
+    [
+        ("Failed", "no GPUs left", "Failed: no GPUs left"),
+        ("Creating", None, "Creating"),
+        (None, None, "does not exist"),
+    ],
 )
 def test_an_endpoint_that_is_not_in_service_takes_no_job_and_the_reason_is_told(
     cloud: Cloud, status: str | None, reason: str | None, said: str
