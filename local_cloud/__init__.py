@@ -1,1 +1,1 @@
-"""The whole stack on one machine: an embedded AWS on loopback, the real container beside it, no Docker, no account."""
+"""The whole stack on one machine: an embedded AWS on loopback and the real container; no Docker, no account."""

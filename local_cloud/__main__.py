@@ -14,19 +14,21 @@ from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION
 
 def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser = argparse.ArgumentParser(prog="python -m local_cloud", description=__doc__)
-    parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="folder that keeps all data")
+    parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="folder for all data")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port on 127.0.0.1 (default {DEFAULT_PORT})")
-    parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to look like")
+    parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to emulate")
     parser.add_argument("--assembly", type=Path, help="deploy this cloud assembly instead of synthesising the sources")
     parser.add_argument("--container-command", type=_command, default=CONTAINER_COMMAND, help="JSON list of words")
     parser.add_argument(
         "--container-environment", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="repeatable"
     )
     parser.add_argument(
-        "--notification-faults", type=_faults, metavar="JSON", help="lose, double and delay notifications on purpose"
+        "--notification-faults", type=_faults, metavar="JSON", help="lose, duplicate and delay notifications on purpose"
     )
-    parser.add_argument("--record-requests", action="store_true", help="keep what every role asked for, as JSON lines")
-    parser.add_argument("--without-rights-checks", action="store_true", help="every role may do everything")
+    parser.add_argument(
+        "--record-requests", action="store_true", help="record every request of every role, as JSON lines"
+    )
+    parser.add_argument("--without-rights-checks", action="store_true", help="let every role do everything")
     parser.add_argument("--stop-with-stdin", action="store_true", help="also stop when standard input ends")
     chosen = parser.parse_args(arguments)
     settings = LocalSettings(
@@ -74,7 +76,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until stopped: 0 stopped, 1 the deployment failed, 2 it could not start."""
+    """Run until stopped; returns 0 if stopped, 1 if the deployment failed, 2 if it could not start."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("local_cloud").setLevel(logging.INFO)
     settings, stop_with_stdin = _settings(arguments)

@@ -1,4 +1,4 @@
-"""The ASGI interface: its types, and a request to an app inside this process."""
+"""The ASGI interface: its types, and how to send a request to an app inside this process."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NO_CONTENT = 204
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What an AWS service answered to a request made inside this process."""
+    """The answer of an AWS service to a request made inside this process."""
 
     status: int
     headers: Mapping[str, str]
@@ -23,9 +23,9 @@ class Answer:
 
 
 def without_bodies_of_204(app: AsgiApp) -> AsgiApp:
-    """`app`, whose answers of status 204 have neither a body nor a length of one, as HTTP has it (RFC 9110, 8.6).
+    """`app`, but its answers with status 204 have neither a body nor its length, as HTTP requires (RFC 9110, 8.6).
 
-    ministack's preflight answers have `{}`, which a client that keeps the connection takes for the next answer.
+    ministack's preflight answers have the body `{}`, which a client on a kept connection would read as the next answer.
     """
 
     async def clean(scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +47,7 @@ def without_bodies_of_204(app: AsgiApp) -> AsgiApp:
 
 
 async def ask(app: AsgiApp, method: str, path: str, *, port: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """The app's answer to one request, as if it had come to 127.0.0.1:`port`."""
+    """The app's answer to one request, as if it had been sent to 127.0.0.1:`port`."""
     sent = {"host": f"127.0.0.1:{port}", "content-length": str(len(body)), **headers}
     scope: Scope = {
         "type": "http",

@@ -1,4 +1,4 @@
-"""Reads a synthesised cloud assembly: its stacks in the order they are deployed, and its files."""
+"""Reads a synthesised cloud assembly: its stacks in deployment order, and its files."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from infrastructure.config import AWS_ONLY
 
 
 class DeploymentError(Exception):
-    """The assembly could not be deployed; the text has the true reason."""
+    """The assembly could not be deployed; the text has the real reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class StackArtifact:
 
 
 def read_assembly(folder: Path) -> list[StackArtifact]:
-    """The stacks of a cloud assembly that this cloud can hold, in the order they must be deployed.
+    """The stacks of a cloud assembly that this cloud supports, in the order in which they must be deployed.
 
     Raises:
         DeploymentError: it is not a cloud assembly, or has no stack.
@@ -75,7 +75,7 @@ def _in_order(artifacts: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def zip_folder(folder: Path) -> bytes:
-    """A zip of `folder` that depends on names, contents and the executable bit alone; byte code is kept."""
+    """A zip of `folder` that depends only on names, contents and executable bits; byte code is included."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(folder.rglob("*")):

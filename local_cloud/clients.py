@@ -1,4 +1,4 @@
-"""AWS clients that can reach the local cloud and nothing else; the only place where they are made."""
+"""AWS clients that can only reach the local cloud; the only place where clients are created."""
 
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LocalClients:
-    """Makes clients with dummy credentials for one loopback endpoint."""
+    """Creates clients with dummy credentials for one loopback endpoint."""
 
     def __init__(self, endpoint_url: str, *, region: str = DEFAULT_REGION) -> None:
         """Raises NotLoopbackError unless `endpoint_url` is on this machine."""
@@ -52,7 +52,7 @@ class LocalClients:
     @overload
     def client(self, service: Literal["ssm"]) -> "SSMClient": ...
     def client(self, service: str) -> object:
-        """A boto3 client of `service`."""
+        """A boto3 client for `service`."""
         return self._session.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.endpoint_url,

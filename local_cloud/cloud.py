@@ -1,4 +1,4 @@
-"""A local cloud as an object, for the demo and the tests: it runs as a child process and goes when its owner goes."""
+"""A local cloud as an object, for the demo and the tests: runs as a child process and ends with its owner."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _REASON_CHARACTERS = 4000
 class LocalCloud:
     """The local cloud of one state folder.
 
-    Use it as a context manager, or `start` and `stop` it; `kill` and `start` again show what a power cut would do.
+    Use it as a context manager, or call `start` and `stop`; `kill` and then `start` simulate a power cut.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class LocalCloud:
         record_requests: bool = False,
         check_rights: bool = True,
     ) -> None:
-        """`port` None: any free one, kept over restarts of this object. `assembly` None: synthesise the repository.
+        """`port` None: any free one, kept when this object restarts. `assembly` None: synthesise the repository.
 
-        `notification_faults`: how badly it tells how invocations ended; None: well.
-        `record_requests`: keep what every role asked for in `settings.requests_file`.
-        `check_rights`: False lets every role do everything, to measure what the checks take.
+        `notification_faults`: how unreliable notifications are; None: reliable.
+        `record_requests`: write everything that roles request to `settings.requests_file`.
+        `check_rights`: False lets every role do everything, to measure the cost of the checks.
         """
         self.settings = LocalSettings(
             state_dir=state_dir.resolve(),
@@ -63,12 +63,12 @@ class LocalCloud:
 
     @property
     def endpoint_url(self) -> str:
-        """Where boto3 finds the AWS services."""
+        """Where boto3 reaches the AWS services."""
         return self.settings.endpoint_url
 
     @property
     def api_url(self) -> str:
-        """Base URL of the REST API, without a slash at the end; `/v1/...` follows."""
+        """Base URL of the REST API without a trailing slash; `/v1/...` follows."""
         return self._known("api_url")
 
     @property
@@ -78,7 +78,7 @@ class LocalCloud:
 
     @property
     def endpoint_name(self) -> str:
-        """The SageMaker endpoint jobs go to."""
+        """The SageMaker endpoint that jobs go to."""
         return self._known("endpoint_name")
 
     @property
@@ -89,7 +89,7 @@ class LocalCloud:
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Seconds of each phase of the start: `emulator`, `synthesis`, `deployment`, `endpoint`."""
+        """Seconds for each phase of the start: `emulator`, `synthesis`, `deployment`, `endpoint`."""
         timings: dict[str, float] = self._ready.get("timings", {})
         return timings
 
@@ -97,17 +97,17 @@ class LocalCloud:
     def pid(self) -> int:
         """Process id of the server."""
         if self._process is None:
-            raise RuntimeError("the local cloud is not started")
+            raise RuntimeError("the local cloud is not running")
         return self._process.pid
 
     def start(self, *, seconds: float = START_SECONDS) -> Self:
-        """Start the server and wait until everything is deployed and the endpoint has come up.
+        """Start the server and wait until everything is deployed and the endpoint is up.
 
         Raises:
             CannotStartError: with the server's own reason.
         """
         if self._process is not None:
-            raise RuntimeError("the local cloud is started already")
+            raise RuntimeError("the local cloud is already running")
         self.settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log_file.open("ab") as log:
             began = log.tell()
@@ -124,7 +124,7 @@ class LocalCloud:
         while not self._is_ready():
             if self._process.poll() is not None:
                 self._release()
-                raise CannotStartError(self._said(began) or "the local cloud ended without a word")
+                raise CannotStartError(self._said(began) or "the local cloud exited without a message")
             if time.monotonic() > deadline:
                 self.stop()
                 raise CannotStartError(f"the local cloud was not ready after {seconds:.0f} s: {self._said(began)}")
@@ -132,9 +132,9 @@ class LocalCloud:
         return self
 
     def attach(self) -> bool:
-        """Use the local cloud that runs on this folder already, whatever its port; False when none is ready there.
+        """Use a local cloud that already runs on this folder, on any port; False if none is ready there.
 
-        An attached cloud belongs to somebody else: `stop` and `kill` leave it alone.
+        An attached cloud belongs to another process: `stop` and `kill` leave it alone.
         """
         try:
             ready = json.loads(self.settings.ready_file.read_text())
@@ -149,15 +149,15 @@ class LocalCloud:
         return False
 
     def stop(self) -> int:
-        """Stop everything it started and save its state, the server's exit code."""
+        """Stop everything it started and save its state; returns the server's exit code."""
         return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the server as a power cut would: nothing is saved, nothing is stopped in order."""
+        """Kill the server like a power cut: nothing is saved and nothing is stopped in order."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> Self:
-        """Stop in order and start again."""
+        """Stop it properly and start it again."""
         self.stop()
         return self.start()
 
@@ -200,7 +200,7 @@ class LocalCloud:
             return log.read().decode(errors="replace").strip()[-_REASON_CHARACTERS:]
 
     def _is_ready(self) -> bool:
-        """Whether this object's own server has written the ready file; another one may run on the folder."""
+        """Whether this object's own server has written the ready file; another one may be running on the folder."""
         try:
             self._ready = json.loads(self.settings.ready_file.read_text())
         except FileNotFoundError:
@@ -210,7 +210,7 @@ class LocalCloud:
     def _known(self, name: str) -> str:
         value = self._ready.get(name)
         if value is None:
-            raise RuntimeError(f"there is no {name}: the local cloud is not started, or its stack has none")
+            raise RuntimeError(f"no {name}: the local cloud is not running, or its stack has none")
         return str(value)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
 """Deploys a synthesised cloud assembly to the local cloud, unmodified, with boto3 (`python -m local_cloud.deployment`).
 
-A process of its own, so that boto3 does not stay in the memory of the serving process.
+It is a separate process, so that boto3 does not stay in the memory of the serving process.
 """
 
 import argparse
@@ -23,16 +23,16 @@ from local_cloud.settings import ACCOUNT, DEFAULT_REGION
 BOOTSTRAP_VERSION = "30"
 DEPLOY_SECONDS = 180.0
 _NEVER_FINISHED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"})
-"""A stack that was never there: it holds nothing and is made anew."""
+"""A stack that was never created: it holds nothing and is created from scratch."""
 _TABLE_TYPES = frozenset({"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What a deployed stack offers."""
+    """What a deployed stack provides."""
 
     api_url: str | None
-    """Base URL of the REST API on loopback, without a slash at the end; None when no stack has an API."""
+    """Base URL of the REST API on loopback, without a trailing slash; None if no stack has an API."""
     admin_key: str | None
     endpoint_name: str | None
     outputs: Mapping[str, str]
@@ -40,7 +40,7 @@ class Deployment:
 
 
 class Deployer:
-    """Brings one assembly into the local cloud."""
+    """Deploys one assembly to the local cloud."""
 
     def __init__(self, clients: LocalClients, *, seconds: float = DEPLOY_SECONDS) -> None:
         self._clients = clients
@@ -49,10 +49,10 @@ class Deployer:
         self._seconds = seconds
 
     def deploy(self, folder: Path) -> Deployment:
-        """Deploy all stacks of the assembly in `folder`; those that are there unchanged are left alone.
+        """Deploy all stacks of the assembly in `folder`, except those that exist unchanged.
 
         Raises:
-            DeploymentError: with CloudFormation's own reason, or when it takes too long.
+            DeploymentError: with CloudFormation's own reason, or because it takes too long.
         """
         outputs: dict[str, str] = {}
         for stack in read_assembly(folder):
@@ -69,7 +69,7 @@ class Deployer:
         )
 
     def _publish(self, manifest: Path) -> None:
-        """Upload the file assets that are not there yet; images are not needed, the container runs from source."""
+        """Upload missing file assets; images are not needed, because the container runs from source."""
         self._clients.client("ssm").put_parameter(
             Name="/cdk-bootstrap/hnb659fds/version", Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
         )
@@ -94,7 +94,7 @@ class Deployer:
         except ClientError as error:
             if _status(error) != 404:
                 raise
-            # S3 takes the constraint of every region but the default one.
+            # S3 takes a location constraint for every region except the default one.
             elsewhere: Any = {"LocationConstraint": self._clients.region}
             named = {} if self._clients.region == DEFAULT_REGION else {"CreateBucketConfiguration": elsewhere}
             self._s3.create_bucket(Bucket=bucket, **named)
@@ -157,7 +157,7 @@ class Deployer:
         return f"{self._clients.endpoint_url}/{bucket}/{key}"
 
     def _await_end(self, name: str, *, since: float) -> str:
-        """Wait until nothing is in progress, the stack's last status."""
+        """Wait until nothing is in progress; returns the stack's last status."""
         deadline = time.monotonic() + self._seconds
         while True:
             found = self._describe(name)
@@ -180,10 +180,10 @@ class Deployer:
             for resource in resources
             if resource["ResourceStatus"].endswith("_IN_PROGRESS")
         ]
-        return ", ".join(waiting) or "nothing that is known"
+        return ", ".join(waiting) or "nothing known"
 
     def _reasons(self, name: str, since: float) -> str:
-        """What failed, oldest first, without what was only cancelled because of it."""
+        """What failed, oldest first, without what was merely cancelled because of it."""
         events = [
             event for page in self._event_pages(name) for event in page if event["Timestamp"].timestamp() >= since - 1
         ]
@@ -199,7 +199,7 @@ class Deployer:
             yield list(page["StackEvents"])
 
     def _expire_rows(self, stack: StackArtifact) -> None:
-        """Turn TTL on where the template asks for it: the emulator's CloudFormation does not."""
+        """Enable TTL where the template asks for it, which the emulator's CloudFormation does not do."""
         dynamodb = self._clients.client("dynamodb")
         for logical_id, resource in json.loads(stack.template).get("Resources", {}).items():
             wanted = resource.get("Properties", {}).get("TimeToLiveSpecification")
@@ -236,9 +236,9 @@ def _status(error: ClientError) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Deploy and print the `Deployment` as JSON; 1 and the reason on stderr when that fails."""
+    """Deploy and print the `Deployment` as JSON; returns 1, with the reason on stderr, if that fails."""
     parser = argparse.ArgumentParser(prog="python -m local_cloud.deployment", description=__doc__.splitlines()[0])
-    parser.add_argument("--assembly", type=Path, required=True, help="folder of the cloud assembly")
+    parser.add_argument("--assembly", type=Path, required=True, help="folder with the cloud assembly")
     parser.add_argument("--endpoint-url", required=True, help="the local cloud, http://127.0.0.1:PORT")
     parser.add_argument("--region", default=DEFAULT_REGION)
     chosen = parser.parse_args(arguments)

@@ -1,10 +1,10 @@
-"""No acknowledged write is lost when this process is killed: what is saved when, and what is replayed at the start.
+"""No acknowledged write is lost if this process is killed: what is saved when, and what is replayed at the start.
 
-- DynamoDB writes go to the journal before they are answered (microseconds, whatever the tables hold); the tables
+- DynamoDB writes go to the journal before they are answered (microseconds, however large the tables are); the tables
   themselves are saved when the journal has grown, after a deployment and at the end.
-- S3 objects are files already; the bucket's own settings and the few other services are saved whole before the
-  answer (a few milliseconds, rare).
-- Stacks are saved when an operation on them has ended. Killed in the middle, the stack is as before the operation.
+- S3 objects are already files; the buckets' own settings and the few other services are saved completely before the
+  answer (a few milliseconds, rarely).
+- Stacks are saved when an operation on them has finished. If killed half-way, the stack is as before the operation.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ JOURNALED = frozenset(
         "UpdateTimeToLive",
     }
 )
-"""DynamoDB actions that replay exactly; any other that writes saves the tables."""
+"""DynamoDB actions that replay exactly; any other write saves the tables."""
 
 _READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "Head", "Search", "Receive", "GET", "HEAD")
 _UNSAVED_SERVICES = frozenset({"logs", "monitoring", "sts", "cloudtrail"})
-"""Telemetry and sessions: kept in memory, saved at the end."""
+"""Telemetry and sessions: kept in memory and saved at the end."""
 
 MAX_JOURNAL_BYTES = 8 * 1024**2
 _GENERATION = "local_cloud_journal_generation"
 
 
 class Durability:
-    """Watches the services and saves what must be on disk before an answer goes out."""
+    """Watches the services and saves what must be on disk before an answer is sent."""
 
     def __init__(
         self, settings: LocalSettings, emulator: Emulator, *, max_journal_bytes: int = MAX_JOURNAL_BYTES
@@ -54,7 +54,7 @@ class Durability:
         self._settling: asyncio.Task[None] | None = None
 
     async def replay(self) -> int:
-        """Repeat the writes made since the tables were saved, their number. Once, before anybody is served."""
+        """Repeat the writes since the tables were saved; returns their number. Runs once, before any request."""
         path = self._emulator.state.path("dynamodb")
         saved = json.loads(path.read_text())["payload"].get(_GENERATION, 0) if path.exists() else 0
         count = 0
@@ -64,7 +64,7 @@ class Durability:
             )
             count += 1
             if status >= 300:
-                # Its table was made by a deployment that never ended, and is gone with it.
+                # Its table was created by a deployment that never finished and is lost with it.
                 logger.warning("a %s made during an interrupted deployment was dropped", write.action)
         if count:
             self.save(["dynamodb"])
@@ -93,7 +93,7 @@ class Durability:
 
     @staticmethod
     def _is_data(request: ServiceRequest) -> bool:
-        """S3 objects are on disk already; calling a function changes no function."""
+        """S3 objects are already on disk; invoking a function changes no function."""
         if request.service == "s3":
             return "/" in request.path.strip("/") or request.action == "POST"
         return request.service == "lambda" and request.path.endswith("/invocations")
@@ -103,7 +103,7 @@ class Durability:
             self._stacks_unsaved = True
             if self._settling is None or self._settling.done():
                 self._settling = asyncio.create_task(self._settle())
-        # Nobody may be told of a finished stack that is not on disk.
+        # A finished stack must be on disk before anyone learns about it.
         self._save_stacks()
 
     async def _settle(self) -> None:
@@ -120,15 +120,15 @@ class Durability:
         """Save every service.
 
         Raises:
-            OSError: the disk is full or gone.
+            OSError: the disk is full or unavailable.
         """
         self.save(self._emulator.state.keys())
 
     def save(self, keys: Iterable[str]) -> None:
-        """Save the services with these state files; what began before this call is in them when it returns.
+        """Save the services with these state files; they include everything that began before this call.
 
         Raises:
-            OSError: the disk is full or gone.
+            OSError: the disk is full or unavailable.
         """
         for key in keys:
             if key == "dynamodb":
@@ -138,10 +138,10 @@ class Durability:
                 self._emulator.state.save(key)
 
     def close(self) -> None:
-        """Save everything a last time; an operation on a stack that has not ended is left out."""
+        """Save everything one last time, except an unfinished operation on a stack."""
         if self._settling is not None:
             self._settling.cancel()
         if self._emulator.state.stack_in_progress():
-            logger.warning("stopped in the middle of a deployment; the stack stays as it was before")
+            logger.warning("stopped during a deployment; the stack stays as it was before")
             return
         self.save_all()

@@ -1,4 +1,4 @@
-"""The environment everything local runs in: no trace of a real AWS account, dummy credentials, loopback only."""
+"""The environment of everything local: no trace of a real AWS account, dummy credentials, loopback only."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 STATE_VARIABLE = "GENERATE_ON_CLOUD_LOCAL_STATE"
-"""Every process of a local cloud carries its state folder in this variable, so that leftovers can be told."""
+"""Every process of a local cloud has its state folder in this variable, so that leftovers can be recognised."""
 
 _SCRUBBED = ("PYTHONPATH", "LAMBDA_EXECUTOR", "BOTO_CONFIG")
 
@@ -17,10 +17,10 @@ class NotLoopbackError(Exception):
 
 
 def loopback_url(url: str) -> str:
-    """`url` itself.
+    """Return `url` itself.
 
     Raises:
-        NotLoopbackError: it does not lead to this machine.
+        NotLoopbackError: it does not point to this machine.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -36,10 +36,10 @@ def loopback_url(url: str) -> str:
 
 
 def local_environment(settings: LocalSettings, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without any AWS account, profile, region or endpoint, and with the local cloud's own.
+    """`environment` without any AWS account, profile, region or endpoint, and with those of the local cloud.
 
-    boto3 in a Lambda or in the container then finds the local cloud and nothing else: the shared config files are
-    shut out too, because they may name an endpoint, a role or a process that gives real credentials.
+    boto3 in a Lambda or in the container then finds only the local cloud: the shared config files are ignored too,
+    because they may name an endpoint, a role or a process that provides real credentials.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_") and name not in _SCRUBBED}
     return kept | {
@@ -59,7 +59,7 @@ def local_environment(settings: LocalSettings, environment: Mapping[str, str]) -
 
 
 def emulator_environment(settings: LocalSettings) -> dict[str, str]:
-    """Variables ministack reads when it is imported."""
+    """Variables that ministack reads when it is imported."""
     return {
         "GATEWAY_PORT": str(settings.port),
         "MINISTACK_REGION": settings.region,
@@ -72,8 +72,8 @@ def emulator_environment(settings: LocalSettings) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
-        # Every signature and every grant is checked, as on AWS.
+        # Every signature and every permission is checked, as on AWS.
         "AUTH": "true" if settings.check_rights else "false",
-        # Some services look for a Docker daemon; the local cloud must neither need nor touch one.
+        # Some services look for a Docker daemon; the local cloud must not need or use one.
         "DOCKER_HOST": f"unix://{settings.state_dir}/no-docker.sock",
     }

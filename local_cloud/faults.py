@@ -1,4 +1,4 @@
-"""What goes wrong on purpose in a local cloud that is being tried out."""
+"""Faults that a local cloud under test produces on purpose."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationFaults:
-    """What happens to notifications on purpose: shares of all of them, each from 0 to 1, together at most 1."""
+    """Faults of notifications: shares of all of them, each from 0 to 1, together at most 1."""
 
     lost: float = 0.0
     doubled: float = 0.0
     delayed: float = 0.0
     delay_seconds: float = 10.0
-    """At most; a doubled one's second copy comes so late too."""
+    """Maximum delay; the second copy of a duplicated one comes as late."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         shares = (self.lost, self.doubled, self.delayed)
         if min(shares) < 0 or sum(shares) > 1 or self.delay_seconds < 0:
-            raise ValueError(f"received {asdict(self)}; allowed: shares from 0 to 1 that add up to at most 1, no past")
+            raise ValueError(f"received {asdict(self)}; allowed: shares from 0 to 1, together at most 1; no past")
 
     @classmethod
     def of(cls, document: Any) -> "NotificationFaults":
         """From JSON.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the document is invalid.
         """
         names = {field.name for field in fields(cls)}
         if not isinstance(document, dict) or not names >= document.keys():

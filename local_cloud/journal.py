@@ -1,7 +1,7 @@
 """Every acknowledged DynamoDB write, appended to a file before its answer, to be replayed over the last snapshot.
 
-One file per generation; a snapshot that holds all writes up to generation N makes those files needless. Appending
-costs the same however many rows there are, saving the tables does not.
+One file per generation; a snapshot with all writes up to generation N makes those files obsolete. Appending costs the
+same however many rows there are; saving the tables does not.
 """
 
 import json
@@ -15,7 +15,7 @@ _PATTERN = "dynamodb-*.journal"
 
 @dataclass(frozen=True, kw_only=True)
 class JournaledWrite:
-    """One successful write request as DynamoDB got it."""
+    """One successful write request as DynamoDB received it."""
 
     account: str
     region: str
@@ -24,7 +24,7 @@ class JournaledWrite:
 
 
 class Journal:
-    """The writes since the last snapshot. Not thread-safe: the event loop alone appends and rotates."""
+    """The writes since the last snapshot. Not thread-safe: only the event loop appends and rotates."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,10 +34,10 @@ class Journal:
         self._file: int | None = None
 
     def append(self, write: JournaledWrite) -> None:
-        """Hand `write` to the operating system: it survives the death of this process from here on.
+        """Pass `write` to the operating system; from then on it survives the death of this process.
 
         Raises:
-            OSError: the disk is full or gone; the write must not be acknowledged.
+            OSError: the disk is full or unavailable; the write must not be acknowledged.
         """
         if self._file is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -48,13 +48,13 @@ class Journal:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
         except OSError:
-            # Half a line would swallow the next one.
+            # A partial line would corrupt the next one.
             os.ftruncate(self._file, self.size)
             raise
         self.size += len(line)
 
     def rotate(self) -> None:
-        """Start the next generation; all before it are in a snapshot and are removed."""
+        """Start the next generation; all earlier ones are in a snapshot and are deleted."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -65,7 +65,7 @@ class Journal:
                 path.unlink()
 
     def replay(self, *, after: int) -> Iterator[JournaledWrite]:
-        """Writes of all generations after `after`, oldest first. A last line cut short was never acknowledged."""
+        """The writes of all generations after `after`, oldest first. A truncated last line was never acknowledged."""
         for path in sorted(self._folder.glob(_PATTERN), key=_generation):
             if not after < _generation(path) < self.generation:
                 continue

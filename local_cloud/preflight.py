@@ -1,4 +1,4 @@
-"""What must be true before the local cloud starts, each with a one-line reason when it is not."""
+"""What must be true before the local cloud starts, each with a one-line reason if it is not."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ class CannotStartError(Exception):
 
 
 def check_python(version: tuple[int, int]) -> None:
-    """Raises CannotStartError unless `version` is the Python everything is built for."""
+    """Raises CannotStartError unless `version` is the Python version that everything is built for."""
     if version != PYTHON:
         raise CannotStartError(
             f"this is Python {version[0]}.{version[1]} ({sys.executable}); the local cloud needs Python "
@@ -28,11 +28,11 @@ def check_python(version: tuple[int, int]) -> None:
 
 
 def check_disk(folder: Path, minimum_bytes: int = MINIMUM_FREE_BYTES) -> None:
-    """Raises CannotStartError when the disk that holds `folder` has less than `minimum_bytes` left."""
+    """Raises CannotStartError if the disk that holds `folder` has less than `minimum_bytes` free."""
     free = shutil.disk_usage(folder).free
     if free < minimum_bytes:
         raise CannotStartError(
-            f"only {free / 1024**3:.1f} GiB are free on the disk of {folder}; the local cloud needs "
+            f"only {free / 1024**3:.1f} GiB are free on the disk with {folder}; the local cloud needs "
             f"{minimum_bytes / 1024**3:.1f} GiB (choose another folder with --state-dir)"
         )
 
@@ -41,9 +41,9 @@ def bind_port(port: int) -> socket.socket:
     """A socket that listens on 127.0.0.1:`port`.
 
     Raises:
-        CannotStartError: somebody else has the port; the text names who, where the system tells.
+        CannotStartError: the port is in use; the text names the process if the system shows it.
     """
-    # asyncio turns Nagle's algorithm off only on sockets that name their protocol; with it, answers take 40 ms more.
+    # asyncio turns Nagle's algorithm off only on sockets with an explicit protocol; with it, answers take 40 ms more.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -60,7 +60,7 @@ def bind_port(port: int) -> socket.socket:
 
 
 def free_port() -> int:
-    """A port nobody listens on right now."""
+    """A port that is free right now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -79,7 +79,7 @@ def _holder(port: int) -> str:
 
 
 def lock_state(state_dir: Path) -> TextIO:
-    """The open lock file of `state_dir`; the lock goes with the process, however it ends.
+    """The open lock file of `state_dir`; the lock is released when the process ends for any reason.
 
     Raises:
         CannotStartError: another local cloud runs on this folder, or the folder cannot be written.
@@ -89,7 +89,7 @@ def lock_state(state_dir: Path) -> TextIO:
         lock = (state_dir / "lock").open("a+")
     except OSError as error:
         raise CannotStartError(f"the state folder {state_dir} cannot be used: {error.strerror}") from error
-    # Children must not keep the lock alive when this process is killed.
+    # Children must not keep the lock when this process is killed.
     os.set_inheritable(lock.fileno(), False)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Child processes that never outlive the local cloud, whatever kills it."""
+"""Child processes that never outlive the local cloud, however it ends."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _TIED_PROCESS = Path(__file__).with_name("tied_process.py")
 
 
 def tied_command(command: tuple[str, ...]) -> list[str]:
-    """`command` so that it dies with this process.
+    """`command`, changed so that it dies with this process.
 
     Must be started by the main thread: Linux ties the child to the thread that starts it.
     """
@@ -20,9 +20,9 @@ def tied_command(command: tuple[str, ...]) -> list[str]:
 
 
 def kill_leftovers(state_dir: Path) -> list[int]:
-    """Kill what an earlier local cloud on `state_dir` left behind, the ids of those killed.
+    """Kill processes that an earlier local cloud on `state_dir` left behind; returns their ids.
 
-    The caller holds the folder's lock, so no living local cloud can own them.
+    The caller holds the folder's lock, so no running local cloud can own them.
     """
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     killed: list[psutil.Process] = []

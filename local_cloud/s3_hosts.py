@@ -1,6 +1,6 @@
-"""S3's hosts as AWS has them: the global host serves buckets of us-east-1 and redirects for all others.
+"""S3's hosts as on AWS: the global host serves buckets in us-east-1 and redirects for all others.
 
-A presigned URL does not survive the redirect, because the host is part of what is signed.
+A presigned URL does not survive the redirect, because the host is signed too.
 """
 
 import re
@@ -13,7 +13,7 @@ _GLOBAL_HOST: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3\.amazonaw
 
 
 def redirecting_global_hosts(inner: AsgiApp, *, region: str) -> AsgiApp:
-    """`inner`, whose buckets are in `region`: a request to the global host is answered 307 with the regional one."""
+    """`inner`, whose buckets are in `region`: requests to the global host are redirected (307) to the regional one."""
 
     async def redirecting(scope: Scope, receive: Receive, send: Send) -> None:
         hosts = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"host"]

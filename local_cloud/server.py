@@ -29,13 +29,13 @@ _GRACE_SECONDS = 2
 
 
 def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> NoReturn:
-    """Run the local cloud until SIGINT or SIGTERM, then end the process: 0, or 1 when the deployment failed.
+    """Run the local cloud until SIGINT or SIGTERM, then exit the process with 0, or 1 if the deployment failed.
 
     Args:
-        stop_with_stdin: also stop when standard input ends, so that the cloud goes with the process that started it.
+        stop_with_stdin: also stop when standard input ends, so that the cloud ends with the process that started it.
 
     Raises:
-        CannotStartError: before anything is started.
+        CannotStartError: before anything has started.
     """
     check_python(sys.version_info[:2])
     with lock_state(settings.state_dir):
@@ -44,7 +44,7 @@ def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> NoReturn
         listener = bind_port(settings.port)
         _prepare(settings)
         if leftovers:
-            logger.warning("killed what an earlier local cloud left behind: %s", leftovers)
+            logger.warning("killed processes that an earlier local cloud left behind: %s", leftovers)
         with listener:
             asyncio.run(_run(settings, listener, stop_with_stdin=stop_with_stdin))
 
@@ -61,7 +61,7 @@ def _prepare(settings: LocalSettings) -> None:
 
 
 def _move_port(settings: LocalSettings) -> None:
-    """Queue URLs and the like carry the port they were made with; follow when another one is chosen."""
+    """Update queue URLs and the like, which contain the port, when the port has changed."""
     port_file = settings.state_dir / "port"
     old = port_file.read_text() if port_file.exists() else str(settings.port)
     if old != str(settings.port):
@@ -77,7 +77,7 @@ def _move_port(settings: LocalSettings) -> None:
 
 
 async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> NoReturn:
-    # ministack reads the environment when it is imported, and configures logging then.
+    # ministack reads the environment and configures logging when it is imported.
     from local_cloud.account_wire import AccountWire
     from local_cloud.durability import Durability
     from local_cloud.ministack.emulator import Emulator
@@ -97,7 +97,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     emulator.watch_functions(_report_function)
     await emulator.start()
     if replayed := await durability.replay():
-        logger.info("replayed %d writes of the last run", replayed)
+        logger.info("replayed %d writes from the previous run", replayed)
     identities.remember_functions()
     emulator.watch(durability.after)
     sagemaker.start()
@@ -125,7 +125,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
         await asyncio.wait([serving])
         await emulator.stop()
         durability.close()
-    # Everything is saved. A function that still runs would keep the emulator's threads, and so the process, alive.
+    # Everything is saved. A function that still runs would keep the emulator's threads, and thus the process, alive.
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)
@@ -148,7 +148,7 @@ def _server(app: Any) -> Any:
     import uvicorn
 
     class Server(uvicorn.Server):
-        """Leaves the signals to the local cloud, which has more to stop than the server."""
+        """Leaves signals to the local cloud, which has more to stop than the server."""
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -206,7 +206,7 @@ async def _run_deployment(settings: LocalSettings, assembly: Path) -> dict[str, 
 
 
 def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]") -> int:
-    """Write the ready file and print the ready line, or the reason why there is none; the exit code so far."""
+    """Write the ready file and print the ready line, or why it is not ready; returns the exit code so far."""
     try:
         deployment = deploying.result()
     except (CannotStartError, SynthesisError) as error:

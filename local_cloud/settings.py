@@ -1,4 +1,4 @@
-"""What one local cloud is told: where its state is, which port it serves, which container it runs."""
+"""Settings of one local cloud: where its state is, which port it uses, which container it runs."""
 
 import sys
 from dataclasses import dataclass, field
@@ -13,30 +13,30 @@ DEFAULT_STATE_DIR = REPOSITORY / ".local_cloud"
 DEFAULT_PORT = 4747
 DEFAULT_REGION = "us-east-1"
 ACCOUNT = "000000000000"
-"""The emulator's account; also the dummy access key, which it reads as the account of the caller."""
+"""The emulator's account; also the dummy access key, from which it reads the caller's account."""
 
 CONTAINER_COMMAND = (sys.executable, "-m", "inference_container.server")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSettings:
-    """One local cloud. Two of them may run side by side with different folders and ports."""
+    """One local cloud. Two can run at the same time with different folders and ports."""
 
     state_dir: Path
-    """Absolute. Holds everything that outlives the process."""
+    """Absolute path. Everything that outlives the process is in it."""
     port: int
     region: str = DEFAULT_REGION
     container_command: tuple[str, ...] = field(default=CONTAINER_COMMAND)
     container_environment: tuple[tuple[str, str], ...] = ()
-    """Variables that win over those of the deployed model, e.g. another device."""
+    """Environment variables that override those of the deployed model, such as another device."""
     assembly: Path | None = None
     """A synthesised cloud assembly to deploy; None: synthesise this repository."""
     notification_faults: NotificationFaults | None = None
-    """How badly notifications about invocations travel; None: well."""
+    """How unreliable notifications about invocations are; None: reliable."""
     check_rights: bool = True
-    """Hold every call against its role's policies, as AWS does; without it benchmarks see what that takes."""
+    """Check every call against its role's policies, as AWS does; benchmarks turn it off to measure its cost."""
     record_requests: bool = False
-    """Keep what every role asked for in `requests_file`."""
+    """Write everything that roles request to `requests_file`."""
     synthesis_command: tuple[str, ...] = (sys.executable, "app.py", "-c", "local=true")
 
     @property
@@ -60,7 +60,7 @@ class LocalSettings:
 
     @property
     def cache_dir(self) -> Path:
-        """Disk cache of the container."""
+        """The container's disk cache."""
         return self.state_dir / "container-cache"
 
     @property
@@ -74,7 +74,7 @@ class LocalSettings:
 
     @property
     def requests_file(self) -> Path:
-        """A JSON line for each call a role made: role, action, resource, condition keys, whether it was allowed."""
+        """One JSON line per call by a role: role, action, resource, condition keys, whether it was allowed."""
         return self.state_dir / "requests.jsonl"
 
     @property

@@ -1,4 +1,4 @@
-"""Synthesises the stacks in a subprocess, only when a source that goes into them has changed."""
+"""Synthesises the stacks in a subprocess, only if one of their sources has changed."""
 
 import asyncio
 import hashlib
@@ -27,13 +27,13 @@ SOURCES = (
     "generate_on_cloud/webui",
     "inference_container/settings.py",
 )
-"""Everything the assembly is made of, relative to the repository."""
+"""Everything that goes into the assembly, relative to the repository."""
 
 _IGNORED_FOLDERS = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache"})
 
 
 class SynthesisError(Exception):
-    """The stacks could not be synthesised; the text ends with what the command said."""
+    """The stacks could not be synthesised; the text ends with the command's output."""
 
 
 def source_hash(root: Path, *, command: tuple[str, ...] = ()) -> str:
@@ -55,7 +55,7 @@ def _source_files(root: Path) -> Iterator[Path]:
 
 
 async def synthesise(settings: LocalSettings, *, root: Path = REPOSITORY) -> Path:
-    """The folder of an assembly that fits the sources below `root`.
+    """A folder with an assembly of the sources below `root`.
 
     Raises:
         SynthesisError: the command failed.
@@ -67,7 +67,7 @@ async def synthesise(settings: LocalSettings, *, root: Path = REPOSITORY) -> Pat
         return assembly
     fresh = settings.state_dir / "assembly.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    logger.info("synthesising the stacks (the sources are new or have changed)")
+    logger.info("synthesising the stacks (sources are new or have changed)")
     process = await asyncio.create_subprocess_exec(
         *settings.synthesis_command,
         cwd=root,
@@ -89,7 +89,7 @@ async def synthesise(settings: LocalSettings, *, root: Path = REPOSITORY) -> Pat
         raise
     if process.returncode != 0:
         said = output.decode(errors="replace").strip()[-4000:]
-        raise SynthesisError(f"{' '.join(settings.synthesis_command)} ended with {process.returncode}:\n{said}")
+        raise SynthesisError(f"{' '.join(settings.synthesis_command)} exited with {process.returncode}:\n{said}")
     (fresh / "sources.sha256").write_text(wanted)
     shutil.rmtree(assembly, ignore_errors=True)
     fresh.rename(assembly)

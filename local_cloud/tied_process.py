@@ -9,11 +9,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Replace this process by the command, tied to the parent where the system can do that (Linux)."""
+    """Replace this process by the command, tied to the parent if the system supports that (Linux)."""
     parent, command = int(arguments[0]), arguments[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have died before the tie was made.
+    # The parent may have died before the processes were tied.
     if os.getppid() != parent:
         sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606 - the command is the local cloud's own

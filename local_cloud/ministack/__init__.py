@@ -1,1 +1,1 @@
-"""All that knows ministack, the AWS emulator, from the inside; `patches` is the table of what is changed in it."""
+"""Everything that depends on the internals of ministack, the AWS emulator; `patches` lists what we change in it."""

@@ -1,4 +1,4 @@
-"""The emulated AWS services of this process: started, watched, asked and stopped."""
+"""The emulated AWS services in this process: started, watched, called and stopped."""
 
 import asyncio
 import json
@@ -16,16 +16,16 @@ from local_cloud.settings import ACCOUNT, LocalSettings
 
 
 class EmulatorError(Exception):
-    """The emulated AWS refused something the local cloud itself asked for."""
+    """The emulated AWS refused something that the local cloud itself requested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRequest:
-    """A request a service has just answered with success."""
+    """A request that a service has just answered successfully."""
 
     service: str
     action: str
-    """Operation name, or the HTTP method where the service has none in its requests."""
+    """Operation name, or the HTTP method if the service's requests do not name one."""
     path: str
     body: bytes
     account: str
@@ -34,7 +34,7 @@ class ServiceRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """How CloudFormation makes, changes and removes one type of resource; properties come resolved."""
+    """How CloudFormation creates, changes and deletes one type of resource; properties are already resolved."""
 
     create: Callable[[str, dict[str, Any], str], tuple[str, dict[str, str]]]
     """(logical id, properties, stack name) → (physical id, attributes)"""
@@ -45,10 +45,10 @@ class ResourceType:
 
 
 class Emulator:
-    """The AWS services of this process. There can be one per process: ministack keeps its state in modules."""
+    """The AWS services of this process. Only one can exist per process: ministack keeps its state in modules."""
 
     def __init__(self, settings: LocalSettings) -> None:
-        """Import ministack, whose modules read `emulator_environment` from os.environ right now."""
+        """Import ministack, whose modules read `emulator_environment` from os.environ at that moment."""
         from ministack import app as ministack_app
         from ministack.core import persistence, responses
 
@@ -67,14 +67,14 @@ class Emulator:
         return without_bodies_of_204(self._app.app)
 
     def register(self, name: str, resource: ResourceType) -> None:
-        """Teach CloudFormation the resource type `name`."""
+        """Register the resource type `name` with CloudFormation."""
         handlers = {"create": resource.create, "update": resource.update, "delete": resource.delete}
         extend("services.cloudformation.provisioners._RESOURCE_HANDLERS", {name: handlers})
 
     def watch(self, after: Callable[[ServiceRequest], None]) -> None:
         """Call `after` between every successful service request and its answer, in the order the services ran them.
 
-        `after` runs on the event loop with nothing in between; what it raises makes the answer an error.
+        `after` runs on the event loop, uninterrupted; an exception in it makes the answer an error.
         """
         watched = {
             service: self._watched(service, handler, after) for service, handler in self._app.SERVICE_HANDLERS.items()
@@ -100,7 +100,7 @@ class Emulator:
         return watched
 
     def watch_functions(self, report: Callable[[str, str], None]) -> None:
-        """Call `report(function name, log text)` for each failed invocation; any thread."""
+        """Call `report(function name, log text)` for each failed invocation, from any thread."""
 
         def watching(emit: Callable[..., Any]) -> Callable[..., Any]:
             def watched(
@@ -123,7 +123,7 @@ class Emulator:
         await self._lifespan_step("lifespan.startup")
 
     async def stop(self) -> None:
-        """Stop the services' loops and the warm functions. The state is saved by whoever owns it, not here."""
+        """Stop the services' loops and the warm functions. The state is saved elsewhere, by its owner."""
         from ministack.core import lambda_runtime
 
         replace("app.PERSIST_STATE", lambda _: False)
@@ -134,10 +134,10 @@ class Emulator:
         await self._events.put({"type": event})
         reply = await self._replies.get()
         if reply["type"] != f"{event}.complete":
-            raise EmulatorError(f"the AWS emulator did not come through {event}: {reply.get('message', reply['type'])}")
+            raise EmulatorError(f"the AWS emulator failed during {event}: {reply.get('message', reply['type'])}")
 
     async def repeat_write(self, *, account: str, region: str, action: str, body: str) -> int:
-        """Run a DynamoDB write again, straight in the service, its HTTP status."""
+        """Run a DynamoDB write again, directly in the service; returns its HTTP status."""
         from ministack.services import dynamodb
 
         with self._responses.request_scope(account, region):
@@ -155,7 +155,7 @@ class Emulator:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Answer:
-        """Ask an AWS service inside this process, through the same door as everybody else."""
+        """Call an AWS service inside this process, through the same entrance as everyone else."""
         authorization = (
             f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{self._settings.region}/{service}/aws4_request, "
             "SignedHeaders=host, Signature=local"
@@ -167,7 +167,7 @@ class Emulator:
         """The bytes of an S3 object.
 
         Raises:
-            EmulatorError: there is none, or no such bucket.
+            EmulatorError: the object or the bucket does not exist.
         """
         answer = await self.call("s3", "GET", f"/{bucket}/{key}")
         if answer.status != 200:
@@ -178,14 +178,14 @@ class Emulator:
         """Write an S3 object.
 
         Raises:
-            EmulatorError: there is no such bucket.
+            EmulatorError: the bucket does not exist.
         """
         answer = await self.call("s3", "PUT", f"/{bucket}/{key}", headers={"content-type": content_type}, body=body)
         if answer.status != 200:
             raise EmulatorError(f"could not write s3://{bucket}/{key}: {_reason(answer)}")
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, object]) -> None:
-        """Give EventBridge an event of an AWS service; functions it is for run in threads of their own."""
+        """Send EventBridge an event of an AWS service; the functions it triggers run in their own threads."""
         from ministack.services import eventbridge
 
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
@@ -193,10 +193,10 @@ class Emulator:
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
 
     async def publish(self, topic_arn: str, message: str) -> None:
-        """Send `message` to an SNS topic; queues subscribed to it have the message when this returns.
+        """Send `message` to an SNS topic; subscribed queues have it when this returns.
 
         Raises:
-            EmulatorError: there is no such topic.
+            EmulatorError: the topic does not exist.
         """
         form = urlencode({"Action": "Publish", "Version": "2010-03-31", "TopicArn": topic_arn, "Message": message})
         answer = await self.call(

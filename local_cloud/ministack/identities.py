@@ -1,8 +1,8 @@
-"""Whose rights each call in the local cloud uses: sessions of the stack's roles, and a record of what they asked for.
+"""Whose permissions each call in the local cloud uses: sessions of the stack's roles, and a record of their requests.
 
-ministack checks every signature and evaluates the roles' own policies (`AUTH=true`). What it leaves open is closed
-here: SageMaker, which is ours; the queues and logs that AWS reads and writes for a function under the function's own
-role; and TLS, for which loopback stands in, so that bucket policies which demand it hold as they are.
+ministack checks every signature and evaluates the roles' own policies (`AUTH=true`). This module covers the rest:
+SageMaker, which we implement; the queues and logs that AWS reads and writes on behalf of a function with its role;
+and TLS: loopback counts as TLS, so that bucket policies which demand it work unchanged.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from local_cloud.ministack.row_conditions import of_item, with_rows
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 _QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-"""What Lambda asks of a queue it reads for a function, with the function's role."""
+"""What Lambda does with a queue that it reads for a function, using the function's role."""
 _LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 class DeniedError(EmulatorError):
-    """A role was refused; the text is AWS's."""
+    """A role was refused; the text is AWS's own."""
 
 
 class Identities:
-    """Sessions and checks of one process: made once, before the emulator starts, it puts itself into ministack."""
+    """Sessions and checks of one process; created once, before the emulator starts, it installs itself in ministack."""
 
     def __init__(self, settings: LocalSettings) -> None:
         from ministack import app
@@ -58,12 +58,12 @@ class Identities:
         extend("app.SERVICE_HANDLERS", {"s3": hiding_missing_objects(self._app.SERVICE_HANDLERS["s3"], self.may)})
 
     def remember_functions(self) -> None:
-        """Open the sessions of all functions there are: URLs they signed before a restart stay good."""
+        """Open the sessions of all existing functions, so that URLs they signed before a restart stay valid."""
         for (_, _, _), function in self._lambda._functions.all_items():  # noqa: SLF001
             self._lambda_runtime.execution_credentials(function["config"])
 
     def session(self, role_arn: str, name: str) -> dict[str, str]:
-        """Variables with which boto3 acts as `role_arn`; the same ones each time, also after a restart."""
+        """Variables that make boto3 act as `role_arn`; always the same ones, even after a restart."""
         digest = hashlib.sha256(f"{name}:{role_arn}".encode()).hexdigest()
         key = f"ASIA{digest[:16].upper()}"
         secret, token = (hashlib.sha256(f"{part}:{digest}".encode()).hexdigest() for part in ("secret", "token"))
@@ -76,16 +76,16 @@ class Identities:
         return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
     def check(self, access_key: str, action: str, resource: str) -> None:
-        """Let the holder of `access_key` do `action` on `resource`.
+        """Check that the owner of `access_key` may do `action` on `resource`.
 
         Raises:
             DeniedError: no policy of its role allows it, or one denies it.
         """
-        # In a context of its own: what is known of the request being served just now is another caller's.
+        # In a separate context: the current one belongs to the caller of the request being served.
         Context().run(self._check, access_key, action, resource)
 
     def may(self, access_key: str, action: str, resource: str) -> bool:
-        """Whether `check` lets it."""
+        """Whether `check` allows it."""
         try:
             self.check(access_key, action, resource)
         except DeniedError:
@@ -120,10 +120,10 @@ class Identities:
         *,
         context: Mapping[str, str] | None = None,
     ) -> None:
-        """As `check`, for a signed request that ministack never sees.
+        """Like `check`, for a signed request that ministack never sees.
 
         Raises:
-            DeniedError: its signature is wrong, or its signer may not.
+            DeniedError: its signature is wrong, or its signer lacks the permission.
         """
         Context().run(self._check_request, scope, body, action, resource, context)
 
@@ -167,7 +167,7 @@ class Identities:
                 for action in _LOG_ACTIONS:
                     self.check(self._key_of(config), action, arn)
             except DeniedError:
-                # AWS drops the lines of a function that may not write them, and says nothing.
+                # AWS silently drops the lines of a function that may not write them.
                 return
             emit(function, *rest, **named)
 
@@ -184,14 +184,14 @@ class Identities:
                     for action in _QUEUE_ACTIONS:
                         self.check(self._key_of(config), action, arn)
             except DeniedError:
-                # As on AWS: the messages stay in the queue.
+                # As on AWS, the messages stay in the queue.
                 return []
             return receive(queue_url, batch_size)
 
         return received
 
     def _readers(self, queue_arn: str) -> list[dict[str, Any]]:
-        """Configurations of the functions that are fed from the queue."""
+        """Configurations of the functions that read the queue."""
         found = []
         for _, _, mapping in self._lambda._iter_all_esms():  # noqa: SLF001
             if mapping.get("EventSourceArn") == queue_arn:
@@ -202,7 +202,7 @@ class Identities:
 
 
 def _with_alarm_names(find: Callable[..., str]) -> Callable[..., str]:
-    """`find`, which knows no resource for a call on `AlarmNames`: the first of them."""
+    """`find`, extended for calls on `AlarmNames`, for which it knows no resource: uses the first of them."""
 
     def found(*asked: Any) -> str:
         service, _, _, _, body, query, region, account = asked

@@ -1,8 +1,8 @@
-"""Makes ministack read ranges of large S3 objects from their files, and keep and check the parts of uploads.
+"""Makes ministack read ranges of large S3 objects from their files, and store and check the parts of uploads.
 
-By itself it reads the whole object for every range, so a checkpoint fetched in 8 MiB ranges is read hundreds of times,
-and holds all parts of an upload in memory until the last one has come, then twice while it joins them. It computes the
-checksum of a part that comes without one, where S3 refuses the part.
+On its own, ministack reads the whole object for every range, so a checkpoint fetched in 8 MiB ranges is read hundreds
+of times. It holds all parts of an upload in memory until the last one arrives, and twice while joining them. It
+computes the checksum of a part that comes without one, where S3 refuses the part.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import Any
 from local_cloud.ministack.patches import replace
 
 Refusal = Callable[[str, str, int], Any]
-"""S3's error document of a code, a message and a status."""
+"""S3's error document with a code, a message and a status."""
 _by_range: ContextVar[bool] = ContextVar("by_range", default=False)
 COPIED_AT_ONCE = 8 * 1024**2
 
@@ -38,14 +38,14 @@ class Join:
 
     parts: Mapping[int, StoredPart]
     etag: str = ""
-    """Of the whole object, once it is written."""
+    """Checksum of the whole object, once it is written."""
 
 
 _join: ContextVar[Join | None] = ContextVar("join", default=None)
 
 
 class FileBody:
-    """The bytes of a file, read only as far as they are asked for; stands in for them where ministack cuts a range."""
+    """The bytes of a file, read only when needed; replaces the bytes where ministack cuts a range."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,7 +63,7 @@ class FileBody:
 
 
 def on_disk(body: bytes) -> mmap.mmap | bytes:
-    """`body` as a view of a nameless file, whose space is given back with the view."""
+    """`body` as a view of a nameless file, whose space is freed with the view."""
     if not body:
         return body
     with tempfile.TemporaryFile() as file:
@@ -73,7 +73,7 @@ def on_disk(body: bytes) -> mmap.mmap | bytes:
 
 
 def tame_large_objects() -> None:
-    """Put all of it into ministack's S3, once per process."""
+    """Install all of this in ministack's S3, once per process."""
     from ministack.services import s3
 
     uploads, completed = s3._multipart_uploads, s3._completed_multipart_uploads  # noqa: SLF001
@@ -149,7 +149,7 @@ def _joiner(complete: Callable[..., Any], uploads: Any, completed: Any, refusal:
             answer = complete(bucket, key, body, query, headers)
         finally:
             _join.reset(token)
-            if upload_id in uploads:  # refused: the upload goes on
+            if upload_id in uploads:  # refused: the upload stays open
                 for number, part in join.parts.items():
                     upload["parts"][number]["body"] = part.body
         if join.etag:
@@ -177,7 +177,7 @@ def _joined_writer(persist: Callable[..., Any], path_of: Callable[[str, str], st
         partial.replace(path)
         for listed, part in zip(record["parts"], joined, strict=True):
             listed["Size"] = len(part.body)
-        # Without a body ministack leaves the file as it is and writes the rest of the record beside it.
+        # Without a body, ministack leaves the file as it is and writes the rest of the record next to it.
         join.etag = _etag(joined)
         record |= {"body": None, "size": sum(len(part.body) for part in joined), "etag": join.etag}
         return persist(bucket, key, record)
@@ -186,13 +186,13 @@ def _joined_writer(persist: Callable[..., Any], path_of: Callable[[str, str], st
 
 
 def _etag(parts: list[StoredPart]) -> str:
-    """S3's tag of an object made of parts: MD5 of their MD5s, and how many they are."""
+    """S3's tag of an object made of parts: MD5 of their MD5s, and their number."""
     digests = b"".join(bytes.fromhex(part.etag) for part in parts)
     return f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
 
 
 def _algorithm_of(uploads: Any, query: Mapping[str, Any]) -> str | None:
-    """In lower case; None when there is no such upload, or it has no checksums."""
+    """The checksum algorithm in lower case; None if the upload does not exist or has no checksums."""
     upload = uploads.get(_first(query["uploadId"])) or {}
     algorithm: str | None = upload.get("checksum_algorithm")
     return algorithm and algorithm.lower()

@@ -1,4 +1,4 @@
-"""Teaches ministack SQS's message move tasks: dead letters go back to where they are worked off."""
+"""Adds SQS's message move tasks to ministack: dead letters return to the queue where they are processed."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from local_cloud.ministack.patches import extend
 
 
 def teach_message_moves() -> None:
-    """Add StartMessageMoveTask and ListMessageMoveTasks; what is visible has moved when the task is answered."""
+    """Add StartMessageMoveTask and ListMessageMoveTasks; visible messages have moved when the task is answered."""
     from ministack.services import sqs
 
     started: list[dict[str, Any]] = []
@@ -64,7 +64,7 @@ def _is_dead_letter_queue(sqs: Any, arn: str) -> bool:
 
 
 def _move(sqs: Any, source: dict[str, Any], destination_arn: str | None) -> tuple[int, int]:
-    """How many messages went, and how many have no queue to go to; those somebody is reading stay unseen."""
+    """How many messages were moved, and how many have no queue to go to; messages being read are left alone."""
     now, kept, moved, left = time.time(), [], 0, 0
     for message in source["messages"]:
         came_from = message.get("sys", {}).get("DeadLetterQueueSourceArn")
@@ -73,7 +73,7 @@ def _move(sqs: Any, source: dict[str, Any], destination_arn: str | None) -> tupl
             kept.append(message)
             left += message["visible_at"] <= now
             continue
-        # To AWS it is a new message: with an id and a retention of its own, and received by nobody yet.
+        # To AWS it is a new message, with its own id and retention, and not received yet.
         told = {name: value for name, value in message.get("sys", {}).items() if name != "DeadLetterQueueSourceArn"}
         fresh = {"id": sqs.new_uuid(), "receipt_handle": None, "receive_count": 0, "first_receive_at": None}
         destination["messages"].append({**message, **fresh, "sent_at": now, "visible_at": now, "sys": told})

@@ -1,7 +1,7 @@
-"""The table of what is changed inside ministack, and the only way to change it.
+"""The table of everything we change inside ministack, and the only way to change it.
 
-ministack has no plug-in interface, so its modules are patched by name. The names are those of `VERSION`: read the table
-again when the pin in constraints.txt moves.
+ministack has no plug-in interface, so its modules are patched by name. The names are those of `VERSION`; check the
+table again when the pin in constraints.txt changes.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,43 +11,43 @@ from typing import Any, Final
 VERSION: Final = "1.5.33"
 
 PATCHES: Final[Mapping[str, str]] = {
-    "app.PERSIST_STATE": "`durability` alone saves the state: ministack loads it, and does not save it at the end.",
-    "app.SERVICE_HANDLERS": "`durability` sees each request that succeeded before its answer goes out; and S3 answers "
-    "403 in place of 404 to who may not list the bucket.",
-    "app.pin_request_origin": "Loopback stands in for TLS: bucket policies that demand it hold as they are.",
+    "app.PERSIST_STATE": "Only `durability` saves the state: ministack loads it but does not save it at the end.",
+    "app.SERVICE_HANDLERS": "`durability` sees each successful request before its answer is sent; and S3 answers "
+    "403 instead of 404 to callers who may not list the bucket.",
+    "app.pin_request_origin": "Loopback counts as TLS, so bucket policies that demand it work unchanged.",
     "core.iam_actions.dynamodb_service_context": "Policies may name the rows and attributes that a request touches.",
     "core.iam_actions.extract_resource_arn": "Calls on `AlarmNames` are about an alarm, not about `*`.",
     "core.iam_evaluator.enforce": "Each check is recorded, and a transaction is checked item by item.",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS": "CloudFormation makes SageMaker's and scaling's "
-    "resources, which are ours.",
+    "resources, which we implement.",
     "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; and "
     "failures of functions reach the local cloud's own log.",
     "services.s3._complete_multipart_upload": "The parts of an upload are joined from disk, and each has its checksum.",
     "services.s3._get_object": "Tells `_read_body` when a range is asked for.",
     "services.s3._persist_object": "A joined object is written part by part and is never in memory whole.",
-    "services.s3._read_body": "A range is read from the file alone, not cut from the whole object in memory.",
+    "services.s3._read_body": "Only the range is read from the file, instead of cutting it from the whole object.",
     "services.s3._upload_part": "Parts wait on disk, and one without its checksum is refused, as S3 does.",
-    "services.sqs._HANDLERS": "SQS knows message move tasks: dead letters go back to where they came from.",
-    "services.sqs._receive_messages_for_esm": "Lambda reads a queue with the rights of the function it reads for.",
+    "services.sqs._HANDLERS": "SQS supports message move tasks, which return dead letters to their queue.",
+    "services.sqs._receive_messages_for_esm": "Lambda reads a queue with the permissions of the function it reads for.",
 }
-"""Name below `ministack` → why it is not left as it is."""
+"""Name below `ministack` → why we change it."""
 
 
 def replace(name: str, wrap: Callable[[Any], Any]) -> None:
-    """Put `wrap(x)` in place of x, what stands under `name` now.
+    """Replace x, the current value of `name`, by `wrap(x)`.
 
     Raises:
-        KeyError: the table has no such name.
+        KeyError: the table does not have the name.
     """
     module, attribute = _place(name)
     setattr(module, attribute, wrap(getattr(module, attribute)))
 
 
 def extend(name: str, entries: Mapping[str, Any]) -> None:
-    """Add `entries` to the dictionary under `name`, in place of those it has under the same keys.
+    """Add `entries` to the dictionary called `name`, replacing those with the same keys.
 
     Raises:
-        KeyError: the table has no such name.
+        KeyError: the table does not have the name.
     """
     module, attribute = _place(name)
     getattr(module, attribute).update(entries)

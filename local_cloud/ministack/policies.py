@@ -1,4 +1,4 @@
-"""What policies allow, by the same evaluation that the running local cloud enforces."""
+"""What policies allow, by the same evaluation that the running local cloud uses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

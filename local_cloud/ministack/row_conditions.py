@@ -1,7 +1,7 @@
-"""What a DynamoDB request touches, as policies name it: `dynamodb:LeadingKeys` and `dynamodb:Attributes`.
+"""The rows and attributes of a DynamoDB request, as policies name them: `dynamodb:LeadingKeys`, `dynamodb:Attributes`.
 
-ministack knows the attributes of a projection only. AWS's guide on fine-grained access says which a request names:
-those of its key and of every expression, by their first part. A transaction is asked for item by item.
+ministack only knows the attributes of a projection. AWS's guide on fine-grained access says which a request names:
+those in its key and in every expression, by their first part. A transaction is checked item by item.
 """
 
 import json
@@ -12,16 +12,16 @@ from typing import Any
 KEYS = "dynamodb:LeadingKeys"
 ATTRIBUTES = "dynamodb:Attributes"
 ITEMS = "items of the transaction"
-"""Not a key of IAM's: carries each item's own keys to where it is checked."""
+"""Not an IAM key: carries each item's own keys to where it is checked."""
 _EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "ProjectionExpression")
 _ACTIONS = {"Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem", "Get": "GetItem"}
 _WORDS = frozenset({"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"})
-# A name or its placeholder; no value, no function, no part below the first of a path.
+# A name or its placeholder; not a value, a function, or a later part of a path.
 _NAME = re.compile(r"(?<![\w:.#])#?[A-Za-z_]\w*(?!\w|\s*\()")
 
 
 def with_rows(find: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict[str, Any]]:
-    """`find`, ministack's condition keys of a request's body, and those of the rows it touches."""
+    """`find`, ministack's condition keys for a request's body, extended with those of its rows."""
 
     def found(body: bytes) -> dict[str, Any]:
         context = find(body)
@@ -41,7 +41,7 @@ def with_rows(find: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict
 
 
 def of_item(context: Mapping[str, Any], action: str, resource: str) -> dict[str, Any]:
-    """The condition keys for one check of a request: a transaction's items of that action and table together."""
+    """The condition keys for one check of a request: all of a transaction's items with that action and table."""
     own = {name: value for name, value in context.items() if name != ITEMS}
     for item_action, table, keys in context.get(ITEMS, ()):
         if item_action == action and resource.endswith(f":table/{table}"):
@@ -51,7 +51,7 @@ def of_item(context: Mapping[str, Any], action: str, resource: str) -> dict[str,
 
 
 def touched(request: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The keys of one row's request; empty for one that names no row by its key."""
+    """The keys of a request for one row; empty if it names no row by its key."""
     key = request.get("Key")
     if not isinstance(key, dict) or not key:
         return {}

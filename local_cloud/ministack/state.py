@@ -1,4 +1,4 @@
-"""What ministack's services know, as files: which there are, and how each is written anew."""
+"""The state of ministack's services as files: which ones exist, and how each is rewritten."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ class EmulatorState:
         self._folder = folder
 
     def keys(self, service: str | None = None) -> list[str]:
-        """Names of the state files `service` writes; of all services that are loaded when None."""
+        """Names of the state files that `service` writes; None: of all loaded services."""
         if service is None:
             return [key for key, module in self._app._state_map.items() if _loaded(module)]  # noqa: SLF001
         config = self._app.SERVICE_REGISTRY[service]
@@ -29,10 +29,10 @@ class EmulatorState:
         return [key for key, module in self._app._state_map.items() if module in modules]  # noqa: SLF001
 
     def save(self, key: str, extra: Mapping[str, object] | None = None) -> None:
-        """Write the state file `key` anew, atomically; `extra` entries are ignored when ministack loads it.
+        """Rewrite the state file `key` atomically; ministack ignores the `extra` entries when it loads the file.
 
         Raises:
-            OSError: it could not be written; the old file stands.
+            OSError: it could not be written; the old file is unchanged.
         """
         module = _loaded(self._app._state_map[key])  # noqa: SLF001
         if module is None:
@@ -55,7 +55,7 @@ class EmulatorState:
         return self._folder / f"{key}.json"
 
     def stack_in_progress(self) -> bool:
-        """Whether CloudFormation is making, changing or removing anything right now."""
+        """Whether CloudFormation is creating, changing or deleting anything right now."""
         from ministack.services import cloudformation
 
         return any(
@@ -70,11 +70,11 @@ def _loaded(module: str) -> Any:
 
 
 def _copied(get_state: Callable[[], Any]) -> Any:
-    """The state, copied again when a service's own thread changed it in the middle."""
+    """The state, copied again if a service's own thread changed it meanwhile."""
     for _ in range(50):
         try:
             return get_state()
         except RuntimeError as error:
             if "changed size during iteration" not in str(error):
                 raise
-    raise UnsteadyStateError("a service's state would not hold still for a copy")
+    raise UnsteadyStateError("a service kept changing its state while it was copied")

@@ -1,4 +1,4 @@
-"""One run of the container server as a subprocess, spoken to as SageMaker does: /ping and /invocations."""
+"""One run of the container server as a subprocess, called as SageMaker calls it: /ping and /invocations."""
 
 import asyncio
 import http.client
@@ -24,11 +24,11 @@ class ContainerLostError(Exception):
 
 
 class ContainerUnreachedError(ContainerLostError):
-    """The request never got to the container, so another one may have it."""
+    """The request never reached the container, so another container may have it."""
 
 
 class ContainerTimeoutError(ContainerLostError):
-    """The container still works on a request whose time is over."""
+    """The container is still working on a request whose time is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +41,13 @@ class ContainerAnswer:
 
 
 class Container:
-    """A running container. Made by `start`, used until it dies or `stop` is called."""
+    """A running container. Created by `start`, used until it dies or `stop` is called."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self._process = process
         self.port = port
         self.died = asyncio.ensure_future(process.wait())
-        """Done when the process has ended, whatever ended it."""
+        """Done when the process has ended for any reason."""
 
     @classmethod
     async def start(
@@ -66,7 +66,7 @@ class Container:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C at the terminal is for the local cloud, which stops the container in its own time.
+                # Ctrl-C in the terminal is meant for the local cloud, which stops the container itself.
                 start_new_session=True,
             )
         return cls(process, port)
@@ -84,7 +84,7 @@ class Container:
         deadline = asyncio.get_running_loop().time() + seconds
         while not await asyncio.to_thread(self._pings):
             if self.died.done():
-                raise ContainerLostError(f"the container ended before it was ready: {self.end()}")
+                raise ContainerLostError(f"the container exited before it was ready: {self.end()}")
             if asyncio.get_running_loop().time() > deadline:
                 raise ContainerLostError(f"the container was not ready after {seconds:.0f} s")
             await asyncio.wait([self.died], timeout=0.1)
@@ -100,10 +100,10 @@ class Container:
             connection.close()
 
     async def invoke(self, invocation: NewInvocation, body: bytes) -> ContainerAnswer:
-        """Have the container work on `body`.
+        """Send `body` to the container and wait for its answer.
 
         Raises:
-            ContainerUnreachedError: it had died before the request came.
+            ContainerUnreachedError: it had died before the request arrived.
             ContainerLostError: it died or closed the connection without an answer.
             ContainerTimeoutError: it works longer than the invocation allows.
         """
@@ -116,7 +116,7 @@ class Container:
         except (OSError, http.client.HTTPException) as error:
             await asyncio.wait([self.died], timeout=_STOP_SECONDS)
             if self.died.done():
-                raise ContainerLostError(f"the container died while it worked on the request: {self.end()}") from error
+                raise ContainerLostError(f"the container died during the request: {self.end()}") from error
             raise ContainerLostError(
                 f"the container closed the connection without an answer ({type(error).__name__})"
             ) from error
@@ -134,7 +134,7 @@ class Container:
             try:
                 connection.connect()
             except ConnectionRefusedError as error:
-                raise ContainerUnreachedError("the container took no connection") from error
+                raise ContainerUnreachedError("the container accepted no connection") from error
             connection.request("POST", "/invocations", body=body, headers=headers)
             response = connection.getresponse()
             return ContainerAnswer(
@@ -149,7 +149,7 @@ class Container:
         """How the process ended, in words."""
         code = self._process.returncode
         if code is None:
-            return "it still runs"
+            return "still running"
         if code < 0:
             try:
                 return f"killed by signal {-code} ({signal.Signals(-code).name})"
@@ -158,7 +158,7 @@ class Container:
         return f"exit code {code}"
 
     async def stop(self) -> None:
-        """Ask it to end, and end it when it does not."""
+        """Ask it to exit, and kill it if it does not."""
         for end in (self._process.terminate, self._process.kill):
             if not self.died.done():
                 end()

@@ -1,4 +1,4 @@
-"""SageMaker's calls that make and remove models, configurations and endpoints, as its own API has them."""
+"""SageMaker's API calls that create and delete models, configurations and endpoints."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ _WORDS = {Kind.MODEL: "Model", Kind.ENDPOINT_CONFIG: "EndpointConfig", Kind.ENDP
 
 
 class ControlPlane:
-    """`operations`: functions by the operation's name, from the request to the answer."""
+    """`operations`: functions from request to answer, by the operation's name."""
 
     def __init__(self, sagemaker: SageMaker) -> None:
         self._sagemaker = sagemaker
@@ -26,7 +26,7 @@ class ControlPlane:
             self.operations[f"List{_WORDS[kind]}s"] = partial(self._list, kind)
 
     def _list(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
-        """All on one page."""
+        """All of them on one page."""
         part = str(request.get("NameContains", "")).lower()
         found = [resource for resource in self._sagemaker.store.list(kind) if part in resource.name.lower()]
         name, arn = NAME_PROPERTIES[kind], ARN_PROPERTIES[kind]
@@ -50,10 +50,10 @@ class ControlPlane:
 
 
 def required(sagemaker: SageMaker, kind: Kind, name: str) -> Resource:
-    """The resource a request names.
+    """The resource that a request names.
 
     Raises:
-        RefusedError: there is none.
+        RefusedError: it does not exist.
     """
     resource = sagemaker.store.get(kind, name)
     if resource is None:

@@ -1,4 +1,4 @@
-"""One endpoint at work: keeps its container alive and feeds it the queue, one invocation at a time."""
+"""One endpoint at work: keeps its container alive and feeds it from the queue, one invocation at a time."""
 
 import asyncio
 import logging
@@ -30,14 +30,14 @@ class Outcome:
     status: str
     """`Completed`, `Failed` or `Expired`."""
     body: bytes
-    """Of the output object, or of the failure object."""
+    """URI of the output object, or of the failure object."""
     content_type: str
     reason: str | None = None
-    """None when completed."""
+    """None if completed."""
 
 
 def failed(reason: str, *, status: str = "Failed") -> Outcome:
-    """An end without the container's own words: the failure object is the plain reason."""
+    """A failure without an answer from the container: the failure object is the plain reason."""
     return Outcome(status=status, body=reason.encode(), content_type="text/plain; charset=utf-8", reason=reason)
 
 
@@ -52,7 +52,7 @@ class ContainerPlan:
 
 
 class EndpointWorker:
-    """Runs as one task; cancel it to stop, what it had in flight stays queued."""
+    """Runs as one task; cancel it to stop. The invocation in flight then stays queued."""
 
     def __init__(
         self,
@@ -67,17 +67,17 @@ class EndpointWorker:
         region: str,
         idle_seconds: Callable[[], float | None],
     ) -> None:
-        """Nothing runs before `run`.
+        """Nothing runs before `run` is called.
 
         Args:
-            check: raises EmulatorError unless the endpoint's role may do an action on a resource.
-            idle_seconds: how long it may have nothing to do before the container is stopped; None: for ever.
+            check: raises EmulatorError unless the endpoint's role may do the action on the resource.
+            idle_seconds: seconds without work before the container is stopped; None: never.
         """
         self.spec = spec
         self.container: Container | None = None
-        """The container that answers /ping, None while there is none."""
+        """The container that answers /ping; None if there is none."""
         self.asleep = False
-        """Scaled to zero: no container until the next invocation."""
+        """Scaled to zero: no container until the next invocation arrives."""
         self._plan = plan
         self._check = check
         self._store = store
@@ -88,14 +88,14 @@ class EndpointWorker:
         self._idle_seconds = idle_seconds
         self._queued = asyncio.Event()
         self._answers = 0
-        """Of the container that is there."""
+        """Process id of the current container."""
 
     def wake(self) -> None:
-        """There is something new in the queue."""
+        """Notice that something new is in the queue."""
         self._queued.set()
 
     async def run(self) -> None:
-        """Keep a container running while there is work, until cancelled or until no container starts."""
+        """Keep a container running while there is work, until cancelled or until no container can be started."""
         failed_starts = short_lives = 0
         while True:
             container = await Container.start(
@@ -121,16 +121,16 @@ class EndpointWorker:
                     began = time.monotonic()
                     self._answers = 0
                     self.asleep = await self._serve(container)
-                    # One that worked before it died is not one that cannot run: the next may come at once.
+                    # A container that worked before it died proves that it can run, so the next one may start at once.
                     steady = self._answers > 0 or time.monotonic() - began > _STEADY_SECONDS
                     short_lives = 0 if steady else short_lives + 1
                     if not self.asleep:
-                        logger.error("the container ended: %s; starting another one", container.end())
+                        logger.error("the container exited: %s; starting another one", container.end())
             finally:
                 self.container = None
                 await container.stop()
             if self.asleep:
-                logger.info("endpoint %s has nothing to do: scaled to zero", self.spec.name)
+                logger.info("endpoint %s is idle: scaled to zero", self.spec.name)
                 self._store.set_status(self.spec.name, EndpointStatus.IN_SERVICE)
                 await self._until_needed()
                 self.asleep = False
@@ -145,13 +145,13 @@ class EndpointWorker:
             await self._conclude(queued, failed(f"The endpoint failed: {reason}"))
 
     async def _until_needed(self) -> None:
-        """Wait for the next invocation, or until the endpoint may not sleep any more."""
+        """Wait for the next invocation, or until the endpoint must not sleep any more."""
         while self._store.first(self.spec.name) is None and self._idle_seconds() is not None:
             self._queued.clear()
             await self._queued.wait()
 
     async def _serve(self, container: Container) -> bool:
-        """Work through the queue until the container has died (False) or has idled for too long (True)."""
+        """Work through the queue; returns False when the container has died, True when it has been idle too long."""
         idle_since = time.monotonic()
         while not container.died.done():
             self._queued.clear()
@@ -170,7 +170,7 @@ class EndpointWorker:
             try:
                 outcome = None if queued.done else await self._work(container, queued.invocation)
             except ContainerUnreachedError:
-                # It died while idle: the invocation stays first in the queue, for the next container.
+                # It died while idle: the invocation stays first in the queue for the next container.
                 await container.stop()
                 return False
             await self._conclude(queued, outcome)
@@ -190,7 +190,7 @@ class EndpointWorker:
         except ContainerUnreachedError:
             raise
         except ContainerLostError as error:
-            # It may still be busy with the request: only a new one is free for the next.
+            # It may still be busy with the request; only a new container is free for the next one.
             await container.stop()
             return failed(f"{str(error)[0].upper()}{str(error)[1:]}.")
         self._answers += 1
@@ -202,10 +202,10 @@ class EndpointWorker:
         return Outcome(status="Failed", body=answer.body, content_type=answer.content_type, reason=reason)
 
     async def _conclude(self, queued: QueuedInvocation, outcome: Outcome | None) -> None:
-        """Store the answer, tell the topic, and only then forget the invocation; each step may come twice.
+        """Store the answer, notify the topic, and only then delete the invocation; each step may happen twice.
 
         Args:
-            outcome: None when the answer was stored before, by a process that was killed since.
+            outcome: None if the answer was stored earlier, by a process that has since been killed.
         """
         notice = queued.notice
         if outcome is not None:
@@ -216,8 +216,8 @@ class EndpointWorker:
                 self._check("sns:Publish", notice.topic)
                 await self._notifier.tell(notice.topic, notice.message)
             except EmulatorError:
-                logger.exception("nobody was told how invocation %s ended", queued.invocation.inference_id)
-        # The message is in a queue now; it must be on disk before the invocation is gone.
+                logger.exception("the end of invocation %s could not be published", queued.invocation.inference_id)
+        # The message is in a queue now; it must be on disk before the invocation is deleted.
         self._durability.save(["sqs"])
         self._store.remove(queued.number)
 

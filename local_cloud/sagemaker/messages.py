@@ -1,4 +1,4 @@
-"""SageMaker's own notification about a finished asynchronous invocation, as its SNS topics carry it."""
+"""SageMaker's notification about a finished asynchronous invocation, as its SNS topics carry it."""
 
 import json
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ def notification(
 
     Args:
         status: `Completed`, `Failed` or `Expired`.
-        content_type: of the output object, when completed.
-        failure_reason: in words, otherwise.
+        content_type: content type of the output object, if completed.
+        failure_reason: the reason in words, otherwise.
     """
     message: dict[str, object] = {
         "awsRegion": region,

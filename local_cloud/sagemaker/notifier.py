@@ -1,4 +1,4 @@
-"""Tells topics how invocations ended: as it should be, or as badly as a network may, for the soak."""
+"""Publishes how invocations ended: reliably, or as badly as a network may, for the soak test."""
 
 import asyncio
 import logging
@@ -12,14 +12,14 @@ logger = logging.getLogger("local_cloud.notifier")
 
 
 class Topics(Protocol):
-    """Where messages go."""
+    """Publishes messages to topics."""
 
     async def publish(self, topic_arn: str, message: str) -> None:
-        """Raises EmulatorError when there is no such topic."""
+        """Raises EmulatorError if the topic does not exist."""
 
 
 class Notifier:
-    """Publishes at once; what cannot be published is the caller's trouble."""
+    """Publishes at once; if that fails, the caller handles it."""
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
@@ -28,13 +28,13 @@ class Notifier:
         """Publish `message`.
 
         Raises:
-            EmulatorError: there is no such topic.
+            EmulatorError: the topic does not exist.
         """
         await self._topics.publish(topic, message)
 
 
 class FaultyNotifier(Notifier):
-    """Loses, doubles and delays messages at random; a delayed one is lost if the cloud is killed meanwhile."""
+    """Loses, duplicates and delays messages at random; a delayed one is lost if the cloud is killed meanwhile."""
 
     def __init__(self, topics: Topics, faults: NotificationFaults) -> None:
         super().__init__(topics)
@@ -43,16 +43,16 @@ class FaultyNotifier(Notifier):
         self._late: set[asyncio.Task[None]] = set()
 
     async def tell(self, topic: str, message: str) -> None:
-        """Publish `message`, or not, or twice, or later; raises as the other one."""
+        """Publish `message`, or not, or twice, or later; raises the same errors as `Notifier`."""
         drawn, faults = self._lot.random(), self._faults
         if drawn < faults.lost:
-            logger.warning("a notification is lost on purpose")
+            logger.warning("losing a notification on purpose")
         elif drawn < faults.lost + faults.doubled:
-            logger.warning("a notification is doubled on purpose")
+            logger.warning("duplicating a notification on purpose")
             self._tell_later(topic, message)
             await super().tell(topic, message)
         elif drawn < faults.lost + faults.doubled + faults.delayed:
-            logger.warning("a notification is delayed on purpose")
+            logger.warning("delaying a notification on purpose")
             self._tell_later(topic, message)
         else:
             await super().tell(topic, message)
@@ -73,5 +73,5 @@ class FaultyNotifier(Notifier):
 
 
 def notifier(topics: Topics, faults: NotificationFaults | None) -> Notifier:
-    """The notifier of a local cloud; without faults it is a faithful one."""
+    """The notifier of a local cloud; reliable unless `faults` are given."""
     return Notifier(topics) if faults is None else FaultyNotifier(topics, faults)

@@ -1,4 +1,4 @@
-"""What SageMaker knows: models, endpoint configurations, endpoints and queued invocations as typed values."""
+"""SageMaker's state as typed values: models, endpoint configurations, endpoints and queued invocations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """Resources; the value is the word in their ARN."""
+    """Kinds of resource; the value is the word in their ARN."""
 
     MODEL = "model"
     ENDPOINT_CONFIG = "endpoint-config"
@@ -24,7 +24,7 @@ class EndpointStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One resource as CloudFormation made it."""
+    """One resource as CloudFormation created it."""
 
     kind: Kind
     name: str
@@ -45,13 +45,13 @@ class EndpointSpec:
 
     name: str
     role: str
-    """ARN of the role its container, and SageMaker for it, acts with."""
+    """ARN of the role used by its container, and by SageMaker on its behalf."""
     variant: str
     environment: Mapping[str, str]
     startup_seconds: float
-    """How long the container may take until it answers /ping."""
+    """Seconds the container may take until it answers /ping."""
     output_path: str
-    """`s3://bucket/prefix` without a slash at the end."""
+    """`s3://bucket/prefix` without a trailing slash."""
     failure_path: str | None
     success_topic: str | None
     error_topic: str | None
@@ -72,14 +72,14 @@ class NewInvocation:
     received_at: float
     """Epoch seconds."""
     ttl_seconds: int
-    """It expires when it has not begun by then."""
+    """It expires if it has not started by then."""
     timeout_seconds: int
-    """How long the container may work on it."""
+    """Seconds the container may work on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """An SNS message that is still to be sent."""
+    """An SNS message that has not been sent yet."""
 
     topic: str
     message: str
@@ -90,8 +90,8 @@ class QueuedInvocation:
     """An invocation in the queue."""
 
     number: int
-    """Its place; smaller is earlier."""
+    """Its place in the queue; smaller is earlier."""
     invocation: NewInvocation
     done: bool
-    """The container has answered and the answer is in S3; only the notice is due."""
+    """The container has answered and the answer is in S3; only the notice is missing."""
     notice: Notice | None

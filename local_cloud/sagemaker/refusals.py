@@ -1,8 +1,8 @@
-"""What the local SageMaker and its scaling do not accept."""
+"""Requests that the local SageMaker and its scaling refuse."""
 
 
 class RefusedError(Exception):
-    """A request AWS would not accept, with the code of its own error."""
+    """A request that AWS would refuse, with AWS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""Scaling from and to zero, as far as one machine can show it: how long an endpoint may idle before it sleeps.
+"""Scaling from and to zero, as far as one machine can do it: how long an endpoint may idle before it sleeps.
 
-On AWS an alarm on an empty backlog runs the policy that sets the instances to zero. Here the policy's cooldown, which
-the stack makes as long as that alarm waits, says when.
+On AWS, an alarm on an empty backlog runs the policy that sets the instances to zero. Here the policy's cooldown, which
+the stack makes as long as that alarm waits, sets the time.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ class Scaling:
         self._changed = changed
 
     def register(self, emulator: Emulator) -> None:
-        """Teach CloudFormation the two types."""
+        """Register the two types with CloudFormation."""
         kinds = {
             "AWS::ApplicationAutoScaling::ScalableTarget": (Kind.SCALABLE_TARGET, _target_id),
             "AWS::ApplicationAutoScaling::ScalingPolicy": (Kind.SCALING_POLICY, self._policy_arn),
@@ -39,7 +39,7 @@ class Scaling:
             )
 
     def idle_seconds(self, endpoint: str) -> float | None:
-        """How long `endpoint` may have nothing to do before its container is stopped; None: it always runs."""
+        """Seconds that `endpoint` may be idle before its container is stopped; None: it always runs."""
         for target in self._store.list(Kind.SCALABLE_TARGET):
             properties = target.properties
             named = str(properties.get("ResourceId", "")).startswith(f"endpoint/{endpoint}/")
@@ -53,11 +53,11 @@ class Scaling:
         return None
 
     def put_target(self, request: dict[str, Any]) -> None:
-        """Make or change a target as the API has it."""
+        """Create or change a target, as the API defines."""
         self._put(Kind.SCALABLE_TARGET, _target_id("", request, ""), request)
 
     def asked_beside(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """SageMaker's actions and resources that who registers an endpoint must be allowed as well."""
+        """SageMaker's actions and resources that the caller needs as well to register an endpoint."""
         name = str(request.get("ResourceId", "")).removeprefix("endpoint/").partition("/")[0]
         endpoint = self._store.get(Kind.ENDPOINT, name)
         if endpoint is None:
@@ -71,11 +71,11 @@ class Scaling:
         ]
 
     def has_target(self, request: dict[str, Any]) -> bool:
-        """Whether the target a request is about is registered."""
+        """Whether the target that a request is about is registered."""
         return self._store.get(Kind.SCALABLE_TARGET, _target_id("", request, "")) is not None
 
     def put_policy(self, request: dict[str, Any]) -> str:
-        """Make or change a policy of a target as the API has it; its ARN."""
+        """Create or change a policy of a target, as the API defines; returns its ARN."""
         properties = request | {"ScalingTargetId": _target_id("", request, "")}
         return self._put(Kind.SCALING_POLICY, self._policy_arn("", properties, ""), properties)[0]
 

@@ -1,4 +1,4 @@
-"""Application Auto Scaling over HTTP, as far as endpoints need it: targets and step policies, made and removed."""
+"""Application Auto Scaling over HTTP, as far as endpoints need it: creates and deletes targets and step policies."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _SCOPE = re.compile(rb"Credential=[^,]*/application-autoscaling/aws4_request")
 
 
 class ScalingWire:
-    """ASGI middleware: answers what is signed for application-autoscaling, hands everything else to `inner`."""
+    """ASGI middleware: answers requests signed for application-autoscaling, passes all others to `inner`."""
 
     def __init__(self, inner: AsgiApp, scaling: Scaling, identities: Identities, *, region: str) -> None:
         self._inner = inner

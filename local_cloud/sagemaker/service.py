@@ -33,11 +33,11 @@ DEFAULT_STARTUP_SECONDS = 600.0
 
 
 class NotDeployableError(ValueError):
-    """A SageMaker resource this cloud cannot run; CloudFormation fails the resource with the text."""
+    """A SageMaker resource that this cloud cannot run; CloudFormation fails the resource with the text."""
 
 
 class SageMaker:
-    """All of it runs on the event loop's thread."""
+    """Everything in it runs on the event loop's thread."""
 
     def __init__(
         self, settings: LocalSettings, emulator: Emulator, durability: Durability, identities: Identities
@@ -55,7 +55,7 @@ class SageMaker:
         self._stopping: set[asyncio.Task[None]] = set()
 
     def register(self) -> None:
-        """Teach CloudFormation the SageMaker and the scaling types."""
+        """Register the SageMaker and scaling types with CloudFormation."""
         for name, kind in _RESOURCE_TYPES.items():
             self._emulator.register(
                 name,
@@ -68,12 +68,12 @@ class SageMaker:
         self.scaling.register(self._emulator)
 
     def start(self) -> None:
-        """Start the containers of all endpoints there are; one that failed before gets another chance."""
+        """Start the containers of all existing endpoints; one that failed before gets another chance."""
         for endpoint in self.store.list(Kind.ENDPOINT):
             try:
                 spec = self.spec(endpoint.name)
             except NotDeployableError as error:
-                # A deployment was killed half-way; the next one makes it whole or removes it.
+                # A deployment was killed half-way; the next one completes or removes it.
                 self.store.set_status(endpoint.name, EndpointStatus.FAILED, str(error))
                 continue
             if endpoint.status is EndpointStatus.FAILED:
@@ -88,7 +88,7 @@ class SageMaker:
         self.store.close()
 
     def enqueue(self, invocation: NewInvocation) -> None:
-        """Accept `invocation` for good."""
+        """Accept `invocation` and store it durably."""
         self.store.enqueue(invocation)
         self._workers[invocation.endpoint].wake()
 
@@ -103,7 +103,7 @@ class SageMaker:
         return int(worker is not None and not worker.asleep)
 
     async def until_settled(self, name: str, seconds: float) -> None:
-        """Wait until endpoint `name` answers or has failed; after `seconds` it may come up whenever it will."""
+        """Wait until endpoint `name` answers or has failed, at most `seconds`; it may still come up later."""
         deadline = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < deadline:
             endpoint = self.store.get(Kind.ENDPOINT, name)
@@ -113,13 +113,13 @@ class SageMaker:
                 logger.error("endpoint %s failed: %s", name, endpoint.failure_reason)
                 return
             await asyncio.sleep(0.02)
-        logger.warning("endpoint %s has no container that answers after %.0f s", name, seconds)
+        logger.warning("no container of endpoint %s answered within %.0f s", name, seconds)
 
     def arn(self, kind: Kind, name: str) -> str:
         return f"arn:aws:sagemaker:{self._settings.region}:{ACCOUNT}:{kind}/{name.lower()}"
 
     def spec(self, endpoint: str) -> EndpointSpec:
-        """What `endpoint` runs with.
+        """Everything that `endpoint` needs to run.
 
         Raises:
             NotDeployableError: its configuration or its model is missing, or it is not an asynchronous endpoint.
@@ -172,7 +172,7 @@ class SageMaker:
         return arn, {NAME_PROPERTIES[kind]: name, "Id": arn}
 
     def put(self, kind: Kind, name: str, properties: dict[str, Any]) -> str:
-        """Make a resource, an endpoint with its container; its ARN.
+        """Create a resource (an endpoint with its container); returns its ARN.
 
         Raises:
             NotDeployableError: this cloud cannot run it.
@@ -180,7 +180,7 @@ class SageMaker:
         return self._put(kind, name, properties)[0]
 
     def remove(self, kind: Kind, name: str) -> None:
-        """Take a resource away, an endpoint with its container and its queue."""
+        """Delete a resource (an endpoint with its container and its queue)."""
         if kind is Kind.ENDPOINT:
             self._halt(name)
         self.store.delete(kind, name)
@@ -194,9 +194,11 @@ class SageMaker:
     def _update(
         self, kind: Kind, physical_id: str, old: dict[str, Any], properties: dict[str, Any], _stack: str
     ) -> tuple[str, dict[str, str]]:
-        """In place, where SageMaker would make another one: nobody sees the difference on one machine."""
+        """Update in place, where SageMaker would create a new resource: on one machine there is no difference."""
         if old.get(NAME_PROPERTIES[kind]) != properties.get(NAME_PROPERTIES[kind]):
-            raise NotDeployableError(f"{NAME_PROPERTIES[kind]} cannot change here; remove the resource, then add it")
+            raise NotDeployableError(
+                f"{NAME_PROPERTIES[kind]} cannot be changed here; remove the resource, then add it again"
+            )
         found = self._with_arn(kind, physical_id)
         if found is None:
             raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
@@ -212,18 +214,18 @@ class SageMaker:
         return next((resource for resource in self.store.list(kind) if resource.arn == arn), None)
 
     def _tell(self, name: str, status: EndpointStatus) -> None:
-        """EventBridge's event about an endpoint's status."""
+        """Send EventBridge's event about an endpoint's status."""
         names = {EndpointStatus.CREATING: "CREATING", EndpointStatus.IN_SERVICE: "IN_SERVICE"}
         detail = {"EndpointName": name, "EndpointStatus": names.get(status, "FAILED")}
         self._emulator.put_event("aws.sagemaker", "SageMaker Endpoint State Change", detail)
 
     def _wake_all(self) -> None:
-        """Have every worker look again at how long it may idle."""
+        """Have every worker check again how long it may idle."""
         for worker in self._workers.values():
             worker.wake()
 
     def _restart_changed(self) -> None:
-        """Restart the endpoints that run with something else now."""
+        """Restart the endpoints whose image, model or configuration has changed."""
         for worker in list(self._workers.values()):
             spec = self.spec(worker.spec.name)
             if spec != worker.spec:
@@ -261,7 +263,7 @@ class SageMaker:
             **session,
             **spec.environment,
             "CACHE_DIR": str(self._settings.cache_dir / spec.name),
-            # torch waits in a loop for its threads otherwise and takes the other core from everybody.
+            # Otherwise torch's threads spin while they wait and take the other core from everyone else.
             "OMP_WAIT_POLICY": "passive",
             "HF_HUB_OFFLINE": "1",
             **dict(self._settings.container_environment),
@@ -281,7 +283,7 @@ async def _run_after(before: asyncio.Task[None] | None, worker: EndpointWorker) 
         try:
             await worker.run()
         except OSError:
-            # The disk is full, most likely: nothing was acknowledged, so it is tried again.
+            # Most likely the disk is full: nothing was acknowledged, so it is tried again.
             logger.exception("endpoint %s was interrupted; trying again", worker.spec.name)
             await asyncio.sleep(5)
         else:

@@ -1,6 +1,6 @@
-"""The durable side of SageMaker: one SQLite file with the resources and a first-in-first-out queue per endpoint.
+"""SageMaker's durable state: one SQLite file with the resources and a first-in-first-out queue per endpoint.
 
-Every method has committed when it returns, so what it did survives the death of the process.
+Every method commits before it returns, so its changes survive the death of the process.
 """
 
 import json
@@ -27,7 +27,7 @@ CREATE INDEX IF NOT EXISTS invocations_of_endpoint ON invocations (endpoint, num
 
 
 class SageMakerStore:
-    """Used by the event loop's thread alone."""
+    """Used only by the event loop's thread."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path, isolation_level=None)
@@ -35,13 +35,13 @@ class SageMakerStore:
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
         self.tell: Callable[[str, EndpointStatus], None] = lambda _name, _status: None
-        """Called with each status an endpoint gets."""
+        """Called with each new status of an endpoint."""
 
     def close(self) -> None:
         self._database.close()
 
     def put(self, kind: Kind, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        """Make or replace a resource; an endpoint begins anew as `Creating`."""
+        """Create or replace a resource; an endpoint's status becomes `Creating` again."""
         now = time.time()
         self._database.execute(
             "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (kind, name) DO UPDATE SET "
@@ -62,7 +62,7 @@ class SageMakerStore:
         return [_resource(row) for row in rows]
 
     def delete(self, kind: Kind, name: str) -> None:
-        """Remove a resource and, of an endpoint, its queue."""
+        """Delete a resource and, for an endpoint, its queue."""
         with self._database:
             self._database.execute("DELETE FROM resources WHERE kind = ? AND name = ?", (kind, name))
             if kind is Kind.ENDPOINT:
@@ -101,12 +101,12 @@ class SageMakerStore:
         return int(row[0])
 
     def finish(self, number: int, notice: Notice | None) -> None:
-        """The container has answered and S3 has the answer: it is not run again, whatever happens."""
+        """Note that the container has answered and S3 has the answer: the invocation is never run again."""
         text = json.dumps(asdict(notice)) if notice else None
         self._database.execute("UPDATE invocations SET done = 1, notice = ? WHERE number = ?", (text, number))
 
     def remove(self, number: int) -> None:
-        """Everything about this invocation is done."""
+        """Delete the invocation: everything about it is done."""
         self._database.execute("DELETE FROM invocations WHERE number = ?", (number,))
 
 

@@ -23,7 +23,7 @@ _HEADER = "x-amzn-sagemaker-"
 CONTROL_TYPE = "application/x-amz-json-1.1"
 
 PASSED = {"iam:PassRole": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
-"""Condition keys of what is asked for beside an operation."""
+"""Condition keys for the additional permissions that an operation needs."""
 
 TTL_SECONDS = (60, 21_600)
 TIMEOUT_SECONDS = (1, 3_600)
@@ -32,7 +32,7 @@ DEFAULT_TIMEOUT_SECONDS = 900
 
 
 class SageMakerWire:
-    """ASGI middleware: answers what is signed for SageMaker, hands everything else to `inner`."""
+    """ASGI middleware: answers requests signed for SageMaker, passes all others to `inner`."""
 
     def __init__(self, inner: AsgiApp, sagemaker: SageMaker, identities: Identities) -> None:
         self._inner = inner
@@ -67,7 +67,7 @@ class SageMakerWire:
         await send_json(send, status, answer, sent)
 
     def _asked(self, invoked: re.Match[str] | None, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
-        """IAM's actions and resources of a request: the operation's own, and those AWS asks for beside it."""
+        """IAM actions and resources of a request: the operation's own, and those that AWS checks in addition."""
         if invoked:
             return [("sagemaker:InvokeEndpointAsync", self._sagemaker.arn(Kind.ENDPOINT, unquote(invoked[1])))]
         operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
@@ -82,7 +82,7 @@ class SageMakerWire:
         return [(f"sagemaker:{operation}", "*")]
 
     def _asked_beside(self, operation: str, arn: str, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Who makes something must also be allowed to tag it, to use the configuration, and to hand on the role."""
+        """Creating a resource also needs the permissions to tag it, to use its configuration and to pass its role."""
         if not operation.startswith("Create"):
             return
         if request.get("Tags"):
@@ -197,7 +197,7 @@ class SageMakerWire:
 def _described(resource: Resource) -> dict[str, Any]:
     described = {name: value for name, value in resource.properties.items() if name != "Tags"}
     for variant in described.get("ProductionVariants", ()):
-        # CloudFormation carries numbers as it likes, SageMaker's API does not.
+        # CloudFormation may pass numbers as text; SageMaker's API may not.
         for name, number in (
             ("InitialInstanceCount", int),
             ("InitialVariantWeight", float),
@@ -219,7 +219,7 @@ def _seconds(headers: Mapping[str, str], name: str, allowed: tuple[int, int], de
 
 
 def refusal(error: RefusedError | DeniedError) -> tuple[dict[str, str], dict[str, str]]:
-    """Document and headers of an answer with status 400, in the shape of AWS's JSON services."""
+    """Document and headers of an answer with status 400, in the format of AWS's JSON services."""
     code = error.code if isinstance(error, RefusedError) else "AccessDeniedException"
     document = {"__type": code, "message": str(error), "Message": str(error)}
     return document, {"content-type": CONTROL_TYPE, "x-amzn-errortype": code}

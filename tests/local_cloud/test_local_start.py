@@ -47,7 +47,7 @@ def test_a_free_port_is_bound_on_loopback_only() -> None:
 
 
 def test_too_little_disk_is_named_with_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(CannotStartError, match=rf"GiB are free on the disk of {tmp_path}; the local cloud needs"):
+    with pytest.raises(CannotStartError, match=rf"GiB are free on the disk with {tmp_path}; the local cloud needs"):
         check_disk(tmp_path, minimum_bytes=shutil.disk_usage(tmp_path).total * 2)
 
 

@@ -74,7 +74,7 @@ def test_a_failure_says_what_the_command_said_and_keeps_the_assembly_there_was(s
     synthesised(sources, tmp_path)
     (sources / "app.py").write_text("changed")
 
-    with pytest.raises(SynthesisError, match="ended with 1:\nno such construct"):
+    with pytest.raises(SynthesisError, match="exited with 1:\nno such construct"):
         synthesised(sources, tmp_path, "raise SystemExit('no such construct')")
 
     assert (tmp_path / "assembly" / "manifest.json").exists()
