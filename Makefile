@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make demo`, `make local`, `make test`. The first use creates the environment.
+# Newcomers need `make demo`, `make local` and `make test`. The first use creates the environment.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -59,7 +59,7 @@ $(READY): pyproject.toml constraints.txt
 	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group deploy
 	@touch $@
 
-demo: $(READY) ## the whole system on this machine: deploy, upload, draw, save the pictures
+demo: $(READY) ## run the whole system on this machine: deploy, upload, draw, save the pictures
 	@$(RUN) -m demo_models.demo --port $(PORT)
 
 local: $(READY) ## run the local cloud until Ctrl-C; prints URL and admin key
@@ -68,26 +68,26 @@ local: $(READY) ## run the local cloud until Ctrl-C; prints URL and admin key
 test: $(READY) ## run every test
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
 
-coverage: $(READY) ## every test, and which lines and branches they run; fails below the floor in pyproject.toml
+coverage: $(READY) ## run every test and measure the lines and branches covered; fails below the floor in pyproject.toml
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
-mutants: $(READY) ## change the product line by line, print what no test notices: make mutants FILES=lambdas/audit.py TESTS=tests/lambdas
+mutants: $(READY) ## change the product one line at a time and list the changes that no test notices: make mutants FILES=lambdas/api/audit.py TESTS=tests/lambdas
 	@$(RUN) -m checks.mutants --workers $(WORKERS) $(if $(TESTS),--tests $(TESTS)) -- $(FILES)
 
-test-quick: $(READY) ## run the tests that take only a moment
+test-quick: $(READY) ## run only the quick tests
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"
 
-lint: $(READY) ## ruff, the import rules between folders, mypy
+lint: $(READY) ## run ruff, the import rules between folders, and mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/mypy .
 
-format: $(READY) ## let ruff format and fix
+format: $(READY) ## format and fix the sources with ruff
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-check: lint test ## everything CI requires of a commit
+check: lint test ## run everything that CI requires of a commit
 
 bench: $(READY) ## measure the figures of docs/benchmarks.md
 	@$(RUN) -m benchmarks
@@ -107,25 +107,25 @@ bench-upload: $(READY) ## compare goc assets upload with aws s3 cp, and kill -9 
 bench-download: $(READY) ## compare boto3, boto3 as the container uses it, and the CRT client on a model file from S3 (6 GB of disk)
 	@$(RUN) -m benchmarks.download --size $(SIZE)
 
-bench-rights: $(READY) ## measure what the local cloud's checks of rights cost
+bench-rights: $(READY) ## measure the cost of the local cloud's permission checks
 	@$(RUN) -m benchmarks.rights
 
-grants: $(READY) ## take away each IAM grant, see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
+grants: $(READY) ## remove each IAM grant and see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)
 
 fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS="folder folder" (ARGS="--only TEXT")
 	@$(RUN) -m checks.fidelity --goldens $(GOLDENS) $(ARGS)
 
-fuzz: $(READY) ## send schemathesis and absurd values to a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
+fuzz: $(READY) ## send schemathesis and absurd requests to a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
 	@$(RUN) -m checks.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
 
 train-demo: $(READY) ## train the demo models from scratch (hours), in build/demo_models; resumes where it stopped
 	@$(RUN) -m demo_models.train --stage all --out build/demo_models
 
-eval-demo: $(READY) ## print how good the demo models are
+eval-demo: $(READY) ## measure the quality of the demo models
 	@$(RUN) -m demo_models.eval
 
-bootstrap: $(DEPLOY_READY) ## create the CDK's own bucket and repository, once for each account and region
+bootstrap: $(DEPLOY_READY) ## create the CDK's bucket and repository, once per account and region
 	@$(DEPLOY_RUN) -m infrastructure.deploy bootstrap
 
 preflight: $(DEPLOY_READY) ## check everything a deployment needs, in seconds; changes nothing (make deploy runs it first)
@@ -143,7 +143,7 @@ destroy: $(DEPLOY_READY) ## remove a stage from AWS completely; KEEP_DATA=1 keep
 replay: $(DEPLOY_READY) ## return dead letters to their queues: make replay STAGE=dev QUEUE=events (or webhooks; default: both)
 	@$(DEPLOY_RUN) -m infrastructure.replay --stage "$(STAGE)" $(if $(QUEUE),--queue $(QUEUE))
 
-soak: $(READY) ## run jobs while the container and the cloud are killed and notifications get lost: make soak JOBS=100
+soak: $(READY) ## run jobs while the container and the cloud are killed and notifications are lost: make soak JOBS=100
 	@$(RUN) -m checks.soak --jobs $(JOBS)
 
 openapi: $(READY) ## write docs/openapi.json from the routes and the contract
