@@ -1,1 +1,1 @@
-"""Assets: model files, from an upload or import to an inspected file, and away again."""
+"""Assets: model files, from upload or import through inspection to deletion."""

@@ -1,6 +1,6 @@
-"""How many bytes an owner's model files have: counted in the very writes that make, change and end their rows.
+"""How many bytes an owner's model files use, counted in the same writes that create, change and finish their rows.
 
-load#USER   `asset_bytes`: the sum of `charged` of the owner's rows; those of older releases have none and count nothing
+load#USER   `asset_bytes`: the sum of `charged` over the owner's rows; rows of older releases have none and do not count
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class AssetBytes:
     access: AccessTable
 
     def change(self, owner: str, more: int, *, allowed: int | None = None) -> list[Action]:
-        """The update that counts so many bytes more, or fewer, if they then are not more than `allowed`; none for 0.
+        """The update that adds `more` bytes (or subtracts if negative) unless the sum exceeds `allowed`; none for 0.
 
-        To be part of the transaction that changes the row.
+        It must be part of the transaction that changes the row.
         """
         if more == 0:
             return []
@@ -36,15 +36,15 @@ class AssetBytes:
         return [Update(table=self.access.table, key=key, expression=added, values=values, condition=condition)]
 
     def of(self, owner: str) -> int:
-        """Bytes of the owner's model files, those on their way too; one call."""
+        """Bytes of the owner's model files, including unfinished ones; one call."""
         return int((self.access.get(load_id(owner)) or {}).get("asset_bytes", 0))
 
 
 def exceeded(owner: str, more: int, *, allowed: int, used: int | None = None) -> ProblemError:
-    """Why a file is kept out; an import may not look at what is used."""
-    has = "" if used is None else f" have {used} bytes and"
+    """Why a file is refused; an import may not read how much is used."""
+    has = "" if used is None else f", of which {used} are used"
     detail = (
-        f"{owner}'s model files{has} would, with {more} more, have more than the {allowed} the quota asset_bytes "
-        "allows. Delete some, or ask who manages users for more."
+        f"This file ({more} bytes) would exceed {owner}'s quota asset_bytes ({allowed} bytes{has}). "
+        "Delete some model files, or ask whoever manages users for a higher quota."
     )
     return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail)

@@ -1,4 +1,4 @@
-"""What may be said of a model file by its owner: type, name, size and where it comes from, all faults in one answer."""
+"""What owners may declare about a model file: type, name, size and source; all errors in one answer."""
 
 import unicodedata
 from pathlib import PurePosixPath
@@ -11,7 +11,7 @@ from lambdas.problems import invalid, shortened
 
 
 def check_declaration(wanted: CreateAsset) -> AssetType:
-    """The type of the file.
+    """The type of the declared file.
 
     Raises:
         ProblemError: `invalid_params`.
@@ -36,7 +36,7 @@ def check_declaration(wanted: CreateAsset) -> AssetType:
 
 
 def check_new_name(name: str, *, old: str, asset_type: AssetType) -> None:
-    """Refuse a name that is not good, or of another kind of file than the old one.
+    """Refuse an invalid name, or one for another kind of file than the old one.
 
     Raises:
         ProblemError: `invalid_params`.
@@ -44,13 +44,13 @@ def check_new_name(name: str, *, old: str, asset_type: AssetType) -> None:
     reason = _reason_against_name(name, asset_type)
     suffix = PurePosixPath(old).suffix
     if reason is None and PurePosixPath(name).suffix != suffix:
-        reason = f"allowed: names ending in {suffix}, as the file is one"
+        reason = f"allowed: names ending in {suffix}, the kind of this file"
     if reason is not None:
         raise invalid([_error("/name", f"received {name!r}; {reason}")])
 
 
 def type_message(received: str) -> str:
-    """What a type may be, for messages."""
+    """The allowed types, for messages."""
     names = ", ".join(f"{kind} ({rule.webui_folder})" for kind, rule in ASSET_TYPES.items())
     return f"received {shortened(received)!r}; allowed: {names}"
 
@@ -61,7 +61,7 @@ def _reason_against_name(name: str, asset_type: AssetType | None) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in name):
         return "allowed: no control or invisible characters"
     if name != name.strip() or name.startswith("."):
-        return "allowed: no blank at either end and no dot at the start"
+        return "allowed: no space at either end and no dot at the start"
     if asset_type is not None and PurePosixPath(name).suffix not in ASSET_TYPES[asset_type].extensions:
         return f"allowed for a {asset_type}: names ending in {', '.join(ASSET_TYPES[asset_type].extensions)}"
     return None

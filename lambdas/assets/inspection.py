@@ -1,4 +1,4 @@
-"""An asset whose bytes are all there becomes active when they are what they should be, or fails with the reason."""
+"""An asset whose bytes have all arrived becomes active if they are what was declared, or fails with the reason."""
 
 import hashlib
 import logging
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 INSPECTION_LOST_AFTER = timedelta(minutes=20)
-"""Longer than one run may take: whoever asks for it then may start it again."""
+"""Longer than one run may take; after that, the inspection may be started again."""
 INSPECTION_RUNS = 3
-"""Begun runs after which an inspection that never ended is a failure."""
+"""Number of runs after which an inspection that never finished has failed."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Reads the file's structure first, which is cheap, then all of it once for its hashes."""
+    """Reads the file's structure first, which is cheap, then the whole file once for its hashes."""
 
     transitions: AssetTransitions
     client: "S3Client"
@@ -40,16 +40,16 @@ class Inspection:
     now: Callable[[], datetime] = utc_now
 
     def run(self, asset: AssetRecord) -> AssetRecord | None:
-        """Inspect an `inspecting` asset: its record afterwards, None when it is gone. May run twice at once.
+        """Inspect an `inspecting` asset; returns its new record, or None if it no longer exists. May run twice at once.
 
-        Of a file that is refused the object goes first, so that whatever stops us leaves no bytes without a row.
+        A refused file's object is deleted first, so that a crash leaves no bytes without a row.
         """
         try:
             source = self._open(asset)
             facts = read_facts(source, name=asset.name, asset_type=asset.type)
             sha256, autov3 = _hashes(source, facts)
             if asset.sha256 is not None and sha256 != asset.sha256:
-                raise RefusedFileError(f"its SHA-256 is {sha256}, declared was {asset.sha256}")
+                raise RefusedFileError(f"its SHA-256 is {sha256}; declared: {asset.sha256}")
         except RefusedFileError as refused:
             _LOG.info("asset %s refused: %s", asset.asset_id, refused)
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
@@ -67,19 +67,21 @@ class Inspection:
         return active or self.transitions.store.get(asset.asset_id)
 
     def run_again(self, asset: AssetRecord) -> AssetRecord | None:
-        """Inspect again what an earlier run did not end with: its record afterwards, None when it is gone.
+        """Inspect again after a run that did not finish; returns the new record, or None if it no longer exists.
 
-        After INSPECTION_RUNS the file is refused, so that no asset is inspected for ever.
+        After INSPECTION_RUNS the file is refused, so that no asset is inspected forever.
         """
         begun = self.begin_again(asset)
         return self.run(begun) if begun is not None else self.transitions.store.get(asset.asset_id)
 
     def begin_again(self, asset: AssetRecord) -> AssetRecord | None:
-        """Count one more run; None when there is none to be begun: it ended, began elsewhere, or failed just now."""
+        """Count another run; None if none is needed: the inspection finished, runs elsewhere, or has just failed."""
         now = self.now()
         if asset.inspections < INSPECTION_RUNS:
             return self.transitions.count_inspection(asset, now=now)
-        reason = f"its inspection did not end in {asset.inspections} runs: storage is too slow for {asset.size} bytes"
+        reason = (
+            f"its inspection did not finish in {asset.inspections} runs: storage is too slow for {asset.size} bytes"
+        )
         _LOG.warning("asset %s given up: %s", asset.asset_id, reason)
         self.client.delete_object(Bucket=self.bucket, Key=asset.key)
         self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.INSPECTING,))
@@ -95,15 +97,15 @@ class Inspection:
                 source = S3Bytes(self.client, self.bucket, asset.key, head["ContentLength"], head["ETag"])
         except ClientError as error:
             if error_code(error) in NO_SUCH_OBJECT:
-                raise RefusedFileError("its bytes are gone") from error
+                raise RefusedFileError("its bytes no longer exist") from error
             raise
         if source.size != asset.size:
-            raise RefusedFileError(f"received {source.size} bytes, declared were {asset.size}")
+            raise RefusedFileError(f"received {source.size} bytes; declared: {asset.size}")
         return source
 
 
 def _hashes(source: ByteSource, facts: FileFacts) -> tuple[str, str | None]:
-    """sha256 of the file, and of what follows its safetensors header."""
+    """sha256 of the file, and of everything after its safetensors header."""
     whole, after_header = hashlib.sha256(), hashlib.sha256()
     offset = 0
     for chunk in stream(source):

@@ -1,4 +1,4 @@
-"""One row of the assets table: a model file, who may use it, and what was found out about it."""
+"""One row of the assets table: a model file, who may use it, and what inspection found."""
 
 import re
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from lambdas.aws.rows import timestamp
 
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
-"""Statuses that something must still end."""
+"""Statuses that are not final."""
 
 
 @dataclass(frozen=True)
 class AssetFacts:
-    """What inspection found out; None and empty where the file does not tell."""
+    """What inspection found; None or empty where the file does not say."""
 
     architecture: str | None = None
     network_kind: str | None = None
@@ -27,7 +27,7 @@ class AssetFacts:
     alias: str | None = None
     """Another name that prompts may use for a network."""
     autov3: str | None = None
-    """sha256 of what follows a safetensors header."""
+    """sha256 of everything after the safetensors header."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "AssetFacts":
@@ -53,14 +53,14 @@ class AssetFacts:
 
 @dataclass(frozen=True)
 class AssetRecord:
-    """One row, read."""
+    """One row as typed values."""
 
     asset_id: str
     owner: str
     type: AssetType
     name: str
     size: int
-    """Bytes; 0 while the size of an import is not known."""
+    """Bytes; 0 while the size of an import is unknown."""
     sha256: str | None
     """Declared until the asset is active, then computed."""
     key: str
@@ -72,25 +72,25 @@ class AssetRecord:
     description: str = ""
     tags: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
-    """Who may use it beside its owner; nobody here and in `roles` means everybody."""
+    """Users who may use it besides its owner; if this and `roles` are both empty, everyone may."""
     roles: tuple[str, ...] = ()
     source: str | None = None
-    """Host an import comes from."""
+    """Host that an import comes from."""
     received: int = 0
-    """Bytes an import has stored."""
+    """Bytes that an import has stored."""
     checksum_algorithm: str | None = None
-    """What storage checks each part of an upload by; None: its MD5 at most."""
+    """How storage checks each part of an upload; None: at most by MD5."""
     inspected_since: datetime | None = None
     inspections: int = 0
-    """Runs of the inspection that were begun."""
+    """Number of inspection runs started."""
     lease_until: int | None = None
-    """Epoch seconds until which an import's run may be trusted to be alive."""
+    """Epoch seconds until which an import's run is considered alive."""
     charged: int | None = None
-    """Bytes it counts among its owner's; None: it ended, or is of an older release."""
+    """Bytes it counts against its owner; None: it has failed, or is from an older release."""
     bytes_allowed: int | None = None
-    """The owner's quota when it was begun: an import may learn its size later."""
+    """The owner's quota when the upload or import began: an import may learn its size later."""
     source_etag: str | None = None
-    """What the source called the file when the import began."""
+    """The source's ETag for the file when the import began."""
     facts: AssetFacts = field(default_factory=AssetFacts)
 
     @classmethod
@@ -126,7 +126,7 @@ class AssetRecord:
         )
 
     def row(self) -> dict[str, object]:
-        """Every attribute, with those that only indexes read."""
+        """All attributes, including those that only indexes read."""
         return {
             "asset_id": self.asset_id,
             "owner": self.owner,
@@ -158,7 +158,7 @@ class AssetRecord:
         }
 
     def recharged(self, charge: int | None) -> "AssetRecord":
-        """The asset counting so many bytes; one that counts none, having ended or being older, goes on so."""
+        """The asset counting `charge` bytes; one that counts none (failed or of an older release) still counts none."""
         return self if self.charged is None else replace(self, charged=charge)
 
     @property
@@ -172,7 +172,7 @@ class AssetRecord:
         return name_guard(self.type, self.name)
 
     def ref(self) -> AssetRef:
-        """What the container needs to know."""
+        """What the container needs to know about it."""
         return AssetRef(
             asset_id=self.asset_id, type=self.type, name=self.name, key=self.key, size=self.size, sha256=self.sha256
         )
@@ -183,14 +183,14 @@ class AssetRecord:
         The hash of a title is compared only when the uploader declared one.
         """
         name, digest = split_title(reference)
-        # ControlNet's titles carry a hash of another kind.
+        # ControlNet's titles contain another kind of hash.
         if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
             return False
         return name in (self.asset_id, self.name, self.stem)
 
 
 def name_guard(asset_type: AssetType, name: str) -> str:
-    """Key of the row that holds a type's name."""
+    """Key of the row that reserves a name within a type."""
     return f"name#{asset_type}#{name}"
 
 

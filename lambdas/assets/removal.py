@@ -1,4 +1,4 @@
-"""Deletes an asset with its bytes, unless a job that has not ended uses it."""
+"""Deletes an asset with its bytes, unless an open job uses it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,20 +14,22 @@ from lambdas.problems import ProblemError
 class AssetRemoval:
     uploads: Uploads
     user_of: Callable[[AssetRecord], str | None]
-    """Says who still needs the asset, None if nobody does."""
+    """Says who still needs the asset; None if nothing does."""
 
     def remove(self, asset: AssetRecord) -> AssetRecord:
-        """Retire the row, delete the bytes, delete the row: whatever stops us in between, the sweep goes on from there.
+        """Retire the row, delete the bytes, delete the row; after a crash in between, the sweep continues.
 
-        A job sent in the very moment between the look at who needs it and the deletion fails with `asset_missing`.
+        A job sent between the check for users and the deletion fails with `asset_missing`.
 
         Raises:
-            ProblemError: `asset_in_use`, or `asset_not_active` when it changed meanwhile.
+            ProblemError: `asset_in_use`, or `asset_not_active` if it changed meanwhile.
         """
         user = self.user_of(asset) if asset.status is AssetStatus.ACTIVE else None
         if user is not None:
-            raise ProblemError(ProblemCode.ASSET_IN_USE, f"{asset.name!r} is used by {user}. Wait or cancel it.")
+            raise ProblemError(ProblemCode.ASSET_IN_USE, f"{asset.name!r} is used by {user}. Wait for it or cancel it.")
         if not self.uploads.transitions.retire(asset):
-            raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} changed meanwhile; look at it again.")
+            raise ProblemError(
+                ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} changed meanwhile; read it again and retry."
+            )
         self.uploads.discard(asset)
         return replace(asset, status=AssetStatus.FAILED, error="deleted")

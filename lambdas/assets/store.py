@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_NAME = 200
-"""Characters of a file name."""
+"""Maximum characters of a file name."""
 NAME_FREE = "a name that is free"
 _NEW = "a new asset"
 _HOLDER = "the holder of the name"
 REMEMBERED = 1000
-"""Names whose holders are guessed right at the next look."""
+"""How many names to remember the holders of, for the guess at the next lookup."""
 
 
 def _file_names(asset_type: AssetType, reference: str) -> list[str]:
-    """The file names a reference may stand for."""
+    """The file names that a reference may mean."""
     name, _ = split_title(reference)
     if not 0 < len(name) <= MAX_NAME or is_id(reference):
         return []
@@ -48,9 +48,9 @@ def _position(asset: AssetRecord) -> tuple[str, str, str]:
 
 
 Reference = tuple[AssetType, str]
-"""A type, and the id, file name, stem or title by which a request means an asset of it."""
+"""A type, and an id, file name, stem or title by which a request refers to an asset of that type."""
 Meanings = Mapping[Reference, Sequence[AssetRecord]]
-"""What references may mean."""
+"""What the references may mean."""
 
 
 def _guards(asked: Iterable[Reference]) -> list[str]:
@@ -67,9 +67,9 @@ class AssetStore:
     client: "DynamoDBClient"
     table: str
     passed_over_at_once: int = 500
-    """Rows a page reads in each call after its first."""
+    """Rows that a page reads in each call after its first."""
     max_reads: int = 20
-    """Calls of a page."""
+    """Maximum calls per page."""
     _last_holders: dict[str, str] = field(default_factory=dict)
     """Asset ids by name guard, as last read."""
 
@@ -77,25 +77,25 @@ class AssetStore:
         return self._get(asset_id) if is_id(asset_id) else None
 
     def find(self, wanted: Iterable[Reference], caller: Caller) -> Meanings:
-        """What each reference of a type may mean to the caller: none, one, or several of the same stem.
+        """What each reference may mean to the caller: no asset, one, or several with the same stem.
 
-        Consistent reads, whatever the number of assets: one call when the names' holders are those of the last time,
+        Consistent reads, however many assets there are: one call if the names have the same holders as last time,
         else two, for up to a hundred names and holders.
         """
         asked = list(wanted)
         return self.meanings(asked, read_rows(self.client, self.keys(asked), consistent=True), caller)
 
     def keys(self, asked: Sequence[Reference]) -> Keys:
-        """Of the rows that tell what the references mean, to be read in one call, along with others if you like."""
+        """Keys of the rows that resolve the references; read them in one call, along with others if needed."""
         guards, ids = _guards(asked), [reference for _, reference in asked if is_id(reference)]
-        # Who held a name the last time is only a guess of which rows to read along with the guards, which decide.
+        # The previous holder of a name only guesses which rows to read along with the guards; the guards decide.
         guesses = [self._last_holders[guard] for guard in guards if guard in self._last_holders]
         return {self.table: [{"asset_id": key} for key in dict.fromkeys([*guards, *ids, *guesses])]}
 
     def meanings(
         self, asked: Sequence[Reference], read: Mapping[str, Sequence[Mapping[str, Any]]], caller: Caller
     ) -> Meanings:
-        """What the references mean, as the rows of their `keys` say; one more call for assets nobody guessed."""
+        """What the references mean, according to the rows of their `keys`; one more call for unguessed assets."""
         rows = {str(row["asset_id"]): row for row in read.get(self.table, [])}
         holders = {guard: str(rows.pop(guard)["refers_to"]) for guard in _guards(asked) if guard in rows}
         self._remember(holders)
@@ -128,11 +128,11 @@ class AssetStore:
         self._last_holders.update(holders)
 
     def active(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
-        """Every active asset of the type the caller may use, by name; one call for a thousand or two."""
+        """Every active asset of the type that the caller may use, by name; one call per one or two thousand."""
         return (asset for asset in self._every(asset_type) if _is_usable(asset, caller))
 
     def some_names(self, asset_type: AssetType, caller: Caller, *, limit: int) -> list[str]:
-        """Names of some active assets of the type the caller may use, for messages."""
+        """Names of some active assets of the type that the caller may use, for messages."""
         page = self._page_of_type(asset_type, after=None, size=limit)
         return [asset.name for asset in page if _is_usable(asset, caller)]
 
@@ -145,9 +145,9 @@ class AssetStore:
         signer: CursorSigner,
         takes: Callable[[AssetRecord], bool],
     ) -> tuple[list[AssetRecord], str | None]:
-        """Up to `limit` assets that `takes` lets through, by type and name, and the cursor of the next page.
+        """Up to `limit` assets that `takes` accepts, by type and name, and the cursor of the next page.
 
-        One call when all are let through. After `max_reads` calls the page ends where it is, with a cursor.
+        One call if all are accepted. After `max_reads` calls the page ends early, with a cursor.
 
         Raises:
             ProblemError: `invalid_cursor`.
@@ -190,7 +190,7 @@ class AssetStore:
         return PutNew(table=self.table, key={"asset_id": asset.asset_id}, row=asset.row(), absent=_NEW)
 
     def take_name(self, asset: AssetRecord) -> Action:
-        """The action that makes a free name the asset's; NAME_FREE is its condition."""
+        """The action that reserves a free name for the asset; NAME_FREE is its condition."""
         guard = {"refers_to": asset.asset_id}
         return PutNew(table=self.table, key={"asset_id": asset.guard_id}, row=guard, absent=NAME_FREE)
 
@@ -201,7 +201,7 @@ class AssetStore:
         return Delete(table=self.table, key=key, values={":this": asset.asset_id}, condition=holder)
 
     def pass_name(self, old: AssetRecord, new: AssetRecord) -> Action:
-        """The action that gives the name of one asset to another."""
+        """The action that transfers a name from one asset to another."""
         return Update(
             table=self.table,
             key={"asset_id": old.guard_id},
@@ -211,14 +211,14 @@ class AssetStore:
         )
 
     def holder_of_name(self, asset: AssetRecord) -> AssetRecord | None:
-        """The asset that has this one's type and name now."""
+        """The asset that currently has this one's type and name."""
         guard = self.client.get_item(
             TableName=self.table, Key=to_item({"asset_id": asset.guard_id}), ConsistentRead=True
         ).get("Item")
         return None if guard is None else self._get(str(from_item(guard)["refers_to"]))
 
     def write(self, *actions: Action) -> frozenset[str]:
-        """All actions or none: `transact` on this table's client."""
+        """Do all actions or none: `transact` with this table's client."""
         return transact(self.client, actions)
 
     def _get(self, asset_id: str) -> AssetRecord | None:

@@ -19,7 +19,7 @@ class StoredPart:
     etag: str
     size: int
     checksum: str | None = None
-    """SHA-256 as S3 writes it (base64), of an upload with a checksum algorithm."""
+    """SHA-256 in S3's format (base64), for an upload with a checksum algorithm."""
 
     @property
     def sha256(self) -> str | None:
@@ -28,7 +28,7 @@ class StoredPart:
 
 
 def stored_parts(client: "S3Client", bucket: str, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
-    """By part number; None when there is no such upload (any more). One call for each thousand parts."""
+    """By part number; None if the upload does not exist (any more). One call per thousand parts."""
     pages = client.get_paginator("list_parts").paginate(Bucket=bucket, Key=asset.key, UploadId=asset.upload_id)
     try:
         return {

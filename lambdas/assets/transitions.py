@@ -1,4 +1,4 @@
-"""What may happen to an asset's row after it was made, each one conditional write that says whether it came true."""
+"""What can happen to an asset's row after its creation: one conditional write each, which says whether it succeeded."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -16,22 +16,22 @@ from lambdas.aws.rows import Action, Condition, Delete, Update, timestamp
 from lambdas.problems import ProblemError
 
 FAILED_KEPT = timedelta(days=30)
-"""How long the row of a failed asset tells why."""
+"""How long the row of a failed asset stays to show the reason."""
 _RACES = 5
 _AS_EXPECTED = "the asset as it was read"
 _DELETED = {"status": AssetStatus.FAILED.value, "working": "1"}
-"""Of a row whose bytes are being deleted: the sweep goes on with that after a crash."""
+"""Marks a row whose bytes are being deleted: after a crash, the sweep continues the deletion."""
 
 
 @dataclass(frozen=True)
 class AssetTransitions:
-    """Each that changes how many bytes an asset has changes how many its owner has, in one transaction."""
+    """Each that changes the bytes of an asset also changes those of its owner, in one transaction."""
 
     store: AssetStore
     owned: AssetBytes
 
     def add(self, asset: AssetRecord) -> bool:
-        """Add a new asset that takes a free name; False when another asset has the name.
+        """Add a new asset under a free name; False if another asset has the name.
 
         Raises:
             ProblemError: `quota_exceeded`.
@@ -43,15 +43,15 @@ class AssetTransitions:
         return not refused
 
     def take_over(self, old: AssetRecord, new: AssetRecord) -> bool:
-        """Add a new asset that takes the name of one still on its way; False when either changed meanwhile.
+        """Add a new asset that takes the name of an unfinished one; False if either changed meanwhile.
 
-        The old one is `failed` afterwards; the sweep knows of it until `remove`.
+        The old one is `failed` afterwards; the sweep keeps track of it until `remove`.
 
         Raises:
             ProblemError: `quota_exceeded`.
         """
         given_back, more = old.charged or 0, new.charged or 0
-        if old.owner == new.owner:  # a transaction changes a row only once
+        if old.owner == new.owner:  # a transaction can change a row only once
             more -= given_back
             counts = self.owned.change(new.owner, more, allowed=new.bytes_allowed)
         else:
@@ -69,9 +69,9 @@ class AssetTransitions:
         return not refused
 
     def mark_inspecting(self, asset: AssetRecord, *, size: int, now: datetime) -> AssetRecord | None:
-        """`uploading | importing → inspecting`, all bytes being there; None when it is neither any more.
+        """`uploading | importing → inspecting` once all bytes have arrived; None if it is in neither status any more.
 
-        The SHA-256 is kept as the asset has it: it may have been declared just now.
+        The SHA-256 is taken from `asset`, because it may have been declared just now.
 
         Raises:
             ProblemError: `quota_exceeded`, by an import of unknown size.
@@ -89,7 +89,7 @@ class AssetTransitions:
         return changed if self._recharge(asset, values, allowed=allowed, charge=size) else None
 
     def count_inspection(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
-        """Begin one more run of an inspection that was lost; None when it ended, or somebody else began one."""
+        """Start another run of a lost inspection; None if it has finished, or another request started one."""
         changed = replace(asset, inspected_since=now, inspections=asset.inspections + 1)
         values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
         request = self._request(asset, values, allowed=(AssetStatus.INSPECTING,))
@@ -98,7 +98,7 @@ class AssetTransitions:
         return changed if self._sent(request) else None
 
     def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
-        """`inspecting → active` with what was found out; None when it is not `inspecting` any more."""
+        """`inspecting → active` with what inspection found; None if it is not `inspecting` any more."""
         changed = replace(asset, status=AssetStatus.ACTIVE, sha256=sha256, facts=facts)
         values = {"status": changed.status.value, "sha256": sha256, "working": None, **facts.row()}
         return changed if self._update(asset, values, allowed=(AssetStatus.INSPECTING,)) else None
@@ -106,7 +106,7 @@ class AssetTransitions:
     def fail(
         self, asset: AssetRecord, reason: str, *, now: datetime, allowed: Collection[AssetStatus] = WORKING
     ) -> bool:
-        """`→ failed`, and the name is free again; False when the asset has none of the `allowed` statuses any more."""
+        """`→ failed`, which frees the name; False if the asset has none of the `allowed` statuses any more."""
         values = {
             "status": AssetStatus.FAILED.value,
             "error": reason,
@@ -116,10 +116,10 @@ class AssetTransitions:
         return self._recharge(asset, values, allowed=allowed, charge=None, also=self.store.release_name)
 
     def progress(self, asset: AssetRecord, *, received: int, worker: str, lease_until: int) -> AssetRecord | None:
-        """An import has come so far; None when it is not this worker's any more.
+        """Record an import's progress; None if the import does not belong to this worker any more.
 
         Raises:
-            ProblemError: `quota_exceeded`; where the size is not known, what has come is counted.
+            ProblemError: `quota_exceeded`; if the size is unknown, the bytes received so far are counted.
         """
         charge = asset.charged if asset.size else received
         written = self._recharge(
@@ -132,7 +132,7 @@ class AssetTransitions:
         return replace(asset.recharged(charge), received=received) if written else None
 
     def note_source(self, asset: AssetRecord, *, size: int, etag: str | None) -> AssetRecord:
-        """Keep what the source of an import said at its beginning; `size` 0 when it did not say.
+        """Record what the source of an import said at the beginning; `size` 0 if it did not say.
 
         Raises:
             ProblemError: `quota_exceeded`.
@@ -143,21 +143,21 @@ class AssetTransitions:
         return replace(asset.recharged(charge), size=size, source_etag=etag)
 
     def retire(self, asset: AssetRecord) -> bool:
-        """First step of a deletion: no job finds it any more, its name is free; the sweep knows of it to the end."""
+        """First step of a deletion: no job finds the asset any more, its name is free; the sweep keeps track of it."""
         values = {**_DELETED, "error": "deleted"}
         if asset.status is AssetStatus.FAILED:
             return self._update(asset, values, allowed=(AssetStatus.FAILED,))
         return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self.store.release_name)
 
     def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
-        """An import is this worker's; False while another one, but for the one `before`, holds an unexpired lease."""
+        """Claim an import for this worker; False while another one, except `before`, holds an unexpired lease."""
         request = self._request(asset, {"worker": worker, "lease_until": lease_until}, allowed=(AssetStatus.IMPORTING,))
         free = "(attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
         request = _requiring(request, free, {":before": before or worker, ":now": now})
         return self._sent(request)
 
     def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
-        """Write what its owner may change; False when the new name is taken or the asset was changed meanwhile."""
+        """Write the owner's changes; False if the new name is taken or the asset changed meanwhile."""
         row = changed.row()
         names = ("name", "type_name", "description", "tags", "users", "roles")
         request = self._request(asset, {name: row[name] for name in names}, allowed=(asset.status,))
@@ -167,7 +167,7 @@ class AssetTransitions:
         return not self.store.write(request, *renamed)
 
     def remove(self, asset: AssetRecord) -> None:
-        """Last step of a deletion: the row of a `failed` asset goes."""
+        """Last step of a deletion: delete the row of a `failed` asset."""
         self.store.write(
             Delete(
                 table=self.store.table,
@@ -195,10 +195,10 @@ class AssetTransitions:
         also: Callable[[AssetRecord], Action] | None = None,
         condition: tuple[str, Mapping[str, object]] | None = None,
     ) -> bool:
-        """Set the values; the asset counts `charge` bytes afterwards, None: no more at all.
+        """Set the values; afterwards the asset counts `charge` bytes (None: nothing any more).
 
-        Just what the row says it counts is given back, in the same transaction: when the row counts something else
-        than `asset` does, the row is read again.
+        Exactly what the row counts is returned in the same transaction: if the row counts something else than `asset`,
+        it is read again.
 
         Raises:
             ProblemError: `quota_exceeded`.
@@ -238,7 +238,7 @@ class AssetTransitions:
         return self._sent(self._request(asset, values, allowed=allowed))
 
     def _request(self, asset: AssetRecord, values: Mapping[str, object], *, allowed: Collection[AssetStatus]) -> Update:
-        """Set the values, remove those that are None, if the status is one of `allowed`."""
+        """Set the values and remove those that are None, if the status is one of `allowed`."""
         kept = {name: value for name, value in values.items() if value is not None}
         gone = [name for name in values if name not in kept]
         statuses: dict[str, object] = {f":status{index}": each.value for index, each in enumerate(sorted(allowed))}

@@ -1,4 +1,4 @@
-"""What storage has of an upload: its parts, signed, checked and joined to the file."""
+"""An upload as storage has it: its parts, signed, checked and joined into the file."""
 
 import base64
 import logging
@@ -43,18 +43,18 @@ class UploadStorage:
     bucket: str
 
     def open(self, key: str, algorithm: Literal["SHA256"] | None) -> str:
-        """A new multipart upload's id."""
+        """Create a multipart upload; returns its id."""
         if algorithm is None:
             return self.client.create_multipart_upload(Bucket=self.bucket, Key=key)["UploadId"]
         opened = self.client.create_multipart_upload(Bucket=self.bucket, Key=key, ChecksumAlgorithm=algorithm)
         return opened["UploadId"]
 
     def parts_of(self, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
-        """By number; None when they have been joined or thrown away. One call for each thousand."""
+        """By number; None if they have been joined or deleted. One call per thousand."""
         return stored_parts(self.client, self.bucket, asset)
 
     def view(self, asset: AssetRecord, *, is_new: bool, now: datetime) -> UploadView:
-        """All parts: which storage has, and presigned URLs for the others; one call, none for a new upload."""
+        """All parts: which ones storage has, and presigned URLs for the others; one call, none for a new upload."""
         received = {} if is_new else self.parts_of(asset) or {}
         seconds = int(URL_LIFE.total_seconds())
         parts = []
@@ -73,15 +73,15 @@ class UploadStorage:
         return UploadView(part_size=asset.part_size, parts=parts, expires_at=expires_at, checksum_algorithm=algorithm)
 
     def sign(self, asset: AssetRecord, wanted: Sequence[PartChecksum], *, now: datetime) -> SignedParts:
-        """URLs by which storage takes parts with these checksums and no others; no call.
+        """URLs that accept only parts with these checksums; no AWS call.
 
         Raises:
-            ProblemError: `upload_incomplete` (there is nothing to send parts to), or `invalid_params`.
+            ProblemError: `upload_incomplete` (the upload takes no parts any more), or `invalid_params`.
         """
         if asset.status is not AssetStatus.UPLOADING:
-            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, f"{asset.name!r} takes no parts: it is {asset.status}.")
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, f"{asset.name!r} is {asset.status} and takes no parts.")
         if asset.checksum_algorithm is None:
-            message = "received checksums; allowed: for an upload that was begun with a checksum_algorithm"
+            message = "received checksums; allowed: only for an upload that was started with a checksum_algorithm"
             raise invalid([_error("/parts", message)])
         expected = _sizes(asset)
         _refuse_odd([part.part_number for part in wanted], of=len(expected))
@@ -97,17 +97,17 @@ class UploadStorage:
         return SignedParts(parts=signed, expires_at=now + URL_LIFE)
 
     def join(self, asset: AssetRecord, said: Sequence[CompletedPart] | None) -> None:
-        """Put the parts together, those that storage has or those that are named; nothing when there are none any more.
+        """Join the stored or the named parts; does nothing if there are none any more.
 
         Raises:
-            ProblemError: `upload_incomplete` (parts are missing or wrong: the upload can go on), or `invalid_params`.
+            ProblemError: `upload_incomplete` (parts are missing or wrong; the upload can resume), or `invalid_params`.
         """
         parts = self._received(asset) if said is None else self._declared(asset, said)
         if parts is not None:
             self._join(asset, parts)
 
     def size_of(self, asset: AssetRecord) -> int | None:
-        """Bytes of the whole file; None while, or once, there is none."""
+        """Bytes of the whole file; None if it does not exist (yet or any more)."""
         try:
             return self.client.head_object(Bucket=self.bucket, Key=asset.key)["ContentLength"]
         except ClientError as error:
@@ -116,16 +116,16 @@ class UploadStorage:
             raise
 
     def delete(self, asset: AssetRecord) -> None:
-        """Remove the whole file, if it is there."""
+        """Delete the whole file, if it exists."""
         self.client.delete_object(Bucket=self.bucket, Key=asset.key)
 
     def abort(self, asset: AssetRecord) -> None:
-        """Throw the parts away; a failure is only logged."""
+        """Delete the parts; a failure is only logged."""
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=asset.key, UploadId=asset.upload_id)
         except ClientError as error:
             if error_code(error) != NO_SUCH_UPLOAD:
-                # The bucket's lifecycle rule removes unfinished uploads; the user's answer does not depend on it.
+                # The bucket's lifecycle rule removes unfinished uploads, so the user's answer does not depend on it.
                 _LOG.exception("upload of asset %s not aborted", asset.asset_id)
         except BotoCoreError:
             _LOG.exception("upload of asset %s not aborted", asset.asset_id)
@@ -134,12 +134,12 @@ class UploadStorage:
         return {"Bucket": self.bucket, "Key": asset.key, "UploadId": asset.upload_id, "PartNumber": number}
 
     def _declared(self, asset: AssetRecord, parts: Sequence[CompletedPart]) -> Mapping[int, StoredPart] | None:
-        """All parts with the caller's ETags; None when they have been joined before, or thrown away."""
+        """All parts with the caller's ETags; None if they have already been joined or deleted."""
         expected = _sizes(asset)
         numbers = [part.part_number for part in parts]
         _refuse_odd(numbers, of=len(expected))
         _refuse_missing(sorted(expected.keys() - set(numbers)), [], of=len(expected))
-        # S3 wants the checksums of all parts, where there are any, and only it knows them all.
+        # S3 wants the checksums of all parts if there are any, and only S3 knows them all.
         stored = self.parts_of(asset) if asset.checksum_algorithm else {}
         if stored is None:
             return None
@@ -150,7 +150,7 @@ class UploadStorage:
         }
 
     def _received(self, asset: AssetRecord) -> Mapping[int, StoredPart] | None:
-        """All parts as storage has them; None when they have been joined before, or thrown away."""
+        """All parts as storage has them; None if they have already been joined or deleted."""
         received = self.parts_of(asset)
         if received is None:
             return None
@@ -174,21 +174,21 @@ class UploadStorage:
             )
         except ClientError as error:
             if error_code(error) in BAD_PARTS:
-                detail = f"S3 does not accept the parts ({error_code(error)}: {error_message(error)})."
+                detail = f"S3 refused the parts ({error_code(error)}: {error_message(error)})."
                 raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, shortened(detail)) from error
             if error_code(error) != NO_SUCH_UPLOAD:
                 raise
-            # Joined before, by a request that did not get to say so in the table: the object tells.
+            # Joined earlier, by a request that could not record it in the table: the object shows it.
 
 
 def part_size_for(size: int) -> int:
-    """Bytes of each part but the last: PART_SIZE, or whole MiB more when S3's MAX_PARTS would not hold the file."""
+    """Size of each part except the last: PART_SIZE, or more whole MiB if S3's MAX_PARTS would not hold the file."""
     least = -(-size // MAX_PARTS)
     return max(PART_SIZE, -(-least // MIB) * MIB)
 
 
 def _sizes(asset: AssetRecord) -> dict[int, int]:
-    """Bytes of each part by its number."""
+    """Size of each part by its number."""
     offsets = range(0, asset.size, asset.part_size)
     return {number: min(asset.part_size, asset.size - offset) for number, offset in enumerate(offsets, start=1)}
 
@@ -197,13 +197,13 @@ def _refuse_odd(numbers: Sequence[int], *, of: int) -> None:
     unknown = sorted(number for number in set(numbers) if number > of)
     if unknown or len(set(numbers)) != len(numbers):
         odd = unknown[0] if unknown else next(number for number in numbers if numbers.count(number) > 1)
-        raise invalid([_error("/parts", f"received part {odd}; allowed: each of 1 to {of} once")])
+        raise invalid([_error("/parts", f"received part {odd}; allowed: each number from 1 to {of} once")])
 
 
 def _refuse_missing(missing: Sequence[int], wrong: Sequence[int], *, of: int) -> None:
     messages = [
         f"{len(numbers)} of {of} parts {what}: {', '.join(map(str, numbers[:10]))}"
-        for numbers, what in ((missing, "are missing"), (wrong, "have another size than they should"))
+        for numbers, what in ((missing, "are missing"), (wrong, "have the wrong size"))
         if numbers
     ]
     if messages:

@@ -1,4 +1,4 @@
-"""Uploads of model files: they go on where they stopped, and are inspected once all bytes are there."""
+"""Uploads of model files: they can be resumed, and are inspected once all bytes have arrived."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from lambdas.aws.rows import new_id
 from lambdas.problems import ProblemError, invalid, shortened
 
 ABANDONED_AFTER = timedelta(hours=24)
-"""Then anybody may take the name of an upload that never ended."""
+"""After this, anyone may take the name of an unfinished upload."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Uploads:
         return self.transitions.store
 
     def begin(self, wanted: CreateAsset, *, owner: str, quotas: Quotas, now: datetime) -> AssetRecord:
-        """Start an upload or an import, or give back the owner's own unfinished upload of the same bytes.
+        """Start an upload or an import, or return the owner's own unfinished upload of the same bytes.
 
-        A name still on its way is taken over by its own owner, or by anybody once it is ABANDONED_AFTER old: what was
-        there is thrown away.
+        The name of an unfinished asset can be taken over by its owner, or by anyone once it is ABANDONED_AFTER old;
+        what was uploaded before is deleted.
 
         Raises:
             ProblemError: `invalid_params`, `asset_exists`, or `quota_exceeded`.
@@ -84,11 +84,11 @@ class Uploads:
         return asset
 
     def complete(self, asset: AssetRecord, said: CompleteAsset, *, now: datetime) -> AssetRecord:
-        """Put the parts together and have them inspected; what is beyond that already is answered as it is.
+        """Join the parts and have them inspected; an asset that is already further is returned as it is.
 
         Raises:
-            ProblemError: `upload_incomplete` (parts are missing or wrong: the upload can go on), or `upload_mismatch`
-                (the file is not what was declared: it is deleted, the asset is `failed`, its name free), or
+            ProblemError: `upload_incomplete` (parts are missing or wrong; the upload can resume), or `upload_mismatch`
+                (the file is not what was declared: it is deleted, the asset is `failed`, its name is free), or
                 `invalid_params`.
         """
         if asset.status is AssetStatus.UPLOADING:
@@ -99,7 +99,7 @@ class Uploads:
             asset = self._inspecting(asset, said.parts, now=now)
             asset = self.work.start_inspection(asset)
         elif asset.status is AssetStatus.IMPORTING:
-            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The service itself fetches this file; wait for it.")
+            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The service is importing this file itself; wait for it.")
         elif asset.status is AssetStatus.INSPECTING and _lost(asset, now=now):
             asset = self.work.restart_inspection(asset)
         if asset.status is AssetStatus.FAILED:
@@ -108,7 +108,7 @@ class Uploads:
         return asset
 
     def discard(self, asset: AssetRecord) -> None:
-        """Delete the bytes and then the row of an asset that failed; after a crash in between the sweep does it."""
+        """Delete the bytes and then the row of a failed asset; after a crash in between, the sweep does it."""
         self.storage.abort(asset)
         self.storage.delete(asset)
         self.transitions.remove(asset)
@@ -117,9 +117,11 @@ class Uploads:
         self.storage.join(asset, parts)
         size = self.storage.size_of(asset)
         if size is None:
-            raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload is gone. Start it again: POST /v1/assets.")
+            raise ProblemError(
+                ProblemCode.UPLOAD_INCOMPLETE, "The upload no longer exists. Start it again: POST /v1/assets."
+            )
         if size != asset.size:
-            reason = f"received {size} bytes, declared were {asset.size}"
+            reason = f"received {size} bytes; declared: {asset.size}"
             self.storage.delete(asset)
             self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.UPLOADING,))
             raise ProblemError(ProblemCode.UPLOAD_MISMATCH, f"The file is not what was declared: {reason}.")
@@ -128,7 +130,9 @@ class Uploads:
             return inspecting
         current = self.assets.get(asset.asset_id)
         if current is None or current.status is AssetStatus.FAILED:
-            self.storage.delete(asset)  # taken over or deleted while the parts were joined: nobody knows of this object
+            self.storage.delete(
+                asset
+            )  # taken over or deleted while the parts were joined: nothing refers to this object
         if current is None:
             raise ProblemError(ProblemCode.UPLOAD_INCOMPLETE, "The upload was started again meanwhile.")
         return current
@@ -141,7 +145,7 @@ class Uploads:
             raise
 
     def _take_over(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
-        """Make the name this asset's; or the unfinished upload of the same bytes, which can go on."""
+        """Reserve the name for this asset, or return the unfinished upload of the same bytes, which can be resumed."""
         holder = self.assets.holder_of_name(asset)
         if holder is None or holder.status not in (AssetStatus.UPLOADING, AssetStatus.IMPORTING):
             raise _exists(asset, holder)
@@ -160,7 +164,7 @@ def _same_bytes(holder: AssetRecord, asset: AssetRecord) -> bool:
     return (
         both == (AssetStatus.UPLOADING, AssetStatus.UPLOADING)
         and holder.owner == asset.owner
-        # Who gets the checksum of each stored part sees which of them are another file's.
+        # The checksums of the stored parts show the client which of them belong to another file.
         and (holder.sha256 is not None or holder.checksum_algorithm is not None)
         and (holder.sha256, holder.size) == (asset.sha256, asset.size)
         and holder.checksum_algorithm == asset.checksum_algorithm
@@ -172,7 +176,7 @@ def _lost(asset: AssetRecord, *, now: datetime) -> bool:
 
 
 def _exists(asset: AssetRecord, holder: AssetRecord | None) -> ProblemError:
-    # Whom a restricted file is not meant for learns no more than that the name is taken.
+    # A user who may not use a restricted file only learns that the name is taken.
     told = holder is not None and (holder.owner == asset.owner or not (holder.users or holder.roles))
     state = f", {holder.status} as {holder.asset_id}" if holder and told else ""
-    return ProblemError(ProblemCode.ASSET_EXISTS, f"There is a {asset.type} named {asset.name!r}{state}.")
+    return ProblemError(ProblemCode.ASSET_EXISTS, f"A {asset.type} named {asset.name!r} already exists{state}.")

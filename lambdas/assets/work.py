@@ -1,4 +1,4 @@
-"""Work on assets that may outlast a request: small files at once, everything else in functions of their own."""
+"""Work on assets that may outlast a request: small files at once, everything else in separate functions."""
 
 import json
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from lambdas.aws.clients import FunctionsClient
 from lambdas.problems import ProblemError
 
 AT_ONCE = 128 * 1024**2
-"""Bytes that are read within the request that asks for it: two seconds or three."""
+"""Bytes that are inspected within the request; this takes two or three seconds."""
 
 
 class ImportOrder(BaseModel):
-    """What the import function is called with; the token is in no table and no log, only in this."""
+    """Input of the import function; the token is only here, never in a table or a log."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
@@ -24,11 +24,11 @@ class ImportOrder(BaseModel):
     url: str = Field(repr=False)
     token: str | None = Field(default=None, repr=False)
     before: str | None = None
-    """The run this one goes on from."""
+    """The run that this one continues."""
 
 
 class InspectionOrder(BaseModel):
-    """What the inspection function is called with; None: look for what was left lying."""
+    """Input of the inspection function; None: look for interrupted work."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
@@ -43,10 +43,10 @@ class AssetWork:
     import_function: str
 
     def start_inspection(self, asset: AssetRecord) -> AssetRecord:
-        """Inspect an `inspecting` asset: afterwards it is active or failed, or still `inspecting` when it is large.
+        """Inspect an `inspecting` asset: afterwards it is active or failed, or still `inspecting` if it is large.
 
         Raises:
-            ProblemError: `asset_not_found`, it was deleted meanwhile.
+            ProblemError: `asset_not_found` if it was deleted meanwhile.
         """
         if asset.size > AT_ONCE:
             self._call(self.inspection_function, InspectionOrder(asset_id=asset.asset_id))
@@ -57,10 +57,10 @@ class AssetWork:
         return inspected
 
     def restart_inspection(self, asset: AssetRecord) -> AssetRecord:
-        """Inspect an asset whose inspection was lost, unless it has been begun too often: then it is failed.
+        """Inspect an asset whose inspection was lost; after too many runs it fails instead.
 
         Raises:
-            ProblemError: `asset_not_found`, it was deleted meanwhile.
+            ProblemError: `asset_not_found` if it was deleted meanwhile.
         """
         begun = self.inspection.begin_again(asset)
         if begun is not None:
@@ -71,7 +71,7 @@ class AssetWork:
         return current
 
     def fetch(self, asset_id: str, *, url: str, token: str | None, before: str | None = None) -> None:
-        """Have an import begun, or gone on with after the run `before`."""
+        """Start an import, or continue it after the run `before`."""
         self._call(self.import_function, ImportOrder(asset_id=asset_id, url=url, token=token, before=before))
 
     def _call(self, function: str, order: BaseModel) -> None:

@@ -43,7 +43,7 @@ Record = TypeVar("Record", bound="DataclassInstance")
 def to_item(values: Mapping[str, object]) -> "dict[str, AttributeValueTypeDef]":
     """Attributes of a row; None means the attribute is absent.
 
-    Times become `timestamp`s, members of enums their values, models and dataclasses maps.
+    Times become `timestamp`s, members of enums become their values, models and dataclasses become maps.
     """
     return {name: _SERIALIZER.serialize(_stored(value)) for name, value in values.items() if value is not None}
 
@@ -72,7 +72,7 @@ def from_item(item: "Mapping[str, Any]") -> dict[str, Any]:
 
 
 def attributes(record: "DataclassInstance") -> dict[str, object]:
-    """What a record's new row holds: every field that differs from its default."""
+    """The attributes of a record's new row: every field that differs from its default."""
     values = {each: getattr(record, each.name) for each in fields(record)}
     return {each.name: value for each, value in values.items() if value != _default(each)}
 
@@ -82,10 +82,10 @@ def _default(of: Field[Any]) -> object:
 
 
 def read_record(record: type[Record], row: Mapping[str, Any]) -> Record:
-    """A row's attributes as the fields of a dataclass; those that the row lacks have their default.
+    """A row's attributes as a dataclass; fields that the row lacks have their default.
 
     Raises:
-        TypeError: the row lacks an attribute that has no default, or a field's type is not one that rows hold.
+        TypeError: the row lacks an attribute that has no default, or rows cannot hold a field's type.
         ValueError: an attribute is not of its field's type.
     """
     readers = _readers(record)
@@ -98,7 +98,7 @@ def _readers(record: type[Any]) -> dict[str, Callable[[Any], Any]]:
 
 
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """Makes what `_stored` made of a value of this type that value again."""
+    """The inverse of `_stored` for this type."""
     of_what = [part for part in get_args(kind) if part not in (NoneType, Ellipsis)]
     kind = get_origin(kind) or kind
     if kind in (UnionType, tuple) and len(of_what) == 1:

@@ -1,1 +1,1 @@
-"""Jobs: their rows and objects, from valid params to their end."""
+"""Jobs: their rows and objects, from valid params to a final status."""

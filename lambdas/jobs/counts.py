@@ -1,7 +1,7 @@
 """What a job counts: against its owner's quotas, and among the open jobs of its endpoint.
 
-Every count is part of the transaction that makes, changes or ends the job's own row, so that whoever dies in between
-counts nothing twice and nothing is lost. The job keeps what it counts, and just that is given back.
+Every count is in the transaction that creates, changes or finishes the job's row, so that a crash in between neither
+counts twice nor loses a count. The job stores what it counts, and exactly that is returned.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from lambdas.problems import ProblemError
 _NEW = "a new job"
 _UNCHANGED = "the job as it was read"
 _QUEUED = "a queued job"
-_UNSETTLED = "an ended job that is not settled"
+_UNSETTLED = "a finished job that is not settled"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Counts:
     load: EndpointLoad
 
     def admit(self, job: JobRecord, quotas: Quotas, *, guards: Sequence[Action], retention_days: int) -> None:
-        """Put a new job with what it counts (`counted`), unless one of `guards` or a quota forbids it.
+        """Create a new job with what it counts (`counted`), unless one of `guards` or a quota forbids it.
 
         Raises:
             ProblemError: `endpoint_not_in_service`, or `quota_exceeded`.
@@ -55,12 +55,12 @@ class Counts:
             raise self.usage.exceeded(job.charge, quotas, now=job.created_at)
 
     def charge_steps(self, job: JobRecord, steps: Decimal, quotas: Quotas, *, now: datetime) -> JobRecord:
-        """Count `steps` for today in place of what a `created` job counted before; the job with that charge.
+        """Count `steps` for today instead of what a `created` job counted before; returns the job with that charge.
 
-        A job that was made while its owner had no quotas goes on without a charge.
+        A job that was created while its owner had no quotas stays without a charge.
 
         Raises:
-            ProblemError: `quota_exceeded`, or `job_state_conflict` when another request starts it, too.
+            ProblemError: `quota_exceeded`, or `job_state_conflict` if another request is starting it too.
         """
         if job.charge is None:
             return job
@@ -77,14 +77,14 @@ class Counts:
         return replace(job, charge=charge)
 
     def give_back_steps(self, job: JobRecord) -> None:
-        """Count no steps of a job that is `created` again; nothing when it is not."""
+        """Stop counting the steps of a job that is `created` again; does nothing if it is not."""
         if job.charge is not None and job.charge.megapixel_steps:
             self._recharge(job, job.charge, replace(job.charge, megapixel_steps=Decimal(0)), Quotas())
 
     def give_back(self, job: JobRecord) -> None:
-        """Take back a job that its endpoint never got, and all that it counts.
+        """Remove a job that its endpoint never got, with everything it counts.
 
-        Does nothing when it was never made, or somebody already works on it or ended it.
+        Does nothing if it was never created, or if a worker has claimed it or it is finished.
         """
         deletion = Delete(
             table=self.jobs.table,
@@ -97,7 +97,7 @@ class Counts:
         transact(self.jobs.client, [deletion, *charged, *self._freed(job)])
 
     def settle(self, job: JobRecord) -> bool:
-        """Count the end of a job and free its places; False when that has been done before."""
+        """Count a finished job and free its places; False if that was already done."""
         settlement = Update(
             table=self.jobs.table,
             key={"job_id": job.job_id},
@@ -117,7 +117,7 @@ class Counts:
         return not transact(self.jobs.client, [settlement, *ended, *released, *self._freed(job)])
 
     def _freed(self, job: JobRecord) -> list[Action]:
-        """Of its endpoint; nothing for a job of an older release, which was never counted there."""
+        """The count of its endpoint; empty for a job of an older release, which was never counted there."""
         return [self.load.free(job.endpoint, job.job_id)] if job.counted else []
 
     def _recharge(self, job: JobRecord, old: Charge, new: Charge, quotas: Quotas) -> frozenset[str]:
@@ -133,13 +133,13 @@ class Counts:
 
 
 def counted(job: JobRecord, steps: Decimal, quotas: Quotas) -> JobRecord:
-    """A new job with all it will count, so that just that is given back even if nobody heard that it was made."""
+    """A new job with everything it will count, so that exactly that is returned even if the answer is lost."""
     charge = Charge(job.owner, job.created_at.date().isoformat(), steps) if quotas.limited else None
     return replace(job, counted=True, charge=charge)
 
 
 def gpu_seconds(job: JobRecord) -> Decimal:
-    """How long a worker had the job: to its end, or to the last heartbeat of a lost one; 0 when none ever had it."""
+    """How long a worker had the job: until its end, or the last heartbeat of a lost worker; 0 if none ever had it."""
     if job.started_at is None or job.finished_at is None:
         return Decimal(0)
     end = job.finished_at.timestamp()
@@ -149,5 +149,5 @@ def gpu_seconds(job: JobRecord) -> Decimal:
 
 
 def _never_ran(job: JobRecord) -> bool:
-    """Whether it was canceled before any worker had it."""
+    """Whether it was canceled before a worker had it."""
     return job.status is JobStatus.CANCELED and job.started_at is None and job.worker_lost_at is None

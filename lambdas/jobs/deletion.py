@@ -1,4 +1,4 @@
-"""Jobs taken away for good: every object first, then the row, so that what breaks off can be repeated."""
+"""Deletes jobs for good: first every object, then the row, so that an interrupted deletion can be repeated."""
 
 from dataclasses import dataclass
 
@@ -17,15 +17,15 @@ class Deletion:
     objects: JobObjects
 
     def delete(self, job: JobRecord) -> None:
-        """Remove an ended job; three calls for one with less than a thousand objects.
+        """Delete a finished job; three calls if it has less than a thousand objects.
 
         Raises:
-            ProblemError: `job_state_conflict`, the job has not ended.
+            ProblemError: `job_state_conflict` if the job has not finished.
         """
         if job.status not in TERMINAL:
             raise state_conflict(job, "deleted; cancel it first")
         if not job.settled:
-            # Else what it counts as would go with it.
+            # Otherwise the counts it still holds would be lost with it.
             self.transitions.settle(job)
         keys = [key for key in (job.output_key, job.failure_key) if key is not None]
         self.objects.remove_all(job_prefix(job.job_id), also=keys)

@@ -1,4 +1,4 @@
-"""Jobs handed to their endpoints: the first time, again when nobody knows whether they were, and once more when their
+"""Sends jobs to their endpoints: the first time, again if it is unknown whether that succeeded, and once more if their
 worker was lost."""
 
 import logging
@@ -23,10 +23,10 @@ class Delivery:
     endpoints: SageMakerEndpoints
 
     def hand_over(self, job: JobRecord) -> JobRecord:
-        """Invoke the endpoint with the job's request document, and note where the answer will be.
+        """Invoke the endpoint with the job's request document, and record where the answer will be.
 
         Raises:
-            ProblemError, ClientError: the endpoint did not take it.
+            ProblemError, ClientError: the endpoint refused it.
         """
         sent_to = self.endpoints.invoke(
             job.endpoint,
@@ -35,33 +35,33 @@ class Delivery:
             ttl_s=job.ttl_s,
             run_timeout_s=job.run_timeout_s,
         )
-        _LOG.info("job %s handed to endpoint %s", job.job_id, job.endpoint, extra=job.log_ids)
+        _LOG.info("job %s sent to endpoint %s", job.job_id, job.endpoint, extra=job.log_ids)
         output_key = self.objects.key_of(sent_to.output)
         failure_key = self.objects.key_of(sent_to.failure) if sent_to.failure else None
         try:
             kept = self.transitions.keep_locations(job, output_key=output_key, failure_key=failure_key)
         except (ClientError, BotoCoreError):
-            # The endpoint has the job: taking it back now would lose it. Its notification names the locations again.
-            _LOG.exception("locations of job %s not kept", job.job_id, extra=job.log_ids)
+            # The endpoint has the job: removing it now would lose it. Its notification will name the locations again.
+            _LOG.exception("locations of job %s not recorded", job.job_id, extra=job.log_ids)
             kept = None
         return kept or job
 
     def send_again(self, job: JobRecord, *, now: datetime) -> bool:
-        """Hand over a queued job whose sender died before it noted the locations; False when it changed meanwhile.
+        """Send a queued job whose sender died before recording the locations; False if it changed meanwhile.
 
-        The endpoint may then have it twice: only one of the two can claim it.
+        The endpoint may then have it twice, but only one of the two can claim it.
         """
         return self._try(self.transitions.mark_sent_again(job, now=now))
 
     def send_after_refusal(self, job: JobRecord, *, now: datetime) -> bool:
-        """Hand over a queued job that a container of an older contract refused; False when it changed meanwhile."""
+        """Send a queued job again that a container of an older contract refused; False if it changed meanwhile."""
         return self._try(
-            self.transitions.mark_refused(job, now=now), why="was refused by an older container and is sent again"
+            self.transitions.mark_refused(job, now=now), why="was refused by an older container and is being sent again"
         )
 
     def requeue(self, job: JobRecord, *, now: datetime) -> bool:
-        """Queue a job once more whose worker was lost; False when it changed meanwhile or was lost before."""
-        return self._try(self.transitions.requeue(job, now=now), why="lost its worker and is queued once more")
+        """Queue a job again whose worker was lost; False if it changed meanwhile or had lost a worker before."""
+        return self._try(self.transitions.requeue(job, now=now), why="lost its worker and is queued again")
 
     def _try(self, job: JobRecord | None, *, why: str | None = None) -> bool:
         if job is None:
@@ -72,5 +72,5 @@ class Delivery:
             self.hand_over(job)
         except (ProblemError, ClientError, BotoCoreError):
             # It stays queued without locations: the sweeper sends it again.
-            _LOG.exception("job %s could not be handed over", job.job_id, extra=job.log_ids)
+            _LOG.exception("job %s could not be sent", job.job_id, extra=job.log_ids)
         return True

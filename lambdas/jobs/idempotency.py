@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a request that comes again gets the first one's answer, and makes nothing twice.
+"""`Idempotency-Key`: a repeated request gets the first one's answer and creates nothing twice.
 
-A key is a row of the jobs table, `idempotency#…`, that no index holds. It is taken before anything is made and names
-the job that will be made, so that whoever takes over after a crash makes (or finds) that very job.
+A key is a row of the jobs table, `idempotency#…`, that is in no index. It is taken before anything is created and names
+the job that will be created, so that a request that takes over after a crash creates (or finds) exactly that job.
 """
 
 import hashlib
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 HEADER = "idempotency-key"
 KEPT = timedelta(hours=24)
 LOCKED = timedelta(seconds=40)
-"""A request that has not ended after this long never will: its function is gone."""
+"""A request that has not finished after this long never will: its function has died."""
 MAX_KEY = 255
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """A key and what stands in its row."""
+    """A key and the content of its row."""
 
     row_id: str
     request_hash: str
     job_id: str
-    """Of the job this key makes."""
+    """Id of the job that this key creates."""
     taken_over: bool = False
-    """A request before this one died, maybe after the job was made."""
+    """An earlier request died, maybe after the job was created."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class IdempotencyKeys:
     table: str
 
     def take(self, key: str, *, user: str, request: str, job_id: str, now: datetime) -> Ticket | Replay:
-        """Take `key` for this request of `user`, or find what it gave before. One call when the key is new.
+        """Take `key` for this request of `user`, or find its earlier result. One call if the key is new.
 
         Raises:
-            ProblemError: `idempotency_mismatch`, `idempotency_in_flight`, or `invalid_params` for what is no key.
+            ProblemError: `idempotency_mismatch`, `idempotency_in_flight`, or `invalid_params` for an invalid key.
         """
         if not 0 < len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
             message = f"received {shortened(key)!r}; allowed: 1 to {MAX_KEY} printable ASCII characters"
@@ -72,7 +72,7 @@ class IdempotencyKeys:
         )
         known = from_item(item) if item else {}
         if known and known["request_hash"] != ticket.request_hash:
-            message = "received a request that differs from the first one with this key; allowed: the very same"
+            message = "received a request that differs from the first one with this key; allowed: an identical request"
             raise ProblemError(
                 ProblemCode.IDEMPOTENCY_MISMATCH,
                 "This Idempotency-Key was used for another request within 24 hours.",
@@ -86,7 +86,7 @@ class IdempotencyKeys:
         left = int(known["locked_until"]) - int(now.timestamp()) if known else 0
         raise ProblemError(
             ProblemCode.IDEMPOTENCY_IN_FLIGHT,
-            "The first request with this Idempotency-Key is still being served.",
+            "The first request with this Idempotency-Key is still in progress.",
             retry_after=max(1, min(left, 5)),
         )
 
@@ -101,7 +101,7 @@ class IdempotencyKeys:
         )
 
     def release(self, ticket: Ticket) -> None:
-        """Forget a key whose request was refused: nothing was made, the next one may be right."""
+        """Free a key whose request was refused: nothing was created, so a corrected request may use it."""
         self.client.delete_item(
             TableName=self.table,
             Key=to_item({"job_id": ticket.row_id}),

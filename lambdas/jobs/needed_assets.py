@@ -1,4 +1,4 @@
-"""Which model files a request names: a row for each place where its params may name one."""
+"""Which model files a request names: one row for each place where its params may name one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from lambdas.field_errors import ROOT
 CHECKPOINT_POINTER = "/checkpoint"
 OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"
 AUTOMATIC = "Automatic"
-"""WebUI's `sd_vae` for: the VAE called like the checkpoint, if there is one."""
+"""WebUI's `sd_vae` for: the VAE named like the checkpoint, if there is one."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """A place in the request that names a file which must be there."""
+    """A place in the request that names a required file."""
 
     type: AssetType
     reference: str
-    """As the request says it: asset id, file name, stem, or WebUI's title `name [hash]`."""
+    """As the request has it: asset id, file name, stem, or WebUI's title `name [hash]`."""
     pointer: str
     file: str | None = None
-    """How the file is called where the request uses WebUI's own name for it."""
+    """The file's name, if the request uses WebUI's own name for it."""
 
     @property
     def wanted(self) -> tuple[AssetType, str]:
-        """What to look for."""
+        """What to look up."""
         return self.type, self.file or self.reference
 
 
@@ -49,12 +49,12 @@ def _vae_file(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class FieldRow:
-    """A field of the params that holds a name."""
+    """A field of the params that contains a name."""
 
     type: AssetType
     field: str
     file: Callable[[str], str | None] = _file
-    """How the file is called that a value means; None when it needs none."""
+    """The file name that a value means; None if it needs no file."""
     applies: Callable[[ImageParams], bool] = lambda _: True
 
     def needs(self, params: TaskParams) -> Iterator[Need]:
@@ -66,7 +66,7 @@ class FieldRow:
 
 @dataclass(frozen=True)
 class OptionRow:
-    """An entry of `override_settings` that holds a name."""
+    """An entry of `override_settings` that contains a name."""
 
     type: AssetType
     option: str
@@ -80,7 +80,7 @@ class OptionRow:
 
 @dataclass(frozen=True)
 class TagRow:
-    """Tags of the positive prompts, `<KIND:name:…>`."""
+    """Tags in the positive prompts, `<KIND:name:…>`."""
 
     type: AssetType
     kinds: frozenset[str]
@@ -131,21 +131,21 @@ NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow, ...] = (
     FieldRow(AssetType.INTERROGATOR, "interrogator"),
     FieldRow(AssetType.TAGGER, "tagger"),
 )
-"""Files that must be there; "add one more" is one line."""
+"""Required files; adding one takes one line."""
 
 NEWEST: tuple[tuple[type[TaskParams], str, AssetType], ...] = (
     (InterrogateClipParams, "interrogator", AssetType.INTERROGATOR),
     (InterrogateDeepbooruParams, "tagger", AssetType.TAGGER),
 )
-"""Tasks that cannot do without a file, and take the newest of its type where the field that would name one is empty."""
+"""Tasks that need a file and use the newest of its type if the field that could name one is empty."""
 
 MENTIONED: tuple[AssetType, ...] = (AssetType.EMBEDDING,)
-"""Types whose files are used when their name stands anywhere in a prompt; the container, which matches tokens, takes
-what it needs of these."""
+"""Types whose files are used if their name appears anywhere in a prompt; the container, which matches tokens, picks
+what it needs from these."""
 
 
 def named_assets(params: TaskParams) -> list[Need]:
-    """Every file the params name, apart from the job's own checkpoint, each place once."""
+    """Every file that the params name except the job's checkpoint, each place once."""
     return list(dict.fromkeys(need for row in NAMED for need in row.needs(params)))
 
 
@@ -159,7 +159,7 @@ def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
 
 
 def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:
-    """Where the request names the checkpoint it draws with: in none, one or both of two places."""
+    """Where the request names its checkpoint: in none, one or both of two places."""
     option = params.options.sd_model_checkpoint if isinstance(params, ImageParams) else ""
     named = ((field, CHECKPOINT_POINTER), (option, OPTION_POINTER))
     return [Need(AssetType.CHECKPOINT, str(name), pointer) for name, pointer in named if name]
@@ -170,7 +170,7 @@ def wants_automatic_vae(params: TaskParams) -> bool:
 
 
 def mentionable_text(params: TaskParams) -> str:
-    """All prompts, in which names of `MENTIONED` types may stand; lower case."""
+    """All prompts, in lower case, in which names of `MENTIONED` types may appear."""
     if not isinstance(params, ImageParams):
         return ""
     return "\n".join(text for _, *texts in prompts_of(params) for text in texts if text).casefold()
@@ -181,7 +181,7 @@ def _escaped(part: str) -> str:
 
 
 def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
-    """Field, positive and negative text, without comments; the empty ones have nothing to check."""
+    """Field, positive and negative text, without comments; empty ones are left out."""
     fields = [("prompt", params.prompt, ""), ("negative_prompt", "", params.negative_prompt)]
     if isinstance(params, Txt2ImgParams) and params.enable_hr:
         fields += [("hr_prompt", params.hr_prompt, ""), ("hr_negative_prompt", "", params.hr_negative_prompt)]

@@ -1,4 +1,4 @@
-"""Objects of a job in the jobs bucket: where they are, what they hold."""
+"""A job's objects in the jobs bucket: where they are and what they contain."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ FAILURE_PREFIX = "endpoint-failure/"
 
 
 REMOVED_AT_ONCE = 1000
-"""Keys one DeleteObjects may name."""
+"""Maximum keys per DeleteObjects."""
 
 
 def job_prefix(job_id: str) -> str:
-    """Of all that is stored for a job, but SageMaker's own answers."""
+    """Prefix of everything stored for a job except SageMaker's own answers."""
     return f"jobs/{job_id}/"
 
 
 def input_key(user: str, input_id: str) -> str:
-    """Of a picture a user uploaded on its own: nobody else's requests lead to it."""
+    """Key of a picture that a user uploaded on its own; no other user's request can lead to it."""
     return f"inputs/{hashlib.sha256(user.encode()).hexdigest()[:32]}/{input_id}"
 
 
@@ -45,7 +45,7 @@ def output_prefix(job_id: str) -> str:
 
 
 class ObjectTooLargeError(Exception):
-    """An object has more bytes than its reader takes."""
+    """An object has more bytes than its reader accepts."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"{size} bytes")
@@ -58,10 +58,10 @@ class JobObjects:
     bucket: str
 
     def read(self, key: str, *, max_bytes: int) -> bytes | None:
-        """The bytes of an object, None when there is none; one call.
+        """The bytes of an object, or None if it does not exist; one call.
 
         Raises:
-            ObjectTooLargeError: it is larger than `max_bytes`; nothing of it was read.
+            ObjectTooLargeError: it is larger than `max_bytes`; nothing was read.
         """
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=key)
@@ -82,7 +82,7 @@ class JobObjects:
         )
 
     def copy(self, source: str, target: str) -> bool:
-        """Copy an object within the bucket; False when there is none."""
+        """Copy an object within the bucket; False if it does not exist."""
         try:
             self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": source})
         except ClientError as error:
@@ -107,10 +107,10 @@ class JobObjects:
         self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def remove_all(self, prefix: str, *, also: Sequence[str] = ()) -> None:
-        """Remove every object below `prefix`, and the keys `also`; those that are not there are fine.
+        """Delete every object below `prefix`, and the keys `also`; missing ones are fine.
 
         Raises:
-            RuntimeError: S3 refused to remove some.
+            RuntimeError: S3 could not delete some of them.
         """
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         keys = [*also, *(entry["Key"] for page in pages for entry in page.get("Contents", []))]
@@ -140,7 +140,7 @@ class JobObjects:
         )
 
     def key_of(self, location: str) -> str | None:
-        """The key of an `s3://` location, None when it is not in this bucket."""
+        """The key of an `s3://` location; None if it is not in this bucket."""
         try:
             parts = urlsplit(location, allow_fragments=False)
         except ValueError:

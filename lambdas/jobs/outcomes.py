@@ -1,6 +1,6 @@
-"""How a job that reached its endpoint ended, read from SageMaker's objects, and written exactly once.
+"""How a job that reached its endpoint ended, read from SageMaker's objects and written exactly once.
 
-Both ways to an end come through here: the endpoint's notification (`job_events`) and the sweeper, when that was lost.
+Both ways to an end use this: the endpoint's notification (`job_events`) and, if that was lost, the sweeper.
 """
 
 import json
@@ -33,7 +33,7 @@ BETWEEN_REFUSALS = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Outcome:
-    """An end that may be written."""
+    """An end that can be written to the job."""
 
     status: JobStatus
     error: JobError | None = None
@@ -49,7 +49,7 @@ class Outcomes:
     run_times: RunTimes
 
     def of_output(self, job: JobRecord, key: str) -> Outcome | None:
-        """What the output object says; None when it is not there or not this job's."""
+        """The outcome in the output object; None if the object does not exist or is not this job's."""
         if not _belongs(job, key, known=job.output_key, prefix=OUTPUT_PREFIX):
             return None
         try:
@@ -59,18 +59,18 @@ class Outcomes:
             result = JobResult.model_validate_json(data)
         except (ValidationError, ObjectTooLargeError) as error:
             if job.output_key != key:
-                return None  # nothing shows that this object is the job's
+                return None  # nothing shows that this object belongs to the job
             _LOG.exception("output %s of job %s cannot be read", key, job.job_id, extra=job.log_ids)
-            reason = f"The endpoint's answer cannot be read ({type(error).__name__})."
+            reason = f"The endpoint's answer could not be read ({type(error).__name__})."
             return Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.INTERNAL, reason), output_key=key)
         if result.job_id != job.job_id:
             return None
         return Outcome(JobStatus.SUCCEEDED, output_key=key)
 
     def of_failure(self, job: JobRecord, key: str | None, *, reason: str | None) -> Outcome | None:
-        """What the failure object says, or SageMaker's `reason`; None when it is another job's, or says nothing.
+        """The outcome in the failure object, or SageMaker's `reason`; None if it is another job's or there is nothing.
 
-        A failure object that holds no `JobFailure` means that the container died or could not answer.
+        A failure object without a `JobFailure` means that the container died or could not answer.
         """
         data = None
         if key is not None:
@@ -95,7 +95,7 @@ class Outcomes:
         return Outcome(status, failure.error, failure_key=key)
 
     def recorded(self, job: JobRecord) -> Outcome | None:
-        """The outcome SageMaker has already stored for this job, None when there is none."""
+        """The outcome that SageMaker has already stored for this job; None if there is none."""
         outcome = self.of_output(job, job.output_key) if job.output_key else None
         if outcome is None and job.failure_key:
             outcome = self.of_failure(job, job.failure_key, reason=None)
@@ -104,12 +104,12 @@ class Outcomes:
     def end_or_retry(
         self, job: JobRecord, outcome: Outcome, *, now: datetime, heartbeat_seen: Decimal | None = None
     ) -> JobRecord | None:
-        """End the job, queue it again or send it again, whichever the outcome asks for; the job, if it ended.
+        """Finish the job, queue it again or send it again, as the outcome requires; returns the job if it finished.
 
-        A job that loses its worker gets a second one. One that an older container refuses is sent again for as long
-        as an upgrade may take. One that has ended already stays as it is.
+        A job that loses its worker gets a second one. A job that an older container refuses is sent again for as long
+        as an upgrade may take. A job that has already finished stays as it is.
 
-        `heartbeat_seen`: only if no worker has written another heartbeat since.
+        `heartbeat_seen`: do it only if no worker has written another heartbeat since.
         """
         if job.status in TERMINAL:
             return None
@@ -123,7 +123,7 @@ class Outcomes:
         if _awaits_upgrade(job, outcome, now=now):
             if now - (job.sent_again_at or job.queued_at or job.created_at) >= BETWEEN_REFUSALS:
                 self.delivery.send_after_refusal(job, now=now)
-            return None  # else the sweeper comes back to it
+            return None  # otherwise the sweeper looks at it again
         ended = self.transitions.finish(
             job,
             outcome.status,
@@ -144,18 +144,18 @@ class Outcomes:
             self.run_times.note(job)
         except (ClientError, BotoCoreError):
             _LOG.exception(
-                "the run time of job %s was not noted", job.job_id, extra=job.log_ids
-            )  # only a guess of waits hangs on it
+                "the run time of job %s was not recorded", job.job_id, extra=job.log_ids
+            )  # only estimates of waiting times depend on it
 
 
 def _belongs(job: JobRecord, key: str, *, known: str | None, prefix: str) -> bool:
-    """Whether an object may be this job's; its content must still name the job where the key is not the known one."""
+    """Whether an object may be this job's; if its key is not the expected one, its content must name the job."""
     sent_twice = job.sends > 0 and job.worker_lost_at is None
     return key == known or ((known is None or sent_twice) and key.startswith(prefix))
 
 
 def _awaits_upgrade(job: JobRecord, outcome: Outcome, *, now: datetime) -> bool:
-    """Whether an older container refused the job, and a newer one may still come."""
+    """Whether an older container refused the job and a newer one may still come."""
     return (
         outcome.error is not None
         and outcome.error.code is JobErrorCode.CONTRACT_MISMATCH
@@ -165,12 +165,12 @@ def _awaits_upgrade(job: JobRecord, outcome: Outcome, *, now: datetime) -> bool:
 
 
 def _is_known(job: JobRecord, key: str | None) -> bool:
-    """Whether a failure that names no job must be this one's."""
+    """Whether a failure that names no job can only be this one's."""
     return key is None or key == job.failure_key or job.failure_key is None
 
 
 def _failure_in(text: str) -> JobFailure | None:
-    """The container's own words, alone or inside SageMaker's (`… from primary with message "{…}". See …`)."""
+    """The container's own answer, alone or inside SageMaker's (`… from primary with message "{…}". See …`)."""
     candidates = [text]
     if "{" in text:
         inner = text[text.index("{") : text.rfind("}") + 1]

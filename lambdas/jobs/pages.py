@@ -1,4 +1,4 @@
-"""Lists of jobs: keys from an index, then the rows themselves, so that a heartbeat never has to write an index."""
+"""Lists of jobs: keys from an index, then the rows themselves, so that no heartbeat has to write an index."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _OPEN_JOBS = index_name([OPEN])
-"""The index of the jobs of all owners that are not settled."""
+"""The index of all owners' jobs that are not settled."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,21 @@ class JobFilter:
     status: JobStatus | None = None
     endpoint: str | None = None
     since: datetime | None = None
-    """Made at this time or later."""
+    """Created at this time or later."""
     until: datetime | None = None
-    """Made before this time."""
+    """Created before this time."""
 
     def partition(self) -> dict[str, str]:
-        """The key of the list that holds these jobs: attributes and values, in the order of `JOB_LISTS`."""
+        """The key of the list with these jobs: attributes and values, in the order of `JOB_LISTS`."""
         key = {"owner": self.owner, "task": self.task, "status": self.status, "endpoint": self.endpoint}
         return {name: value for name, value in key.items() if value is not None}
 
     def takes(self, job: JobRecord) -> bool:
-        """Whether a job of the list is (still) meant: an index is a moment behind, and only a status ever changes."""
+        """Whether a job of the list (still) matches: an index lags a moment behind, and only statuses change."""
         return self.status in (None, job.status)
 
     def scope(self) -> str:
-        """What a cursor of this list is good for."""
+        """The list that a cursor belongs to."""
         return json.dumps([self.owner, self.task, self.status, self.endpoint, self.since, self.until], default=str)
 
 
@@ -54,9 +54,9 @@ class JobPages:
     signer: CursorSigner
 
     def newest(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> tuple[list[JobRecord], str | None]:
-        """Up to `limit` jobs, newest first, and the cursor of the next page; fewer only when there are no more.
+        """Up to `limit` jobs, newest first, and the cursor of the next page; fewer only if there are no more.
 
-        Two calls out of a history of any length; more only when jobs change their status in this very moment.
+        Two calls however long the history is; more only if jobs change their status at the same moment.
 
         Raises:
             ProblemError: `invalid_cursor`.
@@ -79,7 +79,7 @@ class JobPages:
         return jobs, None
 
     def open_before(self, job: JobRecord) -> int:
-        """How many jobs that have not ended were made before this one; one call for some ten thousand."""
+        """How many open jobs were created before this one; one call per some ten thousand."""
         answer = self.client.query(
             TableName=self.table,
             IndexName=_OPEN_JOBS,
@@ -91,12 +91,12 @@ class JobPages:
         return answer["Count"]
 
     def open_jobs(self) -> Iterator[list[JobRecord]]:
-        """All jobs that have not ended, oldest first, in batches."""
+        """All open jobs, oldest first, in batches."""
         for keys in self._keys({OPEN: "1"}, after=None, newest_first=False, size=BATCH):
             yield self.rows(keys)
 
     def user_of(self, asset: AssetRecord) -> str | None:
-        """An open job that needs the asset, in words; None if there is no such job. Two calls for each hundred jobs."""
+        """An open job that needs the asset, in words; None if there is none. Two calls per hundred open jobs."""
         for jobs in self.open_jobs():
             for job in jobs:
                 if any(_is(asset, model) for model in job.models):
@@ -104,7 +104,7 @@ class JobPages:
         return None
 
     def rows(self, job_ids: Sequence[str]) -> list[JobRecord]:
-        """The rows with these ids in this order; those that are gone are left out."""
+        """The rows with these ids in this order; missing ones are left out."""
         rows = read_rows(self.client, {self.table: [{"job_id": job_id} for job_id in job_ids]})[self.table]
         found = {row["job_id"]: read_record(JobRecord, row) for row in rows}
         return [found[job_id] for job_id in job_ids if job_id in found]
@@ -144,9 +144,9 @@ class JobPages:
 
 
 def _span(since: datetime | None, until: datetime | None) -> tuple[str, dict[str, str]]:
-    """The part of a key condition that keeps `since <= created_at < until`, and its values."""
+    """The part of a key condition for `since <= created_at < until`, and its values."""
     if since and until:
-        # BETWEEN takes both ends in; times have microseconds.
+        # BETWEEN includes both ends; times have microseconds.
         last = timestamp(until - timedelta(microseconds=1))
         return " AND created_at BETWEEN :since AND :last", {":since": timestamp(since), ":last": last}
     if since:
@@ -157,5 +157,5 @@ def _span(since: datetime | None, until: datetime | None) -> tuple[str, dict[str
 
 
 def _is(asset: AssetRecord, model: ResolvedModel) -> bool:
-    """By hash too: the asset may have been renamed since the job was sent."""
+    """Also by hash: the asset may have been renamed since the job was sent."""
     return model.type is asset.type and (model.name == asset.name or model.sha256 == asset.sha256)

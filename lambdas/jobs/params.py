@@ -1,4 +1,4 @@
-"""The params of a job, checked: every fault of the document in one answer, and prompts that no container can encode."""
+"""Checks a job's params: every error of the document in one answer, and prompts that no container can encode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def _valid(task: Task, document: dict[str, Any]) -> TaskParams:
     told_apart: tuple[str, ...] = ()
     if issubclass(model, ImageParams):
         own = _below_root([*_sampler_errors(document), *_option_errors(document)])
-        # The model finds these, too, but cannot say so exactly where.
+        # The model finds these too, but cannot say exactly where.
         told_apart = tuple({"/".join(error.pointer.split("/")[:3]) for error in own})
         errors += own
     try:
@@ -89,7 +89,7 @@ def _valid(task: Task, document: dict[str, Any]) -> TaskParams:
 
 
 def _filled(params: ImageParams) -> ImageParams:
-    """With what their infotext adds, so that it is refused here and not after waiting in the queue."""
+    """Add what their infotext fills in, so that errors in it are refused here and not after waiting in the queue."""
     try:
         return fill_in(params)
     except ValueError as error:
@@ -134,7 +134,7 @@ def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
         try:
             check_option(shortened(key), shortened(value) if isinstance(value, str) else value)
         except OptionUnsupportedError:
-            continue  # said under its own code once everything else is valid
+            continue  # refused with its own code once everything else is valid
         except OptionRefusedError as error:
             errors.append(FieldError(pointer=pointer(["override_settings", shortened(key)]), message=str(error)))
     return errors
@@ -163,5 +163,5 @@ def check_prompt_syntax(params: ImageParams, *, prefix: str) -> None:
 
 
 def megapixel_steps(params: TaskParams) -> Decimal:
-    """What quotas count of the job; 0 for a task without steps."""
+    """What quotas count for the job; 0 for a task without steps."""
     return params.megapixel_steps() if isinstance(params, ImageParams) else Decimal(0)

@@ -1,4 +1,4 @@
-"""A cheap look at the pictures of a request: valid base64 of a known format. Pixels are the container's business."""
+"""A cheap check of a request's pictures: valid base64 of a known format. The container checks the pixels."""
 
 import binascii
 from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ _SIGNATURES: tuple[tuple[str, bytes, int], ...] = (
     ("tiff", b"II*\0", 0),
     ("tiff", b"MM\0*", 0),
 )
-"""Format, the bytes that show it, and their offset."""
+"""Format, the bytes that identify it, and their offset."""
 
 
 def picture_errors(params: Mapping[str, object]) -> list[FieldError]:
-    """Every picture of the params that is none, pointers relative to the params."""
+    """An error for every invalid picture in the params, with pointers relative to the params."""
     return [
         FieldError(pointer=pointer, message=reason)
         for pointer, text in _pictures(params)
@@ -34,7 +34,7 @@ def picture_errors(params: Mapping[str, object]) -> list[FieldError]:
 
 
 def pictures_elsewhere(params: Mapping[str, object]) -> dict[str, str]:
-    """Pictures that are only named: pointer relative to the params → https URL or id of an input."""
+    """Pictures that are only referred to: pointer relative to the params → https URL or id of an input."""
     return {place: text for place, text in _pictures(params) if is_id(text) or text.startswith(URL)}
 
 
@@ -53,7 +53,7 @@ def _pictures(params: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _unit_pictures(scripts: object) -> Iterator[tuple[str, str]]:
-    """Of ControlNet's units; a picture and its mask may stand in one field."""
+    """Pictures of ControlNet's units; a picture and its mask may be in one field."""
     for title, script in scripts.items() if isinstance(scripts, dict) else ():
         units = script.get("args") if isinstance(script, dict) and title.lower() == CONTROLNET.lower() else None
         for number, unit in enumerate(units if isinstance(units, list) else ()):
@@ -62,7 +62,7 @@ def _unit_pictures(scripts: object) -> Iterator[tuple[str, str]]:
 
 
 def _texts(place: str, held: object) -> Iterator[tuple[str, str]]:
-    """The texts in a field that may hold one, a list or an object of them."""
+    """The texts in a field that may hold one text, a list or an object of them."""
     if isinstance(held, str) and held:
         yield place, held
     rows = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
@@ -73,7 +73,7 @@ def _texts(place: str, held: object) -> Iterator[tuple[str, str]]:
 
 def _reason_against(text: str) -> str | None:
     if is_id(text):
-        return None  # whether there is such an input is asked when the job is sent
+        return None  # whether the input exists is checked when the job is sent
     return _reason_against_url(text) if text.startswith(URL) else _reason_against_base64(text)
 
 
@@ -81,7 +81,7 @@ def _reason_against_url(url: str) -> str | None:
     try:
         parse_target(url)
     except FetchError as error:
-        return f"received a URL that may not be fetched: {error}"
+        return f"received a URL that cannot be fetched: {error}"
     return None
 
 
@@ -92,7 +92,7 @@ def _reason_against_base64(text: str) -> str | None:
         if not head.startswith("data:image/") or not head.endswith(";base64"):
             return f"received a data URI that starts {text[:40]!r}; allowed: data:image/TYPE;base64,…"
     try:
-        # Line breaks are usual in base64; any other foreign character means the text is broken or something else.
+        # Line breaks are common in base64; any other foreign character means broken text or something else.
         characters = body.encode("ascii").translate(None, b"\r\n\t ")
         data = binascii.a2b_base64(characters, strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
@@ -100,5 +100,5 @@ def _reason_against_base64(text: str) -> str | None:
         return f"received text that starts {text[:40]!r} and is not valid base64; allowed: {allowed}"
     if not any(data[offset : offset + len(mark)] == mark for _, mark, offset in _SIGNATURES):
         allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
-        return f"received {len(data)} bytes that start {data[:8]!r} and are not a picture; allowed: {allowed}"
+        return f"received {len(data)} bytes that start {data[:8]!r} and are not a supported picture; allowed: {allowed}"
     return None

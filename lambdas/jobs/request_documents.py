@@ -1,10 +1,11 @@
-"""What a job is sent with: params its user uploaded, the pictures they name, and the document the container reads."""
+"""What a job is sent with: uploaded params, the pictures they refer to, and the document the container reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobRequest
 from lambdas.aws.rows import is_id
 from lambdas.field_errors import ROOT
@@ -24,7 +25,13 @@ from lambdas.json_documents import read_document
 from lambdas.problems import ProblemError, invalid
 
 MAX_PARAMS_BYTES = 64 * 1024**2
-"""Largest params document sent by presigned URL."""
+"""Maximum size of a params document uploaded by presigned URL."""
+_FINISHED = {
+    JobStatus.SUCCEEDED: "has already succeeded",
+    JobStatus.FAILED: "has already failed",
+    JobStatus.CANCELED: "has already been canceled",
+    JobStatus.EXPIRED: "has already expired",
+}
 
 
 @dataclass(frozen=True)
@@ -32,10 +39,10 @@ class RequestDocuments:
     objects: JobObjects
 
     def write(self, job: JobRecord, params: dict[str, Any], files: Resolution) -> None:
-        """Copy the inputs that the params name to the job, and put its request document.
+        """Copy the inputs that the params refer to into the job, and store its request document.
 
         Raises:
-            ProblemError: `invalid_params`, naming every input that is not there.
+            ProblemError: `invalid_params`, naming every missing input.
         """
         copies = _refuse_missing(job, params, self.objects.copy)
         others = {
@@ -49,22 +56,22 @@ class RequestDocuments:
         self.objects.put_request(request)
 
     def remove(self, job: JobRecord) -> None:
-        """Remove the request document and the job's copies of its inputs."""
+        """Delete the request document and the job's copies of its inputs."""
         self.objects.remove_all(f"{job_prefix(job.job_id)}input/", also=[request_key(job.job_id)])
 
     def require_inputs(self, job: JobRecord, params: dict[str, Any]) -> None:
-        """Check that the inputs which the params name are there.
+        """Check that the inputs that the params refer to exist.
 
         Raises:
-            ProblemError: `invalid_params`, naming every one that is not.
+            ProblemError: `invalid_params`, naming every missing one.
         """
         _refuse_missing(job, params, lambda key, _: self.objects.exists(key))
 
     def sent_with(self, job: JobRecord) -> JobRequest:
-        """What a job was sent with.
+        """The request document that a job was sent with.
 
         Raises:
-            ProblemError: `job_state_conflict`, it is not stored (any more).
+            ProblemError: `job_state_conflict` if it is not stored (any more).
         """
         data = self.objects.read(job.request_key, max_bytes=2 * MAX_PARAMS_BYTES) if job.request_key else None
         if data is None:
@@ -72,7 +79,7 @@ class RequestDocuments:
         return JobRequest.model_validate_json(data)
 
     def uploaded_params(self, job: JobRecord) -> dict[str, Any]:
-        """The params document that was put to the upload URL of a `created` job.
+        """The params document that was uploaded for a `created` job.
 
         Raises:
             ProblemError: `upload_incomplete`, `body_too_large`, `invalid_json` or `invalid_params`.
@@ -86,7 +93,7 @@ class RequestDocuments:
             ) from error
         if data is None:
             raise ProblemError(
-                ProblemCode.UPLOAD_INCOMPLETE, "The params document has not been put to the job's upload URL yet."
+                ProblemCode.UPLOAD_INCOMPLETE, "The params document has not been uploaded to the job's upload URL yet."
             )
         document = read_document(data)
         if not isinstance(document, dict):
@@ -98,11 +105,12 @@ class RequestDocuments:
 
 
 def state_conflict(job: JobRecord, what: str) -> ProblemError:
-    return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job is {job.status} and cannot be {what}.")
+    state = _FINISHED.get(job.status, f"is {job.status}")
+    return ProblemError(ProblemCode.JOB_STATE_CONFLICT, f"The job {state} and cannot be {what}.")
 
 
 def _refuse_missing(job: JobRecord, params: dict[str, Any], is_there: Callable[[str, str], bool]) -> dict[str, str]:
-    """Where the job's copies of its inputs are, by pointer; `is_there` takes the keys of an input and its copy."""
+    """Keys of the job's copies of its inputs, by pointer; `is_there` gets the keys of an input and its copy."""
     copies, missing = {}, []
     for number, (place, text) in enumerate(pictures_elsewhere(params).items()):
         if not is_id(text):

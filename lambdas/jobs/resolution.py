@@ -1,4 +1,4 @@
-"""The model files a request names, found among the uploaded assets; every fault in one answer."""
+"""Finds the model files that a request names among the uploaded assets; every error in one answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,9 +32,9 @@ from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 
 NAMES_SHOWN = 10
 MAX_NAMED = 50
-"""Most files one request may name: a job with more would wait for hours on downloads."""
+"""Maximum files per request: a job with more would wait hours for downloads."""
 _BY_WEIGHT = (ProblemCode.INVALID_PARAMS, ProblemCode.ASSET_NOT_FOUND, ProblemCode.ASSET_NOT_ACTIVE)
-"""Of several faults the first of these is the answer's code."""
+"""Of several errors, the first of these gives the answer's code."""
 
 _NO_CHECKPOINT = (
     "Choose a checkpoint: received none; allowed: an asset's id, file name or title "
@@ -57,11 +57,11 @@ class Resolution:
 class _Findings:
     caller: Caller
     used: dict[str, tuple[AssetRecord, list[str]]] = field(default_factory=dict)
-    """By asset id, in the order found: the asset and the words of the request that mean it."""
+    """By asset id, in the order found: the asset and the words of the request that refer to it."""
     faults: list[tuple[ProblemCode, FieldError]] = field(default_factory=list)
 
     available: dict[AssetType, str] = field(default_factory=dict)
-    """What messages say there is, by type."""
+    """What messages list as available, by type."""
 
     def use(self, asset: AssetRecord, reference: str | None) -> None:
         _, references = self.used.setdefault(asset.asset_id, (asset, []))
@@ -90,23 +90,23 @@ class _Findings:
         errors = [error for _, error in self.faults]
         if code is ProblemCode.INVALID_PARAMS:
             raise invalid(errors)
-        more = f" ({len(errors) - 1} more faults are listed)" if len(errors) > 1 else ""
+        more = f" ({len(errors) - 1} more errors are listed)" if len(errors) > 1 else ""
         detail = next(error.message for found, error in self.faults if found is code)
         raise ProblemError(code, f"{detail}{more}", errors=errors[:MAX_ERRORS])
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asks for, before any of it is looked for."""
+    """What a request asks for, before anything is looked up."""
 
     params: TaskParams
-    """With the texts of its styles."""
+    """Including the texts of its styles."""
     findings: _Findings
     own: Sequence[Need]
     """The checkpoint, wherever it is named."""
     others: Sequence[Need]
     vaes: Sequence[Reference]
-    """What the VAE that belongs to the checkpoint may be called."""
+    """Possible names of the VAE that belongs to the checkpoint."""
 
     @property
     def references(self) -> list[Reference]:
@@ -119,12 +119,12 @@ class Resolver:
     styles: StyleFiles
 
     def ask(self, checkpoint_field: str | None, params: TaskParams, *, caller: Caller) -> Asked:
-        """Which files a request names. With `styles` it is what their texts name that counts.
+        """Which files a request names. With `styles`, names in the texts of the styles count too.
 
-        No call; with `styles` one, and one for each of their files.
+        No AWS call; with `styles` one, plus one for each styles file.
 
         Raises:
-            ProblemError: `invalid_params`, it names too many, or a style that is not there.
+            ProblemError: `invalid_params` if it names too many files, or a style that does not exist.
         """
         findings = _Findings(caller)
         params = self._styled(params, findings)
@@ -138,18 +138,18 @@ class Resolver:
         return Asked(params, findings, own, others, vaes)
 
     def resolve(self, asked: Asked, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Resolution:
-        """The files that are meant, among those the caller may use; `rows` are those of the references' keys.
+        """The files that the request refers to, among those the caller may use; `rows` has the rows of their keys.
 
-        One call where not all holders of names were among the rows, and one more where a prompt might mention files,
-        the newest file of a type is wanted, or a LoRA may be called by its alias.
+        One call if some holders of names were not among the rows, and another one if a prompt might mention files, the
+        newest file of a type is needed, or a LoRA may be named by its alias.
 
         Raises:
-            ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every fault.
+            ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every error.
         """
         params, findings, own, others, vaes = asked.params, asked.findings, asked.own, asked.others, asked.vaes
         caller = findings.caller
 
-        # 1. What is named, and the VAE that may belong to the checkpoint.
+        # 1. Named files, and the VAE that may belong to the checkpoint.
         found = self.assets.meanings(asked.references, rows, caller)
         nameless = [need.wanted for need in others if need.type is AssetType.LORA and not found[need.wanted]]
         found = {**found, **self.assets.called_by_alias(nameless, caller)}
@@ -157,7 +157,7 @@ class Resolver:
         self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:
             its_vae = (AssetType.VAE, f"{checkpoint.stem}.vae")
-            if its_vae not in found:  # the request has the checkpoint's id, so its name is known only now
+            if its_vae not in found:  # the request has the checkpoint's id, so its name only becomes known here
                 found = self.assets.find([its_vae], caller)
             active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
             findings.use_all(active[:1], AUTOMATIC)
@@ -174,7 +174,7 @@ class Resolver:
             else:
                 findings.use(newest, None)
 
-        # 2. What the prompts may mention.
+        # 2. Files that the prompts may mention.
         text = mentionable_text(params)
         for asset_type in MENTIONED if text else ():
             mentioned = [asset for asset in self.assets.active(asset_type, caller) if asset.stem.casefold() in text]
@@ -184,7 +184,7 @@ class Resolver:
         return findings.resolution(checkpoint)
 
     def _styled(self, params: TaskParams, findings: _Findings) -> TaskParams:
-        """The params with the texts of their styles, all styles files noted as used, the newest last."""
+        """The params with the texts of their styles; all styles files are noted as used, the newest last."""
         if not isinstance(params, ImageParams) or not params.styles:
             return params
         usable = self.assets.active(AssetType.STYLES, findings.caller)
@@ -195,10 +195,10 @@ class Resolver:
         return styled
 
     def check_checkpoint(self, reference: str, *, caller: Caller) -> None:
-        """For a checkpoint named before the params are there.
+        """Check a checkpoint that is named before the params arrive.
 
         Raises:
-            ProblemError: as `resolve`.
+            ProblemError: as in `resolve`.
         """
         findings = _Findings(caller)
         need = Need(AssetType.CHECKPOINT, reference, CHECKPOINT_POINTER)
@@ -221,7 +221,7 @@ class Resolver:
                     findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
 
     def _checkpoint(self, own: Sequence[Need], found: Meanings, findings: _Findings) -> AssetRecord | None:
-        """The one checkpoint that all of `own` mean."""
+        """The one checkpoint that all of `own` refer to."""
         meant = [asset for need in own if (asset := self._one(need, found, findings)) is not None]
         if len({asset.asset_id for asset in meant}) > 1:
             message = (
@@ -234,17 +234,17 @@ class Resolver:
         return meant[0] if meant else None
 
     def _one(self, need: Need, found: Meanings, findings: _Findings) -> AssetRecord | None:
-        """The active asset that is meant; None, with the fault noted, when there is no such."""
+        """The active asset that is referred to; None, with the error noted, if there is none."""
         candidates = found[need.wanted]
         said = shortened(need.reference)
         if len(candidates) > 1:
             names = ", ".join(sorted(asset.name for asset in candidates)[:NAMES_SHOWN])
-            message = f"received {said!r}, which may be any of: {names}; allowed: the whole file name"
+            message = f"received {said!r}, which matches several assets: {names}; allowed: the full file name"
             findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
         elif not candidates:
             called = f" (the file {need.file!r})" if need.file else ""
             available = self._available(need.type, findings)
-            message = f"received {said!r}{called}, but there is no such {need.type}; {available}"
+            message = f"received {said!r}{called}; no such {need.type} exists; {available}"
             findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
         elif candidates[0].status is not AssetStatus.ACTIVE:
             (asset,) = candidates
@@ -263,7 +263,7 @@ class Resolver:
 
 
 def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
-    """Whether a network can be used on a checkpoint, as far as inspection found out what both are."""
+    """Whether a network can be used with a checkpoint, as far as inspection knows both."""
     made_for, drawn_with = asset.facts.architecture, checkpoint.facts.architecture
     if asset.type not in _OF_ONE_ARCHITECTURE or made_for is None or drawn_with is None:
         return True
@@ -271,6 +271,6 @@ def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
 
 
 def _vaes_called_like(checkpoint: str) -> tuple[tuple[AssetType, str], ...]:
-    """References of the VAE that belongs to a checkpoint, whether it was said with its extension or without."""
+    """References to the VAE that belongs to a checkpoint, named with or without its extension."""
     name, _ = split_title(checkpoint)
     return tuple((AssetType.VAE, f"{stem}.vae") for stem in (PurePosixPath(name).stem, name) if stem)

@@ -1,4 +1,4 @@
-"""How long jobs of an endpoint lately ran: ten seconds-counts in one row of the jobs table, overwritten in turn."""
+"""How long an endpoint's recent jobs ran: ten durations in one row of the jobs table, overwritten in turn."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class RunTimes:
     _known: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
     def note(self, job: JobRecord) -> None:
-        """Count in a job that has succeeded; one call."""
+        """Record the run time of a job that has succeeded; one call."""
         if job.started_at is None or job.finished_at is None:
             return
         slot = f"seconds_{int(job.finished_at.timestamp() * 1000) % SLOTS}"
@@ -38,7 +38,7 @@ class RunTimes:
         )
 
     def typical(self, endpoint: str) -> float | None:
-        """Mean seconds of the latest runs, up to a minute old; None when there were none."""
+        """Mean seconds of the latest runs, at most a minute old; None if there are none."""
         until, seconds = self._known.get(endpoint, (0.0, None))
         if self.monotonic() < until:
             return seconds

@@ -1,4 +1,4 @@
-"""The jobs table: jobs read and taken away; `counts` puts new ones, `transitions` changes them."""
+"""The jobs table: reads and deletes jobs; `counts` creates them, `transitions` changes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class JobStore:
         return read_record(JobRecord, from_item(answer["Item"])) if "Item" in answer else None
 
     def delete(self, job: JobRecord) -> bool:
-        """Forget a job that has ended; False when it was already gone."""
+        """Delete the row of a finished job; False if it no longer exists."""
         try:
             self.client.delete_item(
                 TableName=self.table,
@@ -40,7 +40,7 @@ class JobStore:
         return True
 
     def log_delivery(self, job_id: str, line: Mapping[str, object]) -> None:
-        """Add an attempt to deliver the job's webhook; nothing when the job is gone."""
+        """Record an attempt to deliver the job's webhook; does nothing if the job no longer exists."""
         try:
             self.client.update_item(
                 TableName=self.table,

@@ -1,4 +1,4 @@
-"""Styles a request asks for, read from the uploaded styles files while it is answered."""
+"""Styles that a request names, read from the uploaded styles files while the request is answered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 POINTER = "/params/styles"
 MAX_FILES = 10
-"""Styles files in use at once."""
+"""Maximum number of styles files in use at once."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class StyleFiles:
     bucket: str
 
     def apply(self, params: ImageParams, files: Sequence[AssetRecord]) -> ImageParams:
-        """The params with their styles merged into every prompt they have; a call for each file.
+        """Merge the params' styles into all their prompts; one call per file.
 
         Raises:
-            ProblemError: `invalid_params` or `asset_not_found`; a style is in no file, or a file is none.
+            ProblemError: `invalid_params` or `asset_not_found`, because a style is in no file or a file is invalid.
         """
         if not files:
             message = "received styles, but no styles file is uploaded yet; upload your WebUI's styles.csv"
@@ -37,7 +37,7 @@ class StyleFiles:
                 ProblemCode.ASSET_NOT_FOUND, message, errors=[FieldError(pointer=POINTER, message=message)]
             )
         if len(files) > MAX_FILES:
-            raise _refused(f"{len(files)} styles files are uploaded; allowed: up to {MAX_FILES}, delete some")
+            raise _refused(f"{len(files)} styles files are uploaded; allowed: up to {MAX_FILES}; delete some")
         styles: dict[str, Style] = {}
         for file in files:
             styles |= self._read(file)
@@ -63,7 +63,7 @@ def _styled(params: ImageParams, styles: Mapping[str, Style]) -> dict[str, str]:
     for names in pairs:
         texts = [str(getattr(params, name)) for name in names]
         merged = apply_styles(texts[0], texts[1], names=params.styles, styles=styles)
-        # An empty prompt of the second pass means the first one's, which has its styles already.
+        # An empty prompt in the second pass means the first one's, which already has its styles.
         prompts |= {name: new for name, old, new in zip(names, texts, merged, strict=True) if old or names is pairs[0]}
     return prompts
 

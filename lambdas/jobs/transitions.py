@@ -1,4 +1,4 @@
-"""Every transition of a job this side may make, each one conditional update."""
+"""Every transition of a job that this side may make, each one a conditional update."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -28,15 +28,15 @@ class JobTransitions:
     webhooks: WebhookQueue
 
     def settle(self, ended: JobRecord) -> bool:
-        """Queue an ended job's webhook and count its end; False when it has been counted before.
+        """Queue a finished job's webhook and count its end; False if it was already counted.
 
-        The end itself leaves `open` on the job; the transaction that counts takes it away. Whatever dies in between is
-        settled by the sweeper, which looks at every job that has `open`.
+        The end itself leaves `open` on the job; the transaction that counts it removes `open`. After a crash in
+        between, the sweeper settles the job: it looks at every job with `open`.
 
         Raises:
             ClientError, BotoCoreError: AWS failed; the sweeper will try again.
         """
-        # Before the count: whoever dies in between sends it twice, with one id, and never not at all.
+        # Before the count: after a crash in between it is sent twice with the same id, instead of never.
         if ended.webhook is not None:
             self.webhooks.send(ended, ended.webhook)
         return self.counts.settle(ended)
@@ -51,7 +51,7 @@ class JobTransitions:
         request_key: str,
         now: datetime,
     ) -> JobRecord | None:
-        """`created → queued`; None when the job is not `created`."""
+        """`created → queued`; None if the job is not `created`."""
         return self._change(
             job_id,
             {
@@ -66,21 +66,21 @@ class JobTransitions:
         )
 
     def unqueue(self, job_id: str, *, checkpoint: str | None) -> JobRecord | None:
-        """Back to `created` when the endpoint did not take the job, so that it can be started again."""
+        """Back to `created` if the endpoint refused the job, so that it can be started again."""
         removed = ("request_key", "queued_at", "models", *(() if checkpoint else ("checkpoint",)))
         values = {"status": JobStatus.CREATED, "checkpoint": checkpoint}
         return self._change(job_id, values, allowed=(JobStatus.QUEUED,), removed=removed)
 
     def keep_locations(self, job: JobRecord, *, output_key: str | None, failure_key: str | None) -> JobRecord | None:
-        """Note where SageMaker will put the answer; touches no status, a finish may already be there.
+        """Record where SageMaker will put the answer; leaves the status alone, as the job may already have finished.
 
-        None when the job was sent once more meanwhile: then its answer comes elsewhere.
+        None if the job was sent again meanwhile: its answer then has another location.
         """
         locations = {"output_key": output_key, "failure_key": failure_key}
         return self._change(job.job_id, locations, allowed=tuple(JobStatus), expected={"sends": job.sends})
 
     def mark_sent_again(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
-        """Count one more attempt to hand over a queued job; None when it changed or has its locations."""
+        """Count another attempt to send a queued job; None if it changed or already has its locations."""
         return self._change(
             job.job_id,
             {"sends": job.sends + 1, "sent_again_at": now},
@@ -90,7 +90,7 @@ class JobTransitions:
         )
 
     def mark_refused(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
-        """Count a refusal by a container of an older contract, and another attempt; None when the job changed."""
+        """Count a refusal by a container of an older contract and another attempt; None if the job changed."""
         return self._change(
             job.job_id,
             {"sends": job.sends + 1, "refusals": job.refusals + 1, "sent_again_at": now},
@@ -100,7 +100,7 @@ class JobTransitions:
         )
 
     def requeue(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
-        """`running → queued` because its worker was lost; None when it changed, or was lost before."""
+        """`running → queued` because its worker was lost; None if it changed or had lost a worker before."""
         return self._change(
             job.job_id,
             {
@@ -124,7 +124,7 @@ class JobTransitions:
         )
 
     def request_cancel(self, job_id: str) -> JobRecord | None:
-        """Ask the worker to stop; None when the job is not `running`."""
+        """Ask the worker to stop; None if the job is not `running`."""
         return self._change(job_id, {"cancel_requested": True}, allowed=(JobStatus.RUNNING,))
 
     def finish(
@@ -139,13 +139,13 @@ class JobTransitions:
         failure_key: str | None = None,
         heartbeat_seen: Decimal | None = None,
     ) -> JobRecord | None:
-        """End the job and settle it; None when its status may not become `status` (any more).
+        """Finish the job and settle it; None if its status can not (any more) become `status`.
 
         `open` stays on the row until the job is settled, here or by the sweeper.
 
         Args:
-            allowed: The statuses it may end from; empty: all from which the contract lets it enter `status`.
-            heartbeat_seen: End it only if no worker has written another heartbeat since.
+            allowed: the statuses it may have before; empty: all from which the contract allows `status`.
+            heartbeat_seen: finish it only if no worker has written another heartbeat since.
         """
         ended = self._change(
             job.job_id,
@@ -163,7 +163,7 @@ class JobTransitions:
             try:
                 self.settle(ended)
             except (ClientError, BotoCoreError):
-                _LOG.exception("job %s has ended and is settled later", job.job_id)
+                _LOG.exception("job %s has finished and will be settled later", job.job_id)
         return ended
 
     def _change(
@@ -176,9 +176,9 @@ class JobTransitions:
         expected: Mapping[str, object] | None = None,
         absent: tuple[str, ...] = (),
     ) -> JobRecord | None:
-        """Set fields of the record if its status is `allowed`, `expected` are as given and `absent` are not there.
+        """Set fields if the status is `allowed`, `expected` ones have these values and `absent` ones are missing.
 
-        Returns the row after, or None.
+        Returns the record afterwards, or None.
         """
         settable = {name: value for name, value in values.items() if value is not None}
         expected = {name: value for name, value in (expected or {}).items() if value is not None}

@@ -1,4 +1,4 @@
-"""Where ended jobs wait for their webhooks to be delivered, at least once."""
+"""Where webhooks of finished jobs wait to be delivered, at least once."""
 
 import json
 from dataclasses import dataclass
@@ -17,6 +17,6 @@ class WebhookQueue:
     url: str
 
     def send(self, job: JobRecord, webhook: Webhook) -> None:
-        """Have this ended job's webhook delivered, if it asks for its end."""
+        """Queue this finished job's webhook, if it asks for its event."""
         if WebhookEvent(f"job.{job.status}") in webhook.events:
             self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps({"job_id": job.job_id}))

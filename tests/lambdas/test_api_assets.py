@@ -97,12 +97,12 @@ def test_a_file_of_another_size_fails_and_its_name_is_free_again(cloud: Cloud) -
 
     problem = complete(cloud, asset["asset_id"], parts).problem(422, "upload_mismatch")
 
-    assert f"received {len(CHECKPOINT) + 4} bytes, declared were {len(CHECKPOINT)}" in problem["detail"]
+    assert f"received {len(CHECKPOINT) + 4} bytes; declared: {len(CHECKPOINT)}" in problem["detail"]
     assert cloud.keys("assets-bucket") == []
     failed = cloud.ask("GET", f"/v1/assets/{asset['asset_id']}").ok()
     assert (failed["status"], failed["error"]) == (
         "failed",
-        f"received {len(CHECKPOINT) + 4} bytes, declared were {len(CHECKPOINT)}",
+        f"received {len(CHECKPOINT) + 4} bytes; declared: {len(CHECKPOINT)}",
     )
     complete(cloud, asset["asset_id"], parts).problem(422, "upload_mismatch")
     cloud.ask("POST", "/v1/assets", DECLARED, user="bob").ok(201)

@@ -90,7 +90,7 @@ def test_a_part_of_the_wrong_size_is_named_and_can_be_sent_again(cloud: Cloud) -
     problem = complete(cloud, asset["asset_id"]).problem(409, "upload_incomplete")
     put_part(cloud, asset["asset_id"], LORA_FILE)
 
-    assert "1 of 1 parts have another size than they should: 1" in problem["detail"]
+    assert "1 of 1 parts have the wrong size: 1" in problem["detail"]
     assert complete(cloud, asset["asset_id"]).ok()["status"] == "active"
 
 
@@ -179,7 +179,7 @@ def test_an_inspection_that_never_ends_fails_after_three_runs_with_the_reason(cl
 
     assert seen == [("inspecting", 2), ("inspecting", 3), ("failed", 3)]
     error = cloud.ask("GET", f"/v1/assets/{asset.asset_id}").ok()["error"]
-    assert error == f"its inspection did not end in 3 runs: storage is too slow for {len(LORA_FILE)} bytes"
+    assert error == f"its inspection did not finish in 3 runs: storage is too slow for {len(LORA_FILE)} bytes"
     assert leftovers(cloud) == begun_uploads(cloud)
 
 

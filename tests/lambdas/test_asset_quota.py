@@ -152,7 +152,7 @@ def test_an_import_that_turns_out_too_large_fails_with_the_reason_and_leaves_not
 
     shown = cloud.ask("GET", f"/v1/assets/{made['asset_id']}").ok()
     assert status is AssetStatus.FAILED
-    assert f"more than the {SIZE - 1} the quota asset_bytes allows" in shown["error"]
+    assert f"quota asset_bytes ({SIZE - 1} bytes" in shown["error"]
     assert owned(cloud) == 0
     assert "Uploads" not in cloud.s3.list_multipart_uploads(Bucket=BUCKET)
     begin(cloud, size=SIZE - 1).ok(201)

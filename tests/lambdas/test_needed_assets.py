@@ -193,19 +193,19 @@ def test_every_fault_of_the_named_files_comes_in_one_answer(cloud: Cloud) -> Non
     assert caught.value.code == "invalid_params"
     messages = [(error.pointer, error.message) for error in caught.value.errors]
     assert messages == [
-        ("/checkpoint", "received 'nope', but there is no such checkpoint; no checkpoint is uploaded yet"),
+        ("/checkpoint", "received 'nope'; no such checkpoint exists; no checkpoint is uploaded yet"),
         (
             "/params/refiner_checkpoint",
-            "received 'none such', but there is no such checkpoint; no checkpoint is uploaded yet",
+            "received 'none such'; no such checkpoint exists; no checkpoint is uploaded yet",
         ),
         (
             "/params/prompt",
-            "received 'gone', but there is no such lora; available: ink.safetensors, twin.pt, twin.safetensors",
+            "received 'gone'; no such lora exists; available: ink.safetensors, twin.pt, twin.safetensors",
         ),
         ("/params/prompt", "wet.pt is uploading; allowed: an active lora"),
         (
             "/params/prompt",
-            "received 'twin', which may be any of: twin.pt, twin.safetensors; allowed: the whole file name",
+            "received 'twin', which matches several assets: twin.pt, twin.safetensors; allowed: the full file name",
         ),
     ]
 
