@@ -96,7 +96,7 @@ def instance_metric(name: str, config: StageConfig) -> cloudwatch.Metric:
 
 
 def api_metric(name: str, config: StageConfig, *, statistic: str, period: Duration = MINUTE) -> cloudwatch.Metric:
-    """A metric API Gateway writes about the stage's API."""
+    """A metric that API Gateway writes about the stage's API."""
     return cloudwatch.Metric(
         namespace="AWS/ApiGateway",
         metric_name=name,

@@ -14,7 +14,7 @@ LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 
 UNNAMED = "main"
 NONE = "none"
-"""Said of an option that may be absent: it was thought of, and is not wanted."""
+"""The value of an optional option that is deliberately unset."""
 AWS_ONLY = {"generate-on-cloud": "aws-only"}
 """Tag of a stack that the local cloud does not deploy."""
 
@@ -175,13 +175,13 @@ MAY_BE_NONE = frozenset(
 
 
 def own_context(context: Mapping[str, object]) -> dict[str, object]:
-    """What of an app's context is a stage's."""
+    """The part of an app's context that belongs to the stage."""
     others = ("@", "aws:", "aws-cdk:", "availability-zones:")
     return {name: value for name, value in context.items() if not name.startswith(others) and name != "local"}
 
 
 def _read(name: str, value: object) -> object:
-    """Context from the command line is text; a literal of numbers and a tuple do not take text, nor does None."""
+    """Context from the command line is text; literals of numbers, tuples and None accept no text."""
     if value == NONE and name in MAY_BE_NONE:
         return None
     if name == "log_retention_days" and isinstance(value, str) and value.isdigit():

@@ -55,7 +55,7 @@ def cdk_arguments(command: str, context: Mapping[str, str], others: Sequence[str
 
 
 def say_options(kept: Mapping[str, str] | None, context: Mapping[str, str]) -> None:
-    """Print the options this deployment has, and what changes."""
+    """Print this deployment's options and what changes."""
     settled = {name: value for name, value in context.items() if name != "stage"}
     print(f"options: {', '.join(f'{name}={value}' for name, value in settled.items()) or 'all at their defaults'}")
     if kept is None:
@@ -89,7 +89,7 @@ def main(
     look: Callable[[Asked, boto3.session.Session], int] = look_before,
     ask: Callable[[str], str] | None = None,
 ) -> int:
-    """The exit code of the CLI; 1 when something stops the deployment, 2 for options that cannot be."""
+    """Returns the CLI's exit code, 1 if something stops the deployment, or 2 for invalid options."""
     parser = argparse.ArgumentParser(prog="python -m infrastructure.deploy", description=__doc__, allow_abbrev=False)
     parser.add_argument("command", choices=tuple(EVERY_TIME))
     parser.add_argument("--stage", default="", help="suffix of the stacks' names; empty for the only one")
@@ -100,7 +100,7 @@ def main(
     try:
         asked = read_pairs(chosen.context)
         stage = asked.pop("stage", chosen.stage)
-        # What is wrong with the words alone is said without AWS.
+        # Errors in the options themselves are reported without calling AWS.
         stage_context(None, stage, asked)
         if chosen.command == "bootstrap":
             return cdk(["bootstrap", *others])

@@ -1,6 +1,6 @@
-"""What the core gives to the stacks that stand on it: parameters of SSM, read when those are deployed.
+"""What the core passes to the stacks that depend on it: SSM parameters, read when those stacks are deployed.
 
-Not exports, which CDK would make by itself: CloudFormation neither removes nor changes an export while another stack
+They replace the exports that CDK would create: CloudFormation neither removes nor changes an export while another stack
 imports it, and deploys the core first, so an option that adds one could never be turned off again.
 """
 
@@ -17,24 +17,24 @@ from infrastructure.config import StageConfig
 
 @dataclass(frozen=True, kw_only=True)
 class CoreValues:
-    """Names and ARNs; those of a core stack itself, or parameters of a stack that reads them."""
+    """Names and ARNs: the core stack's own, or parameters in a stack that reads them."""
 
     api_stage_arn: str
     assets_bucket: str
     container_role: str
     error_topic_arn: str
     functions: Mapping[str, str]
-    """Names by what people know them by."""
+    """Names, by the names that people know them by."""
     jobs_bucket: str
     jobs_table: str
     key_arn: str | None
-    """The stage's key; None: it has none."""
+    """The stage's key; None if it has no key."""
     queues: Mapping[str, str]
-    """Names of queues by what people know them by."""
+    """Names of queues, by the names that people know them by."""
     success_topic_arn: str
 
     def write(self, core: Construct, config: StageConfig) -> None:
-        """Put what is known only once the core is deployed into parameters below the stage's name."""
+        """Write the values that are only known after deployment to parameters below the stage's name."""
         for name, value in self._known_later():
             place = _place(config, name)
             construct_id = f"Handover{name.title().replace('_', '')}"
@@ -46,7 +46,7 @@ class CoreValues:
                 )
 
     def read(self, scope: Construct, config: StageConfig, *names: str) -> Self:
-        """These values as the stack of `scope` reads them; it can use no others."""
+        """These values as the stack of `scope` reads them; it can only use these."""
         found: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
         for name, value in self._known_later():
             if name not in names:
@@ -60,7 +60,7 @@ class CoreValues:
         return type(self)(**found)
 
     def _known_later(self) -> Iterator[tuple[str, str | Mapping[str, str]]]:
-        """All but what is not there, or is a name that was given."""
+        """All values except missing ones and names that we chose ourselves."""
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, Mapping) or Token.is_unresolved(value):

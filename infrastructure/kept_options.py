@@ -1,7 +1,7 @@
-"""A stage's options are kept in its account, so that a later deployment need not repeat them.
+"""Keeps a stage's options in its account, so that later deployments need not repeat them.
 
-The core stack writes what was asked for into a parameter of SSM; `make deploy` reads it and adds what is asked for now.
-Defaults and a stage's presets are not written down: those of a later version take effect.
+The core stack writes the given options to an SSM parameter; `make deploy` reads it and adds the options given now.
+Defaults and a stage's presets are not stored, so those of a later version take effect.
 """
 
 import json
@@ -15,29 +15,29 @@ from infrastructure.deployed import ClientOf
 
 OPTIONS_ID: Final = "Options"
 DEFAULT: Final = "default"
-"""As the value of an option: back to its default."""
+"""As an option's value: return to its default."""
 
 
 def options_parameter(stack_name: str) -> str:
-    """Name of the parameter."""
+    """Name of the SSM parameter."""
     return f"/{stack_name}/options"
 
 
 def given_options(context: Mapping[str, object]) -> dict[str, str]:
-    """The options an app's context asks for, as text; the stage itself is not one of them."""
+    """The options in an app's context, as text; the stage itself is not one of them."""
     return {name: _text(value) for name, value in sorted(own_context(context).items()) if name != "stage"}
 
 
 def written(given: Mapping[str, str]) -> str:
-    """As the parameter holds it."""
+    """The options in the parameter's format."""
     return json.dumps(dict(sorted(given.items())))
 
 
 def read_kept(client: ClientOf, stack_name: str) -> dict[str, str] | None:
-    """What the stage was deployed with; None when there is no such stage, or one of before 0.3, which kept nothing.
+    """The options the stage was deployed with; None if it does not exist or is older than 0.3, which kept none.
 
     Raises:
-        ClientError, BotoCoreError: AWS refused or was not reached.
+        ClientError, BotoCoreError: AWS refused or could not be reached.
     """
     try:
         found = client("ssm").get_parameter(Name=options_parameter(stack_name))
@@ -50,9 +50,9 @@ def read_kept(client: ClientOf, stack_name: str) -> dict[str, str] | None:
 
 
 def settle(kept: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
-    """Kept options with those asked for now over them; `name=default` takes one away.
+    """The kept options, overridden by the ones given now; `name=default` removes one.
 
-    An option that this version does not know is dropped from what was kept; asked for, it is refused later.
+    Kept options that this version does not know are dropped; if given now, they are refused later.
     """
     known = {name: value for name, value in kept.items() if name in StageConfig.model_fields}
     return {name: value for name, value in sorted({**known, **asked}.items()) if value != DEFAULT}
@@ -70,7 +70,7 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def stage_context(kept: Mapping[str, str] | None, stage: str, asked: Mapping[str, str]) -> dict[str, str]:
-    """All options of a deployment: what the stage has, and over it what is asked for now.
+    """All options of a deployment: those the stage has, overridden by the ones given now.
 
     Raises:
         ConfigError: an option is unknown or its value is not allowed.
@@ -82,7 +82,7 @@ def stage_context(kept: Mapping[str, str] | None, stage: str, asked: Mapping[str
 
 
 def changes(kept: Mapping[str, str], settled: Mapping[str, str]) -> list[str]:
-    """A line for each option that differs: `waf: true -> default`."""
+    """One line per option that differs: `waf: true -> default`."""
     return [
         f"{name}: {kept.get(name, DEFAULT)} -> {settled.get(name, DEFAULT)}"
         for name in sorted({*kept, *settled})

@@ -1,8 +1,7 @@
-"""What WebUI drops from a request is dropped here, too, and each time the caller reads so in `warnings`.
+"""Drops from a request what WebUI drops, too, and lists it in the answer's `warnings`.
 
-Real clients send fields of their own, the sibling task's fields, every script of an installation, options of the page.
-Whatever would change the picture and cannot be done stays in the params and is refused by them. `strict` requests skip
-all this.
+Real clients send their own fields, the sibling task's fields, every installed script and options of the page. Whatever
+would change the picture and is not supported stays in the params and is refused there. `strict` requests skip this.
 """
 
 import math
@@ -26,10 +25,10 @@ from generate_on_cloud.contract.suggestions import nearest
 from generate_on_cloud.contract.task_params import TaskParams
 
 SHOWN = 60
-"""Characters of a received name or value that a warning repeats."""
+"""Maximum characters of a received name or value that a warning repeats."""
 MAX_POINTER = 160
 MAX_WARNINGS = 40
-"""Most warnings of one request; the last one counts the rest."""
+"""Maximum number of warnings per request; the last one counts the rest."""
 
 _EMPTY_MEANS_NONE = frozenset(
     {
@@ -38,20 +37,20 @@ _EMPTY_MEANS_NONE = frozenset(
         "tagger", "latent_mask",
     }
 )  # fmt: skip
-"""Fields of texts and pictures in which `""` means that there is none."""
+"""Text and picture fields in which `""` means null."""
 _NONE_MEANS_NONE = frozenset({"refiner_checkpoint", "hr_checkpoint_name", "script_name"})
-"""Fields in which the page's own choice `None` means that there is none."""
+"""Fields in which the page's choice `None` means null."""
 
 
 @dataclass
 class Relaxed:
-    """A request's params without what a WebUI would not look at."""
+    """A request's params without what WebUI would ignore."""
 
     params: dict[str, Any]
     warnings: list[FieldError] = field(default_factory=list)
     """What was dropped or changed; pointers are relative to the params."""
     unsupported: list[FieldError] = field(default_factory=list)
-    """What was asked for, changes pictures, and is not here: scripts and options by name."""
+    """Requested scripts and options, by name, that change pictures and are not supported."""
 
     def warn(self, pointer: str, message: str) -> None:
         self.warnings.append(FieldError(pointer=pointer[:MAX_POINTER], message=message))
@@ -61,15 +60,15 @@ class Relaxed:
 
 
 def relax(task: Task, document: Mapping[str, Any]) -> Relaxed:
-    """The params of a lenient request, ready for `PARAMS_BY_TASK[task]`; `document` stays as it is."""
+    """The params of a lenient request, ready for `PARAMS_BY_TASK[task]`; `document` is not changed."""
     model = PARAMS_BY_TASK[task]
     relaxed = Relaxed(dict(document))
-    # 1. Fields of nobody, of the sibling task, and such as hold nothing.
+    # 1. Unknown fields, those of the sibling task, and empty ones.
     _drop_fields(relaxed, model)
-    # 2. Numbers as the JSON reader of a WebUI takes them.
+    # 2. Numbers as WebUI's JSON reader accepts them.
     _read_numbers(relaxed, model)
     if issubclass(model, ImageParams):
-        # 3. Scripts that are off or not looked at, and what ControlNet's units of other versions carry.
+        # 3. Scripts that are off or ignored, and fields of ControlNet units from other versions.
         _drop_styles(relaxed)
         _drop_scripts(relaxed, pictured=issubclass(model, Img2ImgParams))
     # 4. Options that change no picture.
@@ -88,7 +87,7 @@ def _drop_fields(relaxed: Relaxed, model: type[TaskParams]) -> None:
             relaxed.warn(f"/{_escaped(name)}", _unknown_field(name, model))
         elif name in _EMPTY_MEANS_NONE and (value == "" or (value == "None" and name in _NONE_MEANS_NONE)):
             del relaxed.params[name]
-            relaxed.warn(f"/{name}", f"{value!r} means none here; the field was ignored")
+            relaxed.warn(f"/{name}", f"{value!r} means no value; the field was ignored")
     if relaxed.params.get("script_args") and not relaxed.params.get("script_name"):
         del relaxed.params["script_args"]
         relaxed.warn("/script_args", "arguments without a script_name were ignored")
@@ -97,7 +96,7 @@ def _drop_fields(relaxed: Relaxed, model: type[TaskParams]) -> None:
 def _unknown_field(name: str, model: type[TaskParams]) -> str:
     owners = [task.value for task, other in PARAMS_BY_TASK.items() if name in other.model_fields]
     if owners:
-        return f"{_shown(name)!r} is a field of {' and '.join(owners)} only and was ignored"
+        return f"{_shown(name)!r} is only a field of {' and '.join(owners)} and was ignored"
     return f"{_shown(name)!r} is not a field of WebUI's API and was ignored{nearest(name, model.model_fields)}"
 
 
@@ -114,7 +113,7 @@ def _read_numbers(relaxed: Relaxed, model: type[TaskParams]) -> None:
 
 
 def _whole(value: object) -> int | None:
-    """What pydantic 1, which WebUI reads its requests with, makes of a value in a field for whole numbers."""
+    """The integer that pydantic 1, which WebUI reads its requests with, makes of a value; None if it cannot."""
     if isinstance(value, float) and math.isfinite(value):
         return math.trunc(value)
     if isinstance(value, bool):
@@ -129,7 +128,7 @@ def _whole(value: object) -> int | None:
 
 @cache
 def _kinds(model: type[TaskParams], name: str) -> frozenset[type]:
-    """The types a field may hold, without None; of a Literal those of its values."""
+    """The types of a field, without None; for a Literal, the types of its values."""
     return frozenset(_types(model.model_fields[name].annotation))
 
 
@@ -193,11 +192,11 @@ def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
                 relaxed.warn(pointer, f"null means the default of {name}; the option was ignored")
         elif name in IDLE_OPTIONS or (interrogation and (name in OPTIONS or name in AT_REST)):
             del kept[name]
-            relaxed.warn(pointer, f"the option {name} changes nothing here and was ignored")
+            relaxed.warn(pointer, f"the option {name} has no effect here and was ignored")
         elif name in AT_REST:
             del kept[name]
             if value is None or value in AT_REST[name]:
-                relaxed.warn(pointer, f"the option {name} holds its default and was ignored")
+                relaxed.warn(pointer, f"the option {name} has its default value and was ignored")
             else:
                 allowed = " or ".join(map(repr, AT_REST[name]))
                 relaxed.refuse(pointer, f"{name} = {_shown(repr(value))} is not supported yet; allowed: {allowed}")

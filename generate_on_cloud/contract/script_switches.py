@@ -1,6 +1,6 @@
-"""Whether an always-on script of a request is switched on, for scripts this version does not have.
+"""Whether a request switches on an always-on script, for scripts that this version does not have.
 
-WebUI's page and its API clients send the arguments of every script of the installation, also of those that are off.
+WebUI's page and its API clients send the arguments of every installed script, including those that are off.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,19 @@ SILENT_SCRIPTS: Mapping[str, str] = MappingProxyType(
         "seed": "use the fields seed, subseed and subseed_strength",
     }
 )
-"""Scripts whose arguments a WebUI's API never looks at, or that change no picture: lower-case title -> what to use."""
+"""Scripts whose arguments WebUI's API ignores or that change no picture: lower-case title -> what to use instead."""
 
 _SWITCHES = ("enabled", "enable", "is_enabled", "ad_enable", "ad_tab_enable", "active")
 _MODELS = ("ad_model",)
-"""Keys of a unit that does nothing without a model (ADetailer)."""
+"""Keys of units that do nothing without a model (ADetailer)."""
 _NOTHING = (None, "", "None", "none", False)
 
 
 def is_off(script: object) -> bool:
-    """Whether the arguments `{"args": …}` of an always-on script ask for nothing.
+    """Whether the arguments `{"args": …}` leave an always-on script off.
 
-    The first boolean among the arguments is the switch, as in the scripts people have (ADetailer, FreeU, ReActor,
-    Tiled Diffusion, Forge's own); without one, units say it themselves, and empty arguments ask for nothing.
+    The first boolean among the arguments is the switch, as in popular scripts (ADetailer, FreeU, ReActor, Tiled
+    Diffusion, Forge's own). Without a boolean, the units decide; empty arguments leave it off.
     """
     arguments = script.get("args") if isinstance(script, Mapping) and "args" in script else script
     if isinstance(arguments, Mapping):

@@ -1,4 +1,4 @@
-"""Users, roles and what they have used, put together for a function that may read the access table."""
+"""Users, roles and usage, put together for functions that may read the access table."""
 
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Everything the routes of the API work with."""
+"""Everything that the API's routes work with."""
 
 from functools import cached_property
 

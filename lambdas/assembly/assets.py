@@ -1,4 +1,4 @@
-"""Assets put together for a function that inspects or fetches them."""
+"""Assets, put together for functions that inspect or import them."""
 
 from functools import cached_property
 from typing import TypeVar

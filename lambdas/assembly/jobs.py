@@ -1,4 +1,4 @@
-"""Jobs put together for a function that ends them: rows, objects, what they count, and how they end."""
+"""Jobs, put together for functions that finish them: rows, objects, counts and outcomes."""
 
 from functools import cached_property
 from typing import TypeVar
@@ -50,7 +50,7 @@ class Jobs(Accounts[SettingsT]):
 
     @cached_property
     def endpoints(self) -> SageMakerEndpoints:
-        """They only take jobs: these functions may not ask what an endpoint is doing."""
+        """They can only send jobs: these functions may not read an endpoint's state."""
         return SageMakerEndpoints(None, self.clients.sagemaker_runtime)
 
     @cached_property

@@ -156,7 +156,7 @@ class EndpointChooser:
         """
         found = self._in_service(caller)
         if not found:
-            self.forget()  # it may have changed since it was looked at
+            self.forget()  # it may have changed since it was read
             found = self._in_service(caller)
         if found:
             return found

@@ -58,9 +58,9 @@ def test_the_same_seed_draws_the_same_faults() -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"lost": 2}, "add up to at most 1"),
-        ({"lost": -0.1}, "add up to at most 1"),
-        ({"lost": 0.6, "doubled": 0.6}, "add up to at most 1"),
+        ({"lost": 2}, "together at most 1"),
+        ({"lost": -0.1}, "together at most 1"),
+        ({"lost": 0.6, "doubled": 0.6}, "together at most 1"),
         ({"gone": 0.1}, "JSON object of delay_seconds, delayed, doubled, lost, seed"),
         ({"lost": "all"}, "numbers"),
         ([], "JSON object"),
