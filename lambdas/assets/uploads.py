@@ -178,5 +178,5 @@ def _lost(asset: AssetRecord, *, now: datetime) -> bool:
 def _exists(asset: AssetRecord, holder: AssetRecord | None) -> ProblemError:
     # A user who may not use a restricted file only learns that the name is taken.
     told = holder is not None and (holder.owner == asset.owner or not (holder.users or holder.roles))
-    state = f", {holder.status} as {holder.asset_id}" if holder and told else ""
+    state = f" ({holder.status}, {holder.asset_id})" if holder and told else ""
     return ProblemError(ProblemCode.ASSET_EXISTS, f"A {asset.type} named {asset.name!r} already exists{state}.")

@@ -29,7 +29,7 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
         ({"max_instances": "many"}, "-c max_instances: .*received 'many'"),
         ({"max_instances": "0"}, "-c max_instances: .*greater than or equal to 1"),
         ({"min_instances": "3", "max_instances": "2"}, "min_instances 3 is above max_instances 2"),
-        ({"log_retention_days": "31"}, "-c log_retention_days: .*30.*got 31"),
+        ({"log_retention_days": "31"}, "-c log_retention_days: .*30.*received 31"),
         ({"keep_data": "perhaps"}, "-c keep_data: .*received 'perhaps'"),
         ({"instance_type": "g5.xlarge"}, "-c instance_type: .*received 'g5.xlarge'"),
         ({"instance_type": "ml.c5.xlarge"}, "GPUs of instance_type ml.c5.xlarge are not known; .*-c gpus=N"),

@@ -154,7 +154,7 @@ def test_a_name_is_used_once_and_the_loser_leaves_nothing(cloud: Cloud) -> None:
 
     problem = cloud.ask("POST", "/v1/assets", DECLARED).problem(409, "asset_exists")
 
-    assert "'new.safetensors', active" in problem["detail"]
+    assert "'new.safetensors' already exists (active, " in problem["detail"]
     assert "Uploads" not in cloud.s3.list_multipart_uploads(Bucket="assets-bucket")
     assert cloud.rows("assets") == 2
 
