@@ -45,7 +45,7 @@ $(READY): pyproject.toml constraints.txt
 	$(call can_create,$(VENV),$(NEEDED_GB))
 	@echo "creating the Python environment in $(VENV) (once, a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check pip==25.3
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps --group upscalers
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -55,7 +55,7 @@ $(READY): pyproject.toml constraints.txt
 	$(call can_create,.venv-deploy,$(NEEDED_DEPLOY_GB))
 	@echo "creating the small Python environment in .venv-deploy (once, a minute)"
 	@$(PYTHON) -m venv .venv-deploy
-	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check pip==25.3
+	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group deploy
 	@touch $@
 
@@ -71,8 +71,8 @@ test: $(READY) ## run every test
 coverage: $(READY) ## run every test and measure the lines and branches covered; fails below the floor in pyproject.toml
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
-mutants: $(READY) ## change the product one line at a time and list the changes that no test notices: make mutants FILES=lambdas/api/audit.py TESTS=tests/lambdas
-	@$(RUN) -m checks.mutants --workers $(WORKERS) $(if $(TESTS),--tests $(TESTS)) -- $(FILES)
+mutants: $(READY) ## change the product one line at a time and list the changes that no test notices: make mutants BASE=HEAD~3, or FILES=lambdas/clock.py TESTS=tests/lambdas
+	@$(RUN) -m checks.mutants --workers $(WORKERS) $(if $(BASE),--base $(BASE)) $(if $(TESTS),--tests $(TESTS)) -- $(FILES)
 
 test-quick: $(READY) ## run only the quick tests
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not slow"

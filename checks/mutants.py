@@ -1,9 +1,9 @@
 """Changes the product one line at a time, in a copy of the working tree, and prints every change no test notices.
 
-    python -m checks.mutants [--tests FOLDER_OR_FILE …] -- [FILE …]
+    python -m checks.mutants [--base COMMIT] [--tests FOLDER_OR_FILE …] -- [FILE …]
 
-Without files: those that differ from HEAD~. mutmut does the work; here is which tests it runs. It
-changes the bodies of functions, not tables or class fields.
+Without files: those that differ from COMMIT, by default where this branch left main, on main itself the commit before.
+mutmut does the work; here is which tests it runs. It changes the bodies of functions, not tables or class fields.
 """
 
 import argparse
@@ -44,14 +44,48 @@ TESTS = {
 
 
 def folders_of(file: str) -> tuple[str, ...]:
-    """The folders with the tests of a product file."""
-    folders = next(folders for part, folders in TESTS.items() if file == part or file.startswith(f"{part}/"))
-    return tuple(f"tests/{folder}" for folder in folders)
+    """The folders with the tests of a product file.
+
+    Raises:
+        ValueError: it is not a module of the product.
+    """
+    for part, folders in TESTS.items():
+        if file == part or file.startswith(f"{part}/"):
+            return tuple(f"tests/{folder}" for folder in folders)
+    raise ValueError(f"received {file}; allowed: modules of {', '.join(PRODUCT)}")
 
 
-def changed_files() -> list[str]:
-    """The product's modules that differ from HEAD~, committed or not."""
-    listed = _git("diff", "--name-only", "--diff-filter=d", "HEAD~", "--", *PRODUCT)
+def base_commit(asked: str | None = None, *, repository: Path = ROOT) -> str:
+    """The commit whose changed modules are meant: `asked`, else where the branch left main, else the one before.
+
+    Raises:
+        ValueError: there is no commit of that name.
+    """
+    if asked is not None:
+        found = _commit(asked, repository)
+        if found is None:
+            raise ValueError(f"received {asked}; allowed: a commit, branch or tag of this repository")
+        return found
+    head = _commit("HEAD", repository)
+    for main in ("origin/main", "main"):
+        if _commit(main, repository) is not None:
+            (left,) = _git("merge-base", "HEAD", main, at=repository)
+            if left != head:
+                return left
+    before = _commit("HEAD~", repository)
+    if before is None:
+        raise ValueError("received no files; allowed: FILES=…, as there is no earlier commit to compare with")
+    return before
+
+
+def _commit(name: str, repository: Path) -> str | None:
+    asked = ["git", "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"]
+    return subprocess.run(asked, cwd=repository, check=False, capture_output=True, text=True).stdout.strip() or None
+
+
+def changed_files(base: str, *, repository: Path = ROOT) -> list[str]:
+    """The product's modules that differ from a commit, committed or not."""
+    listed = _git("diff", "--name-only", "--diff-filter=d", base, "--", *PRODUCT, at=repository)
     return [file for file in listed if file.endswith(".py")]
 
 
@@ -103,20 +137,43 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "CI": "true", "OMP_NUM_THREADS": "1"}
 
 
-def _git(*arguments: str) -> list[str]:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+def _git(*arguments: str, at: Path = ROOT) -> list[str]:
+    return subprocess.run(["git", *arguments], cwd=at, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def _chosen(files: Sequence[str], tests: Sequence[str] | None, base: str | None) -> tuple[list[str], list[str]]:
+    """The modules to change and the tests to run.
+
+    Raises:
+        ValueError: a name is wrong, or nothing has changed.
+    """
+    folders = {folder for file in files for folder in folders_of(file)}
+    if not files:
+        commit = base_commit(base)
+        files = changed_files(commit)
+        folders = {folder for file in files for folder in folders_of(file)}
+        if not files:
+            raise ValueError(
+                f"no module of the product has changed since {commit[:12]}; name some (make mutants "
+                "FILES=lambdas/clock.py) or another commit (BASE=HEAD~5)"
+            )
+    missing = [file for file in files if not (ROOT / file).is_file()]
+    if missing:
+        raise ValueError(f"received {', '.join(missing)}; allowed: files that exist")
+    return list(files), list(tests or sorted(folders))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="checks.mutants", description=__doc__)
-    parser.add_argument("files", nargs="*", help="modules of the product; default: those changed since HEAD~")
+    parser.add_argument("files", nargs="*", help="modules of the product; default: those changed since the base")
+    parser.add_argument("--base", help="commit to compare with; default: where this branch left main, else HEAD~")
     parser.add_argument("--tests", nargs="+", help="default: the folders of tests that mirror the files")
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    files = asked.files or changed_files()
-    if not files:
-        sys.exit("no module of the product has changed since HEAD~; name some: make mutants FILES=lambdas/clock.py")
-    tests = asked.tests or sorted({folder for file in files for folder in folders_of(file)})
+    try:
+        files, tests = _chosen(asked.files, asked.tests, asked.base)
+    except ValueError as error:
+        sys.exit(f"checks.mutants: {error}")
     survivors = find_survivors(files, tests, workers=asked.workers)
     for name in survivors:
         subprocess.run([*_mutmut(), "show", name], cwd=COPY, check=True)

@@ -14,7 +14,8 @@ from checks.grants.import_handler import importing_from_here
 from checks.grants.page import DEPLOYMENT, PAGE, made, told, write
 from checks.grants.recording import Recorder, needed_by
 from checks.grants.removal import Run, Trial, Verdict, read_trials, try_without
-from checks.grants.scenarios import SCENARIOS, Scenario, scenario_for
+from checks.grants.scenarios.table import SCENARIOS, scenario_for
+from checks.grants.scenarios.visit import Scenario
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.contract.jobs import TERMINAL

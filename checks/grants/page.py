@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checks.grants.deployed import Deployed, Grant
 from checks.grants.removal import PATIENCE_SECONDS, Trial, Verdict
-from checks.grants.scenarios import scenario_for
+from checks.grants.scenarios.table import scenario_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "grants.md"
 DEPLOYMENT = "deploy_the_stack"
@@ -30,7 +30,7 @@ SAID: Mapping[Verdict, str] = {
 NOT_TAKEN = "uses it; not removed"
 _HEAD = """# Grants
 For each action that a role of the template may perform, this page lists the scenario that fails without it, or why none
-does. `make grants` writes it (half an hour). It runs all scenarios (`checks/grants/scenarios.py`) on a local cloud
+does. `make grants` writes it (half an hour). It runs all scenarios (`checks/grants/scenarios/`) on a local cloud
 that enforces the roles' policies, and records each call. For each grant it finds the first scenario with a call that
 would be refused without it, takes that one grant away from the deployed role, runs the scenario and restores the grant.
 "Fails" counts only if the record shows a refusal of exactly this action to exactly this role. A scenario that waits in

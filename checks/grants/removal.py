@@ -15,12 +15,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 
-from checks.grants import scenarios
 from checks.grants.deployed import Deployed, Grant, removed
-from checks.grants.scenarios import Scenario, Visit
+from checks.grants.scenarios.endpoints import take_away_endpoints
+from checks.grants.scenarios.visit import Scenario, Visit
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
 
+SCENARIOS_FOLDER = Path(__file__).parent / "scenarios"
 PATIENCE_SECONDS = 10.0
 """How much longer than usual a scenario may run after a refused call."""
 LONGEST_SECONDS = 180.0
@@ -86,7 +87,7 @@ def try_without(
         run.stop()
         refused = (role, grant.action) in denied(cloud, since=since)
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-        scenarios.take_away_endpoints(Visit(cloud, service, folder))
+        take_away_endpoints(Visit(cloud, service, folder))
     said = run.said()
     if not refused:
         verdict = Verdict.NOT_REFUSED
@@ -167,6 +168,6 @@ def _give_up(*_: object) -> None:
 
 
 def _waiting_at(trace: TracebackType | None) -> str:
-    """The scenario's own line, the outermost one in its module."""
-    lines = [frame.line for frame in traceback.extract_tb(trace) if frame.filename == scenarios.__file__]
+    """The scenario's own line, the outermost one in the folder of scenarios."""
+    lines = [frame.line for frame in traceback.extract_tb(trace) if SCENARIOS_FOLDER in Path(frame.filename).parents]
     return next(iter(lines), None) or ""

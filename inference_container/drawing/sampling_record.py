@@ -1,5 +1,10 @@
 """What sampling adds to infotext: WebUI 1.10.1 notes an option where its samplers read it, and only there."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
 from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.samplers import (
@@ -11,34 +16,46 @@ from generate_on_cloud.contract.samplers import (
 )
 from generate_on_cloud.webui.infotext.record import InfoValue
 
-CHURNING = frozenset({"Euler", "Heun", "DPM2"})
-"""Samplers that read s_churn, s_tmin and s_tmax."""
-SCALING_NOISE = CHURNING | {
-    "DPM++ 2M SDE",
-    "DPM++ 2M SDE Heun",
-    "DPM++ 2S a",
-    "DPM++ 3M SDE",
-    "DPM++ SDE",
-    "DPM fast",
-    "DPM2 a",
-}
-"""Samplers that read s_noise."""
-ETA_DDIM = frozenset({"DDIM", "DDIM CFG++"})
-ETA_ANCESTRAL = frozenset(
+
+@dataclass(frozen=True)
+class Notes:
+    """The options that a sampler reads, which its infotext notes where they are not at their defaults."""
+
+    eta: Literal["Eta", "Eta DDIM"] | None = None
+    """`Eta` notes `eta_ancestral`, `Eta DDIM` notes `eta_ddim`; the request's own `eta` beats both."""
+    churn: bool = False
+    """`s_churn`, `s_tmin` and `s_tmax`."""
+    noise: bool = False
+    """`s_noise`."""
+    seed_delta: bool = False
+    """`eta_noise_seed_delta`, which changes the noise of all samplers."""
+
+
+NOTES: Mapping[str, Notes] = MappingProxyType(
     {
-        "DPM adaptive",
-        "DPM fast",
-        "DPM++ 2M SDE",
-        "DPM++ 2M SDE Heun",
-        "DPM++ 2S a",
-        "DPM++ 3M SDE",
-        "DPM++ SDE",
-        "DPM2 a",
-        "Euler a",
+        "DPM++ 2M": Notes(),
+        "DPM++ SDE": Notes(eta="Eta", noise=True),
+        "DPM++ 2M SDE": Notes(eta="Eta", noise=True),
+        "DPM++ 2M SDE Heun": Notes(eta="Eta", noise=True),
+        "DPM++ 2S a": Notes(eta="Eta", noise=True, seed_delta=True),
+        "DPM++ 3M SDE": Notes(eta="Eta", noise=True),
+        "Euler a": Notes(eta="Eta", seed_delta=True),
+        "Euler": Notes(churn=True, noise=True),
+        "LMS": Notes(),
+        "Heun": Notes(churn=True, noise=True),
+        "DPM2": Notes(churn=True, noise=True),
+        "DPM2 a": Notes(eta="Eta", noise=True, seed_delta=True),
+        "DPM fast": Notes(eta="Eta", noise=True, seed_delta=True),
+        "DPM adaptive": Notes(eta="Eta", seed_delta=True),
+        "Restart": Notes(),
+        "DDIM": Notes(eta="Eta DDIM"),
+        "DDIM CFG++": Notes(eta="Eta DDIM"),
+        "PLMS": Notes(),
+        "UniPC": Notes(),
+        "LCM": Notes(),
     }
 )
-NOTING_ENSD = frozenset({"DPM adaptive", "DPM fast", "DPM++ 2S a", "DPM2 a", "Euler a"})
-"""Samplers whose infotext tells the eta noise seed delta; the noise of all is changed by it."""
+"""By sampler; what it must note, `tests/diffusion/test_samplers.py` sees from its function."""
 DEFAULT_RHO = {Schedule.KARRAS: 7.0, Schedule.POLYEXPONENTIAL: 1.0}
 
 
@@ -60,7 +77,7 @@ def noted_seed_delta(params: ImageParams, *, hires: bool) -> int | None:
     eta = 1.0 if hires else options.eta_ancestral
     if params.eta is not None:
         eta = params.eta
-    return delta if delta and eta and params.sampler_choice().sampler in NOTING_ENSD else None
+    return delta if delta and eta and NOTES[params.sampler_choice().sampler].seed_delta else None
 
 
 def hires_schedule_label(first: SamplerChoice, second: SamplerChoice) -> str | None:
@@ -96,23 +113,19 @@ def _schedule_extra(options: Options, choice: SamplerChoice) -> dict[str, InfoVa
 
 def _solver_extra(params: ImageParams, options: Options, sampler: str) -> dict[str, InfoValue]:
     extra: dict[str, InfoValue] = {}
-    for key, option, default, samplers in (
-        ("Eta", options.eta_ancestral, 1.0, ETA_ANCESTRAL),
-        ("Eta DDIM", options.eta_ddim, 0.0, ETA_DDIM),
-    ):
-        eta = params.eta if params.eta is not None else option
-        if sampler in samplers and eta != default:
-            extra[key] = eta
+    notes = NOTES[sampler]
+    option, default = (options.eta_ddim, 0.0) if notes.eta == "Eta DDIM" else (options.eta_ancestral, 1.0)
+    eta = option if params.eta is None else params.eta
+    if notes.eta is not None and eta != default:
+        extra[notes.eta] = eta
     # WebUI compares the options alone: what the request's own fields ask for is drawn but not noted.
     noted = (
-        ("Sigma churn", options.s_churn, 0.0, CHURNING),
-        ("Sigma tmin", options.s_tmin, 0.0, CHURNING),
-        ("Sigma tmax", options.s_tmax, 0.0, CHURNING),
-        ("Sigma noise", options.s_noise, 1.0, SCALING_NOISE),
+        ("Sigma churn", options.s_churn, 0.0, notes.churn),
+        ("Sigma tmin", options.s_tmin, 0.0, notes.churn),
+        ("Sigma tmax", options.s_tmax, 0.0, notes.churn),
+        ("Sigma noise", options.s_noise, 1.0, notes.noise),
     )
-    return extra | {
-        key: option for key, option, default, samplers in noted if sampler in samplers and option != default
-    }
+    return extra | {key: option for key, option, default, reads in noted if reads and option != default}
 
 
 def _early_extra(options: Options) -> dict[str, InfoValue]:

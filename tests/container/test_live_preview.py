@@ -10,7 +10,7 @@ from generate_on_cloud.contract.messages import Progress
 from inference_container.heartbeat import Heartbeat
 from inference_container.live_preview import LivePreview
 from tests.container.conftest import Cloud
-from tests.container.test_heartbeat import watched
+from tests.container.watched_records import watched
 
 
 class Shelf:

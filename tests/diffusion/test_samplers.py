@@ -21,6 +21,7 @@ from inference_container.diffusion.samplers.run import (
 )
 from inference_container.diffusion.samplers.table import SAMPLER_FUNCTIONS
 from inference_container.diffusion.schedules import sigmas_for, timesteps_for
+from inference_container.drawing.sampling_record import NOTES
 from tests.diffusion.toy_models import GaussianDenoiser, GaussianNoisePredictor, stable_diffusion_alphas
 
 TRAINED = NoiseSchedule(stable_diffusion_alphas())
@@ -95,6 +96,27 @@ def error_of(sampler: str, steps: int, options: SamplerOptions | None = None) ->
 
 def test_every_sampler_of_the_contract_has_a_function_and_no_other() -> None:
     assert list(SAMPLER_FUNCTIONS) == list(SAMPLERS)
+
+
+def test_every_sampler_of_the_contract_has_a_row_of_infotext_notes_and_no_other() -> None:
+    assert list(NOTES) == list(SAMPLERS)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_infotext_notes_the_options_that_change_what_the_sampler_draws(sampler: str) -> None:
+    def changes(**options: float) -> bool:
+        """Whether the options change the latents of a run with churn."""
+        runs = [
+            run_sampler(sampler, 10, SamplerOptions(**{"s_churn": 4.0} | more), unit_noise=1) for more in ({}, options)
+        ]
+        return not torch.equal(runs[0].latents, runs[1].latents)
+
+    eta = [key for key, name in (("Eta", "eta_ancestral"), ("Eta DDIM", "eta_ddim")) if changes(**{name: 0.5})]
+    churn = {changes(s_churn=0.0), changes(s_tmin=10.0), changes(s_tmax=1.0)}
+
+    assert eta == ([] if NOTES[sampler].eta is None else [NOTES[sampler].eta])
+    assert churn == {NOTES[sampler].churn}
+    assert changes(s_noise=1.5) is NOTES[sampler].noise
 
 
 @pytest.mark.parametrize("sampler", FOLLOW_THE_FLOW_AT_ETA_ZERO)

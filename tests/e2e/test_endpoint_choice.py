@@ -10,12 +10,12 @@ from generate_on_cloud.contract.endpoints import CreateEndpoint
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 from tests.e2e.conftest import CHECKPOINT
-from tests.e2e.test_endpoints import wait
-from tests.e2e.test_whole_system import endless, txt2img
+from tests.e2e.requests import endless, txt2img
+from tests.patience import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 NAME = "goc-main-calm"
-patiently = partial(wait, seconds=300)
+patiently = partial(wait_for, what="what the test waits for", seconds=300, every=0.1)
 
 
 def test_a_job_goes_to_the_endpoint_that_has_less_to_do_and_is_drawn_there(service: GenerateOnCloud) -> None:

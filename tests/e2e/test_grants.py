@@ -9,7 +9,8 @@ from checks.grants.deployed import Deployed, read_deployed
 from checks.grants.import_handler import importing_from_here
 from checks.grants.page import read
 from checks.grants.removal import Run, Verdict, try_without
-from checks.grants.scenarios import SCENARIOS, Scenario
+from checks.grants.scenarios.table import SCENARIOS
+from checks.grants.scenarios.visit import Scenario
 from local_cloud.cloud import LocalCloud
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from lambdas.assets.upload_storage import PART_SIZE
 from lambdas.assets.work import AT_ONCE, ImportOrder
 from lambdas.functions.asset_import import ImportRun
 from lambdas.functions.asset_inspection import AssetSweep
-from tests.fetch.local_sites import Handler, Sites, open_sites
+from tests.fetch.local_sites import Handler, Sites
 from tests.lambdas.asset_uploads import (
     BUCKET,
     LORA_FILE,
@@ -396,18 +395,6 @@ def test_an_unfinished_upload_can_be_broken_off(cloud: Cloud) -> None:
     cloud.ask("DELETE", f"/v1/assets/{asset['asset_id']}").ok()
 
     assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    with open_sites(tmp_path_factory.mktemp("sites")) as sites:
-        yield sites
-
-
-@pytest.fixture
-def sites(server: Sites) -> Sites:
-    server.forget()
-    return server
 
 
 def file_server(data: bytes, *, etag: str = '"1"', ranges: bool = True, cut: list[int] | None = None) -> Any:

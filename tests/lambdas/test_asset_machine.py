@@ -1,7 +1,6 @@
 """Uploads and imports walked at random, with a crash between any two calls: no asset is active with other bytes."""
 
 import itertools
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,17 +17,13 @@ from lambdas.assets.record import AssetRecord
 from lambdas.assets.stored_parts import stored_parts
 from lambdas.assets.work import ImportOrder
 from lambdas.functions.asset_import import ImportRun
-from tests.fetch.local_sites import Handler, Sites, open_sites
+from tests.fetch.local_sites import Sites
 from tests.lambdas.cloud import Aws, Cloud, open_cloud
 from tests.lambdas.crashes import crash_after
-from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
+from tests.lambdas.model_bytes import sha256_of
+from tests.lambdas.two_parts import DECLARED, FILE, PART, PARTS
 
 BUCKET = "assets-bucket"
-PART = 8192
-FILE = safetensors_file({**LORA, "lora_unet_x.diff": (PART // 4,)})
-PARTS = {1: FILE[:PART], 2: FILE[PART:]}
-DECLARED = {"type": "lora", "name": "ink.safetensors", "size": len(FILE), "sha256": sha256_of(FILE)}
-
 ALLOWED = 4 * len(FILE)
 """Of alice's bytes."""
 DECLARED_LATER: dict[str, object] = {"sha256": None, "checksum_algorithm": "SHA256"}
@@ -38,17 +33,6 @@ DECLARED_LATER: dict[str, object] = {"sha256": None, "checksum_algorithm": "SHA2
 def flipped(data: bytes) -> bytes:
     """One bit of the last tensor is another: only the hash tells."""
     return data[:-1] + bytes([data[-1] ^ 1])
-
-
-def answer(handler: Handler, content: bytes, *, chunked: bool) -> None:
-    """Send a file; in chunks, nobody knows how long it is before its end."""
-    if not chunked:
-        handler.answer(content)
-        return
-    handler.send_response(200)
-    handler.send_header("Transfer-Encoding", "chunked")
-    handler.end_headers()
-    handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
 
 
 class AssetMachine(RuleBasedStateMachine):
@@ -183,7 +167,7 @@ class AssetMachine(RuleBasedStateMachine):
         chunked=st.booleans(),
     )
     def run_import(self, calls: int, content: bytes, looks: int, chunked: bool) -> None:
-        self.sites.on("/file", lambda handler: answer(handler, content, chunked=chunked))
+        self.sites.on("/file", lambda handler: handler.send_file(content, chunked=chunked))
         cloud = self.cloud
         run = ImportRun(
             cloud.transitions,
@@ -246,12 +230,6 @@ class AssetMachine(RuleBasedStateMachine):
         assert {asset.status for asset in rows} <= {AssetStatus.ACTIVE, AssetStatus.FAILED}
         self.what_is_active_has_the_declared_bytes()
         assert set(self.cloud.keys(BUCKET)) == {asset.key for asset in rows if asset.status is AssetStatus.ACTIVE}
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    with open_sites(tmp_path_factory.mktemp("sites")) as opened:
-        yield opened
 
 
 class Unhashed(Inspection):

@@ -9,7 +9,7 @@ from generate_on_cloud.contract.access import ADMIN, ARTIST
 from tests.lambdas.asset_uploads import UPLOAD, begin, put_part
 from tests.lambdas.cloud import Cloud, Reply
 from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
-from tests.lambdas.test_permissions import enter
+from tests.lambdas.visitors import enter
 
 FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
 STUDIO = "only-asset-list"

@@ -1,7 +1,6 @@
 """The quota of bytes: what uploads and imports count, what gives it back, and what a refusal leaves behind."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,19 +9,12 @@ from generate_on_cloud.contract.assets import AssetStatus
 from lambdas.assets.work import ImportOrder
 from lambdas.functions.asset_import import ImportRun
 from lambdas.functions.asset_inspection import UPLOAD_LIFE
-from tests.fetch.local_sites import Sites, open_sites
+from tests.fetch.local_sites import Sites
 from tests.lambdas.cloud import Cloud
-from tests.lambdas.test_asset_machine import DECLARED, FILE, answer
+from tests.lambdas.two_parts import DECLARED, FILE
 
 BUCKET = "assets-bucket"
 SIZE = len(FILE)
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder: Path = tmp_path_factory.mktemp("sites")
-    with open_sites(folder) as opened:
-        yield opened
 
 
 def allow(cloud: Cloud, number: int) -> None:
@@ -131,7 +123,7 @@ def test_an_abandoned_name_taken_over_moves_the_bytes_to_its_new_owner(cloud: Cl
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_import_of_unknown_size_counts_what_it_has(cloud: Cloud, sites: Sites, chunked: bool) -> None:
-    sites.on("/file", lambda handler: answer(handler, FILE, chunked=chunked))
+    sites.on("/file", lambda handler: handler.send_file(FILE, chunked=chunked))
     made = begin(cloud, source_url=sites.url("/file"), size=None).ok(201)
     before = owned(cloud)
 
@@ -145,7 +137,7 @@ def test_an_import_that_turns_out_too_large_fails_with_the_reason_and_leaves_not
     cloud: Cloud, sites: Sites, chunked: bool
 ) -> None:
     allow(cloud, SIZE - 1)
-    sites.on("/file", lambda handler: answer(handler, FILE, chunked=chunked))
+    sites.on("/file", lambda handler: handler.send_file(FILE, chunked=chunked))
     made = begin(cloud, source_url=sites.url("/file"), size=None).ok(201)
 
     status = fetch(cloud, sites, made["asset_id"])
@@ -162,7 +154,7 @@ def test_an_import_whose_last_run_died_before_it_counted_its_part_leaves_no_file
     cloud: Cloud, sites: Sites
 ) -> None:
     allow(cloud, SIZE - 1)
-    sites.on("/file", lambda handler: answer(handler, FILE, chunked=True))
+    sites.on("/file", lambda handler: handler.send_file(FILE, chunked=True))
     made = begin(cloud, source_url=sites.url("/file"), size=None).ok(201)
     asset = cloud.assets.get(made["asset_id"])
     assert asset is not None

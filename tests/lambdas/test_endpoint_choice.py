@@ -7,9 +7,8 @@ import pytest
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.endpoints.choice import REMEMBERED_SECONDS
 from tests.lambdas.cloud import Cloud, txt2img
-from tests.lambdas.test_endpoints_api import NAME, Fleet, fleet
+from tests.lambdas.fleet import NAME, Fleet
 
-__all__ = ["fleet"]
 TEMPLATE = "artists"
 
 

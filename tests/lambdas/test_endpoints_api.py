@@ -1,147 +1,19 @@
 """Endpoints through the API: made, listed, changed, used and deleted with everything that belongs to them."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.endpoints import EndpointStatus
 from generate_on_cloud.contract.instances import HOUR_USD
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.caller import key_row_id
-from lambdas.api.handler import make_resolver
 from lambdas.aws.rows import to_item
-from lambdas.functions.endpoint_keeper import EndpointKeeper
-from tests.lambdas.cloud import Cloud, FakeEndpoint, aws_error, txt2img
+from tests.lambdas.cloud import aws_error, txt2img
+from tests.lambdas.fleet import FAST, NAME, Fleet
 
-FAST = {"name": "fast", "instance_type": "ml.g4dn.2xlarge", "max_instances": 3, "idle_minutes": 7}
-NAME = "goc-main-fast"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/goc:2"
-
-
-class SageMaker:
-    """moto's SageMaker, in which an endpoint has the status a test gives it and refuses what a test says."""
-
-    def __init__(self, client: Any, endpoint: FakeEndpoint) -> None:
-        self.client = client
-        self.endpoint = endpoint
-        self.statuses = endpoint.statuses
-        self.reason: str | None = None
-        self.refusals: dict[str, ClientError] = {}
-
-    def __getattr__(self, operation: str) -> Any:
-        if operation in self.refusals:
-            raise self.refusals[operation]
-        return getattr(self.client, operation)
-
-    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
-        answer: dict[str, Any] = self.client.describe_endpoint(EndpointName=EndpointName)
-        answer["EndpointStatus"] = self.statuses.get(EndpointName, "InService")
-        if reason := self.reason or self.endpoint.failure_reason:
-            answer["FailureReason"] = reason
-        return answer
-
-
-class Fleet:
-    """The API and the keeper on one account that has the template's endpoint."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.sagemaker = SageMaker(boto3.client("sagemaker"), cloud.endpoint)
-        self.autoscaling = boto3.client("application-autoscaling")
-        self.cloudwatch = boto3.client("cloudwatch")
-        self.logs = boto3.client("logs")
-        self._deploy_template()
-        client = cast("Any", self.sagemaker)
-        self.services = replace(cloud.services, clients=replace(cloud.services.clients, sagemaker=client))
-        # moto makes and describes endpoints; what takes jobs, or does not, is the fake.
-        taking = {name: getattr(cloud.services, name) for name in ("instance_counts", "delivery")}
-        vars(self.services).update(taking)
-        cloud.resolver = make_resolver(self.services)
-        self.store = self.services.registry.store
-        self.keeper = EndpointKeeper(
-            store=self.store,
-            sagemaker=client,
-            endpoints=self.services.endpoints,
-            autoscaling=self.autoscaling,
-            cloudwatch=self.cloudwatch,
-            logs=self.logs,
-            now=cloud.clock.moment,
-        )
-
-    def _deploy_template(self) -> None:
-        client = self.sagemaker.client
-        client.create_model(
-            ModelName="Model-x",
-            PrimaryContainer={
-                "Image": "the-image",
-                "Environment": {"JOBS_BUCKET": "jobs-bucket", "WORKERS": "1", "GPU_PRICE_PER_HOUR": "0.5"},
-            },
-            ExecutionRoleArn="arn:aws:iam::123456789012:role/container",
-        )
-        client.create_endpoint_config(
-            EndpointConfigName="Config-x",
-            ProductionVariants=[
-                {
-                    "VariantName": "main",
-                    "ModelName": "Model-x",
-                    "InstanceType": "ml.g4dn.2xlarge",
-                    "InitialInstanceCount": 1,
-                    "ContainerStartupHealthCheckTimeoutInSeconds": 1800,
-                }
-            ],
-            AsyncInferenceConfig={
-                "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 1},
-                "OutputConfig": {"S3OutputPath": "s3://jobs-bucket/endpoint-output", "KmsKeyId": "the-key"},
-            },
-        )
-        client.create_endpoint(EndpointName="artists", EndpointConfigName="Config-x")
-
-    def create(self, **more: object) -> Any:
-        return self.cloud.ask("POST", "/v1/endpoints", {**FAST, **more}, user="root").ok(201)
-
-    def ready(self) -> None:
-        """Make one that has been looked after once."""
-        self.create()
-        self.keeper.keep(NAME)
-
-    def alarms(self) -> dict[str, dict[str, Any]]:
-        return {alarm["AlarmName"]: dict(alarm) for alarm in self.cloudwatch.describe_alarms()["MetricAlarms"]}
-
-    def targets(self) -> list[dict[str, Any]]:
-        found = self.autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
-        return [dict(target) for target in found]
-
-    def names(self) -> dict[str, list[str]]:
-        """What SageMaker has, by kind."""
-        client = self.sagemaker.client
-        return {
-            "endpoints": [each["EndpointName"] for each in client.list_endpoints()["Endpoints"]],
-            "configs": [each["EndpointConfigName"] for each in client.list_endpoint_configs()["EndpointConfigs"]],
-            "models": [each["ModelName"] for each in client.list_models()["Models"]],
-        }
-
-
-@pytest.fixture
-def fleet(cloud: Cloud) -> Iterator[Fleet]:
-    fleet = Fleet(cloud)
-    yield fleet
-    client = fleet.sagemaker.client
-    for name in fleet.names()["endpoints"]:
-        client.delete_endpoint(EndpointName=name)
-    for name in fleet.names()["configs"]:
-        client.delete_endpoint_config(EndpointConfigName=name)
-    for name in fleet.names()["models"]:
-        client.delete_model(ModelName=name)
-    fleet.cloudwatch.delete_alarms(AlarmNames=list(fleet.alarms()))
-    for target in fleet.targets():
-        fleet.autoscaling.deregister_scalable_target(
-            **{name: target[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
-        )
 
 
 def test_a_new_endpoint_is_made_after_the_templates_with_its_own_instances_and_image(fleet: Fleet) -> None:

@@ -8,31 +8,14 @@ from typing import Any
 import pytest
 
 from generate_on_cloud.contract.access import ADMIN, ARTIST, BUILT_IN_ROLES, Permission, allows, not_held
-from lambdas.access.caller import key_row_id, narrowed
+from lambdas.access.caller import narrowed
 from lambdas.api.table import ROUTES
-from lambdas.aws.rows import new_id, to_item
+from lambdas.aws.rows import new_id
 from tests.lambdas.cloud import START, Cloud, Reply
+from tests.lambdas.visitors import ROLES, enter
 
 PAGE = Path(__file__).parents[2] / "docs" / "access.md"
 KEYED = [route for route in ROUTES if route.needs_key]
-ROLES = {
-    **BUILT_IN_ROLES,
-    "nothing": frozenset(),
-    **{f"only-{one.value.replace(':', '-')}": frozenset({one}) for one in Permission},
-}
-
-
-def enter(cloud: Cloud, role: str, **more: object) -> dict[str, str]:
-    """The header of a new key of a user `visitor` with `role`."""
-    key = f"key-of-{role}"
-    row = {"access_id": key_row_id(key), "user": "visitor", "role": role, **more}
-    cloud.dynamodb.put_item(TableName="access", Item=to_item(row))
-    if role not in BUILT_IN_ROLES and role in ROLES:
-        permissions = [permission.value for permission in ROLES[role]]
-        cloud.dynamodb.put_item(
-            TableName="access", Item=to_item({"access_id": f"role#{role}", "permissions": permissions})
-        )
-    return {"x-api-key": key}
 
 
 def ask(cloud: Cloud, route: Any, headers: dict[str, str], **values: str) -> Reply:

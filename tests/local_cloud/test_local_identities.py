@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import boto3
 import pytest
@@ -16,20 +15,10 @@ from tests.local_cloud.tiny_stack import Tiny
 POLICY = "Grants"
 
 
-def iam(tiny: Tiny) -> Any:
-    return boto3.client(
-        "iam",
-        endpoint_url=tiny.cloud.endpoint_url,
-        region_name=DEFAULT_REGION,
-        aws_access_key_id="000000000000",
-        aws_secret_access_key="local",
-    )
-
-
 @contextmanager
 def without(tiny: Tiny, action: str) -> Iterator[None]:
     """The stack's role as it would be had the template not granted `action`."""
-    client = iam(tiny)
+    client = tiny.iam()
     role = client.list_roles()["Roles"][0]["RoleName"]
     policy = client.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
     left = [
@@ -93,7 +82,7 @@ def test_a_key_nobody_has_and_a_wrong_signature_are_refused(shared: Tiny) -> Non
 @pytest.mark.parametrize(("more", "code"), [([], "403"), (["s3:ListBucket"], "404")])
 def test_only_who_may_list_a_bucket_is_told_that_an_object_is_missing(shared: Tiny, more: list[str], code: str) -> None:
     statement = {"Effect": "Allow", "Action": ["s3:GetObject", *more], "Resource": "*"}
-    users = iam(shared)
+    users = shared.iam()
     users.create_user(UserName=f"reader-{code}")
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     users.put_user_policy(UserName=f"reader-{code}", PolicyName="Reading", PolicyDocument=document)

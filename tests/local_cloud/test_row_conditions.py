@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from local_cloud.ministack.row_conditions import ATTRIBUTES, ITEMS, KEYS, of_item, touched, with_rows
 from local_cloud.settings import DEFAULT_REGION
-from tests.local_cloud.test_local_identities import iam
 from tests.local_cloud.tiny_stack import Tiny
 
 ROW = {"Key": {"id": {"S": "load#alice"}}}
@@ -98,7 +97,7 @@ def held_to(shared: Tiny, conditions: dict[str, Any]) -> Any:
         {"Effect": "Allow", "Action": ["dynamodb:UpdateItem"], "Resource": "*", "Condition": conditions},
         {"Effect": "Allow", "Action": ["dynamodb:ListTables"], "Resource": "*"},
     ]
-    users = iam(shared)
+    users = shared.iam()
     users.create_user(UserName="counter")
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     users.put_user_policy(UserName="counter", PolicyName="Counting", PolicyDocument=document)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
+from local_cloud.settings import DEFAULT_REGION
 from tests.patience import wait_for
 
 CONTAINER = (sys.executable, str(Path(__file__).with_name("tiny_container.py")))
@@ -262,6 +265,15 @@ class Tiny:
         self.sagemaker = clients.client("sagemaker")
         self.sqs = clients.client("sqs")
         self.runtime = clients.client("sagemaker-runtime")
+
+    def iam(self) -> Any:
+        return boto3.client(
+            "iam",
+            endpoint_url=self.cloud.endpoint_url,
+            region_name=DEFAULT_REGION,
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="local",
+        )
 
     def submit(self, job: str, request: dict[str, object]) -> dict[str, str]:
         """Invoke the endpoint, its answer: output and failure locations."""

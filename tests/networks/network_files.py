@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -31,6 +32,22 @@ def write_network(path: Path, layers: Mapping[str, Parts], *, metadata: dict[str
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 0.3
+
+
+def linear_pair(width: int, *, seed: int, names: tuple[str, str] = ("linear.0", "linear.1")) -> dict[str, Tensor]:
+    """The perceptron of WebUI's default structure, [1, 2, 1]."""
+    shapes = {f"{names[0]}.weight": (2 * width, width), f"{names[0]}.bias": (2 * width,)}
+    shapes |= {f"{names[1]}.weight": (width, 2 * width), f"{names[1]}.bias": (width,)}
+    return {name: numbers(*shape, seed=seed + number) for number, (name, shape) in enumerate(shapes.items())}
+
+
+def hypernetwork_file(
+    path: Path, layers: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]], **entries: Any
+) -> ModelFile:
+    """As WebUI's `Hypernetwork.save` writes it."""
+    document: dict[Any, Any] = dict(layers)
+    torch.save({**document, "step": 100, "name": "trained as", "sd_checkpoint": None, **entries}, path)
+    return model_file(path, AssetType.HYPERNETWORK)
 
 
 def alpha(value: float = ALPHA) -> Tensor:

@@ -16,27 +16,13 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.networks.hypernetwork import load_hypernetwork
 from tests.networks.conftest import networks
-from tests.networks.network_files import model_file, numbers
+from tests.networks.network_files import hypernetwork_file, linear_pair, model_file, numbers
 
 CPU = torch.device("cpu")
 CONTEXT, NARROW = 32, 16
 """Widths of the tiny model's words and wide levels, and of its first level."""
 CROSS = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
 SELF = "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
-
-
-def linear_pair(width: int, *, seed: int, names: tuple[str, str] = ("linear.0", "linear.1")) -> dict[str, Tensor]:
-    """The perceptron of WebUI's default structure, [1, 2, 1]."""
-    shapes = {f"{names[0]}.weight": (2 * width, width), f"{names[0]}.bias": (2 * width,)}
-    shapes |= {f"{names[1]}.weight": (width, 2 * width), f"{names[1]}.bias": (width,)}
-    return {name: numbers(*shape, seed=seed + number) for number, (name, shape) in enumerate(shapes.items())}
-
-
-def written(path: Path, layers: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]], **entries: Any) -> ModelFile:
-    """As WebUI's `Hypernetwork.save` writes it."""
-    document: dict[Any, Any] = dict(layers)
-    torch.save({**document, "step": 100, "name": "trained as", "sd_checkpoint": None, **entries}, path)
-    return model_file(path, AssetType.HYPERNETWORK)
 
 
 def bent(context: Tensor, state: dict[str, Tensor], weight: float) -> Tensor:
@@ -77,7 +63,7 @@ WORDS = numbers(1, 77, CONTEXT, seed=2)
 
 def test_words_are_bent_for_keys_and_for_values_and_not_for_queries(checkpoint: Checkpoint, tmp_path: Path) -> None:
     keys, values = linear_pair(CONTEXT, seed=10), linear_pair(CONTEXT, seed=20)
-    file = written(tmp_path / "style.pt", {CONTEXT: (keys, values)})
+    file = hypernetwork_file(tmp_path / "style.pt", {CONTEXT: (keys, values)})
     unet = checkpoint.unet
     plain = called(unet)
 
@@ -95,7 +81,7 @@ def test_words_are_bent_for_keys_and_for_values_and_not_for_queries(checkpoint: 
 
 def test_self_attention_is_bent_where_its_width_is_in_the_file(checkpoint: Checkpoint, tmp_path: Path) -> None:
     keys, values = linear_pair(NARROW, seed=10), linear_pair(NARROW, seed=20)
-    file = written(tmp_path / "style.pt", {NARROW: (keys, values)})
+    file = hypernetwork_file(tmp_path / "style.pt", {NARROW: (keys, values)})
     unet = checkpoint.unet
     with projections_of(unet, SELF) as before:
         called(unet)
@@ -113,7 +99,9 @@ def test_self_attention_is_bent_where_its_width_is_in_the_file(checkpoint: Check
 
 def test_several_hypernetworks_act_one_after_the_other(checkpoint: Checkpoint, tmp_path: Path) -> None:
     first, second = linear_pair(CONTEXT, seed=10), linear_pair(CONTEXT, seed=20)
-    files = [written(tmp_path / f"{name}.pt", {CONTEXT: (net, net)}) for name, net in (("a", first), ("b", second))]
+    files = [
+        hypernetwork_file(tmp_path / f"{name}.pt", {CONTEXT: (net, net)}) for name, net in (("a", first), ("b", second))
+    ]
 
     with (
         networks(checkpoint, "<hypernet:b:0.3><hypernet:a:2>", *files),
@@ -127,7 +115,7 @@ def test_several_hypernetworks_act_one_after_the_other(checkpoint: Checkpoint, t
 
 def test_a_weight_of_nought_is_no_hypernetwork(checkpoint: Checkpoint, tmp_path: Path) -> None:
     net = linear_pair(CONTEXT, seed=10)
-    file = written(tmp_path / "style.pt", {CONTEXT: (net, net)})
+    file = hypernetwork_file(tmp_path / "style.pt", {CONTEXT: (net, net)})
     plain = called(checkpoint.unet)
 
     with networks(checkpoint, "<hypernet:style:0>", file):
@@ -186,7 +174,7 @@ STRUCTURES: dict[str, tuple[dict[str, Any], list[torch.nn.Module]]] = {
 def test_perceptrons_are_built_as_webui_builds_them(tmp_path: Path, structure: str) -> None:
     entries, modules = STRUCTURES[structure]
     built = torch.nn.Sequential(*modules).eval()
-    file = written(tmp_path / "net.pt", {4: (state_of(built), state_of(built))}, **entries)
+    file = hypernetwork_file(tmp_path / "net.pt", {4: (state_of(built), state_of(built))}, **entries)
 
     loaded = perceptron(file)
 
@@ -196,7 +184,7 @@ def test_perceptrons_are_built_as_webui_builds_them(tmp_path: Path, structure: s
 
 def test_names_of_the_first_months_are_read(tmp_path: Path) -> None:
     old = linear_pair(4, seed=1, names=("linear1", "linear2"))
-    file = written(tmp_path / "old.pt", {4: (old, old)})
+    file = hypernetwork_file(tmp_path / "old.pt", {4: (old, old)})
 
     assert torch.equal(state_of(perceptron(file))["linear.0.weight"], old["linear1.weight"])
 
@@ -245,7 +233,7 @@ class Payload:
 
 
 def test_a_hypernetwork_with_code_in_it_is_refused_and_never_run(tmp_path: Path) -> None:
-    file = written(tmp_path / "evil.pt", {4: PAIR}, optional_info=Payload(tmp_path / "was-here"))
+    file = hypernetwork_file(tmp_path / "evil.pt", {4: PAIR}, optional_info=Payload(tmp_path / "was-here"))
 
     with pytest.raises(JobFailed) as failed:
         load_hypernetwork(file, device=CPU)

@@ -12,8 +12,7 @@ from generate_on_cloud.contract.errors import JobFailed
 from generate_on_cloud.contract.jobs import Task
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
-from tests.networks.network_files import lora, model_file, numbers, write_network
-from tests.networks.test_hypernetworks import linear_pair, written
+from tests.networks.network_files import hypernetwork_file, linear_pair, lora, model_file, numbers, write_network
 from tests.tasks.conftest import as_text, noisy
 from tests.tasks.running import pixels, run
 
@@ -79,7 +78,7 @@ def test_the_second_pass_of_hires_fix_has_the_networks_of_its_own_prompt(
 
 def test_a_hypernetwork_moves_img2img_and_the_next_job_draws_as_before(checkpoint: Checkpoint, tmp_path: Path) -> None:
     bend = linear_pair(32, seed=1)
-    file = written(tmp_path / "bend.pt", {32: (bend, bend)})
+    file = hypernetwork_file(tmp_path / "bend.pt", {32: (bend, bend)})
     body: dict[str, Any] = {"init_images": [as_text(noisy(64, 64))], "denoising_strength": 0.9}
     plain = run(checkpoint, Task.IMG2IMG, **body)
 
