@@ -89,7 +89,7 @@ def function_named(cloud: LocalCloud, part: str) -> str:
 def read_deployed(cloud: LocalCloud) -> Deployed:
     """Read the current roles from IAM."""
     iam, formation = client(cloud, "iam"), client(cloud, "cloudformation")
-    deployed = Deployed({}, {})
+    deployed = Deployed({}, {}, [(cloud.settings.region, "region")])
     for stack in formation.describe_stacks()["Stacks"]:
         for resource in formation.describe_stack_resources(StackName=stack["StackName"])["StackResources"]:
             physical, logical = resource["PhysicalResourceId"], _HASH.sub("", resource["LogicalResourceId"])

@@ -6,16 +6,25 @@ from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import AssetRef
+from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, Txt2ImgParams
 from generate_on_cloud.contract.task_params import TaskParams
 from lambdas.access.caller import Caller
 from lambdas.aws.rows import read_rows
-from lambdas.jobs.needed_assets import MENTIONED, NAMED, Need, named_assets
+from lambdas.jobs.needed_assets import MENTIONED, NAMED, NEWEST, FieldRow, Need, OptionRow, named_assets
 from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
 from tests.lambdas.cloud import PNG, Cloud, txt2img
 
 BOB = Caller(user="bob", role="artist")
+
+
+def test_every_row_names_a_field_or_option_that_requests_have() -> None:
+    fields = {field for params in PARAMS_BY_TASK.values() for field in params.model_fields}
+
+    assert {row.field for row in NAMED if isinstance(row, FieldRow)} <= fields
+    assert {row.option for row in NAMED if isinstance(row, OptionRow)} <= set(Options.model_fields)
+    assert [field for params, field, _ in NEWEST if field not in params.model_fields] == []
 
 
 def resolve_files(cloud: Cloud, checkpoint: str | None, params: TaskParams) -> Resolution:

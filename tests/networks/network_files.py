@@ -166,6 +166,11 @@ def _full(shape: torch.Size) -> Written:
     return Written(parts, _added(parts["diff"]))
 
 
+def _norm(shape: torch.Size) -> Written:
+    parts = {"w_norm": numbers(*shape)}
+    return Written(parts, _added(parts["w_norm"]))
+
+
 def _glora(shape: torch.Size) -> Written:
     inputs = shape[1:].numel()
     parts = {
@@ -280,3 +285,4 @@ CONVOLUTION_KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
     "LoCon with a core": _locon_with_mid,
     "LoHa with cores": _loha_with_cores,
 }
+NORM_KINDS: Mapping[str, Callable[[torch.Size], Written]] = {"norm": _norm}

@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.network_kinds import KINDS as NETWORK_KINDS
+from generate_on_cloud.model_files.network_kinds import kind_of
 from generate_on_cloud.webui.prompt.extra_networks import NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
 from tests.networks.conftest import networks, same_bits, weights_of
 from tests.networks.network_files import (
     CONVOLUTION_KINDS,
     KINDS,
+    NORM_KINDS,
     RANK,
     Written,
     alpha,
@@ -25,6 +28,7 @@ from tests.networks.network_files import (
 
 LINEAR = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
 CONVOLUTION = "up_blocks.1.resnets.0.conv1"
+NORM = "conv_norm_out"
 TEXT = "encoder.layers.1.self_attn.q_proj"
 
 
@@ -38,7 +42,15 @@ CASES = [
         pytest.param(write, CONVOLUTION, id=f"{name}, convolution")
         for name, write in {**KINDS, **CONVOLUTION_KINDS}.items()
     ],
+    *[pytest.param(write, NORM, id=f"{name}, normalisation") for name, write in NORM_KINDS.items()],
 ]
+
+
+def test_every_kind_of_network_has_a_case() -> None:
+    shape = torch.Size((16, 8, 3, 3))
+    parts = [write(shape).parts for write in {**KINDS, **CONVOLUTION_KINDS, **NORM_KINDS}.values()]
+
+    assert {kind.name for each in parts if (kind := kind_of(each))} == {kind.name for kind in NETWORK_KINDS}
 
 
 @pytest.mark.parametrize(("write", "path"), CASES)
