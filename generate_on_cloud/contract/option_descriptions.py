@@ -24,7 +24,7 @@ OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "overlay_inpaint": "Paste the original over the unmasked area of inpainted pictures.",
         "return_mask": "Also return the mask after each inpainted picture.",
         "return_mask_composite": "Also return the masked part alone, on a transparent background.",
-        "upscaler_for_img2img": "Upscaler that enlarges init pictures; None resizes with Lanczos.",
+        "upscaler_for_img2img": "Upscaler of init pictures: None (also Lanczos), Lanczos, Nearest or an uploaded file.",
         "ESRGAN_tile": "Tile size of upscalers in pixels; 0 turns tiling off.",
         "ESRGAN_tile_overlap": "Overlap of the upscalers' tiles in pixels.",
         "sgm_noise_multiplier": "Scale the initial noise as the original SDXL code does.",

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
 from generate_on_cloud.contract.suggestions import nearest
-from generate_on_cloud.contract.upscalers import check_upscaler
+from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, check_upscaler
 
 OptionValue = bool | int | float | str
 
@@ -52,7 +52,9 @@ class Options(BaseModel):
     overlay_inpaint: bool = True
     return_mask: bool = False
     return_mask_composite: bool = False
-    upscaler_for_img2img: Annotated[str, TextCheck(check_upscaler)] = "None"
+    upscaler_for_img2img: Annotated[str, TextCheck(check_upscaler), Field(json_schema_extra=PIXEL_UPSCALER_SCHEMA)] = (
+        "None"
+    )
     ESRGAN_tile: int = Field(default=192, ge=0, le=512)
     ESRGAN_tile_overlap: int = Field(default=8, ge=0, le=48)
     sgm_noise_multiplier: bool = False

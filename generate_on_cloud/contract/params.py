@@ -44,7 +44,7 @@ from generate_on_cloud.contract.single_image_params import (
     InterrogateDeepbooruParams,
 )
 from generate_on_cloud.contract.task_params import Picture, TaskParams
-from generate_on_cloud.contract.upscalers import check_upscaler
+from generate_on_cloud.contract.upscalers import HIRES_UPSCALER_SCHEMA, check_upscaler
 
 MAX_SEED = 2**64 - 1
 MAX_ECHO = 2**20
@@ -224,7 +224,7 @@ class Txt2ImgParams(ImageParams):
     firstphase_width: int = Field(default=0, ge=0, le=MAX_SIDE)
     firstphase_height: int = Field(default=0, ge=0, le=MAX_SIDE)
     hr_scale: float = Field(default=2.0, gt=0, le=MAX_SIDE / MIN_SIDE)
-    hr_upscaler: str | None = None
+    hr_upscaler: str | None = Field(default=None, json_schema_extra=HIRES_UPSCALER_SCHEMA)
     hr_second_pass_steps: int = Field(default=0, ge=0, le=MAX_STEPS)
     hr_resize_x: int = Field(default=0, ge=0, le=MAX_SIDE)
     hr_resize_y: int = Field(default=0, ge=0, le=MAX_SIDE)

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.task_params import Picture, TaskParams
-from generate_on_cloud.contract.upscalers import check_upscaler
+from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, check_upscaler
 
 
 class InterrogateParams(TaskParams):
@@ -47,9 +47,9 @@ class ExtraSingleImageParams(TaskParams):
     upscaling_resize_w: int = Field(default=512, ge=1, le=16384)
     upscaling_resize_h: int = Field(default=512, ge=1, le=16384)
     upscaling_crop: bool = True
-    upscaler_1: str = "None"
+    upscaler_1: str = Field(default="None", json_schema_extra=PIXEL_UPSCALER_SCHEMA)
     """`None` leaves the picture as it is."""
-    upscaler_2: str = "None"
+    upscaler_2: str = Field(default="None", json_schema_extra=PIXEL_UPSCALER_SCHEMA)
     extras_upscaler_2_visibility: float = Field(default=0, ge=0, le=1)
     upscale_first: bool = False
     """Upscale before restoring faces; face restoration is not supported."""

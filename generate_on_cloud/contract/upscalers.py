@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from pydantic import JsonValue
+
 LATENT_UPSCALERS = (
     "Latent",
     "Latent (antialiased)",
@@ -36,6 +38,19 @@ WEBUI_FILES: Mapping[str, str] = MappingProxyType(
 
 MAX_NAME = 200
 """Maximum characters of an asset's name."""
+
+
+PIXEL_UPSCALER_SCHEMA: dict[str, JsonValue] = {
+    "maxLength": MAX_NAME,
+    "pattern": r"\S",
+    "not": {"enum": [*LATENT_UPSCALERS]},
+    "examples": [*PIXEL_UPSCALERS, *WEBUI_FILES, "4x-UltraSharp.pth"],
+}
+"""JSON schema of the names that `check_upscaler` allows."""
+HIRES_UPSCALER_SCHEMA: dict[str, JsonValue] = {
+    "examples": [*LATENT_UPSCALERS, *PIXEL_UPSCALERS, *WEBUI_FILES, "4x-UltraSharp.pth"]
+}
+"""The same with `latent`; without hires fix any name passes, so there is nothing but examples."""
 
 
 def check_upscaler(name: str, *, latent: bool = False) -> None:

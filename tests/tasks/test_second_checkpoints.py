@@ -20,8 +20,7 @@ from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks.txt2img import txt2img
-from tests.networks.network_files import lora, write_network
-from tests.networks.test_hypernetworks import linear_pair, written
+from tests.networks.network_files import hypernetwork_file, linear_pair, lora, write_network
 from tests.tasks.running import SMALL, pixels
 from tests.tiny_checkpoint import write_tiny_checkpoint
 from tests.tiny_families import write_family
@@ -128,7 +127,7 @@ def test_a_refiner_draws_without_the_prompts_networks(
     layers = (("lora_unet_conv_in", (16, 4, 3, 3)), ("lora_te_text_model_encoder_layers_0_mlp_fc1", (128, 32)))
     network = write_network(tmp_path / "ink.safetensors", {one: lora(torch.Size(shape)) for one, shape in layers})
     bend = linear_pair(32, seed=1)
-    hypernetwork = written(tmp_path / "bend.pt", {32: (bend, bend)})
+    hypernetwork = hypernetwork_file(tmp_path / "bend.pt", {32: (bend, bend)})
     known = {**files, "ink": network, "bend": hypernetwork}
     body = {"refiner_checkpoint": "b", "refiner_switch_at": None, "steps": 2}
 
