@@ -26,3 +26,5 @@ MAX_EDITED = 5_000_000
 """Characters of one prompt × the times at which editing or alternation changes it."""
 MAX_ENCODED = 500_000
 """Characters of all different texts of one prompt, which are parsed one by one."""
+MAX_WEIGHT = 1e6
+"""Either side of 0, for weights in brackets and in tags: half precision overflows beyond it."""

@@ -1,5 +1,6 @@
 """WebUI options that a request may set in `override_settings`, each a typed field with WebUI's bounds and default."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -211,8 +212,9 @@ def _typed(key: str, value: object, default: OptionValue) -> OptionValue:
         if isinstance(value, float) and value.is_integer():
             return int(value)
     elif isinstance(default, float):
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
     elif isinstance(value, str):
         return value
-    raise OptionRefusedError(f"received {value!r} for {key}; allowed: a value of type {type(default).__name__}")
+    kind = "a finite number" if isinstance(default, float) else f"a value of type {type(default).__name__}"
+    raise OptionRefusedError(f"received {value!r} for {key}; allowed: {kind}")

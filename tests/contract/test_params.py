@@ -294,3 +294,10 @@ def test_work_counts_both_passes_and_every_picture() -> None:
     assert float(first.megapixel_steps()) == 12
     assert float(both.megapixel_steps()) == 12 + 0.8 * 5 * 6
     assert both.pixels_at_once() == 1000 * 800 * 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", [name for name, rule in OPTIONS.items() if isinstance(rule.default, float)])
+def test_an_option_is_a_finite_number(name: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=f"for {name}; allowed: a finite number"):
+        Txt2ImgParams(override_settings={name: value})

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate_on_cloud.webui.prompt.emphasis import MAX_DEPTH, MAX_WEIGHT, parse_emphasis
+from generate_on_cloud.contract.limits import MAX_WEIGHT
+from generate_on_cloud.webui.prompt.emphasis import MAX_DEPTH, parse_emphasis
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
 VECTORS: dict[str, list[tuple[str, float]]] = {

@@ -121,8 +121,8 @@ def test_and_splits_a_prompt_into_weighted_parts(prompt: str, expected: list[tup
     assert [(part.text, part.weight) for part in split_composition(prompt)] == expected
 
 
-def test_a_part_weight_beyond_floats_is_refused() -> None:
-    with pytest.raises(PromptSyntaxError, match="finite"):
+def test_a_part_weight_beyond_half_precision_is_refused() -> None:
+    with pytest.raises(PromptSyntaxError, match="allowed: from -1e"):
         split_composition(f"a:{'9' * 400}")
 
 
@@ -200,3 +200,10 @@ def test_the_check_can_run_where_no_model_library_is_installed() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("weight", ["1e300", "-1e300", "1e999", "nan", "inf", "1000001"])
+@pytest.mark.parametrize("tag", ["<lora:x:{}>", "<lora:x:1:{}>", "<lora:x:te=1:unet={}>", "<hypernet:x:{}>"])
+def test_a_weight_in_a_tag_is_bounded_like_one_in_brackets(tag: str, weight: str) -> None:
+    with pytest.raises(PromptSyntaxError, match=r"as a weight in .*; allowed: from -1e"):
+        check_prompts(tag.format(weight), "", clock=CLOCK)

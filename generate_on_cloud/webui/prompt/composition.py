@@ -1,9 +1,9 @@
 """AND: a prompt as a weighted sum of several (semantics §4.6)."""
 
-import math
 import re
 from dataclasses import dataclass
 
+from generate_on_cloud.contract.limits import MAX_WEIGHT
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
 _AND = re.compile(r"\bAND\b")
@@ -30,6 +30,7 @@ def _read_part(part: str) -> PartText:
     if match is None:
         return PartText(part.rstrip(), 1.0)
     weight = float(match.group(1))
-    if not math.isfinite(weight):
-        raise PromptSyntaxError(f"received the weight {match.group(1)[:40]}…; allowed: a finite number")
+    if abs(weight) > MAX_WEIGHT:
+        allowed = f"allowed: from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+        raise PromptSyntaxError(f"received the weight {match.group(1)[:40]} after AND; {allowed}")
     return PartText(part[: match.start()].rstrip(), weight)

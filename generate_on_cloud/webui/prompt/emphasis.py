@@ -6,14 +6,13 @@ from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 
+from generate_on_cloud.contract.limits import MAX_WEIGHT
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
 MAX_DEPTH = 100
 """Open brackets at once; 100 levels already weigh 13780."""
-MAX_WEIGHT = 1e6
-"""Half precision overflows beyond it, and pictures fall apart long before."""
 _ALLOWED = f"allowed: from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
 BREAK = "BREAK"
 _BREAK_WEIGHT = -1.0

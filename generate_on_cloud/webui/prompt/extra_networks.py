@@ -3,11 +3,11 @@
 A tag such as `<lora:name:0.8>` is parsed into its arguments.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from generate_on_cloud.contract.limits import MAX_WEIGHT
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 
 _COMMENT_LINE = re.compile(r"(?:^|\n)#[^\n]*(?:\n|$)")
@@ -155,6 +155,7 @@ def _number(tag: ExtraNetworkTag, *, index: int, name: str, default: float) -> f
         number = float(text)
     except ValueError as error:
         raise PromptSyntaxError(f"received {text!r} as a weight in {tag.text!r}; allowed: a number") from error
-    if not math.isfinite(number):
-        raise PromptSyntaxError(f"received {text!r} as a weight in {tag.text!r}; allowed: a finite number")
+    if not abs(number) <= MAX_WEIGHT:
+        allowed = f"allowed: from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+        raise PromptSyntaxError(f"received {text!r} as a weight in {tag.text!r}; {allowed}")
     return number
