@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.local_services import aws_environment, services_of
 from benchmarks.upload import MADE, UNITS, bytes_named, write_lora
-from inference_container.asset_cache import TRANSFER
+from inference_container.asset_download import TRANSFER
 from local_cloud.cloud import LocalCloud
 
 AWS_CRT = "awscrt==0.38.1"

@@ -14,31 +14,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
-from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.messages import AssetRef, CacheUse
+from inference_container.asset_download import download_asset
+from inference_container.file_locks import give_up, locked, removed_unless_in_use
 from inference_container.models.files import ModelFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 log = logging.getLogger(__name__)
-
-MIB = 1024**2
-TRANSFER = TransferConfig(
-    multipart_threshold=16 * MIB,
-    multipart_chunksize=8 * MIB,
-    max_concurrency=8,
-    preferred_transfer_client="classic",
-)
-"""Downloads ranges in parallel. `_CheckedSink` cannot seek, so up to ten parts wait in memory for their turn."""
-
-LOCK_POLL_SECONDS = 0.1
 
 
 class AssetCache:
@@ -129,7 +119,7 @@ class AssetCache:
         return None
 
     def _fetched(self, ref: AssetRef, check: Callable[[], None]) -> tuple[Path, BinaryIO]:
-        with _locked(self._directory / f"{_key_hash(ref)}.lock", wait=check):
+        with locked(self._directory / f"{_key_hash(ref)}.lock", wait=check):
             # Another process may have downloaded it while this one waited for the lock.
             found = self._held(ref)
             while found is None:
@@ -143,22 +133,10 @@ class AssetCache:
         part = self._directory / f"{_key_hash(ref)}.part"
         began = time.perf_counter()
         try:
-            with part.open("wb") as file:
-                sink = _CheckedSink(file, ref, check)
-                self._s3.download_fileobj(self._bucket, ref.key, cast(IO[bytes], sink), Config=TRANSFER)
-                sink.finish()
-                os.fsync(file.fileno())
-            part.rename(self.place_of(self._directory, ref.model_copy(update={"sha256": sink.sha256})))
+            sha256 = download_asset(self._s3, ref, part, bucket=self._bucket, check=check)
+            part.rename(self.place_of(self._directory, ref.model_copy(update={"sha256": sha256})))
             _sync_directory(self._directory)
             self.use = self.use.plus(size=ref.size, seconds=time.perf_counter() - began)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
-                raise JobFailed(
-                    JobErrorCode.ASSET_MISSING, f"{ref.type} {ref.name} is not in the assets bucket"
-                ) from error
-            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be downloaded: {error}") from error
-        except BotoCoreError as error:
-            raise JobFailed(JobErrorCode.INTERNAL, f"{ref.type} {ref.name} could not be downloaded: {error}") from error
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise self._disk_full(ref) from error
@@ -173,7 +151,7 @@ class AssetCache:
         for path, size, _ in files:
             if used + ref.size <= self._max_bytes and shutil.disk_usage(self._directory).free >= ref.size:
                 return
-            if _removed_unless_in_use(path):
+            if removed_unless_in_use(path):
                 log.info("evicted %s, %d bytes", path.name, size)
                 used -= size
         if shutil.disk_usage(self._directory).free < ref.size:
@@ -204,80 +182,10 @@ class AssetCache:
         """Remove partial downloads of dead processes."""
         for part in self._directory.glob("*.part"):
             try:
-                with _locked(part.with_suffix(".lock"), wait=_give_up):
+                with locked(part.with_suffix(".lock"), wait=give_up):
                     part.unlink(missing_ok=True)
             except BlockingIOError:
                 continue  # a running process is downloading it
-
-
-class _CheckedSink:
-    """Writes a download to the file and the hash. It has no `seek`, so the bytes arrive in order."""
-
-    def __init__(self, file: BinaryIO, ref: AssetRef, check: Callable[[], None]) -> None:
-        self._file = file
-        self._ref = ref
-        self._check = check
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes) -> int:
-        self._check()
-        self._size += len(data)
-        if self._size > self._ref.size:
-            raise self._corrupt(f"has more than the {self._ref.size} bytes declared")
-        self._hash.update(data)
-        return self._file.write(data)
-
-    def finish(self) -> None:
-        """Check the download; raises JobFailed (ASSET_CORRUPT) if size or hash differ from those declared."""
-        self._file.flush()
-        if self._size != self._ref.size:
-            raise self._corrupt(f"has {self._size} bytes instead of the declared {self._ref.size}")
-        if self._ref.sha256 not in {None, self.sha256}:
-            raise self._corrupt(f"has SHA-256 {self.sha256} instead of the declared {self._ref.sha256}")
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def _corrupt(self, what: str) -> JobFailed:
-        return JobFailed(JobErrorCode.ASSET_CORRUPT, f"{self._ref.type} {self._ref.name} {what}; upload it again")
-
-
-@contextmanager
-def _locked(path: Path, *, wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file at `path` and remove it afterwards. `wait` is called while another process holds it."""
-    while True:
-        with path.open("wb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                time.sleep(LOCK_POLL_SECONDS)
-                continue
-            if not os.fstat(file.fileno()).st_nlink:
-                continue  # its previous holder removed it after this process opened it
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _give_up() -> None:
-    raise BlockingIOError
-
-
-def _removed_unless_in_use(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-    except FileNotFoundError:
-        return True
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _key_hash(ref: AssetRef) -> str:

@@ -1,16 +1,11 @@
 """Runs one job at a time, from the request document to the result."""
 
-import gc
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
-
-import torch
-from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase, Task
@@ -20,7 +15,6 @@ from generate_on_cloud.contract.messages import (
     JobMetrics,
     JobRequest,
     JobResult,
-    OutputImage,
     UsedModel,
 )
 from generate_on_cloud.contract.metrics import ContainerMetric
@@ -28,24 +22,23 @@ from inference_container.asset_cache import AssetCache
 from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
 from inference_container.job_metrics import cost_metrics, gpu_memory_peak, metric_fields, result_metrics
+from inference_container.job_outputs import JobOutputs
 from inference_container.job_record import JobRecords
 from inference_container.json_log import current_correlation, current_job
 from inference_container.live_preview import LivePreview
+from inference_container.memory_errors import free_memory, is_out_of_memory, named_memory_errors
 from inference_container.models.files import JobFiles
 from inference_container.models.model_cache import ModelCache
 from inference_container.phase_clock import PhaseClock
 from inference_container.preload import preload_checkpoint
 from inference_container.progress import JobProgress
 from inference_container.request_document import ids_of, read_params, read_request
-from inference_container.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
+from inference_container.task import TaskInput, TaskOutput, TaskRunner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 log = logging.getLogger(__name__)
-
-EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
-"""Extensions of output files by picture format."""
 
 
 class Worker:
@@ -136,8 +129,9 @@ class Worker:
         if queued_at is not None and queued_at.timestamp() < self._began:
             # The job waited for an instance; users see this as "starting".
             clock.replace(JobPhase.STARTING, time.time() - queued_at.timestamp())
-        with self._beating(request.job_id) as heartbeat, self._memory_errors_named(), ExitStack() as held:
+        with self._beating(request.job_id) as heartbeat, named_memory_errors(self._models), ExitStack() as held:
             progress = JobProgress(report=heartbeat.report, clock=clock)
+            outputs = JobOutputs(self._s3, bucket=self._jobs_bucket, prefix=request.output_prefix)
 
             # 3. Download the referenced pictures and the model files, which stay on the disk until the job is done.
             with progress.phase(JobPhase.FETCHING_MODELS):
@@ -154,7 +148,7 @@ class Worker:
 
             # 5. Run the task; whenever it reports, it also checks for cancellation.
             heartbeat.enter(JobPhase.ENCODING)
-            preview = held.enter_context(self._previewing(request, heartbeat)).offer if request.preview else None
+            preview = held.enter_context(self._previewing(outputs, heartbeat)).offer if request.preview else None
             task = TaskInput(
                 params=params,
                 checkpoint=checkpoint,
@@ -168,9 +162,7 @@ class Worker:
 
             # 6. Store the pictures.
             with progress.phase(JobPhase.SAVING):
-                images = [
-                    self._store(image, f"{request.output_prefix}{number}") for number, image in enumerate(output.images)
-                ]
+                images = [outputs.store(image, number) for number, image in enumerate(output.images)]
 
         # 7. Return the results, seeds and timings.
         return JobResult(
@@ -215,72 +207,23 @@ class Worker:
                 with self._lock:
                     self._heartbeat = None
 
-    def _previewing(self, request: JobRequest, heartbeat: Heartbeat) -> LivePreview:
-        key = f"{request.output_prefix}preview.jpg"
-
-        def store(data: bytes) -> None:
-            self._s3.put_object(Bucket=self._jobs_bucket, Key=key, Body=data, ContentType="image/jpeg")
-
-        return LivePreview(store, stored=heartbeat.note_preview, seconds=self._heartbeat_seconds)
+    def _previewing(self, outputs: JobOutputs, heartbeat: Heartbeat) -> LivePreview:
+        return LivePreview(outputs.store_preview, stored=heartbeat.note_preview, seconds=self._heartbeat_seconds)
 
     def _draw(self, run_task: TaskRunner, task: TaskInput) -> TaskOutput:
         """Run the task; if memory runs out, retry once with an empty model cache and a tiled VAE."""
         try:
             return run_task(task)
         except (MemoryError, RuntimeError) as error:
-            if task.checkpoint is None or not _is_out_of_memory(error):
+            if task.checkpoint is None or not is_out_of_memory(error):
                 raise
             log.warning("out of memory, trying once more with a tiled VAE: %s", error)
-            self._free_memory(error)
+            free_memory(self._models, error)
         # The cache no longer holds this model, so it is freed with the job and the next job is not drawn in tiles.
         task.checkpoint.vae.enable_tiling()
         return run_task(task)
-
-    def _free_memory(self, error: Exception) -> None:
-        # The traceback's frames would keep tensors alive while the error propagates.
-        traceback.clear_frames(error.__traceback__)
-        self._models.clear()
-        gc.collect()
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.empty_cache()
-
-    @contextmanager
-    def _memory_errors_named(self) -> Iterator[None]:
-        """Turn out-of-memory errors into OUT_OF_MEMORY and free the models' memory."""
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            self._free_memory(error)
-            raise JobFailed(
-                JobErrorCode.OUT_OF_MEMORY,
-                f"the job needs more memory than this instance has; smaller pictures or batches may fit ({error})",
-            ) from None
-
-    def _store(self, image: EncodedImage, key: str) -> OutputImage:
-        key = f"{key}.{EXTENSIONS[image.format]}"
-        try:
-            self._s3.put_object(Bucket=self._jobs_bucket, Key=key, Body=image.data, ContentType=f"image/{image.format}")
-        except (BotoCoreError, ClientError) as error:
-            raise JobFailed(JobErrorCode.INTERNAL, f"picture {key} could not be stored: {error}") from error
-        return OutputImage(
-            key=key,
-            width=image.width,
-            height=image.height,
-            format=image.format,
-            bytes=len(image.data),
-            seed=image.seed,
-            infotext=image.infotext,
-        )
 
 
 def _wanted(request: JobRequest) -> list[AssetRef]:
     """All files that the job needs, the checkpoint first."""
     return [*([request.checkpoint] if request.checkpoint is not None else []), *request.assets]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # PyTorch has a class for GPU errors but raises plain RuntimeError for the CPU's allocator and for cuBLAS.
-    said = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in said)

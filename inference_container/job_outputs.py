@@ -1,0 +1,50 @@
+"""Where one job's pictures and previews are stored: below its prefix in the jobs bucket."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.messages import OutputImage
+from inference_container.task import EncodedImage
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+"""Extensions of output files by picture format."""
+
+
+class JobOutputs:
+    """The output files of one job; methods may be called from any thread."""
+
+    def __init__(self, s3: "S3Client", *, bucket: str, prefix: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._prefix = prefix
+
+    def store(self, image: EncodedImage, number: int) -> OutputImage:
+        """Store a finished picture, the job's `number`th from 0.
+
+        Raises:
+            JobFailed: INTERNAL, S3 refused it or could not be reached.
+        """
+        key = f"{self._prefix}{number}.{EXTENSIONS[image.format]}"
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=image.data, ContentType=f"image/{image.format}")
+        except (BotoCoreError, ClientError) as error:
+            raise JobFailed(JobErrorCode.INTERNAL, f"picture {key} could not be stored: {error}") from error
+        return OutputImage(
+            key=key,
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            bytes=len(image.data),
+            seed=image.seed,
+            infotext=image.infotext,
+        )
+
+    def store_preview(self, data: bytes) -> None:
+        """Store the newest preview, a JPEG file, in place of the last; raises what S3's client raises."""
+        key = f"{self._prefix}preview.jpg"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="image/jpeg")
