@@ -13,7 +13,6 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.access import Permission
-from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
@@ -57,6 +56,8 @@ class Order:
     """None: they follow in an upload."""
     choice: EndpointChoice | None = None
     """None: its endpoint was chosen when the job was created."""
+    rehearsed: bool = False
+    """Only check it."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,9 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     job = _new_job(call, body, endpoint=choice.first, checkpoint=body.checkpoint or None)
     if body.webhook is not None:
         require_deliverable(call, body.webhook)
-    order = Order(job, body.params, choice)
-    if body.dry_run:
-        rehearsed = _where_it_is_taken(call, order, _rehearse)
-        return Reply(job_view(services, rehearsed, rehearsed=True), status=200)
+    order = Order(job, body.params, choice, rehearsed=body.dry_run)
+    if order.rehearsed:
+        return Reply(job_view(services, _make_where_taken(call, order), rehearsed=True), status=200)
     return _make_once(call, order, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}")
 
 
@@ -185,7 +185,7 @@ def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:
     """Create the job, or return what the Idempotency-Key created before; `request` distinguishes requests."""
     services, key = call.services, call.headers.get(HEADER)
     if key is None:
-        made = _where_it_is_taken(call, order, _make)
+        made = _make_where_taken(call, order)
         _log_made(call, made)
         return Reply(job_view(services, made))
     keys, job = services.idempotency, order.job
@@ -195,7 +195,7 @@ def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:
     there = services.jobs.get(taken.job_id) if taken.taken_over else None
     try:
         named = replace(order, job=replace(job, job_id=taken.job_id))
-        made = there or _where_it_is_taken(call, named, _make)
+        made = there or _make_where_taken(call, named)
     except ProblemError:
         keys.release(taken)
         raise
@@ -205,61 +205,50 @@ def _make_once(call: UserCall, order: Order, *, request: str) -> Reply[JobView]:
     return Reply(view)
 
 
-def _where_it_is_taken(call: UserCall, order: Order, act: Callable[[UserCall, Order], JobRecord]) -> JobRecord:
-    """Run `act`; if the chosen endpoint was deleted or failed a moment ago, run it with another one."""
+def _make_where_taken(call: UserCall, order: Order) -> JobRecord:
+    """`_make`; once more with another endpoint if the one chosen of several was deleted or failed a moment ago."""
     try:
-        return act(call, order)
+        return _make(call, order)
     except ProblemError as error:
         if error.code is not ProblemCode.ENDPOINT_NOT_IN_SERVICE or order.choice is None or order.choice.load is None:
             raise
     call.services.chooser.forget()
-    return act(call, replace(order, choice=call.services.chooser.choose(None, caller=call.caller)))
+    return _make(call, replace(order, choice=call.services.chooser.choose(None, caller=call.caller)))
 
 
 def _make(call: UserCall, order: Order) -> JobRecord:
-    """Create the job and send it to its endpoint, or leave it `created` if its params follow.
+    """Create the job and send it to its endpoint; leave it `created` if its params follow; a rehearsal only checks.
 
     Raises:
         ProblemError: an invalid request, an unavailable endpoint, or `quota_exceeded`; no row and no object is
             left behind.
     """
-    services, quotas = call.services, call.caller.quotas
+    services = call.services
     # 1. Check the params, find the files and choose the endpoint.
     plan = _plan(call, order)
+    job = counted(plan.job, plan.steps, call.caller.quotas)
+    # 2. Whatever is not sent now has to look for itself that the pictures are there and the endpoint takes jobs.
+    if order.rehearsed:
+        services.documents.require_inputs(job, plan.params)
+        services.endpoints.require_in_service(job.endpoint)
+        return plan.job
     if order.params is None:
-        # 2. Nothing is sent yet, so this is the only check that the endpoint takes jobs.
-        services.endpoints.require_in_service(plan.job.endpoint)
-        opened = replace(plan.job, params_key=params_key(plan.job.job_id))
-        opened = counted(opened, plan.steps, quotas)
+        services.endpoints.require_in_service(job.endpoint)
+        opened = replace(job, params_key=params_key(job.job_id))
         _admit(call, opened)
         return opened
-    job_id = plan.job.job_id
-    queued = replace(plan.job, status=JobStatus.QUEUED, request_key=request_key(job_id), queued_at=plan.job.created_at)
-    queued = counted(queued, plan.steps, quotas)
+    queued = replace(job, status=JobStatus.QUEUED, request_key=request_key(job.job_id), queued_at=job.created_at)
     try:
-        # 2. Write the document that the container reads.
+        # 3. Write the document that the container reads.
         services.documents.write(queued, plan.params, plan.files)
-        # 3. Write the row together with everything it counts.
+        # 4. Write the row together with everything it counts.
         _admit(call, queued)
-        # 4. Send it to its endpoint.
+        # 5. Send it to its endpoint.
         return services.delivery.hand_over(queued)
     except (ProblemError, ClientError, BotoCoreError):
         _undo(lambda: services.counts.give_back(queued), queued)
         _undo(lambda: services.documents.remove(queued), queued)
         raise
-
-
-def _rehearse(call: UserCall, order: Order) -> JobRecord:
-    """Run all checks of `_make` without creating anything.
-
-    Raises:
-        ProblemError: as in `_make`.
-    """
-    plan = _plan(call, order)
-    if order.params is not None:
-        call.services.documents.require_inputs(plan.job, plan.params)
-    call.services.endpoints.require_in_service(plan.job.endpoint)
-    return plan.job
 
 
 def _plan(call: UserCall, order: Order) -> Plan:
@@ -282,7 +271,7 @@ def _plan(call: UserCall, order: Order) -> Plan:
         keys = {**services.assets.keys(asked.references), **loads}
         rows = read_rows(services.clients.dynamodb, keys, consistent=True)
         files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked.params)
-        job = _with_files(job, files)
+        job = replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None, models=files.models)
     if order.choice is not None:
         job = replace(job, endpoint=order.choice.least_loaded(rows))
     return Plan(job, params or {}, files, steps)
@@ -293,12 +282,6 @@ def _admit(call: UserCall, job: JobRecord) -> None:
     guards = services.chooser.guards(job.endpoint)
     days = services.settings.JOB_RETENTION_DAYS
     services.counts.admit(job, call.caller.quotas, guards=guards, retention_days=days)
-
-
-def _with_files(job: JobRecord, files: Resolution) -> JobRecord:
-    used = [*([files.checkpoint] if files.checkpoint else []), *files.assets]
-    models = tuple(ResolvedModel(type=asset.type, name=asset.name, sha256=asset.sha256) for asset in used)
-    return replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None, models=models)
 
 
 def _undo(step: Callable[[], object], job: JobRecord) -> None:

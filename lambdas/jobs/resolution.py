@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, ResolvedModel
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import ImageParams
@@ -51,6 +51,12 @@ class Resolution:
     checkpoint: AssetRef | None = None
     assets: tuple[AssetRef, ...] = ()
     """All others."""
+
+    @property
+    def models(self) -> tuple[ResolvedModel, ...]:
+        """All of them as the job's record names them, the checkpoint first."""
+        used = [*([self.checkpoint] if self.checkpoint else []), *self.assets]
+        return tuple(ResolvedModel(type=asset.type, name=asset.name, sha256=asset.sha256) for asset in used)
 
 
 @dataclass
