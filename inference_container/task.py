@@ -65,6 +65,8 @@ class TaskOutput:
     caption: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
     """Scores from 0 to 1 by tag or phrase of the caption."""
+    warnings: tuple[str, ...] = ()
+    """What of the model files was left out."""
 
 
 Params = TypeVar("Params", bound=TaskParams)

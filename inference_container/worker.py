@@ -173,6 +173,7 @@ class Worker:
             parameters=output.parameters,
             caption=output.caption,
             scores=output.scores,
+            warnings=list(output.warnings),
             models=[UsedModel(type=file.type, name=file.name, sha256=file.sha256) for file in files],
             timings=clock.timings,
             metrics=JobMetrics(disk=self._assets.use.since(disk), memory=self._models.use.since(memory)),

@@ -35,6 +35,8 @@ class Drawn:
     """Of each batch, (B,4,h,w); empty unless the plan keeps them."""
     notes: dict[str, InfoValue]
     """What the passes and their sampling add to infotext, in WebUI's order."""
+    warnings: tuple[str, ...]
+    """What was left out of the networks."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
             # 3. Decode it.
             with progress.phase(JobPhase.DECODING):
                 images += [decode_image(last.checkpoint, one) for one in last.latents]
-    return Drawn(images, kept, notes)
+        warnings = dict.fromkeys(warning for one in (first, second) if one for warning in one.networks.warnings)
+    return Drawn(images, kept, notes, tuple(warnings))
 
 
 def _start_extra(plan: DrawingPlan) -> dict[str, InfoValue]:

@@ -43,26 +43,31 @@ class MergedWeights:
     def __init__(self) -> None:
         self._before: list[tuple[Any, str, Tensor | None]] = []
 
-    def merge(self, module: Any, shares: Iterable[Share]) -> None:
-        """Apply `shares` to a module's weight and bias one after another.
+    def merge(self, module: Any, shares: Iterable[Share]) -> list[ShapeMismatchError]:
+        """Apply `shares` to a module's weight and bias one after another; those of another shape are left out.
 
         Everything is computed in float32 and rounded once to the module's precision.
 
-        Raises:
-            ShapeMismatchError: a share has another shape. What was merged before stays until `restore`.
+        Returns:
+            Why shares were left out.
         """
         acting = [share for share in shares if share.weight != 0]
         if not acting:
-            return
+            return []
+        misfits: list[ShapeMismatchError] = []
         self._keep(module, "weight")
         weight = module.weight.detach()
         wide = weight.float()
         for share in acting:
-            change = _add_to(wide, share)
-            if change.bias is not None:
-                self._add_bias(module, change.bias, share)
+            try:
+                change = _add_to(wide, share)
+                if change.bias is not None:
+                    self._add_bias(module, change.bias, share)
+            except ShapeMismatchError as error:
+                misfits.append(error)
         if wide is not weight:
             weight.copy_(wide)
+        return misfits
 
     def restore(self) -> None:
         """Restore every changed layer."""

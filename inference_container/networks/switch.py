@@ -11,7 +11,7 @@ from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobFailed
-from generate_on_cloud.model_files.architectures import misfit
+from generate_on_cloud.model_files.architectures import fits, misfit
 from generate_on_cloud.webui.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
@@ -20,7 +20,7 @@ from inference_container.models.tensor_file import incompatible
 from inference_container.networks.hypernetwork import Hypernetwork, HypernetworkHooks, load_hypernetwork
 from inference_container.networks.inversion_file import fitting_vectors, load_inversion_file
 from inference_container.networks.layer_names import Layers, checkpoint_layers, is_text
-from inference_container.networks.merging import MergedWeights, ShapeMismatchError, Share
+from inference_container.networks.merging import MergedWeights, Share
 from inference_container.networks.network_file import NetworkFile, load_network_file
 from inference_container.prompt.encoder import TextualInversion
 
@@ -40,6 +40,7 @@ class NetworkSwitch:
         self._hooks: HypernetworkHooks | None = None
         self._layers: Layers | None = None
         self._hashes: dict[str, str] = {}
+        self._warnings: dict[str, None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +102,11 @@ class NetworkSwitch:
         if fitting is not None:
             found.setdefault(name.casefold(), TextualInversion(name, fitting, shown))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Which layers of the networks used so far were left out, a sentence for each file."""
+        return tuple(self._warnings)
+
     def infotext_extra(self) -> dict[str, str]:
         """The entries of `extra_generation_params` for the networks used so far (semantics §7)."""
         hashes = ", ".join(f"{name}: {short}" for name, short in self._hashes.items())
@@ -121,20 +127,40 @@ class NetworkSwitch:
             for layer, module in self._layers_of(network).items():
                 shares[module].append(_share(network, layer, use))
             self._hashes[use.name.replace(":", "").replace(",", "")] = network.hash
+        misfits: dict[str, dict[str, str]] = defaultdict(dict)
         for module, parts in shares.items():
-            try:
-                self._merged.merge(module, parts)
-            except ShapeMismatchError as error:
-                raise self._misfit(networks[error.share.network], str(error)) from error
+            for error in self._merged.merge(module, parts):
+                misfits[error.share.network][error.share.layer] = str(error)
+        for name, layers in misfits.items():
+            self._leave_out(networks[name], layers, of=len(networks[name].layers.keys() & self._known_layers.keys()))
 
     def _layers_of(self, network: NetworkFile) -> Mapping[str, torch.nn.Module]:
-        if self._layers is None:
-            self._layers = checkpoint_layers(self._checkpoint)
-        known = self._layers
+        """Those of its layers that the checkpoint has; WebUI leaves the others out, too."""
+        known = self._known_layers
         unknown = [layer for layer in network.layers if layer not in known]
         if unknown:
-            raise self._misfit(network, f"which lacks {len(unknown)} of its layers, such as {unknown[0]}")
-        return {layer: known[layer] for layer in network.layers}
+            reason = f"which lacks {len(unknown)} of its layers, such as {unknown[0]}"
+            self._leave_out(network, dict.fromkeys(unknown, reason), of=len(network.layers))
+        return {layer: known[layer] for layer in network.layers if layer in known}
+
+    @property
+    def _known_layers(self) -> Layers:
+        if self._layers is None:
+            self._layers = checkpoint_layers(self._checkpoint)
+        return self._layers
+
+    def _leave_out(self, network: NetworkFile, layers: Mapping[str, str], *, of: int) -> None:
+        """Warn that these of its layers are left out, each with its reason.
+
+        Raises:
+            JobFailed: asset_incompatible, none is left of them, or it is made for another architecture.
+        """
+        family, reason = self._checkpoint.family, next(iter(layers.values()))
+        foreign = network.architecture is not None and not fits(network.architecture, family)
+        if foreign or len(layers) == of:
+            raise self._misfit(network, reason)
+        left = f"{len(layers)} of {of} layers of {network.file.name} do not fit {self._checkpoint.file.name}"
+        self._warnings[f"{left} and were left out ({reason})"] = None
 
     def _misfit(self, network: NetworkFile, reason: str) -> JobFailed:
         checkpoint = self._checkpoint

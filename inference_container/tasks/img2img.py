@@ -134,6 +134,7 @@ def img2img(job: TaskInput) -> TaskOutput:
             images=encoded,
             info=info_of(record),
             parameters=parameters_of(asked),
+            warnings=drawn.warnings,
         )
 
 

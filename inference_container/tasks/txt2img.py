@@ -120,6 +120,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
             images=encoded,
             info=info_of(record),
             parameters=parameters_of(asked),
+            warnings=drawn.warnings,
         )
 
 

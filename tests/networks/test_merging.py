@@ -188,12 +188,16 @@ def test_half_precision_weights_are_computed_in_float32_and_restored(
         layer.weight.data = kept
 
 
-def test_a_layer_of_another_shape_is_refused_and_nothing_stays_changed(checkpoint: Checkpoint, tmp_path: Path) -> None:
+MISFIT = (
+    f"its layer {kohya(LINEAR)} has lora_down.weight [2, 768], lora_up.weight [16, 2]; the model's weight has [16, 32]"
+)
+
+
+def test_a_network_of_which_no_layer_fits_is_refused_and_nothing_stays_changed(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
     everything = weights_of(checkpoint)
-    shape = checkpoint.unet.get_parameter(f"{LINEAR}.weight").shape
-    layers = {kohya(CONVOLUTION): lora(checkpoint.unet.get_parameter(f"{CONVOLUTION}.weight").shape)}
-    layers[kohya(LINEAR)] = lora(torch.Size((shape[0], 768)))
-    file = write_network(tmp_path / "large.safetensors", layers)
+    file = write_network(tmp_path / "large.safetensors", {kohya(LINEAR): lora(torch.Size((16, 768)))})
 
     with pytest.raises(JobFailed) as failed, networks(checkpoint, "<lora:large>", file):
         pass
@@ -201,10 +205,50 @@ def test_a_layer_of_another_shape_is_refused_and_nothing_stays_changed(checkpoin
     assert failed.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
     assert failed.value.error.message == (
         "large.safetensors cannot be used: it is made for Stable Diffusion 1.x, the checkpoint tiny.safetensors is "
-        f"Stable Diffusion 1.x (its layer {kohya(LINEAR)} has lora_down.weight [2, 768], lora_up.weight [16, 2]; "
-        "the model's weight has [16, 32])"
+        f"Stable Diffusion 1.x ({MISFIT})"
     )
     assert same_bits(weights_of(checkpoint), everything)
+
+
+@pytest.mark.parametrize(
+    ("strange", "reason"),
+    [
+        (kohya(LINEAR), MISFIT),
+        ("lora_unet_down_blocks_7_x", "which lacks 1 of its layers, such as lora_unet_down_blocks_7_x"),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_left_out_with_a_warning(
+    checkpoint: Checkpoint, tmp_path: Path, strange: str, reason: str
+) -> None:
+    weight = checkpoint.unet.get_parameter(f"{CONVOLUTION}.weight")
+    before, everything, parts = weight.detach().clone(), weights_of(checkpoint), lora(weight.shape)
+    layers = {strange: lora(torch.Size((16, 768))), kohya(CONVOLUTION): parts}
+    file = write_network(tmp_path / "odd.safetensors", layers)
+
+    with networks(checkpoint, "<lora:odd>", file) as switch:
+        expected = before + lora_delta(parts).reshape(before.shape)
+        torch.testing.assert_close(weight.detach(), expected, rtol=1e-4, atol=1e-6)
+        warnings = switch.warnings
+    with networks(checkpoint, "<lora:odd:0>", file) as silent:
+        pass
+
+    assert warnings == (f"1 of 2 layers of odd.safetensors do not fit tiny.safetensors and were left out ({reason})",)
+    assert len(silent.warnings) == (0 if strange == kohya(LINEAR) else 1)
+    assert same_bits(weights_of(checkpoint), everything)
+
+
+def test_a_network_for_another_architecture_is_refused_even_if_some_of_its_layers_fit(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    fitting = lora(checkpoint.unet.get_parameter(f"{CONVOLUTION}.weight").shape)
+    layers = {kohya(CONVOLUTION): fitting, "lora_te2_text_model_encoder_layers_0_mlp_fc1": lora(torch.Size((8, 8)))}
+    file = write_network(tmp_path / "other.safetensors", layers)
+
+    with (
+        pytest.raises(JobFailed, match="it is made for Stable Diffusion XL"),
+        networks(checkpoint, "<lora:other>", file),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,19 @@ def test_a_lora_moves_the_picture_and_the_next_job_draws_as_before(checkpoint: C
     assert np.array_equal(pixels(nought), pixels(plain))
 
 
+def test_layers_that_do_not_fit_are_named_in_the_result(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    layers = {layer: lora(torch.Size(shape)) for layer, shape in LAYERS}
+    odd = write_network(tmp_path / "odd.safetensors", layers | {"lora_unet_no_such": lora(torch.Size((4, 4)))})
+    hires: dict[str, Any] = {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5}
+
+    drawn = run(checkpoint, Task.TXT2IMG, prompt="cat<lora:odd>", files=[odd], **hires)
+    image = as_text(noisy(64, 64))
+    redrawn = run(checkpoint, Task.IMG2IMG, prompt="cat<lora:odd>", files=[odd], init_images=[image])
+
+    assert drawn.warnings == redrawn.warnings
+    assert [warning.partition(" layers of odd.safetensors")[0] for warning in drawn.warnings] == ["1 of 4"]
+
+
 def test_a_job_that_fails_under_a_lora_leaves_the_model_as_it_was(checkpoint: Checkpoint, ink: ModelFile) -> None:
     plain = run(checkpoint, Task.TXT2IMG)
 
