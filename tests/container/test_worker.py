@@ -148,6 +148,27 @@ def test_a_job_gives_stored_pictures_models_and_timings_of_every_phase(studio: S
     assert len(stored["Body"].read()) == result.images[1].bytes
 
 
+def test_timings_count_the_attempt_that_ran_out_of_memory_too(studio: Studio) -> None:
+    attempts = []
+
+    def fits_at_the_second_attempt(task: TaskInput) -> TaskOutput:
+        assert task.checkpoint is not None
+        attempts.append(task.checkpoint.vae.use_tiling)
+        if len(attempts) == 1:
+            with task.clock.phase(JobPhase.DECODING):
+                raise MemoryError
+        task.checkpoint.vae.disable_tiling()
+        return paint(task)
+
+    studio.with_task(fits_at_the_second_attempt)
+
+    result = studio.answer(studio.request())
+
+    assert isinstance(result, JobResult)
+    assert attempts == [False, True]
+    assert result.timings["decoding"] > 0
+
+
 def test_a_picture_that_is_only_named_is_there_when_the_task_begins(studio: Studio) -> None:
     seen = []
 
