@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from generate_on_cloud.contract.errors import JOB_ERRORS, JobError, JobErrorCode
 from generate_on_cloud.contract.messages import JobFailure, JobResult
+from inference_container.cache_directory import why_unusable
 from inference_container.json_log import start_logging
 from inference_container.settings import ContainerSettings
 from inference_container.worker_pool import WorkerPool
@@ -93,6 +94,28 @@ class JobLine:
 
     async def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+class NoJobs:
+    """Stands in for the workers of a container that can run none, so that /ping says why for as long as it is asked."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def open(self) -> None:
+        """There is nothing to open."""
+
+    def state(self) -> str:
+        return self._reason
+
+    async def run(self, document: bytes) -> JobFailure:  # noqa: ARG002 - no job is looked at
+        return JobFailure(error=JobError.of(JobErrorCode.INTERNAL, self._reason))
+
+    def stop_jobs(self, reason: str) -> None:
+        """There are none."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
@@ -177,6 +200,18 @@ def _end_with_input() -> None:
     os._exit(1)
 
 
+def _choose_line(
+    settings: ContainerSettings, make_worker: Callable[[], JobRunner], stop_serving: Callable[[], None]
+) -> Jobs:
+    unusable = why_unusable(settings.CACHE_DIR)
+    if unusable is not None:
+        log.error("no job can run: %s", unusable)
+        return NoJobs(unusable)
+    if settings.WORKERS == 1:
+        return JobLine(make_worker, preload=settings.PRELOAD)
+    return WorkerPool(settings, broken=stop_serving)
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT; the exit status is 1 if the worker could not start."""
     # torch and the hub's client read these once, at import: spinning OpenMP threads slow down a busy machine, and
@@ -213,11 +248,7 @@ def main() -> None:
     def stop_serving() -> None:
         server.should_exit = True
 
-    line: Jobs = (
-        JobLine(make_worker, preload=settings.PRELOAD)
-        if settings.WORKERS == 1
-        else WorkerPool(settings, broken=stop_serving)
-    )
+    line = _choose_line(settings, make_worker, stop_serving)
     app = create_app(line, max_request_bytes=settings.MAX_REQUEST_BYTES)
     config = uvicorn.Config(app, host=settings.HOST, port=settings.PORT, log_config=None, access_log=False)
     server = ContainerServer(config, line, grace_seconds=settings.SHUTDOWN_SECONDS)

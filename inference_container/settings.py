@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from inference_container.cache_directory import DEFAULT
+
 
 class ContainerSettings(BaseModel):
     """The container's settings."""
@@ -20,7 +22,7 @@ class ContainerSettings(BaseModel):
     """Value of the dimension `Stack` of the metrics in the log."""
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
     """US dollars per hour for one GPU of the instance; 0 if unknown, then no cost is reported."""
-    CACHE_DIR: Path = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's own scratch disk
+    CACHE_DIR: Path = DEFAULT
     """The disk cache, which should be on the machine's fastest storage."""
     CACHE_MAX_BYTES: int = Field(default=100 * 1024**3, gt=0)
     MODEL_CACHE_MAX_BYTES: int = Field(default=24 * 1024**3, gt=0)

@@ -1,7 +1,8 @@
 """`make image-test`: builds the container's image without Docker on a substitute base, starts it and inspects it.
 
-Needs root and Debian's packages `buildah` and `debootstrap`; without them it prints why it is skipped. The substitute
-has no CUDA, so this checks the Dockerfile's steps, the user, and a start until `/ping` succeeds.
+Needs root, `buildah` and `debootstrap` (Debian's packages of those names); prints why it is skipped where they are
+missing. The substitute has no CUDA, so this checks the Dockerfile's steps, a start as SageMaker starts containers (as
+root, with a /tmp that only root may write), the user the server then runs as, and what it says without a usable cache.
 """
 
 import argparse
@@ -14,10 +15,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
+from inference_container.start import SERVER
 from local_cloud.preflight import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +29,8 @@ BASE = "localhost/goc-base:bookworm"
 IMAGE = "localhost/goc-container:test"
 NEEDED = ("buildah", "debootstrap")
 START_SECONDS = 120.0
+UID = 1001
+"""Of the user that the Dockerfile makes."""
 _SHOWN = 3000
 """Maximum characters shown of a failed call's output."""
 _CERTIFICATES = "/run/build-certificates"
@@ -35,7 +41,7 @@ SETTINGS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_SECRET_ACCESS_KEY": "none",
-    "CACHE_DIR": "/tmp/cache",
+    "CACHE_DIR": "/tmp/generate-on-cloud",
 }
 
 
@@ -93,15 +99,21 @@ def build(buildah: Buildah) -> None:
 
 
 @contextmanager
-def started(buildah: Buildah, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run the image's own command, as SageMaker does."""
+def started(
+    buildah: Buildah, port: int, *, scratch: Path, more: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """The image's own command, as SageMaker runs it: as root, `scratch`, which is root's, mounted on /tmp."""
+    scratch.mkdir(mode=0o755)
     container = buildah.run("from", IMAGE)
-    environment = [part for name, value in SETTINGS.items() for part in ("--env", f"{name}={value}")]
+    environment = [
+        part for name, value in {**SETTINGS, **(more or {})}.items() for part in ("--env", f"{name}={value}")
+    ]
     config = json.loads(buildah.run("inspect", "--type", "image", IMAGE))["Docker"]["config"]
     command: Sequence[str] = [*config["Entrypoint"], *config["Cmd"]]
     process = subprocess.Popen(
         buildah.command(
-            *("run", "--isolation", "chroot", *environment, "--env", f"PORT={port}", container, "--", *command)
+            *("run", "--isolation", "chroot", "-v", f"{scratch}:/tmp:rw", *environment),
+            *("--env", f"PORT={port}", container, "--", *command),
         ),
         text=True,
     )
@@ -116,23 +128,34 @@ def started(buildah: Buildah, port: int) -> Iterator[subprocess.Popen[str]]:
         buildah.run("rm", container)
 
 
-def await_ping(process: subprocess.Popen[str], port: int) -> float:
-    """Wait until /ping succeeds; returns the seconds.
+def await_ping(process: subprocess.Popen[str], port: int, *, wanted: str = "ready") -> float:
+    """Seconds until /ping's status contains `wanted`.
 
     Raises:
         ImageError: the container exited or did not answer in time.
     """
-    began = time.monotonic()
+    began, said = time.monotonic(), "nothing"
     while time.monotonic() - began < START_SECONDS:
         if process.poll() is not None:
-            raise ImageError(f"the container exited with {process.returncode} before /ping succeeded")
+            raise ImageError(f"the container ended with {process.returncode} before /ping said {wanted!r}")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as answer:
-                if answer.status == 200:
-                    return time.monotonic() - began
+                said = json.load(answer)["status"]
+        except urllib.error.HTTPError as error:
+            said = json.load(error)["status"]
         except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise ImageError(f"/ping did not succeed within {START_SECONDS:.0f} s")
+            pass
+        if wanted in said:
+            return time.monotonic() - began
+        time.sleep(0.2)
+    raise ImageError(f"/ping did not say {wanted!r} after {START_SECONDS:.0f} s, but {said!r}")
+
+
+def user_of_server(process: subprocess.Popen[str]) -> int:
+    """Whom the started server runs as."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    (server,) = [child for child in children if SERVER in child.cmdline()]
+    return int(server.uids().effective)
 
 
 def look_inside(buildah: Buildah) -> dict[str, str]:
@@ -143,16 +166,16 @@ def look_inside(buildah: Buildah) -> dict[str, str]:
     """
     container = buildah.run("from", IMAGE)
     facts = {
-        "user": ("id", "-u"),
         "torch": ("python", "-c", "import torch; print(torch.__version__)"),
         "byte code": ("sh", "-c", "ls inference_container/__pycache__ | head -1"),
         "may write its code": ("sh", "-c", "touch inference_container/x 2>/dev/null && echo yes || echo no"),
     }
     found = {
-        name: buildah.run("run", "--isolation", "chroot", container, "--", *command) for name, command in facts.items()
+        name: buildah.run("run", "--isolation", "chroot", "--user", str(UID), container, "--", *command)
+        for name, command in facts.items()
     }
     buildah.run("rm", container)
-    if found["user"] != "1001" or found["may write its code"] != "no" or not found["byte code"]:
+    if found["may write its code"] != "no" or not found["byte code"]:
         raise ImageError(f"the image is not as it should be: {found}")
     return found
 
@@ -178,8 +201,13 @@ def main(arguments: list[str] | None = None) -> int:
             built = time.monotonic()
             facts = look_inside(buildah)
             port = free_port()
-            with started(buildah, port) as process:
+            with started(buildah, port, scratch=Path(folder) / "disk") as process:
                 seconds = await_ping(process, port)
+                if (user := user_of_server(process)) != UID:
+                    raise ImageError(f"the server runs as {user}, not as {UID}")
+            port, broken = free_port(), {"CACHE_DIR": "/proc/nowhere"}
+            with started(buildah, port, scratch=Path(folder) / "other-disk", more=broken) as process:
+                await_ping(process, port, wanted="the cache folder /proc/nowhere (CACHE_DIR) cannot be written")
         except ImageError as error:
             print(f"image test: failed: {error}", file=sys.stderr)
             return 1
@@ -189,7 +217,8 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             subprocess.run(buildah.command("rm", "--all"), check=False, capture_output=True)
     print(
-        f"image test: base {based - began:.0f} s, built in {built - based:.0f} s, /ping after {seconds:.1f} s; "
+        f"image test: base {based - began:.0f} s, built in {built - based:.0f} s, started as root and served as {UID}, "
+        f"/ping green after {seconds:.1f} s, without a cache it says why; "
         + ", ".join(f"{name} {value}" for name, value in facts.items())
     )
     return 0

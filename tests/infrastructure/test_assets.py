@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inference_container.start import USER
 from infrastructure.bundling import AWS, find_interpreter
 
 TYPE_CHECKING = False
@@ -104,7 +105,7 @@ def test_the_image_is_built_from_the_container_and_the_locked_versions_only(aws:
     assert not list(context.rglob("__pycache__"))
 
 
-def test_the_image_runs_as_somebody_without_rights_on_python_311() -> None:
+def test_the_image_starts_as_root_by_the_entry_point_that_drops_it() -> None:
     lines = (ROOT / "inference_container" / "Dockerfile").read_text().splitlines()
     instructions = [line.split(maxsplit=1) for line in lines if line[:1].isalpha()]
     copied = [value.split()[:-1] for name, value in instructions if name == "COPY"]
@@ -112,7 +113,10 @@ def test_the_image_runs_as_somebody_without_rights_on_python_311() -> None:
     assert lines[0].startswith("#")
     assert instructions[0][0] == "ARG"
     assert instructions[0][1].startswith("BASE_IMAGE=debian:bookworm")
-    assert ["USER", "1001"] in instructions
+    # SageMaker mounts a disk on /tmp that only root may write.
+    assert not [value for name, value in instructions if name == "USER"]
+    assert ["ENTRYPOINT", '["python", "-m", "inference_container.start"]'] in instructions
+    assert f"useradd --system --uid 1001 --create-home --home-dir /home/{USER} {USER}" in "\n".join(lines)
     assert ["EXPOSE", "8080"] in instructions
     assert ["CMD", '["serve"]'] in instructions
     assert copied == [["pyproject.toml", "constraints.txt"], ["generate_on_cloud/"], ["inference_container/"]]

@@ -1,0 +1,49 @@
+"""The image's entry point: SageMaker starts containers as root, everything but these lines runs as USER.
+
+The disk that SageMaker mounts on /tmp belongs to root, and nobody else may write there. So root makes the cache folder
+and gives it to USER, then drops its privileges for good and becomes the server.
+"""
+
+import os
+import pwd
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from inference_container.cache_directory import DEFAULT
+
+USER: Final = "goc"
+SERVER: Final = "inference_container.server"
+
+
+def prepared(user: pwd.struct_passwd, environment: Mapping[str, str]) -> dict[str, str]:
+    """As root: give `user` the cache folder, become that user, and return the environment to go on with.
+
+    A folder that cannot be made is left to the server, which logs it and answers /ping with the reason.
+    """
+    cache = Path(environment.get("CACHE_DIR") or DEFAULT)
+    temporary = cache / "tmp"
+    try:
+        for folder in (cache, temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+    except OSError as error:
+        print(f"{folder} cannot be handed to {user.pw_name}: {error}", file=sys.stderr, flush=True)
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    # /tmp itself is root's, so temporary files go to the cache as well.
+    return {"TMPDIR": str(temporary), **environment, "HOME": user.pw_dir, "USER": user.pw_name}
+
+
+def main() -> None:
+    """Become the server, with the arguments of this process; whoever is not root already stays who they are."""
+    environment = dict(os.environ)
+    if os.geteuid() == 0:
+        environment = prepared(pwd.getpwnam(USER), environment)
+    os.execve(sys.executable, [sys.executable, "-m", SERVER, *sys.argv[1:]], environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
