@@ -13,6 +13,7 @@ from generate_on_cloud.contract.errors import PROBLEMS, ProblemCode
 from infrastructure.config import StageConfig
 from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
+from lambdas.api.cors import ANSWER_HEADERS, METHODS, REQUEST_HEADERS
 
 STAGE: Final = "prod"
 GATEWAY_PROBLEMS: Final = (
@@ -20,6 +21,8 @@ GATEWAY_PROBLEMS: Final = (
     ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, ProblemCode.BODY_TOO_LARGE),
     ("IntegrationFailed", apigateway.ResponseType.INTEGRATION_FAILURE, ProblemCode.INTERNAL),
     ("IntegrationTimeout", apigateway.ResponseType.INTEGRATION_TIMEOUT, ProblemCode.INTERNAL),
+    ("Firewall", apigateway.ResponseType.WAF_FILTERED, ProblemCode.FORBIDDEN),
+    ("ClientError", apigateway.ResponseType.DEFAULT_4_XX, ProblemCode.FORBIDDEN),
     ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, ProblemCode.INTERNAL),
 )
 """API Gateway's own answers, in the API's only error format."""
@@ -50,8 +53,8 @@ class Api(Construct):
             cloud_watch_role=True,
             default_cors_preflight_options=apigateway.CorsOptions(
                 allow_origins=apigateway.Cors.ALL_ORIGINS,
-                allow_methods=["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
-                allow_headers=["Content-Type", "Idempotency-Key", "X-Api-Key", "X-Correlation-Id"],
+                allow_methods=list(METHODS),
+                allow_headers=list(REQUEST_HEADERS),
                 max_age=Duration.hours(1),
             ),
             deploy_options=apigateway.StageOptions(
@@ -109,7 +112,7 @@ class Api(Construct):
             type=response_type,
             status_code=str(rule.status),
             response_headers={
-                "Access-Control-Allow-Origin": "'*'",
+                **{name: f"'{value}'" for name, value in ANSWER_HEADERS.items()},
                 "Content-Type": "'application/problem+json'",
             },
             templates={"application/json": json.dumps(body)},

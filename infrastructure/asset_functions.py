@@ -82,6 +82,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
             uploads,
             Grant(["lambda:InvokeFunction"], [inspection.function_arn]),
         ],
+        invokes_itself=True,
     )
     # Not in the role's own policy, which the function depends on.
     iam.Policy(

@@ -6,6 +6,13 @@ from functools import partial
 from typing import Any
 
 import boto3
+from botocore.exceptions import NoCredentialsError, NoRegionError, ProfileNotFound
+
+NO_ACCOUNT = (NoCredentialsError, NoRegionError, ProfileNotFound)
+"""What botocore raises before it has asked AWS for anything."""
+HOW_TO_GIVE_ONE = (
+    ". Give credentials and a region as the AWS CLI reads them: AWS_PROFILE and AWS_REGION, or `aws login`."
+)
 
 
 def session_here() -> boto3.session.Session:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.data_retention import removal_policy
 
 _PASSING_ON: Final = ("kms:Decrypt", "kms:GenerateDataKey*")
 _LOGS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
@@ -63,7 +64,7 @@ def add_key(scope: Construct, *, config: StageConfig) -> kms.IKey | None:
         enable_key_rotation=True,
         pending_window=Duration.days(7),
         # Without the key, data that is kept would be unreadable.
-        removal_policy=RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY,
+        removal_policy=removal_policy(config),
     )
     for use in service_uses(Stack.of(scope), config):
         key.add_to_resource_policy(

@@ -37,8 +37,13 @@ class FunctionMaker:
         timeout: Duration,
         settings: FunctionSettings,
         grants: Sequence[TableGrant | BucketGrant | Grant],
+        invokes_itself: bool = False,
     ) -> lambda_.Function:
-        """A function that may do what its grants say, and write its own log."""
+        """A function that may do what its grants say, and write its own log.
+
+        `invokes_itself`: to continue in another run. Lambda takes that for an endless loop and stops it after about 16
+        runs; the function must count its runs itself.
+        """
         scope = self._scope
         log_group = add_log_group(scope, f"{name}Log", config=self._config, key=self._key)
         role = iam.Role(scope, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -57,6 +62,7 @@ class FunctionMaker:
             role=role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if invokes_itself else None,
         )
         self.named[name] = function
         return function

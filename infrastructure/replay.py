@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.config import ConfigError, StageConfig
-from infrastructure.deployed import ClientOf, clients_of, session_here, stack_resources
+from infrastructure.deployed import HOW_TO_GIVE_ONE, NO_ACCOUNT, ClientOf, clients_of, session_here, stack_resources
 
 QUEUES = {"events": "Events", "webhooks": "WebhookQueues"}
 """Each queue's name on the command line, and the construct that it belongs to."""
@@ -107,6 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         Replay(config, clients_of(session_here())).run((chosen.queue,) if chosen.queue else tuple(QUEUES))
+    except NO_ACCOUNT as error:
+        print(f"{error}{HOW_TO_GIVE_ONE}", file=sys.stderr)
+        return 2
     except (ReplayError, ClientError, BotoCoreError) as error:
         print(f"{error}\nRun it again to continue.", file=sys.stderr)
         return 1

@@ -43,7 +43,7 @@ class GenerateOnCloudStack(Stack):
             scope,
             construct_id,
             description="Generate on Cloud: img2img, inpaint, txt2img and interrogation as a service",
-            # CloudFormation accepts templates of up to 51,200 bytes without a bucket.
+            # The template is over 51,200 bytes either way, so the CDK uploads it; this keeps it small.
             suppress_template_indentation=True,
         )
         self.key = key = add_key(self, config=config)

@@ -1,16 +1,23 @@
 """What must not be lost: the buckets for jobs and assets, and the tables for jobs, assets, endpoints and access."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infrastructure.config import StageConfig
+from infrastructure.data_retention import removal_policy
 from infrastructure.findings import acknowledge
 from lambdas.jobs.lists import JOB_LISTS, SORT
+
+_CHECKSUM_HEADERS: Final = tuple(
+    f"x-amz-checksum-{name}" for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256", "type")
+)
+"""With which S3 says what it has of an object or a part."""
 
 
 class Storage(Construct):
@@ -19,7 +26,7 @@ class Storage(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)
         self._key = key
-        self._removal = RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY
+        self._removal = removal_policy(config)
 
         self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
         self.assets_bucket = self._bucket("AssetsBucket")
@@ -61,7 +68,7 @@ class Storage(Construct):
                     allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
                     allowed_origins=["*"],
                     allowed_headers=["*"],
-                    exposed_headers=["ETag"],
+                    exposed_headers=["ETag", *_CHECKSUM_HEADERS],
                     max_age=3600,
                 )
             ],

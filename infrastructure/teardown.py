@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from infrastructure.config import ConfigError, StageConfig
-from infrastructure.deployed import ClientOf, clients_of, session_here, stack_resources
+from infrastructure.deployed import HOW_TO_GIVE_ONE, NO_ACCOUNT, ClientOf, clients_of, session_here, stack_resources
 
 ABOVE_CORE = ("-Ops", "-Inference")
 """Suffixes of the stacks that depend on the core, in the order of removal."""
 DATA = frozenset({"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"})
+KEEPING = frozenset({"Retain", "RetainExceptOnCreate"})
+"""Deletion policies with which a resource outlives its stack."""
 EMPTYINGS = 5
 """How often to empty a bucket that is still being written to."""
 KEY_DAYS = 7
@@ -106,7 +108,7 @@ class Teardown:
             Held(
                 kind=each["ResourceType"],
                 name=each["PhysicalResourceId"],
-                retained=declared[each["LogicalResourceId"]].get("DeletionPolicy") == "Retain",
+                retained=declared[each["LogicalResourceId"]].get("DeletionPolicy") in KEEPING,
             )
             for each in resources
             if each["ResourceType"] in DATA and each.get("PhysicalResourceId")
@@ -248,8 +250,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    session = session_here()
     try:
+        session = session_here()
+        if session.region_name is None:  # STS would answer without one
+            raise NoRegionError
         account = session.client("sts").get_caller_identity()["Account"]
         kept = "tables, buckets and their key are kept" if chosen.keep_data else "with all jobs, pictures and models"
         question = f"remove {config.stack_name} from account {account}, region {session.region_name}, {kept}? "
@@ -260,7 +264,10 @@ def main(arguments: list[str] | None = None) -> int:
     except DataWouldGoError as error:
         print(error, file=sys.stderr)
         return 2
-    except (ClientError, WaiterError) as error:
+    except NO_ACCOUNT as error:
+        print(f"{error}{HOW_TO_GIVE_ONE}", file=sys.stderr)
+        return 2
+    except (ClientError, BotoCoreError) as error:
         print(f"{error}\nRun it again to continue.", file=sys.stderr)
         return 1
     print(f"{config.stack_name} was removed" + (f"; kept: {', '.join(left)}" if left else ""))

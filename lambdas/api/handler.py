@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from lambdas.api.cors import ANSWER_HEADERS
 from lambdas.api.routes import Call, Reply, Route, UserCall, find_route
 from lambdas.api.table import ROUTES
 from lambdas.assembly.api import Api
@@ -70,8 +71,8 @@ class HttpAnswer:
     body: str = ""
 
     def for_gateway(self) -> dict[str, Any]:
-        """The answer in the format that API Gateway expects from a function."""
-        headers = {name: [value] for name, value in self.headers.items()}
+        """The answer in the format that API Gateway expects from a function; the gateway adds no CORS headers to it."""
+        headers = {name: [value] for name, value in {**self.headers, **ANSWER_HEADERS}.items()}
         return {
             "statusCode": self.status,
             "multiValueHeaders": headers,

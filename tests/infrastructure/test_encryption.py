@@ -125,14 +125,14 @@ def test_a_key_that_is_there_is_used_and_no_other_is_made(combined: list["Combin
 def test_a_new_key_rotates_and_lives_as_long_as_the_data(combined: list["Combination"]) -> None:
     for row in keyed(combined, NEW):
         (key,) = [each for each in row.assembly.template["Resources"].values() if each["Type"] == "AWS::KMS::Key"]
-        (policy,) = {
-            each["DeletionPolicy"]
+        (policies,) = {
+            (each["DeletionPolicy"], each["UpdateReplacePolicy"])
             for each in row.assembly.template["Resources"].values()
             if each["Type"] == "AWS::DynamoDB::Table"
         }
         assert key["Properties"]["EnableKeyRotation"] is True
         assert key["Properties"]["PendingWindowInDays"] == 7
-        assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == (policy, policy)
+        assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == policies
 
 
 def test_the_keys_policy_lets_in_the_account_and_the_services_that_act_by_themselves(

@@ -9,6 +9,7 @@ import pytest
 
 from generate_on_cloud.contract.instances import HOUR_USD
 from inference_container.settings import ContainerSettings
+from lambdas.api.cors import ANSWER_HEADERS, METHODS, REQUEST_HEADERS
 from lambdas.functions.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
 from lambdas.settings import (
     ApiSettings,
@@ -208,7 +209,7 @@ def test_a_browser_may_put_and_get_by_presigned_url(aws: "Assembly") -> None:
     for properties in aws.resources("AWS::S3::Bucket").values():
         (rule,) = properties["CorsConfiguration"]["CorsRules"]
         assert {"PUT", "GET"} <= set(rule["AllowedMethods"])
-        assert "ETag" in rule["ExposedHeaders"]
+        assert {"ETag", "x-amz-checksum-sha256", "x-amz-checksum-type"} <= set(rule["ExposedHeaders"])
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,8 @@ def test_data_outlives_the_stack_and_its_own_replacement_unless_told_otherwise(
         for each in (aws, changed)
     ]
 
-    assert policies == [{("Retain", "Retain")}, {("Delete", "Delete")}]
+    # A first deployment that rolls back leaves nothing: there is no data yet.
+    assert policies == [{("RetainExceptOnCreate", "Retain")}, {("Delete", "Delete")}]
 
 
 # --- functions
@@ -262,6 +264,12 @@ def test_functions_run_python_313_on_arm64_with_logs_that_end(aws: "Assembly") -
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
         assert properties["LoggingConfig"]["LogGroup"]["Ref"] in groups
+
+
+def test_only_the_import_may_go_on_by_invoking_itself(aws: "Assembly") -> None:
+    loops = {name: function.get("RecursiveLoop") for name, function in functions(aws).items()}
+
+    assert {name for name, allowed in loops.items() if allowed == "Allow"} == {"lambdas.functions.asset_import.handler"}
 
 
 def test_the_api_function_ends_before_api_gateway_gives_up(aws: "Assembly") -> None:
@@ -641,10 +649,26 @@ def test_what_api_gateway_answers_itself_is_problem_json(aws: "Assembly") -> Non
         assert str(problem["status"]) == answer["StatusCode"]
         assert "problem+json" in answer["ResponseParameters"]["gatewayresponse.header.Content-Type"]
         codes[answer["ResponseType"]] = problem["code"]
+        assert (
+            answer["ResponseParameters"].items()
+            >= {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in ANSWER_HEADERS.items()}.items()
+        )
 
     assert codes["THROTTLED"] == "too_many_requests"
     assert codes["REQUEST_TOO_LARGE"] == "body_too_large"
+    assert codes["WAF_FILTERED"] == codes["DEFAULT_4XX"] == "forbidden"
     assert codes["DEFAULT_5XX"] == "internal"
+
+
+def test_a_browser_may_send_every_header_of_the_api(aws: "Assembly") -> None:
+    preflights = [m for m in aws.resources("AWS::ApiGateway::Method").values() if m["HttpMethod"] == "OPTIONS"]
+
+    assert preflights
+    for method in preflights:
+        ((answer,), prefix) = (method["Integration"]["IntegrationResponses"], "method.response.header.Access-Control")
+        assert answer["ResponseParameters"][f"{prefix}-Allow-Origin"] == "'*'"
+        assert answer["ResponseParameters"][f"{prefix}-Allow-Headers"] == f"'{','.join(REQUEST_HEADERS)}'"
+        assert answer["ResponseParameters"][f"{prefix}-Allow-Methods"] == f"'{','.join(METHODS)}'"
 
 
 # --- stages

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from local_cloud.asgi import Message, Receive, Scope, Send, ask, without_bodies_of_204
+from tests.local_cloud.tiny_stack import Tiny
 
 
 @pytest.mark.parametrize(
@@ -20,3 +22,11 @@ def test_an_answer_without_content_has_no_body_and_no_length(status: int, body: 
     answer = asyncio.run(ask(without_bodies_of_204(app), "OPTIONS", "/", port=1, headers={}, body=b""))
 
     assert (answer.status, answer.body, dict(answer.headers)) == (status, body, headers)
+
+
+def test_the_gateway_adds_no_cors_headers_to_what_a_function_answers(shared: Tiny) -> None:
+    """As on AWS: with a proxy integration they are the function's own."""
+    answer = httpx.get(f"{shared.cloud.api_url}/", headers={"Origin": "https://webui.example"})
+
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("access-control-")]

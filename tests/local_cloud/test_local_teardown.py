@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from infrastructure.config import StageConfig
 from infrastructure.deployed import ClientOf
@@ -16,6 +16,8 @@ from local_cloud.clients import LocalClients
 from tests.local_cloud.tiny_stack import Tiny
 
 CONFIG = StageConfig(stage="gone")
+KEPT = "RetainExceptOnCreate"
+"""What stages with `keep_data` are deployed with."""
 TABLE = {
     "KeySchema": [{"AttributeName": "job_id", "KeyType": "HASH"}],
     "AttributeDefinitions": [{"AttributeName": "job_id", "AttributeType": "S"}],
@@ -104,8 +106,40 @@ class Busy:
         return getattr(self._real, name)
 
 
+def test_a_first_deployment_that_fails_leaves_no_table_and_no_bucket_behind(shared: Tiny) -> None:
+    client = partial(client_of, LocalClients(shared.cloud.endpoint_url))
+    formation, before = client("cloudformation"), client("s3").list_buckets()["Buckets"]
+    tables = client("dynamodb").list_tables()["TableNames"]
+    resources = {
+        "Bucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": KEPT},
+        "Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": KEPT, "Properties": TABLE},
+        "Model": {
+            "Type": "AWS::SageMaker::EndpointConfig",
+            "DependsOn": ["Bucket", "Table"],
+            "Properties": {"ProductionVariants": []},
+        },
+        "Endpoint": {
+            "Type": "AWS::SageMaker::Endpoint",
+            "Properties": {"EndpointConfigName": {"Fn::GetAtt": ["Model", "EndpointConfigName"]}},
+        },
+    }
+
+    formation.create_stack(StackName="failing", TemplateBody=json.dumps({"Resources": resources}))
+    with pytest.raises(WaiterError):
+        formation.get_waiter("stack_create_complete").wait(StackName="failing", WaiterConfig={"Delay": 1})
+    shared.wait(lambda: status_of(formation, "failing") == "ROLLBACK_COMPLETE")
+
+    assert client("s3").list_buckets()["Buckets"] == before
+    assert client("dynamodb").list_tables()["TableNames"] == tables
+    formation.delete_stack(StackName="failing")
+
+
+def status_of(formation: Any, stack: str) -> str:
+    return str(formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+
+
 def test_a_bucket_that_is_written_to_meanwhile_is_emptied_again(stage: Stage) -> None:
-    stage.deploy(policy="Retain")
+    stage.deploy(policy=KEPT)
     busy = Busy(stage.client("s3"))
 
     stage.destroy(keep_data=False, client=lambda service: busy if service == "s3" else stage.client(service))
@@ -114,7 +148,7 @@ def test_a_bucket_that_is_written_to_meanwhile_is_emptied_again(stage: Stage) ->
 
 
 def test_data_goes_before_the_stack_that_knows_its_names_and_refuses_a_bucket_that_is_not_empty(stage: Stage) -> None:
-    stage.deploy(policy="Retain")
+    stage.deploy(policy=KEPT)
 
     kept = stage.destroy(keep_data=False)
 
@@ -136,7 +170,7 @@ def test_what_ended_half_way_is_gone_on_with(stage: Stage) -> None:
     def breaking(service: str) -> Any:
         return Breaking(stage.client(service)) if service == "cloudformation" else stage.client(service)
 
-    stage.deploy(policy="Retain")
+    stage.deploy(policy=KEPT)
 
     with pytest.raises(ClientError, match="Rate exceeded"):
         stage.destroy(keep_data=False, client=breaking)
@@ -158,7 +192,7 @@ def test_data_that_is_to_be_kept_is_not_given_to_a_stack_that_takes_it_along(sta
 
 
 def test_data_that_outlives_its_stack_is_kept_when_asked(stage: Stage) -> None:
-    stage.deploy(policy="Retain")
+    stage.deploy(policy=KEPT)
 
     kept = stage.destroy(keep_data=True)
 
