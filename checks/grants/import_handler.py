@@ -35,7 +35,7 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
     run = replace(_import_run(context.function_name), fetch=fetch)
     seconds = 0.0 if order.before is None else 600.0
     if run.run(order, worker=context.aws_request_id, time_left=lambda: seconds):
-        run.work.fetch(order.asset_id, url=order.url, token=order.token, before=context.aws_request_id)
+        run.work.fetch_on(order, before=context.aws_request_id)
 
 
 def site_folder(cloud: LocalCloud) -> Path:

@@ -25,6 +25,8 @@ class ImportOrder(BaseModel):
     token: str | None = Field(default=None, repr=False)
     before: str | None = None
     """The run that this one continues."""
+    number: int = 1
+    """Of this run; the run that continues it has the next one."""
 
 
 class InspectionOrder(BaseModel):
@@ -70,9 +72,14 @@ class AssetWork:
             raise _deleted(asset)
         return current
 
-    def fetch(self, asset_id: str, *, url: str, token: str | None, before: str | None = None) -> None:
-        """Start an import, or continue it after the run `before`."""
-        self._call(self.import_function, ImportOrder(asset_id=asset_id, url=url, token=token, before=before))
+    def fetch(self, asset_id: str, *, url: str, token: str | None) -> None:
+        """Start an import."""
+        self._call(self.import_function, ImportOrder(asset_id=asset_id, url=url, token=token))
+
+    def fetch_on(self, order: ImportOrder, *, before: str) -> None:
+        """Continue an import in another run, after the run `before` of this order."""
+        following = order.model_copy(update={"before": before, "number": order.number + 1})
+        self._call(self.import_function, following)
 
     def _call(self, function: str, order: BaseModel) -> None:
         payload = json.dumps(order.model_dump(exclude_none=True)).encode()

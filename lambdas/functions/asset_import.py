@@ -36,6 +36,8 @@ LEASE_SECONDS = 300
 """A run that has not stored a part for this long is considered dead."""
 LEAST_SECONDS = 90.0
 """Seconds that must be left to start another part."""
+MOST_RUNS = 96
+"""Runs of one import, each as long as a function may run, so a day: Lambda's own guard against loops is off."""
 TRIES = 5
 """Consecutive failures, without a stored part between them, that fail an import."""
 LEAST_BYTES_PER_SECOND = 256 * 1024
@@ -95,6 +97,8 @@ class ImportRun:
             if parts is None or _is_whole(asset, parts):
                 break
             if time_left() < LEAST_SECONDS:
+                if order.number >= MOST_RUNS:
+                    raise ImportFailedError(f"its source did not give all of it in {MOST_RUNS} runs of 15 minutes")
                 return True
             before = len(parts)
             try:
@@ -283,4 +287,4 @@ def handler(event: Mapping[str, Any], context: "LambdaContext") -> None:
     # AWS repeats a failed invocation with the same request id, so it continues under its own lease.
     worker = context.aws_request_id
     if run.run(order, worker=worker, time_left=lambda: context.get_remaining_time_in_millis() / 1000):
-        run.work.fetch(order.asset_id, url=order.url, token=order.token, before=worker)
+        run.work.fetch_on(order, before=worker)

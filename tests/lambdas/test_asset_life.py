@@ -15,7 +15,7 @@ from lambdas.assets.inspection import INSPECTION_RUNS, Inspection
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.upload_storage import PART_SIZE
 from lambdas.assets.work import AT_ONCE, ImportOrder
-from lambdas.functions.asset_import import ImportRun
+from lambdas.functions.asset_import import MOST_RUNS, ImportRun
 from lambdas.functions.asset_inspection import AssetSweep
 from tests.fetch.local_sites import Handler, Sites
 from tests.lambdas.asset_uploads import (
@@ -457,6 +457,23 @@ def test_a_file_is_imported_with_the_token_for_its_own_host_only(cloud: Cloud, s
     assert [asked.headers.get("authorization") for asked in sites.asked] == ["Bearer hush-hush", None]
     assert "hush" not in json.dumps(cloud.dynamodb.scan(TableName="assets")["Items"])
     assert "hush" not in repr(order)
+
+
+def test_an_import_that_never_gets_done_is_given_up_after_its_last_run(cloud: Cloud, sites: Sites) -> None:
+    """Lambda lets the function invoke itself for as long as it likes."""
+    order = importing(cloud, sites.url("/slow"))
+    run, worker = import_run(cloud, sites.fetch), "run 1"
+
+    while run.run(order, worker=worker, time_left=lambda: 0.0):
+        run.work.fetch_on(order, before=worker)
+        (_, following) = cloud.functions.called.pop()
+        order = ImportOrder.model_validate(following)
+        worker = f"run {order.number}"
+
+    failed = look(cloud, order)
+    assert order.number == MOST_RUNS
+    assert failed["status"] == "failed"
+    assert "did not give all of it in 96 runs" in failed["error"]
 
 
 def test_an_import_goes_on_in_another_run_and_tells_how_far_it_is(cloud: Cloud, sites: Sites) -> None:
