@@ -11,6 +11,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.messages import Progress
 from inference_container.job_record import JobRecords
+from inference_container.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +19,10 @@ log = logging.getLogger(__name__)
 class Heartbeat:
     """Beats during the `with` block, also while the job reports nothing, such as when it loads models."""
 
-    def __init__(self, records: JobRecords, job_id: str, *, seconds: float) -> None:
+    def __init__(self, records: JobRecords, job_id: str, *, seconds: float, limit: TimeLimit | None = None) -> None:
+        """`seconds` between two beats; `limit` of the run, None: there is none."""
         self._records = records
+        self._limit = limit
         self._job_id = job_id
         self._seconds = seconds
         self._progress = Progress(phase=JobPhase.STARTING)
@@ -69,9 +72,11 @@ class Heartbeat:
         self.report(Progress(phase=phase))
 
     def check(self) -> None:
-        """Raise JobFailed if the job was canceled or taken by another worker, or the container is stopping."""
+        """Raise JobFailed if the job was canceled, taken by another worker or out of time, or the container stops."""
         if self._reason_to_stop is not None:
             raise self._reason_to_stop
+        if self._limit is not None:
+            self._limit.check()
 
     def stop_job(self, code: JobErrorCode, message: str) -> None:
         """Make the job fail with this error at its next step; the first reason counts."""

@@ -28,7 +28,7 @@ from generate_on_cloud.contract.messages import JobFailure, JobResult
 from inference_container.cache_directory import why_unusable
 from inference_container.json_log import start_logging
 from inference_container.settings import ContainerSettings
-from inference_container.worker_pool import WorkerPool
+from inference_container.worker_pool import WAITED_HEADER, WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class JobRunner(Protocol):
     """What the server needs of a worker."""
 
-    def answer(self, document: bytes) -> JobResult | JobFailure: ...
+    def answer(self, document: bytes, *, waited: float) -> JobResult | JobFailure: ...
 
     def preload(self, key: str) -> None: ...
 
@@ -50,7 +50,7 @@ class Jobs(Protocol):
 
     def state(self) -> str: ...
 
-    async def run(self, document: bytes) -> JobResult | JobFailure: ...
+    async def run(self, document: bytes, *, received: float) -> JobResult | JobFailure: ...
 
     def stop_jobs(self, reason: str) -> None: ...
 
@@ -80,12 +80,16 @@ class JobLine:
         error = self._worker.exception()
         return "ready" if error is None else f"{type(error).__name__}: {error}"
 
-    async def run(self, document: bytes) -> JobResult | JobFailure:
-        """Run the job in `document` when its turn comes."""
+    async def run(self, document: bytes, *, received: float) -> JobResult | JobFailure:
+        """Run the job in `document`, which arrived at `received` (monotonic), when its turn comes."""
         worker = self._worker
         if worker is None:
             raise RuntimeError("the line is not open")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: worker.result().answer(document))
+
+        def answer() -> JobResult | JobFailure:
+            return worker.result().answer(document, waited=time.monotonic() - received)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
 
     def stop_jobs(self, reason: str) -> None:
         """Stop the running job at its next step and refuse the jobs in line."""
@@ -108,7 +112,7 @@ class NoJobs:
     def state(self) -> str:
         return self._reason
 
-    async def run(self, document: bytes) -> JobFailure:  # noqa: ARG002 - no job is looked at
+    async def run(self, document: bytes, *, received: float) -> JobFailure:  # noqa: ARG002 - no job is looked at
         return JobFailure(error=JobError.of(JobErrorCode.INTERNAL, self._reason))
 
     def stop_jobs(self, reason: str) -> None:
@@ -126,6 +130,8 @@ def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
         return JSONResponse({"status": state}, status_code=200 if state == "ready" else 503)
 
     async def invocations(request: Request) -> Response:
+        # A pool's worker is told how long the document waited before it.
+        received = time.monotonic() - float(request.headers.get(WAITED_HEADER, 0))
         try:
             document = await _body(request, max_request_bytes)
         except ClientDisconnect:
@@ -145,7 +151,7 @@ def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
                 JobFailure(error=JobError.of(JobErrorCode.INTERNAL, f"the worker is not ready: {line.state()}")),
                 status=503,
             )
-        answer = await line.run(document)
+        answer = await line.run(document, received=received)
         if isinstance(answer, JobFailure):
             return _failure(answer, status=JOB_ERRORS[answer.error.code].http_status)
         return Response(answer.model_dump_json(), media_type="application/json")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode, JobFailed
@@ -34,6 +35,7 @@ from inference_container.preload import preload_checkpoint
 from inference_container.progress import JobProgress
 from inference_container.request_document import ids_of, read_params, read_request
 from inference_container.task import TaskInput, TaskOutput, TaskRunner
+from inference_container.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -79,13 +81,18 @@ class Worker:
         self._heartbeat: Heartbeat | None = None
         self._lock = threading.Lock()
 
-    def answer(self, document: bytes) -> JobResult | JobFailure:
-        """Run the job in `document`; any error becomes the job's failure with its real reason."""
+    def answer(self, document: bytes, *, waited: float = 0.0) -> JobResult | JobFailure:
+        """Run the job in `document`; any error becomes the job's failure with its real reason.
+
+        `waited`: seconds since SageMaker sent the document; they count towards the run's time limit.
+        """
+        began = time.monotonic() - waited
         job_id, correlation_id = ids_of(document)
         tokens = current_job.set(job_id), current_correlation.set(correlation_id)
         clock = PhaseClock()
         try:
-            result = self.run(read_request(document), clock)
+            request = read_request(document)
+            result = self.run(request, clock, TimeLimit(request.run_timeout_s, began))
             told = self._metrics(clock, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
             log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra=told)
         except JobFailed as failed:
@@ -106,8 +113,8 @@ class Worker:
         cost = cost_metrics(clock.total, price_per_hour=self._gpu_price_per_hour)
         return {"metrics": metric_fields({**(values or {}), **cost}, stack=self._stack)}
 
-    def run(self, request: JobRequest, clock: PhaseClock) -> JobResult:
-        """Run the job from its claim to stored pictures; `clock` measures its phases.
+    def run(self, request: JobRequest, clock: PhaseClock, limit: TimeLimit) -> JobResult:
+        """Run the job from its claim to stored pictures; `clock` measures its phases, `limit` ends it in time.
 
         Raises:
             JobFailed: the job failed or was stopped; nothing of it stays in memory.
@@ -125,11 +132,11 @@ class Worker:
 
         # 2. Claim the job and send heartbeats from here on.
         with clock.phase(JobPhase.STARTING):
-            queued_at = self._records.claim(request.job_id, check=self._refuse_when_stopping)
+            queued_at = self._records.claim(request.job_id, check=partial(self._refuse_when_stopping, limit))
         if queued_at is not None and queued_at.timestamp() < self._began:
             # The job waited for an instance; users see this as "starting".
             clock.replace(JobPhase.STARTING, time.time() - queued_at.timestamp())
-        with self._beating(request.job_id) as heartbeat, named_memory_errors(self._models), ExitStack() as held:
+        with self._beating(request.job_id, limit) as heartbeat, named_memory_errors(self._models), ExitStack() as held:
             progress = JobProgress(report=heartbeat.report, clock=clock)
             outputs = JobOutputs(self._s3, bucket=self._jobs_bucket, prefix=request.output_prefix)
 
@@ -191,13 +198,15 @@ class Worker:
             if self._heartbeat is not None:
                 self._heartbeat.stop_job(JobErrorCode.WORKER_LOST, reason)
 
-    def _refuse_when_stopping(self) -> None:
+    def _refuse_when_stopping(self, limit: TimeLimit | None = None) -> None:
         if self._stopping is not None:
             raise JobFailed(JobErrorCode.WORKER_LOST, self._stopping)
+        if limit is not None:
+            limit.check()
 
     @contextmanager
-    def _beating(self, job_id: str) -> Iterator[Heartbeat]:
-        with Heartbeat(self._records, job_id, seconds=self._heartbeat_seconds) as heartbeat:
+    def _beating(self, job_id: str, limit: TimeLimit) -> Iterator[Heartbeat]:
+        with Heartbeat(self._records, job_id, seconds=self._heartbeat_seconds, limit=limit) as heartbeat:
             with self._lock:
                 self._heartbeat = heartbeat
                 if self._stopping is not None:

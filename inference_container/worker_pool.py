@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,9 @@ COMMAND = (sys.executable, "-m", "inference_container.server")
 MAX_STARTS = 3
 """Consecutive attempts to restart a worker that has run before."""
 PING_SECONDS = 0.2
+WAITED_HEADER = "x-waited-seconds"
+"""Tells a worker process how long a document has waited for it: its run's time counts from before that."""
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class WorkerProcess:
@@ -60,13 +64,14 @@ class WorkerProcess:
         """Wait for the process to exit; returns its exit status."""
         return await self._process.wait()
 
-    def answer(self, document: bytes) -> JobResult | JobFailure:
-        """Run a job.
+    def answer(self, document: bytes, received: float) -> JobResult | JobFailure:
+        """Run a job whose document came at `received` (monotonic).
 
         Raises:
             OSError, http.client.HTTPException, ValueError: the process died while running it.
         """
-        status, body = self._request("POST", "/invocations", document, None)
+        waited = {WAITED_HEADER: f"{time.monotonic() - received:.3f}"}
+        status, body = self._request("POST", "/invocations", document, None, waited)
         return (JobResult if status == 200 else JobFailure).model_validate_json(body)
 
     def stop(self) -> None:
@@ -78,10 +83,17 @@ class WorkerProcess:
         if self.alive:
             self._process.kill()
 
-    def _request(self, method: str, path: str, body: bytes | None, timeout: float | None) -> tuple[int, bytes]:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        timeout: float | None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -121,13 +133,16 @@ class WorkerPool:
             return self._fault
         return "ready" if len(self._have_run) == self._settings.WORKERS else "starting"
 
-    async def run(self, document: bytes) -> JobResult | JobFailure:
-        """Run the job in `document` on the first free worker; if a worker dies, only its current job is lost."""
+    async def run(self, document: bytes, *, received: float) -> JobResult | JobFailure:
+        """Run the job in `document`, which arrived at `received` (monotonic), on the first free worker.
+
+        If a worker dies, only its current job is lost.
+        """
         worker = await self._free.get()
         while not worker.alive:
             worker = await self._free.get()
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, worker.answer, document)
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, worker.answer, document, received)
         except (OSError, http.client.HTTPException, ValueError) as error:
             worker.kill()
             job_id, correlation_id = ids_of(document)

@@ -78,7 +78,7 @@ def add_job_functions(
         grants=[
             TableGrant(jobs, ["BatchGetItem", "UpdateItem"], [index_name([OPEN])]),
             BucketGrant(storage.jobs_bucket, {**outcomes, "jobs/": ["GetObject"]}),
-            endpoint_grants.sending_again,
+            *endpoint_grants.sending,
             *settling,
         ],
     )

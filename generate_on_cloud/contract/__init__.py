@@ -3,8 +3,9 @@
 This package imports nothing else of the project.
 """
 
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 """Raised whenever a request may say what an older container does not know, so that it refuses instead of guessing.
 
-2: `AssetRef.references` · 3: `JobRequest.pictures`, `JobRequest.correlation_id`
+2: `AssetRef.references` · 3: `JobRequest.pictures`, `JobRequest.correlation_id` ·
+4: `JobRequest.run_timeout_s`
 """

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 
 class Task(StrEnum):
@@ -41,6 +42,9 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
         JobStatus.EXPIRED: frozenset(),
     }
 )
+
+DEFAULT_RUN_TIMEOUT_S: Final = 900
+"""How long a job may run if its request does not say; also SageMaker's default."""
 
 TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANSITIONS.items() if not following)
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -52,6 +53,8 @@ class LiveEndpoint:
     """SageMaker's own status, e.g. InService, Creating, Updating, Failed."""
     instance_count: int
     failure_reason: str | None = None
+    created_at: datetime | None = None
+    """Of an endpoint that was deleted and made again under its name: the second time."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class SageMakerEndpoints:
                 variant.get("CurrentInstanceCount", 0) for variant in answer.get("ProductionVariants", [])
             ),
             failure_reason=answer.get("FailureReason"),
+            created_at=answer.get("CreationTime"),
         )
 
     def require_in_service(self, name: str) -> None:

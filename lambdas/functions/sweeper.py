@@ -14,7 +14,9 @@ from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.assembly.jobs import Jobs
 from lambdas.aws.clients import aws_clients
+from lambdas.endpoints.sagemaker import SageMakerEndpoints
 from lambdas.functions.metrics import record_ended, record_open
+from lambdas.jobs.endpoint_queues import EndpointQueues
 from lambdas.jobs.outcomes import Outcome, Outcomes
 from lambdas.jobs.pages import JobPages
 from lambdas.jobs.record import JobRecord
@@ -34,6 +36,8 @@ UNSENT = timedelta(minutes=2)
 """For a `queued` job without the locations of its answer: the sender died between two calls."""
 MAX_SENDS = 3
 """How often such a job is sent again."""
+REPLACED_WITHIN = timedelta(minutes=15)
+"""How long a job whose endpoint failed or was deleted waits for another endpoint of that name."""
 LONGEST_WAIT = timedelta(hours=6)
 """SageMaker drops requests after this time, or after the job's own `ttl_s`."""
 UNCLAIMED = timedelta(hours=1)
@@ -61,14 +65,18 @@ class Swept:
 class Sweeper:
     pages: JobPages
     outcomes: Outcomes
+    queues: EndpointQueues
 
     @classmethod
     def of(cls, assembly: Jobs[Any]) -> Self:
-        return cls(assembly.pages, assembly.outcomes)
+        clients = assembly.clients
+        queues = EndpointQueues(SageMakerEndpoints(clients.sagemaker, clients.sagemaker_runtime))
+        return cls(assembly.pages, assembly.outcomes, queues)
 
     def sweep(self, now: datetime) -> Swept:
         """Check every open job once."""
         swept = Swept()
+        self.queues.forget()
         for batch in self.pages.open_jobs():
             for job in batch:
                 try:
@@ -109,8 +117,11 @@ class Sweeper:
         outcome = self.outcomes.recorded(job)
         if outcome is not None:
             return self.outcomes.end_or_retry(job, outcome, now=now)
+        if job.output_key is not None and self.queues.why_lost(job) is not None:
+            self.outcomes.delivery.send_after_loss(job, now=now)
+            return None
         longest = LONGEST_WAIT if job.ttl_s is None else timedelta(seconds=job.ttl_s)
-        if waited < longest + UNCLAIMED:
+        if now - job.handed_over_at < longest + UNCLAIMED:
             return None
         reason = f"No worker of the endpoint took the job within {int(longest.total_seconds())} seconds."
         return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
@@ -120,11 +131,23 @@ class Sweeper:
             # It was being started: its params document is still stored, so it can be started again.
             self.outcomes.transitions.unqueue(job.job_id, checkpoint=job.checkpoint)
             return None
+        if job.queue_lost_at is not None:
+            return self._visit_lost(job, job.queue_lost_at, now)
         if job.sends - job.refusals < MAX_SENDS:
             _LOG.warning("job %s is sent again", job.job_id, extra=job.log_ids)
             self.outcomes.delivery.send_again(job, now=now)
             return None
         reason = f"The job could not be sent to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."
+        return self._finish(job, JobStatus.FAILED, JobErrorCode.INTERNAL, reason, now)
+
+    def _visit_lost(self, job: JobRecord, lost_at: datetime, now: datetime) -> JobRecord | None:
+        """Send a job again whose endpoint is gone, until another one of its name takes it or the time is over."""
+        if now - lost_at < REPLACED_WITHIN or self.queues.may_come(job):
+            self.outcomes.delivery.send_again(job, now=now)
+            return None
+        why = self.queues.why_lost(job) or f"The endpoint {job.endpoint} took no job."
+        minutes = int(REPLACED_WITHIN.total_seconds() // 60)
+        reason = f"{why} No other took its place within {minutes} minutes: send the job again."
         return self._finish(job, JobStatus.FAILED, JobErrorCode.INTERNAL, reason, now)
 
     def _visit_running(self, job: JobRecord, now: datetime) -> JobRecord | None:

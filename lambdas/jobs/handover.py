@@ -33,7 +33,7 @@ class Delivery:
             job_id=job.job_id,
             request_uri=self.objects.uri(request_key(job.job_id)),
             ttl_s=job.ttl_s,
-            run_timeout_s=job.run_timeout_s,
+            run_timeout_s=job.run_seconds_allowed,
         )
         _LOG.info("job %s sent to endpoint %s", job.job_id, job.endpoint, extra=job.log_ids)
         output_key = self.objects.key_of(sent_to.output)
@@ -58,6 +58,10 @@ class Delivery:
         return self._try(
             self.transitions.mark_refused(job, now=now), why="was refused by an older container and is being sent again"
         )
+
+    def send_after_loss(self, job: JobRecord, *, now: datetime) -> bool:
+        """Hand over a queued job whose queue went with its endpoint; False when it changed meanwhile."""
+        return self._try(self.transitions.mark_queue_lost(job, now=now), why="waits in no queue and is sent again")
 
     def requeue(self, job: JobRecord, *, now: datetime) -> bool:
         """Queue a job again whose worker was lost; False if it changed meanwhile or had lost a worker before."""

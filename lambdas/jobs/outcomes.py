@@ -39,6 +39,8 @@ class Outcome:
     error: JobError | None = None
     output_key: str | None = None
     failure_key: str | None = None
+    told_by_worker: bool = False
+    """The error is in the container's own words, not SageMaker's or ours."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,18 @@ class Outcomes:
         if data is None and reason is None:
             return None
         text = (data or b"").decode("utf-8", "replace")
-        failure = _failure_in(text)
-        if failure is None:
+        told = _failure_in(text)
+        if told is None:
             said = reason or text or "SageMaker gave no reason"
             failure = JobFailure(error=JobError.of(JobErrorCode.WORKER_LOST, said[:MAX_REASON_CHARACTERS]))
+        else:
+            failure = told
         of_this_job = failure.job_id == job.job_id or (failure.job_id is None and _is_known(job, key))
         if not of_this_job or failure.error.code is JobErrorCode.RUNS_ELSEWHERE:
             return None
         canceled = failure.error.code is JobErrorCode.CANCELED
         status = JobStatus.CANCELED if canceled else JobStatus.FAILED
-        return Outcome(status, failure.error, failure_key=key)
+        return Outcome(status, failure.error, failure_key=key, told_by_worker=told is not None)
 
     def recorded(self, job: JobRecord) -> Outcome | None:
         """The outcome that SageMaker has already stored for this job; None if there is none."""
@@ -106,8 +110,9 @@ class Outcomes:
     ) -> JobRecord | None:
         """Finish the job, queue it again or send it again, as the outcome requires; returns the job if it finished.
 
-        A job that loses its worker gets a second one. A job that an older container refuses is sent again for as long
-        as an upgrade may take. A job that has already finished stays as it is.
+        A job that loses its worker gets a second one, unless its time is over: the second would take as long. One that
+        an older container refuses is sent again for as long as an upgrade may take. A job that has already finished
+        stays as it is.
 
         `heartbeat_seen`: do it only if no worker has written another heartbeat since.
         """
@@ -117,6 +122,9 @@ class Outcomes:
             if job.cancel_requested:
                 stopped = JobError.of(JobErrorCode.CANCELED, "the job was canceled")
                 outcome = replace(outcome, status=JobStatus.CANCELED, error=stopped)
+            elif job.status is JobStatus.RUNNING and job.used_up_its_time and not outcome.told_by_worker:
+                reason = f"The run was ended after {job.run_seconds_allowed} s, which is its limit (run_timeout_s)."
+                outcome = replace(outcome, error=JobError.of(JobErrorCode.TIMED_OUT, reason))
             elif job.worker_lost_at is None and job.status is not JobStatus.CREATED:
                 self.delivery.requeue(job, now=now)
                 return None

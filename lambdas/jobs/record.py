@@ -8,7 +8,7 @@ from typing import Any
 
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import FieldError, JobError
-from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.jobs import DEFAULT_RUN_TIMEOUT_S, JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.webhooks import DeliveryView, Webhook
 from lambdas.access.usage import Charge
@@ -66,6 +66,8 @@ class JobRecord:
     """How many of these because a container of an older contract refused it."""
     worker_lost_at: datetime | None = None
     """When its first worker was lost and it was queued again."""
+    queue_lost_at: datetime | None = None
+    """When its endpoint's queue was found to be gone; None again once an endpoint has taken the job."""
     charge: Charge | None = None
     """What it counts against its owner's quotas; None if there were none."""
     counted: bool = False
@@ -75,6 +77,26 @@ class JobRecord:
     """Attempts to deliver the webhook, oldest first."""
     open: str | None = None
     """`IS_OPEN` until its end has been counted; one index lists all rows that have it."""
+
+    @property
+    def run_seconds_allowed(self) -> int:
+        """After so long SageMaker drops the request to the container."""
+        return self.run_timeout_s or DEFAULT_RUN_TIMEOUT_S
+
+    @property
+    def handed_over_at(self) -> datetime:
+        """When it was handed to its endpoint, the last time."""
+        return max(filter(None, (self.created_at, self.queued_at, self.sent_again_at)))
+
+    @property
+    def used_up_its_time(self) -> bool:
+        """Whether its worker lived for about as long as the run may take: SageMaker then dropped the request, and the
+        worker was not lost."""
+        if self.heartbeat_at is None or self.started_at is None:
+            return False
+        # The run began before the worker could claim the job, and the last heartbeat may be old by a few seconds.
+        slack = min(30.0, self.run_seconds_allowed / 5)
+        return float(self.heartbeat_at) - self.started_at.timestamp() >= self.run_seconds_allowed - slack
 
     @property
     def log_ids(self) -> dict[str, str | None]:

@@ -49,6 +49,7 @@ class RequestDocuments:
             "params": params,
             "checkpoint": files.checkpoint,
             "assets": list(files.assets),
+            "run_timeout_s": job.run_seconds_allowed,
             "pictures": pictures_elsewhere(params) | copies,
             "output_prefix": output_prefix(job.job_id),
         }

@@ -76,8 +76,13 @@ class JobTransitions:
 
         None if the job was sent again meanwhile: its answer then has another location.
         """
-        locations = {"output_key": output_key, "failure_key": failure_key}
-        return self._change(job.job_id, locations, allowed=tuple(JobStatus), expected={"sends": job.sends})
+        return self._change(
+            job.job_id,
+            {"output_key": output_key, "failure_key": failure_key},
+            allowed=tuple(JobStatus),
+            removed=("queue_lost_at",),
+            expected={"sends": job.sends},
+        )
 
     def mark_sent_again(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
         """Count another attempt to send a queued job; None if it changed or already has its locations."""
@@ -87,6 +92,16 @@ class JobTransitions:
             allowed=(JobStatus.QUEUED,),
             expected={"sends": job.sends},
             absent=("output_key",),
+        )
+
+    def mark_queue_lost(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
+        """Note that the queue a job waits in is gone, and count another attempt; None when the job changed."""
+        return self._change(
+            job.job_id,
+            {"sends": job.sends + 1, "sent_again_at": now, "queue_lost_at": now},
+            allowed=(JobStatus.QUEUED,),
+            removed=("output_key", "failure_key"),
+            expected={"sends": job.sends},
         )
 
     def mark_refused(self, job: JobRecord, *, now: datetime) -> JobRecord | None:

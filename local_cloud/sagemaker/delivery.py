@@ -9,7 +9,12 @@ from pathlib import Path
 
 from local_cloud.durability import Durability
 from local_cloud.ministack.emulator import Emulator, EmulatorError
-from local_cloud.sagemaker.container import Container, ContainerLostError, ContainerUnreachedError
+from local_cloud.sagemaker.container import (
+    Container,
+    ContainerLostError,
+    ContainerTimeoutError,
+    ContainerUnreachedError,
+)
 from local_cloud.sagemaker.messages import notification
 from local_cloud.sagemaker.notifier import Notifier
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, NewInvocation, Notice, QueuedInvocation
@@ -21,6 +26,8 @@ MAX_FAILED_STARTS = 3
 _LONGEST_PAUSE_SECONDS = 10.0
 _STEADY_SECONDS = 30.0
 _REASON_CHARACTERS = 1024
+TIMED_OUT = "Your invocation timed out while waiting for a response from container primary."
+"""SageMaker's words; nothing of the container's is with them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +118,7 @@ class EndpointWorker:
                     failed_starts += 1
                     logger.error("%s (start %d); its log: %s", error, failed_starts, self._plan.log_file)  # noqa: TRY400
                     if failed_starts >= MAX_FAILED_STARTS:
-                        await self._give_up(f"{error}; its log: {self._plan.log_file}")
+                        self._give_up(f"{error}; its log: {self._plan.log_file}")
                         return
                 else:
                     failed_starts = 0
@@ -138,11 +145,10 @@ class EndpointWorker:
                 continue
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.05 * 2 ** (2 * failed_starts + short_lives)))
 
-    async def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str) -> None:
         reason = f"the container could not be started {MAX_FAILED_STARTS} times in a row: {reason}"
+        # SageMaker sends no notification for the queued invocations: they go with the endpoint.
         self._store.set_status(self.spec.name, EndpointStatus.FAILED, reason)
-        while (queued := self._store.first(self.spec.name)) is not None:
-            await self._conclude(queued, failed(f"The endpoint failed: {reason}"))
 
     async def _until_needed(self) -> None:
         """Wait for the next invocation, or until the endpoint must not sleep any more."""
@@ -189,8 +195,10 @@ class EndpointWorker:
             answer = await container.invoke(invocation, body)
         except ContainerUnreachedError:
             raise
+        except ContainerTimeoutError:
+            # SageMaker drops the connection and leaves the container alone, which may still be busy with the request.
+            return failed(TIMED_OUT)
         except ContainerLostError as error:
-            # It may still be busy with the request; only a new container is free for the next one.
             await container.stop()
             return failed(f"{str(error)[0].upper()}{str(error)[1:]}.")
         self._answers += 1

@@ -202,6 +202,8 @@ class SageMaker:
         found = self._with_arn(kind, physical_id)
         if found is None:
             raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
+        if found.status is EndpointStatus.FAILED:
+            raise NotDeployableError(f'Cannot update in-progress or failed endpoint "{found.arn}": it is Failed.')
         return self._put(kind, found.name, properties)
 
     def _delete(self, kind: Kind, physical_id: str, _properties: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ SINCE = {
     "AssetRef.references": 2,
     "JobRequest.pictures": 3,
     "JobRequest.correlation_id": 3,
+    "JobRequest.run_timeout_s": 4,
 }
 """Fields a container of an earlier version does not know."""
 ALWAYS = {

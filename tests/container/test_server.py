@@ -29,8 +29,10 @@ class ScriptedRunner:
         self.running = threading.Event()
         self.stopped: list[str] = []
         self.threads: set[str] = set()
+        self.waited: list[float] = []
 
-    def answer(self, document: bytes) -> JobResult | JobFailure:
+    def answer(self, document: bytes, *, waited: float) -> JobResult | JobFailure:
+        self.waited.append(waited)
         self.threads.add(threading.current_thread().name)
         text = document.decode()
         if text == "wait":

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from inference_container.models.loader import load_checkpoint
 from inference_container.models.model_cache import ModelCache
 from inference_container.pictures.encoding import encode_picture
 from inference_container.task import EncodedImage, TaskInput, TaskOutput, TaskRunner
+from inference_container.time_limit import TimeLimit
 from inference_container.worker import Worker
 from tests.container.conftest import ASSETS_BUCKET, JOBS_BUCKET, Cloud
 from tests.patience import wait_for
@@ -444,3 +446,55 @@ def test_a_job_that_waited_for_the_instance_tells_how_long_and_the_next_did_not_
     assert isinstance(warm, JobResult)
     assert cold.timings[JobPhase.STARTING] > 86_400
     assert warm.timings[JobPhase.STARTING] < 60
+
+
+def test_a_run_ends_itself_shortly_before_its_limit_and_the_worker_lives_on(studio: Studio) -> None:
+    """The reports of `paint_for_ever` are the only place where it can be stopped."""
+    reports = 0
+
+    def paint_for_ever(task: TaskInput) -> TaskOutput:
+        nonlocal reports
+        while True:
+            task.report(Progress(phase=JobPhase.SAMPLING, step=reports, steps=10**9))
+            reports += 1
+            assert time.monotonic() < began + 20
+
+    studio.with_task(paint_for_ever)
+    request = studio.request().model_copy(update={"run_timeout_s": 1})
+    began = time.monotonic()
+
+    failure = studio.failure(request)
+
+    assert time.monotonic() - began < 20
+    assert reports > 0
+    assert failure.error.code is JobErrorCode.TIMED_OUT
+    assert failure.error.message == "the run was ended after 1 s, which is its limit (run_timeout_s)"
+    studio.assert_next_job_works()
+
+
+def test_the_time_a_request_waited_in_the_container_counts(studio: Studio) -> None:
+    request = studio.request().model_copy(update={"run_timeout_s": 900})
+
+    answer = studio.worker.answer(request.model_dump_json().encode(), waited=896.0)
+
+    assert isinstance(answer, JobFailure)
+    assert answer.error.code is JobErrorCode.TIMED_OUT
+    assert studio.cloud.job(request.job_id)["status"] == {"S": "queued"}
+
+
+@pytest.mark.parametrize(("seconds", "ends_after"), [(1, 0.9), (50, 45.0), (900, 895.0), (3600, 3595.0)])
+def test_a_run_ends_five_seconds_or_a_tenth_of_its_limit_before_sagemaker_would_cut_it(
+    seconds: int, ends_after: float
+) -> None:
+    now = [100.0]
+    limit = TimeLimit(seconds, began=100.0, clock=lambda: now[0])
+
+    now[0] += ends_after - 0.01
+    limit.check()
+    now[0] += 0.02
+    with pytest.raises(JobFailed):
+        limit.check()
+
+
+def test_a_request_without_a_limit_may_take_for_ever() -> None:
+    TimeLimit(None, began=0.0, clock=lambda: 1e9).check()

@@ -60,6 +60,27 @@ def test_an_img2img_job_comes_back_as_a_picture_with_its_infotext(service: Gener
     assert job.label.endswith(f"→ img2img → succeeded → {job.job_id}")
 
 
+def test_a_run_over_its_limit_ends_itself_with_timed_out_and_is_drawn_once(
+    service: GenerateOnCloud, local_cloud: LocalCloud
+) -> None:
+    before = container_of(local_cloud).pid
+    submitted = service.jobs.submit(
+        CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT, run_timeout_s=5)
+    )
+
+    with pytest.raises(JobNotSucceededError) as ended:
+        service.jobs.finish(submitted.job_id)
+    after = service.jobs.finish(
+        service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT)).job_id
+    )
+
+    assert ended.value.job.error is not None
+    assert ended.value.job.error.code is JobErrorCode.TIMED_OUT
+    assert "after 5 s, which is its limit (run_timeout_s)" in ended.value.job.error.message
+    assert after.status is JobStatus.SUCCEEDED
+    assert container_of(local_cloud).pid == before
+
+
 def test_the_same_request_gives_the_same_picture(service: GenerateOnCloud, tmp_path: Path) -> None:
     jobs = [service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint="tiny")) for _ in range(2)]
 

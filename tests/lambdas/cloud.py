@@ -119,6 +119,7 @@ class FakeEndpoint:
     statuses: dict[str, str] = field(default_factory=dict)
     """Of those that have another one."""
     failure_reason: str | None = None
+    created_at: datetime = START - timedelta(days=1)
     instances: int = 0
     invoke_error: Exception | None = None
     invoked: list[dict[str, str]] = field(default_factory=list)
@@ -135,6 +136,7 @@ class FakeEndpoint:
             "EndpointName": EndpointName,
             "EndpointStatus": self.statuses.get(EndpointName, self.status),
             "ProductionVariants": [{"VariantName": "gpu", "CurrentInstanceCount": self.instances}],
+            "CreationTime": self.created_at,
         }
         return answer | ({"FailureReason": self.failure_reason} if self.failure_reason else {})
 

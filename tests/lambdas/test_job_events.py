@@ -1,6 +1,7 @@
 """Notifications of the endpoint: every job ends once, whatever comes."""
 
 import json
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.messages import JobFailure
 from lambdas.aws.rows import new_id
 from lambdas.functions.job_events import JobEvents, handle_batch
 from lambdas.jobs.record import JobRecord
@@ -111,6 +113,55 @@ def test_a_failure_in_no_known_form_means_the_worker_was_lost(cloud: Cloud, data
 
     error = cloud.row(job.job_id)["error"]
     assert (error["code"], error["message"], error["retryable"]) == ("worker_lost", "the container was killed", True)
+
+
+@pytest.mark.parametrize(("allowed", "lived"), [(None, 899), (None, 871), (3600, 3598), (10, 9)])
+@pytest.mark.parametrize("data", [b"Your invocation timed out", None])
+def test_a_run_that_sagemaker_cut_at_its_limit_timed_out_and_gets_no_second_worker(
+    cloud: Cloud, allowed: int | None, lived: int, data: bytes | None
+) -> None:
+    """SageMaker's failure has no word of the container's, as when the container died."""
+    job = sent(cloud)
+    cloud.run(job.job_id, heartbeat=cloud.clock.now + timedelta(seconds=lived))
+    if allowed is not None:
+        cloud.write(job.job_id, run_timeout_s=allowed)
+    location = f"s3://jobs-bucket/{job.failure_key}"
+    if data is not None:
+        cloud.put(str(job.failure_key), data)
+    before = len(cloud.endpoint.invoked)
+
+    deliver(cloud, failed(job.job_id, location, reason="Your invocation timed out"))
+
+    row = cloud.row(job.job_id)
+    assert (row["status"], row["error"]["code"]) == ("failed", "timed_out")
+    assert row["error"]["message"] == f"The run was ended after {allowed or 900} s, which is its limit (run_timeout_s)."
+    assert len(cloud.endpoint.invoked) == before
+
+
+@pytest.mark.parametrize(("allowed", "lived"), [(None, 600), (3600, 3000), (10, 5)])
+def test_a_worker_that_died_before_its_time_was_over_is_lost_and_the_job_gets_another(
+    cloud: Cloud, allowed: int | None, lived: int
+) -> None:
+    job = sent(cloud)
+    cloud.run(job.job_id, heartbeat=cloud.clock.now + timedelta(seconds=lived))
+    if allowed is not None:
+        cloud.write(job.job_id, run_timeout_s=allowed)
+
+    deliver(cloud, failed(job.job_id, reason="the container was killed"))
+
+    assert (cloud.status(job.job_id), len(cloud.endpoint.invoked)) == ("queued", 1)
+    assert cloud.endpoint.limits[-1]["InvocationTimeoutSeconds"] == (allowed or 900)
+
+
+def test_a_worker_that_says_it_was_stopped_is_lost_however_long_it_ran(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.run(job.job_id, heartbeat=cloud.clock.now + timedelta(seconds=895))
+    stopped = JobFailure(job_id=job.job_id, error=JobError.of(JobErrorCode.WORKER_LOST, "the container was stopped"))
+    location = cloud.put(str(job.failure_key), stopped.model_dump_json().encode())
+
+    deliver(cloud, failed(job.job_id, location))
+
+    assert cloud.status(job.job_id) == "queued"
 
 
 def test_a_failure_without_any_object_is_told_with_sagemakers_reason(cloud: Cloud) -> None:

@@ -8,7 +8,7 @@ import pytest
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobFailure
-from lambdas.aws.rows import new_id
+from lambdas.aws.rows import new_id, timestamp
 from lambdas.functions.job_events import MalformedError
 from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import START, Cloud, completed, failed, notification
@@ -334,3 +334,86 @@ def test_an_output_of_the_lost_worker_does_not_end_the_second_attempt(cloud: Clo
     assert row["sends"] > 0
     assert row["output_key"] != "endpoint-output/of-the-lost-worker.out"
     assert cloud.status(job.job_id) == "queued"
+
+
+def test_a_silent_worker_that_had_all_its_time_timed_out(cloud: Cloud) -> None:
+    """Its notification was lost, and SageMaker wrote no object."""
+    job = sent(cloud)
+    cloud.run(job.job_id, heartbeat=START + timedelta(seconds=898))
+
+    assert sweep(cloud, timedelta(seconds=900 + 11 * 60)) == {JobStatus.FAILED: 1}
+
+    assert cloud.row(job.job_id)["error"]["code"] == "timed_out"
+
+
+# --- queues that went with their endpoint
+
+
+def handed_over(cloud: Cloud) -> JobRecord:
+    """A job in the queue of its endpoint."""
+    job = sent(cloud)
+    cloud.write(job.job_id, queued_at=timestamp(START))
+    return job
+
+
+def test_jobs_of_a_replaced_endpoint_are_sent_to_the_one_that_has_its_name_now(cloud: Cloud) -> None:
+    job = handed_over(cloud)
+    cloud.endpoint.created_at = START + timedelta(minutes=10)
+
+    sweep(cloud, timedelta(minutes=11))
+    sweep(cloud, timedelta(minutes=15))
+
+    row = cloud.row(job.job_id)
+    assert [sent["id"] for sent in cloud.endpoint.invoked] == [job.job_id]
+    assert row["output_key"] != job.output_key
+    assert "queue_lost_at" not in row
+
+
+def test_jobs_wait_for_an_endpoint_that_is_being_made_in_place_of_a_failed_one(cloud: Cloud) -> None:
+    job = handed_over(cloud)
+
+    cloud.endpoint.status = "Failed"
+    sweep(cloud, timedelta(minutes=4))
+    cloud.endpoint.status = None
+    sweep(cloud, timedelta(minutes=8))
+    cloud.endpoint.status, cloud.endpoint.created_at = "Creating", START + timedelta(minutes=9)
+    for minutes in range(10, 40, 5):
+        sweep(cloud, timedelta(minutes=minutes))
+    waiting = (cloud.status(job.job_id), cloud.endpoint.invoked.copy())
+    cloud.endpoint.status = "InService"
+    sweep(cloud, timedelta(minutes=40))
+
+    assert waiting == ("queued", [])
+    assert [sent["id"] for sent in cloud.endpoint.invoked] == [job.job_id]
+    assert cloud.status(job.job_id) == "queued"
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (None, "The endpoint artists was deleted."),
+        ("Failed", "The endpoint artists is Failed: no capacity"),
+        ("Deleting", "The endpoint artists is Deleting: no capacity"),
+    ],
+)
+def test_jobs_whose_endpoint_is_gone_end_with_the_reason_within_minutes(
+    cloud: Cloud, status: str | None, why: str
+) -> None:
+    job = handed_over(cloud)
+    cloud.endpoint.status, cloud.endpoint.failure_reason = status, "no capacity"
+
+    ended = [sweep(cloud, timedelta(minutes=minutes)) for minutes in range(4, 24)]
+
+    assert [each for each in ended if each] == [{JobStatus.FAILED: 1}]
+    assert cloud.row(job.job_id)["error"]["message"].startswith(f"{why} No other took its place within 15 minutes")
+
+
+def test_an_endpoint_is_asked_for_once_a_sweep_and_not_for_young_jobs(cloud: Cloud) -> None:
+    for _ in range(3):
+        handed_over(cloud)
+
+    sweep(cloud, timedelta(minutes=2))
+    young = cloud.endpoint.calls["DescribeEndpoint"]
+    sweep(cloud, timedelta(minutes=4))
+
+    assert (young, cloud.endpoint.calls["DescribeEndpoint"]) == (0, 1)

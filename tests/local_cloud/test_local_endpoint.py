@@ -8,8 +8,11 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from local_cloud.clients import LocalClients
+from local_cloud.cloud import LocalCloud
+from local_cloud.sagemaker.delivery import TIMED_OUT
 from tests.child_processes import children_with
-from tests.local_cloud.tiny_stack import Tiny
+from tests.local_cloud.tiny_stack import CONTAINER, Tiny, template
 
 
 def container_pid(tiny: Tiny) -> int:
@@ -68,6 +71,55 @@ def test_a_container_that_dies_fails_its_job_with_the_reason_and_the_next_job_ru
     assert shared.object(died["failure"]).decode() == failure["failureReason"]
     assert success["invocationStatus"] == "Completed"
     assert json.loads(shared.object(lived["output"]))["text"] == "NEXT"
+
+
+def test_a_request_over_its_time_is_dropped_without_the_containers_words_and_the_container_lives_on(
+    shared: Tiny, tmp_path: Path
+) -> None:
+    before = container_pid(shared)
+    locations = shared.submit("over its time", {"text": "late", "hold": str(tmp_path / "gate")}, timeout_seconds=1)
+
+    message = shared.message("over its time")
+    shared.submit("after the late one", {"text": "next"})
+
+    assert message["invocationStatus"] == "Failed"
+    assert message["failureReason"] == TIMED_OUT
+    assert shared.object(locations["failure"]).decode() == TIMED_OUT
+    assert shared.message("after the late one")["invocationStatus"] == "Completed"
+    assert container_pid(shared) == before
+
+
+def test_a_failed_endpoint_can_only_be_deleted_and_nobody_hears_of_its_queue(tmp_path: Path, assembly: Path) -> None:
+    broken, gate = tmp_path / "broken", tmp_path / "gate"
+    with LocalCloud(
+        tmp_path / "state",
+        assembly=assembly,
+        container_command=CONTAINER,
+        container_environment={"CONTAINER_BROKEN": str(broken)},
+    ) as cloud:
+        tiny = Tiny(cloud)
+        name = cloud.endpoint_name
+        tiny.submit("dies", {"hold": str(gate), "exit": 3})
+        tiny.submit("waits", {"text": "for ever"})
+        broken.touch()
+        gate.touch()
+        tiny.wait(lambda: tiny.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Failed")
+        tiny.message("dies")
+        formation = LocalClients(cloud.endpoint_url).client("cloudformation")
+        changed = template()
+        changed["Resources"]["Endpoint"]["Properties"]["RetainAllVariantProperties"] = True
+        formation.update_stack(StackName="Tiny", TemplateBody=json.dumps(changed), Capabilities=["CAPABILITY_IAM"])
+        tiny.wait(lambda: "ROLLBACK" in formation.describe_stacks(StackName="Tiny")["Stacks"][0]["StackStatus"])
+        events = formation.describe_stack_events(StackName="Tiny")["StackEvents"]
+        with pytest.raises(ClientError, match="is not in service"):
+            tiny.submit("refused", {"text": "too late"})
+
+        tiny.sagemaker.delete_endpoint(EndpointName=name)
+
+        with pytest.raises(ClientError, match="Could not find endpoint"):
+            tiny.sagemaker.describe_endpoint(EndpointName=name)
+        assert any("it is Failed" in event.get("ResourceStatusReason", "") for event in events)
+        assert tiny.row("waits") == {}
 
 
 def test_a_container_that_dies_idle_is_replaced(shared: Tiny) -> None:

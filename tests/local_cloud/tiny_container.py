@@ -1,7 +1,8 @@
 """A container program with SageMaker's contract and no model: a request document tells it what to do.
 
 `{"text": …}` is answered in capitals, `{"fail": status}` with that status, `{"exit": code}` ends the process,
-`{"signal": number}` kills it, `{"hold": path}` waits until the file exists. CONTAINER_END ends it at the start.
+`{"signal": number}` kills it, `{"hold": path}` waits until the file exists. CONTAINER_END ends it at the start, and so
+does CONTAINER_BROKEN once the file it names exists.
 """
 
 import json
@@ -45,4 +46,6 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     if "CONTAINER_END" in os.environ:
         sys.exit(int(os.environ["CONTAINER_END"]))
+    if Path(os.environ.get("CONTAINER_BROKEN", "/nowhere")).exists():
+        sys.exit(3)
     ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()

@@ -275,7 +275,7 @@ class Tiny:
             aws_secret_access_key="local",
         )
 
-    def submit(self, job: str, request: dict[str, object]) -> dict[str, str]:
+    def submit(self, job: str, request: dict[str, object], *, timeout_seconds: int = 900) -> dict[str, str]:
         """Invoke the endpoint, its answer: output and failure locations."""
         bucket = self.cloud.outputs["BucketName"]
         self.s3.put_object(Bucket=bucket, Key=f"jobs/{job}/request.json", Body=json.dumps(request).encode())
@@ -284,6 +284,7 @@ class Tiny:
             InputLocation=f"s3://{bucket}/jobs/{job}/request.json",
             InferenceId=job,
             ContentType="application/json",
+            InvocationTimeoutSeconds=timeout_seconds,
         )
         assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
         assert answer["InferenceId"] == job
