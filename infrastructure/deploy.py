@@ -32,10 +32,10 @@ EVERY_TIME: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 QUESTIONS: Final[Mapping[str, str]] = {
-    "alarm_email": "Mail address for alarms (empty: nobody): ",
-    "monthly_budget_usd": "Monthly budget for SageMaker in US dollars that sounds an alarm (empty: none): ",
+    "alarm_email": "Mail address for alarms (empty: no alarms by mail): ",
+    "monthly_budget_usd": "Monthly SageMaker budget in US dollars, with alarms (empty: no budget): ",
 }
-"""Options a first deployment asks for: nobody would hear of an instance that does not sleep."""
+"""Options that a first deployment asks for: without them, no one learns about an instance that does not sleep."""
 
 
 def run_cdk(arguments: Sequence[str]) -> int:
@@ -65,16 +65,16 @@ def say_options(kept: Mapping[str, str] | None, context: Mapping[str, str]) -> N
 
 
 def look_before(asked: Asked, session: boto3.session.Session) -> int:
-    """Print the preflight; 1 when something stops the deployment."""
+    """Print the preflight; returns 1 if something stops the deployment."""
     began = time.monotonic()
     rows = preflight(asked, session, Machine())
     return report(rows, seconds=time.monotonic() - began)
 
 
 def ask_for_alarms(settled: Mapping[str, str], ask: Callable[[str], str] | None) -> dict[str, str]:
-    """What whoever sits at the terminal answers to the questions that nobody has answered yet, at a first deployment.
+    """The answers typed at the terminal to questions that are still open at a first deployment.
 
-    An empty answer declines, and is kept as that.
+    An empty answer declines, and is stored as such.
     """
     if ask is None:
         return {}
@@ -94,7 +94,9 @@ def main(
     parser.add_argument("command", choices=tuple(EVERY_TIME))
     parser.add_argument("--stage", default="", help="suffix of the stacks' names; empty for the only one")
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="an option")
-    parser.add_argument("--without-preflight", action="store_true", help="deploy whatever `make preflight` would say")
+    parser.add_argument(
+        "--without-preflight", action="store_true", help="deploy without running `make preflight` first"
+    )
     parser.add_argument("--reset", action="store_true", help="forget the options the stage was deployed with")
     chosen, others = parser.parse_known_args(arguments)
     try:
@@ -121,7 +123,7 @@ def main(
         if code:
             return code
     if region := session().region_name:
-        # Where the preflight has looked.
+        # Where the preflight looked.
         os.environ["AWS_REGION"] = region
     return cdk(cdk_arguments(chosen.command, context, others))
 

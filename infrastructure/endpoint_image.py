@@ -1,4 +1,4 @@
-"""The name of an image in a private ECR repository: the only ones SageMaker pulls."""
+"""The name of an image in a private ECR repository, the only kind that SageMaker pulls."""
 
 import re
 from typing import Final

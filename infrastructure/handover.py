@@ -24,13 +24,13 @@ class CoreValues:
     container_role: str
     error_topic_arn: str
     functions: Mapping[str, str]
-    """Names, by the names that people know them by."""
+    """Names in AWS, by the names that people know."""
     jobs_bucket: str
     jobs_table: str
     key_arn: str | None
     """The stage's key; None if it has no key."""
     queues: Mapping[str, str]
-    """Names of queues, by the names that people know them by."""
+    """Names of queues, by the names that people know."""
     success_topic_arn: str
 
     def write(self, core: Construct, config: StageConfig) -> None:

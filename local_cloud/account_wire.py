@@ -1,7 +1,7 @@
-"""What a deployer asks of an account before deploying: Service Quotas, and the instance types of the region.
+"""What a deployer reads about an account before deploying: Service Quotas, and the region's instance types.
 
-The figures are those of an account that was granted what the service needs; `account.json` in the state folder, read
-at each request, changes them: `{"quotas": {"ml.g5.xlarge for endpoint usage": 0}, "instance_types": ["g4dn.xlarge"]}`.
+The figures are those of an account with everything the service needs; `account.json` in the state folder, read at
+each request, changes them: `{"quotas": {"ml.g5.xlarge for endpoint usage": 0}, "instance_types": ["g4dn.xlarge"]}`.
 """
 
 import json
@@ -18,15 +18,15 @@ from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, refusal, send_js
 from local_cloud.settings import LocalSettings
 
 GRANTED: Final = 8
-"""Instances of each type, unless `account.json` says another number."""
+"""Instances of each type, unless `account.json` has another number."""
 PAGE: Final = 5
-"""Quotas of one answer; AWS has hundreds of SageMaker's, so a client must follow the pages."""
+"""Quotas per answer; AWS has hundreds for SageMaker, so a client must follow the pages."""
 _QUOTAS = re.compile(rb"Credential=[^,]*/servicequotas/aws4_request")
 _EC2 = re.compile(rb"Credential=[^,]*/ec2/aws4_request")
 
 
 class AccountWire:
-    """ASGI middleware: answers these questions, hands everything else to `inner`. It changes nothing."""
+    """ASGI middleware: answers these requests and passes all others to `inner`; changes nothing."""
 
     def __init__(self, inner: AsgiApp, settings: LocalSettings) -> None:
         self._inner = inner
@@ -99,7 +99,7 @@ class AccountWire:
 
 
 def _again(body: bytes) -> Receive:
-    """The request's body once more, for the app that should have read it."""
+    """The request's body again, for the app that is to read it."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""ControlNet's units as other versions of the extension and Forge send them, made such as `ControlNetUnit` reads."""
+"""Converts ControlNet units from Forge and other versions of the extension to units that `ControlNetUnit` accepts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,24 +14,24 @@ from generate_on_cloud.contract.controlnet import (
 )
 
 Warn = Callable[[str, str], None]
-"""Takes a pointer below the script and what was ignored."""
+"""Called with a pointer below the script and what was ignored."""
 
 FLAT_FORM = (
     "is_img2img", "is_ui", "enabled", "module", "model", "weight", "image", "invert_image", "resize_mode",
     "rgbbgr_mode", "low_vram", "processor_res", "threshold_a", "threshold_b", "guidance_start", "guidance_end",
     "guess_mode",
 )  # fmt: skip
-"""The arguments of the extension's first versions, one unit without names."""
+"""The arguments of the extension's first versions: one unit, by position."""
 _NOTHING = (None, "", "None", False, 0)
 _KNOWN = frozenset(ControlNetUnit.model_fields) | frozenset(ALIASES)
 _FIXED = frozenset(
     {"is_ui", "input_mode", "batch_images", "output_dir", "loopback", "effective_region_mask", "ipadapter_input"}
 )
-"""Fields that may only hold what asks for nothing; other spellings of nothing are dropped."""
+"""Fields whose only accepted value has no effect; other values without effect are dropped."""
 
 
 def tidy_units(script: object, *, warn: Warn) -> object:
-    """`{"args": [unit, …]}` with units that hold only what `ControlNetUnit` knows; anything else stays as it is."""
+    """`{"args": [unit, …]}` with units that have only fields of `ControlNetUnit`; anything else stays as it is."""
     if isinstance(script, list):
         script = {"args": script}
     arguments = script.get("args") if isinstance(script, dict) else None
@@ -67,7 +67,7 @@ def _tidy(unit: dict[str, Any], warn: Warn) -> dict[str, Any]:
     kept = {}
     for name, value in unit.items():
         if name not in _KNOWN:
-            warn(f"/{name[:60]}", f"{name[:60]!r} is no field of a unit here and was ignored")
+            warn(f"/{name[:60]}", f"{name[:60]!r} is not a field of a unit here and was ignored")
         elif name in _FIXED | PICTURE_FIELDS and _is_nothing(value):
             continue
         else:
@@ -89,7 +89,7 @@ def _without_empty_pictures(value: object) -> object:
 
 
 def _default_numbers(unit: dict[str, Any], warn: Warn) -> None:
-    """A number that the preprocessor does not use, or that its slider does not reach, is its default, as there."""
+    """Reset numbers that the preprocessor does not use or allow to their defaults, as the extension does."""
     module = preprocessor_named(unit["module"]) if isinstance(unit.get("module"), str) else "none"
     if module is None:
         return

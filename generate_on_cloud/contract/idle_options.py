@@ -1,8 +1,8 @@
-"""WebUI 1.10.1's options that change no picture and no infotext here, by the names of its settings page and API.
+"""WebUI 1.10.1's options that change neither picture nor infotext here, by the names of its settings page and API.
 
-They say where files are saved, how the page looks, what is cached, how to train: a WebUI reads them, a cloud has no use
-for them. `generate_on_cloud.contract.options` has those that do change something. Sources: WebUI's `/sdapi/v1/options`
-and the settings of the extensions it ships with; the last lines are Forge's.
+They set where files are saved, how the page looks, what is cached and how to train; a cloud does not need them.
+`generate_on_cloud.contract.options` has the options with an effect. Sources: WebUI's `/sdapi/v1/options` and the
+settings of its built-in extensions; the last lines are Forge's.
 """
 
 from collections.abc import Mapping
@@ -106,7 +106,7 @@ AT_REST: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "stealth_pnginfo_option": ("Disable",),
     }
 )
-"""Options that would change a picture or its file and that this version cannot follow -> values that ask for nothing.
+"""Options that would change a picture or its file and are not supported -> values that change nothing.
 
 With any other value they are refused.
 """

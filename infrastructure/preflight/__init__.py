@@ -1,1 +1,1 @@
-"""What can be known before a deployment: each row is fine, worth a look, or stops it with the command that mends it."""
+"""Checks before a deployment: each row is fine, worth a look, or stops it and shows the command that fixes it."""

@@ -1,4 +1,4 @@
-"""`make preflight`: prints a row for each thing a deployment needs; changes nothing, takes under ten seconds."""
+"""`make preflight`: prints a row for everything a deployment needs; changes nothing, takes under ten seconds."""
 
 import argparse
 import os
@@ -34,14 +34,14 @@ CHECKS: Final[Mapping[str, Check]] = {
     "alarms": stage.told,
     "cost": stage.cost,
 }
-"""In the order they are printed; credentials come before them all."""
+"""In printing order; the credentials come first."""
 SECONDS: Final = 9.0
 _CONFIG: Final = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says."""
+    """The command line's options."""
 
     stage: str
     options: Mapping[str, str]
@@ -49,7 +49,7 @@ class Asked:
 
 
 def preflight(asked: Asked, session: boto3.session.Session, machine: Machine) -> list[Row]:
-    """All rows; only that of the account when nothing else can be known.
+    """All rows; only the account's row if the account cannot be used.
 
     Raises:
         ConfigError: an option is unknown or its value is not allowed.
@@ -78,7 +78,7 @@ def preflight(asked: Asked, session: boto3.session.Session, machine: Machine) ->
 
 
 def _look(subject: Subject) -> list[Row]:
-    """Every check at once: a few of them ask AWS many times."""
+    """Run all checks at once: some of them call AWS many times."""
     pool = ThreadPoolExecutor(max_workers=len(CHECKS))
     futures = {name: pool.submit(check, subject) for name, check in CHECKS.items()}
     wait(futures.values(), timeout=SECONDS)
@@ -101,7 +101,7 @@ def _unknown(name: str, error: Exception) -> Row:
 
 
 def _clients(session: boto3.session.Session) -> Callable[[str], Any]:
-    """One client for each service: they may be shared by threads, making them may not."""
+    """One client per service: threads may share clients but may not create them."""
     made: dict[str, Any] = {}
     lock = Lock()
 
@@ -119,12 +119,12 @@ def _is_local() -> bool:
 
 
 def report(rows: Iterable[Row], *, seconds: float) -> int:
-    """Print the rows; 1 when one of them stops a deployment."""
+    """Print the rows; returns 1 if one of them stops a deployment."""
     rows = list(rows)
     for row in rows:
         print(row)
     stops = sum(row.verdict is Verdict.STOP for row in rows)
-    print(f"{f'{stops} to mend before deploying' if stops else 'ready to deploy'} ({seconds:.1f} s)")
+    print(f"{f'{stops} to fix before deploying' if stops else 'ready to deploy'} ({seconds:.1f} s)")
     return 1 if stops else 0
 
 
@@ -134,7 +134,7 @@ def main(
     session: Callable[[], boto3.session.Session] = session_here,
     machine: Machine | None = None,
 ) -> int:
-    """0 when a deployment can begin, 1 when something stops it, 2 for options that cannot be."""
+    """Returns 0 if a deployment can start, 1 if something stops it, 2 for invalid options."""
     parser = argparse.ArgumentParser(prog="make preflight", description=__doc__, allow_abbrev=False)
     parser.add_argument("--stage", default="", help="suffix of the stacks' names; empty for the only one")
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="an option")

@@ -18,16 +18,16 @@ from infrastructure.preflight.rows import Row, Subject, Verdict, error_code, err
 
 BOOTSTRAP_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION: Final = 6
-"""What our assembly asks for (`requiresBootstrapStackVersion` in its manifest; a test holds it)."""
+"""The version that our assembly requires (`requiresBootstrapStackVersion` in its manifest; a test compares them)."""
 FEW_EXECUTIONS: Final = 50
-"""Below this the service can run out of Lambda's concurrency by a handful of waiting clients."""
+"""Below this, a handful of waiting clients can exhaust Lambda's concurrency."""
 LAMBDA_QUOTA: Final = "L-B99A9384"
-"""Service Quotas' code of Lambda's concurrent executions."""
+"""Service Quotas' code for Lambda's concurrent executions."""
 _STALE: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
 def credentials(client: ClientOf, region: str | None, *, is_local: bool) -> tuple[Row, str | None]:
-    """Who deploys where, and the account; None when nobody, and then nothing else can be looked at."""
+    """Who deploys where, and the account; None without valid credentials, as nothing else can then be checked."""
     name = "account"
     if not region:
         return Row(name, Verdict.STOP, "no region is set", "export AWS_REGION=us-east-1"), None
@@ -41,7 +41,9 @@ def credentials(client: ClientOf, region: str | None, *, is_local: bool) -> tupl
         mend = "aws sso login, or new keys" if error_code(error) in _STALE else "aws sts get-caller-identity"
         return Row(name, Verdict.STOP, f"AWS refuses the credentials: {error_message(error)}", mend), None
     except BotoCoreError as error:
-        return Row(name, Verdict.STOP, f"AWS was not reached in {region}: {error}", "check network and region"), None
+        return Row(
+            name, Verdict.STOP, f"AWS could not be reached in {region}: {error}", "check network and region"
+        ), None
     cloud = ", the local cloud" if is_local else ""
     return Row(name, Verdict.OK, f"{who['Account']} in {region}{cloud}, as {who['Arn']}"), str(who["Account"])
 
@@ -55,18 +57,18 @@ def bootstrap(subject: Subject) -> Row:
         text = f"the CDK's bucket and repository are missing in {subject.region}"
         return Row("bootstrap", Verdict.STOP, text, "make bootstrap")
     if not found.isdigit() or int(found) < BOOTSTRAP_VERSION:
-        text = f"the CDK's bootstrap has version {found}, {BOOTSTRAP_VERSION} is needed"
+        text = f"the CDK's bootstrap has version {found}; needed: {BOOTSTRAP_VERSION}"
         return Row("bootstrap", Verdict.STOP, text, "make bootstrap")
     return Row("bootstrap", Verdict.OK, f"version {found}")
 
 
 def gpu_quota(subject: Subject) -> Row:
-    """Instances of the stage's type: as many as may run, and one fleet more while an awake endpoint is updated."""
+    """Quota for instances of the stage's type: the maximum that may run, plus as many during an update while awake."""
     config = subject.config
     quota_name = f"{config.instance_type} for endpoint usage"
     found = _quota(subject, quota_name)
     if found is None:
-        text = f"SageMaker has no quota called {quota_name!r}; is the type spelt right?"
+        text = f"SageMaker has no quota called {quota_name!r}; is the type spelled correctly?"
         return Row("gpu quota", Verdict.STOP, text, 'choose another with CONTEXT="-c instance_type=…"')
     allowed, code = int(found["Value"]), found["QuotaCode"]
     others = _instances_of_others(subject)
@@ -89,7 +91,7 @@ def gpu_quota(subject: Subject) -> Row:
 
 
 def offered(subject: Subject) -> Row:
-    """SageMaker has no list by region; what EC2 does not offer, it has not either."""
+    """SageMaker has no list by region, but it does not offer what EC2 does not."""
     kind = subject.config.instance_type.removeprefix("ml.")
     asked = {"LocationType": "region", "Filters": [{"Name": "instance-type", "Values": [kind]}]}
     if subject.client("ec2").describe_instance_type_offerings(**asked)["InstanceTypeOfferings"]:
@@ -108,7 +110,7 @@ def concurrency(subject: Subject) -> Row:
 
 
 def _quota(subject: Subject, name: str) -> dict[str, Any] | None:
-    """A quota of SageMaker by its name: the account's, or else AWS's default."""
+    """A quota of SageMaker by its name: the account's value, or else AWS's default."""
     quotas = subject.client("service-quotas")
     for ask in (quotas.list_service_quotas, quotas.list_aws_default_service_quotas):
         for quota in _pages(ask, "Quotas", ServiceCode="sagemaker", MaxResults=100):
@@ -118,7 +120,7 @@ def _quota(subject: Subject, name: str) -> dict[str, Any] | None:
 
 
 def _instances_of_others(subject: Subject) -> int:
-    """Instances of the same type that the stage's other endpoints have now."""
+    """Instances of the same type that the stage's other endpoints run now."""
     sagemaker, config = subject.client("sagemaker"), subject.config
     total = 0
     for endpoint in _pages(sagemaker.list_endpoints, "Endpoints", NameContains=config.endpoint_prefix):

@@ -1,4 +1,4 @@
-"""The container's image: Docker with room to build it, or one that is there, with a manifest SageMaker takes."""
+"""The container's image: Docker with room to build it, or an existing image with a manifest that SageMaker accepts."""
 
 import json
 from typing import Any, Final
@@ -9,7 +9,7 @@ from infrastructure.endpoint_image import ECR_IMAGE
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_code
 
 GIGABYTES: Final = 30
-"""The image has ten, its layers while it is built and the cache as much again, and a push needs some."""
+"""The image needs ten, its layers during the build and the cache as much again, and a push needs some."""
 TAKEN: Final = "application/vnd.docker.distribution.manifest.v2+json"
 """SageMaker's CreateModel answers "unsupported manifest media type" to OCI manifests and to lists of several images."""
 _ASKED: Final = (
@@ -21,25 +21,25 @@ _ASKED: Final = (
 
 
 def docker(subject: Subject) -> Row:
-    """What builds the image, unless one is given."""
+    """The program that builds the image, unless an image is given."""
     if subject.config.image_uri:
         return Row("docker", Verdict.OK, "not needed: image_uri is given")
     version = subject.machine.docker_version()
     ready = 'start Docker, or give an image with CONTEXT="-c image_uri=…"'
     if version is None:
         if subject.kept is not None:
-            text = "Docker does not run: fine as long as the container has not changed since the last deployment"
+            text = "Docker is not running: fine if the container has not changed since the last deployment"
             return Row("docker", Verdict.LOOK, text, ready)
-        return Row("docker", Verdict.STOP, "Docker does not run, and the image must be built", ready)
+        return Row("docker", Verdict.STOP, "Docker is not running, and the image must be built", ready)
     free = subject.machine.free_gigabytes()
     if free < GIGABYTES:
-        text = f"the image needs {GIGABYTES} GB to build, {free:.0f} GB are free"
+        text = f"the image needs {GIGABYTES} GB to build; only {free:.0f} GB are free"
         return Row("docker", Verdict.STOP, text, "docker system prune")
     return Row("docker", Verdict.OK, f"version {version}, {free:.0f} GB free")
 
 
 def manifest(subject: Subject) -> Row:
-    """The media type of the image that is given, or of the newest one the CDK has pushed."""
+    """The manifest's media type of the given image, or of the newest one that the CDK has pushed."""
     uri = subject.config.image_uri
     return _pushed(subject) if uri is None else _given(subject, uri)
 
@@ -47,10 +47,10 @@ def manifest(subject: Subject) -> Row:
 def _given(subject: Subject, uri: str) -> Row:
     found = ECR_IMAGE.match(uri)
     if found is None:
-        text = f"SageMaker pulls from private ECR repositories only, received {uri!r}"
+        text = f"received image_uri {uri!r}; allowed: an image in a private ECR repository"
         return Row("image", Verdict.STOP, text, 'CONTEXT="-c image_uri=ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG"')
     if found["region"] != subject.region:
-        text = f"the image is in {found['region']}, the stage in {subject.region}"
+        text = f"the image is in {found['region']} but the stage in {subject.region}"
         return Row("image", Verdict.STOP, text, "push it to a repository of that region")
     separator, name = uri[found.end() - 1], uri[found.end() :]
     wanted = {"imageDigest": name} if separator == "@" else {"imageTag": name}
@@ -66,7 +66,7 @@ def _given(subject: Subject, uri: str) -> Row:
             raise
         answer = {"images": []}
     if not answer["images"]:
-        return Row("image", Verdict.STOP, f"there is no image {uri}", "docker push it, or leave image_uri out")
+        return Row("image", Verdict.STOP, f"the image {uri} does not exist", "docker push it, or leave image_uri out")
     kind = _media_type(answer["images"][0])
     if kind == TAKEN:
         return Row("image", Verdict.OK, f"{uri} has a Docker manifest")
@@ -74,7 +74,9 @@ def _given(subject: Subject, uri: str) -> Row:
         "docker buildx build --platform linux/amd64 --provenance=false "
         f"--output type=image,name={uri},oci-mediatypes=false,push=true -f inference_container/Dockerfile ."
     )
-    return Row("image", Verdict.STOP, f"its manifest is {kind}, SageMaker takes only {TAKEN}; push it again", mend)
+    return Row(
+        "image", Verdict.STOP, f"its manifest is {kind}, but SageMaker only accepts {TAKEN}; push it again", mend
+    )
 
 
 def _pushed(subject: Subject) -> Row:
@@ -92,11 +94,11 @@ def _pushed(subject: Subject) -> Row:
     if kind == TAKEN:
         return Row("image", Verdict.OK, f"{len(images)} pushed, the newest has a Docker manifest")
     mend = f"aws ecr batch-delete-image --repository-name {repository} --image-ids imageDigest={newest['imageDigest']}"
-    text = f"the newest pushed image has a manifest SageMaker refuses ({kind}); if it is this version's, remove it"
+    text = f"the newest pushed image has a manifest SageMaker refuses ({kind}); if this version uses it, remove it"
     return Row("image", Verdict.LOOK, text, mend)
 
 
 def _media_type(image: dict[str, Any]) -> str:
-    """As the manifest itself says, which ECR repeats."""
+    """From the manifest itself; ECR's answer repeats it."""
     said = json.loads(image.get("imageManifest") or "{}").get("mediaType")
     return str(said or image.get("imageManifestMediaType") or TAKEN)

@@ -1,4 +1,4 @@
-"""A row of the preflight, and what the checks look at."""
+"""A row of the preflight, and what the checks work on."""
 
 import shutil
 import subprocess
@@ -21,14 +21,14 @@ DOCKER_SECONDS: Final = 5
 class Verdict(StrEnum):
     OK = "ok"
     LOOK = "look"
-    """A deployment works, but somebody should know."""
+    """A deployment works, but someone should know about this."""
     STOP = "stop"
-    """A deployment would fail, or do harm."""
+    """A deployment would fail or do harm."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line: what was found and, unless it is fine, the command that mends it."""
+    """One line: the finding and, unless it is fine, the command that fixes it."""
 
     name: str
     verdict: Verdict
@@ -46,11 +46,11 @@ class Machine:
     folder: Path = ROOT
 
     def docker_version(self) -> str | None:
-        """Of the daemon; None when Docker is missing or not running."""
+        """Version of the Docker daemon; None if Docker is missing or not running."""
         return self._docker("version", "--format", "{{.Server.Version}}")
 
     def free_gigabytes(self) -> float:
-        """Where Docker keeps images, or here when that is inside a virtual machine."""
+        """Free space where Docker keeps images, or on this disk if that is inside a virtual machine."""
         root = self._docker("info", "--format", "{{.DockerRootDir}}")
         return shutil.disk_usage(root if root and Path(root).is_dir() else self.folder).free / 2**30
 
@@ -70,21 +70,21 @@ class Machine:
 
 @dataclass(frozen=True)
 class Subject:
-    """A stage that is about to be deployed, in the account it goes to."""
+    """A stage that is about to be deployed, and the account it goes to."""
 
     config: StageConfig
     client: ClientOf
     account: str
     region: str
     kept: Mapping[str, str] | None
-    """The options it was deployed with; None: it is not there."""
+    """The options it was deployed with; None if it does not exist."""
     settled: Mapping[str, str]
     """The options it will have."""
     machine: Machine = field(default_factory=Machine)
 
     @cached_property
     def endpoint(self) -> Mapping[str, Any] | None:
-        """SageMaker's description of the default endpoint; None when there is none."""
+        """SageMaker's description of the default endpoint; None if it does not exist."""
         try:
             found: Mapping[str, Any] = self.client("sagemaker").describe_endpoint(
                 EndpointName=self.config.default_endpoint
@@ -96,7 +96,7 @@ class Subject:
         return found
 
     def instances(self, endpoint: Mapping[str, Any] | None, *, kind: str | None = None) -> int:
-        """How many an endpoint has right now; with `kind` those of this instance type."""
+        """How many an endpoint runs right now; with `kind`, only those of this instance type."""
         if endpoint is None:
             return 0
         variants = endpoint.get("ProductionVariants", ())

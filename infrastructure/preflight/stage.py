@@ -1,4 +1,4 @@
-"""The stage itself: its options, stacks and endpoint as they are, who hears of trouble, and what it will cost."""
+"""The stage itself: its options, the state of its stacks and endpoint, its alarms, and what it will cost."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ _BROKEN: Final = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
 
 
 def options(subject: Subject) -> Row:
-    """What the stage was deployed with, and what changes."""
+    """The options the stage was deployed with, and what changes."""
     if subject.kept is None:
         asked = ", ".join(f"{name}={value}" for name, value in subject.settled.items())
         return Row("options", Verdict.OK, f"a new stage: {asked or 'all at their defaults'}")
@@ -26,7 +26,7 @@ def options(subject: Subject) -> Row:
 
 
 def stacks(subject: Subject) -> Row:
-    """Whether CloudFormation would take an update of each stack."""
+    """Whether CloudFormation would accept an update of each stack."""
     found = dict(_stacks(subject))
     for name, stack in found.items():
         status = str(stack["StackStatus"])
@@ -50,7 +50,7 @@ def stacks(subject: Subject) -> Row:
 
 
 def endpoint(subject: Subject) -> Row:
-    """Whether SageMaker would take an update of the default endpoint."""
+    """Whether SageMaker would accept an update of the default endpoint."""
     found, name = subject.endpoint, subject.config.default_endpoint
     if found is None:
         return Row("endpoint", Verdict.OK, "none yet: the first deployment starts one instance, which then sleeps")
@@ -67,16 +67,16 @@ def endpoint(subject: Subject) -> Row:
         )
         return Row("endpoint", Verdict.STOP, text, mend)
     if status in _BUSY:
-        text = f"{name} is {status}: it is being scaled or changed, and takes no update meanwhile"
+        text = f"{name} is {status}: it is being scaled or changed and cannot be updated now"
         return Row("endpoint", Verdict.STOP, text, f"aws sagemaker wait endpoint-in-service --endpoint-name {name}")
     if reason:
         text = f"{name} runs, but its last update failed: {reason}"
-        return Row("endpoint", Verdict.LOOK, text, "mend the reason and deploy again")
+        return Row("endpoint", Verdict.LOOK, text, "fix the reason and deploy again")
     return Row("endpoint", Verdict.OK, f"{name} is {status} with {subject.instances(found)} instances")
 
 
 def told(subject: Subject) -> Row:
-    """Somebody should hear of an instance that runs on."""
+    """Someone should learn about an instance that keeps running."""
     missing = []
     if subject.config.alarm_email is None and subject.settled.get("alarm_email") is None:
         missing.append("-c alarm_email=you@example.com")
@@ -86,12 +86,12 @@ def told(subject: Subject) -> Row:
         mail, budget = subject.config.alarm_email, subject.config.monthly_budget_usd
         said = f"alarms to {mail or 'nobody, as asked'}, budget {f'{budget:g} USD' if budget else 'none, as asked'}"
         return Row("alarms", Verdict.OK, said)
-    text = "nobody hears of an instance that runs on" if len(missing) > 1 else "half of the alarms are set up"
+    text = "no one learns about an instance that keeps running" if len(missing) > 1 else "half of the alarms are set up"
     return Row("alarms", Verdict.LOOK, f"{text} (=none declines)", f'CONTEXT="{" ".join(missing)}"')
 
 
 def cost(subject: Subject) -> Row:
-    """List prices of us-east-1; no call is made for it."""
+    """List prices in us-east-1, without any AWS call."""
     config, prices = subject.config, read_prices()
     idle = idle_month(prices) + (prices.firewall_month if config.waf else 0.0)
     hour = f"{config.price_per_hour:.2f}" if config.price_per_hour else "an unknown price"
@@ -116,7 +116,7 @@ def _stacks(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _importers(subject: Subject, core: Mapping[str, Any] | None) -> list[str]:
-    """Stacks that import what the deployed core exports; ours export nothing since 0.3."""
+    """Stacks that import exports of the deployed core; ours export nothing since 0.3."""
     importers: set[str] = set()
     for output in (core or {}).get("Outputs", ()):
         if "ExportName" not in output:

@@ -126,17 +126,17 @@ def test_a_stage_that_is_fine_has_all_rows_in_seconds(cloud: LocalCloud) -> None
 
 OPTION_FAULTS: dict[str, tuple[dict[str, str], str, str, str, str]] = {
     "a public image": (
-        {"image_uri": "docker.io/team/goc:1"}, "image", "stop", "private ECR repositories only", "image_uri="
+        {"image_uri": "docker.io/team/goc:1"}, "image", "stop", "a private ECR repository", "image_uri="
     ),
-    "no such image": ({"image_uri": f"{REPOSITORY}:none"}, "image", "stop", "there is no image", "docker push"),
+    "no such image": ({"image_uri": f"{REPOSITORY}:none"}, "image", "stop", "does not exist", "docker push"),
     "no such repository": (
-        {"image_uri": f"{REPOSITORY}2:1"}, "image", "stop", "there is no image", "docker push"
+        {"image_uri": f"{REPOSITORY}2:1"}, "image", "stop", "does not exist", "docker push"
     ),
     "an image of another region": (
         {"image_uri": REPOSITORY.replace("us-east-1", "eu-west-1") + ":docker"}, "image", "stop", "in eu-west-1", "push"
     ),
     "an OCI image": (
-        {"image_uri": f"{REPOSITORY}:oci"}, "image", "stop", "SageMaker takes only", "oci-mediatypes=false"
+        {"image_uri": f"{REPOSITORY}:oci"}, "image", "stop", "SageMaker only accepts", "oci-mediatypes=false"
     ),
     "a Docker image": ({"image_uri": f"{REPOSITORY}:docker"}, "image", "ok", "Docker manifest", ""),
     "more instances than granted": (
@@ -152,7 +152,7 @@ OPTION_FAULTS: dict[str, tuple[dict[str, str], str, str, str, str]] = {
         "g99.xlarge does not exist", "another region"
     ),
     "one that never sleeps": ({"min_instances": "1"}, "cost", "look", "never sleeps, 1,028 a month", "min_instances=0"),
-    "nobody to hear": ({}, "alarms", "look", "nobody hears", "-c alarm_email=you@example.com -c monthly_budget_usd=50"),
+    "no one told": ({}, "alarms", "look", "no one learns", "-c alarm_email=you@example.com -c monthly_budget_usd=50"),
     "no budget": ({"alarm_email": "a@b.c"}, "alarms", "look", "half", "-c monthly_budget_usd=50"),
 }  # fmt: skip
 
@@ -173,7 +173,7 @@ ACCOUNT_FAULTS: dict[str, tuple[Mapping[str, Callable[..., Any]], str, str, str,
     ),
     "an old bootstrap": (
         {"ssm.get_parameter": parameter_of_an_old_bootstrap},
-        "bootstrap", "stop", f"version 3, {BOOTSTRAP_VERSION} is needed", "make bootstrap",
+        "bootstrap", "stop", f"version 3; needed: {BOOTSTRAP_VERSION}", "make bootstrap",
     ),
     "a new account's concurrency": (
         {"lambda.get_account_settings": lambda: {"AccountLimit": {"ConcurrentExecutions": 10}}},
@@ -186,7 +186,7 @@ ACCOUNT_FAULTS: dict[str, tuple[Mapping[str, Callable[..., Any]], str, str, str,
     "an endpoint that is out of service": (
         endpoint_that_is("OutOfService"), "endpoint", "stop", "OutOfService", "delete-stack",
     ),
-    "an endpoint that scales": (endpoint_that_is("Updating"), "endpoint", "stop", "takes no update", "wait"),
+    "an endpoint that scales": (endpoint_that_is("Updating"), "endpoint", "stop", "cannot be updated now", "wait"),
     "an update that failed": (
         endpoint_that_is("InService", FailureReason="no capacity"), "endpoint", "look", "no capacity", "deploy again",
     ),
@@ -245,8 +245,8 @@ def test_without_an_account_only_that_is_said(
     ("machine", "stage", "verdict", "said"),
     [
         (Laptop(version=None), "new", "stop", 'start Docker, or give an image with CONTEXT="-c image_uri=…"'),
-        (Laptop(version=None), "", "look", "as long as the container has not changed"),
-        (Laptop(free=12.0), "new", "stop", "needs 30 GB to build, 12 GB are free: docker system prune"),
+        (Laptop(version=None), "", "look", "if the container has not changed"),
+        (Laptop(free=12.0), "new", "stop", "needs 30 GB to build; only 12 GB are free: docker system prune"),
         (Laptop(), "new", "ok", "version 29.1.0, 100 GB free"),
     ],
 )
@@ -340,7 +340,7 @@ def test_the_command_ends_with_1_when_something_stops_and_0_otherwise(
     lines = capsys.readouterr().out.splitlines()
     assert codes == [0, 1]
     assert [line for line in lines if line.startswith("ready to deploy")]
-    assert [line for line in lines if line.startswith("1 to mend before deploying")]
+    assert [line for line in lines if line.startswith("1 to fix before deploying")]
 
 
 def test_it_asks_for_the_bootstrap_our_assembly_needs(cloud: LocalCloud) -> None:
