@@ -8,8 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from generate_on_cloud.webui.prompt.composition import PartText, split_composition
-from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, WeightedText, parse_emphasis
+from generate_on_cloud.webui.prompt.emphasis import (
+    EmphasisMode,
+    PartText,
+    WeightedText,
+    parse_emphasis,
+    split_composition,
+)
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 from generate_on_cloud.webui.prompt.schedule import PromptClock, TimedText, schedule_prompt
 from inference_container.prompt.chunks import (

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generate_on_cloud.webui.prompt.check import check_prompts
-from generate_on_cloud.webui.prompt.composition import split_composition
-from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, split_composition
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError, StyleError, StylesFileError, UnknownStyleError
 from generate_on_cloud.webui.prompt.extra_networks import extract_tags, read_hypernet, read_lora, strip_comments
 from generate_on_cloud.webui.prompt.schedule import PromptClock

@@ -1,8 +1,7 @@
 """Checks prompts before a job is queued; uses the standard library only, so that Lambdas can call it."""
 
 from generate_on_cloud.contract.limits import MAX_ENCODED, MAX_PROMPT
-from generate_on_cloud.webui.prompt.composition import PartText, split_composition
-from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, parse_emphasis
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, PartText, parse_emphasis, split_composition
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 from generate_on_cloud.webui.prompt.extra_networks import ExtraNetworkTag, extract_tags, plan_networks
 from generate_on_cloud.webui.prompt.schedule import PromptClock, schedule_prompt

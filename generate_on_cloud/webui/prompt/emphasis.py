@@ -1,4 +1,7 @@
-"""Emphasis: parses brackets and `(text:weight)` into pieces of text with one weight each (semantics §4.3)."""
+"""Weights in prompts: of pieces of a text, by emphasis (semantics §4.3), and of whole texts, by AND (§4.6).
+
+Emphasis is brackets and `(text:weight)`; `AND` makes a prompt a weighted sum of several.
+"""
 
 import re
 from dataclasses import dataclass
@@ -16,6 +19,8 @@ MAX_DEPTH = 100
 _ALLOWED = f"allowed: from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
 BREAK = "BREAK"
 _BREAK_WEIGHT = -1.0
+_AND = re.compile(r"\bAND\b")
+_WEIGHT_AT_END = re.compile(r":\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+))\s*\Z")
 
 
 class EmphasisMode(StrEnum):
@@ -139,3 +144,28 @@ class _Pieces:
             if abs(piece.weight) > MAX_WEIGHT:
                 raise PromptSyntaxError(f"the weights on {piece.text[:40]!r} multiply to {piece.weight:g}; {_ALLOWED}")
         return merged or (WeightedText("", 1.0),)
+
+
+@dataclass(frozen=True)
+class PartText:
+    text: str
+    weight: float
+
+
+def split_composition(prompt: str) -> tuple[PartText, ...]:
+    """Split at `AND` into parts with their trailing `:weight`, which defaults to 1; a single part may have one too.
+
+    Raises:
+        PromptSyntaxError: a weight is too large for a float.
+    """
+    return tuple(_read_part(part) for part in _AND.split(prompt))
+
+
+def _read_part(part: str) -> PartText:
+    match = _WEIGHT_AT_END.search(part)
+    if match is None:
+        return PartText(part.rstrip(), 1.0)
+    weight = float(match.group(1))
+    if abs(weight) > MAX_WEIGHT:
+        raise PromptSyntaxError(f"received the weight {match.group(1)[:40]} after AND; {_ALLOWED}")
+    return PartText(part[: match.start()].rstrip(), weight)
