@@ -1,1 +1,1 @@
-"""The steps that txt2img and img2img are made of, in the order a task calls them."""
+"""The steps of txt2img and img2img."""

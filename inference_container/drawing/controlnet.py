@@ -1,4 +1,4 @@
-"""The ControlNet units of a request: their pictures as maps, their files as networks, what is told of them (§8.5)."""
+"""The ControlNet units of a request: their maps, their networks and their infotext entries (§8.5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,23 +38,23 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Controls:
-    """All units of a request, ready for its passes."""
+    """All units of a request, prepared for its passes."""
 
     first: tuple[Control, ...] = ()
     hires: tuple[Control, ...] = ()
     maps: tuple[Image.Image, ...] = ()
-    """That go beside the drawn pictures."""
+    """Maps that are returned along with the drawn pictures."""
     notes: dict[str, InfoValue] = field(default_factory=dict)
-    """Infotext's entries."""
+    """Infotext entries."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The part of the init picture that "only masked" draws."""
+    """The crop of the init picture that "only masked" draws."""
 
     region: Box
     size: Size
-    """Of the whole picture the region lies in."""
+    """Size of the whole picture that contains the region."""
 
 
 def prepare_controls(
@@ -66,11 +66,11 @@ def prepare_controls(
     hires_size: Size | None = None,
     cut: Cut | None = None,
 ) -> Controls:
-    """Make the maps and load the networks; a unit without a picture takes the first init picture.
+    """Make the maps and load the networks; a unit without a picture uses the first init picture.
 
     Raises:
-        JobFailed: bad_image; invalid_params, layer weights of another number than there are layers; asset_missing,
-            asset_corrupt or asset_incompatible, a model that is not to be had or not for this checkpoint.
+        JobFailed: bad_image; invalid_params, if the number of layer weights differs from that of the layers;
+            asset_missing, asset_corrupt or asset_incompatible, if a model is not available or not for this checkpoint.
     """
     units = params.controlnet_units()
     if not units:
@@ -132,7 +132,7 @@ def _control(
 def _map_of(
     number: int, unit: ControlNetUnit, params: ImageParams, *, size: Size, cut: Cut | None
 ) -> tuple[Bytes, MapResizeMode, str]:
-    """The map, how it is to be resized, and what made it."""
+    """The map, its resize mode, and the preprocessor that made it."""
     mode, module = unit.resize_mode, unit.module
     if unit.image is not None:
         picture = _opened(unit.image, f"{CONTROLNET} {number}: image")
@@ -161,7 +161,7 @@ def _opened(text: str, field: str) -> Image.Image:
 
 
 def _mode_of(params: Img2ImgParams) -> MapResizeMode:
-    """img2img's own; its latent upscale stretches."""
+    """The resize mode of img2img; latent upscale stretches."""
     return cast(MapResizeMode, RESIZE_MODES[params.resize_mode % len(RESIZE_MODES)])
 
 
@@ -170,11 +170,11 @@ def _number(mode: MapResizeMode) -> ResizeMode:
 
 
 def cut_of(region: Box | None, whole: Image.Image | None) -> Cut | None:
-    """The cut of an init picture; None when all of it is drawn."""
+    """The crop of an init picture; None if all of it is drawn."""
     return None if region is None or whole is None else Cut(region, whole.size)
 
 
 def beside_last(beside: Sequence[Sequence[Image.Image]], maps: Sequence[Image.Image]) -> list[list[Image.Image]]:
-    """What follows each drawn picture, with the maps after the last."""
+    """The pictures that follow each drawn picture, with the maps after the last one."""
     followers = [list(one) for one in beside]
     return [*followers[:-1], [*followers[-1], *maps]] if followers else []

@@ -1,4 +1,4 @@
-"""Checkpoints as one request wants them: VAE, tiling and noise schedule, undone when the request is done."""
+"""Changes checkpoints for one request (VAE, tiling, noise schedule) and restores them afterwards."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,12 +18,12 @@ from inference_container.models.model_cache import ModelCache
 
 
 def asks_for_tiling(params: ImageParams) -> bool:
-    """The field, or the option where the request leaves it open."""
+    """The field `tiling`, or the option if the request leaves the field open."""
     return bool(params.options.tiling if params.tiling is None else params.tiling)
 
 
 class FittedCheckpoints:
-    """Checkpoints as one request wants them: a context manager after which all that jobs share is as before."""
+    """Checkpoints changed for one request: a context manager that finally restores everything that jobs share."""
 
     def __init__(self, params: ImageParams, *, files: JobFiles, models: ModelCache) -> None:
         self._params, self._files, self._models = params, files, models
@@ -42,7 +42,7 @@ class FittedCheckpoints:
         """The same checkpoint with the request's VAE, noise schedule and tiling.
 
         Raises:
-            JobFailed: as `with_chosen_vae`.
+            JobFailed: raised by `with_chosen_vae`.
         """
         known = self._fitted.get(checkpoint.file.sha256)
         if known is not None:
@@ -56,17 +56,17 @@ class FittedCheckpoints:
         return fitted
 
     def named(self, name: str) -> Checkpoint:
-        """Another checkpoint the request names, fitted.
+        """Load another checkpoint that the request names, and fit it.
 
         Raises:
-            JobFailed: asset_missing; as loading one and `fit`.
+            JobFailed: asset_missing, or raised by loading it or by `fit`.
         """
         return self.fit(self._models.checkpoint(self._files.named(AssetType.CHECKPOINT, name)))
 
 
 @contextmanager
 def _circular(checkpoint: Checkpoint) -> Iterator[None]:
-    """Every convolution of UNet and VAE sees the opposite edge where its picture ends (WebUI's tiling)."""
+    """Make every convolution of UNet and VAE wrap around at the edges (WebUI's tiling)."""
     layers = [
         layer
         for model in (checkpoint.unet, checkpoint.vae)

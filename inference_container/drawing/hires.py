@@ -1,4 +1,4 @@
-"""Hires fix: how large the second pass of txt2img is, and the first pass enlarged to that (WebUI 1.10.1's rules)."""
+"""Hires fix: the size of txt2img's second pass, and the enlarging of the first pass (WebUI 1.10.1's rules)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,26 +36,26 @@ LATENT_MODES: Mapping[str, tuple[str, bool]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class HiresPlan:
-    """The second pass of a txt2img job, as it is asked for; `passes.Pass` is one made ready."""
+    """A request's second pass of txt2img; `passes.Pass` is a pass that is ready to run."""
 
     width: int
-    """Of the enlarged picture in pixels, before `crop`."""
+    """Width of the enlarged picture in pixels, before `crop`."""
     height: int
     crop: tuple[int, int]
-    """Latent columns and rows cut off the enlarged latents, half of them on each side."""
+    """Columns and rows to crop from the enlarged latents, half of them on each side."""
     upscaler: str
     choice: SamplerChoice
     steps: int
     denoising_strength: float
     prompts: Prompts
     first_picture: Image.Image | None = None
-    """RGB, `firstpass_image`: enlarged in place of a first pass."""
+    """`firstpass_image`, RGB: enlarged instead of a first pass."""
     pixel_upscaler: Upscaler | None = None
-    """What enlarges pictures, where `upscaler` is none of latents."""
+    """The upscaler for pictures, unless `upscaler` is one for latents."""
 
     @property
     def latent_size(self) -> tuple[int, int]:
-        """Columns and rows of the latents the second pass samples."""
+        """Columns and rows of the latents in the second pass."""
         return self.width // SCALE - self.crop[0], self.height // SCALE - self.crop[1]
 
     @property
@@ -66,10 +66,10 @@ class HiresPlan:
 
 
 def with_first_size(params: Txt2ImgParams) -> Txt2ImgParams:
-    """`firstphase_width` and `_height` take the place of the size, as in WebUI since 1.0; both or none.
+    """Replace the size by `firstphase_width` and `firstphase_height`, as in WebUI since 1.0; both or neither are set.
 
     Raises:
-        JobFailed: invalid_params, one of them is missing or below 64.
+        JobFailed: invalid_params, if one of them is missing or below 64.
     """
     width, height = params.firstphase_width, params.firstphase_height
     if width == height == 0:
@@ -87,10 +87,11 @@ def plan_hires(
     first_picture: Image.Image | None = None,
     pixel_upscaler: Upscaler | None = None,
 ) -> HiresPlan | None:
-    """What the request asks of a second pass; None without `enable_hr`.
+    """Plan the second pass; None without `enable_hr`.
 
     Raises:
-        JobFailed: invalid_params, no `denoising_strength`, or a target size that is none; as `read_hires_prompts`.
+        JobFailed: invalid_params, if `denoising_strength` is missing or the target size is not allowed; or raised by
+            `read_hires_prompts`.
     """
     if not params.enable_hr:
         return None
@@ -125,12 +126,12 @@ def plan_hires(
 def enlarge(
     checkpoint: Checkpoint, latents: Tensor | None, hires: HiresPlan, *, second: Checkpoint | None = None
 ) -> Tensor:
-    """The latents of the first pass, (B,4,h,w), or those of `first_picture`, at the size of the second pass.
+    """Enlarge the latents of the first pass, (B,4,h,w), or those of `first_picture`, to the size of the second pass.
 
-    Pictures in between are decoded by the first pass's `checkpoint` and encoded by the `second`'s, if it is another.
+    Intermediate pictures are decoded by the first pass's `checkpoint` and encoded by the `second` one, if it differs.
 
     Raises:
-        JobFailed: nan_latents, the first pass cannot be decoded.
+        JobFailed: nan_latents, if the first pass cannot be decoded.
     """
     if hires.upscaler in LATENT_MODES:
         small = _first_latents(second or checkpoint, hires) if latents is None else latents
@@ -161,9 +162,9 @@ def _first_pictures(checkpoint: Checkpoint, latents: Tensor | None, hires: Hires
 
 
 def hires_extra(params: Txt2ImgParams, *, checkpoint: str | None = None) -> dict[str, InfoValue]:
-    """The entries hires fix adds to `extra_generation_params`, in WebUI's order; `info` never tells the prompts.
+    """The entries that hires fix adds to `extra_generation_params`, in WebUI's order; `info` omits the prompts.
 
-    `checkpoint` is the title of the second pass's own one.
+    `checkpoint` is the title of the second pass's checkpoint, if it has its own.
     """
     extra: dict[str, InfoValue] = {"Denoising strength": params.denoising_strength}
     if checkpoint is not None:

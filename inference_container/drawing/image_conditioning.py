@@ -1,6 +1,6 @@
-"""What a UNet with more channels is shown beside the noisy latents.
+"""The additional input channels of inpainting and InstructPix2Pix UNets.
 
-Inpainting models (9 channels): the mask and the picture without it. InstructPix2Pix (8): the picture.
+Inpainting models (9 channels) get the mask and the masked picture, InstructPix2Pix models (8) the picture.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,20 @@ def condition_on_pictures(
 ) -> Tensor:
     """Mask and masked picture at the size of the latents `like`, shape (n, 5, h, w) (semantics §2.11).
 
-    The masked area is mid grey, mixed with the picture by `mask_weight` (1 = all grey). No mask means all is masked.
+    The masked area is mid grey, mixed with the picture by `mask_weight` (1 = all grey). Without a mask, everything is
+    masked.
     """
     return torch.cat([_condition(checkpoint, picture, like, mask_weight, rounded) for picture in pictures])
 
 
 def condition_on_edited(checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, like: Tensor) -> Tensor:
-    """The pictures as InstructPix2Pix takes them, unscaled, at the size of the latents `like`: shape (n, 4, h, w)."""
+    """The pictures for InstructPix2Pix: unscaled, at the size of the latents `like`, shape (n, 4, h, w)."""
     encoded = [encode_unscaled(checkpoint, to_model_range(picture.image)) for picture in pictures]
     return torch.cat([_fitted(one, like) for one in encoded])
 
 
 def condition_on_nothing(checkpoint: Checkpoint, *, width: int, height: int) -> Tensor:
-    """For txt2img: all masked, a picture of 0.5 grey, shape (1, 5, h, w)."""
+    """For txt2img: everything masked, with a picture of 0.5 grey, shape (1, 5, h, w)."""
     grey = encode_pixels(checkpoint, np.zeros((3, height, width), np.float32))
     return torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)
 

@@ -1,4 +1,4 @@
-"""The params of a task that draws, with what the infotext they bring along adds to them."""
+"""Completes the params of a task that draws from their infotext."""
 
 from typing import TypeVar
 
@@ -10,10 +10,10 @@ Params = TypeVar("Params", bound=ImageParams)
 
 
 def complete_params(params: Params) -> Params:
-    """`params` with the fields they leave open filled from their `infotext`, if they have one.
+    """Fill the open fields of `params` from their `infotext`, if they have one.
 
     Raises:
-        JobFailed: invalid_params or not_supported_yet, the infotext asks for what cannot be done.
+        JobFailed: invalid_params or not_supported_yet, if the infotext requests something that is not possible.
     """
     if not params.infotext:
         return params

@@ -1,6 +1,6 @@
-"""From the init picture and mask of a request to what the model works on, and what is laid over its result.
+"""Prepares the init picture and mask of a request for the model, and the overlay for its result.
 
-Pictures only, no tensors. The rules and their order are WebUI's (semantics §2.1-2.5).
+It handles only pictures, no tensors. The rules and their order are WebUI's (semantics §2.1-2.5).
 """
 
 from collections.abc import Sequence
@@ -20,37 +20,37 @@ from inference_container.pictures.resizing import ResizeMode, resize
 from inference_container.pictures.upscaling import Upscaler
 
 ORIGINAL_CONTENT = 1
-"""`inpainting_fill` that keeps what is under the mask."""
+"""The value of `inpainting_fill` that keeps the content under the mask."""
 LATENT_UPSCALE = 3
-"""`resize_mode` that resizes latents, not pixels."""
+"""The value of `resize_mode` that resizes latents, not pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InitPicture:
-    """Without a mask it is an image alone."""
+    """A prepared init picture; without a mask, only `image` is set."""
 
     image: Image.Image
-    """RGB, what the VAE encodes: width×height of the request, or the picture's own size for latent upscale."""
+    """RGB, the VAE's input: the request's width×height, or the picture's own size for latent upscale."""
     mask: Image.Image | None = None
-    """L, same size as `image`, 255 = repaint. None: nothing is masked."""
+    """L, same size as `image`, 255 = repaint; None if nothing is masked."""
     overlay: Image.Image | None = None
-    """RGBA, what stays of the original, for `paste_back`."""
+    """RGBA, the kept part of the original, for `paste_back`."""
     region: Box | None = None
-    """Where in the overlay the result goes; None: all over it."""
+    """Where in the overlay the result is placed; None: everywhere."""
     overlay_mask: Image.Image | None = None
-    """L, at the overlay's size: 255 − its alpha. What the option `return_mask` answers with."""
+    """L, at the overlay's size: 255 − its alpha; returned by the option `return_mask`."""
     original: Image.Image | None = None
-    """RGB, what the overlay was cut from."""
+    """RGB, the picture that the overlay was made from."""
 
 
 def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = None) -> tuple[InitPicture, ...]:
-    """One for each of the request's `init_images`, all under the request's one mask.
+    """Prepare each of the request's `init_images`, all with the request's one mask.
 
-    `upscaler` enlarges what becomes larger.
+    `upscaler` is used for pictures that become larger.
 
     Raises:
-        JobFailed: bad_image, a picture cannot be decoded; invalid_params, several pictures of different sizes under
-            one mask, more pictures than `batch_size`, or a colour that is none.
+        JobFailed: bad_image, if a picture cannot be decoded; invalid_params, for several pictures of different sizes
+            with one mask, more pictures than `batch_size`, or an invalid colour.
     """
     images = _decode_images(params)
     if params.mask is None:
@@ -59,7 +59,8 @@ def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = 
     if any(image.size != mask.size for image in images):
         sizes = ", ".join(f"{image.width}x{image.height}" for image in images)
         raise JobFailed(
-            JobErrorCode.INVALID_PARAMS, f"init_images: received sizes {sizes}; under one mask all must be of one size"
+            JobErrorCode.INVALID_PARAMS,
+            f"init_images: received sizes {sizes}; with a mask, all must have the same size",
         )
     if params.inpaint_full_res:
         return _only_masked(images, mask, params, upscaler)
@@ -112,7 +113,7 @@ def _only_masked(
 def _whole_picture(
     images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None
 ) -> tuple[InitPicture, ...]:
-    # WebUI leaves picture and mask at different sizes for latent upscale; both stretched is what was meant (§2.4).
+    # For latent upscale, WebUI leaves picture and mask at different sizes; stretching both is the intention (§2.4).
     mode = 0 if params.resize_mode == LATENT_UPSCALE else params.resize_mode
     mask = resize(mask, mode=mode, width=params.width, height=params.height)
     resized = [_at_size(image, params, upscaler, mode=mode) for image in images]

@@ -1,4 +1,4 @@
-"""Pictures to latents and back through a checkpoint's VAE."""
+"""Encodes pictures to latents and decodes latents to pictures with a checkpoint's VAE."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from inference_container.pictures.masks import latent_mask
 from inference_container.pictures.pixels import Floats, from_model_range, to_model_range
 
 SCALE = 8
-"""Pixels a latent cell is wide."""
+"""Width of a latent cell in pixels."""
 
 
 def latent_size(width: int, height: int) -> tuple[int, int]:
@@ -21,24 +21,24 @@ def latent_size(width: int, height: int) -> tuple[int, int]:
 
 
 def encode_images(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tensor:
-    """Scaled latents of RGB pictures of one size, shape (n, 4, h, w), float32, on the checkpoint's device.
+    """Scaled latents of RGB pictures of one size: (n, 4, h, w), float32, on the checkpoint's device.
 
-    The mean of the posterior: WebUI samples it, with noise of about 1e-3 from an unseeded generator (semantics §2.5).
+    They are the mean of the posterior; WebUI samples it, with unseeded noise of about 1e-3 (semantics §2.5).
 
     Raises:
-        JobFailed: bad_image, a picture is smaller than one latent cell.
+        JobFailed: bad_image, if a picture is smaller than one latent cell.
     """
     return torch.cat([encode_pixels(checkpoint, to_model_range(image)) for image in images])
 
 
 def encode_pixels(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
-    """Like `encode_images`, of one picture of shape (3, height, width) in [−1, 1]: shape (1, 4, h, w)."""
+    """Like `encode_images`, for one picture of shape (3, height, width) in [−1, 1]; returns (1, 4, h, w)."""
     latents: Tensor = encode_unscaled(checkpoint, pixels) * checkpoint.vae.config.scaling_factor
     return latents
 
 
 def encode_unscaled(checkpoint: Checkpoint, pixels: Floats) -> Tensor:
-    """Like `encode_pixels`, as the VAE gives it: without its scaling factor; raises nan_latents, too."""
+    """Like `encode_pixels`, but without the VAE's scaling factor; also raises nan_latents."""
     _, height, width = pixels.shape
     if min(width, height) < SCALE:
         message = f"received a picture of {width}x{height} pixels to encode; allowed: at least {SCALE}x{SCALE}"
@@ -65,12 +65,12 @@ def _vae_name(checkpoint: Checkpoint) -> str:
 
 
 def decode_image(checkpoint: Checkpoint, latents: Tensor) -> Image.Image:
-    """One picture from its scaled latents of shape (4, h, w): RGB of 8w×8h, truncated to 8 bits as WebUI does.
+    """Decode one picture from scaled latents (4, h, w): RGB, 8w×8h pixels, truncated to 8 bits as in WebUI.
 
-    A half-precision VAE that overflows is made float32 and asked again, as WebUI does (semantics §8.1).
+    If a half-precision VAE overflows, it is converted to float32 and run again, as in WebUI (semantics §8.1).
 
     Raises:
-        JobFailed: nan_latents, the picture is not a number even then.
+        JobFailed: nan_latents, if the picture contains NaN even then.
     """
     vae = checkpoint.vae
     decoded = _decode(checkpoint, latents)
@@ -95,7 +95,7 @@ def repaint_cells(mask: Image.Image, *, like: Tensor, rounded: bool) -> Tensor:
 
 
 def resize_latents(latents: Tensor, *, width: int, height: int) -> Tensor:
-    """Latents at the size for a picture of `width`×`height` pixels: bilinear, no antialiasing ("latent upscale")."""
+    """Resize latents for a picture of `width`×`height` pixels: bilinear, without antialiasing ("latent upscale")."""
     columns, rows = latent_size(width, height)
     if latents.shape[-2:] == (rows, columns):
         return latents

@@ -1,4 +1,4 @@
-"""The one or two passes of every batch, made ready: networks in force, prompts encoded, the refiner at hand."""
+"""Prepares the one or two passes of every batch: networks applied, prompts encoded, refiner loaded."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -24,35 +24,35 @@ class Pass:
 
     plan: DrawingPlan
     hires: HiresPlan | None
-    """Of a second pass; None: this is the first."""
+    """The plan of a second pass; None for the first pass."""
     checkpoint: Checkpoint
     networks: NetworkSwitch
-    """Has those of `prompts` in force while the pass is sampled."""
+    """Applies the networks of `prompts` while the pass is sampled."""
     guidance: Guidance
     refiner: Refiner | None
     notes: Mapping[str, InfoValue]
-    """What making it ready adds to infotext."""
+    """Infotext entries from its preparation."""
 
     @property
     def prompts(self) -> Prompts:
-        """Each pass has its own."""
+        """The prompts of this pass."""
         return self.plan.prompts if self.hires is None else self.hires.prompts
 
     def drawn_by(self, *, refined: bool) -> Checkpoint:
-        """Whose latents these are: WebUI decodes with the refiner's VAE once the refiner has taken over."""
+        """The checkpoint that made the latents: as in WebUI, the refiner once it has taken over, also for its VAE."""
         refiner = self.plan.refiner
         return refiner if refined and refiner is not None else self.checkpoint
 
 
 def ready_passes(plan: DrawingPlan, stack: ExitStack, progress: JobProgress) -> tuple[Pass, Pass | None]:
-    """The first pass and, with hires fix, the second; their networks are in force at most until `stack` is closed.
+    """Prepare the first pass and, with hires fix, the second; closing `stack` removes their networks.
 
     Raises:
-        JobFailed: a prompt or network that cannot be used, or the job was canceled.
+        JobFailed: a prompt or network cannot be used, or the job was canceled.
     """
     hires = plan.hires
     networks = _networks(plan, plan.checkpoint, stack)
-    # WebUI's refiner takes over in the last pass alone (its option `hires_fix_refiner_pass`).
+    # WebUI's refiner takes over only in the last pass (its option `hires_fix_refiner_pass`).
     first = _ready(plan, None, plan.checkpoint, networks, progress, refiner=plan.refiner if hires is None else None)
     if hires is None:
         return first, None
@@ -76,7 +76,7 @@ def _ready(
     refiner: Checkpoint | None,
 ) -> Pass:
     prompts = plan.prompts if hires is None else hires.prompts
-    # Each pass is encoded and sampled under the networks of its own prompt.
+    # Each pass is encoded and sampled with the networks of its own prompt.
     if not networks.uses(prompts.networks):
         with progress.phase(JobPhase.LOADING_MODELS):
             networks.use(prompts.networks)
@@ -93,7 +93,7 @@ def _ready(
 
 
 def _refiner(plan: DrawingPlan, hires: HiresPlan | None, refiner: Checkpoint, progress: JobProgress) -> Refiner:
-    # A checkpoint that WebUI loads has no network in force, neither in its UNet nor in its text encoders.
+    # A checkpoint that WebUI has just loaded has no networks applied, neither to its UNet nor to its text encoders.
     networks = NetworkSwitch(refiner, files=plan.files, models=plan.models)
     with progress.phase(JobPhase.ENCODING):
         guidance = _guidance(plan, hires, refiner, _conditioner(plan, hires, refiner, networks))
@@ -116,7 +116,7 @@ def _guidance(plan: DrawingPlan, hires: HiresPlan | None, checkpoint: Checkpoint
     params, options = plan.params, plan.params.options
     prompts = plan.prompts if hires is None else hires.prompts
     width, height = (params.width, params.height) if hires is None else (hires.width, hires.height)
-    # In WebUI's order, which is seen in the order of `TI hashes`.
+    # In WebUI's order, which shows in the order of `TI hashes`.
     uncond = conditioner.negative([prompts.negative_prompt] * plan.batch_size)
     cond = conditioner.positive([prompts.prompt] * plan.batch_size)
     time_ids, uncond_time_ids = size_conditions(params, checkpoint, width=width, height=height)

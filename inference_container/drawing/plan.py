@@ -1,4 +1,4 @@
-"""What is to be drawn: all that the batches of a job have in common, decided before the first of them."""
+"""The plan of a drawing: everything that the batches of a job share, decided before the first batch."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from inference_container.task import OfferPreview
 
 @dataclass(frozen=True)
 class DrawingPlan:
-    """Made by a task, read by the passes and batches; nothing is ever written into it."""
+    """Built by a task and read by passes and batches; it never changes."""
 
     params: ImageParams
     checkpoint: Checkpoint
@@ -27,12 +27,12 @@ class DrawingPlan:
     """Of the first pass."""
     seeds: Seeds
     files: JobFiles
-    """Among them the networks that the prompts name."""
+    """Files of the job, including the networks that the prompts name."""
     models: ModelCache
     batch_size: int
-    """Pictures at once; img2img may have fewer init pictures than `params.batch_size`."""
+    """Pictures per batch; img2img may have fewer init pictures than `params.batch_size`."""
     start: ImageStart | None = None
-    """Where every batch starts from; None: noise alone."""
+    """The start of every batch; None: only noise."""
     image_conditioning: Tensor | None = None
     """Channels appended to the latents, for inpainting and InstructPix2Pix checkpoints."""
     image_cfg_scale: float | None = None
@@ -42,10 +42,10 @@ class DrawingPlan:
     refiner: Checkpoint | None = None
     """Takes over the last pass of each batch from `refiner_switch_at` on."""
     hires: HiresPlan | None = None
-    """A second pass after each batch's first."""
+    """The second pass of each batch, if any."""
     hires_checkpoint: Checkpoint | None = None
-    """Of the second pass; None: the same."""
+    """Checkpoint of the second pass; None: the same as in the first."""
     keep_latents: bool = False
-    """Whether the finished latents of all batches are wanted, not only the pictures."""
+    """Whether the finished latents of all batches are kept along with the pictures."""
     preview: OfferPreview | None = None
-    """Given the expected picture at every model call; None: nobody asked."""
+    """Receives the expected picture at every model call; None if the job requested no previews."""

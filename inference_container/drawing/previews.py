@@ -1,4 +1,4 @@
-"""What a job would look like if it ended now: latents projected to a small picture, without the VAE."""
+"""Previews of a running job: projects latents to a small picture without the VAE."""
 
 import io
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.resampling import resample
 
 MAX_SIDE = 256
-"""Pixels of the longer side."""
+"""Maximum length of the longer side in pixels."""
 CELL = 8
-"""Pixels a latent cell stands for."""
+"""Width of a latent cell in pixels."""
 QUALITY = 80
 
 Projection = tuple[tuple[float, float, float], ...]
@@ -30,12 +30,12 @@ SDXL: Projection = (
     (-0.3730, -0.2499, -0.2088),
 )
 PROJECTIONS: Mapping[Family, Projection] = MappingProxyType({Family.SDXL: SDXL, Family.SDXL_REFINER: SDXL})
-"""Red, green and blue in [-1, 1] of each scaled latent channel; families not named have that of SD1. They were fitted
-to the usual VAEs of WebUI's users, another VAE may show in other colours."""
+"""Red, green and blue in [-1, 1] for each scaled latent channel; families not listed use those of SD1. They are fitted
+to the VAEs that are common among WebUI's users; with another VAE, colours may be off."""
 
 
 def expected_latents(call: DenoiserCall, checkpoint: Checkpoint, *, timestep_sampler: bool) -> Tensor:
-    """The clean latents of the batch's first picture as this model call expects them, (4,h,w), a copy."""
+    """A copy of the clean latents, (4,h,w), that this model call predicts for the batch's first picture."""
     prediction: Tensor = call.prediction[0]
     if not timestep_sampler:
         return prediction.clone()
@@ -45,7 +45,7 @@ def expected_latents(call: DenoiserCall, checkpoint: Checkpoint, *, timestep_sam
 
 
 def preview_jpeg(latents: Tensor, *, family: Family) -> bytes:
-    """JPEG of scaled latents (4,h,w), no side longer than MAX_SIDE and none than the picture to come."""
+    """A JPEG of scaled latents (4,h,w), not larger than MAX_SIDE or than the final picture."""
     projection = torch.tensor(PROJECTIONS.get(family, SD1))
     colors = torch.einsum("chw,cr->hwr", latents.detach().float().cpu(), projection)
     pixels = ((colors + 1) / 2).nan_to_num(0).clamp(0, 1).mul(255).numpy().astype(np.uint8)

@@ -18,25 +18,25 @@ from generate_on_cloud.webui.prompt.styles import Style, apply_styles
 
 @dataclass(frozen=True)
 class Prompts:
-    """Both prompts, styles applied and comments removed, extra-network tags still inside: as infotext shows them."""
+    """Both prompts as infotext shows them: styles applied, comments removed, extra-network tags kept."""
 
     prompt: str
     negative_prompt: str
     networks: NetworkPlan = NO_NETWORKS
-    """What the tags of the positive prompt ask for, for the whole pass."""
+    """The networks that the positive prompt's tags name, for the whole pass."""
 
 
 def read_prompts(params: ImageParams, styles: Mapping[str, Style]) -> Prompts:
-    """The request's prompts; `styles` are those there are.
+    """The request's prompts; `styles` are all available styles.
 
     Raises:
-        JobFailed: invalid_params, a tag that cannot be read or a style that is not there.
+        JobFailed: invalid_params, if a tag cannot be parsed or a style does not exist.
     """
     return _read(params, params.prompt, params.negative_prompt, styles)
 
 
 def read_hires_prompts(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Prompts:
-    """The prompts of the second pass, those of the first where they are empty; raises as `read_prompts`."""
+    """The prompts of the second pass; empty ones default to the first pass's. Raises like `read_prompts`."""
     prompt, negative_prompt = params.hr_prompt or params.prompt, params.hr_negative_prompt or params.negative_prompt
     return _read(params, prompt, negative_prompt, styles)
 

@@ -1,4 +1,4 @@
-"""What a pass asks of the samplers for one batch: noise of the batch's seeds, start, guidance and options."""
+"""Builds the sampling requests of a pass for one batch: noise from its seeds, start, guidance and options."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from inference_container.models.checkpoint import Checkpoint
 
 
 def first_request(one: Pass, *, batch: int) -> SamplingRequest:
-    """Of the first pass."""
+    """The request of the first pass."""
     plan, params, options = one.plan, one.plan.params, one.plan.params.options
     return SamplingRequest(
         choice=params.sampler_choice(),
@@ -38,7 +38,10 @@ def first_request(one: Pass, *, batch: int) -> SamplingRequest:
 def hires_request(
     one: Pass, hires: HiresPlan, latents: Tensor, *, batch: int, conditioned: bool = True
 ) -> SamplingRequest:
-    """Of the second pass, from the enlarged `latents` (B,4,h,w); without its image conditioning to count calls only."""
+    """The request of the second pass from the enlarged `latents` (B,4,h,w).
+
+    To count calls only, it can be built without image conditioning.
+    """
     plan, params, options = one.plan, one.plan.params, one.plan.params.options
     conditioning = None
     if conditioned and one.checkpoint.inpainting:
@@ -64,7 +67,7 @@ def hires_request(
 
 
 def calls_per_batch(first: Pass, second: Pass | None) -> tuple[int, int]:
-    """How often the model will be called for one batch: in the first pass, in the second."""
+    """The number of model calls for one batch, in the first pass and in the second."""
     hires = first.plan.hires
     calls = 0
     if hires is None or hires.first_picture is None:
@@ -77,13 +80,13 @@ def calls_per_batch(first: Pass, second: Pass | None) -> tuple[int, int]:
 
 
 def latent_shape(params: ImageParams, checkpoint: Checkpoint) -> LatentShape:
-    """Of one picture's latents at the request's size: channels, height, width."""
+    """Channels, height and width of one picture's latents at the request's size."""
     columns, rows = latent_size(params.width, params.height)
     return int(checkpoint.vae.config.latent_channels), rows, columns
 
 
 def random_source(params: ImageParams) -> RandomSource:
-    """The request's `randn_source`, which the contract has checked."""
+    """The request's `randn_source`, which the contract has validated."""
     return params.options.randn_source
 
 
@@ -93,7 +96,7 @@ def _hires_shape(one: Pass, hires: HiresPlan) -> LatentShape:
 
 
 def _batch_noise(one: Pass, shape: LatentShape, *, batch: int) -> ImageNoise:
-    """The noise of all pictures of one batch, nothing drawn yet."""
+    """Unused noise for all pictures of one batch."""
     plan, params = one.plan, one.plan.params
     mine = slice(batch * plan.batch_size, (batch + 1) * plan.batch_size)
     return ImageNoise(

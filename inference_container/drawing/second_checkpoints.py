@@ -1,4 +1,4 @@
-"""Other checkpoints a request names beside the job's own: the refiner, and the one of the hires pass."""
+"""Additional checkpoints that a request names: the refiner, and the one for the hires pass."""
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
@@ -12,7 +12,7 @@ from inference_container.progress import JobProgress
 
 
 def short_title(checkpoint: Checkpoint) -> str:
-    """What infotext calls a checkpoint that is not the first."""
+    """A further checkpoint's name in infotext."""
     return f"{checkpoint.file.stem} [{checkpoint.file.sha256[:SHORT_HASH]}]"
 
 
@@ -24,10 +24,10 @@ def refiner_extra(refiner: Checkpoint, params: ImageParams) -> dict[str, InfoVal
 def chosen_refiner(
     checkpoints: FittedCheckpoints, params: ImageParams, checkpoint: Checkpoint, *, progress: JobProgress
 ) -> Checkpoint | None:
-    """The refiner the request names; None without one, or when it is the checkpoint it would take over from.
+    """The refiner that the request names; None if there is none or it is the checkpoint that it would replace.
 
     Raises:
-        JobFailed: asset_missing; as loading it; asset_incompatible, its latents or channels are of another kind.
+        JobFailed: asset_missing; raised by loading it; asset_incompatible, if its latents or channels differ.
     """
     if params.refiner_checkpoint in (None, "", "None", "none"):
         return None
@@ -52,7 +52,7 @@ def chosen_hires_checkpoint(
     """The checkpoint of the second pass.
 
     Raises:
-        JobFailed: as `chosen_refiner`; latents of another kind are refused where no picture is made between.
+        JobFailed: like `chosen_refiner`; other latents are refused unless the passes exchange a picture.
     """
     if not params.enable_hr or params.hr_checkpoint_name is None:
         return checkpoint
@@ -73,5 +73,5 @@ def _check_latents(second: Checkpoint, first: Checkpoint) -> None:
     if scales[0] != scales[1]:
         raise incompatible(
             second.file,
-            f"it is {second.family.value} and cannot go on with the latents of {first.file.name}, {first.family.value}",
+            f"as {second.family.value} it cannot continue the latents of {first.file.name} ({first.family.value})",
         )

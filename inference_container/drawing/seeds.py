@@ -1,4 +1,4 @@
-"""Which seed each picture of a job has (semantics §2.7)."""
+"""The seeds of a job's pictures (semantics §2.7)."""
 
 import random
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ RANDOM_SEEDS = 4294967294
 
 @dataclass(frozen=True)
 class Seeds:
-    """One of each for every picture, in order."""
+    """Seed and subseed of every picture, in order."""
 
     seeds: tuple[int, ...]
     subseeds: tuple[int, ...]
 
     def first(self, count: int) -> "Seeds":
-        """Those of the first `count` pictures."""
+        """The seeds of the first `count` pictures."""
         return Seeds(self.seeds[:count], self.subseeds[:count])
 
 
 def choose_seeds(params: ImageParams, *, random_source: random.Random | None = None) -> Seeds:
-    """Seeds count up from the first; with a variation it is the subseeds alone that do. -1 draws at random."""
+    """Seeds increase by 1 from the first one; with a variation, only subseeds do. -1 means random."""
     source = random_source or random.Random()
     count = params.n_iter * params.batch_size
     seed = source.randrange(RANDOM_SEEDS) if params.seed == -1 else params.seed

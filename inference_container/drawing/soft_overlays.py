@@ -1,4 +1,4 @@
-"""Soft inpainting's overlays: how much of the original lies over each result follows from what changed (§2.13)."""
+"""Overlays of soft inpainting: how much each cell changed decides how much of the original covers it (§2.13)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from inference_container.pictures.overlays import make_overlay
 from inference_container.pictures.resizing import resize
 
 BLUR = 4
-"""Pixels."""
+"""Blur radius in pixels."""
 
 
 def soften(
@@ -27,7 +27,7 @@ def soften(
     settings: SoftInpainting,
     params: Img2ImgParams,
 ) -> list[InitPicture]:
-    """The init picture of every finished batch's latents, in order, under an overlay of its own."""
+    """For each picture in the finished latents, in order, its init picture with its own overlay."""
     if start.repaint is None:
         raise TypeError("received soft inpainting without a mask")
     masks = [

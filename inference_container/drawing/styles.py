@@ -1,4 +1,4 @@
-"""The styles a job may use, from the files it was given."""
+"""The styles that a job can use, from its files."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ from inference_container.models.tensor_file import corrupt
 
 
 def job_styles(params: ImageParams, files: JobFiles) -> Mapping[str, Style]:
-    """All styles by name when the request asks for any; of two with one name the one of the later file.
+    """All styles by name if the request names any; of several with one name, that of the last file counts.
 
     Raises:
-        JobFailed: asset_corrupt, a styles file cannot be read.
+        JobFailed: asset_corrupt, if a styles file cannot be read.
     """
     styles: dict[str, Style] = {}
     for file in files.of(AssetType.STYLES) if params.styles else ():

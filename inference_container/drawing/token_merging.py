@@ -1,4 +1,4 @@
-"""How far a request merges tokens: WebUI's three options, by task and pass."""
+"""How many tokens a request merges: WebUI's three options, by task and pass."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,9 +9,9 @@ from inference_container.drawing.passes import Pass
 
 
 def token_merging_ratio(params: ImageParams, *, hires: bool = False) -> float:
-    """The ratio of a pass: the hires pass and img2img have options of their own, else the general one counts.
+    """The ratio for a pass: the hires pass and img2img have their own options; otherwise the general one counts.
 
-    Named in the request, the general option beats img2img's own, as in WebUI.
+    As in WebUI, the general option overrides img2img's own if the request sets it.
     """
     options, own = params.options, 0.0
     if hires:
@@ -23,7 +23,7 @@ def token_merging_ratio(params: ImageParams, *, hires: bool = False) -> float:
 
 @contextmanager
 def merged_tokens(one: Pass) -> Iterator[None]:
-    """Inside the block the models of this pass merge tokens as its request asks."""
+    """Make the models of this pass merge tokens inside the block as its request asks."""
     ratio = token_merging_ratio(one.plan.params, hires=one.hires is not None)
     with ExitStack() as stack:
         for unet in [one.checkpoint.unet, *([] if one.refiner is None else [one.refiner.model.unet])]:

@@ -1,4 +1,4 @@
-"""The upscaler a request names: a built-in one, or an uploaded file's network fed in tiles."""
+"""The upscaler that a request names: a built-in one, or a network from an uploaded file, applied in tiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from inference_container.task import TaskInput
 
 @dataclass(frozen=True)
 class TiledUpscaler:
-    """A network as an `Upscaler`, which always enlarges by its own factor."""
+    """A network as an `Upscaler` with a fixed factor."""
 
     model: UpscalerModel
     tiling: Tiling
     on_tile: Callable[[], None]
-    """Called after every tile; what it raises ends the work."""
+    """Called after every tile; an exception stops the work."""
 
     def __call__(self, image: Image.Image, scale: float) -> Image.Image:  # noqa: ARG002 - has a factor of its own
         return map_tiles(image.convert("RGB"), self.tiling, self._enlarged)
@@ -40,12 +40,12 @@ class TiledUpscaler:
 def request_upscaler(
     job: TaskInput, params: TaskParams, name: str, *, progress: JobProgress, counted: bool = False
 ) -> Upscaler | None:
-    """The upscaler called `name` for one request; None for `None`. The job can be canceled at every tile.
+    """The upscaler called `name`; None for `None`. The job can be canceled at every tile.
 
-    `counted`: each tile is a step of the job's progress.
+    With `counted`, each tile is a step of the job's progress.
 
     Raises:
-        JobFailed: asset_missing, asset_corrupt or asset_incompatible: its file is not to be had or not usable.
+        JobFailed: asset_missing, asset_corrupt or asset_incompatible, if its file is not available or not usable.
     """
     if name in PIXEL_UPSCALERS:
         return FILTERS.get(name)
@@ -56,6 +56,6 @@ def request_upscaler(
 
 
 def _tiling(params: TaskParams) -> Tiling:
-    """WebUI's defaults where a task has no options."""
+    """The tiling from the request's options, or WebUI's defaults for tasks without options."""
     options = params.options if isinstance(params, ImageParams) else read_options({})
     return Tiling(options.ESRGAN_tile, options.ESRGAN_tile_overlap)

@@ -1,4 +1,4 @@
-"""Which VAE a request is drawn with: WebUI's option `sd_vae` (semantics §8.1)."""
+"""Chooses the VAE of a request: WebUI's option `sd_vae` (semantics §8.1)."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ AUTOMATIC, NONE = "Automatic", "None"
 
 
 def with_chosen_vae(checkpoint: Checkpoint, params: ImageParams, *, files: JobFiles, models: ModelCache) -> Checkpoint:
-    """`checkpoint` with the VAE the request names, or by `Automatic` with one called like the checkpoint, if given.
+    """`checkpoint` with the VAE that the request names, or, with `Automatic`, one with the checkpoint's name, if any.
 
     Raises:
-        JobFailed: asset_missing; asset_corrupt or asset_incompatible, the file holds no VAE that fits.
+        JobFailed: asset_missing; asset_corrupt or asset_incompatible, if the file is not a VAE that fits.
     """
     file = _chosen(checkpoint, params.options.sd_vae, files)
     if file is None:
         return checkpoint
-    from inference_container.models.vae_file import load_vae  # brings diffusers, which the checkpoint has loaded
+    from inference_container.models.vae_file import load_vae  # imports diffusers, which is loaded by now
 
     config = dict(checkpoint.vae.config)
     load = partial(
@@ -32,7 +32,7 @@ def with_chosen_vae(checkpoint: Checkpoint, params: ImageParams, *, files: JobFi
     )
     shape = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
     vae = models.get(file, load, kind=f"vae {shape}").vae
-    vae.use_tiling = checkpoint.vae.use_tiling  # a job short of memory draws in tiles; the file is shared with others
+    vae.use_tiling = checkpoint.vae.use_tiling  # a retry after out-of-memory uses tiles; other jobs share this VAE
     return replace(checkpoint, vae=vae, vae_file=file)
 
 

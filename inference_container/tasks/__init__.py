@@ -1,4 +1,4 @@
-"""What a job can do: one runner a task."""
+"""The table of tasks and their runners."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""The Extras tab's upscale: one picture enlarged by one upscaler or by two of them blended."""
+"""Upscaling of the Extras tab: enlarges one picture by one upscaler or a blend of two."""
 
 import html
 
@@ -17,9 +17,9 @@ from inference_container.progress import JobProgress
 from inference_container.task import EncodedImage, TaskInput, TaskOutput
 
 POSTPROCESSING_KEY = "postprocessing"
-"""Of the PNG's text chunk that says how it was enlarged; `parameters` stays the given picture's own."""
+"""Key of the PNG's text chunk that records how it was enlarged; `parameters` stays that of the original picture."""
 MAX_ON_THE_WAY = 4 * MAX_PIXELS
-"""Pixels that a network may answer with before its answer is resized."""
+"""Maximum pixels of a network's output before it is resized."""
 KEPT_MODES = frozenset({"RGB", "RGBA"})
 
 
@@ -27,21 +27,21 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
     """Enlarge `image`; filters keep its transparency, networks and a crop drop it, as in WebUI.
 
     Raises:
-        JobFailed: bad_image; invalid_params, a target that is too small or too large; asset_missing, asset_corrupt or
-            asset_incompatible, an upscaler that is not to be had; or the job was canceled.
+        JobFailed: bad_image; invalid_params, if the target is too small or too large; asset_missing, asset_corrupt or
+            asset_incompatible, if an upscaler is not available; or the job was canceled.
     """
     params = job.params
     if not isinstance(params, ExtraSingleImageParams):
         raise TypeError(f"received {type(params).__name__}; needs {ExtraSingleImageParams.__name__}")
     progress = JobProgress(report=job.report, clock=job.clock)
 
-    # 1. The picture, and what it says of itself.
+    # 1. The picture and its infotext.
     with progress.phase(JobPhase.ENCODING):
         given = decode_picture(params.image, field="image")
         written = infotext_in(given)
         image = given if given.mode in KEPT_MODES else given.convert("RGB")
 
-    # 2. The upscalers, and how much work they have.
+    # 2. The upscalers and the number of their tiles.
     names = _upscaler_names(params)
     scale = _scale(params, image.size) if names else 1.0
     upscalers = [request_upscaler(job, params, name, progress=progress, counted=True) for name in names]
@@ -56,7 +56,7 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
             ]
         result = enlarged[0] if enlarged else image
 
-    # 4. Write down how.
+    # 4. Encode the picture and record how it was made.
     said = write_parameters(_record(params, names))
     with progress.phase(JobPhase.SAVING):
         data = encode_picture(result, infotext=written, chunks={POSTPROCESSING_KEY: said})
@@ -68,7 +68,7 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
 
 
 def _upscaler_names(params: ExtraSingleImageParams) -> list[str]:
-    """None, one or two; the second only where the first is and where it is seen."""
+    """No, one or two names; the second one only if the first is set and its visibility is above 0."""
     if params.upscaler_1 == "None":
         return []
     second = params.upscaler_2 != "None" and params.extras_upscaler_2_visibility > 0
@@ -85,7 +85,7 @@ def _scale(params: ExtraSingleImageParams, size: tuple[int, int]) -> float:
         raise JobFailed(
             JobErrorCode.INVALID_PARAMS,
             f"received a picture of {size[0]}x{size[1]} pixels to enlarge to {width}x{height}; "
-            f"allowed: 8 pixels a side up to {MAX_PIXELS} pixels in all",
+            f"allowed: at least 8 pixels per side and up to {MAX_PIXELS} pixels in total",
         )
     return scale
 
@@ -99,7 +99,7 @@ def _tiles(upscaler: Upscaler | None, size: tuple[int, int], scale: float) -> in
             raise JobFailed(
                 JobErrorCode.INVALID_PARAMS,
                 f"received a scale of {scale:.4g} for a picture of {size[0]}x{size[1]} pixels, which a network that "
-                f"enlarges {upscaler.model.factor} times reaches by way of {width * upscaler.model.factor}x"
+                f"enlarges by {upscaler.model.factor} reaches via {width * upscaler.model.factor}x"
                 f"{height * upscaler.model.factor} pixels; allowed: up to {MAX_ON_THE_WAY} pixels",
             )
     return sum(upscaler.tiling.count(one) for one in fed)

@@ -1,4 +1,4 @@
-"""Interrogate CLIP: says what a picture shows, then which phrases of the lists fit it best (semantics §6.1)."""
+"""Interrogate CLIP: captions a picture and adds the phrases that fit it best (semantics §6.1)."""
 
 from functools import partial
 
@@ -16,11 +16,11 @@ from inference_container.task import TaskInput, TaskOutput
 
 @torch.inference_mode()
 def interrogate_clip(job: TaskInput) -> TaskOutput:
-    """A caption, and the best phrases of each category with their scores. One step is a token or a phrase.
+    """Return a caption and the best phrases of each category with their scores. A step is one token or one phrase.
 
     Raises:
-        JobFailed: bad_image; asset_missing, asset_corrupt or asset_incompatible, an interrogator that is not to be had;
-            invalid_params, a caption longer than the model's; or the job was canceled.
+        JobFailed: bad_image; asset_missing, asset_corrupt or asset_incompatible, if the interrogator is not available;
+            invalid_params, if the caption may be longer than the model supports; or the job was canceled.
     """
     params = job.params
     if not isinstance(params, InterrogateClipParams):
@@ -77,6 +77,6 @@ def interrogate_clip(job: TaskInput) -> TaskOutput:
 
 
 def best_matches(category: Category, phrases: tuple[str, ...], scores: list[float]) -> list[tuple[str, float]]:
-    """The best phrases of a category, best first, as many as it tells."""
+    """The best phrases of a category, best first, as many as it returns."""
     order = sorted(range(len(phrases)), key=lambda index: -scores[index])
     return [(phrases[index], scores[index]) for index in order[: category.top]]

@@ -16,10 +16,10 @@ from inference_container.task import TaskInput, TaskOutput
 
 @torch.inference_mode()
 def interrogate_deepbooru(job: TaskInput) -> TaskOutput:
-    """The tags above the threshold in one line, and the probability of each.
+    """Return the tags above the threshold in one line, and the probability of each.
 
     Raises:
-        JobFailed: bad_image; asset_missing, asset_corrupt or asset_incompatible, a tagger that is not to be had; or the
+        JobFailed: bad_image; asset_missing, asset_corrupt or asset_incompatible, if the tagger is not available; or the
             job was canceled.
     """
     params = job.params
@@ -28,7 +28,7 @@ def interrogate_deepbooru(job: TaskInput) -> TaskOutput:
     options = params.override_settings
     progress = JobProgress(report=job.report, clock=job.clock)
 
-    # 1. The picture; each tagger has its own way with transparency.
+    # 1. The picture; each tagger handles transparency in its own way.
     with progress.phase(JobPhase.ENCODING):
         image = decode_picture(params.image, field="image")
 
@@ -41,7 +41,7 @@ def interrogate_deepbooru(job: TaskInput) -> TaskOutput:
         load = partial(load_tagger, device=job.models.device, dtype=job.models.dtype)
         tagger = job.models.get(file, load, kind="tagger")
 
-    # 3. All probabilities, of which those worth telling are kept.
+    # 3. All probabilities, of which those above their threshold are kept.
     progress.expect(1)
     with progress.phase(JobPhase.INTERROGATING):
         scores = tagger.score(image)

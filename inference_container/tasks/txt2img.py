@@ -1,4 +1,4 @@
-"""txt2img: pictures from noise and words."""
+"""txt2img: draws pictures from noise and prompts."""
 
 import torch
 from PIL import Image
@@ -29,10 +29,10 @@ from inference_container.task import TaskInput, TaskOutput, image_task
 
 @torch.inference_mode()
 def txt2img(job: TaskInput) -> TaskOutput:
-    """Draw `n_iter` batches of `batch_size` pictures of 8·(width//8) by 8·(height//8) pixels, or as hires fix enlarges.
+    """Draw `n_iter` batches of `batch_size` pictures of 8·(width//8) × 8·(height//8) pixels, or of hires fix's size.
 
     Raises:
-        JobFailed: something asked for cannot be done; see its code and message.
+        JobFailed: the request cannot be fulfilled; see code and message.
     """
     # 0. Complete the params from their infotext, and fit the checkpoint to them until the task is done.
     asked, given = image_task(job, Txt2ImgParams)
@@ -45,7 +45,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
             message = "txt2img: received an InstructPix2Pix checkpoint, which edits pictures; allowed: img2img"
             raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
 
-        # 1. Words, sizes and seeds.
+        # 1. Prompts, sizes and seeds.
         params = with_first_size(asked)
         styles = job_styles(params, job.files)
         prompts = read_prompts(params, styles)
@@ -59,7 +59,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
         hires_checkpoint = chosen_hires_checkpoint(checkpoints, params, checkpoint, progress=progress)
         refiner = chosen_refiner(checkpoints, params, hires_checkpoint, progress=progress)
 
-        # 2. An inpainting checkpoint is shown that everything is masked.
+        # 2. For an inpainting checkpoint, everything is masked.
         conditioning = None
         if checkpoint.inpainting:
             with progress.phase(JobPhase.ENCODING):
@@ -95,7 +95,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
         )
         drawn = draw(plan, progress)
 
-        # 5. Write down how they were made.
+        # 5. Encode the pictures with their infotext.
         second_title = None if params.hr_checkpoint_name is None else short_title(hires_checkpoint)
         record = record_of(
             params,

@@ -176,7 +176,7 @@ def test_a_job_can_be_canceled_between_tiles(files: JobFiles) -> None:
     [
         ((4000, 4000), {"upscaling_resize": 8, "upscaler_1": "Lanczos"}, "enlarge to 32000x32000; allowed"),
         ((3, 3), {"upscaler_1": "Lanczos"}, "enlarge to 0x0; allowed"),
-        ((2000, 2000), {"upscaling_resize": 5, "upscaler_1": "R-ESRGAN 4x+"}, "by way of 32000x32000"),
+        ((2000, 2000), {"upscaling_resize": 5, "upscaler_1": "R-ESRGAN 4x+"}, "via 32000x32000"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(files: JobFiles, size: Sizes, body: dict[str, Any], reason: str) -> None:
