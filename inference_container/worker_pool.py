@@ -154,14 +154,14 @@ class WorkerPool:
         return answer
 
     def stop_jobs(self, reason: str) -> None:
-        """End the running jobs at their next step."""
+        """Stop the running jobs at their next step."""
         self._stopping = reason
         for worker in self._workers:
             if worker is not None:
                 worker.stop()
 
     async def close(self) -> None:
-        """End every worker."""
+        """Stop every worker."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -172,7 +172,7 @@ class WorkerPool:
         self._threads.shutdown()
 
     async def _keep(self, number: int) -> None:
-        """Have worker `number` run, whatever ends it."""
+        """Keep worker `number` running, and restart it when it exits."""
         starts = 0
         while self._stopping is None:
             worker = self._workers[number] = await WorkerProcess.start(self._command, self._environment(number))
@@ -181,15 +181,15 @@ class WorkerPool:
                 self._have_run.add(number)
                 self._free.put_nowait(worker)
             status = await worker.until_ended()
-            log.error("worker %d ended with status %d", number, status)
+            log.error("worker %d exited with status %d", number, status)
             starts += 1
             if number not in self._have_run or starts > MAX_STARTS:
-                self._fault = f"worker {number} could not be started: it ended with status {status}"
+                self._fault = f"worker {number} could not be started: it exited with status {status}"
                 self._broken()
                 return
 
     def _environment(self, number: int) -> dict[str, str]:
-        """One GPU, and a fair share of the memory models may wait in; the disk cache is everybody's."""
+        """The environment of one worker: one GPU and a share of the RAM for waiting models; all share a disk cache."""
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         share = min(self._settings.MODEL_CACHE_MAX_BYTES, memory // 2) // self._settings.WORKERS
         own = self._settings.model_copy(

@@ -1,6 +1,6 @@
-"""`python -m checks.fidelity --goldens FOLDER…`: WebUI's answers and ours, a row each.
+"""`python -m checks.fidelity --goldens FOLDER…`: compares WebUI's answers with ours, one row for each.
 
-Exit code 0 if every row is equal, or on the list of deliberate differences and not equal.
+The exit code is 0 if exactly the rows on the list of deliberate differences differ.
 """
 
 import argparse
@@ -30,7 +30,7 @@ HEADINGS = (
 class Row:
     comparison: Comparison
     reason: str | None
-    """Why it is to differ; None when it is to be equal."""
+    """Why it should differ; None if it should be equal."""
 
     @property
     def as_expected(self) -> bool:
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         "--base", type=Path, help="folder with model/ and architecture.json; default: the first of these or next to one"
     )
     parser.add_argument("--only", default="", help="run the requests whose name, set/id, contains this")
-    parser.add_argument("--page", type=Path, help="a Markdown page whose table is to be written anew")
+    parser.add_argument("--page", type=Path, help="a Markdown page whose table is rewritten")
     options = parser.parse_args(arguments)
     base = options.base or _base(options.goldens)
     # WebUI ran with one thread; float32 sums depend on it.
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _base(folders: Sequence[Path]) -> Path:
-    """Where the checkpoint is that all goldens are made from."""
+    """The folder with the checkpoint that all goldens were made with."""
     candidates = [near for folder in folders for near in (folder, folder.resolve().parent / "goldens")]
     for one in candidates:
         if (one / "architecture.json").exists():
@@ -96,7 +96,7 @@ def _rows(folders: Sequence[Path], *, base: Path, only: str) -> Iterator[Row]:
 
 
 def _models(folder: Path) -> Path | None:
-    """Its own `models`, or those next to it when it is one set of several."""
+    """The folder's own `models`, or those next to it if it is one set of several."""
     candidates = (folder / "models", folder.resolve().parent / "models")
     return next((path for path in candidates if path.is_dir()), None)
 

@@ -17,11 +17,11 @@ from inference_container.task import TaskOutput
 
 NEAR_LEVELS = 2
 MIN_NEAR_PIXELS = 0.995
-"""Of each picture's pixels, within NEAR_LEVELS in every channel."""
+"""Minimum share of each picture's pixels that are within NEAR_LEVELS in every channel."""
 MAX_SIGMA_ERROR = 1e-4
-"""Relative; printed, not judged."""
+"""Relative error; it is printed but does not decide."""
 RANDOM_INFO = ("version", "job_timestamp", "infotexts")
-"""Left out: the version differs on purpose, the others are compared on their own or cannot be equal."""
+"""Not compared here: the version differs on purpose; the others are compared separately or cannot be equal."""
 TEXT_CHUNKS = ("parameters", "postprocessing")
 _VERSION = re.compile(r", Version: [^,\n]*")
 
@@ -30,29 +30,29 @@ class Verdict(StrEnum):
     EQUAL = "equal"
     DIFFERS = "DIFFERS"
     REFUSED = "REFUSED"
-    """The request is not accepted, or its job failed with a reason of ours."""
+    """The request was refused, or its job failed with one of our reasons."""
     CRASHED = "CRASHED"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row: one request."""
+    """The row of one request."""
 
     group: str
     id: str
     verdict: Verdict
     calls: str = "-"
-    """Of the denoiser: `ours/theirs` where they differ, else their number."""
+    """Number of denoiser calls, as `ours/theirs` if they differ."""
     sigmas: str = "-"
-    """`=` or `≠`: the noise levels asked about, in order."""
+    """Whether the noise levels of the calls are equal: `=` or `≠`."""
     latent_error: float | None = None
-    """Largest; None when they were not kept, or not heard."""
+    """Largest difference of latents; None if they were not kept or not recorded."""
     worst_levels: int = 0
-    """Of any channel of any pixel."""
+    """Largest difference of any channel of any pixel."""
     near: float = 1.0
-    """Share of pixels within NEAR_LEVELS, of the picture with the fewest."""
+    """Share of pixels within NEAR_LEVELS in the worst picture."""
     exact: float = 1.0
-    """Share of equal pixels, of the picture with the fewest."""
+    """Share of equal pixels in the worst picture."""
     notes: tuple[str, ...] = ()
     """What differs besides pixels, or why there is nothing to compare."""
 
@@ -62,12 +62,12 @@ class Comparison:
 
 
 def without_answer(golden: Golden, verdict: Verdict, reason: str) -> Comparison:
-    """The job gave nothing to compare."""
+    """The row of a job without a result to compare."""
     return Comparison(golden.group, golden.id, verdict, worst_levels=255, near=0, exact=0, notes=(reason,))
 
 
 def compare(golden: Golden, output: TaskOutput, recording: Recording, *, random_subseed: bool) -> Comparison:
-    """Our `output` and WebUI's answer."""
+    """Compare our `output` with WebUI's answer."""
     ours = tuple(_open(image.data) for image in output.images)
     said = (*_info_differences(output.info, golden.info, random_subseed=random_subseed), *_texts(ours, golden.images))
     shapes = [[f"{one.size[0]}x{one.size[1]} {one.mode}" for one in images] for images in (ours, golden.images)]
@@ -101,12 +101,12 @@ def _sigmas(golden: Golden, recording: Recording) -> str:
         return "-"
     ours, theirs = recording.levels, golden.levels
     batches = len(ours) // max(len(theirs), 1)
-    theirs = np.tile(theirs, max(batches, 1))  # of one batch only, with several of them
+    theirs = np.tile(theirs, max(batches, 1))  # goldens with several batches hold only one's
     return "=" if ours.shape == theirs.shape and np.allclose(ours, theirs, rtol=MAX_SIGMA_ERROR, atol=1e-6) else "≠"
 
 
 def _latent_error(decoded: Sequence[npt.NDArray[np.float32]], theirs: npt.NDArray[np.float32] | None) -> float | None:
-    """Of the decoded latents that are nearest: goldens hold those of one batch, and hires fix decodes twice."""
+    """The error of the nearest decoded latents: goldens hold those of one batch, and hires fix decodes twice."""
     if theirs is None or not decoded:
         return None
     count = len(theirs)

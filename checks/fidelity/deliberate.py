@@ -1,4 +1,4 @@
-"""Requests that we answer otherwise than WebUI on purpose: docs/fidelity.md says so of each."""
+"""Requests whose answers differ from WebUI's on purpose; docs/fidelity.md explains each of them."""
 
 from fnmatch import fnmatchcase
 
@@ -12,9 +12,9 @@ DELIBERATE: dict[str, str] = {
     "sd2v/s_LCM": "WebUI's LCM reads the answer of a v-prediction model as noise; we read it as v",
     "xl/lora_qv": "WebUI drops q and v of the second text encoder where k or out is missing; we apply them",
 }
-"""By name, `set/request`, with `*` for any text: the reason."""
+"""Reasons by name, `set/request`, with `*` for any text."""
 
 
 def deliberate_reason(name: str) -> str | None:
-    """Why our answer differs from WebUI's on purpose; None when it should not."""
+    """Why our answer differs from WebUI's on purpose; None if it should not differ."""
     return next((reason for pattern, reason in DELIBERATE.items() if fnmatchcase(name, pattern)), None)

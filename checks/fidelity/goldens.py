@@ -1,4 +1,4 @@
-"""Reads folders of goldens: requests that WebUI itself answered, and its answers."""
+"""Reads folders of goldens: requests together with WebUI's own answers."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from generate_on_cloud.contract.jobs import Task
 
 Floats = npt.NDArray[np.float32]
 Info = Mapping[str, Any] | str
-"""WebUI's `info` document; for the Extras tab its line of HTML."""
+"""WebUI's `info` document, or for the Extras tab its line of HTML."""
 
 TASKS_BY_ENDPOINT: Mapping[str, Task] = {
     "/sdapi/v1/txt2img": Task.TXT2IMG,
@@ -26,22 +26,22 @@ TASKS_BY_ENDPOINT: Mapping[str, Task] = {
 
 @dataclass(frozen=True)
 class Golden:
-    """One request and what WebUI answered."""
+    """One request and WebUI's answer."""
 
     group: str
     """The set it belongs to."""
     id: str
     endpoint: str
     model: str | None
-    """Stem of the checkpoint that was loaded; None: the only one there is."""
+    """Stem of the loaded checkpoint; None if there is only one."""
     body: Mapping[str, Any]
-    """As it was sent: pictures as base64."""
+    """The body as sent, with pictures as base64."""
     info: Info
     images: tuple[Image.Image, ...]
     latents: Floats | None
-    """Final latents, shape (rows, 4, h, w), of all batches or of one; None when WebUI's were not kept."""
+    """WebUI's final latents, shape (rows, 4, h, w), of all batches or of one; None if they were not kept."""
     levels: Floats | None
-    """σ, or the timestep for samplers that work on timesteps, of every denoiser call; None when they were not kept."""
+    """σ (or timestep, for timestep samplers) of every denoiser call; None if they were not kept."""
 
     @property
     def name(self) -> str:
@@ -49,15 +49,15 @@ class Golden:
 
     @property
     def task(self) -> Task | None:
-        """None: no task of ours answers this endpoint."""
+        """The task for this endpoint; None if there is none."""
         return TASKS_BY_ENDPOINT.get(self.endpoint)
 
 
 def golden_folders(folder: Path) -> list[Path]:
-    """`folder` when it holds requests itself, else those of its folders that do.
+    """`folder` itself if it contains requests, else its folders that do.
 
     Raises:
-        FileNotFoundError: no `requests.jsonl` is in any of them.
+        FileNotFoundError: none of them contains a `requests.jsonl`.
     """
     candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
     found = [path for path in candidates if (path / "requests.jsonl").exists()]
@@ -87,7 +87,7 @@ def read_goldens(folder: Path) -> Iterator[Golden]:
 
 
 def _levels(steps: Path) -> Floats:
-    """Of every call. All rows of a call have the same, so with rows of unequal number the first of each is taken."""
+    """The level of every call; all rows of a call have the same, so the first is taken if their numbers differ."""
     with np.load(steps) as stored:
         sigma = np.asarray(stored["sigma"], np.float32)
         if sigma.ndim == 2:

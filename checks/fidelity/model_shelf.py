@@ -1,4 +1,4 @@
-"""The model files of a folder of goldens, handed to jobs as the cloud hands over uploaded ones."""
+"""The model files of a folder of goldens, passed to jobs like uploaded files."""
 
 import hashlib
 import json
@@ -30,17 +30,17 @@ FOLDERS: Mapping[str, AssetType] = {
     "ESRGAN": AssetType.UPSCALER,
     "ControlNet": AssetType.CONTROLNET,
 }
-"""WebUI's folders below `models`."""
+"""Asset types by WebUI's folders below `models`."""
 STYLES = "styles.csv"
 SUFFIXES = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".png", ".webp"})
 SHORT_HASH = 10
 
 
 class ModelShelf:
-    """All models that a folder of goldens was made with; those that are derived from others are made in `work`."""
+    """All models that a folder of goldens was made with; derived models are written to `work`."""
 
     def __init__(self, *, base: Path, models: Path | None, work: Path) -> None:
-        """Take in the base goldens' own checkpoint and, if there are any, the files below `models`."""
+        """Collect the base goldens' checkpoint and the files below `models`, if any."""
         self.files: list[ModelFile] = [repack_model(base, to=work)]
         if models is not None:
             self.files += _read_models(_with_derived(models, base=base, work=work))
@@ -54,17 +54,17 @@ class ModelShelf:
         return JobFiles(self.files)
 
     def checkpoint(self, name: str | None) -> Checkpoint:
-        """The loaded checkpoint called `name`; the base goldens' own without one.
+        """Load the checkpoint called `name`, or that of the base goldens if `name` is None.
 
         Raises:
-            JobFailed: there is no such file, or it cannot be loaded.
+            JobFailed: the file does not exist or cannot be loaded.
         """
         file = self.files[0] if name is None else self.job_files.named(AssetType.CHECKPOINT, name)
         return self.cache.checkpoint(file)
 
 
 def repack_model(folder: Path, *, to: Path) -> ModelFile:
-    """The goldens' checkpoint with its configuration packed in, as a user's file of the original's name and hash."""
+    """The goldens' checkpoint with its configuration packed in, as a user's file with the original's name and hash."""
     model = folder / "model"
     architecture = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
     config: dict[str, Any] = {
@@ -86,7 +86,7 @@ def repack_model(folder: Path, *, to: Path) -> ModelFile:
 
 
 def _with_derived(models: Path, *, base: Path, work: Path) -> Path:
-    """A copy of `models` with the files that its derive*.py make; their first line says what each wants."""
+    """A copy of `models` with the files that its derive*.py write; the first line of each gives its arguments."""
     scripts = sorted(models.glob("derive*.py"))
     if not scripts:
         return models

@@ -1,4 +1,4 @@
-"""Listens to a job: which noise levels the denoiser was asked about, which latents were decoded."""
+"""Records the noise levels of a job's denoiser calls and the latents that it decodes."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -14,7 +14,7 @@ from inference_container.models.checkpoint import Checkpoint
 
 
 class Recording:
-    """What one job did to these checkpoints; a context manager that takes its ears off at the end."""
+    """Records a job's use of these checkpoints; a context manager that finally removes its hooks."""
 
     def __init__(self, *checkpoints: Checkpoint) -> None:
         self._checkpoints = checkpoints
@@ -43,22 +43,22 @@ class Recording:
 
     @property
     def timesteps(self) -> npt.NDArray[np.float64]:
-        """Of every row the UNets were given, in order."""
+        """Timesteps of every row that the UNets processed, in order."""
         return np.array(self._timesteps)
 
     @property
     def levels(self) -> npt.NDArray[np.float32]:
-        """σ, or the timestep for samplers that work on timesteps, of every call of a denoiser, in order."""
+        """σ (or timestep, for timestep samplers) of every denoiser call, in order."""
         return np.array(self._levels, np.float32)
 
     @property
     def decoded(self) -> list[npt.NDArray[np.float32]]:
-        """Every decoded latent, scaled, each of shape (4, h, w); those of an `sd_vae` are missing."""
+        """All decoded latents, scaled, each of shape (4, h, w), without those that an `sd_vae` decoded."""
         return [row.numpy() * np.float32(scale) for rows, scale in self._decoded for row in rows.float()]
 
     @property
     def latents(self) -> npt.NDArray[np.float32]:
-        """All of them, shape (images, 4, h, w); they must be of one size."""
+        """All decoded latents, shape (images, 4, h, w), which must have one size."""
         return np.stack(self.decoded) if self._decoded else np.zeros((0, 4, 0, 0), np.float32)
 
     def _hear(self, checkpoint: Checkpoint) -> None:

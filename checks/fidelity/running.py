@@ -1,4 +1,4 @@
-"""One request through the container's own task, with the models it was answered with."""
+"""Runs one request through the container's own task, with the models of its golden."""
 
 import traceback
 
@@ -19,11 +19,11 @@ OTHER_CHECKPOINTS = ("refiner_checkpoint", "hr_checkpoint_name")
 
 
 class _RefusedError(Exception):
-    """The request is not accepted; the text says why."""
+    """The request is refused; the message says why."""
 
 
 def run(golden: Golden, shelf: ModelShelf) -> Comparison:
-    """The request's row, whatever becomes of it."""
+    """Run the request and return its row, also if it is refused or fails."""
     try:
         return _answer(golden, shelf)
     except (JobFailed, _RefusedError) as error:
@@ -67,7 +67,7 @@ def _params(golden: Golden) -> TaskParams:
 
 
 def _checkpoints(golden: Golden, params: ImageParams, shelf: ModelShelf) -> list[Checkpoint]:
-    """The one it is drawn with first, then those it names besides."""
+    """The job's checkpoint, then others that the request names."""
     others = (getattr(params, field, None) for field in OTHER_CHECKPOINTS)
     named = [name for name in others if name not in (None, "", "None", "none")]
     loaded = [shelf.checkpoint(name) for name in (golden.model, *named)]

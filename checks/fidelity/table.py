@@ -1,4 +1,4 @@
-"""The table of docs/fidelity.md, from the rows of a run."""
+"""Writes the table of docs/fidelity.md from the rows of a run."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ def write_table(rows: Sequence[Comparison], *, on_purpose: Collection[str], page
 
 
 def table(rows: Sequence[Comparison], *, on_purpose: Collection[str]) -> str:
-    """A line for each set: how many are equal, and the least of what those are equal in."""
+    """One line for each set: how many are equal, and how close the worst of these is."""
     lines = [
         "| set | about | requests | equal | different on purpose | worst level of the equal | within 2, at least |",
         "|---|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""The part txt2img and img2img share: every batch sampled with its own seeds and decoded picture by picture."""
+"""Draws the batches of txt2img and img2img: samples each with its own seeds and decodes it picture by picture."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,40 +27,40 @@ from inference_container.progress import JobProgress
 
 @dataclass(frozen=True)
 class Drawn:
-    """All batches of a job."""
+    """The results of all batches of a job."""
 
     images: list[Image.Image]
     """RGB, in the order of their seeds."""
     latents: list[Tensor]
-    """Of each batch, (B,4,h,w); empty unless the plan keeps them."""
+    """Latents of each batch, (B,4,h,w); empty unless the plan keeps them."""
     notes: dict[str, InfoValue]
-    """What the passes and their sampling add to infotext, in WebUI's order."""
+    """Infotext entries of the passes and their sampling, in WebUI's order."""
     warnings: tuple[str, ...]
-    """What was left out of the networks."""
+    """Parts of networks that were left out."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """One pass of one batch."""
+    """The result of one pass of one batch."""
 
     latents: Tensor
     """(B,4,h,w)."""
     checkpoint: Checkpoint
-    """That they come from, whose VAE decodes them."""
+    """The checkpoint that made the latents, whose VAE decodes them."""
     notes: dict[str, InfoValue]
-    """What WebUI's infotext says of it."""
+    """The pass's infotext entries."""
 
 
 def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
-    """Sample and decode every batch of `plan`; the only place that gathers what its steps note for infotext.
+    """Sample and decode every batch of `plan`; also the only place that collects infotext entries from the steps.
 
     Raises:
-        JobFailed: a prompt, network or setting that cannot be used, not-a-number results, or the job was canceled.
+        JobFailed: a prompt, network or setting cannot be used, the result is NaN, or the job was canceled.
     """
     images: list[Image.Image] = []
     kept: list[Tensor] = []
     with ExitStack() as stack:
-        # 1. Make the passes ready: networks, encoded prompts, refiner.
+        # 1. Prepare the passes: networks, encoded prompts, refiner.
         first, second = ready_passes(plan, stack, progress)
         notes = {**first.notes, **({} if second is None else second.notes), **_start_extra(plan)}
         calls = calls_per_batch(first, second)
@@ -84,7 +84,7 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
 
 
 def _start_extra(plan: DrawingPlan) -> dict[str, InfoValue]:
-    """The entries of infotext for what all batches start from."""
+    """Infotext entries for the start of all batches."""
     extra: dict[str, InfoValue] = {}
     noise_schedule = plan.params.options.sd_noise_schedule
     if noise_schedule != "Default":
@@ -97,7 +97,7 @@ def _start_extra(plan: DrawingPlan) -> dict[str, InfoValue]:
 def _sample_batch(
     first: Pass, second: Pass | None, progress: JobProgress, *, batch: int, calls: tuple[int, int]
 ) -> list[Sampled]:
-    """Each pass of one batch; the last one has the finished latents. `calls` are those of each pass."""
+    """Run each pass of one batch; the last one has the finished latents. `calls` has the model calls of each pass."""
     hires = None if second is None else second.hires
     done = sum(calls) * batch
     sampled: list[Sampled] = []

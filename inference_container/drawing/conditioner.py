@@ -1,4 +1,4 @@
-"""The prompts of a request encoded: what the UNet attends to, by step."""
+"""Encodes the prompts of a request into what the UNet attends to at each step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ class Conditioner:
         """`hires_choice` and `hires_steps` are the second pass's, for its prompts.
 
         Raises:
-            JobFailed: invalid_params, a clip skip the text encoder has no layers for.
+            JobFailed: invalid_params, if the text encoder has too few layers for the clip skip.
         """
         choice, asked = params.sampler_choice(), params.options
         self._clock = PromptClock(
@@ -64,20 +64,20 @@ class Conditioner:
             raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
 
     def positive(self, prompts: Sequence[str]) -> tuple[Conditioning, ...]:
-        """One conditioning a prompt; extra-network tags are no text.
+        """One conditioning per prompt; extra-network tags are not encoded.
 
         Raises:
-            JobFailed: invalid_params, a prompt that cannot be read.
+            JobFailed: invalid_params, if a prompt cannot be parsed.
         """
         texts = [extract_tags(prompt).text for prompt in prompts]
         return self._encode("prompt", lambda: tuple(self._encoder.encode(texts, self._clock)))
 
     def negative(self, prompts: Sequence[str]) -> tuple[Conditioning, ...]:
-        """Like `positive`, but tags and AND are text."""
+        """Like `positive`, but tags and AND are encoded as text."""
         return self._encode("negative_prompt", lambda: tuple(self._encoder.encode_negative(prompts, self._clock)))
 
     def infotext_extra(self, prompts: Prompts) -> dict[str, InfoValue]:
-        """What encoding these prompts, which has been done, adds to infotext."""
+        """Infotext entries for these prompts, which must have been encoded."""
         old = self._clock.use_old_scheduling and any(
             schedule_prompt(text, self._clock) != schedule_prompt(text, replace(self._clock, use_old_scheduling=False))
             for text in (extract_tags(prompts.prompt).text, prompts.negative_prompt)

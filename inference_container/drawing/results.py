@@ -1,4 +1,4 @@
-"""Finished pictures with infotext, and the `info` and `parameters` documents of the answer (semantics §1.4, §7)."""
+"""Encodes finished pictures with infotext; builds `info` and `parameters` of the answer (semantics §1.4, §7)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,9 +22,9 @@ from inference_container.pictures.encoding import PictureFormat, encode_picture
 from inference_container.task import EncodedImage
 
 SOFTWARE = f"generate-on-cloud {__version__}"
-"""What infotext names as `Version`."""
+"""The value of `Version` in infotext."""
 FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
-"""By the option `samples_format`."""
+"""Picture formats by the option `samples_format`."""
 PICTURE_FIELDS = frozenset({"init_images", "mask", "firstpass_image"})
 
 
@@ -42,11 +42,11 @@ def record_of(
     shown_a_picture: bool = True,
     now: datetime | None = None,
 ) -> GenerationRecord:
-    """What infotext says of this request; `extra` holds the entries of task and sampling in WebUI's order.
+    """The record for infotext; `extra` has the entries of task and sampling in WebUI's order.
 
-    `shown_a_picture`: an inpainting checkpoint was conditioned on a picture, not on nothing as in txt2img.
+    `shown_a_picture`: an inpainting checkpoint was conditioned on a picture; in txt2img it is not.
     """
-    # WebUI forgets to note it where SDXL's checkpoints are shown nothing.
+    # WebUI fails to record it when SDXL's inpainting checkpoints get no picture.
     conditioned = checkpoint.inpainting and (shown_a_picture or checkpoint.family is not Family.SDXL_INPAINT)
     choice, options = params.sampler_choice(), params.options
     count = len(seeds.seeds)
@@ -99,12 +99,12 @@ def encode_results(
     params: ImageParams,
     beside: Sequence[Sequence[Image.Image]] = (),
 ) -> tuple[EncodedImage, ...]:
-    """The pictures as files in the format the request asks for, each with its infotext unless `enable_pnginfo` is off.
+    """The pictures as files in the request's format, each with its infotext unless `enable_pnginfo` is off.
 
-    `beside` has for each picture those that follow it without an infotext or seed of their own.
+    `beside` has for each picture the ones that follow it and have neither infotext nor seed.
 
     Raises:
-        JobFailed: invalid_params, the format cannot hold such a picture.
+        JobFailed: invalid_params, if the format does not support such a picture.
     """
     encoded = []
     for number, image in enumerate(images):
@@ -133,7 +133,7 @@ def info_of(record: GenerationRecord) -> dict[str, Any]:
 
 
 def parameters_of(params: ImageParams) -> dict[str, Any]:
-    """The echo of all request fields incl. defaults; pictures are null unless `include_init_images`."""
+    """All request fields including defaults; pictures are null unless `include_init_images`."""
     hidden = frozenset() if isinstance(params, Img2ImgParams) and params.include_init_images else PICTURE_FIELDS
     echo = {name: None if name in hidden else value for name, value in params.model_dump(mode="json").items()}
     return echo | {"alwayson_scripts": without_pictures(params.alwayson_scripts)}

@@ -1,4 +1,4 @@
-"""What sampling adds to infotext: WebUI 1.10.1 notes an option where its samplers read it, and only there."""
+"""Infotext entries of sampling: as in WebUI 1.10.1, an option is recorded only if the sampler reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from generate_on_cloud.webui.infotext.record import InfoValue
 
 @dataclass(frozen=True)
 class Notes:
-    """The options that a sampler reads, which its infotext notes where they are not at their defaults."""
+    """The options that a sampler reads; its infotext records those that differ from their defaults."""
 
     eta: Literal["Eta", "Eta DDIM"] | None = None
-    """`Eta` notes `eta_ancestral`, `Eta DDIM` notes `eta_ddim`; the request's own `eta` beats both."""
+    """`Eta` records `eta_ancestral`, `Eta DDIM` records `eta_ddim`; the request's own `eta` overrides both."""
     churn: bool = False
-    """`s_churn`, `s_tmin` and `s_tmax`."""
+    """Whether it reads `s_churn`, `s_tmin` and `s_tmax`."""
     noise: bool = False
-    """`s_noise`."""
+    """Whether it reads `s_noise`."""
     seed_delta: bool = False
-    """`eta_noise_seed_delta`, which changes the noise of all samplers."""
+    """Whether it records `eta_noise_seed_delta`, which changes the noise of all samplers."""
 
 
 NOTES: Mapping[str, Notes] = MappingProxyType(
@@ -55,12 +55,12 @@ NOTES: Mapping[str, Notes] = MappingProxyType(
         "LCM": Notes(),
     }
 )
-"""By sampler; what it must note, `tests/diffusion/test_samplers.py` sees from its function."""
+"""Notes by sampler; `tests/diffusion/test_samplers.py` derives them from each sampler's function and compares."""
 DEFAULT_RHO = {Schedule.KARRAS: 7.0, Schedule.POLYEXPONENTIAL: 1.0}
 
 
 def sampling_extra(params: ImageParams, choice: SamplerChoice, *, from_image: bool) -> dict[str, InfoValue]:
-    """The entries one run of a sampler adds, in WebUI's order. `from_image`: img2img and the hires pass."""
+    """The entries of one sampler run, in WebUI's order. `from_image`: img2img or the hires pass."""
     options = params.options
     extra = _schedule_extra(options, choice)
     if from_image and options.img2img_extra_noise > 0:
@@ -71,7 +71,7 @@ def sampling_extra(params: ImageParams, choice: SamplerChoice, *, from_image: bo
 
 
 def noted_seed_delta(params: ImageParams, *, hires: bool) -> int | None:
-    """`ENSD` of the infotext; after a hires pass WebUI has forgotten the option `eta_ancestral`."""
+    """The entry `ENSD`; as in WebUI, `eta_ancestral` no longer counts after a hires pass."""
     options = params.options
     delta = options.eta_noise_seed_delta
     eta = 1.0 if hires else options.eta_ancestral
@@ -81,13 +81,13 @@ def noted_seed_delta(params: ImageParams, *, hires: bool) -> int | None:
 
 
 def hires_schedule_label(first: SamplerChoice, second: SamplerChoice) -> str | None:
-    """`Hires schedule type`: None when the second pass built none, or the one the first pass had built."""
+    """The entry `Hires schedule type`: None if the second pass builds no schedule, or the same as the first."""
     label = _built_schedule(second)
     return None if label == _built_schedule(first) else label
 
 
 def _built_schedule(choice: SamplerChoice) -> str | None:
-    """The label of the schedule WebUI builds for this choice; None for the model's own and for timestep samplers."""
+    """The label of the schedule that WebUI builds; None for the model's own and for timestep samplers."""
     schedule = resolve_schedule(choice)
     if schedule is Schedule.AUTOMATIC or SAMPLERS[choice.sampler].timestep:
         return None
@@ -118,7 +118,7 @@ def _solver_extra(params: ImageParams, options: Options, sampler: str) -> dict[s
     eta = option if params.eta is None else params.eta
     if notes.eta is not None and eta != default:
         extra[notes.eta] = eta
-    # WebUI compares the options alone: what the request's own fields ask for is drawn but not noted.
+    # WebUI compares only the options: values from the request's own fields take effect but are not recorded.
     noted = (
         ("Sigma churn", options.s_churn, 0.0, notes.churn),
         ("Sigma tmin", options.s_tmin, 0.0, notes.churn),
@@ -134,7 +134,7 @@ def _early_extra(options: Options) -> dict[str, InfoValue]:
 
 
 def late_extra(params: ImageParams, s_min_uncond: float) -> dict[str, InfoValue]:
-    """What it adds that calls left the negative prompt out below `s_min_uncond`."""
+    """The entries for calls that left out the negative prompt below `s_min_uncond`."""
     extra: dict[str, InfoValue] = {"NGMS": s_min_uncond}
     if params.options.s_min_uncond_all:
         extra["NGMS all steps"] = True

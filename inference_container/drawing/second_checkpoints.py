@@ -17,7 +17,7 @@ def short_title(checkpoint: Checkpoint) -> str:
 
 
 def refiner_extra(refiner: Checkpoint, params: ImageParams) -> dict[str, InfoValue]:
-    """What infotext says once the refiner has taken over."""
+    """The infotext entries after the refiner has taken over."""
     return {"Refiner": short_title(refiner), "Refiner switch at": params.refiner_switch_at}
 
 

@@ -1,4 +1,4 @@
-"""The sizes and the aesthetic score that Stable Diffusion XL is told beside the words (semantics §4.4)."""
+"""The sizes and the aesthetic score that condition Stable Diffusion XL along with the prompt (semantics §4.4)."""
 
 import torch
 from torch import Tensor
@@ -13,10 +13,10 @@ SIZED = frozenset({Family.SDXL, Family.SDXL_INPAINT, Family.SDXL_REFINER})
 def size_conditions(
     params: ImageParams, checkpoint: Checkpoint, *, width: int, height: int
 ) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """`time_ids` of prompts and of negative prompts for a picture of that many pixels; none for other families.
+    """`time_ids` of prompts and negative prompts for a picture of this size in pixels; None for other families.
 
-    Base: original height and width, crop top and left, target height and width. Refiner: an aesthetic score in place of
-    the target size, the high one for prompts and the low one for negative prompts.
+    For the base: original height and width, crop top and left, target height and width. For the refiner, an aesthetic
+    score replaces the target size: the high one for prompts, the low one for negative prompts.
     """
     if checkpoint.family not in SIZED:
         return None, None

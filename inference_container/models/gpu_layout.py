@@ -23,8 +23,8 @@ def lay_out_for_gpu(
     Args:
         unet: diffusers UNet2DConditionModel, which already uses PyTorch's fused attention.
         compile_blocks: compile the repeated blocks (regional `torch.compile`): the first picture of each size takes
-            seconds longer, later steps are faster. Where nothing can be compiled, the UNet runs as it is.
-        why_not_compiled: as `why_nothing_compiles`, which None stands for.
+            seconds longer, later steps are faster. If compiling does not work here, the UNet runs uncompiled.
+        why_not_compiled: a function like `why_nothing_compiles`, which is the default.
     """
     if device.type != "cuda":
         return
@@ -36,9 +36,9 @@ def lay_out_for_gpu(
 
 @cache
 def why_nothing_compiles(device: torch.device) -> str | None:
-    """The reason, with one warning for the life of the process; None when a small kernel compiled and ran.
+    """Why compiling does not work, logged once per process; None if a small kernel compiled and ran.
 
-    Triton needs a C compiler and Python's headers at run time, and a GPU it knows.
+    Triton needs a C compiler and Python's headers at run time, and a supported GPU.
     """
     try:
         torch.compile(_double)(torch.ones(64, device=device))
@@ -46,7 +46,7 @@ def why_nothing_compiles(device: torch.device) -> str | None:
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300] if str(error).strip() else ''}"
         log.warning("compile_unet has no effect, the UNet runs uncompiled: %s", reason)
         return reason
-    # A block that cannot be compiled is not worth a failed job either.
+    # A block that cannot be compiled must not fail a job either.
     torch._dynamo.config.suppress_errors = True  # noqa: SLF001 - the documented name
     return None
 

@@ -1,9 +1,9 @@
-"""The one way pictures are resized: Pillow's, in the order of passes that WebUI's Pillow 9.5 has."""
+"""The only function that resizes pictures: Pillow's resampling with the order of passes of WebUI's Pillow 9.5."""
 
 from PIL import Image
 
 NO_BLENDING = frozenset({"1", "P"})
-"""Modes whose values cannot be mixed: Pillow takes the nearest pixel."""
+"""Modes whose values cannot be mixed, so that Pillow takes the nearest pixel."""
 PREMULTIPLIED = {"RGBA": "RGBa", "LA": "La"}
 
 
@@ -14,16 +14,16 @@ def resample(
     *,
     box: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    """`image`, or the part of it in `box`, at exactly `size` (width, height), in the same mode.
+    """Resize `image`, or the part of it in `box`, to exactly `size` (width, height), in the same mode.
 
-    Columns first, then rows, and 8 bits between, as every Pillow before 13 does it. Pillow 13 takes the rows first
-    where that saves work, which moves values by up to 8 levels. The result here is the same with any of them.
+    It resizes horizontally, then vertically, with 8 bits in between, like every Pillow before 13. Pillow 13 starts with
+    the rows if that saves work, which changes values by up to 8 levels. The result here is equal with all versions.
 
     Args:
-        box: left, top, right and bottom in pixels of `image`; None: all of it.
+        box: left, top, right and bottom in pixels of `image`; None: the whole picture.
 
     Raises:
-        ValueError: a box outside of the picture, or a size below 1.
+        ValueError: the box extends beyond the picture, or a size is below 1.
     """
     whole = (0.0, 0.0, float(image.width), float(image.height))
     left, top, right, bottom = box or whole
@@ -31,7 +31,7 @@ def resample(
         return image.copy()
     if way is Image.Resampling.NEAREST or image.mode in NO_BLENDING:
         return image.resize(size, way, (left, top, right, bottom))
-    # Colours are weighted by their opacity; Pillow would go to and fro for each pass, and round each time.
+    # Colours are weighted by their opacity once; Pillow would convert, and round, in each pass.
     mixed = image.convert(PREMULTIPLIED[image.mode]) if image.mode in PREMULTIPLIED else image
     wide = mixed.resize((size[0], image.height), way, (left, 0, right, image.height))
     done = wide.resize(size, way, (0, top, size[0], bottom))

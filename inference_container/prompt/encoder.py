@@ -167,7 +167,7 @@ class PromptEncoder:
         return torch.cat(tokens, dim=-1), pooled
 
     def _note_inversions(self, rows: Sequence[Chunk], *, variants: int) -> None:
-        """WebUI notes them at every call of a text encoder, before those noted already: first chunks first."""
+        """As in WebUI, record them at every call of a text encoder, before earlier ones, by chunk."""
         length = len(rows) // variants
         ordered = [rows[variant * length + place] for place in range(length) for variant in range(variants)]
         used = dict.fromkeys(place.name for chunk in ordered for place in chunk.insertions)

@@ -1,4 +1,4 @@
-"""img2img and inpainting: pictures from a picture, a mask and words (semantics §2)."""
+"""img2img and inpainting: draws pictures from a picture, a mask and prompts (semantics §2)."""
 
 from collections.abc import Sequence
 
@@ -37,17 +37,17 @@ from inference_container.progress import JobProgress
 from inference_container.task import TaskInput, TaskOutput, image_task
 
 LATENT_NOISE, LATENT_NOTHING = 2, 3
-"""`inpainting_fill` that changes the latents under the mask."""
+"""Values of `inpainting_fill` that change the latents under the mask."""
 
 
 @torch.inference_mode()
 def img2img(job: TaskInput) -> TaskOutput:
     """Draw `n_iter` batches from the init picture, or from several of them as one batch.
 
-    Pictures are width by height in size, or the init picture's own size when only the masked area was drawn.
+    Pictures have the request's width and height, or the init picture's size if only the masked area was drawn.
 
     Raises:
-        JobFailed: something asked for cannot be done; see its code and message.
+        JobFailed: the request cannot be fulfilled; see code and message.
     """
     # 0. Complete the params from their infotext, and fit the checkpoint to them until the task is done.
     asked, given = image_task(job, Img2ImgParams)
@@ -59,19 +59,19 @@ def img2img(job: TaskInput) -> TaskOutput:
         options = params.options
         progress = JobProgress(report=job.report, clock=job.clock)
 
-        # 1. Words and seeds.
+        # 1. Prompts and seeds.
         prompts = read_prompts(params, job_styles(params, job.files))
         seeds = choose_seeds(params)
         refiner = chosen_refiner(checkpoints, params, checkpoint, progress=progress)
 
-        # 2. Take in picture and mask: flatten, blur, crop, resize, fill.
+        # 2. Prepare picture and mask: flatten, blur, crop, resize, fill.
         upscaler = request_upscaler(job, params, options.upscaler_for_img2img, progress=progress)
         with progress.phase(JobPhase.ENCODING):
             pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
             _check_sizes(params, pictures)
         batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
 
-        # 3. Encode it, and the mask at the size of its latents.
+        # 3. Encode the picture, and resize the mask to its latents.
         with progress.phase(JobPhase.ENCODING):
             start = _start(params, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
             conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
@@ -106,13 +106,13 @@ def img2img(job: TaskInput) -> TaskOutput:
         if soft is not None and start.repaint is not None:
             pictures = soften(pictures, drawn.latents, start=start, settings=soft, params=params)
 
-        # 6. Lay what was not masked over the result, and put a cut-out region back in its place.
+        # 6. Composite the unmasked part over the result, and put a cropped region back in its place.
         with progress.phase(JobPhase.DECODING):
             under = [pictures[number % len(pictures)] for number in range(len(images))]
             masks = [_masks(options, image, one, upscaler) for image, one in zip(images, under, strict=True)]
             images = [_composed(options, image, one, upscaler) for image, one in zip(images, under, strict=True)]
 
-        # 7. Write down how they were made.
+        # 7. Encode the pictures with their infotext.
         record = record_of(
             params,
             checkpoint=checkpoint,
@@ -151,7 +151,7 @@ def _check_sizes(params: Img2ImgParams, pictures: Sequence[InitPicture]) -> None
 def _start(
     params: Img2ImgParams, checkpoint: Checkpoint, pictures: Sequence[InitPicture], *, seeds: Seeds, batch_size: int
 ) -> ImageStart:
-    """The clean latents sampling starts from, and which of their cells are repainted (semantics §2.5)."""
+    """The clean latents that sampling starts from, and the cells to repaint (semantics §2.5)."""
     encoded = [encode_images(checkpoint, [picture.image]) for picture in pictures]
     latents = torch.cat([resize_latents(one, width=params.width, height=params.height) for one in encoded])
     mask = pictures[0].mask
@@ -196,7 +196,7 @@ def _composed(options: Options, image: Image.Image, picture: InitPicture, upscal
 
 
 def _masks(options: Options, image: Image.Image, picture: InitPicture, upscaler: Upscaler | None) -> list[Image.Image]:
-    """What `return_mask` and `return_mask_composite` put beside a drawn picture."""
+    """The pictures that `return_mask` and `return_mask_composite` add to a drawn picture."""
     mask = picture.overlay_mask
     if mask is None:
         return []
@@ -215,7 +215,7 @@ def _extra(params: Img2ImgParams, *, masked: bool) -> dict[str, InfoValue]:
     if params.mask is None:
         return img2img_extra(denoising_strength=params.denoising_strength)
     blur_x, blur_y = params.mask_blur_axes()
-    # WebUI notes blur and mode before it sees that nothing is masked.
+    # WebUI records blur and mode before it checks whether anything is masked.
     mask = MaskRecord(
         blur_x=blur_x,
         blur_y=blur_y,

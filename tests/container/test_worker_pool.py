@@ -101,4 +101,4 @@ def test_a_pool_whose_workers_cannot_start_says_so_and_is_not_green() -> None:
 
     assert ended.is_set()
     assert ping.status_code == 503
-    assert "could not be started: it ended with status 3" in ping.json()["status"]
+    assert "could not be started: it exited with status 3" in ping.json()["status"]

@@ -180,7 +180,7 @@ def test_without_a_refiner_the_hires_pass_is_drawn_and_decoded_by_its_own_checkp
 @pytest.mark.parametrize(
     ("second", "reason"),
     [
-        ("xl", "as Stable Diffusion XL it cannot continue the latents of a.safetensors (Stable Diffusion 1.x)"),
+        ("xl", "as Stable Diffusion XL it cannot continue the latents of a.safetensors"),
         ("two-inpaint", "takes 9 channels .Stable Diffusion 2.x inpainting., that of a.safetensors 4"),
     ],
 )

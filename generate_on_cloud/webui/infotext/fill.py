@@ -109,7 +109,7 @@ SILENT_ENTRIES = frozenset(
         "Hashes", "Created Date", "Civitai resources", "Civitai metadata", "App", "Hypernet hash", "Batch pos",
     }
 )  # fmt: skip
-"""Entries that describe a picture, or that the job itself decides: nobody expects them to be used."""
+"""Entries that only describe a picture, or that the job itself decides; users do not expect them to be used."""
 
 
 def fill_in(params: Params) -> Params:
@@ -118,7 +118,7 @@ def fill_in(params: Params) -> Params:
     A field is open if the request leaves it out or sets it to null.
 
     Raises:
-        ValueError: the value of an entry is not allowed; the text names the entry.
+        ValueError: the value of an entry is not allowed; the message names the entry.
     """
     if not params.infotext:
         return params
@@ -133,7 +133,7 @@ def fill_in(params: Params) -> Params:
 
 
 def unused_entries(params: ImageParams) -> tuple[str, ...]:
-    """Names of the entries of their `infotext` that change nothing, in order; the prompts' are not among them."""
+    """Names of the entries of the `infotext` that have no effect, in order, without those of the prompts."""
     if not params.infotext:
         return ()
     used = {entry for entry, _ in _table(params).values()} | OPTION_ENTRIES.keys() | SILENT_ENTRIES
@@ -164,7 +164,7 @@ def _fields(infotext: Infotext, params: ImageParams) -> dict[str, object]:
 
 
 def _read_old_hires_fix(entries: dict[str, str]) -> None:
-    """`First pass size` was the size of the first pass, and `Size` the picture's; 0x0 left the first pass to WebUI."""
+    """In old infotexts, `First pass size` is that of the first pass and `Size` the picture's; 0x0: WebUI chooses."""
     if "First pass size-1" not in entries:
         return
     width, height = int(entries.get("Size-1", "512")), int(entries.get("Size-2", "512"))
@@ -177,14 +177,14 @@ def _read_old_hires_fix(entries: dict[str, str]) -> None:
 
 
 def _hypernetwork(entries: Mapping[str, str]) -> str:
-    """The tag of the one hypernetwork that WebUI had before it had tags."""
+    """The tag for the single hypernetwork of WebUI versions without tags."""
     if "Hypernet" not in entries:
         return ""
     return f"<hypernet:{entries['Hypernet']}:{entries.get('Hypernet strength', '1.0')}>"
 
 
 def _sampler(found: Mapping[str, object], *, given: set[str]) -> dict[str, object]:
-    """Sampler and schedule as two fields: a schedule at the end of the sampler's name goes before the entry."""
+    """Sampler and schedule as two fields; a schedule at the end of the sampler's name overrides the entry."""
     name = found.get("sampler_name")
     for field, sampler, schedule in (("sampler_name", name, None), ("scheduler", "Euler", found.get("scheduler"))):
         if field in found and field not in given:
@@ -218,7 +218,7 @@ def _options(infotext: Infotext) -> dict[str, object]:
 
 
 def _clip_skip(text: str) -> int:
-    """WebUI skips nothing for a number below 2; ComfyUI's tools write negative ones."""
+    """Numbers below 2 mean no clip skip in WebUI; ComfyUI's tools write negative ones."""
     return max(int(text), 1)
 
 
@@ -237,7 +237,7 @@ def _read(entry: str, read: Read, text: str) -> object:
 
 
 def _reasons(error: ValidationError, params: ImageParams) -> str:
-    """What pydantic found, each by the name of the entry it came from."""
+    """pydantic's findings, with the names of the infotext's entries."""
     entries = {name: entry.removesuffix("-1").removesuffix("-2") for name, (entry, _) in _table(params).items()}
     reasons = []
     for found in error.errors(include_url=False, include_context=False):
