@@ -34,9 +34,9 @@ _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
 }
 
 OUTPUT_NAME = "ss_output_name"
-"""Metadata of kohya's trainer: the name it was told to save the network by."""
+"""Metadata key of kohya's trainer for the network's output name."""
 UNNAMED = "None"
-"""What it writes when it was told none."""
+"""The output name that it writes if none was given."""
 MAX_ALIAS = 200
 
 
@@ -49,7 +49,7 @@ class FileFacts:
     rank: int | None = None
     trained_words: tuple[str, ...] = ()
     alias: str | None = None
-    """What WebUI's cards write into prompts in place of a network's file name."""
+    """The name that WebUI's cards write into prompts instead of a network's file name."""
     data_start: int | None = None
     """Offset of the first byte after a safetensors header, where the AutoV3 hash starts."""
 

@@ -28,7 +28,7 @@ class TiledUpscaler:
     on_tile: Callable[[], None]
     """Called after every tile; an exception stops the work."""
 
-    def __call__(self, image: Image.Image, scale: float) -> Image.Image:  # noqa: ARG002 - has a factor of its own
+    def __call__(self, image: Image.Image, scale: float) -> Image.Image:  # noqa: ARG002 - its factor is fixed
         return map_tiles(image.convert("RGB"), self.tiling, self._enlarged)
 
     def _enlarged(self, tile: Image.Image) -> Image.Image:
