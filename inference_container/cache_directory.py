@@ -1,4 +1,4 @@
-"""The folder of the disk cache: where it is unless the settings say otherwise, and whether it can be used."""
+"""The folder of the disk cache: its default, and a check that it can be used."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ DEFAULT: Final = Path("/tmp/generate-on-cloud")  # noqa: S108 - the container's 
 
 
 def why_unusable(folder: Path) -> str | None:
-    """Make the folder and write a file there; None when that worked, else the reason with the folder's name."""
+    """Make the folder and write a file there; None if that works, else the reason with the folder's name."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -20,7 +20,7 @@ class Heartbeat:
     """Beats during the `with` block, also while the job reports nothing, such as when it loads models."""
 
     def __init__(self, records: JobRecords, job_id: str, *, seconds: float, limit: TimeLimit | None = None) -> None:
-        """`seconds` between two beats; `limit` of the run, None: there is none."""
+        """`seconds` between two beats; `limit` is the run's time limit, if any."""
         self._records = records
         self._limit = limit
         self._job_id = job_id

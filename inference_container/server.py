@@ -101,13 +101,13 @@ class JobLine:
 
 
 class NoJobs:
-    """Stands in for the workers of a container that can run none, so that /ping says why for as long as it is asked."""
+    """Replaces the workers of a container that cannot run any, so that /ping keeps giving the reason."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
     def open(self) -> None:
-        """There is nothing to open."""
+        """Do nothing."""
 
     def state(self) -> str:
         return self._reason
@@ -116,10 +116,10 @@ class NoJobs:
         return JobFailure(error=JobError.of(JobErrorCode.INTERNAL, self._reason))
 
     def stop_jobs(self, reason: str) -> None:
-        """There are none."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
 def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
@@ -130,7 +130,7 @@ def create_app(line: Jobs, *, max_request_bytes: int) -> Starlette:
         return JSONResponse({"status": state}, status_code=200 if state == "ready" else 503)
 
     async def invocations(request: Request) -> Response:
-        # A pool's worker is told how long the document waited before it.
+        # The header gives how long the document waited before it reached this worker of a pool.
         received = time.monotonic() - float(request.headers.get(WAITED_HEADER, 0))
         try:
             document = await _body(request, max_request_bytes)

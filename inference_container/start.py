@@ -1,7 +1,7 @@
-"""The image's entry point: SageMaker starts containers as root, everything but these lines runs as USER.
+"""The image's entry point: SageMaker starts containers as root, but everything after these lines runs as USER.
 
-The disk that SageMaker mounts on /tmp belongs to root, and nobody else may write there. So root makes the cache folder
-and gives it to USER, then drops its privileges for good and becomes the server.
+The disk that SageMaker mounts on /tmp is writable for root only. So root makes the cache folder and gives it to USER,
+then drops its privileges for good and becomes the server.
 """
 
 import os
@@ -18,9 +18,9 @@ SERVER: Final = "inference_container.server"
 
 
 def prepared(user: pwd.struct_passwd, environment: Mapping[str, str]) -> dict[str, str]:
-    """As root: give `user` the cache folder, become that user, and return the environment to go on with.
+    """As root: give `user` the cache folder, become that user, and return the server's environment.
 
-    A folder that cannot be made is left to the server, which logs it and answers /ping with the reason.
+    If the folder cannot be made, the server logs the reason and returns it from /ping.
     """
     cache = Path(environment.get("CACHE_DIR") or DEFAULT)
     temporary = cache / "tmp"
@@ -33,12 +33,12 @@ def prepared(user: pwd.struct_passwd, environment: Mapping[str, str]) -> dict[st
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
-    # /tmp itself is root's, so temporary files go to the cache as well.
+    # /tmp itself belongs to root, so temporary files go to the cache folder too.
     return {"TMPDIR": str(temporary), **environment, "HOME": user.pw_dir, "USER": user.pw_name}
 
 
 def main() -> None:
-    """Become the server, with the arguments of this process; whoever is not root already stays who they are."""
+    """Become the server, with this process's arguments; a process that is not root keeps its user."""
     environment = dict(os.environ)
     if os.geteuid() == 0:
         environment = prepared(pwd.getpwnam(USER), environment)

@@ -1,4 +1,4 @@
-"""How long a run may take: the container ends it by itself, shortly before SageMaker would cut the request.
+"""The time limit of a run: the container stops it by itself shortly before SageMaker would cut the request.
 
 SageMaker drops the connection at the limit and says nothing to the container, whose answer is lost then.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 MARGIN_SECONDS = 5.0
-"""Left to clean up and answer; a tenth of limits shorter than fifty seconds."""
+"""Time reserved to clean up and answer; a tenth of the limit if that is shorter than fifty seconds."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class TimeLimit:
     """The limit of one run."""
 
     seconds: float | None
-    """What SageMaker allows; None: the request does not say."""
+    """The time that SageMaker allows; None if the request does not say."""
     began: float
     """When SageMaker sent the request, by `clock`."""
     clock: Callable[[], float] = time.monotonic
 
     def check(self) -> None:
-        """Raises JobFailed (TIMED_OUT) once the time is over."""
+        """Raise JobFailed (TIMED_OUT) once the time is over."""
         if self.seconds is None or self.clock() - self.began < self.seconds - min(MARGIN_SECONDS, self.seconds / 10):
             return
         raise JobFailed(

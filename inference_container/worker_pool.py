@@ -25,7 +25,7 @@ MAX_STARTS = 3
 """Consecutive attempts to restart a worker that has run before."""
 PING_SECONDS = 0.2
 WAITED_HEADER = "x-waited-seconds"
-"""Tells a worker process how long a document has waited for it: its run's time counts from before that."""
+"""Header with how long a document has waited for a worker process; the run's time limit includes that time."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 

@@ -30,7 +30,7 @@ IMAGE = "localhost/goc-container:test"
 NEEDED = ("buildah", "debootstrap")
 START_SECONDS = 120.0
 UID = 1001
-"""Of the user that the Dockerfile makes."""
+"""The id of the user that the Dockerfile makes."""
 _SHOWN = 3000
 """Maximum characters shown of a failed call's output."""
 _CERTIFICATES = "/run/build-certificates"
@@ -102,7 +102,7 @@ def build(buildah: Buildah) -> None:
 def started(
     buildah: Buildah, port: int, *, scratch: Path, more: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """The image's own command, as SageMaker runs it: as root, `scratch`, which is root's, mounted on /tmp."""
+    """Run the image's own command as SageMaker does: as root, with root's folder `scratch` mounted on /tmp."""
     scratch.mkdir(mode=0o755)
     container = buildah.run("from", IMAGE)
     environment = [
@@ -129,7 +129,7 @@ def started(
 
 
 def await_ping(process: subprocess.Popen[str], port: int, *, wanted: str = "ready") -> float:
-    """Seconds until /ping's status contains `wanted`.
+    """Wait until /ping's status contains `wanted`; returns the seconds.
 
     Raises:
         ImageError: the container exited or did not answer in time.
@@ -152,7 +152,7 @@ def await_ping(process: subprocess.Popen[str], port: int, *, wanted: str = "read
 
 
 def user_of_server(process: subprocess.Popen[str]) -> int:
-    """Whom the started server runs as."""
+    """The user that the started server runs as."""
     children = psutil.Process(process.pid).children(recursive=True)
     (server,) = [child for child in children if SERVER in child.cmdline()]
     return int(server.uids().effective)
