@@ -110,7 +110,7 @@ class StageConfig(BaseModel):
             message = f"instance_type {self.instance_type} cannot run the container: {why}"
             raise ValueError(message)
         if self.gpus is None and self.instance_type not in GPUS:
-            message = f"the GPUs of instance_type {self.instance_type} are not known; say how many with -c gpus=N"
+            message = f"the number of GPUs of instance_type {self.instance_type} is unknown; set it with -c gpus=N"
             raise ValueError(message)
         return self
 

@@ -16,7 +16,7 @@ HOW_TO_GIVE_ONE = (
 
 
 def session_here() -> boto3.session.Session:
-    """Credentials and region as the AWS CLI and the CDK read them; boto3 by itself does not know AWS_REGION."""
+    """Credentials and region as the AWS CLI and the CDK read them; boto3 alone ignores AWS_REGION."""
     return boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 

@@ -18,7 +18,7 @@ READ: Final = (
     "key_arn",
     "success_topic_arn",
 )
-"""Of the core's values."""
+"""The core's values that this stack reads."""
 
 
 class InferenceStack(Stack):

@@ -25,7 +25,7 @@ from infrastructure.findings import acknowledge
 from infrastructure.handover import CoreValues
 
 READ: Final = ("functions", "key_arn", "queues")
-"""Of the core's values; a firewall needs one more."""
+"""The core's values that this stack reads; a firewall needs one more."""
 RUNBOOK: Final = "docs/runbook.md"
 _REQUESTS_PER_ADDRESS: Final = 2000
 """Requests per address in five minutes before the firewall blocks it."""

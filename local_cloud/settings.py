@@ -79,7 +79,7 @@ class LocalSettings:
 
     @property
     def account_file(self) -> Path:
-        """JSON of `account_wire`, written by whoever wants another account than one that was granted everything."""
+        """JSON for `account_wire`; write it to emulate an account without the usual quotas."""
         return self.state_dir / "account.json"
 
     @property

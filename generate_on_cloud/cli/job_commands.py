@@ -32,7 +32,7 @@ def submit(
     except ValueError as error:
         raise CloudError(f"{params.name} is not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise CloudError(f"{params.name} holds a {type(body).__name__}; allowed: a JSON object")
+        raise CloudError(f"{params.name} contains a {type(body).__name__}; allowed: a JSON object")
     with open_cloud() as cloud:
         job = cloud.jobs.submit(
             CreateJob(task=task, params=body, checkpoint=checkpoint, endpoint=endpoint, strict=strict)

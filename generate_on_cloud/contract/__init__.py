@@ -1,10 +1,10 @@
 """The wire between client, API, endpoint and container: typed messages and tables, pydantic and stdlib only.
 
-This package imports nothing else of the project.
+This package imports nothing else from the project.
 """
 
 CONTRACT_VERSION = 4
-"""Raised whenever a request may say what an older container does not know, so that it refuses instead of guessing.
+"""Increased whenever a request may contain something that an older container does not know, so that it refuses it.
 
 2: `AssetRef.references` · 3: `JobRequest.pictures`, `JobRequest.correlation_id` ·
 4: `JobRequest.run_timeout_s`

@@ -36,11 +36,11 @@ GPUS: Final[Mapping[str, int]] = {
 }
 
 _TOO_OLD: Final[Mapping[str, str]] = {"p2": "Kepler", "p3": "Volta"}
-"""Families whose GPUs the image's PyTorch (CUDA 13) has no code for, with the name of their architecture."""
+"""Families whose GPUs the image's PyTorch (CUDA 13) does not support, with the name of their architecture."""
 
 
 def too_old(instance_type: str) -> str | None:
-    """Why the image cannot draw on this type's GPUs; None when nothing speaks against it."""
+    """Why the image cannot draw on this type's GPUs; None if it can."""
     architecture = _TOO_OLD.get(instance_type.removeprefix("ml.").partition(".")[0])
     if architecture is None:
         return None

@@ -72,7 +72,7 @@ class ResultView(View):
     scores: dict[str, float] = Field(default={})
     """Confidence in each tag or phrase of the caption, 0 to 1."""
     warnings: list[str] = Field(default=[])
-    """What of the model files was left out because it does not fit the checkpoint."""
+    """Parts of model files that were left out because they do not fit the checkpoint."""
     models: list[UsedModel]
     timings: dict[str, float]
     metrics: JobMetrics = JobMetrics()

@@ -139,7 +139,7 @@ class JobResult(Answer):
     scores: dict[str, float] = {}
     """Interrogate tasks: the model's confidence in each tag or phrase of the caption, 0 to 1."""
     warnings: list[str] = []
-    """What of the model files was left out because it does not fit the checkpoint."""
+    """Parts of model files that were left out because they do not fit the checkpoint."""
     models: list[UsedModel] = []
     timings: dict[str, float] = {}
     """Seconds by phase (`JobPhase` names), and `total`."""

@@ -190,11 +190,11 @@ class ImageParams(HasOptions, TaskParams):
         return self
 
     def pixels_at_once(self) -> int:
-        """Of a batch, in its larger pass."""
+        """Pixels of a batch, in its larger pass."""
         return self.width * self.height * self.batch_size
 
     def megapixel_steps(self) -> Decimal:
-        """Width × height / 10⁶ × steps × pictures, of both passes: what quotas count."""
+        """Width × height / 10⁶ × steps × pictures, for both passes together: the figure that quotas count."""
         return _thousandths(self._pixel_steps() * self.batch_size * self.n_iter)
 
     def _pixel_steps(self) -> int:
@@ -263,7 +263,7 @@ class Txt2ImgParams(ImageParams):
         return choose_sampler(self.hr_sampler_name or first.sampler, schedule)
 
     def enlarged_size(self) -> tuple[int, int]:
-        """Width and height after hires fix: by `hr_scale`, or as little as covers `hr_resize_x` by `hr_resize_y`."""
+        """Width and height after hires fix: by `hr_scale`, or just enough to cover `hr_resize_x` by `hr_resize_y`."""
         width, height, x, y = self.width, self.height, self.hr_resize_x, self.hr_resize_y
         if x == 0 and y == 0:
             return int(width * self.hr_scale), int(height * self.hr_scale)

@@ -46,7 +46,7 @@ PIXEL_UPSCALER_SCHEMA: dict[str, JsonValue] = {
     "not": {"enum": [*LATENT_UPSCALERS]},
     "examples": [*PIXEL_UPSCALERS, *WEBUI_FILES, "4x-UltraSharp.pth"],
 }
-"""JSON schema of the names that `check_upscaler` allows."""
+"""JSON schema for the names that `check_upscaler` allows."""
 HIRES_UPSCALER_SCHEMA: dict[str, JsonValue] = {
     "examples": [*LATENT_UPSCALERS, *PIXEL_UPSCALERS, *WEBUI_FILES, "4x-UltraSharp.pth"]
 }

@@ -57,7 +57,7 @@ class Order:
     choice: EndpointChoice | None = None
     """None: its endpoint was chosen when the job was created."""
     rehearsed: bool = False
-    """Only check it."""
+    """Only run the checks; create nothing."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def _make(call: UserCall, order: Order) -> JobRecord:
     # 1. Check the params, find the files and choose the endpoint.
     plan = _plan(call, order)
     job = counted(plan.job, plan.steps, call.caller.quotas)
-    # 2. Whatever is not sent now has to look for itself that the pictures are there and the endpoint takes jobs.
+    # 2. Sending checks that the pictures exist and the endpoint takes jobs; if nothing is sent now, check here.
     if order.rehearsed:
         services.documents.require_inputs(job, plan.params)
         services.endpoints.require_in_service(job.endpoint)

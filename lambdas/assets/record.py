@@ -168,7 +168,7 @@ class AssetRecord:
 
     @property
     def guard_id(self) -> str:
-        """Key of the row that keeps this type and name from being used twice."""
+        """Key of the row that prevents this type and name from being used twice."""
         return name_guard(self.type, self.name)
 
     def ref(self) -> AssetRef:

@@ -109,7 +109,7 @@ class EndpointChooser:
             return self.choose(None, caller=caller)
 
     def guards(self, endpoint: str) -> list[Action]:
-        """What a transaction that sends it a job must check: that it is not being deleted. The template's never is."""
+        """The check for a transaction that sends it a job: it is not being deleted, which the template's never is."""
         return [] if endpoint == self.registry.default else [self.registry.store.taking_jobs(endpoint)]
 
     def forget(self) -> None:

@@ -134,7 +134,7 @@ class Sweeper:
         if job.queue_lost_at is not None:
             return self._visit_lost(job, job.queue_lost_at, now)
         if job.sends - job.refusals < MAX_SENDS:
-            _LOG.warning("job %s is sent again", job.job_id, extra=job.log_ids)
+            _LOG.warning("sending job %s again", job.job_id, extra=job.log_ids)
             self.outcomes.delivery.send_again(job, now=now)
             return None
         reason = f"The job could not be sent to the endpoint {job.endpoint} in {MAX_SENDS + 1} attempts."

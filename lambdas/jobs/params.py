@@ -25,7 +25,7 @@ from lambdas.jobs.pictures import picture_errors
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
 
 MAX_UNUSED = 12
-"""Names of unused entries of an infotext that a warning lists."""
+"""How many unused entries of an infotext a warning lists."""
 
 
 @dataclass(frozen=True)

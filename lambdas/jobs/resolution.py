@@ -54,7 +54,7 @@ class Resolution:
 
     @property
     def models(self) -> tuple[ResolvedModel, ...]:
-        """All of them as the job's record names them, the checkpoint first."""
+        """All of them in the format of the job's record, the checkpoint first."""
         used = [*([self.checkpoint] if self.checkpoint else []), *self.assets]
         return tuple(ResolvedModel(type=asset.type, name=asset.name, sha256=asset.sha256) for asset in used)
 
