@@ -11,7 +11,7 @@ from inference_container.task import EncodedImage
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 """Extensions of output files by picture format."""
 
 

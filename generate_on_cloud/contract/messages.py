@@ -78,7 +78,7 @@ class OutputImage(Answer):
     """Pixels."""
     height: int
     format: str
-    """`png`, `jpeg` or `webp`."""
+    """`png`, `jpeg`, `webp` or `avif`."""
     bytes: int
     seed: int | None = None
     infotext: str = ""

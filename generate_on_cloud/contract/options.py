@@ -81,7 +81,7 @@ class Options(BaseModel):
     sd_noise_schedule: Literal["Default", "Zero Terminal SNR"] = "Default"
     enable_quantization: bool = False
     tiling: bool = False
-    samples_format: Literal["png", "jpg", "jpeg", "webp"] = "png"
+    samples_format: Literal["png", "jpg", "jpeg", "webp", "avif"] = "png"
     jpeg_quality: int = Field(default=80, ge=1, le=100)
     webp_lossless: bool = False
     enable_pnginfo: bool = True

@@ -87,6 +87,40 @@ SAMPLERS: Mapping[str, SamplerRule] = MappingProxyType(
 )
 
 
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "k_dpmpp_2m": "DPM++ 2M",
+        "k_dpmpp_sde": "DPM++ SDE",
+        "k_dpmpp_2m_sde": "DPM++ 2M SDE",
+        "k_dpmpp_2m_sde_heun": "DPM++ 2M SDE Heun",
+        "k_dpmpp_2s_a": "DPM++ 2S a",
+        "k_dpmpp_3m_sde": "DPM++ 3M SDE",
+        "k_euler_a": "Euler a",
+        "k_euler_ancestral": "Euler a",
+        "k_euler": "Euler",
+        "k_lms": "LMS",
+        "k_heun": "Heun",
+        "k_dpm_2": "DPM2",
+        "k_dpm_2_a": "DPM2 a",
+        "k_dpm_fast": "DPM fast",
+        "k_dpm_ad": "DPM adaptive",
+        "restart": "Restart",
+        "ddim": "DDIM",
+        "ddim_cfgpp": "DDIM CFG++",
+        "plms": "PLMS",
+        "unipc": "UniPC",
+        "k_lcm": "LCM",
+    }
+)
+"""WebUI's aliases, which other tools write into pictures; requests use the names."""
+
+
+def sampler_with_alias(name: str) -> str | None:
+    """The sampler of this name or alias in any case; None when there is none."""
+    lower = name.lower()
+    return ALIASES.get(lower) or next((sampler for sampler in SAMPLERS if sampler.lower() == lower), None)
+
+
 def schedule_named(name: str) -> Schedule | None:
     """The schedule with this name or label; None if there is none."""
     for schedule, label in SCHEDULE_LABELS.items():

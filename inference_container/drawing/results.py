@@ -23,7 +23,7 @@ from inference_container.task import EncodedImage
 
 SOFTWARE = f"generate-on-cloud {__version__}"
 """The value of `Version` in infotext."""
-FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
+FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "avif": "avif"}
 """Picture formats by the option `samples_format`."""
 PICTURE_FIELDS = frozenset({"init_images", "mask", "firstpass_image"})
 

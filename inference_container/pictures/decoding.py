@@ -14,7 +14,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 MAX_PIXELS = 100_000_000
 """Maximum width × height, read from the header."""
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 """The only formats that are opened; others (EPS, WMF, …) may run programs or read other files."""
 
 # The errors that Pillow's decoders raise for broken input.

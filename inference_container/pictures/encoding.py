@@ -1,4 +1,4 @@
-"""Encodes finished pictures as files with infotext where WebUI stores it, and reads infotext from pictures."""
+"""Encodes finished pictures as files with infotext where WebUI stores it."""
 
 import io
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from inference_container.pictures.texts import EXIF_IFD, USER_COMMENT
 
-PictureFormat = Literal["png", "jpeg", "webp"]
-EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
+PictureFormat = Literal["png", "jpeg", "webp", "avif"]
 
 
 def encode_picture(
@@ -23,10 +23,10 @@ def encode_picture(
     quality: int = 80,
     lossless: bool = False,
 ) -> bytes:
-    """Encode `image`, with `infotext` in a PNG's text chunk `parameters` or in EXIF UserComment (JPEG, WebP; UTF-16).
+    """Encode `image`, with `infotext` in a PNG's chunk `parameters` or, in other formats, in EXIF UserComment (UTF-16).
 
-    An empty `infotext` adds nothing. `chunks` are further text chunks of a PNG. `quality` (1–100) is for JPEG and lossy
-    WebP, `lossless` for WebP.
+    An empty `infotext` adds nothing. `chunks` are further text chunks of a PNG. `quality` (1–100) is for JPEG, AVIF and
+    lossy WebP, `lossless` for WebP.
 
     Raises:
         JobFailed: INVALID_PARAMS, if the format does not support a picture of this size (WebP allows 16,383 pixels per
@@ -42,6 +42,8 @@ def encode_picture(
             image.save(file, "PNG", pnginfo=texts)
         elif picture_format == "jpeg":
             image.convert("RGB").save(file, "JPEG", quality=quality, exif=_exif(infotext))
+        elif picture_format == "avif":
+            image.save(file, "AVIF", quality=quality, exif=_exif(infotext))
         else:
             image.save(file, "WEBP", quality=quality, lossless=lossless, exif=_exif(infotext))
     except (OSError, ValueError) as error:
@@ -51,17 +53,6 @@ def encode_picture(
             f"{len(infotext)} characters of infotext ({error}); png can",
         ) from error
     return file.getvalue()
-
-
-def infotext_in(image: Image.Image) -> str:
-    """The infotext of an open picture; "" if it has none."""
-    text = image.info.get("parameters")
-    if isinstance(text, str):
-        return text
-    comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
-    if not isinstance(comment, bytes) or not comment.startswith(b"UNICODE\0"):
-        return ""
-    return comment.removeprefix(b"UNICODE\0").decode("utf-16-be", "replace")
 
 
 def _exif(infotext: str) -> bytes:

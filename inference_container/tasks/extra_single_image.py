@@ -11,13 +11,14 @@ from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.infotext.writer import write_parameters
 from inference_container.drawing.upscalers import TiledUpscaler, request_upscaler
 from inference_container.pictures.decoding import MAX_PIXELS, decode_picture
-from inference_container.pictures.encoding import encode_picture, infotext_in
+from inference_container.pictures.encoding import encode_picture
+from inference_container.pictures.texts import texts_in
 from inference_container.pictures.upscaling import Upscaler, pass_sizes, scaled_size, upscale_by
 from inference_container.progress import JobProgress
 from inference_container.task import EncodedImage, TaskInput, TaskOutput
 
 POSTPROCESSING_KEY = "postprocessing"
-"""Key of the PNG's text chunk that records how it was enlarged; `parameters` stays that of the original picture."""
+"""Key of the PNG's text chunk that records how it was enlarged; all other texts are the original picture's."""
 MAX_ON_THE_WAY = 4 * MAX_PIXELS
 """Maximum pixels of a network's output before it is resized."""
 KEPT_MODES = frozenset({"RGB", "RGBA"})
@@ -38,7 +39,7 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
     # 1. The picture and its infotext.
     with progress.phase(JobPhase.ENCODING):
         given = decode_picture(params.image, field="image")
-        written = infotext_in(given)
+        texts = texts_in(given)
         image = given if given.mode in KEPT_MODES else given.convert("RGB")
 
     # 2. The upscalers and the number of their tiles.
@@ -59,7 +60,7 @@ def extra_single_image(job: TaskInput) -> TaskOutput:
     # 4. Encode the picture and record how it was made.
     said = write_parameters(_record(params, names))
     with progress.phase(JobPhase.SAVING):
-        data = encode_picture(result, infotext=written, chunks={POSTPROCESSING_KEY: said})
+        data = encode_picture(result, chunks={**texts, POSTPROCESSING_KEY: said})
     return TaskOutput(
         images=(EncodedImage(data, "png", result.width, result.height, None, said),),
         info={"html_info": f"<p>{html.escape(said)}</p>"},

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from inference_container.pictures.encoding import EXIF_IFD, USER_COMMENT, PictureFormat, encode_picture
+from inference_container.pictures.encoding import PictureFormat, encode_picture
+from inference_container.pictures.texts import EXIF_IFD, USER_COMMENT
 
 INFOTEXT = "a cat, (red:1.2)\nNegative prompt: 犬 é\nSteps: 20, Sampler: Euler"
 
@@ -36,8 +37,8 @@ def test_a_png_keeps_its_pixels_and_says_nothing_without_infotext() -> None:
     assert "parameters" not in opened.info
 
 
-@pytest.mark.parametrize("picture_format", ["jpeg", "webp"])
-def test_jpeg_and_webp_hold_the_infotext_as_exif_user_comment(picture_format: PictureFormat) -> None:
+@pytest.mark.parametrize("picture_format", ["jpeg", "webp", "avif"])
+def test_other_formats_hold_the_infotext_as_exif_user_comment(picture_format: PictureFormat) -> None:
     opened = reopened(encode_picture(Image.new("RGB", (16, 16)), picture_format=picture_format, infotext=INFOTEXT))
 
     comment = opened.getexif().get_ifd(EXIF_IFD)[USER_COMMENT]
