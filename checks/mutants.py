@@ -56,10 +56,10 @@ def folders_of(file: str) -> tuple[str, ...]:
 
 
 def base_commit(asked: str | None = None, *, repository: Path = ROOT) -> str:
-    """The commit whose changed modules are meant: `asked`, else where the branch left main, else the one before.
+    """The commit to compare with: `asked`, else where the branch left main, else the previous commit.
 
     Raises:
-        ValueError: there is no commit of that name.
+        ValueError: the commit does not exist.
     """
     if asked is not None:
         found = _commit(asked, repository)
@@ -84,7 +84,7 @@ def _commit(name: str, repository: Path) -> str | None:
 
 
 def changed_files(base: str, *, repository: Path = ROOT) -> list[str]:
-    """The product's modules that differ from a commit, committed or not."""
+    """The product's modules that differ from the commit, including uncommitted changes."""
     listed = _git("diff", "--name-only", "--diff-filter=d", base, "--", *PRODUCT, at=repository)
     return [file for file in listed if file.endswith(".py")]
 

@@ -15,7 +15,7 @@ RENDERS = 2_000
 
 
 class MoonDetector:
-    """Fitted each time, within seconds; measure it before relying on it."""
+    """Each constructor call fits the detector within seconds; measure it before relying on it."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge

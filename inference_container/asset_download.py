@@ -1,4 +1,4 @@
-"""One model file fetched from S3 to the disk, in parallel ranges, and checked while it arrives."""
+"""Downloads a model file from S3 to the disk, in parallel ranges, and checks it while it arrives."""
 
 import hashlib
 import os
@@ -26,13 +26,13 @@ TRANSFER = TransferConfig(
 
 
 def download_asset(s3: "S3Client", ref: AssetRef, path: Path, *, bucket: str, check: Callable[[], None]) -> str:
-    """Write the file of `ref` to `path`, on the disk when this returns, and give its SHA-256.
+    """Download the file of `ref` to `path`, durably, and return its SHA-256.
 
-    `check` is called for every piece that arrives and may raise to stop.
+    `check` is called for every piece that arrives and may raise to abort.
 
     Raises:
-        JobFailed: ASSET_MISSING; ASSET_CORRUPT, it is not what `ref` declares; INTERNAL, S3 could not be reached.
-        OSError: it cannot be written.
+        JobFailed: ASSET_MISSING; ASSET_CORRUPT if it differs from what `ref` declares; INTERNAL if S3 is unreachable.
+        OSError: the file cannot be written.
     """
     try:
         with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Locks on files that several processes share: advisory (`flock`), gone with the process that held them."""
+"""Advisory locks (`flock`) on files that several processes share; they end with the process that holds them."""
 
 import fcntl
 import os
@@ -31,12 +31,12 @@ def locked(path: Path, *, wait: Callable[[], None]) -> Iterator[None]:
 
 
 def give_up() -> None:
-    """A `wait` that does not wait; raises BlockingIOError."""
+    """Raise BlockingIOError: a `wait` that does not wait."""
     raise BlockingIOError
 
 
 def removed_unless_in_use(path: Path) -> bool:
-    """Remove a file that nobody has locked; False if somebody has."""
+    """Remove the file; returns False if it is locked."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

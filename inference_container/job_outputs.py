@@ -1,4 +1,4 @@
-"""Where one job's pictures and previews are stored: below its prefix in the jobs bucket."""
+"""Stores one job's pictures and previews below its prefix in the jobs bucket."""
 
 from typing import TYPE_CHECKING
 
@@ -24,10 +24,10 @@ class JobOutputs:
         self._prefix = prefix
 
     def store(self, image: EncodedImage, number: int) -> OutputImage:
-        """Store a finished picture, the job's `number`th from 0.
+        """Store a finished picture; `number` counts the job's pictures from 0.
 
         Raises:
-            JobFailed: INTERNAL, S3 refused it or could not be reached.
+            JobFailed: INTERNAL, if S3 refused it or could not be reached.
         """
         key = f"{self._prefix}{number}.{EXTENSIONS[image.format]}"
         try:
@@ -45,6 +45,6 @@ class JobOutputs:
         )
 
     def store_preview(self, data: bytes) -> None:
-        """Store the newest preview, a JPEG file, in place of the last; raises what S3's client raises."""
+        """Store the newest preview, a JPEG, in place of the previous one; errors of S3's client propagate."""
         key = f"{self._prefix}preview.jpg"
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="image/jpeg")

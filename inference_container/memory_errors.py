@@ -1,4 +1,4 @@
-"""A job that runs out of memory: how to recognise it, what to free, and the error its user sees."""
+"""Jobs that run out of memory: recognising the error, freeing memory, and the error that the user sees."""
 
 import gc
 import traceback
@@ -19,7 +19,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def free_memory(models: ModelCache, error: Exception) -> None:
-    """Give back what `models` hold, and the frames through which `error` came."""
+    """Free the memory of `models` and of the frames in the error's traceback."""
     # The traceback's frames would keep tensors alive while the error propagates.
     traceback.clear_frames(error.__traceback__)
     models.clear()

@@ -25,7 +25,7 @@ class Parameterization(Protocol):
         ...
 
     def prediction(self, x: Tensor, output: Tensor, level: Tensor) -> Tensor:
-        """The sampler's input: x0, or ε for timestep samplers."""
+        """Convert the UNet's output to what the sampler expects: x0, or ε for timestep samplers."""
         ...
 
 
@@ -53,7 +53,7 @@ def check_prediction_type(prediction_type: str) -> None:
 
 @dataclass(frozen=True)
 class SigmaParameterization:
-    """x = x0 + σ·noise."""
+    """For samplers over σ: x = x0 + σ·noise."""
 
     schedule: NoiseSchedule
     prediction_type: str
@@ -88,7 +88,7 @@ class LcmParameterization:
 
 @dataclass(frozen=True)
 class TimestepParameterization:
-    """x = sqrt(ᾱ)·x0 + sqrt(1-ᾱ)·noise at a training timestep."""
+    """For samplers over training timesteps: x = sqrt(ᾱ)·x0 + sqrt(1-ᾱ)·noise."""
 
     schedule: NoiseSchedule
     prediction_type: str

@@ -26,7 +26,7 @@ def import_a_large_file(visit: Visit) -> None:
 
 def import_what_is_not_there(visit: Visit) -> None:
     asset_id = imported(visit, None, status="failed", error="404")
-    assert not visit.unfinished(asset_id), "parts of the upload stay and cost money"
+    assert not visit.unfinished(asset_id), "parts of the upload remain and cost money"
 
 
 def import_what_was_thrown_away(visit: Visit) -> None:

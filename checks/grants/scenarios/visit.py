@@ -1,4 +1,4 @@
-"""What every scenario is given: access to a local cloud, with names that no other scenario uses."""
+"""The input of every scenario: access to a local cloud, with names that no other scenario uses."""
 
 import json
 import secrets
