@@ -202,7 +202,7 @@ ENDS: list[tuple[str, dict[str, Any], ExitCode, str]] = [
         "assets import https://a.example/x.pt --type lora",
         {"POST /v1/assets": (201, asset("failed", error="a zip"))}, ExitCode.FAILED, "x.safetensors: a zip",
     ),
-    ("jobs submit img2img x.safetensors", {}, ExitCode.FAILED, "holds a int; allowed: a JSON object"),
+    ("jobs submit img2img x.safetensors", {}, ExitCode.FAILED, "contains a int; allowed: a JSON object"),
     ("assets upload nowhere.pt --type lora", {}, ExitCode.USAGE, "does not exist"),
     ("assets update a1", {}, ExitCode.USAGE, "nothing to change"),
     ("assets upload --kind lora", {}, ExitCode.USAGE, "No such option"),

@@ -32,7 +32,7 @@ def test_defaults_hold_when_only_feature_flags_are_given() -> None:
         ({"log_retention_days": "31"}, "-c log_retention_days: .*30.*received 31"),
         ({"keep_data": "perhaps"}, "-c keep_data: .*received 'perhaps'"),
         ({"instance_type": "g5.xlarge"}, "-c instance_type: .*received 'g5.xlarge'"),
-        ({"instance_type": "ml.c5.xlarge"}, "GPUs of instance_type ml.c5.xlarge are not known; .*-c gpus=N"),
+        ({"instance_type": "ml.c5.xlarge"}, "GPUs of instance_type ml.c5.xlarge is unknown; .*-c gpus=N"),
         ({"subnet_ids": "subnet-1"}, "received only one of subnet_ids and security_group_ids"),
         ({"vpc": "new", "subnet_ids": "s", "security_group_ids": "g"}, "received both vpc=new and subnet_ids"),
         ({"vpc": "vpc-1"}, "-c vpc: .*'none' or 'new'.*received 'vpc-1'"),
