@@ -119,8 +119,9 @@ def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start
 
     def note(call: DenoiserCall) -> None:
         nonlocal checkpoint
-        if call.refined:
-            checkpoint = one.drawn_by(refined=True)
+        if call.refined and plan.refiner is not None:
+            # WebUI decodes with the refiner's VAE once the refiner has taken over.
+            checkpoint = plan.refiner
             notes.update(refiner_extra(checkpoint, params))
         if call.left_out == "late":
             notes.update(late_extra(params, request.guidance.s_min_uncond))

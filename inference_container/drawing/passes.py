@@ -38,11 +38,6 @@ class Pass:
         """The prompts of this pass."""
         return self.plan.prompts if self.hires is None else self.hires.prompts
 
-    def drawn_by(self, *, refined: bool) -> Checkpoint:
-        """The checkpoint that made the latents: as in WebUI, the refiner once it has taken over, also for its VAE."""
-        refiner = self.plan.refiner
-        return refiner if refined and refiner is not None else self.checkpoint
-
 
 def ready_passes(plan: DrawingPlan, stack: ExitStack, progress: JobProgress) -> tuple[Pass, Pass | None]:
     """Prepare the first pass and, with hires fix, the second; closing `stack` removes their networks.
