@@ -248,7 +248,7 @@ def test_a_local_cloud_killed_in_a_job_finishes_it_after_its_restart(
     [
         (txt2img(), None, ProblemCode.INVALID_PARAMS, "/checkpoint"),
         (txt2img(), "nobody.safetensors", ProblemCode.ASSET_NOT_FOUND, "/checkpoint"),
-        (txt2img(stepz=2), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/stepz"),
+        (txt2img(steps="two"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/steps"),
         (txt2img(sampler_name="Eular"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/sampler_name"),
         (txt2img(restore_faces=True), CHECKPOINT, ProblemCode.NOT_SUPPORTED_YET, "/params/restore_faces"),
         (img2img(init_images=["%%%"]), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/init_images/0"),
