@@ -92,6 +92,22 @@ class Options(BaseModel):
     token_merging_ratio: float = Field(default=0.0, ge=0, le=0.9)
     token_merging_ratio_img2img: float = Field(default=0.0, ge=0, le=0.9)
     token_merging_ratio_hr: float = Field(default=0.0, ge=0, le=0.9)
+    batch_cond_uncond: bool = True
+    upcast_attn: bool = False
+    initial_noise_multiplier: float = Field(default=1.0, ge=0, le=1.5)
+    sd_lora: str = "None"
+    extra_networks_default_multiplier: float = Field(default=1.0, ge=0, le=2)
+    lora_functional: bool = False
+    lora_preferred_name: Literal["Alias from file", "Filename"] = "Alias from file"
+    lora_add_hashes_to_infotext: bool = True
+    lora_bundled_ti_to_infotext: bool = True
+    textual_inversion_add_hashes_to_infotext: bool = True
+    add_model_hash_to_info: bool = True
+    add_model_name_to_info: bool = True
+    add_vae_hash_to_info: bool = True
+    add_vae_name_to_info: bool = True
+    add_user_name_to_info: bool = False
+    add_version_to_infotext: bool = True
     sd_vae_encode_method: Annotated[Literal["Full", "TAESD"], NOT_SUPPORTED] = "Full"
     sd_vae_decode_method: Annotated[Literal["Full", "TAESD"], NOT_SUPPORTED] = "Full"
     face_restoration: Annotated[bool, NOT_SUPPORTED] = False

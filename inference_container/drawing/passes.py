@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.webui.infotext.record import InfoValue
@@ -75,7 +75,9 @@ def _ready(
     if not networks.uses(prompts.networks):
         with progress.phase(JobPhase.LOADING_MODELS):
             networks.use(prompts.networks)
-    notes: dict[str, InfoValue] = {**networks.infotext_extra()}
+    notes: dict[str, InfoValue] = {}
+    if plan.params.options.lora_add_hashes_to_infotext:
+        notes |= networks.infotext_extra()
     with progress.phase(JobPhase.ENCODING):
         conditioner = _conditioner(plan, hires, checkpoint, networks)
         guidance = _guidance(plan, hires, checkpoint, conditioner)
@@ -98,10 +100,14 @@ def _refiner(plan: DrawingPlan, hires: HiresPlan | None, refiner: Checkpoint, pr
 def _conditioner(
     plan: DrawingPlan, hires: HiresPlan | None, checkpoint: Checkpoint, networks: NetworkSwitch
 ) -> Conditioner:
+    options = plan.params.options
+    inversions = networks.inversions(name_bundles=options.lora_bundled_ti_to_infotext)
+    if not options.textual_inversion_add_hashes_to_infotext:
+        inversions = tuple(replace(one, shown=None) for one in inversions)
     return Conditioner(
         checkpoint=checkpoint,
         params=plan.params,
-        inversions=networks.inversions(),
+        inversions=inversions,
         hires_choice=None if hires is None else hires.choice,
         hires_steps=None if hires is None else hires.steps,
     )

@@ -1,7 +1,7 @@
 """The prompts of a request as infotext shows them, and the networks that their tags name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
@@ -27,18 +27,39 @@ class Prompts:
 
 
 def read_prompts(params: ImageParams, styles: Mapping[str, Style]) -> Prompts:
-    """The request's prompts; `styles` are all available styles.
+    """The request's prompts for the first pass; `styles` are all available styles.
 
     Raises:
         JobFailed: invalid_params, if a tag cannot be parsed or a style does not exist.
     """
-    return _read(params, params.prompt, params.negative_prompt, styles)
+    prompts = _read(params, params.prompt, params.negative_prompt, styles)
+    tag = _general_lora(params, prompts)
+    # Every pass that lacks the tag adds it to the prompt that infotexts show, the second pass too.
+    tags = tag
+    if isinstance(params, Txt2ImgParams) and params.enable_hr:
+        tags += _general_lora(params, _read_hires(params, styles))
+    return replace(prompts, prompt=prompts.prompt + tags, networks=_networks(params, prompts.prompt + tag))
 
 
 def read_hires_prompts(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Prompts:
     """The prompts of the second pass; empty ones default to the first pass's. Raises like `read_prompts`."""
+    prompts = _read_hires(params, styles)
+    return replace(prompts, networks=_networks(params, prompts.prompt + _general_lora(params, prompts)))
+
+
+def _read_hires(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Prompts:
     prompt, negative_prompt = params.hr_prompt or params.prompt, params.hr_negative_prompt or params.negative_prompt
     return _read(params, prompt, negative_prompt, styles)
+
+
+def _general_lora(params: ImageParams, prompts: Prompts) -> str:
+    """The tag of the option `sd_lora`, for prompts that do not name that file themselves; else nothing."""
+    options = params.options
+    if options.sd_lora in ("", "None") or params.disable_extra_networks:
+        return ""
+    if any(use.name == options.sd_lora for use in prompts.networks.loras):
+        return ""
+    return f"<lora:{options.sd_lora}:{options.extra_networks_default_multiplier}>"
 
 
 def _read(params: ImageParams, prompt: str, negative_prompt: str, styles: Mapping[str, Style]) -> Prompts:
@@ -48,8 +69,11 @@ def _read(params: ImageParams, prompt: str, negative_prompt: str, styles: Mappin
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"styles: {error}") from error
     if params.options.enable_prompt_comments:
         prompt, negative_prompt = strip_comments(prompt), strip_comments(negative_prompt)
+    return Prompts(prompt, negative_prompt, _networks(params, prompt))
+
+
+def _networks(params: ImageParams, prompt: str) -> NetworkPlan:
     try:
-        networks = NO_NETWORKS if params.disable_extra_networks else plan_networks(extract_tags(prompt).tags)
+        return NO_NETWORKS if params.disable_extra_networks else plan_networks(extract_tags(prompt).tags)
     except PromptSyntaxError as error:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"prompt: {error}") from error
-    return Prompts(prompt, negative_prompt, networks)

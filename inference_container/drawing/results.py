@@ -8,6 +8,7 @@ from PIL import Image
 
 from generate_on_cloud import __version__
 from generate_on_cloud.contract.controlnet import without_pictures
+from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.model_files.families import Family
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
@@ -84,8 +85,20 @@ def record_of(
         tiling=asks_for_tiling(params),
         hires_prompt=_other(hires.prompt, than=prompts.prompt),
         hires_negative_prompt=_other(hires.negative_prompt, than=prompts.negative_prompt),
+        hidden=frozenset(entry for entry, shown in _shown(options).items() if not shown),
         extra=extra,
     )
+
+
+def _shown(options: Options) -> dict[str, bool]:
+    """Whether the options want these entries of infotexts."""
+    return {
+        "Model hash": options.add_model_hash_to_info,
+        "Model": options.add_model_name_to_info,
+        "VAE hash": options.add_vae_hash_to_info,
+        "VAE": options.add_vae_name_to_info,
+        "Version": options.add_version_to_infotext,
+    }
 
 
 def _other(text: str, *, than: str) -> str | None:

@@ -72,8 +72,10 @@ class NetworkSwitch:
             raise
         self._plan = plan
 
-    def inversions(self) -> tuple[TextualInversion, ...]:
+    def inversions(self, *, name_bundles: bool = True) -> tuple[TextualInversion, ...]:
         """The job's embeddings and those bundled with the active networks, without those of other architectures.
+
+        Infotexts show the name of the network after a bundled one, unless not `name_bundles`.
 
         WebUI skips them too: a name in a prompt can mean an embedding with one checkpoint and a word with another.
 
@@ -87,7 +89,7 @@ class NetworkSwitch:
                 self._offer(found, name, loaded.vectors, shown=file.sha256[:EMBEDDING_HASH])
         for use in self._plan.loras:
             for name, vectors in self._network(use.name).embeddings.items():
-                self._offer(found, name, vectors, shown=use.name)
+                self._offer(found, name, vectors, shown=use.name if name_bundles else "")
         return tuple(found.values())
 
     def _offer(

@@ -208,7 +208,8 @@ def _masks(options: Options, image: Image.Image, picture: InitPicture, upscaler:
 
 
 def _noise_multiplier(params: Img2ImgParams) -> float:
-    return 1.0 if params.initial_noise_multiplier is None else params.initial_noise_multiplier
+    own = params.initial_noise_multiplier
+    return params.options.initial_noise_multiplier if own is None else own
 
 
 def _extra(params: Img2ImgParams, *, masked: bool) -> dict[str, InfoValue]:

@@ -64,6 +64,11 @@ def told(files: Resolution) -> dict[str, list[str]]:
         ({"prompt": "a # <lora:ink>"}, []),
         ({"prompt": "<lora:ink> and <lora:ink>"}, [Need(AssetType.LORA, "ink", "/params/prompt")]),
         ({"override_settings": {"sd_vae": "None"}}, []),
+        ({"override_settings": {"sd_lora": "None"}}, []),
+        (
+            {"override_settings": {"sd_lora": "ink"}},
+            [Need(AssetType.LORA, "ink", "/params/override_settings/sd_lora")],
+        ),
         ({"refiner_checkpoint": "None"}, []),
         ({"refiner_checkpoint": "r"}, [Need(AssetType.CHECKPOINT, "r", "/params/refiner_checkpoint")]),
         ({"hr_checkpoint_name": "h"}, []),
@@ -148,7 +153,7 @@ def test_a_lora_is_found_by_its_alias_where_no_file_is_called_so(cloud: Cloud) -
         resolve(cloud, prompt="<lora:Ink> <lora:blot>")
 
     assert found == {"ink-v3.safetensors": ["ink"], "candle.safetensors": []}
-    assert "may be any of: twin-1.safetensors, twin-2.safetensors" in str(several.value.errors[0].message)
+    assert "twin-1.safetensors, twin-2.safetensors" in str(several.value.errors[0].message)
     assert none.value.code is ProblemCode.ASSET_NOT_FOUND
 
 

@@ -12,6 +12,7 @@ from generate_on_cloud.contract.errors import JobFailed
 from generate_on_cloud.contract.jobs import Task
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
+from inference_container.networks.network_file import load_network_file
 from tests.networks.network_files import hypernetwork_file, linear_pair, lora, model_file, numbers, write_network
 from tests.tasks.conftest import as_text, noisy
 from tests.tasks.running import pixels, run
@@ -43,6 +44,58 @@ def test_a_lora_moves_the_picture_and_the_next_job_draws_as_before(checkpoint: C
     assert np.array_equal(pixels(run(checkpoint, Task.TXT2IMG)), pixels(plain))
     nought = run(checkpoint, Task.TXT2IMG, prompt="the red cat<lora:ink:0>", files=[ink])
     assert np.array_equal(pixels(nought), pixels(plain))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "written"),
+    [
+        ("red", {"sd_lora": "ink"}, "red<lora:ink:1.0>"),
+        ("red", {"sd_lora": "ink", "extra_networks_default_multiplier": 0.5}, "red<lora:ink:0.5>"),
+        ("red<lora:ink:0.3>", {"sd_lora": "ink"}, "red<lora:ink:0.3>"),
+    ],
+)
+def test_an_option_adds_a_lora_to_every_prompt(
+    checkpoint: Checkpoint, ink: ModelFile, prompt: str, options: dict[str, Any], written: str
+) -> None:
+    drawn = run(checkpoint, Task.TXT2IMG, prompt=prompt, files=[ink], override_settings=options)
+    tagged = run(checkpoint, Task.TXT2IMG, prompt=written, files=[ink])
+
+    assert drawn.images[0].infotext.splitlines()[0] == drawn.info["prompt"] == written
+    assert np.array_equal(pixels(drawn), pixels(tagged))
+
+
+def test_both_passes_add_the_lora_of_the_option_and_infotext_shows_both_tags(
+    checkpoint: Checkpoint, ink: ModelFile
+) -> None:
+    hires: dict[str, Any] = {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5}
+    options = {"sd_lora": "ink"}
+
+    drawn = run(checkpoint, Task.TXT2IMG, prompt="red", files=[ink], override_settings=options, **hires)
+    tagged = run(checkpoint, Task.TXT2IMG, prompt="red<lora:ink>", files=[ink], **hires)
+    off = run(checkpoint, Task.TXT2IMG, prompt="red", override_settings=options, disable_extra_networks=True, **hires)
+
+    assert drawn.info["prompt"] == "red<lora:ink:1.0><lora:ink:1.0>"
+    assert ", Hires prompt: red, " in drawn.images[0].infotext
+    assert np.array_equal(pixels(drawn), pixels(tagged))
+    assert off.info["prompt"] == "red"
+
+
+def test_hashes_of_networks_can_be_left_out_of_infotexts(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    layers = {layer: lora(torch.Size(shape)) for layer, shape in LAYERS}
+    ink = write_network(
+        tmp_path / "ink.safetensors", layers | {"bundle_emb.cat": {"string_to_param.*": numbers(2, 32)}}
+    )
+
+    def told(**options: bool) -> str:
+        body: dict[str, Any] = {"prompt": "cat<lora:ink>", "negative_prompt": ""}
+        infotext = run(checkpoint, Task.TXT2IMG, files=[ink], override_settings=options, **body).images[0].infotext
+        return infotext.partition("RNG: CPU, ")[2].partition("Version: ")[0]
+
+    loras, embeddings = f'Lora hashes: "ink: {load_network_file(ink).hash}", ', 'TI hashes: "cat: ink", '
+    assert told() == loras + embeddings
+    assert told(lora_add_hashes_to_infotext=False) == embeddings
+    assert told(textual_inversion_add_hashes_to_infotext=False) == loras
+    assert told(lora_bundled_ti_to_infotext=False) == loras + 'TI hashes: "cat: ", '
 
 
 def test_layers_that_do_not_fit_are_named_in_the_result(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Options and fields of a request: that each changes what is drawn, and is told in infotext where WebUI tells it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import Txt2ImgParams
 from generate_on_cloud.contract.samplers import choose_sampler
+from generate_on_cloud.webui.infotext.parser import parse_infotext
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.sampling_record import noted_seed_delta, sampling_extra
 from inference_container.models.checkpoint import Checkpoint
@@ -109,6 +111,60 @@ def test_what_the_sampler_does_not_look_at_changes_and_tells_nothing(
 
     assert asked.images[0].infotext == plain.images[0].infotext
     assert not differs(asked, plain)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch_cond_uncond": False},
+        {"upcast_attn": True},
+        {"lora_functional": True},
+        {"lora_preferred_name": "Filename"},
+        {"extra_networks_default_multiplier": 0.5},
+        {"add_user_name_to_info": True},
+        {"sd_lora": "None"},
+    ],
+)
+def test_options_without_effect_are_taken(checkpoint: Checkpoint, options: dict[str, Any]) -> None:
+    asked, plain = draw(checkpoint, override_settings=options), draw(checkpoint)
+
+    assert asked.images[0].infotext == plain.images[0].infotext
+    assert not differs(asked, plain)
+
+
+@pytest.mark.parametrize(
+    ("option", "entry"),
+    [
+        ("add_model_hash_to_info", "Model hash"),
+        ("add_model_name_to_info", "Model"),
+        ("add_vae_hash_to_info", "VAE hash"),
+        ("add_vae_name_to_info", "VAE"),
+        ("add_version_to_infotext", "Version"),
+    ],
+)
+def test_entries_can_be_left_out_of_infotexts(checkpoint: Checkpoint, option: str, entry: str) -> None:
+    named = replace(checkpoint, vae_file=replace(checkpoint.file, name="another.vae.pt"))
+
+    full = draw(named, subseed=1)
+    without = draw(named, subseed=1, override_settings={option: False})
+
+    entries, fewer = (parse_infotext(one.images[0].infotext).parameters for one in (full, without))
+    assert entries.keys() - fewer.keys() == {entry}
+    assert {**without.info, "infotexts": 0, "job_timestamp": 0} == {**full.info, "infotexts": 0, "job_timestamp": 0}
+
+
+def test_the_option_multiplies_img2imgs_noise_where_the_field_is_open(checkpoint: Checkpoint) -> None:
+    option = {"initial_noise_multiplier": 0.5}
+    body: dict[str, Any] = {"init_images": [as_text(noisy(64, 64))], "steps": 2}
+
+    by_option = run(checkpoint, Task.IMG2IMG, **body, override_settings=option)
+    by_field = run(checkpoint, Task.IMG2IMG, **body, initial_noise_multiplier=0.5)
+    both = run(checkpoint, Task.IMG2IMG, **body, initial_noise_multiplier=1, override_settings=option)
+
+    assert by_option.images[0].infotext == by_field.images[0].infotext
+    assert ", Noise multiplier: 0.5, " in by_option.images[0].infotext
+    assert not differs(by_option, by_field)
+    assert not differs(both, run(checkpoint, Task.IMG2IMG, **body))
 
 
 def test_an_option_that_is_set_beats_the_field_for_churn(checkpoint: Checkpoint) -> None:

@@ -84,6 +84,8 @@ class GenerationRecord:
     user: str | None = None
     index_of_first_image: int = 0
     """1 if a grid precedes the images."""
+    hidden: frozenset[str] = frozenset()
+    """Entries that infotexts are to leave out; `info` has them all."""
     extra: Mapping[str, InfoValue] = field(default_factory=dict)
     """`extra_generation_params`: those of `img2img_extra`, then further entries in the order they are written."""
 

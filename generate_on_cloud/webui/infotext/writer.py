@@ -52,7 +52,8 @@ def infotext_parameters(record: GenerationRecord, index: int) -> dict[str, InfoV
     # An extra entry with the key of an entry above takes its place.
     hires = {"Hires prompt": record.hires_prompt, "Hires negative prompt": record.hires_negative_prompt}
     extra = {**record.extra, **{key: text for key, text in hires.items() if text is not None}}
-    return parameters | extra | {"Version": record.version, "User": record.user}
+    parameters |= extra | {"Version": record.version, "User": record.user}
+    return {key: value for key, value in parameters.items() if key not in record.hidden}
 
 
 def write_parameters(parameters: dict[str, InfoValue]) -> str:
