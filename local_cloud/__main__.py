@@ -28,6 +28,9 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser.add_argument(
         "--record-requests", action="store_true", help="record every request of every role, as JSON lines"
     )
+    parser.add_argument(
+        "--credential-seconds", type=float, default=3600.0, help="how long the credentials of functions live at least"
+    )
     parser.add_argument("--without-rights-checks", action="store_true", help="let every role do everything")
     parser.add_argument("--stop-with-stdin", action="store_true", help="also stop when standard input ends")
     chosen = parser.parse_args(arguments)
@@ -41,6 +44,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         notification_faults=chosen.notification_faults,
         record_requests=chosen.record_requests,
         check_rights=not chosen.without_rights_checks,
+        credential_seconds=chosen.credential_seconds,
     )
     return settings, chosen.stop_with_stdin
 

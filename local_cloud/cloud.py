@@ -39,12 +39,14 @@ class LocalCloud:
         notification_faults: NotificationFaults | None = None,
         record_requests: bool = False,
         check_rights: bool = True,
+        credential_seconds: float = 3600.0,
     ) -> None:
         """`port` None: any free one, kept when this object restarts. `assembly` None: synthesise the repository.
 
         `notification_faults`: how unreliable notifications are; None: reliable.
         `record_requests`: write everything that roles request to `settings.requests_file`.
         `check_rights`: False lets every role do everything, to measure the cost of the checks.
+        `credential_seconds`: how long the credentials of functions live at least.
         """
         self.settings = LocalSettings(
             state_dir=state_dir.resolve(),
@@ -56,6 +58,7 @@ class LocalCloud:
             notification_faults=notification_faults,
             record_requests=record_requests,
             check_rights=check_rights,
+            credential_seconds=credential_seconds,
         )
         self.log_file = self.settings.state_dir / "local-cloud.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -186,6 +189,7 @@ class LocalCloud:
             arguments += ["--assembly", str(settings.assembly)]
         if settings.notification_faults is not None:
             arguments += ["--notification-faults", json.dumps(asdict(settings.notification_faults))]
+        arguments += ["--credential-seconds", str(settings.credential_seconds)]
         if settings.record_requests:
             arguments.append("--record-requests")
         if not settings.check_rights:

@@ -35,6 +35,8 @@ class LocalSettings:
     """How unreliable notifications about invocations are; None: reliable."""
     check_rights: bool = True
     """Check every call against its role's policies, as AWS does; benchmarks turn it off to measure its cost."""
+    credential_seconds: float = 3600.0
+    """The least that a function's credentials live; on AWS nobody knows. What they signed ends with them."""
     record_requests: bool = False
     """Write everything that roles request to `requests_file`."""
     synthesis_command: tuple[str, ...] = (sys.executable, "app.py", "-c", "local=true")

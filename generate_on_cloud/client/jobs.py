@@ -3,12 +3,14 @@
 import json
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from generate_on_cloud.client.connection import Connection
 from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, TransferError
+from generate_on_cloud.client.signed_urls import with_fresh_url
 from generate_on_cloud.contract.job_bodies import (
     CreateJob,
     DeletedJobs,
@@ -17,6 +19,7 @@ from generate_on_cloud.contract.job_bodies import (
     JobPage,
     JobSummary,
     JobView,
+    PresignedPut,
 )
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 
@@ -49,9 +52,13 @@ class Jobs:
         if inline or job.dry_run or made.status is not JobStatus.CREATED:
             return made
         if made.upload is None:
-            raise TransferError(f"job {made.job_id}: the service returned no upload URL for the params document")
+            raise _no_upload(made.job_id)
         try:
-            response = self._connection.put(made.upload.url, document, made.upload.headers)
+            response = with_fresh_url(
+                lambda place: self._connection.put(place.url, document, place.headers),
+                made.upload,
+                lambda: self._upload_of(made.job_id),
+            )
         except httpx.TransportError as error:
             raise TransferError(f"job {made.job_id}: the params document was not uploaded: {error}") from error
         if response.is_error:
@@ -64,6 +71,13 @@ class Jobs:
             return self._connection.ask(JobView, "POST", path, body=body, headers=key)
         except ConnectionLostError:
             return self._connection.ask(JobView, "POST", path, body=body, headers=key)
+
+    def _upload_of(self, job_id: str) -> PresignedPut:
+        """Where the params of a job go, with a fresh URL."""
+        upload = self.get(job_id).upload
+        if upload is None:
+            raise _no_upload(job_id)
+        return upload
 
     def get(self, job_id: str, *, wait: int | None = None) -> JobView:
         """The job as it is now; with `wait` (seconds, 0…25), as soon as its status changes or that time has passed."""
@@ -101,7 +115,9 @@ class Jobs:
         paths = []
         for number, image in enumerate(job.result.images):
             try:
-                response = self._connection.get(image.url)
+                response = with_fresh_url(
+                    self._connection.get, image.url, partial(self._picture_url, job.job_id, number)
+                )
             except httpx.TransportError as error:
                 raise TransferError(f"picture {number} of job {job.job_id} could not be downloaded: {error}") from error
             if response.is_error:
@@ -110,6 +126,17 @@ class Jobs:
             path.write_bytes(response.content)
             paths.append(path)
         return paths
+
+    def _picture_url(self, job_id: str, number: int) -> str:
+        """A fresh URL of a picture.
+
+        Raises:
+            JobNotSucceededError: the job has no result any more.
+        """
+        job = self.get(job_id)
+        if job.result is None:
+            raise JobNotSucceededError(job)
+        return job.result.images[number].url
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job: at once if it is queued, at its next step if it is running."""
@@ -121,14 +148,23 @@ class Jobs:
         Raises:
             TransferError: storage refused it or could not be reached.
         """
-        place = self._connection.ask(InputView, "POST", "/v1/inputs")
+        places: list[InputView] = []
+
+        def new_place() -> InputView:
+            places.append(self._connection.ask(InputView, "POST", "/v1/inputs"))
+            return places[-1]
+
         try:
-            response = self._connection.put(place.upload.url, picture, place.upload.headers)
+            response = with_fresh_url(
+                lambda place: self._connection.put(place.upload.url, picture, place.upload.headers),
+                new_place(),
+                new_place,
+            )
         except httpx.TransportError as error:
             raise TransferError(f"the picture was not uploaded: {error}") from error
         if response.is_error:
             raise TransferError(f"storage refused the picture: {response.text[:300]}")
-        return place.input_id
+        return places[-1].input_id
 
     def retry(self, job_id: str, *, idempotency_key: str | None = None) -> JobView:
         """Repeat a finished job as a new one; `idempotency_key` as in `submit`."""
@@ -159,6 +195,10 @@ class Jobs:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+
+def _no_upload(job_id: str) -> TransferError:
+    return TransferError(f"job {job_id}: the service returned no upload URL for the params document")
 
 
 def _key(chosen: str | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ import httpx
 
 from generate_on_cloud.client.connection import Connection
 from generate_on_cloud.client.errors import TransferError
+from generate_on_cloud.client.signed_urls import is_refused
 from generate_on_cloud.contract.asset_bodies import (
     AssetView,
     PartChecksum,
@@ -25,8 +26,8 @@ Advance = Callable[[int], None]
 PARALLEL_PARTS = 4
 CHUNK = 1024**2
 TRIES = 6
-_SIGNED_AT_ONCE = 1000
-_URL_EXPIRED = 403
+_SIGNED_AT_ONCE = 2 * PARALLEL_PARTS
+"""URLs live for minutes: none is signed long before it is used."""
 _WORTH_AGAIN = (408, 429)
 _BAD_DIGEST = "BadDigest"
 """S3's error code for bytes that do not match their checksum."""
@@ -102,7 +103,7 @@ class PartSender:
             raise
 
     def _send_until_it_arrived(self, part: UploadPart, sha256: str) -> None:
-        reason = ""
+        reason, refused = "", False
         for attempt in range(TRIES):
             if attempt:
                 self._stopped.wait(2**attempt / 4)
@@ -120,11 +121,12 @@ class PartSender:
                 reason = f"storage answered {response.status_code}: {response.text[:200]}"
                 if _BAD_DIGEST in response.text:
                     reason = "its bytes were altered in transit, or the file changed during the upload"
-                elif response.status_code == _URL_EXPIRED and attempt == 0:
+                elif is_refused(response) and not refused:
                     self._sign_again(part.part_number, sha256)
                 elif response.status_code < 500 and response.status_code not in _WORTH_AGAIN:
                     body.take_back()
                     break
+                refused = is_refused(response)
             body.take_back()
         raise TransferError(f"{self._path.name}: part {part.part_number} was not uploaded: {reason}")
 

@@ -15,9 +15,7 @@ from lambdas.jobs.outcomes import MAX_RESULT_BYTES
 from lambdas.jobs.record import JobRecord, fields_of
 from lambdas.jobs.request_documents import MAX_PARAMS_BYTES
 
-PICTURE_URL_LIFE = timedelta(hours=1)
-PARAMS_URL_LIFE = timedelta(hours=12)
-URLS_CHANGE_EVERY = timedelta(minutes=20)
+URLS_CHANGE_EVERY = timedelta(minutes=5)
 """A view counts as changed after this time, so that clients get new URLs before the old ones expire."""
 
 
@@ -38,15 +36,18 @@ def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobVi
     if rehearsed:
         return view
     if job.status is JobStatus.CREATED:
+        now = services.clock.now()
+        life = services.objects.url_life(now=now)
         view.upload = PresignedPut(
-            url=services.objects.url_to_put_json(params_key(job.job_id), seconds=int(PARAMS_URL_LIFE.total_seconds())),
+            url=services.objects.url_to_put_json(params_key(job.job_id), life=life),
             headers={"content-type": "application/json"},
             max_bytes=MAX_PARAMS_BYTES,
-            expires_at=services.clock.now() + PARAMS_URL_LIFE,
+            expires_at=now + life,
         )
     if job.status is JobStatus.RUNNING and job.progress is not None and job.progress.previews:
         key = f"{output_prefix(job.job_id)}preview.jpg"
-        view.preview_url = services.objects.url_to_get(key, seconds=int(PICTURE_URL_LIFE.total_seconds()))
+        life = services.objects.url_life(now=services.clock.now())
+        view.preview_url = services.objects.url_to_get(key, life=life)
     if job.status is JobStatus.SUCCEEDED:
         view.result = _result(services, job)
         if view.result is not None:
@@ -60,11 +61,11 @@ def _result(services: Api, job: JobRecord) -> ResultView | None:
     if data is None:
         return None
     result = JobResult.model_validate_json(data)
-    seconds = int(PICTURE_URL_LIFE.total_seconds())
+    life = services.objects.url_life(now=services.clock.now())
     images = [
         ImageView(
             **fields_of(image, among=ImageView.model_fields),
-            url=services.objects.url_to_get(image.key, seconds=seconds),
+            url=services.objects.url_to_get(image.key, life=life),
         )
         for image in result.images
     ]

@@ -4,7 +4,7 @@ import base64
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +22,7 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.stored_parts import StoredPart, stored_parts
 from lambdas.aws.errors import BAD_PARTS, NO_SUCH_OBJECT, NO_SUCH_UPLOAD, error_code, error_message
+from lambdas.aws.url_life import url_life
 from lambdas.problems import ProblemError, invalid, shortened
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _LOG = logging.getLogger(__name__)
 MIB = 1024**2
 PART_SIZE = 64 * MIB
 MAX_PARTS = 10_000
-URL_LIFE = timedelta(hours=12)
 CHECKSUM_HEADER = "x-amz-checksum-sha256"
 
 
@@ -56,20 +56,22 @@ class UploadStorage:
     def view(self, asset: AssetRecord, *, is_new: bool, now: datetime) -> UploadView:
         """All parts: which ones storage has, and presigned URLs for the others; one call, none for a new upload."""
         received = {} if is_new else self.parts_of(asset) or {}
-        seconds = int(URL_LIFE.total_seconds())
+        life = url_life(self.client, now=now)
         parts = []
         for number, size in _sizes(asset).items():
             there = number in received and received[number].size == size
             url = None
             if not there and asset.checksum_algorithm is None:
                 place = self._place(asset, number)
-                url = self.client.generate_presigned_url("upload_part", Params=place, ExpiresIn=seconds)
+                url = self.client.generate_presigned_url(
+                    "upload_part", Params=place, ExpiresIn=int(life.total_seconds())
+                )
             offset = (number - 1) * asset.part_size
             sha256 = received[number].sha256 if there else None
             parts.append(
                 UploadPart(part_number=number, offset=offset, size=size, url=url, received=there, sha256=sha256)
             )
-        expires_at, algorithm = now + URL_LIFE, asset.checksum_algorithm
+        expires_at, algorithm = now + life, asset.checksum_algorithm
         return UploadView(part_size=asset.part_size, parts=parts, expires_at=expires_at, checksum_algorithm=algorithm)
 
     def sign(self, asset: AssetRecord, wanted: Sequence[PartChecksum], *, now: datetime) -> SignedParts:
@@ -85,16 +87,16 @@ class UploadStorage:
             raise invalid([_error("/parts", message)])
         expected = _sizes(asset)
         _refuse_odd([part.part_number for part in wanted], of=len(expected))
-        signed = []
+        signed, life = [], url_life(self.client, now=now)
         for part in wanted:
             checksum = base64.b64encode(bytes.fromhex(part.sha256)).decode()
             url = self.client.generate_presigned_url(
                 "upload_part",
                 Params=self._place(asset, part.part_number) | {"ChecksumSHA256": checksum},
-                ExpiresIn=int(URL_LIFE.total_seconds()),
+                ExpiresIn=int(life.total_seconds()),
             )
             signed.append(SignedPart(part_number=part.part_number, url=url, headers={CHECKSUM_HEADER: checksum}))
-        return SignedParts(parts=signed, expires_at=now + URL_LIFE)
+        return SignedParts(parts=signed, expires_at=now + life)
 
     def join(self, asset: AssetRecord, said: Sequence[CompletedPart] | None) -> None:
         """Join the stored or the named parts; does nothing if there are none any more.

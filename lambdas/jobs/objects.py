@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.messages import JobRequest
 from lambdas.aws.errors import NO_SUCH_OBJECT, error_code
+from lambdas.aws.url_life import url_life
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -122,21 +124,22 @@ class JobObjects:
             if answer.get("Errors"):
                 raise RuntimeError(f"{len(answer['Errors'])} objects below {prefix} could not be removed")
 
-    def url_to_get(self, key: str, *, seconds: int) -> str:
-        return self.client.generate_presigned_url(
-            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
-        )
+    def url_life(self, *, now: datetime) -> timedelta:
+        """How long a URL that is signed now is good for."""
+        return url_life(self.client, now=now)
 
-    def url_to_put(self, key: str, *, seconds: int) -> str:
-        return self.client.generate_presigned_url(
-            "put_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
-        )
+    def url_to_get(self, key: str, *, life: timedelta) -> str:
+        return self._signed("get_object", life, Key=key)
 
-    def url_to_put_json(self, key: str, *, seconds: int) -> str:
+    def url_to_put(self, key: str, *, life: timedelta) -> str:
+        return self._signed("put_object", life, Key=key)
+
+    def url_to_put_json(self, key: str, *, life: timedelta) -> str:
+        return self._signed("put_object", life, Key=key, ContentType="application/json")
+
+    def _signed(self, operation: str, life: timedelta, **params: str) -> str:
         return self.client.generate_presigned_url(
-            "put_object",
-            Params={"Bucket": self.bucket, "Key": key, "ContentType": "application/json"},
-            ExpiresIn=seconds,
+            operation, Params={"Bucket": self.bucket, **params}, ExpiresIn=int(life.total_seconds())
         )
 
     def key_of(self, location: str) -> str | None:

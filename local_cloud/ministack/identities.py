@@ -15,6 +15,7 @@ from local_cloud.ministack.emulator import EmulatorError
 from local_cloud.ministack.missing_objects import hiding_missing_objects
 from local_cloud.ministack.patches import extend, replace
 from local_cloud.ministack.row_conditions import of_item, with_rows
+from local_cloud.ministack.sessions import FunctionSessions
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 _QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -47,6 +48,7 @@ class Identities:
         if settings.record_requests:
             self._record = settings.requests_file.open("a", buffering=1)
         self._install()
+        self._sessions = FunctionSessions(settings.credential_seconds)
 
     def _install(self) -> None:
         replace("core.iam_actions.extract_resource_arn", _with_alarm_names)
@@ -60,7 +62,7 @@ class Identities:
     def remember_functions(self) -> None:
         """Open the sessions of all existing functions, so that URLs they signed before a restart stay valid."""
         for (_, _, _), function in self._lambda._functions.all_items():  # noqa: SLF001
-            self._lambda_runtime.execution_credentials(function["config"])
+            self._sessions.remember(function["config"])
 
     def session(self, role_arn: str, name: str) -> dict[str, str]:
         """Variables that make boto3 act as `role_arn`; always the same ones, even after a restart."""

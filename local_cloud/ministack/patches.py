@@ -18,10 +18,13 @@ PATCHES: Final[Mapping[str, str]] = {
     "core.iam_actions.dynamodb_service_context": "Policies may name the rows and attributes that a request touches.",
     "core.iam_actions.extract_resource_arn": "Calls on `AlarmNames` are about an alarm, not about `*`.",
     "core.iam_evaluator.enforce": "Each check is recorded, and a transaction is checked item by item.",
+    "core.lambda_runtime.acquire_worker": "A warm worker whose credentials end soon is started again with new ones.",
+    "core.lambda_runtime.execution_credentials": "The credentials of functions end, as on AWS.",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS": "CloudFormation creates SageMaker's and scaling's "
     "resources, which we implement.",
     "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; and "
     "failures of functions reach the local cloud's own log.",
+    "services.lambda_svc.acquire_worker": "As `core.lambda_runtime.acquire_worker`, which it has imported.",
     "services.s3._complete_multipart_upload": "The parts of an upload are joined from disk, and each has its checksum.",
     "services.s3._get_object": "Tells `_read_body` when a range is requested.",
     "services.s3._persist_object": "A joined object is written part by part and is never in memory whole.",

@@ -358,3 +358,90 @@ def test_jobs_are_sent_again_and_deleted() -> None:
     assert again.retry_of == "j0"
     assert (answer.deleted, answer.refused[0].code) == (["a"], "not_found")
     assert json.loads(service.requests[-1].content) == {"job_ids": ["a", "b"]}
+
+
+EXPIRED = "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
+STALE = [httpx.Response(403, text="Request has expired"), httpx.Response(400, text=EXPIRED)]
+PICTURE = {"width": 8, "height": 8, "format": "png", "seed": 1, "infotext": "x"}
+
+
+def succeeded(url: str) -> httpx.Response:
+    nothing: dict[str, object] = {"info": {}, "parameters": {}, "caption": None, "models": [], "timings": {}}
+    result = {"images": [{**PICTURE, "url": url}], **nothing}
+    return httpx.Response(200, json=job("succeeded", result=result))
+
+
+def waiting(url: str) -> httpx.Response:
+    upload = {"url": url, "headers": {}, "max_bytes": 9, "expires_at": TIME}
+    return httpx.Response(200, json=job("created", upload=upload))
+
+
+def given(number: int) -> httpx.Response:
+    upload = {"url": f"http://storage.test/in{number}", "headers": {}, "max_bytes": 9, "expires_at": TIME}
+    return httpx.Response(201, json={"input_id": f"input-{number}", "upload": upload})
+
+
+@pytest.mark.parametrize("stale", STALE, ids=["403", "expired-token"])
+def test_a_picture_whose_url_has_ended_is_fetched_by_a_fresh_one(tmp_path: Path, stale: httpx.Response) -> None:
+    service = Service(
+        {
+            "GET /prod/v1/jobs/j1": [succeeded("http://storage.test/old"), succeeded("http://storage.test/new")],
+            "GET /old": stale,
+            "GET /new": httpx.Response(200, content=b"picture"),
+        }
+    )
+
+    with service.client() as cloud:
+        (path,) = cloud.jobs.save(cloud.jobs.get("j1"), tmp_path)
+
+    assert path.read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize("stale", STALE, ids=["403", "expired-token"])
+def test_params_and_pictures_are_put_to_a_fresh_url_when_the_first_has_ended(stale: httpx.Response) -> None:
+    service = Service(
+        {
+            "POST /prod/v1/jobs": waiting("http://storage.test/old"),
+            "GET /prod/v1/jobs/j1": waiting("http://storage.test/new"),
+            "PUT /old": stale,
+            "PUT /new": httpx.Response(200),
+            "POST /prod/v1/jobs/j1/start": httpx.Response(200, json=job("queued")),
+            "POST /prod/v1/inputs": [given(1), given(2)],
+            "PUT /in1": stale,
+            "PUT /in2": httpx.Response(200),
+        }
+    )
+    params = {"prompt": "x" * INLINE_MAX_BYTES}
+
+    with service.client() as cloud:
+        queued = cloud.jobs.submit(CreateJob(task=Task.TXT2IMG, params=params))
+        input_id = cloud.jobs.upload(b"picture")
+
+    assert (queued.status, input_id) == (JobStatus.QUEUED, "input-2")
+
+
+def test_a_url_that_is_refused_twice_is_given_up(tmp_path: Path) -> None:
+    service = Service({"GET /prod/v1/jobs/j1": succeeded("http://storage.test/old"), "GET /old": httpx.Response(403)})
+
+    with service.client() as cloud, pytest.raises(TransferError, match="storage answered 403"):
+        cloud.jobs.save(cloud.jobs.get("j1"), tmp_path)
+
+    assert [request.url.path for request in service.requests].count("/old") == 2
+
+
+def test_a_part_whose_url_ended_while_others_were_sent_gets_a_fresh_one(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345")
+    service = Service(
+        {
+            **taking_parts(),
+            "POST /prod/v1/assets": httpx.Response(201, json=asset("uploading", upload=parts(5))),
+            "PUT /part1": [httpx.Response(503), *STALE[:1], httpx.Response(503), *STALE[1:], httpx.Response(200)],
+            "POST /prod/v1/assets/a1/complete": httpx.Response(200, json=asset("active")),
+        }
+    )
+
+    with service.client() as cloud:
+        uploaded = cloud.assets.upload(file, "lora")
+
+    assert uploaded.status == "active"

@@ -122,7 +122,7 @@ WAYS = (
     Way("POST /v1/jobs", 33, 5, _post),
     Way("GET /v1/jobs/{id}, queued", 12, 5, lambda cloud: _get(cloud, cloud.job().job_id)),
     Way("GET /v1/jobs/{id}, running", 9, 5, _running),
-    Way("GET /v1/jobs/{id}, succeeded", 10, 5, _succeeded),
+    Way("GET /v1/jobs/{id}, succeeded", 11, 5, _succeeded),
     Way("a notification of SageMaker", 12, 5, _event),
 )
 

@@ -17,7 +17,9 @@ CONTAINER = (sys.executable, str(Path(__file__).with_name("tiny_container.py")))
 
 FUNCTION = """
 import json, os, boto3
+from botocore.config import Config
 dynamodb = boto3.client("dynamodb")
+s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
 
 def handler(event, context):
     for record in event.get("Records", ()):
@@ -29,7 +31,8 @@ def handler(event, context):
             TableName=os.environ["TABLE"],
             Item={"id": {"S": message["inferenceId"]}, "message": {"S": json.dumps(message)}},
         )
-    return {"statusCode": 200, "body": json.dumps({"table": os.environ["TABLE"]})}
+    signed = s3.generate_presigned_url("put_object", Params={"Bucket": os.environ["BUCKET"], "Key": "signed"})
+    return {"statusCode": 200, "body": json.dumps({"table": os.environ["TABLE"], "signed": signed})}
 """
 
 
@@ -101,7 +104,7 @@ def template(*, idle_seconds: int = 300) -> dict[str, Any]:
                 "Runtime": "python3.13",
                 "Role": att("Role", "Arn"),
                 "Timeout": 10,
-                "Environment": {"Variables": {"TABLE": ref("Table")}},
+                "Environment": {"Variables": {"TABLE": ref("Table"), "BUCKET": ref("Bucket")}},
             },
         },
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 15}},
