@@ -15,7 +15,7 @@ import pytest
 
 from inference_container import start
 from inference_container.cache_directory import why_unusable
-from tests.container.test_container_process import container, settings_for
+from tests.container.server_process import container, settings_for
 from tests.patience import wait_for
 
 ROOT = Path(__file__).parents[2]
