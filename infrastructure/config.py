@@ -69,7 +69,7 @@ class StageConfig(BaseModel):
     kms_key: str | None = Field(
         default=None, pattern=r"^(new|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36})$"
     )
-    """Encryption of buckets, tables, queues, topics, logs and the secret: `new` creates a key, an ARN uses an existing
+    """Encryption of buckets, tables, queues, topics, logs and admin key: `new` creates a key, an ARN uses an existing
     one (its policy must allow the services: docs/security.md); None: the keys of S3 and AWS."""
     image_uri: str | None = None
     """An existing image of `inference_container` in ECR; None builds it during deployment."""

@@ -83,7 +83,7 @@ _READING: Final = ("kms:Decrypt",)
 _WRITING: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 _TABLE_READING: Final = ("kms:Decrypt", "kms:DescribeKey")
 _TABLE_WRITING: Final = (*_TABLE_READING, "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
-ENCRYPTED: Final = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
+ENCRYPTED: Final = frozenset({"dynamodb", "s3", "sns", "sqs", "ssm"})
 KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "dynamodb:BatchGetItem": _TABLE_READING,
     "dynamodb:ConditionCheckItem": _TABLE_READING,
@@ -99,11 +99,12 @@ KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "s3:ListMultipartUploadParts": _READING,
     # The parts of an upload are read when they are joined.
     "s3:PutObject": _WRITING,
-    "secretsmanager:GetSecretValue": _READING,
-    "secretsmanager:PutSecretValue": _WRITING,
     "sns:Publish": _WRITING,
     "sqs:ChangeMessageVisibility": _NOTHING,
     "sqs:SendMessage": _WRITING,
+    "ssm:DeleteParameter": _NOTHING,
+    "ssm:GetParameter": _READING,
+    "ssm:PutParameter": ("kms:Encrypt",),
 }
 """What an action on encrypted data requires of its caller (from each service's guide; for tables from CDK's grants).
 

@@ -1,37 +1,48 @@
-"""The first admin key: a secret, and the custom resource that creates the key together with the stack."""
+"""The first admin key: an encrypted parameter, which a custom resource creates together with the stack."""
 
-from typing import cast
-
-from aws_cdk import CfnCustomResource, Duration
+from aws_cdk import ArnFormat, CfnCustomResource, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infrastructure.findings import acknowledge
+from infrastructure.config import StageConfig
 from infrastructure.function_maker import FunctionMaker
 from infrastructure.permissions import Grant, TableGrant
 from lambdas.settings import FirstKeySettings
 
 
-def add_first_key(scope: Construct, maker: FunctionMaker, *, access_table: dynamodb.Table, key: kms.IKey | None) -> str:
-    """Add both; returns the ARN of the secret that holds the key."""
-    secret = secretsmanager.Secret(
-        scope, "AdminKey", description="First admin key of the API (header x-api-key).", encryption_key=key
+def key_parameter(stack_name: str) -> str:
+    """Name of the parameter that holds the key; a parameter costs nothing, a secret 0.40 dollars a month."""
+    return f"/{stack_name}/admin-key"
+
+
+def add_first_key(
+    scope: Construct, maker: FunctionMaker, *, config: StageConfig, access_table: dynamodb.Table, key: kms.IKey | None
+) -> str:
+    """The name of the parameter that holds the key."""
+    name = key_parameter(config.stack_name)
+    arn = Stack.of(scope).format_arn(
+        service="ssm",
+        resource="parameter",
+        resource_name=name.removeprefix("/"),
+        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
     )
-    acknowledge(secret, "SMG4", "an API key that people pass on; it is replaced through the API, not on a schedule")
-    # `Id`, not `Ref`: on AWS both are the ARN, but the emulator's `Ref` is the name.
-    arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
     function = maker.make(
         "FirstKey",
         handler="lambdas.functions.first_key.handler",
         memory_megabytes=256,
         timeout=Duration.seconds(60),
-        settings=FirstKeySettings(ACCESS_TABLE=access_table.table_name, SECRET_ARN=arn),
+        settings=FirstKeySettings(
+            ACCESS_TABLE=access_table.table_name,
+            KEY_PARAMETER=name,
+            **({"ENCRYPTION_KEY": key.key_arn} if key else {}),
+        ),
         grants=[
             TableGrant(access_table, ["PutItem", "UpdateItem"]),
-            Grant(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], [arn]),
+            Grant(["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"], [arn]),
         ],
     )
-    CfnCustomResource(scope, "FirstKey", service_token=function.function_arn, service_timeout=300)
-    return arn
+    resource = CfnCustomResource(scope, "FirstKey", service_token=function.function_arn, service_timeout=300)
+    # Another name is an update to CloudFormation, and so is the first one after 0.2.
+    resource.add_property_override("Parameter", name)
+    return name

@@ -60,7 +60,7 @@ class Functions(Construct):
             webhook_queue=self.webhook_queues.queue,
             endpoint_grants=self._endpoint_grants,
         )
-        self.admin_key_arn = add_first_key(self, maker, access_table=storage.access_table, key=key)
+        self.admin_key_parameter = add_first_key(self, maker, config=config, access_table=storage.access_table, key=key)
 
     def _add_api(
         self, *, version: str, asset_functions: AssetFunctions, endpoint_keeper: lambda_.Function

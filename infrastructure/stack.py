@@ -86,7 +86,7 @@ class GenerateOnCloudStack(Stack):
         outputs = {
             "ApiUrl": self.api.rest_api.url,
             "ApiId": self.api.rest_api.rest_api_id,
-            "AdminKeySecretArn": self.functions.admin_key_arn,
+            "AdminKeyParameter": self.functions.admin_key_parameter,
             "JobsTableName": self.storage.jobs_table.table_name,
             "AssetsTableName": self.storage.assets_table.table_name,
             "EndpointsTableName": self.storage.endpoints_table.table_name,

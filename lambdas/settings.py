@@ -90,5 +90,7 @@ class AssetImportSettings(AssetSettings):
 
 
 class FirstKeySettings(AccountSettings):
-    SECRET_ARN: str
-    """Secrets Manager secret that stores the first admin key."""
+    KEY_PARAMETER: str
+    """SecureString parameter that receives the first admin key."""
+    ENCRYPTION_KEY: str = "alias/aws/ssm"
+    """What encrypts it; AWS's own key unless the stage has one."""

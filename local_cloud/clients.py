@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -43,8 +42,6 @@ class LocalClients:
     def client(self, service: Literal["sagemaker"]) -> "SageMakerClient": ...
     @overload
     def client(self, service: Literal["sagemaker-runtime"]) -> "SageMakerRuntimeClient": ...
-    @overload
-    def client(self, service: Literal["secretsmanager"]) -> "SecretsManagerClient": ...
     @overload
     def client(self, service: Literal["sns"]) -> "SNSClient": ...
     @overload

@@ -225,10 +225,10 @@ class Deployer:
         return f"{self._clients.endpoint_url}/restapis/{outputs['ApiId']}/{stage}/_user_request_"
 
     def _admin_key(self, outputs: Mapping[str, str]) -> str | None:
-        if "AdminKeySecretArn" not in outputs:
+        if "AdminKeyParameter" not in outputs:
             return None
-        secrets = self._clients.client("secretsmanager")
-        return secrets.get_secret_value(SecretId=outputs["AdminKeySecretArn"])["SecretString"]
+        ssm = self._clients.client("ssm")
+        return ssm.get_parameter(Name=outputs["AdminKeyParameter"], WithDecryption=True)["Parameter"]["Value"]
 
 
 def _status(error: ClientError) -> int:

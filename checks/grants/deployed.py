@@ -13,8 +13,6 @@ from local_cloud.ministack.policies import role_may
 from local_cloud.settings import ACCOUNT
 
 _HASH = re.compile(r"[0-9A-F]{8}$")
-_SECRET_SUFFIX = re.compile(r"(?<=[A-Za-z])-[0-9A-Za-z]{6}$")
-"""The suffix that Secrets Manager adds to a name; it differs in each deployment."""
 
 
 @dataclass(frozen=True, order=True)
@@ -67,8 +65,6 @@ class Deployed:
         """The name of a resource in the template."""
         for name, label in self.labels:
             resource = resource.replace(name, label)
-        if ":secret:" in resource:
-            resource = _SECRET_SUFFIX.sub("", resource)
         return re.sub(rf"^arn:aws:\w+:[a-z0-9-]*:(?:{ACCOUNT})?:", "", resource)
 
 
@@ -95,7 +91,7 @@ def read_deployed(cloud: LocalCloud) -> Deployed:
             physical, logical = resource["PhysicalResourceId"], _HASH.sub("", resource["LogicalResourceId"])
             if resource["ResourceType"] in {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Lambda::Function"}:
                 deployed.labels.append((physical, logical))
-            elif resource["ResourceType"].startswith(("AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SecretsManager")):
+            elif resource["ResourceType"].startswith(("AWS::SQS::Queue", "AWS::SNS::Topic")):
                 deployed.labels.append((re.split(r"[/:]", physical)[-1], logical))
             elif resource["ResourceType"] == "AWS::Logs::LogGroup":
                 deployed.labels.append((physical, logical))

@@ -3,10 +3,8 @@
 import hashlib
 import json
 import logging
-import re
 import secrets
 import urllib.request
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,70 +17,65 @@ from lambdas.settings import FirstKeySettings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
 
 KEY_PREFIX: Final = "goc_"
 PHYSICAL_ID: Final = "first-admin-key"
 ANSWER_TIMEOUT_SECONDS: Final = 10
 MAX_REASON_CHARACTERS: Final = 500
 """CloudFormation accepts answers of up to 4,096 bytes."""
-_KEY: Final = re.compile(r"goc_[A-Za-z0-9_-]{43}")
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda's signature
-    """Create the key on Create; Update and Delete leave everything as it is.
+    """Create the key on Create, and on Update where there is none yet; Delete removes its parameter.
 
     CloudFormation always gets an answer, because the stack would otherwise hang until its time-out.
     """
     logger.info("%s of %s", event.get("RequestType"), event.get("LogicalResourceId"))
     try:
-        if event["RequestType"] == "Create":
-            make_first_key(
-                settings=FirstKeySettings.from_environment(),
-                request=f"{event['StackId']}/{event['LogicalResourceId']}",
-                secretsmanager=boto3.client("secretsmanager"),
-                dynamodb=boto3.client("dynamodb"),
-            )
+        settings = FirstKeySettings.from_environment()
+        ssm = boto3.client("ssm")
+        if event["RequestType"] == "Delete":
+            _forget_key(settings, ssm)
+        # A stage of 0.2 kept its key in Secrets Manager. Where a key is kept, it may have been revoked since.
+        elif event["RequestType"] == "Create" or _read_key(settings, ssm) is None:
+            make_first_key(settings=settings, ssm=ssm, dynamodb=boto3.client("dynamodb"))
     except Exception as error:
-        logger.exception("the first key could not be created")
+        logger.exception("the first key could not be created or removed")
         answer(event, status="FAILED", reason=f"{type(error).__name__}: {error}")
     else:
         answer(event, status="SUCCESS")
 
 
-def make_first_key(
-    *,
-    settings: FirstKeySettings,
-    request: str,
-    secretsmanager: "SecretsManagerClient",
-    dynamodb: "DynamoDBClient",
-) -> None:
-    """Store a 256-bit key in the secret and its SHA-256 in the access table; a repeated call completes what is missing.
+def make_first_key(*, settings: FirstKeySettings, ssm: "SSMClient", dynamodb: "DynamoDBClient") -> None:
+    """Store a 256-bit key in the parameter and its SHA-256 in the table; a repeated call completes what is missing.
 
-    The secret comes first: a repeated call reads the key from it, so no row is ever left whose key nobody knows.
+    The parameter comes first: a repeated call reads the key from it, so no row is ever left whose key nobody knows.
 
     Args:
-        settings: names of table and secret.
-        request: the id of the creation, equal in repeated calls; two overlapping calls agree on one key by it.
-        secretsmanager: client.
+        settings: names of table, parameter and key.
+        ssm: client.
         dynamodb: client.
     """
-    key = _read_key(settings, secretsmanager)
+    key = _read_key(settings, ssm)
     if key is None:
         try:
-            secretsmanager.put_secret_value(
-                SecretId=settings.SECRET_ARN,
-                SecretString=KEY_PREFIX + secrets.token_urlsafe(32),
-                ClientRequestToken=str(uuid.uuid5(uuid.NAMESPACE_URL, request)),
+            # CloudFormation cannot create parameters of this type.
+            ssm.put_parameter(
+                Name=settings.KEY_PARAMETER,
+                Type="SecureString",
+                Value=KEY_PREFIX + secrets.token_urlsafe(32),
+                Description="First admin key of the API (header x-api-key).",
+                KeyId=settings.ENCRYPTION_KEY,
             )
-        except secretsmanager.exceptions.ResourceExistsException:
-            logger.info("a concurrent call created the key")
-        key = _read_key(settings, secretsmanager)
+        except ssm.exceptions.ParameterAlreadyExists:
+            logger.info("another call has made the key")
+        key = _read_key(settings, ssm)
     if key is None:
-        message = "the secret has no key although one was just stored"
+        message = "the parameter holds no key after one was put there"
         raise RuntimeError(message)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     key_id = hashlib.sha256(key.encode()).hexdigest()
@@ -91,7 +84,7 @@ def make_first_key(
     except dynamodb.exceptions.TransactionCanceledException as error:
         if not any(reason.get("Code") == "ConditionalCheckFailed" for reason in error.response["CancellationReasons"]):
             raise
-        logger.info("the key is already registered")
+        logger.info("the key is known already")
 
 
 def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTypeDef]":
@@ -134,17 +127,26 @@ def _account(table: str, key_id: str, *, now: str) -> "list[TransactWriteItemTyp
     ]
 
 
-def _read_key(settings: FirstKeySettings, secretsmanager: "SecretsManagerClient") -> str | None:
-    """The key in the secret; None while it has the random text it was created with."""
-    value = secretsmanager.get_secret_value(SecretId=settings.SECRET_ARN)["SecretString"]
-    return value if _KEY.fullmatch(value) else None
+def _read_key(settings: FirstKeySettings, ssm: "SSMClient") -> str | None:
+    """The key in the parameter; None where there is no parameter."""
+    try:
+        return ssm.get_parameter(Name=settings.KEY_PARAMETER, WithDecryption=True)["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        return None
+
+
+def _forget_key(settings: FirstKeySettings, ssm: "SSMClient") -> None:
+    try:
+        ssm.delete_parameter(Name=settings.KEY_PARAMETER)
+    except ssm.exceptions.ParameterNotFound:
+        logger.info("there is no key to remove")
 
 
 def answer(event: Mapping[str, Any], *, status: str, reason: str = "") -> None:
-    """Send the result to CloudFormation.
+    """Tell CloudFormation how it went.
 
     Raises:
-        OSError: CloudFormation's address cannot be reached; Lambda then repeats the call.
+        OSError: the address CloudFormation gave cannot be reached; Lambda then repeats the call.
     """
     body = {
         "Status": status,

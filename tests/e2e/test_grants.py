@@ -71,7 +71,7 @@ def test_every_scenario_the_page_names_is_one() -> None:
         ("Api s3:AbortMultipartUpload StorageAssetsBucket/assets/*", "break_off_an_upload"),
         ("Container s3:GetObject StorageAssetsBucket/assets/*", "draw_with_a_checkpoint_nobody_had"),
         ("Container s3:PutObject StorageJobsBucket/endpoint-failure/*", "fail_and_delete_a_job"),
-        ("FirstKey secretsmanager:PutSecretValue secret:FunctionsAdminKey", "make_the_first_key"),
+        ("FirstKey ssm:PutParameter parameter/GenerateOnCloud/admin-key", "make_the_first_key"),
         ("Sweeper dynamodb:BatchGetItem table/StorageJobsTable", "sweep_a_job_whose_message_was_lost"),
     ],
 )

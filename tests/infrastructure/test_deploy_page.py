@@ -52,5 +52,5 @@ def test_every_make_target_the_page_names_is_one() -> None:
 def test_the_outputs_the_page_reads_are_there(aws: "Assembly") -> None:
     read = set(re.findall(r"  # (\w+)$", PAGE, flags=re.MULTILINE))
 
-    assert read == {"ApiUrl", "AdminKeySecretArn"}
+    assert read == {"ApiUrl", "AdminKeyParameter"}
     assert read <= aws.template["Outputs"].keys()

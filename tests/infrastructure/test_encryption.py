@@ -25,7 +25,6 @@ HOLD_DATA: dict[str, tuple[str | int, ...]] = {
     "AWS::SNS::Topic": ("KmsMasterKeyId",),
     "AWS::SQS::Queue": ("KmsMasterKeyId",),
     "AWS::SageMaker::EndpointConfig": ("AsyncInferenceConfig", "OutputConfig", "KmsKeyId"),
-    "AWS::SecretsManager::Secret": ("KmsKeyId",),
 }
 """Where each type names its key."""
 
@@ -36,8 +35,8 @@ NEEDED = {
     "dynamodb:UpdateItem": {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"},
     "s3:GetObject": {"kms:Decrypt"},
     "s3:PutObject": {"kms:Decrypt", "kms:GenerateDataKey"},
-    "secretsmanager:GetSecretValue": {"kms:Decrypt"},
-    "secretsmanager:PutSecretValue": {"kms:GenerateDataKey"},
+    "ssm:GetParameter": {"kms:Decrypt"},
+    "ssm:PutParameter": {"kms:Encrypt"},
     "sns:Publish": {"kms:Decrypt", "kms:GenerateDataKey"},
     "sqs:SendMessage": {"kms:Decrypt", "kms:GenerateDataKey"},
 }

@@ -78,7 +78,7 @@ def test_the_outputs_are_exactly_those_others_rely_on(aws: "Assembly") -> None:
     assert outputs == {
         "ApiUrl",
         "ApiId",
-        "AdminKeySecretArn",
+        "AdminKeyParameter",
         "EndpointName",
         "JobsTableName",
         "AssetsTableName",
@@ -333,11 +333,11 @@ def test_every_index_may_be_queried_by_who_reads_it(aws: "Assembly") -> None:
     }
 
 
-def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_secret(aws: "Assembly") -> None:
+def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_admin_key(aws: "Assembly") -> None:
     users = {
         name
         for name, statement in aws.statements()
-        if any(action.startswith("secretsmanager:") for action in as_list(statement["Action"]))
+        if any(action.startswith("ssm:") for action in as_list(statement["Action"]))
     }
     (access_table,) = [name for name in aws.resources("AWS::DynamoDB::Table") if "AccessTable" in name]
     access_actions = {

@@ -22,9 +22,9 @@ from lambdas.settings import FirstKeySettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
 
-REQUEST = "stack-1/FirstKey"
+PARAMETER = "/GenerateOnCloud/admin-key"
 
 
 @dataclass
@@ -74,16 +74,19 @@ class Stack:
 
     settings: FirstKeySettings
     dynamodb: "DynamoDBClient"
-    secretsmanager: "SecretsManagerClient"
+    ssm: "SSMClient"
 
     def make(self) -> None:
-        first_key.make_first_key(
-            settings=self.settings, request=REQUEST, secretsmanager=self.secretsmanager, dynamodb=self.dynamodb
-        )
+        first_key.make_first_key(settings=self.settings, ssm=self.ssm, dynamodb=self.dynamodb)
 
     @property
     def secret(self) -> str:
-        return self.secretsmanager.get_secret_value(SecretId=self.settings.SECRET_ARN)["SecretString"]
+        return self.ssm.get_parameter(Name=PARAMETER, WithDecryption=True)["Parameter"]["Value"]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Types by name."""
+        return {each["Name"]: each["Type"] for each in self.ssm.describe_parameters()["Parameters"]}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -102,19 +105,17 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
-        dynamodb, secretsmanager = boto3.client("dynamodb"), boto3.client("secretsmanager")
+        dynamodb, ssm = boto3.client("dynamodb"), boto3.client("ssm")
         dynamodb.create_table(
             TableName="access",
             KeySchema=[{"AttributeName": "access_id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "access_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        # CloudFormation creates the secret with 32 random characters.
-        arn = secretsmanager.create_secret(Name="admin-key", SecretString="x" * 32)["ARN"]
-        settings = FirstKeySettings(ACCESS_TABLE="access", SECRET_ARN=arn)
+        settings = FirstKeySettings(ACCESS_TABLE="access", KEY_PARAMETER=PARAMETER)
         for name, value in settings.environment().items():
             monkeypatch.setenv(name, value)
-        yield Stack(settings, dynamodb, secretsmanager)
+        yield Stack(settings, dynamodb, ssm)
 
 
 def test_create_makes_a_256_bit_key_and_keeps_only_its_hash_in_the_table(
@@ -123,6 +124,7 @@ def test_create_makes_a_256_bit_key_and_keeps_only_its_hash_in_the_table(
     first_key.handler(cloudformation.event("Create"), SimpleNamespace())
 
     assert re.fullmatch(r"goc_[A-Za-z0-9_-]{43}", stack.secret)
+    assert stack.parameters == {PARAMETER: "SecureString"}
     (row,) = stack.rows
     assert row["access_id"] == {"S": f"key#{hashlib.sha256(stack.secret.encode()).hexdigest()}"}
     assert (row["user"], row["role"]) == ({"S": "admin"}, {"S": "admin"})
@@ -167,16 +169,37 @@ def test_a_call_that_died_before_the_row_is_ended_by_the_next(stack: Stack) -> N
     assert [again["access_id"] for again in stack.rows] == [row["access_id"]]
 
 
-@pytest.mark.parametrize("request_type", ["Update", "Delete"])
-def test_update_and_delete_keep_key_and_row(stack: Stack, cloudformation: CloudFormation, request_type: str) -> None:
+def test_an_update_keeps_key_and_row(stack: Stack, cloudformation: CloudFormation) -> None:
     stack.make()
     key, rows = stack.secret, stack.rows
 
-    first_key.handler(cloudformation.event(request_type, PhysicalResourceId="kept-id"), SimpleNamespace())
+    first_key.handler(cloudformation.event("Update", PhysicalResourceId="kept-id"), SimpleNamespace())
 
     assert (stack.secret, stack.rows) == (key, rows)
     (answer,) = cloudformation.answers
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "kept-id")
+
+
+def test_an_update_of_a_stage_that_kept_its_key_elsewhere_makes_a_new_one(
+    stack: Stack, cloudformation: CloudFormation
+) -> None:
+    first_key.handler(cloudformation.event("Update", PhysicalResourceId="id"), SimpleNamespace())
+
+    (row,) = stack.rows
+    assert row["access_id"] == {"S": f"key#{hashlib.sha256(stack.secret.encode()).hexdigest()}"}
+
+
+def test_delete_removes_the_key_but_not_the_row_of_a_table_that_may_be_kept(
+    stack: Stack, cloudformation: CloudFormation
+) -> None:
+    stack.make()
+    rows = stack.rows
+
+    for _ in range(2):
+        first_key.handler(cloudformation.event("Delete", PhysicalResourceId="id"), SimpleNamespace())
+
+    assert (stack.parameters, stack.rows) == ({}, rows)
+    assert [answer["Status"] for answer in cloudformation.answers] == ["SUCCESS"] * 2
 
 
 def test_an_update_does_not_bring_a_revoked_key_back(stack: Stack, cloudformation: CloudFormation) -> None:
@@ -189,29 +212,29 @@ def test_an_update_does_not_bring_a_revoked_key_back(stack: Stack, cloudformatio
     assert stack.rows == []
 
 
-def test_a_missing_secret_is_answered_failed_with_the_reason_and_leaves_no_row(
-    stack: Stack, cloudformation: CloudFormation
+def test_a_parameter_that_cannot_be_written_is_answered_failed_with_the_reason_and_leaves_no_row(
+    stack: Stack, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.secretsmanager.delete_secret(SecretId=stack.settings.SECRET_ARN, ForceDeleteWithoutRecovery=True)
+    monkeypatch.setenv("KEY_PARAMETER", "aws-may-not")
 
     first_key.handler(cloudformation.event("Create"), SimpleNamespace())
 
     (answer,) = cloudformation.answers
     assert answer["Status"] == "FAILED"
-    assert "ResourceNotFoundException" in answer["Reason"]
+    assert "ValidationException" in answer["Reason"]
     assert stack.rows == []
 
 
 def test_missing_settings_are_answered_failed(
     stack: Stack, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("SECRET_ARN")
+    monkeypatch.delenv("KEY_PARAMETER")
 
     first_key.handler(cloudformation.event("Create"), SimpleNamespace())
 
     (answer,) = cloudformation.answers
     assert answer["Status"] == "FAILED"
-    assert "SECRET_ARN" in answer["Reason"]
+    assert "KEY_PARAMETER" in answer["Reason"]
 
 
 def test_a_long_reason_fits_in_an_answer(stack: Stack, cloudformation: CloudFormation) -> None:
@@ -224,26 +247,14 @@ def test_two_calls_at_once_settle_on_one_key(stack: Stack) -> None:
     class Overtaken:
         """The same client; before the first key is put, another call has put its own."""
 
-        exceptions = stack.secretsmanager.exceptions
-        get_secret_value = staticmethod(stack.secretsmanager.get_secret_value)
-        overtaken = False
+        exceptions = stack.ssm.exceptions
+        get_parameter = staticmethod(stack.ssm.get_parameter)
 
-        def put_secret_value(self, **arguments: Any) -> object:
-            if not self.overtaken:
-                self.overtaken = True
-                stack.make()
-            # As AWS does; the fake behind the client would store the second value under the same token.
-            token: str = arguments["ClientRequestToken"]
-            raise self.exceptions.ResourceExistsException(
-                {"Error": {"Code": "ResourceExistsException", "Message": token}}, "PutSecretValue"
-            )
+        def put_parameter(self, **arguments: Any) -> object:
+            stack.make()
+            return stack.ssm.put_parameter(**arguments)
 
-    first_key.make_first_key(
-        settings=stack.settings,
-        request=REQUEST,
-        secretsmanager=Overtaken(),  # type: ignore[arg-type]
-        dynamodb=stack.dynamodb,
-    )
+    first_key.make_first_key(settings=stack.settings, ssm=Overtaken(), dynamodb=stack.dynamodb)  # type: ignore[arg-type]
 
     (row,) = stack.rows
     assert row["access_id"] == {"S": f"key#{hashlib.sha256(stack.secret.encode()).hexdigest()}"}

@@ -85,7 +85,7 @@ def template(*, idle_seconds: int = 300) -> dict[str, Any]:
                 "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
             },
         },
-        "Key": {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": "the-key"}},
+        "Key": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "the-key"}},
         "Role": {
             "Type": "AWS::IAM::Role",
             "Properties": {
@@ -217,7 +217,7 @@ def template(*, idle_seconds: int = 300) -> dict[str, Any]:
     outputs = {
         "ApiId": ref("Api"),
         "ApiUrl": {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.amazonaws.com/prod/"},
-        "AdminKeySecretArn": ref("Key"),
+        "AdminKeyParameter": ref("Key"),
         "EndpointName": att("Endpoint", "EndpointName"),
         "TableName": ref("Table"),
         "BucketName": ref("Bucket"),

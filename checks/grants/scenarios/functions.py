@@ -13,16 +13,16 @@ from checks.grants.scenarios.visit import Scenario, Visit
 
 
 def make_the_first_key(visit: Visit) -> None:
-    """Make the first key as CloudFormation does; it changes the secret, which is restored afterwards."""
-    store = client(visit.cloud, "secretsmanager")
-    (secret,) = [one["ARN"] for one in store.list_secrets()["SecretList"] if "AdminKey" in one["Name"]]
-    store.put_secret_value(SecretId=secret, SecretString="as made by CloudFormation")
+    """Make and remove the first key as CloudFormation does; the parameter is restored afterwards."""
+    store, name = client(visit.cloud, "ssm"), visit.cloud.outputs["AdminKeyParameter"]
+    store.delete_parameter(Name=name)
     try:
-        with answer_of_cloudformation() as (url, said):
-            visit.invoke("FirstKey", {"RequestType": "Create", **named_by_cloudformation(visit, url)})
-        assert [one["Status"] for one in said] == ["SUCCESS"], said
+        for request_type in ("Create", "Delete"):
+            with answer_of_cloudformation() as (url, said):
+                visit.invoke("FirstKey", {"RequestType": request_type, **named_by_cloudformation(visit, url)})
+            assert [one["Status"] for one in said] == ["SUCCESS"], said
     finally:
-        store.put_secret_value(SecretId=secret, SecretString=visit.cloud.admin_key)
+        store.put_parameter(Name=name, Type="SecureString", Value=visit.cloud.admin_key, Overwrite=True)
 
 
 def named_by_cloudformation(visit: Visit, url: str) -> dict[str, str]:
