@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from generate_on_cloud.contract.access import ADMIN, ARTIST
-from tests.lambdas.asset_uploads import UPLOAD, begin, put_part
+from tests.lambdas.asset_uploads import LORA_FILE, UPLOAD, begin, put_part
 from tests.lambdas.cloud import Cloud, Reply
-from tests.lambdas.model_bytes import LORA, safetensors_file, sha256_of
+from tests.lambdas.model_bytes import sha256_of
 from tests.lambdas.visitors import enter
 
-FILE = safetensors_file(LORA, {"modelspec.trigger_phrase": "ink"})
 STUDIO = "only-asset-list"
 """A role of one's own that reads assets."""
 NOBODY_ELSES = {"users": ["somebody"], "roles": ["somebodies"]}
@@ -51,7 +50,7 @@ def asked(cloud: Cloud, who: str, method: str, path: str, body: object = None) -
 
 def active(cloud: Cloud, shared: Mapping[str, object]) -> str:
     asset_id: str = begin(cloud, {**UPLOAD, **shared})["asset_id"]
-    put_part(cloud, asset_id, FILE)
+    put_part(cloud, asset_id, LORA_FILE)
     cloud.ask("POST", f"/v1/assets/{asset_id}/complete", {}).ok()
     return asset_id
 
@@ -63,7 +62,10 @@ def test_a_model_file_answers_its_readers_and_its_changers_only(
     asset_id = active(cloud, SHARES[share])
     path = f"/v1/assets/{asset_id}"
 
-    found = [asked(cloud, who, "GET", f"/v1/assets/by-hash/{sha256_of(FILE)}"), asked(cloud, who, "GET", "/v1/assets")]
+    found = [
+        asked(cloud, who, "GET", f"/v1/assets/by-hash/{sha256_of(LORA_FILE)}"),
+        asked(cloud, who, "GET", "/v1/assets"),
+    ]
     signing = asked(cloud, who, "POST", f"{path}/parts", {"parts": [{"part_number": 1, "sha256": "0" * 64}]})
     statuses = [
         asked(cloud, who, "GET", path).status,
