@@ -64,6 +64,7 @@ RECORD = JobRecord(
     sent_again_at=_TIME + timedelta(seconds=3),
     refusals=1,
     worker_lost_at=_TIME + timedelta(seconds=4),
+    queue_lost_at=_TIME + timedelta(seconds=4),
     charge=Charge("alice", "2026-05-01", Decimal("5.25")),
     counted=True,
     webhook=_HOOK,

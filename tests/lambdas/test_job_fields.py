@@ -28,8 +28,8 @@ NOT_KEPT = {"params", "dry_run"}
 """What clients ask for that is no part of the job: the params go to the request document, a rehearsal makes no job."""
 NOT_SHOWN = {
     "owner", "queued_at", "params_key", "request_key", "output_key", "failure_key", "preview", "heartbeat_at", "sends",
-    "sent_again_at", "refusals", "worker_lost_at", "charge", "counted", "webhook", "deliveries", "open",
-    "strict",
+    "sent_again_at", "refusals", "worker_lost_at", "queue_lost_at", "charge", "counted", "webhook", "deliveries",
+    "open", "strict",
 }  # fmt: skip
 """Fields of the record that its view leaves out."""
 COMPUTED = {
