@@ -315,6 +315,15 @@ class Img2ImgParams(ImageParams):
             )
         return self
 
+    @model_validator(mode="after")
+    def _pictures_fit_the_batch(self) -> "Img2ImgParams":
+        count = len(self.init_images)
+        if 1 < count > self.batch_size:
+            raise ValueError(
+                f"init_images: received {count} for batch_size {self.batch_size}; allowed: 1 to batch_size"
+            )
+        return self
+
     def soft_inpainting(self) -> SoftInpainting | None:
         """Its settings; None when it is disabled or there is no mask."""
         return None if self.mask is None else read_soft_inpainting(self.alwayson_scripts)

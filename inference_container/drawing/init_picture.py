@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.limits import MIN_SIDE
 from generate_on_cloud.contract.params import Img2ImgParams
 from inference_container.pictures.crop_region import Box, crop_region
 from inference_container.pictures.decoding import decode_picture
@@ -16,6 +17,7 @@ from inference_container.pictures.filling import fill_masked
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.masks import blur_mask, double_mask, fit_mask, invert_mask, mask_of
 from inference_container.pictures.overlays import make_overlay
+from inference_container.pictures.padding import cover_cells
 from inference_container.pictures.resizing import ResizeMode, resize
 from inference_container.pictures.upscaling import Upscaler
 
@@ -30,7 +32,8 @@ class InitPicture:
     """A prepared init picture; without a mask, only `image` is set."""
 
     image: Image.Image
-    """RGB, the VAE's input: the request's width×height, or the picture's own size for latent upscale."""
+    """RGB, the VAE's input: the request's width×height, or the picture's own size for latent upscale. Under a mask over
+    the whole picture it is filled up to whole cells of latents, at the right and below."""
     mask: Image.Image | None = None
     """L, same size as `image`, 255 = repaint; None if nothing is masked."""
     overlay: Image.Image | None = None
@@ -50,7 +53,7 @@ def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = 
 
     Raises:
         JobFailed: bad_image, if a picture cannot be decoded; invalid_params, for several pictures of different sizes
-            with one mask, more pictures than `batch_size`, or an invalid colour.
+            with one mask, or an invalid colour.
     """
     images = _decode_images(params)
     if params.mask is None:
@@ -68,10 +71,6 @@ def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = 
 
 
 def _decode_images(params: Img2ImgParams) -> list[Image.Image]:
-    count = len(params.init_images)
-    if count > params.batch_size and count > 1:
-        message = f"init_images: received {count} for batch_size {params.batch_size}; allowed: 1 to batch_size"
-        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
     background = params.options.img2img_background_color
     decoded = [decode_picture(text, field=f"init_images[{n}]") for n, text in enumerate(params.init_images)]
     try:
@@ -118,10 +117,13 @@ def _whole_picture(
     mask = resize(mask, mode=mode, width=params.width, height=params.height)
     resized = [_at_size(image, params, upscaler, mode=mode) for image in images]
     doubled = double_mask(mask)
+    # The overlay has the request's size; what is drawn below it must cover it, and latents are whole cells.
+    cell = MIN_SIDE if params.options.overlay_inpaint else 1
+    covered = cover_cells(mask, cell=cell)
     return tuple(
         InitPicture(
-            image=_filled(image, mask, params),
-            mask=mask,
+            image=_filled(cover_cells(image, cell=cell), covered, params),
+            mask=covered,
             overlay=make_overlay(image, doubled),
             overlay_mask=doubled,
             original=image,

@@ -42,8 +42,11 @@ def _softened(picture: InitPicture, change: Cells, params: Img2ImgParams) -> Ini
     if picture.original is None:
         return picture
     small = Image.fromarray((np.float32(255) * change).astype(np.uint8))
-    mask = resize(small, mode=2, width=params.width, height=params.height).filter(ImageFilter.GaussianBlur(BLUR))
-    if picture.region is not None:
+    drawn = params if picture.region is not None else picture.image
+    mask = resize(small, mode=2, width=drawn.width, height=drawn.height).filter(ImageFilter.GaussianBlur(BLUR))
+    if picture.region is None:
+        mask = mask.crop((0, 0, *picture.original.size))
+    else:
         whole = Image.new("L", picture.original.size)
         fitted = resize(mask, mode=1, width=picture.region.width, height=picture.region.height)
         whole.paste(fitted, (picture.region.left, picture.region.top))

@@ -23,10 +23,10 @@ def paste_back(
     """RGB at the overlay's size: `result` under `overlay`, placed at `region` if one was cropped.
 
     Raises:
-        ValueError: there is no region and the sizes differ.
+        ValueError: there is no region and the result does not cover the overlay.
     """
-    if region is None and result.size != overlay.size:
-        raise ValueError(f"received a result of size {result.size}; allowed: the overlay's, {overlay.size}")
+    if region is None and (result.width < overlay.width or result.height < overlay.height):
+        raise ValueError(f"received a result of size {result.size}; allowed: at least the overlay's, {overlay.size}")
     below = put_at(result, size=overlay.size, region=region, upscaler=upscaler).convert("RGBA")
     below.alpha_composite(overlay)
     return below.convert("RGB")
@@ -35,9 +35,9 @@ def paste_back(
 def put_at(
     result: Image.Image, *, size: tuple[int, int], region: Box | None, upscaler: Upscaler | None = None
 ) -> Image.Image:
-    """`result` at `region` of an otherwise transparent RGBA picture of `size`; `result` itself without a region."""
+    """`result` at `region` of an otherwise transparent RGBA picture of `size`; without a region, cut to `size`."""
     if region is None:
-        return result
+        return result if result.size == size else result.crop((0, 0, *size))
     canvas = Image.new("RGBA", size)
     fitted = resize(result, mode=1, width=region.width, height=region.height, upscaler=upscaler)
     canvas.paste(fitted, (region.left, region.top))

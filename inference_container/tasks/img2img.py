@@ -6,7 +6,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import Img2ImgParams
@@ -19,7 +18,7 @@ from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.init_picture import ORIGINAL_CONTENT, InitPicture, prepare_init_pictures
-from inference_container.drawing.latents import SCALE, encode_images, repaint_cells, resize_latents
+from inference_container.drawing.latents import encode_images, repaint_cells, resize_latents
 from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.prompts import read_prompts
 from inference_container.drawing.results import encode_results, info_of, parameters_of, record_of
@@ -68,21 +67,21 @@ def img2img(job: TaskInput) -> TaskOutput:
         upscaler = request_upscaler(job, params, options.upscaler_for_img2img, progress=progress)
         with progress.phase(JobPhase.ENCODING):
             pictures: Sequence[InitPicture] = prepare_init_pictures(params, upscaler=upscaler)
-            _check_sizes(params, pictures)
+            drawing = _as_drawn(params, pictures)
         batch_size = params.batch_size if len(pictures) == 1 else len(pictures)
 
         # 3. Encode the picture, and resize the mask to its latents.
         with progress.phase(JobPhase.ENCODING):
-            start = _start(params, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
-            conditioning = _conditioning(params, checkpoint, pictures, like=start.latent)
+            start = _start(drawing, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
+            conditioning = _conditioning(drawing, checkpoint, pictures, like=start.latent)
 
         # 4. ControlNets and their maps.
         cut = cut_of(pictures[0].region, pictures[0].original)
-        controls = prepare_controls(job, params, checkpoint, progress=progress, cut=cut)
+        controls = prepare_controls(job, drawing, checkpoint, progress=progress, cut=cut)
 
         # 5. Sample and decode every batch.
         plan = DrawingPlan(
-            params=params,
+            params=drawing,
             preview=job.preview,
             keep_latents=soft is not None,
             checkpoint=checkpoint,
@@ -138,14 +137,12 @@ def img2img(job: TaskInput) -> TaskOutput:
         )
 
 
-def _check_sizes(params: Img2ImgParams, pictures: Sequence[InitPicture]) -> None:
-    whole = any(picture.overlay is not None and picture.region is None for picture in pictures)
-    if whole and params.options.overlay_inpaint and (params.width % SCALE or params.height % SCALE):
-        message = (
-            f"received width {params.width} and height {params.height} with a mask over the whole picture; "
-            f"allowed: multiples of {SCALE}"
-        )
-        raise JobFailed(JobErrorCode.INVALID_PARAMS, message)
+def _as_drawn(params: Img2ImgParams, pictures: Sequence[InitPicture]) -> Img2ImgParams:
+    """The params with the size that is drawn: a mask over the whole picture needs whole cells of latents below it."""
+    whole = next((one for one in pictures if one.overlay is not None and one.region is None), None)
+    if whole is None:
+        return params
+    return params.model_copy(update={"width": whole.image.width, "height": whole.image.height})
 
 
 def _start(

@@ -1,7 +1,8 @@
 """A cheap check of a request's pictures: valid base64 of a known format. The container checks the pixels."""
 
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, PICTURE_FIELDS
 from generate_on_cloud.contract.errors import FieldError
@@ -101,7 +102,53 @@ def _reason_against_base64(text: str) -> str | None:
     except (UnicodeEncodeError, binascii.Error):
         allowed = "a picture's bytes as base64, the id of an input, an https URL"
         return f"received text that starts {text[:40]!r} and is not valid base64; allowed: {allowed}"
-    if not any(data[offset : offset + len(mark)] == mark for _, mark, offset in _SIGNATURES):
+    kind = next((name for name, mark, offset in _SIGNATURES if data[offset : offset + len(mark)] == mark), None)
+    if kind is None:
         allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
         return f"received {len(data)} bytes that start {data[:8]!r} and are not a supported picture; allowed: {allowed}"
+    if kind in _CUT and _CUT[kind](data):
+        return f"received {len(data)} bytes of a {kind} picture that is cut off; allowed: whole pictures"
     return None
+
+
+def _png_is_cut(data: bytes) -> bool:
+    """Whether pixels are missing; decoders do without the last checksums."""
+    at = 8
+    while at + 8 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"IEND":
+            return False
+        if kind == b"IDAT" and len(data) - at - 8 < length - _CHECKSUMS:
+            return True
+        at += 12 + length
+    return False
+
+
+def _jpeg_is_cut(data: bytes) -> bool:
+    """Whether the last scan, which a thumbnail in the header does not have, lacks its end."""
+    scan = data.rfind(b"\xff\xda")
+    return scan >= 0 and data.find(b"\xff\xd9", scan) < 0
+
+
+def _webp_is_cut(data: bytes) -> bool:
+    return int.from_bytes(data[4:8], "little") + 8 > len(data) + 1
+
+
+def _avif_is_cut(data: bytes) -> bool:
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"mdat":
+            return size > len(data) - at
+        if size < 8:
+            return False
+        at += size
+    return True
+
+
+_CHECKSUMS = 32
+"""Bytes at the end of a PNG's pixels that decoders can do without."""
+_CUT: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
+    {"png": _png_is_cut, "jpeg": _jpeg_is_cut, "webp": _webp_is_cut, "avif": _avif_is_cut}
+)
+"""Whether pixels are missing at the end, by format."""

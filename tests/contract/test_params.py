@@ -301,3 +301,10 @@ def test_work_counts_both_passes_and_every_picture() -> None:
 def test_an_option_is_a_finite_number(name: str, value: float) -> None:
     with pytest.raises(ValidationError, match=f"for {name}; allowed: a finite number"):
         Txt2ImgParams(override_settings={name: value})
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(2, 1), (5, 4)])
+def test_more_init_pictures_than_a_batch_holds_are_refused(count: int, batch_size: int) -> None:
+    with pytest.raises(ValidationError, match=f"received {count} for batch_size {batch_size}; allowed: 1 to"):
+        Img2ImgParams(init_images=[PICTURE] * count, batch_size=batch_size)
+    assert Img2ImgParams(init_images=[PICTURE] * count, batch_size=count).batch_size == count

@@ -94,9 +94,17 @@ def test_only_masked_gives_back_the_full_picture_with_the_result_in_its_place() 
     assert (np.asarray(pasted)[redrawn] == np.asarray(expected)[redrawn]).all()
 
 
-def test_a_result_of_another_size_than_the_overlay_is_an_error() -> None:
-    with pytest.raises(ValueError, match="allowed: the overlay's"):
+def test_a_result_smaller_than_the_overlay_is_an_error() -> None:
+    with pytest.raises(ValueError, match="allowed: at least the overlay's"):
         paste_back(noise((10, 10), 0), make_overlay(noise((20, 10), 0), Image.new("L", (20, 10))))
+
+
+def test_a_larger_result_is_cut_to_the_overlays_size() -> None:
+    result = noise((24, 16), 0)
+
+    pasted = paste_back(result, make_overlay(noise((20, 10), 0), Image.new("L", (20, 10), 255)))
+
+    assert pasted.tobytes() == result.convert("RGB").crop((0, 0, 20, 10)).tobytes()
 
 
 def test_half_grey_is_truncated_to_127_not_rounded_to_128() -> None:

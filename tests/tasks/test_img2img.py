@@ -113,6 +113,41 @@ def test_unmasked_pixels_survive_exactly_and_masked_ones_are_drawn(checkpoint: C
     assert not np.array_equal(pixels(bare)[:, :32], np.asarray(INIT)[:, :32])
 
 
+@pytest.mark.parametrize(("width", "height"), [(61, 53), (64, 57), (63, 64), (71, 72), (65, 65)])
+@pytest.mark.parametrize("fill", [0, 1, 2, 3])
+def test_a_mask_over_a_whole_picture_of_any_size_is_drawn_in_that_size(
+    checkpoint: Checkpoint, width: int, height: int, fill: int
+) -> None:
+    init, half = noisy(width, height), rectangle(width, height, (32, 0, width, height))
+
+    output = draw(checkpoint, image=init, mask=half, width=width, height=height, **{**WHOLE, "inpainting_fill": fill})
+
+    drawn, given = pixels(output), np.asarray(init)
+    assert drawn.shape == (height, width, 3)
+    assert np.array_equal(drawn[:, :30], given[:, :30])
+    assert np.any(drawn[-1, 34:] != given[-1, 34:])
+    assert np.any(drawn[34:, -1] != given[34:, -1])
+    assert f"Size: {width}x{height}" in output.images[0].infotext
+
+
+@pytest.mark.parametrize(
+    "options", [{"return_mask": True}, {"return_mask_composite": True}, {"overlay_inpaint": False}]
+)
+def test_masks_and_bare_results_of_odd_sizes_come_back(checkpoint: Checkpoint, options: dict[str, bool]) -> None:
+    output = draw(
+        checkpoint,
+        image=noisy(61, 53),
+        mask=rectangle(61, 53, (32, 0, 61, 53)),
+        width=61,
+        height=53,
+        override_settings=options,
+        **WHOLE,
+    )
+
+    size = (56, 48) if "overlay_inpaint" in options else (61, 53)
+    assert {(image.width, image.height) for image in output.images} == {size}
+
+
 def test_only_masked_returns_the_picture_in_its_own_size(checkpoint: Checkpoint) -> None:
     image, mask = noisy(200, 120), rectangle(200, 120, (80, 40, 120, 80))
 
@@ -244,11 +279,6 @@ def test_an_inpainting_checkpoint_sees_the_mask(inpainting: Checkpoint) -> None:
     ("change", "code", "reason"),
     [
         ({"init_images": ["AAAA"]}, JobErrorCode.BAD_IMAGE, "init_images[0]"),
-        (
-            {"mask": as_text(HALF), "inpaint_full_res": False, "width": 100},
-            JobErrorCode.INVALID_PARAMS,
-            "received width 100",
-        ),
         (
             {"init_images": [as_text(noisy(4, 64))], "resize_mode": 3},
             JobErrorCode.BAD_IMAGE,

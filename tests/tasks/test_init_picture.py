@@ -125,7 +125,6 @@ def test_resize_modes_hold_for_the_mask_too() -> None:
     [
         ({"init_images": ["AAAA"]}, JobErrorCode.BAD_IMAGE, "init_images[0]"),
         ({"mask": "AAAA"}, JobErrorCode.BAD_IMAGE, "mask"),
-        ({"init_images": [as_text(noisy(64, 64))] * 2}, JobErrorCode.INVALID_PARAMS, "received 2 for batch_size 1"),
         (
             {
                 "init_images": [as_text(noisy(64, 64)), as_text(noisy(64, 32))],
