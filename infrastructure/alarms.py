@@ -89,7 +89,7 @@ def instance_metric(name: str, config: StageConfig) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace="/aws/sagemaker/Endpoints",
         metric_name=name,
-        dimensions_map={"EndpointName": config.default_endpoint, "VariantName": "main"},
+        dimensions_map={"EndpointName": config.default_endpoint, "VariantName": config.variant},
         statistic="Average",
         period=MINUTE,
     )

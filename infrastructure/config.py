@@ -143,6 +143,11 @@ class StageConfig(BaseModel):
         return f"goc-{self.stage or UNNAMED}-"
 
     @property
+    def variant(self) -> str:
+        """Of the default endpoint, named after its type: SageMaker never changes the type of a variant that scales."""
+        return self.instance_type.removeprefix("ml.").replace(".", "-")
+
+    @property
     def default_endpoint(self) -> str:
         """Name of the template's endpoint: the functions must know it before it exists."""
         return f"{self.endpoint_prefix}default"

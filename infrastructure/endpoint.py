@@ -20,7 +20,6 @@ from infrastructure.handover import CoreValues
 from infrastructure.network import add_network
 from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
 
-VARIANT: Final = "main"
 STARTUP_SECONDS: Final = 1800
 """Enough to pull an image of 10 GB and to warm up."""
 _PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -75,7 +74,7 @@ class Endpoint(Construct):
             "Config",
             production_variants=[
                 sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-                    variant_name=VARIANT,
+                    variant_name=config.variant,
                     model_name=model.attr_model_name,
                     instance_type=config.instance_type,
                     initial_instance_count=max(1, config.min_instances),
@@ -158,7 +157,7 @@ class Endpoint(Construct):
             "Instances",
             service_namespace="sagemaker",
             scalable_dimension=DIMENSION,
-            resource_id=f"endpoint/{self.name}/variant/{VARIANT}",
+            resource_id=f"endpoint/{self.name}/variant/{self._config.variant}",
             min_capacity=self._config.min_instances,
             max_capacity=self._config.max_instances,
         )
@@ -171,7 +170,7 @@ class Endpoint(Construct):
                 scaling_target_id=target.ref,
                 step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
                     adjustment_type=step.adjustment_type,
-                    metric_aggregation_type="Average",
+                    metric_aggregation_type=step.statistic,
                     cooldown=step.cooldown_seconds,
                     step_adjustments=[
                         scaling.CfnScalingPolicy.StepAdjustmentProperty(
@@ -189,7 +188,7 @@ class Endpoint(Construct):
                 namespace=NAMESPACE,
                 metric_name=step.metric,
                 dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.name)],
-                statistic="Average",
+                statistic=step.statistic,
                 period=PERIOD_SECONDS,
                 evaluation_periods=step.minutes,
                 datapoints_to_alarm=step.minutes,

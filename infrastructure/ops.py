@@ -30,6 +30,9 @@ RUNBOOK: Final = "docs/runbook.md"
 _REQUESTS_PER_ADDRESS: Final = 2000
 """Requests per address in five minutes before the firewall blocks it."""
 
+_BAD_STATES: Final = ("FAILED", "OUT_OF_SERVICE", "ROLLING_BACK", "UPDATE_ROLLBACK_FAILED")
+"""A failed change ends as `IN_SERVICE` with the old configuration: only its rollback shows that it failed."""
+
 
 class OpsStack(Stack):
     """Alarms with a runbook heading each, a dashboard, a budget, and a firewall if the stage wants one."""
@@ -93,11 +96,14 @@ class OpsStack(Stack):
         events.Rule(
             self,
             "EndpointFailed",
-            description=f"An endpoint failed to start. What to do: {RUNBOOK}#endpointfailed",
+            description=f"An endpoint failed, or a change of it is being undone. What to do: {RUNBOOK}#endpointfailed",
             event_pattern=events.EventPattern(
                 source=["aws.sagemaker"],
                 detail_type=["SageMaker Endpoint State Change"],
-                detail={"EndpointName": [{"prefix": self._config.endpoint_prefix}], "EndpointStatus": ["FAILED"]},
+                detail={
+                    "EndpointName": [{"prefix": self._config.endpoint_prefix}],
+                    "EndpointStatus": list(_BAD_STATES),
+                },
             ),
             targets=[targets.SnsTopic(self._topic)],
         )

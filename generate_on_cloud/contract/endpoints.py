@@ -48,7 +48,12 @@ class EndpointStatus(StrEnum):
     """Also while instances start or stop: it takes jobs."""
     SCALED_TO_ZERO = "ScaledToZero"
     """In service without an instance; the next job starts one."""
+    OUT_OF_SERVICE = "OutOfService"
+    """It takes no jobs and cannot be changed back."""
+    UPDATE_ROLLBACK_FAILED = "UpdateRollbackFailed"
+    """A change failed and could not be undone: it takes jobs, with instances of both configurations."""
     FAILED = "Failed"
+    """SageMaker lets it be deleted and nothing else."""
     DELETING = "Deleting"
 
 

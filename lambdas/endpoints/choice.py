@@ -25,7 +25,7 @@ from lambdas.problems import ProblemError, invalid, shortened
 
 REMEMBERED_SECONDS = 15.0
 POINTER = "/endpoint"
-_IN_SERVICE = frozenset({EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING})
+_IN_SERVICE = frozenset({EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.UPDATE_ROLLBACK_FAILED})
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-TAKES_JOBS = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+TAKES_JOBS = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"})
 """SageMaker keeps serving while it changes an endpoint, and calls every scaling (even from zero) `Updating`."""
 _STATUSES = {
     "Creating": EndpointStatus.CREATING,
     "InService": EndpointStatus.IN_SERVICE,
+    "OutOfService": EndpointStatus.OUT_OF_SERVICE,
+    "UpdateRollbackFailed": EndpointStatus.UPDATE_ROLLBACK_FAILED,
     "Failed": EndpointStatus.FAILED,
     "Deleting": EndpointStatus.DELETING,
 }

@@ -4,11 +4,15 @@ The same rows scale the template's endpoint and those created through the API.
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 NAMESPACE: Final = "AWS/SageMaker"
 PERIOD_SECONDS: Final = 60
 DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
+
+
+START_SECONDS: Final = 15 * 60
+"""Longer than an instance usually takes to start and pull the image: ten minutes."""
 
 
 class ScalingNumbers(Protocol):
@@ -33,6 +37,8 @@ class ScalingStep:
     metric: str
     comparison: str
     threshold: float
+    statistic: Literal["Average", "Maximum"]
+    """Of the metric's samples within a minute."""
     minutes: int
     """Minutes the metric must stay beyond the threshold before the alarm sounds."""
     adjustment_type: str
@@ -52,11 +58,12 @@ def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
             metric="HasBacklogWithoutCapacity",
             comparison="GreaterThanOrEqualToThreshold",
             threshold=1,
+            statistic="Maximum",
             minutes=1,
             adjustment_type="ChangeInCapacity",
             adjustment=1,
             # Do not start a second instance while the first one is starting: until then the alarm sounds each minute.
-            cooldown_seconds=idle_seconds,
+            cooldown_seconds=max(idle_seconds, START_SECONDS),
         ),
         ScalingStep(
             name="Grow",
@@ -64,6 +71,7 @@ def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
             metric="ApproximateBacklogSizePerInstance",
             comparison="GreaterThanThreshold",
             threshold=numbers.backlog_per_instance,
+            statistic="Average",
             minutes=1,
             adjustment_type="ChangeInCapacity",
             adjustment=1,
@@ -75,6 +83,8 @@ def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
             metric="ApproximateBacklogSize",
             comparison="LessThanThreshold",
             threshold=1,
+            # With the average of several samples, short jobs with pauses between them would look like no job at all.
+            statistic="Maximum",
             minutes=numbers.idle_minutes,
             adjustment_type="ExactCapacity",
             adjustment=numbers.min_instances,

@@ -94,7 +94,7 @@ class EndpointKeeper:
                 PolicyType="StepScaling",
                 StepScalingPolicyConfiguration={
                     "AdjustmentType": step.adjustment_type,
-                    "MetricAggregationType": "Average",
+                    "MetricAggregationType": step.statistic,
                     "Cooldown": step.cooldown_seconds,
                     "StepAdjustments": [{bound: 0, "ScalingAdjustment": step.adjustment}],
                 },
@@ -105,7 +105,7 @@ class EndpointKeeper:
                 Namespace=NAMESPACE,
                 MetricName=step.metric,
                 Dimensions=[{"Name": "EndpointName", "Value": record.endpoint}],
-                Statistic="Average",
+                Statistic=step.statistic,
                 Period=PERIOD_SECONDS,
                 EvaluationPeriods=step.minutes,
                 DatapointsToAlarm=step.minutes,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from lambdas.endpoints.sagemaker import LiveEndpoint, SageMakerEndpoints
 from lambdas.jobs.record import JobRecord
 
-_WITHOUT_QUEUE = frozenset({"Failed", "Deleting"})
-"""SageMaker's words for endpoints that take nothing from their queues any more: both can only be deleted."""
+_WITHOUT_QUEUE = frozenset({"Failed", "OutOfService", "Deleting"})
+"""SageMaker's words for endpoints that take nothing from their queues any more: they can only be deleted."""
 
 
 @dataclass

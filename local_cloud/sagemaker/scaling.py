@@ -52,6 +52,11 @@ class Scaling:
                     return float(step.get("Cooldown", 0))
         return None
 
+    def scales(self, endpoint: str, variant: str) -> bool:
+        """Whether a variant is a scalable target."""
+        resource = f"endpoint/{endpoint}/variant/{variant}"
+        return any(each.properties.get("ResourceId") == resource for each in self._store.list(Kind.SCALABLE_TARGET))
+
     def put_target(self, request: dict[str, Any]) -> None:
         """Create or change a target, as the API defines."""
         self._put(Kind.SCALABLE_TARGET, _target_id("", request, ""), request)

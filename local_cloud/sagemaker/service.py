@@ -15,6 +15,7 @@ from local_cloud.sagemaker.notifier import notifier
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.scaling import Scaling
 from local_cloud.sagemaker.store import SageMakerStore
+from local_cloud.sagemaker.variants import why_type_stays
 from local_cloud.settings import ACCOUNT, REPOSITORY, LocalSettings
 
 logger = logging.getLogger("local_cloud.sagemaker")
@@ -162,6 +163,8 @@ class SageMaker:
 
     def _put(self, kind: Kind, name: str, properties: dict[str, Any]) -> tuple[str, dict[str, str]]:
         arn = self.arn(kind, name)
+        if reason := why_type_stays(self.store, self.scaling, kind, name, properties):
+            raise NotDeployableError(reason)
         if kind is Kind.ENDPOINT:
             spec = self._spec_of(name, properties)
             self.store.put(kind, name, arn, properties)

@@ -88,7 +88,7 @@ def test_a_failed_endpoint_of_this_stage_is_told_and_no_other(changed: "Assembly
 
     assert rule["EventPattern"]["detail"] == {
         "EndpointName": [{"prefix": "goc-dev-"}],
-        "EndpointStatus": ["FAILED"],
+        "EndpointStatus": ["FAILED", "OUT_OF_SERVICE", "ROLLING_BACK", "UPDATE_ROLLBACK_FAILED"],
     }
 
 

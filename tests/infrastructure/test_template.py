@@ -521,6 +521,7 @@ def test_the_endpoint_wakes_on_backlog_grows_and_sleeps_after_the_idle_minutes(
                 step["AdjustmentType"],
                 adjustment["ScalingAdjustment"],
             )
+            assert alarm["Statistic"] == step["MetricAggregationType"]
         return found
 
     target, other_target = (each.only("AWS::ApplicationAutoScaling::ScalableTarget") for each in (aws, changed))
@@ -602,6 +603,17 @@ def test_alarms_and_scaling_are_about_the_one_endpoint(aws: "Assembly") -> None:
     assert len(dimensions) == 3
     assert all([{"Name": "EndpointName", "Value": name}] == each for each in dimensions)
     assert json.dumps(name) in json.dumps(aws.only("AWS::ApplicationAutoScaling::ScalableTarget")["ResourceId"])
+
+
+def test_another_instance_type_is_another_variant_with_a_scalable_target_of_its_own(
+    aws: "Assembly", changed: "Assembly"
+) -> None:
+    """SageMaker refuses to change the type of a variant that is registered."""
+    for assembly, variant in ((aws, "g5-xlarge"), (changed, "g6-12xlarge")):
+        (production,) = assembly.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+        resource = json.dumps(assembly.only("AWS::ApplicationAutoScaling::ScalableTarget")["ResourceId"])
+        assert production["VariantName"] == variant
+        assert f"/variant/{variant}" in resource
 
 
 # --- api
@@ -737,4 +749,4 @@ def test_every_scaling_policy_waits_as_long_as_its_step_says(aws: "Assembly") ->
         for policy in aws.resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
     }
 
-    assert cooldowns == {"WakeUp": 300, "Grow": 60, "Sleep": 300}
+    assert cooldowns == {"WakeUp": 900, "Grow": 60, "Sleep": 300}

@@ -147,7 +147,7 @@ def test_an_endpoint_that_is_not_in_service_takes_no_job_and_the_reason_is_told(
     assert cloud.rows() == 0
 
 
-@pytest.mark.parametrize("status", ["InService", "Updating"])
+@pytest.mark.parametrize("status", ["InService", "Updating", "UpdateRollbackFailed"])
 def test_an_endpoint_at_zero_instances_or_scaling_takes_jobs(cloud: Cloud, status: str) -> None:
     cloud.checkpoint()
     cloud.endpoint.status = status

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import psutil
+import pytest
 
 from local_cloud.cloud import LocalCloud
+from local_cloud.preflight import CannotStartError
 from tests.child_processes import children_with
 from tests.local_cloud.tiny_stack import CONTAINER, Tiny, template, write_assembly
 
@@ -52,3 +54,31 @@ def test_a_busy_endpoint_is_not_put_to_sleep(tmp_path: Path) -> None:
 
         assert tiny.message("long")["invocationStatus"] == "Completed"
         assert during == {before}
+
+
+def test_the_instance_type_of_a_variant_that_scales_cannot_change_but_that_of_another_variant_can(
+    tmp_path: Path,
+) -> None:
+    folder, same, other = tmp_path / "assembly", template(), template()
+    for changed, name in ((same, "AllTraffic"), (other, "large")):
+        (variant,) = changed["Resources"]["Config"]["Properties"]["ProductionVariants"]
+        variant |= {"InstanceType": "ml.g5.2xlarge", "VariantName": name}
+    place = f"endpoint/${{Endpoint.EndpointName}}/variant/{variant['VariantName']}"
+    other["Resources"]["Target"]["Properties"]["ResourceId"] = {"Fn::Sub": place}
+    cloud = LocalCloud(tmp_path / "state", assembly=write_assembly(folder, template()), container_command=CONTAINER)
+    with cloud:
+        before = Tiny(cloud).sagemaker.describe_endpoint(EndpointName=cloud.endpoint_name)
+
+    write_assembly(folder, same)
+    with pytest.raises(CannotStartError, match=r"Variant AllTraffic of endpoint .* from ml.g5.xlarge to ml.g5.2xlarge"):
+        cloud.start()
+    write_assembly(folder, other)
+    with cloud:
+        tiny = Tiny(cloud)
+        (variant,) = tiny.sagemaker.describe_endpoint(EndpointName=cloud.endpoint_name)["ProductionVariants"]
+        tiny.submit("after it", {"text": "x"})
+
+        assert tiny.message("after it")["invocationStatus"] == "Completed"
+
+    assert before["ProductionVariants"][0]["VariantName"] == "AllTraffic"
+    assert variant["VariantName"] == "large"
