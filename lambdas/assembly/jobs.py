@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from lambdas.assembly.accounts import Accounts
 from lambdas.aws.cursors import CursorSigner
-from lambdas.endpoints.load import EndpointLoad
+from lambdas.endpoints.choice import EndpointLoad
 from lambdas.endpoints.sagemaker import SageMakerEndpoints
 from lambdas.jobs.counts import Counts
 from lambdas.jobs.handover import Delivery

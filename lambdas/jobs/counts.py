@@ -14,7 +14,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, UsageStore
 from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, transact
-from lambdas.endpoints.load import EndpointLoad
+from lambdas.endpoints.choice import EndpointLoad
 from lambdas.endpoints.record import NOT_BEING_DELETED
 from lambdas.endpoints.refusals import being_deleted
 from lambdas.jobs.record import JobRecord

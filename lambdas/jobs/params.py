@@ -10,19 +10,20 @@ from pydantic import ValidationError
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import Relaxed, relax
+from generate_on_cloud.contract.limits import MAX_ENCODED, MAX_PROMPT
 from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.webui.infotext.fill import fill_in, unused_entries
-from generate_on_cloud.webui.prompt.check import check_prompts
-from generate_on_cloud.webui.prompt.emphasis import EmphasisMode
+from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, PartText, parse_emphasis, split_composition
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
-from generate_on_cloud.webui.prompt.schedule import PromptClock
+from generate_on_cloud.webui.prompt.extra_networks import ExtraNetworkTag, extract_tags, plan_networks
+from generate_on_cloud.webui.prompt.schedule import PromptClock, schedule_prompt
 from lambdas.field_errors import ROOT, field_errors, pointer
 from lambdas.jobs.needed_assets import prompts_of
 from lambdas.jobs.pictures import picture_errors
-from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, ProblemError, invalid, shortened
+from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, SHOWN_CHARACTERS, ProblemError, invalid, shortened
 
 MAX_UNUSED = 12
 """How many unused entries of an infotext a warning lists."""
@@ -119,7 +120,7 @@ def _sampler_errors(document: Mapping[str, object]) -> list[FieldError]:
     for field, name, schedule in choices:
         if isinstance(name, str) and isinstance(schedule, str | None):
             try:
-                choose_sampler(shortened(name), shortened(schedule) if schedule else None)
+                choose_sampler(name[:SHOWN_CHARACTERS], schedule[:SHOWN_CHARACTERS] if schedule else None)
             except ValueError as error:
                 errors.append(FieldError(pointer=f"/{field}", message=str(error)))
     return errors
@@ -132,7 +133,7 @@ def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
         if len(errors) > MAX_ERRORS:
             break
         try:
-            check_option(shortened(key), shortened(value) if isinstance(value, str) else value)
+            check_option(key[:SHOWN_CHARACTERS], value[:SHOWN_CHARACTERS] if isinstance(value, str) else value)
         except OptionUnsupportedError:
             continue  # refused with its own code once everything else is valid
         except OptionRefusedError as error:
@@ -160,6 +161,39 @@ def check_prompt_syntax(params: ImageParams, *, prefix: str) -> None:
             syntax.append(FieldError(pointer=f"{prefix}/{field}", message=str(error)))
     if syntax:
         raise invalid(syntax)
+
+
+def check_prompts(
+    prompt: str,
+    negative_prompt: str,
+    *,
+    clock: PromptClock,
+    emphasis: EmphasisMode = EmphasisMode.ORIGINAL,
+    disable_extra_networks: bool = False,
+) -> tuple[ExtraNetworkTag, ...]:
+    """Check that both prompts (styles applied, comments removed) can be encoded; return the positive prompt's tags.
+
+    Raises:
+        PromptSyntaxError: WebUI would answer with an error or silently ignore it: a weight in brackets or in a tag is
+            not a number. Or a prompt is too long to be parsed in a moment.
+    """
+    for text in (prompt, negative_prompt):
+        if len(text) > MAX_PROMPT:
+            raise PromptSyntaxError(f"received {len(text)} characters with its styles; allowed: {MAX_PROMPT}")
+    tagged = extract_tags(prompt)
+    if not disable_extra_networks:
+        plan_networks(tagged.tags)
+    variants: set[str] = set()
+    for part in (*split_composition(tagged.text), PartText(negative_prompt, 1.0)):
+        variants |= {timed.text for timed in schedule_prompt(part.text, clock)}
+        if sum(map(len, variants)) > MAX_ENCODED:
+            raise PromptSyntaxError(
+                f"received a prompt whose editing and alternation make {len(variants)} texts; allowed: up to "
+                f"{MAX_ENCODED} characters in all of them"
+            )
+    for text in variants if emphasis is not EmphasisMode.NONE else ():
+        parse_emphasis(text)
+    return tagged.tags
 
 
 def megapixel_steps(params: TaskParams) -> Decimal:

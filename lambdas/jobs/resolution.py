@@ -242,6 +242,8 @@ class Resolver:
     def _one(self, need: Need, found: Meanings, findings: _Findings) -> AssetRecord | None:
         """The active asset that is referred to; None, with the error noted, if there is none."""
         candidates = found[need.wanted]
+        if len(candidates) == 1 and candidates[0].status is AssetStatus.ACTIVE:
+            return candidates[0]
         said = shortened(need.reference)
         if len(candidates) > 1:
             names = ", ".join(sorted(asset.name for asset in candidates)[:NAMES_SHOWN])
@@ -252,13 +254,11 @@ class Resolver:
             available = self._available(need.type, findings)
             message = f"received {said!r}{called}; no such {need.type} exists; {available}"
             findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
-        elif candidates[0].status is not AssetStatus.ACTIVE:
+        else:
             (asset,) = candidates
             reason = f": {asset.error}" if asset.error else ""
             message = f"{asset.name} is {asset.status}{reason}; allowed: an active {need.type}"
             findings.fault(ProblemCode.ASSET_NOT_ACTIVE, need.pointer, message)
-        else:
-            return candidates[0]
         return None
 
     def _available(self, asset_type: AssetType, findings: _Findings) -> str:

@@ -119,7 +119,7 @@ def _event(cloud: Cloud) -> Callable[[], object]:
 
 
 WAYS = (
-    Way("POST /v1/jobs", 33, 5, _post),
+    Way("POST /v1/jobs", 30, 5, _post),
     Way("GET /v1/jobs/{id}, queued", 12, 5, lambda cloud: _get(cloud, cloud.job().job_id)),
     Way("GET /v1/jobs/{id}, running", 9, 5, _running),
     Way("GET /v1/jobs/{id}, succeeded", 11, 5, _succeeded),

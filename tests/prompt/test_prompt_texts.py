@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate_on_cloud.webui.prompt.check import check_prompts
 from generate_on_cloud.webui.prompt.emphasis import EmphasisMode, split_composition
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError, StyleError, StylesFileError, UnknownStyleError
 from generate_on_cloud.webui.prompt.extra_networks import extract_tags, read_hypernet, read_lora, strip_comments
 from generate_on_cloud.webui.prompt.schedule import PromptClock
 from generate_on_cloud.webui.prompt.styles import Style, apply_styles, read_styles
+from lambdas.jobs.params import check_prompts
 
 CLOCK = PromptClock(20)
 
@@ -191,7 +191,7 @@ def test_styles_that_repeat_the_prompt_without_end_are_refused() -> None:
 
 def test_the_check_can_run_where_no_model_library_is_installed() -> None:
     program = (
-        "import sys; from generate_on_cloud.webui.prompt import check, extra_networks, styles; "
+        "import sys; from generate_on_cloud.webui.prompt import emphasis, extra_networks, schedule, styles; "
         "from generate_on_cloud.webui.infotext import parser, writer;"
         "print(sorted({'torch', 'transformers', 'pydantic', 'numpy', 'lark'} & set(sys.modules)))"
     )

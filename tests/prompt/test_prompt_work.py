@@ -3,9 +3,9 @@
 import pytest
 
 from generate_on_cloud.contract.limits import MAX_PROMPT
-from generate_on_cloud.webui.prompt.check import check_prompts
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError
 from generate_on_cloud.webui.prompt.schedule import PromptClock
+from lambdas.jobs.params import check_prompts
 
 TURNS = "[" + "|".join(f"o{number}" for number in range(150)) + "]"
 
