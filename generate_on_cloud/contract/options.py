@@ -92,6 +92,13 @@ class Options(BaseModel):
     token_merging_ratio: float = Field(default=0.0, ge=0, le=0.9)
     token_merging_ratio_img2img: float = Field(default=0.0, ge=0, le=0.9)
     token_merging_ratio_hr: float = Field(default=0.0, ge=0, le=0.9)
+    pad_cond_uncond_v0: bool = False
+    use_downcasted_alpha_bar: bool = False
+    use_old_karras_scheduler_sigmas: bool = False
+    use_old_hires_fix_width_height: bool = False
+    hires_fix_use_firstpass_conds: bool = False
+    no_dpmpp_sde_batch_determinism: bool = False
+    refiner_switch_by_sample_steps: bool = False
     batch_cond_uncond: bool = True
     upcast_attn: bool = False
     initial_noise_multiplier: float = Field(default=1.0, ge=0, le=1.5)

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
 from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.hires_sizes import old_first_size
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.limits import (
     MAX_BLUR,
@@ -46,6 +47,7 @@ from generate_on_cloud.contract.single_image_params import (
 from generate_on_cloud.contract.task_params import Picture, TaskParams
 from generate_on_cloud.contract.upscalers import HIRES_UPSCALER_SCHEMA, check_upscaler
 
+OLD_HIRES_SIZES = "use_old_hires_fix_width_height"
 MAX_SEED = 2**64 - 1
 MAX_ECHO = 2**20
 """Maximum base64 characters that `include_init_images` may add to a result, which passes through a Lambda."""
@@ -244,7 +246,7 @@ class Txt2ImgParams(ImageParams):
     def _hires_fix_is_complete(self) -> "Txt2ImgParams":
         if self.enable_hr:
             _check_steps("hr_second_pass_steps", self.hr_second_pass_steps or self.steps, self.hires_choice())
-            width, height = self.enlarged_size()
+            width, height = self.with_plain_sizes().enlarged_size()
             if max(width, height) > MAX_SIDE or min(width, height) < MIN_SIDE:
                 raise ValueError(
                     f"hires fix: received a target of {width}x{height} pixels; allowed: {MIN_SIDE} to {MAX_SIDE} a side"
@@ -262,8 +264,29 @@ class Txt2ImgParams(ImageParams):
         schedule = self.hr_scheduler or own
         return choose_sampler(self.hr_sampler_name or first.sampler, schedule)
 
+    def with_plain_sizes(self) -> "Txt2ImgParams":
+        """The same request without the option `use_old_hires_fix_width_height`, in the sizes that it means."""
+        if not self.enable_hr or self.override_settings.get(OLD_HIRES_SIZES) is not True:
+            return self
+        width, height = self.firstphase_width or self.width, self.firstphase_height or self.height
+        first_width, first_height = old_first_size(width, height)
+        return self.model_copy(
+            update={
+                "width": first_width,
+                "height": first_height,
+                "firstphase_width": 0,
+                "firstphase_height": 0,
+                "hr_resize_x": width,
+                "hr_resize_y": height,
+                "override_settings": {**self.override_settings, OLD_HIRES_SIZES: False},
+            }
+        )
+
     def enlarged_size(self) -> tuple[int, int]:
-        """Width and height after hires fix: by `hr_scale`, or just enough to cover `hr_resize_x` by `hr_resize_y`."""
+        """Width and height after hires fix: by `hr_scale`, or just enough to cover `hr_resize_x` by `hr_resize_y`.
+
+        Call it on what `with_plain_sizes` returns.
+        """
         width, height, x, y = self.width, self.height, self.hr_resize_x, self.hr_resize_y
         if x == 0 and y == 0:
             return int(width * self.hr_scale), int(height * self.hr_scale)
@@ -274,13 +297,14 @@ class Txt2ImgParams(ImageParams):
     def pixels_at_once(self) -> int:
         if not self.enable_hr:
             return super().pixels_at_once()
-        width, height = self.enlarged_size()
-        return max(self.width * self.height, width * height) * self.batch_size
+        plain = self.with_plain_sizes()
+        width, height = plain.enlarged_size()
+        return max(plain.width * plain.height, width * height) * self.batch_size
 
     def _pixel_steps(self) -> int:
         if not self.enable_hr:
             return super()._pixel_steps()
-        width, height = self.enlarged_size()
+        width, height = self.with_plain_sizes().enlarged_size()
         return super()._pixel_steps() + width * height * (self.hr_second_pass_steps or self.steps)
 
 

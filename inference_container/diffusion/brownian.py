@@ -94,20 +94,27 @@ class BrownianTree:
 class BrownianNoise:
     """Unit noise for the step between two σ's, from one tree per image; does not advance the images' generators."""
 
-    def __init__(self, noise: ImageNoise, sigmas: Tensor) -> None:
-        """Build trees over the positive range of the full schedule `sigmas`, with the seeds and source of `noise`."""
+    def __init__(self, noise: ImageNoise, sigmas: Tensor, *, at_once: bool = False) -> None:
+        """Build trees over the positive range of the full schedule `sigmas`, with the seeds and source of `noise`.
+
+        `at_once`: one tree for the whole batch, as k-diffusion builds it by itself.
+        """
         positive = sigmas[sigmas > 0]
         low, high = float(positive.min()), float(positive.max())
 
-        def normal(seed: int) -> Tensor:
-            return draws_of(seed, source=noise.source, device=noise.device)(noise.shape)
+        shape = (len(noise.seeds), *noise.shape) if at_once else noise.shape
 
-        self._trees = tuple(BrownianTree(low, high, seed=seed, normal=normal) for seed in noise.seeds)
+        def normal(seed: int) -> Tensor:
+            return draws_of(seed, source=noise.source, device=noise.device)(shape)
+
+        seeds = (noise.following_seed(),) if at_once else noise.seeds
+        self._trees = tuple(BrownianTree(low, high, seed=seed, normal=normal) for seed in seeds)
+        self._join = torch.cat if at_once else torch.stack
 
     def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
         """(W(σ_next) - W(σ)) / sqrt|σ_next - σ|, float32 (B,C,h,w)."""
         start, end = float(sigma), float(sigma_next)
         sign = -1 if start > end else 1
         low, high = min(start, end), max(start, end)
-        moved = torch.stack([tree.increment(low, high) for tree in self._trees])
+        moved: Tensor = self._join([tree.increment(low, high) for tree in self._trees])
         return moved * sign / (sigma_next - sigma).abs().sqrt()

@@ -106,7 +106,7 @@ class GuidedDenoiser:
 
     def with_uncond(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """See `Denoiser`; where the negative prompt is left out, the prompt's prediction replaces its prediction."""
-        if self._takeover is not None and self._takeover.due(level):
+        if self._takeover is not None and self._takeover.due(level, done=self.calls / self._total_steps):
             self._hand_over(self._takeover)
         before, blend = self._parameterization.blends_before_call, self._blend
         if blend is not None and before:
@@ -189,7 +189,9 @@ class GuidedDenoiser:
     def _evaluate(self, x: Tensor, level: Tensor, cond: list[_Branch], uncond: list[_Branch]) -> Tensor:
         """Predictions of all branches, cond first, in one UNet call if the prompts' lengths allow it."""
         cond_tokens, uncond_tokens = _tokens(cond), _tokens(uncond)
-        if self._guidance.empty_chunk is not None and uncond:
+        if self._guidance.pad_v0 and uncond:
+            uncond_tokens = _fitted(uncond_tokens, cond_tokens.shape[1])
+        elif self._guidance.empty_chunk is not None and uncond:
             cond_tokens, uncond_tokens = _padded(cond_tokens, uncond_tokens, self._guidance.empty_chunk)
         if not uncond or cond_tokens.shape[1] == uncond_tokens.shape[1]:
             tokens = torch.cat([cond_tokens, uncond_tokens]) if uncond else cond_tokens
@@ -275,6 +277,12 @@ def _tokens(branches: Sequence[_Branch]) -> Tensor:
     if not texts:
         return torch.empty(0)
     return torch.stack([torch.cat([text, text[-1:].expand(longest - len(text), -1)]) for text in texts])
+
+
+def _fitted(tokens: Tensor, length: int) -> Tensor:
+    """(n, length, dim): cut, or lengthened by the last token's vector."""
+    missing = max(length - tokens.shape[1], 0)
+    return torch.cat([tokens[:, :length], tokens[:, -1:].expand(-1, missing, -1)], dim=1)
 
 
 def _padded(cond: Tensor, uncond: Tensor, empty_chunk: Tensor) -> tuple[Tensor, Tensor]:

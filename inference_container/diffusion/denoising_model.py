@@ -35,6 +35,8 @@ class Refiner:
     """The same prompts, encoded by the refiner's own text encoders."""
     switch_at: float | None
     """Fraction of the training timesteps, counted from the noisiest; None: from the first call on."""
+    by_steps: bool = False
+    """`switch_at` is a fraction of the sampler's calls instead (option `refiner_switch_by_sample_steps`)."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,15 @@ class Takeover:
     sigmas: Tensor | None
     """Training σ's of the first model; None if levels are timesteps already."""
 
-    def due(self, level: Tensor) -> bool:
-        """Whether the refiner makes the call at this σ or timestep: (999 - nearest timestep) / 1000 ≥ switch_at."""
+    def due(self, level: Tensor, *, done: float) -> bool:
+        """Whether the refiner makes the call at this σ or timestep: (999 - nearest timestep) / 1000 ≥ switch_at.
+
+        `done` is the fraction of the sampler's calls before this one.
+        """
         if self.refiner.switch_at is None:
             return True
+        if self.refiner.by_steps:
+            return done >= self.refiner.switch_at
         sigmas = self.sigmas
         nearest = int(level) if sigmas is None else int((sigmas - level.detach().cpu()).abs().argmin())
         return (TRAIN_TIMESTEPS - 1 - nearest) / TRAIN_TIMESTEPS >= self.refiner.switch_at

@@ -1,6 +1,7 @@
 """The prompts of a batch and their guidance scales (semantics §2.9, §2.11)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -26,6 +27,9 @@ class Guidance:
     """This fraction of the calls, from the first on, leaves out the negative prompt."""
     empty_chunk: Tensor | None = None
     """The encoded empty prompt (77, dim), for option `pad_cond_uncond`; None: prompts of unequal length run apart."""
+    pad_v0: bool = False
+    """Option `pad_cond_uncond_v0`, which beats the other: the negative prompt is lengthened by its last token's vector,
+    or cut, to the prompt's length."""
     time_ids: Tensor | None = None
     """For SDXL, shape (6,): original size, crop and target size. For the refiner, shape (5,): the aesthetic score in
     place of the target size. Required if the embeddings are pooled."""
@@ -33,10 +37,14 @@ class Guidance:
     """Time ids for the negative prompts; None: the same."""
 
     @property
-    def pads_prompts(self) -> bool:
-        """Whether prompts and negative prompts differ in length and are padded with `empty_chunk`."""
+    def padding(self) -> Literal["Pad conds", "Pad conds v0"] | None:
+        """How prompts and negative prompts of unequal length are made equal, as infotexts call it."""
         cond, uncond = (_longest(prompts) for prompts in (self.cond, self.uncond))
-        return self.empty_chunk is not None and cond != uncond
+        if cond == uncond:
+            return None
+        if self.pad_v0:
+            return "Pad conds v0"
+        return None if self.empty_chunk is None else "Pad conds"
 
 
 def _longest(prompts: tuple[Conditioning, ...]) -> int:

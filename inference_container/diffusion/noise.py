@@ -109,13 +109,25 @@ class ImageNoise:
         self.first()
         return torch.stack([draw(self.shape) for draw in self._draws])
 
+    def following_seed(self) -> int:
+        """What torch's own CPU generator returns next in WebUI, which seeds it with the last image's seed."""
+        generator = torch.Generator().manual_seed(self.seeds[-1] % 2**64)
+        shape = self._first_shape
+        if shape != self.shape and self.source == "CPU":
+            torch.randn(shape, generator=generator)  # the small noise of a resized seed comes from that generator
+        return int(torch.randint(0, 2**63 - 1, [], generator=generator))
+
+    @property
+    def _first_shape(self) -> LatentShape:
+        if self._resize_from is None:
+            return self.shape
+        return (self.shape[0], self._resize_from[0] // 8, self._resize_from[1] // 8)
+
     def _stream(self, seed: int) -> Draw:
         return draws_of(seed, source=self.source, device=self.device)
 
     def _first_of(self, image: int) -> Tensor:
-        shape = self.shape
-        if self._resize_from is not None:
-            shape = (shape[0], self._resize_from[0] // 8, self._resize_from[1] // 8)
+        shape = self._first_shape
         resized = shape != self.shape
         noise = (self._stream(self.seeds[image]) if resized else self._draws[image])(shape)
         if self._variation is not None:

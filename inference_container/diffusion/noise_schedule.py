@@ -36,9 +36,11 @@ class NoiseSchedule:
         """
         if alphas_cumprod.ndim != 1 or len(alphas_cumprod) < 2:
             raise ValueError(f"received alphas_cumprod of shape {tuple(alphas_cumprod.shape)}; allowed: (1000,)")
-        self.alphas_cumprod = alphas_cumprod.detach().to(device="cpu", dtype=torch.float32)
-        self.sigmas = ((1 - self.alphas_cumprod) / self.alphas_cumprod) ** 0.5
-        self._log_sigmas = self.sigmas.log()
+        # In the precision of ᾱ, which WebUI's option `use_downcasted_alpha_bar` halves.
+        alphas = alphas_cumprod.detach().to(device="cpu")
+        sigmas = ((1 - alphas) / alphas) ** 0.5
+        self.alphas_cumprod, self.sigmas = alphas.to(torch.float32), sigmas.to(torch.float32)
+        self._log_sigmas = sigmas.log().to(torch.float32)
 
     @property
     def sigma_min(self) -> float:

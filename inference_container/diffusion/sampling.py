@@ -73,6 +73,8 @@ class SamplingRequest:
     """txt2img starts with noise·sqrt(1+σ²) instead of noise·σ; no effect on timestep samplers."""
     quantize: bool = False
     """Option `enable_quantization`."""
+    noise_at_once: bool = False
+    """Option `no_dpmpp_sde_batch_determinism`: the Brownian noise of a batch is one, over the σ's that are run."""
 
 
 NO_NOISE = torch.zeros(1)
@@ -174,7 +176,7 @@ def sample(
     )
     run = SamplerRun(
         levels=levels.run,
-        noise=_noise(request.noise, method, levels),
+        noise=_noise(request, method, levels),
         options=request.options,
         schedule=levels.schedule,
         from_image=request.start is not None,
@@ -209,7 +211,10 @@ def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Te
     return x, LatentBlend(latent, repaint) if start.soft is None else SoftBlend(start.soft, latent, repaint)
 
 
-def _noise(noise: ImageNoise, method: SamplerMethod, levels: _Levels) -> NoiseFunction:
+def _noise(request: SamplingRequest, method: SamplerMethod, levels: _Levels) -> NoiseFunction:
+    noise = request.noise
+    if method.brownian and request.noise_at_once:
+        return BrownianNoise(noise, levels.run, at_once=True)
     if method.brownian:
         return BrownianNoise(noise, levels.full)
     return lambda _level, _next: noise.next()

@@ -14,6 +14,7 @@ from generate_on_cloud.contract.samplers import SAMPLERS, SamplerChoice, Schedul
 from inference_container.diffusion.noise_schedule import NoiseSchedule
 
 ALIGN_YOUR_STEPS_SD1 = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+OLD_KARRAS_RANGE = (0.1, 10.0)
 ALIGN_YOUR_STEPS_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 
 
@@ -27,6 +28,8 @@ class ScheduleOptions:
     beta_dist_alpha: float = 0.6
     beta_dist_beta: float = 0.6
     always_discard_next_to_last_sigma: bool = False
+    old_karras_range: bool = False
+    """Option `use_old_karras_scheduler_sigmas`: schedules run from 10 to 0.1 and not over the model's range."""
     sdxl: bool = False
     """Align Your Steps has another table for SDXL."""
 
@@ -41,6 +44,7 @@ class ScheduleOptions:
             beta_dist_alpha=options.beta_dist_alpha,
             beta_dist_beta=options.beta_dist_beta,
             always_discard_next_to_last_sigma=options.always_discard_next_to_last_sigma,
+            old_karras_range=options.use_old_karras_scheduler_sigmas,
             sdxl=sdxl,
         )
 
@@ -166,7 +170,8 @@ def sigmas_for(
         raise ValueError(f"{choice.sampler} uses timesteps and not a σ list")
     if steps < 1:
         raise ValueError(f"received steps = {steps}; allowed: at least 1")
-    low, high = options.sigma_min or schedule.sigma_min, options.sigma_max or schedule.sigma_max
+    lowest, highest = OLD_KARRAS_RANGE if options.old_karras_range else (schedule.sigma_min, schedule.sigma_max)
+    low, high = options.sigma_min or lowest, options.sigma_max or highest
     if not 0 < low < high:
         raise ValueError(f"received sigma_min = {low} and sigma_max = {high}; allowed: 0 < sigma_min < sigma_max")
     discard = rule.discard_penultimate_sigma or options.always_discard_next_to_last_sigma

@@ -14,7 +14,7 @@ from inference_container.diffusion.denoiser import DenoiserCall
 from inference_container.diffusion.sampling import SamplingRequest, sample
 from inference_container.drawing.hires import enlarge
 from inference_container.drawing.latents import decode_image
-from inference_container.drawing.passes import Pass, ready_passes
+from inference_container.drawing.passes import Pass, pass_notes, ready_passes
 from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.previews import expected_latents, preview_jpeg
 from inference_container.drawing.sampling_record import late_extra, sampling_extra
@@ -62,7 +62,7 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
     with ExitStack() as stack:
         # 1. Prepare the passes: networks, encoded prompts, refiner.
         first, second = ready_passes(plan, stack, progress)
-        notes = {**first.notes, **({} if second is None else second.notes), **_start_extra(plan)}
+        notes = {**pass_notes(first, second), **_start_extra(plan)}
         calls = calls_per_batch(first, second)
         progress.expect(sum(calls) * plan.params.n_iter)
 
@@ -86,9 +86,11 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
 def _start_extra(plan: DrawingPlan) -> dict[str, InfoValue]:
     """Infotext entries for the start of all batches."""
     extra: dict[str, InfoValue] = {}
-    noise_schedule = plan.params.options.sd_noise_schedule
-    if noise_schedule != "Default":
-        extra["Noise Schedule"] = noise_schedule
+    options = plan.params.options
+    if options.use_downcasted_alpha_bar:
+        extra["Downcast alphas_cumprod"] = True
+    if options.sd_noise_schedule != "Default":
+        extra["Noise Schedule"] = options.sd_noise_schedule
     if plan.start is not None and plan.start.noise_multiplier != 1:
         extra["Noise multiplier"] = plan.start.noise_multiplier
     return extra
@@ -133,7 +135,8 @@ def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start
     with merged_tokens(one):
         counter = progress.counter(start=start, end=end)
         latents = sample(one.checkpoint, request, on_call=counter, recorder=note)
-    if request.guidance.pads_prompts:
-        notes["Pad conds"] = True
+    padding = request.guidance.padding
+    if padding is not None:
+        notes[padding] = True
     progress.advance_to(end)
     return Sampled(latents, checkpoint, notes)

@@ -48,8 +48,12 @@ class FittedCheckpoints:
         if known is not None:
             return known
         fitted = with_chosen_vae(checkpoint, self._params, files=self._files, models=self._models)
-        if self._params.options.sd_noise_schedule == "Zero Terminal SNR":
-            fitted = replace(fitted, alphas_cumprod=rescale_to_zero_terminal_snr(fitted.alphas_cumprod))
+        options = self._params.options
+        if options.use_downcasted_alpha_bar:
+            fitted = replace(fitted, alphas_cumprod=fitted.alphas_cumprod.half())
+        if options.sd_noise_schedule == "Zero Terminal SNR":
+            # Half precision has no number for ᾱ at its end.
+            fitted = replace(fitted, alphas_cumprod=rescale_to_zero_terminal_snr(fitted.alphas_cumprod.float()))
         if asks_for_tiling(self._params):
             self._undo.enter_context(_circular(fitted))
         self._fitted[checkpoint.file.sha256] = fitted

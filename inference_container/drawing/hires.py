@@ -71,6 +71,7 @@ def with_first_size(params: Txt2ImgParams) -> Txt2ImgParams:
     Raises:
         JobFailed: invalid_params, if one of them is missing or below 64.
     """
+    params = params.with_plain_sizes()
     width, height = params.firstphase_width, params.firstphase_height
     if width == height == 0:
         return params

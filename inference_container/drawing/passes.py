@@ -17,6 +17,8 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.networks.switch import NetworkSwitch
 from inference_container.progress import JobProgress
 
+TI_HASHES = "TI hashes"
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -57,6 +59,15 @@ def ready_passes(plan: DrawingPlan, stack: ExitStack, progress: JobProgress) -> 
     return first, _ready(plan, hires, checkpoint, networks, progress, refiner=plan.refiner)
 
 
+def pass_notes(first: Pass, second: Pass | None) -> dict[str, InfoValue]:
+    """What making both passes ready adds to infotext; the embeddings of the second one's prompts go first."""
+    if second is None:
+        return {**first.notes}
+    hashes = [one.notes[TI_HASHES] for one in (second, first) if TI_HASHES in one.notes]
+    joined = {TI_HASHES: ", ".join(map(str, hashes))} if hashes else {}
+    return {**first.notes, **second.notes, **joined}
+
+
 def _networks(plan: DrawingPlan, checkpoint: Checkpoint, stack: ExitStack) -> NetworkSwitch:
     return stack.enter_context(NetworkSwitch(checkpoint, files=plan.files, models=plan.models))
 
@@ -70,18 +81,18 @@ def _ready(
     *,
     refiner: Checkpoint | None,
 ) -> Pass:
-    prompts = plan.prompts if hires is None else hires.prompts
-    # Each pass is encoded and sampled with the networks of its own prompt.
-    if not networks.uses(prompts.networks):
-        with progress.phase(JobPhase.LOADING_MODELS):
-            networks.use(prompts.networks)
-    notes: dict[str, InfoValue] = {}
-    if plan.params.options.lora_add_hashes_to_infotext:
-        notes |= networks.infotext_extra()
+    prompts, options = plan.prompts if hires is None else hires.prompts, plan.params.options
+    # WebUI's infotext has what encoding a second pass's prompts adds only if they are encoded along with the first's.
+    along = hires is not None and options.hires_fix_use_firstpass_conds and checkpoint.unet is plan.checkpoint.unet
+    if not along:
+        _use(networks, prompts, progress)
     with progress.phase(JobPhase.ENCODING):
         conditioner = _conditioner(plan, hires, checkpoint, networks)
         guidance = _guidance(plan, hires, checkpoint, conditioner)
-    if hires is None:
+    # Each pass is sampled with the networks of its own prompt, and by default encoded with them, too.
+    _use(networks, prompts, progress)
+    notes: dict[str, InfoValue] = networks.infotext_extra() if options.lora_add_hashes_to_infotext else {}
+    if hires is None or along:
         notes |= conditioner.infotext_extra(prompts)
     taking_over = None
     if refiner is not None and refiner.unet is not checkpoint.unet:
@@ -89,12 +100,19 @@ def _ready(
     return Pass(plan, hires, checkpoint, networks, guidance, taking_over, notes)
 
 
+def _use(networks: NetworkSwitch, prompts: Prompts, progress: JobProgress) -> None:
+    if not networks.uses(prompts.networks):
+        with progress.phase(JobPhase.LOADING_MODELS):
+            networks.use(prompts.networks)
+
+
 def _refiner(plan: DrawingPlan, hires: HiresPlan | None, refiner: Checkpoint, progress: JobProgress) -> Refiner:
     # A checkpoint that WebUI has just loaded has no networks applied, neither to its UNet nor to its text encoders.
     networks = NetworkSwitch(refiner, files=plan.files, models=plan.models)
+    options = plan.params.options
     with progress.phase(JobPhase.ENCODING):
         guidance = _guidance(plan, hires, refiner, _conditioner(plan, hires, refiner, networks))
-    return Refiner(refiner, guidance, plan.params.refiner_switch_at)
+    return Refiner(refiner, guidance, plan.params.refiner_switch_at, by_steps=options.refiner_switch_by_sample_steps)
 
 
 def _conditioner(
@@ -132,4 +150,5 @@ def _guidance(plan: DrawingPlan, hires: HiresPlan | None, checkpoint: Checkpoint
         s_min_uncond_all=options.s_min_uncond_all,
         skip_early_cond=options.skip_early_cond,
         empty_chunk=conditioner.empty_chunk() if options.pad_cond_uncond else None,
+        pad_v0=options.pad_cond_uncond_v0,
     )

@@ -67,7 +67,10 @@ def sampling_extra(params: ImageParams, choice: SamplerChoice, *, from_image: bo
         extra["Extra noise"] = options.img2img_extra_noise
     if not from_image and options.sgm_noise_multiplier and not SAMPLERS[choice.sampler].timestep:
         extra["SGM noise multiplier"] = True
-    return extra | _solver_extra(params, options, choice.sampler) | _early_extra(options)
+    extra |= _solver_extra(params, options, choice.sampler)
+    if options.refiner_switch_by_sample_steps:
+        extra["Refiner switch by sampling steps"] = True  # with a refiner or without
+    return extra | _early_extra(options)
 
 
 def noted_seed_delta(params: ImageParams, *, hires: bool) -> int | None:

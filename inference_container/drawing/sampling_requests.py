@@ -32,6 +32,7 @@ def first_request(one: Pass, *, batch: int) -> SamplingRequest:
         schedule_options=_schedule_options(one),
         sgm_noise_multiplier=options.sgm_noise_multiplier,
         quantize=options.enable_quantization,
+        noise_at_once=options.no_dpmpp_sde_batch_determinism,
     )
 
 
@@ -63,6 +64,7 @@ def hires_request(
         options=SamplerOptions.from_params(params),
         schedule_options=_schedule_options(one),
         quantize=options.enable_quantization,
+        noise_at_once=options.no_dpmpp_sde_batch_determinism,
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobFailed
 from generate_on_cloud.model_files.architectures import fits, misfit
+from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
@@ -109,7 +110,7 @@ class NetworkSwitch:
         """Which layers of the networks used so far were left out, a sentence for each file."""
         return tuple(self._warnings)
 
-    def infotext_extra(self) -> dict[str, str]:
+    def infotext_extra(self) -> dict[str, InfoValue]:
         """The entries of `extra_generation_params` for the networks used so far (semantics §7)."""
         hashes = ", ".join(f"{name}: {short}" for name, short in self._hashes.items())
         return {"Lora hashes": hashes} if hashes else {}

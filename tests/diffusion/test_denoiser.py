@@ -326,9 +326,11 @@ def test_prompts_are_padded_when_the_option_is_on_and_their_lengths_differ() -> 
     long = Conditioning((PromptPart(1.0, (TimedEmbedding(0, TextEmbedding(torch.zeros(154, 4))),)),))
     padding = replace(ONE, cond=(long,), empty_chunk=torch.zeros(77, 4))
 
-    assert padding.pads_prompts
-    assert not replace(padding, empty_chunk=None).pads_prompts
-    assert not replace(padding, uncond=(long,)).pads_prompts
+    assert padding.padding == "Pad conds"
+    assert replace(padding, pad_v0=True).padding == "Pad conds v0"
+    assert replace(padding, empty_chunk=None, pad_v0=True).padding == "Pad conds v0"
+    assert replace(padding, empty_chunk=None).padding is None
+    assert replace(padding, uncond=(long,), pad_v0=True).padding is None
 
 
 def test_a_call_without_the_negative_prompt_is_the_prompt_alone() -> None:

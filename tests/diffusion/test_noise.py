@@ -194,6 +194,27 @@ def test_brownian_noise_of_an_image_is_its_seeds_and_leaves_its_stream_alone() -
     assert torch.equal(batch.first()[1], draws(4, 1, "NV")[0])
 
 
+def test_brownian_noise_of_a_whole_batch_is_one_tree_with_the_seed_that_torch_draws_next() -> None:
+    sigmas = torch.tensor([14.5, 2.0, 0.03125, 0.0])
+    torch.manual_seed(4)
+    entropy = int(torch.randint(0, 2**63 - 1, []))
+    reference = torchsde.BrownianTree(t0=0.03125, w0=torch.zeros(2, *SHAPE), t1=14.5, entropy=entropy)
+
+    ours = BrownianNoise(ImageNoise([3, 4], SHAPE, source="CPU"), sigmas, at_once=True)(sigmas[0], sigmas[1])
+
+    expected = -reference(2.0, 14.5) / (sigmas[0] - sigmas[1]).sqrt()
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+
+
+def test_the_next_seed_comes_after_the_small_noise_of_a_resized_seed() -> None:
+    torch.manual_seed(9)
+    torch.randn(SHAPE[0], 1, 1)
+    after = int(torch.randint(0, 2**63 - 1, []))
+
+    assert ImageNoise([9], SHAPE, source="CPU", resize_from=(8, 8)).following_seed() == after
+    assert ImageNoise([9], SHAPE, source="NV", resize_from=(8, 8)).following_seed() != after
+
+
 def test_brownian_noise_differs_by_source() -> None:
     sigmas = torch.tensor([14.6, 2.0, 0.03, 0.0])
     cpu, nv = (

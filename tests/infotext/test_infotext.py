@@ -250,12 +250,21 @@ def test_a_last_line_of_fewer_than_three_parameters_is_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "old"),
-    [("v1.5.2", True), ("1.5.9", True), ("v1.6.0", False), ("v1.10.1", False), ("generate-on-cloud 0.1.0", False)],
+    ("version", "before", "older"),
+    [
+        ("v1.5.2", (1, 6, 0), True),
+        ("1.5.9", (1, 6, 0), True),
+        ("v1.6.0", (1, 6, 0), False),
+        ("v1.10.1", (1, 6, 0), False),
+        ("v1.7.0", (1, 7, 0, 225), True),
+        ("v1.7.0-224-gabcdef", (1, 7, 0, 225), True),
+        ("v1.7.0-225-gabcdef", (1, 7, 0, 225), False),
+        ("generate-on-cloud 0.1.0", (1, 6, 0), False),
+    ],
 )
-def test_pictures_from_before_1_6_have_old_schedules(version: str, old: bool) -> None:
-    assert parse_infotext(f"Steps: 2, Seed: 1, Size: 8x8, Version: {version}").use_old_scheduling is old
-    assert not parse_infotext("Steps: 2, Seed: 1, Size: 8x8").use_old_scheduling
+def test_the_version_tells_the_age_of_a_picture(version: str, before: tuple[int, ...], older: bool) -> None:
+    assert parse_infotext(f"Steps: 2, Seed: 1, Size: 8x8, Version: {version}").is_before(*before) is older
+    assert not parse_infotext("Steps: 2, Seed: 1, Size: 8x8").is_before(*before)
 
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)

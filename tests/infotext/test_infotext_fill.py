@@ -82,11 +82,24 @@ def test_hires_fix_needs_an_entry_of_its_own() -> None:
     assert fill_in(Txt2ImgParams(infotext=f"{plain}, Hires resize: 128x0")).hr_resize_x == 128
 
 
-def test_pictures_from_before_1_6_have_old_prompt_timelines() -> None:
-    last = "\nSteps: 20, Sampler: Euler, Seed: 1, Size: 64x64, Version: v1.5.2"
+@pytest.mark.parametrize(
+    ("prompt", "entries", "version", "options"),
+    [
+        ("a [b:c:1]", "Sampler: Euler", "v1.5.2", {"use_old_scheduling", "use_downcasted_alpha_bar"}),
+        ("a", "Sampler: PLMS", "v1.5.2", {"pad_cond_uncond_v0", "use_downcasted_alpha_bar"}),
+        ("a", "Sampler: DDIM", "v1.6.0", {"use_downcasted_alpha_bar"}),
+        ("a", "Sampler: Euler, Refiner: x", "v1.7.0-225-gabc", {"refiner_switch_by_sample_steps"}),
+        ("a [b:c:1]", "Sampler: DDIM, Refiner: x", "v1.8.0", set()),
+    ],
+)
+def test_pictures_of_older_webuis_are_drawn_in_their_ways(
+    prompt: str, entries: str, version: str, options: set[str]
+) -> None:
+    text = f"{prompt}\nSteps: 20, Seed: 1, Size: 64x64, {entries}, Version: {version}"
 
-    assert fill_in(Txt2ImgParams(infotext="a [b:c:1]" + last)).options.use_old_scheduling is True
-    assert fill_in(Txt2ImgParams(infotext="a" + last)).options.use_old_scheduling is False
+    filled = fill_in(Txt2ImgParams(infotext=text))
+
+    assert filled.override_settings == dict.fromkeys(options, True)
 
 
 def test_a_text_that_is_no_infotext_is_a_prompt() -> None:

@@ -142,6 +142,25 @@ def test_the_second_pass_of_hires_fix_has_the_networks_of_its_own_prompt(
     assert ', Lora hashes: "ink: ' in second.images[0].infotext
 
 
+def test_the_second_passes_prompts_can_be_encoded_with_the_networks_of_the_first(
+    checkpoint: Checkpoint, ink: ModelFile, tmp_path: Path
+) -> None:
+    torch.save({"string_to_param": {"*": numbers(3, 32)}}, tmp_path / "cat.pt")
+    cat = model_file(tmp_path / "cat.pt", AssetType.EMBEDDING)
+    hires: dict[str, Any] = {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5, "files": [ink, cat]}
+    early = {"hires_fix_use_firstpass_conds": True}
+
+    drawn = run(checkpoint, Task.TXT2IMG, prompt="cat<lora:ink>", hr_prompt="a cat", override_settings=early, **hires)
+    same = run(checkpoint, Task.TXT2IMG, prompt="cat<lora:ink>", hr_prompt="a cat<lora:ink:1:0>", **hires)
+    default = run(checkpoint, Task.TXT2IMG, prompt="cat<lora:ink>", hr_prompt="a cat", **hires)
+
+    assert np.array_equal(pixels(drawn), pixels(same))
+    assert not np.array_equal(pixels(drawn), pixels(default))
+    one = f"cat: {cat.sha256[:12]}"
+    assert f'TI hashes: "{one}, {one}"' in drawn.images[0].infotext
+    assert f'TI hashes: "{one}"' in default.images[0].infotext
+
+
 def test_a_hypernetwork_moves_img2img_and_the_next_job_draws_as_before(checkpoint: Checkpoint, tmp_path: Path) -> None:
     bend = linear_pair(32, seed=1)
     file = hypernetwork_file(tmp_path / "bend.pt", {32: (bend, bend)})

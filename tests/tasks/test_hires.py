@@ -13,7 +13,7 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.params import Txt2ImgParams
 from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS
-from inference_container.drawing.hires import LATENT_MODES, enlarge, plan_hires
+from inference_container.drawing.hires import LATENT_MODES, enlarge, plan_hires, with_first_size
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.upscaling import FILTERS, upscale
 from inference_container.task import TaskOutput
@@ -209,6 +209,21 @@ def test_firstphase_sizes_are_those_of_the_first_pass(checkpoint: Checkpoint) ->
     assert opened(output).size == (96, 120)
     assert ", Size: 64x80, " in output.images[0].infotext
     assert output.parameters["width"] == 512
+
+
+def test_the_option_of_old_gives_the_size_of_the_result_and_finds_that_of_the_first_pass() -> None:
+    body: dict[str, Any] = {"enable_hr": True, "denoising_strength": 0.5, "width": 1024, "height": 768, "hr_scale": 4}
+    old = Txt2ImgParams(**body, override_settings={"use_old_hires_fix_width_height": True})
+    first = with_first_size(old)
+
+    assert (first.width, first.height, first.hr_resize_x, first.hr_resize_y) == (640, 448, 1024, 768)
+    assert with_first_size(first) is first
+    plan = plan_hires(first, styles={})
+    assert plan is not None
+    assert plan.drawn_size == (1024, 768)
+    assert old.pixels_at_once() == 1097 * 768
+    plain = Txt2ImgParams(width=1024, height=768, override_settings={"use_old_hires_fix_width_height": True})
+    assert with_first_size(plain) is plain
 
 
 @pytest.mark.parametrize("body", [{}, {"override_settings": {"inpainting_mask_weight": 0.5}}])

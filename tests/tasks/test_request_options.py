@@ -61,6 +61,14 @@ def told(output: TaskOutput) -> str:
         ({"s_min_uncond": 3}, {}, "NGMS: 3.0"),
         ({}, {"s_min_uncond": 3, "s_min_uncond_all": True}, "NGMS: 3.0, NGMS all steps: True"),
         ({"prompt": LONG}, {"pad_cond_uncond": True}, "Pad conds: True"),
+        ({"prompt": LONG}, {"pad_cond_uncond_v0": True}, "Pad conds v0: True"),
+        ({"prompt": LONG}, {"pad_cond_uncond": True, "pad_cond_uncond_v0": True}, "Pad conds v0: True"),
+        ({}, {"use_downcasted_alpha_bar": True}, "Downcast alphas_cumprod: True"),
+        ({"sampler_name": "DDIM"}, {"use_downcasted_alpha_bar": True}, "Downcast alphas_cumprod: True"),
+        ({}, {"use_downcasted_alpha_bar": True, "sd_noise_schedule": "Zero Terminal SNR"},
+         "Downcast alphas_cumprod: True, Noise Schedule: Zero Terminal SNR"),
+        ({"scheduler": "Karras"}, {"use_old_karras_scheduler_sigmas": True}, ""),
+        ({"sampler_name": "DPM++ SDE"}, {"no_dpmpp_sde_batch_determinism": True}, ""),
         ({"prompt": "[the red cat:on:1.0]"}, {"use_old_scheduling": True}, "Old prompt editing timelines: True"),
         ({"prompt": "(the:1.3) [red:cat:0.5]"}, {"emphasis": "Ignore"}, "Emphasis: Ignore"),
         ({}, {"sd_noise_schedule": "Zero Terminal SNR"}, "Noise Schedule: Zero Terminal SNR"),
@@ -97,6 +105,9 @@ def test_what_is_asked_for_moves_the_picture_and_is_told(
         ({}, {"pad_cond_uncond": True, "use_old_scheduling": True, "s_min_uncond_all": True, "emphasis": "Ignore"}),
         ({"s_min_uncond": 0.001}, {}),
         ({"image_cfg_scale": 1.2, "task": Task.IMG2IMG}, {}),
+        ({}, {"pad_cond_uncond_v0": True, "use_old_karras_scheduler_sigmas": True}),
+        ({}, {"no_dpmpp_sde_batch_determinism": True, "use_old_hires_fix_width_height": True}),
+        ({}, {"hires_fix_use_firstpass_conds": True}),
     ],
 )
 def test_what_the_sampler_does_not_look_at_changes_and_tells_nothing(
@@ -130,6 +141,28 @@ def test_options_without_effect_are_taken(checkpoint: Checkpoint, options: dict[
 
     assert asked.images[0].infotext == plain.images[0].infotext
     assert not differs(asked, plain)
+
+
+def test_a_negative_prompt_is_cut_to_the_length_of_the_prompt(checkpoint: Checkpoint) -> None:
+    lengths: list[int] = []
+    handle = checkpoint.unet.register_forward_pre_hook(
+        lambda _module, _args, kwargs: lengths.append(kwargs["encoder_hidden_states"].shape[1]), with_kwargs=True
+    )
+    try:
+        draw(checkpoint, negative_prompt=LONG, override_settings={"pad_cond_uncond_v0": True})
+        draw(checkpoint, prompt=LONG, override_settings={"pad_cond_uncond_v0": True})
+    finally:
+        handle.remove()
+
+    assert lengths == [77] * STEPS + [308] * STEPS
+
+
+def test_steps_count_for_the_refiner_is_noted_without_one(checkpoint: Checkpoint) -> None:
+    options = {"refiner_switch_by_sample_steps": True, "skip_early_cond": 0.1}
+
+    entries = told(draw(checkpoint, override_settings=options))
+
+    assert entries == "Refiner switch by sampling steps: True, Skip Early CFG: 0.1"
 
 
 @pytest.mark.parametrize(

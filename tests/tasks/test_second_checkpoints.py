@@ -114,6 +114,18 @@ def test_the_refiner_answers_from_the_nearest_timestep_on(
     assert (title in output.images[0].infotext) is (first_calls < all_calls)
 
 
+@pytest.mark.parametrize(("sampler", "first_calls"), [("Euler", 3), ("Heun", 6), ("DDIM", 3)])
+def test_the_refiner_can_take_over_at_a_fraction_of_the_steps(
+    models: ModelCache, files: dict[str, ModelFile], sampler: str, first_calls: int
+) -> None:
+    body = {"sampler_name": sampler, "override_settings": {"refiner_switch_by_sample_steps": True}}
+
+    heard, output = draw(models, files, "a", "b", refiner_checkpoint="b", refiner_switch_at=0.3, **body)
+
+    assert heard.calls.index("b") == first_calls
+    assert ", Refiner switch by sampling steps: True, Refiner: b [" in output.images[0].infotext
+
+
 def test_every_batch_begins_with_the_first_checkpoint_again(models: ModelCache, files: dict[str, ModelFile]) -> None:
     heard, output = draw(models, files, "a", "b", refiner_checkpoint="b", refiner_switch_at=0.5, n_iter=2, steps=4)
 

@@ -6,13 +6,13 @@ deliberate: checkpoint and VAE come from the job and not from the infotext; widt
 not swapped; only its own entries switch hires fix on.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from generate_on_cloud.contract.hires_sizes import old_first_size
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
@@ -76,6 +76,7 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
         "NGMS all steps": "s_min_uncond_all",
         "Skip Early CFG": "skip_early_cond",
         "Pad conds": "pad_cond_uncond",
+        "Pad conds v0": "pad_cond_uncond_v0",
         "Eta": "eta_ancestral",
         "Eta DDIM": "eta_ddim",
         "Sigma churn": "s_churn",
@@ -94,6 +95,8 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
         "Beta schedule alpha": "beta_dist_alpha",
         "Beta schedule beta": "beta_dist_beta",
         "Noise Schedule": "sd_noise_schedule",
+        "Downcast alphas_cumprod": "use_downcasted_alpha_bar",
+        "Refiner switch by sampling steps": "refiner_switch_by_sample_steps",
         "Old prompt editing timelines": "use_old_scheduling",
         "Face restoration": "face_restoration_model",
         "VAE Encoder": "sd_vae_encode_method",
@@ -170,8 +173,7 @@ def _read_old_hires_fix(entries: dict[str, str]) -> None:
     width, height = int(entries.get("Size-1", "512")), int(entries.get("Size-2", "512"))
     first = (int(entries["First pass size-1"]), int(entries["First pass size-2"]))
     if 0 in first:
-        scale = math.sqrt(512 * 512 / (width * height)) if width * height else 1
-        first = (math.ceil(scale * width / 64) * 64, math.ceil(scale * height / 64) * 64)
+        first = old_first_size(width, height)
     entries |= {"Size-1": str(first[0]), "Size-2": str(first[1])}
     entries |= {"Hires resize-1": str(width), "Hires resize-2": str(height)}
 
@@ -212,9 +214,20 @@ def _options(infotext: Infotext) -> dict[str, object]:
             )
             if value != OPTIONS[option].default:
                 found[option] = value
-    if infotext.use_old_scheduling and "[" in infotext.prompt:
-        found["use_old_scheduling"] = True
-    return found
+    return found | dict.fromkeys(_old_ways(infotext), True)
+
+
+def _old_ways(infotext: Infotext) -> Iterator[str]:
+    """Options for what the WebUI that drew the picture still did (its `infotext_versions.backcompat`)."""
+    entries = infotext.parameters
+    if infotext.is_before(1, 6, 0) and "[" in infotext.prompt:
+        yield "use_old_scheduling"
+    if infotext.is_before(1, 6, 0) and entries.get("Sampler") in ("DDIM", "PLMS"):
+        yield "pad_cond_uncond_v0"
+    if infotext.is_before(1, 7, 0, 225):
+        yield "use_downcasted_alpha_bar"
+    if infotext.is_before(1, 8, 0) and entries.get("Refiner"):
+        yield "refiner_switch_by_sample_steps"
 
 
 def _clip_skip(text: str) -> int:

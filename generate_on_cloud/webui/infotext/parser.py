@@ -40,11 +40,10 @@ class Infotext:
         """The parameters, completed with DEFAULTS."""
         return {**DEFAULTS, **self.parameters}
 
-    @property
-    def use_old_scheduling(self) -> bool:
-        """Whether `Version` is before WebUI 1.6, which had other rules for prompt editing; False if it is unknown."""
-        match = re.fullmatch(r"v?(\d+)\.(\d+).*", self.parameters.get("Version", ""))
-        return match is not None and (int(match.group(1)), int(match.group(2))) < (1, 6)
+    def is_before(self, *version: int) -> bool:
+        """Whether `Version` is an earlier one of WebUI: major, minor, patch, commits since; False if it is unknown."""
+        match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:-(\d+))?.*", self.parameters.get("Version", ""))
+        return match is not None and tuple(int(part or 0) for part in match.groups()) < version
 
 
 def parse_infotext(text: str) -> Infotext:
