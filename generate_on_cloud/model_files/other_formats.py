@@ -2,12 +2,14 @@
 
 from generate_on_cloud.contract.assets import MAX_STYLES_BYTES
 from generate_on_cloud.model_files.archives import MAX_MEMBERS, open_zip, plain_members
-from generate_on_cloud.model_files.ranges import ByteSource
+from generate_on_cloud.model_files.ranges import ByteSource, RangedFile
 from generate_on_cloud.model_files.refusals import RefusedFileError
 from generate_on_cloud.webui.prompt.errors import StylesFileError
 from generate_on_cloud.webui.prompt.styles import read_styles
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+MAX_CHUNKS = 10_000
+"""Chunks of a PNG: a picture of 80 MB in libpng's smallest pieces has as many."""
 _MAX_FIELDS = 10_000
 _ONNX_GRAPH = 7
 _FIXED = {1: 8, 5: 4}
@@ -19,26 +21,23 @@ def check_onnx(source: ByteSource) -> None:
 
     Raises:
         RefusedFileError: the file is not a complete ONNX model.
-
-
     """
-    offset, fields = 0, set()
+    file, fields = RangedFile(source), set()
     for _ in range(_MAX_FIELDS):
-        if offset >= source.size:
+        if file.tell() >= source.size:
             break
-        tag, offset = _varint(source, offset)
+        tag = _varint(file)
         number, wire = tag >> 3, tag & 7
         fields.add(number)
         if wire == 0:
-            _, offset = _varint(source, offset)
+            _varint(file)
         elif wire == 2:
-            length, offset = _varint(source, offset)
-            offset += length
+            file.seek(_varint(file), 1)
         elif wire in _FIXED:
-            offset += _FIXED[wire]
+            file.seek(_FIXED[wire], 1)
         else:
             raise RefusedFileError("it is not an ONNX model")
-    if offset != source.size or _ONNX_GRAPH not in fields:
+    if file.tell() != source.size or _ONNX_GRAPH not in fields:
         raise RefusedFileError("it is not a complete ONNX model")
 
 
@@ -48,17 +47,19 @@ def check_png(source: ByteSource) -> None:
     Raises:
         RefusedFileError: the file is not a complete PNG.
     """
-    if source.read(0, 8) != _PNG:
+    file = RangedFile(source)
+    if file.read(8) != _PNG:
         raise RefusedFileError("it is not a PNG picture")
-    offset = 8
-    while True:
-        head = source.read(offset, 8)
+    for _ in range(MAX_CHUNKS):
+        head = file.read(8)
         if len(head) < 8:
             raise RefusedFileError("its PNG is truncated")
-        offset += 12 + int.from_bytes(head[:4], "big")
+        end = file.seek(4 + int.from_bytes(head[:4], "big"), 1)
         if head[4:] == b"IEND":
             break
-    if offset != source.size:
+    else:
+        raise RefusedFileError(f"its PNG has more than {MAX_CHUNKS} chunks")
+    if end != source.size:
         raise RefusedFileError("its PNG does not end where the file ends")
 
 
@@ -84,10 +85,11 @@ def check_styles(source: ByteSource) -> None:
         raise RefusedFileError(f"it is not a styles file: {error}") from error
 
 
-def _varint(source: ByteSource, offset: int) -> tuple[int, int]:
-    value = 0
-    for count, byte in enumerate(source.read(offset, 10)):
+def _varint(file: RangedFile) -> int:
+    value, start = 0, file.tell()
+    for count, byte in enumerate(file.read(10)):
         value |= (byte & 0x7F) << (7 * count)
         if byte < 0x80:
-            return value, offset + count + 1
+            file.seek(start + count + 1)
+            return value
     raise RefusedFileError("it is not a complete ONNX model")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from generate_on_cloud.model_files.refusals import BrokenFileError
 
 MAX_HEADER_BYTES = 16 * MIB
 """The library allows 100 MB; an SDXL checkpoint's header takes 0.3 MB, a LoRA's with all training tags a few MB."""
+MAX_TENSORS = 50_000
+"""A LyCORIS with every layer of SDXL has fewer than 20,000 tensors."""
 _MOST = 2**63
 DTYPE_BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
@@ -39,7 +42,7 @@ def read_safetensors_header(source: ByteSource) -> SafetensorsHeader:
         raise BrokenFileError(f"its header claims {length} bytes; allowed: {MAX_HEADER_BYTES}")
     try:
         text = source.read(8, length).decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        document = json.loads(text, object_pairs_hook=_Objects().made, parse_constant=_refuse_constant)
         if "\\u" in text:  # may be half of a surrogate pair, which Python accepts
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -58,13 +61,22 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in document:
-            raise BrokenFileError(f"its header names {name[:100]!r} twice")
-        document[name] = value
-    return document
+class _Objects:
+    """Makes the header's objects, each with unique names, and no more of them than a header of MAX_TENSORS has."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TENSORS + 2
+        """The tensors, their metadata and the header itself."""
+
+    def made(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._left -= 1
+        if self._left < 0:
+            raise BrokenFileError(f"its header has more than {MAX_TENSORS} tensors")
+        document = dict(pairs)
+        if len(document) != len(pairs):
+            names = Counter(name for name, _ in pairs)
+            raise BrokenFileError(f"its header names {names.most_common(1)[0][0][:100]!r} twice")
+        return document
 
 
 def _checked(name: str, entry: Any) -> tuple[tuple[int, ...], tuple[int, int]]:

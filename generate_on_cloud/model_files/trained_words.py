@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
+from generate_on_cloud.model_files.texts import is_text
+
 MAX_WORDS = 20
 MAX_CHARACTERS = 100
 
@@ -17,7 +19,7 @@ def trained_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
             if type(count) is int and count > 0:
                 counted[tag.strip()] += count
     frequent = [tag for tag, _ in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))]
-    words = [word[:MAX_CHARACTERS] for word in (*declared, *frequent) if word]
+    words = [word[:MAX_CHARACTERS] for word in (*declared, *frequent) if word and is_text(word)]
     return tuple(dict.fromkeys(words))[:MAX_WORDS]
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
 from generate_on_cloud.model_files.ranges import CHUNK, ByteSource, S3Bytes, stream
 from generate_on_cloud.model_files.refusals import RefusedFileError
+from generate_on_cloud.model_files.texts import kept_reason
 from lambdas.assets.record import AssetFacts, AssetRecord
 from lambdas.assets.transitions import AssetTransitions
 from lambdas.aws.errors import NO_SUCH_OBJECT, error_code
@@ -52,9 +53,12 @@ class Inspection:
                 raise RefusedFileError(f"its SHA-256 is {sha256}; declared: {asset.sha256}")
         except RefusedFileError as refused:
             _LOG.info("asset %s refused: %s", asset.asset_id, refused)
-            self.client.delete_object(Bucket=self.bucket, Key=asset.key)
-            self.transitions.fail(asset, str(refused), now=self.now(), allowed=(AssetStatus.INSPECTING,))
-            return self.transitions.store.get(asset.asset_id)
+            return self._refuse(asset, str(refused))
+        except (BotoCoreError, ClientError):
+            raise  # storage answers again later; the file is not at fault
+        except Exception as error:  # noqa: BLE001 - another run would come to the same end
+            _LOG.exception("the inspection of asset %s failed", asset.asset_id)
+            return self._refuse(asset, f"it cannot be inspected ({type(error).__name__}: {error})")
         found = AssetFacts(
             architecture=facts.architecture,
             network_kind=facts.network_kind,
@@ -83,9 +87,13 @@ class Inspection:
             f"its inspection did not finish in {asset.inspections} runs: storage is too slow for {asset.size} bytes"
         )
         _LOG.warning("asset %s given up: %s", asset.asset_id, reason)
-        self.client.delete_object(Bucket=self.bucket, Key=asset.key)
-        self.transitions.fail(asset, reason, now=now, allowed=(AssetStatus.INSPECTING,))
+        self._refuse(asset, reason)
         return None
+
+    def _refuse(self, asset: AssetRecord, reason: str) -> AssetRecord | None:
+        self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+        self.transitions.fail(asset, kept_reason(reason), now=self.now(), allowed=(AssetStatus.INSPECTING,))
+        return self.transitions.store.get(asset.asset_id)
 
     def _open(self, asset: AssetRecord) -> ByteSource:
         try:
