@@ -61,6 +61,7 @@ OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "token_merging_ratio": "Share of tokens merged for speed; 0 turns token merging off.",
         "token_merging_ratio_img2img": "The same for img2img; 0 uses token_merging_ratio.",
         "token_merging_ratio_hr": "The same for the second pass of hires fix; 0 uses token_merging_ratio.",
+        "use_old_emphasis_implementation": "Read brackets as WebUI did at first, in one chunk of 75 tokens (SD 1.x).",
         "pad_cond_uncond_v0": "Pad or cut the negative prompt to the prompt's length, as WebUI did before 1.6.0.",
         "use_downcasted_alpha_bar": "Round the checkpoint's noise schedule to half precision, as old WebUIs did.",
         "use_old_karras_scheduler_sigmas": "Let schedules run from 10 to 0.1 unless sigma_max or sigma_min is set.",

@@ -92,6 +92,7 @@ class Options(BaseModel):
     token_merging_ratio: float = Field(default=0.0, ge=0, le=0.9)
     token_merging_ratio_img2img: float = Field(default=0.0, ge=0, le=0.9)
     token_merging_ratio_hr: float = Field(default=0.0, ge=0, le=0.9)
+    use_old_emphasis_implementation: bool = False
     pad_cond_uncond_v0: bool = False
     use_downcasted_alpha_bar: bool = False
     use_old_karras_scheduler_sigmas: bool = False

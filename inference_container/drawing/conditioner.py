@@ -52,6 +52,7 @@ class Conditioner:
             sdxl_clip_l_skip=asked.sdxl_clip_l_skip,
             emphasis=EmphasisMode(asked.emphasis),
             comma_padding_backtrack=asked.comma_padding_backtrack,
+            old_emphasis=asked.use_old_emphasis_implementation,
         )
         try:
             self._encoder = PromptEncoder(

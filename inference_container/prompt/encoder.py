@@ -28,6 +28,7 @@ from inference_container.prompt.chunks import (
 from inference_container.prompt.clip import ClipTextEncoder
 from inference_container.prompt.conditioning import Conditioning, PromptPart, TextEmbedding, TimedEmbedding
 from inference_container.prompt.inversions import InversionMatcher, InversionName
+from inference_container.prompt.old_emphasis import bracket_factors, old_chunk
 from inference_container.prompt.text_models import TextKind, TextModel
 
 MAX_CHUNKS = 2048
@@ -44,6 +45,8 @@ class EncoderOptions:
     """Whether `clip_skip` affects the CLIP-L encoder of Stable Diffusion XL."""
     emphasis: EmphasisMode = EmphasisMode.ORIGINAL
     comma_padding_backtrack: int = 20
+    old_emphasis: bool = False
+    """`use_old_emphasis_implementation`, for checkpoints with CLIP-L alone; WebUI fails with others."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class PromptEncoder:
         """Wrap a checkpoint's text encoders and transformers' `CLIPTokenizer`.
 
         Raises:
-            ValueError: clip skip exceeds the number of layers, or an embedding has another width or over 75 vectors.
+            ValueError: clip skip exceeds the number of layers, an embedding has another width or over 75 vectors, or
+                old emphasis is asked of other text encoders than CLIP-L.
         """
         self._options = options or EncoderOptions()
         self._tokenizer = tokenizer
@@ -91,6 +95,15 @@ class PromptEncoder:
         self._dtype = next(iter(self._clips.values())).dtype
         self._inversions = {inversion.name: inversion for inversion in inversions}
         self._matcher = InversionMatcher(self._name_of(inversion) for inversion in inversions)
+        self._brackets: Mapping[int, float] = {}
+        if self._options.old_emphasis:
+            if [model.kind for model in text_models] != [TextKind.CLIP_L]:
+                raise ValueError(
+                    f"received use_old_emphasis_implementation with the text encoders {', '.join(self._clips)}; "
+                    f"allowed: {TextKind.CLIP_L} alone, as in Stable Diffusion 1"
+                )
+            if self._options.emphasis is not EmphasisMode.NONE:
+                self._brackets = bracket_factors(tokenizer.get_vocab())
         self._hashes: list[str] = []
         self._has_brackets = False
 
@@ -156,7 +169,8 @@ class PromptEncoder:
         """Tokens (variants, 77·chunks, all widths) and pooled (variants, width) of variants with equal chunk counts."""
         tokens, pooled = [], None
         for kind, clip in self._clips.items():
-            self._note_inversions(rows, variants=len(counts))
+            if not self._options.old_emphasis:  # which notes nothing in WebUI
+                self._note_inversions(rows, variants=len(counts))
             vectors = {name: inversion.vectors[kind] for name, inversion in self._inversions.items()}
             encoded = clip.encode(rows, vectors)
             weighted = self._weigh(rows, encoded.tokens, counts=counts)
@@ -190,6 +204,9 @@ class PromptEncoder:
         return (weighted.reshape(shape) * (before / after)[None, :, None, None]).reshape(encoded.shape)
 
     def _chunks(self, text: str) -> tuple[Chunk, ...]:
+        if self._options.old_emphasis:
+            (tokens,) = self._tokenise([text])
+            return (old_chunk(tokens, factors=self._brackets, special=self._special, inversions=self._matcher),)
         self._has_brackets |= "(" in text or "[" in text
         if self._options.emphasis is EmphasisMode.NONE:
             pieces: tuple[WeightedText, ...] = (WeightedText(text, 1.0),)
