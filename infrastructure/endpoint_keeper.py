@@ -15,7 +15,13 @@ from lambdas.settings import EndpointKeeperSettings
 
 
 def add_endpoint_keeper(
-    scope: Construct, maker: FunctionMaker, *, config: StageConfig, table: dynamodb.Table, grants: EndpointGrants
+    scope: Construct,
+    maker: FunctionMaker,
+    *,
+    config: StageConfig,
+    table: dynamodb.Table,
+    access: dynamodb.Table,
+    grants: EndpointGrants,
 ) -> lambda_.Function:
     """The function, which runs at each of SageMaker's endpoint events and every minute."""
     function = maker.make(
@@ -23,8 +29,18 @@ def add_endpoint_keeper(
         handler="lambdas.functions.endpoint_keeper.handler",
         memory_megabytes=256,
         timeout=Duration.seconds(55),
-        settings=EndpointKeeperSettings(ENDPOINTS_TABLE=table.table_name),
-        grants=[TableGrant(table, ["DeleteItem", "GetItem", "UpdateItem"], ["listed-endpoint"]), *grants.keeping],
+        settings=EndpointKeeperSettings(
+            ENDPOINTS_TABLE=table.table_name,
+            ACCESS_TABLE=access.table_name,
+            ENDPOINT_NAME=config.default_endpoint,
+            MIN_INSTANCES=config.min_instances,
+            IDLE_MINUTES=config.idle_minutes,
+        ),
+        grants=[
+            TableGrant(table, ["DeleteItem", "GetItem", "UpdateItem"], ["listed-endpoint"]),
+            TableGrant(access, ["BatchGetItem"], keys=["endpoint_load#*"]),
+            *grants.keeping,
+        ],
     )
     events.Rule(
         scope,

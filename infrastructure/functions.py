@@ -48,7 +48,12 @@ class Functions(Construct):
         self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
         asset_functions = add_asset_functions(self, maker, storage=storage)
         endpoint_keeper = add_endpoint_keeper(
-            self, maker, config=config, table=storage.endpoints_table, grants=self._endpoint_grants
+            self,
+            maker,
+            config=config,
+            table=storage.endpoints_table,
+            access=storage.access_table,
+            grants=self._endpoint_grants,
         )
         self.api = self._add_api(version=version, asset_functions=asset_functions, endpoint_keeper=endpoint_keeper)
         add_job_functions(

@@ -77,8 +77,13 @@ class SweeperSettings(EndingSettings):
     """Dimension of the metrics."""
 
 
-class EndpointKeeperSettings(FunctionSettings):
+class EndpointKeeperSettings(AccountSettings):
     ENDPOINTS_TABLE: str
+    ENDPOINT_NAME: str
+    """The template's endpoint."""
+    MIN_INSTANCES: int = Field(ge=0)
+    IDLE_MINUTES: int = Field(gt=0)
+    """Both of the template's endpoint."""
 
 
 class AssetInspectionSettings(AssetSettings):

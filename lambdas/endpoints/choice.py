@@ -39,17 +39,26 @@ _IN_SERVICE = frozenset({EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, End
 
 
 @dataclass(frozen=True)
+class Activity:
+    """Of one endpoint."""
+
+    open_jobs: int = 0
+    changed_at: datetime | None = None
+    """When a job was last created or settled there; None: never, or only under an older release."""
+
+
+@dataclass(frozen=True)
 class EndpointLoad:
     access: AccessTable
 
     def take(self, endpoint: str, job_id: str, *, made: datetime) -> Action:
         """The update that counts a new job, for the transaction that creates it."""
-        values: dict[str, object] = {":one": 1, ":ends": int((made + KEPT).timestamp())}
-        return self._count(endpoint, job_id, "SET expires_at = :ends ADD open_jobs :one", values)
+        values: dict[str, object] = {":one": 1, ":ends": int((made + KEPT).timestamp()), ":now": made}
+        return self._count(endpoint, job_id, "SET expires_at = :ends, changed_at = :now ADD open_jobs :one", values)
 
-    def free(self, endpoint: str, job_id: str) -> Action:
+    def free(self, endpoint: str, job_id: str, *, now: datetime) -> Action:
         """The update that stops counting a job, for the transaction that settles or deletes it."""
-        return self._count(endpoint, job_id, "ADD open_jobs :less", {":less": -1})
+        return self._count(endpoint, job_id, "SET changed_at = :now ADD open_jobs :less", {":less": -1, ":now": now})
 
     def _count(self, endpoint: str, job_id: str, expression: str, values: dict[str, object]) -> Action:
         shard = int(job_id[-1], 16) % SHARDS
@@ -68,6 +77,17 @@ class EndpointLoad:
             _, endpoint, _ = row["access_id"].split("#")
             counted[endpoint] += int(row["open_jobs"])
         return counted
+
+    def activity(self, endpoints: Sequence[str]) -> dict[str, Activity]:
+        """By endpoint; one call per 25 endpoints."""
+        found = {endpoint: Activity() for endpoint in endpoints}
+        for row in read_rows(self.access.client, self.keys(endpoints), consistent=True).get(self.access.table, []):
+            _, endpoint, _ = row["access_id"].split("#")
+            before = found[endpoint]
+            moments = [before.changed_at] if before.changed_at is not None else []
+            moments += [datetime.fromisoformat(row["changed_at"])] if "changed_at" in row else []
+            found[endpoint] = Activity(before.open_jobs + int(row["open_jobs"]), max(moments, default=None))
+        return found
 
     def of(self, endpoints: Sequence[str]) -> Counter[str]:
         """Open jobs by endpoint; one call per 25 endpoints."""

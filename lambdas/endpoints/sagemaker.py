@@ -55,6 +55,10 @@ class LiveEndpoint:
     """SageMaker's own status, e.g. InService, Creating, Updating, Failed."""
     instance_count: int
     failure_reason: str | None = None
+    variant: str | None = None
+    """Name of its only production variant."""
+    modified_at: datetime | None = None
+    """Of its last change, which is also the start or the end of an instance."""
     created_at: datetime | None = None
     """Of an endpoint that was deleted and made again under its name: the second time."""
 
@@ -86,6 +90,8 @@ class SageMakerEndpoints:
                 variant.get("CurrentInstanceCount", 0) for variant in answer.get("ProductionVariants", [])
             ),
             failure_reason=answer.get("FailureReason"),
+            variant=next((variant["VariantName"] for variant in answer.get("ProductionVariants", [])), None),
+            modified_at=answer.get("LastModifiedTime"),
             created_at=answer.get("CreationTime"),
         )
 

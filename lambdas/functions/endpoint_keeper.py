@@ -15,12 +15,15 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.endpoints import EndpointStatus
+from lambdas.access.table import AccessTable
 from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import error_code, error_message
 from lambdas.aws.rows import utc_now
+from lambdas.endpoints.choice import EndpointLoad
 from lambdas.endpoints.record import EndpointRecord, EndpointStore
 from lambdas.endpoints.sagemaker import TAKES_JOBS, SageMakerEndpoints, status_of
 from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
+from lambdas.endpoints.second_sleep import SecondSleep
 from lambdas.settings import EndpointKeeperSettings
 
 if TYPE_CHECKING:
@@ -35,6 +38,15 @@ _GONE_WORDS = ("Could not find", "No scalable target found")
 
 
 @dataclass(frozen=True)
+class ScalingLimits:
+    """Of the template's endpoint, which has no row."""
+
+    endpoint: str
+    min_instances: int
+    idle_minutes: int
+
+
+@dataclass(frozen=True)
 class EndpointKeeper:
     store: EndpointStore
     sagemaker: "SageMakerClient"
@@ -43,6 +55,8 @@ class EndpointKeeper:
     """Client of `application-autoscaling`."""
     cloudwatch: Any
     logs: Any
+    sleep: SecondSleep
+    default: ScalingLimits
     now: Callable[[], datetime] = utc_now
 
     def keep_all(self) -> None:
@@ -52,6 +66,17 @@ class EndpointKeeper:
                 self.keep(record.endpoint)
             except (ClientError, BotoCoreError):
                 _LOG.exception("endpoint %s could not be brought in line with its row", record.endpoint)
+        try:
+            self._watch_default()
+        except (ClientError, BotoCoreError):
+            _LOG.exception("endpoint %s could not be looked at", self.default.endpoint)
+
+    def _watch_default(self) -> None:
+        """The template scales its endpoint by itself; only its second way to sleep is here."""
+        live = self.endpoints.describe(self.default.endpoint)
+        if live is not None:
+            limits = self.default
+            self.sleep.visit(live, min_instances=limits.min_instances, idle_minutes=limits.idle_minutes, now=self.now())
 
     def keep(self, endpoint: str) -> None:
         """Take the next step towards what the row says; safe to repeat at any time.
@@ -79,6 +104,7 @@ class EndpointKeeper:
             reason=live.failure_reason,
             instance_count=live.instance_count,
         )
+        self.sleep.visit(live, min_instances=record.min_instances, idle_minutes=record.idle_minutes, now=self.now())
 
     def _scale(self, record: EndpointRecord) -> None:
         """Register the limits and, for each step, a policy and the alarm that runs it; replaces all earlier ones."""
@@ -177,6 +203,8 @@ def _keeper() -> EndpointKeeper:
         autoscaling=boto3.client("application-autoscaling"),
         cloudwatch=boto3.client("cloudwatch"),
         logs=boto3.client("logs"),
+        sleep=SecondSleep(clients.sagemaker, EndpointLoad(AccessTable(clients.dynamodb, settings.ACCESS_TABLE))),
+        default=ScalingLimits(settings.ENDPOINT_NAME, settings.MIN_INSTANCES, settings.IDLE_MINUTES),
     )
 
 

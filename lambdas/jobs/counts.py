@@ -118,7 +118,8 @@ class Counts:
 
     def _freed(self, job: JobRecord) -> list[Action]:
         """The count of its endpoint; empty for a job of an older release, which was never counted there."""
-        return [self.load.free(job.endpoint, job.job_id)] if job.counted else []
+        now = job.finished_at or datetime.now(UTC)
+        return [self.load.free(job.endpoint, job.job_id, now=now)] if job.counted else []
 
     def _recharge(self, job: JobRecord, old: Charge, new: Charge, quotas: Quotas) -> frozenset[str]:
         row = Update(

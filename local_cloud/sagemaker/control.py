@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from local_cloud.sagemaker.records import Kind, Resource
+from local_cloud.sagemaker.records import EndpointStatus, Kind, Resource
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
 
@@ -22,8 +22,21 @@ class ControlPlane:
             for kind, word in _WORDS.items()
             for verb, act in (("Create", self._create), ("Delete", self._delete))
         }
+        self.operations["UpdateEndpointWeightsAndCapacities"] = self._scale
         for kind in (Kind.MODEL, Kind.ENDPOINT_CONFIG):
             self.operations[f"List{_WORDS[kind]}s"] = partial(self._list, kind)
+
+    def _scale(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Only to zero: one machine has one container, which the next invocation starts."""
+        endpoint = required(self._sagemaker, Kind.ENDPOINT, str(request.get("EndpointName", "")))
+        if endpoint.status is not EndpointStatus.IN_SERVICE:
+            raise RefusedError(
+                "ValidationException", f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.'
+            )
+        wanted = [int(each.get("DesiredInstanceCount", 1)) for each in request.get("DesiredWeightsAndCapacities", ())]
+        if wanted == [0]:
+            self._sagemaker.put_to_sleep(endpoint.name)
+        return {"EndpointArn": endpoint.arn}
 
     def _list(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
         """All of them on one page."""

@@ -94,11 +94,19 @@ class EndpointWorker:
         self._region = region
         self._idle_seconds = idle_seconds
         self._queued = asyncio.Event()
+        self._sent_to_sleep = False
+        self._has_worked = False
+        """Since this endpoint was created: before its first request SageMaker may report no backlog to an alarm."""
         self._answers = 0
         """Process id of the current container."""
 
     def wake(self) -> None:
         """Notice that something new is in the queue."""
+        self._queued.set()
+
+    def sleep_now(self) -> None:
+        """Stop the container as soon as the queue is empty, whatever the idle time."""
+        self._sent_to_sleep = True
         self._queued.set()
 
     async def run(self) -> None:
@@ -163,7 +171,10 @@ class EndpointWorker:
             self._queued.clear()
             queued = self._store.first(self.spec.name)
             if queued is None:
-                allowed = self._idle_seconds()
+                if self._sent_to_sleep:
+                    self._sent_to_sleep = False
+                    return True
+                allowed = self._idle_seconds() if self._has_worked else None
                 left = None if allowed is None else idle_since + allowed - time.monotonic()
                 if left is not None and left <= 0:
                     return True
@@ -180,6 +191,7 @@ class EndpointWorker:
                 await container.stop()
                 return False
             await self._conclude(queued, outcome)
+            self._has_worked = True
             idle_since = time.monotonic()
         return False
 

@@ -93,6 +93,11 @@ class SageMaker:
         self.store.enqueue(invocation)
         self._workers[invocation.endpoint].wake()
 
+    def put_to_sleep(self, name: str) -> None:
+        """Stop the endpoint's container once it is idle, until the next invocation."""
+        if name in self._workers:
+            self._workers[name].sleep_now()
+
     def instance_count(self, name: str) -> int:
         """How many containers of the endpoint answer right now: 0 or 1."""
         worker = self._workers.get(name)

@@ -25,6 +25,7 @@ UNSHOWN = [
     "Container logs:CreateLogStream",
     "Container logs:PutLogEvents",
     "Container s3:ListBucket",
+    "EndpointKeeper dynamodb:BatchGetItem",
     "JobEvents sqs:ChangeMessageVisibility",
     "JobEvents sqs:GetQueueUrl",
     "Webhooks sqs:ChangeMessageVisibility",
@@ -72,6 +73,7 @@ def test_every_scenario_the_page_names_is_one() -> None:
         ("Container s3:GetObject StorageAssetsBucket/assets/*", "draw_with_a_checkpoint_nobody_had"),
         ("Container s3:PutObject StorageJobsBucket/endpoint-failure/*", "fail_and_delete_a_job"),
         ("FirstKey ssm:PutParameter parameter/GenerateOnCloud/admin-key", "make_the_first_key"),
+        ("Sweeper sagemaker:DescribeEndpoint endpoint/goc-main-*", "sweep_a_job_whose_endpoint_was_replaced"),
         ("Sweeper dynamodb:BatchGetItem table/StorageJobsTable", "sweep_a_job_whose_message_was_lost"),
     ],
 )

@@ -358,6 +358,7 @@ def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_admi
         },
         "FunctionsAssetImport": {"dynamodb:UpdateItem"},
         "FunctionsAssetInspection": {"dynamodb:UpdateItem"},
+        "FunctionsEndpointKeeper": {"dynamodb:BatchGetItem"},
         "FunctionsFirstKey": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
         "FunctionsJobEvents": {"dynamodb:UpdateItem"},
         "FunctionsSweeper": {"dynamodb:UpdateItem"},

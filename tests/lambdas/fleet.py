@@ -7,7 +7,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from lambdas.api.handler import make_resolver
-from lambdas.functions.endpoint_keeper import EndpointKeeper
+from lambdas.endpoints.second_sleep import SecondSleep
+from lambdas.functions.endpoint_keeper import EndpointKeeper, ScalingLimits
 from tests.lambdas.cloud import Cloud, FakeEndpoint
 
 FAST = {"name": "fast", "instance_type": "ml.g4dn.2xlarge", "max_instances": 3, "idle_minutes": 7}
@@ -61,6 +62,8 @@ class Fleet:
             autoscaling=self.autoscaling,
             cloudwatch=self.cloudwatch,
             logs=self.logs,
+            sleep=SecondSleep(client, cloud.load),
+            default=ScalingLimits("artists", min_instances=0, idle_minutes=5),
             now=cloud.clock.moment,
         )
 

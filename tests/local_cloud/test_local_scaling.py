@@ -25,6 +25,8 @@ def test_an_idle_endpoint_sleeps_and_wakes_for_the_next_job(tmp_path: Path) -> N
     assembly = write_assembly(tmp_path / "assembly", template(idle_seconds=1))
     with LocalCloud(tmp_path / "state", assembly=assembly, container_command=CONTAINER) as cloud:
         tiny = Tiny(cloud)
+        tiny.submit("first", {"text": "good evening"})
+        tiny.message("first")
         tiny.wait(lambda: counts(tiny) == (0, 0))
         tiny.wait(lambda: not container_processes(tiny))
 
@@ -35,6 +37,28 @@ def test_an_idle_endpoint_sleeps_and_wakes_for_the_next_job(tmp_path: Path) -> N
 
     assert message["invocationStatus"] == "Completed"
     assert status == "InService"
+
+
+def test_an_endpoint_without_a_request_has_no_metric_to_sleep_by_but_can_be_set_to_zero(tmp_path: Path) -> None:
+    assembly = write_assembly(tmp_path / "assembly", template(idle_seconds=1))
+    with LocalCloud(tmp_path / "state", assembly=assembly, container_command=CONTAINER) as cloud:
+        tiny = Tiny(cloud)
+        tiny.wait(lambda: counts(tiny) == (1, 1))
+        processes = container_processes(tiny)
+
+        # Twice the idle time goes by.
+        psutil.wait_procs(processes, timeout=2)
+        awake = counts(tiny)
+        tiny.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=cloud.endpoint_name,
+            DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}],
+        )
+        tiny.wait(lambda: counts(tiny) == (0, 0))
+        tiny.submit("wakes it", {"text": "good morning"})
+
+        assert tiny.message("wakes it")["invocationStatus"] == "Completed"
+
+    assert awake == (1, 1)
 
 
 def test_a_busy_endpoint_is_not_put_to_sleep(tmp_path: Path) -> None:

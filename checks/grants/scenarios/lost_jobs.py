@@ -56,6 +56,17 @@ def sweep_a_job_whose_worker_died(visit: Visit) -> None:
     visit.service.jobs.finish(job_id)
 
 
+def sweep_a_job_whose_endpoint_was_replaced(visit: Visit) -> None:
+    """It was handed to an endpoint of the same name that was there before this one."""
+    job_id = visit.done()
+    row = visit.sweep(
+        job_id, status="queued", output_key="endpoint-output/none.out", failure_key="endpoint-failure/none.out",
+        created_at=ago(minutes=600), queued_at=ago(minutes=600), worker_id=None, heartbeat_at=None, started_at=None,
+    )  # fmt: skip
+    assert row.get("output_key") not in (None, {"S": "endpoint-output/none.out"}), row
+    visit.service.jobs.finish(job_id)
+
+
 def sweep_a_job_that_was_never_sent(visit: Visit) -> None:
     job_id = visit.done()
     row = visit.sweep(

@@ -26,6 +26,7 @@ from checks.grants.scenarios.lost_jobs import (
     hear_of_a_failure_without_an_object,
     lose_a_worker,
     sweep_a_job_that_was_never_sent,
+    sweep_a_job_whose_endpoint_was_replaced,
     sweep_a_job_whose_message_was_lost,
     sweep_a_job_whose_worker_died,
 )
@@ -50,6 +51,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     upload_a_checkpoint,
     draw_an_uploaded_picture,
     fail_and_delete_a_job,
+    sweep_a_job_whose_endpoint_was_replaced,
     sweep_a_job_whose_message_was_lost,
     sweep_a_job_whose_worker_died,
     sweep_a_job_that_was_never_sent,

@@ -1,0 +1,60 @@
+"""A second way to sleep, besides the alarm on SageMaker's backlog metric.
+
+The alarm does nothing as long as there is no data, and no document says that SageMaker reports a backlog before an
+endpoint's first request: an instance could run, and be paid for, until somebody looks. We know which jobs are open.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.errors import error_message
+from lambdas.endpoints.choice import EndpointLoad
+from lambdas.endpoints.sagemaker import LiveEndpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+_LOG = logging.getLogger(__name__)
+
+MARGIN: Final = timedelta(minutes=10)
+"""After the idle minutes: the alarm comes first where it works."""
+
+
+@dataclass(frozen=True)
+class SecondSleep:
+    sagemaker: "SageMakerClient"
+    load: EndpointLoad
+
+    def visit(self, live: LiveEndpoint, *, min_instances: int, idle_minutes: int, now: datetime) -> bool:
+        """Set an endpoint back to `min_instances` that has had no open job for the idle minutes and MARGIN.
+
+        Two calls at most; a job that arrives meanwhile wakes the endpoint again.
+        """
+        if live.status != "InService" or live.variant is None or live.instance_count <= min_instances:
+            return False
+        activity = self.load.activity([live.name])[live.name]
+        # An endpoint that was just created or changed counts as active: its instance has just started.
+        active = [moment for moment in (activity.changed_at, live.created_at, live.modified_at) if moment is not None]
+        allowed = timedelta(minutes=idle_minutes) + MARGIN
+        if activity.open_jobs > 0 or any(now - moment < allowed for moment in active):
+            return False
+        wanted = {"VariantName": live.variant, "DesiredInstanceCount": min_instances}
+        try:
+            self.sagemaker.update_endpoint_weights_and_capacities(
+                EndpointName=live.name,
+                DesiredWeightsAndCapacities=[wanted],  # type: ignore[list-item]
+            )
+        except ClientError as error:
+            _LOG.warning("endpoint %s could not be put to sleep yet: %s", live.name, error_message(error))
+            return False
+        _LOG.warning(
+            "endpoint %s had %d instances and no job for %d minutes; its alarm did not put it to sleep",
+            live.name,
+            live.instance_count,
+            allowed.total_seconds() // 60,
+        )
+        return True
