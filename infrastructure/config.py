@@ -83,6 +83,11 @@ class StageConfig(BaseModel):
     api_requests_per_second: float = Field(default=50, gt=0)
     """Sustained requests per second for the whole API; beyond it the answer is 429."""
     api_burst: int = Field(default=100, ge=1)
+    key_requests_per_minute: int = Field(default=600, ge=60)
+    """With one key; more is answered 429 until the next minute."""
+    waiting_requests: int = Field(default=4, ge=0)
+    """Requests with `?wait=` that wait at once; more are answered at once. Each holds one of the account's Lambda
+    executions, of which a new account has ten."""
     alarm_email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     """Receives the alarms after confirming; None: alarms are only visible in CloudWatch."""
     oldest_job_minutes: int = Field(default=60, ge=5)

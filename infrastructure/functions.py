@@ -90,6 +90,8 @@ class Functions(Construct):
                 ENDPOINT_GPUS=config.max_instances * config.workers,
                 ENDPOINT_KEEPER_FUNCTION=endpoint_keeper.function_name,
                 SERVICE_VERSION=version,
+                WAITING_REQUESTS=config.waiting_requests,
+                KEY_REQUESTS_PER_MINUTE=config.key_requests_per_minute,
                 JOB_RETENTION_DAYS=config.job_retention_days,
                 INSPECTION_FUNCTION=asset_functions.inspection.function_name,
                 IMPORT_FUNCTION=asset_functions.importing.function_name,

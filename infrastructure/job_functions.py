@@ -20,6 +20,8 @@ from lambdas.jobs.lists import OPEN, index_name
 from lambdas.settings import JobEventsSettings, SweeperSettings, WebhookSettings
 
 JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
+QUEUE_READERS: Final = 2
+"""Executions that read a queue at once, the least AWS allows: a long queue leaves some of the account's to the API."""
 
 
 def add_job_functions(
@@ -60,7 +62,9 @@ def add_job_functions(
         ],
     )
     job_events.add_event_source(
-        event_sources.SqsEventSource(events_.queue, batch_size=10, report_batch_item_failures=True)
+        event_sources.SqsEventSource(
+            events_.queue, batch_size=10, report_batch_item_failures=True, max_concurrency=QUEUE_READERS
+        )
     )
 
     sweeper = maker.make(
@@ -107,5 +111,7 @@ def add_job_functions(
     )
     webhooks.add_event_source(
         # One at a time, so that a slow receiver does not keep other messages hidden and waiting.
-        event_sources.SqsEventSource(webhook_queue, batch_size=1, report_batch_item_failures=True)
+        event_sources.SqsEventSource(
+            webhook_queue, batch_size=1, report_batch_item_failures=True, max_concurrency=QUEUE_READERS
+        )
     )

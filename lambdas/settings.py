@@ -63,6 +63,10 @@ class ApiSettings(EndingSettings, AssetSettings):
     IMPORT_FUNCTION: str
     SERVICE_VERSION: str
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
+    WAITING_REQUESTS: int = Field(default=4, ge=0)
+    """Requests that may wait for a job at once."""
+    KEY_REQUESTS_PER_MINUTE: int = Field(default=600, gt=0)
+    """More requests with one key are refused until the next minute."""
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
     """US dollars per hour for one GPU of an instance; 0: unknown, and usage then has no cost."""
 

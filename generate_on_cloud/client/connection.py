@@ -41,6 +41,14 @@ class Connection:
         """
         return answer.model_validate_json(self._send(method, path, body, query, headers).content)
 
+    def look(
+        self, answer: type[Answer], path: str, *, query: Mapping[str, str | int | None] | None = None
+    ) -> tuple[Answer, float]:
+        """As `ask` with GET, and how many seconds to pause before the next look (`Retry-After`, else 0)."""
+        response = self._send("GET", path, None, query, None)
+        pause = response.headers.get("retry-after", "")
+        return answer.model_validate_json(response.content), float(pause) if pause.isdecimal() else 0.0
+
     def tell(self, method: str, path: str) -> None:
         """Send one request whose answer has no body.
 

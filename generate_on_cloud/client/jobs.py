@@ -1,8 +1,9 @@
 """The client's jobs: submit, follow, save, cancel, list."""
 
 import json
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +33,9 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 class Jobs:
     """`/v1/jobs`"""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._connection = connection
+        self._sleep = sleep
 
     def submit(self, job: CreateJob, *, idempotency_key: str | None = None) -> JobView:
         """Send a job; params too big for one request are uploaded first.
@@ -86,10 +88,12 @@ class Jobs:
     def watch(self, job_id: str, *, wait: int = 1) -> Iterator[JobView]:
         """Yield the job about every `wait` seconds until it finishes; the last one has a final status."""
         while True:
-            job = self.get(job_id, wait=wait)
+            job, pause = self._connection.look(JobView, f"/v1/jobs/{job_id}", query={"wait": wait})
             yield job
             if job.status in TERMINAL:
                 return
+            if pause:  # too many requests wait: the service has answered at once
+                self._sleep(pause)
 
     def finish(self, job_id: str) -> JobView:
         """Wait until the job finishes and return it.

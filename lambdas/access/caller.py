@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 60.0
 CACHED_KEYS = 1000
+COUNTED_AT_ONCE = 20
+"""Requests of a key in one execution, of which the table then learns."""
 
 
 class Shared(Protocol):
@@ -98,21 +100,29 @@ class AccessStore:
 
     client: "DynamoDBClient"
     table: str
+    requests_per_minute: int = 600
+    """With one key."""
     monotonic: Callable[[], float] = time.monotonic
     """Seconds from a clock that never goes back."""
     now: Callable[[], datetime] = utc_now
     _known: dict[str, tuple[float, Caller]] = field(default_factory=dict)
+    _uncounted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By key: the minute, and the requests in it that the table does not know yet."""
+    _refused: dict[str, int] = field(default_factory=dict)
+    """By key: the minute in which it has made too many."""
 
     def caller_with(self, key: str | None) -> Caller:
         """The caller to whom this key belongs.
 
         Raises:
-            ProblemError: `unauthorized`, with the same text for a missing, a wrong and an expired key.
+            ProblemError: `unauthorized`, with the same text for a missing, a wrong and an expired key;
+                `too_many_requests`, the key has made too many this minute.
         """
         if key:
             access_id = key_row_id(key)
             caller = self._remembered(access_id) or self._looked_up(access_id)
             if caller is not None and (caller.key_expires_at is None or self.now() < caller.key_expires_at):
+                self._count(access_id)
                 return caller
         raise ProblemError(ProblemCode.UNAUTHORIZED, "Send a valid API key in the x-api-key header.")
 
@@ -120,6 +130,35 @@ class AccessStore:
         """Look up this user's keys again at their next call; other functions still remember them for up to a minute."""
         for access_id in [known for known, (_, caller) in self._known.items() if caller.user == user]:
             del self._known[access_id]
+
+    def _count(self, access_id: str) -> None:
+        """Count a request; the table, which all executions share, gets every COUNTED_AT_ONCE of them: one call.
+
+        Raises:
+            ProblemError: `too_many_requests`.
+        """
+        minute, rest = divmod(int(self.now().timestamp()), 60)
+        at, uncounted = self._uncounted.get(access_id, (minute, 0))
+        uncounted = uncounted + 1 if at == minute else 1
+        if uncounted >= COUNTED_AT_ONCE:
+            if self._counted(access_id, minute, uncounted) > self.requests_per_minute:
+                self._refused[access_id] = minute
+            uncounted = 0
+        self._uncounted[access_id] = (minute, uncounted)
+        if self._refused.get(access_id) == minute:
+            detail = f"Your key has made more than {self.requests_per_minute} requests in this minute."
+            raise ProblemError(ProblemCode.TOO_MANY_REQUESTS, detail, retry_after=60 - rest)
+
+    def _counted(self, access_id: str, minute: int, more: int) -> int:
+        """How many requests of the key this minute all executions have counted, with these."""
+        answer = self.client.update_item(
+            TableName=self.table,
+            Key=to_item({"access_id": f"rate#{access_id.removeprefix('key#')}#{minute}"}),
+            UpdateExpression="SET expires_at = :ends ADD requests :more",
+            ExpressionAttributeValues=to_item({":ends": 60 * (minute + 10), ":more": more}),
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(from_item(answer["Attributes"])["requests"])
 
     def _remembered(self, access_id: str) -> Caller | None:
         until, caller = self._known.get(access_id, (0.0, None))

@@ -1,6 +1,7 @@
 """The access table: users, roles, keys and usage; read by key, listed by one index, changed in transactions.
 
 user#NAME · role#NAME · key#SHA256 · usage#USER#DAY · load#USER        `access_id`
+rate#SHA256#MINUTE · wait#NUMBER                                      `access_id`; `caller.py`, `wait_slots.py`
 listing-place                                                       `users`, `roles`, `usage#MONTH` in their order
 """
 

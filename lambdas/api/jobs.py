@@ -9,11 +9,13 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
+from lambdas.access.wait_slots import RETRY_AFTER
 from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
 from lambdas.api.rights import require_visible, visible_job
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.aws.rows import is_id
 from lambdas.jobs.pages import JobFilter
+from lambdas.jobs.record import JobRecord
 from lambdas.jobs.request_documents import state_conflict
 from lambdas.problems import ProblemError
 
@@ -86,22 +88,33 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
 def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     """Get a job's status, progress and pictures, or why it failed; `wait` answers as soon as the status changes."""
     services = call.services
-    job = first = visible_job(call, job_id)
-    deadline = services.clock.monotonic() + query.wait
-    while job.status is first.status and job.status not in TERMINAL:
-        left = deadline - services.clock.monotonic()
-        if left <= 0:
-            break
-        services.clock.sleep(min(POLL_SECONDS, left))
-        job = visible_job(call, job_id)
+    job, headers = _awaited(call, visible_job(call, job_id), seconds=query.wait)
     tag = view_tag(job, now=services.clock.now())
     if job.status is not JobStatus.QUEUED and tag in _tags(call.headers.get("if-none-match", "")):
-        return Reply(None, status=304, headers={"ETag": tag})
+        return Reply(None, status=304, headers={"ETag": tag, **headers})
     view = job_view(services, job)
     if job.status is JobStatus.QUEUED:
         show_waiting(view, services, job)
-        return Reply(view)  # its place changes even if the job does not
-    return Reply(view, headers={"ETag": tag})
+        return Reply(view, headers=headers)  # its place changes even if the job does not
+    return Reply(view, headers={"ETag": tag, **headers})
+
+
+def _awaited(call: UserCall, first: JobRecord, *, seconds: int) -> tuple[JobRecord, dict[str, str]]:
+    """The job once its status changes or the time is over; at once, with `Retry-After`, if too many requests wait."""
+    if seconds == 0 or first.status in TERMINAL:
+        return first, {}
+    clock, slots = call.services.clock, call.services.wait_slots
+    slot = slots.take(call.caller.user, seconds=seconds, now=clock.now())
+    if slot is None:
+        return first, {"Retry-After": str(RETRY_AFTER)}
+    job, deadline = first, clock.monotonic() + seconds
+    try:
+        while job.status is first.status and (left := deadline - clock.monotonic()) > 0:
+            clock.sleep(min(POLL_SECONDS, left))
+            job = visible_job(call, first.job_id)
+    finally:
+        slots.give_back(slot)
+    return job, {}
 
 
 def _tags(header: str) -> list[str]:

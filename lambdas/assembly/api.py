@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from lambdas.access.caller import AccessStore
+from lambdas.access.wait_slots import WaitSlots
 from lambdas.assembly.assets import Assets
 from lambdas.assembly.jobs import Jobs
 from lambdas.assets.removal import AssetRemoval
@@ -27,8 +28,16 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
     @cached_property
     def callers(self) -> AccessStore:
         return AccessStore(
-            self.clients.dynamodb, self.settings.ACCESS_TABLE, monotonic=self.clock.monotonic, now=self.clock.now
+            self.clients.dynamodb,
+            self.settings.ACCESS_TABLE,
+            requests_per_minute=self.settings.KEY_REQUESTS_PER_MINUTE,
+            monotonic=self.clock.monotonic,
+            now=self.clock.now,
         )
+
+    @cached_property
+    def wait_slots(self) -> WaitSlots:
+        return WaitSlots(self.access_table, self.settings.WAITING_REQUESTS)
 
     @cached_property
     def work(self) -> AssetWork:

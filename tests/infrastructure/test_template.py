@@ -448,6 +448,13 @@ def test_ended_jobs_reach_webhooks_through_a_queue_with_dead_letters(aws: "Assem
         assert len(statements_of(aws, ending)["sqs:SendMessage"]) == 1
 
 
+def test_a_long_queue_takes_two_of_the_accounts_executions_at_most(aws: "Assembly") -> None:
+    mappings = aws.resources("AWS::Lambda::EventSourceMapping").values()
+
+    assert mappings
+    assert [mapping["ScalingConfig"] for mapping in mappings] == [{"MaximumConcurrency": 2}] * len(mappings)
+
+
 def test_queues_and_topics_are_encrypted(aws: "Assembly") -> None:
     assert all(queue["SqsManagedSseEnabled"] is True for queue in aws.resources("AWS::SQS::Queue").values())
     topics = {name: json.dumps(topic) for name, topic in aws.resources("AWS::SNS::Topic").items()}

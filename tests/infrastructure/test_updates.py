@@ -29,7 +29,9 @@ OPTION_SETS: dict[str, dict[str, str]] = {
     "awake": {"min_instances": "1", "max_instances": "3"},
     "other numbers": {
         "backlog_per_instance": "5", "idle_minutes": "12", "scale_out_cooldown_seconds": "9", "job_retention_days": "3",
-        "log_retention_days": "7", "api_requests_per_second": "7", "api_burst": "9", "oldest_job_minutes": "25",
+        "log_retention_days": "7", "api_requests_per_second": "7", "api_burst": "9",
+        "key_requests_per_minute": "99", "waiting_requests": "50",
+        "oldest_job_minutes": "25",
         "gpu_price_per_hour": "2",
     },
     "a new network": {"vpc": "new"},

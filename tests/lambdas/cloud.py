@@ -59,6 +59,7 @@ SETTINGS = ApiSettings(
     INSPECTION_FUNCTION="inspection",
     IMPORT_FUNCTION="import",
     SERVICE_VERSION="1.2.3",
+    KEY_REQUESTS_PER_MINUTE=10**9,
     WEBHOOK_QUEUE_URL="https://queue/webhooks",
     GPU_PRICE_PER_HOUR=1.8,
 )

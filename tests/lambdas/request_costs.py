@@ -176,7 +176,7 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("GET /v1/jobs/{id}, running", 1, 200, lambda c: Ask("GET", _running(c))),
     RequestCost("GET /v1/jobs/{id}, succeeded", GET_JOB, 200, lambda c: Ask("GET", _succeeded(c))),
     RequestCost("GET /v1/jobs/{id}, not modified", 1, 304, _unchanged),
-    RequestCost("GET /v1/jobs/{id}?wait=2, still queued", 4, 200, _waiting),
+    RequestCost("GET /v1/jobs/{id}?wait=2, still queued", 6, 200, _waiting),
     RequestCost("GET /v1/jobs", LIST, 200, _get("/v1/jobs")),
     RequestCost("GET /v1/jobs?task=", LIST, 200, _get("/v1/jobs", task="txt2img")),
     RequestCost("GET /v1/jobs?status=succeeded", LIST, 200, _get("/v1/jobs", status="succeeded")),
