@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from generate_on_cloud.contract.instances import GPUS
-from local_cloud.asgi import AsgiApp, Message, Receive, Scope, Send
+from local_cloud.asgi import AsgiApp, Receive, Scope, Send, read_body, replayed
 from local_cloud.sagemaker.refusals import RefusedError
-from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, refusal, send_json
+from local_cloud.sagemaker.wire import CONTROL_TYPE, refusal, send_json
 from local_cloud.settings import LocalSettings
 
 GRANTED: Final = 8
@@ -43,7 +43,7 @@ class AccountWire:
             if asked.get("Action") == "DescribeInstanceTypeOfferings":
                 await self._answer_offerings(asked, send)
             else:
-                await self._inner(scope, _again(body), send)
+                await self._inner(scope, replayed(body), send)
         else:
             await self._inner(scope, receive, send)
 
@@ -96,13 +96,3 @@ class AccountWire:
         except FileNotFoundError:
             return {}
         return facts
-
-
-def _again(body: bytes) -> Receive:
-    """The request's body again, for the app that is to read it."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
-
-    return receive

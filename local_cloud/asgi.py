@@ -46,6 +46,26 @@ def without_bodies_of_204(app: AsgiApp) -> AsgiApp:
     return clean
 
 
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a request."""
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return b"".join(chunks)
+
+
+def replayed(body: bytes) -> Receive:
+    """A request's body again, for the app that is to read it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
 async def ask(app: AsgiApp, method: str, path: str, *, port: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """The app's answer to one request, as if it had been sent to 127.0.0.1:`port`."""
     sent = {"host": f"127.0.0.1:{port}", "content-length": str(len(body)), **headers}

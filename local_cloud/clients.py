@@ -1,12 +1,16 @@
 """AWS clients that can only reach the local cloud; the only place where clients are created."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, overload
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from local_cloud.environment import loopback_url
-from local_cloud.settings import ACCOUNT, DEFAULT_REGION
+from local_cloud.root_credential import RootCredential
+from local_cloud.settings import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -19,18 +23,31 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 
-class LocalClients:
-    """Creates clients with dummy credentials for one loopback endpoint."""
+class _RootCredentials(Credentials):
+    """What `root` returns at the moment of signing."""
 
-    def __init__(self, endpoint_url: str, *, region: str = DEFAULT_REGION) -> None:
-        """Raises NotLoopbackError unless `endpoint_url` is on this machine."""
+    def __init__(self, root: Callable[[], RootCredential]) -> None:
+        self._root = root
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        root = self._root()
+        return ReadOnlyCredentials(root.access_key, root.secret_key, None)
+
+
+class LocalClients:
+    """Creates clients with all rights for one loopback endpoint."""
+
+    def __init__(self, endpoint_url: str, root: Callable[[], RootCredential], *, region: str = DEFAULT_REGION) -> None:
+        """`root` is asked for each request, because a restarted local cloud has another.
+
+        Raises:
+            NotLoopbackError: `endpoint_url` is not on this machine.
+        """
         self.endpoint_url = loopback_url(endpoint_url)
         self.region = region
-        self._session = boto3.session.Session(
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="local",  # noqa: S106 - nothing checks it
-            region_name=region,
-        )
+        session = botocore.session.get_session()
+        session._credentials = _RootCredentials(root)  # noqa: SLF001 - botocore has no other way
+        self._session = boto3.session.Session(botocore_session=session, region_name=region)
 
     @overload
     def client(self, service: Literal["cloudformation"]) -> "CloudFormationClient": ...

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError, free_port, lock_state
+from local_cloud.root_credential import RootCredential
 from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_REGION, REPOSITORY, LocalSettings
 
 START_SECONDS = 300.0
@@ -79,6 +80,10 @@ class LocalCloud:
         """`x-api-key` of the first administrator."""
         return self._known("admin_key")
 
+    def root(self) -> RootCredential:
+        """The credential with all rights in the AWS services of the current run."""
+        return RootCredential.read(self.settings.credentials_file)
+
     @property
     def endpoint_name(self) -> str:
         """The SageMaker endpoint that jobs go to."""
@@ -112,7 +117,7 @@ class LocalCloud:
         if self._process is not None:
             raise RuntimeError("the local cloud is already running")
         self.settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.log_file.open("ab") as log:
+        with os.fdopen(os.open(self.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
             began = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own server
                 [sys.executable, "-m", "local_cloud", "--stop-with-stdin", *self._arguments()],

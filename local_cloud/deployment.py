@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local_cloud.assembly import DeploymentError, StackArtifact, read_assembly, zip_folder
 from local_cloud.clients import LocalClients
+from local_cloud.root_credential import RootCredential
 from local_cloud.settings import ACCOUNT, DEFAULT_REGION
 
 BOOTSTRAP_VERSION = "30"
@@ -243,7 +244,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--region", default=DEFAULT_REGION)
     chosen = parser.parse_args(arguments)
     try:
-        deployment = Deployer(LocalClients(chosen.endpoint_url, region=chosen.region)).deploy(chosen.assembly)
+        deployment = Deployer(
+            LocalClients(chosen.endpoint_url, RootCredential.of_environment, region=chosen.region)
+        ).deploy(chosen.assembly)
     except (DeploymentError, ClientError, WaiterError) as error:
         print(error, file=sys.stderr)
         return 1

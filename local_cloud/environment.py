@@ -1,9 +1,10 @@
-"""The environment of everything local: no trace of a real AWS account, dummy credentials, loopback only."""
+"""The environment of everything local: no trace of a real AWS account, its own credential, loopback only."""
 
 import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from local_cloud.root_credential import RootCredential
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 STATE_VARIABLE = "GENERATE_ON_CLOUD_LOCAL_STATE"
@@ -35,7 +36,7 @@ def loopback_url(url: str) -> str:
     return url
 
 
-def local_environment(settings: LocalSettings, environment: Mapping[str, str]) -> dict[str, str]:
+def local_environment(settings: LocalSettings, environment: Mapping[str, str], root: RootCredential) -> dict[str, str]:
     """`environment` without any AWS account, profile, region or endpoint, and with those of the local cloud.
 
     boto3 in a Lambda or in the container then finds only the local cloud: the shared config files are ignored too,
@@ -43,8 +44,7 @@ def local_environment(settings: LocalSettings, environment: Mapping[str, str]) -
     """
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_") and name not in _SCRUBBED}
     return kept | {
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **root.variables,
         "AWS_REGION": settings.region,
         "AWS_DEFAULT_REGION": settings.region,
         "AWS_ENDPOINT_URL": loopback_url(settings.endpoint_url),

@@ -17,7 +17,9 @@ from typing import Any, NoReturn, TextIO
 from local_cloud.asgi import AsgiApp
 from local_cloud.environment import emulator_environment, local_environment
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
+from local_cloud.private_files import OWNER_ONLY, close_to_others, write_private
 from local_cloud.processes import kill_leftovers
+from local_cloud.root_credential import RootCredential
 from local_cloud.s3_hosts import redirecting_global_hosts
 from local_cloud.settings import REPOSITORY, LocalSettings
 from local_cloud.synthesis import SynthesisError, synthesise
@@ -50,12 +52,16 @@ def serve(settings: LocalSettings, *, stop_with_stdin: bool = False) -> NoReturn
 
 
 def _prepare(settings: LocalSettings) -> None:
+    os.umask(OWNER_ONLY)
+    close_to_others(settings.state_dir)
     settings.ready_file.unlink(missing_ok=True)
     shutil.rmtree(settings.scratch_dir, ignore_errors=True)
     for folder in (settings.scratch_dir, settings.emulator_dir, settings.objects_dir, settings.log_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _move_port(settings)
-    environment = local_environment(settings, os.environ) | emulator_environment(settings)
+    root = RootCredential.random()
+    root.write(settings.credentials_file)
+    environment = local_environment(settings, os.environ, root) | emulator_environment(settings)
     os.environ.clear()
     os.environ.update(environment)
 
@@ -78,13 +84,10 @@ def _move_port(settings: LocalSettings) -> None:
 
 async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_stdin: bool) -> NoReturn:
     # ministack reads the environment and configures logging when it is imported.
-    from local_cloud.account_wire import AccountWire
     from local_cloud.durability import Durability
     from local_cloud.ministack.emulator import Emulator
     from local_cloud.ministack.identities import Identities
-    from local_cloud.sagemaker.scaling_wire import ScalingWire
     from local_cloud.sagemaker.service import SageMaker
-    from local_cloud.sagemaker.wire import SageMakerWire
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     _stop_on_request(loop, stop, with_stdin=stop_with_stdin)
@@ -101,9 +104,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities.remember_functions()
     emulator.watch(durability.after)
     sagemaker.start()
-    services: AsgiApp = SageMakerWire(AccountWire(emulator.asgi, settings), sagemaker, identities)
-    services = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
-    server = _server(redirecting_global_hosts(services, region=settings.region))
+    server = _server(_front_door(settings, emulator.asgi, sagemaker, identities))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0
@@ -129,6 +130,20 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)
+
+
+def _front_door(settings: LocalSettings, emulated: AsgiApp, sagemaker: Any, identities: Any) -> AsgiApp:
+    """Everything that the port answers, from the inside out."""
+    from local_cloud.account_wire import AccountWire
+    from local_cloud.gate import Gate
+    from local_cloud.ministack.signatures import Signatures
+    from local_cloud.sagemaker.scaling_wire import ScalingWire
+    from local_cloud.sagemaker.wire import SageMakerWire
+
+    services: AsgiApp = SageMakerWire(AccountWire(emulated, settings), sagemaker, identities)
+    services = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
+    services = redirecting_global_hosts(services, region=settings.region)
+    return Gate(services, emulated, Signatures())
 
 
 def _stop_on_request(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, *, with_stdin: bool) -> None:
@@ -213,19 +228,13 @@ def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]"
         print(f"local cloud: {error}", file=sys.stderr, flush=True)
         return 1
     ready = {"pid": os.getpid(), "endpoint_url": settings.endpoint_url, "region": settings.region, **deployment}
-    _write_private(settings.ready_file, json.dumps(ready, indent=2))
+    write_private(settings.ready_file, json.dumps(ready, indent=2))
     print("local cloud is ready", flush=True)
     for name in ("api_url", "admin_key", "endpoint_url"):
         if ready[name] is not None:
             print(f"  {name.replace('_', ' '):13}{ready[name]}", flush=True)
+    print(f"  credentials  {settings.credentials_file}", flush=True)
     return 0
-
-
-def _write_private(path: Path, text: str) -> None:
-    partial = path.with_suffix(".tmp")
-    partial.touch(mode=0o600)
-    partial.write_text(text)
-    partial.replace(path)
 
 
 def _report_function(name: str, log: str) -> None:

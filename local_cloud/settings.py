@@ -13,7 +13,7 @@ DEFAULT_STATE_DIR = REPOSITORY / ".local_cloud"
 DEFAULT_PORT = 4747
 DEFAULT_REGION = "us-east-1"
 ACCOUNT = "000000000000"
-"""The emulator's account; also the dummy access key, from which it reads the caller's account."""
+"""The emulator's account."""
 
 CONTAINER_COMMAND = (sys.executable, "-m", "inference_container.server")
 
@@ -78,6 +78,16 @@ class LocalSettings:
     def requests_file(self) -> Path:
         """One JSON line per call by a role: role, action, resource, condition keys, whether it was allowed."""
         return self.state_dir / "requests.jsonl"
+
+    @property
+    def credentials_file(self) -> Path:
+        """The credential with all rights in the current run, for `AWS_SHARED_CREDENTIALS_FILE`."""
+        return self.state_dir / "credentials"
+
+    @property
+    def secret_file(self) -> Path:
+        """The random key from which the secrets of the roles' sessions are computed, so that they outlive a restart."""
+        return self.state_dir / "secret"
 
     @property
     def account_file(self) -> Path:

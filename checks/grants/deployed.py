@@ -74,7 +74,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 def client(cloud: LocalCloud, service: str) -> Any:
     """A client with all permissions."""
-    return LocalClients(cloud.endpoint_url, region=cloud.settings.region).client(service)  # type: ignore[call-overload]
+    return LocalClients(cloud.endpoint_url, cloud.root, region=cloud.settings.region).client(service)  # type: ignore[call-overload]
 
 
 def function_named(cloud: LocalCloud, part: str) -> str:

@@ -49,7 +49,7 @@ def audit(cloud: LocalCloud, clients: Sequence[SoakClient], receivers: Receivers
         if one.job.has_webhook
     ]
     findings.expect("webhook missing or wrong", faults(receivers.told(), told_of, receivers.refusals))
-    aws = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
+    aws = LocalClients(cloud.endpoint_url, cloud.root, region=cloud.settings.region)
     _look_at_the_tables(cloud, aws, findings)
     _look_at_the_queues(aws, findings)
     _look_at_the_objects(cloud, aws, seen, findings)

@@ -89,7 +89,7 @@ def delivering(deliveries: Deliveries) -> Iterator[None]:
 
 def take_over(cloud: LocalCloud, poster: SafeFetch) -> Deliveries:
     """Replace the deployed function, now and after every restart, by one that posts with `poster`."""
-    aws = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
+    aws = LocalClients(cloud.endpoint_url, cloud.root, region=cloud.settings.region)
     functions: Any = aws.client("lambda")  # type: ignore[call-overload]
     name = next(
         function["FunctionName"]

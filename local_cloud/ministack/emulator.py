@@ -12,6 +12,7 @@ from local_cloud.ministack.large_objects import tame_large_objects
 from local_cloud.ministack.message_moves import teach_message_moves
 from local_cloud.ministack.patches import extend, replace
 from local_cloud.ministack.state import EmulatorState
+from local_cloud.root_credential import RootCredential
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 
@@ -56,11 +57,16 @@ class Emulator:
         self.state = EmulatorState(ministack_app, persistence, settings.emulator_dir)
         self._responses = responses
         self._settings = settings
+        self._root = RootCredential.of_environment()
         self._lifespan: asyncio.Task[None] | None = None
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
+        replace("core.iam_evaluator.is_root_access_key", lambda _: self._is_root)
         teach_message_moves()
         tame_large_objects()
+
+    def _is_root(self, access_key: str) -> bool:
+        return access_key in {"", self._root.access_key}
 
     @property
     def asgi(self) -> AsgiApp:
@@ -155,11 +161,9 @@ class Emulator:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Answer:
-        """Call an AWS service inside this process, through the same entrance as everyone else."""
-        authorization = (
-            f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{self._settings.region}/{service}/aws4_request, "
-            "SignedHeaders=host, Signature=local"
-        )
+        """Call an AWS service inside this process as root, behind the gate that checks signatures."""
+        scope = f"{self._root.access_key}/20260101/{self._settings.region}/{service}/aws4_request"
+        authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=local"
         sent = {"authorization": authorization, **(headers or {})}
         return await ask(self._app.app, method, path, port=self._settings.port, headers=sent, body=body)
 

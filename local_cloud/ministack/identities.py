@@ -5,7 +5,6 @@ SageMaker, which we implement; the queues and logs that AWS reads and writes on 
 and TLS: loopback counts as TLS, so that bucket policies which demand it work unchanged.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextvars import Context
@@ -15,7 +14,7 @@ from local_cloud.ministack.emulator import EmulatorError
 from local_cloud.ministack.missing_objects import hiding_missing_objects
 from local_cloud.ministack.patches import extend, replace
 from local_cloud.ministack.row_conditions import of_item, with_rows
-from local_cloud.ministack.sessions import FunctionSessions
+from local_cloud.ministack.sessions import FunctionSessions, SessionSecret
 from local_cloud.settings import ACCOUNT, LocalSettings
 
 _QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -47,8 +46,9 @@ class Identities:
         self._record: TextIO | None = None
         if settings.record_requests:
             self._record = settings.requests_file.open("a", buffering=1)
+        self._secret = SessionSecret.kept(settings.secret_file)
         self._install()
-        self._sessions = FunctionSessions(settings.credential_seconds)
+        self._sessions = FunctionSessions(settings.credential_seconds, self._secret, check_rights=settings.check_rights)
 
     def _install(self) -> None:
         replace("core.iam_actions.extract_resource_arn", _with_alarm_names)
@@ -60,15 +60,18 @@ class Identities:
         extend("app.SERVICE_HANDLERS", {"s3": hiding_missing_objects(self._app.SERVICE_HANDLERS["s3"], self.may)})
 
     def remember_functions(self) -> None:
-        """Open the sessions of all existing functions, so that URLs they signed before a restart stay valid."""
+        """Open the sessions of all existing functions, so that URLs they signed before a restart stay valid.
+
+        Saved sessions are forgotten first: older versions computed their secrets from names that anybody knows.
+        """
+        self._sts._sessions.clear()  # noqa: SLF001
         for (_, _, _), function in self._lambda._functions.all_items():  # noqa: SLF001
             self._sessions.remember(function["config"])
 
     def session(self, role_arn: str, name: str) -> dict[str, str]:
         """Variables that make boto3 act as `role_arn`; always the same ones, even after a restart."""
-        digest = hashlib.sha256(f"{name}:{role_arn}".encode()).hexdigest()
-        key = f"ASIA{digest[:16].upper()}"
-        secret, token = (hashlib.sha256(f"{part}:{digest}".encode()).hexdigest() for part in ("secret", "token"))
+        key = f"ASIA{self._secret.of('key', name, role_arn)[:16].upper()}"
+        secret, token = (self._secret.of(part, name, role_arn) for part in ("secret", "token"))
         role = role_arn.rsplit("/", 1)[-1]
         arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name[:64]}"
         with self._responses.request_scope(ACCOUNT, self._settings.region):

@@ -18,8 +18,11 @@ PATCHES: Final[Mapping[str, str]] = {
     "core.iam_actions.dynamodb_service_context": "Policies may name the rows and attributes that a request touches.",
     "core.iam_actions.extract_resource_arn": "Calls on `AlarmNames` are about an alarm, not about `*`.",
     "core.iam_evaluator.enforce": "Each check is recorded, and a transaction is checked item by item.",
+    "core.iam_evaluator.is_root_access_key": "Only this run's random key is root, not any account's number or `test`; "
+    "without a key only the API's routes are reached.",
     "core.lambda_runtime.acquire_worker": "A warm worker whose credentials end soon is started again with new ones.",
-    "core.lambda_runtime.execution_credentials": "The credentials of functions end, as on AWS.",
+    "core.lambda_runtime.execution_credentials": "The credentials of functions end, as on AWS, and nobody can compute "
+    "them.",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS": "CloudFormation creates SageMaker's and scaling's "
     "resources, which we implement.",
     "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; and "

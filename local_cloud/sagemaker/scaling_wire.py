@@ -5,11 +5,11 @@ import re
 import uuid
 from typing import Any
 
-from local_cloud.asgi import AsgiApp, Receive, Scope, Send
+from local_cloud.asgi import AsgiApp, Receive, Scope, Send, read_body
 from local_cloud.ministack.identities import DeniedError, Identities
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.scaling import Scaling
-from local_cloud.sagemaker.wire import CONTROL_TYPE, read_body, refusal, send_json
+from local_cloud.sagemaker.wire import CONTROL_TYPE, refusal, send_json
 from local_cloud.settings import ACCOUNT
 
 _SCOPE = re.compile(rb"Credential=[^,]*/application-autoscaling/aws4_request")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from local_cloud.asgi import AsgiApp, Receive, Scope, Send
+from local_cloud.asgi import AsgiApp, Receive, Scope, Send, read_body
 from local_cloud.ministack.identities import DeniedError, Identities
 from local_cloud.sagemaker.control import ControlPlane, required
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
@@ -239,13 +239,3 @@ async def send_json(send: Send, status: int, answer: Mapping[str, Any], headers:
         }
     )
     await send({"type": "http.response.body", "body": document})
-
-
-async def read_body(receive: Receive) -> bytes:
-    """The whole body of a request."""
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return b"".join(chunks)

@@ -49,7 +49,7 @@ def containers(cloud: LocalCloud) -> int:
 
 
 def test_an_endpoint_is_made_used_changed_and_deleted_and_leaves_nothing(cloud: LocalCloud, api: httpx.Client) -> None:
-    clients = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
+    clients = LocalClients(cloud.endpoint_url, cloud.root, region=cloud.settings.region)
     sagemaker, bucket = clients.client("sagemaker"), cloud.outputs["JobsBucketName"]
     clients.client("s3").put_object(Bucket=bucket, Key="jobs/one/request.json", Body=b'{"text": "a cat"}')
 

@@ -50,7 +50,7 @@ def test_options_are_changed_in_turn_while_jobs_wait(tmp_path: Path) -> None:
     )  # fmt: skip
     params = {"prompt": "a star", "steps": 2, "width": 64, "height": 64, "seed": 1}
     with LocalCloud(tmp_path / "state", assembly=folders[0]) as cloud:
-        clients = LocalClients(cloud.endpoint_url)
+        clients = LocalClients(cloud.endpoint_url, cloud.root)
         kept, jobs = [], []
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(write_tiny_checkpoint(tmp_path / "tiny.safetensors"), "checkpoint")

@@ -51,7 +51,7 @@ class Session:
         *,
         region: str | None = "us-east-1",
     ) -> None:
-        self._clients = LocalClients(cloud.endpoint_url)
+        self._clients = LocalClients(cloud.endpoint_url, cloud.root)
         self._planted = planted or {}
         self.region_name = region
 
@@ -67,7 +67,7 @@ class Session:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with LocalCloud(tmp_path_factory.mktemp("preflight"), container_command=TINY) as cloud:
-        clients = LocalClients(cloud.endpoint_url)
+        clients = LocalClients(cloud.endpoint_url, cloud.root)
         ecr: Any = clients.client("ecr")  # type: ignore[call-overload]
         ecr.create_repository(repositoryName="team/goc")
         for tag, kind in (("docker", TAKEN), ("oci", OCI)):

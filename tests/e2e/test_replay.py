@@ -78,7 +78,7 @@ class Queue:
 def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
     local_cloud: LocalCloud, service: GenerateOnCloud
 ) -> None:
-    clients = LocalClients(local_cloud.endpoint_url, region=local_cloud.settings.region)
+    clients = LocalClients(local_cloud.endpoint_url, local_cloud.root, region=local_cloud.settings.region)
     events, webhooks = (
         Queue(clients, "lambdas.functions.job_events.handler"),
         Queue(clients, "lambdas.functions.webhooks.handler"),

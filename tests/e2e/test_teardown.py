@@ -35,7 +35,7 @@ def names_left(clients: LocalClients, outputs: dict[str, str]) -> set[str]:
 
 def test_destroy_leaves_the_data_when_asked_and_otherwise_nothing(tmp_path: Path) -> None:
     with LocalCloud(tmp_path / "state", container_command=TINY) as cloud:
-        clients = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
+        clients = LocalClients(cloud.endpoint_url, cloud.root, region=cloud.settings.region)
         said: list[str] = []
         teardown = Teardown(StageConfig(), partial(a_client, clients), said.append)
         first = dict(cloud.outputs)
@@ -93,7 +93,7 @@ def test_a_stage_with_a_key_of_its_own_deploys_and_destroy_ends_the_key_with_the
     synth = [sys.executable, "app.py", "-o", str(assembly), "-c", "local=true", "-c", "kms_key=new"]
     subprocess.run(synth, cwd=ROOT, check=True, timeout=300)
     with LocalCloud(tmp_path / "state", assembly=assembly, container_command=TINY) as cloud:
-        clients = LocalClients(cloud.endpoint_url, region=cloud.settings.region)
+        clients = LocalClients(cloud.endpoint_url, cloud.root, region=cloud.settings.region)
         kms = a_client(clients, "kms")
         said: list[str] = []
         teardown = Teardown(StageConfig(), partial(a_client, clients), said.append)

@@ -105,7 +105,7 @@ def test_a_failed_endpoint_can_only_be_deleted_and_nobody_hears_of_its_queue(tmp
         gate.touch()
         tiny.wait(lambda: tiny.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Failed")
         tiny.message("dies")
-        formation = LocalClients(cloud.endpoint_url).client("cloudformation")
+        formation = LocalClients(cloud.endpoint_url, cloud.root).client("cloudformation")
         changed = template()
         changed["Resources"]["Endpoint"]["Properties"]["RetainAllVariantProperties"] = True
         formation.update_stack(StackName="Tiny", TemplateBody=json.dumps(changed), Capabilities=["CAPABILITY_IAM"])

@@ -76,7 +76,7 @@ def test_a_key_nobody_has_and_a_wrong_signature_are_refused(shared: Tiny) -> Non
     with pytest.raises(ClientError) as refused:
         stranger.describe_endpoint(EndpointName=shared.cloud.endpoint_name)
 
-    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
 
 
 @pytest.mark.parametrize(("more", "code"), [([], "403"), (["s3:ListBucket"], "404")])

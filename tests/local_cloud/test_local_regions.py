@@ -24,13 +24,13 @@ def far_cloud(tmp_path_factory: pytest.TempPathFactory, assembly: Path) -> Itera
 
 
 @pytest.fixture(autouse=True)
-def _aws_without_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def _aws_without_endpoint(monkeypatch: pytest.MonkeyPatch, far_cloud: LocalCloud) -> None:
     """As in a function on AWS."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {"ACCESS_KEY_ID": "0" * 12, "SECRET_ACCESS_KEY": "local", "DEFAULT_REGION": REGION}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
+    for name, value in {**far_cloud.root().variables, "AWS_DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(name, value)
 
 
 def sent_here(cloud: LocalCloud, method: str, url: str, content: bytes | None = None) -> httpx.Response:

@@ -15,8 +15,11 @@ from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 from local_cloud.environment import NotLoopbackError, local_environment, loopback_url
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
+from local_cloud.root_credential import RootCredential
 from local_cloud.settings import REPOSITORY, LocalSettings
 from tests.local_cloud.tiny_stack import CONTAINER, Tiny, template, write_assembly
+
+ROOT = RootCredential.random()
 
 
 def test_a_taken_port_is_named_with_who_holds_it_and_how_to_choose_another(
@@ -136,7 +139,7 @@ def test_a_malformed_option_is_refused_with_what_is_allowed(
 )
 def test_an_endpoint_that_is_not_on_this_machine_is_refused(url: str) -> None:
     with pytest.raises(NotLoopbackError, match="never talks to a real AWS"):
-        LocalClients(url)
+        LocalClients(url, lambda: ROOT)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:4747", "http://localhost:4747", "http://[::1]:4747"])
@@ -155,10 +158,10 @@ def test_no_trace_of_a_real_account_reaches_what_is_started(tmp_path: Path) -> N
         "PATH": "/usr/bin",
     }
 
-    environment = local_environment(LocalSettings(state_dir=tmp_path, port=4747), real)
+    environment = local_environment(LocalSettings(state_dir=tmp_path, port=4747), real, ROOT)
 
     kept = {name: value for name, value in environment.items() if name in real}
-    assert kept == {"AWS_ACCESS_KEY_ID": "000000000000", "PATH": "/usr/bin"}
+    assert kept == {"AWS_ACCESS_KEY_ID": ROOT.access_key, "PATH": "/usr/bin"}
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4747"
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert environment["AWS_CONFIG_FILE"] == "/dev/null"

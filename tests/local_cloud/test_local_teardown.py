@@ -71,7 +71,7 @@ def client_of(clients: LocalClients, service: str) -> Any:
 
 @pytest.fixture
 def stage(shared: Tiny) -> Iterator[Stage]:
-    one = Stage(partial(client_of, LocalClients(shared.cloud.endpoint_url)))
+    one = Stage(partial(client_of, LocalClients(shared.cloud.endpoint_url, shared.cloud.root)))
     yield one
     one.destroy(keep_data=False)
 
@@ -107,7 +107,7 @@ class Busy:
 
 
 def test_a_first_deployment_that_fails_leaves_no_table_and_no_bucket_behind(shared: Tiny) -> None:
-    client = partial(client_of, LocalClients(shared.cloud.endpoint_url))
+    client = partial(client_of, LocalClients(shared.cloud.endpoint_url, shared.cloud.root))
     formation, before = client("cloudformation"), client("s3").list_buckets()["Buckets"]
     tables = client("dynamodb").list_tables()["TableNames"]
     resources = {

@@ -13,6 +13,7 @@ import pytest
 
 from local_cloud.environment import emulator_environment, local_environment
 from local_cloud.ministack.patches import PATCHES, VERSION, extend, replace
+from local_cloud.root_credential import RootCredential
 from local_cloud.settings import REPOSITORY, LocalSettings
 
 FOLDER = REPOSITORY / "local_cloud" / "ministack"
@@ -73,7 +74,7 @@ def test_a_started_cloud_has_changed_what_the_table_lists_and_nothing_else(tmp_p
     ran = subprocess.run(
         [sys.executable, "-c", STARTED, str(tmp_path)],
         cwd=REPOSITORY,
-        env=local_environment(settings, os.environ) | emulator_environment(settings),
+        env=local_environment(settings, os.environ, RootCredential.random()) | emulator_environment(settings),
         capture_output=True,
         text=True,
         check=False,

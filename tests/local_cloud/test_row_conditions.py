@@ -106,7 +106,7 @@ def held_to(shared: Tiny, conditions: dict[str, Any]) -> Any:
 
 
 def admin(shared: Tiny) -> Any:
-    return dynamodb(shared, "000000000000", "local")
+    return dynamodb(shared, shared.cloud.root().access_key, shared.cloud.root().secret_key)
 
 
 def dynamodb(shared: Tiny, key: str, secret: str) -> Any:

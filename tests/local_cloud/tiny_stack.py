@@ -262,7 +262,7 @@ class Tiny:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.cloud = cloud
-        clients = LocalClients(cloud.endpoint_url)
+        clients = LocalClients(cloud.endpoint_url, cloud.root)
         self.s3 = clients.client("s3")
         self.dynamodb = clients.client("dynamodb")
         self.sagemaker = clients.client("sagemaker")
@@ -274,8 +274,8 @@ class Tiny:
             "iam",
             endpoint_url=self.cloud.endpoint_url,
             region_name=DEFAULT_REGION,
-            aws_access_key_id="000000000000",
-            aws_secret_access_key="local",
+            aws_access_key_id=self.cloud.root().access_key,
+            aws_secret_access_key=self.cloud.root().secret_key,
         )
 
     def submit(self, job: str, request: dict[str, object], *, timeout_seconds: int = 900) -> dict[str, str]:
