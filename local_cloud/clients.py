@@ -46,7 +46,8 @@ class LocalClients:
         self.endpoint_url = loopback_url(endpoint_url)
         self.region = region
         session = botocore.session.get_session()
-        session._credentials = _RootCredentials(root)  # noqa: SLF001 - botocore has no other way
+        # botocore has no other way.
+        session._credentials = _RootCredentials(root)  # type: ignore[attr-defined]  # noqa: SLF001
         self._session = boto3.session.Session(botocore_session=session, region_name=region)
 
     @overload
