@@ -72,6 +72,7 @@ def emulator_environment(settings: LocalSettings) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
+        "LAMBDA_WARM_TTL_SECONDS": "60",
         # Every signature and every permission is checked, as on AWS.
         "AUTH": "true" if settings.check_rights else "false",
         # Some services look for a Docker daemon; the local cloud must not need or use one.

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TextIO
 
 from local_cloud.asgi import AsgiApp
 from local_cloud.environment import emulator_environment, local_environment
+from local_cloud.polls import waiting_outside
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
 from local_cloud.private_files import OWNER_ONLY, close_to_others, write_private
 from local_cloud.processes import kill_leftovers
@@ -137,13 +138,14 @@ def _front_door(settings: LocalSettings, emulated: AsgiApp, sagemaker: Any, iden
     from local_cloud.account_wire import AccountWire
     from local_cloud.gate import Gate
     from local_cloud.ministack.signatures import Signatures
+    from local_cloud.ministack.worker_pool import POLLS
     from local_cloud.sagemaker.scaling_wire import ScalingWire
     from local_cloud.sagemaker.wire import SageMakerWire
 
     services: AsgiApp = SageMakerWire(AccountWire(emulated, settings), sagemaker, identities)
     services = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
     services = redirecting_global_hosts(services, region=settings.region)
-    return Gate(services, emulated, Signatures())
+    return Gate(services, waiting_outside(emulated, inside=POLLS), Signatures())
 
 
 def _stop_on_request(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, *, with_stdin: bool) -> None:

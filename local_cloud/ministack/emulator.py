@@ -12,6 +12,7 @@ from local_cloud.ministack.large_objects import tame_large_objects
 from local_cloud.ministack.message_moves import teach_message_moves
 from local_cloud.ministack.patches import extend, replace
 from local_cloud.ministack.state import EmulatorState
+from local_cloud.ministack.worker_pool import WorkerPool
 from local_cloud.root_credential import RootCredential
 from local_cloud.settings import ACCOUNT, LocalSettings
 
@@ -62,6 +63,7 @@ class Emulator:
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
         replace("core.iam_evaluator.is_root_access_key", lambda _: self._is_root)
+        WorkerPool()
         teach_message_moves()
         tame_large_objects()
 

@@ -20,6 +20,7 @@ PATCHES: Final[Mapping[str, str]] = {
     "core.iam_evaluator.enforce": "Each check is recorded, and a transaction is checked item by item.",
     "core.iam_evaluator.is_root_access_key": "Only this run's random key is root, not any account's number or `test`; "
     "without a key only the API's routes are reached.",
+    "core.lambda_runtime._LOCAL_MAX_WORKERS": "A function has a bounded number of processes.",
     "core.lambda_runtime.acquire_worker": "A warm worker whose credentials end soon is started again with new ones.",
     "core.lambda_runtime.execution_credentials": "The credentials of functions end, as on AWS, and nobody can compute "
     "them.",
@@ -27,7 +28,9 @@ PATCHES: Final[Mapping[str, str]] = {
     "resources, which we implement.",
     "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; and "
     "failures of functions reach the local cloud's own log.",
-    "services.lambda_svc.acquire_worker": "As `core.lambda_runtime.acquire_worker`, which it has imported.",
+    "services.lambda_svc.acquire_worker": "As `core.lambda_runtime.acquire_worker`, which it has imported; and "
+    "requests wait for a worker instead of being throttled.",
+    "services.lambda_svc.release_worker": "The next request in the queue gets the worker.",
     "services.s3._complete_multipart_upload": "The parts of an upload are joined from disk, and each has its checksum.",
     "services.s3._get_object": "Tells `_read_body` when a range is requested.",
     "services.s3._persist_object": "A joined object is written part by part and is never in memory whole.",

@@ -16,12 +16,13 @@ from tests.patience import wait_for
 CONTAINER = (sys.executable, str(Path(__file__).with_name("tiny_container.py")))
 
 FUNCTION = """
-import json, os, boto3
+import json, os, time, boto3
 from botocore.config import Config
 dynamodb = boto3.client("dynamodb")
 s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
 
 def handler(event, context):
+    time.sleep(float((event.get("queryStringParameters") or {}).get("wait", 0)))
     for record in event.get("Records", ()):
         body = json.loads(record["body"])
         if body.get("explode"):
