@@ -2,11 +2,12 @@
 
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, cast
 
 from generate_on_cloud.model_files.ranges import ByteSource, RangedFile
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
+from generate_on_cloud.model_files.zip_layout import find_table, places_of
 
 MAX_MEMBERS = 1_000
 MAX_GROWTH = 10
@@ -20,22 +21,32 @@ _ENCRYPTED = 0x1
 
 
 def open_zip(source: ByteSource, *, most_members: int) -> zipfile.ZipFile:
-    """Open a zip archive after checking that every member lies inside the file and inside the archive's folder.
+    """Open a zip archive after checking that its members fill the file and lie inside the archive's folder.
 
     Raises:
         BrokenFileError: the archive is incomplete or malformed.
-        RefusedFileError: it has no members, too many, or one whose path leads out of it.
+        RefusedFileError: it has no members, too many, two of one name, or one whose path leads out of it.
     """
+    return placed_zip(source, most_members=most_members)[0]
+
+
+def placed_zip(source: ByteSource, *, most_members: int) -> tuple[zipfile.ZipFile, Mapping[str, int]]:
+    """What `open_zip` opens, and where in the file the bytes of each member start."""
+    table = find_table(source)
+    if not 0 < table.members <= most_members:
+        raise RefusedFileError(f"its archive has {table.members} members; allowed: 1 to {most_members}")
     try:
         archive = zipfile.ZipFile(cast("IO[bytes]", RangedFile(source)))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
         raise BrokenFileError(f"it is not a complete zip archive ({error})") from error
     members = archive.infolist()
-    if not 0 < len(members) <= most_members:
-        raise RefusedFileError(f"its archive has {len(members)} members; allowed: 1 to {most_members}")
+    if len(members) != table.members or archive.start_dir != table.start:
+        raise BrokenFileError("its zip archive has another table of contents than its end record says")
+    if (twice := repeated_member([member.filename for member in members])) is not None:
+        raise BrokenFileError(f"it has two members called {twice[:100]!r}")
     for member in members:
         _check_place(member, archive_bytes=source.size)
-    return archive
+    return archive, places_of(source, archive, table)
 
 
 def plain_members(archive: zipfile.ZipFile, *, archive_bytes: int) -> Mapping[str, zipfile.ZipInfo]:
@@ -50,8 +61,6 @@ def plain_members(archive: zipfile.ZipFile, *, archive_bytes: int) -> Mapping[st
         _check_kind(member)
         if member.is_dir() or member.filename.startswith(IGNORED) or member.filename.endswith(IGNORED):
             continue
-        if member.filename in files:
-            raise RefusedFileError(f"it has two members called {member.filename[:100]!r}")
         files[member.filename] = member
     size, limit = sum(member.file_size for member in archive.infolist()), MAX_GROWTH * archive_bytes + SLACK
     if size > limit:
@@ -59,11 +68,23 @@ def plain_members(archive: zipfile.ZipFile, *, archive_bytes: int) -> Mapping[st
     return files
 
 
+def repeated_member(names: Sequence[str]) -> str | None:
+    """The first member whose name occurs twice: two readers could pick different ones."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def _check_place(member: zipfile.ZipInfo, *, archive_bytes: int) -> None:
     name = member.orig_filename
     parts = name.split("/")
     if not parts[0] or ".." in parts or ":" in parts[0] or "\\" in name or "\0" in name:
         raise RefusedFileError(f"its archive member {name[:100]!r} lies outside the archive's folder")
+    if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+        raise BrokenFileError(f"its archive member {name[:100]!r} has two sizes")
     if member.header_offset + member.compress_size > archive_bytes:
         raise BrokenFileError(f"its archive member {name[:100]!r} lies outside the file")
 

@@ -17,6 +17,8 @@ class FileContent:
     metadata: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[Any, Any] = field(default_factory=dict)
     """The dictionary in a pickle, with descriptions in place of tensors."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Where in the file of a pickle each storage starts, by its key."""
     data_start: int | None = None
     """Offset of the first byte after a safetensors header."""
 
@@ -31,5 +33,5 @@ def read_content(source: ByteSource, *, name: str) -> FileContent:
     if PurePosixPath(name).suffix.lower() == ".safetensors":
         header = read_safetensors_header(source)
         return FileContent(header.shapes, header.metadata, data_start=header.data_start)
-    document = read_torch_file(source)
-    return FileContent(tensor_shapes(document), document=document)
+    saved = read_torch_file(source)
+    return FileContent(tensor_shapes(saved.document), document=saved.document, places=saved.places)

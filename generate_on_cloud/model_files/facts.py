@@ -7,14 +7,11 @@ from pathlib import PurePosixPath
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.contents import FileContent, read_content
-from generate_on_cloud.model_files.families import Family, Shapes
-from generate_on_cloud.model_files.inversions import STORED, inversion_architecture, vector_names
+from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_archive, check_onnx, check_png, check_styles
-from generate_on_cloud.model_files.pickle_calls import Made
-from generate_on_cloud.model_files.pickle_names import PARAMETER_DICT
 from generate_on_cloud.model_files.ranges import ByteSource
-from generate_on_cloud.model_files.refusals import BrokenFileError
 from generate_on_cloud.model_files.saved_tensors import tensor_shapes
 from generate_on_cloud.model_files.trained_words import trained_words
 from generate_on_cloud.model_files.uses import (
@@ -103,19 +100,8 @@ def _alias(metadata: Mapping[str, str]) -> str | None:
 
 
 def _embedding(content: FileContent) -> FileFacts:
-    shapes = _vectors(content)
+    shapes = tensor_shapes(stored_vectors(content.document)) if content.document else content.shapes
     return _facts(content, inversion_architecture(shapes, vector_names(shapes)))
-
-
-def _vectors(content: FileContent) -> Shapes:
-    """Shapes of the tensors in WebUI's table of vectors, or of all tensors if the file has no such table."""
-    stored = content.document.get(STORED, content.shapes)
-    if isinstance(stored, Made) and stored.by == PARAMETER_DICT:
-        stored = stored.state.get("_parameters", {})
-    if not isinstance(stored, dict):
-        found = stored.by if isinstance(stored, Made) else type(stored).__name__
-        raise BrokenFileError(f"its {STORED} is a {found}, not a table of vectors")
-    return stored if stored is content.shapes else tensor_shapes(stored)
 
 
 def _hypernetwork(content: FileContent) -> FileFacts:

@@ -1,8 +1,11 @@
 """Textual inversion embeddings: which tensors of a file are the vectors, and for which text encoder."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from generate_on_cloud.model_files.families import Family, Shape, detect_family
+from generate_on_cloud.model_files.pickle_calls import Made
+from generate_on_cloud.model_files.pickle_names import PARAMETER_DICT
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 
 ONLY = ""
@@ -15,6 +18,21 @@ MAX_VECTORS = 75
 """The number of tokens in one chunk of a prompt."""
 EXCERPT = 5
 _WIDTHS: Mapping[int, Family] = {768: Family.SD1, 1024: Family.SD2}
+
+
+def stored_vectors(document: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The entries of WebUI's table of vectors, or of the whole document if it has no such table.
+
+    Raises:
+        BrokenFileError: the table is something else.
+    """
+    stored = document.get(STORED, document)
+    if isinstance(stored, Made) and stored.by == PARAMETER_DICT:
+        stored = stored.state.get("_parameters", {})
+    if not isinstance(stored, Mapping):
+        found = stored.by if isinstance(stored, Made) else type(stored).__name__
+        raise BrokenFileError(f"its {STORED} is a {found}, not a table of vectors")
+    return stored
 
 
 def vector_names(shapes: Mapping[str, Shape]) -> Mapping[str, str]:

@@ -15,18 +15,55 @@ from generate_on_cloud.model_files.pickle_calls import (
     Ordered,
     Storage,
     called,
+    checked_key,
     described_storage,
     new_object,
 )
+from generate_on_cloud.model_files.pickle_growth import check_growth
 from generate_on_cloud.model_files.pickle_names import ALLOWED, LEFTOVERS, PARAMETER_DICT, importable_name
 from generate_on_cloud.model_files.ranges import MIB, RangedFile
 from generate_on_cloud.model_files.refusals import BrokenFileError, NotPlainError
 
-MAX_OPCODES = 5_000_000
-MAX_COPIED = 5_000_000
+MAX_INSTRUCTIONS = 1_000_000
+"""Of all pickles in a file; one with 25,000 tensors has as many, a checkpoint of Stable Diffusion XL a tenth."""
+MAX_NAMES = 10_000
+"""Of all pickles in a file, which take longer than other instructions; torch writes each name once."""
+MAX_COPIED = 1_000_000
 """Items that all calls together may copy between collections: every call could name the same large collection."""
 MAX_ENCODED = 64 * MIB
 """Characters that all calls together may encode."""
+
+
+@dataclass
+class Work:
+    """What reading the pickles of one file has taken so far, within the bounds above."""
+
+    instructions: int = 0
+    names: int = 0
+    copied: int = 0
+    encoded: int = 0
+
+    def count_instruction(self) -> None:
+        self.instructions += 1
+        if self.instructions > MAX_INSTRUCTIONS:
+            raise BrokenFileError(f"its pickle has more than {MAX_INSTRUCTIONS} instructions")
+
+    def count_name(self) -> None:
+        self.names += 1
+        if self.names > MAX_NAMES:
+            raise BrokenFileError(f"its pickle has more than {MAX_NAMES} names")
+
+    def count_call(self, function: Any, arguments: Any) -> None:
+        """Bound what calls copy; otherwise a pickle of a few megabytes could fill any amount of memory."""
+        given = arguments if isinstance(arguments, tuple) else (arguments,)
+        self.copied += len(given)
+        for argument in given if self.copied <= MAX_COPIED else ():
+            if isinstance(argument, str):
+                self.encoded += len(argument)
+            elif isinstance(argument, (dict, list, tuple)):
+                self.copied += len(argument)
+        if self.copied > MAX_COPIED or self.encoded > MAX_ENCODED:
+            raise NotPlainError(f"its pickle copies more data with {_said(function)} than any tensor file does")
 
 
 @dataclass(frozen=True)
@@ -37,7 +74,7 @@ class PickleDocument:
     """Storages by key."""
 
 
-def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int) -> PickleDocument:
+def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int, work: Work) -> PickleDocument:
     """Read the pickle at the file's position; afterwards the position is behind the pickle.
 
     Raises:
@@ -45,12 +82,12 @@ def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int) -> Pickle
             `most_tensor_bytes`: with strides of zero, a small storage could claim a tensor of any size.
         NotPlainError: the pickle contains more than tensors.
     """
-    machine = _Machine(most_tensor_bytes)
+    machine = _Machine(most_tensor_bytes, work)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast("IO[bytes]", file))):
-            if count > MAX_OPCODES:
-                raise BrokenFileError(f"its pickle has more than {MAX_OPCODES} instructions")
+        for opcode, argument, _ in pickletools.genops(cast("IO[bytes]", file)):
+            work.count_instruction()
             machine.step(opcode.name, argument)
+        check_growth(machine.result)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise BrokenFileError(f"it is not a complete pickle of tensors ({str(error)[:100]})") from error
     return PickleDocument(machine.result, machine.storages)
@@ -59,14 +96,14 @@ def read_pickle(file: RangedFile | BytesIO, *, most_tensor_bytes: int) -> Pickle
 class _Machine:
     """A pickle machine whose stack and memo hold descriptions in place of objects."""
 
-    def __init__(self, most_tensor_bytes: int) -> None:
+    def __init__(self, most_tensor_bytes: int, work: Work) -> None:
         self.most_tensor_bytes = most_tensor_bytes
+        self.work = work
         self.storages: dict[str, Storage] = {}
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         """The contents of the stack before each MARK."""
         self.memo: dict[int, Any] = {}
-        self.copied = self.encoded = 0
         self.result: Any = None
 
     def step(self, opcode: str, argument: Any) -> None:
@@ -88,6 +125,7 @@ class _Machine:
         return found
 
     def name(self, argument: Any) -> None:
+        self.work.count_name()
         path = importable_name(argument)
         if path not in ALLOWED:
             raise NotPlainError(f"its pickle names {path[:100]!r}, which is not part of a tensor")
@@ -95,29 +133,20 @@ class _Machine:
 
     def call(self, _argument: Any) -> None:
         arguments, function = self.stack.pop(), self.stack[-1]
-        self._count(function, arguments)
+        self.work.count_call(function, arguments)
         self.stack[-1] = called(function, arguments, self.most_tensor_bytes)
 
     def new(self, _argument: Any) -> None:
         arguments, kind = self.stack.pop(), self.stack.pop()
-        self._count(kind, arguments)
+        self.work.count_call(kind, arguments)
         self.stack.append(new_object(kind, arguments))
-
-    def _count(self, function: Any, arguments: Any) -> None:
-        """Bound what calls copy; otherwise a pickle of a few megabytes could fill any amount of memory."""
-        for argument in arguments if isinstance(arguments, tuple) else ():
-            if isinstance(argument, str):
-                self.encoded += len(argument)
-            elif isinstance(argument, (dict, list, tuple)):
-                self.copied += len(argument)
-        if self.copied > MAX_COPIED or self.encoded > MAX_ENCODED:
-            raise NotPlainError(f"its pickle copies more data with {_said(function)} than any tensor file does")
 
     def build(self, _argument: Any) -> None:
         state, built = self.stack.pop(), self.stack[-1]
         if isinstance(built, Made) and built.by in LEFTOVERS:
             return
         if isinstance(built, Made) and built.by == PARAMETER_DICT and isinstance(state, dict):
+            self.work.count_call(built, (state,))
             built.state.update(state)
         elif not (isinstance(built, Ordered) and isinstance(state, dict)):
             raise NotPlainError(f"its pickle changes {_said(built)}, which no plain tensor file does")
@@ -128,7 +157,7 @@ class _Machine:
             raise TypeError("items are set on something that is not a dictionary")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             if not isinstance(key, Made):  # such keys do not matter to us
-                target[key] = value
+                target[checked_key(key)] = value
 
     def append_items(self, values: list[Any]) -> None:
         if not isinstance(self.stack[-1], list):

@@ -9,12 +9,14 @@ TENSOR_MAKERS = frozenset(
         "torch._tensor._rebuild_from_type_v2",
     }
 )
-_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
-_ITEM_BYTES = {
-    "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1,
+DTYPES = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2,
+    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1,
 }  # fmt: skip
-STORAGES = {f"torch.{kind}Storage": size for kind, size in _ITEM_BYTES.items()}
-"""Storage classes, with the size of one element in bytes."""
+"""torch's names of element types, with the size of one element in bytes."""
+_KINDS = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
+STORAGES = {f"torch.{kind}Storage": dtype for kind, dtype in zip(_KINDS, DTYPES, strict=True)}
+"""Storage classes, with the type of their elements."""
 LEFTOVERS = frozenset(
     {
         "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
@@ -35,7 +37,7 @@ PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
 ALLOWED = (
     TENSOR_MAKERS
     | LEFTOVERS
-    | {f"torch.{dtype}" for dtype in _DTYPES}
+    | {f"torch.{dtype}" for dtype in DTYPES}
     | STORAGES.keys()
     | {
         "collections.OrderedDict",

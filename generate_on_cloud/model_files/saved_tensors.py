@@ -2,17 +2,19 @@
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from generate_on_cloud.model_files.archives import open_zip
+from generate_on_cloud.model_files.archives import placed_zip
 from generate_on_cloud.model_files.pickle_calls import Made, Storage, Tensor
-from generate_on_cloud.model_files.pickle_document import PickleDocument, read_pickle
+from generate_on_cloud.model_files.pickle_document import PickleDocument, Work, read_pickle
 from generate_on_cloud.model_files.ranges import MIB, ByteSource, RangedFile
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
-from generate_on_cloud.model_files.torch_archives import BYTE_ORDER, odd_member, repeated_member
+from generate_on_cloud.model_files.torch_archives import BYTE_ORDER, odd_member
 
-MAX_MEMBERS = 100_000
+MAX_MEMBERS = 20_000
+"""A checkpoint of Stable Diffusion XL has 2,500 tensors, each of which is a member."""
 MAX_PICKLE_BYTES = 32 * MIB
 WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model", "net")
 """Keys under which a file may nest its tensors; all but the first are customary in upscaler files."""
@@ -20,25 +22,28 @@ _ZIP_START = b"PK\x03\x04"
 _LEGACY_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
-def read_torch_file(source: ByteSource) -> dict[Any, Any]:
-    """The dictionary of tensors in a `.pt`, `.ckpt`, `.pth` or `.bin` file, unwrapped if it is nested.
+@dataclass(frozen=True)
+class SavedTensors:
+    """The contents of a file that `torch.save` wrote."""
 
-    Tensors are described as `read_pickle` does.
+    document: dict[Any, Any]
+    """The dictionary of tensors, unwrapped if it was nested; tensors are described as `read_pickle` does."""
+    places: Mapping[str, int]
+    """Where in the file each storage starts, by its key."""
+
+
+def read_torch_file(source: ByteSource) -> SavedTensors:
+    """Read a `.pt`, `.ckpt`, `.pth` or `.bin` file without the bytes of its tensors.
 
     Raises:
         BrokenFileError: the file is truncated, compressed, or not written by torch.
         RefusedFileError: it contains more than tensors.
     """
-    document = _read_zip(source) if is_zip(source) else _read_legacy(source)
+    document, places = (_read_zip if source.read(0, 4) == _ZIP_START else _read_legacy)(source)
     if not isinstance(document, dict):
         found = document.by if isinstance(document, Made) else type(document).__name__
         raise RefusedFileError(f"it holds a {found}, not a dictionary of tensors")
-    return unwrapped(document)
-
-
-def is_zip(source: ByteSource) -> bool:
-    """Whether torch reads the file as a zip archive; otherwise it is a sequence of pickles."""
-    return source.read(0, 4) == _ZIP_START
+    return SavedTensors(unwrapped(document), places)
 
 
 def unwrapped(document: dict[Any, Any]) -> dict[Any, Any]:
@@ -54,8 +59,9 @@ def tensor_shapes(document: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _read_zip(source: ByteSource) -> Any:
-    with open_zip(source, most_members=MAX_MEMBERS) as archive:
+def _read_zip(source: ByteSource) -> tuple[Any, Mapping[str, int]]:
+    archive, starts = placed_zip(source, most_members=MAX_MEMBERS)
+    with archive:
         members = {member.filename: member for member in archive.infolist()}
         # torch stores its members uncompressed; a compressed one could unpack to far more than the file's size.
         packed = next((name for name, one in members.items() if one.compress_type != zipfile.ZIP_STORED), None)
@@ -69,13 +75,12 @@ def _read_zip(source: ByteSource) -> Any:
             raise RefusedFileError(
                 f"unexpected archive member {odd[:100]!r}; torch writes only tensors and its own index there"
             )
-        if (twice := repeated_member(names)) is not None:
-            raise BrokenFileError(f"its archive member {twice[:100]!r} occurs twice")
         folder = documents[0].removesuffix("data.pkl")
         order = _content(archive, f"{folder}byteorder") if f"{folder}byteorder" in members else BYTE_ORDER
         if order != BYTE_ORDER:
             raise RefusedFileError(f"its byte order is {order[:20]!r}; allowed: {BYTE_ORDER!r}")
-        document = read_pickle(BytesIO(_content(archive, documents[0])), most_tensor_bytes=source.size)
+        pickle = BytesIO(_content(archive, documents[0]))
+        document = read_pickle(pickle, most_tensor_bytes=source.size, work=Work())
     for storage in document.storages.values():
         member = members.get(f"{folder}data/{storage.key}")
         there = 0 if member is None else member.file_size
@@ -83,7 +88,7 @@ def _read_zip(source: ByteSource) -> Any:
             raise BrokenFileError(
                 f"its tensors need {storage.bytes} bytes in data/{storage.key[:20]}, which has {there}"
             )
-    return document.content
+    return document.content, {key: starts[f"{folder}data/{key}"] for key in document.storages}
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -96,30 +101,36 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes:
         raise BrokenFileError(f"its {name[:100]!r} cannot be read ({error})") from error
 
 
-def _read_legacy(source: ByteSource) -> Any:
-    pickles = RangedFile(source, size=min(source.size, MAX_PICKLE_BYTES))
+def _read_legacy(source: ByteSource) -> tuple[Any, Mapping[str, int]]:
+    pickles, work = RangedFile(source, size=min(source.size, MAX_PICKLE_BYTES)), Work()
 
     def following() -> PickleDocument:
-        return read_pickle(pickles, most_tensor_bytes=source.size)
+        return read_pickle(pickles, most_tensor_bytes=source.size, work=work)
 
     if following().content != _LEGACY_MAGIC or following().content != _LEGACY_VERSION:
         raise BrokenFileError("it is not a complete pickle of tensors: it does not begin as torch's files do")
     following()  # integer sizes of the machine that wrote the file
     document = following()
     keys = following().content
-    _check_stretches(source, pickles.tell(), document.storages, keys=keys)
-    return document.content
+    return document.content, _stretches(source, pickles.tell(), document.storages, keys=keys)
 
 
-def _check_stretches(source: ByteSource, start: int, storages: Mapping[str, Storage], *, keys: Any) -> None:
-    """Check what follows the pickles in an older file: for each storage its element count in eight bytes, then them."""
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or set(keys) != storages.keys():
+def _stretches(source: ByteSource, start: int, storages: Mapping[str, Storage], *, keys: Any) -> Mapping[str, int]:
+    """Where the storages lie behind the pickles of an older file: for each its element count in eight bytes, then them.
+
+    Raises:
+        BrokenFileError: they are not complete, or not those that the tensors use.
+    """
+    named = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not named or len(keys) != len(storages) or set(keys) != storages.keys():
         raise BrokenFileError("it is truncated, or its list of storages differs from those its tensors use")
-    file = RangedFile(source)
+    file, starts = RangedFile(source), {}
     file.seek(start)
     for key in keys:
         needed = storages[key].bytes
         length = int.from_bytes(file.read(8), "little") * storages[key].item_bytes
         if length != needed or length > file.size - file.tell():
             raise BrokenFileError(f"it is truncated: its tensors need {needed} bytes of storage {key[:20]!r}")
+        starts[key] = file.tell()
         file.seek(length, 1)
+    return starts

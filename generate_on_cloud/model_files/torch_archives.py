@@ -18,13 +18,3 @@ def odd_member(names: Sequence[str]) -> str | None:
         if folder in ("", ".", "..") or ":" in folder or len(folders) > 1 or not _MEMBER.fullmatch(name):
             return member
     return None
-
-
-def repeated_member(names: Sequence[str]) -> str | None:
-    """The first member whose name occurs twice: two readers could pick different ones."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None

@@ -1,7 +1,5 @@
 """Reads untrusted model files: safetensors headers within bounds, and only plain tensors from pickles."""
 
-import pickle
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,10 +14,9 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.model_files.contents import FileContent, read_content
 from generate_on_cloud.model_files.facts import content_facts
 from generate_on_cloud.model_files.file_bytes import FileBytes
-from generate_on_cloud.model_files.pickle_names import LEFTOVERS, PARAMETER_DICT
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
-from generate_on_cloud.model_files.saved_tensors import is_zip, unwrapped
 from inference_container.models.files import ModelFile
+from inference_container.models.saved_tensors import MappedTensors
 
 
 @dataclass(frozen=True)
@@ -89,87 +86,17 @@ def incompatible(file: ModelFile, reason: str) -> JobFailed:
     return JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, f"{file.name} cannot be used: {reason}")
 
 
-class _Inert:
-    """Replaces training leftovers in old checkpoints (Lightning callbacks, numpy numbers), which are never used."""
-
-    def __init__(self, *arguments: object) -> None:
-        """Discard the arguments."""
-
-    def __setstate__(self, state: object) -> None:
-        """Discard the arguments."""
-
-
-class StoredParameters:
-    """Replaces `torch.nn.ParameterDict`, which holds an embedding in files from WebUI's first months."""
-
-    _parameters: Mapping[str, Tensor]
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """The tensors by name; empty if the pickle set none."""
-        return dict(getattr(self, "_parameters", {}))
-
-
-_BROKEN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""The errors that torch raises for broken files, depending on where it notices."""
-_HARMLESS: list[Any] = [(StoredParameters, PARAMETER_DICT), *((_Inert, name) for name in LEFTOVERS)]
-
-
 def read_pickle(file: ModelFile, *, holding: AssetType | None = None) -> dict[Any, Any]:
     """The dictionary in a pickle: tensors, numbers, texts and containers of them, without running any code.
+
+    The tensors share the file's pages; objects that are left out are described as by the inspection.
 
     Raises:
         JobFailed: as `open_tensor_file`.
     """
-    _inspected(file, holding)
-    try:
-        with torch.serialization.safe_globals(_HARMLESS):
-            document = torch.load(file.path, map_location="cpu", weights_only=True, mmap=is_zip(FileBytes(file.path)))
-    except pickle.UnpicklingError as error:
-        # torch's message starts with the advice to trust the file, which is cut off.
-        refused = str(error).rpartition("WeightsUnpickler error:")[2].strip().split("\n", 1)[0]
-        raise incompatible(file, f"it is not a plain tensor file; convert it to .safetensors ({refused})") from error
-    except _BROKEN as error:
-        raise corrupt(file, f"it is not a complete pickle of tensors ({error})") from error
-    with refusals_of(file):
-        check_tensor_sizes(document, file.path.stat().st_size)
-    return unwrapped(document)
-
-
-def check_tensor_sizes(document: Any, file_bytes: int) -> None:
-    """Check that no tensor is larger than the file; inspection checks this too, but torch builds the real tensors.
-
-    Raises:
-        BrokenFileError: a tensor claims more bytes than the file has.
-    """
-    seen: set[int] = set()
-    waiting = [document]
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, Tensor):
-            claimed = value.numel() * value.element_size()
-            if claimed > file_bytes:
-                raise BrokenFileError(
-                    f"a tensor of shape {list(value.shape)} claims {claimed} bytes; allowed: {file_bytes}"
-                )
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, (list, tuple)):
-            waiting += value
-        elif isinstance(value, StoredParameters):
-            waiting.append(vars(value))
+    content = _inspected(file, holding)
+    document: dict[Any, Any] = MappedTensors(file.path, content.places).filled(content.document)
+    return document
 
 
 def _unpickle(file: ModelFile, holding: AssetType | None) -> Mapping[str, Tensor]:

@@ -12,11 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.model_files.inversions import ONLY, STORED, vector_names
+from generate_on_cloud.model_files.inversions import ONLY, stored_vectors, vector_names
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import (
-    StoredParameters,
     corrupt,
     incompatible,
     open_tensor_file,
@@ -86,13 +85,9 @@ def fitting_vectors(vectors: Mapping[str, Tensor], checkpoint: Checkpoint) -> Ma
 
 
 def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> Mapping[str, Tensor]:
-    if STORED in document:
-        stored = document[STORED]
-        document = stored.tensors() if isinstance(stored, StoredParameters) else stored
-        if not isinstance(document, Mapping):
-            raise corrupt(file, f"its {STORED} is a {type(stored).__name__}, not a table of vectors")
-    tensors = {key: value for key, value in document.items() if isinstance(key, str) and isinstance(value, Tensor)}
     with refusals_of(file):
+        stored = stored_vectors(document)
+        tensors = {key: value for key, value in stored.items() if isinstance(key, str) and isinstance(value, Tensor)}
         names = vector_names({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     return float_vectors({encoder: tensors[name] for encoder, name in names.items()})
 

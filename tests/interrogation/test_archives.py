@@ -66,9 +66,10 @@ def test_a_member_of_another_kind_is_refused(tmp_path: Path, member: zipfile.Zip
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.zip", "a.txt")
-    data = path.read_bytes()
-    at = data.index(b"PK\x01\x02") + 8
-    path.write_bytes(data[:at] + b"\x01\x00" + data[at + 2 :])
+    data = bytearray(path.read_bytes())
+    for flags in (data.index(b"PK\x03\x04") + 6, data.index(b"PK\x01\x02") + 8):
+        data[flags] = 1
+    path.write_bytes(data)
 
     assert "its member 'a.txt' is encrypted" in refusal(path).error.message
 
