@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.bundling import ROOT
 from infrastructure.config import NONE, ConfigError, StageConfig
-from infrastructure.deployed import clients_of, session_here
+from infrastructure.deployed import ClientOf, clients_of, session_here
+from infrastructure.failed_endpoint import remove_failed_endpoint
 from infrastructure.kept_options import changes, read_kept, read_pairs, stage_context
 from infrastructure.preflight.__main__ import Asked, preflight, report
 from infrastructure.preflight.rows import Machine
@@ -81,6 +82,16 @@ def ask_for_alarms(settled: Mapping[str, str], ask: Callable[[str], str] | None)
     return {name: ask(question).strip() or NONE for name, question in QUESTIONS.items() if name not in settled}
 
 
+def _make_way(client: ClientOf, config: StageConfig) -> bool:
+    """Remove an endpoint that no deployment could change; False, and why on stderr, if that failed."""
+    try:
+        remove_failed_endpoint(client, config)
+    except (BotoCoreError, ClientError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return False
+    return True
+
+
 def main(
     arguments: list[str] | None = None,
     *,
@@ -122,6 +133,8 @@ def main(
         code = look(Asked(stage, asked, chosen.reset), session())
         if code:
             return code
+    if chosen.command == "deploy" and not _make_way(clients_of(session()), config):
+        return 1
     if region := session().region_name:
         # Where the preflight looked.
         os.environ["AWS_REGION"] = region

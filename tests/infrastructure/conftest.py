@@ -30,6 +30,8 @@ CHANGED = {
     "log_retention_days": "7",
     "api_requests_per_second": "7",
     "api_burst": "9",
+    "key_requests_per_minute": "99",
+    "waiting_requests": "50",
     "alarm_email": "oncall@example.com",
     "oldest_job_minutes": "25",
     "monthly_budget_usd": "250",

@@ -50,12 +50,16 @@ def session(kept: dict[str, dict[str, str]]) -> Any:
                 raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
             return {"Parameter": {"Value": written(kept[Name])}}
 
+    class SageMaker:
+        def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
+            message = f'Could not find endpoint "{EndpointName}".'
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "DescribeEndpoint")
+
     class Session:
         region_name = None
 
-        def client(self, service: str) -> Ssm:
-            assert service == "ssm"
-            return Ssm()
+        def client(self, service: str) -> Any:
+            return {"ssm": Ssm, "sagemaker": SageMaker}[service]()
 
     return Session
 
