@@ -66,9 +66,7 @@ canvas_hotkey_zoom canvas_hotkey_adjust canvas_hotkey_shrink_brush canvas_hotkey
 canvas_hotkey_fullscreen canvas_hotkey_reset canvas_hotkey_overlap canvas_show_tooltip canvas_auto_expand
 canvas_blur_prompt canvas_disabled_functions
 hypertile_explanation
-hypertile_max_depth_unet hypertile_max_tile_unet hypertile_swap_size_unet hypertile_max_depth_unet_secondpass
-hypertile_max_tile_unet_secondpass hypertile_swap_size_unet_secondpass hypertile_max_depth_vae
-hypertile_max_tile_vae hypertile_swap_size_vae
+hypertile_max_depth_unet_secondpass hypertile_max_tile_unet_secondpass hypertile_swap_size_unet_secondpass
 SWIN_torch_compile ldsr_steps ldsr_cached
 forge_inference_memory forge_async_loading forge_pin_shared_memory forge_preset forge_canvas_plain
 forge_canvas_toolbar_always forge_canvas_height forge_canvas_consistent_brush
@@ -97,9 +95,6 @@ AT_REST: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "k_sched_type": ("Automatic",),
         "postprocessing_enable_in_main_ui": ([],),
         "dont_fix_second_order_samplers_schedule": (False,),
-        "hypertile_enable_unet": (False,),
-        "hypertile_enable_unet_secondpass": (False,),
-        "hypertile_enable_vae": (False,),
         "forge_try_reproduce": ("None",),
         "forge_unet_storage_dtype": ("Automatic",),
         "forge_additional_modules": ([],),

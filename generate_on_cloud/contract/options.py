@@ -100,6 +100,15 @@ class Options(BaseModel):
     hires_fix_use_firstpass_conds: bool = False
     no_dpmpp_sde_batch_determinism: bool = False
     refiner_switch_by_sample_steps: bool = False
+    hypertile_enable_unet: bool = False
+    hypertile_enable_unet_secondpass: bool = False
+    hypertile_max_depth_unet: int = Field(default=3, ge=0, le=3)
+    hypertile_max_tile_unet: int = Field(default=256, ge=0, le=512)
+    hypertile_swap_size_unet: int = Field(default=3, ge=0, le=64)
+    hypertile_enable_vae: bool = False
+    hypertile_max_depth_vae: int = Field(default=3, ge=0, le=3)
+    hypertile_max_tile_vae: int = Field(default=128, ge=0, le=512)
+    hypertile_swap_size_vae: int = Field(default=3, ge=0, le=64)
     batch_cond_uncond: bool = True
     upcast_attn: bool = False
     initial_noise_multiplier: float = Field(default=1.0, ge=0, le=1.5)

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inference_container.diffusion.replaced_forward import replaced_forward
+
 BLOCK = 2
 """Side length of the square of tokens that share one destination."""
 
@@ -124,9 +126,8 @@ def _merging_block(block: Any, latent_size: Callable[[], tuple[int, int]], ratio
         return merge.unmerge(plain(merge.merge(hidden_states), *arguments, **named))
 
     hook = block.register_forward_pre_hook(choose, with_kwargs=True)
-    attention.forward = attend
     try:
-        yield
+        with replaced_forward(attention, attend):
+            yield
     finally:
-        del attention.forward
         hook.remove()

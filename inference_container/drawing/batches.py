@@ -13,6 +13,7 @@ from generate_on_cloud.webui.infotext.record import InfoValue
 from inference_container.diffusion.denoiser import DenoiserCall
 from inference_container.diffusion.sampling import SamplingRequest, sample
 from inference_container.drawing.hires import enlarge
+from inference_container.drawing.hypertile import second_pass_extra
 from inference_container.drawing.latents import decode_image
 from inference_container.drawing.passes import Pass, pass_notes, ready_passes
 from inference_container.drawing.plan import DrawingPlan
@@ -77,7 +78,7 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
                 kept.append(last.latents)
 
             # 3. Decode it.
-            with progress.phase(JobPhase.DECODING):
+            with progress.phase(JobPhase.DECODING), first.tiles.on_decoder(last.checkpoint):
                 images += [decode_image(last.checkpoint, one) for one in last.latents]
         warnings = dict.fromkeys(warning for one in (first, second) if one for warning in one.networks.warnings)
     return Drawn(images, kept, notes, tuple(warnings))
@@ -107,7 +108,8 @@ def _sample_batch(
         sampled.append(_sample(first, first_request(first, batch=batch), progress, start=done, end=done + calls[0]))
     if second is not None and hires is not None:
         small = sampled[0].latents if sampled else None
-        large = enlarge(first.checkpoint, small, hires, second=second.checkpoint)
+        with first.tiles.on_decoder(first.checkpoint):
+            large = enlarge(first.checkpoint, small, hires, second=second.checkpoint)
         request = hires_request(second, hires, large, batch=batch)
         sampled.append(_sample(second, request, progress, start=done + calls[0], end=done + sum(calls)))
     return sampled
@@ -116,7 +118,8 @@ def _sample_batch(
 def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start: int, end: int) -> Sampled:
     plan, params = one.plan, one.plan.params
     timestep = SAMPLERS[request.choice.sampler].timestep
-    notes = sampling_extra(params, request.choice, from_image=request.start is not None)
+    notes = {} if one.hires is None else second_pass_extra(params)
+    notes |= sampling_extra(params, request.choice, from_image=request.start is not None)
     checkpoint = one.checkpoint
 
     def note(call: DenoiserCall) -> None:
@@ -132,7 +135,7 @@ def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start
             plan.preview(partial(preview_jpeg, latents, family=checkpoint.family))
 
     one.networks.use(one.prompts.networks)
-    with merged_tokens(one):
+    with one.tiles.on(checkpoint, one.hires), merged_tokens(one):
         counter = progress.counter(start=start, end=end)
         latents = sample(one.checkpoint, request, on_call=counter, recorder=note)
     padding = request.guidance.padding

@@ -10,6 +10,7 @@ from inference_container.diffusion.denoising_model import Refiner
 from inference_container.diffusion.guidance import Guidance
 from inference_container.drawing.conditioner import Conditioner
 from inference_container.drawing.hires import HiresPlan
+from inference_container.drawing.hypertile import Hypertile
 from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.prompts import Prompts
 from inference_container.drawing.size_conditioning import size_conditions
@@ -32,6 +33,8 @@ class Pass:
     """Applies the networks of `prompts` while the pass is sampled."""
     guidance: Guidance
     refiner: Refiner | None
+    tiles: Hypertile
+    """Shared by all passes of a job."""
     notes: Mapping[str, InfoValue]
     """Infotext entries from its preparation."""
 
@@ -48,15 +51,17 @@ def ready_passes(plan: DrawingPlan, stack: ExitStack, progress: JobProgress) -> 
         JobFailed: a prompt or network cannot be used, or the job was canceled.
     """
     hires = plan.hires
+    tiles = Hypertile(plan.params, seed=plan.seeds.seeds[0])
     networks = _networks(plan, plan.checkpoint, stack)
     # WebUI's refiner takes over only in the last pass (its option `hires_fix_refiner_pass`).
-    first = _ready(plan, None, plan.checkpoint, networks, progress, refiner=plan.refiner if hires is None else None)
+    refiner = plan.refiner if hires is None else None
+    first = _ready(plan, None, plan.checkpoint, networks, progress, refiner=refiner, tiles=tiles)
     if hires is None:
         return first, None
     checkpoint = plan.hires_checkpoint or plan.checkpoint
     if checkpoint.unet is not plan.checkpoint.unet:
         networks = _networks(plan, checkpoint, stack)
-    return first, _ready(plan, hires, checkpoint, networks, progress, refiner=plan.refiner)
+    return first, _ready(plan, hires, checkpoint, networks, progress, refiner=plan.refiner, tiles=tiles)
 
 
 def pass_notes(first: Pass, second: Pass | None) -> dict[str, InfoValue]:
@@ -80,6 +85,7 @@ def _ready(
     progress: JobProgress,
     *,
     refiner: Checkpoint | None,
+    tiles: Hypertile,
 ) -> Pass:
     prompts, options = plan.prompts if hires is None else hires.prompts, plan.params.options
     # WebUI's infotext has what encoding a second pass's prompts adds only if they are encoded along with the first's.
@@ -97,7 +103,7 @@ def _ready(
     taking_over = None
     if refiner is not None and refiner.unet is not checkpoint.unet:
         taking_over = _refiner(plan, hires, refiner, progress)
-    return Pass(plan, hires, checkpoint, networks, guidance, taking_over, notes)
+    return Pass(plan, hires, checkpoint, networks, guidance, taking_over, tiles, notes)
 
 
 def _use(networks: NetworkSwitch, prompts: Prompts, progress: JobProgress) -> None:

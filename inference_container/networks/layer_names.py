@@ -50,13 +50,13 @@ def is_text(layer: str) -> bool:
 
 def unet_layers(unet: Any) -> Layers:
     """Modules with a weight, under both names `lora_unet_…`; kohya's SDXL scripts use LDM's."""
-    ldm_paths = dict(_ldm_paths(unet))
+    named = dict(ldm_paths(unet))
     layers = {}
     for path, module in _weighted(unet):
         layers[UNET + _joined(path)] = module
-        known = next((parent for parent in _with_parents(path) if parent in ldm_paths), None)
+        known = next((parent for parent in _with_parents(path) if parent in named), None)
         if known is not None:
-            layers[UNET + _joined(ldm_paths[known] + path.removeprefix(known))] = module
+            layers[UNET + _joined(named[known] + path.removeprefix(known))] = module
     return layers
 
 
@@ -87,7 +87,7 @@ def _with_parents(path: str) -> Iterator[str]:
         path = path.rpartition(".")[0]
 
 
-def _ldm_paths(unet: Any) -> Iterator[tuple[str, str]]:
+def ldm_paths(unet: Any) -> Iterator[tuple[str, str]]:
     """Paths in diffusers' UNet with their names in LDM; below these paths the names are equal."""
     yield from _OUTSIDE_BLOCKS
     place = 1

@@ -15,6 +15,7 @@ from inference_container.diffusion.sampling import ImageStart
 from inference_container.drawing.batches import draw
 from inference_container.drawing.controlnet import beside_last, cut_of, prepare_controls
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
+from inference_container.drawing.hypertile import hypertile_extra
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.init_picture import ORIGINAL_CONTENT, InitPicture, prepare_init_pictures
@@ -121,6 +122,7 @@ def img2img(job: TaskInput) -> TaskOutput:
             denoising_strength=params.denoising_strength,
             image_cfg_scale=plan.image_cfg_scale,
             extra={
+                **hypertile_extra(params),
                 **(soft.infotext() if soft is not None else {}),
                 **controls.notes,
                 **_extra(params, masked=pictures[0].mask is not None),

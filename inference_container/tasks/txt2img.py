@@ -11,6 +11,7 @@ from inference_container.drawing.batches import draw
 from inference_container.drawing.controlnet import beside_last, prepare_controls
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.hires import hires_extra, plan_hires, with_first_size
+from inference_container.drawing.hypertile import hypertile_extra
 from inference_container.drawing.image_conditioning import condition_on_nothing
 from inference_container.drawing.infotext_params import complete_params
 from inference_container.drawing.plan import DrawingPlan
@@ -105,6 +106,7 @@ def txt2img(job: TaskInput) -> TaskOutput:
             batch_size=params.batch_size,
             denoising_strength=params.denoising_strength,
             extra={
+                **hypertile_extra(params),
                 **controls.notes,
                 **({} if hires is None else hires_extra(params, checkpoint=second_title)),
                 **drawn.notes,
