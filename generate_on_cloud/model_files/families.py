@@ -1,36 +1,13 @@
 """The model family of a checkpoint file, recognized by the names and shapes of its tensors."""
 
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable
 
-Shape = tuple[int, ...]
-Shapes = Mapping[str, Shape]
+from generate_on_cloud.model_files.family_names import Family, Shape, Shapes
+from generate_on_cloud.model_files.foreign_models import adapter, foreign_model
+
+__all__ = ["CONV_IN", "Family", "Shape", "Shapes", "detect_family"]
 
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
-
-
-class Family(StrEnum):
-    """Model families; the values are the words shown to users."""
-
-    SD1 = "Stable Diffusion 1.x"
-    SD1_INPAINT = "Stable Diffusion 1.x inpainting"
-    INSTRUCT_PIX2PIX = "InstructPix2Pix"
-    SD2 = "Stable Diffusion 2.x"
-    SD2_INPAINT = "Stable Diffusion 2.x inpainting"
-    SD2_OTHER = "Stable Diffusion 2.x for depth, upscaling or image variations"
-    SDXL = "Stable Diffusion XL"
-    SDXL_INPAINT = "Stable Diffusion XL inpainting"
-    SDXL_EDIT = "Stable Diffusion XL for editing"
-    SDXL_REFINER = "Stable Diffusion XL refiner"
-    SD3 = "Stable Diffusion 3"
-    FLUX = "Flux"
-    DIFFUSERS_UNET = "a UNet alone in diffusers' layout"
-    LDM_UNET = "a Stable Diffusion UNet without a text encoder"
-    VAE = "a VAE"
-    LORA = "a LoRA"
-    CONTROLNET = "a ControlNet"
-    EMBEDDING = "a textual inversion embedding"
-    UNKNOWN = "no model this version knows"
 
 
 def _has(*prefixes: str) -> Callable[[Shapes], bool]:
@@ -54,9 +31,6 @@ _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.SDXL_EDIT, _takes(8, _CLIP_G)),
     (Family.SDXL, _has(_CLIP_G)),
     (Family.SDXL_REFINER, _has("conditioner.embedders.0.model.")),
-    (Family.SD3, _has("model.diffusion_model.joint_blocks.")),
-    (Family.FLUX, _has("model.diffusion_model.double_blocks.")),
-    (Family.FLUX, _has("double_blocks.")),
     (Family.SD2_OTHER, _has("depth_model.")),
     (Family.SD2_OTHER, _has("embedder.model.", "model.diffusion_model.")),
     (Family.SD2_OTHER, _takes(5, _CLIP_H)),
@@ -77,9 +51,15 @@ _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
 )
 
 
+_VAGUE = (Family.UNKNOWN, Family.VAE, Family.CONTROLNET)
+"""What the files of foreign models, which have parts of the same names, look like."""
+
+
 def detect_family(shapes: Shapes) -> Family:
     """The family of a file with these tensors; UNKNOWN if nothing matches."""
-    for family, fits in _SIGNS:
-        if fits(shapes):
-            return family
-    return Family.UNKNOWN
+    other = adapter(shapes)
+    if other is not None:
+        return other
+    known = next((family for family, fits in _SIGNS if fits(shapes)), Family.UNKNOWN)
+    foreign = foreign_model(shapes) if known in _VAGUE else None
+    return foreign or known

@@ -76,13 +76,43 @@ KINDS: tuple[NetworkKind, ...] = (
 )
 """In WebUI's order; the first kind that matches a layer's parts wins (semantics §8.2)."""
 MAGNITUDE = "dora_scale"
-"""The part that turns a network of any kind into a DoRA."""
+"""The part that turns a network of any kind into a DoRA; its shape shows whether columns or rows have these lengths."""
+OUTPUT_MAGNITUDE = "lora_magnitude_vector"
+"""PEFT's name for that part. It always has one length for each output, whatever axes it is stored with."""
+MAGNITUDES = (MAGNITUDE, OUTPUT_MAGNITUDE)
 
 
 def kind_of(parts: Collection[str]) -> NetworkKind | None:
     """The kind of a layer with these parts; None if no kind matches."""
     names = frozenset(parts)
     return next((kind for kind in KINDS if any(needed <= names for needed in kind.parts)), None)
+
+
+_OTHER_KINDS: Mapping[str, str] = {
+    "oft_r": "an OFT of PEFT's or OneTrainer's form (oft_R)",
+    "boft_r": "a BOFT of PEFT's form (boft_R)",
+    "vera_lambda": "a VeRA",
+    "hra_u": "an HRA",
+    "fourierft": "a FourierFT",
+    "bone_": "a Bone",
+    "miss_block": "a MiSS",
+    "ia3_l": "an IA3 of PEFT's form (ia3_l)",
+    "randlora": "a RandLoRA",
+    "vblora": "a VB-LoRA",
+    "loha_": "a LoHa of an unknown form",
+    "shira": "a SHiRA",
+    "road_": "a RoAd",
+    "waveft": "a WaveFT",
+    "c3a_kernel": "a C3A",
+    "lora_embedding_": "a LoRA of the vocabulary",
+}
+"""Kinds of networks without a row above, by the beginning of a part's name in lower case."""
+
+
+def other_kind(parts: Collection[str]) -> str | None:
+    """How a refusal calls a layer of a kind that has no row in KINDS; None if it is unknown altogether."""
+    words = [word.lower() for part in parts for word in part.split(".")]
+    return next((what for sign, what in _OTHER_KINDS.items() if any(word.startswith(sign) for word in words)), None)
 
 
 PARTS: tuple[str, ...] = tuple(sorted({part for kind in KINDS for parts in kind.parts for part in parts}))

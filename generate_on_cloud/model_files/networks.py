@@ -5,15 +5,15 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generate_on_cloud.model_files.architectures import BASES, network_architecture, shown_architecture
+from generate_on_cloud.model_files.adapter_metadata import AdapterScale, adapter_scales
+from generate_on_cloud.model_files.architectures import BASES, network_architecture
 from generate_on_cloud.model_files.families import Family, Shape, Shapes, detect_family
-from generate_on_cloud.model_files.inversions import ONLY, PAIR, check_vectors
-from generate_on_cloud.model_files.network_kinds import KINDS, MAGNITUDE, NetworkKind, kind_of
+from generate_on_cloud.model_files.foreign_models import foreign_model
+from generate_on_cloud.model_files.inversions import BUNDLE, bundled_names
+from generate_on_cloud.model_files.network_kinds import KINDS, MAGNITUDES, NetworkKind, kind_of, other_kind
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 from generate_on_cloud.model_files.tensor_names import place_of
 
-BUNDLE = "bundle_emb."
-"""Prefix of the tensors of embeddings bundled with a network."""
 NUMBERS = ("alpha", "scale", "on_input")
 """Parts of a layer that are single numbers."""
 
@@ -24,6 +24,8 @@ class Network:
     """For each layer, by kohya's name such as `lora_unet_conv_in`: its tensors' names by part."""
     embeddings: Mapping[str, Mapping[str, str]]
     """The tensors' names of bundled embeddings, by embedding and text encoder."""
+    scales: Mapping[str, float]
+    """Factors for ΔW by layer, where the header gives them and the layer has no number for it."""
     kind: str
     rank: int | None
     """The largest rank of its layers; None for kinds without a rank."""
@@ -39,31 +41,46 @@ def read_network(shapes: Shapes, metadata: Mapping[str, str]) -> Network:
         RefusedFileError: the file contains something else, a layer of an unknown kind, or a network for a family that
             this version does not draw with.
     """
+    embeddings = bundled_names({name: shape for name, shape in shapes.items() if name.startswith(BUNDLE)})
+    places = {name: place_of(name) for name in shapes if not name.startswith(BUNDLE)}
     layers: dict[str, dict[str, str]] = defaultdict(dict)
-    embeddings: dict[str, dict[str, str]] = defaultdict(dict)
-    for name in shapes:
-        if name.startswith(BUNDLE):
-            embedding, encoder = _bundled(name)
-            embeddings[embedding][encoder] = name
-        else:
-            place = place_of(name)
-            layers[place.layer][place.part] = name
-    for encoders in embeddings.values():
-        check_vectors({encoder: shapes[name] for encoder, name in encoders.items()})
+    for name, place in places.items():
+        layers[place.layer][place.part] = name
     shaped = {layer: {part: shapes[name] for part, name in parts.items()} for layer, parts in layers.items()}
     kinds = _kinds(shaped, shapes)
     for layer, parts in shaped.items():
         _check_numbers(layer, parts)
-    shown = shown_architecture(shaped)
-    if shown is not None and shown not in BASES:
-        raise RefusedFileError(f"it is made for {shown.value}; allowed: one for {', '.join(BASES)}")
+    foreign = foreign_model(layers)
+    if foreign is not None:
+        raise RefusedFileError(f"it is made for {foreign.value}; allowed: one for {', '.join(BASES)}")
+    ranks = {layer: kind.rank_of(shaped[layer]) for layer, kind in kinds.items()}
+    paths = {place.layer: place.path for place in places.values()}
     return Network(
         layers,
         embeddings,
+        scales=_scales(shaped, ranks, paths, adapter_scales(metadata)),
         kind=_file_kind(shaped, kinds),
-        rank=max((rank for one, kind in kinds.items() if (rank := kind.rank_of(shaped[one]))), default=None),
+        rank=max((rank for rank in ranks.values() if rank), default=None),
         architecture=network_architecture(shaped, metadata),
     )
+
+
+def _scales(
+    layers: Mapping[str, Mapping[str, Shape]],
+    ranks: Mapping[str, int | None],
+    paths: Mapping[str, str],
+    said: Mapping[str, AdapterScale],
+) -> dict[str, float]:
+    """What the header says about the layers that do not say it themselves."""
+    found = {}
+    for layer, rank in ranks.items():
+        if rank is None or any(number in layers[layer] for number in NUMBERS):
+            continue
+        model = next((prefix for prefix in said if prefix and layer.startswith(prefix)), "")
+        factor = said[model].of(paths[layer], rank)
+        if factor is not None:
+            found[layer] = factor
+    return found
 
 
 def network_kind(shapes: Shapes) -> str | None:
@@ -84,6 +101,9 @@ def _kinds(layers: Mapping[str, Mapping[str, Shape]], shapes: Shapes) -> dict[st
     if not layers:
         raise RefusedFileError("it holds no network (no tensor changes a layer)")
     odd = next((layer for layer in layers if layer not in kinds), None)
+    if odd is not None and (other := other_kind(layers[odd])) is not None:
+        allowed = ", ".join(kind.name for kind in KINDS)
+        raise RefusedFileError(f"its layers are {other}, which WebUI has no formula for; allowed: {allowed}")
     if odd is not None:
         found, allowed = ", ".join(sorted(layers[odd])), ", ".join(kind.name for kind in KINDS)
         raise RefusedFileError(f"its layer {odd} has {found}, which no network has; allowed: {allowed}")
@@ -93,22 +113,10 @@ def _kinds(layers: Mapping[str, Mapping[str, Shape]], shapes: Shapes) -> dict[st
 def _file_kind(layers: Mapping[str, Mapping[str, Shape]], kinds: Mapping[str, NetworkKind]) -> str:
     """The kind of most layers; norms and full differences often accompany another kind."""
     name = Counter(kind.name for kind in kinds.values()).most_common(1)[0][0]
-    return f"{name} (DoRA)" if any(MAGNITUDE in parts for parts in layers.values()) else name
+    return f"{name} (DoRA)" if any(one in parts for parts in layers.values() for one in MAGNITUDES) else name
 
 
 def _check_numbers(layer: str, parts: Mapping[str, Shape]) -> None:
     for name in NUMBERS:
         if math.prod(parts.get(name, ())) != 1:
             raise BrokenFileError(f"the {name} of its layer {layer} is not a finite number")
-
-
-def _bundled(name: str) -> tuple[str, str]:
-    """Embedding and text encoder in the name `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l`."""
-    embedding, _, place = name.removeprefix(BUNDLE).partition(".")
-    if place.startswith("string_to_param"):
-        return embedding, ONLY
-    if place not in PAIR:
-        raise RefusedFileError(
-            f"its tensor {name[:100]!r} is not of an embedding; allowed: …string_to_param.*, …clip_l, …clip_g"
-        )
-    return embedding, place

@@ -53,7 +53,15 @@ def unwrapped(document: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def tensor_shapes(document: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the named tensors in the dictionary; other entries are left out."""
+    """Shapes of the named tensors in the dictionary, or of those one level below; other entries are left out."""
+    shapes = _shapes(document)
+    if shapes:
+        return shapes
+    inner = {name: value for name, value in document.items() if isinstance(name, str) and isinstance(value, dict)}
+    return {f"{name}.{last}": shape for name, value in inner.items() for last, shape in _shapes(value).items()}
+
+
+def _shapes(document: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
     return {
         name: value.shape for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)
     }

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from generate_on_cloud.model_files.network_kinds import PARTS
+from generate_on_cloud.model_files.network_kinds import OUTPUT_MAGNITUDE, PARTS
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,8 @@ class Place:
     """As kohya writes it: a prefix and the module's path, joined by underscores."""
     part: str
     """As WebUI names it, such as `lora_up.weight`."""
+    path: str = ""
+    """The module's path as the file spells it, with its root."""
 
 
 _KOHYA = re.compile(r"(?:lora|oft)_(?:unet|te[12]?)_[^.]+\.")
@@ -30,19 +32,19 @@ _DOTTED = re.compile(
     r"\.(?:processor\.(?P<attention>to_(?:q|k|v|out))_lora\.(?P<old>up|down)\.weight"
     r"|(?P<text>to_(?:q|k|v|out))_lora\.(?P<old_text>up|down)\.weight"
     r"|lora(?:_linear_layer)?\.(?P<side>up|down)\.weight"
-    r"|lora_(?P<peft>[AB])(?:\.default)?\.weight"
-    r"|lora_magnitude_vector(?:\.default)?(?:\.weight)?"
+    r"|lora_[AB](?:\.[\w-]+)?\.weight"
+    r"|lora_magnitude_vector(?:\.[\w-]+)?(?:\.weight)?"
     r"|lora_mid\.weight|alpha|scale|dora_scale|diff_b|b_norm|rescale|hada_t[12]|lokr_t2"
     rf"|{'|'.join(re.escape(part) for part in PARTS)})$"
 )
 """How dotted names end: suffixes shared by several kinds, and the parts of each kind."""
-_PEFT_SIDES = {"A": "down", "B": "up"}
+_ADAPTER = re.compile(r"^(lora_(?:[AB]|magnitude_vector))(?:\.[\w-]+)??(?:\.weight)?$")
+"""PEFT may put the adapter's name in the middle: `lora_A.default.weight`."""
 _TEXT_PROJECTIONS = {"to_q": ".q_proj", "to_k": ".k_proj", "to_v": ".v_proj", "to_out": ".out_proj"}
 _SAME_PARTS = {
-    "lora_A.weight": "lora_down.weight",
-    "lora_B.weight": "lora_up.weight",
-    "lora_magnitude_vector": "dora_scale",
-    "lora_magnitude_vector.weight": "dora_scale",
+    "lora_A": "lora_down.weight",
+    "lora_B": "lora_up.weight",
+    "lora_magnitude_vector": OUTPUT_MAGNITUDE,
 }
 
 
@@ -50,20 +52,24 @@ def place_of(name: str) -> Place:
     """The layer and part of the tensor `name`; in a name of unknown style, the last word is the part."""
     if _KOHYA.match(name):
         layer, _, part = name.partition(".")
-        return Place(_OLD_PREFIX.sub("lora_", layer), _SAME_PARTS.get(part, part))
+        return Place(_OLD_PREFIX.sub("lora_", layer), _same_part(part), layer)
     match = _DOTTED.search(name)
     if match is None:
         layer, _, part = name.rpartition(".")
-        return Place(layer, part)
-    layer, part = name[: match.start()], match.group(0)[1:]
-    part = _SAME_PARTS.get(part.replace(".default", ""), part)
+        return Place(layer, part, layer)
+    layer, part = name[: match.start()], _same_part(match.group(0)[1:])
     if attention := match["attention"]:
         layer, part = f"{layer}.{attention}{'.0' if attention == 'to_out' else ''}", f"lora_{match['old']}.weight"
     elif text := match["text"]:
         layer, part = layer + _TEXT_PROJECTIONS[text], f"lora_{match['old_text']}.weight"
-    elif side := match["side"] or _PEFT_SIDES.get(match["peft"] or ""):
+    elif side := match["side"]:
         part = f"lora_{side}.weight"
-    return Place(_underscored(layer), part)
+    return Place(_underscored(layer), part, layer)
+
+
+def _same_part(part: str) -> str:
+    adapter = _ADAPTER.match(part)
+    return part if adapter is None else _SAME_PARTS[adapter[1]]
 
 
 def _underscored(path: str) -> str:

@@ -24,10 +24,18 @@ LDM_CONTROL = "control_model."
 """Prefix that a ControlNet's tensors may have in LDM's layout."""
 CONTROL_SIGNS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")
 """The tensor of the layer that reads the control map, as LDM and diffusers name it."""
-CONTROL_DIFFERENCE = "lora_controlnet"
-"""Marks a Control-LoRA, which holds only the difference from a UNet and not a whole ControlNet."""
+OTHER_CONTROLS = (
+    Family.CONTROL_LORA,
+    Family.CONTROLNET_UNION,
+    Family.CONTROLNET_LLLITE,
+    Family.FOREIGN_CONTROLNET,
+    Family.T2I_ADAPTER,
+    Family.IP_ADAPTER,
+)
+"""Models that the ControlNet extension takes and this version does not draw with."""
 _CROSS_ATTENTION = "attn2.to_k.weight"
-_OTHERS = (*DRAWN, Family.LORA, Family.CONTROLNET, Family.SD3, Family.FLUX)
+_MAYBE = (Family.UNKNOWN, Family.VAE, Family.EMBEDDING, Family.DIFFUSERS_UNET, Family.LDM_UNET, Family.TRANSFORMER)
+"""What the tensors of upscalers, taggers and interrogators may resemble."""
 
 
 def held(shapes: Shapes) -> str:
@@ -68,8 +76,11 @@ def controlnet_prefix(shapes: Shapes) -> str:
         RefusedFileError: the file is not a ControlNet, or only the difference from a UNet.
     """
     prefix = LDM_CONTROL if any(name.startswith(LDM_CONTROL) for name in shapes) else ""
-    if prefix + CONTROL_DIFFERENCE in shapes:
-        raise RefusedFileError("it is a Control-LoRA; allowed: a whole ControlNet")
+    family = detect_family(shapes)
+    if family in OTHER_CONTROLS:
+        raise RefusedFileError(
+            f"it is {family.value}, which this version does not draw with; allowed: a whole ControlNet"
+        )
     if not any(prefix + sign in shapes for sign in CONTROL_SIGNS):
         signs = " or ".join(CONTROL_SIGNS)
         raise RefusedFileError(f"it holds {held(shapes)}, not a ControlNet (no tensor is named {signs})")
@@ -101,7 +112,7 @@ def refuse_other_types(shapes: Shapes) -> None:
         RefusedFileError: the file is of another type, or contains no named tensor.
     """
     family = detect_family(shapes)
-    if family in _OTHERS:
+    if family not in _MAYBE:
         raise RefusedFileError(f"it holds {family.value}")
     if not shapes:
         raise RefusedFileError("it holds no named tensor")

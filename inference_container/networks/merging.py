@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from generate_on_cloud.model_files.network_kinds import MAGNITUDE, OUTPUT_MAGNITUDE
 from inference_container.networks.kinds import change_of
 from inference_container.networks.layer import AppliedLayer, Change, LayerParts, is_shape_of, matrix, scale_of
 
@@ -99,7 +100,7 @@ def _add_to(weight: Tensor, share: Share) -> Change:
     parts = share.parts.moved(lambda tensor: tensor.to(weight.device, torch.float32))
     change = _change(parts, target, share)
     scale = scale_of(parts, change.rank)
-    magnitude = parts.tensors.get("dora_scale")
+    magnitude = _magnitude(parts)
     if change.factors is not None and magnitude is None and target.is_contiguous():
         matrix(target).addmm_(*change.factors, alpha=scale * share.weight)
         return change
@@ -129,7 +130,7 @@ def _fits(weight: Tensor, share: Share) -> bool:
         parts = share.parts.moved(lambda tensor: torch.empty(tensor.shape, device="meta"))
         target = torch.empty(weight.shape, device="meta")
         change = _change(parts, target, share).whole()
-        magnitude = parts.tensors.get("dora_scale")
+        magnitude = _magnitude(parts)
         if magnitude is not None:
             _decomposed(target, magnitude)
     except (IndexError, RuntimeError, ValueError):
@@ -139,6 +140,12 @@ def _fits(weight: Tensor, share: Share) -> bool:
 
 def _change(parts: LayerParts, weight: Tensor, share: Share) -> Change:
     return change_of(AppliedLayer(parts, weight, share.rank))
+
+
+def _magnitude(parts: LayerParts) -> Tensor | None:
+    """The lengths of a DoRA; PEFT's are those of outputs and get one axis here, whatever axes the file has."""
+    of_outputs = parts.tensors.get(OUTPUT_MAGNITUDE)
+    return parts.tensors.get(MAGNITUDE) if of_outputs is None else of_outputs.reshape(-1)
 
 
 def _decomposed(weight: Tensor, magnitude: Tensor) -> Tensor:

@@ -52,7 +52,10 @@ def load_network_file(file: ModelFile) -> NetworkFile:
     """
     with open_tensor_file(file, holding=AssetType.LORA) as tensors:
         network = read_network(tensors.shapes, tensors.metadata)
-        layers = {layer: _parts(file, tensors, layer, names) for layer, names in network.layers.items()}
+        layers = {
+            layer: _parts(file, tensors, layer, names, scale=network.scales.get(layer))
+            for layer, names in network.layers.items()
+        }
         embeddings = {
             embedding: float_vectors({encoder: tensors.read(name) for encoder, name in names.items()})
             for embedding, names in network.embeddings.items()
@@ -61,9 +64,13 @@ def load_network_file(file: ModelFile) -> NetworkFile:
     return NetworkFile(file, layers, embeddings, network.architecture, hash=_hash(file, metadata))
 
 
-def _parts(file: ModelFile, tensors: TensorFile, layer: str, names: Mapping[str, str]) -> LayerParts:
+def _parts(
+    file: ModelFile, tensors: TensorFile, layer: str, names: Mapping[str, str], *, scale: float | None
+) -> LayerParts:
     found = {part: tensors.read(name).clone() for part, name in names.items()}
     numbers = {part: float(found.pop(part)) for part in NUMBERS if part in found}
+    if scale is not None:
+        numbers["scale"] = scale
     endless = next((part for part, number in numbers.items() if not math.isfinite(number)), None)
     if endless is not None:
         raise corrupt(file, f"the {endless} of its layer {layer} is not a finite number")

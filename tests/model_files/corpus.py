@@ -113,6 +113,19 @@ def _sound() -> dict[str, Row]:
         "a tagger": Row(tagger, "a.pt", write_deepdanbooru),
         "a zipped tagger": Row(tagger, "a.zip", write_wd_zip),
         "a network in a pickle": Row(network_type, "a.pt", _bytes(saved(loras({ATTENTION: (8, 768)})))),
+        "a network with an embedding of OneTrainer's": Row(
+            network_type,
+            "a.safetensors",
+            _tensors({**loras({ATTENTION: (8, 768)}), "bundle_emb.cat.clip_l": numbers(2, 768)}),
+        ),
+        "a network with its alpha in the header": Row(
+            network_type,
+            "a.safetensors",
+            _tensors(
+                {"unet.conv_in.lora_A.weight": numbers(2, 4, 1, 1), "unet.conv_in.lora_B.weight": numbers(8, 2, 1, 1)},
+                {"lora_adapter_metadata": '{"unet.lora_alpha": 8}'},
+            ),
+        ),
         "a network with an embedding": Row(
             network_type,
             "a.safetensors",
@@ -163,7 +176,12 @@ def _wrong() -> dict[str, Row]:
         "half a LoRA": ("has lora_up.weight, which no network", {f"{ATTENTION}.lora_up.weight": numbers(2, 2)}),
         "no tensor": ("it holds no network", {}),
         "two alphas": ("the alpha of its layer", {f"{ATTENTION}.diff": numbers(2), f"{ATTENTION}.alpha": numbers(2)}),
-        "a bundle of nothing": ("is not of an embedding; allowed", {"bundle_emb.cat.what": numbers(2, 2)}),
+        "a bundle of nothing": ("is not of an embedding; allowed", {"bundle_emb.cat": numbers(2, 2)}),
+        "a bundle for T5": ("vectors for a T5 text encoder", {"bundle_emb.cat.t5": numbers(2, 2)}),
+        "OneTrainer's OFT": (
+            "are an OFT of PEFT's or OneTrainer's form",
+            {f"{ATTENTION}.oft_R.weight": numbers(6, 120)},
+        ),
         "a bundle without an axis": ("has the shapes [[1, 2, 2]]", {"bundle_emb.cat.clip_l": numbers(1, 2, 2)}),
     }
     rows |= {
@@ -182,8 +200,26 @@ def _wrong() -> dict[str, Row]:
     rows |= {
         name: Row(kind, "a.pt", _bytes(saved(document)), words) for name, (kind, words, document) in pickled.items()
     }
-    control["lora_controlnet"] = torch.zeros(1)
-    rows["a Control-LoRA"] = Row(AssetType.CONTROLNET, "a.safetensors", _tensors(control), "it is a Control-LoRA")
+    others: dict[str, tuple[str, ...]] = {
+        "it is a Control-LoRA": ("lora_controlnet",),
+        "it is a ControlNet union": ("task_embedding", "control_add_embedding.linear_1.weight"),
+        "it is a ControlNet for a diffusion transformer": ("controlnet_blocks.0.weight",),
+        "it is a T2I-Adapter": ("body.0.block1.weight", "adapter.body.0.resnets.0.block1.weight"),
+        "it is an IP-Adapter": ("ip_adapter.1.to_k_ip.weight", "image_proj.proj.weight"),
+        "it is a ControlNet-LLLite": ("lllite_unet_input_blocks_1_1_proj_in.down.0.weight",),
+    }
+    rows |= {
+        f"{words} ({sign})": Row(AssetType.CONTROLNET, "a.safetensors", _tensors({**held, sign: numbers(1)}), words)
+        for words, signs in others.items()
+        for sign in signs
+        for held in ({} if "Adapter" in words or "LLLite" in words else control,)
+    }
+    nested = {"image_proj": {"proj.weight": numbers(2, 2)}, "ip_adapter": {"1.to_k_ip.weight": numbers(2, 2)}}
+    rows["an IP-Adapter in a pickle"] = Row(AssetType.CONTROLNET, "a.bin", _bytes(saved(nested)), "it is an IP-Adapter")
+    for other in (AssetType.LORA, AssetType.EMBEDDING, AssetType.VAE):
+        rows[f"an IP-Adapter as {other}"] = Row(
+            other, "a.safetensors", _tensors({"ip_adapter.1.to_k_ip.weight": numbers(2, 2)}), "it holds an IP-Adapter"
+        )
     rows["an archive that leads out"] = Row(
         AssetType.INTERROGATOR, "a.zip", _bytes(_zipped(**{"../x": b""})), "'../x' lies outside the archive's folder"
     )

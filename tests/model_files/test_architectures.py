@@ -11,6 +11,9 @@ from generate_on_cloud.model_files.refusals import RefusedFileError
 
 WORDS = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 TEXT = "text_model_encoder_layers_0_self_attn_q_proj"
+TEXT_PATH = "encoder.layers.0.self_attn.q_proj"
+CONVOLVED: Mapping[str, Shape] = {"lora_down.weight": (4, 320, 1, 1), "lora_up.weight": (320, 4, 1, 1)}
+PEFT: Mapping[str, Shape] = {"lora_A.default.weight": (4, 768), "lora_B.default.weight": (320, 4)}
 LYCORIS: Mapping[str, Mapping[str, Shape]] = {
     "LoRA": {"lora_down.weight": (4, 768), "lora_up.weight": (320, 4)},
     "LoCon": {"lora_down.weight": (4, 768, 1, 1), "lora_up.weight": (320, 4, 1, 1)},
@@ -53,7 +56,21 @@ def test_every_kind_shows_how_wide_the_words_are_it_attends_to(kind: str) -> Non
         ({"lora_unet_input_blocks_7_1_transformer_blocks_9_attn1_to_k": lora(1280)}, Family.SDXL),
         ({"lora_unet_middle_block_1_transformer_blocks_4_attn1_to_k": lora(1280)}, Family.SDXL),
         ({"lora_unet_down_blocks_2_attentions_1_transformer_blocks_4_ff_net_2": lora(640)}, Family.SDXL),
-        ({"lora_unet_input_blocks_4_1_transformer_blocks_3_attn1_to_k": lora(768)}, None),
+        ({"lora_unet_input_blocks_4_1_transformer_blocks_3_attn1_to_k": lora(768)}, Family.SDXL_REFINER),
+        ({"lora_unet_input_blocks_4_1_transformer_blocks_1_attn1_to_k": lora(640)}, Family.SDXL),
+        ({"lora_unet_down_blocks_1_attentions_0_transformer_blocks_1_attn1_to_k": lora(640)}, Family.SDXL),
+        ({"lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_k": lora(640)}, None),
+        # Networks without cross-attention ("noxattn"): the outer transformer exists only outside XL.
+        ({"lora_unet_down_blocks_0_attentions_0_proj_in": CONVOLVED}, Family.SD1),
+        ({"lora_unet_output_blocks_11_1_proj_out": CONVOLVED}, Family.SD1),
+        ({"lora_unet_up_blocks_3_attentions_2_proj_in": lora(320)}, Family.SD2),
+        # `lora_te1_` alone shows nothing: kohya's XL, diffusers' Stable Diffusion 1.
+        ({f"lora_te1_{TEXT}": lora(768), WORDS: lora(768)}, Family.SD1),
+        ({f"lora_te1_{TEXT}": lora(768), "lora_unet_up_blocks_3_attentions_0_ff": lora(320)}, Family.SD1),
+        ({f"lora_te1_{TEXT}": lora(768), "lora_unet_mid_block_attentions_0_proj_in": lora(1280)}, None),
+        ({f"lora_te1_{TEXT}": lora(1024)}, Family.SD2),
+        ({f"lora_te1_{TEXT}": lora(768), f"lora_te2_{TEXT}": lora(1280)}, Family.SDXL),
+        ({f"text_encoder.text_model.{TEXT_PATH}": PEFT, "unet.x.attn2.to_k": {**PEFT}}, Family.SD1),
         ({"lora_unet_conv_in": {"diff": (320, 4, 3, 3)}}, None),
     ],
 )
@@ -88,6 +105,16 @@ def test_where_no_layer_shows_it_the_trainer_says_and_nowhere_else(key: str, val
         ("lora_unet_single_blocks_3_linear1", Family.FLUX),
         ("transformer.single_transformer_blocks.0.attn.to_k", Family.FLUX),
         ("lora_unet_joint_blocks_0_x_block_attn_qkv", Family.SD3),
+        ("diffusion_model.double_blocks.0.img_attn.proj", Family.FLUX),
+        ("lora_unet_distilled_guidance_layer_layers_0_in_layer", Family.CHROMA),
+        ("diffusion_model.layers.0.attention.to_q", Family.Z_IMAGE),
+        ("lora_unet_layers_3_attention_qkv", Family.Z_IMAGE),
+        ("diffusion_model.noise_refiner.0.attention.to_k", Family.Z_IMAGE),
+        ("transformer.transformer_blocks.0.img_mlp.net.0.proj", Family.QWEN_IMAGE),
+        ("diffusion_model.blocks.0.self_attn.q", Family.WAN),
+        ("lora_unet_double_stream_blocks_0_block_attn1_to_q", Family.HIDREAM),
+        ("transformer.transformer_blocks.0.attn1.to_q", Family.TRANSFORMER),
+        ("lora_te3_encoder_block_0_layer_0_SelfAttention_q", Family.TRANSFORMER),
     ],
 )
 def test_a_network_whose_layers_no_checkpoint_here_has_is_refused_with_those_that_are_drawn_with(

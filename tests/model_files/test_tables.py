@@ -30,4 +30,5 @@ def test_an_embedding_has_as_many_vectors_as_a_chunk_takes() -> None:
 
 def test_every_part_of_every_kind_is_found_under_a_dotted_name_too() -> None:
     for part in PARTS:
-        assert place_of(f"unet.down_blocks.0.proj_in.{part}") == Place("lora_unet_down_blocks_0_proj_in", part)
+        path = "unet.down_blocks.0.proj_in"
+        assert place_of(f"{path}.{part}") == Place("lora_unet_down_blocks_0_proj_in", part, path)

@@ -265,6 +265,19 @@ def _dora_by_output(shape: torch.Size) -> Written:
     return Written({**parts, "dora_scale": lengths}, expected)
 
 
+def _dora_of_peft(*axes: str) -> Callable[[torch.Size], Written]:
+    """PEFT's: a length for each output, stored with axes of its choice."""
+
+    def write(shape: torch.Size) -> Written:
+        by_output = _dora_by_output(shape)
+        stored = {"one": [-1], "column": [-1, 1], "row": [1, -1, *[1] * (len(shape) - 2)]}[axes[0]]
+        lengths = by_output.parts["dora_scale"].reshape(stored)
+        parts = {name: tensor for name, tensor in by_output.parts.items() if name != "dora_scale"}
+        return Written({**parts, f"lora_magnitude_vector{axes[1]}": lengths}, by_output.expected)
+
+    return write
+
+
 KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
     "LoRA": _lora,
     "LoHa": _loha,
@@ -280,9 +293,38 @@ KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
     "BOFT": _boft,
     "DoRA": _dora,
     "DoRA by output": _dora_by_output,
+    "DoRA of PEFT's": _dora_of_peft("one", ""),
+    "DoRA of PEFT's as a row": _dora_of_peft("row", ".weight"),
+    "DoRA of PEFT's as a column": _dora_of_peft("column", ".default.weight"),
 }
-CONVOLUTION_KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
+CONVOLUTION_def _dora_of_peft(*axes: str) -> Callable[[torch.Size], Written]:
+    """PEFT's: a length for each output, stored with axes of its choice."""
+
+    def write(shape: torch.Size) -> Written:
+        by_output = _dora_by_output(shape)
+        stored = {"one": [-1], "column": [-1, 1], "row": [1, -1, *[1] * (len(shape) - 2)]}[axes[0]]
+        lengths = by_output.parts["dora_scale"].reshape(stored)
+        parts = {name: tensor for name, tensor in by_output.parts.items() if name != "dora_scale"}
+        return Written({**parts, f"lora_magnitude_vector{axes[1]}": lengths}, by_output.expected)
+
+    return write
+
+
+KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
     "LoCon with a core": _locon_with_mid,
     "LoHa with cores": _loha_with_cores,
 }
-NORM_KINDS: Mapping[str, Callable[[torch.Size], Written]] = {"norm": _norm}
+NORM_def _dora_of_peft(*axes: str) -> Callable[[torch.Size], Written]:
+    """PEFT's: a length for each output, stored with axes of its choice."""
+
+    def write(shape: torch.Size) -> Written:
+        by_output = _dora_by_output(shape)
+        stored = {"one": [-1], "column": [-1, 1], "row": [1, -1, *[1] * (len(shape) - 2)]}[axes[0]]
+        lengths = by_output.parts["dora_scale"].reshape(stored)
+        parts = {name: tensor for name, tensor in by_output.parts.items() if name != "dora_scale"}
+        return Written({**parts, f"lora_magnitude_vector{axes[1]}": lengths}, by_output.expected)
+
+    return write
+
+
+KINDS: Mapping[str, Callable[[torch.Size], Written]] = {"norm": _norm}

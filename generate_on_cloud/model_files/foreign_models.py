@@ -1,0 +1,58 @@
+"""Models that this version does not draw with, and adapters, by the names of their tensors or layers."""
+
+import re
+from collections.abc import Iterable
+
+from generate_on_cloud.model_files.family_names import Family
+
+# The first match wins. Names are dotted, or kohya's with underscores; `_` here stands for both.
+_MODELS: tuple[tuple[Family, str], ...] = (
+    (Family.CHROMA, r"distilled_guidance_layer"),
+    (Family.HUNYUAN_VIDEO, r"individual_token_refiner"),
+    (Family.HIDREAM, r"(?:double|single)_stream_blocks|caption_projection_\d"),
+    (Family.QWEN_IMAGE, r"(?:^|_)transformer_blocks_\d+_(?:img|txt)_(?:mlp|mod)"),
+    (Family.FLUX, r"(?:^|_)(?:double|single)_blocks_\d|single_transformer_blocks_\d"),
+    (Family.SD3, r"joint_blocks_\d"),
+    (Family.Z_IMAGE, r"(?:x|cap)_pad_token|cap_embedder|(?:context|noise)_refiner_\d"),
+    (Family.Z_IMAGE, r"(?:^|_)layers_\d+_(?:adaLN_modulation|attention_(?:to_[qkv]|qkv))"),
+    (Family.CASCADE, r"clip_txt_(?:pooled_)?mapper|lora_prior_unet"),
+    (Family.AURA_FLOW, r"(?:^|_)(?:double|single)_layers_\d"),
+    (Family.HUNYUAN_DIT, r"mlp_t5|pooler_positional_embedding"),
+    (Family.PIXART, r"adaln_single|(?:^|_)t_block_1_"),
+    (Family.LTX_VIDEO, r"patchify_proj"),
+    (Family.WAN, r"(?:^|_)blocks_\d+_(?:self|cross)_attn_[qkvo]"),
+    (Family.TRANSFORMER, r"^(?:lora_unet_|lora_transformer_|transformer_|diffusion_model_)*transformer_blocks_\d"),
+    (Family.TRANSFORMER, r"^lora_te3_|^lora_transformer_|^transformer_(?!text_model|resblocks)"),
+)
+_ADAPTERS: tuple[tuple[Family, str], ...] = (
+    (Family.CONTROLNET_LLLITE, r"^lllite_"),
+    (Family.IP_ADAPTER, r"^(?:ip_adapter|image_proj|image_proj_model)_|^adapter_modules_"),
+    (Family.T2I_ADAPTER, r"^(?:module_|adapter_)*body_\d+_(?:in_conv|block[12]|resnets|body|skep)"),
+    (Family.MOTION, r"motion_modules?_\d"),
+    (Family.CONTROL_LORA, r"^(?:control_model_)?lora_controlnet$"),
+    (Family.CONTROLNET_UNION, r"^(?:control_model_)?(?:control_add_embedding|task_embedding)"),
+    (Family.FOREIGN_CONTROLNET, r"^controlnet_(?:blocks|x_embedder|single_blocks)|^pos_embed_input"),
+    (Family.T2I_ADAPTER, r"^transformer_layes_\d|^style_embedding$|^spatial_ch_projs"),
+)
+
+
+def _compiled(signs: tuple[tuple[Family, str], ...]) -> tuple[tuple[Family, re.Pattern[str]], ...]:
+    return tuple((family, re.compile(sign)) for family, sign in signs)
+
+
+_MODEL_SIGNS, _ADAPTER_SIGNS = _compiled(_MODELS), _compiled(_ADAPTERS)
+
+
+def foreign_model(names: Iterable[str]) -> Family | None:
+    """The foreign model that tensors or layers of these names belong to; None if none is recognized."""
+    return _first(_MODEL_SIGNS, names)
+
+
+def adapter(names: Iterable[str]) -> Family | None:
+    """The kind of adapter, other than a network or a whole ControlNet, with tensors of these names; None if unknown."""
+    return _first(_ADAPTER_SIGNS, names)
+
+
+def _first(signs: tuple[tuple[Family, re.Pattern[str]], ...], names: Iterable[str]) -> Family | None:
+    spelled = [name.replace(".", "_") for name in names]
+    return next((family for family, sign in signs if any(sign.search(name) for name in spelled)), None)
