@@ -297,34 +297,8 @@ KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
     "DoRA of PEFT's as a row": _dora_of_peft("row", ".weight"),
     "DoRA of PEFT's as a column": _dora_of_peft("column", ".default.weight"),
 }
-CONVOLUTION_def _dora_of_peft(*axes: str) -> Callable[[torch.Size], Written]:
-    """PEFT's: a length for each output, stored with axes of its choice."""
-
-    def write(shape: torch.Size) -> Written:
-        by_output = _dora_by_output(shape)
-        stored = {"one": [-1], "column": [-1, 1], "row": [1, -1, *[1] * (len(shape) - 2)]}[axes[0]]
-        lengths = by_output.parts["dora_scale"].reshape(stored)
-        parts = {name: tensor for name, tensor in by_output.parts.items() if name != "dora_scale"}
-        return Written({**parts, f"lora_magnitude_vector{axes[1]}": lengths}, by_output.expected)
-
-    return write
-
-
-KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
+CONVOLUTION_KINDS: Mapping[str, Callable[[torch.Size], Written]] = {
     "LoCon with a core": _locon_with_mid,
     "LoHa with cores": _loha_with_cores,
 }
-NORM_def _dora_of_peft(*axes: str) -> Callable[[torch.Size], Written]:
-    """PEFT's: a length for each output, stored with axes of its choice."""
-
-    def write(shape: torch.Size) -> Written:
-        by_output = _dora_by_output(shape)
-        stored = {"one": [-1], "column": [-1, 1], "row": [1, -1, *[1] * (len(shape) - 2)]}[axes[0]]
-        lengths = by_output.parts["dora_scale"].reshape(stored)
-        parts = {name: tensor for name, tensor in by_output.parts.items() if name != "dora_scale"}
-        return Written({**parts, f"lora_magnitude_vector{axes[1]}": lengths}, by_output.expected)
-
-    return write
-
-
-KINDS: Mapping[str, Callable[[torch.Size], Written]] = {"norm": _norm}
+NORM_KINDS: Mapping[str, Callable[[torch.Size], Written]] = {"norm": _norm}

@@ -159,9 +159,9 @@ def test_a_lora_with_code_in_it_is_refused_and_never_run(tmp_path: Path) -> None
             "the alpha of its layer lora_unet_conv_in is not a finite number",
         ),
         (
-            {"bundle_emb.cat.what": numbers(2, 2)},
+            {"bundle_emb.cat": numbers(2, 2)},
             JobErrorCode.ASSET_INCOMPATIBLE,
-            "'bundle_emb.cat.what' is not of an embedding",
+            "'bundle_emb.cat' is not of an embedding",
         ),
         (
             {"bundle_emb.cat.clip_l": numbers(1, 2, 2)},
