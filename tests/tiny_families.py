@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from tests.tiny_checkpoint import (
     CONFIG_KEY,
     TEXT_LAYERS,

@@ -6,7 +6,7 @@ docs/assets.md gives the order of evidence: first what decides when the network 
 import re
 from collections.abc import Mapping
 
-from generate_on_cloud.model_files.families import Family, Shape
+from generate_on_cloud.model_files.family_names import Family, Shape
 from generate_on_cloud.model_files.foreign_models import foreign_model
 from generate_on_cloud.model_files.network_kinds import kind_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from generate_on_cloud.model_files.families import Shapes
+from generate_on_cloud.model_files.family_names import Shapes
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.safetensors_header import read_safetensors_header
 from generate_on_cloud.model_files.saved_tensors import read_torch_file, tensor_shapes

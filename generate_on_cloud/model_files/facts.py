@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.contents import FileContent, read_content
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_archive, check_onnx, check_png, check_styles

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-from generate_on_cloud.model_files.family_names import Family, Shape, Shapes
+from generate_on_cloud.model_files.family_names import Family, Shapes
 from generate_on_cloud.model_files.foreign_models import adapter, foreign_model
-
-__all__ = ["CONV_IN", "Family", "Shape", "Shapes", "detect_family"]
 
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 

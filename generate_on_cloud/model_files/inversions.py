@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from generate_on_cloud.model_files.families import Family, Shape, detect_family
+from generate_on_cloud.model_files.families import detect_family
+from generate_on_cloud.model_files.family_names import Family, Shape
 from generate_on_cloud.model_files.pickle_calls import Made
 from generate_on_cloud.model_files.pickle_names import PARAMETER_DICT
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError

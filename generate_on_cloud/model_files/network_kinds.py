@@ -6,7 +6,7 @@ To add a kind, add a row here and its mathematics under the same name in `infere
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from generate_on_cloud.model_files.families import Shape
+from generate_on_cloud.model_files.family_names import Shape
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from generate_on_cloud.model_files.adapter_metadata import AdapterScale, adapter_scales
 from generate_on_cloud.model_files.architectures import BASES, network_architecture
-from generate_on_cloud.model_files.families import Family, Shape, Shapes, detect_family
+from generate_on_cloud.model_files.families import detect_family
+from generate_on_cloud.model_files.family_names import Family, Shape, Shapes
 from generate_on_cloud.model_files.foreign_models import foreign_model
 from generate_on_cloud.model_files.inversions import BUNDLE, bundled_names
 from generate_on_cloud.model_files.network_kinds import KINDS, MAGNITUDES, NetworkKind, kind_of, other_kind

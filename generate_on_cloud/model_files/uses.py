@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from generate_on_cloud.model_files.families import Family, Shapes, detect_family
+from generate_on_cloud.model_files.families import detect_family
+from generate_on_cloud.model_files.family_names import Family, Shapes
 from generate_on_cloud.model_files.networks import network_kind
 from generate_on_cloud.model_files.refusals import RefusedFileError
 

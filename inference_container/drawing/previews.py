@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.diffusion.denoiser import DenoiserCall
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.resampling import resample

@@ -10,7 +10,7 @@ from generate_on_cloud import __version__
 from generate_on_cloud.contract.controlnet import without_pictures
 from generate_on_cloud.contract.options import Options
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
 from inference_container.drawing.fitted_checkpoints import asks_for_tiling

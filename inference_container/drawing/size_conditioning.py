@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from generate_on_cloud.contract.params import ImageParams
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.checkpoint import Checkpoint
 
 SIZED = frozenset({Family.SDXL, Family.SDXL_INPAINT, Family.SDXL_REFINER})

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.files import ModelFile
 from inference_container.prompt.text_models import TextModel
 

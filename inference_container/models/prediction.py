@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.model_config import SchedulerConfig
 from inference_container.models.tensor_file import TensorFile
 

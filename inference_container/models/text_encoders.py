@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import ModelConfig
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.networks import NUMBERS, read_network
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import TensorFile, corrupt, open_tensor_file

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from generate_on_cloud.model_files.architectures import BASES, fits, misfit
-from generate_on_cloud.model_files.families import Family, Shape
+from generate_on_cloud.model_files.family_names import Family, Shape
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.refusals import RefusedFileError
 

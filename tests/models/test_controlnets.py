@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.diffusion.control import Control, ControlPlan, UnetInputs
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, load_controlnet

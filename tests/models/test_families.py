@@ -2,7 +2,8 @@
 
 import pytest
 
-from generate_on_cloud.model_files.families import CONV_IN, Family, detect_family
+from generate_on_cloud.model_files.families import CONV_IN, detect_family
+from generate_on_cloud.model_files.family_names import Family
 from tests.tiny_checkpoint import tiny_state
 
 TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.devices import choose_device, choose_dtype, vae_dtype
 from inference_container.models.files import ModelFile

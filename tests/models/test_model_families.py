@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.loader import load_checkpoint
 from inference_container.prompt.text_models import TextKind

@@ -10,7 +10,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobFailed
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.prompt.text_models import Reading, TextKind, TextModel
 from tests.networks.conftest import networks

@@ -9,7 +9,7 @@ import torch
 from checks.fidelity.recording import Recording
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.drawing.image_conditioning import condition_on_edited
 from inference_container.drawing.init_picture import InitPicture
 from inference_container.drawing.latents import encode_images

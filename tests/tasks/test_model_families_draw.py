@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from generate_on_cloud.contract.jobs import Task
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.checkpoint import Checkpoint
 from tests.tasks.conftest import as_text, load, noisy, rectangle
 from tests.tasks.running import opened, run

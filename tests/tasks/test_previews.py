@@ -11,7 +11,7 @@ from PIL import Image
 from checks.fidelity.recording import Recording
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from inference_container.drawing.previews import preview_jpeg
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.task import TaskInput, TaskOutput
