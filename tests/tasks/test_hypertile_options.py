@@ -7,7 +7,7 @@ import pytest
 
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import Txt2ImgParams
-from generate_on_cloud.model_files.families import Family
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.infotext.fill import fill_in
 from inference_container.drawing.hypertile import unet_layers
 from inference_container.models.checkpoint import Checkpoint
