@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from checks.fidelity.deliberate import DELIBERATE
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.task_params import FIELDS_NOT_SUPPORTED_YET
 
@@ -17,3 +18,9 @@ def test_exactly_what_is_refused_is_listed() -> None:
     }
 
     assert refused == REFUSED, "say so on the page"
+
+
+def test_every_deliberate_difference_has_its_request_on_the_page() -> None:
+    missing = [pattern for pattern in DELIBERATE if f"(`{pattern.partition('*')[0]}" not in PAGE]
+
+    assert missing == []
