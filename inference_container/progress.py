@@ -1,6 +1,7 @@
 """Progress of a running job."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from generate_on_cloud.contract.jobs import JobPhase
@@ -18,6 +19,8 @@ class JobProgress:
         self._phase = JobPhase.ENCODING
         self._step = 0
         self._steps = 0
+        self._before = 0
+        self._ahead: list[float] = []
 
     @contextmanager
     def phase(self, phase: JobPhase) -> Iterator[None]:
@@ -31,26 +34,37 @@ class JobProgress:
         with self._clock.phase(phase):
             yield
 
+    def split(self, weights: Sequence[float]) -> None:
+        """Announce parts that each call `expect` once, with their expected shares of the work.
+
+        The total is estimated from these until the last part has begun.
+        """
+        self._ahead = list(weights)
+
     def expect(self, steps: int) -> None:
-        """Set the total of the whole job's steps, each of which is one model call."""
-        self._steps = steps
+        """Set the steps of the whole job, or of its next part, each of which is one model call."""
+        self._before, later = self._step if self._ahead else 0, 0
+        if self._ahead:
+            weight = self._ahead.pop(0)
+            later = math.ceil(steps * sum(self._ahead) / weight) if weight > 0 else 0
+        self._steps = self._before + steps + later
 
     def advance_to(self, step: int) -> None:
-        """Report that `step` sampling steps of the whole job are done.
+        """Report that `step` steps of the whole job, or of its current part, are done.
 
         Raises:
             JobFailed: the job was canceled.
         """
-        self._step = max(self._step, min(step, self._steps))
+        self._step = max(self._step, min(self._before + step, self._steps))
         self._tell()
 
     def advance(self) -> None:
-        """Report that one more of the whole job's steps is done.
+        """Report that one more step is done.
 
         Raises:
             JobFailed: the job was canceled.
         """
-        self.advance_to(self._step + 1)
+        self.advance_to(self._step - self._before + 1)
 
     def check(self) -> None:
         """Report the same progress again.

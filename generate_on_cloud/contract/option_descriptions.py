@@ -22,6 +22,7 @@ OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "img2img_extra_noise": "Extra noise added to the init picture's latents, and to those of hires fix.",
         "img2img_background_color": "Colour that replaces transparent parts of init pictures.",
         "overlay_inpaint": "Paste the original over the unmasked area of inpainted pictures.",
+        "return_grid": "Let a selectable script that makes several pictures put a grid of them before these.",
         "return_mask": "Also return the mask after each inpainted picture.",
         "return_mask_composite": "Also return the masked part alone, on a transparent background.",
         "upscaler_for_img2img": "Upscaler of init pictures: None (also Lanczos), Lanczos, Nearest or an uploaded file.",

@@ -51,6 +51,7 @@ class Options(BaseModel):
     img2img_extra_noise: float = Field(default=0.0, ge=0, le=1)
     img2img_background_color: str = "#ffffff"
     overlay_inpaint: bool = True
+    return_grid: bool = True
     return_mask: bool = False
     return_mask_composite: bool = False
     upscaler_for_img2img: Annotated[str, TextCheck(check_upscaler), Field(json_schema_extra=PIXEL_UPSCALER_SCHEMA)] = (

@@ -44,7 +44,7 @@ from generate_on_cloud.contract.single_image_params import (
     InterrogateClipParams,
     InterrogateDeepbooruParams,
 )
-from generate_on_cloud.contract.task_params import Picture, TaskParams
+from generate_on_cloud.contract.task_params import Picture, ScriptedParams, TaskParams
 from generate_on_cloud.contract.upscalers import HIRES_UPSCALER_SCHEMA, check_upscaler
 
 OLD_HIRES_SIZES = "use_old_hires_fix_width_height"
@@ -77,7 +77,7 @@ Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 
 
-class ImageParams(HasOptions, TaskParams):
+class ImageParams(HasOptions, ScriptedParams):
     """Fields that txt2img and img2img share."""
 
     prompt: Prompt = ""
@@ -116,9 +116,6 @@ class ImageParams(HasOptions, TaskParams):
     disable_extra_networks: bool = False
     firstpass_image: Picture | None = None
     comments: dict[str, Any] = Field(default={})
-    script_name: str | None = None
-    """A selectable script; none is installed here, and WebUI also refuses a script it does not have."""
-    script_args: list[Any] = Field(default=[])
     alwayson_scripts: dict[str, Any] = Field(default={})
     send_images: bool = True
     """Meant for answers that contain the pictures. A job's result always says where they are stored."""
@@ -136,20 +133,6 @@ class ImageParams(HasOptions, TaskParams):
         for number, unit in enumerate(read_controlnet(value)):
             if unit.image is None and not pictured:
                 raise ValueError(f"{CONTROLNET} {number}: received no image; allowed: a map or picture as base64")
-        return value
-
-    @field_validator("script_name")
-    @classmethod
-    def _script_is_known(cls, value: str | None) -> str | None:
-        if value:
-            raise ValueError(f"unknown script {value!r}; allowed: none")
-        return None
-
-    @field_validator("script_args")
-    @classmethod
-    def _arguments_have_a_script(cls, value: list[Any]) -> list[Any]:
-        if value:
-            raise ValueError(f"received {len(value)} arguments without a script; allowed: none")
         return value
 
     @field_validator("scheduler")
@@ -182,7 +165,8 @@ class ImageParams(HasOptions, TaskParams):
 
     @model_validator(mode="after")
     def _is_not_too_much(self) -> "ImageParams":
-        pictures, pixels, work = self.batch_size * self.n_iter, self.pixels_at_once(), self.megapixel_steps()
+        pixels, work = self.pixels_at_once(), self.megapixel_steps()
+        pictures = sum(run.params.batch_size * run.params.n_iter * run.times for run in self.runs())
         if pictures > MAX_PICTURES:
             raise ValueError(f"received batch_size × n_iter = {pictures} pictures; allowed: up to {MAX_PICTURES}")
         if pixels > MAX_PIXELS:
@@ -191,13 +175,25 @@ class ImageParams(HasOptions, TaskParams):
             raise ValueError(f"received {work:.0f} megapixels × steps × pictures; allowed: up to {MAX_MEGAPIXEL_STEPS}")
         return self
 
+    @classmethod
+    def task(cls) -> Task:
+        return Task.IMG2IMG if issubclass(cls, Img2ImgParams) else Task.TXT2IMG
+
     def pixels_at_once(self) -> int:
-        """Pixels of a batch, in its larger pass."""
-        return self.width * self.height * self.batch_size
+        """Pixels of a batch, in its larger pass; with a script, of its largest drawing."""
+        return max((run.params.batch_pixels() for run in self.runs()), default=0)
 
     def megapixel_steps(self) -> Decimal:
         """Width × height / 10⁶ × steps × pictures, for both passes together: the figure that quotas count."""
-        return _thousandths(self._pixel_steps() * self.batch_size * self.n_iter)
+        return _thousandths(sum(run.params.job_pixel_steps() * run.times for run in self.runs()))
+
+    def job_pixel_steps(self) -> int:
+        """Width × height × steps × pictures, for both passes, without a script."""
+        return self._pixel_steps() * self.batch_size * self.n_iter
+
+    def batch_pixels(self) -> int:
+        """Pixels of a batch, in its larger pass, without a script."""
+        return self.width * self.height * self.batch_size
 
     def _pixel_steps(self) -> int:
         return self.width * self.height * self.steps
@@ -294,9 +290,9 @@ class Txt2ImgParams(ImageParams):
             return x, x * height // width
         return y * width // height, y
 
-    def pixels_at_once(self) -> int:
+    def batch_pixels(self) -> int:
         if not self.enable_hr:
-            return super().pixels_at_once()
+            return super().batch_pixels()
         plain = self.with_plain_sizes()
         width, height = plain.enlarged_size()
         return max(plain.width * plain.height, width * height) * self.batch_size

@@ -1,10 +1,23 @@
-"""What the params of all tasks have in common."""
+"""What the params of all tasks have in common, and those of the tasks that may run a selectable script."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.script_work import Run, script_runs
+from generate_on_cloud.contract.selectable_scripts import (
+    Loopback,
+    SelectedScript,
+    describe_scripts,
+    find_script,
+    read_script,
+    titles,
+)
+
+if TYPE_CHECKING:
+    from generate_on_cloud.contract.params import ImageParams
 
 Picture = Annotated[str, Field(min_length=1)]
 """Base64 or a `data:image/…;base64,` URI."""
@@ -48,3 +61,57 @@ class TaskParams(BaseModel):
             and getattr(self, name) != field.get_default(call_default_factory=True)
             and not (field.default is None and getattr(self, name) is False)
         ]
+
+
+class ScriptedParams(TaskParams):
+    """The two fields of WebUI's API that select a script."""
+
+    script_name: str | None = None
+    """A selectable script of those that ship with WebUI; case does not matter."""
+    script_args: list[Any] = Field(default=[], json_schema_extra=describe_scripts)
+
+    @classmethod
+    def task(cls) -> Task:
+        """The task that these params are for."""
+        raise NotImplementedError
+
+    @field_validator("script_name")
+    @classmethod
+    def _script_is_known(cls, value: str | None) -> str | None:
+        return find_script(value, cls.task()).title if value else None
+
+    @field_validator("script_args")
+    @classmethod
+    def _arguments_fit_the_script(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
+        name = info.data.get("script_name")
+        if name:
+            read_script(name, value, cls.task())
+        elif value and "script_name" in info.data:
+            raise ValueError(f"received {len(value)} arguments without a script; allowed: none")
+        return value
+
+    def selected_script(self) -> SelectedScript | None:
+        """The script that the request names, with its arguments; None if it names none or one not supported yet."""
+        return read_script(self.script_name, self.script_args, self.task()) if self.script_name else None
+
+    def runs(self) -> tuple[Run, ...]:
+        """What the request draws: itself once, or the drawings of its script.
+
+        Raises:
+            ValueError: the script cannot draw this.
+        """
+        script, params = self.selected_script(), cast("ImageParams", self)
+        return (Run(params, 1),) if script is None else script_runs(script, params)
+
+    def unsupported(self) -> list[FieldError]:
+        return super().unsupported() + self._unsupported_script()
+
+    def _unsupported_script(self) -> list[FieldError]:
+        script = self.selected_script()
+        if self.script_name and script is None:
+            message = f"the script {self.script_name!r} is not supported yet; allowed: {', '.join(titles(self.task()))}"
+            return [FieldError(pointer="/script_name", message=message)]
+        if isinstance(script, Loopback) and script.append_interrogation != "None":
+            message = f"append_interrogation = {script.append_interrogation!r} is not supported yet; allowed: 'None'"
+            return [FieldError(pointer="/script_args/3", message=message)]
+        return []

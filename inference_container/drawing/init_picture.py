@@ -44,12 +44,22 @@ class InitPicture:
     """L, at the overlay's size: 255 − its alpha; returned by the option `return_mask`."""
     original: Image.Image | None = None
     """RGB, the picture that the overlay was made from."""
+    latent_mask: Image.Image | None = None
+    """L, same size as `image`: what to fill and repaint, if that differs from `mask`."""
+
+    @property
+    def repainted(self) -> Image.Image | None:
+        """What to fill and repaint: `latent_mask`, else `mask`."""
+        return self.latent_mask or self.mask
 
 
-def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = None) -> tuple[InitPicture, ...]:
+def prepare_init_pictures(
+    params: Img2ImgParams, *, upscaler: Upscaler | None = None, latent_mask: Image.Image | None = None
+) -> tuple[InitPicture, ...]:
     """Prepare each of the request's `init_images`, all with the request's one mask.
 
-    `upscaler` is used for pictures that become larger.
+    `upscaler` is used for pictures that become larger. `latent_mask`, of the request's width and height, is for masks
+    over the whole picture (`InitPicture.latent_mask`).
 
     Raises:
         JobFailed: bad_image, if a picture cannot be decoded; invalid_params, for several pictures of different sizes
@@ -67,7 +77,7 @@ def prepare_init_pictures(params: Img2ImgParams, *, upscaler: Upscaler | None = 
         )
     if params.inpaint_full_res:
         return _only_masked(images, mask, params, upscaler)
-    return _whole_picture(images, mask, params, upscaler)
+    return _whole_picture(images, mask, params, upscaler, latent_mask)
 
 
 def _decode_images(params: Img2ImgParams) -> list[Image.Image]:
@@ -110,7 +120,11 @@ def _only_masked(
 
 
 def _whole_picture(
-    images: Sequence[Image.Image], mask: Image.Image, params: Img2ImgParams, upscaler: Upscaler | None
+    images: Sequence[Image.Image],
+    mask: Image.Image,
+    params: Img2ImgParams,
+    upscaler: Upscaler | None,
+    latent_mask: Image.Image | None,
 ) -> tuple[InitPicture, ...]:
     # For latent upscale, WebUI leaves picture and mask at different sizes; stretching both is the intention (§2.4).
     mode = 0 if params.resize_mode == LATENT_UPSCALE else params.resize_mode
@@ -120,13 +134,15 @@ def _whole_picture(
     # The overlay has the request's size; what is drawn below it must cover it, and latents are whole cells.
     cell = MIN_SIDE if params.options.overlay_inpaint else 1
     covered = cover_cells(mask, cell=cell)
+    fill = None if latent_mask is None else cover_cells(latent_mask, cell=cell)
     return tuple(
         InitPicture(
-            image=_filled(cover_cells(image, cell=cell), covered, params),
+            image=_filled(cover_cells(image, cell=cell), fill or covered, params),
             mask=covered,
             overlay=make_overlay(image, doubled),
             overlay_mask=doubled,
             original=image,
+            latent_mask=fill,
         )
         for image in resized
     )

@@ -1,6 +1,5 @@
 """Encodes finished pictures with infotext; builds `info` and `parameters` of the answer (semantics §1.4, §7)."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
+from inference_container.drawing.drawings import Drawing
 from inference_container.drawing.fitted_checkpoints import asks_for_tiling
 from inference_container.drawing.prompts import Prompts
 from inference_container.drawing.sampling_record import noted_seed_delta
@@ -105,29 +105,29 @@ def _other(text: str, *, than: str) -> str | None:
     return None if text == than else text
 
 
-def encode_results(
-    images: Sequence[Image.Image],
-    *,
-    record: GenerationRecord,
-    params: ImageParams,
-    beside: Sequence[Sequence[Image.Image]] = (),
-) -> tuple[EncodedImage, ...]:
-    """The pictures as files in the request's format, each with its infotext unless `enable_pnginfo` is off.
-
-    `beside` has for each picture the ones that follow it and have neither infotext nor seed.
+def encode_drawing(drawing: Drawing) -> tuple[EncodedImage, ...]:
+    """All pictures of a drawing as files in the request's format, in order.
 
     Raises:
         JobFailed: invalid_params, if the format does not support such a picture.
     """
     encoded = []
-    for number, image in enumerate(images):
-        encoded.append(_encoded(image, params, infotext=write_infotext(record, number), seed=record.seeds[number]))
-        followers = beside[number] if beside else ()
-        encoded += [_encoded(follower, params, infotext="", seed=None) for follower in followers]
+    for number, image in enumerate(drawing.images):
+        text, seed = write_infotext(drawing.record, number), drawing.record.seeds[number]
+        encoded.append(encode_result(image, drawing.params, infotext=text, seed=seed))
+        followers = drawing.beside[number] if drawing.beside else ()
+        encoded += [encode_result(follower, drawing.params) for follower in followers]
     return tuple(encoded)
 
 
-def _encoded(image: Image.Image, params: ImageParams, *, infotext: str, seed: int | None) -> EncodedImage:
+def encode_result(
+    image: Image.Image, params: ImageParams, *, infotext: str = "", seed: int | None = None
+) -> EncodedImage:
+    """A picture as a file, with its infotext inside if `enable_pnginfo` is on.
+
+    Raises:
+        JobFailed: invalid_params, if the format does not support such a picture.
+    """
     options = params.options
     picture_format = FORMATS[options.samples_format]
     data = encode_picture(

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.selectable_scripts import SdUpscale
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
@@ -34,7 +36,7 @@ class Need:
         return self.type, self.file or self.reference
 
 
-def _need(row: "FieldRow | OptionRow | UnitRow", name: object, place: str) -> Iterator[Need]:
+def _need(row: "FieldRow | OptionRow | UnitRow | ScriptRow", name: object, place: str) -> Iterator[Need]:
     if isinstance(name, str) and (file := row.file(name)):
         yield Need(row.type, name, f"{ROOT}/{place}", file if file != name else None)
 
@@ -113,11 +115,29 @@ class UnitRow:
                 yield from _need(self, name, f"alwayson_scripts/{_escaped(title)}/args/{number}/{self.field}")
 
 
+@dataclass(frozen=True)
+class ScriptRow:
+    """An argument of a selectable script that contains a name."""
+
+    kind: Any
+    """The dataclass of the script's arguments."""
+    type: AssetType
+    field: str
+    place: int
+    """Of the argument in `script_args`."""
+    file: Callable[[str], str | None] = _file
+
+    def needs(self, params: TaskParams) -> Iterator[Need]:
+        script = params.selected_script() if isinstance(params, ImageParams) else None
+        if isinstance(script, self.kind):
+            yield from _need(self, getattr(script, self.field), f"script_args/{self.place}")
+
+
 def _second_pass(params: ImageParams) -> bool:
     return isinstance(params, Txt2ImgParams) and params.enable_hr
 
 
-NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow, ...] = (
+NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow | ScriptRow, ...] = (
     OptionRow(AssetType.VAE, "sd_vae", _vae_file),
     FieldRow(AssetType.CHECKPOINT, "refiner_checkpoint"),
     FieldRow(AssetType.CHECKPOINT, "hr_checkpoint_name", applies=_second_pass),
@@ -127,6 +147,7 @@ NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow, ...] = (
     UnitRow(AssetType.CONTROLNET, "ControlNet", "model"),
     FieldRow(AssetType.UPSCALER, "hr_upscaler", upscaler_file, applies=_second_pass),
     OptionRow(AssetType.UPSCALER, "upscaler_for_img2img", upscaler_file),
+    ScriptRow(SdUpscale, AssetType.UPSCALER, "upscaler", 2, upscaler_file),
     FieldRow(AssetType.UPSCALER, "upscaler_1", upscaler_file),
     FieldRow(AssetType.UPSCALER, "upscaler_2", upscaler_file),
     FieldRow(AssetType.INTERROGATOR, "interrogator"),

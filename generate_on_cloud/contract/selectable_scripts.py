@@ -1,0 +1,205 @@
+"""Selectable scripts (`script_name`, `script_args`): those that ship with WebUI 1.10.1, with its lists of arguments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.limits import MAX_BLUR, MAX_PICTURES, MAX_SIDE
+from generate_on_cloud.contract.script_arguments import (
+    Argument,
+    Choice,
+    Kind,
+    Label,
+    Real,
+    Several,
+    Whole,
+    read_arguments,
+)
+from generate_on_cloud.contract.suggestions import nearest
+from generate_on_cloud.contract.upscalers import MAX_NAME, PIXEL_UPSCALERS, check_upscaler
+
+SIDES = ("left", "right", "up", "down")
+MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
+MAX_GROWTH = 4096
+"""Pixels by which outpainting may grow a picture on each side."""
+
+
+@dataclass(frozen=True)
+class SdUpscale:
+    """Enlarges the init picture and draws it anew in overlapping tiles of the request's width and height."""
+
+    overlap: int
+    """Pixels that neighbouring tiles share."""
+    upscaler: str
+    scale_factor: float
+
+
+@dataclass(frozen=True)
+class Loopback:
+    """Draws from its own result again and again."""
+
+    loops: int
+    final_denoising_strength: float
+    denoising_curve: Literal["Aggressive", "Linear", "Lazy"]
+    append_interrogation: str
+
+
+@dataclass(frozen=True)
+class PoorMansOutpainting:
+    """Adds a frame to the init picture and draws the tiles that touch it."""
+
+    pixels: int
+    mask_blur: int
+    inpainting_fill: str
+    """One of MASKED_CONTENT."""
+    direction: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OutpaintingMk2:
+    """Grows the init picture side by side, each from noise that resembles the picture."""
+
+    pixels: int
+    mask_blur: int
+    direction: tuple[str, ...]
+    noise_q: float
+    """Exponent of the spectrum's fall-off; lower: more detail."""
+    color_variation: float
+
+
+SelectedScript = SdUpscale | Loopback | PoorMansOutpainting | OutpaintingMk2
+
+
+@dataclass(frozen=True)
+class _Upscaler:
+    """The name of an upscaler, or WebUI's index of a built-in one.
+
+    In WebUI, files have the indexes above these, in an order that differs between installations.
+    """
+
+    allowed = "None, Lanczos, Nearest (or 0 to 2), or the name of an uploaded upscaler"
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str):
+            return Choice(PIXEL_UPSCALERS).read(value)
+        check_upscaler(value)
+        return {name.casefold(): name for name in PIXEL_UPSCALERS}.get(value.casefold(), value)
+
+
+@dataclass(frozen=True)
+class ScriptRow:
+    """A script that ships with WebUI."""
+
+    title: str
+    kind: type[Any] | None
+    """Its arguments as a dataclass; None: not supported yet."""
+    arguments: tuple[Argument, ...] = ()
+    tasks: tuple[Task, ...] = (Task.IMG2IMG, Task.TXT2IMG)
+
+
+def _argument(name: str, kind: Kind, default: object) -> Argument:
+    return Argument(name, kind, default)
+
+
+_LABEL = Argument("info", Label(), None)
+_IMG2IMG = (Task.IMG2IMG,)
+
+_ROWS: tuple[ScriptRow, ...] = (
+    ScriptRow("img2img alternative test", None, (), _IMG2IMG),
+    ScriptRow(
+        "Loopback",
+        Loopback,
+        (
+            _argument("loops", Whole(1, MAX_PICTURES), 4),
+            _argument("final_denoising_strength", Real(0, 1), 0.5),
+            _argument("denoising_curve", Choice(("Aggressive", "Linear", "Lazy")), "Linear"),
+            _argument("append_interrogation", Choice(("None", "CLIP", "DeepBooru")), "None"),
+        ),
+        _IMG2IMG,
+    ),
+    ScriptRow(
+        "Outpainting mk2",
+        OutpaintingMk2,
+        (
+            _LABEL,
+            _argument("pixels", Whole(8, MAX_GROWTH), 128),
+            _argument("mask_blur", Whole(0, MAX_BLUR // 4), 8),
+            _argument("direction", Several(SIDES), SIDES),
+            _argument("noise_q", Real(0, 4), 1.0),
+            _argument("color_variation", Real(0, 1), 0.05),
+        ),
+        _IMG2IMG,
+    ),
+    ScriptRow(
+        "Poor man's outpainting",
+        PoorMansOutpainting,
+        (
+            _argument("pixels", Whole(8, MAX_GROWTH), 128),
+            _argument("mask_blur", Whole(0, MAX_BLUR // 2), 4),
+            _argument("inpainting_fill", Choice(MASKED_CONTENT), "fill"),
+            _argument("direction", Several(SIDES), SIDES),
+        ),
+        _IMG2IMG,
+    ),
+    ScriptRow("Prompt matrix", None),
+    ScriptRow("Prompts from file or textbox", None),
+    ScriptRow(
+        "SD upscale",
+        SdUpscale,
+        (
+            _LABEL,
+            _argument("overlap", Whole(0, MAX_SIDE), 64),
+            _argument("upscaler", _Upscaler(), "None"),
+            _argument("scale_factor", Real(1, 16), 2.0),
+        ),
+        _IMG2IMG,
+    ),
+    ScriptRow("X/Y/Z plot", None),
+)
+SCRIPTS: Mapping[str, ScriptRow] = MappingProxyType({row.title.casefold(): row for row in _ROWS})
+"""Rows by the title in lower case."""
+
+
+def titles(task: Task) -> tuple[str, ...]:
+    """The scripts that a task can run."""
+    return tuple(row.title for row in _ROWS if row.kind is not None and task in row.tasks)
+
+
+def find_script(name: str, task: Task) -> ScriptRow:
+    """The row of a script that ships with WebUI; case does not matter.
+
+    Raises:
+        ValueError: no such script, or not one for this task; the text says what is allowed.
+    """
+    row = SCRIPTS.get(name.casefold())
+    if row is None:
+        known = titles(task)
+        raise ValueError(f"unknown script {name[:MAX_NAME]!r}; allowed: {', '.join(known)}{nearest(name, known)}")
+    if task not in row.tasks:
+        raise ValueError(f"the script {row.title!r} is only for {row.tasks[0]}; allowed: {', '.join(titles(task))}")
+    return row
+
+
+def read_script(name: str, arguments: Sequence[object], task: Task) -> SelectedScript | None:
+    """The script with its arguments; None if it is not supported yet.
+
+    Raises:
+        ValueError: as in `find_script`, or an argument that is not allowed.
+    """
+    row = find_script(name, task)
+    if row.kind is None:
+        return None
+    script: SelectedScript = row.kind(**read_arguments(row.title, row.arguments, arguments))
+    return script
+
+
+def describe_scripts(schema: dict[str, Any]) -> None:
+    """Describe every script's arguments in the JSON schema of `script_args`."""
+    lines = [
+        f"{row.title}: " + ", ".join(f"{one.name} = {one.default!r} ({one.kind.allowed})" for one in row.arguments)
+        for row in _ROWS
+        if row.kind is not None
+    ]
+    schema["description"] = "The script's arguments in WebUI's order, with its defaults. " + "; ".join(lines)

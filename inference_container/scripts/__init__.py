@@ -1,0 +1,37 @@
+"""The table of selectable scripts: each makes one or several ordinary drawings and composes its pictures from them."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from generate_on_cloud.contract.selectable_scripts import (
+    Loopback,
+    OutpaintingMk2,
+    PoorMansOutpainting,
+    SdUpscale,
+    SelectedScript,
+)
+from inference_container.scripts.drawing_board import DrawingBoard, Finished
+from inference_container.scripts.loopback import loopback
+from inference_container.scripts.outpainting_mk2 import outpainting_mk2
+from inference_container.scripts.poor_mans_outpainting import poor_mans_outpainting
+from inference_container.scripts.sd_upscale import sd_upscale
+
+SCRIPTS: Mapping[type[Any], Callable[[Any, DrawingBoard[Any]], Finished]] = MappingProxyType(
+    {
+        Loopback: loopback,
+        OutpaintingMk2: outpainting_mk2,
+        PoorMansOutpainting: poor_mans_outpainting,
+        SdUpscale: sd_upscale,
+    }
+)
+"""Runners by the dataclass of a script's arguments."""
+
+
+def run_script(script: SelectedScript, board: DrawingBoard[Any]) -> Finished:
+    """Run a script on the request of `board`.
+
+    Raises:
+        JobFailed: the request cannot be fulfilled; see code and message.
+    """
+    return SCRIPTS[type(script)](script, board)

@@ -1,0 +1,5 @@
+"""The tiny checkpoint that scripts draw with."""
+
+from tests.tasks.conftest import checkpoint
+
+__all__ = ["checkpoint"]
