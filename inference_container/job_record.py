@@ -20,6 +20,9 @@ LOST_AFTER_SECONDS = 15.0
 CLAIM_PATIENCE_SECONDS = 20.0
 """How long a claim waits for another worker's heartbeat to become that old, in case that worker has just died."""
 
+_WANTED = "(attribute_not_exists(cancel_requested) OR cancel_requested = :false)"
+"""Nobody has asked for the job to stop."""
+
 Row = Mapping[str, Any]
 """A DynamoDB item in the client's notation: {"status": {"S": "queued"}, …}"""
 
@@ -49,10 +52,11 @@ class JobRecords:
         deadline = self.clock() + CLAIM_PATIENCE_SECONDS
         while True:
             check()
-            row, claimed = self._try_claim(job_id)
+            claimed = self._try_claim(job_id)
+            row = self._read(job_id)
             if claimed:
-                refuse_canceled(row)
                 return datetime.fromisoformat(row["queued_at"]["S"]) if "queued_at" in row else None
+            refuse_canceled(row)
             status = row.get("status", {}).get("S")
             if status != JobStatus.RUNNING:
                 raise _refusal(job_id, status)
@@ -69,10 +73,10 @@ class JobRecords:
             JobFailed: CANCELED if the user canceled the job; WORKER_LOST if another worker has taken it.
             botocore.exceptions.ClientError, BotoCoreError: the table could not be reached.
         """
-        row, ours = self._update(
+        ours = self._update(
             job_id,
             update="SET heartbeat_at = :now, progress = :progress",
-            condition="#status = :running AND worker_id = :worker",
+            condition=f"#status = :running AND worker_id = :worker AND {_WANTED}",
             values={
                 ":now": {"N": f"{self.clock():.3f}"},
                 ":progress": _progress(progress),
@@ -81,8 +85,9 @@ class JobRecords:
             },
         )
         if ours:
-            refuse_canceled(row)
             return
+        row = self._read(job_id)
+        refuse_canceled(row)
         status = row.get("status", {}).get("S")
         if status == JobStatus.CANCELED:
             raise _refusal(job_id, status)
@@ -92,7 +97,7 @@ class JobRecords:
             f"worker {_text(row, 'worker_id')}",
         )
 
-    def _try_claim(self, job_id: str) -> tuple[Row, bool]:
+    def _try_claim(self, job_id: str) -> bool:
         now = self.clock()
         return self._update(
             job_id,
@@ -100,7 +105,7 @@ class JobRecords:
                 "SET #status = :running, started_at = :started, worker_id = :worker, "
                 "heartbeat_at = :now, progress = :progress"
             ),
-            condition="#status = :queued OR (#status = :running AND heartbeat_at < :lost)",
+            condition=f"(#status = :queued OR (#status = :running AND heartbeat_at < :lost)) AND {_WANTED}",
             values={
                 ":running": {"S": JobStatus.RUNNING},
                 ":queued": {"S": JobStatus.QUEUED},
@@ -112,25 +117,33 @@ class JobRecords:
             },
         )
 
-    def _update(self, job_id: str, *, update: str, condition: str, values: dict[str, Any]) -> tuple[Row, bool]:
-        """The updated row and True, or the unchanged row (empty if the job does not exist) and False."""
+    def _update(self, job_id: str, *, update: str, condition: str, values: dict[str, Any]) -> bool:
+        """Whether the row met the condition and was updated. Nothing of the row is returned: it is the user's."""
         try:
-            answer = self.client.update_item(
+            self.client.update_item(
                 TableName=self.table,
                 Key={"job_id": {"S": job_id}},
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ExpressionAttributeValues={**values, ":false": {"BOOL": False}},
             )
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
                 raise
-            refused: Mapping[str, Any] = error.response
-            return refused.get("Item", {}), False
-        return answer.get("Attributes", {}), True
+            return False
+        return True
+
+    def _read(self, job_id: str) -> Row:
+        """What a worker may know of the row; empty if the job does not exist."""
+        answer = self.client.get_item(
+            TableName=self.table,
+            Key={"job_id": {"S": job_id}},
+            ConsistentRead=True,
+            ProjectionExpression="#status, worker_id, cancel_requested, queued_at",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        return answer.get("Item", {})
 
 
 def refuse_canceled(row: Row) -> None:

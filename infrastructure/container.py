@@ -45,7 +45,7 @@ class Container(Construct):
                         "endpoint-failure/": ["PutObject"],
                     },
                 ),
-                TableGrant(storage.jobs_table, ["UpdateItem"], attributes=WORKER_ATTRIBUTES),
+                TableGrant(storage.jobs_table, ["GetItem", "UpdateItem"], attributes=WORKER_ATTRIBUTES),
                 Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
                 Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
             ],

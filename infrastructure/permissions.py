@@ -31,11 +31,16 @@ class TableGrant:
     @property
     def conditions(self) -> Conditions | None:
         """Conditions of the actions on rows; indexes are queried without them."""
-        found = {}
+        found: dict[str, dict[str, str | list[str]]] = {}
         if self.keys:
             found["ForAllValues:StringLike"] = {"dynamodb:LeadingKeys": list(self.keys)}
         if self.attributes:
             found["ForAllValues:StringEquals"] = {"dynamodb:Attributes": list(self.attributes)}
+            # Without these a request that names no attribute would be answered with all of them.
+            found["StringEqualsIfExists"] = {
+                "dynamodb:ReturnValues": ["NONE", "UPDATED_NEW", "UPDATED_OLD"],
+                "dynamodb:Select": "SPECIFIC_ATTRIBUTES",
+            }
         return found or None
 
     @property

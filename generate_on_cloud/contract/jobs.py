@@ -49,7 +49,9 @@ DEFAULT_RUN_TIMEOUT_S: Final = 900
 TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANSITIONS.items() if not following)
 
 
-WORKER_ATTRIBUTES = ("heartbeat_at", "job_id", "progress", "started_at", "status", "worker_id")
+WORKER_ATTRIBUTES = (
+    "cancel_requested", "heartbeat_at", "job_id", "progress", "queued_at", "started_at", "status", "worker_id",
+)  # fmt: skip
 """The attributes of a job's row that a container may name, also in conditions; its role allows no others."""
 
 

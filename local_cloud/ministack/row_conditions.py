@@ -11,6 +11,8 @@ from typing import Any
 
 KEYS = "dynamodb:LeadingKeys"
 ATTRIBUTES = "dynamodb:Attributes"
+RETURNED = "dynamodb:ReturnValues"
+SELECTED = "dynamodb:Select"
 ITEMS = "items of the transaction"
 """Not an IAM key: carries each item's own keys to where it is checked."""
 _EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "ProjectionExpression")
@@ -46,11 +48,11 @@ def of_item(context: Mapping[str, Any], action: str, resource: str) -> dict[str,
     for item_action, table, keys in context.get(ITEMS, ()):
         if item_action == action and resource.endswith(f":table/{table}"):
             for name, values in keys.items():
-                own[name] = sorted({*own.get(name, ()), *values})
+                own[name] = values if isinstance(values, str) else sorted({*own.get(name, ()), *values})
     return own
 
 
-def touched(request: Mapping[str, Any]) -> dict[str, list[str]]:
+def touched(request: Mapping[str, Any]) -> dict[str, list[str] | str]:
     """The keys of a request for one row; empty if it names no row by its key."""
     key = request.get("Key")
     if not isinstance(key, dict) or not key:
@@ -59,4 +61,11 @@ def touched(request: Mapping[str, Any]) -> dict[str, list[str]]:
     expressions = " ".join(str(request[name]) for name in _EXPRESSIONS if name in request)
     named = {names.get(word, word) for word in _NAME.findall(expressions) if word.upper() not in _WORDS}
     value = next(iter(key.values()))
-    return {KEYS: [str(next(iter(value.values())))], ATTRIBUTES: sorted({*key, *named})}
+    # A request that projects nothing is answered with the whole row.
+    selected = {"UpdateExpression", "ProjectionExpression"} & request.keys() or "Item" in request
+    return {
+        KEYS: [str(next(iter(value.values())))],
+        ATTRIBUTES: sorted({*key, *named}),
+        RETURNED: str(request.get("ReturnValues", "NONE")),
+        SELECTED: "SPECIFIC_ATTRIBUTES" if selected else "ALL_ATTRIBUTES",
+    }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from generate_on_cloud.contract.instances import HOUR_USD
+from generate_on_cloud.contract.jobs import WORKER_ATTRIBUTES
 from inference_container.settings import ContainerSettings
 from lambdas.api.cors import ANSWER_HEADERS, METHODS, REQUEST_HEADERS
 from lambdas.functions.webhook_times import BACK_OFF_SECONDS, MAX_ATTEMPTS
@@ -373,16 +374,21 @@ def test_the_container_may_only_read_assets_and_write_its_jobs(aws: "Assembly") 
         "s3:GetObject",
         "s3:PutObject",
         "s3:ListBucket",
+        "dynamodb:GetItem",
         "dynamodb:UpdateItem",
         "sns:Publish",
     }
     assert not [resource for resource in granted["s3:PutObject"] if "AssetsBucket" in resource]
     assert len(granted["sns:Publish"]) == 2
-    assert conditions_of(aws, "ContainerRole", "dynamodb:UpdateItem") == [
+    held = conditions_of(aws, "ContainerRole", "dynamodb:UpdateItem")
+    assert held == conditions_of(aws, "ContainerRole", "dynamodb:GetItem")
+    assert held == [
         {
-            "ForAllValues:StringEquals": {
-                "dynamodb:Attributes": ["heartbeat_at", "job_id", "progress", "started_at", "status", "worker_id"]
-            }
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": list(WORKER_ATTRIBUTES)},
+            "StringEqualsIfExists": {
+                "dynamodb:ReturnValues": ["NONE", "UPDATED_NEW", "UPDATED_OLD"],
+                "dynamodb:Select": "SPECIFIC_ATTRIBUTES",
+            },
         }
     ]
 

@@ -7,7 +7,17 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local_cloud.ministack.row_conditions import ATTRIBUTES, ITEMS, KEYS, of_item, touched, with_rows
+from infrastructure.permissions import TableGrant
+from local_cloud.ministack.row_conditions import (
+    ATTRIBUTES,
+    ITEMS,
+    KEYS,
+    RETURNED,
+    SELECTED,
+    of_item,
+    touched,
+    with_rows,
+)
 from local_cloud.settings import DEFAULT_REGION
 from tests.local_cloud.tiny_stack import Tiny
 
@@ -33,7 +43,21 @@ def test_every_first_part_of_an_expression_is_an_attribute(expressions: dict[str
 
     found = touched(request)
 
-    assert found == {KEYS: ["load#alice"], ATTRIBUTES: sorted({"id", *attributes})}
+    assert (found[KEYS], found[ATTRIBUTES]) == (["load#alice"], sorted({"id", *attributes}))
+
+
+@pytest.mark.parametrize(
+    ("request_", "returned", "selected"),
+    [
+        ({}, "NONE", "ALL_ATTRIBUTES"),
+        ({"ProjectionExpression": "a"}, "NONE", "SPECIFIC_ATTRIBUTES"),
+        ({"UpdateExpression": "SET a = :a", "ReturnValues": "ALL_NEW"}, "ALL_NEW", "SPECIFIC_ATTRIBUTES"),
+    ],
+)
+def test_what_a_request_wants_back_is_a_condition_too(request_: dict[str, str], returned: str, selected: str) -> None:
+    found = touched({**ROW, **request_})
+
+    assert (found[RETURNED], found[SELECTED]) == (returned, selected)
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"TableName": "rows", "Limit": 1}'])
@@ -91,17 +115,49 @@ def test_a_role_held_to_some_rows_and_attributes_is_refused_others(shared: Tiny)
     assert not admin(shared).get_item(TableName=table, Key={"id": {"S": "load#eve"}}).get("Item")
 
 
-def held_to(shared: Tiny, conditions: dict[str, Any]) -> Any:
-    """A client of a user who may change rows under these conditions."""
+def test_a_worker_reads_its_own_attributes_and_no_row_whole(shared: Tiny) -> None:
+    """Under the conditions that the container's role has."""
+    grant = TableGrant(None, ["GetItem", "UpdateItem"], attributes=["id", "status"])  # type: ignore[arg-type]
+    conditions = {operator: dict(keys) for operator, keys in (grant.conditions or {}).items()}
+    client = held_to(shared, conditions, user="worker")
+    (table,) = client.list_tables()["TableNames"]
+    place: dict[str, Any] = {"TableName": table, "Key": {"id": {"S": "job"}}}
+    change = {
+        "UpdateExpression": "SET #status = :status",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":status": {"S": "running"}},
+    }
+    admin(shared).put_item(TableName=table, Item={"id": {"S": "job"}, "params": {"S": "secret"}})
+
+    client.update_item(**place, **change, ReturnValues="UPDATED_NEW")
+    read = client.get_item(
+        **place, ProjectionExpression="#status", ExpressionAttributeNames=change["ExpressionAttributeNames"]
+    )
+
+    assert read["Item"] == {"status": {"S": "running"}}
+    with pytest.raises(ClientError, match="is not authorized to perform: dynamodb:UpdateItem"):
+        client.update_item(**place, **change, ReturnValues="ALL_NEW")
+    for more in ({}, {"ProjectionExpression": "params"}):
+        with pytest.raises(ClientError, match="is not authorized to perform: dynamodb:GetItem"):
+            client.get_item(**place, **more)
+
+
+def held_to(shared: Tiny, conditions: dict[str, Any], *, user: str = "counter") -> Any:
+    """A client of a user who may read and change rows under these conditions."""
     statements = [
-        {"Effect": "Allow", "Action": ["dynamodb:UpdateItem"], "Resource": "*", "Condition": conditions},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Resource": "*",
+            "Condition": conditions,
+        },
         {"Effect": "Allow", "Action": ["dynamodb:ListTables"], "Resource": "*"},
     ]
     users = shared.iam()
-    users.create_user(UserName="counter")
+    users.create_user(UserName=user)
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    users.put_user_policy(UserName="counter", PolicyName="Counting", PolicyDocument=document)
-    key = users.create_access_key(UserName="counter")["AccessKey"]
+    users.put_user_policy(UserName=user, PolicyName="Counting", PolicyDocument=document)
+    key = users.create_access_key(UserName=user)["AccessKey"]
     return dynamodb(shared, key["AccessKeyId"], key["SecretAccessKey"])
 
 
