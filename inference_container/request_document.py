@@ -56,6 +56,16 @@ def ids_of(document: bytes) -> Ids:
     return Ids(*(value if isinstance(value, str) else None for value in found))
 
 
+def limit_of(document: bytes) -> int | None:
+    """The run's time limit in seconds; None if the document has none, or is not a valid request."""
+    try:
+        raw = json.loads(document)
+    except (ValueError, RecursionError):
+        return None
+    limit = raw.get("run_timeout_s") if isinstance(raw, dict) else None
+    return limit if type(limit) is int and limit > 0 else None
+
+
 def read_params(request: JobRequest) -> TaskParams:
     """Parse the params with the task's model.
 

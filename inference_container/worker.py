@@ -92,7 +92,9 @@ class Worker:
         clock = PhaseClock()
         try:
             request = read_request(document)
-            result = self.run(request, clock, TimeLimit(request.run_timeout_s, began))
+            limit = TimeLimit(request.run_timeout_s, began)
+            with limit.exits_when_stuck():
+                result = self.run(request, clock, limit)
             told = self._metrics(clock, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
             log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra=told)
         except JobFailed as failed:

@@ -15,7 +15,7 @@ from typing import Self
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.messages import JobFailure, JobResult
-from inference_container.request_document import ids_of
+from inference_container.request_document import ids_of, limit_of
 from inference_container.settings import ContainerSettings
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,10 @@ MAX_STARTS = 3
 PING_SECONDS = 0.2
 WAITED_HEADER = "x-waited-seconds"
 """Header with how long a document has waited for a worker process; the run's time limit includes that time."""
+MOST_SECONDS = 3600
+"""SageMaker's longest time limit of a run."""
+STUCK_SECONDS = 60.0
+"""A worker that has not answered so long after the limit is stuck; it ends itself before, if it still can."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -64,14 +68,16 @@ class WorkerProcess:
         """Wait for the process to exit; returns its exit status."""
         return await self._process.wait()
 
-    def answer(self, document: bytes, received: float) -> JobResult | JobFailure:
+    def answer(self, document: bytes, received: float, stuck_seconds: float) -> JobResult | JobFailure:
         """Run a job whose document came at `received` (monotonic).
 
         Raises:
-            OSError, http.client.HTTPException, ValueError: the process died while running it.
+            OSError, http.client.HTTPException, ValueError: the process died while running it, or did not answer within
+                `stuck_seconds` after the run's limit.
         """
-        waited = {WAITED_HEADER: f"{time.monotonic() - received:.3f}"}
-        status, body = self._request("POST", "/invocations", document, None, waited)
+        waited = time.monotonic() - received
+        left = max(0.0, (limit_of(document) or MOST_SECONDS) - waited) + stuck_seconds
+        status, body = self._request("POST", "/invocations", document, left, {WAITED_HEADER: f"{waited:.3f}"})
         return (JobResult if status == 200 else JobFailure).model_validate_json(body)
 
     def stop(self) -> None:
@@ -109,11 +115,16 @@ class WorkerPool:
         *,
         command: Sequence[str] = COMMAND,
         broken: Callable[[], object] = lambda: None,
+        stuck_seconds: float = STUCK_SECONDS,
     ) -> None:
-        """`broken` is called if a worker cannot be started or restarted; the container is then unusable."""
+        """`broken` is called if a worker cannot be started or restarted; the container is then unusable.
+
+        A worker that does not answer within `stuck_seconds` after the limit of its run is killed and started again.
+        """
         self._settings = settings
         self._command = command
         self._broken = broken
+        self._stuck_seconds = stuck_seconds
         self._workers: list[WorkerProcess | None] = [None] * settings.WORKERS
         self._have_run: set[int] = set()
         self._fault: str | None = None
@@ -142,7 +153,9 @@ class WorkerPool:
         while not worker.alive:
             worker = await self._free.get()
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, worker.answer, document, received)
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._threads, worker.answer, document, received, self._stuck_seconds
+            )
         except (OSError, http.client.HTTPException, ValueError) as error:
             worker.kill()
             job_id, correlation_id = ids_of(document)

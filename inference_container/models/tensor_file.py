@@ -16,6 +16,7 @@ from generate_on_cloud.model_files.facts import content_facts
 from generate_on_cloud.model_files.file_bytes import FileBytes
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 from inference_container.models.files import ModelFile
+from inference_container.models.pickle_rehearsal import rehearse
 from inference_container.models.saved_tensors import MappedTensors
 
 
@@ -70,6 +71,8 @@ def refusals_of(file: ModelFile) -> Iterator[None]:
 
 def _inspected(file: ModelFile, holding: AssetType | None) -> FileContent:
     with refusals_of(file):
+        if not file.name.lower().endswith(".safetensors"):
+            rehearse(file.path)
         content = read_content(FileBytes(file.path), name=file.name)
         if holding is not None:
             content_facts(content, holding)

@@ -21,9 +21,11 @@ from tests.patience import wait_for
 STAND_IN = (sys.executable, str(Path(__file__).with_name("standin_worker.py")))
 
 
-def pool(*, command: tuple[str, ...] = STAND_IN, broken: Callable[[], object] = lambda: None) -> WorkerPool:
+def pool(
+    *, command: tuple[str, ...] = STAND_IN, broken: Callable[[], object] = lambda: None, stuck_seconds: float = 60.0
+) -> WorkerPool:
     settings = ContainerSettings(JOBS_BUCKET="jobs", ASSETS_BUCKET="assets", JOBS_TABLE="jobs", WORKERS=2)
-    return WorkerPool(settings, command=command, broken=broken)
+    return WorkerPool(settings, command=command, broken=broken, stuck_seconds=stuck_seconds)
 
 
 @contextmanager
@@ -84,6 +86,18 @@ def test_a_worker_that_dies_loses_its_own_job_only_and_comes_back(client: TestCl
     assert isinstance(kept, JobResult)
     assert isinstance(after, JobResult)
     assert client.get("/ping").status_code == 200
+
+
+def test_a_worker_that_is_stuck_loses_its_job_and_is_started_again(tmp_path: Path) -> None:
+    with serving(pool(stuck_seconds=0.1)) as client:
+        lost = post(client, job_id="stuck", run_timeout_s=1, wait=str(tmp_path / "never"))
+        after = post(client)
+        wait_for(lambda: len({place for _ in range(2) for place in places(post(client))}) == 2, "both GPUs", seconds=60)
+
+    assert isinstance(lost, JobFailure)
+    assert (lost.job_id, lost.error.code) == ("stuck", JobErrorCode.WORKER_LOST)
+    assert "TimeoutError" in lost.error.message
+    assert isinstance(after, JobResult)
 
 
 def test_a_worker_runs_one_job_and_knows_nothing_of_the_others(client: TestClient) -> None:
