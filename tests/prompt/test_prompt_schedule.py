@@ -121,3 +121,56 @@ def test_any_text_gets_a_schedule_that_reaches_the_last_step(text: str, steps: i
 @given(st.text(alphabet="ab (),.:\\", max_size=30))
 def test_text_without_square_brackets_and_bars_is_kept(text: str) -> None:
     assert schedule(text, PromptClock(9)) == [(9, text)]
+
+
+@pytest.mark.parametrize("edit", ["[a:3]", "[a:b:3]", "[a::3]", "[ a : b : 3 ]", "x [a:b:3]", "[(a):3]", "(c)[a:3]"])
+@pytest.mark.parametrize("stray", [":", "(", ")", "[", "]"])
+@pytest.mark.parametrize("count", range(6))
+def test_an_edit_before_an_even_number_of_stray_brackets_or_colons_is_text(edit: str, stray: str, count: int) -> None:
+    """As in WebUI's grammar read by lark 1.1.2: `[a:b:3]::` is taken literally, `[a:b:3]:` is not."""
+    prompt = edit + stray * count
+
+    texts = schedule_prompt(prompt, PromptClock(10))
+
+    if count >= 2 and count % 2 == 0:
+        assert [timed.text for timed in texts] == [prompt]
+    else:
+        assert [timed.until for timed in texts] == [3, 10]
+
+
+@pytest.mark.parametrize(
+    ("edit", "literal"),
+    [
+        ("([a:3])", (False, True, False, True, False)),
+        ("[[a:3]]", (False, True, False, True, False)),
+        ("(x[a:3])", (False, True, False, True, False)),
+        ("(([a:3]))", (False, False, True, False, True)),
+        ("([a:3]:1)", (False,) * 5),
+        ("([a:3] x)", (False,) * 5),
+        ("[a:3]x", (False,) * 5),
+        ("[a:3] ", (False,) * 5),
+        ("[a:3](b)", (False,) * 5),
+    ],
+)
+def test_brackets_of_emphasis_around_an_edit_count_like_strays(edit: str, literal: tuple[bool, ...]) -> None:
+    texts = [schedule_prompt(edit + ":" * count, PromptClock(10)) for count in range(5)]
+
+    assert tuple(len(timed) == 1 for timed in texts) == literal
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("[[c:d:2]:b:3]::", [(2, "[c:b:3]::"), (10, "[d:b:3]::")]),
+        ("[b:([c:d:2]):3]::", [(10, "[b:([c:d:2]):3]::")]),
+        ("[b:[c:d:2] e:3]::", [(2, "[b:c e:3]::"), (10, "[b:d e:3]::")]),
+        ("[a:b:3][c:d:4]::", [(3, "a[c:d:4]::"), (10, "b[c:d:4]::")]),
+        ("[a::3]([a:b:3])[", [(10, "[a::3]([a:b:3])[")]),
+        (
+            "photo of [a red circle:a blue star:5]:: on white",
+            [(10, "photo of [a red circle:a blue star:5]:: on white")],
+        ),
+    ],
+)
+def test_what_is_inside_an_edit_that_is_text_keeps_its_meaning(prompt: str, expected: list[tuple[int, str]]) -> None:
+    assert [(timed.until, timed.text) for timed in schedule_prompt(prompt, PromptClock(10))] == expected

@@ -2,11 +2,12 @@
 
 The syntax is `[from:to:N]`, `[to:N]`, `[from::N]` and `[a|b|…]`, nested to any depth and with emphasis inside. As in
 WebUI 1.10.1, any other group is text, and a prompt that cannot be parsed as a whole (a `|` outside square brackets, a
-backslash at the end) is taken literally. WebUI's grammar is ambiguous for several meaningless brackets and colons in a
-row, e.g. `([a:b:2]:]`; here every group that can be parsed is parsed.
+backslash at the end) is taken literally. WebUI's grammar is ambiguous where brackets and colons without a
+meaning follow an edit; `_settle` says how it decides: `[a:b:2]::` is text, `[a:b:2]:` is not.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from generate_on_cloud.contract.limits import MAX_EDITED
@@ -102,6 +103,8 @@ class _Edit:
     before: "_Nodes"
     after: "_Nodes"
     when: str
+    as_text: "_Nodes"
+    """Its brackets and colons as text, with what is between them."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,24 @@ class _NotInLanguageError(Exception):
     pass
 
 
+class _Stray(str):
+    """A bracket or colon without a meaning."""
+
+    __slots__ = ()
+
+
+class _Opener(str):
+    """The opening bracket of emphasis."""
+
+    __slots__ = ()
+
+
+class _Closer(str):
+    """The closing bracket of emphasis."""
+
+    __slots__ = ()
+
+
 @dataclass
 class _Group:
     """An open bracket and the nodes after it, split at separators."""
@@ -127,17 +148,19 @@ class _Group:
     fields: list[_Nodes] = field(default_factory=lambda: [[]])
     separators: list[str] = field(default_factory=list)
 
-    def as_text(self) -> _Nodes:
+    def as_text(self, mark: Callable[[str], str] = str) -> _Nodes:
         """The group as text with its nodes, for a bracket without a matching closing bracket.
+
+        `mark` is applied to the bracket and the separators.
 
         Raises:
             _NotInLanguageError: the group contains a `|`.
         """
         if "|" in self.separators:
             raise _NotInLanguageError
-        nodes: _Nodes = [self.bracket, *self.fields[0]]
+        nodes: _Nodes = [mark(self.bracket), *self.fields[0]]
         for separator, following in zip(self.separators, self.fields[1:], strict=True):
-            nodes += [separator, *following]
+            nodes += [mark(separator), *following]
         return nodes
 
 
@@ -169,9 +192,48 @@ def _parse(text: str) -> _Nodes:
         elif piece == "|":
             raise _NotInLanguageError
         else:
-            current.append(piece)
+            current.append(_Stray(piece) if piece == ":" else piece)
     _give_up(stack, top)
-    return top
+    return _settle(top)
+
+
+def _settle(top: _Nodes) -> _Nodes:
+    """Decide as WebUI's parser does which edits before strays are text.
+
+    It takes an edit that d brackets and then n strays follow as text if n is at least 1 and n + d is even. We found it
+    by experiments with lark's Earley parser, which decides by the shape of its trees.
+    """
+    settled: _Nodes = []  # from the last node to the first
+    waiting = list(top)
+    closed = opening = 0
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _Edit):
+            closers = _run(settled, _Closer, skipped=0)
+            strays = _run(settled, _Stray, skipped=closers)
+            if strays >= 1 and (strays + closers) % 2 == 0:
+                # The emphasis that ends with it has no meaning, either.
+                settled[len(settled) - closers :] = [_Stray(bracket) for bracket in settled[len(settled) - closers :]]
+                closed, opening = closed - closers, opening + closers
+                waiting.extend(node.as_text)
+                continue
+        elif isinstance(node, _Closer):
+            closed += 1
+        elif isinstance(node, _Opener) and closed:
+            closed -= 1
+        elif isinstance(node, _Opener) and opening:
+            opening -= 1
+            node = _Stray(node)
+        settled.append(node)
+    return settled[::-1]
+
+
+def _run(nodes: _Nodes, kind: type[str], *, skipped: int) -> int:
+    """How many nodes of a kind follow each other at the end, before which `skipped` are skipped."""
+    count = 0
+    while skipped + count < len(nodes) and isinstance(nodes[-1 - skipped - count], kind):
+        count += 1
+    return count
 
 
 def _close(closer: str, stack: list[_Group], top: _Nodes) -> None:
@@ -180,7 +242,7 @@ def _close(closer: str, stack: list[_Group], top: _Nodes) -> None:
         # Bracketed text that is not a group makes every group around it text too: meaningless brackets and colons are
         # allowed at the outermost level only.
         _give_up(stack, top)
-        top.append(closer)
+        top.append(_Stray(closer))
         return
     stack.pop()
     (stack[-1].fields[-1] if stack else top).extend(nodes)
@@ -188,7 +250,7 @@ def _close(closer: str, stack: list[_Group], top: _Nodes) -> None:
 
 def _give_up(stack: list[_Group], top: _Nodes) -> None:
     for group in stack:
-        top.extend(group.as_text())
+        top.extend(group.as_text(_Stray))
     stack.clear()
 
 
@@ -198,13 +260,14 @@ def _read_group(group: _Group, closer: str) -> _Nodes | None:
     bars = group.separators.count("|")
     match group.bracket + closer:
         case "()" if bars == 0 and colons <= 1:
-            return [*group.as_text(), ")"]
+            return [_Opener("("), *group.as_text()[1:], _Closer(")")]
         case "[]" if not group.separators:
-            return [*group.as_text(), "]"]
+            return [_Opener("["), *group.as_text()[1:], _Closer("]")]
         case "[]" if colons == 0:
             return [_Alternation(tuple(group.fields))]
         case "[]" if bars == 0 and colons <= 2 and (when := _read_number(group.fields[-1])) is not None:
-            return [_Edit(group.fields[0] if colons == 2 else [], group.fields[-2], when)]
+            text = [*group.as_text(_Stray), _Stray("]")]
+            return [_Edit(group.fields[0] if colons == 2 else [], group.fields[-2], when, text)]
     return None
 
 
