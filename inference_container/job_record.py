@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LOST_AFTER_SECONDS = 15.0
 """A running job whose heartbeat is older than this has lost its worker."""
+CONFLICT_TRIES = 5
+"""How often a write is tried that a transaction on the same row refuses."""
 CLAIM_PATIENCE_SECONDS = 20.0
 """How long a claim waits for another worker's heartbeat to become that old, in case that worker has just died."""
 
@@ -119,20 +122,27 @@ class JobRecords:
 
     def _update(self, job_id: str, *, update: str, condition: str, values: dict[str, Any]) -> bool:
         """Whether the row met the condition and was updated. Nothing of the row is returned: it is the user's."""
-        try:
-            self.client.update_item(
-                TableName=self.table,
-                Key={"job_id": {"S": job_id}},
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={**values, ":false": {"BOOL": False}},
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
+        for tried in count(1):
+            try:
+                self.client.update_item(
+                    TableName=self.table,
+                    Key={"job_id": {"S": job_id}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues={**values, ":false": {"BOOL": False}},
+                )
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code == "ConditionalCheckFailedException":
+                    return False
+                # A transaction of the API is writing the row; boto3 does not repeat this by itself.
+                if code != "TransactionConflictException" or tried == CONFLICT_TRIES:
+                    raise
+                self.sleep(0.1 * tried)
+            else:
+                return True
+        raise AssertionError("unreachable")
 
     def _read(self, job_id: str) -> Row:
         """What a worker may know of the row; empty if the job does not exist."""

@@ -1,5 +1,7 @@
 """The container's permissions; in the core stack, because endpoints created through the API use the same role."""
 
+from typing import Final
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -11,6 +13,9 @@ from infrastructure.events import Events
 from infrastructure.findings import acknowledge
 from infrastructure.permissions import BucketGrant, Grant, TableGrant, grant_all
 from infrastructure.storage import Storage
+
+_LOGGING: Final = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+"""As in AWS's own policy for execution roles."""
 
 
 class Container(Construct):
@@ -47,7 +52,7 @@ class Container(Construct):
                 ),
                 TableGrant(storage.jobs_table, ["GetItem", "UpdateItem"], attributes=WORKER_ATTRIBUTES),
                 Grant(["sns:Publish"], [events.success.topic_arn, events.error.topic_arn]),
-                Grant(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
+                Grant(_LOGGING, [log_group]),
             ],
             key=key,
         )

@@ -21,6 +21,8 @@ THROTTLED = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        # A write to a row that a transaction is writing; unlike the others, boto3 does not repeat it.
+        "TransactionConflictException",
     }
 )
 

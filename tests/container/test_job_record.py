@@ -1,11 +1,15 @@
 """The job's row: who may claim it, how it is kept alive, and when it is not ours any more."""
 
+from dataclasses import replace
+from typing import Any, cast
+
 import pytest
+from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.messages import Progress
-from inference_container.job_record import LOST_AFTER_SECONDS
+from inference_container.job_record import CONFLICT_TRIES, LOST_AFTER_SECONDS
 from tests.container.conftest import Cloud, HandClock
 
 START = HandClock().now
@@ -166,3 +170,36 @@ def test_a_beat_for_a_row_that_is_gone_makes_no_row(cloud: Cloud) -> None:
         cloud.records().beat("j", Progress(phase=JobPhase.SAMPLING))
 
     assert cloud.job("j") == {}
+
+
+class Conflicting:
+    """A table of which transactions write the row whenever a worker wants to."""
+
+    def __init__(self, client: Any, conflicts: int) -> None:
+        self._client = client
+        self._conflicts = conflicts
+
+    def update_item(self, **request: Any) -> Any:
+        if self._conflicts:
+            self._conflicts -= 1
+            raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": "busy"}}, "UpdateItem")
+        return self._client.update_item(**request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+@pytest.mark.parametrize(("conflicts", "claimed"), [(CONFLICT_TRIES - 1, True), (CONFLICT_TRIES, False)])
+def test_a_row_that_a_transaction_is_writing_is_claimed_a_moment_later(
+    cloud: Cloud, conflicts: int, claimed: bool
+) -> None:
+    cloud.put_job("j", "queued")
+    records = replace(cloud.records(), client=cast("Any", Conflicting(cloud.dynamodb, conflicts)))
+
+    if claimed:
+        records.claim("j")
+    else:
+        with pytest.raises(ClientError, match="busy"):
+            records.claim("j")
+
+    assert cloud.job("j")["status"]["S"] == ("running" if claimed else "queued")

@@ -23,6 +23,7 @@ UNSHOWN = [
     "Container ecr:GetDownloadUrlForLayer",
     "Container logs:CreateLogGroup",
     "Container logs:CreateLogStream",
+    "Container logs:DescribeLogStreams",
     "Container logs:PutLogEvents",
     "Container s3:ListBucket",
     "EndpointKeeper dynamodb:BatchGetItem",

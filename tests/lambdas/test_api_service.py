@@ -248,9 +248,10 @@ def test_an_unexpected_error_is_logged_and_tells_nothing(cloud: Cloud, caplog: p
     assert "secret" in caplog.text
 
 
-def test_throttling_by_aws_is_told_with_a_time_to_come_back(cloud: Cloud) -> None:
+@pytest.mark.parametrize("code", ["ThrottlingException", "TransactionConflictException"])
+def test_throttling_by_aws_is_told_with_a_time_to_come_back(cloud: Cloud, code: str) -> None:
     def fail(**_: object) -> None:
-        raise aws_error("ThrottlingException")
+        raise aws_error(code)
 
     cloud.dynamodb.meta.events.register_first("before-call.dynamodb.Query", fail, unique_id="fail")
     try:
