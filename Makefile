@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -100,6 +100,9 @@ bench-container: $(READY) ## measure the container with a full-size model: start
 
 bench-models: $(READY) ## measure switching checkpoints, merging LoRAs, a warm job (minutes, 2 GB of disk)
 	@$(RUN) -m benchmarks.models
+
+bench-cost: $(READY) ## count from the templates what a stage costs while nobody draws
+	@$(RUN) -m benchmarks.cost
 
 bench-upload: $(READY) ## compare goc assets upload with aws s3 cp, and kill -9 half-way: make bench-upload SIZE=2G (8 GB of disk)
 	@$(RUN) -m benchmarks.upload --size $(SIZE)

@@ -1,60 +1,22 @@
 """The monthly cost of a deployment: a model of a few lines over `prices.json` and the contract's `HOUR_USD`."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass, field, replace
 
 from generate_on_cloud.contract.endpoints import DEFAULT_IDLE_MINUTES
-from generate_on_cloud.contract.instances import HOUR_USD
+from generate_on_cloud.standing import HOURS, Prices, Standing, idle_month, storage_lines
 
-HOURS = 730
-"""In a month."""
-SWEEPS = 60 * HOURS
-SECONDS_OF_A_SWEEP = 0.2
-SWEEPER_GB = 0.5
 API_GB = 1.0
 SECONDS_OF_A_REQUEST = 0.05
+WAIT_SECONDS = 25
+"""How long the API holds a request with `?wait=`; a client then asks again."""
 REQUESTS_OF_A_JOB = 6
 """Sent once, read every 20 seconds, listed now and then."""
 READS_OF_A_REQUEST = 2
 INDEXES_OF_A_JOB = 9
 """Written with the job's row when it is created; four are written again, in two places, when it starts and ends."""
-ALARMS = 11
-"""Three for scaling, eight in the operations stack."""
 PICTURE_MB = 0.5
-
-
-class Prices(BaseModel):
-    """Prices in USD; the file names their date and region."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    as_of: str
-    region: str
-    note: str
-    instance_hour: Mapping[str, float] = HOUR_USD
-    s3_gb_month: float
-    s3_put_1000: float
-    s3_get_1000: float
-    transfer_out_gb: float
-    api_million: float
-    lambda_million: float
-    lambda_gb_second: float
-    dynamodb_write_million: float
-    dynamodb_read_million: float
-    secret_month: float
-    alarm_month: float
-    firewall_month: float
-
-
-@cache
-def read_prices() -> Prices:
-    """The price table that comes with the package."""
-    return Prices.model_validate(json.loads((Path(__file__).parent / "prices.json").read_text(encoding="utf-8")))
+METRICS_OF_JOBS = 20
+"""Custom metrics that functions and container write while there are jobs; billed by the hour, one for each wake-up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +29,7 @@ class Usage:
     """On this instance type with the models loaded; measure it with `timings.total` of a job."""
     wake_ups: int
     """How often the endpoint starts from zero."""
-    start_minutes: float = 6.0
+    start_minutes: float = 10.0
     """Until a new instance takes jobs: machine, image, models. Billing starts when the machine does."""
     idle_minutes: float = DEFAULT_IDLE_MINUTES
     """`idle_minutes` of the stage, paid each time the endpoint becomes idle."""
@@ -75,6 +37,8 @@ class Usage:
     kept_images: int = 0
     """Pictures in the bucket at any time; 0: those of one month."""
     firewall: bool = False
+    watched: float = 1.0
+    """Share of the time until a result in which a client waits with `?wait=`, as `goc jobs wait` and the panels do."""
 
 
 @dataclass(frozen=True)
@@ -103,35 +67,28 @@ def estimate(usage: Usage, prices: Prices) -> Estimate:
     # One write a second while it runs; its row and all its indexes at each of three changes of status.
     writes = run_seconds + usage.images * 3 * (1 + INDEXES_OF_A_JOB)
     kept = usage.kept_images or usage.images
+    # A client waits for its result, and one of them through each cold start; the API holds its request meanwhile.
+    waiting = usage.watched * (run_seconds + usage.wake_ups * 60 * usage.start_minutes)
+    waits = waiting / WAIT_SECONDS
     lines = {
         "GPU, drawing": hour * run_seconds / 3600,
         "GPU, starting": hour * usage.wake_ups * usage.start_minutes / 60,
         "GPU, idle before it sleeps": hour * usage.wake_ups * usage.idle_minutes / 60,
-        "models in S3": prices.s3_gb_month * usage.models_gb,
+        **storage_lines(prices, models_gb=usage.models_gb),
         "pictures in S3": prices.s3_gb_month * kept * PICTURE_MB / 1024
         + (prices.s3_put_1000 * 3 + prices.s3_get_1000 * 3) * usage.images / 1000,
         "pictures to their users": prices.transfer_out_gb * usage.images * PICTURE_MB / 1024,
         "API and functions": prices.api_million * requests / 1e6
         + prices.lambda_million * (requests + usage.images) / 1e6
         + prices.lambda_gb_second * API_GB * SECONDS_OF_A_REQUEST * requests,
+        "waiting for results": (prices.api_million + prices.lambda_million) * waits / 1e6
+        + prices.lambda_gb_second * API_GB * waiting,
         "tables": prices.dynamodb_write_million * writes / 1e6
         + prices.dynamodb_read_million * READS_OF_A_REQUEST * requests / 1e6,
-        "standing by (sweeper, alarms, secret)": prices.alarm_month * ALARMS
-        + prices.secret_month
-        + prices.lambda_million * SWEEPS / 1e6
-        + prices.lambda_gb_second * SWEEPER_GB * SECONDS_OF_A_SWEEP * SWEEPS
-        + prices.dynamodb_read_million * SWEEPS / 1e6,
+        "metrics of jobs": prices.custom_metric_month * METRICS_OF_JOBS * min(1.0, usage.wake_ups / HOURS),
+        "standing by": idle_month(prices, replace(Standing(), firewalls=int(usage.firewall))),
     }
-    if usage.firewall:
-        lines["firewall"] = prices.firewall_month
     return Estimate(lines)
-
-
-def idle_month(prices: Prices, *, models_gb: float = 0.0) -> float:
-    """USD for a month in which nobody draws."""
-    instance_type = next(iter(prices.instance_hour))
-    usage = Usage(instance_type=instance_type, images=0, seconds_per_image=0.0, wake_ups=0, models_gb=models_gb)
-    return estimate(usage, prices).total
 
 
 def cost_table(prices: Prices, *, seconds_per_image: float) -> str:
@@ -148,7 +105,7 @@ def cost_table(prices: Prices, *, seconds_per_image: float) -> str:
             ),
             prices,
         )
-        thousand = drawn.total - idle_month(prices)
+        thousand = drawn.total - idle_month(prices) - sum(storage_lines(prices).values())
         wake = hour * (Usage.start_minutes + Usage.idle_minutes) / 60
         rows.append(f"| {instance_type} | {hour:.2f} | {thousand:.2f} | {wake:.2f} |")
     return "\n".join(rows)

@@ -13,6 +13,7 @@ from constructs import Construct
 from generate_on_cloud.contract.metrics import NAMESPACE, STACK, ContainerMetric
 from infrastructure.config import StageConfig
 from infrastructure.handover import CoreValues
+from lambdas.functions.health import HEALTH_NAMESPACE, PROBLEM
 from lambdas.functions.metrics import CODE, Metric
 
 MINUTE = Duration.minutes(1)
@@ -24,7 +25,6 @@ class Watched:
 
     functions: Mapping[str, lambda_.IFunction]
     """By the names that people know them by."""
-    events_queue: sqs.IQueue
     dead_letters: Sequence[sqs.IQueue]
 
     @classmethod
@@ -38,20 +38,23 @@ class Watched:
                 name: lambda_.Function.from_function_name(scope, f"{name}Function", function)
                 for name, function in core.functions.items()
             },
-            events_queue=queue("Events"),
             dead_letters=[queue("EventsDeadLetters"), queue("WebhooksDeadLetters")],
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmRow:
-    """Sounds when `metric` has been at or above `threshold` for `periods` of its periods; no data means all is well."""
+    """Sounds when `metric` has been at or above `threshold` for `periods` of its periods; no data means all is well.
+
+    With `below` it sounds at or below the threshold, and no data means that nothing happens at all.
+    """
 
     name: str
     why: str
     metric: cloudwatch.IMetric
     threshold: float
     periods: int
+    below: bool = False
 
 
 def own_metric(metric: Metric | ContainerMetric, config: StageConfig, *, statistic: str) -> cloudwatch.Metric:
@@ -106,93 +109,44 @@ def api_metric(name: str, config: StageConfig, *, statistic: str, period: Durati
     )
 
 
+def health_metric(config: StageConfig) -> cloudwatch.Metric:
+    """The one number of all that can be wrong (`lambdas/functions/health.py`); absent while all is well."""
+    return cloudwatch.Metric(
+        namespace=HEALTH_NAMESPACE, metric_name=config.stack_name, statistic="Sum", period=Duration.minutes(5)
+    )
+
+
+def problems_by_name(config: StageConfig) -> cloudwatch.MathExpression:
+    """One line per problem."""
+    found = f'{{{HEALTH_NAMESPACE},{PROBLEM}}} MetricName="{config.stack_name}"'
+    return cloudwatch.MathExpression(
+        expression=f"SEARCH('{found}', 'Sum', {MINUTE.to_seconds():.0f})", using_metrics={}, period=MINUTE
+    )
+
+
 def alarm_rows(config: StageConfig, watched: Watched) -> list[AlarmRow]:
-    """All alarms of one stage."""
-    five = Duration.minutes(5)
-    dead = {
-        f"dead{number}": queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
-        for number, queue in enumerate(watched.dead_letters)
-    }
-    errors = {
-        f"errors{number}": function.metric_errors(period=five, statistic="Sum")
-        for number, function in enumerate(watched.functions.values())
-    }
+    """All alarms of one stage. CloudWatch bills each for every metric it looks at: one."""
     return [
         AlarmRow(
-            name="DeadLetters",
-            why="A message could not be processed after all its attempts.",
-            metric=cloudwatch.MathExpression(expression=" + ".join(dead), using_metrics=dead, period=MINUTE),
-            threshold=1,
-            periods=1,
-        ),
-        AlarmRow(
-            name="EventsLate",
-            why="Finished jobs are not recorded: the endpoint's message queue is not being read.",
-            metric=watched.events_queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
-            threshold=300,
-            periods=3,
-        ),
-        AlarmRow(
-            name="OldestJob",
-            why=f"A job has been waiting or running for {config.oldest_job_minutes} minutes.",
-            metric=own_metric(Metric.OLDEST_OPEN_JOB_SECONDS, config, statistic="Maximum"),
-            threshold=60 * config.oldest_job_minutes,
+            name="Health",
+            why="Something has been wrong for ten minutes; the dashboard's first graph and the sweeper's log say what.",
+            metric=health_metric(config),
+            threshold=3,
             periods=2,
         ),
         AlarmRow(
-            name="StuckScaling",
-            why="Jobs have waited for half an hour and no instance runs.",
-            metric=endpoint_metric("HasBacklogWithoutCapacity", config),
-            threshold=1,
-            periods=30,
+            name="SweeperSilent",
+            why="The function that looks after jobs each minute has not run for a quarter of an hour.",
+            metric=watched.functions["Sweeper"].metric_invocations(period=Duration.minutes(5), statistic="Sum"),
+            threshold=0,
+            periods=3,
+            below=True,
         ),
         AlarmRow(
             name="AwakeWhileIdle",
             why="An instance runs, and is paid for, but there has been no job for an hour.",
-            metric=cloudwatch.MathExpression(
-                expression="IF(cpu >= 0 AND FILL(backlog, 0) < 1, 1, 0)",
-                using_metrics={
-                    "cpu": instance_metric("CPUUtilization", config),
-                    "backlog": endpoint_metric("ApproximateBacklogSize", config),
-                },
-                period=MINUTE,
-            ),
+            metric=own_metric(Metric.AWAKE_WITHOUT_JOBS, config, statistic="Sum"),
             threshold=1,
             periods=max(60, config.idle_minutes + 30) if config.min_instances == 0 else 1440,
-        ),
-        AlarmRow(
-            name="JobsFail",
-            why="More than a fifth of the finished jobs failed for a reason that is not in the request.",
-            metric=cloudwatch.MathExpression(
-                expression="IF(ended >= 5, 100 * failed / ended, 0)",
-                using_metrics={
-                    "ended": own_metric(Metric.JOBS_ENDED, config, statistic="Sum").with_(period=five),
-                    "failed": own_metric(Metric.JOBS_FAILED_BY_US, config, statistic="Sum").with_(period=five),
-                },
-                period=five,
-            ),
-            threshold=20,
-            periods=3,
-        ),
-        AlarmRow(
-            name="ApiErrors",
-            why="More than one in a hundred requests got a 5xx answer.",
-            metric=cloudwatch.MathExpression(
-                expression="IF(requests >= 20, 100 * errors / requests, 0)",
-                using_metrics={
-                    "requests": api_metric("Count", config, statistic="Sum", period=five),
-                    "errors": api_metric("5XXError", config, statistic="Sum", period=five),
-                },
-                period=five,
-            ),
-            threshold=1,
-            periods=2,
-        ),
-        AlarmRow(
-            name="FunctionErrors",
-            why="A function ended with an error.",
-            metric=cloudwatch.MathExpression(expression=" + ".join(errors), using_metrics=errors, period=five),
-            threshold=1,
-            periods=2,
         ),
     ]

@@ -16,6 +16,8 @@ from infrastructure.logs import add_log_group
 from lambdas.api.cors import ANSWER_HEADERS, METHODS, REQUEST_HEADERS
 
 STAGE: Final = "prod"
+ACCESS_LOG: Final = "Access"
+"""What its log group is called in the handover."""
 GATEWAY_PROBLEMS: Final = (
     ("Throttled", apigateway.ResponseType.THROTTLED, ProblemCode.TOO_MANY_REQUESTS),
     ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, ProblemCode.BODY_TOO_LARGE),
@@ -41,7 +43,7 @@ class Api(Construct):
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        access_log = add_log_group(self, "AccessLog", config=config, key=key)
+        self.access_log = access_log = add_log_group(self, "AccessLog", config=config, key=key)
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
@@ -75,7 +77,8 @@ class Api(Construct):
                 ),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
-                metrics_enabled=True,
+                # Metrics of each method are billed as custom ones; those of the whole API are free.
+                metrics_enabled=False,
             ),
         )
         # API Gateway would create it itself, without an expiry, and leave it behind when the API is deleted.

@@ -4,7 +4,15 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from generate_on_cloud.contract.metrics import ContainerMetric
-from infrastructure.alarms import Watched, api_metric, endpoint_metric, failures_by_code, instance_metric, own_metric
+from infrastructure.alarms import (
+    Watched,
+    api_metric,
+    endpoint_metric,
+    failures_by_code,
+    instance_metric,
+    own_metric,
+    problems_by_name,
+)
 from infrastructure.config import StageConfig
 from lambdas.functions.metrics import Metric
 
@@ -18,6 +26,7 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
         )
 
     widgets: list[cloudwatch.IWidget] = []
+    graph("Problems, by heading in the runbook", problems_by_name(config))
     graph(
         "Finished jobs, and those that failed for our reasons",
         own_metric(Metric.JOBS_ENDED, config, statistic="Sum"),
@@ -82,6 +91,7 @@ def add_dashboard(scope: Construct, *, config: StageConfig, watched: Watched) ->
         "Messages in dead-letter queues",
         *(queue.metric_approximate_number_of_messages_visible() for queue in watched.dead_letters),
     )
+    graph("Minutes an instance ran without a job", own_metric(Metric.AWAKE_WITHOUT_JOBS, config, statistic="Sum"))
     dashboard = cloudwatch.Dashboard(scope, "Dashboard")
     for start in range(0, len(widgets), 3):
         dashboard.add_widgets(*widgets[start : start + 3])

@@ -101,6 +101,7 @@ KEY_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "s3:PutObject": _WRITING,
     "sns:Publish": _WRITING,
     "sqs:ChangeMessageVisibility": _NOTHING,
+    "sqs:GetQueueAttributes": _NOTHING,
     "sqs:SendMessage": _WRITING,
     "ssm:DeleteParameter": _NOTHING,
     "ssm:GetParameter": _READING,

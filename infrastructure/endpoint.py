@@ -18,7 +18,7 @@ from infrastructure.endpoint_image import ECR_IMAGE
 from infrastructure.findings import acknowledge
 from infrastructure.handover import CoreValues
 from infrastructure.network import add_network
-from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
+from lambdas.endpoints.scaling import DIMENSION, GROW, NAMESPACE, PERIOD_SECONDS, scaling_steps
 
 STARTUP_SECONDS: Final = 1800
 """Enough to pull an image of 10 GB and to warm up."""
@@ -161,7 +161,9 @@ class Endpoint(Construct):
             min_capacity=self._config.min_instances,
             max_capacity=self._config.max_instances,
         )
-        for step in scaling_steps(self._config):
+        # With one instance at most there is nothing to grow to, and an alarm is billed.
+        steps = [step for step in scaling_steps(self._config) if step.name != GROW or self._config.max_instances > 1]
+        for step in steps:
             policy = scaling.CfnScalingPolicy(
                 self,
                 step.name,

@@ -7,6 +7,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infrastructure.config import StageConfig
@@ -27,6 +28,7 @@ class FunctionMaker:
         self._code = code
         self._key = key
         self.named: dict[str, lambda_.Function] = {}
+        self.log_groups: dict[str, logs.LogGroup] = {}
 
     def make(
         self,
@@ -65,4 +67,5 @@ class FunctionMaker:
             recursive_loop=lambda_.RecursiveLoop.ALLOW if invokes_itself else None,
         )
         self.named[name] = function
+        self.log_groups[name] = log_group
         return function

@@ -42,7 +42,7 @@ class Functions(Construct):
         self._config = config
         self._storage = storage
         self._maker = maker = FunctionMaker(self, config=config, code=code, key=key)
-        self.named = maker.named
+        self.named, self.log_groups = maker.named, maker.log_groups
         acknowledge(self, "L1", "the bundle's wheels and byte code are built for python3.13")
         self.webhook_queues = WebhookQueues(self, "WebhookQueues", key=key)
         self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
@@ -63,6 +63,7 @@ class Functions(Construct):
             storage=storage,
             events_=events_,
             webhook_queue=self.webhook_queues.queue,
+            dead_letters=[events_.dead_letters, self.webhook_queues.dead_letters],
             endpoint_grants=self._endpoint_grants,
         )
         self.admin_key_parameter = add_first_key(self, maker, config=config, access_table=storage.access_table, key=key)

@@ -31,6 +31,8 @@ class CoreValues:
     """The stage's key; None if it has no key."""
     queues: Mapping[str, str]
     """Names of queues, by the names that people know."""
+    log_groups: Mapping[str, str]
+    """Names by what people know them by: of functions, and of API Gateway's access log."""
     success_topic_arn: str
 
     def write(self, core: Construct, config: StageConfig) -> None:

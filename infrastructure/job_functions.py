@@ -1,5 +1,6 @@
 """The functions that finish jobs: for the endpoint's messages, for lost jobs, and for webhooks."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from aws_cdk import Duration
@@ -19,7 +20,6 @@ from infrastructure.webhooks import WEBHOOKS_TIMEOUT
 from lambdas.jobs.lists import OPEN, index_name
 from lambdas.settings import JobEventsSettings, SweeperSettings, WebhookSettings
 
-JOB_EVENTS_TIMEOUT: Final = Duration.seconds(30)
 QUEUE_READERS: Final = 2
 """Executions that read a queue at once, the least AWS allows: a long queue leaves some of the account's to the API."""
 
@@ -32,6 +32,7 @@ def add_job_functions(
     storage: Storage,
     events_: Events,
     webhook_queue: sqs.Queue,
+    dead_letters: Sequence[sqs.Queue],
     endpoint_grants: EndpointGrants,
 ) -> None:
     """Job events, the sweeper that runs every minute, and webhooks."""
@@ -46,7 +47,7 @@ def add_job_functions(
         "JobEvents",
         handler="lambdas.functions.job_events.handler",
         memory_megabytes=512,
-        timeout=JOB_EVENTS_TIMEOUT,
+        timeout=Duration.seconds(30),
         settings=JobEventsSettings(
             JOBS_TABLE=jobs.table_name,
             ACCESS_TABLE=access.table_name,
@@ -58,19 +59,16 @@ def add_job_functions(
             TableGrant(jobs, ["GetItem", "UpdateItem"]),
             BucketGrant(storage.jobs_bucket, outcomes),
             endpoint_grants.sending_again,
+            Grant(["sqs:SendMessage"], [events_.dead_letters.queue_arn]),
             *settling,
         ],
     )
-    job_events.add_event_source(
-        event_sources.SqsEventSource(
-            events_.queue, batch_size=10, report_batch_item_failures=True, max_concurrency=QUEUE_READERS
-        )
-    )
+    events_.start(job_events)
 
     sweeper = maker.make(
         "Sweeper",
         handler="lambdas.functions.sweeper.handler",
-        memory_megabytes=512,
+        memory_megabytes=256,
         timeout=Duration.seconds(55),
         settings=SweeperSettings(
             JOBS_TABLE=jobs.table_name,
@@ -78,11 +76,15 @@ def add_job_functions(
             JOBS_BUCKET=storage.jobs_bucket.bucket_name,
             WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
             STACK_NAME=config.stack_name,
+            ENDPOINT_NAME=config.default_endpoint,
+            DEAD_LETTER_QUEUES=",".join(queue.queue_url for queue in dead_letters),
+            OLDEST_JOB_MINUTES=config.oldest_job_minutes,
         ),
         grants=[
             TableGrant(jobs, ["BatchGetItem", "UpdateItem"], [index_name([OPEN])]),
             BucketGrant(storage.jobs_bucket, {**outcomes, "jobs/": ["GetObject"]}),
             *endpoint_grants.sending,
+            Grant(["sqs:GetQueueAttributes"], [queue.queue_arn for queue in dead_letters]),
             *settling,
         ],
     )

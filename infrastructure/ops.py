@@ -3,6 +3,7 @@
 It is only deployed to AWS: the local cloud has neither metrics nor bills.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import Stack
@@ -13,19 +14,25 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from infrastructure.alarms import AlarmRow, Watched, alarm_rows
+from infrastructure.alarms import AlarmRow, Watched, alarm_rows, health_metric
+from infrastructure.api import ACCESS_LOG
 from infrastructure.config import AWS_ONLY, StageConfig
 from infrastructure.dashboard import add_dashboard
 from infrastructure.findings import acknowledge
 from infrastructure.handover import CoreValues
 
-READ: Final = ("functions", "key_arn", "queues")
+READ: Final = ("functions", "key_arn", "log_groups", "queues")
 """The core's values that this stack reads; a firewall needs one more."""
+FUNCTION_FAILED: Final = '{ ($.type = "platform.report") && ($.record.status != "success") }'
+"""Lambda's own line about a run that ended with an error, a time-out or not at all."""
+API_FAILED: Final = '{ ($.status = "5*") && ($.status != "503") }'
+"""API Gateway's line about a request."""
 RUNBOOK: Final = "docs/runbook.md"
 _REQUESTS_PER_ADDRESS: Final = 2000
 """Requests per address in five minutes before the firewall blocks it."""
@@ -51,6 +58,7 @@ class OpsStack(Stack):
         self._topic = self._alarm_topic(kms.Key.from_key_arn(self, "Key", core.key_arn) if core.key_arn else None)
         for row in alarm_rows(config, watched):
             self._alarm(row)
+        self._count_failures_in_logs(core.log_groups)
         self._tell_of_failed_endpoints()
         add_dashboard(self, config=config, watched=watched)
         if config.monthly_budget_usd is not None:
@@ -83,13 +91,36 @@ class OpsStack(Stack):
             row.name,
             metric=row.metric,
             threshold=row.threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD
+            if row.below
+            else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=row.periods,
             datapoints_to_alarm=row.periods,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING
+            if row.below
+            else cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=f"{row.why} What to do: {RUNBOOK}#{row.name.lower()}",
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
+
+    def _count_failures_in_logs(self, log_groups: Mapping[str, str]) -> None:
+        """Errors of functions and of the API, from their logs into the health metric, at no cost while there are none.
+
+        A 503 of the API is not counted: it says that the stage has no endpoint, or that SageMaker throttles.
+        """
+        metric = health_metric(self._config)
+        for name, log_group in log_groups.items():
+            logs.CfnMetricFilter(
+                self,
+                f"{name}Failures",
+                log_group_name=log_group,
+                filter_pattern=API_FAILED if name == ACCESS_LOG else FUNCTION_FAILED,
+                metric_transformations=[
+                    logs.CfnMetricFilter.MetricTransformationProperty(
+                        metric_namespace=metric.namespace, metric_name=metric.metric_name, metric_value="1"
+                    )
+                ],
+            )
 
     def _tell_of_failed_endpoints(self) -> None:
         """SageMaker has no metric for it, but sends an event when an endpoint's state changes."""

@@ -29,19 +29,11 @@ def add_queues(
         retention: how long an unread message is kept.
         key: the stage's key; None: SQS's own.
     """
-    encryption = sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED
-    dead_letters = sqs.Queue(
-        scope,
-        "DeadLetters",
-        encryption=encryption,
-        encryption_master_key=key,
-        enforce_ssl=True,
-        retention_period=Duration.days(14),
-    )
+    dead_letters = add_dead_letters(scope, key=key)
     queue = sqs.Queue(
         scope,
         "Queue",
-        encryption=encryption,
+        encryption=_encryption(key),
         encryption_master_key=key,
         enforce_ssl=True,
         retention_period=retention,
@@ -49,3 +41,19 @@ def add_queues(
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=max_receives),
     )
     return QueuePair(queue, dead_letters)
+
+
+def add_dead_letters(scope: Construct, *, key: kms.IKey | None) -> sqs.Queue:
+    """`DeadLetters` below `scope`: what could not be processed, for two weeks."""
+    return sqs.Queue(
+        scope,
+        "DeadLetters",
+        encryption=_encryption(key),
+        encryption_master_key=key,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+    )
+
+
+def _encryption(key: kms.IKey | None) -> sqs.QueueEncryption:
+    return sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED

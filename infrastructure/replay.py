@@ -6,13 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.deployed import HOW_TO_GIVE_ONE, NO_ACCOUNT, ClientOf, clients_of, session_here, stack_resources
 
-QUEUES = {"events": "Events", "webhooks": "WebhookQueues"}
+EVENTS = "events"
+QUEUES = {EVENTS: "Events", "webhooks": "WebhookQueues"}
 """Each queue's name on the command line, and the construct that it belongs to."""
 LOOK_SECONDS = 1.0
 
@@ -48,7 +50,7 @@ class Replay:
             ReplayError: SQS stopped before all were moved.
             ClientError, BotoCoreError: AWS refused; run it again to continue.
         """
-        total = 0
+        total = self._replay_events() if EVENTS in names else 0
         for line in [line for line in self._lines() if line.name in names]:
             if line.waiting == 0:
                 self.say(f"{line.name}: no dead letters")
@@ -58,6 +60,33 @@ class Replay:
             moved = self._follow(line)
             self.say(f"{line.name}: returned {moved} to {line.arn.rpartition(':')[2]}")
             total += moved
+        return total
+
+    def _replay_events(self) -> int:
+        """Start the function again for each message of the endpoint that it could not process; returns how many.
+
+        Between the topics and this function is no queue: Lambda's own has no way back.
+        """
+        sqs, functions = self.client("sqs"), self.client("lambda")
+        resources = stack_resources(self.client, self.config.stack_name)
+
+        def named(kind: str, part: str) -> str:
+            return next(
+                str(each["PhysicalResourceId"])
+                for each in resources
+                if each["ResourceType"] == kind and part in each["LogicalResourceId"]
+            )
+
+        url = named("AWS::SQS::Queue", "EventsDeadLetters")
+        function = named("AWS::Lambda::Function", "JobEvents")
+        total = 0
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ()):
+            for message in messages:
+                event = json.dumps(event_of(message["Body"])).encode()
+                functions.invoke(FunctionName=function, InvocationType="Event", Payload=event)
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            total += len(messages)
+        self.say(f"{EVENTS}: returned {total} to {function}" if total else f"{EVENTS}: no dead letters")
         return total
 
     def _lines(self) -> Iterator[Line]:
@@ -92,6 +121,14 @@ class Replay:
                 reason = task.get("FailureReason", "no reason given")
                 raise ReplayError(f"{line.name}: {task['Status']} after {moved} messages: {reason}")
             self.sleep(LOOK_SECONDS)
+
+
+def event_of(body: str) -> dict[str, Any]:
+    """The event that a dead letter of the endpoint's messages was: Lambda wraps it, SNS leaves its own envelope."""
+    letter: dict[str, Any] = json.loads(body)
+    if "requestPayload" in letter:
+        return dict(letter["requestPayload"])
+    return {"Records": [{"EventSource": "aws:sns", "Sns": letter}]}
 
 
 def main(arguments: list[str] | None = None) -> int:

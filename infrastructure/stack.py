@@ -7,14 +7,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infrastructure.api import Api
+from infrastructure.api import ACCESS_LOG, Api
 from infrastructure.config import StageConfig
 from infrastructure.container import Container
 from infrastructure.encryption import add_key
 from infrastructure.events import Events
 from infrastructure.functions import Functions
 from infrastructure.handover import CoreValues
-from infrastructure.job_functions import JOB_EVENTS_TIMEOUT
 from infrastructure.kept_options import OPTIONS_ID, options_parameter, written
 from infrastructure.storage import Storage
 
@@ -48,7 +47,7 @@ class GenerateOnCloudStack(Stack):
         )
         self.key = key = add_key(self, config=config)
         self.storage = Storage(self, "Storage", config=config, key=key)
-        self.events = Events(self, "Events", consumer_timeout=JOB_EVENTS_TIMEOUT, key=key)
+        self.events = Events(self, "Events", key=key)
         self.container = Container(self, "Container", config=config, storage=self.storage, events=self.events, key=key)
         self.functions = Functions(
             self,
@@ -68,11 +67,14 @@ class GenerateOnCloudStack(Stack):
             container_role=self.container.role.role_name,
             error_topic_arn=self.events.error.topic_arn,
             functions={name: function.function_name for name, function in self.functions.named.items()},
+            log_groups={
+                **{name: group.log_group_name for name, group in self.functions.log_groups.items()},
+                ACCESS_LOG: self.api.access_log.log_group_name,
+            },
             jobs_bucket=self.storage.jobs_bucket.bucket_name,
             jobs_table=self.storage.jobs_table.table_name,
             key_arn=key.key_arn if key else None,
             queues={
-                "Events": self.events.queue.queue_name,
                 "EventsDeadLetters": self.events.dead_letters.queue_name,
                 "WebhooksDeadLetters": self.functions.webhook_queues.dead_letters.queue_name,
             },

@@ -79,6 +79,12 @@ class JobEventsSettings(EndingSettings):
 class SweeperSettings(EndingSettings):
     STACK_NAME: str
     """Dimension of the metrics."""
+    ENDPOINT_NAME: str
+    """The template's endpoint, whose instances should sleep when it has no job."""
+    DEAD_LETTER_QUEUES: str
+    """URLs, separated by commas."""
+    OLDEST_JOB_MINUTES: int = Field(gt=0)
+    """A job that stays open this long is a problem."""
 
 
 class EndpointKeeperSettings(AccountSettings):

@@ -18,6 +18,10 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Container s3:ListBucket .*JobsBucket.*", "for SageMaker's own reads, which here only get objects"),
     (r"Webhooks sqs:ChangeMessageVisibility .*", "delays retries of a delivery; here a delivery is given up at once"),
     (r".* sqs:(ChangeMessageVisibility|GetQueueUrl) .*", "comes with CDK's event source of a queue"),
+    (
+        r"JobEvents sqs:SendMessage EventsDeadLetters",
+        "for Lambda, which sends dead letters; the emulator does not ask",
+    ),
     (r".* xray:.*", "for tracing, which the local cloud does not have"),
 )
 """Pattern of `role action resource` → why no scenario needs the grant here."""

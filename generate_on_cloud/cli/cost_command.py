@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from generate_on_cloud.cli.output import AsJson, print_document
-from generate_on_cloud.cost import Usage, estimate, read_prices
+from generate_on_cloud.cost import Usage, estimate
+from generate_on_cloud.standing import read_prices
 
 app = typer.Typer(help="Estimate costs.", no_args_is_help=True)
 DEFAULTS = Usage(instance_type="ml.g5.xlarge", images=1000, seconds_per_image=5.0, wake_ups=20)

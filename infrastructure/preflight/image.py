@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from generate_on_cloud.standing import read_prices
 from infrastructure.endpoint_image import ECR_IMAGE
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_code
 
@@ -92,7 +93,10 @@ def _pushed(subject: Subject) -> Row:
     newest = max(images, key=lambda image: image["imagePushedAt"])
     kind = newest.get("imageManifestMediaType", TAKEN)
     if kind == TAKEN:
-        return Row("image", Verdict.OK, f"{len(images)} pushed, the newest has a Docker manifest")
+        stored = sum(image.get("imageSizeInBytes", 0) for image in images) / 2**30
+        dollars = stored * read_prices().ecr_gb_month
+        text = f"{len(images)} pushed, {stored:.1f} GB for {dollars:.2f} USD a month; the newest has a Docker manifest"
+        return Row("image", Verdict.OK, text)
     mend = f"aws ecr batch-delete-image --repository-name {repository} --image-ids imageDigest={newest['imageDigest']}"
     text = f"the newest pushed image has a manifest SageMaker refuses ({kind}); if this version uses it, remove it"
     return Row("image", Verdict.LOOK, text, mend)

@@ -1,11 +1,12 @@
 """The stage itself: its options, the state of its stacks and endpoint, its alarms, and what it will cost."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from generate_on_cloud.cost import idle_month, read_prices
+from generate_on_cloud.standing import Standing, idle_month, read_prices
 from infrastructure.kept_options import changes
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_message
 
@@ -93,7 +94,7 @@ def told(subject: Subject) -> Row:
 def cost(subject: Subject) -> Row:
     """List prices in us-east-1, without any AWS call."""
     config, prices = subject.config, read_prices()
-    idle = idle_month(prices) + (prices.firewall_month if config.waf else 0.0)
+    idle = idle_month(prices, replace(Standing(), firewalls=int(config.waf), keys=int(config.kms_key == "new")))
     hour = f"{config.price_per_hour:.2f}" if config.price_per_hour else "an unknown price"
     text = (
         f"idle {idle:.2f} USD a month plus storage; awake {hour} an hour for each {config.instance_type}, "

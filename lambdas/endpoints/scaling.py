@@ -8,6 +8,8 @@ from typing import Final, Literal, Protocol
 
 NAMESPACE: Final = "AWS/SageMaker"
 PERIOD_SECONDS: Final = 60
+GROW: Final = "Grow"
+"""The step that starts more instances than one."""
 DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
 
 
@@ -66,7 +68,7 @@ def scaling_steps(numbers: ScalingNumbers) -> list[ScalingStep]:
             cooldown_seconds=max(idle_seconds, START_SECONDS),
         ),
         ScalingStep(
-            name="Grow",
+            name=GROW,
             why="Starts another instance when more jobs than allowed wait for each.",
             metric="ApproximateBacklogSizePerInstance",
             comparison="GreaterThanThreshold",

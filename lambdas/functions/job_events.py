@@ -1,15 +1,12 @@
 """Lambda: finishes jobs according to SageMaker's notifications; exactly once, however often and late they arrive."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
@@ -56,14 +53,14 @@ class JobEvents:
     def of(cls, assembly: Jobs[Any]) -> Self:
         return cls(assembly.outcomes, assembly.clock.now)
 
-    def handle(self, body: str) -> JobRecord | None:
-        """Apply one SQS record, an SNS envelope around a notification; returns the job if this finished it.
+    def handle(self, message: str) -> JobRecord | None:
+        """Apply one notification, the message of an SNS record; returns the job if this finished it.
 
         Raises:
             MalformedError: the message is dropped.
             ClientError, BotoCoreError: AWS failed; the message must be delivered again.
         """
-        notification = _notification(body)
+        notification = _notification(message)
         job_id = notification.inference_id
         job = self.outcomes.transitions.jobs.get(job_id) if is_id(job_id) else None
         if job is None:
@@ -105,42 +102,33 @@ def _is_of_lost_worker(job: JobRecord, notification: Notification) -> bool:
     return lost is not None and received is not None and received.tzinfo is not None and received < lost
 
 
-def _notification(body: str) -> Notification:
+def _notification(message: str) -> Notification:
     try:
-        envelope = json.loads(body)
-        if not isinstance(envelope, dict) or not isinstance(envelope.get("Message"), str):
-            raise MalformedError("not an SNS envelope")
-        return Notification.model_validate_json(envelope["Message"])
-    except (json.JSONDecodeError, RecursionError, ValidationError) as error:
+        return Notification.model_validate_json(message)
+    except (RecursionError, ValidationError) as error:
         raise MalformedError(f"not a SageMaker notification: {str(error)[:500]}") from error
 
 
-def handle_batch(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> dict[str, list[dict[str, str]]]:
-    """Apply every record; those that failed are named in the answer, so that only they are delivered again.
+def handle_event(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> None:
+    """Apply the records of an SNS event; SNS sends one at a time.
 
     `stack` is the dimension of the metrics that count the finished jobs.
+
+    Raises:
+        ClientError, BotoCoreError: AWS failed: Lambda tries the event again, and applying a record twice is harmless.
     """
     ended: list[JobRecord] = []
-
-    def apply(record: SQSRecord) -> None:
-        try:
-            job = events.handle(record.body)
-        except MalformedError as error:
-            _LOG.warning("message %s dropped: %s", record.message_id, error)
-        except Exception:
-            _LOG.exception("message %s will be tried again", record.message_id)
-            raise
-        else:
+    try:
+        for record in event["Records"]:
+            told = record["Sns"]
+            try:
+                job = events.handle(told["Message"])
+            except MalformedError as error:
+                _LOG.warning("message %s dropped: %s", told.get("MessageId"), error)
+                continue
             ended.extend([job] if job is not None else [])
-
-    answer: Any = process_partial_response(
-        event=dict(event),
-        record_handler=apply,
-        # A batch in which everything failed is answered like any other; raising would only make Lambda log it twice.
-        processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
-    )
-    record_ended(ended, stack=stack)
-    return cast("dict[str, list[dict[str, str]]]", answer)
+    finally:
+        record_ended(ended, stack=stack)
 
 
 @cache
@@ -148,7 +136,7 @@ def _assembly() -> Jobs[JobEventsSettings]:
     return Jobs(aws_clients(), JobEventsSettings.from_environment())
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
-    """Entry point for SQS with partial batch failures."""
+def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001
+    """Entry point for SNS; Lambda retries what fails, then it is a dead letter."""
     assembly = _assembly()
-    return handle_batch(JobEvents.of(assembly), event, stack=assembly.settings.STACK_NAME)
+    handle_event(JobEvents.of(assembly), event, stack=assembly.settings.STACK_NAME)

@@ -8,6 +8,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from generate_on_cloud.contract.errors import JOB_ERRORS
 from generate_on_cloud.contract.metrics import NAMESPACE, STACK
+from lambdas.functions.health import Problem, record_problems
 from lambdas.jobs.record import JobRecord
 
 CODE = "Code"
@@ -26,6 +27,8 @@ class Metric(StrEnum):
     OPEN_JOBS = "OpenJobs"
     OLDEST_OPEN_JOB_SECONDS = "OldestOpenJobSeconds"
     """Seconds since the oldest open job was queued."""
+    AWAKE_WITHOUT_JOBS = "AwakeWithoutJobs"
+    """The default endpoint has an instance, and no job of it is open."""
 
 
 def record_ended(jobs: Iterable[JobRecord], *, stack: str) -> None:
@@ -48,14 +51,28 @@ def record_ended(jobs: Iterable[JobRecord], *, stack: str) -> None:
         count = sum(job.error is not None and job.error.code is code for job in ended)
         reasons.add_metric(Metric.JOBS_FAILED, MetricUnit.Count, count)
         reasons.flush_metrics()
+    if ours:
+        record_problems({Problem.JOBS_FAIL: len(ours)}, stack=stack)
 
 
 def record_open(count: int, *, oldest: datetime | None, now: datetime, stack: str) -> None:
-    """How many jobs are open, and when the oldest of them was queued."""
+    """How many jobs are open, and when the oldest of them was queued; nothing when there is none.
+
+    CloudWatch bills a metric for each hour it is written in.
+    """
+    if not count:
+        return
     metrics = _metrics(stack)
     metrics.add_metric(Metric.OPEN_JOBS, MetricUnit.Count, count)
     age = (now - oldest).total_seconds() if oldest is not None else 0.0
     metrics.add_metric(Metric.OLDEST_OPEN_JOB_SECONDS, MetricUnit.Seconds, max(0.0, age))
+    metrics.flush_metrics()
+
+
+def record_awake(*, stack: str) -> None:
+    """Called each minute in which an instance runs without a job."""
+    metrics = _metrics(stack)
+    metrics.add_metric(Metric.AWAKE_WITHOUT_JOBS, MetricUnit.Count, 1)
     metrics.flush_metrics()
 
 

@@ -15,7 +15,8 @@ from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.assembly.jobs import Jobs
 from lambdas.aws.clients import aws_clients
 from lambdas.endpoints.sagemaker import SageMakerEndpoints
-from lambdas.functions.metrics import record_ended, record_open
+from lambdas.functions.health import Health, record_problems
+from lambdas.functions.metrics import record_awake, record_ended, record_open
 from lambdas.jobs.endpoint_queues import EndpointQueues
 from lambdas.jobs.outcomes import Outcome, Outcomes
 from lambdas.jobs.pages import JobPages
@@ -53,12 +54,20 @@ class Swept:
     """Open jobs."""
     oldest: datetime | None = None
     """When the longest waiting job was queued."""
+    endpoints: set[str] = field(default_factory=set)
+    """Of open jobs."""
+    waiting: dict[str, datetime] = field(default_factory=dict)
+    """By endpoint, when the job that has waited longest for a worker was queued."""
 
     def leave(self, job: JobRecord) -> None:
         """Count a job that stays open; one without its params is waiting for its user."""
         self.open += 1
-        if job.queued_at is not None:
-            self.oldest = min(self.oldest or job.queued_at, job.queued_at)
+        if job.queued_at is None:
+            return
+        self.endpoints.add(job.endpoint)
+        self.oldest = min(self.oldest or job.queued_at, job.queued_at)
+        if job.status is JobStatus.QUEUED:
+            self.waiting[job.endpoint] = min(self.waiting.get(job.endpoint, job.queued_at), job.queued_at)
 
 
 @dataclass(frozen=True)
@@ -185,10 +194,27 @@ def _assembly() -> Jobs[SweeperSettings]:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
-    """Entry point for a schedule."""
+    """Entry point for a schedule; how many jobs ended, by status, and what is wrong, by its heading in the runbook."""
     assembly = _assembly()
     now, stack = assembly.clock.now(), assembly.settings.STACK_NAME
     swept = Sweeper.of(assembly).sweep(now)
     record_ended(swept.ended, stack=stack)
     record_open(swept.open, oldest=swept.oldest, now=now, stack=stack)
-    return dict(Counter(job.status.value for job in swept.ended))
+    health = _health(assembly)
+    problems = health.problems(oldest=swept.oldest, stuck=swept.waiting, now=now)
+    record_problems(problems, stack=stack)
+    default = assembly.settings.ENDPOINT_NAME
+    if default not in swept.endpoints and health.awake(default):
+        record_awake(stack=stack)
+    counts = Counter(job.status.value for job in swept.ended)
+    return {**counts, **{problem.value: count for problem, count in problems.items()}}
+
+
+def _health(assembly: Jobs[SweeperSettings]) -> Health:
+    clients, settings = assembly.clients, assembly.settings
+    return Health(
+        sqs=clients.sqs,
+        endpoints=SageMakerEndpoints(clients.sagemaker, clients.sagemaker_runtime),
+        dead_letter_queues=settings.DEAD_LETTER_QUEUES.split(","),
+        oldest_allowed=timedelta(minutes=settings.OLDEST_JOB_MINUTES),
+    )

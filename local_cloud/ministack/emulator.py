@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from local_cloud.asgi import Answer, AsgiApp, Message, ask, without_bodies_of_204
+from local_cloud.ministack.async_topics import retry_what_topics_start
 from local_cloud.ministack.large_objects import tame_large_objects
 from local_cloud.ministack.message_moves import teach_message_moves
 from local_cloud.ministack.patches import extend, replace
@@ -64,6 +65,7 @@ class Emulator:
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
         replace("core.iam_evaluator.is_root_access_key", lambda _: self._is_root)
         WorkerPool()
+        retry_what_topics_start()
         teach_message_moves()
         tame_large_objects()
 

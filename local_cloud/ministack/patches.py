@@ -36,6 +36,7 @@ PATCHES: Final[Mapping[str, str]] = {
     "services.s3._persist_object": "A joined object is written part by part and is never in memory whole.",
     "services.s3._read_body": "Only the range is read from the file, instead of cutting it from the whole object.",
     "services.s3._upload_part": "Parts wait on disk, and one without its checksum is refused, as S3 does.",
+    "services.sns._deliver_to_lambda": "A function that a topic starts is tried again, and ends as a dead letter.",
     "services.sqs._HANDLERS": "SQS supports message move tasks, which return dead letters to their queue.",
     "services.sqs._receive_messages_for_esm": "Lambda reads a queue with the permissions of the function it reads for.",
 }

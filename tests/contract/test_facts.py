@@ -10,7 +10,8 @@ import pytest
 from generate_on_cloud import __version__
 from generate_on_cloud.contract.endpoints import DEFAULT_BACKLOG_PER_INSTANCE, DEFAULT_IDLE_MINUTES, CreateEndpoint
 from generate_on_cloud.contract.instances import HOUR_USD
-from generate_on_cloud.cost import Usage, read_prices
+from generate_on_cloud.cost import Usage
+from generate_on_cloud.standing import read_prices
 from inference_container.drawing.results import SOFTWARE
 from infrastructure.config import StageConfig
 

@@ -27,8 +27,7 @@ UNSHOWN = [
     "Container logs:PutLogEvents",
     "Container s3:ListBucket",
     "EndpointKeeper dynamodb:BatchGetItem",
-    "JobEvents sqs:ChangeMessageVisibility",
-    "JobEvents sqs:GetQueueUrl",
+    "JobEvents sqs:SendMessage",
     "Webhooks sqs:ChangeMessageVisibility",
     "Webhooks sqs:GetQueueUrl",
 ]

@@ -24,6 +24,7 @@ from tests.patience import wait_for
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
 
 GIVE_UP_SECONDS = 240
+JOB_EVENTS = "lambdas.functions.job_events.handler"
 PARAMS = {"prompt": "the red cat", "steps": 1, "width": 64, "height": 64}
 
 
@@ -75,21 +76,52 @@ class Queue:
         return [message["Body"] for message in answer.get("Messages", ())]
 
 
+class Topics:
+    """The function that the endpoint's topics start, and its dead letters."""
+
+    def __init__(self, clients: LocalClients) -> None:
+        self.functions, self.sqs = a_client(clients, "lambda"), clients.client("sqs")
+        pages = self.functions.get_paginator("list_functions").paginate()
+        (self.function,) = [
+            one["FunctionName"] for page in pages for one in page["Functions"] if one["Handler"] == JOB_EVENTS
+        ]
+        asked = {"FunctionName": self.function, "Qualifier": "$LATEST"}
+        destination = self.functions.get_function_event_invoke_config(**asked)["DestinationConfig"]["OnFailure"]
+        name = destination["Destination"].rpartition(":")[2]
+        self.dead_url = self.sqs.get_queue_url(QueueName=name)["QueueUrl"]
+
+    @contextmanager
+    def while_it_fails(self) -> Iterator[None]:
+        self.functions.update_function_configuration(FunctionName=self.function, Handler=f"{JOB_EVENTS}.nothing")
+        try:
+            yield
+        finally:
+            self.functions.update_function_configuration(FunctionName=self.function, Handler=JOB_EVENTS)
+
+    def bury(self, text: str) -> None:
+        """Wait until the message with `text` is among the dead letters, after all its tries."""
+        wait_for(
+            lambda: any(text in body for body in self.dead()),
+            f"the end of the message about {text}", seconds=GIVE_UP_SECONDS, every=0.1,
+        )  # fmt: skip
+
+    def dead(self) -> list[str]:
+        answer = self.sqs.receive_message(QueueUrl=self.dead_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [message["Body"] for message in answer.get("Messages", ())]
+
+
 def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
     local_cloud: LocalCloud, service: GenerateOnCloud
 ) -> None:
     clients = LocalClients(local_cloud.endpoint_url, local_cloud.root, region=local_cloud.settings.region)
-    events, webhooks = (
-        Queue(clients, "lambdas.functions.job_events.handler"),
-        Queue(clients, "lambdas.functions.webhooks.handler"),
-    )
+    events, webhooks = Topics(clients), Queue(clients, "lambdas.functions.webhooks.handler")
     headers, said = {"x-api-key": local_cloud.admin_key}, list[str]()
     replay = Replay(StageConfig(), partial(a_client, clients), said.append)
     httpx.post(f"{local_cloud.api_url}/v1/me/webhook-secret", json={}, headers=headers, timeout=60).raise_for_status()
     webhook = Webhook(url="https://127.0.0.1/hook")
 
     with webhooks.without_its_function():
-        with events.without_its_function():
+        with events.while_it_fails():
             job = service.jobs.submit(
                 CreateJob(task=Task.TXT2IMG, params=PARAMS, checkpoint=CHECKPOINT, webhook=webhook)
             )

@@ -120,5 +120,5 @@ def test_metrics_of_a_stage_are_not_those_of_another(combined: list["Combination
         told = fixed(alarms) | {acl["VisibilityConfig"]["MetricName"] for acl in firewalls}
         by_stage.setdefault(row.choices["stage"], set()).update(told)
 
-    assert {"GenerateOnCloud-dev", "goc-dev-default", "GenerateOnCloud-dev-Firewall"} <= by_stage[1]
+    assert {"GenerateOnCloud-dev", "GenerateOnCloud-dev-Firewall"} <= by_stage[1]
     assert not [pair for pair in combinations(by_stage.values(), 2) if pair[0] & pair[1]]

@@ -12,7 +12,7 @@ from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.messages import JobResult
 from inference_container.job_metrics import cost_metrics, metric_fields, result_metrics
-from lambdas.functions.metrics import record_ended, record_open
+from lambdas.functions.metrics import record_awake, record_ended, record_open
 from lambdas.jobs.record import JobRecord
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
@@ -92,6 +92,7 @@ def test_every_metric_the_functions_and_the_container_tell_is_on_the_dashboard_w
         }
         record_ended([ENDED, replace(ENDED, error=JobError.of(JobErrorCode.BAD_IMAGE, "why"))], stack=stack)
         record_open(1, oldest=START, now=START, stack=stack)
+        record_awake(stack=stack)
         values = {
             **result_metrics(JobResult(job_id="j", task=Task.TXT2IMG)),
             **cost_metrics(3.0, price_per_hour=1.0),
@@ -101,5 +102,5 @@ def test_every_metric_the_functions_and_the_container_tell_is_on_the_dashboard_w
         told = set().union(*map(series_of, lines))
         ours = {series for series in series_shown(assembly) if series[0] == "GenerateOnCloud"}
         assert named == {stack}
-        assert len(told) == 14
+        assert len(told) == 15
         assert told == ours

@@ -228,7 +228,7 @@ def test_the_key_is_granted_by_name_and_through_a_service_but_to_those_who_read_
             assert not [action for action in actions if "*" in action]
             if "Condition" not in statement:
                 free.add((re.sub("Role.*", "", name), *actions))
-        assert free == {("FunctionsJobEvents", "kms:Decrypt"), ("FunctionsWebhooks", "kms:Decrypt")}
+        assert free == {("FunctionsWebhooks", "kms:Decrypt")}
 
 
 def test_only_a_reader_of_objects_cannot_encrypt_any(combined: list["Combination"]) -> None:

@@ -4,8 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from generate_on_cloud.cost import ALARMS
+from benchmarks.cost import read_standing
+from generate_on_cloud.cost import API_GB
+from generate_on_cloud.standing import Standing, idle_month, read_prices
 from infrastructure.config import AWS_ONLY
+from lambdas.functions.health import Problem
 from local_cloud.assembly import read_assembly
 
 # pytest puts no folder on the import path: the fixtures' type is only needed by the checker.
@@ -26,7 +29,9 @@ def test_every_alarm_names_its_heading_in_the_runbook_and_every_heading_has_an_a
     headings = {heading.lower() for heading in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
     linked = set(re.findall(r"\(#([a-z]+)\)", RUNBOOK.read_text()))
 
-    assert named | {"budget"} == headings
+    problems = {problem.lower() for problem in Problem} | {"functionerrors", "apierrors"}
+
+    assert named | problems | {"budget"} == headings
     assert linked <= headings
 
 
@@ -38,22 +43,66 @@ def test_every_alarm_of_the_stack_tells_the_topic_and_takes_no_data_for_good_new
         if "docs/runbook.md" in alarm["AlarmDescription"]
     ]
 
-    assert len(alarms) >= 8
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
-    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+    assert {re.findall("#([a-z]+)", alarm["AlarmDescription"])[0]: alarm["TreatMissingData"] for alarm in alarms} == {
+        "health": "notBreaching",
+        "awakewhileidle": "notBreaching",
+        "sweepersilent": "breaching",
+    }
 
 
-def test_every_queue_of_messages_given_up_is_watched(aws: "Assembly") -> None:
+def test_every_queue_of_messages_given_up_is_counted_by_the_sweeper(aws: "Assembly") -> None:
     queues = aws.resources("AWS::SQS::Queue").values()
+    (subscribed,) = {
+        each["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for each in aws.resources("AWS::SNS::Subscription").values()
+        if "RedrivePolicy" in each
+    }
     targets = {q["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] for q in queues if "RedrivePolicy" in q}
-    watched = json.dumps(aws.like("AWS::CloudWatch::Alarm", "DeadLetters")["Metrics"])
+    targets.add(subscribed)
+    counted = json.dumps(aws.like("AWS::Lambda::Function", "Sweeper")["Environment"]["Variables"]["DEAD_LETTER_QUEUES"])
 
     assert len(targets) == 2
-    assert all(target in watched for target in targets)
+    assert all(target in counted for target in targets)
 
 
-def test_the_cost_model_counts_every_alarm(aws: "Assembly") -> None:
-    assert len(aws.resources("AWS::CloudWatch::Alarm")) == ALARMS
+def test_the_cost_model_counts_what_the_templates_hold(aws: "Assembly") -> None:
+    standing = read_standing(aws.template["Resources"])
+
+    assert standing == Standing()
+    assert aws.like("AWS::Lambda::Function", "FunctionsApi")["MemorySize"] == 1024 * API_GB
+    assert idle_month(read_prices(), standing) <= 1.00
+
+
+def test_everything_that_costs_by_being_there_is_counted(changed: "Assembly") -> None:
+    standing = read_standing(changed.template["Resources"])
+
+    assert (standing.firewalls, standing.alarm_metrics) == (1, 6)
+
+
+def test_no_metric_is_billed_for_each_method_of_the_api(aws: "Assembly") -> None:
+    (settings,) = aws.only("AWS::ApiGateway::Stage")["MethodSettings"]
+
+    assert settings["MetricsEnabled"] is False
+
+
+def test_failures_in_every_log_feed_the_one_metric_of_the_health_alarm(aws: "Assembly") -> None:
+    filters = aws.resources("AWS::Logs::MetricFilter")
+    alarm = aws.like("AWS::CloudWatch::Alarm", "Health")
+    fed = {
+        (each["MetricNamespace"], each["MetricName"])
+        for properties in filters.values()
+        for each in properties["MetricTransformations"]
+    }
+    watched = {json.dumps(properties["LogGroupName"]) for properties in filters.values()}
+    of_functions = {
+        json.dumps(properties["LoggingConfig"]["LogGroup"])
+        for properties in aws.resources("AWS::Lambda::Function").values()
+    }
+
+    assert fed == {(alarm["Namespace"], alarm["MetricName"])} == {("GenerateOnCloud/Health", "GenerateOnCloud")}
+    assert of_functions < watched
+    assert len(watched - of_functions) == 1
 
 
 def test_the_one_asked_for_gets_the_alarms_by_mail_and_nobody_otherwise(aws: "Assembly", changed: "Assembly") -> None:
@@ -92,10 +141,13 @@ def test_a_failed_endpoint_of_this_stage_is_told_and_no_other(changed: "Assembly
     }
 
 
-def test_numbers_of_the_stage_reach_the_alarms(aws: "Assembly", changed: "Assembly") -> None:
-    thresholds = [assembly.like("AWS::CloudWatch::Alarm", "OldestJob")["Threshold"] for assembly in (aws, changed)]
+def test_numbers_of_the_stage_reach_the_sweeper(aws: "Assembly", changed: "Assembly") -> None:
+    minutes = [
+        assembly.like("AWS::Lambda::Function", "Sweeper")["Environment"]["Variables"]["OLDEST_JOB_MINUTES"]
+        for assembly in (aws, changed)
+    ]
 
-    assert thresholds == [3600, 1500]
+    assert minutes == ["60", "25"]
 
 
 def test_the_local_cloud_leaves_the_operations_stack_out(local: "Assembly") -> None:

@@ -457,7 +457,7 @@ class Cloud:
 
 
 def notification(job_id: str, status: str, **more: Any) -> str:
-    """The body of an SQS record: SNS's envelope around SageMaker's message."""
+    """SageMaker's message, as it is in an SNS record."""
     message = {
         "awsRegion": "eu-west-1",
         "eventTime": "2026-11-22T12:00:00.000Z",
@@ -470,7 +470,7 @@ def notification(job_id: str, status: str, **more: Any) -> str:
         "eventName": "InferenceResult",
         **more,
     }
-    return json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": json.dumps(message)})
+    return json.dumps(message)
 
 
 def completed(job_id: str, location: str) -> str:

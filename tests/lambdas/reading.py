@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 
-from lambdas.functions.job_events import handle_batch
+from lambdas.functions.job_events import handle_event
 from tests.lambdas.cloud import Cloud, completed, open_aws, open_cloud, txt2img
 
 ROOT = Path(__file__).parents[2]
@@ -114,8 +114,8 @@ def _running(cloud: Cloud) -> Callable[[], object]:
 def _event(cloud: Cloud) -> Callable[[], object]:
     job_id = cloud.job().job_id
     cloud.run(job_id)
-    record = {"messageId": "m", "body": completed(job_id, cloud.put_result(job_id))}
-    return lambda: handle_batch(cloud.events, {"Records": [record]}, stack="stack")
+    record = {"Sns": {"MessageId": "m", "Message": completed(job_id, cloud.put_result(job_id))}}
+    return lambda: handle_event(cloud.events, {"Records": [record]}, stack="stack")
 
 
 WAYS = (

@@ -37,7 +37,8 @@ def failed(code: JobErrorCode) -> JobRecord:
 def test_jobs_that_ended_are_counted_with_their_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     record_ended([JOB, failed(JobErrorCode.BAD_IMAGE), failed(JobErrorCode.WORKER_LOST)], stack="goc")
 
-    every, *reasons = lines(capsys)
+    every, *reasons, problem = lines(capsys)
+    assert problem["Problem"] == "JobsFail"
     assert every["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "GenerateOnCloud"
     assert every["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stack"]]
     assert (every["Stack"], every["JobsEnded"], every["JobsFailedByUs"]) == ("goc", [3], [1])
@@ -51,10 +52,9 @@ def test_nothing_that_ended_is_no_line(capsys: pytest.CaptureFixture[str]) -> No
     assert lines(capsys) == []
 
 
-def test_the_age_of_the_oldest_open_job_is_told_also_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_age_of_the_oldest_open_job_is_told_while_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
     record_open(2, oldest=START, now=START + timedelta(minutes=2), stack="goc")
     record_open(0, oldest=None, now=START, stack="goc")
 
-    some, none = lines(capsys)
+    (some,) = lines(capsys)
     assert (some["OpenJobs"], some["OldestOpenJobSeconds"]) == ([2], [120])
-    assert (none["OpenJobs"], none["OldestOpenJobSeconds"]) == ([0], [0])

@@ -5,6 +5,7 @@ import time
 
 import psutil
 
+from checks.grants.deployed import client
 from checks.grants.scenarios.visit import Visit, ago
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
@@ -34,11 +35,21 @@ def hear_of_a_failure_without_an_object(visit: Visit) -> None:
         "failureReason": "the container was stopped",
         "responseParameters": {"failureLocation": f"s3://{bucket}/{key}"},
     }
-    body = json.dumps({"Message": json.dumps(said)})
-    visit.invoke("JobEvents", {"Records": [{"messageId": visit.mark, "body": body}]})
+    visit.invoke("JobEvents", {"Records": [{"Sns": {"MessageId": visit.mark, "Message": json.dumps(said)}}]})
     row = visit.row("JobsTable", "job_id", job_id)
     assert "worker_lost_at" in row, f"a job whose worker died was not handed over again: {row}"
     visit.service.jobs.finish(job_id)
+
+
+def count_a_dead_letter(visit: Visit) -> None:
+    sqs = client(visit.cloud, "sqs")
+    (url,) = [each for each in sqs.list_queues()["QueueUrls"] if "EventsDeadLetters" in each]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    try:
+        swept = visit.invoke("Sweeper", {})
+        assert swept.get("DeadLetters") == 1, swept
+    finally:
+        sqs.purge_queue(QueueUrl=url)
 
 
 def sweep_a_job_whose_message_was_lost(visit: Visit) -> None:

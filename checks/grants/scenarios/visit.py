@@ -62,11 +62,13 @@ class Visit:
             assert time.monotonic() < deadline, "the job was never settled"
             time.sleep(0.1)
 
-    def invoke(self, function: str, event: object) -> None:
-        """Invoke a function as AWS does; a schedule sends an empty event."""
+    def invoke(self, function: str, event: object) -> Any:
+        """Invoke a function as AWS does, a schedule sends an empty event; returns what it returns."""
         name = function_named(self.cloud, function)
         answer = client(self.cloud, "lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        assert "FunctionError" not in answer, answer["Payload"].read()
+        payload = answer["Payload"].read()
+        assert "FunctionError" not in answer, payload
+        return json.loads(payload)
 
     def sweep(self, job_id: str, **values: object) -> dict[str, Any]:
         """Make a finished job look lost by writing `values` (None removes), run the sweeper and return the row."""
