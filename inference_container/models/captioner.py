@@ -29,6 +29,8 @@ TIED = {
     "text_decoder.cls.predictions.decoder.weight": "text_decoder.bert.embeddings.word_embeddings.weight",
     "text_decoder.cls.predictions.decoder.bias": "text_decoder.cls.predictions.bias",
 }
+VISION_NORM_EPS = 1e-6
+"""As published and as in WebUI; the config.json of the port to transformers says 1e-5."""
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
@@ -103,16 +105,14 @@ def load_captioner(part: ModelPart, *, device: torch.device, dtype: torch.dtype)
     vocabulary = {word.rstrip("\r"): number for number, word in enumerate(part.text("vocab.txt").split("\n")) if word}
     if lacking := [word for word in SPECIAL if word not in vocabulary]:
         raise incompatible(part.file, f"{part.folder}'s vocab.txt lacks {', '.join(lacking)}")
-    model = fill_module(
-        part,
-        lambda: BlipForConditionalGeneration(
-            read_config(part, BlipConfig, text=BlipTextConfig, vision=BlipVisionConfig)
-        ),
-        tied=TIED,
-        device=device,
-        dtype=dtype,
-    )
+    model = fill_module(part, lambda: _build(part), tied=TIED, device=device, dtype=dtype)
     words = model.config.text_config.vocab_size
     if max(vocabulary.values()) >= words:
         raise incompatible(part.file, f"{part.folder}'s vocab.txt has more words than its vocab_size of {words}")
     return Captioner(model, BertTokenizer(vocab=vocabulary), device, dtype)
+
+
+def _build(part: ModelPart) -> Any:
+    config = read_config(part, BlipConfig, text=BlipTextConfig, vision=BlipVisionConfig)
+    config.vision_config.layer_norm_eps = VISION_NORM_EPS
+    return BlipForConditionalGeneration(config)

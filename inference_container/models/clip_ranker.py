@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
+from inference_container.interrogation.phrases import clean_phrase
 from inference_container.models.clip_pixels import center, to_clip_values
 from inference_container.models.clip_tokenizer import build_clip_tokenizer
 from inference_container.models.model_config import TokenizerConfig, read_merges
@@ -55,7 +56,7 @@ class ClipRanker:
         parts = [] if known is None else [known[:done]]
         tell(done)
         for start in range(done, len(phrases), BATCH):
-            batch = list(phrases[start : start + BATCH])
+            batch = [clean_phrase(phrase) for phrase in phrases[start : start + BATCH]]
             # Attention is causal, so padding after the end of a phrase does not change its features.
             tokens = self.tokenizer(batch, padding="longest", truncation=True, return_tensors="pt").input_ids
             parts.append(_unit(self.model.get_text_features(input_ids=tokens.to(self.device)).pooler_output))
