@@ -77,10 +77,18 @@ def watch(job_id: str, as_json: AsJson = False) -> None:
             if told is None or _news(job) != _news(told):
                 print_job(job, as_json=as_json, text=_line(job))
                 told = job
+    if told is not None:
+        _print_warnings(told)
     if told is not None and told.status is not JobStatus.SUCCEEDED:
         if as_json:
             raise typer.Exit(ExitCode.FAILED)  # the last line says why
         raise JobNotSucceededError(told)
+
+
+def _print_warnings(job: JobView) -> None:
+    """What the job left out, on standard error."""
+    for warning in job.result.warnings if job.result is not None else ():
+        errors.print(warning, markup=False)
 
 
 @app.command()
@@ -91,7 +99,9 @@ def save(
 ) -> None:
     """Wait for a job and download its pictures."""
     with open_cloud() as cloud:
-        paths = cloud.jobs.save(cloud.jobs.finish(job_id), out)
+        job = cloud.jobs.finish(job_id)
+        _print_warnings(job)
+        paths = cloud.jobs.save(job, out)
     if as_json:
         print_document({"job_id": job_id, "files": [str(path) for path in paths]})
         return

@@ -142,6 +142,17 @@ def test_a_command_prints_one_document(service: SmallService, goc: Goc, command:
     assert said.code == (ExitCode.FAILED if command == "jobs watch j1" else ExitCode.DONE)
 
 
+@pytest.mark.parametrize("command", ["watch", "save"])
+def test_what_a_job_left_out_goes_to_standard_error(goc: Goc, command: str) -> None:
+    done = job("succeeded", result={"images": [], **RESULT, "warnings": ["1 of 2 layers of ink.pt were left out"]})
+
+    said = goc("jobs", command, "j1", "--json", **{"GET /v1/jobs/j1": (200, done)})
+
+    assert "1 of 2 layers of ink.pt were left out" in " ".join(said.err.split())
+    assert said.code == ExitCode.DONE
+    assert said.out.count("\n") == 1
+
+
 def test_every_command_can_print_json() -> None:
     from typer.main import get_command
 

@@ -55,7 +55,7 @@ def paint(task: TaskInput) -> TaskOutput:
     task.clock.replace(JobPhase.SAVING, 1000)
     data = encode_picture(Image.new("RGB", (8, 6), (level, 0, 0)), infotext="a cat")
     images = tuple(EncodedImage(data, "png", 8, 6, seed, "a cat") for seed in (7, 8))
-    return TaskOutput(images, {"seed": 7}, {"steps": 20})
+    return TaskOutput(images, {"seed": 7}, {"steps": 20}, warnings=("a layer was left out",))
 
 
 def raise_a_bug(task: TaskInput) -> TaskOutput:
@@ -141,6 +141,7 @@ def test_a_job_gives_stored_pictures_models_and_timings_of_every_phase(studio: S
     assert [image.key for image in result.images] == ["jobs/job-1/output/0.png", "jobs/job-1/output/1.png"]
     assert [image.seed for image in result.images] == [7, 8]
     assert (result.info, result.parameters) == ({"seed": 7}, {"steps": 20})
+    assert result.warnings == ["a layer was left out"]
     assert [(model.name, model.sha256) for model in result.models] == [("tiny.safetensors", studio.tiny.sha256)]
     assert set(result.timings) == {"starting", "fetching_models", "loading_models", "sampling", "saving", "total"}
     assert result.timings["sampling"] == 0.5
