@@ -8,6 +8,7 @@ from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.contents import FileContent, read_content
 from generate_on_cloud.model_files.family_names import Family
+from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_archive, check_onnx, check_png, check_styles
@@ -18,7 +19,6 @@ from generate_on_cloud.model_files.uses import (
     checkpoint_family,
     controlnet_prefix,
     controlnet_words,
-    hypernetwork_widths,
     refuse_other_types,
     vae_prefix,
 )
@@ -105,7 +105,7 @@ def _embedding(content: FileContent) -> FileFacts:
 
 
 def _hypernetwork(content: FileContent) -> FileFacts:
-    widths = hypernetwork_widths(content.document)
+    widths = check_hypernetwork(content.document)
     return _facts(content, next((_TEXT_WIDTHS[width] for width in widths if width in _TEXT_WIDTHS), None))
 
 

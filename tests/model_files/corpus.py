@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
+from tests.model_files.unusable import UNUSABLE
 from tests.models import hostile_files
 from tests.models.hostile_files import saved
 from tests.networks.network_files import CONVOLUTION_KINDS, KINDS, lora, numbers
@@ -239,4 +240,11 @@ def _hostile() -> dict[str, Row]:
     }
 
 
-ROWS: Mapping[str, Row] = {**_sound(), **_wrong(), **_hostile()}
+def _unusable() -> dict[str, Row]:
+    return {
+        what: Row(kind, f"a.{ending}", _bytes(data), None if words is None else re.escape(words))
+        for what, (kind, ending, data, words) in UNUSABLE.items()
+    }
+
+
+ROWS: Mapping[str, Row] = {**_unusable(), **_sound(), **_wrong(), **_hostile()}
