@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infrastructure.bundling import ROOT
 from infrastructure.config import NONE, ConfigError, StageConfig
 from infrastructure.deployed import ClientOf, clients_of, session_here
-from infrastructure.failed_endpoint import remove_failed_endpoint
+from infrastructure.failed_endpoint import await_change, remove_failed_endpoint
 from infrastructure.kept_options import changes, read_kept, read_pairs, stage_context
 from infrastructure.preflight.__main__ import Asked, preflight, report
 from infrastructure.preflight.rows import Machine
@@ -83,8 +83,11 @@ def ask_for_alarms(settled: Mapping[str, str], ask: Callable[[str], str] | None)
 
 
 def _make_way(client: ClientOf, config: StageConfig) -> bool:
-    """Remove an endpoint that no deployment could change; False, and why on stderr, if that failed."""
+    """Wait until the endpoint can be updated, or remove it if it never can; False, and why on stderr, if not."""
     try:
+        if not await_change(client, config):
+            print(f"error: endpoint {config.default_endpoint} is still changing; deploy again later", file=sys.stderr)
+            return False
         remove_failed_endpoint(client, config)
     except (BotoCoreError, ClientError) as error:
         print(f"error: {error}", file=sys.stderr)
