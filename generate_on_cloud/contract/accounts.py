@@ -14,6 +14,9 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
+MAX_TRUSTED = 100
+"""Users that one may trust."""
+
 DefaultEndpoint = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 """Name of an endpoint, with or without the stage's prefix."""
 
@@ -134,13 +137,18 @@ class MeView(View):
     key_expires_at: datetime | None
     default_endpoint: str | None = None
     """Where jobs go that name no endpoint; None: to the least loaded."""
+    trusted: list[str] = Field(default=[])
+    """Users whose model files may act on the caller's jobs without being named."""
 
 
 class PatchMe(Body):
     """`PATCH /v1/me`"""
 
-    default_endpoint: DefaultEndpoint | None
-    """Where jobs go that name no endpoint; null: to the least loaded."""
+    default_endpoint: DefaultEndpoint | None = None
+    """Where jobs go that name no endpoint; null: to the least loaded. Stays as it is where only `trusted` is sent."""
+    trusted: list[Name] | None = Field(default=None, max_length=MAX_TRUSTED)
+    """Users whose embeddings, styles, VAEs and interrogators may act on the caller's jobs without being named, besides
+    the caller's own and an administrator's; null: as before."""
 
 
 class RotateSecret(Body):

@@ -10,21 +10,23 @@ import torch
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.contract.errors import JobFailed
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.model_files.architectures import fits, misfit
 from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.prompt.extra_networks import NO_NETWORKS, LoraUse, NetworkPlan
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.files import JobFiles
+from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
 from inference_container.models.tensor_file import incompatible
 from inference_container.networks.hypernetwork import Hypernetwork, HypernetworkHooks, load_hypernetwork
-from inference_container.networks.inversion_file import fitting_vectors, load_inversion_file
+from inference_container.networks.inversion_file import InversionFile, fitting_vectors, load_inversion_file
 from inference_container.networks.layer_names import Layers, checkpoint_layers, is_text
 from inference_container.networks.merging import MergedWeights, Share
 from inference_container.networks.network_file import NetworkFile, load_network_file
+from inference_container.prompt.chunks import CHUNK_LENGTH
 from inference_container.prompt.encoder import TextualInversion
 
+_OF_THE_FILE = frozenset({JobErrorCode.ASSET_CORRUPT, JobErrorCode.ASSET_INCOMPATIBLE})
 EMBEDDING_HASH = 12
 """Hex digits of an embedding's SHA-256 that WebUI shows."""
 
@@ -78,14 +80,19 @@ class NetworkSwitch:
 
         Infotexts show the name of the network after a bundled one, unless not `name_bundles`.
 
-        WebUI skips them too: a name in a prompt can mean an embedding with one checkpoint and a word with another.
-
-        Raises:
-            JobFailed: asset_corrupt or asset_incompatible, if a file is not an embedding.
+        WebUI skips them too: a name in a prompt can mean an embedding with one checkpoint and a word with another. And
+        like WebUI it skips those that cannot be used, with a warning: a prompt's words brought them along.
         """
         found: dict[str, TextualInversion] = {}
         for file in self._files.of(AssetType.EMBEDDING):
-            loaded = self._models.get(file, load_inversion_file, kind="embedding")
+            try:
+                loaded = self._models.get(file, load_inversion_file, kind="embedding")
+                _refuse_unusable(file, loaded)
+            except JobFailed as failed:
+                if failed.error.code not in _OF_THE_FILE:
+                    raise
+                self._warnings[f"{failed.error.message}; the prompt was drawn without it"] = None
+                continue
             for name in (loaded.name, file.stem):
                 self._offer(found, name, loaded.vectors, shown=file.sha256[:EMBEDDING_HASH])
         for use in self._plan.loras:
@@ -107,7 +114,7 @@ class NetworkSwitch:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Which layers of the networks used so far were left out, a sentence for each file."""
+        """Embeddings and layers of networks that were left out so far, a sentence for each file."""
         return tuple(self._warnings)
 
     def infotext_extra(self) -> dict[str, InfoValue]:
@@ -176,6 +183,17 @@ class NetworkSwitch:
     def _hypernetwork(self, name: str) -> Hypernetwork:
         load = partial(load_hypernetwork, device=self._checkpoint.device)
         return self._models.get(self._files.named(AssetType.HYPERNETWORK, name), load, kind="hypernetwork")
+
+
+def _refuse_unusable(file: ModelFile, loaded: InversionFile) -> None:
+    """Raises JobFailed, asset_incompatible: no prompt can be encoded with it."""
+    if any(not 1 <= vectors.shape[0] <= CHUNK_LENGTH for vectors in loaded.vectors.values()):
+        counts = ", ".join(str(vectors.shape[0]) for vectors in loaded.vectors.values())
+        raise incompatible(file, f"it has {counts} vectors; allowed: 1 to {CHUNK_LENGTH}")
+    if not all(bool(torch.isfinite(vectors).all()) for vectors in loaded.vectors.values()):
+        raise incompatible(file, "it has numbers that are not finite")
+    if not loaded.name.strip():
+        raise incompatible(file, "its name has no word")
 
 
 def _share(network: NetworkFile, layer: str, use: LoraUse) -> Share:

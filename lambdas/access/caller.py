@@ -47,6 +47,8 @@ class Caller:
     quotas: Quotas = field(default_factory=Quotas)
     default_endpoint: str | None = None
     """Where the user's jobs go that name no endpoint; None: to the least loaded."""
+    trusted: frozenset[str] = frozenset()
+    """Users whose model files may act on the user's jobs without being named."""
 
     @cached_property
     def allowed(self) -> frozenset[Permission]:
@@ -196,6 +198,7 @@ class AccessStore:
             key_permissions=scope,
             quotas=quotas,
             default_endpoint=row.get("default_endpoint") or None,
+            trusted=frozenset(row.get("trusted", ())),
         )
 
     def _row(self, access_id: str) -> dict[str, Any] | None:

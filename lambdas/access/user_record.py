@@ -18,6 +18,8 @@ class UserRecord:
     key_ids: frozenset[str] = frozenset()
     default_endpoint: str | None = None
     """Full name of the endpoint for jobs that name none."""
+    trusted: tuple[str, ...] = ()
+    """Users whose model files may act on this one's jobs without being named."""
     webhook_secrets: tuple[str, ...] = ()
     """Newest first; at most two."""
     version: int = 0
@@ -33,6 +35,7 @@ class UserRecord:
             quotas=Quotas.model_validate(row.get("quotas", {})),
             key_ids=frozenset(row.get("key_ids", ())),
             default_endpoint=row.get("default_endpoint") or None,
+            trusted=tuple(row.get("trusted", ())),
             webhook_secrets=tuple(row.get("webhook_secrets", ())),
             version=int(row["version"]),
             deleted="listing" not in row,

@@ -112,13 +112,14 @@ class UserStore:
 
         return self._change(name, plan, names=["role", "quotas", "default_endpoint"], new_role=role)
 
-    def set_default_endpoint(self, name: str, endpoint: str | None) -> None:
-        """Set where the user's jobs go that name no endpoint, by full name; None: to the least loaded.
+    def prefer(self, name: str, values: Mapping[str, object]) -> None:
+        """Set what a user chooses for themselves, in all their keys at once: `default_endpoint`, `trusted`.
+
+        `default_endpoint` is a full name, empty for the least loaded endpoint.
 
         Raises:
             ProblemError: `not_found`.
         """
-        values = {"default_endpoint": endpoint or ""}
         self._change(name, lambda user: self._set_everywhere(user, values), names=list(values))
 
     def _set_everywhere(
@@ -199,7 +200,7 @@ class UserStore:
                 detail = f"The user {name!r} has {len(user.key_ids)} keys; allowed: {MAX_KEYS}. Revoke one first."
                 raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
             row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
-            row["default_endpoint"] = user.default_endpoint
+            row.update(default_endpoint=user.default_endpoint, trusted=list(user.trusted))
             return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self._put_new(row, absent=_NEW_KEY)]
 
         self._change(name, plan, names=["key_ids"])

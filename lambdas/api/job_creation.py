@@ -271,7 +271,9 @@ def _plan(call: UserCall, order: Order) -> Plan:
         keys = {**services.assets.keys(asked.references), **loads}
         rows = read_rows(services.clients.dynamodb, keys, consistent=True)
         files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked.params)
-        job = replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None, models=files.models)
+        warnings = [warning for warning in files.warnings if warning not in job.warnings]
+        job = replace(job, warnings=(*job.warnings, *warnings), models=files.models)
+        job = replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None)
     if order.choice is not None:
         job = replace(job, endpoint=order.choice.least_loaded(rows))
     return Plan(job, params or {}, files, steps)

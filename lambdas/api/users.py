@@ -1,6 +1,7 @@
 """Routes for users and for the caller."""
 
 from dataclasses import replace
+from typing import Any
 
 from pydantic import Field
 
@@ -34,13 +35,18 @@ def get_me(call: UserCall) -> MeView:
     permission=Permission.INFERENCE_CREATE,
 )
 def patch_me(call: UserCall, body: PatchMe) -> MeView:
-    """Choose where the caller's jobs go that name no endpoint; null: to the least loaded one."""
+    """Choose the endpoint of jobs that name none (null: the least loaded), and users whose files may act on them."""
     caller, services = call.caller, call.services
-    endpoint = _usable_default(call, body.default_endpoint, caller)
-    services.users.set_default_endpoint(caller.user, endpoint)
+    values: dict[str, Any] = {}
+    if body.trusted is None or "default_endpoint" in body.model_fields_set:
+        values["default_endpoint"] = _usable_default(call, body.default_endpoint, caller) or ""
+    if body.trusted is not None:
+        values["trusted"] = list(dict.fromkeys(body.trusted))
+    services.users.prefer(caller.user, values)
     services.callers.forget_user(caller.user)
-    call.log_change("user.changed", caller.user, {"default_endpoint": endpoint})
-    return _me(replace(caller, default_endpoint=endpoint))
+    call.log_change("user.changed", caller.user, values)
+    endpoint = values.get("default_endpoint", caller.default_endpoint) or None
+    return _me(replace(caller, default_endpoint=endpoint, trusted=frozenset(values.get("trusted", caller.trusted))))
 
 
 def _me(caller: Caller) -> MeView:
@@ -52,6 +58,7 @@ def _me(caller: Caller) -> MeView:
         key_id=caller.key_id or "",
         key_expires_at=caller.key_expires_at,
         default_endpoint=caller.default_endpoint,
+        trusted=sorted(caller.trusted),
     )
 
 

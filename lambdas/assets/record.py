@@ -74,6 +74,8 @@ class AssetRecord:
     users: tuple[str, ...] = ()
     """Users who may use it besides its owner; if this and `roles` are both empty, everyone may."""
     roles: tuple[str, ...] = ()
+    trusted: bool = False
+    """Whether somebody who may change all files uploaded or changed it; then it may act on everybody's jobs."""
     source: str | None = None
     """Host that an import comes from."""
     received: int = 0
@@ -113,6 +115,7 @@ class AssetRecord:
             tags=tuple(row.get("tags", ())),
             users=tuple(row.get("users", ())),
             roles=tuple(row.get("roles", ())),
+            trusted=bool(row.get("trusted")),
             source=row.get("source"),
             received=int(row.get("received", 0)),
             checksum_algorithm=row.get("checksum_algorithm"),
@@ -144,6 +147,7 @@ class AssetRecord:
             "tags": list(self.tags) or None,
             "users": list(self.users) or None,
             "roles": list(self.roles) or None,
+            "trusted": self.trusted or None,
             "source": self.source,
             "received": self.received or None,
             "checksum_algorithm": self.checksum_algorithm,

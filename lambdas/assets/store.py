@@ -129,7 +129,11 @@ class AssetStore:
 
     def active(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
         """Every active asset of the type that the caller may use, by name; one call per one or two thousand."""
-        return (asset for asset in self._every(asset_type) if _is_usable(asset, caller))
+        return (asset for asset in self.usable(asset_type, caller) if asset.status is AssetStatus.ACTIVE)
+
+    def usable(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
+        """Every asset of the type that the caller may use, active or not; the calls of `active`."""
+        return (asset for asset in self._every(asset_type) if caller.may_use(asset, Permission.ASSET_ALL))
 
     def some_names(self, asset_type: AssetType, caller: Caller, *, limit: int) -> list[str]:
         """Names of some active assets of the type that the caller may use, for messages."""

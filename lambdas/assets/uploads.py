@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from generate_on_cloud.contract.access import Quotas
+from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.asset_bodies import CompleteAsset, CompletedPart, CreateAsset
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.fetching.public_addresses import parse_target
+from lambdas.access.caller import Caller
 from lambdas.assets.declarations import check_declaration
 from lambdas.assets.inspection import INSPECTION_LOST_AFTER
 from lambdas.assets.record import AssetRecord
@@ -35,7 +36,7 @@ class Uploads:
     def assets(self) -> AssetStore:
         return self.transitions.store
 
-    def begin(self, wanted: CreateAsset, *, owner: str, quotas: Quotas, now: datetime) -> AssetRecord:
+    def begin(self, wanted: CreateAsset, *, owner: Caller, now: datetime) -> AssetRecord:
         """Start an upload or an import, or return the owner's own unfinished upload of the same bytes.
 
         The name of an unfinished asset can be taken over by its owner, or by anyone once it is ABANDONED_AFTER old;
@@ -51,7 +52,7 @@ class Uploads:
         upload_id = self.storage.open(key, wanted.checksum_algorithm)
         asset = AssetRecord(
             asset_id=asset_id,
-            owner=owner,
+            owner=owner.user,
             type=asset_type,
             name=wanted.name,
             size=size,
@@ -65,10 +66,11 @@ class Uploads:
             tags=tuple(dict.fromkeys(wanted.tags)),
             users=tuple(dict.fromkeys(wanted.users)),
             roles=tuple(dict.fromkeys(wanted.roles)),
+            trusted=owner.may(Permission.ASSET_ALL),
             source=parse_target(wanted.source_url).host if wanted.source_url else None,
             checksum_algorithm=wanted.checksum_algorithm,
             charged=size,
-            bytes_allowed=quotas.asset_bytes,
+            bytes_allowed=owner.quotas.asset_bytes,
         )
         try:
             if not self.transitions.add(asset):

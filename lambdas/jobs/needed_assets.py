@@ -1,5 +1,6 @@
 """Which model files a request names: one row for each place where its params may name one."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -162,8 +163,8 @@ NEWEST: tuple[tuple[type[TaskParams], str, AssetType], ...] = (
 """Tasks that need a file and use the newest of its type if the field that could name one is empty."""
 
 MENTIONED: tuple[AssetType, ...] = (AssetType.EMBEDDING,)
-"""Types whose files are used if their name appears anywhere in a prompt; the container, which matches tokens, picks
-what it needs from these."""
+"""Types whose files are used if a prompt has their name as whole words; the container, which matches tokens, picks what
+it needs from these."""
 
 
 def named_assets(params: TaskParams) -> list[Need]:
@@ -195,7 +196,26 @@ def mentionable_text(params: TaskParams) -> str:
     """All prompts, in lower case, in which names of `MENTIONED` types may appear."""
     if not isinstance(params, ImageParams):
         return ""
-    return "\n".join(text for _, *texts in prompts_of(params) for text in texts if text).casefold()
+    texts = (text for _, *texts in prompts_of(params) for text in texts if text)
+    return "\n".join(_spaced(text) for text in texts)
+
+
+def mentioned_at(name: str, text: str) -> int | None:
+    """Where the `mentionable_text` has the name as whole words.
+
+    A word is what CLIP takes for one: a run of letters, or a single digit or other character.
+    """
+    words = _spaced(name)
+    if not words or words not in text:
+        return None
+    before = r"(?<![^\W\d_])" if words[0].isalpha() else ""
+    after = r"(?![^\W\d_])" if words[-1].isalpha() else ""
+    found = re.search(before + re.escape(words) + after, text)
+    return None if found is None else found.start()
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _escaped(part: str) -> str:

@@ -1,7 +1,7 @@
 """Finds the model files that a request names among the uploaded assets; every error in one answer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,6 +21,7 @@ from lambdas.jobs.needed_assets import (
     MENTIONED,
     Need,
     mentionable_text,
+    mentioned_at,
     named_assets,
     named_checkpoint,
     newest_needed,
@@ -33,6 +34,10 @@ from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 NAMES_SHOWN = 10
 MAX_NAMED = 50
 """Maximum files per request: a job with more would wait hours for downloads."""
+MAX_MENTIONED = 50
+"""Maximum files that the words of a prompt bring along."""
+_WARNINGS_SHOWN = 5
+_STRANGERS = 3
 _BY_WEIGHT = (ProblemCode.INVALID_PARAMS, ProblemCode.ASSET_NOT_FOUND, ProblemCode.ASSET_NOT_ACTIVE)
 """Of several errors, the first of these gives the answer's code."""
 
@@ -51,6 +56,8 @@ class Resolution:
     checkpoint: AssetRef | None = None
     assets: tuple[AssetRef, ...] = ()
     """All others."""
+    warnings: tuple[FieldError, ...] = ()
+    """Files that the prompts mention and that are not used."""
 
     @property
     def models(self) -> tuple[ResolvedModel, ...]:
@@ -66,6 +73,7 @@ class _Findings:
     """By asset id, in the order found: the asset and the words of the request that refer to it."""
     faults: list[tuple[ProblemCode, FieldError]] = field(default_factory=list)
 
+    warnings: list[FieldError] = field(default_factory=list)
     available: dict[AssetType, str] = field(default_factory=dict)
     """What messages list as available, by type."""
 
@@ -84,10 +92,16 @@ class _Findings:
             asset.asset_id: asset.ref().model_copy(update={"references": references})
             for asset, references in self.used.values()
         }
-        return Resolution(refs.pop(checkpoint.asset_id) if checkpoint else None, tuple(refs.values()))
+        own = refs.pop(checkpoint.asset_id) if checkpoint else None
+        return Resolution(own, tuple(refs.values()), tuple(self.warnings))
 
     def fault(self, code: ProblemCode, pointer: str, message: str) -> None:
         self.faults.append((code, FieldError(pointer=pointer, message=message)))
+
+    def warn(self, message: str) -> None:
+        """Note a file that is passed over; the first few are told."""
+        if len(self.warnings) < _WARNINGS_SHOWN:
+            self.warnings.append(FieldError(pointer=f"{ROOT}/prompt", message=message))
 
     def refuse_faults(self) -> None:
         if not self.faults:
@@ -165,17 +179,19 @@ class Resolver:
             its_vae = (AssetType.VAE, f"{checkpoint.stem}.vae")
             if its_vae not in found:  # the request has the checkpoint's id, so its name only becomes known here
                 found = self.assets.find([its_vae], caller)
+            # Who names a checkpoint takes its owner's VAE along.
+            known = frozenset({*caller.trusted, checkpoint.owner})
             active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
-            findings.use_all(active[:1], AUTOMATIC)
+            findings.use_all(_closest(_acting(active, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
 
         for asset_type, pointer in newest_needed(params):
             newest = max(
-                self.assets.active(asset_type, caller),
-                key=lambda asset: (asset.created_at, asset.asset_id),
+                _acting(self.assets.active(asset_type, caller), caller),
+                key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
                 default=None,
             )
             if newest is None:
-                message = f"received none, and no {asset_type} is uploaded yet"
+                message = f"received none, and no {asset_type} of yours, an administrator's or a user you trust exists"
                 findings.fault(ProblemCode.ASSET_NOT_FOUND, pointer, message)
             else:
                 findings.use(newest, None)
@@ -183,18 +199,40 @@ class Resolver:
         # 2. Files that the prompts may mention.
         text = mentionable_text(params)
         for asset_type in MENTIONED if text else ():
-            mentioned = [asset for asset in self.assets.active(asset_type, caller) if asset.stem.casefold() in text]
-            findings.use_all(mentioned)
+            self._use_mentioned(asset_type, text, findings)
 
         findings.refuse_faults()
         return findings.resolution(checkpoint)
 
+    def _use_mentioned(self, asset_type: AssetType, text: str, findings: _Findings) -> None:
+        """Use the files whose names the text has; of several with one name those closest to the caller."""
+        caller = findings.caller
+        named: dict[str, list[AssetRecord]] = {}
+        for asset in self.assets.usable(asset_type, caller):
+            if mentioned_at(asset.stem, text) is not None:
+                named.setdefault(asset.stem.casefold(), []).append(asset)
+        chosen: list[AssetRecord] = []
+        for assets in sorted(named.values(), key=lambda some: mentioned_at(some[0].stem, text) or 0):
+            active = [asset for asset in assets if asset.status is AssetStatus.ACTIVE]
+            acting = _closest(_acting(active, caller), caller)
+            chosen += acting
+            if not acting:
+                findings.warn(_passed_over(assets, caller))
+        if len(chosen) > MAX_MENTIONED:
+            left_out = ", ".join(asset.stem for asset in chosen[MAX_MENTIONED:][:NAMES_SHOWN])
+            counted = f"the prompts mention {len(chosen)} files of type {asset_type}"
+            findings.warn(f"{counted}; the first {MAX_MENTIONED} are used, not {shortened(left_out)}")
+        findings.use_all(chosen[:MAX_MENTIONED])
+
     def _styled(self, params: TaskParams, findings: _Findings) -> TaskParams:
-        """The params with the texts of their styles; all styles files are noted as used, the newest last."""
+        """The params with the texts of their styles; all styles files are noted as used, the caller's newest last."""
         if not isinstance(params, ImageParams) or not params.styles:
             return params
-        usable = self.assets.active(AssetType.STYLES, findings.caller)
-        files = sorted(usable, key=lambda asset: (asset.created_at, asset.asset_id))
+        caller = findings.caller
+        files = sorted(
+            _acting(self.assets.active(AssetType.STYLES, caller), caller),
+            key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
+        )
         styled = self.styles.apply(params, files)
         check_prompt_syntax(styled, prefix=ROOT)
         findings.use_all(files)
@@ -241,7 +279,7 @@ class Resolver:
 
     def _one(self, need: Need, found: Meanings, findings: _Findings) -> AssetRecord | None:
         """The active asset that is referred to; None, with the error noted, if there is none."""
-        candidates = found[need.wanted]
+        candidates = _closest(found[need.wanted], findings.caller)
         if len(candidates) == 1 and candidates[0].status is AssetStatus.ACTIVE:
             return candidates[0]
         said = shortened(need.reference)
@@ -266,6 +304,37 @@ class Resolver:
             names = ", ".join(self.assets.some_names(asset_type, findings.caller, limit=NAMES_SHOWN))
             findings.available[asset_type] = f"available: {names}" if names else f"no {asset_type} is uploaded yet"
         return findings.available[asset_type]
+
+
+def _distance(asset: AssetRecord, caller: Caller) -> int:
+    """How far an asset is from the caller: their own, of a user they trust, an administrator's, a stranger's."""
+    if asset.owner == caller.user:
+        return 0
+    if asset.owner in caller.trusted:
+        return 1
+    return 2 if asset.trusted else _STRANGERS
+
+
+def _closest(assets: Sequence[AssetRecord], caller: Caller) -> list[AssetRecord]:
+    """Those closest to the caller, so that nobody's file makes a name of the caller's own ambiguous."""
+    least = min((_distance(asset, caller) for asset in assets), default=0)
+    return [asset for asset in assets if _distance(asset, caller) == least]
+
+
+def _acting(assets: Iterable[AssetRecord], caller: Caller) -> list[AssetRecord]:
+    """Those that may act on the caller's job without being named."""
+    return [asset for asset in assets if _distance(asset, caller) < _STRANGERS]
+
+
+def _passed_over(assets: Sequence[AssetRecord], caller: Caller) -> str:
+    """Why none of these files that a prompt mentions is used."""
+    asset = _closest(assets, caller)[0]
+    if _distance(asset, caller) < _STRANGERS:
+        return f"{asset.name} is {asset.status} and was passed over"
+    return (
+        f"{asset.name} of the user {asset.owner!r} is not used: list {asset.owner!r} in `trusted` (PATCH /v1/me) if it "
+        "should be"
+    )
 
 
 def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:

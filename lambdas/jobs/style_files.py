@@ -32,7 +32,10 @@ class StyleFiles:
             ProblemError: `invalid_params` or `asset_not_found`, because a style is in no file or a file is invalid.
         """
         if not files:
-            message = "received styles, but no styles file is uploaded yet; upload your WebUI's styles.csv"
+            message = (
+                "received styles, but no styles file is uploaded yet by you, an administrator or a user you trust; "
+                "upload your WebUI's styles.csv"
+            )
             raise ProblemError(
                 ProblemCode.ASSET_NOT_FOUND, message, errors=[FieldError(pointer=POINTER, message=message)]
             )

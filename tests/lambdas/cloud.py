@@ -348,12 +348,15 @@ class Cloud:
         sha256: str | None = None,
         architecture: str | None = None,
         alias: str | None = None,
+        owner: str = "alice",
+        trusted: bool = True,
     ) -> str:
-        """An asset that is there already; its id."""
+        """An asset that is there already, of an administrator unless not `trusted`; its id."""
         asset_id = new_id()
         asset = AssetRecord(
             asset_id=asset_id,
-            owner="alice",
+            owner=owner,
+            trusted=trusted,
             type=AssetType(kind),
             name=name,
             size=10,
@@ -372,9 +375,9 @@ class Cloud:
         """Every asset there is, up to a hundred."""
         return self.assets.page(None, limit=100, cursor=None, signer=self.pages.signer, takes=lambda _: True)[0]
 
-    def styles(self, name: str, text: str) -> None:
+    def styles(self, name: str, text: str, **more: Any) -> None:
         """A styles file that is there already."""
-        asset_id = self.asset("styles", name)
+        asset_id = self.asset("styles", name, **more)
         self.s3.put_object(Bucket=SETTINGS.ASSETS_BUCKET, Key=f"assets/{asset_id}/{name}", Body=text.encode())
 
     def job(self, *, user: str = "alice", task: Task = Task.TXT2IMG, **more: object) -> JobRecord:

@@ -352,7 +352,7 @@ def test_interrogation_without_a_model_is_refused_by_the_field_that_could_name_o
 
     assert none.value.code is unknown.value.code is ProblemCode.ASSET_NOT_FOUND
     assert [error.pointer for error in none.value.errors] == ["/params/tagger"]
-    assert "no tagger is uploaded yet" in none.value.errors[0].message
+    assert "no tagger of yours, an administrator's or a user you trust exists" in none.value.errors[0].message
     assert [error.pointer for error in unknown.value.errors] == ["/params/interrogator"]
 
 

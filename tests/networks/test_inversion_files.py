@@ -6,6 +6,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -223,3 +224,36 @@ def test_embeddings_of_other_models_are_words_and_those_in_a_network_hold_while_
     assert held["style"].shown == model_file(tmp_path / "style.pt", AssetType.EMBEDDING).sha256[:12]
     assert held["inky"].shown == "ink"
     assert set(alone) == {"style", "a picture"}
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"<no>": torch.zeros(0, 32)}, "vectors"),
+        ({"<many>": numbers(76, 32)}, "76 vectors; allowed: 1 to 75"),
+        ({"<nan>": torch.full((1, 32), float("nan"))}, "not finite"),
+        ({"<inf>": torch.full((1, 32), float("inf"))}, "not finite"),
+        ({"a": numbers(1, 32), "b": numbers(1, 32), "c": numbers(1, 32)}, ""),
+        ({"text": "no tensor"}, ""),
+    ],
+)
+def test_an_embedding_that_cannot_be_used_is_left_out_with_a_warning(
+    checkpoint: Checkpoint, tmp_path: Path, document: dict[str, Any], reason: str
+) -> None:
+    broken = pickled(tmp_path / "star.pt", document)
+
+    with networks(checkpoint, "", broken, webui(tmp_path)) as switch:
+        held = {inversion.name for inversion in switch.inversions()}
+        (warning,) = switch.warnings
+
+    assert held == {"style"}
+    assert warning.startswith("star.pt ")
+    assert reason in warning
+
+
+def test_a_file_of_other_bytes_is_left_out_with_a_warning(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    for name in ("one.pt", "two.safetensors", "three.png"):
+        (tmp_path / name).write_bytes(b"no such file")
+        with networks(checkpoint, "", model_file(tmp_path / name, AssetType.EMBEDDING)) as switch:
+            assert switch.inversions() == ()
+            assert [warning.split(" ", 1)[0] for warning in switch.warnings] == [name]
