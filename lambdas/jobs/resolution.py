@@ -99,7 +99,7 @@ class _Findings:
         self.faults.append((code, FieldError(pointer=pointer, message=message)))
 
     def warn(self, message: str) -> None:
-        """Note a file that is passed over; the first few are told."""
+        """Note a file that is passed over; only the first few are shown."""
         if len(self.warnings) < _WARNINGS_SHOWN:
             self.warnings.append(FieldError(pointer=f"{ROOT}/prompt", message=message))
 
