@@ -150,17 +150,23 @@ def checked_addresses(target: Target, *, resolve: Resolver, policy: AddressPolic
     try:
         found = resolve(target.host, target.port)
     except (OSError, UnicodeError) as error:
-        raise FetchError(FetchFailure.UNREACHABLE, f"{target.host} has no address") from error
+        raise FetchError(FetchFailure.UNREACHABLE, _nowhere(target)) from error
     if not found:
-        raise FetchError(FetchFailure.UNREACHABLE, f"{target.host} has no address")
+        raise FetchError(FetchFailure.UNREACHABLE, _nowhere(target))
     for text in found:
         try:
             reason = policy(ip_address(text))
         except ValueError as error:
             raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} has an address that cannot be parsed") from error
         if reason is not None:
-            raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} must not be contacted: {text} {reason}")
+            # A name's address would let users map the network that the service runs in.
+            told = f"{text} must not be contacted: it {reason}" if target.host == text else _nowhere(target)
+            raise FetchError(FetchFailure.NOT_PUBLIC, told)
     return list(found)
+
+
+def _nowhere(target: Target) -> str:
+    return f"{target.host} has no public address"
 
 
 def _checked_host(host: str) -> str:

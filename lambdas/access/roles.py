@@ -12,7 +12,7 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import role_row_id
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, timestamp
+from lambdas.aws.rows import Action, Condition, PutNew, Update, timestamp
 from lambdas.problems import ProblemError
 
 ROLE_EXISTS = "the role exists"
@@ -86,8 +86,13 @@ class RoleStore:
             "created_by": role.created_by,
         }
         addition = PutNew(table=self.access.table, key=_key(role.name), row=row, absent=_NEW)
-        if role.name in BUILT_IN_ROLES or self.access.write([addition]):
-            raise ProblemError(ProblemCode.NAME_TAKEN, f"A role {role.name!r} already exists.")
+        taken = self.access.taking_name("role", role.name, role_row_id(role.name.lower()), absent=_NEW)
+        if role.name.lower() in BUILT_IN_ROLES or self.access.write([addition, *taken]):
+            detail = (
+                f"A role {role.name!r}, perhaps in other letter case, exists or existed; names of deleted roles cannot "
+                "be used again, because files and endpoints may be reserved for them."
+            )
+            raise ProblemError(ProblemCode.NAME_TAKEN, detail)
 
     def change(self, role: RoleRecord, *, permissions: frozenset[Permission], quotas: Quotas) -> bool:
         """Replace a role's permissions and quotas; False if it is no longer as it was read."""
@@ -107,13 +112,19 @@ class RoleStore:
         return not self.access.write([change])
 
     def remove(self, role: RoleRecord) -> None:
-        """Delete a role that no user has.
+        """Delete a role that no user has; a row remains so that the name stays taken.
 
         Raises:
             ProblemError: `role_in_use`.
         """
-        unused = Condition(_UNUSED, "user_count = :none")
-        deletion = Delete(table=self.access.table, key=_key(role.name), values={":none": 0}, condition=unused)
+        deletion = Update(
+            table=self.access.table,
+            key=_key(role.name),
+            expression="REMOVE #permissions, #quotas, #listing, #place",
+            values={":none": 0},
+            condition=Condition(_UNUSED, "user_count = :none"),
+            names=["permissions", "quotas", "listing", "place"],
+        )
         if self.access.write([deletion]):
             detail = f"Some users have the role {role.name!r}; give them another one first (GET /v1/users lists them)."
             raise ProblemError(ProblemCode.ROLE_IN_USE, detail)

@@ -1,17 +1,19 @@
 """The access table: users, roles, keys and usage; read by key, listed by one index, changed in transactions.
 
 user#NAME · role#NAME · key#SHA256 · usage#USER#DAY · load#USER        `access_id`
-rate#SHA256#MINUTE · wait#NUMBER                                      `access_id`; `caller.py`, `wait_slots.py`
+rate#SHA256#MINUTE · wait#NUMBER · lasting#admin                      `access_id`; `caller.py`, `wait_slots.py`,
+                                                                    `lasting_keys.py`
+name#user#NAME · name#role#NAME                                     names in lower case that are taken
 listing-place                                                       `users`, `roles`, `usage#MONTH` in their order
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import Action, from_item, read_rows, to_item, transact
+from lambdas.aws.rows import Action, Check, Condition, PutNew, from_item, read_rows, to_item, transact
 from lambdas.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -63,6 +65,29 @@ class AccessTable:
             return rows, None
         last = rows[limit - 1]
         return rows[:limit], signer.sign([last["place"], last["access_id"]], scope=listing)
+
+    def listed(self, listing: str) -> Iterator[dict[str, Any]]:
+        """All rows of a listing in its order; one call per one or two thousand. The latest changes may be missing."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=INDEX,
+            KeyConditionExpression="listing = :listing",
+            ExpressionAttributeValues=to_item({":listing": listing}),
+        )
+        for page in pages:
+            yield from map(from_item, page["Items"])
+
+    def taking_name(self, kind: str, name: str, lower_row: str, *, absent: str) -> list[Action]:
+        """Further actions of a transaction that adds a user or role: nobody else has the name, in whatever letter case.
+
+        `lower_row` is the row that an older one of this name in lower case has.
+        """
+        guard = {"access_id": f"name#{kind}#{name.lower()}"}
+        actions: list[Action] = [PutNew(table=self.table, key=guard, row={"refers_to": name}, absent=absent)]
+        if name != name.lower():
+            there = Condition(absent, "attribute_not_exists(access_id)")
+            actions.append(Check(table=self.table, key={"access_id": lower_row}, condition=there))
+        return actions
 
     def write(self, actions: Sequence[Action]) -> frozenset[str]:
         """Run `transact` with this table's client."""

@@ -12,6 +12,7 @@ from generate_on_cloud.contract.accounts import NAME_PATTERN
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
 from lambdas.access.caller import key_row_id
+from lambdas.access.lasting_keys import LASTING_SEEN, LastingKeys
 from lambdas.access.roles import ADMIN_REMAINS, ROLE_EXISTS, RoleStore
 from lambdas.access.table import AccessTable, overtaken
 from lambdas.access.user_record import KeyRecord, UserRecord, user_row_id
@@ -35,6 +36,10 @@ class UserStore:
 
     access: AccessTable
     roles: RoleStore
+
+    @property
+    def lasting(self) -> LastingKeys:
+        return LastingKeys(self.access)
 
     def get(self, name: str) -> UserRecord | None:
         row = self.access.get(user_row_id(name)) if re.fullmatch(NAME_PATTERN, name) else None
@@ -74,9 +79,13 @@ class UserStore:
             "default_endpoint": user.default_endpoint,
             "version": 0,
         }
-        refused = self.access.write([self._put_new(row, absent=_NEW_NAME), *self.roles.joined(user.role)])
+        taken = self.access.taking_name("user", user.name, user_row_id(user.name.lower()), absent=_NEW_NAME)
+        refused = self.access.write([self._put_new(row, absent=_NEW_NAME), *taken, *self.roles.joined(user.role)])
         if _NEW_NAME in refused:
-            detail = f"A user {user.name!r} exists or existed; names of deleted users cannot be used again."
+            detail = (
+                f"A user {user.name!r}, perhaps in other letter case, exists or existed; names of deleted users cannot "
+                "be used again."
+            )
             raise ProblemError(ProblemCode.NAME_TAKEN, detail)
         if ROLE_EXISTS in refused:
             raise _role_gone(user.role)
@@ -107,7 +116,9 @@ class UserStore:
                 "default_endpoint": kept if default_endpoint is None else default_endpoint,
             }
             expression, named, copies = self._set_everywhere(user, values)
-            moves = [] if role == user.role else [*self.roles.left(user.role), *self.roles.joined(role)]
+            if role == user.role:
+                return expression, named, copies
+            moves = [*self.lasting.taken(user, user.key_ids), *self.roles.left(user.role), *self.roles.joined(role)]
             return expression, named, [*copies, *moves]
 
         return self._change(name, plan, names=["role", "quotas", "default_endpoint"], new_role=role)
@@ -152,7 +163,8 @@ class UserStore:
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
             keys = [self._delete_key(key_id) for key_id in sorted(user.key_ids)]
-            return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *self.roles.left(user.role)]
+            moves = [*self.lasting.taken(user, user.key_ids), *self.roles.left(user.role)]
+            return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *moves]
 
         self._change(name, plan, names=["listing", "key_ids", "webhook_secrets"])
 
@@ -207,10 +219,15 @@ class UserStore:
         return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
 
     def remove_key(self, key: KeyRecord) -> None:
-        """Revoke a key; does nothing if it no longer exists."""
+        """Revoke a key; does nothing if it no longer exists.
 
-        def plan(_: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
-            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, [self._delete_key(key.key_id)]
+        Raises:
+            ProblemError: `last_admin`.
+        """
+
+        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
+            others = [self._delete_key(key.key_id), *self.lasting.taken(user, [key.key_id])]
+            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, others
 
         self._change(key.user, plan, names=["key_ids"])
 
@@ -243,7 +260,7 @@ class UserStore:
             refused = self.access.write([self._update(user, expression, values, names), *others])
             if not refused:
                 return self.require(name) if new_role else user
-            if refused & {_SEEN, _KEY_THERE}:
+            if refused & {_SEEN, _KEY_THERE, LASTING_SEEN}:
                 continue  # the row that was planned for has changed
             if ADMIN_REMAINS in refused:
                 raise ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")

@@ -61,14 +61,19 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
 
 @ROUTES.add("GET", "/v1/keys", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
 def list_keys(call: UserCall, query: KeysQuery) -> KeyList:
-    """List the caller's keys, or those of `user`, oldest first; never the keys themselves."""
-    name = query.user or call.caller.user
-    if name != call.caller.user:
-        call.caller.require(Permission.USER_LIST)
-    return KeyList(keys=[_view(key) for key in call.services.users.keys(name)])
+    """List the caller's keys (a limited key: itself), or those of `user`, oldest first; never the keys themselves."""
+    caller, name = call.caller, query.user or call.caller.user
+    if name != caller.user:
+        caller.require(Permission.USER_LIST)
+    keys = call.services.users.keys(name)
+    if caller.key_permissions is not None and not caller.may(Permission.USER_LIST):
+        keys = [key for key in keys if key.key_id == caller.key_id]
+    return KeyList(keys=[_view(key) for key in keys])
 
 
-@ROUTES.add("DELETE", "/v1/keys/{key_id}", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
+@ROUTES.add(
+    "DELETE", "/v1/keys/{key_id}", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN)
+)
 def revoke_key(call: UserCall, key_id: str) -> RevokedKey:
     """Revoke a key; it may work for up to a minute more. A key cannot revoke itself: use another one."""
     caller, users = call.caller, call.services.users

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from generate_on_cloud.contract.access import Permission, not_held
+from generate_on_cloud.contract.access import Permission, Quotas, not_held
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.user_record import UserRecord
@@ -40,6 +40,20 @@ def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> 
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
 
 
+def require_within(caller: Caller, quotas: Quotas, *, what: str) -> None:
+    """Check that these effective quotas allow no more than the caller's own do.
+
+    Raises:
+        ProblemError: `forbidden`; it names the quotas.
+    """
+    given = quotas.model_dump(exclude_none=True)
+    own = caller.quotas.model_dump(exclude_none=True)
+    more = [f"{name}: {limit}" for name, limit in own.items() if given.get(name, limit + 1) > limit]
+    if more:
+        detail = f"{what} may use more than your own quotas allow; allowed: up to {', '.join(more)}."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+
+
 def require_manageable(call: UserCall, user: UserRecord) -> None:
     """Check that the caller may change this user and their keys: created by the caller, or `user:all`, and no stronger.
 
@@ -51,3 +65,5 @@ def require_manageable(call: UserCall, user: UserRecord) -> None:
         caller.require(Permission.USER_ALL)
     role = call.services.roles.get(user.role)
     require_held(caller, role.permissions if role else (), what=f"The user {user.name!r}")
+    if role is not None and user.name != caller.user:
+        require_within(caller, user.quotas.within(role.quotas), what=f"The user {user.name!r}")

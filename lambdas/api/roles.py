@@ -7,7 +7,7 @@ from generate_on_cloud.contract.accounts import CreateRole, PutRole, Removed, Ro
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.roles import RoleRecord
 from lambdas.access.table import overtaken
-from lambdas.api.rights import require_held
+from lambdas.api.rights import require_held, require_within
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError
 
@@ -23,6 +23,7 @@ class RolesQuery(Query):
 def create_role(call: UserCall, body: CreateRole) -> RoleView:
     """Create a role; it can only have permissions that the caller has."""
     require_held(call.caller, body.permissions, what=f"The role {body.name!r}")
+    require_within(call.caller, body.quotas, what=f"The role {body.name!r}")
     role = RoleRecord(
         name=body.name,
         permissions=frozenset(body.permissions),
@@ -55,6 +56,7 @@ def put_role(call: UserCall, name: str, body: PutRole) -> RoleView:
     """Replace a role's permissions and quotas; its users' keys follow within a minute."""
     role = _changeable(call, name)
     require_held(call.caller, body.permissions, what=f"The role {name!r}")
+    require_within(call.caller, body.quotas, what=f"The role {name!r}")
     if not call.services.roles.change(role, permissions=frozenset(body.permissions), quotas=body.quotas):
         raise overtaken()
     call.log_change("role.changed", name, _shown(body))

@@ -11,7 +11,7 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.roles import RoleRecord
 from lambdas.access.user_record import UserRecord
-from lambdas.api.rights import require_held, require_manageable
+from lambdas.api.rights import require_held, require_manageable, require_within
 from lambdas.api.routes import Query, Routes, UserCall
 
 ROUTES = Routes()
@@ -73,6 +73,7 @@ def create_user(call: UserCall, body: CreateUser) -> UserView:
     """Create a user with a role; create keys with POST /v1/keys."""
     role = call.services.roles.require(body.role)
     require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+    require_within(call.caller, body.quotas.within(role.quotas), what=f"The user {body.name!r}")
     user = UserRecord(
         name=body.name,
         role=body.role,
@@ -111,6 +112,7 @@ def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
     """Replace a user's role and quotas; their keys follow within a minute."""
     role = call.services.roles.require(body.role)
     require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+    require_within(call.caller, body.quotas.within(role.quotas), what=f"The user {name!r}")
     default = None
     if "default_endpoint" in body.model_fields_set:
         default = _usable_default(call, body.default_endpoint, _caller_like(name, role)) or ""

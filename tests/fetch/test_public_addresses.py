@@ -76,7 +76,7 @@ def test_a_url_is_read_as_what_will_be_connected_to(url: str, target: Target) ->
 
 
 def test_a_host_with_one_inner_address_among_its_public_ones_is_refused() -> None:
-    with pytest.raises(FetchError, match=r"169\.254\.169\.254 is a link-local") as refused:
+    with pytest.raises(FetchError, match=r"^models\.example has no public address$") as refused:
         checked_addresses(TARGET, resolve=lambda *_: ["8.8.8.8", "169.254.169.254"], policy=refuse_unless_public)
 
     assert refused.value.reason is FetchFailure.NOT_PUBLIC
@@ -88,3 +88,16 @@ def test_a_name_without_address_may_get_one_later() -> None:
 
     assert failed.value.reason is FetchFailure.UNREACHABLE
     assert failed.value.may_pass
+
+
+@pytest.mark.parametrize("found", [["10.0.0.7"], ["127.0.0.1"], ["169.254.169.254"], ["8.8.8.8", "fd00::1"], [], None])
+def test_a_name_does_not_show_whether_it_has_an_address_inside(found: list[str] | None) -> None:
+    def resolve(_host: str, _port: int) -> list[str]:
+        if found is None:
+            raise OSError("no such name")
+        return found
+
+    with pytest.raises(FetchError) as refused:
+        checked_addresses(parse_target("https://vm.internal/x"), resolve=resolve, policy=refuse_unless_public)
+
+    assert str(refused.value) == "vm.internal has no public address"
