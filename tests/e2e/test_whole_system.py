@@ -138,9 +138,14 @@ def test_params_too_big_for_a_request_go_by_storage(service: GenerateOnCloud) ->
 
 
 def test_a_broken_picture_fails_its_job_with_the_reason_and_the_next_job_runs(service: GenerateOnCloud) -> None:
-    truncated = base64.b64encode(base64.b64decode(base64_png(picture()))[:200]).decode()
+    damaged = bytearray(base64.b64decode(base64_png(picture())))
+    damaged[len(damaged) // 2 : len(damaged) // 2 + 8] = bytes(8)
     broken = service.jobs.submit(
-        CreateJob(task=Task.IMG2IMG, params=img2img(init_images=[truncated]), checkpoint=CHECKPOINT)
+        CreateJob(
+            task=Task.IMG2IMG,
+            params=img2img(init_images=[base64.b64encode(damaged).decode()]),
+            checkpoint=CHECKPOINT,
+        )
     )
     following = service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=img2img(), checkpoint=CHECKPOINT))
 

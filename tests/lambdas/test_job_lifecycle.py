@@ -180,7 +180,7 @@ def test_a_picture_may_be_an_uploaded_input_or_a_url(cloud: Cloud) -> None:
     cloud.put(key, b"picture")
     url = "https://pictures.example/a.png"
 
-    job = cloud.ask("POST", "/v1/jobs", img2img(init_images=[place["input_id"], PNG], mask=url)).ok(201)
+    job = cloud.ask("POST", "/v1/jobs", img2img(init_images=[place["input_id"], PNG], batch_size=2, mask=url)).ok(201)
 
     stored = cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{job['job_id']}/request.json")["Body"].read()
     pictures = JobRequest.model_validate_json(stored).pictures

@@ -67,7 +67,9 @@ def draw_with_a_checkpoint_that_is_gone(visit: Visit) -> None:
 
 
 def fail_and_delete_a_job(visit: Visit) -> None:
-    params = img2img(init_images=[picture_text(64)[:200]])
+    damaged = bytearray(base64.b64decode(picture_text(64)))
+    damaged[len(damaged) // 2 : len(damaged) // 2 + 8] = bytes(8)
+    params = img2img(init_images=[base64.b64encode(damaged).decode()])
     job = visit.service.jobs.submit(CreateJob(task=Task.IMG2IMG, params=params, checkpoint=CHECKPOINT))
     *_, failed = visit.service.jobs.watch(job.job_id)
     assert failed.error is not None, failed
