@@ -8,8 +8,6 @@ DELIBERATE: dict[str, str] = {
     "networks/lora_twice": "each tag has its own weight; in WebUI the last tag's weight counts for all of one file",
     "networks/oft_kohya_*": "WebUI does not know OFT files with diffusers' names and draws without them; we apply them",
     "p2p/edit_lora": "WebUI leaves out a conv_in of 4 channels on InstructPix2Pix; we pad it, as for inpainting",
-    "scripts/file_same": "Prompts from file or textbox is refused",
-    "scripts/matrix_start": "Prompt matrix is refused",
     "sd2v/s_LCM": "WebUI's LCM reads the answer of a v-prediction model as noise; we read it as v",
     "xl/lora_qv": "WebUI drops q and v of the second text encoder where k or out is missing; we apply them",
 }

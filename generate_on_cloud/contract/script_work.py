@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from generate_on_cloud.contract.limits import MAX_PIXELS
 from generate_on_cloud.contract.picture_sizes import Size, picture_size
-from generate_on_cloud.contract.selectable_scripts import Loopback, OutpaintingMk2, PoorMansOutpainting, SdUpscale
+from generate_on_cloud.contract.prompt_lines import line_params
+from generate_on_cloud.contract.prompt_matrix import matrix_params
+from generate_on_cloud.contract.selectable_scripts import (
+    Loopback,
+    OutpaintingMk2,
+    PoorMansOutpainting,
+    PromptMatrix,
+    PromptsFromFile,
+    SdUpscale,
+)
 from generate_on_cloud.contract.tilings import GRID, frame, tiling
 
 if TYPE_CHECKING:
@@ -104,6 +113,16 @@ def _(script: OutpaintingMk2, params: "ImageParams", size: Size) -> tuple[Run, .
             drawn = {"width": round_up(width), "height": min(params.height, height)}
             runs.append(Run(params.model_copy(update=one | drawn), params.n_iter))
     return tuple(runs)
+
+
+@_runs.register(PromptMatrix)
+def _(script: PromptMatrix, params: "ImageParams", size: Size) -> tuple[Run, ...]:  # noqa: ARG001
+    return tuple(Run(one, 1) for one in matrix_params(script, params))
+
+
+@_runs.register(PromptsFromFile)
+def _(script: PromptsFromFile, params: "ImageParams", size: Size) -> tuple[Run, ...]:  # noqa: ARG001
+    return tuple(Run(one, 1) for one in line_params(script, params))
 
 
 def round_up(side: int) -> int:

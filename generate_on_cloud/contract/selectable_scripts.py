@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from generate_on_cloud.contract.jobs import Task
-from generate_on_cloud.contract.limits import MAX_BLUR, MAX_PICTURES, MAX_SIDE
+from generate_on_cloud.contract.limits import MAX_BLUR, MAX_PICTURES, MAX_PROMPT, MAX_SIDE
 from generate_on_cloud.contract.script_arguments import (
     Argument,
     Choice,
@@ -14,6 +14,8 @@ from generate_on_cloud.contract.script_arguments import (
     Label,
     Real,
     Several,
+    Switch,
+    Text,
     Whole,
     read_arguments,
 )
@@ -69,7 +71,35 @@ class OutpaintingMk2:
     color_variation: float
 
 
-SelectedScript = SdUpscale | Loopback | PoorMansOutpainting | OutpaintingMk2
+@dataclass(frozen=True)
+class PromptMatrix:
+    """Draws every combination of the parts of a prompt that `|` separates."""
+
+    put_at_start: bool
+    different_seeds: bool
+    prompt_type: Literal["positive", "negative"]
+    variations_delimiter: Literal["comma", "space"]
+    margin_size: int
+    """Pixels between the cells of the grid."""
+
+
+@dataclass(frozen=True)
+class PromptsFromFile:
+    """Draws every line of a text."""
+
+    checkbox_iterate: bool
+    """Each line has a seed after those of the line before."""
+    checkbox_iterate_batch: bool
+    """All lines have one seed, also if the request leaves it to chance."""
+    prompt_position: Literal["start", "end"]
+    """Where a line's prompts go in the request's."""
+    prompt_txt: str
+
+
+SelectedScript = PromptMatrix | PromptsFromFile | SdUpscale | Loopback | PoorMansOutpainting | OutpaintingMk2
+
+VARYING = (PromptMatrix, PromptsFromFile)
+"""Scripts whose drawings differ in the request's own fields."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +173,27 @@ _ROWS: tuple[ScriptRow, ...] = (
         ),
         _IMG2IMG,
     ),
-    ScriptRow("Prompt matrix", None),
-    ScriptRow("Prompts from file or textbox", None),
+    ScriptRow(
+        "Prompt matrix",
+        PromptMatrix,
+        (
+            _argument("put_at_start", Switch(), default=False),
+            _argument("different_seeds", Switch(), default=False),
+            _argument("prompt_type", Choice(("positive", "negative")), "positive"),
+            _argument("variations_delimiter", Choice(("comma", "space")), "comma"),
+            _argument("margin_size", Whole(0, 500), 0),
+        ),
+    ),
+    ScriptRow(
+        "Prompts from file or textbox",
+        PromptsFromFile,
+        (
+            _argument("checkbox_iterate", Switch(), default=False),
+            _argument("checkbox_iterate_batch", Switch(), default=False),
+            _argument("prompt_position", Choice(("start", "end")), "start"),
+            _argument("prompt_txt", Text(MAX_PROMPT), ""),
+        ),
+    ),
     ScriptRow(
         "SD upscale",
         SdUpscale,

@@ -8,6 +8,7 @@ from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.script_work import Run, script_runs
 from generate_on_cloud.contract.selectable_scripts import (
+    VARYING,
     Loopback,
     SelectedScript,
     describe_scripts,
@@ -114,4 +115,18 @@ class ScriptedParams(TaskParams):
         if isinstance(script, Loopback) and script.append_interrogation != "None":
             message = f"append_interrogation = {script.append_interrogation!r} is not supported yet; allowed: 'None'"
             return [FieldError(pointer="/script_args/3", message=message)]
-        return []
+        return list({fault.message: fault for one in self.variants() for fault in _in_script(one)}.values())
+
+    def variants(self) -> tuple["ImageParams", ...]:
+        """The drawings of a script that changes the request's own fields; none without such a script.
+
+        Raises:
+            ValueError: the script cannot draw this.
+        """
+        script = self.selected_script()
+        return tuple(run.params for run in self.runs()) if isinstance(script, VARYING) else ()
+
+
+def _in_script(params: "ImageParams") -> list[FieldError]:
+    """What a script's drawing asks for that is not supported."""
+    return [FieldError(pointer="/script_args", message=fault.message) for fault in params.unsupported()]

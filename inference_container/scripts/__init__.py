@@ -8,6 +8,8 @@ from generate_on_cloud.contract.selectable_scripts import (
     Loopback,
     OutpaintingMk2,
     PoorMansOutpainting,
+    PromptMatrix,
+    PromptsFromFile,
     SdUpscale,
     SelectedScript,
 )
@@ -15,6 +17,8 @@ from inference_container.scripts.drawing_board import DrawingBoard, Finished
 from inference_container.scripts.loopback import loopback
 from inference_container.scripts.outpainting_mk2 import outpainting_mk2
 from inference_container.scripts.poor_mans_outpainting import poor_mans_outpainting
+from inference_container.scripts.prompt_matrix import prompt_matrix
+from inference_container.scripts.prompts_from_file import prompts_from_file
 from inference_container.scripts.sd_upscale import sd_upscale
 
 SCRIPTS: Mapping[type[Any], Callable[[Any, DrawingBoard[Any]], Finished]] = MappingProxyType(
@@ -22,6 +26,8 @@ SCRIPTS: Mapping[type[Any], Callable[[Any, DrawingBoard[Any]], Finished]] = Mapp
         Loopback: loopback,
         OutpaintingMk2: outpainting_mk2,
         PoorMansOutpainting: poor_mans_outpainting,
+        PromptMatrix: prompt_matrix,
+        PromptsFromFile: prompts_from_file,
         SdUpscale: sd_upscale,
     }
 )

@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from PIL import Image
 
+from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.limits import MAX_MEGAPIXEL_STEPS, MAX_PICTURES
@@ -56,6 +57,7 @@ class DrawingBoard(Generic[Params]):
         self.job, self.progress = job, progress
         self.params: Params = without_script(params)
         self._checkpoint, self._draw, self._script = checkpoint, draw, params.selected_script()
+        self._named = params.options.sd_model_checkpoint
         self._drawings: list[Drawing] = []
         self._notes: Mapping[str, InfoValue] = {}
         self._warnings: dict[str, None] = {}
@@ -116,11 +118,20 @@ class DrawingBoard(Generic[Params]):
             JobFailed: it cannot be drawn, or the job was canceled.
         """
         extras = DrawingExtras(self._notes, latent_mask, color_target)
-        drawing = self._draw(self.job, params, self._checkpoint, progress=self.progress, extras=extras)
+        checkpoint = self._checkpoint_of(params)
+        drawing = self._draw(self.job, params, checkpoint, progress=self.progress, extras=extras)
         self._notes = drawing.record.extra
         self._drawings = [*self._drawings[:1], drawing]
         self._warnings |= dict.fromkeys(drawing.warnings)
         return drawing
+
+    def _checkpoint_of(self, params: Params) -> Checkpoint:
+        """The job's checkpoint, or the other one that a drawing names."""
+        name = params.options.sd_model_checkpoint
+        if name == self._named:
+            return self._checkpoint
+        with self.progress.phase(JobPhase.LOADING_MODELS):
+            return self.job.models.checkpoint(self.job.files.named(AssetType.CHECKPOINT, name))
 
     def store(
         self,
@@ -140,3 +151,8 @@ class DrawingBoard(Generic[Params]):
                 replace(encode_result(image, self.params, infotext=written, seed=seed), infotext=text)
                 for image, text, seed, written in zip(images, infotexts, seeds, inside or infotexts, strict=True)
             )
+
+
+def drawing_shares(drawings: Sequence[ImageParams]) -> list[float]:
+    """The share of each drawing in the work of all."""
+    return [float(one.steps * one.n_iter) for one in drawings]

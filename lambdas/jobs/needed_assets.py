@@ -1,8 +1,8 @@
 """Which model files a request names: one row for each place where its params may name one."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
@@ -16,6 +16,7 @@ from lambdas.field_errors import ROOT
 
 CHECKPOINT_POINTER = "/checkpoint"
 OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"
+SCRIPT_POINTER = f"{ROOT}/script_args"
 AUTOMATIC = "Automatic"
 """WebUI's `sd_vae` for: the VAE named like the checkpoint, if there is one."""
 
@@ -169,7 +170,20 @@ it needs from these."""
 
 def named_assets(params: TaskParams) -> list[Need]:
     """Every file that the params name except the job's checkpoint, each place once."""
-    return list(dict.fromkeys(need for row in NAMED for need in row.needs(params)))
+    own = [need for row in NAMED for need in row.needs(params)]
+    variants = params.variants() if isinstance(params, ImageParams) else ()
+    return list(dict.fromkeys([*own, *_named_by_script(variants, known=own)]))
+
+
+def _named_by_script(variants: Iterable[ImageParams], *, known: Iterable[Need]) -> Iterator[Need]:
+    """The further files that the drawings of a script name, each once."""
+    told = {need.wanted for need in known}
+    for variant in variants:
+        for row in (*NAMED, OptionRow(AssetType.CHECKPOINT, "sd_model_checkpoint")):
+            for need in row.needs(variant):
+                if need.wanted not in told:
+                    told.add(need.wanted)
+                    yield replace(need, pointer=SCRIPT_POINTER)
 
 
 def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
@@ -196,7 +210,8 @@ def mentionable_text(params: TaskParams) -> str:
     """All prompts, in lower case, in which names of `MENTIONED` types may appear."""
     if not isinstance(params, ImageParams):
         return ""
-    texts = (text for _, *texts in prompts_of(params) for text in texts if text)
+    prompts = (found for one in (params, *params.variants()) for found in prompts_of(one))
+    texts = dict.fromkeys(text for _, *texts in prompts for text in texts if text)
     return "\n".join(_spaced(text) for text in texts)
 
 

@@ -59,7 +59,8 @@ def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) 
             errors=_below_root(waiting),
         )
     if isinstance(params, ImageParams):
-        check_prompt_syntax(params, prefix=ROOT)
+        for one in (params, *params.variants()):
+            check_prompt_syntax(one, prefix=ROOT)
     return CheckedParams(params, relaxed.params, tuple(warnings))
 
 

@@ -12,6 +12,7 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import relax
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Img2ImgParams
 from generate_on_cloud.contract.picture_sizes import picture_size
+from generate_on_cloud.contract.prompt_lines import read_line
 from generate_on_cloud.contract.script_arguments import Label
 from generate_on_cloud.contract.selectable_scripts import (
     SCRIPTS,
@@ -19,6 +20,7 @@ from generate_on_cloud.contract.selectable_scripts import (
     Loopback,
     OutpaintingMk2,
     PoorMansOutpainting,
+    PromptMatrix,
     SdUpscale,
     titles,
 )
@@ -40,6 +42,7 @@ def params(task: Task, title: str, arguments: list[Any] | None = None, **body: A
 
 
 DEFAULTS = {
+    "Prompt matrix": PromptMatrix(False, False, "positive", "comma", 0),
     "SD upscale": SdUpscale(overlap=64, upscaler="None", scale_factor=2.0),
     "Loopback": Loopback(4, 0.5, "Linear", "None"),
     "Poor man's outpainting": PoorMansOutpainting(128, 4, "fill", ("left", "right", "up", "down")),
@@ -47,7 +50,7 @@ DEFAULTS = {
 }
 
 
-@pytest.mark.parametrize("title", titles(Task.IMG2IMG))
+@pytest.mark.parametrize("title", [title for title in titles(Task.IMG2IMG) if title in DEFAULTS])
 def test_missing_arguments_have_the_defaults_of_webuis_page(title: str) -> None:
     row = SCRIPTS[title.casefold()]
 
@@ -98,6 +101,12 @@ BAD = [
     ("Poor man's outpainting", [64, 4, 0, []], r"direction: received \[\]; allowed: a list of left, right, up, down"),
     ("Outpainting mk2", [None, 64, 4, ["in"]], r"direction: received \['in'\]; allowed: a list of left"),
     ("Outpainting mk2", [None, 64, 4, 5 * ["left", "x" * 99]], "direction: received .{60}…; allowed: a list of left"),
+    ("Prompt matrix", [2], "put_at_start: received 2; allowed: true, false"),
+    ("Prompt matrix", [0, 0, "both"], "prompt_type: received 'both'; allowed: positive, negative, or 0 to 1"),
+    ("Prompts from file or textbox", [], "received 0 lines in prompt_txt; allowed: 1 to 1000"),
+    ("Prompts from file or textbox", [False, False, "start", 5], "prompt_txt: received 5; allowed: text of up to"),
+    ("Prompts from file or textbox", [0, 0, 0, "a\n--steps 0"], "prompt_txt: line 2: steps: .*received '0'"),
+    ("Prompts from file or textbox", [0, 0, 0, "--sampler_name Eule"], "prompt_txt: line 1: .*unknown sampler 'Eule'"),
     ("Outpainting mk2", [None, "many"], "pixels: received 'many'; allowed: 8 to 4096"),
 ]  # fmt: skip
 
@@ -160,6 +169,49 @@ def test_the_work_of_all_drawings_is_counted(
     )
 
     assert float(given.megapixel_steps()) == pytest.approx(megapixel_steps * one, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("a cat", {"prompt": "a cat"}),
+        ("a cat -- sitting", {"prompt": "a cat -- sitting"}),
+        ('--prompt "a cat" sitting --steps 4', {"prompt": "a cat sitting", "steps": 4}),
+        ("--negative_prompt a --cfg_scale 7.5", {"negative_prompt": "a", "cfg_scale": 7.5}),
+        ("--tiling true --restore_faces no", {"tiling": True, "restore_faces": False}),
+        ("--sd_model other --styles a,b", {"sd_model": "other", "styles": ["a", "b"]}),
+        ("--sampler_name 'euler A'", {"sampler_name": "Euler a"}),
+        ("--outpath_samples /tmp --prompt a", {"outpath_samples": "/tmp", "prompt": "a"}),
+        # What cannot be read as fields is a prompt.
+        ("--steps", {"prompt": "--steps"}),
+        ("--steps many", {"prompt": "--steps many"}),
+        ("--colour red", {"prompt": "--colour red"}),
+        ("--steps 4 cat", {"prompt": "--steps 4 cat"}),
+        ('--prompt "a', {"prompt": '--prompt "a'}),
+    ],
+)
+def test_a_line_is_a_prompt_or_fields(line: str, fields: dict[str, object]) -> None:
+    assert read_line(line) == fields
+
+
+def test_what_a_line_asks_for_and_is_not_supported_is_refused_by_its_name() -> None:
+    lines = "a\n--prompt b --restore_faces true\n--prompt c --restore_faces true"
+
+    (refusal,) = params(Task.TXT2IMG, "Prompts from file or textbox", [0, 0, 0, lines]).unsupported()
+
+    assert (refusal.pointer, refusal.message) == ("/script_args", "restore_faces = True is not supported yet")
+
+
+def test_the_work_of_lines_and_combinations_is_counted() -> None:
+    matrix = params(Task.TXT2IMG, "Prompt matrix", prompt="a|b|c|d", steps=10, batch_size=3, n_iter=2)
+    lines = params(Task.TXT2IMG, "Prompts from file or textbox", [0, 0, 0, "a\n--steps 20 --n_iter 2"], steps=10)
+
+    assert float(matrix.megapixel_steps()) == pytest.approx(8 * 10 * 128 * 128 / 10**6, abs=0.001)
+    assert float(lines.megapixel_steps()) == pytest.approx((10 + 40) * 128 * 128 / 10**6, abs=0.001)
+    with pytest.raises(ValidationError, match="received 10 optional parts; allowed: as many as give 1000 combinations"):
+        params(Task.TXT2IMG, "Prompt matrix", prompt="|" * 10)
+    with pytest.raises(ValidationError, match=r"expand to \d+ characters; allowed: up to 1000000"):
+        params(Task.TXT2IMG, "Prompt matrix", prompt="x" * 10_000 + "|a" * 9)
 
 
 def test_too_much_work_is_refused_before_it_is_sent() -> None:

@@ -417,3 +417,43 @@ def test_a_request_can_name_a_file_of_every_asset_type() -> None:
     read_by_the_api = {AssetType.STYLES}
 
     assert {row.type for row in NAMED} | {*MENTIONED} | read_by_the_api == set(AssetType)
+
+
+@pytest.mark.parametrize(
+    ("task", "script", "needs"),
+    [
+        (
+            Task.IMG2IMG,
+            {"script_name": "SD upscale", "script_args": [None, 64, "R-ESRGAN 4x+"]},
+            [Need(AssetType.UPSCALER, "R-ESRGAN 4x+", "/params/script_args/2", "RealESRGAN_x4plus")],
+        ),
+        (Task.IMG2IMG, {"script_name": "SD upscale", "script_args": [None, 64, "Lanczos"]}, []),
+        (
+            Task.TXT2IMG,
+            {"script_name": "Prompt matrix", "prompt": "a <lora:ink:1>|<lora:wax:1>"},
+            [Need(AssetType.LORA, "ink", "/params/prompt"), Need(AssetType.LORA, "wax", "/params/prompt")],
+        ),
+        (
+            Task.TXT2IMG,
+            {
+                "script_name": "Prompts from file or textbox",
+                "script_args": [
+                    0,
+                    0,
+                    "end",
+                    "--prompt a --sd_model other\nb <lora:wax:1>\nc <lora:wax:1> <lora:ink:1>",
+                ],
+                "prompt": "<lora:ink:1>",
+            },
+            [
+                Need(AssetType.LORA, "ink", "/params/prompt"),
+                Need(AssetType.CHECKPOINT, "other", "/params/script_args"),
+                Need(AssetType.LORA, "wax", "/params/script_args"),
+            ],
+        ),
+    ],
+)
+def test_files_that_a_scripts_drawings_name_are_found(task: Task, script: dict[str, object], needs: list[Need]) -> None:
+    drawn_from = {"init_images": ["aGVsbG8="]} if task is Task.IMG2IMG else {}
+
+    assert named_assets(PARAMS_BY_TASK[task].model_validate({**drawn_from, **script})) == needs

@@ -1,5 +1,5 @@
-"""The tiny checkpoint that scripts draw with."""
+"""The tiny checkpoints that scripts draw with."""
 
-from tests.tasks.conftest import checkpoint
+from tests.tasks.conftest import checkpoint, inpainting
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "inpainting"]

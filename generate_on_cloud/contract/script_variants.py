@@ -1,0 +1,43 @@
+"""Params of the single drawings of a script that draws one request in several ways: checked as if sent alone."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from generate_on_cloud.contract.params import ImageParams
+
+Params = TypeVar("Params", bound="ImageParams")
+MAX_TEXT = 1_000_000
+"""Characters of the prompts of all drawings together."""
+
+
+def varied(params: Params, changes: Mapping[str, object], *, place: str) -> Params:
+    """`params` with other values in some fields, checked like a request.
+
+    Raises:
+        ValueError: such a request would be refused; the text names the `place` in the script, the field and the reason.
+    """
+    given = {name: getattr(params, name) for name in params.model_fields_set - {"script_name", "script_args"}}
+    try:
+        return type(params).model_validate({**given, **changes})
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (received {str(fault['input'])[:60]!r})"
+            if fault["loc"]
+            else fault["msg"]
+            for fault in error.errors(include_url=False)
+        )
+        raise ValueError(f"{place}: {'; '.join(faults)}") from None
+
+
+def check_text(prompts: Iterable[str]) -> None:
+    """Check that a script does not make too much text of its prompts.
+
+    Raises:
+        ValueError: it does.
+    """
+    total = sum(map(len, prompts))
+    if total > MAX_TEXT:
+        raise ValueError(f"received prompts that expand to {total} characters; allowed: up to {MAX_TEXT}")
