@@ -33,6 +33,7 @@ def add_endpoint_keeper(
             ENDPOINTS_TABLE=table.table_name,
             ACCESS_TABLE=access.table_name,
             ENDPOINT_NAME=config.default_endpoint,
+            STACK_NAME=config.stack_name,
             MIN_INSTANCES=config.min_instances,
             IDLE_MINUTES=config.idle_minutes,
         ),

@@ -91,6 +91,8 @@ class EndpointKeeperSettings(AccountSettings):
     ENDPOINTS_TABLE: str
     ENDPOINT_NAME: str
     """The template's endpoint."""
+    STACK_NAME: str
+    """Name of the health metric."""
     MIN_INSTANCES: int = Field(ge=0)
     IDLE_MINUTES: int = Field(gt=0)
     """Both of the template's endpoint."""

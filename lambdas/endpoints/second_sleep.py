@@ -29,19 +29,21 @@ class SecondSleep:
     sagemaker: "SageMakerClient"
     load: EndpointLoad
 
-    def visit(self, live: LiveEndpoint, *, min_instances: int, idle_minutes: int, now: datetime) -> bool:
+    def visit(self, live: LiveEndpoint, *, min_instances: int, idle_minutes: int, now: datetime) -> timedelta | None:
         """Set an endpoint back to `min_instances` that has had no open job for the idle minutes and MARGIN.
 
-        Two calls at most; a job that arrives meanwhile wakes the endpoint again.
+        Two calls at most; a job that arrives meanwhile wakes the endpoint again. Returns for how long such an endpoint
+        has had no job; None for any other.
         """
         if live.status != "InService" or live.variant is None or live.instance_count <= min_instances:
-            return False
+            return None
         activity = self.load.activity([live.name])[live.name]
         # An endpoint that was just created or changed counts as active: its instance has just started.
         active = [moment for moment in (activity.changed_at, live.created_at, live.modified_at) if moment is not None]
         allowed = timedelta(minutes=idle_minutes) + MARGIN
-        if activity.open_jobs > 0 or any(now - moment < allowed for moment in active):
-            return False
+        idle = now - max(active) if active else allowed
+        if activity.open_jobs > 0 or idle < allowed:
+            return None
         wanted = {"VariantName": live.variant, "DesiredInstanceCount": min_instances}
         try:
             self.sagemaker.update_endpoint_weights_and_capacities(
@@ -50,11 +52,11 @@ class SecondSleep:
             )
         except ClientError as error:
             _LOG.warning("endpoint %s could not be put to sleep yet: %s", live.name, error_message(error))
-            return False
+            return idle
         _LOG.warning(
             "endpoint %s had %d instances and no job for %d minutes; its alarm did not put it to sleep",
             live.name,
             live.instance_count,
-            allowed.total_seconds() // 60,
+            idle.total_seconds() // 60,
         )
-        return True
+        return idle

@@ -24,6 +24,7 @@ from lambdas.endpoints.record import EndpointRecord, EndpointStore
 from lambdas.endpoints.sagemaker import TAKES_JOBS, SageMakerEndpoints, status_of
 from lambdas.endpoints.scaling import DIMENSION, NAMESPACE, PERIOD_SECONDS, scaling_steps
 from lambdas.endpoints.second_sleep import SecondSleep
+from lambdas.functions.health import Problem, record_problems
 from lambdas.settings import EndpointKeeperSettings
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+SLEEPLESS = timedelta(hours=1)
+"""An endpoint that still has an instance so long after its last job is a problem."""
 UNMADE = timedelta(minutes=5)
 """A row without an endpoint after this long: its request died between creating the two."""
 _GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
@@ -59,17 +62,23 @@ class EndpointKeeper:
     default: ScalingLimits
     now: Callable[[], datetime] = utc_now
 
-    def keep_all(self) -> None:
-        """Look at every endpoint; one failure does not delay the others."""
+    def keep_all(self) -> list[str]:
+        """Look at every endpoint; one failure does not delay the others.
+
+        Returns those of the API that do not sleep; the template's has an alarm for that.
+        """
+        sleepless = []
         for record in self.store.list():
             try:
-                self.keep(record.endpoint)
+                if self.keep(record.endpoint):
+                    sleepless.append(record.endpoint)
             except (ClientError, BotoCoreError):
                 _LOG.exception("endpoint %s could not be brought in line with its row", record.endpoint)
         try:
             self._watch_default()
         except (ClientError, BotoCoreError):
             _LOG.exception("endpoint %s could not be looked at", self.default.endpoint)
+        return sleepless
 
     def _watch_default(self) -> None:
         """The template scales its endpoint by itself; only its second way to sleep is here."""
@@ -78,24 +87,26 @@ class EndpointKeeper:
             limits = self.default
             self.sleep.visit(live, min_instances=limits.min_instances, idle_minutes=limits.idle_minutes, now=self.now())
 
-    def keep(self, endpoint: str) -> None:
+    def keep(self, endpoint: str) -> bool:
         """Take the next step towards what the row says; safe to repeat at any time.
+
+        Returns whether the endpoint has had no job for SLEEPLESS and does not sleep.
 
         Raises:
             ClientError, BotoCoreError: AWS failed; the next run tries again.
         """
         record = self.store.get(endpoint)
         if record is None:
-            return
+            return False
         if record.status is EndpointStatus.DELETING:
             self._remove(record)
-            return
+            return False
         live = self.endpoints.describe(endpoint)
         if live is None:
             if self.now() - record.created_at >= UNMADE:
                 reason = "SageMaker has no such endpoint: it was never created, or was removed without this API."
                 self.store.observe(record, status=EndpointStatus.FAILED, reason=reason, instance_count=0)
-            return
+            return False
         if live.status in TAKES_JOBS and record.scaled != record.version:
             self._scale(record)
         self.store.observe(
@@ -104,7 +115,9 @@ class EndpointKeeper:
             reason=live.failure_reason,
             instance_count=live.instance_count,
         )
-        self.sleep.visit(live, min_instances=record.min_instances, idle_minutes=record.idle_minutes, now=self.now())
+        limits = {"min_instances": record.min_instances, "idle_minutes": record.idle_minutes}
+        idle = self.sleep.visit(live, **limits, now=self.now())
+        return idle is not None and idle >= SLEEPLESS
 
     def _scale(self, record: EndpointRecord) -> None:
         """Register the limits and, for each step, a policy and the alarm that runs it; replaces all earlier ones."""
@@ -194,8 +207,13 @@ def _quietly(remove: Callable[[], object]) -> None:
 
 
 @cache
+def _settings() -> EndpointKeeperSettings:
+    return EndpointKeeperSettings.from_environment()
+
+
+@cache
 def _keeper() -> EndpointKeeper:
-    settings, clients = EndpointKeeperSettings.from_environment(), aws_clients(stores_objects=False)
+    settings, clients = _settings(), aws_clients(stores_objects=False)
     return EndpointKeeper(
         store=EndpointStore(clients.dynamodb, settings.ENDPOINTS_TABLE),
         sagemaker=clients.sagemaker,
@@ -214,5 +232,6 @@ def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001
     named = event.get("endpoint") or detail.get("EndpointName")
     if named:
         _keeper().keep(str(named))
-    else:
-        _keeper().keep_all()
+        return
+    sleepless = _keeper().keep_all()
+    record_problems({Problem.AWAKE_WHILE_IDLE: len(sleepless)}, stack=_settings().STACK_NAME)

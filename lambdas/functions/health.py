@@ -36,6 +36,8 @@ class Problem(StrEnum):
     DEAD_LETTERS = "DeadLetters"
     OLDEST_JOB = "OldestJob"
     STUCK_SCALING = "StuckScaling"
+    AWAKE_WHILE_IDLE = "AwakeWhileIdle"
+    """Of endpoints created through the API; the template's has an alarm of the same name."""
     JOBS_FAIL = "JobsFail"
 
 

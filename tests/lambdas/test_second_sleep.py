@@ -53,7 +53,7 @@ def visit(cloud: Cloud, live: Live, now: datetime, *, min_instances: int = 0) ->
     found = type(endpoints)(live, endpoints.runtime).describe(live.endpoint)  # type: ignore[arg-type]
     assert found is not None
     sleep = SecondSleep(live, cloud.load)  # type: ignore[arg-type]
-    return sleep.visit(found, min_instances=min_instances, idle_minutes=5, now=now)
+    return sleep.visit(found, min_instances=min_instances, idle_minutes=5, now=now) is not None
 
 
 def ended(cloud: Cloud) -> datetime:
@@ -123,7 +123,8 @@ def test_a_refusal_is_left_for_the_next_minute(cloud: Cloud) -> None:
     live = Live("artists")
     live.refusal = aws_error("ValidationException", "it is Updating", "UpdateEndpointWeightsAndCapacities")
 
-    assert not visit(cloud, live, START + timedelta(days=2))
+    assert visit(cloud, live, START + timedelta(days=2))
+    assert live.wanted == []
 
 
 @pytest.fixture
@@ -133,18 +134,26 @@ def fleet(cloud: Cloud) -> Iterator[Fleet]:
     found.remove()
 
 
-def test_the_keeper_looks_after_the_templates_endpoint_and_those_made_through_the_api(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    ("idle", "sleepless"),
+    [(None, []), (timedelta(minutes=59), []), (timedelta(hours=1), [NAME])],
+)
+def test_the_keeper_looks_after_all_endpoints_and_names_those_of_the_api_that_do_not_sleep(
+    fleet: Fleet, idle: timedelta | None, sleepless: list[str]
+) -> None:
     seen: list[tuple[str, int, int]] = []
 
     class Noting(SecondSleep):
-        def visit(self, live: Any, *, min_instances: int, idle_minutes: int, now: datetime) -> bool:
+        def visit(self, live: Any, *, min_instances: int, idle_minutes: int, now: datetime) -> timedelta | None:
+            assert now >= START
             seen.append((live.name, min_instances, idle_minutes))
-            return False
+            return idle
 
     fleet.ready()
     object.__setattr__(fleet.keeper, "sleep", Noting(fleet.keeper.sagemaker, fleet.cloud.load))
     object.__setattr__(fleet.keeper, "default", ScalingLimits("artists", min_instances=1, idle_minutes=9))
 
-    fleet.keeper.keep_all()
+    found = fleet.keeper.keep_all()
 
+    assert found == sleepless
     assert sorted(seen) == [("artists", 1, 9), (NAME, 0, 7)]
