@@ -8,9 +8,13 @@
 """
 
 import asyncio
+import errno
 import json
 import logging
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from local_cloud.journal import Journal, JournaledWrite
 from local_cloud.ministack.emulator import Emulator, ServiceRequest
@@ -34,6 +38,10 @@ JOURNALED = frozenset(
 """DynamoDB actions that replay exactly; any other write saves the tables."""
 
 _READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "Head", "Search", "Receive", "GET", "HEAD")
+_FREEING = ("Delete", "Purge", "Remove", "DELETE")
+"""These make room."""
+_ROOM_BYTES = 16 * 1024**2
+"""Free space that a change needs, for the state of its service."""
 _UNSAVED_SERVICES = frozenset({"logs", "monitoring", "sts", "cloudtrail"})
 """Telemetry and sessions: kept in memory and saved at the end."""
 
@@ -48,6 +56,7 @@ class Durability:
         self, settings: LocalSettings, emulator: Emulator, *, max_journal_bytes: int = MAX_JOURNAL_BYTES
     ) -> None:
         self._emulator = emulator
+        self._folder = settings.emulator_dir
         self._journal = Journal(settings.emulator_dir)
         self._max_journal_bytes = max_journal_bytes
         self._stacks_unsaved = False
@@ -70,6 +79,19 @@ class Durability:
             self.save(["dynamodb"])
         return count
 
+    def before(self, request: ServiceRequest) -> Callable[[], None]:
+        """Make sure that what `request` is about to change can be saved; call the result when it has been answered.
+
+        Raises:
+            OSError: there is no room for it on the disk, so it must not be applied.
+        """
+        if request.service == "dynamodb" and request.action in JOURNALED:
+            return partial(self._journal.give_back, self._journal.make_room(_journaled(request)))
+        is_harmless = request.action.startswith((*_READS, *_FREEING)) or request.service in _UNSAVED_SERVICES
+        if not is_harmless and shutil.disk_usage(self._folder).free < _ROOM_BYTES + len(request.body):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
+        return _nothing
+
     def after(self, request: ServiceRequest) -> None:
         """Save what `request` changed. Runs between the service and its answer.
 
@@ -77,11 +99,7 @@ class Durability:
             OSError: it could not be saved, so it must not be acknowledged.
         """
         if request.service == "dynamodb" and request.action in JOURNALED:
-            self._journal.append(
-                JournaledWrite(
-                    account=request.account, region=request.region, action=request.action, body=request.body.decode()
-                )
-            )
+            self._journal.append(_journaled(request))
             if self._journal.size > self._max_journal_bytes and not self._emulator.state.stack_in_progress():
                 self.save(["dynamodb"])
         elif request.service == "cloudformation":
@@ -145,3 +163,13 @@ class Durability:
             logger.warning("stopped during a deployment; the stack stays as it was before")
             return
         self.save_all()
+
+
+def _journaled(request: ServiceRequest) -> JournaledWrite:
+    return JournaledWrite(
+        account=request.account, region=request.region, action=request.action, body=request.body.decode()
+    )
+
+
+def _nothing() -> None:
+    pass

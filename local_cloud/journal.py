@@ -31,7 +31,24 @@ class Journal:
         self._folder = folder
         self.generation = max((_generation(path) for path in folder.glob(_PATTERN)), default=0) + 1
         self.size = 0
+        """Bytes of whole lines in the current file; room that was made for more may follow them."""
+        self._promised = 0
         self._file: int | None = None
+
+    def make_room(self, write: JournaledWrite) -> int:
+        """Take the disk space that `write` will need, before the write is applied; returns its bytes.
+
+        Raises:
+            OSError: the disk is full or unavailable; the write must not be applied.
+        """
+        size = len(_line(write))
+        os.posix_fallocate(self._opened(), self.size + self._promised, size)
+        self._promised += size
+        return size
+
+    def give_back(self, size: int) -> None:
+        """The write for which `make_room` took these bytes has been appended or was refused."""
+        self._promised = max(0, self._promised - size)
 
     def append(self, write: JournaledWrite) -> None:
         """Pass `write` to the operating system; from then on it survives the death of this process.
@@ -39,19 +56,22 @@ class Journal:
         Raises:
             OSError: the disk is full or unavailable; the write must not be acknowledged.
         """
-        if self._file is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            self._file = os.open(self._path(self.generation), flags, 0o600)
-        line = json.dumps(asdict(write)).encode() + b"\n"
-        rest = memoryview(line)
+        file, line = self._opened(), _line(write)
+        rest, place = memoryview(line), self.size
         try:
             while rest:
-                rest = rest[os.write(self._file, rest) :]
+                written = os.pwrite(file, rest, place)
+                rest, place = rest[written:], place + written
         except OSError:
             # A partial line would corrupt the next one.
-            os.ftruncate(self._file, self.size)
+            os.ftruncate(file, self.size)
             raise
         self.size += len(line)
+
+    def _opened(self) -> int:
+        if self._file is None:
+            self._file = os.open(self._path(self.generation), os.O_WRONLY | os.O_CREAT, 0o600)
+        return self._file
 
     def rotate(self) -> None:
         """Start the next generation; all earlier ones are in a snapshot and are deleted."""
@@ -74,6 +94,10 @@ class Journal:
 
     def _path(self, generation: int) -> Path:
         return self._folder / f"dynamodb-{generation:010d}.journal"
+
+
+def _line(write: JournaledWrite) -> bytes:
+    return json.dumps(asdict(write)).encode() + b"\n"
 
 
 def _generation(path: Path) -> int:

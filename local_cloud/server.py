@@ -103,7 +103,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     if replayed := await durability.replay():
         logger.info("replayed %d writes from the previous run", replayed)
     identities.remember_functions()
-    emulator.watch(durability.after)
+    emulator.watch(durability.before, durability.after)
     sagemaker.start()
     server = _server(_front_door(settings, emulator.asgi, sagemaker, identities))
     serving = asyncio.create_task(server.serve(sockets=[listener]))

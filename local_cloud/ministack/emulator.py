@@ -1,6 +1,7 @@
 """The emulated AWS services in this process: started, watched, called and stopped."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRequest:
-    """A request that a service has just answered successfully."""
+    """A request to a service."""
 
     service: str
     action: str
@@ -66,6 +67,7 @@ class Emulator:
         replace("core.iam_evaluator.is_root_access_key", lambda _: self._is_root)
         WorkerPool()
         retry_what_topics_start()
+        replace("services.apigateway_v1._build_lambda_event_v1", _with_whole_bodies)
         teach_message_moves()
         tame_large_objects()
 
@@ -81,30 +83,45 @@ class Emulator:
         handlers = {"create": resource.create, "update": resource.update, "delete": resource.delete}
         extend("services.cloudformation.provisioners._RESOURCE_HANDLERS", {name: handlers})
 
-    def watch(self, after: Callable[[ServiceRequest], None]) -> None:
-        """Call `after` between every successful service request and its answer, in the order the services ran them.
+    def watch(
+        self, before: Callable[[ServiceRequest], Callable[[], None]], after: Callable[[ServiceRequest], None]
+    ) -> None:
+        """Call `before` before each service request, and what it returns in the end.
 
-        `after` runs on the event loop, uninterrupted; an exception in it makes the answer an error.
+        Call `after` between every successful request and its answer, in the order the services ran them.
+
+        Both run on the event loop, uninterrupted. An exception in `before` makes the answer an error and nothing is
+        applied; one in `after` makes the answer an error.
         """
         watched = {
-            service: self._watched(service, handler, after) for service, handler in self._app.SERVICE_HANDLERS.items()
+            service: self._watched(service, handler, before, after)
+            for service, handler in self._app.SERVICE_HANDLERS.items()
         }
         extend("app.SERVICE_HANDLERS", watched)
 
-    def _watched(self, service: str, handler: Any, after: Callable[[ServiceRequest], None]) -> Any:
+    def _watched(
+        self,
+        service: str,
+        handler: Any,
+        before: Callable[[ServiceRequest], Callable[[], None]],
+        after: Callable[[ServiceRequest], None],
+    ) -> Any:
         async def watched(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
-            answer = await handler(method, path, headers, body, query)
-            if answer[0] < 300:
-                after(
-                    ServiceRequest(
-                        service=service,
-                        action=_action(method, headers, body, query),
-                        path=path,
-                        body=body,
-                        account=self._responses.get_account_id(),
-                        region=self._responses.get_region(),
-                    )
-                )
+            request = ServiceRequest(
+                service=service,
+                action=_action(method, headers, body, query),
+                path=path,
+                body=body,
+                account=self._responses.get_account_id(),
+                region=self._responses.get_region(),
+            )
+            finished = before(request)
+            try:
+                answer = await handler(method, path, headers, body, query)
+                if answer[0] < 300:
+                    after(request)
+            finally:
+                finished()
             return answer
 
         return watched
@@ -212,6 +229,20 @@ class Emulator:
         )
         if answer.status != 200:
             raise EmulatorError(f"could not publish to {topic_arn}: {_reason(answer)}")
+
+
+def _with_whole_bodies(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """`build`, but a body that is not UTF-8 reaches the function as it is; the API refuses it as no JSON."""
+
+    def built(*arguments: Any, **named: Any) -> dict[str, Any]:
+        event, body = build(*arguments, **named), arguments[7]
+        try:
+            (body or b"").decode("utf-8")
+        except UnicodeDecodeError:
+            event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        return event
+
+    return built
 
 
 def _action(method: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> str:

@@ -1,16 +1,25 @@
 """What is left after the whole local cloud was killed, stopped or moved to another port."""
 
 import json
+import resource
+import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
+import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_cloud.cloud import LocalCloud
+from local_cloud.durability import Durability
 from local_cloud.journal import Journal, JournaledWrite
+from local_cloud.ministack.emulator import Emulator, ServiceRequest
 from local_cloud.preflight import free_port
+from local_cloud.settings import LocalSettings
 from tests.local_cloud.tiny_stack import CONTAINER, Tiny
 
 
@@ -115,6 +124,52 @@ def test_a_line_cut_short_was_never_acknowledged(tmp_path: Path) -> None:
     found = list(Journal(tmp_path).replay(after=0))
 
     assert [entry.body for entry in found] == ["whole"]
+
+
+def test_a_write_that_does_not_fit_on_the_disk_is_not_applied_and_later_ones_are(tiny: Tiny) -> None:
+    tiny.put_row("before")
+    server = psutil.Process(tiny.cloud.pid)
+    (journal,) = tiny.cloud.settings.emulator_dir.glob("*.journal")
+    # Files cannot grow beyond what the journal has, as on a full disk.
+    server.rlimit(psutil.RLIMIT_FSIZE, (journal.stat().st_size, resource.RLIM_INFINITY))
+    try:
+        for number in range(3):
+            with pytest.raises(ClientError):
+                tiny.put_row(f"refused {number}")
+    finally:
+        server.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    tiny.put_row("after")
+
+    def rows() -> list[bool]:
+        return [bool(tiny.row(name)) for name in ("before", "refused 0", "refused 1", "refused 2", "after")]
+
+    seen = rows()
+    tiny.cloud.kill()
+    tiny.cloud.start()
+
+    assert seen == rows() == [True, False, False, False, True]
+
+
+def test_a_change_that_is_saved_whole_needs_room_before_it_is_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durability = Durability(LocalSettings(state_dir=tmp_path, port=1), cast("Emulator", None))
+
+    def asking(service: str, action: str) -> None:
+        request = ServiceRequest(service=service, action=action, path="/", body=b"", account="0", region="r")
+        durability.before(request)()
+
+    changes = [("sqs", "SendMessage"), ("ssm", "PutParameter"), ("iam", "CreateUser"), ("s3", "PUT")]
+    harmless = [("sqs", "ReceiveMessage"), ("sqs", "DeleteMessage"), ("s3", "GET"), ("s3", "DELETE"), ("logs", "PutX")]
+    for asked in (*changes, *harmless):
+        asking(*asked)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1024))
+
+    for asked in harmless:
+        asking(*asked)
+    for asked in changes:
+        with pytest.raises(OSError, match="No space left"):
+            asking(*asked)
 
 
 @given(st.lists(st.one_of(st.text(), st.just(None)), max_size=30))

@@ -1,6 +1,7 @@
 """Answers of the local cloud over HTTP are what HTTP allows."""
 
 import asyncio
+import base64
 
 import httpx
 import pytest
@@ -22,6 +23,16 @@ def test_an_answer_without_content_has_no_body_and_no_length(status: int, body: 
     answer = asyncio.run(ask(without_bodies_of_204(app), "OPTIONS", "/", port=1, headers={}, body=b""))
 
     assert (answer.status, answer.body, dict(answer.headers)) == (status, body, headers)
+
+
+@pytest.mark.parametrize(
+    ("sent", "coded"), [(b'{"a": "\xe9"}', True), ('{"a": "é"}'.encode(), False), (b"\xff\xfe", True), (b"{}", False)]
+)
+def test_a_body_reaches_the_function_as_it_was_sent(shared: Tiny, sent: bytes, *, coded: bool) -> None:
+    got = httpx.post(f"{shared.cloud.api_url}/", content=sent, headers={"content-type": "application/json"}).json()
+
+    assert got["coded"] is coded
+    assert (base64.b64decode(got["body"]) if coded else got["body"].encode()) == sent
 
 
 def test_the_gateway_adds_no_cors_headers_to_what_a_function_answers(shared: Tiny) -> None:

@@ -48,7 +48,7 @@ async def main():
     identities = Identities(settings)
     SageMaker(settings, emulator, durability, identities).register()
     emulator.watch_functions(print)
-    emulator.watch(durability.after)
+    emulator.watch(durability.before, durability.after)
     after = contents()
     listed = {id(after[name][0]): name for name in PATCHES}
     changed = {

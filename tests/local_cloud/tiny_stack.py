@@ -32,6 +32,8 @@ def handler(event, context):
             TableName=os.environ["TABLE"],
             Item={"id": {"S": message["inferenceId"]}, "message": {"S": json.dumps(message)}},
         )
+    if event.get("body"):
+        return {"statusCode": 200, "body": json.dumps({"body": event["body"], "coded": event["isBase64Encoded"]})}
     signed = s3.generate_presigned_url("put_object", Params={"Bucket": os.environ["BUCKET"], "Key": "signed"})
     return {"statusCode": 200, "body": json.dumps({"table": os.environ["TABLE"], "signed": signed})}
 """
