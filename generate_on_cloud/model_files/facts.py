@@ -6,12 +6,13 @@ from pathlib import PurePosixPath
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
+from generate_on_cloud.model_files.archive_contents import check_archive
 from generate_on_cloud.model_files.contents import FileContent, read_content
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
 from generate_on_cloud.model_files.networks import read_network
-from generate_on_cloud.model_files.other_formats import check_archive, check_onnx, check_png, check_styles
+from generate_on_cloud.model_files.other_formats import check_onnx, check_png, check_styles
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.saved_tensors import tensor_shapes
 from generate_on_cloud.model_files.trained_words import trained_words
@@ -26,7 +27,6 @@ from generate_on_cloud.model_files.uses import (
 _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
     ".onnx": check_onnx,
     ".png": check_png,
-    ".zip": check_archive,
     ".csv": check_styles,
 }
 
@@ -58,6 +58,9 @@ def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileF
         RefusedFileError: the file is broken, hostile, or of another type.
     """
     suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".zip":
+        check_archive(source, asset_type)
+        return FileFacts()
     if suffix in _OTHER_FORMATS:
         _OTHER_FORMATS[suffix](source)
         return FileFacts()

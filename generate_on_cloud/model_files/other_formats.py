@@ -1,7 +1,6 @@
-"""Structural checks of files that are not read as named tensors: ONNX graphs, PNG embeddings, archives, styles."""
+"""Structural checks of files that are not read as named tensors: ONNX graphs, PNG embeddings, styles."""
 
 from generate_on_cloud.contract.assets import MAX_STYLES_BYTES
-from generate_on_cloud.model_files.archives import MAX_MEMBERS, open_zip, plain_members
 from generate_on_cloud.model_files.ranges import ByteSource, RangedFile
 from generate_on_cloud.model_files.refusals import RefusedFileError
 from generate_on_cloud.webui.prompt.errors import StylesFileError
@@ -61,16 +60,6 @@ def check_png(source: ByteSource) -> None:
         raise RefusedFileError(f"its PNG has more than {MAX_CHUNKS} chunks")
     if end != source.size:
         raise RefusedFileError("its PNG does not end where the file ends")
-
-
-def check_archive(source: ByteSource) -> None:
-    """Check the table of contents of a user's zip archive.
-
-    Raises:
-        RefusedFileError: the archive or one of its members is not allowed.
-    """
-    with open_zip(source, most_members=MAX_MEMBERS) as archive:
-        plain_members(archive, archive_bytes=source.size)
 
 
 def check_styles(source: ByteSource) -> None:

@@ -2,21 +2,20 @@
 
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.archive_contents import check_contents, member_text
 from generate_on_cloud.model_files.archives import MAX_MEMBERS, open_zip, plain_members
 from generate_on_cloud.model_files.file_bytes import FileBytes
+from generate_on_cloud.model_files.member_bytes import BROKEN
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import corrupt, incompatible, refusals_of
-
-MAX_TEXT = 64 * 2**20
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError, ValueError)
+from inference_container.models.tensor_file import corrupt, refusals_of
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,8 @@ class Archive:
         Raises:
             JobFailed: asset_corrupt.
         """
-        if self.members[name].file_size > MAX_TEXT:
-            raise incompatible(self.file, f"{name} in it has {self.members[name].file_size} bytes; allowed: {MAX_TEXT}")
-        try:
-            return self.zipped.read(name).decode("utf-8-sig")
-        except _BROKEN as error:
-            raise corrupt(self.file, f"{name} in it: {error}") from error
+        with refusals_of(self.file):
+            return member_text(self.zipped, self.members[name])
 
     @contextmanager
     def unpacked(self, name: str) -> Iterator[ModelFile]:
@@ -59,7 +54,7 @@ class Archive:
             try:
                 with self.zipped.open(name) as packed, path.open("wb") as plain:
                     shutil.copyfileobj(packed, plain, 2**20)
-            except _BROKEN as error:
+            except BROKEN as error:
                 raise corrupt(self.file, f"{name} in it: {error}") from error
             except OSError as error:
                 size = self.members[name].file_size
@@ -69,8 +64,8 @@ class Archive:
 
 
 @contextmanager
-def open_archive(file: ModelFile) -> Iterator[Archive]:
-    """Open a .zip after checking all its members.
+def open_archive(file: ModelFile, *, holding: AssetType | None = None) -> Iterator[Archive]:
+    """Open a .zip after checking all its members; with `holding`, also what an asset of that type has in it.
 
     Raises:
         JobFailed: asset_corrupt if it is not a .zip; asset_incompatible if a member's path, size or kind is not
@@ -82,4 +77,6 @@ def open_archive(file: ModelFile) -> Iterator[Archive]:
     with zipped:
         with refusals_of(file):
             members = plain_members(zipped, archive_bytes=source.size)
+            if holding is not None:
+                check_contents(zipped, members, holding)
         yield Archive(file, members, zipped)

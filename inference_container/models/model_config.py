@@ -8,9 +8,10 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, ValidationError
 
+from generate_on_cloud.model_files.archive_contents import json_object
 from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import incompatible
+from inference_container.models.tensor_file import incompatible, refusals_of
 
 PACKED_CONFIG = "generate_on_cloud.config"
 """Metadata key of a safetensors header (docs/architecture/02-assets.md)."""
@@ -164,13 +165,8 @@ def read_object(file: ModelFile, text: str, *, what: str) -> dict[str, JsonValue
     Raises:
         JobFailed: asset_incompatible, if it is not a JSON object.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise incompatible(file, f"{what} is not JSON") from error
-    if not isinstance(document, dict):
-        raise incompatible(file, f"{what} is not a JSON object")
-    return document
+    with refusals_of(file):
+        return json_object(text, what=what)
 
 
 def _document(file: ModelFile, name: str, text: str) -> dict[str, JsonValue]:

@@ -9,13 +9,12 @@ from pathlib import PurePosixPath
 from pydantic import JsonValue
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.archive_contents import WEIGHTS
 from inference_container.models.archive import Archive, open_archive
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import PACKED_CONFIG, read_object
 from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
 
-WEIGHTS = "model.safetensors"
-"""transformers' name for the file of a model's weights."""
 LISTS = "lists"
 """Folder of the word lists."""
 
@@ -60,7 +59,7 @@ def open_model_parts(file: ModelFile) -> Iterator[ModelParts]:
         JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
     if file.name.lower().endswith(".zip"):
-        with open_archive(file) as archive:
+        with open_archive(file, holding=AssetType.INTERROGATOR) as archive:
             yield _zipped(archive)
     else:
         with open_tensor_file(file, holding=AssetType.INTERROGATOR) as tensors:

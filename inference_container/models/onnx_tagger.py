@@ -1,7 +1,5 @@
 """ONNX taggers like WD14: one archive with a network and the list of its tags (semantics §6.2)."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +11,17 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from PIL import Image
 
+from generate_on_cloud.model_files.archive_contents import only_member, read_tag_rows
 from inference_container.interrogation.tagging import Tag
 from inference_container.models.archive import Archive
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import corrupt, incompatible
+from inference_container.models.tensor_file import corrupt, incompatible, refusals_of
 from inference_container.pictures.resampling import resample
 
 GENERAL, CHARACTER, RATING = 0, 4, 9
 """Categories in a WD14 list of tags."""
 THRESHOLDS = {GENERAL: 0.35, CHARACTER: 0.85}
 """The thresholds that WD14's authors use; other categories use that of general tags."""
-MAX_BYTES = 2**31 - 1
-"""Maximum size of a model in one file, protobuf's limit."""
 MAX_SIDE = 2048
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 UNBOUNDED = ("Loop", "Scan")
@@ -97,11 +94,10 @@ def load_onnx_tagger(archive: Archive) -> OnnxTagger:
     Raises:
         JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
-    model_name, list_name = _only(archive, ".onnx"), _only(archive, ".csv")
+    with refusals_of(archive.file):
+        model_name, list_name = only_member(archive.members, ".onnx"), only_member(archive.members, ".csv")
     tags = read_tags(archive.file, archive.text(list_name))
     size = archive.members[model_name].file_size
-    if size > MAX_BYTES:
-        raise incompatible(archive.file, f"{model_name} in it has {size} bytes; allowed: {MAX_BYTES}")
     with archive.unpacked(model_name) as file:
         data = file.path.read_bytes()
     _check_graph(archive.file, data)
@@ -116,34 +112,15 @@ def load_onnx_tagger(archive: Archive) -> OnnxTagger:
     return OnnxTagger(archive.file, session, tags, side, bytes=2 * size)
 
 
-def _only(archive: Archive, suffix: str) -> str:
-    found = [name for name in sorted(archive.members) if name.lower().endswith(suffix)]
-    if len(found) != 1:
-        names = ", ".join(found) or "none"
-        raise incompatible(archive.file, f"received {suffix} files: {names}; allowed: one .onnx and one .csv")
-    return found[0]
-
-
 def read_tags(file: ModelFile, text: str) -> tuple[Tag, ...]:
     """Read the columns `name` and `category` of a `selected_tags.csv`.
 
     Raises:
         JobFailed: asset_incompatible, if the text is not such a table.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise incompatible(file, f"its list of tags is not a .csv: {error}") from error
-    tags = []
-    for number, row in enumerate(rows, start=2):
-        name, category = row.get("name"), row.get("category")
-        if not name or category is None or not category.isdecimal():
-            raise incompatible(file, f"line {number} of its list of tags has no name and category (a whole number)")
-        kind = int(category)
-        tags.append(Tag(name, THRESHOLDS.get(kind, THRESHOLDS[GENERAL]), rating=kind == RATING))
-    if not tags:
-        raise incompatible(file, "its list of tags is empty")
-    return tuple(tags)
+    with refusals_of(file):
+        rows = read_tag_rows(text)
+    return tuple(Tag(name, THRESHOLDS.get(kind, THRESHOLDS[GENERAL]), rating=kind == RATING) for name, kind in rows)
 
 
 def _check_graph(file: ModelFile, data: bytes) -> None:

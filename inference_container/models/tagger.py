@@ -74,7 +74,7 @@ def load_tagger(file: ModelFile, *, device: torch.device, dtype: torch.dtype) ->
     """
     name = file.name.lower()
     if name.endswith(".zip"):
-        with open_archive(file) as archive:
+        with open_archive(file, holding=AssetType.TAGGER) as archive:
             return load_onnx_tagger(archive)
     if name.endswith(".safetensors"):
         with open_tensor_file(file, holding=AssetType.TAGGER) as tensors:

@@ -226,7 +226,7 @@ def in_section(part: str, section: str, **fields: object) -> Callable[[str, byte
         (replacing("ranking/vocab.json", '{"a": "b"}'), "incompatible", "are not a vocabulary"),
         (replacing("ranking/vocab.json", '{"a": 1}'), "incompatible", "vocabulary lacks"),
         (replacing("ranking/merges.txt", "a b c"), "incompatible", "are not a vocabulary"),
-        (replacing("captions/model.safetensors", "junk"), "corrupt", "mine.zip/mine/captions/model.safetensors"),
+        (replacing("captions/model.safetensors", "junk"), "corrupt", "mine/captions/model.safetensors in it"),
         (in_section("captions/config.json", "vision_config", num_hidden_layers=10**9), "incompatible", "up to 100"),
         (in_section("captions/config.json", "vision_config", image_size=10**5), "incompatible", "up to 4096"),
         (

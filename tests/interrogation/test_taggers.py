@@ -281,9 +281,9 @@ YES = numpy_helper.from_array(np.array(True), "yes")
 @pytest.mark.parametrize(
     ("network", "code", "words"),
     [
-        (b"junk", "", "its network"),
-        (b"", "", "its network"),
-        (wd_network()[:-40], "", "its network"),
+        (b"junk", "", "it is not a complete ONNX model"),
+        (b"", "", "it is not a complete ONNX model"),
+        (wd_network()[:-40], "", "it is not a complete ONNX model"),
         (wd_network(initializers=[external_tensor()]), "incompatible", "stores 'elsewhere' in another file"),
         (wd_network(nodes=[loop()], initializers=[YES]), "incompatible", "operator Loop, which may run forever"),
         (wd_network(domain="evil.ops"), "incompatible", "operator evil.ops.MatMul, which is not part of ONNX"),

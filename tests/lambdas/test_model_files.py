@@ -21,6 +21,7 @@ from generate_on_cloud.model_files.memory_bytes import MemoryBytes
 from generate_on_cloud.model_files.ranges import stream
 from generate_on_cloud.model_files.refusals import RefusedFileError
 from tests.lambdas.model_bytes import LORA, SD1, Shapes, safetensors_file, with_header
+from tests.model_files.archive_rows import PARTS, zipped
 
 ATTENTION = "attn2.to_k.weight"
 HINT = "control_model.input_hint_block.0.weight"
@@ -147,6 +148,16 @@ def test_metadata_of_another_form_tells_no_words(text: str) -> None:
     assert facts(safetensors_file(LORA, {"ss_tag_frequency": text}), "lora").trained_words == ()
 
 
+PERCEPTRON = tensors(
+    {
+        "linear.0.weight": (1536, 768),
+        "linear.0.bias": (1536,),
+        "linear.1.weight": (768, 1536),
+        "linear.1.bias": (768,),
+    }
+)
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(
     ("kind", "name", "document", "architecture"),
@@ -162,7 +173,7 @@ def test_metadata_of_another_form_tells_no_words(text: str) -> None:
             "Stable Diffusion 1.x",
         ),
         ("embedding", "x.bin", {"<cat>": torch.zeros(768)}, "Stable Diffusion 1.x"),
-        ("hypernetwork", "x.pt", {768: (tensors({"linear.0.weight": (1,)}), {}), "step": 3}, "Stable Diffusion 1.x"),
+        ("hypernetwork", "x.pt", {768: (PERCEPTRON, PERCEPTRON), "step": 3}, "Stable Diffusion 1.x"),
         ("upscaler", "x.pth", {"params_ema": tensors({"conv_first.weight": (1,)})}, None),
         ("checkpoint", "x.ckpt", {"state_dict": tensors(SD1), "seen": {1, 2}, "z": 1j}, "Stable Diffusion 1.x"),
         ("checkpoint", "x.ckpt", {"state_dict": tensors(SD1), "global_step": np.int64(7)}, "Stable Diffusion 1.x"),
@@ -302,7 +313,7 @@ def png() -> bytes:
     [
         ("tagger", "x.onnx", onnx_model()),
         ("embedding", "x.png", png()),
-        ("interrogator", "x.zip", archive({"model/config.json": b"{}"}, zipfile.ZIP_DEFLATED)),
+        ("interrogator", "x.zip", zipped(PARTS)),
     ],
 )
 def test_other_formats_are_taken_whole_and_refused_cut(kind: str, name: str, whole: bytes) -> None:

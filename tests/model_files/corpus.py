@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
+from tests.model_files.archive_rows import ARCHIVES
 from tests.model_files.unusable import UNUSABLE
 from tests.models import hostile_files
 from tests.models.hostile_files import saved
@@ -247,4 +248,8 @@ def _unusable() -> dict[str, Row]:
     }
 
 
-ROWS: Mapping[str, Row] = {**_unusable(), **_sound(), **_wrong(), **_hostile()}
+def _archives() -> dict[str, Row]:
+    return {what: Row(kind, "a.zip", _bytes(data), re.escape(words)) for what, (kind, data, words) in ARCHIVES.items()}
+
+
+ROWS: Mapping[str, Row] = {**_archives(), **_unusable(), **_sound(), **_wrong(), **_hostile()}
