@@ -7,13 +7,12 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.standing import Standing, idle_month, read_prices
+from infrastructure.failed_endpoint import BEYOND_UPDATE, CHANGING
 from infrastructure.kept_options import changes
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_message
 
 SUFFIXES: Final = ("", "-Inference", "-Ops")
 BUDGET_PROPOSED: Final = 50
-_BUSY: Final = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-_BROKEN: Final = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
 
 
 def options(subject: Subject) -> Row:
@@ -58,18 +57,18 @@ def endpoint(subject: Subject) -> Row:
     status = str(found["EndpointStatus"])
     reason = str(found.get("FailureReason", "")).strip()
     stack = f"{subject.config.stack_name}-Inference"
-    if status in _BROKEN:
-        text = (
-            f"{name} is {status} ({reason or 'no reason given'}) and can only be deleted; waiting jobs are sent again"
-        )
-        mend = (
-            f"aws cloudformation delete-stack --stack-name {stack} && "
-            f"aws cloudformation wait stack-delete-complete --stack-name {stack}"
-        )
-        return Row("endpoint", Verdict.STOP, text, mend)
-    if status in _BUSY:
-        text = f"{name} is {status}: it is being scaled or changed and cannot be updated now"
-        return Row("endpoint", Verdict.STOP, text, f"aws sagemaker wait endpoint-in-service --endpoint-name {name}")
+    if status in BEYOND_UPDATE:
+        text = f"{name} is {status} ({reason or 'no reason given'}): `make deploy` deletes {stack} first"
+        return Row("endpoint", Verdict.LOOK, f"{text}, and its waiting jobs are sent again", "fix the reason first")
+    if status == "UpdateRollbackFailed":
+        text = f"{name} runs a mix of old and new, an update and its rollback failed: {reason or 'no reason given'}"
+        return Row("endpoint", Verdict.LOOK, text, "deploy again; if that is refused, delete " + stack)
+    if status in CHANGING:
+        text = f"{name} is {status} and cannot be updated now: `make deploy` waits until SageMaker has finished"
+        return Row("endpoint", Verdict.LOOK, text)
+    if status == "Deleting":
+        mend = f"aws sagemaker wait endpoint-deleted --endpoint-name {name}"
+        return Row("endpoint", Verdict.STOP, f"{name} is being deleted", mend)
     if reason:
         text = f"{name} runs, but its last update failed: {reason}"
         return Row("endpoint", Verdict.LOOK, text, "fix the reason and deploy again")

@@ -24,10 +24,10 @@ IN_TURN: tuple[dict[str, str], ...] = (
     {},
     {"kms_key": "new", "idle_minutes": "12"},
     {"idle_minutes": "12", "max_instances": "2", "waf": "true"},
-    {"alarm_email": "oncall@example.com", "monthly_budget_usd": "20"},
+    {"alarm_email": "oncall@example.com", "instance_type": "ml.g6.xlarge"},
     {},
 )
-"""The key is turned on and off, numbers change, and all goes back to the defaults."""
+"""The key is turned on and off, numbers and the instance type change, and all goes back to the defaults."""
 
 SYNTHESISE_EACH = """
 import json, sys

@@ -181,12 +181,16 @@ ACCOUNT_FAULTS: dict[str, tuple[Mapping[str, Callable[..., Any]], str, str, str,
     ),
     "a failed endpoint": (
         endpoint_that_is("Failed", FailureReason="ResourceLimitExceeded"),
-        "endpoint", "stop", "can only be deleted", "delete-stack --stack-name GenerateOnCloud-Inference",
+        "endpoint", "look", "ResourceLimitExceeded): `make deploy` deletes GenerateOnCloud-Inference", "fix the reason",
     ),
     "an endpoint that is out of service": (
-        endpoint_that_is("OutOfService"), "endpoint", "stop", "OutOfService", "delete-stack",
+        endpoint_that_is("OutOfService"), "endpoint", "look", "`make deploy` deletes", "fix the reason",
     ),
-    "an endpoint that scales": (endpoint_that_is("Updating"), "endpoint", "stop", "cannot be updated now", "wait"),
+    "an endpoint whose rollback failed": (
+        endpoint_that_is("UpdateRollbackFailed"), "endpoint", "look", "a mix of old and new", "deploy again",
+    ),
+    "an endpoint that scales": (endpoint_that_is("Updating"), "endpoint", "look", "`make deploy` waits", ""),
+    "an endpoint that goes": (endpoint_that_is("Deleting"), "endpoint", "stop", "being deleted", "wait endpoint-deleted"),
     "an update that failed": (
         endpoint_that_is("InService", FailureReason="no capacity"), "endpoint", "look", "no capacity", "deploy again",
     ),

@@ -163,6 +163,22 @@ def replaced_under_its_name(before: Templates, after: Templates) -> list[str]:
     return found
 
 
+def scaled_variants_of_another_type(before: Templates, after: Templates) -> list[str]:
+    """SageMaker refuses another instance type for a variant that is registered as a scalable target."""
+
+    def types(templates: Templates) -> dict[str, str]:
+        return {
+            variant["VariantName"]: variant["InstanceType"]
+            for template in templates.values()
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::SageMaker::EndpointConfig"
+            for variant in resource["Properties"]["ProductionVariants"]
+        }
+
+    old, new = types(before), types(after)
+    return [f"variant {name} would change its type" for name in old.keys() & new.keys() if old[name] != new[name]]
+
+
 def refusals(before: Templates, after: Templates) -> list[str]:
     """Why CloudFormation would not take the update."""
     core = next(iter(before))
@@ -171,6 +187,7 @@ def refusals(before: Templates, after: Templates) -> list[str]:
         *unwritten_parameters(after),
         *refused_indexes(tables(before[core]), tables(after[core])),
         *replaced_under_its_name(before, after),
+        *scaled_variants_of_another_type(before, after),
     ]
 
 
@@ -240,9 +257,13 @@ def test_a_replacement_under_the_same_name_is_found() -> None:
     def stack(**properties: Any) -> Templates:
         return {"Core": {"Resources": {"E": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": properties}}}}
 
-    one, other = ([{"InstanceType": kind}] for kind in ("ml.g5.xlarge", "ml.g6.xlarge"))
+    one, other = ([{"VariantName": kind, "InstanceType": kind}] for kind in ("ml.g5.xlarge", "ml.g6.xlarge"))
+    same = [{"VariantName": "ml.g5.xlarge", "InstanceType": "ml.g6.xlarge"}]
 
     assert refusals(stack(ProductionVariants=one), stack(ProductionVariants=other)) == []
+    assert refusals(stack(ProductionVariants=one), stack(ProductionVariants=same)) == [
+        "variant ml.g5.xlarge would change its type"
+    ]
     assert refusals(
         stack(ProductionVariants=one, EndpointConfigName="c"), stack(ProductionVariants=other, EndpointConfigName="c")
     ) == ["Core: E is replaced for its ProductionVariants under the same name"]
