@@ -60,17 +60,16 @@ def endpoint(subject: Subject) -> Row:
     if status in BEYOND_UPDATE:
         text = f"{name} is {status} ({reason or 'no reason given'}): `make deploy` deletes {stack} first"
         return Row("endpoint", Verdict.LOOK, f"{text}, and its waiting jobs are sent again", "fix the reason first")
-    if status == "UpdateRollbackFailed":
-        text = f"{name} runs a mix of old and new, an update and its rollback failed: {reason or 'no reason given'}"
-        return Row("endpoint", Verdict.LOOK, text, "deploy again; if that is refused, delete " + stack)
     if status in CHANGING:
         text = f"{name} is {status} and cannot be updated now: `make deploy` waits until SageMaker has finished"
         return Row("endpoint", Verdict.LOOK, text)
     if status == "Deleting":
         mend = f"aws sagemaker wait endpoint-deleted --endpoint-name {name}"
         return Row("endpoint", Verdict.STOP, f"{name} is being deleted", mend)
-    if reason:
-        text = f"{name} runs, but its last update failed: {reason}"
+    mixed = status == "UpdateRollbackFailed"
+    if reason or mixed:
+        runs = "runs a mix of old and new" if mixed else "runs"
+        text = f"{name} {runs}, but its last update failed: {reason or 'no reason given'}"
         return Row("endpoint", Verdict.LOOK, text, "fix the reason and deploy again")
     return Row("endpoint", Verdict.OK, f"{name} is {status} with {subject.instances(found)} instances")
 

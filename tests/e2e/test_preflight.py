@@ -190,7 +190,7 @@ ACCOUNT_FAULTS: dict[str, tuple[Mapping[str, Callable[..., Any]], str, str, str,
         endpoint_that_is("UpdateRollbackFailed"), "endpoint", "look", "a mix of old and new", "deploy again",
     ),
     "an endpoint that scales": (endpoint_that_is("Updating"), "endpoint", "look", "`make deploy` waits", ""),
-    "an endpoint that goes": (endpoint_that_is("Deleting"), "endpoint", "stop", "being deleted", "wait endpoint-deleted"),
+    "an endpoint that goes": (endpoint_that_is("Deleting"), "endpoint", "stop", "being deleted", "endpoint-deleted"),
     "an update that failed": (
         endpoint_that_is("InService", FailureReason="no capacity"), "endpoint", "look", "no capacity", "deploy again",
     ),
