@@ -1,7 +1,7 @@
 """Facts about a model file, read from its structure and checked against the asset type its owner declared."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from generate_on_cloud.contract.assets import AssetType
@@ -20,8 +20,9 @@ from generate_on_cloud.model_files.uses import (
     checkpoint_family,
     controlnet_prefix,
     controlnet_words,
+    has_vae,
     refuse_other_types,
-    vae_prefix,
+    vae_names,
 )
 
 _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
@@ -47,6 +48,8 @@ class FileFacts:
     trained_words: tuple[str, ...] = ()
     alias: str | None = None
     """The name that WebUI's cards write into prompts instead of a network's file name."""
+    lacks_vae: bool = False
+    """Whether it is a checkpoint without a VAE, which draws with one that the request chooses."""
     data_start: int | None = None
     """Offset of the first byte after a safetensors header, where the AutoV3 hash starts."""
 
@@ -77,11 +80,12 @@ def content_facts(content: FileContent, asset_type: AssetType) -> FileFacts:
 
 
 def _checkpoint(content: FileContent) -> FileFacts:
-    return _facts(content, checkpoint_family(content.shapes))
+    facts = _facts(content, checkpoint_family(content.shapes))
+    return replace(facts, lacks_vae=not has_vae(content.shapes))
 
 
 def _vae(content: FileContent) -> FileFacts:
-    vae_prefix(content.shapes)
+    vae_names(content.shapes)
     return _facts(content)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from generate_on_cloud.model_files.checkpoint_names import ALONE, FIRST, LABELS, OPEN_CLIP, SECOND, checkpoint_shapes
 from generate_on_cloud.model_files.family_names import Family, Shapes
 from generate_on_cloud.model_files.foreign_models import adapter, foreign_model
 
@@ -18,31 +19,36 @@ def _takes(channels: int, *prefixes: str) -> Callable[[Shapes], bool]:
     return lambda shapes: shapes.get(CONV_IN, (0, 0))[1:2] == (channels,) and _has(*prefixes)(shapes)
 
 
-_CLIP_L, _CLIP_H, _CLIP_G = "cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.1.model."
+# The first match wins. Sources of the layouts: semantics §8.1, §8.2, §8.5. Text encoders have the places and layouts of
+# `checkpoint_names`. Matrices where a transformer begins distinguish Stable Diffusion 2 from 1 if OpenCLIP's names do
+# not.
+_OPEN_CLIP, _PROJECTION = ALONE + OPEN_CLIP, "model.diffusion_model.input_blocks.1.1.proj_in.weight"
 
 
-# The first match wins. Sources of the layouts: semantics §8.1, §8.2, §8.5.
+def _is_sd2(shapes: Shapes) -> bool:
+    return _has(ALONE)(shapes) and (_has(_OPEN_CLIP)(shapes) or len(shapes.get(_PROJECTION, ())) == 2)
+
+
 _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.CONTROLNET, _has("control_model.")),
     (Family.CONTROLNET, _has("controlnet_cond_embedding.")),
-    (Family.SDXL_INPAINT, _takes(9, _CLIP_G)),
-    (Family.SDXL_EDIT, _takes(8, _CLIP_G)),
-    (Family.SDXL, _has(_CLIP_G)),
-    (Family.SDXL_REFINER, _has("conditioner.embedders.0.model.")),
+    (Family.SDXL_INPAINT, _takes(9, SECOND)),
+    (Family.SDXL_EDIT, _takes(8, SECOND)),
+    (Family.SDXL, _takes(4, SECOND)),
+    (Family.SDXL_REFINER, _takes(4, FIRST, LABELS)),
     (Family.SD2_OTHER, _has("depth_model.")),
     (Family.SD2_OTHER, _has("embedder.model.", "model.diffusion_model.")),
-    (Family.SD2_OTHER, _takes(5, _CLIP_H)),
-    (Family.SD2_OTHER, _takes(7, _CLIP_H)),
-    (Family.SD2_INPAINT, _takes(9, _CLIP_H)),
-    (Family.SD2, _has("model.diffusion_model.", _CLIP_H)),
-    (Family.SD1, _takes(4, _CLIP_L)),
-    (Family.INSTRUCT_PIX2PIX, _takes(8, _CLIP_L)),
-    (Family.SD1_INPAINT, _takes(9, _CLIP_L)),
+    (Family.SD2_OTHER, lambda shapes: _takes(5, ALONE)(shapes) and _is_sd2(shapes)),
+    (Family.SD2_OTHER, lambda shapes: _takes(7, ALONE)(shapes) and _is_sd2(shapes)),
+    (Family.SD2_INPAINT, lambda shapes: _takes(9, ALONE)(shapes) and _is_sd2(shapes)),
+    (Family.SD2, lambda shapes: _takes(4, ALONE)(shapes) and _is_sd2(shapes)),
+    (Family.SD1, _takes(4, ALONE)),
+    (Family.INSTRUCT_PIX2PIX, _takes(8, ALONE)),
+    (Family.SD1_INPAINT, _takes(9, ALONE)),
     (Family.LDM_UNET, _has("model.diffusion_model.input_blocks.")),
     (Family.LORA, lambda shapes: any(".lora_" in name or name.startswith("lora_") for name in shapes)),
     (Family.DIFFUSERS_UNET, _has("down_blocks.", "up_blocks.", "mid_block.")),
     (Family.VAE, _has("first_stage_model.decoder.")),
-    (Family.VAE, _has("vae.decoder.")),
     (Family.VAE, _has("encoder.", "decoder.")),
     (Family.EMBEDDING, _has("emb_params")),
     (Family.EMBEDDING, _has("clip_l", "clip_g")),
@@ -58,6 +64,7 @@ def detect_family(shapes: Shapes) -> Family:
     other = adapter(shapes)
     if other is not None:
         return other
-    known = next((family for family, fits in _SIGNS if fits(shapes)), Family.UNKNOWN)
+    spelled = checkpoint_shapes(shapes)
+    known = next((family for family, fits in _SIGNS if fits(spelled)), Family.UNKNOWN)
     foreign = foreign_model(shapes) if known in _VAGUE else None
     return foreign or known

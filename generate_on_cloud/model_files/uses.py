@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from generate_on_cloud.model_files.checkpoint_names import VAE, checkpoint_names
 from generate_on_cloud.model_files.families import detect_family
 from generate_on_cloud.model_files.family_names import Family, Shapes
 from generate_on_cloud.model_files.networks import network_kind
@@ -19,8 +20,9 @@ DRAWN: tuple[Family, ...] = (
     Family.SDXL_REFINER,
 )
 """Families of checkpoints that this version draws with."""
-VAE_PREFIXES = ("first_stage_model.", "vae.", "")
-"""Possible prefixes of the tensors in a VAE file."""
+NO_VAE = "it has no VAE; choose one with the option sd_vae, or upload one called as the checkpoint with .vae at the end"
+LATENT_CHANNELS = 4
+"""Channels of the latents of all families that are drawn with; the VAEs of Flux and Stable Diffusion 3 have 16."""
 LDM_CONTROL = "control_model."
 """Prefix that a ControlNet's tensors may have in LDM's layout."""
 CONTROL_SIGNS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")
@@ -59,15 +61,28 @@ def checkpoint_family(shapes: Shapes) -> Family:
     return family
 
 
-def vae_prefix(shapes: Shapes) -> str:
-    """The one of VAE_PREFIXES that the tensors of a VAE have.
+def vae_names(shapes: Shapes) -> Mapping[str, str]:
+    """The names of a VAE's tensors in its file, by their names without a prefix and in one spelling.
 
     Raises:
-        RefusedFileError: the file is not a VAE, or is a whole checkpoint.
+        RefusedFileError: the file is not a VAE, is a whole checkpoint, or is a VAE of another model.
     """
     if detect_family(shapes) is not Family.VAE:
         raise RefusedFileError(f"it holds {held(shapes)}, not {Family.VAE.value}")
-    return next(one for one in VAE_PREFIXES if not one or any(name.startswith(f"{one}decoder.") for name in shapes))
+    spelled = checkpoint_names(shapes)
+    prefix = VAE if any(name.startswith(f"{VAE}decoder.") for name in spelled) else ""
+    names = {name.removeprefix(prefix): stored for name, stored in spelled.items() if name.startswith(prefix)}
+    first = shapes.get(names.get("decoder.conv_in.weight", ""), ())
+    if len(first) == 4 and first[1] != LATENT_CHANNELS:
+        raise RefusedFileError(
+            f"it holds a VAE with {first[1]} latent channels, for Flux or SD3; allowed: {LATENT_CHANNELS}"
+        )
+    return names
+
+
+def has_vae(shapes: Shapes) -> bool:
+    """Whether a checkpoint brings a VAE."""
+    return any(name.startswith(f"{VAE}decoder.") for name in checkpoint_names(shapes))
 
 
 def controlnet_prefix(shapes: Shapes) -> str:

@@ -30,6 +30,8 @@ class Checkpoint:
     dtype: torch.dtype
     """Precision of the UNet and the text encoders; the VAE may use a higher one."""
     family: Family = Family.SD1
+    has_vae: bool = True
+    """Whether `vae` has weights; without them, the request must choose a VAE."""
     vae_file: ModelFile | None = None
     """The file of the VAE that replaces the checkpoint's own, if any."""
 
@@ -55,7 +57,7 @@ class Checkpoint:
 
     @property
     def _modules(self) -> tuple[Any, ...]:
-        return self.unet, self.vae, *(text.encoder for text in self.text_models)
+        return self.unet, *([self.vae] if self.has_vae else []), *(text.encoder for text in self.text_models)
 
     @property
     def inpainting(self) -> bool:

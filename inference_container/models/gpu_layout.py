@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 def lay_out_for_gpu(
     unet: Any,
-    vae: Any,
+    vae: Any | None,
     *,
     device: torch.device,
     compile_blocks: bool,
@@ -21,6 +21,7 @@ def lay_out_for_gpu(
     """Change both modules in place; does nothing on a CPU, where neither helps.
 
     Args:
+        vae: None for a checkpoint without one.
         unet: diffusers UNet2DConditionModel, which already uses PyTorch's fused attention.
         compile_blocks: compile the repeated blocks (regional `torch.compile`): the first picture of each size takes
             seconds longer, later steps are faster. If compiling does not work here, the UNet runs uncompiled.
@@ -29,7 +30,8 @@ def lay_out_for_gpu(
     if device.type != "cuda":
         return
     for module in (unet, vae):
-        module.to(memory_format=torch.channels_last)
+        if module is not None:
+            module.to(memory_format=torch.channels_last)
     if compile_blocks and (why_not_compiled or why_nothing_compiles)(device) is None:
         unet.compile_repeated_blocks()
 

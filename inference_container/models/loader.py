@@ -9,7 +9,8 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.model_files.uses import checkpoint_family
+from generate_on_cloud.model_files.checkpoint_names import UNET, VAE, checkpoint_names, scale_names
+from generate_on_cloud.model_files.uses import checkpoint_family, has_vae
 from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.clip_tokenizer import build_clip_tokenizer
@@ -22,9 +23,8 @@ from inference_container.models.prediction import learned_prediction
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
 from inference_container.models.text_encoders import load_text_models
 from inference_container.models.unet import build_unet
-from inference_container.models.vae_file import VAE_PREFIX, fill_vae
+from inference_container.models.vae_file import fill_vae
 
-UNET_PREFIX = "model.diffusion_model."
 TRAIN_TIMESTEPS = 1000
 ZERO_TERMINAL_SNR = "ztsnr"
 """Name of an empty tensor that marks such models (semantics §8.1)."""
@@ -35,6 +35,8 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Read a whole model: UNet, VAE and text encoders from `file`, all on `device`, in evaluation mode.
 
+    The VAE of a file without one is empty, on the meta device.
+
     `dtype` is the precision of the UNet and the text encoders; `compile_blocks` is passed to `lay_out_for_gpu`. As in
     WebUI, EMA weights in the file are ignored.
 
@@ -42,16 +44,18 @@ def load_checkpoint(
         JobFailed: asset_corrupt if the file cannot be read or lacks tensors, asset_incompatible if it contains
             something else or does not fit its configuration.
     """
-    with open_tensor_file(file, holding=AssetType.CHECKPOINT) as tensors:
-        family = checkpoint_family(tensors.shapes)
+    with open_tensor_file(file, holding=AssetType.CHECKPOINT) as opened:
+        family = checkpoint_family(opened.shapes)
+        tensors = opened.unscaled(scale_names(opened.shapes)).named(checkpoint_names(opened.shapes))
         config = model_config(file, family=family, packed=tensors.metadata.get(PACKED_CONFIG))
         target = Target(device, dtype)
+        own_vae = has_vae(tensors.shapes)
         unet = _load_unet(file, tensors, config, target=target)
         vae = _load_vae(file, tensors, config, target=Target(device, vae_dtype(device, dtype)))
         text_models = load_text_models(file, tensors, config, family=family, target=target)
         alphas_cumprod = _alphas_cumprod(file, tensors, config)
         prediction_type = learned_prediction(tensors, config.scheduler, family=family, unet=unet)
-    lay_out_for_gpu(unet, vae, device=device, compile_blocks=compile_blocks)
+    lay_out_for_gpu(unet, vae if own_vae else None, device=device, compile_blocks=compile_blocks)
     sizes = [one.encoder.config.vocab_size for one in text_models]
     return Checkpoint(
         file=file,
@@ -64,23 +68,27 @@ def load_checkpoint(
         device=device,
         dtype=dtype,
         family=family,
+        has_vae=own_vae,
     )
 
 
 def _load_unet(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, target: Target) -> Any:
     def convert(state: State) -> State:
-        below = {UNET_PREFIX + name: tensor for name, tensor in state.items()}
+        below = {UNET + name: tensor for name, tensor in state.items()}
         converted: State = convert_ldm_unet_checkpoint(below, dict(config.unet))
         return converted
 
     module = build_module(file, "UNet", lambda: build_unet(config.unet))
-    state = read_state(file, tensors, "UNet", prefix=UNET_PREFIX, target=target)
+    state = read_state(file, tensors, "UNet", prefix=UNET, target=target)
     return fill_module(file, "UNet", module, state=state, convert=convert, device=target.device)
 
 
 def _load_vae(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, target: Target) -> Any:
     module = build_module(file, "VAE", lambda: AutoencoderKL.from_config(dict(config.vae)))
-    return fill_vae(file, tensors, module, prefix=VAE_PREFIX, target=target)
+    if not has_vae(tensors.shapes):
+        return module
+    names = {name.removeprefix(VAE): name for name in tensors.shapes if name.startswith(VAE)}
+    return fill_vae(file, tensors.named(names), module, target=target)
 
 
 def _alphas_cumprod(file: ModelFile, tensors: TensorFile, config: ModelConfig) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,20 @@ class TensorFile:
     metadata: Mapping[str, str] = field(default_factory=dict)
     owned: bool = False
     """Whether tensors from `read` share memory neither with the file nor with each other."""
+
+    def unscaled(self, scales: Mapping[str, str]) -> "TensorFile":
+        """The same tensors, those that are keys of `scales` multiplied in float32 by the number of that name."""
+
+        def read(name: str) -> Tensor:
+            stored = self.read(name)
+            return stored if name not in scales else stored.float() * self.read(scales[name]).float()
+
+        return replace(self, read=read) if scales else self
+
+    def named(self, names: Mapping[str, str]) -> "TensorFile":
+        """The same tensors under the names that are the keys of `names`."""
+        shapes = {new: self.shapes[name] for new, name in names.items()}
+        return replace(self, shapes=shapes, read=lambda new: self.read(names[new]))
 
     def load(self, name: str, *, device: torch.device, dtype: torch.dtype) -> Tensor:
         """One tensor on `device` in `dtype`, also valid after the file is closed, with as few copies as possible."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from generate_on_cloud.model_files.checkpoint_names import ALONE, FIRST, HUGGING_FACE, OPEN_CLIP, SECOND, is_open_clip
 from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import ModelConfig
@@ -22,30 +23,28 @@ class TextRow:
     """One text encoder of a checkpoint file."""
 
     kind: TextKind
-    prefix: str
-    """Prefix of its tensors."""
+    place: str
+    """Prefix of its tensors, before that of their layout."""
     reading: Reading
     folder: str = "text_encoder"
     """Folder of its configuration."""
     tokenizer: str = "tokenizer"
     """Folder of its tokenizer's configuration."""
-    open_clip: bool = False
-    """Whether its tensors have OpenCLIP's names and not Hugging Face's."""
 
 
-_SD1 = (TextRow(TextKind.CLIP_L, "cond_stage_model.transformer.", SD1_READING),)
-_SD2 = (TextRow(TextKind.CLIP_H, "cond_stage_model.model.", Reading(), open_clip=True),)
+_SD1 = (TextRow(TextKind.CLIP_L, ALONE, SD1_READING),)
+_SD2 = (TextRow(TextKind.CLIP_H, ALONE, Reading()),)
 _SDXL_READING = Reading(layer=2, normed=False, follows_when_asked=True)
 _POOLED_READING = Reading(layer=2, normed=False, pooled=True)
 
 
-def _clip_g(prefix: str) -> TextRow:
-    return TextRow(TextKind.CLIP_G, prefix, _POOLED_READING, "text_encoder_2", "tokenizer_2", open_clip=True)
+def _clip_g(place: str) -> TextRow:
+    return TextRow(TextKind.CLIP_G, place, _POOLED_READING, "text_encoder_2", "tokenizer_2")
 
 
 _SDXL = (
-    TextRow(TextKind.CLIP_L, "conditioner.embedders.0.transformer.", _SDXL_READING),
-    _clip_g("conditioner.embedders.1.model."),
+    TextRow(TextKind.CLIP_L, FIRST, _SDXL_READING),
+    _clip_g(SECOND),
 )
 
 TEXT_ENCODERS: Mapping[Family, tuple[TextRow, ...]] = MappingProxyType(
@@ -57,7 +56,7 @@ TEXT_ENCODERS: Mapping[Family, tuple[TextRow, ...]] = MappingProxyType(
         Family.SD2_INPAINT: _SD2,
         Family.SDXL: _SDXL,
         Family.SDXL_INPAINT: _SDXL,
-        Family.SDXL_REFINER: (_clip_g("conditioner.embedders.0.model."),),
+        Family.SDXL_REFINER: (_clip_g(FIRST),),
     }
 )
 """Text encoders in the order in which their vectors are concatenated."""
@@ -97,21 +96,23 @@ def _load(file: ModelFile, tensors: TensorFile, config: ModelConfig, *, row: Tex
     kind = CLIPTextModelWithProjection if row.reading.pooled else CLIPTextModel
     part = "text encoder" if len(config.text_encoders) == 1 else f"text encoder {row.kind}"
     module = build_module(file, part, lambda: kind(CLIPTextConfig.from_dict(document)))
-    if row.open_clip:
-        layers = module.config.num_hidden_layers
-        state = _open_clip_state(file, tensors, row, layers=layers, target=target)
-    else:
-        state = _hugging_face_state(file, tensors, row, target=target)
+    read = _open_clip_state if is_open_clip(tensors.shapes, row.place) else _hugging_face_state
+    state = read(file, tensors, row, layers=module.config.num_hidden_layers, target=target)
     module = fill_module(file, part, module, state=state, device=target.device)
     return TextModel(module, config.pad_tokens[row.tokenizer], row.kind, row.reading)
 
 
-def _hugging_face_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, target: Target) -> State:
-    unused = (*(f"{part}embeddings.position_ids" for part in ("", "text_model.")), "text_projection.weight")
-    skip = tuple(row.prefix + name for name in unused)
-    state = read_state(file, tensors, f"text encoder {row.kind}", prefix=row.prefix, target=target, skip=skip)
-    # The oldest files lack `text_model.`, and so does transformers since 5.6.
-    return {name.removeprefix("text_model."): tensor for name, tensor in state.items()}
+def _hugging_face_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, layers: int, target: Target) -> State:
+    unused = ["text_model.embeddings.position_ids"]
+    if not row.reading.pooled:
+        unused.append("text_projection.weight")
+    if row.kind is TextKind.CLIP_H:  # as below
+        unused.append(f"text_model.encoder.layers.{layers}.")
+    prefix = row.place + HUGGING_FACE
+    skip = tuple(prefix + name for name in unused)
+    state = read_state(file, tensors, f"text encoder {row.kind}", prefix=prefix, target=target, skip=skip)
+    # transformers since 5.6 has the level `text_model` in models with a projection only.
+    return state if row.reading.pooled else {name.removeprefix("text_model."): one for name, one in state.items()}
 
 
 def _open_clip_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, layers: int, target: Target) -> State:
@@ -119,8 +120,9 @@ def _open_clip_state(file: ModelFile, tensors: TensorFile, row: TextRow, *, laye
     if not row.reading.pooled:
         # The UNet of Stable Diffusion 2.x reads the penultimate layer, so its configuration ends there.
         unused += ["text_projection", f"transformer.resblocks.{layers}."]
-    skip = tuple(row.prefix + name for name in unused)
-    state = read_state(file, tensors, f"text encoder {row.kind}", prefix=row.prefix, target=target, skip=skip)
+    prefix = row.place + OPEN_CLIP
+    skip = tuple(prefix + name for name in unused)
+    state = read_state(file, tensors, f"text encoder {row.kind}", prefix=prefix, target=target, skip=skip)
     inner = "text_model." if row.reading.pooled else ""
     converted: State = {}
     for name, tensor in state.items():

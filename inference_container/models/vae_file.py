@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.model_files.uses import vae_prefix
+from generate_on_cloud.model_files.uses import vae_names
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import PACKED_CONFIG
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state
 from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
 
-VAE_PREFIX = "first_stage_model."
 CONFIG_FILE = "vae/config.json"
 UNUSED = ("loss", "model_ema.")
 """Leftovers of the VAE's training, which inference does not use."""
@@ -50,14 +50,14 @@ def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.devic
         JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
     with open_tensor_file(file, holding=AssetType.VAE) as tensors:
-        prefix = vae_prefix(tensors.shapes)
+        names = vae_names(tensors.shapes)
         config = {**like, **_packed(file, tensors)}
         module = build_module(file, "VAE", lambda: AutoencoderKL.from_config(config))
-        return LoadedVae(file, fill_vae(file, tensors, module, prefix=prefix, target=Target(device, dtype)))
+        return LoadedVae(file, fill_vae(file, tensors.named(names), module, target=Target(device, dtype)))
 
 
-def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, prefix: str, target: Target) -> Any:
-    """Fill `module`, an AutoencoderKL, with the tensors below `prefix`.
+def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, target: Target) -> Any:
+    """Fill `module`, an AutoencoderKL, with tensors that `vae_names` has named, in LDM's or diffusers' layout.
 
     Raises:
         JobFailed: as `fill_module`.
@@ -67,12 +67,18 @@ def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, prefix: str, 
         converted: State = convert_ldm_vae_checkpoint(state, dict(module.config))
         return converted
 
-    skip = tuple(prefix + name for name in UNUSED)
-    state = read_state(file, tensors, "VAE", prefix=prefix, target=target, skip=skip)
+    state = read_state(file, tensors, "VAE", prefix="", target=target, skip=UNUSED)
     diffusers_layout = any(name.startswith("decoder.up_blocks.") for name in state)
+    if diffusers_layout:
+        # Attention is a convolution of one pixel in LDM, a matrix in diffusers; tools convert names and forget that.
+        state = {name: _matrix(tensor) if ".attentions." in name else tensor for name, tensor in state.items()}
     return fill_module(
         file, "VAE", module, state=state, device=target.device, convert=None if diffusers_layout else convert
     )
+
+
+def _matrix(tensor: Tensor) -> Tensor:
+    return tensor[:, :, 0, 0] if tensor.ndim == 4 else tensor
 
 
 def _packed(file: ModelFile, tensors: TensorFile) -> dict[str, object]:

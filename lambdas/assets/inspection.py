@@ -65,6 +65,7 @@ class Inspection:
             rank=facts.rank,
             trained_words=facts.trained_words,
             alias=facts.alias,
+            lacks_vae=facts.lacks_vae,
             autov3=autov3,
         )
         active = self.transitions.activate(asset, sha256=sha256, facts=found)

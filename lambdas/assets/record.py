@@ -26,6 +26,8 @@ class AssetFacts:
     trained_words: tuple[str, ...] = ()
     alias: str | None = None
     """Another name that prompts may use for a network."""
+    lacks_vae: bool = False
+    """Whether it is a checkpoint without a VAE."""
     autov3: str | None = None
     """sha256 of everything after the safetensors header."""
 
@@ -37,6 +39,7 @@ class AssetFacts:
             rank=int(row["rank"]) if "rank" in row else None,
             trained_words=tuple(row.get("trained_words", ())),
             alias=row.get("alias"),
+            lacks_vae=bool(row.get("lacks_vae")),
             autov3=row.get("autov3"),
         )
 
@@ -47,6 +50,7 @@ class AssetFacts:
             "rank": self.rank,
             "trained_words": list(self.trained_words) or None,
             "alias": self.alias,
+            "lacks_vae": self.lacks_vae or None,
             "autov3": self.autov3,
         }
 

@@ -17,6 +17,7 @@ from lambdas.field_errors import ROOT
 CHECKPOINT_POINTER = "/checkpoint"
 OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"
 SCRIPT_POINTER = f"{ROOT}/script_args"
+VAE_POINTER = f"{ROOT}/override_settings/sd_vae"
 AUTOMATIC = "Automatic"
 """WebUI's `sd_vae` for: the VAE named like the checkpoint, if there is one."""
 

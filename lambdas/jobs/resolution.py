@@ -11,6 +11,7 @@ from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.model_files.architectures import fits, misfit
+from generate_on_cloud.model_files.uses import NO_VAE
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, split_title
 from lambdas.assets.store import AssetStore, Meanings, Reference
@@ -19,6 +20,7 @@ from lambdas.jobs.needed_assets import (
     AUTOMATIC,
     CHECKPOINT_POINTER,
     MENTIONED,
+    VAE_POINTER,
     Need,
     mentionable_text,
     mentioned_at,
@@ -183,6 +185,7 @@ class Resolver:
             known = frozenset({*caller.trusted, checkpoint.owner})
             active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
             findings.use_all(_closest(_acting(active, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
+        _check_vaes(others, findings)
 
         for asset_type, pointer in newest_needed(params):
             newest = max(
@@ -343,6 +346,16 @@ def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
     if asset.type not in _OF_ONE_ARCHITECTURE or made_for is None or drawn_with is None:
         return True
     return fits(made_for, drawn_with)
+
+
+def _check_vaes(others: Sequence[Need], findings: _Findings) -> None:
+    """Note every checkpoint without a VAE of its own, unless the request brings one."""
+    used = [asset for asset, _ in findings.used.values()]
+    if any(need.type is AssetType.VAE for need in others) or any(asset.type is AssetType.VAE for asset in used):
+        return
+    for asset in used:
+        if asset.facts.lacks_vae:
+            findings.fault(ProblemCode.INVALID_PARAMS, VAE_POINTER, f"{asset.name} cannot be used: {NO_VAE}")
 
 
 def _vaes_called_like(checkpoint: str) -> tuple[tuple[AssetType, str], ...]:

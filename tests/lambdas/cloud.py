@@ -350,6 +350,7 @@ class Cloud:
         alias: str | None = None,
         owner: str = "alice",
         trusted: bool = True,
+        lacks_vae: bool = False,
     ) -> str:
         """An asset that is there already, of an administrator unless not `trusted`; its id."""
         asset_id = new_id()
@@ -366,7 +367,7 @@ class Cloud:
             part_size=10,
             status=AssetStatus(status),
             created_at=START,
-            facts=AssetFacts(architecture=architecture, alias=alias),
+            facts=AssetFacts(architecture=architecture, alias=alias, lacks_vae=lacks_vae),
         )
         assert self.transitions.add(asset)
         return asset_id

@@ -457,3 +457,35 @@ def test_files_that_a_scripts_drawings_name_are_found(task: Task, script: dict[s
     drawn_from = {"init_images": ["aGVsbG8="]} if task is Task.IMG2IMG else {}
 
     assert named_assets(PARAMS_BY_TASK[task].model_validate({**drawn_from, **script})) == needs
+
+
+@pytest.mark.parametrize(
+    ("settings", "vaes", "taken"),
+    [
+        ({}, (), False),
+        ({"sd_vae": "None"}, (), False),
+        ({"sd_vae": "None"}, ("dream.vae.safetensors",), False),
+        ({}, ("other.safetensors",), False),
+        ({"sd_vae": "other"}, ("other.safetensors",), True),
+        ({}, ("dream.vae.safetensors",), True),
+        ({"sd_vae": "Automatic"}, ("dream.vae.safetensors",), True),
+    ],
+)
+def test_a_checkpoint_without_a_vae_needs_one_from_elsewhere(
+    cloud: Cloud, settings: dict[str, str], vaes: tuple[str, ...], taken: bool
+) -> None:
+    cloud.asset("checkpoint", "dream.safetensors", lacks_vae=True)
+    for name in vaes:
+        cloud.asset("vae", name)
+
+    if taken:
+        resolve(cloud, override_settings=settings)
+        return
+    with pytest.raises(ProblemError) as caught:
+        resolve(cloud, override_settings=settings)
+
+    (error,) = caught.value.errors
+    assert error.pointer == "/params/override_settings/sd_vae"
+    assert error.message.startswith(
+        "dream.safetensors cannot be used: it has no VAE; choose one with the option sd_vae"
+    )

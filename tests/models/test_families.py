@@ -8,6 +8,11 @@ from tests.tiny_checkpoint import tiny_state
 
 TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
 CLIP_H = "cond_stage_model.model.ln_final.weight"
+FIRST_OPEN = "conditioner.embedders.0.model.ln_final.weight"
+FIRST_HF = "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight"
+SECOND_HF = "conditioner.embedders.1.transformer.text_model.embeddings.token_embedding.weight"
+SIZES = "model.diffusion_model.label_emb.0.0.weight"
+ENTRANCE = "model.diffusion_model.input_blocks.1.1.proj_in.weight"
 CLIP_G = "conditioner.embedders.1.model.ln_final.weight"
 
 
@@ -24,7 +29,15 @@ CLIP_G = "conditioner.embedders.1.model.ln_final.weight"
         ({CONV_IN: (320, 4, 3, 3), CLIP_G: (1280,)}, Family.SDXL),
         ({CONV_IN: (320, 9, 3, 3), CLIP_G: (1280,)}, Family.SDXL_INPAINT),
         ({CONV_IN: (320, 8, 3, 3), CLIP_G: (1280,)}, Family.SDXL_EDIT),
-        ({CONV_IN: (384, 4, 3, 3), "conditioner.embedders.0.model.ln_final.weight": (1280,)}, Family.SDXL_REFINER),
+        ({CONV_IN: (384, 4, 3, 3), FIRST_OPEN: (1280,), SIZES: (1536, 2560)}, Family.SDXL_REFINER),
+        # Stable Diffusion 2.1 Turbo has the refiner's place of the text encoder, and no embedding of sizes.
+        ({CONV_IN: (320, 4, 3, 3), FIRST_OPEN: (1024,)}, Family.SD2),
+        ({CONV_IN: (320, 4, 3, 3), FIRST_HF: (49408, 768)}, Family.SD1),
+        ({CONV_IN: (320, 4, 3, 3), TEXT: (49408, 1024), ENTRANCE: (320, 320)}, Family.SD2),
+        ({CONV_IN: (320, 4, 3, 3), TEXT: (49408, 768), ENTRANCE: (320, 320, 1, 1)}, Family.SD1),
+        ({CONV_IN: (320, 4, 3, 3), FIRST_HF: (49408, 768), SECOND_HF: (49408, 1280), SIZES: (1, 1)}, Family.SDXL),
+        ({"distilled_guidance_layer.in_proj.weight": (1, 1), "double_blocks.0.a": (1,)}, Family.CHROMA),
+        ({"cap_embedder.0.weight": (1,), "layers.0.attention.qkv.weight": (1, 1)}, Family.Z_IMAGE),
         ({"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (1, 1)}, Family.SD3),
         ({"double_blocks.0.img_attn.qkv.weight": (1, 1)}, Family.FLUX),
         ({CONV_IN: (320, 4, 3, 3)}, Family.LDM_UNET),

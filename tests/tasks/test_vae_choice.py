@@ -22,7 +22,7 @@ from inference_container.models.model_cache import ModelCache
 from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks.txt2img import txt2img
 from tests.tasks.running import SMALL, pixels
-from tests.tiny_checkpoint import tiny_state
+from tests.tiny_checkpoint import CONFIG_KEY, tiny_config, tiny_state
 
 PREFIX = "first_stage_model."
 BIASES = ("encoder.conv_in.bias", "decoder.conv_in.bias")
@@ -74,6 +74,24 @@ def test_another_vae_decodes_the_same_latents_to_another_picture(checkpoint: Che
     assert (pixels(changed) != pixels(plain)).any()
     assert checkpoint.vae is mine
     assert (cache.hits, cache.misses) == (1, 1)
+
+
+def test_a_checkpoint_without_a_vae_draws_with_the_one_that_is_chosen(
+    checkpoint: Checkpoint, other: ModelFile, tmp_path: Path
+) -> None:
+    path = tmp_path / "bare.safetensors"
+    state = {name: one for name, one in tiny_state().items() if not name.startswith(PREFIX)}
+    save_file(state, path, metadata={CONFIG_KEY: json.dumps(tiny_config())})
+    file = ModelFile(AssetType.CHECKPOINT, path.name, path, "")
+    bare = load_checkpoint(file, device=torch.device("cpu"), dtype=torch.float32)
+
+    drawn = draw(bare, other, sd_vae="other")
+    with pytest.raises(JobFailed) as failed:
+        draw(bare, sd_vae="None")
+
+    assert (pixels(drawn) == pixels(draw(checkpoint, other, sd_vae="other"))).all()
+    assert failed.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
+    assert "bare.safetensors cannot be used: it has no VAE; choose one" in failed.value.error.message
 
 
 def test_infotext_and_info_tell_the_vae(checkpoint: Checkpoint, other: ModelFile) -> None:
