@@ -150,11 +150,8 @@ def load(path: Path, family: Family, state: State) -> Checkpoint:
 
 
 def parameters(checkpoint: Checkpoint) -> State:
-    modules = {
-        "unet": checkpoint.unet,
-        "vae": checkpoint.vae,
-        **{text.kind: text.encoder for text in checkpoint.text_models},
-    }
+    modules = {"unet": checkpoint.unet, "vae": checkpoint.vae}
+    modules |= {str(text.kind): text.encoder for text in checkpoint.text_models}
     return {f"{part} {name}": one for part, module in modules.items() for name, one in module.named_parameters()}
 
 
