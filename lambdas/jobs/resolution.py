@@ -349,7 +349,7 @@ def _fits(asset: AssetRecord, checkpoint: AssetRecord) -> bool:
 
 
 def _check_vaes(others: Sequence[Need], findings: _Findings) -> None:
-    """Note every checkpoint without a VAE of its own, unless the request brings one."""
+    """Note every checkpoint that lacks a VAE, unless the request brings one."""
     used = [asset for asset, _ in findings.used.values()]
     if any(need.type is AssetType.VAE for need in others) or any(asset.type is AssetType.VAE for asset in used):
         return
