@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights grants fidelity fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -118,6 +118,9 @@ grants: $(READY) ## remove each IAM grant and see which scenario fails: docs/gra
 
 fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS="folder folder" (ARGS="--only TEXT")
 	@$(RUN) -m checks.fidelity --goldens $(GOLDENS) $(ARGS)
+
+gpu-check: $(READY) ## check half precision, CUDA noise, compiling, speed and memory on an NVIDIA GPU (10 minutes; ARGS=--tiny: on a CPU)
+	@$(RUN) -m checks.gpu $(ARGS)
 
 fuzz: $(READY) ## send schemathesis and absurd requests to a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
 	@$(RUN) -m checks.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))

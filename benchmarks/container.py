@@ -16,9 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,47 +34,13 @@ from inference_container.settings import ContainerSettings
 from inference_container.task import TaskInput
 from inference_container.tasks import TASKS
 from local_cloud.preflight import free_port
+from tests.model_calls import ModelCalls
 from tests.tiny_checkpoint import STABLE_DIFFUSION_1_5, random_state
 
 CHECKPOINT = Path("build/benchmarks/sd15-random-fp16.safetensors")
 CHECKPOINT_BYTES = 2_200_000_000
 AWS = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 """Enough to become ready; a container makes no calls before its first job."""
-
-
-@dataclass
-class ModelCalls:
-    """Records a task's calls of text encoder, UNet and VAE, and how long they take."""
-
-    calls: list[tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
-    seconds: float = 0.0
-    _began: float = 0.0
-
-    @contextmanager
-    def watching(self, checkpoint: Checkpoint) -> Iterator[None]:
-        self.calls.clear()
-        self.seconds = 0.0
-        modules = (checkpoint.text_encoder, checkpoint.unet, checkpoint.vae.encoder, checkpoint.vae.decoder)
-        hooks = [module.register_forward_pre_hook(self._enter, with_kwargs=True) for module in modules]
-        hooks += [module.register_forward_hook(self._leave) for module in modules]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-    @torch.inference_mode()
-    def replay(self) -> None:
-        """Repeat the same calls with nothing around them."""
-        for module, args, kwargs in self.calls:
-            module(*args, **kwargs)
-
-    def _enter(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.calls.append((module, args, kwargs))
-        self._began = time.perf_counter()
-
-    def _leave(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._began
 
 
 def main() -> None:

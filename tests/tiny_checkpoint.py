@@ -70,7 +70,7 @@ def random_state(sizes: Sizes, *, seed: int = 0, dtype: torch.dtype = torch.floa
     generator = torch.Generator().manual_seed(seed)
     state = {
         name: random_tensor(name, shape, generator).to(dtype)
-        for name, shape in (*unet_shapes(sizes), *vae_shapes(sizes), *_text_shapes(sizes))
+        for name, shape in (*unet_shapes(sizes), *vae_shapes(sizes), *text_shapes(sizes))
     }
     calm_vae(state)
     # WebUI's emphasis divides by the mean of the text encoder's output, so it must not be zero.
@@ -284,7 +284,8 @@ def _vae_middle(name: str, width: int) -> Shapes:
     yield from _vae_residual(f"{name}.block_2", width, width)
 
 
-def _text_shapes(sizes: Sizes) -> Shapes:
+def text_shapes(sizes: Sizes) -> Shapes:
+    """Tensors of the text encoder by their names in Stable Diffusion 1.x."""
     root, width = "cond_stage_model.transformer.text_model", sizes.text_width
     yield f"{root}.embeddings.token_embedding.weight", (sizes.vocabulary, width)
     yield f"{root}.embeddings.position_embedding.weight", (77, width)

@@ -34,6 +34,19 @@ OLD_CLIP = "cond_stage_model.transformer."
 
 
 @dataclass(frozen=True)
+class OpenClip:
+    """Sizes of OpenCLIP's text encoder."""
+
+    width: int
+    layers: int
+    projection: int
+    vocabulary: int
+
+
+TINY_OPEN_CLIP = OpenClip(OPEN_WIDTH, OPEN_LAYERS, PROJECTION, len(tiny_vocabulary()))
+
+
+@dataclass(frozen=True)
 class Recipe:
     sizes: Sizes
     clip_l: str | None
@@ -99,7 +112,11 @@ def write_family(path: Path, family: Family, *, seed: int = 0, extra: Mapping[st
 def family_state(family: Family, *, seed: int = 0) -> dict[str, Tensor]:
     """All tensors by their names in the file."""
     recipe, generator = RECIPES[family], torch.Generator().manual_seed(seed)
-    shapes = (*unet_shapes(recipe.sizes), *vae_shapes(recipe.sizes), *_open_clip_shapes(recipe))
+    shapes = (
+        *unet_shapes(recipe.sizes),
+        *vae_shapes(recipe.sizes),
+        *open_clip_shapes(recipe.open_clip, TINY_OPEN_CLIP),
+    )
     state = {name: random_tensor(name, shape, generator) for name, shape in shapes}
     calm_vae(state)
     state[f"{recipe.open_clip}ln_final.bias"] += 0.5
@@ -149,22 +166,22 @@ def family_config(family: Family) -> dict[str, Any]:
     return config
 
 
-def _open_clip_shapes(recipe: Recipe) -> Iterator[tuple[str, tuple[int, ...]]]:
-    root = recipe.open_clip
-    yield f"{root}token_embedding.weight", (len(tiny_vocabulary()), OPEN_WIDTH)
-    yield f"{root}positional_embedding", (77, OPEN_WIDTH)
-    yield f"{root}text_projection", (OPEN_WIDTH, PROJECTION)
+def open_clip_shapes(root: str, sizes: OpenClip) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Tensors of OpenCLIP's text encoder below the prefix `root`."""
+    yield f"{root}token_embedding.weight", (sizes.vocabulary, sizes.width)
+    yield f"{root}positional_embedding", (77, sizes.width)
+    yield f"{root}text_projection", (sizes.width, sizes.projection)
     yield f"{root}logit_scale", ()
-    yield from affine(f"{root}ln_final", OPEN_WIDTH)
-    for layer in range(OPEN_LAYERS):
-        yield from _open_clip_block(f"{root}transformer.resblocks.{layer}")
+    yield from affine(f"{root}ln_final", sizes.width)
+    for layer in range(sizes.layers):
+        yield from _open_clip_block(f"{root}transformer.resblocks.{layer}", sizes.width)
 
 
-def _open_clip_block(block: str) -> Shapes:
-    yield f"{block}.attn.in_proj_weight", (3 * OPEN_WIDTH, OPEN_WIDTH)
-    yield f"{block}.attn.in_proj_bias", (3 * OPEN_WIDTH,)
-    yield from affine(f"{block}.attn.out_proj", OPEN_WIDTH, OPEN_WIDTH)
-    yield from affine(f"{block}.ln_1", OPEN_WIDTH)
-    yield from affine(f"{block}.ln_2", OPEN_WIDTH)
-    yield from affine(f"{block}.mlp.c_fc", 4 * OPEN_WIDTH, OPEN_WIDTH)
-    yield from affine(f"{block}.mlp.c_proj", OPEN_WIDTH, 4 * OPEN_WIDTH)
+def _open_clip_block(block: str, width: int) -> Shapes:
+    yield f"{block}.attn.in_proj_weight", (3 * width, width)
+    yield f"{block}.attn.in_proj_bias", (3 * width,)
+    yield from affine(f"{block}.attn.out_proj", width, width)
+    yield from affine(f"{block}.ln_1", width)
+    yield from affine(f"{block}.ln_2", width)
+    yield from affine(f"{block}.mlp.c_fc", 4 * width, width)
+    yield from affine(f"{block}.mlp.c_proj", width, 4 * width)
