@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -112,6 +112,9 @@ bench-download: $(READY) ## compare boto3, boto3 as the container uses it, and t
 
 bench-rights: $(READY) ## measure the cost of the local cloud's permission checks
 	@$(RUN) -m benchmarks.rights
+
+bench-webui: $(READY) ## race a WebUI that runs on this machine against the local cloud: make bench-webui WEBUI=http://127.0.0.1:7860 (ARGS="--checkpoint FILE --size 512")
+	@$(RUN) -m benchmarks.webui --webui "$(WEBUI)" $(ARGS)
 
 grants: $(READY) ## remove each IAM grant and see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)
