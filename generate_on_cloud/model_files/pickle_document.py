@@ -24,8 +24,8 @@ from generate_on_cloud.model_files.pickle_names import ALLOWED, LEFTOVERS, PARAM
 from generate_on_cloud.model_files.ranges import MIB, RangedFile
 from generate_on_cloud.model_files.refusals import BrokenFileError, NotPlainError
 
-MAX_INSTRUCTIONS = 1_000_000
-"""Of all pickles in a file; one with 25,000 tensors has as many, a checkpoint of Stable Diffusion XL a tenth."""
+MAX_INSTRUCTIONS = 500_000
+"""Of all pickles in a file; one with 12,000 tensors has as many, a checkpoint of Stable Diffusion XL a fifth."""
 MAX_NAMES = 10_000
 """Of all pickles in a file, which take longer than other instructions; torch writes each name once."""
 MAX_COPIED = 1_000_000

@@ -1,10 +1,12 @@
 """Facts about model files have one home; what the container adds to a row is there for every row."""
 
+from generate_on_cloud.model_files.hypernetworks import ACTIVATIONS
 from generate_on_cloud.model_files.inversions import MAX_VECTORS
 from generate_on_cloud.model_files.network_kinds import KINDS, PARTS
 from generate_on_cloud.model_files.tensor_names import Place, place_of
 from generate_on_cloud.model_files.uses import DRAWN
 from inference_container.models.model_config import CONFIG_FOLDERS
+from inference_container.networks import hypernetwork
 from inference_container.networks.kinds import CHANGES
 from inference_container.prompt.chunks import CHUNK_LENGTH
 
@@ -22,6 +24,10 @@ def test_the_parts_that_show_rank_and_inputs_are_the_kinds_own() -> None:
 
 def test_every_checkpoint_that_is_drawn_with_has_a_configuration_and_no_other_has() -> None:
     assert set(CONFIG_FOLDERS) == set(DRAWN)
+
+
+def test_every_activation_of_a_hypernetwork_is_one_of_torchs_and_the_other_way_round() -> None:
+    assert sorted(hypernetwork.ACTIVATIONS) == sorted(ACTIVATIONS)
 
 
 def test_an_embedding_has_as_many_vectors_as_a_chunk_takes() -> None:

@@ -40,7 +40,7 @@ def test_a_reader_that_does_not_come_to_an_end_costs_the_job(
 
 
 def test_the_largest_pickle_that_is_allowed_passes(tmp_path: Path) -> None:
-    tensors = {f"a.layer.with.a.long.name.{number}.weight": torch.zeros(1) for number in range(15_000)}
+    tensors = {f"a.layer.with.a.long.name.{number}.weight": torch.zeros(1) for number in range(12_000)}
     path = tmp_path / "large.ckpt"
     path.write_bytes(saved({"state_dict": tensors}))
 
