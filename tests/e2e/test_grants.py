@@ -74,6 +74,7 @@ def test_every_scenario_the_page_names_is_one() -> None:
         ("Container s3:PutObject StorageJobsBucket/endpoint-failure/*", "fail_and_delete_a_job"),
         ("FirstKey ssm:PutParameter parameter/GenerateOnCloud/admin-key", "make_the_first_key"),
         ("Sweeper sagemaker:DescribeEndpoint endpoint/goc-main-*", "sweep_a_job_whose_endpoint_was_replaced"),
+        ("Sweeper sqs:GetQueueAttributes FunctionsWebhookQueuesDeadLetters", "count_dead_letters"),
         ("Sweeper dynamodb:BatchGetItem table/StorageJobsTable", "sweep_a_job_whose_message_was_lost"),
     ],
 )

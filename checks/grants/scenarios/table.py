@@ -23,7 +23,7 @@ from checks.grants.scenarios.jobs import (
     send_params_by_storage,
 )
 from checks.grants.scenarios.lost_jobs import (
-    count_a_dead_letter,
+    count_dead_letters,
     hear_of_a_failure_without_an_object,
     lose_a_worker,
     sweep_a_job_that_was_never_sent,
@@ -48,7 +48,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *(writing_the_log_of(function) for function in ("Api", *LOGGED)),
     give_up_an_old_upload,
     make_the_first_key,
-    count_a_dead_letter,
+    count_dead_letters,
     run_a_job,
     upload_a_checkpoint,
     draw_an_uploaded_picture,
