@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from generate_on_cloud.contract.limits import MAX_PICTURES
 from generate_on_cloud.contract.samplers import SAMPLERS
-from generate_on_cloud.contract.script_variants import check_text, varied
+from generate_on_cloud.contract.script_variants import check_expanded, check_text, varied
 from generate_on_cloud.contract.selectable_scripts import PromptsFromFile
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def line_params(script: PromptsFromFile, params: Params) -> list[Params]:
         raise ValueError(
             f"Prompts from file or textbox: received {len(lines)} lines in prompt_txt; allowed: 1 to {MAX_PICTURES}"
         )
+    check_text(len(lines) * (len(params.prompt) + len(params.negative_prompt)))
     drawings = []
     seed = params.seed
     for number, line in enumerate(lines, start=1):
@@ -61,7 +62,7 @@ def line_params(script: PromptsFromFile, params: Params) -> list[Params]:
         drawings.append(varied(params, {"seed": seed, **changes}, place=f"prompt_txt: line {number}"))
         if script.checkbox_iterate and seed != -1:
             seed += params.batch_size * params.n_iter
-    check_text(text for one in drawings for text in (one.prompt, one.negative_prompt))
+    check_expanded(drawings)
     return drawings
 
 

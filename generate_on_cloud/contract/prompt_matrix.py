@@ -31,12 +31,12 @@ def matrix_params(script: PromptMatrix, params: Params) -> list[Params]:
             f"Prompt matrix: received {len(optional)} optional parts; "
             f"allowed: as many as give {MAX_PICTURES} combinations"
         )
+    check_text(count * len(fixed) + count // 2 * sum(map(len, optional)))
     comma = ", " if script.variations_delimiter == "comma" else " "
     prompts = []
     for number in range(count):
         chosen = [part.strip().strip(",") for place, part in enumerate(optional) if number & (1 << place)]
         prompts.append(comma.join([*chosen, fixed] if script.put_at_start else [fixed, *chosen]))
-    check_text(prompts)
     field = "prompt" if script.prompt_type == "positive" else "negative_prompt"
     step = 1 if script.different_seeds else 0
     return [

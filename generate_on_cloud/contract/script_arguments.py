@@ -126,6 +126,35 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """A list of texts; an empty text is an empty list."""
+
+    most: int
+
+    @property
+    def allowed(self) -> str:
+        return f"a list of up to {self.most} texts"
+
+    def read(self, value: object) -> tuple[str, ...]:
+        texts = [] if value == "" else value
+        if not isinstance(texts, list) or len(texts) > self.most or not all(isinstance(one, str) for one in texts):
+            raise ValueError
+        return tuple(texts)
+
+
+@dataclass(frozen=True)
+class AxisName:
+    """The label of an axis, or its place in the list."""
+
+    allowed = "the label of an axis, or its place in WebUI's list"
+
+    def read(self, value: object) -> str | int:
+        if isinstance(value, str) and not value.strip().isdecimal():
+            return value
+        return Whole(0, 999).read(value)
+
+
+@dataclass(frozen=True)
 class Label:
     """A text on WebUI's page that has a place in the list of arguments; its value is ignored."""
 

@@ -32,12 +32,16 @@ def varied(params: Params, changes: Mapping[str, object], *, place: str) -> Para
         raise ValueError(f"{place}: {'; '.join(faults)}") from None
 
 
-def check_text(prompts: Iterable[str]) -> None:
-    """Check that a script does not make too much text of its prompts.
+def check_text(total: int) -> None:
+    """Check that a script does not make too many characters of its prompts; `total` has all drawings'.
 
     Raises:
         ValueError: it does.
     """
-    total = sum(map(len, prompts))
     if total > MAX_TEXT:
         raise ValueError(f"received prompts that expand to {total} characters; allowed: up to {MAX_TEXT}")
+
+
+def check_expanded(drawings: Iterable["ImageParams"]) -> None:
+    """`check_text` for the prompts of all drawings; raises like it."""
+    check_text(sum(len(one.prompt) + len(one.negative_prompt) for one in drawings))

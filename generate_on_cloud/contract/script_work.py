@@ -16,8 +16,10 @@ from generate_on_cloud.contract.selectable_scripts import (
     PromptMatrix,
     PromptsFromFile,
     SdUpscale,
+    XyzPlot,
 )
 from generate_on_cloud.contract.tilings import GRID, frame, tiling
+from generate_on_cloud.contract.xyz_plot import plot_cells
 
 if TYPE_CHECKING:
     from generate_on_cloud.contract.params import ImageParams
@@ -123,6 +125,11 @@ def _(script: PromptMatrix, params: "ImageParams", size: Size) -> tuple[Run, ...
 @_runs.register(PromptsFromFile)
 def _(script: PromptsFromFile, params: "ImageParams", size: Size) -> tuple[Run, ...]:  # noqa: ARG001
     return tuple(Run(one, 1) for one in line_params(script, params))
+
+
+@_runs.register(XyzPlot)
+def _(script: XyzPlot, params: "ImageParams", size: Size) -> tuple[Run, ...]:  # noqa: ARG001
+    return tuple(Run(cell.params, 1) for cell in plot_cells(script, params))
 
 
 def round_up(side: int) -> int:

@@ -9,6 +9,7 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.limits import MAX_BLUR, MAX_PICTURES, MAX_PROMPT, MAX_SIDE
 from generate_on_cloud.contract.script_arguments import (
     Argument,
+    AxisName,
     Choice,
     Kind,
     Label,
@@ -16,6 +17,7 @@ from generate_on_cloud.contract.script_arguments import (
     Several,
     Switch,
     Text,
+    Texts,
     Whole,
     read_arguments,
 )
@@ -96,9 +98,37 @@ class PromptsFromFile:
     prompt_txt: str
 
 
-SelectedScript = PromptMatrix | PromptsFromFile | SdUpscale | Loopback | PoorMansOutpainting | OutpaintingMk2
+@dataclass(frozen=True)
+class XyzPlot:
+    """Draws every combination of the values of three axes; `generate_on_cloud.contract.plot_axes` has the axes."""
 
-VARYING = (PromptMatrix, PromptsFromFile)
+    x_type: str | int
+    """Label of the axis, or its place in WebUI's list for the task."""
+    x_values: str
+    x_values_dropdown: tuple[str, ...]
+    y_type: str | int
+    y_values: str
+    y_values_dropdown: tuple[str, ...]
+    z_type: str | int
+    z_values: str
+    z_values_dropdown: tuple[str, ...]
+    draw_legend: bool
+    include_lone_images: bool
+    include_sub_grids: bool
+    no_fixed_seeds: bool
+    """Keep -1: every cell has a random seed."""
+    vary_seeds_x: bool
+    vary_seeds_y: bool
+    vary_seeds_z: bool
+    margin_size: int
+    """Pixels between cells."""
+    csv_mode: bool
+    """Read the texts also for axes with a list."""
+
+
+SelectedScript = XyzPlot | PromptMatrix | PromptsFromFile | SdUpscale | Loopback | PoorMansOutpainting | OutpaintingMk2
+
+VARYING = (PromptMatrix, PromptsFromFile, XyzPlot)
 """Scripts whose drawings differ in the request's own fields."""
 
 
@@ -131,6 +161,14 @@ class ScriptRow:
 
 def _argument(name: str, kind: Kind, default: object) -> Argument:
     return Argument(name, kind, default)
+
+
+def _axis_arguments(name: str, kind: int) -> tuple[Argument, ...]:
+    return (
+        _argument(f"{name}_type", AxisName(), kind),
+        _argument(f"{name}_values", Text(MAX_PROMPT), ""),
+        _argument(f"{name}_values_dropdown", Texts(MAX_PICTURES), ()),
+    )
 
 
 _LABEL = Argument("info", Label(), None)
@@ -205,7 +243,21 @@ _ROWS: tuple[ScriptRow, ...] = (
         ),
         _IMG2IMG,
     ),
-    ScriptRow("X/Y/Z plot", None),
+    ScriptRow(
+        "X/Y/Z plot",
+        XyzPlot,
+        (
+            *(row for name, kind in (("x", 1), ("y", 0), ("z", 0)) for row in _axis_arguments(name, kind)),
+            _argument("draw_legend", Switch(), default=True),
+            *(
+                _argument(name, Switch(), default=False)
+                for name in ("include_lone_images", "include_sub_grids", "no_fixed_seeds")
+            ),
+            *(_argument(f"vary_seeds_{axis}", Switch(), default=False) for axis in "xyz"),
+            _argument("margin_size", Whole(0, 500), 0),
+            _argument("csv_mode", Switch(), default=False),
+        ),
+    ),
 )
 SCRIPTS: Mapping[str, ScriptRow] = MappingProxyType({row.title.casefold(): row for row in _ROWS})
 """Rows by the title in lower case."""

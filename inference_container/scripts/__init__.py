@@ -12,6 +12,7 @@ from generate_on_cloud.contract.selectable_scripts import (
     PromptsFromFile,
     SdUpscale,
     SelectedScript,
+    XyzPlot,
 )
 from inference_container.scripts.drawing_board import DrawingBoard, Finished
 from inference_container.scripts.loopback import loopback
@@ -20,6 +21,7 @@ from inference_container.scripts.poor_mans_outpainting import poor_mans_outpaint
 from inference_container.scripts.prompt_matrix import prompt_matrix
 from inference_container.scripts.prompts_from_file import prompts_from_file
 from inference_container.scripts.sd_upscale import sd_upscale
+from inference_container.scripts.xyz_plot import xyz_plot
 
 SCRIPTS: Mapping[type[Any], Callable[[Any, DrawingBoard[Any]], Finished]] = MappingProxyType(
     {
@@ -29,6 +31,7 @@ SCRIPTS: Mapping[type[Any], Callable[[Any, DrawingBoard[Any]], Finished]] = Mapp
         PromptMatrix: prompt_matrix,
         PromptsFromFile: prompts_from_file,
         SdUpscale: sd_upscale,
+        XyzPlot: xyz_plot,
     }
 )
 """Runners by the dataclass of a script's arguments."""
