@@ -13,6 +13,7 @@ from generate_on_cloud.client.connection import Connection
 from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, TransferError
 from generate_on_cloud.client.signed_urls import with_fresh_url
 from generate_on_cloud.contract.job_bodies import (
+    CreateInput,
     CreateJob,
     DeletedJobs,
     DeleteJobs,
@@ -155,7 +156,7 @@ class Jobs:
         places: list[InputView] = []
 
         def new_place() -> InputView:
-            places.append(self._connection.ask(InputView, "POST", "/v1/inputs"))
+            places.append(self._connection.ask(InputView, "POST", "/v1/inputs", body=CreateInput(size=len(picture))))
             return places[-1]
 
         try:

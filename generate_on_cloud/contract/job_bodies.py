@@ -9,7 +9,7 @@ from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.bodies import Body, View
 from generate_on_cloud.contract.errors import FieldError, JobError, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus, Task
-from generate_on_cloud.contract.messages import JobMetrics, Progress, UsedModel
+from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES, JobMetrics, Progress, UsedModel
 from generate_on_cloud.contract.webhooks import Webhook
 
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
@@ -146,6 +146,13 @@ class JobPage(View):
 
     jobs: list[JobSummary]
     next_cursor: str | None
+
+
+class CreateInput(Body):
+    """`POST /v1/inputs`"""
+
+    size: int = Field(ge=1, le=MAX_PICTURE_BYTES)
+    """Bytes of the picture; storage takes exactly so many."""
 
 
 class InputView(View):

@@ -62,7 +62,7 @@ class UploadStorage:
             there = number in received and received[number].size == size
             url = None
             if not there and asset.checksum_algorithm is None:
-                place = self._place(asset, number)
+                place = self._place(asset, number) | {"ContentLength": size}
                 url = self.client.generate_presigned_url(
                     "upload_part", Params=place, ExpiresIn=int(life.total_seconds())
                 )
@@ -92,7 +92,8 @@ class UploadStorage:
             checksum = base64.b64encode(bytes.fromhex(part.sha256)).decode()
             url = self.client.generate_presigned_url(
                 "upload_part",
-                Params=self._place(asset, part.part_number) | {"ChecksumSHA256": checksum},
+                Params=self._place(asset, part.part_number)
+                | {"ChecksumSHA256": checksum, "ContentLength": expected[part.part_number]},
                 ExpiresIn=int(life.total_seconds()),
             )
             signed.append(SignedPart(part_number=part.part_number, url=url, headers={CHECKSUM_HEADER: checksum}))

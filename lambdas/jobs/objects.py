@@ -131,13 +131,14 @@ class JobObjects:
     def url_to_get(self, key: str, *, life: timedelta) -> str:
         return self._signed("get_object", life, Key=key)
 
-    def url_to_put(self, key: str, *, life: timedelta) -> str:
-        return self._signed("put_object", life, Key=key)
+    def url_to_put(self, key: str, *, size: int, life: timedelta) -> str:
+        """A URL that takes exactly `size` bytes."""
+        return self._signed("put_object", life, Key=key, ContentLength=size)
 
     def url_to_put_json(self, key: str, *, life: timedelta) -> str:
         return self._signed("put_object", life, Key=key, ContentType="application/json")
 
-    def _signed(self, operation: str, life: timedelta, **params: str) -> str:
+    def _signed(self, operation: str, life: timedelta, **params: str | int) -> str:
         return self.client.generate_presigned_url(
             operation, Params={"Bucket": self.bucket, **params}, ExpiresIn=int(life.total_seconds())
         )

@@ -175,7 +175,7 @@ def test_a_failure_of_ours_keeps_the_key_until_it_may_be_taken_over(cloud: Cloud
 
 def test_a_picture_may_be_an_uploaded_input_or_a_url(cloud: Cloud) -> None:
     cloud.checkpoint()
-    place = cloud.ask("POST", "/v1/inputs").ok(201)
+    place = cloud.ask("POST", "/v1/inputs", {"size": 7}).ok(201)
     (key,) = re.findall(r"inputs/[0-9a-f]{32}/[0-9a-f-]{36}", place["upload"]["url"])
     cloud.put(key, b"picture")
     url = "https://pictures.example/a.png"
@@ -192,7 +192,7 @@ def test_a_picture_may_be_an_uploaded_input_or_a_url(cloud: Cloud) -> None:
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_an_input_that_is_not_there_or_anothers_is_refused(cloud: Cloud, dry_run: bool) -> None:
     cloud.checkpoint()
-    place = cloud.ask("POST", "/v1/inputs").ok(201)
+    place = cloud.ask("POST", "/v1/inputs", {"size": 7}).ok(201)
     (key,) = re.findall(r"inputs/[0-9a-f]{32}/[0-9a-f-]{36}", place["upload"]["url"])
     cloud.put(key, b"picture")
     body = {**img2img(init_images=[place["input_id"]], mask=new_id()), "dry_run": dry_run}

@@ -315,6 +315,14 @@ def test_a_presigned_upload_takes_no_header_of_s3_that_its_signer_did_not_sign(
     assert shared.s3.get_object(Bucket=bucket, Key="mine")["Body"].read() == b"mine"
 
 
+@pytest.mark.parametrize(("size", "status"), [(5, 200), (4, 403), (6, 403), (0, 403), (100_000, 403)])
+def test_a_presigned_upload_takes_exactly_the_bytes_it_was_signed_for(shared: Tiny, size: int, status: int) -> None:
+    place = {"Bucket": shared.cloud.outputs["BucketName"], "Key": "five", "ContentLength": 5}
+    url = shared.s3.generate_presigned_url("put_object", Params=place)
+
+    assert httpx.put(url, content=b"x" * size).status_code == status
+
+
 def test_the_root_credential_is_new_at_each_start_and_only_its_owner_can_read_it(tiny: Tiny) -> None:
     first = tiny.cloud.root()
     url = tiny.s3.generate_presigned_url("list_buckets")
