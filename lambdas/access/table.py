@@ -3,6 +3,7 @@
 user#NAME · role#NAME · key#SHA256 · usage#USER#DAY · load#USER        `access_id`
 rate#SHA256#MINUTE · wait#NUMBER · lasting#admin                      `access_id`; `caller.py`, `wait_slots.py`,
                                                                     `lasting_keys.py`
+inputs#USER#DAY                                                     `access_id`; `input_bytes.py`
 name#user#NAME · name#role#NAME                                     names in lower case that are taken
 listing-place                                                       `users`, `roles`, `usage#MONTH` in their order
 """

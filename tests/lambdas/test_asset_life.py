@@ -226,7 +226,7 @@ def test_parts_with_checksums_get_urls_that_hold_storage_to_them(cloud: Cloud) -
 
     (part,) = signed["parts"]
     query = parse_qs(urlsplit(part["url"]).query)
-    assert query["X-Amz-SignedHeaders"] == ["host;x-amz-checksum-sha256"]
+    assert query["X-Amz-SignedHeaders"] == ["content-length;host;x-amz-checksum-sha256"]
     checksum = base64.b64encode(bytes.fromhex(sha256_of(LORA_FILE))).decode()
     assert part["headers"] == {"x-amz-checksum-sha256": checksum}
     assert asset["upload"]["checksum_algorithm"] == "SHA256"
