@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from generate_on_cloud.model_files.family_names import Shapes
+from generate_on_cloud.model_files.mistaken_files import refuse_mistaken
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.safetensors_header import read_safetensors_header
 from generate_on_cloud.model_files.saved_tensors import read_torch_file, tensor_shapes
@@ -30,7 +31,9 @@ def read_content(source: ByteSource, *, name: str) -> FileContent:
         BrokenFileError: the file is incomplete or malformed.
         RefusedFileError: it contains more than tensors.
     """
-    if PurePosixPath(name).suffix.lower() == ".safetensors":
+    suffix = PurePosixPath(name).suffix.lower()
+    refuse_mistaken(source, suffix)
+    if suffix == ".safetensors":
         header = read_safetensors_header(source)
         return FileContent(header.shapes, header.metadata, data_start=header.data_start)
     saved = read_torch_file(source)

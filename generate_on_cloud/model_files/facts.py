@@ -11,6 +11,7 @@ from generate_on_cloud.model_files.contents import FileContent, read_content
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
+from generate_on_cloud.model_files.mistaken_files import refuse_mistaken
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_onnx, check_png, check_styles
 from generate_on_cloud.model_files.ranges import ByteSource
@@ -61,6 +62,8 @@ def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileF
         RefusedFileError: the file is broken, hostile, or of another type.
     """
     suffix = PurePosixPath(name).suffix.lower()
+    if suffix != ".csv":
+        refuse_mistaken(source, suffix)
     if suffix == ".zip":
         check_archive(source, asset_type)
         return FileFacts()

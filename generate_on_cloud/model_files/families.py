@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from generate_on_cloud.model_files.checkpoint_names import ALONE, FIRST, LABELS, OPEN_CLIP, SECOND, checkpoint_shapes
+from generate_on_cloud.model_files.checkpoint_names import (
+    ALONE,
+    FIRST,
+    LABELS,
+    OPEN_CLIP,
+    SECOND,
+    UNET,
+    checkpoint_shapes,
+)
 from generate_on_cloud.model_files.family_names import Family, Shapes
 from generate_on_cloud.model_files.foreign_models import adapter, foreign_model
 
@@ -34,14 +42,14 @@ _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.CONTROLNET, _has("controlnet_cond_embedding.")),
     (Family.SDXL_INPAINT, _takes(9, SECOND)),
     (Family.SDXL_EDIT, _takes(8, SECOND)),
-    (Family.SDXL, _takes(4, SECOND)),
+    (Family.SDXL, _has(UNET, SECOND)),
     (Family.SDXL_REFINER, _takes(4, FIRST, LABELS)),
     (Family.SD2_OTHER, _has("depth_model.")),
     (Family.SD2_OTHER, _has("embedder.model.", "model.diffusion_model.")),
     (Family.SD2_OTHER, lambda shapes: _takes(5, ALONE)(shapes) and _is_sd2(shapes)),
     (Family.SD2_OTHER, lambda shapes: _takes(7, ALONE)(shapes) and _is_sd2(shapes)),
     (Family.SD2_INPAINT, lambda shapes: _takes(9, ALONE)(shapes) and _is_sd2(shapes)),
-    (Family.SD2, lambda shapes: _takes(4, ALONE)(shapes) and _is_sd2(shapes)),
+    (Family.SD2, lambda shapes: _has(UNET)(shapes) and _is_sd2(shapes)),
     (Family.SD1, _takes(4, ALONE)),
     (Family.INSTRUCT_PIX2PIX, _takes(8, ALONE)),
     (Family.SD1_INPAINT, _takes(9, ALONE)),

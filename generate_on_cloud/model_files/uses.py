@@ -36,6 +36,8 @@ OTHER_CONTROLS = (
     Family.IP_ADAPTER,
 )
 """Models that the ControlNet extension takes and this version does not draw with."""
+CONTROL_DIFFERENCE = "difference"
+"""Name of a tensor that marks a ControlNet whose copies of the UNet's weights are differences from them."""
 _CROSS_ATTENTION = "attn2.to_k.weight"
 _MAYBE = (Family.UNKNOWN, Family.VAE, Family.EMBEDDING, Family.DIFFUSERS_UNET, Family.LDM_UNET, Family.TRANSFORMER)
 """What the tensors of upscalers, taggers and interrogators may resemble."""
@@ -101,6 +103,11 @@ def controlnet_prefix(shapes: Shapes) -> str:
         signs = " or ".join(CONTROL_SIGNS)
         raise RefusedFileError(f"it holds {held(shapes)}, not a ControlNet (no tensor is named {signs})")
     return prefix
+
+
+def is_control_difference(shapes: Shapes) -> bool:
+    """Whether the UNet's weights must be added to a ControlNet's."""
+    return CONTROL_DIFFERENCE in shapes or LDM_CONTROL + CONTROL_DIFFERENCE in shapes
 
 
 def controlnet_words(shapes: Shapes) -> int:

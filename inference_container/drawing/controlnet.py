@@ -99,7 +99,8 @@ def prepare_controls(
 
 def _network(job: TaskInput, unit: ControlNetUnit, checkpoint: Checkpoint) -> ControlNetwork:
     file = job.files.named(AssetType.CONTROLNET, str(unit.model_name))
-    return job.models.get(file, partial(load_controlnet, checkpoint=checkpoint), kind=controlnet_kind(checkpoint))
+    kind = controlnet_kind(file, checkpoint)
+    return job.models.get(file, partial(load_controlnet, checkpoint=checkpoint), kind=kind)
 
 
 def _check_layers(number: int, unit: ControlNetUnit, network: ControlNetwork) -> None:

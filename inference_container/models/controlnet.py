@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,25 @@ from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS, misfit
-from generate_on_cloud.model_files.uses import CONTROL_SIGNS, controlnet_prefix, controlnet_words
+from generate_on_cloud.model_files.uses import (
+    CONTROL_DIFFERENCE,
+    CONTROL_SIGNS,
+    controlnet_prefix,
+    controlnet_words,
+    is_control_difference,
+)
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
+from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, inspected, open_tensor_file
 
 State = dict[str, Tensor]
 
 LDM_SIGN, DIFFUSERS_SIGN = CONTROL_SIGNS
+_TRANSFORMER = re.compile(
+    r"(?:input_blocks\.(?P<input>\d{1,3})\.1|middle_block\.1|down_blocks\.(?P<down>\d{1,3})\.attentions\.\d+"
+    r"|mid_block\.attentions\.\d+)\.transformer_blocks\.(?P<block>\d{1,2})\."
+)
+_MIDDLE = -1
 _SIZE_EMBEDDING: Mapping[str, str] = {
     f"label_emb.0.{index}.{part}": f"add_embedding.linear_{number}.{part}"
     for index, number in ((0, 1), (2, 2))
@@ -43,16 +55,24 @@ class ControlNetwork:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def controlnet_kind(checkpoint: Checkpoint) -> str:
-    """The `kind` for `ModelCache.get`, which distinguishes UNets of different shapes."""
+def controlnet_kind(file: ModelFile, checkpoint: Checkpoint) -> str:
+    """The `kind` for `ModelCache.get`: it distinguishes UNets of different shapes, and for a difference every UNet.
+
+    Raises:
+        JobFailed: asset_corrupt or asset_incompatible, if the file is refused.
+    """
     shape = json.dumps(_config_of(checkpoint), sort_keys=True, default=str)
-    return f"controlnet {hashlib.sha256(shape.encode()).hexdigest()[:16]}"
+    kind = f"controlnet {hashlib.sha256(shape.encode()).hexdigest()[:16]}"
+    content = inspected(file, AssetType.CONTROLNET)
+    return f"{kind} {checkpoint.file.sha256}" if is_control_difference(content.shapes) else kind
 
 
 def load_controlnet(file: ModelFile, *, checkpoint: Checkpoint) -> ControlNetwork:
     """Read a ControlNet for the checkpoint's UNet, with LDM's tensor names (also `control_model.…`) or diffusers'.
 
-    Depth, widths and attention heads come from the UNet, because a ControlNet is a copy of it.
+    Widths and attention heads come from the UNet, because a ControlNet is a copy of it; its tensors show how deep its
+    transformers are, which differs in diffusers' "mid" and "small" models for XL. To a difference the
+    UNet's weights are added.
 
     Raises:
         JobFailed: asset_corrupt if the file cannot be read or lacks tensors; asset_incompatible if it contains
@@ -66,8 +86,10 @@ def load_controlnet(file: ModelFile, *, checkpoint: Checkpoint) -> ControlNetwor
 def _read(file: ModelFile, tensors: TensorFile, checkpoint: Checkpoint) -> State:
     prefix = controlnet_prefix(tensors.shapes)
     names = {name.removeprefix(prefix): name for name in tensors.shapes if name.startswith(prefix)}
+    if CONTROL_DIFFERENCE in tensors.shapes:  # the mark has no prefix even where all others have
+        names[CONTROL_DIFFERENCE] = CONTROL_DIFFERENCE
     words, wanted = controlnet_words(tensors.shapes), checkpoint.unet.config.cross_attention_dim
-    if words != wanted:
+    if words and words != wanted:
         made_for = CONTEXT_WIDTHS.get(words)
         told = misfit(made_for, checkpoint=checkpoint.file.name, drawn_with=checkpoint.family)
         raise incompatible(file, f"{told} (token widths {words} and {wanted})")
@@ -75,12 +97,23 @@ def _read(file: ModelFile, tensors: TensorFile, checkpoint: Checkpoint) -> State
     return {short: tensors.load(name, device=device, dtype=dtype) for short, name in names.items()}
 
 
+def _with_unet(converted: State, unet: Any) -> State:
+    """The weights of a ControlNet that was stored as a difference from the UNet."""
+    own = dict(unet.named_parameters())
+    return {
+        name: tensor + own[name].detach().to(tensor) if name in own and own[name].shape == tensor.shape else tensor
+        for name, tensor in converted.items()
+    }
+
+
 def _build(file: ModelFile, state: State, checkpoint: Checkpoint) -> Any:
     from accelerate import init_empty_weights  # type: ignore[import-untyped]
     from diffusers import ControlNetModel
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
-    config = _config_of(checkpoint) | {"conditioning_embedding_out_channels": _hint_widths(file, state)}
+    difference = state.pop(CONTROL_DIFFERENCE, None) is not None
+    config = _config_of(checkpoint)
+    config |= _own_depths(state, config) | {"conditioning_embedding_out_channels": _hint_widths(file, state)}
     with init_empty_weights():
         network = ControlNetModel(**config)
     try:
@@ -93,6 +126,8 @@ def _build(file: ModelFile, state: State, checkpoint: Checkpoint) -> Any:
         raise incompatible(file, f"its layout is not that of {_name(checkpoint)} ({error})") from error
     # The library's conversion lacks SDXL's embedding of sizes.
     converted |= {new: state[old] for old, new in _SIZE_EMBEDDING.items() if old in state}
+    if difference:
+        converted = _with_unet(converted, checkpoint.unet)
     expected = dict(network.named_parameters())
     unexpected = sorted(set(converted) - set(expected))
     for name, tensor in converted.items():
@@ -123,6 +158,31 @@ def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
     shared = [name for name in inspect.signature(ControlNetModel.__init__).parameters if name in unet]
     # Inpainting and InstructPix2Pix checkpoints pass it only the latents.
     return {name: unet[name] for name in shared} | {"in_channels": unet["out_channels"]}
+
+
+def _own_depths(state: State, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of the configuration that say how deep each level's transformers are, from the tensors' names."""
+    depths: dict[int, int] = {}
+    for name in state:
+        match = _TRANSFORMER.match(name)
+        if match is None:
+            continue
+        level = _MIDDLE
+        if match["input"]:
+            level = (int(match["input"]) - 1) // (int(config["layers_per_block"]) + 1)
+        elif match["down"]:
+            level = int(match["down"])
+        depths[level] = max(depths.get(level, 0), int(match["block"]) + 1)
+    levels = range(len(config["block_out_channels"]))
+    blocks = [depths.get(level, 0) for level in levels]
+    middle = depths.get(_MIDDLE, 0)
+    if not blocks[-1]:
+        blocks[-1] = middle  # the library takes the middle's depth from the last level, whose own has no transformer
+    return {
+        "down_block_types": tuple("CrossAttnDownBlock2D" if depths.get(level) else "DownBlock2D" for level in levels),
+        "mid_block_type": "UNetMidBlock2DCrossAttn" if middle else "UNetMidBlock2D",
+        "transformer_layers_per_block": [max(depth, 1) for depth in blocks],
+    }
 
 
 def _hint_widths(file: ModelFile, state: Mapping[str, Tensor]) -> tuple[int, ...]:

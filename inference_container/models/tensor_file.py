@@ -60,7 +60,7 @@ def open_tensor_file(file: ModelFile, *, holding: AssetType | None = None) -> It
         JobFailed: asset_corrupt if the file is malformed; asset_incompatible if it contains something else.
     """
     if file.name.lower().endswith(".safetensors"):
-        content = _inspected(file, holding)
+        content = inspected(file, holding)
         try:
             # Not memory-mapped: pages of the file would stay in memory along with the model until all of it is read.
             with safe_open(file.path, framework="pt", device="cpu", backend="pread") as opened:
@@ -83,7 +83,12 @@ def refusals_of(file: ModelFile) -> Iterator[None]:
         raise incompatible(file, str(error)) from error
 
 
-def _inspected(file: ModelFile, holding: AssetType | None) -> FileContent:
+def inspected(file: ModelFile, holding: AssetType | None) -> FileContent:
+    """What the inspection reads of a file.
+
+    Raises:
+        JobFailed: as `open_tensor_file`.
+    """
     with refusals_of(file):
         if not file.name.lower().endswith(".safetensors"):
             rehearse(file.path)
@@ -111,7 +116,7 @@ def read_pickle(file: ModelFile, *, holding: AssetType | None = None) -> dict[An
     Raises:
         JobFailed: as `open_tensor_file`.
     """
-    content = _inspected(file, holding)
+    content = inspected(file, holding)
     document: dict[Any, Any] = MappedTensors(file.path, content.places).filled(content.document)
     return document
 

@@ -228,7 +228,7 @@ def entry(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "header claims"),
+        (b"", "it is empty"),
         (b"\xff" * 8, "header claims"),
         ((17 * 1024**2).to_bytes(8, "little") + bytes(17 * 1024**2), "allowed: 16777216"),
         (with_header(b"{"), "not JSON"),

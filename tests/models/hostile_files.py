@@ -228,7 +228,7 @@ CORPUS: list[tuple[str, str, bytes, JobErrorCode, str]] = [
         CORRUPT,
         "malformed",
     ),
-    ("a pickle", "safetensors", SOUND, CORRUPT, "header claims"),
+    ("a pickle", "safetensors", SOUND, CORRUPT, "not a .safetensors file"),
 ]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,8 +18,9 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, load_controlnet
 from inference_container.models.files import ModelFile
 from inference_container.models.loader import load_checkpoint
-from tests.tiny_checkpoint import write_tiny_checkpoint
+from tests.tiny_checkpoint import tiny_state, write_tiny_checkpoint
 from tests.tiny_controlnet import LAYERS, tiny_controlnet_state, write_tiny_controlnet
+from tests.tiny_families import write_family
 
 
 def file_at(path: Path, kind: AssetType) -> ModelFile:
@@ -97,18 +99,19 @@ def test_tensors_that_do_not_fit_the_checkpoint_are_refused(
     assert refused.value.error.code is code
 
 
-def test_a_file_is_loaded_anew_for_a_unet_of_another_shape(checkpoint: Checkpoint) -> None:
-    before = controlnet_kind(checkpoint)
+def test_a_file_is_loaded_anew_for_a_unet_of_another_shape(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    file = file_at(write_tiny_controlnet(tmp_path / "a.safetensors"), AssetType.CONTROLNET)
+    before = controlnet_kind(file, checkpoint)
     heads = checkpoint.unet.config.attention_head_dim
 
     try:
         checkpoint.unet.register_to_config(attention_head_dim=heads * 2)
-        other = controlnet_kind(checkpoint)
+        other = controlnet_kind(file, checkpoint)
     finally:
         checkpoint.unet.register_to_config(attention_head_dim=heads)
 
     assert other != before
-    assert controlnet_kind(checkpoint) == before
+    assert controlnet_kind(file, checkpoint) == before
 
 
 def test_a_controlnet_of_sdxl_reads_sizes_and_pooled_texts(tmp_path: Path, checkpoint: Checkpoint) -> None:
@@ -145,3 +148,47 @@ def test_a_controlnet_of_sdxl_reads_sizes_and_pooled_texts(tmp_path: Path, check
         )
     assert len(residuals["down_block_additional_residuals"]) == 9
     assert not torch.allclose(drawn, plain)
+
+
+@pytest.mark.parametrize("mark", ["difference", "control_model.difference"])
+def test_to_a_difference_the_checkpoints_weights_are_added(tmp_path: Path, checkpoint: Checkpoint, mark: str) -> None:
+    whole, unet = tiny_controlnet_state(), tiny_state()
+    shared = {name: unet[f"model.diffusion_model.{name}"] for name in whole if f"model.diffusion_model.{name}" in unet}
+    stored = {f"control_model.{name}": one - shared.get(name, 0) for name, one in whole.items()}
+    save_file({**stored, mark: torch.tensor(1.0)}, tmp_path / "diff.safetensors")
+
+    added = load(tmp_path / "diff.safetensors", checkpoint)
+    plain = load(write_tiny_controlnet(tmp_path / "a.safetensors"), checkpoint)
+
+    assert shared
+    for name, tensor in tensors_of(plain).items():
+        torch.testing.assert_close(tensors_of(added)[name], tensor, rtol=1e-4, atol=1e-5)
+    other = replace(checkpoint, file=replace(checkpoint.file, sha256="f" * 64))
+    for path, differs in (("diff.safetensors", True), ("a.safetensors", False)):
+        file = file_at(tmp_path / path, AssetType.CONTROLNET)
+        assert (controlnet_kind(file, other) != controlnet_kind(file, checkpoint)) is differs
+
+
+@pytest.mark.parametrize("prefix", ["", "control_model."])
+@pytest.mark.parametrize(
+    "depths",
+    [
+        {"transformer_layers_per_block": 1},
+        {"transformer_layers_per_block": [1, 1, 2]},
+        {"down_block_types": ("DownBlock2D",) * 3, "transformer_layers_per_block": [1, 1, 1]},
+        {"down_block_types": ("DownBlock2D",) * 3, "mid_block_type": "UNetMidBlock2D"},
+    ],
+)
+def test_a_controlnet_may_be_less_deep_than_the_unet(tmp_path: Path, depths: dict[str, Any], prefix: str) -> None:
+    path = write_family(tmp_path / "tinyxl.safetensors", Family.SDXL)
+    xl = load_checkpoint(file_at(path, AssetType.CHECKPOINT), device=torch.device("cpu"), dtype=torch.float32)
+    unet = UNet2DConditionModel.from_config(dict(xl.unet.config))
+    wide = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8, 8))
+    config = {name: value for name, value in dict(wide.config).items() if not name.startswith("_")}
+    state = {name: one.contiguous() for name, one in ControlNetModel(**config | depths).state_dict().items()}
+    save_file({prefix + name: one for name, one in state.items()}, tmp_path / "mid.safetensors")
+
+    loaded = tensors_of(load(tmp_path / "mid.safetensors", xl))
+
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
