@@ -178,10 +178,7 @@ CLIENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
                 f"alwayson_scripts/{title}"
                 for title in ("Comments", "Extra options", "Hypertile", "Refiner", "Sampler", "Seed", "ADetailer")
             ),
-            *(
-                f"override_settings/{name}"
-                for name in ("return_grid", "live_previews_enable", "samples_filename_pattern")
-            ),
+            *(f"override_settings/{name}" for name in ("live_previews_enable", "samples_filename_pattern")),
         },
     ),
 }
@@ -257,7 +254,7 @@ def test_a_retry_keeps_the_warnings_of_what_the_first_request_had(cloud: Cloud) 
             {"alwayson_scripts": {"ADetailer": {"args": [True, {"ad_model": "face_yolov8n.pt"}]}}},
             "alwayson_scripts/ADetailer",
         ),
-        ({"override_settings": {"hypertile_enable_unet": True}}, "override_settings/hypertile_enable_unet"),
+        ({"override_settings": {"fp8_storage": "Enable"}}, "override_settings/fp8_storage"),
     ],
 )
 def test_what_would_change_the_picture_and_is_not_here_is_refused_by_name(
