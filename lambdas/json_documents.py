@@ -9,7 +9,7 @@ MAX_DEPTH = 64
 
 
 def read_document(data: bytes) -> object:
-    """The value of the JSON document `data`.
+    """The value of the JSON document `data`, which may begin with a byte order mark, as editors on Windows write it.
 
     Raises:
         ProblemError: `invalid_json` - not UTF-8, not JSON, nested deeper than MAX_DEPTH, numbers with thousands of
@@ -17,7 +17,7 @@ def read_document(data: bytes) -> object:
             clients write, are accepted as numbers; the fields themselves may refuse them.
     """
     try:
-        document: object = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+        document: object = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise _invalid(f"not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:

@@ -19,7 +19,9 @@ app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
 @app.command()
 def submit(
     task: Task,
-    params: Annotated[typer.FileText, typer.Argument(help="WebUI's request body as JSON; - for standard input.")],
+    params: Annotated[
+        typer.FileText, typer.Argument(encoding="utf-8-sig", help="WebUI's request body as JSON; - for standard input.")
+    ],
     checkpoint: Annotated[str | None, typer.Option(help="Checkpoint to use: id or file name.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Endpoint; by default yours, else the least loaded.")] = None,
     *,

@@ -1,14 +1,19 @@
 """Bodies of the API's routes for assets."""
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.bodies import Body, View
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+FileName = Annotated[
+    str, AfterValidator(lambda name: unicodedata.normalize("NFC", name)), Field(min_length=1, max_length=200)
+]
+"""A file name, kept in Unicode's normal form C: macOS hands names over decomposed, prompts are typed composed."""
 Who = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Name of a user or a role."""
 
@@ -18,7 +23,7 @@ class CreateAsset(Body):
 
     type: str
     """An asset type, or WebUI's folder name for it."""
-    name: str = Field(min_length=1, max_length=200)
+    name: FileName
     """File name with its extension, without folders."""
     size: int | None = Field(default=None, gt=0)
     """Bytes; required for an upload, checked if given for an import."""
@@ -50,7 +55,7 @@ class CreateAsset(Body):
 class ChangeAsset(Body):
     """`PATCH /v1/assets/{id}`: omitted fields stay as they are."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=200)
+    name: FileName | None = None
     """A new file name with the same extension."""
     description: str | None = Field(default=None, max_length=2000)
     tags: list[Tag] | None = Field(default=None, max_length=50)

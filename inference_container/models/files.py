@@ -1,5 +1,6 @@
 """Model files on the container's disk, and how a job finds its files by the names in its params."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,12 @@ class ModelFile:
         return self.name.rsplit(".", 1)[0]
 
     def is_called(self, name: str) -> bool:
-        """Whether `name` means this file: one of its references, its name or its stem, ignoring case."""
-        return name.casefold() in {known.casefold() for known in (self.name, self.stem, *self.references)}
+        """Whether `name` means this file: one of its references, its name or its stem, in any case and Unicode form."""
+        return _folded(name) in {_folded(known) for known in (self.name, self.stem, *self.references)}
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 @dataclass(frozen=True)

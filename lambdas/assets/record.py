@@ -1,6 +1,7 @@
 """One row of the assets table: a model file, who may use it, and what inspection found."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from generate_on_cloud.contract.messages import AssetRef
 from lambdas.aws.rows import timestamp
 
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
+_FOLDERS = re.compile(r"^.*[/\\](?=.)", re.DOTALL)
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
 """Statuses that are not final."""
 
@@ -194,7 +196,7 @@ class AssetRecord:
         # ControlNet's titles contain another kind of hash.
         if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
             return False
-        return name in (self.asset_id, self.name, self.stem)
+        return name in (self.asset_id, composed(self.name), composed(self.stem))
 
 
 def name_guard(asset_type: AssetType, name: str) -> str:
@@ -203,6 +205,16 @@ def name_guard(asset_type: AssetType, name: str) -> str:
 
 
 def split_title(reference: str) -> tuple[str, str]:
-    """Name and hash prefix (lower case, may be empty) of a reference such as `name.safetensors [6ce0161689]`."""
+    """Name and hash prefix (lower case, may be empty) of a reference such as `folder/name.safetensors [6ce0161689]`.
+
+    Names are composed (Unicode's NFC), as prompts are typed; macOS hands names over decomposed. Folders are left out:
+    uploaded files have none.
+    """
     match = _TITLE.fullmatch(reference)
-    return (match["name"], match["hash"].lower()) if match else (reference, "")
+    name, digest = (match["name"], match["hash"].lower()) if match else (reference, "")
+    return _FOLDERS.sub("", composed(name)), digest
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's normal form C, in which names are compared."""
+    return unicodedata.normalize("NFC", name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access.caller import Caller
-from lambdas.assets.record import AssetRecord, name_guard, split_title
+from lambdas.assets.record import AssetRecord, composed, name_guard, split_title
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import (
     Action,
@@ -109,17 +109,20 @@ class AssetStore:
             meant += [holders[guard] for name in names if (guard := name_guard(kind, name)) in holders]
             known = [assets[asset_id] for asset_id in meant if asset_id in assets]
             called = [asset for asset in known if asset.type is kind and asset.is_called(reference)]
-            whole = [asset for asset in called if asset.name == split_title(reference)[0]]
+            whole = [asset for asset in called if composed(asset.name) == split_title(reference)[0]]
             answer[kind, reference] = whole or called
         return answer
 
     def called_by_alias(self, asked: Iterable[Reference], caller: Caller) -> Meanings:
         """Active assets that the caller may use and whose alias is what the reference says; a call for each type."""
         answer: dict[Reference, list[AssetRecord]] = {reference: [] for reference in asked}
+        spoken: dict[Reference, list[Reference]] = {}
+        for kind, name in answer:
+            spoken.setdefault((kind, composed(name)), []).append((kind, name))
         for kind in dict.fromkeys(kind for kind, _ in answer):
             for asset in self.active(kind, caller):
-                if asset.facts.alias is not None and (kind, asset.facts.alias) in answer:
-                    answer[kind, asset.facts.alias].append(asset)
+                for reference in spoken.get((kind, composed(asset.facts.alias or "")), ()):
+                    answer[reference].append(asset)
         return answer
 
     def _remember(self, holders: Mapping[str, str]) -> None:

@@ -1,7 +1,10 @@
 """The model files a request names: found in a bounded number of calls, all faults told at once."""
 
+import unicodedata
+
 import pytest
 
+from generate_on_cloud.contract.asset_bodies import CreateAsset
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import Task
@@ -489,3 +492,36 @@ def test_a_checkpoint_without_a_vae_needs_one_from_elsewhere(
     assert error.message.startswith(
         "dream.safetensors cannot be used: it has no VAE; choose one with the option sd_vae"
     )
+
+
+GLASS = "ガラス玉"
+DECOMPOSED = unicodedata.normalize("NFD", GLASS)
+
+
+@pytest.mark.parametrize("stored", [GLASS, DECOMPOSED])
+@pytest.mark.parametrize("said", [GLASS, DECOMPOSED])
+def test_names_are_found_however_their_accents_are_composed(cloud: Cloud, stored: str, said: str) -> None:
+    wanted = CreateAsset(type="lora", name=f"{stored}.safetensors", size=1)
+    cloud.asset("checkpoint", "dream.safetensors")
+    cloud.asset("lora", wanted.name)
+
+    assert list(told(resolve(cloud, prompt=f"<lora:{said}>"))) == [f"{GLASS}.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "anime/dream.safetensors [6ce0161689]",
+        "anime\\dream.safetensors [6ce0161689]",
+        "anime\\new/dream.safetensors",
+        "anime/dream",
+        "dream [6ce0161689]",
+    ],
+)
+def test_a_checkpoint_is_found_by_webuis_titles_with_folders(cloud: Cloud, title: str) -> None:
+    cloud.asset("checkpoint", "dream.safetensors", sha256="6ce0161689" + "0" * 54)
+
+    found = resolve(cloud, checkpoint=None, override_settings={"sd_model_checkpoint": title})
+
+    assert found.checkpoint is not None
+    assert found.checkpoint.name == "dream.safetensors"
