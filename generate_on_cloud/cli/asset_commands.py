@@ -1,6 +1,7 @@
 """`goc assets`: upload, import, list, show, change and delete model files."""
 
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -21,7 +22,7 @@ from rich.progress import (
 from generate_on_cloud.cli.output import AsJson, errors, print_assets, print_document
 from generate_on_cloud.client.assets import Look
 from generate_on_cloud.client.cloud import GenerateOnCloud, open_cloud
-from generate_on_cloud.client.errors import CloudError, NotFoundError
+from generate_on_cloud.client.errors import CloudError, ConnectionLostError, NotFoundError, NotLoggedInError
 from generate_on_cloud.contract.asset_bodies import AssetView, ChangeAsset
 from generate_on_cloud.contract.assets import AssetStatus
 
@@ -37,21 +38,50 @@ def upload(
     wait: Annotated[bool, typer.Option(help="Wait until each file is inspected and active.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Upload model files. After an interruption, run the same command again: it resumes where it stopped."""
+    """Upload model files; one that fails does not stop the others.
+
+    After an interruption, run the same command again: it resumes where it stopped.
+    """
+    failures: list[tuple[Path, CloudError]] = []
     with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
         for file in files:
-            size = file.stat().st_size
-            hashed = progress.add_task(f"{file.name} hashing", total=size, visible=False)
-            bar = progress.add_task(file.name, total=size)
-            asset = cloud.assets.upload(
-                file,
-                asset_type,
-                hashing=_showing(progress, hashed),
-                advance=_advancing(progress, bar),
-                look=_naming(progress, bar, file.name),
-                wait=wait,
-            )
-            done.append(asset)
+            try:
+                done.append(_upload(cloud, file, asset_type, progress, wait=wait))
+            except (ConnectionLostError, NotLoggedInError):
+                raise
+            except CloudError as error:
+                if len(files) == 1:
+                    raise
+                failures.append((file, error))
+        if failures:
+            raise _summary(failures, sent=len(done))
+
+
+def _upload(cloud: GenerateOnCloud, file: Path, asset_type: str, progress: Progress, *, wait: bool) -> AssetView:
+    size = file.stat().st_size
+    hashed = progress.add_task(f"{file.name} hashing", total=size, visible=False)
+    bar = progress.add_task(file.name, total=size)
+    asset = cloud.assets.upload(
+        file,
+        asset_type,
+        hashing=_showing(progress, hashed),
+        advance=_advancing(progress, bar),
+        look=_naming(progress, bar, file.name),
+        wait=wait,
+    )
+    if asset.name != unicodedata.normalize("NFC", file.name):
+        errors.print(f"{file.name} is already there as {asset.name}; use that name", markup=False)
+    return asset
+
+
+def _summary(failures: Sequence[tuple[Path, CloudError]], *, sent: int) -> CloudError:
+    """One error for all files that failed, of its kind if only one did; it names them."""
+    if len(failures) == 1:
+        ((file, error),) = failures
+        error.args = (f"1 of {sent + 1} files was not uploaded: {file.name}: {error}",)
+        return error
+    lines = "".join(f"\n  {file.name}: {error}" for file, error in failures)
+    return CloudError(f"{len(failures)} of {sent + len(failures)} files were not uploaded:{lines}")
 
 
 @app.command("import")
@@ -140,8 +170,11 @@ def rm(assets: Annotated[list[str], typer.Argument(help="Ids or file names.")], 
 
 
 def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
-    """The asset with this id, or the only one with this file name."""
-    called = [asset for asset in cloud.assets.list() if reference in (asset.asset_id, asset.name)]
+    """The asset with this id, or the only one with this file name, with or without its extension."""
+    reference = unicodedata.normalize("NFC", reference)
+    assets = list(cloud.assets.list())
+    called = [asset for asset in assets if reference in (asset.asset_id, asset.name)]
+    called = called or [asset for asset in assets if reference == PurePosixPath(asset.name).stem]
     live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
     if not live:
         raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows all")

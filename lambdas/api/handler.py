@@ -177,7 +177,8 @@ def _body(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
             f"Received {len(data)} bytes; allowed: up to {MAX_BODY_BYTES}. Send large params with `params: null` "
             "and upload the params document to the URL in the answer.",
         )
-    document = read_document(data)
+    needed = any(field.is_required() for field in model.model_fields.values())
+    document = read_document(data) if data or needed else {}
     if not isinstance(document, dict):
         message = f"received a {type(document).__name__}; allowed: a JSON object"
         raise invalid([FieldError(pointer="", message=message)])

@@ -13,7 +13,7 @@ from generate_on_cloud.contract.messages import AssetRef
 from lambdas.aws.rows import timestamp
 
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
-_FOLDERS = re.compile(r"^.*[/\\](?=.)", re.DOTALL)
+_FOLDERS = re.compile(r"^(?!\.\.?[/\\]).*[/\\](?=.)", re.DOTALL)
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
 """Statuses that are not final."""
 

@@ -205,6 +205,29 @@ def test_what_was_done_before_a_failure_is_in_the_answer(goc: Goc, tmp_path: Pat
     assert said.code == ExitCode.FAILED
 
 
+def test_files_after_one_that_failed_are_uploaded_and_the_error_names_all_that_failed(goc: Goc, tmp_path: Path) -> None:
+    for name in ("y", "z", "w"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"12345")
+    refused = problem(422, "upload_mismatch")
+    files = [f"{name}.safetensors" for name in "xyzw"]
+
+    some = goc(
+        "assets", "upload", *files, "--type", "lora", "--json",
+        **{"POST /v1/assets/a1/complete": [refused, (200, asset("active")), refused, (200, asset("active"))]},
+    )  # fmt: skip
+    one = goc(
+        "assets", "upload", *files[:2], "--type", "lora", "--json",
+        **{"POST /v1/assets/a1/complete": [refused, (200, asset("active"))]},
+    )  # fmt: skip
+
+    assert len(some.document["assets"]) == 2
+    message = some.document["error"]["message"]
+    assert message.startswith("2 of 4 files were not uploaded:\n  x.safetensors: ")
+    assert "\n  z.safetensors: " in message
+    assert one.document["error"]["message"].startswith("1 of 2 files was not uploaded: x.safetensors: ")
+    assert ExitCode.DONE not in (some.code, one.code)
+
+
 ENDS: list[tuple[str, dict[str, Any], ExitCode, str]] = [
     ("jobs show j1", {"GET /v1/jobs/j1": (200, JOB)}, ExitCode.DONE, ""),
     ("jobs save j1", {"GET /v1/jobs/j1": (200, FAILED_JOB)}, ExitCode.FAILED, "bad_image: a PDF"),

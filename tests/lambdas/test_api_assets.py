@@ -423,3 +423,10 @@ def test_every_change_of_an_asset_is_one_line_of_the_audit_log(cloud: Cloud, cap
         ("asset.completed", there, "alice"),
         ("asset.deleted", there, "alice"),
     ]
+
+
+def test_a_complete_without_a_body_means_the_parts_that_storage_has(cloud: Cloud) -> None:
+    asset = cloud.ask("POST", "/v1/assets", {**DECLARED, "type": "checkpoint"}).ok(201)
+    upload(cloud, asset, CHECKPOINT)
+
+    assert cloud.ask("POST", f"/v1/assets/{asset['asset_id']}/complete").ok()["status"] == "active"
