@@ -9,6 +9,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 SD1: Shapes = {
     "model.diffusion_model.input_blocks.0.0.weight": (8, 4, 3, 3),
+    "first_stage_model.decoder.conv_in.weight": (8, 4, 3, 3),
     "cond_stage_model.transformer.text_model.embeddings.position_ids": (1, 7),
 }
 LORA: Shapes = {

@@ -528,7 +528,7 @@ def test_a_source_that_changes_its_file_half_way_is_not_mixed(cloud: Cloud, site
         (lambda handler: handler.answer(status=404), {}, "answered 404"),
         (lambda handler: handler.answer(status=503), {}, "answered 503"),
         (lambda handler: handler.answer(b""), {}, "the file at the source is empty"),
-        (lambda handler: handler.answer(b"<html>"), {}, "header claims"),
+        (lambda handler: handler.answer(b"<html>"), {}, "it is a web page (HTML)"),
         (lambda handler: handler.answer(status=302, Location="https://10.0.0.1/"), {}, "must not be contacted"),
         (lambda handler: handler.answer(LORA_FILE), {"size": 5}, "expected: 5, as declared"),
         (lambda handler: handler.answer(LORA_FILE), {"sha256": "0" * 64}, "its SHA-256 is"),
