@@ -15,35 +15,13 @@ from lambdas.access.caller import key_row_id
 from lambdas.aws.cursors import encode_cursor
 from lambdas.aws.rows import from_item, timestamp, to_item
 from tests.lambdas.cloud import KEYS, START, Cloud, Reply, before_call
+from tests.lambdas.people import later, make_key, make_role, make_user, with_key
 
 ABSURD: Any = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=100),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-
-
-def make_user(cloud: Cloud, name: str, role: str = "artist", by: str = "root") -> str:
-    """A new user's key."""
-    cloud.ask("POST", "/v1/users", {"name": name, "role": role}, user=by).ok(201)
-    return make_key(cloud, name)
-
-
-def make_key(cloud: Cloud, name: str, **body: object) -> str:
-    return str(cloud.ask("POST", "/v1/keys", {"user": name, **body}, user="root").ok(201)["key"])
-
-
-def make_role(cloud: Cloud, name: str, *permissions: str) -> None:
-    cloud.ask("POST", "/v1/roles", {"name": name, "permissions": permissions}, user="root").ok(201)
-
-
-def with_key(key: str) -> dict[str, Any]:
-    return {"user": None, "headers": {"x-api-key": key}}
-
-
-def later(cloud: Cloud) -> None:
-    """When every function has forgotten what it knew of keys."""
-    cloud.clock.now += timedelta(seconds=61)
 
 
 def access_row(cloud: Cloud, access_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.lambdas.cloud import KEYS, START, Cloud, before_call
-from tests.lambdas.test_accounts import later, make_key, make_role, make_user, with_key
+from tests.lambdas.people import later, make_key, make_role, make_user, with_key
 
 
 def key_id_of(cloud: Cloud, key: str) -> str:

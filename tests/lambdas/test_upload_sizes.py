@@ -10,7 +10,7 @@ from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES
 from lambdas.access import input_bytes
 from tests.lambdas.asset_uploads import UPLOAD, begin
 from tests.lambdas.cloud import Cloud
-from tests.lambdas.test_accounts import make_key, with_key
+from tests.lambdas.people import make_key, with_key
 
 
 def signed_headers(url: str) -> list[str]:
