@@ -47,7 +47,7 @@ def test_a_header_tells_shapes_and_metadata_without_reading_tensors(tmp_path: Pa
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "claims 0 bytes, the file has 0"),
+        (b"", "it is empty"),
         ((2**63).to_bytes(8, "little") + b"{}", "claims 9223372036854775808 bytes"),
         ((500).to_bytes(8, "little") + b"{}", "claims 500 bytes"),
         ((4).to_bytes(8, "little") + b"abcd", "not JSON"),
