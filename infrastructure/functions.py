@@ -111,7 +111,9 @@ class Functions(Construct):
                     ["listed-type_name", "sha256-created_at", "type-name"],
                 ),
                 TableGrant(
-                    access, ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["listing-place"]
+                    access,
+                    ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
+                    ["listing-place"],
                 ),
                 BucketGrant(
                     storage.jobs_bucket,

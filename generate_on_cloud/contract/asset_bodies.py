@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -162,6 +162,8 @@ class CompletedPart(Body):
 
 class CompleteAsset(Body):
     """`POST /v1/assets/{id}/complete`"""
+
+    may_be_absent: ClassVar[bool] = True
 
     parts: list[CompletedPart] | None = Field(default=None, min_length=1, max_length=10_000)
     """The parts and their ETags; None uses the parts that storage has."""

@@ -1,5 +1,7 @@
 """Base classes of every REST API body, shared by the Lambda and the client."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,6 +9,9 @@ class Body(BaseModel):
     """A request body; unknown fields are refused."""
 
     model_config = ConfigDict(defer_build=True, extra="forbid", protected_namespaces=())
+
+    may_be_absent: ClassVar[bool] = False
+    """No body means the empty object."""
 
 
 class View(BaseModel):

@@ -17,6 +17,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
+from generate_on_cloud.contract.bodies import Body
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.cors import ANSWER_HEADERS
 from lambdas.api.routes import Call, Reply, Route, UserCall, find_route
@@ -177,8 +178,8 @@ def _body(model: type[BaseModel], event: Mapping[str, Any]) -> BaseModel:
             f"Received {len(data)} bytes; allowed: up to {MAX_BODY_BYTES}. Send large params with `params: null` "
             "and upload the params document to the URL in the answer.",
         )
-    needed = any(field.is_required() for field in model.model_fields.values())
-    document = read_document(data) if data or needed else {}
+    absent = not data and issubclass(model, Body) and model.may_be_absent
+    document = {} if absent else read_document(data)
     if not isinstance(document, dict):
         message = f"received a {type(document).__name__}; allowed: a JSON object"
         raise invalid([FieldError(pointer="", message=message)])

@@ -8,25 +8,26 @@ from tests.e2e.requests import txt2img
 
 
 def manage_people(visit: Visit) -> None:
+    # Capital letters: a name is compared with those in other letter case.
     visit.ask(
-        "POST", "roles", {"name": f"painter-{visit.mark}", "permissions": ["inference:create"]}
+        "POST", "roles", {"name": f"Painter-{visit.mark}", "permissions": ["inference:create"]}
     ).raise_for_status()
-    visit.ask("POST", "users", {"name": f"paula-{visit.mark}", "role": f"painter-{visit.mark}"}).raise_for_status()
-    key = visit.ask("POST", "keys", {"user": f"paula-{visit.mark}"}).raise_for_status().json()
+    visit.ask("POST", "users", {"name": f"Paula-{visit.mark}", "role": f"Painter-{visit.mark}"}).raise_for_status()
+    key = visit.ask("POST", "keys", {"user": f"Paula-{visit.mark}"}).raise_for_status().json()
     for path in (
         "users",
         "roles",
         "keys",
         "usage",
-        f"users/paula-{visit.mark}",
-        f"roles/painter-{visit.mark}",
+        f"users/Paula-{visit.mark}",
+        f"roles/Painter-{visit.mark}",
         "endpoints",
         "health",
     ):
         visit.ask("GET", path).raise_for_status()
     visit.ask("DELETE", f"keys/{key['key_id']}").raise_for_status()
-    visit.ask("DELETE", f"users/paula-{visit.mark}").raise_for_status()
-    visit.ask("DELETE", f"roles/painter-{visit.mark}").raise_for_status()
+    visit.ask("DELETE", f"users/Paula-{visit.mark}").raise_for_status()
+    visit.ask("DELETE", f"roles/Painter-{visit.mark}").raise_for_status()
 
 
 def tell_a_webhook(visit: Visit) -> None:
