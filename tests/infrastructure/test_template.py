@@ -351,6 +351,7 @@ def test_only_the_api_and_first_key_make_users_and_only_first_key_reads_the_admi
     assert {re.sub("Role.*", "", name): actions for name, actions in access_actions.items() if actions} == {
         "FunctionsApi": {
             "dynamodb:BatchGetItem",
+            "dynamodb:ConditionCheckItem",
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
             "dynamodb:PutItem",
