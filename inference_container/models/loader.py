@@ -55,7 +55,7 @@ def load_checkpoint(
         text_models = load_text_models(file, tensors, config, family=family, target=target)
         alphas_cumprod = _alphas_cumprod(file, tensors, config)
         prediction_type = learned_prediction(tensors, config.scheduler, family=family, unet=unet)
-    lay_out_for_gpu(unet, device=device, compile_blocks=compile_blocks)
+    lay_out_for_gpu(unet, vae if own_vae else None, device=device, compile_blocks=compile_blocks)
     sizes = [one.encoder.config.vocab_size for one in text_models]
     return Checkpoint(
         file=file,

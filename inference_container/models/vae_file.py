@@ -59,8 +59,6 @@ def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.devic
 def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, target: Target) -> Any:
     """Fill `module`, an AutoencoderKL, with tensors that `vae_names` has named, in LDM's or diffusers' layout.
 
-    Its convolutions become channels-last, which is faster on a GPU and on a CPU (docs/benchmarks.md).
-
     Raises:
         JobFailed: as `fill_module`.
     """
@@ -74,10 +72,9 @@ def fill_vae(file: ModelFile, tensors: TensorFile, module: Any, *, target: Targe
     if diffusers_layout:
         # Attention is a convolution of one pixel in LDM, a matrix in diffusers; tools convert names and forget that.
         state = {name: _matrix(tensor) if ".attentions." in name else tensor for name, tensor in state.items()}
-    filled = fill_module(
+    return fill_module(
         file, "VAE", module, state=state, device=target.device, convert=None if diffusers_layout else convert
     )
-    return filled.to(memory_format=torch.channels_last)
 
 
 def _matrix(tensor: Tensor) -> Tensor:

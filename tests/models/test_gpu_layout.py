@@ -1,4 +1,4 @@
-"""What a GPU gains is asked for by settings and never made on a CPU; VAEs are channels-last on both."""
+"""GPU arrangements are asked for by settings, made on a GPU only, and never on a CPU."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,19 +27,21 @@ class Module:
 
 
 @pytest.mark.parametrize(
-    ("device", "compile_blocks", "of_unet"),
+    ("device", "compile_blocks", "of_unet", "of_vae"),
     [
-        ("cpu", True, []),
-        ("cuda", False, ["torch.channels_last"]),
-        ("cuda", True, ["torch.channels_last", "compiled"]),
+        ("cpu", True, [], []),
+        ("cuda", False, ["torch.channels_last"], ["torch.channels_last"]),
+        ("cuda", True, ["torch.channels_last", "compiled"], ["torch.channels_last"]),
     ],
 )
-def test_what_is_asked_of_the_modules(device: str, compile_blocks: bool, of_unet: list[str]) -> None:
-    unet = Module()
+def test_what_is_asked_of_the_modules(device: str, compile_blocks: bool, of_unet: list[str], of_vae: list[str]) -> None:
+    unet, vae = Module(), Module()
 
-    lay_out_for_gpu(unet, device=torch.device(device), compile_blocks=compile_blocks, why_not_compiled=lambda _: None)
+    lay_out_for_gpu(
+        unet, vae, device=torch.device(device), compile_blocks=compile_blocks, why_not_compiled=lambda _: None
+    )
 
-    assert unet.asked == of_unet
+    assert (unet.asked, vae.asked) == (of_unet, of_vae)
 
 
 def test_where_nothing_compiles_the_unet_runs_as_it_is_and_one_warning_says_why(
@@ -55,6 +57,7 @@ def test_where_nothing_compiles_the_unet_runs_as_it_is_and_one_warning_says_why(
     for unet in unets:
         lay_out_for_gpu(
             unet,
+            Module(),
             device=torch.device("cuda"),
             compile_blocks=True,
             why_not_compiled=lambda _: why_nothing_compiles(torch.device("cpu")),
@@ -67,12 +70,10 @@ def test_where_nothing_compiles_the_unet_runs_as_it_is_and_one_warning_says_why(
     why_nothing_compiles.cache_clear()
 
 
-def test_on_the_cpu_only_the_vae_of_a_checkpoint_is_channels_last(tmp_path: Path) -> None:
+def test_a_checkpoint_on_the_cpu_is_as_its_file_has_it(tmp_path: Path) -> None:
     file = model_file(write_tiny_checkpoint(tmp_path / "tiny.safetensors"))
 
     loaded = load_checkpoint(file, device=torch.device("cpu"), dtype=torch.float32, compile_blocks=True)
 
     assert hasattr(type(loaded.unet), "compile_repeated_blocks")
     assert loaded.unet.conv_in.weight.is_contiguous()
-    assert loaded.vae.decoder.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
-    assert not loaded.vae.decoder.conv_in.weight.is_contiguous()
