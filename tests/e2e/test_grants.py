@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.grants.deployed import Deployed, read_deployed
+from checks.grants.deployed import Deployed, client, read_deployed
 from checks.grants.import_handler import importing_from_here
 from checks.grants.page import read
 from checks.grants.removal import Run, Verdict, try_without
@@ -96,6 +96,10 @@ def test_a_scenario_passes_with_all_grants(local_cloud: LocalCloud, tmp_path: Pa
     run.wait(240)
 
     assert run.said() == ""
+    parameter = client(local_cloud, "ssm").get_parameter(
+        Name=local_cloud.outputs["AdminKeyParameter"], WithDecryption=True
+    )
+    assert parameter["Parameter"]["Value"] == local_cloud.admin_key
 
 
 def test_every_grant_fails_a_scenario_or_is_one_the_local_cloud_cannot_ask_for() -> None:

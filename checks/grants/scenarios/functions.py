@@ -58,7 +58,8 @@ LOGGED: Mapping[str, Mapping[str, object]] = {
     "Sweeper": {},
     "AssetInspection": {},
     "AssetImport": {"asset_id": "0" * 32, "url": "https://models.example/"},
-    "FirstKey": {"RequestType": "Delete"},
+    # The key is there, so an update only answers; a deletion would take the cloud's own key away.
+    "FirstKey": {"RequestType": "Update"},
     "JobEvents": {"Records": []},
     "Webhooks": {"Records": []},
 }
