@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.errors import FieldError, reference_token
 from generate_on_cloud.contract.suggestions import nearest
 from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, SHOWN_CHARACTERS, shortened
 
@@ -41,4 +41,4 @@ def _fields(model: type[BaseModel]) -> str:
 
 def pointer(location: Sequence[int | str]) -> str:
     """RFC 6901 pointer for pydantic's location."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join(f"/{reference_token(str(part))}" for part in location)

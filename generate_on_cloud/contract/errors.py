@@ -182,3 +182,8 @@ class JobFailed(Exception):  # noqa: N818 - the noun is a failed job; the error 
     def __init__(self, code: JobErrorCode, message: str) -> None:
         super().__init__(message)
         self.error = JobError.of(code, message)
+
+
+def reference_token(name: str) -> str:
+    """`name` as one step of a JSON pointer (RFC 6901, section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")

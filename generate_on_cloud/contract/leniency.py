@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from generate_on_cloud.contract.controlnet import CONTROLNET
 from generate_on_cloud.contract.controlnet_leniency import tidy_units
-from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.errors import FieldError, reference_token
 from generate_on_cloud.contract.idle_options import AT_REST, IDLE_OPTIONS
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.jobs import Task
@@ -208,7 +208,7 @@ def _below(relaxed: Relaxed, pointer: str) -> Callable[[str, str], None]:
 
 
 def _escaped(name: str) -> str:
-    return _shown(name).replace("~", "~0").replace("/", "~1")
+    return reference_token(_shown(name))
 
 
 def _shown(text: str) -> str:

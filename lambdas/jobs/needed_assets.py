@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import reference_token
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.selectable_scripts import SdUpscale
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
@@ -115,7 +116,7 @@ class UnitRow:
             units = script.get("args") if isinstance(script, dict) and title.lower() == self.script.lower() else None
             for number, unit in enumerate(units if isinstance(units, list) else ()):
                 name = unit.get(self.field) if isinstance(unit, dict) and unit.get("enabled", True) else None
-                yield from _need(self, name, f"alwayson_scripts/{_escaped(title)}/args/{number}/{self.field}")
+                yield from _need(self, name, f"alwayson_scripts/{reference_token(title)}/args/{number}/{self.field}")
 
 
 @dataclass(frozen=True)
@@ -232,10 +233,6 @@ def mentioned_at(name: str, text: str) -> int | None:
 
 def _spaced(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:
