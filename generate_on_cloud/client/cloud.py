@@ -13,6 +13,7 @@ from generate_on_cloud.client.endpoints import Endpoints
 from generate_on_cloud.client.jobs import Jobs
 from generate_on_cloud.client.login import find_login
 from generate_on_cloud.contract.bodies import Health
+from generate_on_cloud.contract.capabilities import Capabilities
 
 
 @contextmanager
@@ -39,6 +40,10 @@ class GenerateOnCloud:
     def health(self) -> Health:
         """Version of the service; works without a valid key."""
         return self._connection.ask(Health, "GET", "/v1/health")
+
+    def capabilities(self) -> Capabilities:
+        """What the service's version can do: samplers, schedulers, upscalers, scripts, limits; works without a key."""
+        return self._connection.ask(Capabilities, "GET", "/v1/capabilities")
 
     def close(self) -> None:
         """Close the connections."""

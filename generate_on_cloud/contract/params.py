@@ -38,7 +38,7 @@ from generate_on_cloud.contract.options import (
     describe_options,
 )
 from generate_on_cloud.contract.samplers import SAMPLERS, SCHEDULE_LABELS, SamplerChoice, Schedule, choose_sampler
-from generate_on_cloud.contract.scripts import SOFT_INPAINTING, SoftInpainting, check_titles, read_soft_inpainting
+from generate_on_cloud.contract.scripts import ALWAYSON_SCRIPTS, SoftInpainting, check_titles, read_soft_inpainting
 from generate_on_cloud.contract.single_image_params import (
     ExtraSingleImageParams,
     InterrogateClipParams,
@@ -127,7 +127,7 @@ class ImageParams(HasOptions, ScriptedParams):
     @field_validator("alwayson_scripts")
     @classmethod
     def _scripts_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
-        check_titles(value, allowed=(SOFT_INPAINTING, CONTROLNET) if issubclass(cls, Img2ImgParams) else (CONTROLNET,))
+        check_titles(value, allowed=ALWAYSON_SCRIPTS[cls.task()])
         read_soft_inpainting(value)
         pictured = issubclass(cls, Img2ImgParams)
         for number, unit in enumerate(read_controlnet(value)):

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from types import MappingProxyType
 from typing import Any
 
+from generate_on_cloud.contract.controlnet import CONTROLNET
+from generate_on_cloud.contract.jobs import Task
+
 SOFT_INPAINTING = "Soft Inpainting"
+ALWAYSON_SCRIPTS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
+    {Task.TXT2IMG: (CONTROLNET,), Task.IMG2IMG: (SOFT_INPAINTING, CONTROLNET)}
+)
+"""Titles that each task may name."""
 
 
 @dataclass(frozen=True)

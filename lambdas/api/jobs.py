@@ -90,7 +90,7 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     services = call.services
     job, headers = _awaited(call, visible_job(call, job_id), seconds=query.wait)
     tag = view_tag(job, now=services.clock.now())
-    if job.status is not JobStatus.QUEUED and tag in _tags(call.headers.get("if-none-match", "")):
+    if job.status is not JobStatus.QUEUED and tag in call.tags_known():
         return Reply(None, status=304, headers={"ETag": tag, **headers})
     view = job_view(services, job)
     if job.status is JobStatus.QUEUED:
@@ -115,10 +115,6 @@ def _awaited(call: UserCall, first: JobRecord, *, seconds: int) -> tuple[JobReco
     finally:
         slots.give_back(slot)
     return job, {}
-
-
-def _tags(header: str) -> list[str]:
-    return [tag.strip() for tag in header.split(",")]
 
 
 @ROUTES.add("GET", "/v1/jobs", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.INFERENCE_LIST)

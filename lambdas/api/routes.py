@@ -35,6 +35,10 @@ class Call:
     correlation_id: str | None = None
     """The request's correlation id; a job created by it keeps the id."""
 
+    def tags_known(self) -> list[str]:
+        """The entity tags of `If-None-Match`."""
+        return [tag.strip() for tag in self.headers.get("if-none-match", "").split(",")]
+
 
 @dataclass(frozen=True)
 class UserCall(Call):

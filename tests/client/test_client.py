@@ -13,6 +13,7 @@ from generate_on_cloud.client.assets import file_sha256
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
 from generate_on_cloud.client.jobs import INLINE_MAX_BYTES
+from generate_on_cloud.contract.capabilities import capabilities
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook, WebhookEvent
@@ -337,6 +338,14 @@ def test_a_rehearsed_job_uploads_nothing() -> None:
 
     assert view.dry_run
     assert len(service.requests) == 1
+
+
+def test_the_client_says_what_the_service_can_do() -> None:
+    can = capabilities("9.9")
+    service = Service({"GET /prod/v1/capabilities": httpx.Response(200, json=can.model_dump(mode="json"))})
+
+    with service.client() as cloud:
+        assert cloud.capabilities() == can
 
 
 def test_jobs_are_sent_again_and_deleted() -> None:

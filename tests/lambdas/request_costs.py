@@ -198,5 +198,6 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("DELETE /v1/keys/{id}", 5, 200, _own_key),
     RequestCost("GET /v1/usage", 1, 200, _get("/v1/usage")),
     RequestCost("GET /v1/health", 0, 200, _get("/v1/health")),
+    RequestCost("GET /v1/capabilities", 0, 200, _get("/v1/capabilities")),
 )
 """A table row for each request that matters."""

@@ -85,6 +85,17 @@ def test_health_says_the_versions(cloud: Cloud) -> None:
     }
 
 
+def test_capabilities_say_the_version_and_are_not_sent_twice(cloud: Cloud) -> None:
+    first = cloud.ask("GET", "/v1/capabilities", user=None)
+    again = cloud.ask("GET", "/v1/capabilities", user=None, headers={"if-none-match": first.headers["ETag"]})
+    other = cloud.ask("GET", "/v1/capabilities", user=None, headers={"if-none-match": '"other"'})
+
+    assert first.ok()["version"] == "1.2.3"
+    assert first.headers["Cache-Control"] == "public, max-age=300"
+    assert (again.status, again.text, again.headers["ETag"]) == (304, "", first.headers["ETag"])
+    assert other.ok() == first.ok()
+
+
 def test_a_key_is_looked_up_once_a_minute(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.ask("GET", "/v1/jobs").ok()
