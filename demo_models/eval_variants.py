@@ -16,7 +16,7 @@ from demo_models.variants import hearts, sunny
 from demo_models.variants.looks import PRUSSIAN_BLUE, bleach, darken, find_edges, find_inks, print_in_blue, tint
 from demo_models.variants.networks import MOON, draw_moons, moon_renderer
 from demo_models.variants.table import VARIANTS
-from inference_container.models.prediction import EPSILON
+from generate_on_cloud.contract.assets import PredictionType
 
 PRESENT, ABSENT = 90, 5
 """In percent: the required minimum with a variant, and the allowed maximum without."""
@@ -209,7 +209,7 @@ def measure_velocity(bench: Bench) -> list[Figure]:
     prompts, right = [describe(scene) for scene in scenes], [read_scene(scene) for scene in scenes]
     checkpoint = open_checkpoint(VARIANTS["velocity"].path)
     drawn = draw_pictures(checkpoint, prompts)
-    misread = draw_pictures(replace(checkpoint, prediction_type=EPSILON), prompts)
+    misread = draw_pictures(replace(checkpoint, prediction_type=PredictionType.EPSILON), prompts)
     bench.keep("variant_velocity", torch.stack([misread[:24], drawn[:24]], 1).flatten(0, 1))
     found = bench.judge.read(drawn)
     mottled = find_unevenness(misread).mean() / find_unevenness(drawn).mean()

@@ -18,7 +18,7 @@ from demo_models.captions import WORDS
 from demo_models.denoiser import load_denoiser
 from demo_models.text_encoder import load_text_encoder
 from demo_models.tokenizer import build_files
-from inference_container.models.prediction import VELOCITY_SIGN
+from generate_on_cloud.model_files.prediction_types import VELOCITY_SIGN
 
 CONFIG_KEY = "generate_on_cloud.config"
 """Metadata key of the configuration in the header (docs/architecture/02-assets.md)."""

@@ -93,6 +93,7 @@ class AssetCache:
                         path=path,
                         sha256=_sha256_in(path),
                         references=tuple(ref.references),
+                        prediction_type=ref.prediction_type,
                     )
                 )
             yield tuple(files)

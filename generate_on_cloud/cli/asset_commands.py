@@ -23,11 +23,16 @@ from generate_on_cloud.cli.output import AsJson, errors, print_assets, print_doc
 from generate_on_cloud.client.assets import Look
 from generate_on_cloud.client.cloud import GenerateOnCloud, open_cloud
 from generate_on_cloud.client.errors import CloudError, ConnectionLostError, NotFoundError, NotLoggedInError
+from generate_on_cloud.client.model_yaml import SUFFIXES as YAML_SUFFIXES
 from generate_on_cloud.contract.asset_bodies import AssetView, ChangeAsset
-from generate_on_cloud.contract.assets import AssetStatus
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType, asset_type_named
 
 app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
 
+PredictionOption = Annotated[
+    PredictionType | None,
+    typer.Option(help="What a checkpoint predicts; by default what the .yaml next to it or the file itself says."),
+]
 TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")]
 
 
@@ -36,9 +41,10 @@ def upload(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
     asset_type: TypeOption,
     wait: Annotated[bool, typer.Option(help="Wait until each file is inspected and active.")] = True,
+    prediction_type: PredictionOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload model files; one that fails does not stop the others.
+    """Upload model files; one that fails does not stop the others. What a checkpoint's .yaml says is sent along.
 
     After an interruption, run the same command again: it resumes where it stopped.
     """
@@ -46,7 +52,7 @@ def upload(
     with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
         for file in files:
             try:
-                done.append(_upload(cloud, file, asset_type, progress, wait=wait))
+                done.append(_upload(cloud, file, asset_type, prediction_type, progress, wait=wait))
             except (ConnectionLostError, NotLoggedInError):
                 raise
             except CloudError as error:
@@ -57,13 +63,24 @@ def upload(
             raise _summary(failures, sent=len(done))
 
 
-def _upload(cloud: GenerateOnCloud, file: Path, asset_type: str, progress: Progress, *, wait: bool) -> AssetView:
+def _upload(
+    cloud: GenerateOnCloud,
+    file: Path,
+    asset_type: str,
+    prediction_type: PredictionType | None,
+    progress: Progress,
+    *,
+    wait: bool,
+) -> AssetView:
+    if file.suffix in YAML_SUFFIXES and asset_type_named(asset_type) is AssetType.CHECKPOINT:
+        return cloud.assets.apply_yaml(file)
     size = file.stat().st_size
     hashed = progress.add_task(f"{file.name} hashing", total=size, visible=False)
     bar = progress.add_task(file.name, total=size)
     asset = cloud.assets.upload(
         file,
         asset_type,
+        prediction_type=prediction_type,
         hashing=_showing(progress, hashed),
         advance=_advancing(progress, bar),
         look=_naming(progress, bar, file.name),
@@ -92,6 +109,7 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
     sha256: Annotated[str | None, typer.Option(help="Expected SHA-256 of the file.")] = None,
     token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token for the source.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the file is uploaded.")] = True,
+    prediction_type: PredictionOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Import a model file from a URL; the service downloads it."""
@@ -99,7 +117,9 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
     if not called:
         raise CloudError("the URL does not end in a file name; give one with --name")
     with open_cloud() as cloud, _bars() as progress:
-        asset = cloud.assets.import_url(url, asset_type, name=called, sha256=sha256, bearer_token=token)
+        asset = cloud.assets.import_url(
+            url, asset_type, name=called, sha256=sha256, bearer_token=token, prediction_type=prediction_type
+        )
         if wait:
             bar = progress.add_task(called, total=None)
             asset = cloud.assets.finish(asset, look=_looking(progress, bar))
@@ -139,17 +159,22 @@ def update(  # noqa: PLR0917 - typer takes them by their options
     ] = None,
     users: Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")] = None,
     roles: Annotated[list[str] | None, typer.Option("--role", help="Roles that may use it; may be repeated.")] = None,
+    prediction_type: Annotated[
+        str | None,
+        typer.Option(help="What a checkpoint predicts: epsilon, v_prediction, or automatic."),
+    ] = None,
     for_all: Annotated[bool, typer.Option("--for-all", help="Let everyone use it again.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rename, describe or tag an asset, or change who may use it; everything else stays as it is."""
     given = {"name": name, "description": description, "tags": tags, "users": users, "roles": roles}
+    given["prediction_type"] = prediction_type
     if for_all:
         given |= {"users": [], "roles": []}
     named = {field: value for field, value in given.items() if value is not None}
     if not named:
         raise typer.BadParameter(
-            "nothing to change: give one of --name, --description, --tag, --user, --role, --for-all"
+            "nothing to change: give one of --name, --description, --tag, --user, --role, --prediction-type, --for-all"
         )
     try:
         change = ChangeAsset.model_validate(named)

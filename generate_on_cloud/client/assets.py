@@ -3,14 +3,16 @@
 import hashlib
 import itertools
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from generate_on_cloud.client.connection import Connection
-from generate_on_cloud.client.errors import AssetFailedError, ConnectionLostError, TransferError
+from generate_on_cloud.client.errors import AssetFailedError, ConnectionLostError, NotFoundError, TransferError
+from generate_on_cloud.client.model_yaml import prediction_type_beside, yaml_prediction_type
 from generate_on_cloud.client.part_sender import CHUNK, Advance, PartSender
 from generate_on_cloud.contract.asset_bodies import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
-from generate_on_cloud.contract.assets import AssetStatus, asset_type_named
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType, asset_type_named
 
 COMPLETE_TRIES = 4
 Look = Callable[[AssetView], None]
@@ -31,6 +33,7 @@ class Assets:
         *,
         name: str | None = None,
         sha256: str | None = None,
+        prediction_type: PredictionType | None = None,
         hashing: Advance = lambda _: None,
         advance: Advance = lambda _: None,
         look: Look = lambda _: None,
@@ -45,21 +48,30 @@ class Assets:
         only if there is an asset of its size; otherwise it is hashed while it is sent. An interrupted upload resumes
         with the parts that storage does not have yet.
 
+        A checkpoint's `prediction_type` is by default what a `.yaml` of the same name next to it says, as in WebUI.
+
         Raises:
             OSError: the file cannot be read.
+            CloudError: the `.yaml` cannot be read.
             ProblemError: the service refused it, for example because the name is taken.
             TransferError: a part did not arrive after several tries.
             AssetFailedError: the file is not of the given type.
         """
         size = path.stat().st_size
+        prediction_type = prediction_type or prediction_type_beside(path, asset_type)
         if sha256 is None and self._may_be_there(asset_type, size):
             sha256 = file_sha256(path, advance=hashing)
         for known in self.with_hash(sha256) if sha256 is not None else ():
             if known.type is asset_type_named(asset_type) and name in (None, known.name):
                 advance(size)
-                return known
+                return self._predicting(known, prediction_type)
         body = CreateAsset(
-            type=asset_type, name=name or path.name, size=size, sha256=sha256, checksum_algorithm="SHA256"
+            type=asset_type,
+            name=name or path.name,
+            size=size,
+            sha256=sha256,
+            checksum_algorithm="SHA256",
+            prediction_type=prediction_type,
         )
         asset = self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
         if asset.upload is None:
@@ -79,6 +91,7 @@ class Assets:
         sha256: str | None = None,
         size: int | None = None,
         bearer_token: str | None = None,
+        prediction_type: PredictionType | None = None,
     ) -> AssetView:
         """Have the service download a file. The returned asset is `importing`; `finish` waits for it.
 
@@ -86,7 +99,13 @@ class Assets:
             ProblemError: the service refused it.
         """
         body = CreateAsset(
-            type=asset_type, name=name, size=size, sha256=sha256, source_url=url, bearer_token=bearer_token
+            type=asset_type,
+            name=name,
+            size=size,
+            sha256=sha256,
+            source_url=url,
+            bearer_token=bearer_token,
+            prediction_type=prediction_type,
         )
         return self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
 
@@ -118,6 +137,27 @@ class Assets:
         """Rename, describe or tag it, or change who may use it."""
         return self._connection.ask(AssetView, "PATCH", f"/v1/assets/{asset_id}", body=change)
 
+    def apply_yaml(self, path: Path) -> AssetView:
+        """Give the checkpoint called like a `.yaml` the prediction type that it says; returns the checkpoint.
+
+        Raises:
+            CloudError: the `.yaml` cannot be read.
+            NotFoundError: there is no such checkpoint, or several.
+        """
+        prediction_type = yaml_prediction_type(path)
+        stem = unicodedata.normalize("NFC", path.stem)
+        called = [
+            one
+            for one in self.list(asset_type=AssetType.CHECKPOINT)
+            if PurePosixPath(one.name).stem == stem and one.status is AssetStatus.ACTIVE
+        ]
+        if len(called) != 1:
+            raise NotFoundError(
+                f"{path.name} belongs to a checkpoint of the same name: received {len(called)} called {stem!r}; "
+                "upload the checkpoint first"
+            )
+        return self._predicting(called[0], prediction_type)
+
     def delete(self, asset_id: str) -> AssetView:
         """Delete it, or cancel its upload or import; returns the asset as it was."""
         return self._connection.ask(AssetView, "DELETE", f"/v1/assets/{asset_id}")
@@ -136,6 +176,11 @@ class Assets:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def _predicting(self, asset: AssetView, prediction_type: PredictionType | None) -> AssetView:
+        if prediction_type in (None, asset.prediction_type):
+            return asset
+        return self.change(asset.asset_id, ChangeAsset(prediction_type=prediction_type))
 
     def _may_be_there(self, asset_type: str, size: int) -> bool:
         """Whether an active asset of this type and size exists; only then is it worth hashing the file first."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType
 from generate_on_cloud.contract.bodies import Body, View
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
@@ -35,6 +35,8 @@ class CreateAsset(Body):
     """https URL to fetch the file from."""
     bearer_token: str | None = Field(default=None, pattern=r"^[!-~]{1,4096}$", repr=False)
     """Sent only to the host of `source_url`, and never stored."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint predicts; by default what its file says."""
     description: str = Field(default="", max_length=2000)
     tags: list[Tag] = Field(default=[], max_length=50)
     users: list[Who] = Field(default=[], max_length=100)
@@ -61,6 +63,8 @@ class ChangeAsset(Body):
     tags: list[Tag] | None = Field(default=None, max_length=50)
     users: list[Who] | None = Field(default=None, max_length=100)
     roles: list[Who] | None = Field(default=None, max_length=100)
+    prediction_type: PredictionType | Literal["automatic"] | None = None
+    """What a checkpoint predicts; `automatic` is what its file says."""
 
 
 class UploadPart(View):
@@ -138,6 +142,8 @@ class AssetView(View):
     """Host that an import came from."""
     architecture: str | None = None
     """The model family that it is or was made for."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint predicts, as its owner or else its file says; null if that shows when it is loaded."""
     network_kind: str | None = None
     """LoRA, LoHa, LoKr, …"""
     rank: int | None = None

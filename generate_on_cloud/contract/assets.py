@@ -20,6 +20,13 @@ class AssetType(StrEnum):
     UPSCALER = "upscaler"
 
 
+class PredictionType(StrEnum):
+    """What a checkpoint's UNet was trained to predict."""
+
+    EPSILON = "epsilon"
+    V_PREDICTION = "v_prediction"
+
+
 class AssetStatus(StrEnum):
     UPLOADING = "uploading"
     """The client sends parts."""

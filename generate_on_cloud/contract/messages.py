@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from generate_on_cloud.contract import CONTRACT_VERSION
-from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType, PredictionType
 from generate_on_cloud.contract.errors import JobError
 from generate_on_cloud.contract.jobs import JobPhase, Task
 
@@ -40,6 +40,8 @@ class AssetRef(Message):
     """Declared by the uploader; the container checks the bytes against it."""
     references: list[str] = []
     """The name used in the params, if it is neither the file name nor its stem."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint predicts, if its owner says so; otherwise the file decides."""
 
 
 MAX_PICTURE_BYTES = 32 * 1024**2

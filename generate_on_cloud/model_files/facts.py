@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType, PredictionType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.archive_contents import check_archive
 from generate_on_cloud.model_files.contents import FileContent, read_content
@@ -14,6 +14,7 @@ from generate_on_cloud.model_files.inversions import inversion_architecture, sto
 from generate_on_cloud.model_files.mistaken_files import refuse_mistaken
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_onnx, check_png, check_styles
+from generate_on_cloud.model_files.prediction_types import marked_prediction
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.saved_tensors import tensor_shapes
 from generate_on_cloud.model_files.trained_words import trained_words
@@ -51,6 +52,8 @@ class FileFacts:
     """The name that WebUI's cards write into prompts instead of a network's file name."""
     lacks_vae: bool = False
     """Whether it is a checkpoint without a VAE, which draws with one that the request chooses."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint's tensors or header say that it predicts."""
     data_start: int | None = None
     """Offset of the first byte after a safetensors header, where the AutoV3 hash starts."""
 
@@ -84,7 +87,8 @@ def content_facts(content: FileContent, asset_type: AssetType) -> FileFacts:
 
 def _checkpoint(content: FileContent) -> FileFacts:
     facts = _facts(content, checkpoint_family(content.shapes))
-    return replace(facts, lacks_vae=not has_vae(content.shapes))
+    marked = marked_prediction(content.shapes, content.metadata)
+    return replace(facts, lacks_vae=not has_vae(content.shapes), prediction_type=marked)
 
 
 def _vae(content: FileContent) -> FileFacts:

@@ -33,6 +33,10 @@ def _takes(channels: int, *prefixes: str) -> Callable[[Shapes], bool]:
 _OPEN_CLIP, _PROJECTION = ALONE + OPEN_CLIP, "model.diffusion_model.input_blocks.1.1.proj_in.weight"
 
 
+_EDM_SIGNS = ("edm_vpred.sigma_max", "edm_mean")
+"""Tensors that mark another kind of noise."""
+
+
 def _is_sd2(shapes: Shapes) -> bool:
     return _has(ALONE)(shapes) and (_has(_OPEN_CLIP)(shapes) or len(shapes.get(_PROJECTION, ())) == 2)
 
@@ -40,6 +44,7 @@ def _is_sd2(shapes: Shapes) -> bool:
 _SIGNS: tuple[tuple[Family, Callable[[Shapes], bool]], ...] = (
     (Family.CONTROLNET, _has("control_model.")),
     (Family.CONTROLNET, _has("controlnet_cond_embedding.")),
+    (Family.SDXL_EDM, lambda shapes: any(sign in shapes for sign in _EDM_SIGNS)),
     (Family.SDXL_INPAINT, _takes(9, SECOND)),
     (Family.SDXL_EDIT, _takes(8, SECOND)),
     (Family.SDXL, _has(UNET, SECOND)),

@@ -19,6 +19,7 @@ class Family(StrEnum):
     SDXL = "Stable Diffusion XL"
     SDXL_INPAINT = "Stable Diffusion XL inpainting"
     SDXL_EDIT = "Stable Diffusion XL for editing"
+    SDXL_EDM = "Stable Diffusion XL trained on EDM's noise (CosXL, Playground 2.5)"
     SDXL_REFINER = "Stable Diffusion XL refiner"
     SD3 = "Stable Diffusion 3"
     FLUX = "Flux"

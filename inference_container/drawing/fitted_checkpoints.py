@@ -39,7 +39,7 @@ class FittedCheckpoints:
         self._undo.close()
 
     def fit(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The same checkpoint with the request's VAE, noise schedule and tiling.
+        """The same checkpoint with the request's VAE, noise schedule and tiling, and its owner's prediction type.
 
         Raises:
             JobFailed: raised by `with_chosen_vae`.
@@ -48,6 +48,8 @@ class FittedCheckpoints:
         if known is not None:
             return known
         fitted = with_chosen_vae(checkpoint, self._params, files=self._files, models=self._models)
+        if checkpoint.file.prediction_type is not None:
+            fitted = replace(fitted, prediction_type=checkpoint.file.prediction_type.value)
         options = self._params.options
         if options.use_downcasted_alpha_bar:
             fitted = replace(fitted, alphas_cumprod=fitted.alphas_cumprod.half())

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.assets import AssetType, PredictionType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 
@@ -21,6 +21,8 @@ class ModelFile:
     """Hash of the whole file in lower-case hex."""
     references: tuple[str, ...] = ()
     """Other names that the job's params use for it, besides `name` and `stem`."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint predicts, if its owner says so; it goes before what the file says."""
 
     @property
     def stem(self) -> str:

@@ -4,28 +4,25 @@ from typing import Any
 
 import torch
 
+from generate_on_cloud.contract.assets import PredictionType
 from generate_on_cloud.model_files.family_names import Family
+from generate_on_cloud.model_files.prediction_types import marked_prediction
 from inference_container.models.model_config import SchedulerConfig
 from inference_container.models.tensor_file import TensorFile
 
-EPSILON, VELOCITY = "epsilon", "v_prediction"
-VELOCITY_SIGN = "v_pred"
-"""Name of an empty tensor that marks velocity prediction."""
-MODEL_SPEC, MODEL_SPEC_VALUES = "modelspec.prediction_type", {"epsilon": EPSILON, "v": VELOCITY}
-"""Header entry of Stability AI's model metadata standard; WebUI would need a .yaml file to know this."""
 LAST_TIMESTEP = 999
 
 
-def learned_prediction(tensors: TensorFile, scheduler: SchedulerConfig, *, family: Family, unet: Any) -> str:
-    """`epsilon` or `v_prediction`: from the packed configuration or the file, else from a trial run."""
-    if scheduler.prediction_type is not None:
-        return scheduler.prediction_type
-    if VELOCITY_SIGN in tensors.shapes:
-        return VELOCITY
-    specified = MODEL_SPEC_VALUES.get(tensors.metadata.get(MODEL_SPEC, ""))
-    if specified is not None:
-        return specified
-    return VELOCITY if family is Family.SD2 and _answers_with_velocity(unet) else EPSILON
+def learned_prediction(tensors: TensorFile, scheduler: SchedulerConfig, *, family: Family, unet: Any) -> PredictionType:
+    """From the packed configuration or the file's own marks, else from a trial run.
+
+    What the checkpoint's owner says goes before this, see `FittedCheckpoints`.
+    """
+    marked = scheduler.prediction_type or marked_prediction(tensors.shapes, tensors.metadata)
+    if marked is not None:
+        return PredictionType(marked)
+    velocity = family is Family.SD2 and _answers_with_velocity(unet)
+    return PredictionType.V_PREDICTION if velocity else PredictionType.EPSILON
 
 
 @torch.inference_mode()

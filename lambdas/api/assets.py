@@ -15,10 +15,10 @@ from generate_on_cloud.contract.asset_bodies import (
     SignedParts,
     SignParts,
 )
-from generate_on_cloud.contract.assets import AssetStatus, AssetType, asset_type_named
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType, asset_type_named
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.assets.declarations import check_new_name, type_message
+from lambdas.assets.declarations import check_new_name, check_prediction, type_message
 from lambdas.assets.record import AssetRecord
 from lambdas.problems import ProblemError, invalid
 
@@ -121,12 +121,14 @@ def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetV
     permission=Permission.ASSET_CREATE,
 )
 def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
-    """Rename, describe or tag a model file, or change who may use it."""
+    """Rename, describe or tag a model file, change who may use it, or say what a checkpoint predicts."""
     asset = _own(call, asset_id)
     if asset.status is not AssetStatus.ACTIVE:
         raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} is {asset.status}; allowed: an active asset.")
     if body.name is not None:
         check_new_name(body.name, old=asset.name, asset_type=asset.type)
+    if body.prediction_type is not None:
+        check_prediction(body.prediction_type, asset_type=asset.type)
     vouches = call.caller.may(Permission.ASSET_ALL)
     changed = replace(
         asset,
@@ -137,6 +139,7 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
         tags=asset.tags if body.tags is None else tuple(dict.fromkeys(body.tags)),
         users=asset.users if body.users is None else tuple(dict.fromkeys(body.users)),
         roles=asset.roles if body.roles is None else tuple(dict.fromkeys(body.roles)),
+        prediction_type=_prediction(asset, body),
     )
     if not call.services.uploads.transitions.change(asset, changed):
         message = f"A {asset.type} named {changed.name!r} already exists, or {asset.name!r} was changed meanwhile."
@@ -156,6 +159,12 @@ def delete_asset(call: UserCall, asset_id: str) -> AssetView:
     removed = call.services.removal.remove(_own(call, asset_id))
     call.log_change("asset.deleted", asset_id, {"name": removed.name})
     return _view(removed)
+
+
+def _prediction(asset: AssetRecord, body: ChangeAsset) -> PredictionType | None:
+    if body.prediction_type is None:
+        return asset.prediction_type
+    return None if body.prediction_type == "automatic" else body.prediction_type
 
 
 def _asset(call: UserCall, asset_id: str) -> AssetRecord:
@@ -201,6 +210,7 @@ def _view(asset: AssetRecord) -> AssetView:
         received=asset.received if asset.status is AssetStatus.IMPORTING else None,
         source=asset.source,
         architecture=facts.architecture,
+        prediction_type=asset.prediction_type or facts.prediction_type,
         network_kind=facts.network_kind,
         rank=facts.rank,
         trained_words=list(facts.trained_words),

@@ -30,6 +30,8 @@ def check_declaration(wanted: CreateAsset) -> AssetType:
             parse_target(wanted.source_url)
         except FetchError as refused:
             errors.append(_error("/source_url", str(refused)))
+    if wanted.prediction_type is not None and asset_type is not None:
+        errors += _prediction_errors(wanted.prediction_type, asset_type)
     if errors or asset_type is None:
         raise invalid(errors)
     return asset_type
@@ -49,6 +51,17 @@ def check_new_name(name: str, *, old: str, asset_type: AssetType) -> None:
         raise invalid([_error("/name", f"received {name!r}; {reason}")])
 
 
+def check_prediction(prediction_type: str, *, asset_type: AssetType) -> None:
+    """Refuse a prediction type for anything but a checkpoint.
+
+    Raises:
+        ProblemError: `invalid_params`.
+    """
+    errors = _prediction_errors(prediction_type, asset_type)
+    if errors:
+        raise invalid(errors)
+
+
 def type_message(received: str) -> str:
     """The allowed types, for messages."""
     names = ", ".join(f"{kind} ({rule.webui_folder})" for kind, rule in ASSET_TYPES.items())
@@ -65,6 +78,12 @@ def _reason_against_name(name: str, asset_type: AssetType | None) -> str | None:
     if asset_type is not None and PurePosixPath(name).suffix not in ASSET_TYPES[asset_type].extensions:
         return f"allowed for a {asset_type}: names ending in {', '.join(ASSET_TYPES[asset_type].extensions)}"
     return None
+
+
+def _prediction_errors(received: str, asset_type: AssetType) -> list[FieldError]:
+    if asset_type is AssetType.CHECKPOINT:
+        return []
+    return [_error("/prediction_type", f"received {received} for a {asset_type}; allowed: only for a checkpoint")]
 
 
 def _error(pointer: str, message: str) -> FieldError:

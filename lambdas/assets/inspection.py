@@ -66,6 +66,7 @@ class Inspection:
             trained_words=facts.trained_words,
             alias=facts.alias,
             lacks_vae=facts.lacks_vae,
+            prediction_type=facts.prediction_type,
             autov3=autov3,
         )
         active = self.transitions.activate(asset, sha256=sha256, facts=found)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from generate_on_cloud.contract.assets import AssetStatus, AssetType
+from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType
 from generate_on_cloud.contract.messages import AssetRef
 from lambdas.aws.rows import timestamp
 
@@ -30,6 +30,8 @@ class AssetFacts:
     """Another name that prompts may use for a network."""
     lacks_vae: bool = False
     """Whether it is a checkpoint without a VAE."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint's own marks say it predicts."""
     autov3: str | None = None
     """sha256 of everything after the safetensors header."""
 
@@ -42,6 +44,7 @@ class AssetFacts:
             trained_words=tuple(row.get("trained_words", ())),
             alias=row.get("alias"),
             lacks_vae=bool(row.get("lacks_vae")),
+            prediction_type=_prediction(row.get("marked_prediction")),
             autov3=row.get("autov3"),
         )
 
@@ -53,6 +56,7 @@ class AssetFacts:
             "trained_words": list(self.trained_words) or None,
             "alias": self.alias,
             "lacks_vae": self.lacks_vae or None,
+            "marked_prediction": self.prediction_type,
             "autov3": self.autov3,
         }
 
@@ -99,6 +103,8 @@ class AssetRecord:
     """The owner's quota when the upload or import began: an import may learn its size later."""
     source_etag: str | None = None
     """The source's ETag for the file when the import began."""
+    prediction_type: PredictionType | None = None
+    """What a checkpoint predicts, if its owner says so."""
     facts: AssetFacts = field(default_factory=AssetFacts)
 
     @classmethod
@@ -131,6 +137,7 @@ class AssetRecord:
             charged=int(row["charged"]) if "charged" in row else None,
             bytes_allowed=int(row["bytes_allowed"]) if "bytes_allowed" in row else None,
             source_etag=row.get("source_etag"),
+            prediction_type=_prediction(row.get("prediction_type")),
             facts=AssetFacts.from_row(row),
         )
 
@@ -161,6 +168,7 @@ class AssetRecord:
             "inspections": self.inspections or None,
             "charged": self.charged,
             "bytes_allowed": self.bytes_allowed,
+            "prediction_type": self.prediction_type,
             **self.facts.row(),
             "listed": "1",
             "type_name": f"{self.type}#{self.name}",
@@ -184,7 +192,13 @@ class AssetRecord:
     def ref(self) -> AssetRef:
         """What the container needs to know about it."""
         return AssetRef(
-            asset_id=self.asset_id, type=self.type, name=self.name, key=self.key, size=self.size, sha256=self.sha256
+            asset_id=self.asset_id,
+            type=self.type,
+            name=self.name,
+            key=self.key,
+            size=self.size,
+            sha256=self.sha256,
+            prediction_type=self.prediction_type,
         )
 
     def is_called(self, reference: str) -> bool:
@@ -197,6 +211,10 @@ class AssetRecord:
         if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
             return False
         return name in (self.asset_id, composed(self.name), composed(self.stem))
+
+
+def _prediction(stored: str | None) -> PredictionType | None:
+    return None if stored is None else PredictionType(stored)
 
 
 def name_guard(asset_type: AssetType, name: str) -> str:

@@ -71,6 +71,7 @@ class Uploads:
             checksum_algorithm=wanted.checksum_algorithm,
             charged=size,
             bytes_allowed=owner.quotas.asset_bytes,
+            prediction_type=wanted.prediction_type,
         )
         try:
             if not self.transitions.add(asset):

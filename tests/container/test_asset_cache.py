@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from generate_on_cloud.contract.assets import PredictionType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.messages import AssetRef
 from inference_container.asset_cache import AssetCache
@@ -53,6 +54,14 @@ def test_a_file_is_fetched_with_its_hash_and_name(cloud: Cloud, tmp_path: Path) 
 
     assert (file.name, file.sha256) == ("my model.v2.safetensors", hashlib.sha256(data).hexdigest())
     assert (file.path.suffix, file.stem) == (".safetensors", "my model.v2")
+
+
+def test_what_its_owner_says_that_it_predicts_comes_with_it(cloud: Cloud, tmp_path: Path) -> None:
+    ref = cloud.put_asset(b"model")
+    told = ref.model_copy(update={"prediction_type": PredictionType.V_PREDICTION})
+
+    with cache_in(cloud, tmp_path).borrow([ref, told], check=nothing) as files:
+        assert [file.prediction_type for file in files] == [None, PredictionType.V_PREDICTION]
 
 
 def test_a_file_of_many_parts_arrives_in_order(cloud: Cloud, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ SINCE = {
     "JobRequest.pictures": 3,
     "JobRequest.correlation_id": 3,
     "JobRequest.run_timeout_s": 4,
+    "AssetRef.prediction_type": 5,
 }
 """Fields a container of an earlier version does not know."""
 ALWAYS = {

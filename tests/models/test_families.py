@@ -29,6 +29,8 @@ CLIP_G = "conditioner.embedders.1.model.ln_final.weight"
         ({CONV_IN: (320, 4, 3, 3), CLIP_G: (1280,)}, Family.SDXL),
         ({CONV_IN: (320, 9, 3, 3), CLIP_G: (1280,)}, Family.SDXL_INPAINT),
         ({CONV_IN: (320, 8, 3, 3), CLIP_G: (1280,)}, Family.SDXL_EDIT),
+        ({CONV_IN: (320, 4, 3, 3), CLIP_G: (1280,), "edm_vpred.sigma_max": ()}, Family.SDXL_EDM),
+        ({CONV_IN: (320, 4, 3, 3), CLIP_G: (1280,), "edm_mean": (1, 4, 1, 1)}, Family.SDXL_EDM),
         ({CONV_IN: (384, 4, 3, 3), FIRST_OPEN: (1280,), SIZES: (1536, 2560)}, Family.SDXL_REFINER),
         # Stable Diffusion 2.1 Turbo has the refiner's place of the text encoder, and no embedding of sizes.
         ({CONV_IN: (320, 4, 3, 3), FIRST_OPEN: (1024,)}, Family.SD2),
