@@ -1,4 +1,4 @@
-"""The whole service as one object, with its jobs, assets and endpoints as attributes."""
+"""The whole service as one object, with its jobs, assets, endpoints and people as attributes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,14 @@ from generate_on_cloud.client.assets import Assets
 from generate_on_cloud.client.connection import Connection
 from generate_on_cloud.client.endpoints import Endpoints
 from generate_on_cloud.client.jobs import Jobs
+from generate_on_cloud.client.keys import Keys
 from generate_on_cloud.client.login import find_login
+from generate_on_cloud.client.me import Me
+from generate_on_cloud.client.roles import Roles
+from generate_on_cloud.client.sessions import Sessions
+from generate_on_cloud.client.usage import Usage
+from generate_on_cloud.client.users import Users
+from generate_on_cloud.client.webhooks import Webhooks
 from generate_on_cloud.contract.bodies import Health
 from generate_on_cloud.contract.capabilities import Capabilities
 
@@ -29,13 +36,20 @@ def open_cloud() -> Iterator["GenerateOnCloud"]:
 
 
 class GenerateOnCloud:
-    """The service at `url` (ending in its stage, without `/v1`), used by the owner of `api_key`."""
+    """The service at `url` (ending in its stage, without `/v1`), used by the owner of `api_key`; empty: no key yet."""
 
     def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
         self._connection = Connection(url, api_key, http=http)
         self.jobs = Jobs(self._connection)
         self.assets = Assets(self._connection)
         self.endpoints = Endpoints(self._connection)
+        self.sessions = Sessions(self._connection)
+        self.keys = Keys(self._connection)
+        self.me = Me(self._connection)
+        self.users = Users(self._connection)
+        self.roles = Roles(self._connection)
+        self.usage = Usage(self._connection)
+        self.webhooks = Webhooks(self._connection)
 
     def health(self) -> Health:
         """Version of the service; works without a valid key."""

@@ -1,15 +1,18 @@
 """One authenticated connection to the API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from generate_on_cloud.client.errors import ConnectionLostError, ProblemError
+from generate_on_cloud.contract.accounts import RolePage, UsagePage, UserPage
 from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 
 Answer = TypeVar("Answer", bound=BaseModel)
+Page = TypeVar("Page", bound=RolePage | UsagePage | UserPage)
 
 # The API itself answers within 29 s; the rest is for the network.
 TIMEOUT = httpx.Timeout(40.0, connect=10.0)
@@ -49,6 +52,22 @@ class Connection:
         pause = response.headers.get("retry-after", "")
         return answer.model_validate_json(response.content), float(pause) if pause.isdecimal() else 0.0
 
+    def pages(
+        self, page: type[Page], path: str, *, query: Mapping[str, str | int | None] | None = None
+    ) -> Iterator[Page]:
+        """Every page of a list, the next when it is asked for; there is always one.
+
+        Raises:
+            ConnectionLostError, ProblemError: as in `ask`.
+        """
+        cursor: str | None = None
+        while True:
+            found = self.ask(page, "GET", path, query={"limit": 100, **(query or {}), "cursor": cursor})
+            yield found
+            cursor = found.next_cursor
+            if cursor is None:
+                return
+
     def tell(self, method: str, path: str) -> None:
         """Send one request whose answer has no body.
 
@@ -67,7 +86,8 @@ class Connection:
     ) -> httpx.Response:
         content = None if body is None else body.model_dump_json(exclude_none=True)
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {"x-api-key": self._api_key, "content-type": "application/json", **(more_headers or {})}
+        key = {"x-api-key": self._api_key} if self._api_key else {}
+        headers = {**key, "content-type": "application/json", **(more_headers or {})}
         try:
             response = self._http.request(method, f"{self._url}{path}", content=content, params=params, headers=headers)
         except httpx.TransportError as error:
@@ -87,6 +107,11 @@ class Connection:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def in_path(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="@+")
 
 
 def _problem(response: httpx.Response) -> Problem:

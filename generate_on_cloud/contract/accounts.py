@@ -17,6 +17,9 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 MAX_TRUSTED = 100
 """Users that one may trust."""
 
+Label = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
+"""What a person calls a key."""
+
 DefaultEndpoint = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 """Name of an endpoint, with or without the stage's prefix."""
 
@@ -87,7 +90,7 @@ class CreateKey(Body):
 
     user: Name | None = None
     """The key's owner; None: the caller."""
-    label: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")
+    label: Label = ""
     permissions: list[Permission] | None = Field(default=None, max_length=len(Permission))
     """None: everything the user's role allows, now and later."""
     expires_at: AwareDatetime | None = None
@@ -103,6 +106,8 @@ class KeyView(View):
     created_at: datetime
     created_by: str
     expires_at: datetime | None
+    session: bool = False
+    """Whether it was given out by `POST /v1/sessions`."""
 
 
 class CreatedKey(KeyView):

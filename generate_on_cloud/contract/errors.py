@@ -59,7 +59,7 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.INVALID_PARAMS: _rule(422, "Some fields of the request are invalid"),
         ProblemCode.NOT_SUPPORTED_YET: _rule(422, "The request uses a feature that is not supported yet"),
         ProblemCode.INVALID_CURSOR: _rule(400, "The cursor did not come from this API"),
-        ProblemCode.UNAUTHORIZED: _rule(401, "The x-api-key header is missing or invalid"),
+        ProblemCode.UNAUTHORIZED: _rule(401, "The key or code is missing or invalid"),
         ProblemCode.FORBIDDEN: _rule(403, "This key does not have the required permission"),
         ProblemCode.NOT_FOUND: _rule(404, "The resource does not exist"),
         ProblemCode.METHOD_NOT_ALLOWED: _rule(405, "This resource does not support the method"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from generate_on_cloud.contract.access import BUILT_IN_ROLES, Permission, Quotas, allows
 from generate_on_cloud.contract.errors import ProblemCode
+from lambdas.access.user_record import Session
 from lambdas.aws.rows import from_item, to_item, utc_now
 from lambdas.problems import ProblemError
 
@@ -44,6 +45,8 @@ class Caller:
     key_expires_at: datetime | None = None
     key_permissions: frozenset[Permission] | None = None
     """What the key is limited to; None: everything its user's role grants, now and later."""
+    session: Session | None = None
+    """Set if the key is a session's."""
     quotas: Quotas = field(default_factory=Quotas)
     default_endpoint: str | None = None
     """Where the user's jobs go that name no endpoint; None: to the least loaded."""
@@ -67,6 +70,20 @@ class Caller:
         meant_for_all = not (thing.users or thing.roles)
         named = self.user in thing.users or self.role in thing.roles
         return meant_for_all or named or self.may_see(thing.owner, whole)
+
+    @property
+    def root_key_id(self) -> str | None:
+        """The key that ends what this one makes: itself, or the one that its session was opened with."""
+        return (self.session.made_with if self.session else None) or self.key_id
+
+    def lends_until(self, now: datetime) -> datetime | None:
+        """How long keys and sessions may last that this key creates; None: forever.
+
+        A session that is no longer young creates nothing that outlives it.
+        """
+        if self.session is not None and self.session.is_young(now):
+            return self.session.keys_until
+        return self.key_expires_at
 
     def require(self, permission: Permission) -> None:
         """Check that the caller has the permission.
@@ -196,6 +213,7 @@ class AccessStore:
             key_id=str(row["access_id"]).removeprefix("key#"),
             key_expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
             key_permissions=scope,
+            session=Session.from_row(row),
             quotas=quotas,
             default_endpoint=row.get("default_endpoint") or None,
             trusted=frozenset(row.get("trusted", ())),

@@ -1,33 +1,31 @@
-"""Users and their keys: a user's row names its keys, so that both change together."""
+"""Users: a user's row names its keys, which have copies of what counts at a request; all change together."""
 
 import base64
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from types import MappingProxyType
 
-from generate_on_cloud.contract.access import ADMIN, Permission, Quotas
+from generate_on_cloud.contract.access import ADMIN, Quotas
 from generate_on_cloud.contract.accounts import NAME_PATTERN
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
-from lambdas.access.caller import key_row_id
 from lambdas.access.lasting_keys import LASTING_SEEN, LastingKeys
 from lambdas.access.roles import ADMIN_REMAINS, ROLE_EXISTS, RoleStore
 from lambdas.access.table import AccessTable, overtaken
-from lambdas.access.user_record import KeyRecord, UserRecord, user_row_id
+from lambdas.access.user_record import UserRecord, key_row, user_row_id
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, timestamp
 from lambdas.problems import ProblemError
 
-KEY_PREFIX = "goc_"
-MAX_KEYS = 20
-"""Maximum number of keys per user."""
 _RACES = 5
 _NEW_NAME = "a name that was never used"
-_NEW_KEY = "a new key"
 _SEEN = "the user as it was read"
 _KEY_THERE = "every key of the user"
+
+Plan = Callable[[UserRecord], tuple[str, dict[str, object], list[Action]]]
+"""What to do with a user's row, as an update expression and its values, and with other rows at the same time."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,9 @@ class UserStore:
             moves = [*self.lasting.taken(user, user.key_ids), *self.roles.left(user.role), *self.roles.joined(role)]
             return expression, named, [*copies, *moves]
 
-        return self._change(name, plan, names=["role", "quotas", "default_endpoint"], new_role=role)
+        refusals = {ADMIN_REMAINS: _last_admin(name), ROLE_EXISTS: _role_gone(role)}
+        self.change_row(name, plan, names=["role", "quotas", "default_endpoint"], refusals=refusals)
+        return self.require(name)
 
     def prefer(self, name: str, values: Mapping[str, object]) -> None:
         """Set what a user chooses for themselves, in all their keys at once: `default_endpoint`, `trusted`.
@@ -131,7 +131,7 @@ class UserStore:
         Raises:
             ProblemError: `not_found`.
         """
-        self._change(name, lambda user: self._set_everywhere(user, values), names=list(values))
+        self.change_row(name, lambda user: self._set_everywhere(user, values), names=list(values))
 
     def _set_everywhere(
         self, user: UserRecord, values: Mapping[str, object]
@@ -143,7 +143,7 @@ class UserStore:
         copies: list[Action] = [
             Update(
                 table=self.access.table,
-                key={"access_id": f"key#{key_id}"},
+                key=key_row(key_id),
                 expression=expression,
                 values=named,
                 condition=there,
@@ -162,74 +162,12 @@ class UserStore:
 
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
-            keys = [self._delete_key(key_id) for key_id in sorted(user.key_ids)]
+            keys = [Delete(table=self.access.table, key=key_row(key_id)) for key_id in sorted(user.key_ids)]
             moves = [*self.lasting.taken(user, user.key_ids), *self.roles.left(user.role)]
-            return "REMOVE #listing, #key_ids, #webhook_secrets", {}, [*keys, *moves]
+            return "REMOVE #listing, #key_ids, #session_ids, #webhook_secrets", {}, [*keys, *moves]
 
-        self._change(name, plan, names=["listing", "key_ids", "webhook_secrets"])
-
-    def keys(self, name: str) -> list[KeyRecord]:
-        """A user's keys, oldest first; two calls."""
-        user = self.require(name)
-        rows = self.access.rows([f"key#{key_id}" for key_id in user.key_ids])
-        return sorted((KeyRecord.from_row(row) for row in rows), key=lambda key: (key.created_at, key.key_id))
-
-    def key(self, key_id: str) -> KeyRecord | None:
-        row = self.access.get(f"key#{key_id}") if re.fullmatch("[0-9a-f]{64}", key_id) else None
-        return None if row is None else KeyRecord.from_row(row)
-
-    def add_key(
-        self,
-        name: str,
-        *,
-        label: str,
-        permissions: frozenset[Permission] | None,
-        expires_at: datetime | None,
-        created_by: str,
-        now: datetime,
-        check: Callable[[UserRecord], None],
-    ) -> tuple[KeyRecord, str]:
-        """Create a 256-bit key; returns its record and the key itself, which is stored nowhere.
-
-        Raises:
-            ProblemError: `not_found`, `too_many_keys`, or what `check` raises.
-        """
-        key = KEY_PREFIX + secrets.token_urlsafe(32)
-        access_id = key_row_id(key)
-        key_id = access_id.removeprefix("key#")
-        row: dict[str, object] = {
-            "access_id": access_id,
-            "label": label,
-            "permissions": None if permissions is None else sorted(permissions),
-            "created_at": timestamp(now),
-            "created_by": created_by,
-            "expires_at": None if expires_at is None else int(-(-expires_at.timestamp() // 1)),
-        }
-
-        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
-            check(user)
-            if len(user.key_ids) >= MAX_KEYS:
-                detail = f"The user {name!r} has {len(user.key_ids)} keys; allowed: {MAX_KEYS}. Revoke one first."
-                raise ProblemError(ProblemCode.TOO_MANY_KEYS, detail)
-            row.update(user=name, role=user.role, quotas=user.quotas.model_dump(exclude_none=True))
-            row.update(default_endpoint=user.default_endpoint, trusted=list(user.trusted))
-            return "ADD #key_ids :key_ids", {":key_ids": {key_id}}, [self._put_new(row, absent=_NEW_KEY)]
-
-        self._change(name, plan, names=["key_ids"])
-        return KeyRecord(key_id, name, label, permissions, now, created_by, expires_at), key
-
-    def remove_key(self, key: KeyRecord) -> None:
-        """Revoke a key; does nothing if it no longer exists.
-
-        Raises:
-            ProblemError: `last_admin`.
-        """
-
-        def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
-            others = [self._delete_key(key.key_id), *self.lasting.taken(user, [key.key_id])]
-            return "DELETE #key_ids :key_ids", {":key_ids": {key.key_id}}, others
-
-        self._change(key.user, plan, names=["key_ids"])
+        names = ["listing", "key_ids", "session_ids", "webhook_secrets"]
+        self.change_row(name, plan, names=names, refusals={ADMIN_REMAINS: _last_admin(name)})
 
     def rotate_webhook_secret(self, name: str, *, keep_previous: bool) -> str:
         """Create a 256-bit secret for the user's webhooks; the previous one stays valid as well if `keep_previous`.
@@ -243,29 +181,34 @@ class UserStore:
             kept = [secret, *(user.webhook_secrets[:1] if keep_previous else ())]
             return "SET #webhook_secrets = :secrets", {":secrets": kept}, []
 
-        self._change(name, plan, names=["webhook_secrets"])
+        self.change_row(name, plan, names=["webhook_secrets"])
         return secret
 
-    def _change(
+    def change_row(
         self,
         name: str,
-        plan: Callable[[UserRecord], tuple[str, dict[str, object], list[Action]]],
+        plan: Plan,
         *,
         names: Sequence[str],
-        new_role: str | None = None,
-    ) -> UserRecord:
+        refusals: Mapping[str, ProblemError] = MappingProxyType({}),
+    ) -> None:
+        """Change a user's row, and others with it, as `plan` says for the user as it was read.
+
+        `names`: the attributes that its expression has as `#name`; `refusals`: what to raise, by a condition's name.
+
+        Raises:
+            ProblemError: `not_found`, one of `refusals`, or what `plan` raises.
+        """
         for _ in range(_RACES):
             user = self._without_expired_keys(self.require(name))
             expression, values, others = plan(user)
             refused = self.access.write([self._update(user, expression, values, names), *others])
             if not refused:
-                return self.require(name) if new_role else user
+                return
             if refused & {_SEEN, _KEY_THERE, LASTING_SEEN}:
                 continue  # the row that was planned for has changed
-            if ADMIN_REMAINS in refused:
-                raise ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
-            if new_role and ROLE_EXISTS in refused:
-                raise _role_gone(new_role)
+            for condition in refused & refusals.keys():
+                raise refusals[condition]
         raise overtaken()
 
     def _update(self, seen: UserRecord, expression: str, values: Mapping[str, object], names: Sequence[str]) -> Action:
@@ -283,17 +226,21 @@ class UserStore:
     def _put_new(self, row: Mapping[str, object], *, absent: str) -> Action:
         return PutNew(table=self.access.table, key={"access_id": row["access_id"]}, row=row, absent=absent)
 
-    def _delete_key(self, key_id: str) -> Action:
-        return Delete(table=self.access.table, key={"access_id": f"key#{key_id}"})
-
     def _without_expired_keys(self, user: UserRecord) -> UserRecord:
         """The user without keys whose rows have expired."""
         there = {row["access_id"].removeprefix("key#") for row in self.access.rows([f"key#{k}" for k in user.key_ids])}
         gone = user.key_ids - there
         if not gone:
             return user
-        self.access.write([self._update(user, "DELETE #key_ids :gone", {":gone": set(gone)}, ["key_ids"])])
+        names = ["key_ids", "session_ids"]
+        self.access.write(
+            [self._update(user, "DELETE #key_ids :gone, #session_ids :gone", {":gone": set(gone)}, names)]
+        )
         return self.require(user.name)
+
+
+def _last_admin(name: str) -> ProblemError:
+    return ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
 
 
 def _role_gone(name: str) -> ProblemError:

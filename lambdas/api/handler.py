@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from generate_on_cloud.contract.bodies import Body
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.cors import ANSWER_HEADERS
-from lambdas.api.routes import Call, Reply, Route, UserCall, find_route
+from lambdas.api.routes import AnyCall, Call, Reply, Route, UserCall, find_route
 from lambdas.api.table import ROUTES
 from lambdas.assembly.api import Api
 from lambdas.aws.clients import aws_clients
@@ -101,8 +101,7 @@ def _answer(
     path_values: Mapping[str, str],
     correlation_id: str,
 ) -> HttpAnswer:
-    call = _authenticated(event, services) if route.needs_key else Call(services, _headers(event))
-    call = replace(call, correlation_id=correlation_id)
+    call = replace(_call(route, event, services), correlation_id=correlation_id)
     if route.permission is not None and isinstance(call, UserCall):
         call.caller.require(route.permission)
     arguments: dict[str, object] = {**path_values, "call": call}
@@ -137,9 +136,19 @@ def problem_response(error: Exception, event: Mapping[str, Any], correlation_id:
     return HttpAnswer(problem.status, headers, problem.model_dump_json())
 
 
-def _authenticated(event: Mapping[str, Any], services: Api) -> UserCall:
+def _call(route: Route, event: Mapping[str, Any], services: Api) -> Call:
+    """The request, with its caller if the route takes a key.
+
+    Raises:
+        ProblemError: `unauthorized`, or `too_many_requests` with this key.
+    """
     headers = _headers(event)
-    return UserCall(services, headers, caller=services.callers.caller_with(headers.get("x-api-key")))
+    if not route.takes_key:
+        return Call(services, headers)
+    key = headers.get("x-api-key")
+    if route.needs_key:
+        return UserCall(services, headers, caller=services.callers.caller_with(key))
+    return AnyCall(services, headers, caller=services.callers.caller_with(key) if key else None)
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.accounts import CreatedKey, CreateKey, KeyList, KeyView, RevokedKey
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.access.caller import CACHE_SECONDS
+from lambdas.access.keys import NewKey
 from lambdas.access.user_record import KeyRecord, UserRecord
 from lambdas.api.rights import require_held, require_manageable
 from lambdas.api.routes import Query, Routes, UserCall
@@ -34,9 +35,11 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
     if body.expires_at is not None and not now < body.expires_at < now + LONGEST_LIFE:
         message = f"received {body.expires_at.isoformat()}; allowed: a future time within {LONGEST_LIFE.days} days"
         raise invalid([FieldError(pointer="/expires_at", message=message)])
-    if caller.key_expires_at and (body.expires_at is None or body.expires_at > caller.key_expires_at):
-        detail = f"This key expires at {caller.key_expires_at.isoformat()} and cannot create a key that lasts longer."
-        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+    latest = caller.lends_until(now)
+    if latest and (body.expires_at is None or body.expires_at > latest):
+        detail = f"This key cannot create a key that lasts longer than until {latest.isoformat()}."
+        again = " Sign in again: a session does so in its first hour." if caller.session else ""
+        raise ProblemError(ProblemCode.FORBIDDEN, detail + again)
 
     def check(user: UserRecord) -> None:
         if user.name != caller.user:
@@ -45,56 +48,57 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
         given = role.permissions if role else frozenset()
         require_held(caller, given if body.permissions is None else body.permissions, what="The requested key")
 
-    key, secret = services.users.add_key(
-        name,
+    new = NewKey(
+        user=name,
         label=body.label,
         permissions=None if body.permissions is None else frozenset(body.permissions),
         expires_at=body.expires_at,
         created_by=caller.user,
         now=now,
-        check=check,
     )
-    view = _view(key)
+    key, secret = services.keys.add(new, made_with=caller.key_id, check=check)
+    view = key_view(key)
     call.log_change("key.created", name, {"made": key.key_id, **body.model_dump(mode="json", exclude={"user"})})
     return CreatedKey(**view.model_dump(), key=secret)
 
 
 @ROUTES.add("GET", "/v1/keys", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
 def list_keys(call: UserCall, query: KeysQuery) -> KeyList:
-    """List the caller's keys (a limited key: itself), or those of `user`, oldest first; never the keys themselves."""
+    """List keys and sessions, the caller's (a limited key: itself) or those of `user`, oldest first; no secrets."""
     caller, name = call.caller, query.user or call.caller.user
     if name != caller.user:
         caller.require(Permission.USER_LIST)
-    keys = call.services.users.keys(name)
+    keys = call.services.keys.of(name)
     if caller.key_permissions is not None and not caller.may(Permission.USER_LIST):
         keys = [key for key in keys if key.key_id == caller.key_id]
-    return KeyList(keys=[_view(key) for key in keys])
+    return KeyList(keys=[key_view(key) for key in keys])
 
 
 @ROUTES.add(
     "DELETE", "/v1/keys/{key_id}", problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN)
 )
 def revoke_key(call: UserCall, key_id: str) -> RevokedKey:
-    """Revoke a key; it may work for up to a minute more. A key cannot revoke itself: use another one."""
-    caller, users = call.caller, call.services.users
-    key = users.key(key_id)
+    """Revoke a key with the sessions opened with it; it may work for up to a minute more. It cannot revoke itself."""
+    caller, keys = call.caller, call.services.keys
+    key = keys.get(key_id)
     if key is None or (key.user != caller.user and not caller.may(Permission.USER_CREATE)):
         raise ProblemError(ProblemCode.NOT_FOUND, f"No key {key_id[:100]!r} exists among those you may revoke.")
-    if key_id == caller.key_id:
+    if key_id in (caller.key_id, caller.root_key_id):
         detail = "A key cannot revoke itself: create another one first, so that you are not locked out."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
-    owner = users.require(key.user)
+    owner = call.services.users.require(key.user)
     if owner.name != caller.user:
         require_manageable(call, owner)
     role = call.services.roles.get(owner.role)
     given = role.permissions if role else frozenset()
     require_held(caller, given if key.permissions is None else key.permissions & given, what="The key to revoke")
-    users.remove_key(key)
+    keys.remove(key)
     call.log_change("key.revoked", key.user, {"revoked": key_id, "label": key.label})
     return RevokedKey(key_id=key_id, effective_within_seconds=int(CACHE_SECONDS))
 
 
-def _view(key: KeyRecord) -> KeyView:
+def key_view(key: KeyRecord) -> KeyView:
+    """The key as its owner sees it."""
     return KeyView(
         key_id=key.key_id,
         user=key.user,
@@ -103,4 +107,5 @@ def _view(key: KeyRecord) -> KeyView:
         created_at=key.created_at,
         created_by=key.created_by,
         expires_at=key.expires_at,
+        session=key.session is not None,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from generate_on_cloud.contract.bodies import Body
 from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
@@ -66,8 +67,8 @@ def _operation(route: Route, schemas: Mapping[Any, Any]) -> dict[str, object]:
     operation: dict[str, object] = {
         "operationId": route.function.__name__,
         "summary": route.summary,
-        "tags": [route.path.split("/")[2] if route.needs_key else "service"],
-        "security": [{"api_key": []}] if route.needs_key else [],
+        "tags": [route.path.split("/")[2] if route.takes_key else "service"],
+        "security": _security(route),
         "responses": {
             str(route.status): done,
             **{str(status): {"description": _ALSO[status]} for status in route.also},
@@ -88,8 +89,17 @@ def _operation(route: Route, schemas: Mapping[Any, Any]) -> dict[str, object]:
         operation["parameters"] = parameters
     if route.body is not None:
         schema = schemas[route.body, "validation"]
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        operation["requestBody"] = {
+            "required": not (issubclass(route.body, Body) and route.body.may_be_absent),
+            "content": {"application/json": {"schema": schema}},
+        }
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    """One of these must be sent; the empty one is no key."""
+    keyed: list[dict[str, list[str]]] = [{"api_key": []}] if route.takes_key else []
+    return keyed if route.needs_key or not keyed else [*keyed, {}]
 
 
 def _problem_responses(codes: tuple[ProblemCode, ...]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """A route: its method, its path and the function that answers; the signature declares input and output.
 
-A route function's parameters, by name: `call` (Call or UserCall), `body` and `query` (pydantic models), and the path's
-parameters (str). The OpenAPI document is generated from the same signatures.
+A route function's parameters, by name: `call` (Call, UserCall or AnyCall), `body` and `query` (pydantic models), and
+the path's parameters (str). The OpenAPI document is generated from the same signatures.
 
 powertools' router accepts what our contract refuses: unknown query names, `1_0` as a number, repeated values, a wrong
 method as 404. docs/architecture/05-decisions.md has the comparison.
@@ -56,6 +56,17 @@ class UserCall(Call):
         _AUDIT.info(json.dumps(line, sort_keys=True, default=str))
 
 
+@dataclass(frozen=True)
+class AnyCall(Call):
+    """One request that may come with a valid key or without any."""
+
+    caller: Caller | None = field(default=None, kw_only=True)
+
+    def of(self, caller: Caller) -> UserCall:
+        """The request as this caller's."""
+        return UserCall(self.services, self.headers, self.correlation_id, caller=caller)
+
+
 class Query(BaseModel):
     """Query parameters; unknown ones are refused."""
 
@@ -107,6 +118,8 @@ class Route:
     answer: type[BaseModel] | None
     """None: a document without a model."""
     needs_key: bool
+    takes_key: bool
+    """Whether a key that is sent is checked."""
     permission: Permission | None = None
     """The permission that the key needs; None: any valid key, or no key if the route works without one."""
 
@@ -124,7 +137,7 @@ class Route:
         found = set(self.own_problems) | set(_COMMON)
         if self.body is not None:
             found |= set(_WITH_BODY)
-        if self.needs_key:
+        if self.takes_key:
             found.add(ProblemCode.UNAUTHORIZED)
         if self.permission is not None:
             found.add(ProblemCode.FORBIDDEN)
@@ -192,6 +205,7 @@ class Routes:
                     query=hints.get("query", Query),
                     answer=answer if isinstance(answer, type) and issubclass(answer, BaseModel) else None,
                     needs_key=hints["call"] is UserCall,
+                    takes_key=hints["call"] is not Call,
                     permission=permission,
                 )
             )

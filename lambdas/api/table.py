@@ -1,6 +1,19 @@
 """Every route of the API, and the route that returns the OpenAPI document."""
 
-from lambdas.api import assets, endpoints, inputs, job_creation, jobs, keys, roles, service, usage, users, webhooks
+from lambdas.api import (
+    assets,
+    endpoints,
+    inputs,
+    job_creation,
+    jobs,
+    keys,
+    roles,
+    service,
+    sessions,
+    usage,
+    users,
+    webhooks,
+)
 from lambdas.api.openapi_document import openapi_document
 from lambdas.api.routes import Call, Route, Routes
 
@@ -15,6 +28,19 @@ def get_openapi(call: Call) -> dict[str, object]:
 
 ROUTES: tuple[Route, ...] = tuple(
     row
-    for resource in (job_creation, jobs, inputs, webhooks, assets, endpoints, users, roles, keys, usage, service)
+    for resource in (
+        job_creation,
+        jobs,
+        inputs,
+        webhooks,
+        assets,
+        endpoints,
+        users,
+        roles,
+        keys,
+        sessions,
+        usage,
+        service,
+    )
     for row in resource.ROUTES.rows
 ) + tuple(_ABOUT_ALL.rows)

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from lambdas.access.keys import KeyStore
 from lambdas.access.roles import RoleStore
+from lambdas.access.session_codes import SessionCodes
 from lambdas.access.table import AccessTable
 from lambdas.access.usage import UsageStore
 from lambdas.access.users import UserStore
@@ -32,6 +34,14 @@ class Accounts(Generic[SettingsT]):
     @cached_property
     def users(self) -> UserStore:
         return UserStore(self.access_table, self.roles)
+
+    @cached_property
+    def keys(self) -> KeyStore:
+        return KeyStore(self.users)
+
+    @cached_property
+    def session_codes(self) -> SessionCodes:
+        return SessionCodes(self.access_table)
 
     @cached_property
     def usage(self) -> UsageStore:

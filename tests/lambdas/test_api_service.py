@@ -25,7 +25,7 @@ from lambdas.json_documents import MAX_DEPTH
 from tests.lambdas.cloud import KEYS, PNG, SETTINGS, Aws, Cloud, aws_error, txt2img
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "api.md"
-KEYLESS = [route for route in ROUTES if not route.needs_key]
+KEYLESS = [route for route in ROUTES if not route.takes_key]
 KEYED = [route for route in ROUTES if route.needs_key]
 
 
@@ -283,6 +283,13 @@ def references(node: object) -> set[str]:
     return set()
 
 
+def security_of(route: Any) -> list[dict[str, list[str]]]:
+    keyed: dict[str, list[str]] = {"api_key": []}
+    if route.needs_key:
+        return [keyed]
+    return [keyed, {}] if route.takes_key else []
+
+
 def test_openapi_describes_every_route_with_every_problem(cloud: Cloud) -> None:
     document = cloud.ask("GET", "/v1/openapi.json", user=None).ok()
 
@@ -293,8 +300,10 @@ def test_openapi_describes_every_route_with_every_problem(cloud: Cloud) -> None:
         operation = document["paths"][route.path][route.method.lower()]
         assert operation["summary"]
         assert operation["operationId"] == route.function.__name__
-        assert operation["security"] == ([{"api_key": []}] if route.needs_key else [])
+        assert operation["security"] == security_of(route)
         assert ("requestBody" in operation) == (route.body is not None)
+        if route.body is not None:
+            assert operation["requestBody"]["required"] != getattr(route.body, "may_be_absent", False)
         named = [parameter["name"] for parameter in operation.get("parameters", [])]
         assert named == [*re.findall(r"{(\w+)}", route.path), *names_in(route.query)]
         done = operation["responses"][str(route.status)]

@@ -31,6 +31,9 @@ LINES = {
     "DELETE /v1/roles/{name}": "role.deleted",
     "POST /v1/keys": "key.created",
     "DELETE /v1/keys/{key_id}": "key.revoked",
+    "POST /v1/sessions": "session.created",
+    "POST /v1/sessions/codes": "session.code_created",
+    "DELETE /v1/sessions/current": "session.ended",
     "PATCH /v1/me": "user.changed",
     "POST /v1/me/webhook-secret": "webhook_secret.rotated",
 }
