@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
-from inference_container.pictures.texts import EXIF_IFD, USER_COMMENT
+from generate_on_cloud.webui.picture_texts import EXIF_IFD, USER_COMMENT
 
 PictureFormat = Literal["png", "jpeg", "webp", "avif"]
 

@@ -9,10 +9,10 @@ from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.single_image_params import ExtraSingleImageParams
 from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.infotext.writer import write_parameters
+from generate_on_cloud.webui.picture_texts import texts_in
 from inference_container.drawing.upscalers import TiledUpscaler, request_upscaler
 from inference_container.pictures.decoding import MAX_PIXELS, decode_picture
 from inference_container.pictures.encoding import encode_picture
-from inference_container.pictures.texts import texts_in
 from inference_container.pictures.upscaling import Upscaler, pass_sizes, scaled_size, upscale_by
 from inference_container.progress import JobProgress
 from inference_container.task import EncodedImage, TaskInput, TaskOutput

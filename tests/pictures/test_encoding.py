@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.webui.picture_texts import EXIF_IFD, USER_COMMENT
 from inference_container.pictures.encoding import PictureFormat, encode_picture
-from inference_container.pictures.texts import EXIF_IFD, USER_COMMENT
 
 INFOTEXT = "a cat, (red:1.2)\nNegative prompt: 犬 é\nSteps: 20, Sampler: Euler"
 

@@ -8,8 +8,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from generate_on_cloud.contract.samplers import ALIASES, SAMPLERS
+from generate_on_cloud.webui.picture_texts import EXIF_IFD, MAX_TEXTS, USER_COMMENT, texts_in
 from inference_container.pictures.encoding import PictureFormat, encode_picture
-from inference_container.pictures.texts import EXIF_IFD, MAX_TEXTS, USER_COMMENT, texts_in
 
 NOVELAI = {
     "Title": "AI generated image",

@@ -1,0 +1,168 @@
+"""The ControlNet extension's routes, `/controlnet/*`: its lists, and maps that need no GPU."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from PIL import Image, ImageChops, ImageFilter, ImageOps, UnidentifiedImageError
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.controlnet import MAX_UNITS, PREPROCESSORS, RESOLUTION, Slider
+from generate_on_cloud.faces.sdapi.pictures import decoded
+from generate_on_cloud.faces.sdapi.refusals import REQUEST_INVALID, RefusalError
+from generate_on_cloud.faces.sdapi.shelf import Shelf, short_hash, stem
+
+VERSION = 3
+_LABELS: Mapping[str, tuple[str, ...]] = {
+    "canny": ("Low Threshold", "High Threshold"),
+    "threshold": ("Binarization Threshold",),
+    "blur_gaussian": ("Sigma",),
+    "tile_resample": ("Down Sampling Rate",),
+}
+_TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "Canny": ("canny", ("canny",)),
+    "Tile": ("tile_resample", ("tile", "blur")),
+    "Recolor": ("none", ("recolor",)),
+}
+"""Type → its usual module, and words in the names of models of this type."""
+_WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian")
+_ALL = "All"
+_MAX_PIXELS = 2**26
+
+
+def _version(_: Shelf) -> dict[str, Any]:
+    return {"version": VERSION}
+
+
+def _settings(_: Shelf) -> dict[str, Any]:
+    return {"control_net_unit_count": MAX_UNITS}
+
+
+def _model_list(shelf: Shelf) -> dict[str, Any]:
+    return {"model_list": models(shelf)}
+
+
+def _module_list(_: Shelf) -> dict[str, Any]:
+    details = {name: {"model_free": False, "sliders": _sliders(name)} for name in PREPROCESSORS}
+    return {"module_list": list(PREPROCESSORS), "module_detail": details}
+
+
+def _control_types(shelf: Shelf) -> dict[str, Any]:
+    types = {_ALL: _type("none", list(PREPROCESSORS), ["None", *models(shelf)], "None")}
+    for name, (module, words) in _TYPES.items():
+        fitting = [model for model in models(shelf) if any(word in model.lower() for word in words)]
+        types[name] = _type(module, list(dict.fromkeys(["none", module])), ["None", *fitting], (fitting or ["None"])[0])
+    return {"control_types": types}
+
+
+def _type(module: str, modules: list[str], found: list[str], model: str) -> dict[str, Any]:
+    return {"module_list": modules, "model_list": found, "default_option": module, "default_model": model}
+
+
+CONTROL_LISTS: Mapping[str, Callable[[Shelf], dict[str, Any]]] = MappingProxyType(
+    {
+        "/controlnet/version": _version,
+        "/controlnet/settings": _settings,
+        "/controlnet/model_list": _model_list,
+        "/controlnet/module_list": _module_list,
+        "/controlnet/control_types": _control_types,
+    }
+)
+"""`GET` routes."""
+
+
+def models(shelf: Shelf) -> list[str]:
+    """Titles of the uploaded ControlNets, `name [12345678]`."""
+    return [f"{stem(one)} [{(short_hash(one) or '0' * 8)[:8]}]" for one in shelf.of_type(AssetType.CONTROLNET)]
+
+
+def _sliders(module: str) -> list[dict[str, Any]]:
+    resolution = _slider("Preprocessor Resolution", RESOLUTION, 8)
+    own = zip(_LABELS.get(module, ()), (PREPROCESSORS[module].threshold_a, PREPROCESSORS[module].threshold_b),
+              strict=False)  # fmt: skip
+    sliders = [_slider(label, slider, 0.01 if module in ("blur_gaussian", "tile_resample") else 1)
+               for label, slider in own]  # fmt: skip
+    return [resolution, *sliders] if module in _WITH_RESOLUTION else sliders
+
+
+def _slider(label: str, slider: Slider, step: float) -> dict[str, Any]:
+    return {"name": label, "value": slider.default, "min": slider.minimum, "max": slider.maximum, "step": step}
+
+
+def detect(body: Mapping[str, Any]) -> dict[str, Any]:
+    """`POST /controlnet/detect`: the map of each picture.
+
+    Raises:
+        RefusalError: a module that is unknown or runs in the cloud only, or a picture that cannot be read.
+    """
+    asked = str(body.get("controlnet_module") or "none")
+    module = next((name for name, one in PREPROCESSORS.items() if asked in (name, *one.other_names)), None)
+    if module is None or module not in _MAPS:
+        allowed = ", ".join(_MAPS)
+        where = "its map is made in the cloud while a job draws" if module else "there is no such module"
+        raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; {where}; allowed: {allowed}")
+    pictures = body.get("controlnet_input_images")
+    if not isinstance(pictures, list) or not pictures:
+        raise RefusalError(REQUEST_INVALID, "No image selected: allowed in controlnet_input_images: base64 pictures")
+    rule = PREPROCESSORS[module]
+    size = _value(body, "controlnet_processor_res", RESOLUTION)
+    level = _value(body, "controlnet_threshold_a", rule.threshold_a)
+    maps = [_MAPS[module](_opened(one), int(size), level) for one in pictures]
+    return {"images": [_png(one) for one in maps], "info": "Success"}
+
+
+def _value(body: Mapping[str, Any], name: str, slider: Slider) -> float:
+    """As the extension does: what is out of range or no number means the default."""
+    value = body.get(name)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and slider.minimum <= value <= slider.maximum else slider.default  # type: ignore[operator,arg-type]
+
+
+def _opened(text: object) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(decoded(str(text)) or b"")) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise RefusalError(REQUEST_INVALID, f"received {image.width}x{image.height} pixels; allowed: 2^26")
+            return image.convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise RefusalError(REQUEST_INVALID, f"Invalid encoded image: {error}") from error
+
+
+def _scaled(image: Image.Image, shorter: int) -> Image.Image:
+    scale = shorter / min(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX)
+
+
+def _threshold(image: Image.Image, shorter: int, level: float) -> Image.Image:
+    red, green, blue = _scaled(image, shorter).split()
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    return darkest.point([255 * (value > level) for value in range(256)]).convert("RGB")
+
+
+def _blurred(image: Image.Image, shorter: int, sigma: float) -> Image.Image:
+    return _scaled(image, shorter).filter(ImageFilter.GaussianBlur(sigma))
+
+
+def _smaller(image: Image.Image, _: int, rate: float) -> Image.Image:
+    size = max(1, int(image.width / rate)), max(1, int(image.height / rate))
+    return image if rate < 1.1 else image.resize(size, Image.Resampling.BOX)
+
+
+_MAPS: Mapping[str, Callable[[Image.Image, int, float], Image.Image]] = MappingProxyType(
+    {
+        "none": lambda image, *_: image,
+        "invert": lambda image, *_: ImageOps.invert(image),
+        "threshold": _threshold,
+        "blur_gaussian": _blurred,
+        "tile_resample": _smaller,
+    }
+)
+
+
+def _png(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
