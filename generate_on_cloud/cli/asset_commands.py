@@ -19,9 +19,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from generate_on_cloud.cli.output import AsJson, errors, print_assets, print_document
+from generate_on_cloud.cli.completion import asset_names, asset_types
+from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_assets, print_document, wants_json
+from generate_on_cloud.cli.session import open_cloud
+from generate_on_cloud.cli.tables import print_sheet, size
+from generate_on_cloud.cli.times import told
 from generate_on_cloud.client.assets import Look
-from generate_on_cloud.client.cloud import GenerateOnCloud, open_cloud
+from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError, ConnectionLostError, NotFoundError, NotLoggedInError
 from generate_on_cloud.client.model_yaml import SUFFIXES as YAML_SUFFIXES
 from generate_on_cloud.contract.asset_bodies import AssetView, ChangeAsset
@@ -33,6 +37,7 @@ PredictionOption = Annotated[
     PredictionType | None,
     typer.Option(help="What a checkpoint predicts; by default what the .yaml next to it or the file itself says."),
 ]
+AssetName = Annotated[str, typer.Argument(metavar="ASSET", help="Id or file name.", autocompletion=asset_names)]
 TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")]
 
 
@@ -74,9 +79,9 @@ def _upload(
 ) -> AssetView:
     if file.suffix in YAML_SUFFIXES and asset_type_named(asset_type) is AssetType.CHECKPOINT:
         return cloud.assets.apply_yaml(file)
-    size = file.stat().st_size
-    hashed = progress.add_task(f"{file.name} hashing", total=size, visible=False)
-    bar = progress.add_task(file.name, total=size)
+    total = file.stat().st_size
+    hashed = progress.add_task(f"{file.name} hashing", total=total, visible=False)
+    bar = progress.add_task(file.name, total=total)
     asset = cloud.assets.upload(
         file,
         asset_type,
@@ -95,7 +100,7 @@ def _summary(failures: Sequence[tuple[Path, CloudError]], *, sent: int) -> Cloud
     """One error for all files that failed, of its kind if only one did; it names them."""
     if len(failures) == 1:
         ((file, error),) = failures
-        error.args = (f"1 of {sent + 1} files was not uploaded: {file.name}: {error}",)
+        error.prefix = f"1 of {sent + 1} files was not uploaded: {file.name}: "
         return error
     lines = "".join(f"\n  {file.name}: {error}" for file, error in failures)
     return CloudError(f"{len(failures)} of {sent + len(failures)} files were not uploaded:{lines}")
@@ -128,30 +133,44 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
 
 @app.command("list")
 def list_assets(
-    asset_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None, as_json: AsJson = False
+    asset_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="Only this type.", autocompletion=asset_types),
+    ] = None,
+    as_json: AsTable = None,
 ) -> None:
     """List the assets you may use."""
+    in_json = wants_json(as_json)
     with open_cloud() as cloud:
         assets = list(cloud.assets.list(asset_type=asset_type))
-    print_assets(assets, as_json=as_json)
+    print_assets(assets, as_json=in_json)
 
 
 @app.command()
-def show(asset: Annotated[str, typer.Argument(help="Id or file name.")], as_json: AsJson = False) -> None:
+def show(asset: AssetName, as_json: AsTable = None) -> None:
     """Show everything about an asset."""
+    in_json = wants_json(as_json)
     with open_cloud() as cloud:
         found = _find(cloud, asset)
-    if as_json:
+    if in_json:
         print_document(found)
         return
-    for field, value in found.model_dump(mode="json", exclude={"upload"}).items():
-        if value not in (None, "", []):
-            typer.echo(f"{field:14} {', '.join(value) if isinstance(value, list) else value}")
+    fields = found.model_dump(mode="json", exclude={"upload"})
+    parts = found.upload.parts if found.upload is not None else []
+    arrived = sum(part.size for part in parts if part.received)
+    print_sheet(
+        {
+            **{name.replace("_", " "): value for name, value in fields.items()},
+            "size": f"{size(found.size)} ({found.size} bytes)",
+            "arrived": f"{size(arrived)} of {size(found.size)}" if parts else None,
+            "created at": told(found.created_at),
+        }
+    )
 
 
 @app.command()
 def update(  # noqa: PLR0917 - typer takes them by their options
-    asset: Annotated[str, typer.Argument(help="Id or file name.")],
+    asset: AssetName,
     name: Annotated[str | None, typer.Option(help="A new file name with the same extension.")] = None,
     description: Annotated[str | None, typer.Option()] = None,
     tags: Annotated[
@@ -187,7 +206,12 @@ def update(  # noqa: PLR0917 - typer takes them by their options
 
 
 @app.command()
-def rm(assets: Annotated[list[str], typer.Argument(help="Ids or file names.")], as_json: AsJson = False) -> None:
+def rm(
+    assets: Annotated[
+        list[str], typer.Argument(metavar="ASSET...", help="Ids or file names.", autocompletion=asset_names)
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Delete assets, or cancel uploads and imports in progress; prints the assets as they were."""
     with _answering(as_json=as_json) as done, open_cloud() as cloud:
         for asset in assets:

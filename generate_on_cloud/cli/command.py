@@ -1,4 +1,4 @@
-"""The `goc` command."""
+"""The `goc` command: its groups, the options that come before them, and how a call ends."""
 
 import sys
 from pathlib import Path
@@ -8,42 +8,85 @@ import httpx
 import typer
 from rich.console import Console
 
+from generate_on_cloud import __version__
+from generate_on_cloud.cli.api_command import request
 from generate_on_cloud.cli.asset_commands import app as assets_app
+from generate_on_cloud.cli.auth_commands import app as auth_app
+from generate_on_cloud.cli.auth_commands import login
+from generate_on_cloud.cli.config_commands import app as config_app
 from generate_on_cloud.cli.cost_command import app as cost_app
 from generate_on_cloud.cli.demo import run_demo
+from generate_on_cloud.cli.draw_commands import img2img, inpaint, interrogate, txt2img, upscale
 from generate_on_cloud.cli.endpoint_commands import app as endpoints_app
 from generate_on_cloud.cli.exit_codes import ExitCode, exit_code_of
 from generate_on_cloud.cli.job_commands import app as jobs_app
-from generate_on_cloud.cli.output import JSON_OPTION, AsJson, errors, print_document, print_failure
-from generate_on_cloud.client.cloud import GenerateOnCloud, open_cloud
+from generate_on_cloud.cli.output import AsJson, answers_in_json, begin_answer, errors, print_document, print_failure
+from generate_on_cloud.cli.session import Session, begin, open_cloud, service_url
 from generate_on_cloud.client.errors import CloudError
-from generate_on_cloud.client.login import Login, keep_login, login_file
 
-app = typer.Typer(help="Generate on Cloud: Stable Diffusion jobs on your own cloud.", no_args_is_help=True)
+ENVIRONMENT = """Environment:
+
+  GOC_URL, GOC_API_KEY: the service and your key; they go before the saved profile.
+
+  GOC_PROFILE: the saved profile to use. GOC_CONFIG: the file with defaults.
+
+  GOC_SOURCE_TOKEN: the token that `goc assets import` sends to the source.
+
+  XDG_CONFIG_HOME: where profiles and defaults are kept (~/.config). NO_COLOR, FORCE_COLOR, COLUMNS: as everywhere.
+"""
+
+app = typer.Typer(
+    help="Generate on Cloud: Stable Diffusion jobs on your own cloud.",
+    epilog=ENVIRONMENT,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command(short_help="Draw from a prompt.")(txt2img)
+app.command(short_help="Draw from a picture and a prompt.")(img2img)
+app.command(short_help="Repaint what a mask covers.")(inpaint)
+app.command(short_help="Describe pictures in words or tags.")(interrogate)
+app.command(short_help="Enlarge pictures.")(upscale)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
 app.add_typer(endpoints_app, name="endpoints")
+app.add_typer(auth_app, name="auth")
+app.command(short_help="Save a URL and key: `goc auth login`.")(login)
+app.add_typer(config_app, name="config")
 app.add_typer(cost_app, name="cost")
+app.command("api", short_help="Send any request to the API.")(request)
 
 
-@app.command()
-def login(
-    url: Annotated[str, typer.Option(prompt=True, help="URL of the API, including its stage.")],
-    api_key: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Your key, goc_…")],
-    as_json: AsJson = False,
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"goc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="Use this saved profile; GOC_PROFILE too.")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Use the service at this URL.")] = None,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
-    """Save the URL and your key for the other commands."""
-    with GenerateOnCloud(url, api_key) as cloud:
-        cloud.endpoints.list()  # a wrong key fails now, not at the first job
-    path = login_file()
-    keep_login(Login(url=url, api_key=api_key), path)
-    if as_json:
-        print_document({"url": url, "login_file": str(path)})
-    else:
-        typer.echo(f"logged in to {url}")
+    """Generate on Cloud: Stable Diffusion jobs on your own cloud."""
+    begin(Session(profile=profile, url=url))
 
 
-@app.command()
+@app.command("help")
+def show_help(
+    words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", show_default=False)] = None,
+) -> None:
+    """Show the help of a command."""
+    app([*(words or []), "--help"], prog_name="goc")
+
+
+@app.command(short_help="Upload a checkpoint and draw with it.")
 def demo(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file to upload and draw with.", exists=True)],
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo_output"),
@@ -63,11 +106,14 @@ def demo(
 
 
 def main() -> None:
-    """Run `goc`. A failure prints one clear line (with --json also a document) and sets the matching exit code."""
+    """Run `goc`. A failure prints one clear line, or in JSON a document, and sets the matching exit code."""
+    begin_answer()
     try:
-        app()
+        app(prog_name="goc")
     except (CloudError, OSError, httpx.InvalidURL) as error:
-        print_failure(error, as_json=JSON_OPTION in sys.argv)
+        print_failure(error, url=service_url())
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
+        if not answers_in_json():
+            errors.print()
         sys.exit(ExitCode.INTERRUPTED)

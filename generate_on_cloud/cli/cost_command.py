@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from generate_on_cloud.cli.output import AsJson, print_document
+from generate_on_cloud.cli.output import AsTable, print_document, wants_json
 from generate_on_cloud.cost import Usage, estimate
 from generate_on_cloud.standing import read_prices
 
@@ -34,9 +34,10 @@ def estimate_month(
     idle_minutes: Annotated[float, typer.Option(min=0, help="As deployed.")] = DEFAULTS.idle_minutes,
     models_gb: Annotated[float, typer.Option(min=0, help="Model files you keep in the cloud.")] = DEFAULTS.models_gb,
     firewall: Annotated[bool, typer.Option(help="Include the firewall (waf=true).")] = False,
-    as_json: AsJson = False,
+    as_json: AsTable = None,
 ) -> None:
     """Estimate the monthly cost in USD."""
+    in_json = wants_json(as_json)
     prices = read_prices()
     usage = Usage(
         instance_type=instance_type,
@@ -51,7 +52,7 @@ def estimate_month(
         result = estimate(usage, prices)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--instance-type") from error
-    if as_json:
+    if in_json:
         document = {"usage": asdict(usage), "usd": result.lines, "total": result.total, "as_of": prices.as_of}
         print_document(document)
         return

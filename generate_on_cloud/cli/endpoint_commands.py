@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from generate_on_cloud.cli.output import AsJson, print_document, print_endpoints
-from generate_on_cloud.client.cloud import open_cloud
+from generate_on_cloud.cli.output import AsJson, AsTable, print_document, print_endpoints, wants_json
+from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.contract.endpoints import CreateEndpoint, PatchEndpoint
 
@@ -23,17 +23,18 @@ Roles = Annotated[list[str] | None, typer.Option("--role", help="Roles that may 
 
 
 @app.callback(invoke_without_command=True)
-def endpoints(context: typer.Context, as_json: AsJson = False) -> None:
+def endpoints(context: typer.Context, as_json: AsTable = None) -> None:
     """List endpoints and their status."""
     if context.invoked_subcommand is None:
         show_list(as_json=as_json)
 
 
 @app.command("list")
-def show_list(as_json: AsJson = False) -> None:
+def show_list(as_json: AsTable = None) -> None:
     """List endpoints and their status."""
+    in_json = wants_json(as_json)
     with open_cloud() as cloud:
-        print_endpoints(cloud.endpoints.list(), as_json=as_json)
+        print_endpoints(cloud.endpoints.list(), as_json=in_json)
 
 
 @app.command()

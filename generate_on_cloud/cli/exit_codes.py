@@ -10,6 +10,7 @@ from generate_on_cloud.client.errors import (
     NotLoggedInError,
     ProblemError,
     TransferError,
+    WrongUrlError,
 )
 from generate_on_cloud.contract.errors import ProblemCode
 
@@ -23,7 +24,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     NOT_ALLOWED = 4
-    """Not logged in, a wrong key, or a key without the permission."""
+    """Not logged in, a wrong URL or key, or a key without the permission."""
     CONFLICT = 5
     """Something that already exists, or a quota, blocks the request; retry later or use another name."""
     REFUSED = 6
@@ -44,6 +45,7 @@ _OF_KIND: Mapping[type[CloudError], ExitCode] = {
     ConnectionLostError: ExitCode.NOT_REACHED,
     TransferError: ExitCode.NOT_REACHED,
     NotLoggedInError: ExitCode.NOT_ALLOWED,
+    WrongUrlError: ExitCode.NOT_ALLOWED,
     NotFoundError: ExitCode.NOT_FOUND,
 }
 

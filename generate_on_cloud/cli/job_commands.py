@@ -1,90 +1,261 @@
-"""`goc jobs`: submit, list, show, watch, save, cancel and retry jobs."""
+"""`goc jobs`: submit, list, show, watch, save, cancel, retry and delete jobs."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from generate_on_cloud.cli.completion import endpoint_names, job_ids, task_names, user_names
+from generate_on_cloud.cli.draw_options import SendOptions, read_params
+from generate_on_cloud.cli.drawing import Work, draw, request_of
 from generate_on_cloud.cli.exit_codes import ExitCode
-from generate_on_cloud.cli.output import AsJson, errors, print_document, print_job
-from generate_on_cloud.client.cloud import open_cloud
+from generate_on_cloud.cli.job_bar import job_bar, what_it_does
+from generate_on_cloud.cli.job_names import job_id_of
+from generate_on_cloud.cli.job_views import print_job_sheet, print_jobs, run_seconds
+from generate_on_cloud.cli.option_groups import with_options
+from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_document, print_job, wants_json
+from generate_on_cloud.cli.session import defaults, open_cloud
+from generate_on_cloud.cli.tables import Column, print_table
+from generate_on_cloud.cli.times import read_time, seconds, short, zone
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
-from generate_on_cloud.contract.job_bodies import CreateJob, JobView
-from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.client.jobs import JobFilters
+from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
+from generate_on_cloud.contract.job_bodies import JobPage, JobView
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 
 app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
 
 
+def read_task(text: str) -> Task:
+    """The task, spelled with dashes or underscores."""
+    try:
+        return Task(text.replace("-", "_"))
+    except ValueError:
+        allowed = ", ".join(task_names(""))
+        raise typer.BadParameter(f"received {text!r}; allowed: {allowed}") from None
+
+
+def _read_moment(text: str) -> str:
+    try:
+        return read_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="Id, its last characters, or `last`.", autocompletion=job_ids)
+]
+JobIds = Annotated[
+    list[str], typer.Argument(metavar="JOB...", help="Ids, their last characters, or `last`.", autocompletion=job_ids)
+]
+TaskArgument = Annotated[
+    Task, typer.Argument(metavar="TASK", parser=read_task, help="txt2img, img2img, …", autocompletion=task_names)
+]
+TaskOption = Annotated[
+    Task | None, typer.Option(metavar="TASK", parser=read_task, help="Only this task.", autocompletion=task_names)
+]
+TIME_HELP = "2026-11-30 or 2026-11-30T12:00, your time zone."
+
+
 @app.command()
+@with_options(send=SendOptions)
 def submit(
-    task: Task,
+    task: TaskArgument,
     params: Annotated[
-        typer.FileText, typer.Argument(encoding="utf-8-sig", help="WebUI's request body as JSON; - for standard input.")
+        typer.FileText,
+        typer.Argument(metavar="FILE", encoding="utf-8-sig", help="WebUI's request as JSON; - for standard input."),
     ],
-    checkpoint: Annotated[str | None, typer.Option(help="Checkpoint to use: id or file name.")] = None,
-    endpoint: Annotated[str | None, typer.Option(help="Endpoint; by default yours, else the least loaded.")] = None,
     *,
-    strict: Annotated[bool, typer.Option(help="Refuse what would else be ignored with a warning.")] = False,
+    send: SendOptions,
     as_json: AsJson = False,
 ) -> None:
-    """Send a job and print its id; what of the params is ignored goes to standard error."""
-    try:
-        body = json.load(params)
-    except ValueError as error:
-        raise CloudError(f"{params.name} is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise CloudError(f"{params.name} contains a {type(body).__name__}; allowed: a JSON object")
-    with open_cloud() as cloud:
-        job = cloud.jobs.submit(
-            CreateJob(task=task, params=body, checkpoint=checkpoint, endpoint=endpoint, strict=strict)
-        )
-        for warning in job.warnings:
-            errors.print(f"{warning.pointer}: {warning.message}", markup=False)
-        print_job(job, as_json=as_json, text=job.job_id)
+    """Send a job from a file with WebUI's request and print its id; what of it is ignored goes to standard error."""
+    body = read_params(params.read(), params.name)
+    work = Work(label=params.name, request=request_of(task, send, {**defaults().params, **body}))
+    draw([work], send, as_json=as_json, alone=True)
 
 
 @app.command("list")
 def list_jobs(
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
-    task: Annotated[Task | None, typer.Option()] = None,
-    status: Annotated[JobStatus | None, typer.Option()] = None,
+    *,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Jobs of one page.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Every page.")] = False,
+    task: TaskOption = None,
+    status: Annotated[JobStatus | None, typer.Option(help="Only this status.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this endpoint.", autocompletion=endpoint_names)
+    ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="USER", help="Another user's jobs; needs inference:all.", autocompletion=user_names),
+    ] = None,
+    created_from: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", parser=_read_moment, help="Created at this time or later; " + TIME_HELP),
+    ] = None,
+    created_before: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", parser=_read_moment, help="Created before this time.")
+    ] = None,
     cursor: Annotated[str | None, typer.Option(help="next_cursor of the previous page.")] = None,
-    as_json: AsJson = False,
+    as_json: AsTable = None,
 ) -> None:
     """List your jobs, newest first."""
+    in_json = wants_json(as_json)
+    filters = JobFilters(
+        task=task, status=status, endpoint=endpoint, owner=owner,
+        created_from=created_from, created_before=created_before,
+    )  # fmt: skip
     with open_cloud() as cloud:
-        page = cloud.jobs.page(limit=limit, cursor=cursor, task=task, status=status)
-    if as_json:
+        if everything:
+            page = JobPage(jobs=list(cloud.jobs.list(**filters)), next_cursor=None)
+        else:
+            page = cloud.jobs.page(limit=limit, cursor=cursor, **filters)
+    if in_json:
         print_document(page)
         return
-    for job in page.jobs:
-        typer.echo(job.label)
+    narrowed = any(value is not None for value in filters.values())
+    print_jobs(
+        page.jobs, empty="No job matches." if narrowed else 'There are no jobs yet; `goc txt2img "…"` sends one.'
+    )
+    if page.next_cursor is not None:
+        errors.print(f"more: --all, or --limit and --cursor {page.next_cursor}", markup=False, soft_wrap=True)
 
 
 @app.command()
-def show(job_id: str, as_json: AsJson = False) -> None:
-    """Show everything about a job, always as JSON; with --json on a single line."""
+def show(job_id: JobId, as_json: AsTable = None) -> None:
+    """Show a job: what it does or made, how long it took, or why it failed."""
+    in_json = wants_json(as_json)
     with open_cloud() as cloud:
-        job = cloud.jobs.get(job_id)
-    print_job(job, as_json=as_json, text=job.model_dump_json(indent=2))
+        job = cloud.jobs.get(job_id_of(cloud, job_id))
+    if in_json:
+        print_document(job)
+    else:
+        print_job_sheet(job)
 
 
 @app.command()
-def watch(job_id: str, as_json: AsJson = False) -> None:
-    """Follow a job until it finishes; with --json, print one JSON document per line at each change."""
-    told: JobView | None = None
-    with open_cloud() as cloud:
-        for job in cloud.jobs.watch(job_id):
-            if told is None or _news(job) != _news(told):
-                print_job(job, as_json=as_json, text=_line(job))
-                told = job
-    if told is not None:
-        _print_warnings(told)
-    if told is not None and told.status is not JobStatus.SUCCEEDED:
+def watch(job_id: JobId, as_json: AsJson = False) -> None:
+    """Follow a job with a bar until it finishes; with --json, print one JSON document per line at each change."""
+    last: JobView | None = None
+    with open_cloud() as cloud, job_bar(1) as bar:
+        for job in cloud.jobs.watch(job_id_of(cloud, job_id)):
+            bar.show(job)
+            if as_json and (last is None or _news(job) != _news(last)):
+                print_document(job)
+            elif not as_json and not errors.is_terminal and (last is None or what_it_does(job) != what_it_does(last)):
+                errors.print(what_it_does(job), markup=False)
+            last = job
+    if last is None:
+        return
+    _print_warnings(last)
+    if last.status is not JobStatus.SUCCEEDED:
         if as_json:
             raise typer.Exit(ExitCode.FAILED)  # the last line says why
-        raise JobNotSucceededError(told)
+        raise JobNotSucceededError(last)
+    if not as_json:
+        took = run_seconds(last)
+        typer.echo(f"{last.job_id} succeeded" + (f" in {seconds(took)} s" if took is not None else ""))
+
+
+@app.command()
+def save(
+    job_id: JobId,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for the pictures; default: this one.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="File names by WebUI's patterns; [seed]-[prompt_spaces].")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wait for a job and download its pictures."""
+    pattern = name or defaults().name or DEFAULT_PATTERN
+    try:
+        check_pattern(pattern)
+    except ValueError as error:
+        raise CloudError(str(error)) from None
+    with open_cloud() as cloud:
+        whole = job_id_of(cloud, job_id)
+        job = cloud.jobs.get(whole)
+        if job.status not in TERMINAL:
+            with job_bar(1) as bar:
+                for job in cloud.jobs.watch(whole):
+                    bar.show(job)
+        _print_warnings(job)
+        if job.status is not JobStatus.SUCCEEDED:
+            raise JobNotSucceededError(job)
+        paths = cloud.jobs.save(job, out or defaults().out or Path(), name=names_by(pattern, job))
+    if as_json:
+        print_document({"job_id": whole, "files": [str(path) for path in paths]})
+        return
+    for path in paths:
+        typer.echo(str(path))
+
+
+@app.command()
+def cancel(job_ids: JobIds, as_json: AsJson = False) -> None:
+    """Cancel jobs: at once if they wait, at their next step if they run."""
+    with open_cloud() as cloud:
+        jobs = [cloud.jobs.cancel(job_id_of(cloud, one)) for one in job_ids]
+    _print_each(jobs, as_json=as_json)
+
+
+@app.command()
+def retry(job_id: JobId, as_json: AsJson = False) -> None:
+    """Repeat a finished job as a new one and print its id."""
+    with open_cloud() as cloud:
+        job = cloud.jobs.retry(job_id_of(cloud, job_id))
+    print_job(job, as_json=as_json, text=job.job_id)
+
+
+@app.command()
+def rm(job_ids: JobIds, as_json: AsJson = False) -> None:
+    """Delete finished jobs for good, with their pictures."""
+    with open_cloud() as cloud:
+        whole = [job_id_of(cloud, one) for one in job_ids]
+        answers = [cloud.jobs.delete_all(whole[start : start + 50]) for start in range(0, len(whole), 50)]
+    deleted = [one for answer in answers for one in answer.deleted]
+    refused = [one for answer in answers for one in answer.refused]
+    if as_json:
+        print_document({"deleted": deleted, "refused": [one.model_dump(mode="json") for one in refused]})
+    else:
+        for one in deleted:
+            typer.echo(one)
+        for no in refused:
+            errors.print(f"{no.job_id}: {no.detail}", markup=False)
+    if refused:
+        raise typer.Exit(ExitCode.CONFLICT)
+
+
+@app.command()
+def deliveries(job_id: JobId, as_json: AsTable = None) -> None:
+    """List the attempts to deliver a job's webhook."""
+    in_json = wants_json(as_json)
+    with open_cloud() as cloud:
+        found = cloud.webhooks.deliveries(job_id_of(cloud, job_id))
+    if in_json:
+        print_document(found)
+        return
+    columns = (
+        Column("attempt", number=True), Column(f"time ({zone()})"), Column("status"), Column("outcome"),
+        Column("reason", wide=True),
+    )  # fmt: skip
+    rows = [
+        (str(one.attempt), short(one.at), str(one.status or ""), one.outcome, one.error or "")
+        for one in found.deliveries
+    ]
+    print_table(columns, rows, empty="The job has no webhook." if found.webhook is None else "No attempt was made yet.")
+
+
+def _print_each(jobs: Sequence[JobView], *, as_json: bool) -> None:
+    if as_json:
+        print_document(jobs[0] if len(jobs) == 1 else {"jobs": list(jobs)})
+        return
+    for job in jobs:
+        asked = " (asked to stop)" if job.cancel_requested and job.status is JobStatus.RUNNING else ""
+        typer.echo(f"{job.job_id} {job.status}{asked}")
 
 
 def _print_warnings(job: JobView) -> None:
@@ -93,47 +264,5 @@ def _print_warnings(job: JobView) -> None:
         errors.print(warning, markup=False)
 
 
-@app.command()
-def save(
-    job_id: str,
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
-    as_json: AsJson = False,
-) -> None:
-    """Wait for a job and download its pictures."""
-    with open_cloud() as cloud:
-        job = cloud.jobs.finish(job_id)
-        _print_warnings(job)
-        paths = cloud.jobs.save(job, out)
-    if as_json:
-        print_document({"job_id": job_id, "files": [str(path) for path in paths]})
-        return
-    for path in paths:
-        typer.echo(str(path))
-
-
-@app.command()
-def cancel(job_id: str, as_json: AsJson = False) -> None:
-    """Cancel a job."""
-    with open_cloud() as cloud:
-        print_job(cloud.jobs.cancel(job_id), as_json=as_json)
-
-
-@app.command()
-def retry(job_id: str, as_json: AsJson = False) -> None:
-    """Repeat a finished job as a new one and print its id."""
-    with open_cloud() as cloud:
-        job = cloud.jobs.retry(job_id)
-        print_job(job, as_json=as_json, text=job.job_id)
-
-
 def _news(job: JobView) -> tuple[object, ...]:
     return (job.status, job.progress)
-
-
-def _line(job: JobView) -> str:
-    progress = job.progress
-    if job.starting_since is not None:
-        return f"{job.label}  endpoint starting since {job.starting_since:%H:%M:%S} UTC"
-    if job.status is not JobStatus.RUNNING or progress is None:
-        return job.label
-    return f"{job.label}  {progress.phase} {progress.step}/{progress.steps or '?'}"

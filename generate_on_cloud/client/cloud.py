@@ -1,6 +1,6 @@
 """The whole service as one object, with its jobs, assets, endpoints and people as attributes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -24,13 +24,13 @@ from generate_on_cloud.contract.capabilities import Capabilities
 
 
 @contextmanager
-def open_cloud() -> Iterator["GenerateOnCloud"]:
-    """The service the user is logged in to.
+def open_cloud(*, profile: str | None = None, url: str | None = None) -> Iterator["GenerateOnCloud"]:
+    """The service the user is logged in to; `profile` and `url` choose another one for this block.
 
     Raises:
         CloudError: there is no login, or the saved one is damaged.
     """
-    login = find_login()
+    login = find_login(profile=profile, url=url)
     with GenerateOnCloud(login.url, login.api_key) as cloud:
         yield cloud
 
@@ -58,6 +58,22 @@ class GenerateOnCloud:
     def capabilities(self) -> Capabilities:
         """What the service's version can do: samplers, schedulers, upscalers, scripts, limits; works without a key."""
         return self._connection.ask(Capabilities, "GET", "/v1/capabilities")
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: str | None = None,
+        query: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Any request, for routes that have no method here; `path` begins with `/v1/`, `content` is JSON.
+
+        Raises:
+            ConnectionLostError, ProblemError, WrongUrlError: it was not answered, or refused.
+        """
+        return self._connection.request(method, path, content=content, query=query, headers=headers)
 
     def close(self) -> None:
         """Close the connections."""

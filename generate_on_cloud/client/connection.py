@@ -1,5 +1,6 @@
 """One authenticated connection to the API."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from generate_on_cloud.client.errors import ConnectionLostError, ProblemError
+from generate_on_cloud.client.errors import ConnectionLostError, ProblemError, WrongUrlError
 from generate_on_cloud.contract.accounts import RolePage, UsagePage, UserPage
 from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 
@@ -22,7 +23,7 @@ class Connection:
     """Sends requests to the API and turns its answers into models or exceptions."""
 
     def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
-        self._url = url.rstrip("/")
+        self._url = _checked(url)
         self._api_key = api_key
         self._http = http or httpx.Client(timeout=TIMEOUT)
 
@@ -41,8 +42,9 @@ class Connection:
         Raises:
             ConnectionLostError: there was no answer.
             ProblemError: the API refused the request.
+            WrongUrlError: something else answered.
         """
-        return answer.model_validate_json(self._send(method, path, body, query, headers).content)
+        return self._read(answer, self._send(method, path, _document(body), query, headers))
 
     def look(
         self, answer: type[Answer], path: str, *, query: Mapping[str, str | int | None] | None = None
@@ -50,7 +52,7 @@ class Connection:
         """As `ask` with GET, and how many seconds to pause before the next look (`Retry-After`, else 0)."""
         response = self._send("GET", path, None, query, None)
         pause = response.headers.get("retry-after", "")
-        return answer.model_validate_json(response.content), float(pause) if pause.isdecimal() else 0.0
+        return self._read(answer, response), float(pause) if pause.isdecimal() else 0.0
 
     def pages(
         self, page: type[Page], path: str, *, query: Mapping[str, str | int | None] | None = None
@@ -76,15 +78,36 @@ class Connection:
         """
         self._send(method, path, None, None, None)
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: str | None = None,
+        query: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send any request to the API and return its successful answer as it came.
+
+        Raises:
+            ConnectionLostError, ProblemError, WrongUrlError: as in `ask`.
+        """
+        return self._send(method, path, content, query, headers)
+
+    def _read(self, answer: type[Answer], response: httpx.Response) -> Answer:
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError:
+            raise WrongUrlError(self._url, _what(response)) from None
+
     def _send(
         self,
         method: str,
         path: str,
-        body: BaseModel | None,
+        content: str | None,
         query: Mapping[str, str | int | None] | None,
         more_headers: Mapping[str, str] | None,
     ) -> httpx.Response:
-        content = None if body is None else body.model_dump_json(exclude_none=True)
         params = {name: value for name, value in (query or {}).items() if value is not None}
         key = {"x-api-key": self._api_key} if self._api_key else {}
         headers = {**key, "content-type": "application/json", **(more_headers or {})}
@@ -93,8 +116,17 @@ class Connection:
         except httpx.TransportError as error:
             raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
         if response.is_error:
-            raise ProblemError(_problem(response))
+            raise self._refusal(response)
         return response
+
+    def _refusal(self, response: httpx.Response) -> ProblemError | WrongUrlError:
+        try:
+            return ProblemError(Problem.model_validate_json(response.content))
+        except ValidationError:
+            # A gateway, a proxy or another program answered, in its own format.
+            if _is_elsewhere(response):
+                return WrongUrlError(self._url, _what(response))
+            return ProblemError(_foreign_problem(response))
 
     def put(self, url: str, content: bytes | Iterable[bytes], headers: Mapping[str, str]) -> httpx.Response:
         """PUT to a presigned URL, without the API key."""
@@ -114,17 +146,50 @@ def in_path(name: str) -> str:
     return quote(name, safe="@+")
 
 
-def _problem(response: httpx.Response) -> Problem:
+def _checked(url: str) -> str:
+    """The URL without a slash at its end.
+
+    Raises:
+        WrongUrlError: it is no http URL, or has a query.
+    """
     try:
-        return Problem.model_validate_json(response.content)
-    except ValidationError:
-        # A gateway or proxy answered instead of the API, in its own format.
-        code = ProblemCode.FORBIDDEN if response.status_code == 403 else ProblemCode.INTERNAL
-        return Problem(
-            type="about:blank",
-            title=PROBLEMS[code].title,
-            status=response.status_code,
-            code=code,
-            detail=f"HTTP {response.status_code}: {response.text[:300]}",
-            request_id=response.headers.get("x-amzn-requestid", ""),
-        )
+        read = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise WrongUrlError(url, str(error)) from error
+    if read.scheme not in ("http", "https") or not read.host:
+        raise WrongUrlError(url, "it must begin with https:// or http://")
+    if read.query or read.fragment:
+        raise WrongUrlError(url, "it must not have a `?` or `#`")
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def _document(body: BaseModel | None) -> str | None:
+    return None if body is None else body.model_dump_json(exclude_none=True)
+
+
+def _is_elsewhere(response: httpx.Response) -> bool:
+    """Whether a refusal shows that the URL is wrong: no gateway of the API gives it."""
+    is_json = response.content[:1] in (b"{", b"[", b'"')
+    unsigned = re.search(rb"missing ?authentication ?token", response.content, re.IGNORECASE)
+    return response.status_code == 404 or (response.status_code < 500 and (not is_json or unsigned is not None))
+
+
+def _what(response: httpx.Response) -> str:
+    """Who answered, in half a sentence."""
+    kind = response.headers.get("content-type", "").partition(";")[0] or "no content type"
+    return (
+        f"HTTP {response.status_code} with {kind} came from there. The API's URL ends in its stage "
+        "(`make local` prints it as GOC_URL; on AWS it is the output ApiUrl of the stack)"
+    )
+
+
+def _foreign_problem(response: httpx.Response) -> Problem:
+    code = ProblemCode.FORBIDDEN if response.status_code == 403 else ProblemCode.INTERNAL
+    return Problem(
+        type="about:blank",
+        title=PROBLEMS[code].title,
+        status=response.status_code,
+        code=code,
+        detail=f"HTTP {response.status_code}: {response.text[:300]}",
+        request_id=response.headers.get("x-amzn-requestid", ""),
+    )

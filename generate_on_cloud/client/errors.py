@@ -2,6 +2,7 @@
 
 CloudError
 ├── ConnectionLostError   the service could not be reached, or the connection was lost
+├── WrongUrlError         something else answers at this URL
 ├── ProblemError          the service refused the request: `.problem` is its RFC 9457 answer
 ├── TransferError         a presigned upload or download failed
 ├── NotLoggedInError      no login was found
@@ -22,17 +23,31 @@ class CloudError(Exception):
 
     done: Mapping[str, object] = {}
     """The results of a command on several things up to its failure, as the printed document names them."""
+    prefix: str = ""
+    """Which of several things this is about, in front of the text."""
+
+    def __str__(self) -> str:
+        return f"{self.prefix}{super().__str__()}"
 
 
 class ConnectionLostError(CloudError):
     """The service could not be reached, or the connection was lost."""
 
 
+class WrongUrlError(CloudError):
+    """The URL is not one, or what answers there is not this service."""
+
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(f"{url} is not the URL of Generate on Cloud: {what}")
+        self.url = url
+
+
 class ProblemError(CloudError):
     """The service answered with a problem."""
 
     def __init__(self, problem: Problem) -> None:
-        fields = "".join(f"\n  {error.pointer}: {error.message}" for error in problem.errors)
+        said = [error for error in problem.errors if error.message != problem.detail]
+        fields = "".join(f"\n  {error.pointer}: {error.message}" for error in said)
         super().__init__(f"{problem.detail or problem.title} ({problem.code}, request {problem.request_id}){fields}")
         self.problem = problem
 

@@ -1,11 +1,13 @@
 """The client's jobs: submit, follow, save, cancel, list."""
 
+import itertools
 import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack, cast
 
 import httpx
 
@@ -29,6 +31,19 @@ from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 INLINE_MAX_BYTES = 3_500_000
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+class JobFilters(TypedDict, total=False):
+    """What a list of jobs may be narrowed to."""
+
+    task: Task | None
+    status: JobStatus | None
+    endpoint: str | None
+    owner: str | None
+    """Another user's jobs; needs `inference:all`."""
+    created_from: str | None
+    """ISO 8601 with a zone: created then or later."""
+    created_before: str | None
 
 
 class Jobs:
@@ -107,8 +122,11 @@ class Jobs:
             raise JobNotSucceededError(job)
         return job
 
-    def save(self, job: JobView, folder: Path, *, name: str | None = None) -> list[Path]:
-        """Download a succeeded job's pictures to `folder/NAME-N.FORMAT`, byte for byte as the container wrote them.
+    def save(self, job: JobView, folder: Path, *, name: str | Callable[[int], str] | None = None) -> list[Path]:
+        """Download a succeeded job's pictures to `folder`, byte for byte as the container wrote them.
+
+        They are called `NAME-N.FORMAT` (`name` None: the job's id). With a function from a number to a name,
+        such as `names_by("[seed]-[prompt_spaces]", job)`, a file of that name with other bytes is never replaced.
 
         Raises:
             JobNotSucceededError: the job has no result.
@@ -127,10 +145,23 @@ class Jobs:
                 raise TransferError(f"picture {number} of job {job.job_id} could not be downloaded: {error}") from error
             if response.is_error:
                 raise TransferError(f"picture {number} of job {job.job_id}: storage answered {response.status_code}")
-            path = folder / f"{name or job.job_id}-{number}.{image.format}"
+            if callable(name):
+                path = _free(folder / f"{name(number)}.{image.format}", response.content)
+            else:
+                path = folder / f"{name or job.job_id}-{number}.{image.format}"
             path.write_bytes(response.content)
             paths.append(path)
         return paths
+
+    def preview(self, job: JobView) -> bytes | None:
+        """The latest preview of a running job, a JPEG; None while it has none."""
+        if job.preview_url is None:
+            return None
+        try:
+            response = self._connection.get(job.preview_url)
+        except httpx.TransportError:
+            return None  # the next look has the next one
+        return response.content if response.is_success else None
 
     def _picture_url(self, job_id: str, number: int) -> str:
         """A fresh URL of a picture.
@@ -184,18 +215,16 @@ class Jobs:
         body = DeleteJobs(job_ids=list(job_ids))
         return self._connection.ask(DeletedJobs, "POST", "/v1/jobs/delete", body=body)
 
-    def page(
-        self, *, limit: int = 20, cursor: str | None = None, task: Task | None = None, status: JobStatus | None = None
-    ) -> JobPage:
+    def page(self, *, limit: int = 20, cursor: str | None = None, **filters: Unpack[JobFilters]) -> JobPage:
         """One page of the job history, newest first."""
-        query = {"limit": limit, "cursor": cursor, "task": task, "status": status}
+        query = {"limit": limit, "cursor": cursor, **_query(filters)}
         return self._connection.ask(JobPage, "GET", "/v1/jobs", query=query)
 
-    def list(self, *, task: Task | None = None, status: JobStatus | None = None) -> Iterator[JobSummary]:
+    def list(self, **filters: Unpack[JobFilters]) -> Iterator[JobSummary]:
         """The whole job history, newest first, fetched page by page."""
         cursor = None
         while True:
-            page = self.page(limit=100, cursor=cursor, task=task, status=status)
+            page = self.page(limit=100, cursor=cursor, **filters)
             yield from page.jobs
             cursor = page.next_cursor
             if cursor is None:
@@ -204,6 +233,18 @@ class Jobs:
 
 def _no_upload(job_id: str) -> TransferError:
     return TransferError(f"job {job_id}: the service returned no upload URL for the params document")
+
+
+def _query(filters: JobFilters) -> dict[str, str | int | None]:
+    """The filters by the API's names."""
+    names = {"created_from": "from", "created_before": "to"}
+    return {names.get(name, name): cast("str | None", value) for name, value in filters.items()}
+
+
+def _free(path: Path, content: bytes) -> Path:
+    """The first of `path`, `NAME-1`, `NAME-2`, … that does not exist, or that has these bytes already."""
+    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(1))
+    return next(one for one in itertools.chain([path], others) if not one.exists() or one.read_bytes() == content)
 
 
 def _key(chosen: str | None) -> dict[str, str]:

@@ -52,6 +52,13 @@ class SmallService:
     """One for each part that is half-way."""
     go_on: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    """Method, path with query, and body of every request to the API."""
+    keys: list[str] = field(default_factory=list)
+    """Every `Idempotency-Key` that came."""
+    stored_pictures: dict[str, bytes] = field(default_factory=dict)
+    raw: dict[str, tuple[int, bytes, str]] = field(default_factory=dict)
+    """Paths at which another program answers: status, body and content type."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -146,10 +153,22 @@ def open_service(service: SmallService) -> Iterator[SmallService]:
             if path.startswith("/part/"):
                 service.take_part(self, int(path.rpartition("/")[2]))
                 return
+            if path in service.stored_pictures:
+                self._send(200, service.stored_pictures[path])
+                return
+            if path in service.raw:
+                self._send(*service.raw[path])
+                return
+            if "Idempotency-Key" in self.headers:
+                service.keys.append(self.headers["Idempotency-Key"])
             asked = self.rfile.read(int(self.headers.get("content-length", 0)))
+            service.asked.append((self.command, self.path, json.loads(asked or b"null")))
             status, document = service.answer(self.command, path, asked)
-            body = b"" if document is None else json.dumps(document).encode()
+            self._send(status, b"" if document is None else json.dumps(document).encode())
+
+        def _send(self, status: int, body: bytes, kind: str = "application/json") -> None:
             self.send_response(status)
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

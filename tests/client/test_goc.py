@@ -45,5 +45,5 @@ def test_without_a_login_goc_says_how_to_get_one(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == ExitCode.NOT_ALLOWED
-    assert "not logged in: run `goc login`" in done.stderr
+    assert "not logged in: run `goc auth login`" in done.stderr
     assert "Traceback" not in done.stderr
