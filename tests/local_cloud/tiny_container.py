@@ -2,7 +2,7 @@
 
 `{"text": …}` is answered in capitals, `{"fail": status}` with that status, `{"exit": code}` ends the process,
 `{"signal": number}` kills it, `{"hold": path}` waits until the file exists. CONTAINER_END ends it at the start, and so
-does CONTAINER_BROKEN once the file it names exists.
+does CONTAINER_BROKEN once the file it names exists. It is not ready while the file that CONTAINER_WAITS names exists.
 """
 
 import json
@@ -15,7 +15,8 @@ from pathlib import Path
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self._answer(200 if self.path == "/ping" else 404, {})
+        is_ready = not Path(os.environ.get("CONTAINER_WAITS", "/nowhere")).exists()
+        self._answer((200 if is_ready else 503) if self.path == "/ping" else 404, {})
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

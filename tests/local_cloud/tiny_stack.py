@@ -28,10 +28,17 @@ def handler(event, context):
         if body.get("explode"):
             raise RuntimeError("it exploded")
         message = json.loads(body["Message"])
+        if "inferenceId" not in message:
+            message["inferenceId"] = f"{message['eventName']} {record['messageId']}"
         dynamodb.put_item(
             TableName=os.environ["TABLE"],
             Item={"id": {"S": message["inferenceId"]}, "message": {"S": json.dumps(message)}},
         )
+        delivery = f"delivery of {message['inferenceId']}: {context.aws_request_id}"
+        dynamodb.put_item(TableName=os.environ["TABLE"], Item={"id": {"S": delivery}})
+    if event.get("row"):
+        row = {"id": {"S": f"{event['row']}: {context.aws_request_id}"}}
+        dynamodb.put_item(TableName=os.environ["TABLE"], Item=row)
     if event.get("body"):
         return {"statusCode": 200, "body": json.dumps({"body": event["body"], "coded": event["isBase64Encoded"]})}
     signed = s3.generate_presigned_url("put_object", Params={"Bucket": os.environ["BUCKET"], "Key": "signed"})
@@ -273,8 +280,12 @@ class Tiny:
         self.runtime = clients.client("sagemaker-runtime")
 
     def iam(self) -> Any:
-        return boto3.client(
-            "iam",
+        return self.client("iam")
+
+    def client(self, service: str) -> Any:
+        """A client of a service that `LocalClients` does not know."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
             endpoint_url=self.cloud.endpoint_url,
             region_name=DEFAULT_REGION,
             aws_access_key_id=self.cloud.root().access_key,
@@ -301,6 +312,11 @@ class Tiny:
         found = self.wait(lambda: self.row(job), seconds=seconds)
         message: dict[str, Any] = json.loads(found["message"]["S"])
         return message
+
+    def rows(self, beginning: str) -> list[str]:
+        """The keys of the rows that begin so."""
+        rows = self.dynamodb.scan(TableName=self.cloud.outputs["TableName"], ConsistentRead=True)["Items"]
+        return [row["id"]["S"] for row in rows if row["id"]["S"].startswith(beginning)]
 
     def row(self, key: str) -> dict[str, Any]:
         found = self.dynamodb.get_item(TableName=self.cloud.outputs["TableName"], Key={"id": {"S": key}})
