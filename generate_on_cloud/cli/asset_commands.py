@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -108,9 +107,9 @@ def _summary(failures: Sequence[tuple[Path, CloudError]], *, sent: int) -> Cloud
 
 @app.command("import")
 def import_url(  # noqa: PLR0917 - typer takes them by their options
-    url: Annotated[str, typer.Argument(help="https URL of the file.")],
+    url: Annotated[str, typer.Argument(help="https URL, civitai:MODEL, civitai:MODEL@VERSION, or hf:OWNER/REPO/FILE.")],
     asset_type: TypeOption,
-    name: Annotated[str | None, typer.Option(help="File name; by default the last part of the URL.")] = None,
+    name: Annotated[str | None, typer.Option(help="File name; by default what its source calls it.")] = None,
     sha256: Annotated[str | None, typer.Option(help="Expected SHA-256 of the file.")] = None,
     token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token for the source.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the file is uploaded.")] = True,
@@ -118,15 +117,12 @@ def import_url(  # noqa: PLR0917 - typer takes them by their options
     as_json: AsJson = False,
 ) -> None:
     """Import a model file from a URL; the service downloads it."""
-    called = name or PurePosixPath(urlsplit(url).path).name
-    if not called:
-        raise CloudError("the URL does not end in a file name; give one with --name")
     with open_cloud() as cloud, _bars() as progress:
         asset = cloud.assets.import_url(
-            url, asset_type, name=called, sha256=sha256, bearer_token=token, prediction_type=prediction_type
+            url, asset_type, name=name, sha256=sha256, bearer_token=token, prediction_type=prediction_type
         )
         if wait:
-            bar = progress.add_task(called, total=None)
+            bar = progress.add_task(asset.name, total=None)
             asset = cloud.assets.finish(asset, look=_looking(progress, bar))
     print_assets([asset], as_json=as_json)
 

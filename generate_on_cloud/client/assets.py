@@ -52,12 +52,14 @@ class Assets:
 
         Raises:
             OSError: the file cannot be read.
-            CloudError: the `.yaml` cannot be read.
+            CloudError: the file is empty, or its `.yaml` cannot be read.
             ProblemError: the service refused it, for example because the name is taken.
             TransferError: a part did not arrive after several tries.
             AssetFailedError: the file is not of the given type.
         """
         size = path.stat().st_size
+        if size == 0:
+            raise TransferError(f"{path.name} is empty (0 bytes); download or export it again")
         prediction_type = prediction_type or prediction_type_beside(path, asset_type)
         if sha256 is None and self._may_be_there(asset_type, size):
             sha256 = file_sha256(path, advance=hashing)
@@ -87,13 +89,16 @@ class Assets:
         url: str,
         asset_type: str,
         *,
-        name: str,
+        name: str | None = None,
         sha256: str | None = None,
         size: int | None = None,
         bearer_token: str | None = None,
         prediction_type: PredictionType | None = None,
     ) -> AssetView:
         """Have the service download a file. The returned asset is `importing`; `finish` waits for it.
+
+        Besides https URLs it takes `civitai:MODEL`, `civitai:MODEL@VERSION` and `hf:OWNER/REPO/FILE`. Without
+        `name` the file is called as its source calls it.
 
         Raises:
             ProblemError: the service refused it.

@@ -23,8 +23,9 @@ class CreateAsset(Body):
 
     type: str
     """An asset type, or WebUI's folder name for it."""
-    name: FileName
-    """File name with its extension, without folders."""
+    name: FileName | None = None
+    """File name with its extension, without folders; required for an upload. An import is called as its source calls
+    it (`Content-Disposition`, else the end of the URL)."""
     size: int | None = Field(default=None, gt=0)
     """Bytes; required for an upload, checked if given for an import."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
@@ -32,7 +33,8 @@ class CreateAsset(Body):
     checksum_algorithm: Literal["SHA256"] | None = None
     """Makes storage check each part of an upload; `POST /v1/assets/{id}/parts` returns the URLs."""
     source_url: str | None = Field(default=None, min_length=1, max_length=4096, repr=False)
-    """https URL to fetch the file from."""
+    """https URL to fetch the file from; `civitai:MODEL`, `civitai:MODEL@VERSION` or a model's page on Civitai;
+    `hf:OWNER/REPO/FILE` or a file's page on Hugging Face."""
     bearer_token: str | None = Field(default=None, pattern=r"^[!-~]{1,4096}$", repr=False)
     """Sent only to the host of `source_url`, and never stored."""
     prediction_type: PredictionType | None = None
@@ -47,6 +49,8 @@ class CreateAsset(Body):
     def _check_source(self) -> Self:
         if self.source_url is None and self.size is None:
             raise ValueError("received neither size nor source_url; allowed: size for an upload, source_url to import")
+        if self.source_url is None and self.name is None:
+            raise ValueError("received neither name nor source_url; allowed: a file name for an upload")
         if self.source_url is None and self.bearer_token is not None:
             raise ValueError("received bearer_token without source_url; allowed: both, or source_url alone")
         if self.source_url is not None and self.checksum_algorithm is not None:

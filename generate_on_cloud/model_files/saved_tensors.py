@@ -12,12 +12,11 @@ from generate_on_cloud.model_files.pickle_document import PickleDocument, Work, 
 from generate_on_cloud.model_files.ranges import MIB, ByteSource, RangedFile
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 from generate_on_cloud.model_files.torch_archives import BYTE_ORDER, odd_member
+from generate_on_cloud.model_files.wrappings import unwrapped
 
 MAX_MEMBERS = 20_000
 """A checkpoint of Stable Diffusion XL has 2,500 tensors, each of which is a member."""
 MAX_PICKLE_BYTES = 32 * MIB
-WRAPPERS = ("state_dict", "params_ema", "params-ema", "params", "model", "net")
-"""Keys under which a file may nest its tensors; all but the first are customary in upscaler files."""
 _ZIP_START = b"PK\x03\x04"
 _LEGACY_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 
@@ -44,12 +43,6 @@ def read_torch_file(source: ByteSource) -> SavedTensors:
         found = document.by if isinstance(document, Made) else type(document).__name__
         raise RefusedFileError(f"it holds a {found}, not a dictionary of tensors")
     return SavedTensors(unwrapped(document), places)
-
-
-def unwrapped(document: dict[Any, Any]) -> dict[Any, Any]:
-    """The dictionary itself, or the first one nested in it under one of WRAPPERS."""
-    wrapped = (document.get(wrapper) for wrapper in WRAPPERS)
-    return next((inner for inner in wrapped if isinstance(inner, dict)), document)
 
 
 def tensor_shapes(document: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:

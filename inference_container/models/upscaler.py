@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.wrappings import without_prefixes
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import incompatible, open_tensor_file
 
@@ -83,7 +84,8 @@ def load_upscaler(file: ModelFile, *, device: torch.device) -> UpscalerModel:
 
     with torchvision_names():
         import spandrel
-    state = spandrel.canonicalize_state_dict(state)
+    recognized = (one for one in without_prefixes(state) if any(row.detect(dict(one)) for row in _registry()))
+    state = dict(next(recognized, state))
     if any(int(number) > len(state) for name in state for number in _NUMBERS.findall(name)):
         raise incompatible(file, "the numbers in its tensors' names exceed the number of tensors")
     try:

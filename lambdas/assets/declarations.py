@@ -23,7 +23,7 @@ def check_declaration(wanted: CreateAsset) -> AssetType:
     elif wanted.size is not None and wanted.size > ASSET_TYPES[asset_type].max_bytes:
         limit = ASSET_TYPES[asset_type].max_bytes
         errors.append(_error("/size", f"received {wanted.size}; allowed: up to {limit} bytes for a {asset_type}"))
-    if (reason := _reason_against_name(wanted.name, asset_type)) is not None:
+    if wanted.name is not None and (reason := _reason_against_name(wanted.name, asset_type)) is not None:
         errors.append(_error("/name", f"received {wanted.name!r}; {reason}"))
     if wanted.source_url is not None:
         try:

@@ -1,7 +1,7 @@
 """Uploads of model files: they can be resumed, and are inspected once all bytes have arrived."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +13,7 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.fetching.public_addresses import parse_target
 from lambdas.access.caller import Caller
 from lambdas.assets.declarations import check_declaration
+from lambdas.assets.import_sources import ImportSources
 from lambdas.assets.inspection import INSPECTION_LOST_AFTER
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.store import AssetStore
@@ -31,6 +32,7 @@ class Uploads:
     transitions: AssetTransitions
     work: AssetWork
     storage: UploadStorage
+    sources: ImportSources = field(default_factory=ImportSources)
 
     @property
     def assets(self) -> AssetStore:
@@ -45,16 +47,17 @@ class Uploads:
         Raises:
             ProblemError: `invalid_params`, `asset_exists`, or `quota_exceeded`.
         """
+        wanted = self.sources.located(wanted)
         asset_type = check_declaration(wanted)
-        asset_id = new_id()
-        key = f"assets/{asset_id}/{wanted.name}"
+        asset_id, name = new_id(), wanted.name or ""
+        key = f"assets/{asset_id}/{name}"
         size = wanted.size or 0
         upload_id = self.storage.open(key, wanted.checksum_algorithm)
         asset = AssetRecord(
             asset_id=asset_id,
             owner=owner.user,
             type=asset_type,
-            name=wanted.name,
+            name=name,
             size=size,
             sha256=wanted.sha256,
             key=key,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus
+from generate_on_cloud.fetching.model_sites import told_failure
 from generate_on_cloud.fetching.public_addresses import FetchError
 from generate_on_cloud.fetching.safe_fetch import Download, FetchLimits, SafeFetch
 from lambdas.assembly.assets import Assets
@@ -109,7 +110,7 @@ class ImportRun:
                     break  # a file of unknown size ended exactly with its last part
                 failures = failures + 1 if len(self._stored_parts(asset) or ()) == before else 1
                 if not error.may_pass or failures >= TRIES:
-                    raise ImportFailedError(str(error)) from error
+                    raise ImportFailedError(told_failure(error)) from error
                 self.sleep(min(2.0**failures, max(0.0, time_left() - LEAST_SECONDS)))
         self._complete(asset)
         return False

@@ -454,3 +454,22 @@ def test_a_part_whose_url_ended_while_others_were_sent_gets_a_fresh_one(tmp_path
         uploaded = cloud.assets.upload(file, "lora")
 
     assert uploaded.status == "active"
+
+
+def test_an_empty_file_is_not_sent(tmp_path: Path) -> None:
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    service = Service({})
+
+    with service.client() as cloud, pytest.raises(TransferError, match=r"empty.safetensors is empty \(0 bytes\)"):
+        cloud.assets.upload(tmp_path / "empty.safetensors", "lora")
+    assert service.requests == []
+
+
+def test_an_import_without_a_name_leaves_it_to_the_service() -> None:
+    service = Service({"POST /prod/v1/assets": httpx.Response(201, json=asset("importing"))})
+
+    with service.client() as cloud:
+        cloud.assets.import_url("civitai:42", "lora")
+
+    sent = json.loads(service.requests[0].content)
+    assert (sent["source_url"], "name" in sent) == ("civitai:42", False)

@@ -503,7 +503,7 @@ DECOMPOSED = unicodedata.normalize("NFD", GLASS)
 def test_names_are_found_however_their_accents_are_composed(cloud: Cloud, stored: str, said: str) -> None:
     wanted = CreateAsset(type="lora", name=f"{stored}.safetensors", size=1)
     cloud.asset("checkpoint", "dream.safetensors")
-    cloud.asset("lora", wanted.name)
+    cloud.asset("lora", wanted.name or "")
 
     assert list(told(resolve(cloud, prompt=f"<lora:{said}>"))) == [f"{GLASS}.safetensors"]
 

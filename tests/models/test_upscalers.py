@@ -2,6 +2,8 @@
 
 import hashlib
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,15 @@ from safetensors.torch import save_file
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.facts import read_facts
+from generate_on_cloud.model_files.file_bytes import FileBytes
+from generate_on_cloud.model_files.wrappings import WRAPPERS
 from inference_container.models.files import ModelFile
 from inference_container.models.upscaler import ARCHITECTURES, UpscalerModel, load_upscaler, torchvision_names
 from tests.tiny_upscaler import FACTOR, tiny_upscaler_state, write_tiny_upscaler
+
+NEAREST = Image.Resampling.NEAREST
+Wrap = Callable[[dict[str, torch.Tensor]], Mapping[str, object]]
 
 
 def load(path: Path) -> UpscalerModel:
@@ -34,8 +42,71 @@ def test_every_layout_gives_the_pixels_the_network_means(tmp_path: Path, extensi
     enlarged = upscaler.enlarge(image)
 
     assert upscaler.factor == FACTOR
-    assert enlarged.tobytes() == image.resize((36, 28), Image.Resampling.NEAREST).tobytes()
+    assert enlarged.tobytes() == image.resize((36, 28), NEAREST).tobytes()
     assert upscaler.bytes == sum(tensor.numel() * 4 for tensor in tiny_upscaler_state().values())
+
+
+PREFIXES = ("module.", "_orig_mod.", "netG.", "net_g.", "generator.", "model.", "params_ema.", "module.model.")
+
+
+def prefixed(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        *(pytest.param(lambda state, key=key: {key: state}, id=key) for key in WRAPPERS),
+        *(pytest.param(partial(prefixed, prefix=prefix), id=prefix) for prefix in PREFIXES),
+        pytest.param(lambda state: {"epoch": 7, "optimizer": {"lr": 0.1}, "model": state}, id="optimizer"),
+        pytest.param(lambda state: {"state_dict": {"params": state}}, id="twice"),
+        pytest.param(lambda state: {"params": prefixed(state, "module.")}, id="both"),
+        pytest.param(lambda state: {"params_ema": {}, "params": state}, id="empty"),
+        pytest.param(
+            lambda state: {"params": {name: tensor * 0 for name, tensor in state.items()}, "params_ema": state},
+            id="ema",
+        ),
+        pytest.param(
+            lambda state: {"state_dict": {**prefixed(state, "net_g."), "net_d.conv0.weight": torch.zeros(1)}}, id="gan"
+        ),
+    ],
+)
+def test_whatever_a_trainer_wraps_around_a_network_is_taken_off(tmp_path: Path, wrap: Wrap) -> None:
+    path, image = tmp_path / "4x.pth", noisy(5, 4)
+    torch.save(wrap(tiny_upscaler_state()), path)
+
+    read_facts(FileBytes(path), name=path.name, asset_type=AssetType.UPSCALER)
+    enlarged = load(path).enlarge(image)
+
+    assert enlarged.tobytes() == image.resize((20, 16), NEAREST).tobytes()
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_prefixes_are_taken_off_in_safetensors_too(tmp_path: Path, prefix: str) -> None:
+    save_file(prefixed(tiny_upscaler_state(), prefix), tmp_path / "4x.safetensors")
+
+    assert load(tmp_path / "4x.safetensors").factor == FACTOR
+
+
+def test_names_that_belong_to_the_network_stay(tmp_path: Path) -> None:
+    """ESRGAN's oldest layout begins every name with `model.`, as Lightning does."""
+    places = {
+        "conv_first": "0",
+        "conv_body": "1.sub.1",
+        "conv_up1": "3",
+        "conv_up2": "6",
+        "conv_hr": "8",
+        "conv_last": "10",
+    }
+    renamed = {}
+    for name, tensor in tiny_upscaler_state().items():
+        layer, _, kind = name.rpartition(".")
+        old = places.get(layer) or layer.replace("body.0.rdb", "1.sub.0.RDB") + ".0"
+        renamed[f"model.{old}.{kind}"] = tensor
+    save_file(renamed, tmp_path / "4x.safetensors")
+    image = noisy(5, 4)
+
+    assert load(tmp_path / "4x.safetensors").enlarge(image).tobytes() == image.resize((20, 16), NEAREST).tobytes()
 
 
 def test_the_first_channel_is_blue_as_webui_feeds_it(tmp_path: Path) -> None:
