@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment console console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,10 +59,17 @@ $(READY): pyproject.toml constraints.txt
 	@.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group deploy
 	@touch $@
 
-demo: $(READY) ## run the whole system on this machine: deploy, upload, draw, save the pictures
+console: $(READY) ## build the web console with the environment's Node, if its sources have changed
+	@$(RUN) -m infrastructure.console_build
+
+# Everything else works without the console; the reason is on the screen.
+console-if-possible: $(READY)
+	@$(RUN) -m infrastructure.console_build || true
+
+demo: $(READY) console-if-possible ## run the whole system on this machine: deploy, upload, draw, save the pictures
 	@$(RUN) -m demo_models.demo --port $(PORT)
 
-local: $(READY) ## run the local cloud until Ctrl-C; prints URL and admin key
+local: $(READY) console-if-possible ## run the local cloud until Ctrl-C; prints URL and admin key
 	@$(RUN) -m local_cloud --port $(PORT)
 
 test: $(READY) ## run every test
@@ -137,10 +144,13 @@ eval-demo: $(READY) ## measure the quality of the demo models
 bootstrap: $(DEPLOY_READY) ## create the CDK's bucket and repository, once per account and region
 	@$(DEPLOY_RUN) -m infrastructure.deploy bootstrap
 
+console-for-deploy: $(DEPLOY_READY)
+	@$(DEPLOY_RUN) -m infrastructure.console_build || true
+
 preflight: $(DEPLOY_READY) ## check everything a deployment needs, in seconds; changes nothing (make deploy runs it first)
 	@$(DEPLOY_RUN) -m infrastructure.preflight --stage "$(STAGE)" $(if $(RESET),--reset) $(CONTEXT)
 
-deploy: $(DEPLOY_READY) ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (options are kept; RESET=1 forgets them)
+deploy: $(DEPLOY_READY) console-for-deploy ## deploy to AWS: make deploy STAGE=dev CONTEXT="-c max_instances=2" (options are kept; RESET=1 forgets them)
 	@$(DEPLOY_RUN) -m infrastructure.deploy deploy --stage "$(STAGE)" $(if $(FORCE),--without-preflight) $(if $(RESET),--reset) $(CONTEXT)
 
 diff: $(DEPLOY_READY) ## show what make deploy would change
@@ -164,8 +174,8 @@ image-test: $(READY) ## build and start the container's image without Docker (ro
 gallery: $(READY) ## draw every mode and option through the local cloud into docs/images
 	@$(RUN) -m demo_models.gallery
 
-synth: $(DEPLOY_READY) ## write the CloudFormation templates for AWS into cdk.out
+synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates for AWS into cdk.out
 	@$(DEPLOY_RUN) app.py -o cdk.out $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
 clean: ## delete the local cloud's data, bundles and pictures; keep .venv and trainings
-	rm -rf .local_cloud cdk.out build/benchmarks build/cdk.local build/dependencies build/lambda demo_output
+	rm -rf .local_cloud cdk.out build/benchmarks build/cdk.local build/console build/dependencies build/lambda demo_output

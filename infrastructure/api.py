@@ -1,9 +1,9 @@
-"""The public entrance: a REST API that sends every path to the `api` function, throttled and logged."""
+"""The public entrance: a REST API, throttled and logged; the console's page goes to its function, all else to `api`."""
 
 import json
 from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -40,6 +40,7 @@ class Api(Construct):
         *,
         config: StageConfig,
         function: lambda_.Function,
+        console: lambda_.Function,
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -59,6 +60,8 @@ class Api(Construct):
                 allow_headers=list(REQUEST_HEADERS),
                 max_age=Duration.hours(1),
             ),
+            # The console's files are text of up to a megabyte.
+            min_compression_size=Size.kibibytes(1),
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 throttling_rate_limit=config.api_requests_per_second,
@@ -95,6 +98,9 @@ class Api(Construct):
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
         self.rest_api.root.add_method("ANY", integration)
         self.rest_api.root.add_resource("{proxy+}").add_method("ANY", integration)
+        page = apigateway.LambdaIntegration(console, allow_test_invoke=False)
+        self.rest_api.root.add_method("GET", page)
+        self.rest_api.root.add_resource("console").add_resource("{proxy+}").add_method("GET", page)
         for name, response_type, code in GATEWAY_PROBLEMS:
             self._answer(name, response_type, code)
         self._acknowledge()

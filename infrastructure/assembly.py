@@ -11,8 +11,9 @@ from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
 from generate_on_cloud import __version__
-from infrastructure.bundling import AWS, LOCAL, ROOT, build_bundle
+from infrastructure.bundling import AWS, LOCAL, ROOT, Bundle, build_bundle
 from infrastructure.config import ConfigError, StageConfig
+from infrastructure.console import build_console_bundle
 from infrastructure.inference import InferenceStack
 from infrastructure.kept_options import given_options
 from infrastructure.ops import OpsStack
@@ -53,9 +54,8 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
         app,
         config.stack_name,
         config=config,
-        code=lambda_.Code.from_asset(
-            str(bundle.path), asset_hash=bundle.hash, asset_hash_type=cdk.AssetHashType.CUSTOM
-        ),
+        code=_code(bundle),
+        console_code=_code(build_console_bundle()),
         version=__version__,
         given=given_options(every),
     )
@@ -66,6 +66,10 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     assembly = Path(app.synth().directory)
     remove_stale_assets(assembly)
     return assembly
+
+
+def _code(bundle: Bundle) -> lambda_.Code:
+    return lambda_.Code.from_asset(str(bundle.path), asset_hash=bundle.hash, asset_hash_type=cdk.AssetHashType.CUSTOM)
 
 
 def output_folder(asked: Path | None) -> Path:

@@ -107,7 +107,7 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
         if interpreter:
             _compile(folder, [top for top in ("lambdas", "generate_on_cloud") if (folder / top).is_dir()], interpreter)
 
-    path = _build_once(root / "build" / "lambda" / f"{platform.name}-{key[:16]}", fill)
+    path = build_once(root / "build" / "lambda" / f"{platform.name}-{key[:16]}", fill)
     return Bundle(path=path, hash=key)
 
 
@@ -143,7 +143,7 @@ def _install_dependencies(*, platform: Platform, interpreter: str | None, root: 
         if interpreter:
             _compile(folder, sorted(path.name for path in folder.iterdir() if path.suffix != ".dist-info"), interpreter)
 
-    return _build_once(root / "build" / "dependencies" / f"{platform.name}-{key}", fill)
+    return build_once(root / "build" / "dependencies" / f"{platform.name}-{key}", fill)
 
 
 def read_group(*, root: Path = ROOT, group: str = GROUP) -> list[str]:
@@ -249,7 +249,7 @@ def _run(command: list[str], *, doing: str) -> None:
         raise BundleError(message)
 
 
-def _build_once(target: Path, fill: Callable[[Path], None]) -> Path:
+def build_once(target: Path, fill: Callable[[Path], None]) -> Path:
     """Fill `target` through a folder next to it that is renamed when complete, so that no partial one is ever seen."""
     if target.is_dir():
         return target

@@ -40,11 +40,13 @@ class FunctionMaker:
         settings: FunctionSettings,
         grants: Sequence[TableGrant | BucketGrant | Grant],
         invokes_itself: bool = False,
+        code: lambda_.Code | None = None,
     ) -> lambda_.Function:
         """A function that may do what its grants say, and write its own log.
 
         `invokes_itself`: to continue in another run. Lambda takes that for an endless loop and stops it after about 16
         runs; the function must count its runs itself.
+        `code`: another bundle than the one that the functions share.
         """
         scope = self._scope
         log_group = add_log_group(scope, f"{name}Log", config=self._config, key=self._key)
@@ -54,7 +56,7 @@ class FunctionMaker:
         function = lambda_.Function(
             scope,
             f"{name}Function",
-            code=self._code,
+            code=code or self._code,
             handler=handler,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,

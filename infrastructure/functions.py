@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infrastructure.asset_functions import AssetFunctions, add_asset_functions, upload_grant
 from infrastructure.config import StageConfig
+from infrastructure.console import add_console
 from infrastructure.endpoint_grants import EndpointGrants
 from infrastructure.endpoint_keeper import add_endpoint_keeper
 from infrastructure.events import Events
@@ -23,7 +24,7 @@ from lambdas.settings import ApiSettings
 
 
 class Functions(Construct):
-    """All functions; they share one bundle."""
+    """All functions; they share one bundle, and the console has its own."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Functions(Construct):
         *,
         config: StageConfig,
         code: lambda_.Code,
+        console_code: lambda_.Code,
         version: str,
         storage: Storage,
         events_: Events,
@@ -56,6 +58,7 @@ class Functions(Construct):
             grants=self._endpoint_grants,
         )
         self.api = self._add_api(version=version, asset_functions=asset_functions, endpoint_keeper=endpoint_keeper)
+        self.console = add_console(maker, code=console_code, storage=storage)
         add_job_functions(
             self,
             maker,

@@ -24,6 +24,7 @@ class GenerateOnCloudStack(Stack):
     Args:
         config: the stage's configuration.
         code: the Lambda bundle.
+        console_code: the web console's bundle.
         version: the service's version, as the API reports it.
         given: the options that were asked for, kept in the account for the next deployment.
     """
@@ -35,6 +36,7 @@ class GenerateOnCloudStack(Stack):
         *,
         config: StageConfig,
         code: lambda_.Code,
+        console_code: lambda_.Code,
         version: str,
         given: Mapping[str, str],
     ) -> None:
@@ -54,13 +56,14 @@ class GenerateOnCloudStack(Stack):
             "Functions",
             config=config,
             code=code,
+            console_code=console_code,
             version=version,
             storage=self.storage,
             events_=self.events,
             container_role=self.container.role,
             key=key,
         )
-        self.api = Api(self, "Api", config=config, function=self.functions.api, key=key)
+        self.api = Api(self, "Api", config=config, function=self.functions.api, console=self.functions.console, key=key)
         self.values = CoreValues(
             api_stage_arn=self.api.rest_api.deployment_stage.stage_arn,
             assets_bucket=self.storage.assets_bucket.bucket_name,

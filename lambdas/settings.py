@@ -71,6 +71,11 @@ class ApiSettings(EndingSettings, AssetSettings):
     """US dollars per hour for one GPU of an instance; 0: unknown, and usage then has no cost."""
 
 
+class ConsoleSettings(FunctionSettings):
+    STORAGE_ORIGINS: str
+    """Origins of the buckets that the page may load from, separated by spaces."""
+
+
 class JobEventsSettings(EndingSettings):
     STACK_NAME: str
     """Dimension of the metrics."""

@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
+from urllib.parse import urlsplit
 
-from local_cloud.asgi import AsgiApp
+from local_cloud.asgi import AsgiApp, sandboxed
 from local_cloud.environment import emulator_environment, local_environment
 from local_cloud.polls import waiting_outside
 from local_cloud.preflight import CannotStartError, bind_port, check_disk, check_python, lock_state
@@ -23,6 +24,7 @@ from local_cloud.processes import kill_leftovers
 from local_cloud.root_credential import RootCredential
 from local_cloud.s3_hosts import redirecting_global_hosts
 from local_cloud.settings import REPOSITORY, LocalSettings
+from local_cloud.short_paths import ShortPaths
 from local_cloud.synthesis import SynthesisError, synthesise
 
 logger = logging.getLogger("local_cloud")
@@ -105,7 +107,8 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities.remember_functions()
     emulator.watch(durability.before, durability.after)
     sagemaker.start()
-    server = _server(_front_door(settings, emulator.asgi, sagemaker, identities))
+    door = ShortPaths(_front_door(settings, emulator.asgi, sagemaker, identities))
+    server = _server(door)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0
@@ -114,7 +117,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([deploying, stopping, serving], return_when=asyncio.FIRST_COMPLETED)
         if deploying.done():
-            code = _announce(settings, deploying)
+            code = _announce(settings, deploying, door)
             if code == 0:
                 await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
         else:
@@ -144,7 +147,7 @@ def _front_door(settings: LocalSettings, emulated: AsgiApp, sagemaker: Any, iden
 
     services: AsgiApp = SageMakerWire(AccountWire(emulated, settings), sagemaker, identities)
     services = ScalingWire(services, sagemaker.scaling, identities, region=settings.region)
-    services = redirecting_global_hosts(services, region=settings.region)
+    services = sandboxed(redirecting_global_hosts(services, region=settings.region))
     return Gate(services, waiting_outside(emulated, inside=POLLS), Signatures())
 
 
@@ -222,19 +225,23 @@ async def _run_deployment(settings: LocalSettings, assembly: Path) -> dict[str, 
     return deployment
 
 
-def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]") -> int:
+def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]", door: ShortPaths) -> int:
     """Write the ready file and print the ready line, or why it is not ready; returns the exit code so far."""
     try:
         deployment = deploying.result()
     except (CannotStartError, SynthesisError) as error:
         print(f"local cloud: {error}", file=sys.stderr, flush=True)
         return 1
+    if deployment["api_url"] is not None:
+        door.stage_path = urlsplit(deployment["api_url"]).path
     ready = {"pid": os.getpid(), "endpoint_url": settings.endpoint_url, "region": settings.region, **deployment}
     write_private(settings.ready_file, json.dumps(ready, indent=2))
     print("local cloud is ready", flush=True)
     for name in ("api_url", "admin_key", "endpoint_url"):
         if ready[name] is not None:
             print(f"  {name.replace('_', ' '):13}{ready[name]}", flush=True)
+    if door.stage_path is not None:
+        print(f"  console      {settings.endpoint_url}/", flush=True)
     print(f"  credentials  {settings.credentials_file}", flush=True)
     return 0
 

@@ -15,6 +15,7 @@ logger = logging.getLogger("local_cloud.synthesis")
 
 SOURCES = (
     "app.py",
+    "build/console/site",
     "cdk.json",
     "constraints.txt",
     "pyproject.toml",

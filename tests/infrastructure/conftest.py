@@ -144,9 +144,17 @@ class Assembly:
 
     @property
     def lambda_asset(self) -> Path:
-        """The folder all functions are made of."""
-        keys = {properties["Code"]["S3Key"] for properties in self.resources("AWS::Lambda::Function").values()}
-        (key,) = keys
+        """The folder all functions but the console's are made of."""
+        return self._asset_of(lambda handler: not handler.startswith("lambdas.console."))
+
+    @property
+    def console_asset(self) -> Path:
+        """The folder that the console's function is made of."""
+        return self._asset_of(lambda handler: handler.startswith("lambdas.console."))
+
+    def _asset_of(self, is_meant: Callable[[str], bool]) -> Path:
+        functions = self.resources("AWS::Lambda::Function").values()
+        (key,) = {function["Code"]["S3Key"] for function in functions if is_meant(function["Handler"])}
         return self.folder / f"asset.{key.removesuffix('.zip')}"
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -16,6 +16,7 @@ from lambdas.settings import (
     ApiSettings,
     AssetImportSettings,
     AssetInspectionSettings,
+    ConsoleSettings,
     EndpointKeeperSettings,
     FirstKeySettings,
     FunctionSettings,
@@ -36,6 +37,7 @@ STAR_ACTIONS = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
 
 SETTINGS: dict[str, type[FunctionSettings]] = {
     "lambdas.api.handler.handler": ApiSettings,
+    "lambdas.console.handler.handler": ConsoleSettings,
     "lambdas.functions.asset_inspection.handler": AssetInspectionSettings,
     "lambdas.functions.asset_import.handler": AssetImportSettings,
     "lambdas.functions.endpoint_keeper.handler": EndpointKeeperSettings,
@@ -634,12 +636,29 @@ def test_another_instance_type_is_another_variant_with_a_scalable_target_of_its_
 
 def test_every_path_and_method_goes_to_the_api_function_without_gateway_keys(aws: "Assembly") -> None:
     methods = [m for m in aws.resources("AWS::ApiGateway::Method").values() if m["HttpMethod"] == "ANY"]
-    (resource,) = aws.resources("AWS::ApiGateway::Resource").values()
+    resources = aws.resources("AWS::ApiGateway::Resource").values()
 
-    assert resource["PathPart"] == "{proxy+}"
+    assert sorted(resource["PathPart"] for resource in resources) == ["console", "{proxy+}", "{proxy+}"]
     assert len(methods) == 2
     assert all("ApiFunction" in json.dumps(method["Integration"]["Uri"]) for method in methods)
     assert not any(method.get("ApiKeyRequired") for method in methods)
+
+
+def test_reading_the_consoles_paths_goes_to_its_function_and_nothing_else_does(aws: "Assembly") -> None:
+    methods = [
+        m for m in aws.resources("AWS::ApiGateway::Method").values() if m["HttpMethod"] not in {"ANY", "OPTIONS"}
+    ]
+    under = {json.dumps(method["ResourceId"]) for method in methods}
+
+    assert {method["HttpMethod"] for method in methods} == {"GET"}
+    assert all("ConsoleFunction" in json.dumps(method["Integration"]["Uri"]) for method in methods)
+    assert len(methods) == len(under) == 2
+    assert any("RootResourceId" in resource for resource in under)
+    assert any("consoleproxy" in resource for resource in under)
+
+
+def test_the_console_may_do_nothing_but_write_its_log(aws: "Assembly") -> None:
+    assert set(statements_of(aws, "ConsoleRole")) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 def test_the_stage_is_prod_throttled_and_logged(aws: "Assembly") -> None:

@@ -1,0 +1,71 @@
+/** Everything else the service knows of a job, folded until asked for. */
+import { Accordion, Code, Table } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { Copyable } from "./ResultView";
+import type { Job } from "./queries";
+
+export function JobDetails({ job }: { job: Job }) {
+  const { t, i18n } = useTranslation();
+  const seconds = (value: number | null | undefined) => value != null && t("jobs.seconds", { seconds: value.toFixed(1) });
+  const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium", timeStyle: "medium" });
+  const rows: [string, string | false | null | undefined][] = [
+    [t("jobs.id"), job.job_id],
+    [t("jobs.created"), time.format(new Date(job.created_at))],
+    [t("jobs.checkpoint"), job.checkpoint],
+    [t("jobs.endpoint"), job.endpoint],
+    [t("jobs.queuedSeconds"), seconds(job.queued_seconds)],
+    [t("jobs.runSeconds"), seconds(job.run_seconds)],
+    [t("jobs.seeds"), job.seeds?.join(", ")],
+  ];
+  const warnings = job.warnings ?? [];
+  return (
+    <Accordion multiple variant="contained" defaultValue={warnings.length > 0 ? ["warnings"] : []}>
+      {warnings.length > 0 && (
+        <Section name="warnings" title={t("jobs.warnings")}>
+          {warnings.map((warning) => (
+            <div key={warning.pointer + warning.message}>
+              <Code>{warning.pointer}</Code> {warning.message}
+            </div>
+          ))}
+        </Section>
+      )}
+      <Section name="details" title={t("jobs.details")}>
+        <Table variant="vertical" withTableBorder={false}>
+          <Table.Tbody>
+            {rows
+              .filter(([, value]) => value)
+              .map(([name, value]) => (
+                <Table.Tr key={name}>
+                  <Table.Th>{name}</Table.Th>
+                  <Table.Td className="mono">{value}</Table.Td>
+                </Table.Tr>
+              ))}
+          </Table.Tbody>
+        </Table>
+      </Section>
+      {job.result && (
+        <Section name="parameters" title={t("jobs.parameters")}>
+          <Copyable title={t("jobs.parameters")} text={JSON.stringify(job.result.parameters, null, 2)} />
+        </Section>
+      )}
+      {(job.models?.length ?? 0) > 0 && (
+        <Section name="models" title={t("jobs.models")}>
+          {job.models!.map((model) => (
+            <div key={`${model.type} ${model.name}`} className="mono">
+              {model.type}: {model.name} {model.sha256?.slice(0, 10)}
+            </div>
+          ))}
+        </Section>
+      )}
+    </Accordion>
+  );
+}
+
+function Section({ name, title, children }: { name: string; title: string; children: React.ReactNode }) {
+  return (
+    <Accordion.Item value={name}>
+      <Accordion.Control>{title}</Accordion.Control>
+      <Accordion.Panel>{children}</Accordion.Panel>
+    </Accordion.Item>
+  );
+}

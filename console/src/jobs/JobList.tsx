@@ -1,0 +1,45 @@
+/** One line a job: time → type → status → id. Only the lines in view are in the page, however long the history is. */
+import { Text, UnstyledButton } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { VList } from "virtua";
+import { StatusBadge } from "./StatusBadge";
+import type { JobSummary } from "./queries";
+
+interface Props {
+  jobs: JobSummary[];
+  chosen: string | null;
+  onChoose: (id: string) => void;
+  onEnd: () => void;
+}
+
+export function JobList({ jobs, chosen, onChoose, onEnd }: Props) {
+  const { t, i18n } = useTranslation();
+  const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "short", timeStyle: "medium" });
+  return (
+    <nav aria-label={t("jobs.list")}>
+      <VList
+        style={{ height: "calc(100dvh - 190px)", minHeight: 240 }}
+        onScroll={(offset) => {
+          if (offset > Math.max(0, jobs.length * 44 - 2000)) onEnd();
+        }}
+      >
+        {jobs.map((job) => (
+          <UnstyledButton
+            key={job.job_id}
+            className="job-line"
+            aria-current={job.job_id === chosen}
+            onClick={() => onChoose(job.job_id)}
+          >
+            <Text span size="sm">
+              {time.format(new Date(job.created_at))} → {job.task} →
+            </Text>
+            <StatusBadge status={job.status} />
+            <Text span size="xs" c="dimmed" className="mono" truncate>
+              → {job.job_id}
+            </Text>
+          </UnstyledButton>
+        ))}
+      </VList>
+    </nav>
+  );
+}

@@ -1,0 +1,31 @@
+/** An error in the reader's language, then the service's own words and what it refused. */
+import { Alert, Code, List, Stack, Text } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { ProblemError } from "../api/problem";
+
+export function ProblemText({ error }: { error: unknown }) {
+  const { t } = useTranslation();
+  const problem = error instanceof ProblemError ? error : null;
+  const code = problem?.code ?? "unknown";
+  return (
+    <Alert role="alert" color="red" title={t(`problem.${code}`)} variant="outline">
+      <Stack gap={4}>
+        <Text size="sm">{problem?.message ?? String(error)}</Text>
+        {problem !== null && problem.fields.length > 0 && (
+          <List size="sm">
+            {problem.fields.map((field) => (
+              <List.Item key={`${field.pointer} ${field.message}`}>
+                <Code>{field.pointer}</Code> {field.message}
+              </List.Item>
+            ))}
+          </List>
+        )}
+        {problem?.requestId && (
+          <Text size="xs" c="dimmed">
+            {t("problem.request", { id: problem.requestId })}
+          </Text>
+        )}
+      </Stack>
+    </Alert>
+  );
+}

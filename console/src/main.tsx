@@ -1,0 +1,41 @@
+import "@mantine/core/styles.css";
+import "@mantine/notifications/styles.css";
+import "./kit/console.css";
+import { MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { Router } from "wouter";
+import { useHashLocation } from "wouter/use-hash-location";
+import { App } from "./App";
+import { ProblemError } from "./api/problem";
+import { startLanguages } from "./i18n";
+import { cssVariables, theme } from "./kit/theme";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // What the service refused it refuses again; an unreachable or busy service may come back.
+      retry: (failures, error) =>
+        failures < 4 && error instanceof ProblemError && (error.status === 0 || error.status === 429 || error.status >= 500),
+      retryDelay: (failures, error) =>
+        error instanceof ProblemError && error.retryAfter ? error.retryAfter * 1000 : Math.min(500 * 2 ** failures, 8000),
+      staleTime: 5000,
+    },
+  },
+});
+
+await startLanguages();
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+      <Notifications position="top-right" />
+      <QueryClientProvider client={queries}>
+        <Router hook={useHashLocation}>
+          <App />
+        </Router>
+      </QueryClientProvider>
+    </MantineProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,69 @@
+/** Asks for a key, and checks it before anything is kept. */
+import { Anchor, Button, Center, Checkbox, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "../api/client";
+import { unwrap } from "../api/problem";
+import { ProblemText } from "../kit/ProblemText";
+import { useSession } from "./session";
+
+export function SignIn({ again = false }: { again?: boolean }) {
+  const { t } = useTranslation();
+  const signIn = useSession((session) => session.signIn);
+  const [key, setKey] = useState("");
+  const [lasting, setLasting] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    const pasted = key.trim();
+    setBusy(true);
+    setError(null);
+    try {
+      await unwrap(api.GET("/v1/me", { headers: { "x-api-key": pasted } }));
+      signIn(pasted, lasting);
+    } catch (caught) {
+      setError(caught);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <Center component="main" mih="100dvh" p="md">
+      <Paper withBorder radius="md" p="xl" maw={420} w="100%">
+        <form onSubmit={(event) => void submit(event)}>
+          <Stack>
+            <Title order={1} size="h3">
+              {t("app.name")}
+            </Title>
+            <Text>{t(again ? "signIn.again" : "signIn.intro")}</Text>
+            <PasswordInput
+              label={t("signIn.key")}
+              description={t("signIn.keyHelp")}
+              value={key}
+              onChange={(event) => setKey(event.currentTarget.value)}
+              autoComplete="off"
+              required
+              data-autofocus
+              visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
+            />
+            <Checkbox
+              label={t("signIn.lasting")}
+              checked={lasting}
+              onChange={(event) => setLasting(event.currentTarget.checked)}
+            />
+            {error !== null && <ProblemText error={error} />}
+            <Button type="submit" loading={busy} disabled={!key.trim()}>
+              {t("signIn.submit")}
+            </Button>
+            <Text size="sm" c="dimmed">
+              {t("signIn.where")} <Anchor component="span" underline="never" ff="monospace" size="sm">make local</Anchor>
+            </Text>
+          </Stack>
+        </form>
+      </Paper>
+    </Center>
+  );
+}
