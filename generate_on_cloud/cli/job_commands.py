@@ -19,7 +19,7 @@ from generate_on_cloud.cli.session import defaults, open_cloud
 from generate_on_cloud.cli.tables import Column, print_table
 from generate_on_cloud.cli.times import read_time, seconds, short, zone
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
-from generate_on_cloud.client.jobs import JobFilters
+from generate_on_cloud.client.job_filters import JobFilters
 from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
 from generate_on_cloud.contract.job_bodies import JobPage, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task

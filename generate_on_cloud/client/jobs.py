@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, Unpack, cast
+from typing import Unpack
 
 import httpx
 
 from generate_on_cloud.client.connection import Connection
 from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, TransferError
+from generate_on_cloud.client.job_filters import JobFilters, query_of
 from generate_on_cloud.client.signed_urls import with_fresh_url
 from generate_on_cloud.contract.job_bodies import (
     CreateInput,
@@ -23,27 +24,15 @@ from generate_on_cloud.contract.job_bodies import (
     JobPage,
     JobSummary,
     JobView,
+    PatchJob,
     PresignedPut,
 )
-from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 
 # API Gateway passes at most 6 MB to a Lambda and the API takes 4 MB; larger params are uploaded by presigned PUT.
 INLINE_MAX_BYTES = 3_500_000
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
-
-
-class JobFilters(TypedDict, total=False):
-    """What a list of jobs may be narrowed to."""
-
-    task: Task | None
-    status: JobStatus | None
-    endpoint: str | None
-    owner: str | None
-    """Another user's jobs; needs `inference:all`."""
-    created_from: str | None
-    """ISO 8601 with a zone: created then or later."""
-    created_before: str | None
 
 
 class Jobs:
@@ -215,13 +204,25 @@ class Jobs:
         body = DeleteJobs(job_ids=list(job_ids))
         return self._connection.ask(DeletedJobs, "POST", "/v1/jobs/delete", body=body)
 
+    def change(self, job_id: str, changes: PatchJob) -> JobView:
+        """Change a job's label or star it; None leaves a value as it is, the empty label removes it.
+
+        Raises:
+            ProblemError: `not_found`.
+        """
+        return self._connection.ask(JobView, "PATCH", f"/v1/jobs/{job_id}", body=changes)
+
     def page(self, *, limit: int = 20, cursor: str | None = None, **filters: Unpack[JobFilters]) -> JobPage:
-        """One page of the job history, newest first."""
-        query = {"limit": limit, "cursor": cursor, **_query(filters)}
+        """One page of the job history, newest first unless `sort` says otherwise.
+
+        With filters that only the jobs themselves can answer (`model`, `label`, `starred`, `metadata`, `q`) a page may
+        be short or empty; there are more jobs as long as it has a `next_cursor`.
+        """
+        query = {"limit": limit, "cursor": cursor, **query_of(filters)}
         return self._connection.ask(JobPage, "GET", "/v1/jobs", query=query)
 
     def list(self, **filters: Unpack[JobFilters]) -> Iterator[JobSummary]:
-        """The whole job history, newest first, fetched page by page."""
+        """All jobs that match, newest first unless `sort` says otherwise, fetched page by page."""
         cursor = None
         while True:
             page = self.page(limit=100, cursor=cursor, **filters)
@@ -233,12 +234,6 @@ class Jobs:
 
 def _no_upload(job_id: str) -> TransferError:
     return TransferError(f"job {job_id}: the service returned no upload URL for the params document")
-
-
-def _query(filters: JobFilters) -> dict[str, str | int | None]:
-    """The filters by the API's names."""
-    names = {"created_from": "from", "created_before": "to"}
-    return {names.get(name, name): cast("str | None", value) for name, value in filters.items()}
 
 
 def _free(path: Path, content: bytes) -> Path:

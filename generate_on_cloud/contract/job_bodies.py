@@ -15,6 +15,11 @@ from generate_on_cloud.contract.webhooks import Webhook
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, Field(max_length=512)]
 MAX_METADATA = 16
+MAX_LABEL = 200
+Label = Annotated[str, Field(max_length=MAX_LABEL, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""One line of text, without control characters."""
+SHOWN_PROMPT = 1000
+"""Characters of a prompt that lists show and search."""
 
 
 class CreateJob(Body):
@@ -32,6 +37,8 @@ class CreateJob(Body):
     """The endpoint to use; None: the caller's default, or else the least loaded one that the caller may use."""
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
     """The client's own notes, returned with the job."""
+    label: Label = ""
+    """A name for the job; `PATCH /v1/jobs/{id}` changes it."""
     ttl_s: int | None = Field(default=None, ge=60, le=21_600)
     """Seconds the job may wait for a worker before it is `expired`; None: six hours."""
     run_timeout_s: int | None = Field(default=None, ge=1, le=3600)
@@ -42,6 +49,14 @@ class CreateJob(Body):
     """Refuse what would else be ignored and named in `warnings`: fields, scripts and options that change no picture."""
     webhook: Webhook | None = None
     """A URL of yours to call when the job finishes."""
+
+
+class PatchJob(Body):
+    """`PATCH /v1/jobs/{id}`; what is null or left out stays as it is."""
+
+    label: Label | None = None
+    """The empty text removes it."""
+    starred: bool | None = None
 
 
 class PresignedPut(View):
@@ -83,8 +98,13 @@ class JobSummary(View):
     """One job in a list."""
 
     job_id: str
-    label: str
+    line: str = ""
     """`time → task → status → id`"""
+    label: str = ""
+    """As its user names it."""
+    starred: bool = False
+    prompt: str = ""
+    """The beginning of the positive prompt, up to 1000 characters on one line."""
     task: Task
     status: JobStatus
     checkpoint: str | None

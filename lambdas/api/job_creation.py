@@ -25,7 +25,7 @@ from lambdas.endpoints.choice import EndpointChoice
 from lambdas.jobs.counts import counted
 from lambdas.jobs.idempotency import HEADER, Replay
 from lambdas.jobs.objects import params_key, request_key
-from lambdas.jobs.params import check_params, megapixel_steps
+from lambdas.jobs.params import check_params, megapixel_steps, shown_prompt
 from lambdas.jobs.record import IS_OPEN, JobRecord, fields_of
 from lambdas.jobs.request_documents import state_conflict
 from lambdas.jobs.resolution import Resolution
@@ -148,6 +148,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
         checkpoint=plan.job.checkpoint,
         models=plan.job.models,
         warnings=plan.job.warnings,
+        prompt=plan.job.prompt,
         request_key=request_key(job_id),
         now=now,
     )
@@ -273,7 +274,8 @@ def _plan(call: UserCall, order: Order) -> Plan:
         files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked.params)
         warnings = [warning for warning in files.warnings if warning not in job.warnings]
         job = replace(job, warnings=(*job.warnings, *warnings), models=files.models)
-        job = replace(job, checkpoint=files.checkpoint.name if files.checkpoint else None)
+        checkpoint = files.checkpoint.name if files.checkpoint else None
+        job = replace(job, checkpoint=checkpoint, prompt=shown_prompt(checked.params))
     if order.choice is not None:
         job = replace(job, endpoint=order.choice.least_loaded(rows))
     return Plan(job, params or {}, files, steps)

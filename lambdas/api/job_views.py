@@ -26,8 +26,8 @@ def job_summary(job: JobRecord) -> JobSummary:
 
 def _shown(job: JobRecord, view: type[JobSummary]) -> dict[str, Any]:
     """What a view shows of the job itself; what depends on more than its record is added later."""
-    label = f"{job.created_at:%Y-%m-%d %H:%M:%S} → {job.task} → {job.status} → {job.job_id}"
-    return {**fields_of(job, among=view.model_fields), "label": label}
+    line = f"{job.created_at:%Y-%m-%d %H:%M:%S} → {job.task} → {job.status} → {job.job_id}"
+    return {**fields_of(job, among=view.model_fields), "line": line}
 
 
 def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobView:

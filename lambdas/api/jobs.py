@@ -1,20 +1,16 @@
-"""Routes for existing jobs: get, list, cancel, delete."""
+"""Routes for existing jobs: get, change, cancel, delete."""
 
-from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
-from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobPage, JobView, NotDeleted
-from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
+from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobView, NotDeleted, PatchJob
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.access.wait_slots import RETRY_AFTER
-from lambdas.api.job_views import job_summary, job_view, show_waiting, view_tag
-from lambdas.api.rights import require_visible, visible_job
+from lambdas.api.job_views import job_view, show_waiting, view_tag
+from lambdas.api.rights import no_job, require_visible, visible_job
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.aws.rows import is_id
-from lambdas.jobs.pages import JobFilter
 from lambdas.jobs.record import JobRecord
 from lambdas.jobs.request_documents import state_conflict
 from lambdas.problems import ProblemError
@@ -22,7 +18,6 @@ from lambdas.problems import ProblemError
 ROUTES = Routes()
 
 POLL_SECONDS = 1.0
-Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
 _RACES = 3
 """How often a cancel tries again when the job moves on between reading and writing."""
 
@@ -30,19 +25,6 @@ _RACES = 3
 class WaitQuery(Query):
     wait: int = Field(default=0, ge=0, le=25)
     """Seconds to wait for the job's status to change."""
-
-
-class JobsQuery(Query):
-    limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = None
-    task: Task | None = None
-    status: JobStatus | None = None
-    endpoint: str | None = Field(default=None, min_length=1, max_length=63)
-    owner: str | None = Field(default=None, min_length=1, max_length=200)
-    since: Moment | None = Field(default=None, alias="from")
-    """Created at this time or later."""
-    until: Moment | None = Field(default=None, alias="to")
-    """Created before this time."""
 
 
 @ROUTES.add(
@@ -117,17 +99,15 @@ def _awaited(call: UserCall, first: JobRecord, *, seconds: int) -> tuple[JobReco
     return job, {}
 
 
-@ROUTES.add("GET", "/v1/jobs", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.INFERENCE_LIST)
-def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
-    """List jobs, newest first: the caller's own, or those of `owner` if the caller may see all."""
-    owner = query.owner or call.caller.user
-    if owner != call.caller.user:
-        call.caller.require(Permission.INFERENCE_ALL)
-    wanted = JobFilter(
-        owner, task=query.task, status=query.status, endpoint=query.endpoint, since=query.since, until=query.until
-    )
-    jobs, next_cursor = call.services.pages.newest(wanted, limit=query.limit, cursor=query.cursor)
-    return JobPage(jobs=[job_summary(job) for job in jobs], next_cursor=next_cursor)
+@ROUTES.add("PATCH", "/v1/jobs/{job_id}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_CREATE)
+def change_job(call: UserCall, job_id: str, body: PatchJob) -> JobView:
+    """Change a job's label, or star it; a finished job too."""
+    services, job = call.services, visible_job(call, job_id)
+    changed = services.jobs.annotate(job, label=body.label, starred=body.starred)
+    if changed is None:
+        raise no_job(job_id)
+    call.log_change("job.changed", job_id, {"owner": job.owner, **body.model_dump(exclude_none=True)})
+    return job_view(services, changed)
 
 
 @ROUTES.add(

@@ -24,8 +24,12 @@ def visible_job(call: UserCall, job_id: str) -> JobRecord:
 def require_visible(call: UserCall, job: JobRecord | None, job_id: str) -> JobRecord:
     """The job that was already read, under the same rule as `visible_job`."""
     if job is None or not call.caller.may_see(job.owner):
-        raise ProblemError(ProblemCode.NOT_FOUND, f"The job {job_id[:100]!r} does not exist.")
+        raise no_job(job_id)
     return job
+
+
+def no_job(job_id: str) -> ProblemError:
+    return ProblemError(ProblemCode.NOT_FOUND, f"The job {job_id[:100]!r} does not exist.")
 
 
 def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> None:

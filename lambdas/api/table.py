@@ -5,6 +5,7 @@ from lambdas.api import (
     endpoints,
     inputs,
     job_creation,
+    job_lists,
     jobs,
     keys,
     roles,
@@ -31,6 +32,7 @@ ROUTES: tuple[Route, ...] = tuple(
     for resource in (
         job_creation,
         jobs,
+        job_lists,
         inputs,
         webhooks,
         assets,

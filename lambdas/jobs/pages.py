@@ -1,16 +1,15 @@
 """Lists of jobs: keys from an index, then the rows themselves, so that no heartbeat has to write an index."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from generate_on_cloud.contract.assets import ResolvedModel
-from generate_on_cloud.contract.jobs import JobStatus, Task
 from lambdas.assets.record import AssetRecord
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import BATCH, from_item, read_record, read_rows, timestamp, to_item
+from lambdas.jobs.filters import JobFilter
 from lambdas.jobs.lists import OPEN, SORT, index_name
 from lambdas.jobs.record import IS_OPEN, JobRecord
 
@@ -20,31 +19,8 @@ if TYPE_CHECKING:
 
 _OPEN_JOBS = index_name([OPEN])
 """The index of all owners' jobs that are not settled."""
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    owner: str
-    task: Task | None = None
-    status: JobStatus | None = None
-    endpoint: str | None = None
-    since: datetime | None = None
-    """Created at this time or later."""
-    until: datetime | None = None
-    """Created before this time."""
-
-    def partition(self) -> dict[str, str]:
-        """The key of the list with these jobs: attributes and values, in the order of `JOB_LISTS`."""
-        key = {"owner": self.owner, "task": self.task, "status": self.status, "endpoint": self.endpoint}
-        return {name: value for name, value in key.items() if value is not None}
-
-    def takes(self, job: JobRecord) -> bool:
-        """Whether a job of the list (still) matches: an index lags a moment behind, and only statuses change."""
-        return self.status in (None, job.status)
-
-    def scope(self) -> str:
-        """The list that a cursor belongs to."""
-        return json.dumps([self.owner, self.task, self.status, self.endpoint, self.since, self.until], default=str)
+MAX_LOOKED_AT = 2000
+"""Rows that one page may read to find what no index has."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +29,12 @@ class JobPages:
     table: str
     signer: CursorSigner
 
-    def newest(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> tuple[list[JobRecord], str | None]:
-        """Up to `limit` jobs, newest first, and the cursor of the next page; fewer only if there are no more.
+    def matching(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> tuple[list[JobRecord], str | None]:
+        """Up to `limit` jobs in the filter's order, and the cursor of the next page.
 
-        Two calls however long the history is; more only if jobs change their status at the same moment.
+        Two calls however long the history is, and more only if jobs change their status at the same moment: a page
+        has fewer jobs only if there are no more. If the filter asks for what no index has, it reads up to
+        MAX_LOOKED_AT rows, two calls for each hundred; a page may then be short, or empty, and still have a cursor.
 
         Raises:
             ProblemError: `invalid_cursor`.
@@ -69,14 +47,21 @@ class JobPages:
         if wanted.since and wanted.until and wanted.since >= wanted.until:
             return [], None
         jobs: list[JobRecord] = []
-        for keys in self._keys(
-            partition, after=after, newest_first=True, size=limit + 1, since=wanted.since, until=wanted.until
-        ):
-            jobs.extend(job for job in self.rows(keys) if wanted.takes(job))
+        looked_at, last = 0, None
+        size = BATCH if wanted.reads_rows else limit + 1
+        for keys in self._keys(partition, after=after, wanted=wanted, size=size):
+            if last is not None and wanted.reads_rows and looked_at >= MAX_LOOKED_AT:
+                return jobs, self._cursor(last, wanted)
+            rows = self.rows(keys)
+            jobs.extend(job for job in rows if wanted.takes(job))
             if len(jobs) > limit:
-                last = jobs[limit - 1]
-                return jobs[:limit], self.signer.sign([timestamp(last.created_at), last.job_id], scope=wanted.scope())
+                return jobs[:limit], self._cursor(jobs[limit - 1], wanted)
+            looked_at, last = looked_at + len(keys), rows[-1] if rows else last
         return jobs, None
+
+    def _cursor(self, last: JobRecord, wanted: JobFilter) -> str:
+        """Where the page after this job begins."""
+        return self.signer.sign([timestamp(last.created_at), last.job_id], scope=wanted.scope())
 
     def open_before(self, job: JobRecord) -> int:
         """How many open jobs were created before this one; one call per some ten thousand."""
@@ -92,7 +77,7 @@ class JobPages:
 
     def open_jobs(self) -> Iterator[list[JobRecord]]:
         """All open jobs, oldest first, in batches."""
-        for keys in self._keys({OPEN: "1"}, after=None, newest_first=False, size=BATCH):
+        for keys in self._keys({OPEN: "1"}, size=BATCH):
             yield self.rows(keys)
 
     def user_of(self, asset: AssetRecord) -> str | None:
@@ -113,13 +98,12 @@ class JobPages:
         self,
         partition: Mapping[str, str],
         *,
-        after: dict[str, str] | None,
-        newest_first: bool,
         size: int,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        after: dict[str, str] | None = None,
+        wanted: JobFilter | None = None,
     ) -> Iterator[list[str]]:
-        span, times = _span(since, until)
+        """Job ids of a list in batches of `size`, oldest first unless `wanted` says otherwise."""
+        span, times = _span(wanted.since, wanted.until) if wanted else ("", {})
         condition = " AND ".join(f"#{name} = :{name}" for name in partition)
         values = {f":{name}": value for name, value in partition.items()}
         while True:
@@ -131,7 +115,7 @@ class JobPages:
                 ExpressionAttributeNames={f"#{name}": name for name in partition},
                 ExpressionAttributeValues=to_item(values | times),
                 ProjectionExpression="job_id",
-                ScanIndexForward=not newest_first,
+                ScanIndexForward=wanted is None or wanted.sort == "oldest",
                 Limit=size,
                 **start,
             )

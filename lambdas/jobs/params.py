@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.job_bodies import SHOWN_PROMPT
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import Relaxed, relax
 from generate_on_cloud.contract.limits import MAX_ENCODED, MAX_PROMPT
@@ -195,6 +196,13 @@ def check_prompts(
     for text in variants if emphasis is not EmphasisMode.NONE else ():
         parse_emphasis(text)
     return tagged.tags
+
+
+def shown_prompt(params: TaskParams) -> str:
+    """The beginning of the prompt on one line, without control characters; empty for a task without a prompt."""
+    prompt = params.prompt[: 2 * SHOWN_PROMPT] if isinstance(params, ImageParams) else ""
+    plain = "".join(character if character.isprintable() else " " for character in prompt)
+    return " ".join(plain.split())[:SHOWN_PROMPT]
 
 
 def megapixel_steps(params: TaskParams) -> Decimal:

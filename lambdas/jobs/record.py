@@ -48,6 +48,10 @@ class JobRecord:
     heartbeat_at: Decimal | None = None
     """Epoch seconds."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    starred: bool = False
+    prompt: str = ""
+    """The beginning of its prompt, on one line."""
     models: tuple[ResolvedModel, ...] = ()
     """The files that the request was resolved to."""
     strict: bool = False

@@ -1,4 +1,4 @@
-"""The jobs table: reads and deletes jobs; `counts` creates them, `transitions` changes them."""
+"""The jobs table: reads, annotates and deletes jobs; `counts` creates them, `transitions` changes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +38,28 @@ class JobStore:
                 raise
             return False
         return True
+
+    def annotate(self, job: JobRecord, *, label: str | None, starred: bool | None) -> JobRecord | None:
+        """Set what a user notes about a job in any state; None leaves it as it is. None if the job no longer exists."""
+        notes = {"label": label, "starred": starred}
+        values = {name: value for name, value in notes.items() if value is not None}
+        if not values:
+            return job
+        try:
+            answer = self.client.update_item(
+                TableName=self.table,
+                Key=to_item({"job_id": job.job_id}),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                ConditionExpression="attribute_exists(job_id)",
+                ExpressionAttributeNames={f"#{name}": name for name in values},
+                ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return None
+        return read_record(JobRecord, from_item(answer["Attributes"]))
 
     def log_delivery(self, job_id: str, line: Mapping[str, object]) -> None:
         """Record an attempt to deliver the job's webhook; does nothing if the job no longer exists."""

@@ -48,6 +48,7 @@ class JobTransitions:
         checkpoint: str | None,
         models: Sequence[ResolvedModel],
         warnings: Sequence[FieldError] = (),
+        prompt: str = "",
         request_key: str,
         now: datetime,
     ) -> JobRecord | None:
@@ -59,6 +60,7 @@ class JobTransitions:
                 "checkpoint": checkpoint,
                 "models": models or None,
                 "warnings": warnings or None,
+                "prompt": prompt or None,
                 "request_key": request_key,
                 "queued_at": now,
             },

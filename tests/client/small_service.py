@@ -22,7 +22,7 @@ def asset(status: str = "active", **fields: object) -> dict[str, object]:
 def job(status: str = "queued", **fields: object) -> dict[str, object]:
     return {
         "job_id": "j1",
-        "label": f"{TIME} → img2img → {status} → j1",
+        "line": f"{TIME} → img2img → {status} → j1",
         "task": "img2img",
         "status": status,
         "checkpoint": "a.safetensors",

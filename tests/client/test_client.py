@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,11 +13,13 @@ import pytest
 from generate_on_cloud.client.assets import file_sha256
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceededError, ProblemError, TransferError
+from generate_on_cloud.client.job_filters import JobFilters
 from generate_on_cloud.client.jobs import INLINE_MAX_BYTES
 from generate_on_cloud.contract.capabilities import capabilities
-from generate_on_cloud.contract.job_bodies import CreateJob
+from generate_on_cloud.contract.job_bodies import CreateJob, PatchJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.webhooks import Webhook, WebhookEvent
+from lambdas.api.job_lists import JobsQuery
 from tests.client.small_service import TIME, asset, job
 from tests.job_examples import ASKED
 
@@ -346,6 +349,40 @@ def test_the_client_says_what_the_service_can_do() -> None:
 
     with service.client() as cloud:
         assert cloud.capabilities() == can
+
+
+def test_every_filter_reaches_the_service_under_its_name() -> None:
+    service = Service({"GET /prod/v1/jobs": httpx.Response(200, json={"jobs": [], "next_cursor": None})})
+    time = datetime(2026, 5, 1, tzinfo=UTC)
+    filters: JobFilters = {
+        "task": Task.TXT2IMG, "status": JobStatus.FAILED, "endpoint": "calm", "owner": "bob", "created_from": time,
+        "created_before": time.isoformat(), "sort": "oldest", "model": "dream", "label": "poster", "starred": False,
+        "metadata": ("shot", "a=7"), "q": "red fox",
+    }  # fmt: skip
+
+    with service.client() as cloud:
+        assert list(cloud.jobs.list(**filters)) == []
+        cloud.jobs.page(limit=5, cursor="c")
+
+    listed, page = (dict(request.url.params) for request in service.requests)
+    assert listed == {
+        "limit": "100", "task": "txt2img", "status": "failed", "endpoint": "calm", "owner": "bob",
+        "from": time.isoformat(), "to": time.isoformat(), "sort": "oldest", "model": "dream", "label": "poster",
+        "starred": "false", "metadata": "shot=a=7", "q": "red fox",
+    }  # fmt: skip
+    assert page == {"limit": "5", "cursor": "c"}
+    asked = {field.alias or name for name, field in JobsQuery.model_fields.items()}
+    assert listed.keys() == asked - {"cursor"}
+
+
+def test_a_job_is_labelled_and_starred() -> None:
+    service = Service({"PATCH /prod/v1/jobs/j1": httpx.Response(200, json=job(label="", starred=True))})
+
+    with service.client() as cloud:
+        changed = cloud.jobs.change("j1", PatchJob(label="", starred=True))
+
+    assert changed.starred
+    assert json.loads(service.requests[0].content) == {"label": "", "starred": True}
 
 
 def test_jobs_are_sent_again_and_deleted() -> None:

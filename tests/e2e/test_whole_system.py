@@ -57,7 +57,7 @@ def test_an_img2img_job_comes_back_as_a_picture_with_its_infotext(service: Gener
     assert job.result.timings["total"] > 0
     assert [model.name for model in job.result.models] == [CHECKPOINT]
     assert f"Model hash: {job.result.models[0].sha256[:10]}" in job.result.images[0].infotext
-    assert job.label.endswith(f"→ img2img → succeeded → {job.job_id}")
+    assert job.line.endswith(f"→ img2img → succeeded → {job.job_id}")
 
 
 def test_a_run_over_its_limit_ends_itself_with_timed_out_and_is_drawn_once(

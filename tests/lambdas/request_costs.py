@@ -151,6 +151,10 @@ def _own_key(cloud: Cloud) -> Ask:
     return Ask("DELETE", f"/v1/keys/{key_id}")
 
 
+def _label(cloud: Cloud) -> Ask:
+    return Ask("PATCH", f"/v1/jobs/{cloud.job().job_id}", {"label": "for the poster"})
+
+
 GET_JOB, POST_JOB, LIST = 2, 6, 2
 """The goals of docs/architecture/00-overview.md."""
 
@@ -182,6 +186,9 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("GET /v1/jobs?status=succeeded", LIST, 200, _get("/v1/jobs", status="succeeded")),
     RequestCost("GET /v1/jobs?endpoint=", LIST, 200, _get("/v1/jobs", endpoint="artists")),
     RequestCost("GET /v1/jobs?from=", LIST, 200, _get("/v1/jobs", **{"from": "2026-01-01T00:00:00Z"})),
+    RequestCost("GET /v1/jobs?sort=oldest", LIST, 200, _get("/v1/jobs", sort="oldest")),
+    RequestCost("GET /v1/jobs?q=", LIST, 200, _get("/v1/jobs", q="cat")),
+    RequestCost("PATCH /v1/jobs/{id}", 2, 200, _label),
     RequestCost("GET /v1/jobs?owner=", LIST, 200, _get("/v1/jobs", user="root", owner="alice")),
     RequestCost("POST /v1/assets", 2, 201, _new_asset),
     RequestCost("POST /v1/assets/{id}/complete", 7, 200, _complete),

@@ -33,7 +33,7 @@ def test_a_job_is_queued_and_on_its_endpoint_after_one_request_of_six_calls(clou
 
     assert cloud.counted() == 6
     assert (job["status"], job["task"], job["checkpoint"]) == ("queued", "img2img", "dream.safetensors")
-    assert job["label"] == f"2026-11-22 12:00:00 → img2img → queued → {job['job_id']}"
+    assert job["line"] == f"2026-11-22 12:00:00 → img2img → queued → {job['job_id']}"
     assert cloud.endpoint.invoked == [
         {
             "endpoint": "artists",

@@ -12,6 +12,7 @@ SAFE = "GET"
 LINES = {
     "POST /v1/jobs": "job.created",
     "POST /v1/jobs/{job_id}/start": "job.started",
+    "PATCH /v1/jobs/{job_id}": "job.changed",
     "POST /v1/jobs/{job_id}/cancel": "job.canceled",
     "POST /v1/jobs/{job_id}/retry": "job.created",
     "DELETE /v1/jobs/{job_id}": "job.deleted",

@@ -33,7 +33,7 @@ NOT_SHOWN = {
 }  # fmt: skip
 """Fields of the record that its view leaves out."""
 COMPUTED = {
-    "label", "dry_run", "queue", "starting_since", "seeds", "queued_seconds", "run_seconds", "upload", "preview_url",
+    "line", "dry_run", "queue", "starting_since", "seeds", "queued_seconds", "run_seconds", "upload", "preview_url",
     "result",
 }  # fmt: skip
 """Fields of the view that are no field of the record: written by hand in `job_views`, or properties of the record."""
@@ -118,6 +118,7 @@ def in_all_states(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
     assert job is not None
     failure = JobError.of(JobErrorCode.BAD_IMAGE, "why")
     assert cloud.job_transitions.finish(job, JobStatus.FAILED, now=cloud.clock.now, error=failure)
+    cloud.ask("PATCH", f"/v1/jobs/{job_id}", {"starred": True}).ok()
     yield seen()
     cloud.put_result(job_id)
     cloud.write(job_id, status="succeeded", output_key=f"endpoint-output/{job_id}.out")

@@ -1,8 +1,10 @@
 """Lists of jobs: order, full pages, filters, cursors."""
 
 import base64
+import functools
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 
@@ -10,13 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import lambdas.jobs.pages
+from generate_on_cloud.contract.assets import AssetType, ResolvedModel
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from lambdas.aws.cursors import CursorSigner
-from lambdas.aws.rows import new_id, timestamp
-from lambdas.jobs.pages import JobFilter
-from tests.lambdas.cloud import Cloud
+from lambdas.aws.rows import new_id, timestamp, to_item
+from lambdas.jobs.filters import JobFilter
+from tests.lambdas.cloud import Cloud, before_call
 
-RARE = {"task": "img2img", "status": "failed", "endpoint": "calm"}
+RARE = {"task": "img2img", "status": "failed", "endpoint": "goc-main-calm"}
 COMMON = {"task": "txt2img", "status": "succeeded", "endpoint": "artists"}
 GARBAGE = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
@@ -73,7 +77,10 @@ def test_a_line_of_the_list_says_what_the_job_is(cloud: Cloud) -> None:
 
     assert line == {
         "job_id": job.job_id,
-        "label": f"2026-11-22 12:00:00 → img2img → queued → {job.job_id}",
+        "line": f"2026-11-22 12:00:00 → img2img → queued → {job.job_id}",
+        "label": "",
+        "starred": False,
+        "prompt": "",
         "task": "img2img",
         "status": "queued",
         "checkpoint": "dream.safetensors",
@@ -215,7 +222,7 @@ def test_a_span_of_time_holds_its_begin_and_not_its_end(cloud: Cloud, limit: str
 
 
 def test_a_filter_by_endpoint_gives_full_pages(cloud: Cloud) -> None:
-    ids = [cloud.job(endpoint=endpoint).job_id for endpoint in ("a", "b", "b") * 3]
+    ids = [cloud.job(endpoint=f"goc-main-{endpoint}").job_id for endpoint in ("a", "b", "b") * 3]
 
     assert pages(cloud, endpoint="a", limit="2") == [[ids[6], ids[3]], [ids[0]]]
 
@@ -293,7 +300,7 @@ def test_a_well_formed_cursor_of_any_time_is_a_place_in_the_list(cloud: Cloud, m
     job, wanted = cloud.job(user=owner), JobFilter(owner)
     cursor = cloud.pages.signer.sign([timestamp(moment), new_id()], scope=wanted.scope())
 
-    shown, _ = cloud.pages.newest(wanted, limit=5, cursor=cursor)
+    shown, _ = cloud.pages.matching(wanted, limit=5, cursor=cursor)
 
     assert shown == ([job] if job.created_at < moment else [])
 
@@ -306,10 +313,163 @@ def test_pages_give_every_job_once(cloud: Cloud, count: int, limit: int) -> None
 
     found, cursor = [], None
     while True:
-        page, cursor = cloud.pages.newest(JobFilter(owner), limit=limit, cursor=cursor)
+        page, cursor = cloud.pages.matching(JobFilter(owner), limit=limit, cursor=cursor)
         found += [job.job_id for job in page]
         if cursor is None:
             break
         assert len(page) == limit
 
     assert found == ids[::-1]
+
+
+HASH = "ab" * 32
+MODELS = (ResolvedModel(type=AssetType.LORA, name="Ghost.safetensors", sha256=HASH),)
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """A filter that no index answers: the query, what a job must be to match, and what comes near but does not."""
+
+    query: dict[str, str]
+    hit: dict[str, object]
+    miss: dict[str, object]
+
+
+NARROWINGS = (
+    Narrowing({"model": "dream"}, {"checkpoint": "Dream.safetensors"}, {"checkpoint": "dreamer.safetensors"}),
+    Narrowing({"model": "dream.safetensors"}, {"checkpoint": "dream.safetensors"}, {"checkpoint": "dream.ckpt"}),
+    Narrowing({"model": "ghost"}, {"models": MODELS}, {}),
+    Narrowing({"model": HASH}, {"models": MODELS}, {"checkpoint": "ab.safetensors"}),
+    Narrowing({"label": "POSTER"}, {"label": "for the poster"}, {"label": "for the post"}),
+    Narrowing({"starred": "true"}, {"starred": True}, {}),
+    Narrowing({"starred": "false"}, {}, {"starred": True}),
+    Narrowing({"metadata": "shot=7"}, {"metadata": {"shot": "7", "take": "1"}}, {"metadata": {"shot": "70"}}),
+    Narrowing({"metadata": "shot="}, {"metadata": {"shot": ""}}, {"metadata": {"scene": ""}}),
+    Narrowing({"metadata": "url=a=b"}, {"metadata": {"url": "a=b"}}, {"metadata": {"url": "a"}}),
+    Narrowing({"q": "fox Red"}, {"prompt": "a red, red foxglove"}, {"prompt": "a fox"}),
+    Narrowing({"q": "fox", "starred": "true"}, {"prompt": "fox", "starred": True}, {"prompt": "fox"}),
+)
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+@pytest.mark.parametrize("narrowing", NARROWINGS, ids=lambda narrowing: str(narrowing.query))
+def test_what_only_the_jobs_know_narrows_a_list_too(cloud: Cloud, narrowing: Narrowing, sort: str) -> None:
+    hits = []
+    for _ in range(3):
+        hits.append(cloud.job(**narrowing.hit).job_id)  # type: ignore[arg-type]
+        cloud.job(**narrowing.miss)  # type: ignore[arg-type]
+    cloud.job(user="bob", **narrowing.hit)  # type: ignore[arg-type]
+
+    found = pages(cloud, limit="2", sort=sort, **narrowing.query)
+
+    wanted = hits if sort == "oldest" else hits[::-1]
+    assert [job_id for page in found for job_id in page] == wanted
+
+
+def test_the_oldest_come_first_when_asked_for_with_the_other_filters(cloud: Cloud) -> None:
+    ids = [cloud.job(task=task).job_id for task in [Task.IMG2IMG, Task.TXT2IMG] * 3]
+
+    assert pages(cloud, sort="oldest", task="img2img", limit="2") == [[ids[0], ids[2]], [ids[4]]]
+
+
+@pytest.mark.parametrize("name", ["calm", "goc-main-calm", "artists"])
+def test_an_endpoint_may_be_named_with_or_without_the_prefix(cloud: Cloud, name: str) -> None:
+    full = "artists" if name == "artists" else "goc-main-calm"
+    wanted = cloud.job(endpoint=full).job_id
+    cloud.job(endpoint="goc-main-wild")
+
+    assert pages(cloud, endpoint=name) == [[wanted]]
+
+
+def test_a_page_reads_no_more_rows_than_its_bound_and_the_next_goes_on_from_there(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambdas.jobs.pages, "BATCH", 3)
+    monkeypatch.setattr(lambdas.jobs.pages, "MAX_LOOKED_AT", 6)
+    oldest = cloud.job(starred=True).job_id
+    for _ in range(13):
+        cloud.job()
+    newest = cloud.job(starred=True).job_id
+    cloud.ask("GET", "/v1/endpoints")
+    cloud.pages.signer.secret()
+    cloud.counted()
+
+    first = cloud.ask("GET", "/v1/jobs", query={"starred": "true"}).ok()
+    calls = cloud.counted()
+
+    assert [job["job_id"] for job in first["jobs"]] == [newest]
+    assert calls == 5  # two for each batch, and the query that finds that there is more
+    assert pages(cloud, starred="true") == [[newest], [], [oldest]]
+
+
+def test_a_cursor_is_good_for_its_own_filters_only(cloud: Cloud) -> None:
+    for _ in range(3):
+        cloud.job(starred=True, prompt="fox")
+    cursor = cloud.ask("GET", "/v1/jobs", query={"limit": "1", "q": "fox"}).ok()["next_cursor"]
+
+    for other in ({"q": "dog"}, {"q": "fox", "sort": "oldest"}, {"q": "fox", "starred": "true"}, {}):
+        query = {"limit": "1", "cursor": cursor, **other}
+        cloud.ask("GET", "/v1/jobs", query=query).problem(400, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"metadata": "shot"}, {"metadata": "=7"}, {"starred": "perhaps"}, {"sort": "best"}, {"q": ""}, {"model": ""},
+     {"label": "x" * 201}],
+    ids=str,
+)  # fmt: skip
+def test_a_filter_that_means_nothing_is_refused_by_its_name(cloud: Cloud, query: dict[str, str]) -> None:
+    (name,) = query
+
+    (error,) = cloud.ask("GET", "/v1/jobs", query=query).problem(422, "invalid_params")["errors"]
+
+    assert error["pointer"] == f"query:{name}"
+
+
+def test_a_job_can_be_labelled_and_starred_in_any_state_and_keeps_the_rest(cloud: Cloud) -> None:
+    job = cloud.job(label="old", metadata={"shot": "7"})
+    path = f"/v1/jobs/{job.job_id}"
+
+    assert cloud.ask("PATCH", path, {"label": "for the poster"}).ok()["label"] == "for the poster"
+    finish(cloud, job.job_id, JobStatus.FAILED)
+    view = cloud.ask("PATCH", path, {"starred": True}).ok()
+    assert (view["label"], view["starred"], view["status"], view["metadata"]) == (
+        "for the poster", True, "failed", {"shot": "7"}
+    )  # fmt: skip
+    assert cloud.ask("PATCH", path, {}).ok() == view
+    assert cloud.ask("PATCH", path, {"label": "", "starred": False}).ok()["label"] == ""
+    assert pages(cloud, starred="true") == [[]]
+
+
+@pytest.mark.parametrize("label", ["two\nlines", "\x1b[31mred", "x" * 201, "\x9b31m", 7])
+def test_a_label_is_one_short_line_of_text(cloud: Cloud, label: object) -> None:
+    problem = cloud.ask("PATCH", f"/v1/jobs/{cloud.job().job_id}", {"label": label}).problem(422, "invalid_params")
+
+    assert problem["errors"][0]["pointer"] == "/label"
+
+
+def test_nobody_labels_the_job_of_another_or_one_that_is_gone(cloud: Cloud) -> None:
+    job = cloud.job()
+
+    cloud.ask("PATCH", f"/v1/jobs/{job.job_id}", {"starred": True}, user="bob").problem(404, "not_found")
+    cloud.ask("PATCH", f"/v1/jobs/{new_id()}", {"starred": True}).problem(404, "not_found")
+    gone = functools.partial(cloud.dynamodb.delete_item, TableName="jobs", Key=to_item({"job_id": job.job_id}))
+    with before_call(cloud.dynamodb, "dynamodb.UpdateItem", gone):
+        cloud.ask("PATCH", f"/v1/jobs/{job.job_id}", {"starred": True}).problem(404, "not_found")
+    assert cloud.row(job.job_id) == {}
+
+
+@pytest.mark.parametrize("uploaded", [False, True])
+def test_a_job_shows_its_label_and_the_beginning_of_its_prompt_in_lists(cloud: Cloud, *, uploaded: bool) -> None:
+    cloud.checkpoint()
+    params = {"prompt": "a  red\nfox\x1b[31m " + "x" * 2000}
+    body = {"task": "txt2img", "checkpoint": "dream", "label": "for the poster"}
+    job = cloud.ask("POST", "/v1/jobs", {**body, "params": None if uploaded else params}).ok(201)
+    if uploaded:
+        cloud.put(f"jobs/{job['job_id']}/params.json", json.dumps(params).encode())
+        cloud.ask("POST", f"/v1/jobs/{job['job_id']}/start").ok()
+
+    (line,) = cloud.ask("GET", "/v1/jobs").ok()["jobs"]
+
+    assert line["label"] == "for the poster"
+    assert line["prompt"] == ("a red fox [31m " + "x" * 2000)[:1000]
