@@ -21,6 +21,7 @@ from generate_on_cloud.cli.endpoint_commands import app as endpoints_app
 from generate_on_cloud.cli.exit_codes import ExitCode, exit_code_of
 from generate_on_cloud.cli.job_commands import app as jobs_app
 from generate_on_cloud.cli.output import AsJson, answers_in_json, begin_answer, errors, print_document, print_failure
+from generate_on_cloud.cli.serve_command import serve
 from generate_on_cloud.cli.session import Session, begin, open_cloud, service_url
 from generate_on_cloud.client.errors import CloudError
 
@@ -56,6 +57,7 @@ app.command(short_help="Save a URL and key: `goc auth login`.")(login)
 app.add_typer(config_app, name="config")
 app.add_typer(cost_app, name="cost")
 app.command("api", short_help="Send any request to the API.")(request)
+app.command(short_help="Answer WebUI's API on this machine.")(serve)
 
 
 def _print_version(asked: bool) -> None:

@@ -180,6 +180,7 @@ def test_an_option_that_cannot_be_followed_is_refused(wanted: dict[str, Any], st
     ("watched", "progress", "eta", "text", "state"),
     [
         (None, 0.0, 0.0, None, {"job_count": 0}),
+        (Watched(None, batches=3), 0.01, 0.0, "Sending the request", {"job_count": 3}),
         (Watched(job(JobStatus.SUCCEEDED)), 0.0, 0.0, None, {"job_count": 0}),
         (Watched(job(JobStatus.QUEUED, queue=JobQueue(ahead=2, eta_seconds=40))), 0.01, 40.0,
          "Waiting in the queue, 2 ahead, about 40 s", {"job_count": 1}),

@@ -23,7 +23,8 @@ _BEGUN = 0.01
 class Watched:
     """A job of the caller, as it was last seen."""
 
-    job: JobView
+    job: JobView | None
+    """None: it is on its way to the cloud."""
     batches: int = 1
     """`n_iter`."""
     steps: int = 0
@@ -33,7 +34,7 @@ class Watched:
 
 def progress_document(watched: Watched | None, *, now: datetime, with_image: bool = True) -> dict[str, Any]:
     """`GET /sdapi/v1/progress`; None: nothing runs."""
-    if watched is None or watched.job.status in TERMINAL:
+    if watched is None or _has_ended(watched.job):
         return {"progress": 0.0, "eta_relative": 0.0, "state": _state(), "current_image": None, "textinfo": None}
     image = watched.preview if with_image else None
     return {
@@ -47,10 +48,10 @@ def progress_document(watched: Watched | None, *, now: datetime, with_image: boo
 
 def internal_document(watched: Watched | None, *, known: bool, now: datetime, live_preview: bool) -> dict[str, Any]:
     """`/internal/progress` of one task; `known`: a task of this name was sent, and with `watched` None it has ended."""
-    if watched is None or watched.job.status in TERMINAL:
+    if watched is None or _has_ended(watched.job):
         said = {"active": False, "queued": False, "completed": known, "progress": None, "eta": None}
         return {**said, "live_preview": None, "id_live_preview": None, "textinfo": None if known else "Waiting..."}
-    job, queued = watched.job, watched.job.status is not JobStatus.RUNNING
+    job, queued = watched.job, watched.job is None or watched.job.status is not JobStatus.RUNNING
     shown = watched.preview if live_preview else None
     return {
         "active": not queued,
@@ -59,19 +60,21 @@ def internal_document(watched: Watched | None, *, known: bool, now: datetime, li
         "progress": fraction(job),
         "eta": eta(job, now=now),
         "live_preview": None if shown is None else f"data:image/jpeg;base64,{base64.b64encode(shown).decode()}",
-        "id_live_preview": job.progress.previews if job.progress else -1,
+        "id_live_preview": job.progress.previews if job and job.progress else -1,
         "textinfo": text(job),
     }
 
 
-def fraction(job: JobView) -> float:
+def fraction(job: JobView | None) -> float:
     """Between 0.01 and 1."""
-    done = job.progress.step / job.progress.steps if job.progress and job.progress.steps else 0.0
+    done = job.progress.step / job.progress.steps if job and job.progress and job.progress.steps else 0.0
     return min(1.0, _BEGUN + (1 - _BEGUN) * done)
 
 
-def eta(job: JobView, *, now: datetime) -> float:
+def eta(job: JobView | None, *, now: datetime) -> float:
     """Seconds until it is done, as far as one can tell."""
+    if job is None:
+        return 0.0
     if job.status is not JobStatus.RUNNING:
         return (job.queue.eta_seconds or 0.0) if job.queue else 0.0
     done = fraction(job)
@@ -81,8 +84,10 @@ def eta(job: JobView, *, now: datetime) -> float:
     return elapsed / done - elapsed
 
 
-def text(job: JobView) -> str | None:
+def text(job: JobView | None) -> str | None:
     """A word about what the job waits for; None while it is sampling."""
+    if job is None:
+        return "Sending the request"
     about = duration(job.queue.eta_seconds) if job.queue and job.queue.eta_seconds else None
     if job.starting_since is not None and job.status is JobStatus.QUEUED:
         return f"Starting the GPU, about {about}" if about else "Starting the GPU, a few minutes"
@@ -95,6 +100,10 @@ def text(job: JobView) -> str | None:
 def duration(seconds: float) -> str:
     """`40 s` or `4 min`."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _has_ended(job: JobView | None) -> bool:
+    return job is not None and job.status in TERMINAL
 
 
 def _state(watched: Watched | None = None) -> dict[str, Any]:
@@ -112,6 +121,8 @@ def _state(watched: Watched | None = None) -> dict[str, Any]:
     if watched is None:
         return state
     job, batches = watched.job, max(1, watched.batches)
+    if job is None:
+        return {**state, "job_count": batches, "sampling_steps": watched.steps}
     done, of = (job.progress.step, job.progress.steps) if job.progress else (0, 0)
     each = of // batches or watched.steps or 1
     number = min(done // each, batches - 1)

@@ -1,0 +1,313 @@
+"""The routes of WebUI's API: each reads the request, lets the pure functions translate it, and answers."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from generate_on_cloud.client.errors import CloudError, ConnectionLostError, ProblemError
+from generate_on_cloud.contract.job_bodies import ResultView
+from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.faces.sdapi import answers, refusals, watching
+from generate_on_cloud.faces.sdapi.control import CONTROL_LISTS, detect
+from generate_on_cloud.faces.sdapi.lists import DONE_ALREADY, LISTS, NOT_HERE
+from generate_on_cloud.faces.sdapi.orders import (
+    Order,
+    batch_orders,
+    drawing_order,
+    extras_order,
+    interrogation_order,
+)
+from generate_on_cloud.faces.sdapi.picture_info import png_info_answer
+from generate_on_cloud.faces.sdapi.refusals import RefusalError
+from generate_on_cloud.serve.callers import Caller
+from generate_on_cloud.serve.page import PAGE
+from generate_on_cloud.serve.works import Work
+
+_LOG = logging.getLogger(__name__)
+
+JOB = "x-generate-on-cloud-job"
+"""Header with the ids of the request's jobs."""
+IGNORED = "x-generate-on-cloud-ignored"
+"""Header that names what was dropped from the request."""
+MAX_BODY = 256 * 1024**2
+_SHOWN = 40
+_SDAPI = "/sdapi/v1/"
+
+Answer = tuple[Any, dict[str, str]]
+Handler = Callable[[Request, Caller], Awaitable[Answer]]
+
+
+def make_app(caller_of: Callable[[Request], Caller]) -> ASGIApp:
+    """The whole API; `caller_of` finds who asks."""
+    posts: Mapping[str, Handler] = {
+        f"{_SDAPI}txt2img": _drawing(Task.TXT2IMG),
+        f"{_SDAPI}img2img": _drawing(Task.IMG2IMG),
+        f"{_SDAPI}extra-single-image": _extras,
+        f"{_SDAPI}extra-batch-images": _batch,
+        f"{_SDAPI}interrogate": _interrogate,
+        f"{_SDAPI}png-info": _png_info,
+        f"{_SDAPI}interrupt": _interrupt,
+        f"{_SDAPI}skip": _skip,
+        f"{_SDAPI}options": _set_options,
+        "/controlnet/detect": _detect,
+        **{path: _done_already(answer) for path, answer in DONE_ALREADY.items()},
+    }
+    gets: Mapping[str, Handler] = {
+        f"{_SDAPI}progress": _progress,
+        f"{_SDAPI}options": _options,
+        "/internal/pending-tasks": _pending,
+        "/login_check": _login_check,
+        **{path: _list(make) for path, make in {**LISTS, **CONTROL_LISTS}.items()},
+    }
+    routes = [
+        *(Route(path, _answering(handler, caller_of), methods=["POST"]) for path, handler in posts.items()),
+        *(Route(path, _answering(handler, caller_of), methods=["GET"]) for path, handler in gets.items()),
+        Route("/internal/progress", _answering(_internal_progress, caller_of), methods=["GET", "POST"]),
+        Route("/", _page, methods=["GET"]),
+        Route("/docs", _page, methods=["GET"]),
+    ]
+    return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+
+
+def _answering(handler: Handler, caller_of: Callable[[Request], Caller]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            said, headers = await handler(request, caller_of(request))
+        except RefusalError as error:
+            return _refused(request, error)
+        except ProblemError as error:
+            return _refused(request, refusals.of_problem(error.problem))
+        except ConnectionLostError as error:
+            return _refused(request, RefusalError(refusals.CLOUD_AWAY, f"The cloud cannot be reached: {error}"))
+        except CloudError as error:
+            return _refused(request, RefusalError(refusals.CLOUD_FAILED, str(error)))
+        return JSONResponse(said, headers=headers)
+
+    return answer
+
+
+def _refused(request: Request, error: RefusalError) -> Response:
+    _LOG.warning("%s refused (%d): %s", request.url.path, error.status, error.detail)
+    return JSONResponse(error.document(), status_code=error.status)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    content = b""
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BODY:
+            raise RefusalError(413, f"received more than {MAX_BODY // 1024**2} MiB")
+    try:
+        body = json.loads(content or b"{}")
+    except ValueError as error:
+        raise RefusalError(refusals.REQUEST_INVALID, f"The body is not valid JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise RefusalError(refusals.REQUEST_INVALID, f"received a JSON {type(body).__name__}; allowed: an object")
+    return body
+
+
+def _drawing(task: Task) -> Handler:
+    async def draw(request: Request, caller: Caller) -> Answer:
+        body = await _body(request)
+        order = drawing_order(task, body, caller.settings, await caller.files.shelf())
+        if order.checkpoint:
+            caller.settings = caller.settings.used(order.checkpoint)
+        done = await _finish(request, caller, [order])
+        return answers.drawing_answer(order, done.results[0], done.pictures), done.headers
+
+    return draw
+
+
+async def _extras(request: Request, caller: Caller) -> Answer:
+    order = extras_order(await _body(request))
+    done = await _finish(request, caller, [order])
+    return answers.extras_answer(done.results[0], done.pictures), done.headers
+
+
+async def _batch(request: Request, caller: Caller) -> Answer:
+    done = await _finish(request, caller, batch_orders(await _body(request)))
+    return answers.batch_answer(done.results, done.pictures), done.headers
+
+
+async def _interrogate(request: Request, caller: Caller) -> Answer:
+    order = interrogation_order(await _body(request), caller.settings)
+    done = await _finish(request, caller, [order])
+    return answers.interrogation_answer(done.results[0]), done.headers
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """The results of one request."""
+
+    results: list[ResultView]
+    pictures: list[bytes]
+    headers: dict[str, str]
+
+
+async def _finish(request: Request, caller: Caller, orders: Sequence[Order]) -> _Finished:
+    """Wait for the jobs of the orders; a client that leaves meanwhile finds them again.
+
+    Raises:
+        RefusalError, CloudError: one of them has no result.
+    """
+    works = [caller.works.begin(order) for order in orders]
+    for work in works:
+        work.waiting += 1
+    try:
+        if not await _ended_before_client_left(request, works):
+            raise RefusalError(499, "The client left; the same request within ten minutes finds its job.")
+        results = [_result(work) for work in works]
+        pictures: list[bytes] = []
+        for work in works:
+            if work.job is not None and work.order.wants_images:
+                pictures += await asyncio.to_thread(caller.pictures, work.job)
+        for work in works:
+            work.was_delivered = True
+        return _Finished(results, pictures, _headers(works))
+    finally:
+        for work in works:
+            work.waiting -= 1
+
+
+async def _ended_before_client_left(request: Request, works: Sequence[Work]) -> bool:
+    ended = asyncio.gather(*(work.done.wait() for work in works))
+    left = asyncio.ensure_future(_left(request))
+    try:
+        both: list[asyncio.Future[Any]] = [ended, left]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        return ended.done()
+    finally:
+        ended.cancel()
+        left.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _result(work: Work) -> ResultView:
+    if work.error is not None:
+        raise work.error
+    if work.job is None or work.job.status is not JobStatus.SUCCEEDED or work.job.result is None:
+        job = work.job
+        raise refusals.of_job(
+            job.job_id if job else "?", job.status if job else JobStatus.FAILED, job.error if job else None
+        )
+    return work.job.result
+
+
+def _headers(works: Sequence[Work]) -> dict[str, str]:
+    dropped = [fault.pointer.lstrip("/") for work in works for fault in work.order.dropped]
+    return {JOB: ", ".join(work.job.job_id for work in works if work.job), **_ignoring(dropped)}
+
+
+def _ignoring(names: Sequence[str]) -> dict[str, str]:
+    """The header that names what was dropped, in the letters that a header may have."""
+    unique = list(dict.fromkeys(names))
+    more = [f"and {len(unique) - _SHOWN} more"] if len(unique) > _SHOWN else []
+    said = ", ".join([*unique[:_SHOWN], *more]).encode("ascii", "replace").decode()
+    return {IGNORED: "".join(letter if letter.isprintable() else "?" for letter in said)} if unique else {}
+
+
+async def _png_info(request: Request, _: Caller) -> Answer:
+    return await asyncio.to_thread(png_info_answer, await _body(request)), {}
+
+
+async def _detect(request: Request, _: Caller) -> Answer:
+    return await asyncio.to_thread(detect, await _body(request)), {}
+
+
+async def _interrupt(_: Request, caller: Caller) -> Answer:
+    for job_id in caller.works.to_interrupt():
+        await asyncio.to_thread(caller.cloud().jobs.cancel, job_id)
+    return {}, {}
+
+
+async def _skip(_: Request, caller: Caller) -> Answer:
+    ignored = _ignoring(["skip"]) if caller.works.current() else {}
+    return None, ignored
+
+
+async def _options(_: Request, caller: Caller) -> Answer:
+    return caller.settings.shown(await caller.files.shelf()), {}
+
+
+async def _set_options(request: Request, caller: Caller) -> Answer:
+    caller.settings, idle = caller.settings.changed(await _body(request), await caller.files.shelf())
+    return None, _ignoring(idle)
+
+
+async def _progress(request: Request, caller: Caller) -> Answer:
+    with_image = request.query_params.get("skip_current_image", "false").lower() not in ("true", "1")
+    watched = await _watched(caller, caller.works.current(), with_image=with_image)
+    return watching.progress_document(watched, now=datetime.now(UTC), with_image=with_image), {}
+
+
+async def _internal_progress(request: Request, caller: Caller) -> Answer:
+    asked = await _body(request) if request.method == "POST" else dict(request.query_params)
+    work = caller.works.of_task(str(asked.get("id_task", "")))
+    live = str(asked.get("live_preview", "true")).lower() not in ("false", "0")
+    watched = None if work is None or work.has_ended else await _watched(caller, work, with_image=live)
+    now = datetime.now(UTC)
+    return watching.internal_document(watched, known=work is not None, now=now, live_preview=live), {}
+
+
+async def _watched(caller: Caller, work: Work | None, *, with_image: bool) -> watching.Watched | None:
+    if work is None or work.has_ended:
+        return None
+    preview = await asyncio.to_thread(caller.preview, work) if with_image else None
+    params = work.order.params
+    return watching.Watched(work.job, _whole(params.get("n_iter"), 1), _whole(params.get("steps"), 0), preview)
+
+
+def _whole(value: object, default: int) -> int:
+    return value if isinstance(value, int) and value > 0 else default
+
+
+async def _pending(_: Request, caller: Caller) -> Answer:
+    tasks = [work.order.task_id for work in caller.works.pending() if work.order.task_id]
+    return {"size": len(tasks), "tasks": tasks}, {}
+
+
+async def _login_check(_: Request, __: Caller) -> Answer:
+    return None, {}
+
+
+def _done_already(answer: Any) -> Handler:
+    async def nothing_to_do(_: Request, caller: Caller) -> Answer:
+        caller.files.forget()
+        return answer, {}
+
+    return nothing_to_do
+
+
+def _list(make: Callable[[Any], Any]) -> Handler:
+    async def listed(_: Request, caller: Caller) -> Answer:
+        return make(await caller.files.shelf()), {}
+
+    return listed
+
+
+async def _page(_: Request) -> Response:
+    return HTMLResponse(PAGE, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    path = request.url.path
+    why = next(
+        (reason for beginning, reason in NOT_HERE.items() if path.startswith(beginning)), "there is no such route"
+    )
+    detail = f"{request.method} {path[:200]}: {why}" if status == 404 else f"{request.method} is not allowed at {path}"
+    return JSONResponse(RefusalError(status, detail).document(), status_code=status)
