@@ -159,6 +159,8 @@ class PatchMe(Body):
 class RotateSecret(Body):
     """`POST /v1/me/webhook-secret`"""
 
+    may_be_absent = True
+
     keep_previous: bool = True
     """Also sign with the previous secret, until the next rotation."""
 

@@ -9,6 +9,7 @@ from typing import Final
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 REQUEST_HEADERS: Final = (
+    "Authorization",
     "Content-Type",
     "Idempotency-Key",
     "If-None-Match",

@@ -37,6 +37,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 CORRELATION_HEADER: Final = "x-correlation-id"
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_BEARER: Final = re.compile(r"bearer +(?P<token>\S+) *", re.IGNORECASE)
 Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Takes API Gateway's event for one request and returns the answer in API Gateway's format."""
 
@@ -145,10 +146,16 @@ def _call(route: Route, event: Mapping[str, Any], services: Api) -> Call:
     headers = _headers(event)
     if not route.takes_key:
         return Call(services, headers)
-    key = headers.get("x-api-key")
+    key = _key_in(headers)
     if route.needs_key:
         return UserCall(services, headers, caller=services.callers.caller_with(key))
     return AnyCall(services, headers, caller=services.callers.caller_with(key) if key else None)
+
+
+def _key_in(headers: Mapping[str, str]) -> str | None:
+    """The API key: `x-api-key`, else the token of `Authorization: Bearer`."""
+    found = _BEARER.fullmatch(headers.get("authorization", ""))
+    return headers.get("x-api-key") or (found["token"] if found else None)
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:

@@ -37,7 +37,10 @@ def openapi_document(routes: Sequence[Route], *, version: str) -> dict[str, obje
         "paths": paths,
         "components": {
             "schemas": definitions,
-            "securitySchemes": {"api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
+            "securitySchemes": {
+                "api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
         },
     }
 
@@ -98,7 +101,7 @@ def _operation(route: Route, schemas: Mapping[Any, Any]) -> dict[str, object]:
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
     """One of these must be sent; the empty one is no key."""
-    keyed: list[dict[str, list[str]]] = [{"api_key": []}] if route.takes_key else []
+    keyed: list[dict[str, list[str]]] = [{"api_key": []}, {"bearer": []}] if route.takes_key else []
     return keyed if route.needs_key or not keyed else [*keyed, {}]
 
 

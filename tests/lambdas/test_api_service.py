@@ -77,6 +77,24 @@ def test_health_and_openapi_need_no_key_and_no_call(cloud: Cloud, route: Any) ->
     assert cloud.counted() == 0
 
 
+@pytest.mark.parametrize("word", ["Bearer", "bearer", "BEARER", "Bearer  "])
+def test_a_key_may_come_as_a_bearer_token(cloud: Cloud, word: str) -> None:
+    me = cloud.ask("GET", "/v1/me", user=None, headers={"Authorization": f"{word} {KEYS['bob']}"}).ok()
+
+    assert me["user"] == "bob"
+
+
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic Ym9iLWtleQ==", "bob-key", "Bearer bob-key x"])
+def test_any_other_authorization_is_no_key(cloud: Cloud, value: str) -> None:
+    cloud.ask("GET", "/v1/me", user=None, headers={"authorization": value}).problem(401, "unauthorized")
+
+
+def test_x_api_key_wins_over_a_bearer_token(cloud: Cloud) -> None:
+    headers = {"x-api-key": KEYS["bob"], "authorization": f"Bearer {KEYS['alice']}"}
+
+    assert cloud.ask("GET", "/v1/me", user=None, headers=headers).ok()["user"] == "bob"
+
+
 def test_health_says_the_versions(cloud: Cloud) -> None:
     assert cloud.ask("GET", "/v1/health", user=None).ok() == {
         "status": "ok",
@@ -284,10 +302,10 @@ def references(node: object) -> set[str]:
 
 
 def security_of(route: Any) -> list[dict[str, list[str]]]:
-    keyed: dict[str, list[str]] = {"api_key": []}
+    keyed: list[dict[str, list[str]]] = [{"api_key": []}, {"bearer": []}]
     if route.needs_key:
-        return [keyed]
-    return [keyed, {}] if route.takes_key else []
+        return keyed
+    return [*keyed, {}] if route.takes_key else []
 
 
 def test_openapi_describes_every_route_with_every_problem(cloud: Cloud) -> None:
