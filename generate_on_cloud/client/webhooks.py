@@ -34,6 +34,14 @@ class Webhooks:
         """
         return self._connection.ask(DeliveryList, "GET", f"/v1/jobs/{in_path(job_id)}/deliveries")
 
+    def redeliver(self, job_id: str) -> DeliveryList:
+        """Deliver a finished job's webhook once more; returns the attempts so far.
+
+        Raises:
+            ProblemError: `not_found`; `job_state_conflict`, the job is not finished or has no webhook for its end.
+        """
+        return self._connection.ask(DeliveryList, "POST", f"/v1/jobs/{in_path(job_id)}/deliveries")
+
 
 def is_genuine(body: bytes, headers: Mapping[str, str], secret: str, *, now: float | None = None) -> bool:
     """Whether a request with this body and these headers is a webhook signed with `secret` within TOLERANCE.

@@ -3,11 +3,13 @@
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.accounts import RotateSecret, WebhookSecret
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
-from generate_on_cloud.contract.webhooks import DeliveryList, Webhook
+from generate_on_cloud.contract.jobs import TERMINAL
+from generate_on_cloud.contract.webhooks import DeliveryList, Webhook, WebhookEvent
 from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Routes, UserCall
-from lambdas.problems import invalid
+from lambdas.jobs.request_documents import state_conflict
+from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
 
@@ -26,6 +28,27 @@ def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
 def list_deliveries(call: UserCall, job_id: str) -> DeliveryList:
     """List the attempts to deliver a job's webhook, oldest first."""
     job = visible_job(call, job_id)
+    return DeliveryList(webhook=job.webhook, deliveries=list(job.deliveries))
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/jobs/{job_id}/deliveries",
+    status=202,
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
+    permission=Permission.INFERENCE_CREATE,
+)
+def redeliver(call: UserCall, job_id: str) -> DeliveryList:
+    """Deliver a finished job's webhook once more, with the same `webhook-id`; answers with the attempts so far."""
+    job = visible_job(call, job_id)
+    if job.status not in TERMINAL:
+        raise state_conflict(job, "redelivered before it has finished")
+    if job.webhook is None or WebhookEvent(f"job.{job.status}") not in job.webhook.events:
+        asked = "no webhook" if job.webhook is None else f"webhooks for {', '.join(job.webhook.events)}"
+        detail = f"The job is {job.status} and was sent with {asked}; there is nothing to redeliver."
+        raise ProblemError(ProblemCode.JOB_STATE_CONFLICT, detail)
+    call.services.webhook_queue.send(job, job.webhook)
+    call.log_change("webhook.redelivered", job_id)
     return DeliveryList(webhook=job.webhook, deliveries=list(job.deliveries))
 
 

@@ -36,8 +36,11 @@ class Jobs(Accounts[SettingsT]):
 
     @cached_property
     def job_transitions(self) -> JobTransitions:
-        webhooks = WebhookQueue(self.clients.sqs, self.settings.WEBHOOK_QUEUE_URL)
-        return JobTransitions(self.jobs, self.counts, webhooks)
+        return JobTransitions(self.jobs, self.counts, self.webhook_queue)
+
+    @cached_property
+    def webhook_queue(self) -> WebhookQueue:
+        return WebhookQueue(self.clients.sqs, self.settings.WEBHOOK_QUEUE_URL)
 
     @cached_property
     def pages(self) -> JobPages:

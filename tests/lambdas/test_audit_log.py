@@ -37,6 +37,7 @@ LINES = {
     "DELETE /v1/sessions/current": "session.ended",
     "PATCH /v1/me": "user.changed",
     "POST /v1/me/webhook-secret": "webhook_secret.rotated",
+    "POST /v1/jobs/{job_id}/deliveries": "webhook.redelivered",
 }
 UNLOGGED = {
     "POST /v1/assets/{asset_id}/parts": "gives addresses to upload to; the asset's own lines tell the rest",

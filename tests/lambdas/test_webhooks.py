@@ -101,6 +101,43 @@ def test_an_ended_job_is_told_once_with_a_signature_the_receiver_can_check(cloud
     assert attempt == attempt | {"attempt": 1, "status": 204, "outcome": "delivered", "error": None}
 
 
+def test_a_webhook_is_delivered_once_more_on_demand(cloud: Cloud) -> None:
+    secret, receiver = make_secret(cloud), Receiver([410])
+    job_id = ended_job(cloud)
+    deliver(cloud, receiver)
+    cloud.queue.sent.clear()
+
+    reply = cloud.ask("POST", f"/v1/jobs/{job_id}/deliveries")
+    assert [line["outcome"] for line in reply.ok(202)["deliveries"]] == ["given_up"]
+    assert cloud.queue.sent == [job_id]
+    deliver(cloud, receiver)
+
+    assert [line["outcome"] for line in attempts(cloud, job_id)] == ["given_up", "delivered"]
+    assert verified(secret, receiver.posts[1])
+    assert receiver.posts[0][2]["webhook-id"] == receiver.posts[1][2]["webhook-id"]
+
+
+def test_only_a_finished_job_with_a_webhook_for_its_end_is_redelivered(cloud: Cloud) -> None:
+    make_secret(cloud)
+    unheard = ended_job(cloud, events=["job.failed"])
+    plain = cloud.job()
+    cloud.ask("POST", f"/v1/jobs/{plain.job_id}/cancel").ok()
+    waiting = cloud.job(webhook=Webhook(url=URL))
+
+    for job_id in (unheard, plain.job_id, waiting.job_id):
+        cloud.ask("POST", f"/v1/jobs/{job_id}/deliveries").problem(409, "job_state_conflict")
+    cloud.ask("POST", f"/v1/jobs/{unheard}/deliveries", user="bob").problem(404, "not_found")
+    assert cloud.queue.sent == []
+
+
+@pytest.mark.parametrize("body", [None, "", "{}"])
+def test_a_secret_is_made_with_and_without_a_body(cloud: Cloud, body: str | None) -> None:
+    made = cloud.ask("POST", "/v1/me/webhook-secret", body).ok()
+
+    assert made["secret"].startswith("whsec_")
+    assert made["previous_valid"] is True
+
+
 def test_the_signature_is_the_standards_own_example() -> None:
     body = b'{"test": 2432232314}'
 
