@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from generate_on_cloud.client.errors import ConnectionLostError, ProblemError, WrongUrlError
 from generate_on_cloud.contract.accounts import RolePage, UsagePage, UserPage
+from generate_on_cloud.contract.bodies import Body
 from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -141,6 +142,12 @@ class Connection:
         self._http.close()
 
 
+def _text(body: BaseModel) -> str:
+    """The body as JSON, without what is left out."""
+    null_counts = isinstance(body, Body) and body.null_counts
+    return body.model_dump_json(exclude_unset=True) if null_counts else body.model_dump_json(exclude_none=True)
+
+
 def in_path(name: str) -> str:
     """A name as one part of a path."""
     return quote(name, safe="@+")
@@ -164,7 +171,7 @@ def _checked(url: str) -> str:
 
 
 def _document(body: BaseModel | None) -> str | None:
-    return None if body is None else body.model_dump_json(exclude_none=True)
+    return None if body is None else _text(body)
 
 
 def _is_elsewhere(response: httpx.Response) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generate_on_cloud.client.connection import Connection, in_path
-from generate_on_cloud.contract.accounts import CreateUser, PutUser, Removed, UserPage, UserView
+from generate_on_cloud.contract.accounts import CreateUser, PatchUser, PutUser, Removed, UserPage, UserView
 
 
 class Users:
@@ -41,6 +41,14 @@ class Users:
             ProblemError: `forbidden`, `not_found`, `last_admin`.
         """
         return self._connection.ask(UserView, "PUT", f"/v1/users/{in_path(name)}", body=user)
+
+    def change(self, name: str, changes: PatchUser) -> UserView:
+        """Change what is given; a quota of None removes it, `disabled` locks the user out or in again.
+
+        Raises:
+            ProblemError: `forbidden`, `not_found`, `last_admin`, `invalid_params`.
+        """
+        return self._connection.ask(UserView, "PATCH", f"/v1/users/{in_path(name)}", body=changes)
 
     def delete(self, name: str) -> Removed:
         """Delete a user and their keys; jobs and model files stay, and the name is never used again.

@@ -25,13 +25,28 @@ DefaultEndpoint = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 
 
 class PutUser(Body):
-    """`PUT /v1/users/{name}`: replaces the role and the quotas."""
+    """`PUT /v1/users/{name}`: replaces the role and the quotas; quotas that are not given are taken away."""
 
     role: Name
     quotas: Quotas = Quotas()
     """Limits for this user; where unset, those of the role apply."""
     default_endpoint: DefaultEndpoint | None = None
     """Where the user's jobs go that name no endpoint; null: to the least loaded. Omitted, it stays as it is."""
+
+
+class PatchUser(Body):
+    """`PATCH /v1/users/{name}`: changes what is given and leaves the rest as it is."""
+
+    null_counts = True
+
+    role: Name | None = None
+    """null: as it is."""
+    quotas: Quotas | None = None
+    """Limits to change, each for itself: a number sets one, null removes it, and those not given stay."""
+    default_endpoint: DefaultEndpoint | None = None
+    """Where the user's jobs go that name no endpoint; null: to the least loaded."""
+    disabled: bool | None = None
+    """true: the user's keys and sessions are refused within a minute, until it is false again; null: as it is."""
 
 
 class CreateUser(PutUser):
@@ -47,7 +62,9 @@ class UserView(View):
     created_at: datetime
     created_by: str
     keys: int
-    """Number of keys."""
+    """Number of keys and sessions."""
+    disabled: bool = False
+    """Whether the user's keys are refused."""
     default_endpoint: str | None = None
     """Where the user's jobs go that name no endpoint; None: to the least loaded."""
 

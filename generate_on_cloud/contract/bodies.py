@@ -12,6 +12,8 @@ class Body(BaseModel):
 
     may_be_absent: ClassVar[bool] = False
     """No body means the empty object."""
+    null_counts: ClassVar[bool] = False
+    """A field that is null says something else than one that is left out."""
 
 
 class View(BaseModel):

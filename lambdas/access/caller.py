@@ -47,6 +47,8 @@ class Caller:
     """What the key is limited to; None: everything its user's role grants, now and later."""
     session: Session | None = None
     """Set if the key is a session's."""
+    disabled: bool = False
+    """An administrator has locked the user out."""
     quotas: Quotas = field(default_factory=Quotas)
     default_endpoint: str | None = None
     """Where the user's jobs go that name no endpoint; None: to the least loaded."""
@@ -101,6 +103,17 @@ class Caller:
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
 
 
+def require_enabled(user: str, *, disabled: bool) -> None:
+    """Check that the user is not locked out.
+
+    Raises:
+        ProblemError: `forbidden`.
+    """
+    if disabled:
+        detail = f"The user {user!r} is disabled; an administrator can enable it: PATCH /v1/users/{user}."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+
+
 def key_row_id(key: str) -> str:
     """`access_id` of the row for `key`."""
     return f"key#{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
@@ -134,14 +147,15 @@ class AccessStore:
         """The caller to whom this key belongs.
 
         Raises:
-            ProblemError: `unauthorized`, with the same text for a missing, a wrong and an expired key;
-                `too_many_requests`, the key has made too many this minute.
+            ProblemError: `unauthorized`, with the same text for a missing, a wrong and an expired key; `forbidden`,
+                the user is disabled; `too_many_requests`, the key has made too many this minute.
         """
         if key:
             access_id = key_row_id(key)
             caller = self._remembered(access_id) or self._looked_up(access_id)
             if caller is not None and (caller.key_expires_at is None or self.now() < caller.key_expires_at):
                 self._count(access_id)
+                require_enabled(caller.user, disabled=caller.disabled)
                 return caller
         raise ProblemError(ProblemCode.UNAUTHORIZED, "Send a valid API key in the x-api-key header.")
 
@@ -214,6 +228,7 @@ class AccessStore:
             key_expires_at=datetime.fromtimestamp(int(row["expires_at"]), UTC) if "expires_at" in row else None,
             key_permissions=scope,
             session=Session.from_row(row),
+            disabled=bool(row.get("disabled", False)),
             quotas=quotas,
             default_endpoint=row.get("default_endpoint") or None,
             trusted=frozenset(row.get("trusted", ())),

@@ -151,6 +151,7 @@ class KeyStore:
             "quotas": user.quotas.model_dump(exclude_none=True),
             "default_endpoint": user.default_endpoint,
             "trusted": list(user.trusted),
+            "disabled": user.disabled,
         }
         key = {"access_id": row["access_id"]}
         return PutNew(table=self.users.access.table, key=key, row={**row, **copied}, absent=_NEW_KEY)

@@ -29,7 +29,7 @@ class LastingKeys:
         Raises:
             ProblemError: `last_admin`, no other lasting key of an administrator would be left.
         """
-        if user.role != ADMIN:
+        if not _acts(user):
             return []
         row = self.access.get(_ROW)
         lasting = self._lasting()
@@ -57,6 +57,11 @@ class LastingKeys:
         # The index may be behind, so it only says which rows to read.
         rows = self.access.rows([user_row_id(str(row["place"])) for row in self.access.listed("users")])
         users = [UserRecord.from_row(row) for row in rows]
-        ids = [key_id for user in users if user.role == ADMIN and not user.deleted for key_id in sorted(user.key_ids)]
+        ids = [key_id for user in users if _acts(user) for key_id in sorted(user.key_ids)]
         keys = [KeyRecord.from_row(row) for row in self.access.rows([f"key#{key_id}" for key_id in ids])]
         return {key.key_id for key in keys if key.expires_at is None and key.permissions is None}
+
+
+def _acts(user: UserRecord) -> bool:
+    """Whether this is an administrator whose keys work."""
+    return user.role == ADMIN and not user.disabled and not user.deleted

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from generate_on_cloud.contract.access import Permission, Quotas
+from generate_on_cloud.contract.access import ADMIN, Permission, Quotas
 from lambdas.aws.rows import timestamp
 
 YOUNG_SESSION = timedelta(hours=1)
@@ -29,8 +29,15 @@ class UserRecord:
     """Users whose model files may act on this one's jobs without being named."""
     webhook_secrets: tuple[str, ...] = ()
     """Newest first; at most two."""
+    disabled: bool = False
+    """Their keys are refused."""
     version: int = 0
     deleted: bool = False
+
+    @property
+    def counts_in_role(self) -> bool:
+        """Whether the count of their role's users includes them: of administrators it counts those who can act."""
+        return not (self.disabled and self.role == ADMIN)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "UserRecord":
@@ -45,6 +52,7 @@ class UserRecord:
             default_endpoint=row.get("default_endpoint") or None,
             trusted=tuple(row.get("trusted", ())),
             webhook_secrets=tuple(row.get("webhook_secrets", ())),
+            disabled=bool(row.get("disabled", False)),
             version=int(row["version"]),
             deleted="listing" not in row,
         )

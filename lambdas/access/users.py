@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from generate_on_cloud.contract.access import ADMIN, Quotas
+from generate_on_cloud.contract.access import ADMIN
 from generate_on_cloud.contract.accounts import NAME_PATTERN
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
@@ -86,42 +86,38 @@ class UserStore:
             )
             raise ProblemError(ProblemCode.NAME_TAKEN, detail)
         if ROLE_EXISTS in refused:
-            raise _role_gone(user.role)
+            raise _role_gone()
 
-    def change(
-        self,
-        name: str,
-        *,
-        role: str,
-        quotas: Quotas,
-        check: Callable[[UserRecord], None],
-        default_endpoint: str | None = None,
-    ) -> UserRecord:
-        """Replace a user's role and quotas, in all their keys at once; `check` is called with the user as it was read.
+    def change(self, name: str, changed: Callable[[UserRecord], UserRecord]) -> UserRecord:
+        """Change a user's role, quotas, default endpoint (empty: none) and `disabled`, in all their keys at once.
 
-        `default_endpoint`: its full name, or empty to have none; None leaves it as it is.
+        `changed` gets the user as it was read and gives it as it should be; it raises what forbids the change.
 
         Raises:
-            ProblemError: `not_found`, `last_admin`, or what `check` raises.
+            ProblemError: `not_found`, `last_admin`, or what `changed` raises.
         """
 
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
-            check(user)
-            kept = user.default_endpoint or ""
+            new = changed(user)
             values = {
-                "role": role,
-                "quotas": quotas.model_dump(exclude_none=True),
-                "default_endpoint": kept if default_endpoint is None else default_endpoint,
+                "role": new.role,
+                "quotas": new.quotas.model_dump(exclude_none=True),
+                "default_endpoint": new.default_endpoint or "",
+                "disabled": new.disabled,
             }
             expression, named, copies = self._set_everywhere(user, values)
-            if role == user.role:
-                return expression, named, copies
-            moves = [*self.lasting.taken(user, user.key_ids), *self.roles.left(user.role), *self.roles.joined(role)]
-            return expression, named, [*copies, *moves]
+            return expression, named, [*copies, *self._moves(user, new)]
 
-        refusals = {ADMIN_REMAINS: _last_admin(name), ROLE_EXISTS: _role_gone(role)}
-        self.change_row(name, plan, names=["role", "quotas", "default_endpoint"], refusals=refusals)
+        refusals = {ADMIN_REMAINS: _last_admin(name), ROLE_EXISTS: _role_gone()}
+        self.change_row(name, plan, names=["role", "quotas", "default_endpoint", "disabled"], refusals=refusals)
         return self.require(name)
+
+    def _moves(self, old: UserRecord, new: UserRecord) -> list[Action]:
+        """What changes in the counts of roles' users; an administrator who is disabled does not count as one."""
+        if (old.role, old.counts_in_role) == (new.role, new.counts_in_role):
+            return []
+        left = [*self.lasting.taken(old, old.key_ids), *self.roles.left(old.role)] if old.counts_in_role else []
+        return [*left, *(self.roles.joined(new.role) if new.counts_in_role else ())]
 
     def prefer(self, name: str, values: Mapping[str, object]) -> None:
         """Set what a user chooses for themselves, in all their keys at once: `default_endpoint`, `trusted`.
@@ -163,7 +159,8 @@ class UserStore:
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
             check(user)
             keys = [Delete(table=self.access.table, key=key_row(key_id)) for key_id in sorted(user.key_ids)]
-            moves = [*self.lasting.taken(user, user.key_ids), *self.roles.left(user.role)]
+            moves = self.roles.left(user.role) if user.counts_in_role else []
+            moves = [*self.lasting.taken(user, user.key_ids), *moves]
             return "REMOVE #listing, #key_ids, #session_ids, #webhook_secrets", {}, [*keys, *moves]
 
         names = ["listing", "key_ids", "session_ids", "webhook_secrets"]
@@ -243,5 +240,5 @@ def _last_admin(name: str) -> ProblemError:
     return ProblemError(ProblemCode.LAST_ADMIN, f"{name!r} is the last user with the role {ADMIN!r}.")
 
 
-def _role_gone(name: str) -> ProblemError:
-    return ProblemError(ProblemCode.NOT_FOUND, f"The role {name!r} does not exist.")
+def _role_gone() -> ProblemError:
+    return ProblemError(ProblemCode.NOT_FOUND, "The role does not exist.")

@@ -137,10 +137,8 @@ class Route:
         found = set(self.own_problems) | set(_COMMON)
         if self.body is not None:
             found |= set(_WITH_BODY)
-        if self.takes_key:
-            found.add(ProblemCode.UNAUTHORIZED)
-        if self.permission is not None:
-            found.add(ProblemCode.FORBIDDEN)
+        if self.takes_key:  # without the permission, or of a user who is disabled
+            found |= {ProblemCode.UNAUTHORIZED, ProblemCode.FORBIDDEN}
         if self.path_parameters:  # some characters are never in a path
             found.add(ProblemCode.NOT_FOUND)
         return tuple(code for code in ProblemCode if code in found)

@@ -8,7 +8,7 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.accounts import CreatedKey, RevokedKey
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.sessions import CreatedSessionCode, CreateSession, CreateSessionCode
-from lambdas.access.caller import CACHE_SECONDS, Caller, narrowed
+from lambdas.access.caller import CACHE_SECONDS, Caller, narrowed, require_enabled
 from lambdas.access.keys import NewKey
 from lambdas.access.session_codes import SessionCode
 from lambdas.access.user_record import Session
@@ -130,7 +130,9 @@ def _ticket_of_key(call: AnyCall, caller: Caller, body: CreateSession, *, now: d
 def _ticket_of_code(call: AnyCall, text: str, body: CreateSession, *, now: datetime) -> _Ticket:
     services = call.services
     code = services.session_codes.read(text, now=now)
-    role = services.roles.get(services.users.require(code.user).role)
+    user = services.users.require(code.user)
+    require_enabled(user.name, disabled=user.disabled)
+    role = services.roles.get(user.role)
     granted = role.permissions if role else frozenset()
     held = granted if code.permissions is None else narrowed(granted, code.permissions)
     holder = Caller(code.user, role.name if role else "", held, key_permissions=code.permissions)

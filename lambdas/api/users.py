@@ -1,12 +1,22 @@
 """Routes for users and for the caller."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
-from generate_on_cloud.contract.access import Permission
-from generate_on_cloud.contract.accounts import CreateUser, MeView, PatchMe, PutUser, Removed, UserPage, UserView
+from generate_on_cloud.contract.access import Permission, Quotas
+from generate_on_cloud.contract.accounts import (
+    CreateUser,
+    MeView,
+    PatchMe,
+    PatchUser,
+    PutUser,
+    Removed,
+    UserPage,
+    UserView,
+)
 from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.roles import RoleRecord
@@ -109,22 +119,52 @@ def get_user(call: UserCall, name: str) -> UserView:
     permission=Permission.USER_CREATE,
 )
 def put_user(call: UserCall, name: str, body: PutUser) -> UserView:
-    """Replace a user's role and quotas; their keys follow within a minute."""
-    role = call.services.roles.require(body.role)
-    require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
-    require_within(call.caller, body.quotas.within(role.quotas), what=f"The user {name!r}")
-    default = None
+    """Replace a user's role and quotas (those not given are taken away); their keys follow within a minute."""
+    wanted: dict[str, Any] = {"role": body.role, "quotas": body.quotas}
     if "default_endpoint" in body.model_fields_set:
-        default = _usable_default(call, body.default_endpoint, _caller_like(name, role)) or ""
-    user = call.services.users.change(
-        name,
-        role=body.role,
-        quotas=body.quotas,
-        check=lambda user: require_manageable(call, user),
-        default_endpoint=default,
-    )
+        wanted["default_endpoint"] = body.default_endpoint
+    user = _changed(call, name, wanted, quotas_of=lambda _: body.quotas)
     call.log_change("user.changed", name, _shown(body))
     return _view(user)
+
+
+@ROUTES.add(
+    "PATCH",
+    "/v1/users/{name}",
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.LAST_ADMIN, ProblemCode.ENDPOINT_NOT_IN_SERVICE),
+    permission=Permission.USER_CREATE,
+)
+def patch_user(call: UserCall, name: str, body: PatchUser) -> UserView:
+    """Change a user's role, single quotas or default endpoint, disable or enable them; what is not given stays."""
+    given = body.quotas.model_dump(exclude_unset=True) if body.quotas else {}
+    sent = body.model_dump(include={"role", "disabled"}, exclude_none=True)
+    if "default_endpoint" in body.model_fields_set:
+        sent["default_endpoint"] = body.default_endpoint
+    user = _changed(call, name, sent, quotas_of=lambda quotas: Quotas(**{**quotas.model_dump(), **given}))
+    call.log_change("user.changed", name, {**sent, **({"quotas": given} if given else {})})
+    return _view(user)
+
+
+def _changed(
+    call: UserCall, name: str, wanted: Mapping[str, Any], *, quotas_of: Callable[[Quotas], Quotas]
+) -> UserRecord:
+    """The user after the change, if the caller may change the user as it is to what it shall be."""
+    services = call.services
+
+    def changed(user: UserRecord) -> UserRecord:
+        require_manageable(call, user)
+        new = replace(user, **{**wanted, "quotas": quotas_of(user.quotas)})
+        if (new.role, new.quotas) != (user.role, user.quotas):
+            role = services.roles.require(new.role)
+            require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+            require_within(call.caller, new.quotas.within(role.quotas), what=f"The user {name!r}")
+        if new.default_endpoint and "default_endpoint" in wanted:
+            role = services.roles.require(new.role)
+            default = _usable_default(call, new.default_endpoint, _caller_like(name, role))
+            new = replace(new, default_endpoint=default)
+        return new
+
+    return services.users.change(name, changed)
 
 
 @ROUTES.add(
@@ -167,4 +207,5 @@ def _view(user: UserRecord) -> UserView:
         created_by=user.created_by,
         keys=len(user.key_ids),
         default_endpoint=user.default_endpoint,
+        disabled=user.disabled,
     )

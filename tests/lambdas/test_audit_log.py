@@ -26,6 +26,7 @@ LINES = {
     "DELETE /v1/endpoints/{name}": "endpoint.deleted",
     "POST /v1/users": "user.created",
     "PUT /v1/users/{name}": "user.changed",
+    "PATCH /v1/users/{name}": "user.changed",
     "DELETE /v1/users/{name}": "user.deleted",
     "POST /v1/roles": "role.created",
     "PUT /v1/roles/{name}": "role.changed",
