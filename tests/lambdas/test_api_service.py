@@ -456,9 +456,7 @@ def test_a_refusal_is_shorter_than_two_kilobytes_and_says_how_much_it_leaves_out
     assert "more errors are not listed" in problem["detail"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v1/keys"), ("POST", "/v1/users"), ("PATCH", "/v1/me")]
-)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/keys"), ("POST", "/v1/users"), ("PATCH", "/v1/me")])
 def test_a_body_may_be_absent_only_where_it_is_documented(cloud: Cloud, method: str, path: str) -> None:
     """Completing an upload needs none, nor does a session or a webhook secret."""
     cloud.ask(method, path, b"", user="root").problem(400, "invalid_json")
