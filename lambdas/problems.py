@@ -1,6 +1,7 @@
 """Why a request was refused: raised anywhere, turned into problem JSON in one place (`lambdas.api.handler`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from generate_on_cloud.contract.errors import PROBLEMS, FieldError, Problem, ProblemCode
 
@@ -24,6 +25,7 @@ class ProblemError(Exception):
         *,
         errors: Sequence[FieldError] = (),
         retry_after: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -31,6 +33,8 @@ class ProblemError(Exception):
         self.errors = tuple(errors)
         self.retry_after = retry_after
         """Seconds after which the same request may succeed; None if it never will."""
+        self.headers = headers
+        """Further headers of the answer."""
 
     def problem(self, request_id: str) -> Problem:
         """The body of the answer."""

@@ -147,6 +147,18 @@ class Removed(View):
     name: str
 
 
+class QuotaUseView(View):
+    """One quota: what is used and what is left."""
+
+    quota: str
+    """Its name in `Quotas`."""
+    limit: int
+    used: float
+    left: float
+    resets_at: datetime | None
+    """When `used` is 0 again; null: whenever jobs end or files are deleted."""
+
+
 class MeView(View):
     """`GET /v1/me`"""
 
@@ -161,6 +173,10 @@ class MeView(View):
     """Where jobs go that name no endpoint; None: to the least loaded."""
     trusted: list[str] = Field(default=[])
     """Users whose model files may act on the caller's jobs without being named."""
+    session: bool = False
+    """Whether the key is a session's."""
+    quota_use: list[QuotaUseView] = Field(default=[])
+    """Every quota that is set, in `GET /v1/me`."""
 
 
 class PatchMe(Body):

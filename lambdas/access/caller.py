@@ -180,7 +180,11 @@ class AccessStore:
         self._uncounted[access_id] = (minute, uncounted)
         if self._refused.get(access_id) == minute:
             detail = f"Your key has made more than {self.requests_per_minute} requests in this minute."
-            raise ProblemError(ProblemCode.TOO_MANY_REQUESTS, detail, retry_after=60 - rest)
+            limits = {
+                "RateLimit-Policy": f'"requests";q={self.requests_per_minute};w=60',
+                "RateLimit": f'"requests";r=0;t={60 - rest}',
+            }
+            raise ProblemError(ProblemCode.TOO_MANY_REQUESTS, detail, retry_after=60 - rest, headers=limits)
 
     def _counted(self, access_id: str, minute: int, more: int) -> int:
         """How many requests of the key this minute all executions have counted, with these."""

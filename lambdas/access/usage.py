@@ -14,6 +14,7 @@ from typing import Any
 from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
+from lambdas.access.quota_use import QuotaUse, job_headers, quota_uses, seconds_until
 from lambdas.access.table import AccessTable
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import Action, Condition, Update
@@ -88,39 +89,38 @@ class UsageStore:
             ),
         ]
 
+    def uses(self, user: str, quotas: Quotas, *, now: datetime) -> list[QuotaUse]:
+        """What the user has used of each quota that is set, and what is left; one call."""
+        today, load = _usage_id(user, now.date().isoformat()), load_id(user)
+        rows = {row["access_id"]: row for row in self.access.rows([today, load])}
+        return quota_uses(quotas, rows.get(today, {}), rows.get(load, {}), now=now)
+
     def require_possible(self, charge: Charge, quotas: Quotas) -> None:
         """Refuse a job that would not even fit into an empty day.
 
         Raises:
-            ProblemError: `quota_exceeded`.
+            ProblemError: `quota_exceeded`; it names the quota.
         """
         steps = quotas.megapixel_steps_per_day
-        if (
-            quotas.jobs_per_day == 0
-            or quotas.concurrent_jobs == 0
-            or (steps is not None and charge.megapixel_steps > steps)
-        ):
-            asked = f"This job counts {charge.megapixel_steps} megapixel-steps; the quotas are {_words(quotas)}."
-            raise ProblemError(ProblemCode.QUOTA_EXCEEDED, asked)
+        never = [name for name in ("jobs_per_day", "concurrent_jobs") if getattr(quotas, name) == 0]
+        if never:
+            raise ProblemError(ProblemCode.QUOTA_EXCEEDED, f"Your quota {never[0]} is 0: you may send no jobs.")
+        if steps is not None and charge.megapixel_steps > steps:
+            counts = f"This job counts {charge.megapixel_steps} megapixel-steps"
+            detail = f"{counts}; your quota megapixel_steps_per_day is {steps}."
+            raise ProblemError(ProblemCode.QUOTA_EXCEEDED, detail)
 
     def exceeded(self, charge: Charge, quotas: Quotas, *, now: datetime) -> ProblemError:
-        """Which quota refused a job, read afterwards."""
-        used = self.access.get(_usage_id(charge.user, charge.day)) or {}
-        opened = int((self.access.get(load_id(charge.user)) or {}).get("open_jobs", 0))
-        if quotas.concurrent_jobs is not None and opened >= quotas.concurrent_jobs:
-            detail = (
-                f"{opened} of {quotas.concurrent_jobs} open jobs are in use; send this one when another has finished."
-            )
-            return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail, retry_after=_CONCURRENT_RETRY_SECONDS)
-        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo)
-        spent = f"{used.get('jobs_sent', 0)} jobs and {used.get('megapixel_steps', 0)} megapixel-steps"
-        detail = (
-            f"Today's quota is used up: {spent} of {_words(quotas)}; this job counts {charge.megapixel_steps} "
-            f"megapixel-steps. It resets at {midnight.isoformat()}."
-        )
-        return ProblemError(
-            ProblemCode.QUOTA_EXCEEDED, detail, retry_after=max(1, int((midnight - now).total_seconds()) + 1)
-        )
+        """Which quotas refused a job, read afterwards."""
+        uses = self.uses(charge.user, quotas, now=now)
+        need = {"jobs_per_day": Decimal(1), "concurrent_jobs": Decimal(1)}
+        need["megapixel_steps_per_day"] = charge.megapixel_steps
+        hit = [use for use in uses if use.left < need.get(use.quota, 0)]
+        wait = max((_wait(use, now=now) for use in hit), default=1)
+        said = " ".join(_words(use, need[use.quota]) for use in hit)
+        detail = said or "A quota was used up a moment ago and has room again; send the job again."
+        headers = job_headers(uses, now=now)
+        return ProblemError(ProblemCode.QUOTA_EXCEEDED, detail, retry_after=wait, headers=headers)
 
     def recount(self, old: Charge, new: Charge, quotas: Quotas) -> list[Action]:
         """The conditional updates that replace the megapixel-steps of `old` by those of `new`."""
@@ -205,7 +205,18 @@ def _listing(day: str) -> str:
     return f"usage#{day[:7]}"
 
 
-def _words(quotas: Quotas) -> str:
-    limits = quotas.model_dump(exclude_none=True, exclude={"asset_bytes"})
-    said = [f"{name} {limit}" for name, limit in limits.items()]
-    return ", ".join(said) or "none"
+def _words(use: QuotaUse, need: Decimal) -> str:
+    """Why this quota has no room for a job."""
+    if use.quota == "concurrent_jobs":
+        return (
+            f"Your quota concurrent_jobs is used up: {use.used} of {use.limit} jobs are open; wait until one has ended."
+        )
+    when = f"It resets at {use.resets_at.isoformat()}." if use.resets_at else ""
+    if use.quota == "jobs_per_day":
+        return f"Your quota jobs_per_day is used up: {use.used} of {use.limit} jobs today. {when}"
+    left = f"{use.left} of {use.limit} megapixel-steps left today"
+    return f"Your quota {use.quota} has {left}; this job counts {need}. {when}"
+
+
+def _wait(use: QuotaUse, *, now: datetime) -> int:
+    return _CONCURRENT_RETRY_SECONDS if use.resets_at is None else seconds_until(use.resets_at, now=now)

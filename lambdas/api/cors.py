@@ -18,7 +18,14 @@ REQUEST_HEADERS: Final = (
     "X-Correlation-Id",
 )
 """What a page may send."""
-EXPOSED_HEADERS: Final = ("ETag", "Idempotent-Replayed", "Retry-After", "X-Correlation-Id")
+EXPOSED_HEADERS: Final = (
+    "ETag",
+    "Idempotent-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Correlation-Id",
+)
 """What a page may read besides `Content-Type` and the few others that browsers always show."""
 ANSWER_HEADERS: Final[Mapping[str, str]] = {
     "Access-Control-Allow-Origin": "*",

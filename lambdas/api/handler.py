@@ -131,7 +131,7 @@ def problem_response(error: Exception, event: Mapping[str, Any], correlation_id:
         _LOG.error("request %s failed", request_id, exc_info=error, extra={"correlation_id": correlation_id})
         error = ProblemError(ProblemCode.INTERNAL, f"The service failed; the error is logged under {request_id}.")
     problem = error.problem(request_id)
-    headers = {"Content-Type": "application/problem+json"} | _NO_STORE
+    headers = {"Content-Type": "application/problem+json", **_NO_STORE, **error.headers}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     return HttpAnswer(problem.status, headers, problem.model_dump_json())

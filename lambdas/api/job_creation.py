@@ -16,7 +16,7 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
-from lambdas.api.job_views import job_view
+from lambdas.api.job_views import job_view, with_limits
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
@@ -90,8 +90,10 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         require_deliverable(call, body.webhook)
     order = Order(job, body.params, choice, rehearsed=body.dry_run)
     if order.rehearsed:
-        return Reply(job_view(services, _make_where_taken(call, order), rehearsed=True), status=200)
-    return _make_once(call, order, request=f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}")
+        rehearsed = Reply(job_view(services, _make_where_taken(call, order), rehearsed=True), status=200)
+        return with_limits(call, rehearsed)
+    request = f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
+    return with_limits(call, _make_once(call, order, request=request))
 
 
 @ROUTES.add(
@@ -113,7 +115,7 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     job = replace(
         _new_job(call, asked, endpoint=choice.first, checkpoint=checkpoint), retry_of=old.job_id, warnings=old.warnings
     )
-    return _make_once(call, Order(job, sent.params, choice), request=f"POST retry {job_id}")
+    return with_limits(call, _make_once(call, Order(job, sent.params, choice), request=f"POST retry {job_id}"))
 
 
 @ROUTES.add(

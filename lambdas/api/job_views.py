@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from generate_on_cloud.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus
 from generate_on_cloud.contract.messages import JobResult, Progress
+from lambdas.access.quota_use import job_headers
+from lambdas.api.routes import Reply, UserCall
 from lambdas.assembly.api import Api
 from lambdas.jobs.objects import output_prefix, params_key
 from lambdas.jobs.outcomes import MAX_RESULT_BYTES
@@ -92,3 +94,12 @@ def view_tag(job: JobRecord, *, now: datetime) -> str:
     period = int(now.timestamp() // URLS_CHANGE_EVERY.total_seconds())
     text = json.dumps([asdict(job), period], default=str, sort_keys=True)
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def with_limits(call: UserCall, reply: Reply[JobView]) -> Reply[JobView]:
+    """The reply with the headers that say how much of the caller's quotas is left; one call if there are any."""
+    quotas, now = call.caller.quotas, call.services.clock.now()
+    if not quotas.limited:
+        return reply
+    uses = call.services.usage.uses(call.caller.user, quotas, now=now)
+    return replace(reply, headers={**reply.headers, **job_headers(uses, now=now)})

@@ -13,6 +13,7 @@ from generate_on_cloud.contract.accounts import (
     PatchMe,
     PatchUser,
     PutUser,
+    QuotaUseView,
     Removed,
     UserPage,
     UserView,
@@ -34,8 +35,15 @@ class UsersQuery(Query):
 
 @ROUTES.add("GET", "/v1/me")
 def get_me(call: UserCall) -> MeView:
-    """Get the key's owner and what the key may do."""
-    return _me(call.caller)
+    """Get the key's owner, what the key may do, and what is used and left of each quota."""
+    uses = call.services.usage.uses(call.caller.user, call.caller.quotas, now=call.services.clock.now())
+    views = [
+        QuotaUseView(
+            quota=use.quota, limit=use.limit, used=float(use.used), left=float(use.left), resets_at=use.resets_at
+        )
+        for use in uses
+    ]
+    return _me(call.caller).model_copy(update={"quota_use": views})
 
 
 @ROUTES.add(
@@ -69,6 +77,7 @@ def _me(caller: Caller) -> MeView:
         key_expires_at=caller.key_expires_at,
         default_endpoint=caller.default_endpoint,
         trusted=sorted(caller.trusted),
+        session=caller.session is not None,
     )
 
 

@@ -198,7 +198,7 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("GET /v1/assets?type=", 1, 200, _get("/v1/assets", type="lora")),
     RequestCost("GET /v1/assets/by-hash/{sha256}", 1, 200, _get(f"/v1/assets/by-hash/{'0' * 64}")),
     RequestCost("GET /v1/endpoints", 3, 200, _get("/v1/endpoints")),
-    RequestCost("GET /v1/me", 0, 200, _get("/v1/me")),
+    RequestCost("GET /v1/me", 1, 200, _get("/v1/me")),
     RequestCost("GET /v1/users", 1, 200, _get("/v1/users", user="root")),
     RequestCost("GET /v1/keys", 2, 200, _get("/v1/keys")),
     RequestCost("POST /v1/keys", 3, 201, _post("/v1/keys", {})),

@@ -79,7 +79,7 @@ def test_jobs_at_a_time_end_at_the_quota_and_every_end_frees_a_place(cloud: Clou
     for end in ("cancel", "succeed", "fail", "expire"):
         job_id = send(cloud).ok(201)["job_id"]
         refused = send(cloud)
-        assert "1 of 1 open jobs" in refused.problem(429, "quota_exceeded")["detail"]
+        assert "1 of 1 jobs are open" in refused.problem(429, "quota_exceeded")["detail"]
         assert refused.headers["Retry-After"] == "30"
         if end == "cancel":
             cloud.ask("POST", f"/v1/jobs/{job_id}/cancel").ok()
