@@ -28,6 +28,7 @@ class ProblemCode(StrEnum):
     UPLOAD_INCOMPLETE = "upload_incomplete"
     UPLOAD_MISMATCH = "upload_mismatch"
     JOB_STATE_CONFLICT = "job_state_conflict"
+    CHANGED_MEANWHILE = "changed_meanwhile"
     NAME_TAKEN = "name_taken"
     ROLE_IN_USE = "role_in_use"
     LAST_ADMIN = "last_admin"
@@ -70,6 +71,7 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.UPLOAD_INCOMPLETE: _rule(409, "The upload is not complete"),
         ProblemCode.UPLOAD_MISMATCH: _rule(422, "The upload does not match its declaration"),
         ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow this action"),
+        ProblemCode.CHANGED_MEANWHILE: _rule(412, "Somebody else has changed it meanwhile"),
         ProblemCode.NAME_TAKEN: _rule(409, "The name is already taken"),
         ProblemCode.ROLE_IN_USE: _rule(409, "Some users have this role"),
         ProblemCode.LAST_ADMIN: _rule(409, "At least one admin is required"),

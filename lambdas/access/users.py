@@ -12,6 +12,7 @@ from generate_on_cloud.contract.accounts import NAME_PATTERN
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.webhooks import SECRET_BYTES, SECRET_PREFIX
 from lambdas.access.lasting_keys import LASTING_SEEN, LastingKeys
+from lambdas.access.preferences import preferences_id
 from lambdas.access.roles import ADMIN_REMAINS, ROLE_EXISTS, RoleStore
 from lambdas.access.table import AccessTable, overtaken
 from lambdas.access.user_record import UserRecord, key_row, user_row_id
@@ -160,6 +161,7 @@ class UserStore:
             check(user)
             keys = [Delete(table=self.access.table, key=key_row(key_id)) for key_id in sorted(user.key_ids)]
             moves = self.roles.left(user.role) if user.counts_in_role else []
+            keys.append(Delete(table=self.access.table, key={"access_id": preferences_id(name)}))
             moves = [*self.lasting.taken(user, user.key_ids), *moves]
             return "REMOVE #listing, #key_ids, #session_ids, #webhook_secrets", {}, [*keys, *moves]
 

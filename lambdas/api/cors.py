@@ -12,6 +12,7 @@ REQUEST_HEADERS: Final = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Match",
     "If-None-Match",
     "Traceparent",
     "X-Api-Key",

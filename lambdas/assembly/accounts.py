@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from lambdas.access.keys import KeyStore
+from lambdas.access.preferences import PreferenceStore
 from lambdas.access.roles import RoleStore
 from lambdas.access.session_codes import SessionCodes
 from lambdas.access.table import AccessTable
@@ -42,6 +43,10 @@ class Accounts(Generic[SettingsT]):
     @cached_property
     def session_codes(self) -> SessionCodes:
         return SessionCodes(self.access_table)
+
+    @cached_property
+    def preferences(self) -> PreferenceStore:
+        return PreferenceStore(self.access_table)
 
     @cached_property
     def usage(self) -> UsageStore:

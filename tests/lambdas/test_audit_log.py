@@ -37,6 +37,7 @@ LINES = {
     "POST /v1/sessions/codes": "session.code_created",
     "DELETE /v1/sessions/current": "session.ended",
     "PATCH /v1/me": "user.changed",
+    "PUT /v1/me/preferences": "preferences.changed",
     "POST /v1/me/webhook-secret": "webhook_secret.rotated",
     "POST /v1/jobs/{job_id}/deliveries": "webhook.redelivered",
 }
