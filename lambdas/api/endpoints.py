@@ -76,8 +76,9 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
 
 @ROUTES.add("GET", "/v1/endpoints", permission=Permission.ENDPOINT_LIST)
 def list_endpoints(call: UserCall) -> EndpointList:
-    """List all endpoints: the template's with its current status (if it exists), then those created here."""
-    registry, records = call.services.registry, call.services.registry.store.list()
+    """List the endpoints that the caller may use: the template's with its current status, then those created here."""
+    registry = call.services.registry
+    records = [record for record in registry.store.list() if _may_see(call, record)]
     counted = call.services.load.of([registry.default, *(record.endpoint for record in records)])
     live = call.services.endpoints.describe(registry.default)
     views = [] if live is None else [_template_view(live, open_jobs=counted[live.name])]
@@ -178,9 +179,14 @@ def _call_keeper(call: UserCall, endpoint: str) -> None:
 def _required(call: UserCall, name: str) -> EndpointRecord:
     registry = call.services.registry
     record = registry.store.get(registry.full_name(name))
-    if record is None:
+    if record is None or not _may_see(call, record):
         raise _unknown(name)
     return record
+
+
+def _may_see(call: UserCall, record: EndpointRecord) -> bool:
+    """Whether the caller may use it; one that is reserved for others looks as if it did not exist."""
+    return call.caller.may_use(record, Permission.ENDPOINT_ALL)
 
 
 def _changeable(call: UserCall, name: str) -> EndpointRecord:

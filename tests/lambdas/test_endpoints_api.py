@@ -327,3 +327,19 @@ def test_the_list_costs_three_calls_whatever_there_is(fleet: Fleet) -> None:
 
     # And DescribeEndpoint of the template's, which this SageMaker does not count.
     assert fleet.cloud.counted() == 2
+
+
+def test_an_endpoint_that_is_reserved_for_others_is_not_there_for_the_rest(fleet: Fleet) -> None:
+    cloud = fleet.cloud
+    fleet.create(users=["bob"])
+    admin = cloud.ask("POST", "/v1/keys", {"permissions": ["endpoint:list"]}, user="root").ok(201)["key"]
+
+    def listed(**who: Any) -> list[str]:
+        return [endpoint["name"] for endpoint in cloud.ask("GET", "/v1/endpoints", **who).ok()["endpoints"]]
+
+    (reserved,) = set(listed(user="bob")) - set(listed(user="alice"))
+    assert reserved in listed(user="root")
+    assert cloud.ask("GET", f"/v1/endpoints/{reserved}", user="bob").ok()["users"] == ["bob"]
+    cloud.ask("GET", f"/v1/endpoints/{reserved}", user="alice").problem(404, "not_found")
+    # root made it: a limited key of the owner sees it, as its owner's jobs may use it
+    assert reserved in listed(user=None, headers={"x-api-key": admin})
