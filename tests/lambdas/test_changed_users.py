@@ -6,9 +6,9 @@ import pytest
 
 from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.accounts import PatchUser
+from tests.lambdas.clients import client_of
 from tests.lambdas.cloud import KEYS, Cloud
 from tests.lambdas.people import later, make_key, make_role, make_user, with_key
-from tests.lambdas.test_client_of_accounts import client_of
 
 
 def patch(cloud: Cloud, name: str, **body: object) -> Any:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
@@ -13,21 +12,8 @@ from generate_on_cloud.contract.access import Permission, Quotas
 from generate_on_cloud.contract.accounts import CreateKey, CreateRole, CreateUser, PutRole, PutUser
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.webhooks import sign
+from tests.lambdas.clients import client_of
 from tests.lambdas.cloud import KEYS, Cloud
-
-URL = "http://cloud.test"
-
-
-def client_of(cloud: Cloud, key: str) -> GenerateOnCloud:
-    """A client whose requests go to the API's function."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        query, body = dict(request.url.params), request.content.decode() or None
-        path = request.url.path
-        reply = cloud.ask(request.method, path, body, user=None, query=query or None, headers=dict(request.headers))
-        return httpx.Response(reply.status, headers=dict(reply.headers), text=reply.text)
-
-    return GenerateOnCloud(URL, key, http=httpx.Client(transport=httpx.MockTransport(answer)))
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lambdas.aws.rows import to_item
+from tests.lambdas.clients import client_of
 from tests.lambdas.cloud import KEYS, Cloud, Reply
 from tests.lambdas.people import make_key, make_user, with_key
-from tests.lambdas.test_client_of_accounts import client_of
 
 PATH = "/v1/me/preferences"
 

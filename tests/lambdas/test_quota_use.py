@@ -8,15 +8,8 @@ from lambdas.access.caller import AccessStore
 from lambdas.api.handler import problem_response
 from lambdas.problems import ProblemError
 from tests.lambdas.cloud import KEYS, Cloud, txt2img
+from tests.lambdas.limited_users import STEPS, finish, limit, send, use_of
 from tests.lambdas.request_costs import POST_JOB
-from tests.lambdas.test_quotas import finish, limit, send
-
-STEPS = 2.621
-"""Megapixel-steps of the jobs that `send` sends."""
-
-
-def use_of(cloud: Cloud) -> dict[str, Any]:
-    return {use["quota"]: use for use in cloud.ask("GET", "/v1/me").ok()["quota_use"]}
 
 
 def test_me_shows_what_is_used_and_left_of_every_quota(cloud: Cloud) -> None:

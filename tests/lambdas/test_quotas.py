@@ -8,38 +8,11 @@ from typing import Any
 import pytest
 
 from generate_on_cloud.contract.access import Quotas
-from generate_on_cloud.contract.errors import JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
-from lambdas.aws.rows import from_item, to_item
 from lambdas.jobs.params import megapixel_steps
-from tests.lambdas.cloud import START, Cloud, aws_error, before_call, completed, txt2img
-
-DAY = START.date().isoformat()
-NEXT_DAY = (START + timedelta(days=1)).date().isoformat()
-
-
-def limit(cloud: Cloud, user: str = "alice", **quotas: int) -> None:
-    """Give a user quotas, known everywhere."""
-    cloud.ask("PUT", f"/v1/users/{user}", {"role": "artist", "quotas": quotas}, user="root").ok()
-    cloud.clock.now += timedelta(seconds=61)
-
-
-def send(cloud: Cloud, **params: object) -> Any:
-    return cloud.ask("POST", "/v1/jobs", txt2img(width=512, height=512, steps=10, **params))
-
-
-def counted(cloud: Cloud, access_id: str) -> dict[str, Any]:
-    item = cloud.dynamodb.get_item(TableName="access", Key=to_item({"access_id": access_id})).get("Item")
-    return from_item(item) if item else {}
-
-
-def finish(cloud: Cloud, job_id: str, status: JobStatus = JobStatus.SUCCEEDED) -> None:
-    """End a job at the test's own time."""
-    job = cloud.jobs.get(job_id)
-    assert job is not None
-    error = None if status is JobStatus.SUCCEEDED else JobError.of(JobErrorCode.INTERNAL, "x")
-    assert cloud.job_transitions.finish(job, status, now=cloud.clock.now, error=error)
+from tests.lambdas.cloud import Cloud, aws_error, before_call, completed, txt2img
+from tests.lambdas.limited_users import DAY, NEXT_DAY, counted, finish, limit, send
 
 
 def open_jobs(cloud: Cloud) -> int:
