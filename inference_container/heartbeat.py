@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats during the `with` block, also while the job reports nothing, such as when it loads models."""
+    """Beats during the `with` block, also while the job reports nothing, and once more at its end."""
 
     def __init__(self, records: JobRecords, job_id: str, *, seconds: float, limit: TimeLimit | None = None) -> None:
         """`seconds` between two beats; `limit` is the run's time limit, if any."""
@@ -27,6 +27,8 @@ class Heartbeat:
         self._seconds = seconds
         self._progress = Progress(phase=JobPhase.STARTING)
         self._reason_to_stop: JobFailed | None = None
+        self._ours = True
+        """False once a beat has found that the job was canceled or taken."""
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._beat_until_ended, name=f"heartbeat {job_id}", daemon=True)
@@ -40,6 +42,12 @@ class Heartbeat:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        if kind is None:
+            with self._lock:
+                self._progress = self._progress.model_copy(update={"step": self._progress.steps})
+        # The last beat may be a second old, and a short job has had none. Whatever goes wrong now, the job is over.
+        if self._ours:
+            self._beat()
 
     @property
     def progress(self) -> Progress:
@@ -84,14 +92,18 @@ class Heartbeat:
             self._reason_to_stop = self._reason_to_stop or JobFailed(code, message)
 
     def _beat_until_ended(self) -> None:
-        while not self._ended.wait(self._seconds):
-            try:
-                self._records.beat(self._job_id, self._progress)
-            except JobFailed as stop:
-                self.stop_job(stop.error.code, stop.error.message)
-                return
-            except (BotoCoreError, ClientError) as error:
-                # The next beat may succeed. If none does, another worker claims the job and a later beat says so.
-                log.warning("a heartbeat failed: %s", error, extra={"job_id": self._job_id})
-            except Exception:  # the thread's outermost level: a job without a heartbeat would run twice
-                log.exception("a heartbeat failed unexpectedly", extra={"job_id": self._job_id})
+        while not self._ended.wait(self._seconds) and self._ours:
+            self._beat()
+
+    def _beat(self) -> None:
+        """Write a heartbeat; never raises, so that neither the thread nor the end of the job does."""
+        try:
+            self._records.beat(self._job_id, self._progress)
+        except JobFailed as stop:
+            self._ours = False
+            self.stop_job(stop.error.code, stop.error.message)
+        except (BotoCoreError, ClientError) as error:
+            # The next beat may succeed. If none does, another worker claims the job and a later beat says so.
+            log.warning("a heartbeat failed: %s", error, extra={"job_id": self._job_id})
+        except Exception:  # a job without a heartbeat would run twice
+            log.exception("a heartbeat failed unexpectedly", extra={"job_id": self._job_id})

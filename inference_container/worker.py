@@ -172,12 +172,14 @@ class Worker:
             # 6. Store the pictures.
             with progress.phase(JobPhase.SAVING):
                 images = [outputs.store(image, number) for number, image in enumerate(output.images)]
+                thumbnail = bool(output.images) and outputs.store_thumbnail(output.images[0])
 
         # 7. Return the results, seeds and timings.
         return JobResult(
             job_id=request.job_id,
             task=request.task,
             images=images,
+            thumbnail=thumbnail,
             info=output.info,
             parameters=output.parameters,
             caption=output.caption,

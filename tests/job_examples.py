@@ -48,6 +48,7 @@ RECORD = JobRecord(
     request_key="jobs/j1/request.json",
     output_key="endpoint-output/j1.out",
     failure_key="endpoint-failure/j1-error.out",
+    thumbnail=True,
     cancel_requested=True,
     preview=True,
     error=JobError.of(JobErrorCode.BAD_IMAGE, "it is cut off"),

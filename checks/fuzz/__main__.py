@@ -27,6 +27,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"task": "txt2img", "checkpoint": CHECKPOINT, "params": PARAMS, "dry_run": True},
         {"task": "img2img", "checkpoint": CHECKPOINT, "params": None},
     ],
+    "POST /v1/jobs/cancel": [{"all_waiting": True}],
     "PATCH /v1/jobs/{job_id}": [{"label": "fuzzed", "starred": True}],
     "POST /v1/assets": [
         {"type": "lora", "name": "fuzz.safetensors", "size": 1000},

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +19,18 @@ Page = TypeVar("Page", bound=RolePage | UsagePage | UserPage)
 
 # The API itself answers within 29 s; the rest is for the network.
 TIMEOUT = httpx.Timeout(40.0, connect=10.0)
+
+
+@dataclass(frozen=True)
+class Look(Generic[Answer]):
+    """What a repeated question found."""
+
+    answer: Answer | None
+    """None: what was seen last has not changed."""
+    pause: float
+    """Seconds to wait before the next look."""
+    tag: str | None
+    """Names this state of the answer."""
 
 
 class Connection:
@@ -48,12 +61,21 @@ class Connection:
         return self._read(answer, self._send(method, path, _document(body), query, headers))
 
     def look(
-        self, answer: type[Answer], path: str, *, query: Mapping[str, str | int | None] | None = None
-    ) -> tuple[Answer, float]:
-        """As `ask` with GET, and how many seconds to pause before the next look (`Retry-After`, else 0)."""
-        response = self._send("GET", path, None, query, None)
+        self,
+        answer: type[Answer],
+        path: str,
+        *,
+        query: Mapping[str, str | int | None] | None = None,
+        tag: str | None = None,
+    ) -> Look[Answer]:
+        """As `ask` with GET; `tag` is that of the last look."""
+        response = self._send("GET", path, None, query, {"If-None-Match": tag} if tag else None)
         pause = response.headers.get("retry-after", "")
-        return self._read(answer, response), float(pause) if pause.isdecimal() else 0.0
+        return Look(
+            None if response.status_code == httpx.codes.NOT_MODIFIED else self._read(answer, response),
+            pause=float(pause) if pause.isdecimal() else 0.0,
+            tag=response.headers.get("etag"),
+        )
 
     def pages(
         self, page: type[Page], path: str, *, query: Mapping[str, str | int | None] | None = None

@@ -16,6 +16,8 @@ from generate_on_cloud.client.errors import ConnectionLostError, JobNotSucceeded
 from generate_on_cloud.client.job_filters import JobFilters, query_of
 from generate_on_cloud.client.signed_urls import with_fresh_url
 from generate_on_cloud.contract.job_bodies import (
+    CanceledJobs,
+    CancelJobs,
     CreateInput,
     CreateJob,
     DeletedJobs,
@@ -90,15 +92,25 @@ class Jobs:
         """The job as it is now; with `wait` (seconds, 0…25), as soon as its status changes or that time has passed."""
         return self._connection.ask(JobView, "GET", f"/v1/jobs/{job_id}", query={"wait": wait})
 
-    def watch(self, job_id: str, *, wait: int = 1) -> Iterator[JobView]:
-        """Yield the job about every `wait` seconds until it finishes; the last one has a final status."""
+    def watch(self, job_id: str, *, wait: int = 5) -> Iterator[JobView]:
+        """Yield the job whenever it changes, or while it is queued about every `wait` seconds, until it finishes.
+
+        The last one has a final status.
+        """
+        return self._looks(job_id, wait=wait, at_any_change=True)
+
+    def _looks(self, job_id: str, *, wait: int, at_any_change: bool) -> Iterator[JobView]:
+        """The job until it finishes, again whenever its status changes, or anything of it, or the wait is over."""
+        tag = None
         while True:
-            job, pause = self._connection.look(JobView, f"/v1/jobs/{job_id}", query={"wait": wait})
-            yield job
-            if job.status in TERMINAL:
-                return
-            if pause:  # too many requests wait: the service has answered at once
-                self._sleep(pause)
+            seen = self._connection.look(JobView, f"/v1/jobs/{job_id}", query={"wait": wait}, tag=tag)
+            if seen.answer is not None:
+                tag = seen.tag if at_any_change else None
+                yield seen.answer
+                if seen.answer.status in TERMINAL:
+                    return
+            if seen.pause:  # too many requests wait: the service has answered at once
+                self._sleep(seen.pause)
 
     def finish(self, job_id: str) -> JobView:
         """Wait until the job finishes and return it.
@@ -106,7 +118,7 @@ class Jobs:
         Raises:
             JobNotSucceededError: it failed, was canceled or expired.
         """
-        *_, job = self.watch(job_id, wait=20)
+        *_, job = self._looks(job_id, wait=20, at_any_change=False)
         if job.status is not JobStatus.SUCCEEDED:
             raise JobNotSucceededError(job)
         return job
@@ -166,6 +178,30 @@ class Jobs:
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job: at once if it is queued, at its next step if it is running."""
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
+
+    def cancel_all(self, job_ids: Sequence[str]) -> CanceledJobs:
+        """Cancel up to fifty jobs at once."""
+        body = CancelJobs(job_ids=list(job_ids))
+        return self._connection.ask(CanceledJobs, "POST", "/v1/jobs/cancel", body=body)
+
+    def cancel_waiting(
+        self, *, keep: Sequence[str] = (), endpoint: str | None = None, everyone: bool = False
+    ) -> CanceledJobs:
+        """Cancel your jobs that wait, except those to `keep`; with `everyone` those of all users.
+
+        As many requests as it takes; the answer has the jobs of all of them.
+
+        Raises:
+            ProblemError: `forbidden` if `everyone` is not allowed.
+        """
+        body = CancelJobs(all_waiting=True, keep=list(keep), endpoint=endpoint, everyone=everyone)
+        done = CanceledJobs(canceled=[], refused=[], more=True)
+        while done.more:
+            answer = self._connection.ask(CanceledJobs, "POST", "/v1/jobs/cancel", body=body)
+            done.canceled += answer.canceled
+            done.refused += answer.refused
+            done.more = answer.more and bool(answer.canceled)
+        return done
 
     def upload(self, picture: bytes) -> str:
         """Upload a picture on its own and return an id that any picture field of your jobs can hold.

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.bodies import Body, View
 from generate_on_cloud.contract.errors import FieldError, JobError, ProblemCode
-from generate_on_cloud.contract.jobs import JobStatus, Task
-from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES, JobMetrics, Progress, UsedModel
+from generate_on_cloud.contract.jobs import JobPhase, JobStatus, Task
+from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES, JobMetrics, UsedModel
 from generate_on_cloud.contract.webhooks import Webhook
 
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64)]
@@ -94,6 +94,22 @@ class ResultView(View):
     """How often model files and models were cached, and what the misses cost."""
 
 
+class ProgressView(View):
+    """What a job is doing, or was doing when it ended."""
+
+    phase: JobPhase
+    step: int = 0
+    """Steps count over the whole job (all batches and passes) and never decrease."""
+    steps: int = 0
+    """0 while unknown."""
+    previews: int = 0
+    """Number of preview pictures stored so far, each replacing the one before."""
+    fraction: float = Field(default=0.0, ge=0, le=1)
+    """Share of the steps that is done; 1 only once the job has succeeded."""
+    message: str = ""
+    """The same as a sentence."""
+
+
 class JobSummary(View):
     """One job in a list."""
 
@@ -112,7 +128,9 @@ class JobSummary(View):
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    progress: Progress | None = None
+    thumbnail_url: str | None = None
+    """Presigned GET of the first picture as WebP, at most 256 pixels wide and high; only when `succeeded`."""
+    progress: ProgressView | None = None
     error: JobError | None = None
 
 
@@ -189,7 +207,9 @@ class DeleteJobs(Body):
     job_ids: list[str] = Field(min_length=1, max_length=50)
 
 
-class NotDeleted(View):
+class RefusedJob(View):
+    """A job of a batch with which nothing was done, and why."""
+
     job_id: str
     code: ProblemCode
     detail: str
@@ -199,4 +219,34 @@ class DeletedJobs(View):
     """Result of a batch deletion: every id is in one of the two lists."""
 
     deleted: list[str]
-    refused: list[NotDeleted]
+    refused: list[RefusedJob]
+
+
+class CancelJobs(Body):
+    """`POST /v1/jobs/cancel`: either `job_ids` or `all_waiting`."""
+
+    job_ids: list[str] | None = Field(default=None, min_length=1, max_length=50)
+    all_waiting: bool = False
+    """Your `created` and `queued` jobs."""
+    everyone: bool = False
+    """With `all_waiting`: those of all users; needs `inference:all`."""
+    endpoint: str | None = Field(default=None, min_length=1, max_length=63)
+    """With `all_waiting`: only those of this endpoint."""
+    keep: list[str] = Field(default=[], max_length=50)
+    """With `all_waiting`: jobs to leave alone."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CancelJobs":
+        if (self.job_ids is not None) == self.all_waiting:
+            raise ValueError("allowed: either job_ids or all_waiting")
+        if self.job_ids is not None and (self.everyone or self.endpoint or self.keep):
+            raise ValueError("everyone, endpoint and keep are for all_waiting; allowed: job_ids alone")
+        return self
+
+
+class CanceledJobs(View):
+    canceled: list[str]
+    """Canceled now or before; a running job stops at its next step."""
+    refused: list[RefusedJob]
+    more: bool = False
+    """There are more jobs that wait: send the request again."""

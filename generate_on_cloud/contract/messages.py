@@ -126,6 +126,10 @@ class JobMetrics(Answer):
     """Models: already loaded, or read from disk. A second job on the same models has no misses."""
 
 
+THUMBNAIL_NAME = "thumbnail.webp"
+"""Below a job's output prefix: its first picture, at most 256 pixels wide and high."""
+
+
 class JobResult(Answer):
     """The result of a finished job; its images are in S3, never in this document."""
 
@@ -133,6 +137,8 @@ class JobResult(Answer):
     job_id: str
     task: Task
     images: list[OutputImage] = []
+    thumbnail: bool = False
+    """Whether THUMBNAIL_NAME is stored."""
     info: dict[str, Any] = {}
     """WebUI's `info` document (semantics §1.4), parsed."""
     parameters: dict[str, Any] = {}

@@ -65,4 +65,4 @@ def list_jobs(call: UserCall, query: JobsQuery) -> JobPage:
         words=tuple((query.q or "").split()),
     )
     jobs, next_cursor = call.services.pages.matching(wanted, limit=query.limit, cursor=query.cursor)
-    return JobPage(jobs=[job_summary(job) for job in jobs], next_cursor=next_cursor)
+    return JobPage(jobs=[job_summary(call.services, job) for job in jobs], next_cursor=next_cursor)

@@ -2,39 +2,79 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from generate_on_cloud.contract.job_bodies import ImageView, JobQueue, JobSummary, JobView, PresignedPut, ResultView
+from generate_on_cloud.contract.job_bodies import (
+    ImageView,
+    JobQueue,
+    JobSummary,
+    JobView,
+    PresignedPut,
+    ProgressView,
+    ResultView,
+)
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus
 from generate_on_cloud.contract.messages import JobResult, Progress
 from lambdas.access.quota_use import job_headers
 from lambdas.api.routes import Reply, UserCall
 from lambdas.assembly.api import Api
-from lambdas.jobs.objects import output_prefix, params_key
+from lambdas.jobs.objects import output_prefix, params_key, thumbnail_key
 from lambdas.jobs.outcomes import MAX_RESULT_BYTES
 from lambdas.jobs.record import JobRecord, fields_of
 from lambdas.jobs.request_documents import MAX_PARAMS_BYTES
 
 URLS_CHANGE_EVERY = timedelta(minutes=5)
 """A view counts as changed after this time, so that clients get new URLs before the old ones expire."""
+MOST = 0.99
+"""Only a job that has succeeded is done."""
+_SENTENCES: Mapping[JobPhase, str] = MappingProxyType(
+    {
+        JobPhase.STARTING: "Starting",
+        JobPhase.FETCHING_MODELS: "Fetching model files",
+        JobPhase.LOADING_MODELS: "Loading models",
+        JobPhase.ENCODING: "Reading the prompt",
+        JobPhase.SAMPLING: "Drawing",
+        JobPhase.DECODING: "Decoding",
+        JobPhase.UPSCALING: "Upscaling",
+        JobPhase.INTERROGATING: "Interrogating",
+        JobPhase.SAVING: "Saving",
+    }
+)
+_ENDS: Mapping[JobStatus, str] = MappingProxyType(
+    {
+        JobStatus.SUCCEEDED: "Done",
+        JobStatus.FAILED: "Failed",
+        JobStatus.CANCELED: "Canceled",
+        JobStatus.EXPIRED: "Expired",
+    }
+)
+STARTING_GPU = "Starting a GPU"
 
 
-def job_summary(job: JobRecord) -> JobSummary:
-    """The job as one line of a list."""
-    return JobSummary(**_shown(job, JobSummary))
+def job_summary(services: Api, job: JobRecord) -> JobSummary:
+    """The job as one line of a list; no AWS call."""
+    return JobSummary(**_shown(services, job, JobSummary))
 
 
-def _shown(job: JobRecord, view: type[JobSummary]) -> dict[str, Any]:
+def _shown(services: Api, job: JobRecord, view: type[JobSummary]) -> dict[str, Any]:
     """What a view shows of the job itself; what depends on more than its record is added later."""
+    thumbnail_url = None
+    if job.thumbnail:
+        life = services.objects.url_life(now=services.clock.now())
+        thumbnail_url = services.objects.url_to_get(thumbnail_key(job.job_id), life=life)
     line = f"{job.created_at:%Y-%m-%d %H:%M:%S} → {job.task} → {job.status} → {job.job_id}"
-    return {**fields_of(job, among=view.model_fields), "line": line}
+    progress = shown_progress(job.progress, job.status) if job.progress is not None else None
+    computed = {"line": line, "progress": progress, "thumbnail_url": thumbnail_url}
+    return {**fields_of(job, among=view.model_fields), **computed}
 
 
 def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobView:
     """The job with every detail; one AWS call if it has succeeded, else none."""
-    view = JobView(**_shown(job, JobView), dry_run=rehearsed)
+    view = JobView(**_shown(services, job, JobView), dry_run=rehearsed)
     if rehearsed:
         return view
     if job.status is JobStatus.CREATED:
@@ -78,7 +118,7 @@ def show_waiting(view: JobView, services: Api, job: JobRecord) -> None:
     """Add to a queued job's view its place and whether its endpoint is still starting; one call, sometimes more."""
     view.queue = queue_place(services, job)
     if services.instance_counts.running(job.endpoint) == 0:
-        view.progress = Progress(phase=JobPhase.STARTING)
+        view.progress = shown_progress(Progress(phase=JobPhase.STARTING), job.status)
         view.starting_since = job.queued_at
 
 
@@ -90,9 +130,9 @@ def queue_place(services: Api, job: JobRecord) -> JobQueue:
 
 
 def view_tag(job: JobRecord, *, now: datetime) -> str:
-    """Weak ETag of a job's view; it does not change if only the signatures of URLs would."""
+    """Weak ETag of a job's view; it does not change if only the signatures of URLs or the worker's heartbeat would."""
     period = int(now.timestamp() // URLS_CHANGE_EVERY.total_seconds())
-    text = json.dumps([asdict(job), period], default=str, sort_keys=True)
+    text = json.dumps([asdict(replace(job, heartbeat_at=None)), period], default=str, sort_keys=True)
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
@@ -103,3 +143,16 @@ def with_limits(call: UserCall, reply: Reply[JobView]) -> Reply[JobView]:
         return reply
     uses = call.services.usage.uses(call.caller.user, quotas, now=now)
     return replace(reply, headers={**reply.headers, **job_headers(uses, now=now)})
+
+
+def shown_progress(progress: Progress, status: JobStatus) -> ProgressView:
+    """The progress of a job with this status; `fraction` is the share of its steps, 1 only once it has succeeded."""
+    share = progress.step / progress.steps if progress.steps else 0.0
+    succeeded = status is JobStatus.SUCCEEDED
+    if status in (JobStatus.CREATED, JobStatus.QUEUED):
+        message = STARTING_GPU
+    else:
+        message = _ENDS.get(status) or _SENTENCES[progress.phase]
+        if progress.steps and not succeeded:
+            message += f", step {progress.step} of {progress.steps}"
+    return ProgressView(**progress.model_dump(), fraction=1.0 if succeeded else min(share, MOST), message=message)

@@ -1,10 +1,10 @@
-"""Routes for existing jobs: get, change, cancel, delete."""
+"""Routes for existing jobs: get, change, delete."""
 
 from pydantic import Field
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
-from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobView, NotDeleted, PatchJob
+from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobView, PatchJob, RefusedJob
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.access.wait_slots import RETRY_AFTER
 from lambdas.api.job_views import job_view, show_waiting, view_tag
@@ -12,19 +12,16 @@ from lambdas.api.rights import no_job, require_visible, visible_job
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.aws.rows import is_id
 from lambdas.jobs.record import JobRecord
-from lambdas.jobs.request_documents import state_conflict
 from lambdas.problems import ProblemError
 
 ROUTES = Routes()
 
 POLL_SECONDS = 1.0
-_RACES = 3
-"""How often a cancel tries again when the job moves on between reading and writing."""
 
 
 class WaitQuery(Query):
     wait: int = Field(default=0, ge=0, le=25)
-    """Seconds to wait for the job's status to change."""
+    """Seconds to wait for the job's status to change, or with `If-None-Match` for anything of it to change."""
 
 
 @ROUTES.add(
@@ -53,7 +50,7 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
         try:
             services.deletion.delete(visible := require_visible(call, job, job_id))
         except ProblemError as error:
-            answer.refused.append(NotDeleted(job_id=job_id[:100], code=error.code, detail=error.detail))
+            answer.refused.append(RefusedJob(job_id=job_id[:100], code=error.code, detail=error.detail))
         else:
             call.log_change("job.deleted", job_id, {"owner": visible.owner})
             answer.deleted.append(job_id)
@@ -68,11 +65,11 @@ def delete_jobs(call: UserCall, body: DeleteJobs) -> DeletedJobs:
     permission=Permission.INFERENCE_LIST,
 )
 def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
-    """Get a job's status, progress and pictures, or why it failed; `wait` answers as soon as the status changes."""
+    """Get a job's status, progress and pictures, or why it failed; `wait` answers as soon as something changes."""
     services = call.services
     job, headers = _awaited(call, visible_job(call, job_id), seconds=query.wait)
     tag = view_tag(job, now=services.clock.now())
-    if job.status is not JobStatus.QUEUED and tag in call.tags_known():
+    if _is_known(call, job):
         return Reply(None, status=304, headers={"ETag": tag, **headers})
     view = job_view(services, job)
     if job.status is JobStatus.QUEUED:
@@ -81,9 +78,18 @@ def get_job(call: UserCall, job_id: str, query: WaitQuery) -> Reply[JobView]:
     return Reply(view, headers={"ETag": tag, **headers})
 
 
+def _is_known(call: UserCall, job: JobRecord) -> bool:
+    """Whether the caller has this view of the job; never while it is queued: its place changes even if it does not."""
+    return job.status is not JobStatus.QUEUED and view_tag(job, now=call.services.clock.now()) in call.tags_known()
+
+
 def _awaited(call: UserCall, first: JobRecord, *, seconds: int) -> tuple[JobRecord, dict[str, str]]:
-    """The job once its status changes or the time is over; at once, with `Retry-After`, if too many requests wait."""
-    if seconds == 0 or first.status in TERMINAL:
+    """The job once it changes or the time is over; at once, with `Retry-After`, if too many requests wait.
+
+    Without `If-None-Match` only its status counts, with it whatever its view shows.
+    """
+    seen = _is_known(call, first)
+    if seconds == 0 or first.status in TERMINAL or (call.tags_known() and not seen):
         return first, {}
     clock, slots = call.services.clock, call.services.wait_slots
     slot = slots.take(call.caller.user, seconds=seconds, now=clock.now())
@@ -91,7 +97,9 @@ def _awaited(call: UserCall, first: JobRecord, *, seconds: int) -> tuple[JobReco
         return first, {"Retry-After": str(RETRY_AFTER)}
     job, deadline = first, clock.monotonic() + seconds
     try:
-        while job.status is first.status and (left := deadline - clock.monotonic()) > 0:
+        while (_is_known(call, job) if seen else job.status is first.status) and (
+            left := deadline - clock.monotonic()
+        ) > 0:
             clock.sleep(min(POLL_SECONDS, left))
             job = visible_job(call, first.job_id)
     finally:
@@ -108,30 +116,3 @@ def change_job(call: UserCall, job_id: str, body: PatchJob) -> JobView:
         raise no_job(job_id)
     call.log_change("job.changed", job_id, {"owner": job.owner, **body.model_dump(exclude_none=True)})
     return job_view(services, changed)
-
-
-@ROUTES.add(
-    "POST",
-    "/v1/jobs/{job_id}/cancel",
-    problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
-    permission=Permission.INFERENCE_CREATE,
-)
-def cancel_job(call: UserCall, job_id: str) -> JobView:
-    """Cancel a job: at once if it has not started, otherwise at its next step. Safe to repeat."""
-    services = call.services
-    for _ in range(_RACES):
-        job = visible_job(call, job_id)
-        if job.status is JobStatus.CANCELED or (job.status is JobStatus.RUNNING and job.cancel_requested):
-            return job_view(services, job)
-        if job.status in TERMINAL:
-            break
-        if job.status is JobStatus.RUNNING:
-            changed = services.job_transitions.request_cancel(job.job_id)
-        else:
-            changed = services.job_transitions.finish(
-                job, JobStatus.CANCELED, now=services.clock.now(), allowed=(job.status,)
-            )
-        if changed is not None:
-            call.log_change("job.canceled", job_id, {"owner": job.owner})
-            return job_view(services, changed)
-    raise state_conflict(job, "canceled")

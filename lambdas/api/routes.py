@@ -37,7 +37,7 @@ class Call:
 
     def tags_known(self) -> list[str]:
         """The entity tags of `If-None-Match`."""
-        return [tag.strip() for tag in self.headers.get("if-none-match", "").split(",")]
+        return [tag.strip() for tag in self.headers.get("if-none-match", "").split(",") if tag.strip()]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from lambdas.api import (
     assets,
     endpoints,
     inputs,
+    job_cancels,
     job_creation,
     job_lists,
     jobs,
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = tuple(
     for resource in (
         job_creation,
         jobs,
+        job_cancels,
         job_lists,
         inputs,
         webhooks,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from generate_on_cloud.contract.messages import JobRequest
+from generate_on_cloud.contract.messages import THUMBNAIL_NAME, JobRequest
 from lambdas.aws.errors import NO_SUCH_OBJECT, error_code
 from lambdas.aws.url_life import url_life
 
@@ -44,6 +44,10 @@ def request_key(job_id: str) -> str:
 
 def output_prefix(job_id: str) -> str:
     return f"jobs/{job_id}/output/"
+
+
+def thumbnail_key(job_id: str) -> str:
+    return f"{output_prefix(job_id)}{THUMBNAIL_NAME}"
 
 
 class ObjectTooLargeError(Exception):

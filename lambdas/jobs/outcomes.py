@@ -39,6 +39,7 @@ class Outcome:
     error: JobError | None = None
     output_key: str | None = None
     failure_key: str | None = None
+    thumbnail: bool = False
     told_by_worker: bool = False
     """The error is in the container's own words, not SageMaker's or ours."""
 
@@ -67,7 +68,7 @@ class Outcomes:
             return Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.INTERNAL, reason), output_key=key)
         if result.job_id != job.job_id:
             return None
-        return Outcome(JobStatus.SUCCEEDED, output_key=key)
+        return Outcome(JobStatus.SUCCEEDED, output_key=key, thumbnail=result.thumbnail)
 
     def of_failure(self, job: JobRecord, key: str | None, *, reason: str | None) -> Outcome | None:
         """The outcome in the failure object, or SageMaker's `reason`; None if it is another job's or there is nothing.
@@ -139,6 +140,7 @@ class Outcomes:
             error=outcome.error,
             output_key=outcome.output_key,
             failure_key=outcome.failure_key,
+            thumbnail=outcome.thumbnail,
             heartbeat_seen=heartbeat_seen,
         )
         if ended is not None:

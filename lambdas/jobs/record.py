@@ -40,6 +40,8 @@ class JobRecord:
     request_key: str | None = None
     output_key: str | None = None
     failure_key: str | None = None
+    thumbnail: bool = False
+    """Whether its first picture is stored small, too."""
     cancel_requested: bool = False
     preview: bool = False
     """Whether the client wants to see the job's pictures while it runs."""

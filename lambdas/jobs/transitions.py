@@ -154,6 +154,7 @@ class JobTransitions:
         error: JobError | None = None,
         output_key: str | None = None,
         failure_key: str | None = None,
+        thumbnail: bool = False,
         heartbeat_seen: Decimal | None = None,
     ) -> JobRecord | None:
         """Finish the job and settle it; None if its status can not (any more) become `status`.
@@ -172,6 +173,7 @@ class JobTransitions:
                 "error": error,
                 "output_key": output_key,
                 "failure_key": failure_key,
+                "thumbnail": thumbnail or None,
             },
             allowed=allowed or STATUSES_BEFORE[status],
             expected={"heartbeat_at": heartbeat_seen},

@@ -375,6 +375,41 @@ def test_every_filter_reaches_the_service_under_its_name() -> None:
     assert listed.keys() == asked - {"cursor"}
 
 
+def test_a_watched_job_is_seen_whenever_it_changes_and_not_when_it_does_not() -> None:
+    service = Service(
+        {
+            "GET /prod/v1/jobs/j1": [
+                httpx.Response(200, json=job("queued")),
+                httpx.Response(200, json=job("running"), headers={"ETag": 'W/"a"'}),
+                httpx.Response(304, headers={"ETag": 'W/"a"'}),
+                httpx.Response(200, json=job("succeeded"), headers={"ETag": 'W/"b"'}),
+            ]
+        }
+    )
+
+    with service.client() as cloud:
+        seen = [view.status for view in cloud.jobs.watch("j1", wait=7)]
+
+    assert seen == ["queued", "running", "succeeded"]
+    assert [request.headers.get("if-none-match") for request in service.requests] == [None, None, 'W/"a"', 'W/"a"']
+    assert {request.url.params["wait"] for request in service.requests} == {"7"}
+
+
+def test_all_waiting_jobs_are_canceled_in_as_many_requests_as_it_takes() -> None:
+    def canceled(*job_ids: str, more: bool = False) -> httpx.Response:
+        return httpx.Response(200, json={"canceled": list(job_ids), "refused": [], "more": more})
+
+    service = Service({"POST /prod/v1/jobs/cancel": [canceled("a"), canceled("b", more=True), canceled("c")]})
+
+    with service.client() as cloud:
+        assert cloud.jobs.cancel_all(["a"]).canceled == ["a"]
+        assert cloud.jobs.cancel_waiting(keep=["d"]).canceled == ["b", "c"]
+
+    named, first, second = (json.loads(request.content) for request in service.requests)
+    assert named["job_ids"] == ["a"]
+    assert first == second == {"all_waiting": True, "everyone": False, "keep": ["d"]}
+
+
 def test_a_job_is_labelled_and_starred() -> None:
     service = Service({"PATCH /prod/v1/jobs/j1": httpx.Response(200, json=job(label="", starred=True))})
 

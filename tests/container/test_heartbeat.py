@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import boto3
 import pytest
@@ -45,9 +46,9 @@ def test_reports_reach_the_row_and_the_end_stops_the_beats(cloud: Cloud) -> None
     with Heartbeat(records, "j", seconds=0.01) as heartbeat:
         heartbeat.report(Progress(phase=JobPhase.SAMPLING, step=4, steps=9))
         records.wait_for(2)
+        assert cloud.job("j")["progress"]["M"]["step"] == {"N": "4"}
     count = len(records.beats)
 
-    assert cloud.job("j")["progress"]["M"]["step"] == {"N": "4"}
     assert not any(thread.name == "heartbeat j" for thread in threading.enumerate())
     assert len(records.beats) == count
 
@@ -72,8 +73,39 @@ def test_a_table_that_cannot_be_reached_for_a_while_does_not_stop_the_job(cloud:
         heartbeat.report(Progress(phase=JobPhase.SAMPLING, step=1, steps=2))
         records.wait_for(5)
         heartbeat.check()
+        assert cloud.job("j")["progress"]["M"]["step"] == {"N": "1"}
 
-    assert cloud.job("j")["progress"]["M"]["step"] == {"N": "1"}
+
+def test_a_job_too_short_for_a_beat_ends_with_all_its_steps_and_a_failed_one_with_those_it_did(cloud: Cloud) -> None:
+    for failure, step in ((None, "9"), (KeyError("latents"), "4")):
+        records = watched(cloud)
+        with suppress(KeyError), Heartbeat(records, "j", seconds=1000) as heartbeat:
+            heartbeat.report(Progress(phase=JobPhase.SAMPLING, step=4, steps=9))
+            if failure is not None:
+                raise failure
+
+        assert cloud.job("j")["progress"]["M"]["step"] == {"N": step}
+        assert cloud.job("j")["progress"]["M"]["phase"] == {"S": "sampling"}
+
+
+def test_the_end_of_a_job_does_not_wait_for_a_table_that_refuses(cloud: Cloud) -> None:
+    unreachable = EndpointConnectionError(endpoint_url="http://table.invalid")
+    records = watched(cloud, failures=(unreachable,))
+
+    with Heartbeat(records, "j", seconds=1000):
+        pass
+
+    assert len(records.beats) == 1
+
+
+def test_a_job_that_is_no_longer_ours_is_left_alone_at_its_end(cloud: Cloud) -> None:
+    records = watched(cloud)
+
+    with Heartbeat(records, "j", seconds=0.01) as heartbeat:
+        wait_until_stopped(heartbeat, records, lambda: cloud.cancel("j"))
+        count = len(records.beats)
+
+    assert len(records.beats) == count
 
 
 def test_a_job_that_was_taken_over_is_stopped(cloud: Cloud) -> None:

@@ -1,5 +1,6 @@
 """The worker's line: one good job, the ways a job can end badly, and that the next one works."""
 
+import io
 import json
 import logging
 import time
@@ -149,6 +150,23 @@ def test_a_job_gives_stored_pictures_models_and_timings_of_every_phase(studio: S
     stored = studio.cloud.s3.get_object(Bucket=JOBS_BUCKET, Key="jobs/job-1/output/1.png")
     assert stored["ContentType"] == "image/png"
     assert len(stored["Body"].read()) == result.images[1].bytes
+    thumbnail = studio.cloud.s3.get_object(Bucket=JOBS_BUCKET, Key="jobs/job-1/output/thumbnail.webp")
+    assert result.thumbnail
+    assert thumbnail["ContentType"] == "image/webp"
+    assert Image.open(io.BytesIO(thumbnail["Body"].read())).size == (8, 6)
+
+
+def test_a_picture_that_cannot_be_made_small_fails_no_job(studio: Studio) -> None:
+    def unreadable(task: TaskInput) -> TaskOutput:
+        return TaskOutput((EncodedImage(b"not a picture", "png", 8, 6, 7, "a cat"),))
+
+    studio.with_task(unreadable)
+
+    result = studio.answer(studio.request())
+
+    assert isinstance(result, JobResult)
+    assert (len(result.images), result.thumbnail) == (1, False)
+    assert studio.cloud.output_keys() == ["jobs/job-1/output/0.png"]
 
 
 def test_timings_count_the_attempt_that_ran_out_of_memory_too(studio: Studio) -> None:

@@ -188,6 +188,9 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("GET /v1/jobs?from=", LIST, 200, _get("/v1/jobs", **{"from": "2026-01-01T00:00:00Z"})),
     RequestCost("GET /v1/jobs?sort=oldest", LIST, 200, _get("/v1/jobs", sort="oldest")),
     RequestCost("GET /v1/jobs?q=", LIST, 200, _get("/v1/jobs", q="cat")),
+    RequestCost(
+        "POST /v1/jobs/cancel, one job", 3, 200, lambda c: Ask("POST", "/v1/jobs/cancel", {"job_ids": [c.job().job_id]})
+    ),
     RequestCost("PATCH /v1/jobs/{id}", 2, 200, _label),
     RequestCost("GET /v1/jobs?owner=", LIST, 200, _get("/v1/jobs", user="root", owner="alice")),
     RequestCost("POST /v1/assets", 2, 201, _new_asset),

@@ -356,7 +356,8 @@ def test_a_running_job_shows_what_the_container_wrote_in_one_call(cloud: Cloud) 
     view = cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()
 
     assert cloud.counted() == 1
-    assert view["progress"] == {"phase": "sampling", "step": 3, "steps": 20, "previews": 0}
+    said = {"fraction": 0.15, "message": "Drawing, step 3 of 20"}
+    assert view["progress"] == {"phase": "sampling", "step": 3, "steps": 20, "previews": 0, **said}
     assert view["started_at"] is not None
 
 

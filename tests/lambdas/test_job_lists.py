@@ -88,6 +88,7 @@ def test_a_line_of_the_list_says_what_the_job_is(cloud: Cloud) -> None:
         "created_at": "2026-11-22T12:00:00.000001Z",
         "started_at": None,
         "finished_at": None,
+        "thumbnail_url": None,
         "progress": None,
         "error": None,
     }
