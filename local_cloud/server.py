@@ -89,6 +89,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     # ministack reads the environment and configures logging when it is imported.
     from local_cloud.durability import Durability
     from local_cloud.ministack.emulator import Emulator
+    from local_cloud.ministack.function_logs import FunctionLogs
     from local_cloud.ministack.identities import Identities
     from local_cloud.sagemaker.service import SageMaker
 
@@ -100,7 +101,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     identities = Identities(settings)
     sagemaker = SageMaker(settings, emulator, durability, identities)
     sagemaker.register()
-    emulator.watch_functions(_report_function)
+    FunctionLogs(settings.log_dir, _report_function)
     await emulator.start()
     if replayed := await durability.replay():
         logger.info("replayed %d writes from the previous run", replayed)

@@ -126,22 +126,6 @@ class Emulator:
 
         return watched
 
-    def watch_functions(self, report: Callable[[str, str], None]) -> None:
-        """Call `report(function name, log text)` for each failed invocation, from any thread."""
-
-        def watching(emit: Callable[..., Any]) -> Callable[..., Any]:
-            def watched(
-                func: dict[str, Any], request_id: str, log_text: str, error: bool, *rest: Any, **named: Any
-            ) -> Any:
-                if error:
-                    config = func.get("config") or func
-                    report(str(config.get("FunctionName", "unknown")), log_text)
-                return emit(func, request_id, log_text, error, *rest, **named)
-
-            return watched
-
-        replace("services.lambda_svc._emit_lambda_logs", watching)
-
     async def start(self) -> None:
         """Load the saved state and start the services' own loops."""
         self._lifespan = asyncio.create_task(

@@ -23,12 +23,12 @@ PATCHES: Final[Mapping[str, str]] = {
     "core.lambda_runtime._LOCAL_MAX_WORKERS": "A function has a bounded number of processes.",
     "core.lambda_runtime.acquire_worker": "A warm worker whose credentials end soon is started again with new ones.",
     "core.lambda_runtime.execution_credentials": "The credentials of functions end, as on AWS, and nobody can compute "
-    "them.",
+    "them; and functions log as in AWS's runtime.",
     "services.apigateway_v1._build_lambda_event_v1": "A body that is not UTF-8 reaches the function as it was sent.",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS": "CloudFormation creates SageMaker's and scaling's "
     "resources, which we implement.",
-    "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; and "
-    "failures of functions reach the local cloud's own log.",
+    "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; "
+    "functions' logs are also files; and failures of functions reach the local cloud's own log.",
     "services.lambda_svc.acquire_worker": "As `core.lambda_runtime.acquire_worker`, which it has imported; and "
     "requests wait for a worker instead of being throttled.",
     "services.lambda_svc.release_worker": "The next request in the queue gets the worker.",

@@ -27,6 +27,7 @@ from types import ModuleType
 from local_cloud.durability import Durability
 from local_cloud.ministack.emulator import Emulator
 from local_cloud.ministack.identities import Identities
+from local_cloud.ministack.function_logs import FunctionLogs
 from local_cloud.ministack.patches import PATCHES
 from local_cloud.sagemaker.service import SageMaker
 from local_cloud.settings import LocalSettings
@@ -47,7 +48,7 @@ async def main():
     durability = Durability(settings, emulator)
     identities = Identities(settings)
     SageMaker(settings, emulator, durability, identities).register()
-    emulator.watch_functions(print)
+    FunctionLogs(Path(sys.argv[1]), print)
     emulator.watch(durability.before, durability.after)
     after = contents()
     listed = {id(after[name][0]): name for name in PATCHES}

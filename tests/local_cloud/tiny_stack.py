@@ -16,12 +16,17 @@ from tests.patience import wait_for
 CONTAINER = (sys.executable, str(Path(__file__).with_name("tiny_container.py")))
 
 FUNCTION = """
-import json, os, time, boto3
+import json, logging, os, time, boto3
 from botocore.config import Config
 dynamodb = boto3.client("dynamodb")
 s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
 
+audit = logging.getLogger("audit")
+audit.setLevel(logging.INFO)
+
 def handler(event, context):
+    if said := (event.get("queryStringParameters") or {}).get("say"):
+        audit.info(said)
     time.sleep(float((event.get("queryStringParameters") or {}).get("wait", 0)))
     for record in event.get("Records", ()):
         body = json.loads(record["body"])

@@ -1,0 +1,1 @@
+"""The folder on the PYTHONPATH of functions on the local cloud."""
