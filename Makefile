@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment console console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,10 @@ $(READY): pyproject.toml constraints.txt
 console: $(READY) ## build the web console with the environment's Node, if its sources have changed
 	@$(RUN) -m infrastructure.console_build
 
+console-test: $(READY) ## check the web console: types, lint, unit tests, the whole in Debian's Chromium against a local cloud
+	@$(RUN) -m infrastructure.console_build --check
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests/console
+
 # Everything else works without the console; the reason is on the screen.
 console-if-possible: $(READY)
 	@$(RUN) -m infrastructure.console_build || true
@@ -75,8 +79,8 @@ local: $(READY) console-if-possible ## run the local cloud until Ctrl-C; prints 
 test: $(READY) ## run every test
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
 
-coverage: $(READY) ## run every test and measure the lines and branches covered; fails below the floor in pyproject.toml
-	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+coverage: $(READY) ## run every test but the browser's and measure the lines and branches covered; fails below the floor in pyproject.toml
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/console --cov --cov-report=term
 
 mutants: $(READY) ## change the product one line at a time and list the changes that no test notices: make mutants BASE=HEAD~3, or FILES=lambdas/clock.py TESTS=tests/lambdas
 	@$(RUN) -m checks.mutants --workers $(WORKERS) $(if $(BASE),--base $(BASE)) $(if $(TESTS),--tests $(TESTS)) -- $(FILES)

@@ -4,6 +4,7 @@
 everything else works, so a failure is one line and an exit code that `make local` and `make demo` do not look at.
 """
 
+import argparse
 import hashlib
 import os
 import subprocess
@@ -50,6 +51,18 @@ def build(*, root: Path = ROOT) -> bool:
     run_npm(["run", "build"], root=root)
     stamp.write_text(wanted)
     return True
+
+
+def check(*, root: Path = ROOT) -> None:
+    """Compare the committed types with the API's document, check the types of all sources, lint them, run their tests.
+
+    Raises:
+        ConsoleBuildError: one of them failed; the text has its reason.
+    """
+    install(root=root)
+    run_npm(["run", "types", "--", "--check"], root=root)
+    for words in (["check"], ["lint"], ["test"]):
+        run_npm(["run", *words], root=root)
 
 
 def install(*, root: Path = ROOT) -> None:
@@ -113,12 +126,18 @@ def run_npm(words: list[str], *, root: Path = ROOT) -> str:
     return said
 
 
-def main() -> int:
-    """0 if the console is there, 1 if it could not be built."""
+def main(arguments: list[str] | None = None) -> int:
+    """0 if the console is there, or right with `--check`; 1 if it could not be built or is not right."""
+    parser = argparse.ArgumentParser(prog="python -m infrastructure.console_build", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="also check types and lint, and run the unit tests")
+    chosen = parser.parse_args(arguments)
     try:
         if build(root=ROOT):
             size = sum(path.stat().st_size for path in (ROOT / OUTPUT / "site").rglob("*") if path.is_file())
             print(f"built the web console: {size // 1000} kB in {OUTPUT / 'site'}")
+        if chosen.check:
+            check(root=ROOT)
+            print("the web console's types, lint and unit tests are right")
     except ConsoleBuildError as error:
         print(f"the web console was not built: {error}", file=sys.stderr)
         return 1

@@ -2,10 +2,16 @@
 import { Loader, Modal } from "@mantine/core";
 import { Suspense, lazy } from "react";
 import { Redirect, Route, Switch } from "wouter";
+import { TABS } from "./params/store";
 import { Shell } from "./kit/Shell";
 import { SignIn } from "./session/SignIn";
 import { useSession } from "./session/session";
 
+const Generate = lazy(() => import("./generate/GeneratePage"));
+const Assets = lazy(() => import("./assets/AssetsPage"));
+const Endpoints = lazy(() => import("./admin/EndpointsPage"));
+const People = lazy(() => import("./admin/PeoplePage"));
+const Usage = lazy(() => import("./admin/UsagePage"));
 const Jobs = lazy(() => import("./jobs/JobsPage"));
 
 export function App() {
@@ -20,9 +26,24 @@ export function App() {
       <Shell>
         <Suspense fallback={<Loader m="xl" />}>
           <Switch>
+            <Route path="/generate/:tab?">
+              {({ tab }) => <Generate tab={TABS.find((each) => each === tab) ?? "txt2img"} />}
+            </Route>
             <Route path="/jobs/:id?">{({ id }) => <Jobs chosen={id ?? null} />}</Route>
+            <Route path="/assets">
+              <Assets />
+            </Route>
+            <Route path="/endpoints">
+              <Endpoints />
+            </Route>
+            <Route path="/people">
+              <People />
+            </Route>
+            <Route path="/usage">
+              <Usage />
+            </Route>
             <Route>
-              <Redirect to="/jobs" />
+              <Redirect to="/generate/txt2img" />
             </Route>
           </Switch>
         </Suspense>

@@ -11,6 +11,8 @@ import { useHashLocation } from "wouter/use-hash-location";
 import { App } from "./App";
 import { ProblemError } from "./api/problem";
 import { startLanguages } from "./i18n";
+import { openSession, takeCode } from "./session/open";
+import { useSession } from "./session/session";
 import { cssVariables, theme } from "./kit/theme";
 
 const queries = new QueryClient({
@@ -27,6 +29,14 @@ const queries = new QueryClient({
 });
 
 await startLanguages();
+const code = takeCode();
+if (code !== null) {
+  await openSession({ code }).then(
+    (key) => useSession.getState().signIn(key, false),
+    // A used or old link: the page then asks for a key.
+    () => undefined,
+  );
+}
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">

@@ -70,7 +70,7 @@ def test_a_failed_build_is_one_line_and_is_tried_again(
     monkeypatch.setattr(console_build, "ROOT", root)
     with monkeypatch.context() as context:
         context.setattr(console_build, "run_npm", failing)
-        assert main() == 1
+        assert main([]) == 1
     assert capsys.readouterr().err == "the web console was not built: npm ci: no registry\n"
 
     assert build(root=root)

@@ -230,7 +230,8 @@ export interface paths {
         delete: operations["delete_job"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change a job's label, or star it; a finished job too */
+        patch: operations["change_job"];
         trace?: never;
     };
     "/v1/jobs/{job_id}/cancel": {
@@ -851,8 +852,11 @@ export interface components {
              * @default
              */
             description: string;
-            /** Name */
-            name: string;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
             /** @default null */
             prediction_type: components["schemas"]["PredictionType"] | null;
             /**
@@ -955,6 +959,11 @@ export interface components {
              * @default null
              */
             endpoint: string | null;
+            /**
+             * Label
+             * @default
+             */
+            label: string;
             /**
              * Metadata
              * @default {}
@@ -2544,10 +2553,28 @@ export interface components {
             finished_at: string | null;
             /** Job Id */
             job_id: string;
-            /** Label */
+            /**
+             * Label
+             * @default
+             */
             label: string;
+            /**
+             * Line
+             * @default
+             */
+            line: string;
             /** @default null */
             progress: components["schemas"]["Progress"] | null;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt: string;
+            /**
+             * Starred
+             * @default false
+             */
+            starred: boolean;
             /**
              * Started At
              * @default null
@@ -2594,8 +2621,16 @@ export interface components {
             finished_at: string | null;
             /** Job Id */
             job_id: string;
-            /** Label */
+            /**
+             * Label
+             * @default
+             */
             label: string;
+            /**
+             * Line
+             * @default
+             */
+            line: string;
             /**
              * Metadata
              * @default {}
@@ -2615,6 +2650,11 @@ export interface components {
             preview_url: string | null;
             /** @default null */
             progress: components["schemas"]["Progress"] | null;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt: string;
             /** @default null */
             queue: components["schemas"]["JobQueue"] | null;
             /**
@@ -2644,6 +2684,11 @@ export interface components {
              * @default []
              */
             seeds: number[];
+            /**
+             * Starred
+             * @default false
+             */
+            starred: boolean;
             /**
              * Started At
              * @default null
@@ -2687,15 +2732,46 @@ export interface components {
              */
             from: string | null;
             /**
+             * Label
+             * @default null
+             */
+            label: string | null;
+            /**
              * Limit
              * @default 20
              */
             limit: number;
             /**
+             * Metadata
+             * @default null
+             */
+            metadata: string | null;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
              * Owner
              * @default null
              */
             owner: string | null;
+            /**
+             * Q
+             * @default null
+             */
+            q: string | null;
+            /**
+             * Sort
+             * @default newest
+             * @enum {string}
+             */
+            sort: "newest" | "oldest";
+            /**
+             * Starred
+             * @default null
+             */
+            starred: boolean | null;
             /** @default null */
             status: components["schemas"]["JobStatus"] | null;
             /** @default null */
@@ -2833,6 +2909,22 @@ export interface components {
              * @default null
              */
             users: string[] | null;
+        };
+        /**
+         * PatchJob
+         * @description `PATCH /v1/jobs/{id}`; what is null or left out stays as it is.
+         */
+        PatchJob: {
+            /**
+             * Label
+             * @default null
+             */
+            label: string | null;
+            /**
+             * Starred
+             * @default null
+             */
+            starred: boolean | null;
         };
         /**
          * PatchMe
@@ -5696,6 +5788,12 @@ export interface operations {
                 owner?: string | null;
                 from?: string | null;
                 to?: string | null;
+                sort?: "newest" | "oldest";
+                model?: string | null;
+                label?: string | null;
+                starred?: boolean | null;
+                metadata?: string | null;
+                q?: string | null;
             };
             header?: never;
             path?: never;
@@ -6108,6 +6206,104 @@ export interface operations {
             };
             /** @description job_state_conflict: The job's status does not allow this action */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description invalid_params: Some fields of the request are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_many_requests: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: The service failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchJob"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description invalid_json: The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthorized: The key or code is missing or invalid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: This key does not have the required permission */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body_too_large: The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

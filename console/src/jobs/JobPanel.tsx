@@ -45,9 +45,9 @@ export function JobPanel({ id, onClose, onRetried }: Props) {
 
 function Actions({ job, onClose, onRetried }: { job: Job } & Omit<Props, "id">) {
   const { t } = useTranslation();
-  const { cancel, retry, remove } = useJobActions();
+  const { cancel, retry, remove, star } = useJobActions();
   const confirm = useConfirm();
-  const error = cancel.error ?? retry.error ?? remove.error;
+  const error = cancel.error ?? retry.error ?? remove.error ?? star.error;
   return (
     <>
       <Group gap="xs">
@@ -63,6 +63,15 @@ function Actions({ job, onClose, onRetried }: { job: Job } & Omit<Props, "id">) 
           </Button>
         ) : (
           <>
+            <Button
+              size="xs"
+              variant="default"
+              aria-pressed={job.starred}
+              loading={star.isPending}
+              onClick={() => star.mutate({ id: job.job_id, starred: !job.starred })}
+            >
+              {job.starred ? "★" : "☆"} {t("jobs.star")}
+            </Button>
             <Button
               size="xs"
               variant="default"

@@ -1,6 +1,6 @@
 /** History on the left, the chosen job's result on the right; on a phone one after the other. */
-import { ActionIcon, Button, Group, Paper, Select, Stack, Text, Title } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
+import { ActionIcon, Button, Checkbox, Group, Paper, Select, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useDebouncedValue, useMediaQuery } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -12,7 +12,7 @@ import { JobList } from "./JobList";
 import { JobPanel } from "./JobPanel";
 import { type JobFilter, everyJob, refresh, useJobActions, useJobs } from "./queries";
 
-const TASKS = ["txt2img", "img2img", "extra-single-image", "interrogate_clip", "interrogate_deepbooru"] as const;
+const TASKS = ["txt2img", "img2img", "extra_single_image", "interrogate_clip", "interrogate_deepbooru"] as const;
 const STATUSES = ["queued", "running", "succeeded", "failed", "canceled", "expired"] as const;
 
 export default function JobsPage({ chosen }: { chosen: string | null }) {
@@ -20,8 +20,10 @@ export default function JobsPage({ chosen }: { chosen: string | null }) {
   const [, go] = useLocation();
   const queries = useQueryClient();
   const wide = useMediaQuery("(min-width: 62em)");
-  const [filter, setFilter] = useState<JobFilter>({ task: null, status: null });
-  const jobs = useJobs(filter);
+  const [filter, setFilter] = useState<JobFilter>({ task: null, status: null, q: "", starred: false });
+  const [search, setSearch] = useState("");
+  const [q] = useDebouncedValue(search.trim(), 400);
+  const jobs = useJobs({ ...filter, q });
   const { cancelWaiting } = useJobActions();
   const list = everyJob(jobs.data);
   const waiting = list.filter((job) => job.status === "queued" || job.status === "created");
@@ -78,9 +80,24 @@ export default function JobsPage({ chosen }: { chosen: string | null }) {
                 clearButtonProps={{ "aria-label": t("jobs.anyStatus") }}
               />
             </Group>
+            <Group gap="xs" wrap="nowrap">
+              <TextInput
+                className="grow"
+                type="search"
+                aria-label={t("jobs.search")}
+                placeholder={t("jobs.search")}
+                value={search}
+                onChange={(event) => setSearch(event.currentTarget.value)}
+              />
+              <Checkbox
+                label={t("jobs.starredOnly")}
+                checked={filter.starred}
+                onChange={(event) => setFilter({ ...filter, starred: event.currentTarget.checked })}
+              />
+            </Group>
             {jobs.error !== null && <ProblemText error={jobs.error} />}
             {jobs.isSuccess && list.length === 0 && (
-              <Text c="dimmed">{t(filter.task || filter.status ? "jobs.noneMatch" : "jobs.none")}</Text>
+              <Text c="dimmed">{t(filter.task || filter.status || q || filter.starred ? "jobs.noneMatch" : "jobs.none")}</Text>
             )}
             <JobList
               jobs={list}

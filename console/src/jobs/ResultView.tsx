@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schemas } from "../api/client";
 import { ProblemText } from "../kit/ProblemText";
+import { SendTo } from "./SendTo";
 import { saveAll, savePicture } from "./saving";
 import type { Job } from "./queries";
 
@@ -51,6 +52,7 @@ export function ResultView({ job, result }: { job: Job; result: Schemas["ResultV
                 {t("jobs.saveAll")}
               </Button>
             )}
+            <SendTo job={job} image={image} parameters={result.parameters} onError={setError} />
           </Group>
           {error !== null && <ProblemText error={error} />}
           {image.infotext && <Copyable title={t("jobs.infotext")} text={image.infotext} />}

@@ -16,6 +16,9 @@ export type JobPage = Schemas["JobPage"];
 export interface JobFilter {
   task: Schemas["Task"] | null;
   status: Schemas["JobStatus"] | null;
+  /** A word of the prompt. */
+  q: string;
+  starred: boolean;
 }
 
 const OPEN: ReadonlySet<string> = new Set(["created", "queued", "running"]);
@@ -39,6 +42,8 @@ export function useJobs(filter: JobFilter) {
               ...(pageParam === null ? {} : { cursor: pageParam }),
               ...(filter.task === null ? {} : { task: filter.task }),
               ...(filter.status === null ? {} : { status: filter.status }),
+              ...(filter.q === "" ? {} : { q: filter.q }),
+              ...(filter.starred ? { starred: true } : {}),
             },
           },
           signal,
@@ -73,6 +78,11 @@ export function useJobActions() {
     cancel: useMutation({ mutationFn: (id: string) => unwrap(api.POST("/v1/jobs/{job_id}/cancel", path(id))), onSettled: settled }),
     retry: useMutation({ mutationFn: (id: string) => unwrap(api.POST("/v1/jobs/{job_id}/retry", path(id))), onSettled: settled }),
     remove: useMutation({ mutationFn: (id: string) => unwrap(api.DELETE("/v1/jobs/{job_id}", path(id))), onSettled: settled }),
+    star: useMutation({
+      mutationFn: ({ id, starred }: { id: string; starred: boolean }) =>
+        unwrap(api.PATCH("/v1/jobs/{job_id}", { ...path(id), body: { starred } as Schemas["PatchJob"] })),
+      onSettled: settled,
+    }),
     cancelWaiting: useMutation({
       mutationFn: async (ids: string[]) => {
         for (const id of ids) {

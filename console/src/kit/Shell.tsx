@@ -5,16 +5,15 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { LANGUAGES, type Language, chooseLanguage } from "../i18n";
-import { useSession } from "../session/session";
+import { signOut } from "../session/open";
 
-const PAGES = ["jobs"] as const;
+const PAGES = ["generate", "jobs", "assets", "endpoints", "people", "usage"] as const;
 
 export function Shell({ children }: { children: ReactNode }) {
   const { t, i18n } = useTranslation();
   const [opened, { toggle, close }] = useDisclosure(false);
   const [location] = useLocation();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const signOut = useSession((session) => session.signOut);
   return (
     <AppShell
       header={{ height: 52 }}
@@ -67,7 +66,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <NavLink
             key={page}
             component={Link}
-            href={`/${page}`}
+            href={page === "generate" ? "/generate/txt2img" : `/${page}`}
             label={t(`nav.${page}`)}
             active={location.startsWith(`/${page}`)}
             aria-current={location.startsWith(`/${page}`) ? "page" : undefined}

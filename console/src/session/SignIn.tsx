@@ -2,9 +2,8 @@
 import { Anchor, Button, Center, Checkbox, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api } from "../api/client";
-import { unwrap } from "../api/problem";
 import { ProblemText } from "../kit/ProblemText";
+import { openSession } from "./open";
 import { useSession } from "./session";
 
 export function SignIn({ again = false }: { again?: boolean }) {
@@ -21,8 +20,7 @@ export function SignIn({ again = false }: { again?: boolean }) {
     setBusy(true);
     setError(null);
     try {
-      await unwrap(api.GET("/v1/me", { headers: { "x-api-key": pasted } }));
-      signIn(pasted, lasting);
+      signIn(await openSession({ key: pasted, keep: lasting }), lasting);
     } catch (caught) {
       setError(caught);
     } finally {

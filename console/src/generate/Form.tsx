@@ -1,0 +1,110 @@
+/** One tab's form: picture, prompt, the tab's own fields, everything else folded, and the button. */
+import { Accordion, Button, Group, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useHotkeys } from "@mantine/hooks";
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { ProblemText } from "../kit/ProblemText";
+import { isDrawing, isInpaint, otherFields } from "../params/fields";
+import { type Tab, useForm } from "../params/store";
+import { Drawing } from "./Drawing";
+import { EndpointPicker, Models, NetworkPicker } from "./Models";
+import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
+import { JsonField, RawField, useField } from "./fields";
+import { MissingError, submit } from "./submit";
+
+export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }) {
+  const { t } = useTranslation();
+  const queries = useQueryClient();
+  const { tagger, endpoint, choose, reset } = useForm();
+  const [sending, setSending] = useState(0);
+  const [error, setError] = useState<unknown>(null);
+  const missing = error instanceof MissingError ? error.missing : null;
+
+  async function send() {
+    setError(null);
+    setSending((count) => count + 1);
+    try {
+      const job = await submit(tab);
+      onSent(job.job_id);
+      void queries.invalidateQueries({ queryKey: ["jobs"] });
+    } catch (caught) {
+      setError(caught);
+    } finally {
+      setSending((count) => count - 1);
+    }
+  }
+  useHotkeys([["mod+Enter", () => void send()]], []);
+
+  return (
+    <form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send();
+      }}
+    >
+    <Stack gap="sm">
+      {isDrawing(tab) && <Models error={missing === "checkpoint" ? t("missing.checkpoint") : null} />}
+      {isDrawing(tab) && (
+        <>
+          <Prompt tab={tab} />
+          <NetworkPicker />
+        </>
+      )}
+      {tab !== "txt2img" && <Drawing tab={tab} />}
+      {tab === "interrogate" && (
+        <SegmentedControl
+          aria-label={t("tab.interrogate")}
+          data={[{ value: "clip", label: "CLIP" }, { value: "deepbooru", label: "DeepBooru" }]}
+          value={tagger}
+          onChange={(value) => choose({ tagger: value as "clip" | "deepbooru" })}
+        />
+      )}
+      {isDrawing(tab) && (
+        <>
+          <Sampling tab={tab} />
+          {tab === "txt2img" ? <Hires tab={tab} /> : <Img2Img tab={tab} />}
+          {isInpaint(tab) && <Inpaint tab={tab} />}
+        </>
+      )}
+      {tab === "extras" && <Extras tab={tab} />}
+      {!isDrawing(tab) && <EndpointPicker endpoint={endpoint} onChoose={(name) => choose({ endpoint: name })} />}
+      <Others tab={tab} />
+      <div className="send-bar">
+        {error !== null && (missing ? <Text role="alert" c="var(--mantine-color-error)" mb={6}>{t(`missing.${missing}`)}</Text> : <ProblemText error={error} />)}
+        <Group mt={error !== null && !missing ? 6 : 0}>
+          <Button type="submit" className="grow" size="md" loading={sending > 0} aria-keyshortcuts="Control+Enter">
+            {t("generate.send")}
+          </Button>
+          <Button variant="default" size="md" onClick={reset}>
+            {t("generate.reset")}
+          </Button>
+        </Group>
+      </div>
+    </Stack>
+    </form>
+  );
+}
+
+function Others({ tab }: { tab: Tab }) {
+  const { t } = useTranslation();
+  const [options, setOptions] = useField(tab, "override_settings");
+  const names = otherFields(tab);
+  if (names.length === 0) return null;
+  return (
+    <Accordion variant="contained" keepMounted={false}>
+      <Accordion.Item value="others">
+        <Accordion.Control>{t("generate.others")}</Accordion.Control>
+        <Accordion.Panel>
+          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
+            {isDrawing(tab) && <JsonField label="override_settings" value={options} set={setOptions} />}
+            {names.map((name) => (
+              <RawField key={name} tab={tab} name={name} />
+            ))}
+          </SimpleGrid>
+        </Accordion.Panel>
+      </Accordion.Item>
+    </Accordion>
+  );
+}

@@ -1,0 +1,47 @@
+/** WebUI's tabs over one form, and next to it what comes of it. */
+import { Paper, Stack, Tabs, Text, Title } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useLocation } from "wouter";
+import { JobPanel } from "../jobs/JobPanel";
+import { TABS, type Tab, useForm } from "../params/store";
+import { Form } from "./Form";
+
+export default function GeneratePage({ tab }: { tab: Tab }) {
+  const { t } = useTranslation();
+  const [, go] = useLocation();
+  const wide = useMediaQuery("(min-width: 75em)");
+  const ready = useForm.persist.hasHydrated();
+  const [, rerender] = useState(0);
+  const [job, setJob] = useState<string | null>(null);
+  if (!ready) useForm.persist.onFinishHydration(() => rerender((count) => count + 1));
+  return (
+    <Stack gap="sm">
+      <Title order={1} size="h3">
+        {t("nav.generate")}
+      </Title>
+      <Tabs value={tab} onChange={(next) => go(`/generate/${next}`)} keepMounted={false}>
+        <Tabs.List aria-label={t("nav.generate")}>
+          {TABS.map((each) => (
+            <Tabs.Tab key={each} value={each}>
+              {t(`tab.${each}`)}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value={tab} pt="sm">
+          <div className={wide ? "two-columns" : undefined}>
+            {ready && <Form key={tab} tab={tab} onSent={setJob} />}
+            <Paper withBorder p="md" component="section" aria-label={t("generate.result")} mt={wide ? 0 : "md"}>
+              {job === null ? (
+                <Text c="dimmed">{t("generate.noResult")}</Text>
+              ) : (
+                <JobPanel key={job} id={job} onClose={() => setJob(null)} onRetried={setJob} />
+              )}
+            </Paper>
+          </div>
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  );
+}

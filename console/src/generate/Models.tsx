@@ -1,0 +1,85 @@
+/** Which files and which endpoint a job uses. */
+import { Select, SimpleGrid } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { useForm } from "../params/store";
+import { stem, useEndpoints, useModels } from "./queries";
+
+export function Models({ error }: { error: string | null }) {
+  const { t } = useTranslation();
+  const { checkpoint, vae, endpoint, choose } = useForm();
+  const checkpoints = useModels("checkpoint").data ?? [];
+  const vaes = useModels("vae").data ?? [];
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="xs">
+      <Select
+        label={t("generate.checkpoint")}
+        placeholder={t("generate.chooseCheckpoint")}
+        data={checkpoints.map((asset) => ({
+          value: asset.name,
+          label: asset.architecture ? `${stem(asset.name)} (${asset.architecture})` : stem(asset.name),
+        }))}
+        value={checkpoint}
+        onChange={(name) => choose({ checkpoint: name })}
+        searchable
+        withAsterisk
+        error={error}
+        nothingFoundMessage={t("generate.noCheckpoints")}
+      />
+      <Select
+        label={t("generate.vae")}
+        placeholder={t("generate.ownVae")}
+        data={vaes.map((asset) => ({ value: asset.name, label: stem(asset.name) }))}
+        value={vae}
+        onChange={(name) => choose({ vae: name })}
+        searchable
+        clearable
+        clearButtonProps={{ "aria-label": t("generate.ownVae") }}
+        nothingFoundMessage={t("generate.nothingFound")}
+      />
+      <EndpointPicker endpoint={endpoint} onChoose={(name) => choose({ endpoint: name })} />
+    </SimpleGrid>
+  );
+}
+
+export function EndpointPicker({ endpoint, onChoose }: { endpoint: string | null; onChoose: (name: string | null) => void }) {
+  const { t } = useTranslation();
+  const endpoints = useEndpoints().data?.endpoints ?? [];
+  return (
+    <Select
+      label={t("generate.endpoint")}
+      placeholder={t("generate.anyEndpoint")}
+      data={endpoints.map((each) => ({ value: each.name, label: `${each.name} (${t(`endpointStatus.${each.status}`)})` }))}
+      value={endpoint}
+      onChange={onChoose}
+      clearable
+      clearButtonProps={{ "aria-label": t("generate.anyEndpoint") }}
+    />
+  );
+}
+
+/** Puts the tag of a network or the name of an embedding at the prompt's end. */
+export function NetworkPicker() {
+  const { t } = useTranslation();
+  const set = useForm((form) => form.set);
+  const prompt = useForm((form) => form.values.prompt);
+  const loras = useModels("lora").data ?? [];
+  const hypernetworks = useModels("hypernetwork").data ?? [];
+  const embeddings = useModels("embedding").data ?? [];
+  const tags = [
+    { group: "LoRA", items: loras.map((asset) => `<lora:${stem(asset.name)}:1>`) },
+    { group: t("assetType.hypernetwork"), items: hypernetworks.map((asset) => `<hypernet:${stem(asset.name)}:1>`) },
+    { group: t("assetType.embedding"), items: embeddings.map((asset) => stem(asset.name)) },
+  ].filter(({ items }) => items.length > 0);
+  if (tags.length === 0) return null;
+  return (
+    <Select
+      aria-label={t("generate.addNetwork")}
+      placeholder={t("generate.addNetwork")}
+      data={tags}
+      value={null}
+      onChange={(tag) => tag !== null && set("prompt", [prompt, tag].filter(Boolean).join(" "))}
+      searchable
+      nothingFoundMessage={t("generate.nothingFound")}
+    />
+  );
+}

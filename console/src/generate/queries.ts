@@ -1,0 +1,47 @@
+/** The lists that the form chooses from. */
+import { useQuery } from "@tanstack/react-query";
+import { type Schemas, api } from "../api/client";
+import { unwrap } from "../api/problem";
+
+const MINUTE = 60_000;
+
+export function useCapabilities() {
+  return useQuery({
+    queryKey: ["capabilities"],
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/capabilities", { signal })),
+    staleTime: 10 * MINUTE,
+  });
+}
+
+/** Every active model file of a type, over all pages. */
+export function useModels(type: Schemas["AssetType"]) {
+  return useQuery({
+    queryKey: ["models", type],
+    queryFn: async ({ signal }) => {
+      const found: Schemas["AssetView"][] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Schemas["AssetPage"] = await unwrap(
+          api.GET("/v1/assets", {
+            params: { query: { type, limit: 100, ...(cursor === null ? {} : { cursor }) } },
+            signal,
+          }),
+        );
+        found.push(...page.assets.filter((asset) => asset.status === "active"));
+        cursor = page.next_cursor;
+      } while (cursor !== null && found.length < 10_000);
+      return found;
+    },
+    staleTime: MINUTE / 4,
+  });
+}
+
+export function useEndpoints() {
+  return useQuery({
+    queryKey: ["endpoints"],
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/endpoints", { signal })),
+    refetchInterval: MINUTE / 4,
+  });
+}
+
+export const stem = (name: string): string => name.replace(/\.[^.]*$/, "");

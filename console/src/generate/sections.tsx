@@ -1,0 +1,199 @@
+/** The form's groups of fields, in WebUI's order. */
+import { ActionIcon, Group, Select, SimpleGrid, Stack } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { Icon } from "../kit/Icon";
+import type { Tab } from "../params/store";
+import { CheckField, ChoiceField, IndexField, NumberField, TextField, useField } from "./fields";
+import { stem, useCapabilities, useModels } from "./queries";
+
+interface Props {
+  tab: Tab;
+}
+
+export function Prompt({ tab }: Props) {
+  return (
+    <>
+      <TextField tab={tab} name="prompt" rows={3} />
+      <TextField tab={tab} name="negative_prompt" />
+    </>
+  );
+}
+
+export function Sampling({ tab }: Props) {
+  const { t } = useTranslation();
+  const lists = useCapabilities().data;
+  const [width, setWidth] = useField(tab, "width");
+  const [height, setHeight] = useField(tab, "height");
+  return (
+    <Stack gap="xs">
+      <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+        <ChoiceField
+          tab={tab}
+          name="sampler_name"
+          data={lists?.samplers.map(({ name }) => name) ?? []}
+          placeholder={t("generate.defaultSampler")}
+        />
+        <ChoiceField
+          tab={tab}
+          name="scheduler"
+          data={lists?.schedulers.map(({ label }) => label) ?? []}
+          placeholder={t("generate.automatic")}
+        />
+        <NumberField tab={tab} name="steps" />
+        <NumberField tab={tab} name="cfg_scale" step={0.5} />
+      </SimpleGrid>
+      <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+        <NumberField tab={tab} name="width" step={8} />
+        <Group gap={4} wrap="nowrap" align="flex-end">
+          <div className="grow">
+            <NumberField tab={tab} name="height" step={8} />
+          </div>
+          <ActionIcon
+            variant="default"
+            size={36}
+            aria-label={t("generate.swap")}
+            onClick={() => {
+              setWidth(height);
+              setHeight(width);
+            }}
+          >
+            <Icon name="swap" />
+          </ActionIcon>
+        </Group>
+        <NumberField tab={tab} name="n_iter" />
+        <NumberField tab={tab} name="batch_size" />
+      </SimpleGrid>
+      <Seeds tab={tab} />
+    </Stack>
+  );
+}
+
+function Seeds({ tab }: Props) {
+  const { t } = useTranslation();
+  const [seed, setSeed] = useField(tab, "seed");
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="xs">
+      <Group gap={4} wrap="nowrap" align="flex-end">
+        <div className="grow">
+          <NumberField tab={tab} name="seed" />
+        </div>
+        <ActionIcon variant="default" size={36} aria-label={t("generate.randomSeed")} onClick={() => setSeed(-1)}>
+          <Icon name="dice" />
+        </ActionIcon>
+        <ActionIcon
+          variant="default"
+          size={36}
+          aria-label={t("generate.nextSeed")}
+          disabled={typeof seed !== "number" || seed < 0}
+          onClick={() => setSeed(Number(seed) + 1)}
+        >
+          <Icon name="plus" />
+        </ActionIcon>
+      </Group>
+      <NumberField tab={tab} name="subseed" />
+      <NumberField tab={tab} name="subseed_strength" />
+    </SimpleGrid>
+  );
+}
+
+export function Hires({ tab }: Props) {
+  const lists = useCapabilities().data;
+  const [on] = useField(tab, "enable_hr");
+  return (
+    <Stack gap="xs">
+      <Group>
+        <CheckField tab={tab} name="enable_hr" />
+        <CheckField tab={tab} name="tiling" off={null} />
+      </Group>
+      {on === true && (
+        <>
+          <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+            <ChoiceField
+              tab={tab}
+              name="hr_upscaler"
+              data={[...(lists?.latent_upscale_modes ?? []), ...(lists?.upscalers.map(({ name }) => name) ?? [])]}
+            />
+            <NumberField tab={tab} name="hr_second_pass_steps" />
+            <NumberField tab={tab} name="denoising_strength" />
+            <NumberField tab={tab} name="hr_scale" />
+            <NumberField tab={tab} name="hr_resize_x" step={8} />
+            <NumberField tab={tab} name="hr_resize_y" step={8} />
+            <ChoiceField tab={tab} name="hr_sampler_name" data={lists?.samplers.map(({ name }) => name) ?? []} />
+            <ChoiceField tab={tab} name="hr_scheduler" data={lists?.schedulers.map(({ label }) => label) ?? []} />
+          </SimpleGrid>
+          <TextField tab={tab} name="hr_prompt" />
+          <TextField tab={tab} name="hr_negative_prompt" />
+        </>
+      )}
+    </Stack>
+  );
+}
+
+export function Img2Img({ tab }: Props) {
+  const { t } = useTranslation();
+  return (
+    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+      <NumberField tab={tab} name="denoising_strength" />
+      <IndexField
+        tab={tab}
+        name="resize_mode"
+        words={[t("resize.just"), t("resize.crop"), t("resize.fill"), t("resize.latent")]}
+      />
+      <NumberField tab={tab} name="image_cfg_scale" />
+    </SimpleGrid>
+  );
+}
+
+export function Inpaint({ tab }: Props) {
+  const { t } = useTranslation();
+  const [onlyMasked, set] = useField(tab, "inpaint_full_res");
+  return (
+    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+      <NumberField tab={tab} name="mask_blur" />
+      <IndexField tab={tab} name="inpainting_mask_invert" words={[t("inpaint.masked"), t("inpaint.notMasked")]} />
+      <IndexField
+        tab={tab}
+        name="inpainting_fill"
+        words={[t("inpaint.fill"), t("inpaint.original"), t("inpaint.noise"), t("inpaint.nothing")]}
+      />
+      <Select
+        label={t("field.inpaint_full_res")}
+        data={[
+          { value: "whole", label: t("inpaint.whole") },
+          { value: "masked", label: t("inpaint.onlyMasked") },
+        ]}
+        value={onlyMasked === true ? "masked" : "whole"}
+        onChange={(value) => set(value === "masked")}
+        allowDeselect={false}
+      />
+      <NumberField tab={tab} name="inpaint_full_res_padding" step={4} />
+    </SimpleGrid>
+  );
+}
+
+export function Extras({ tab }: Props) {
+  const { t } = useTranslation();
+  const builtIn = useCapabilities().data?.upscalers.filter(({ file }) => file === null) ?? [];
+  const uploaded = useModels("upscaler").data ?? [];
+  const upscalers = [...builtIn.map(({ name }) => name), ...uploaded.map(({ name }) => stem(name))];
+  const [mode] = useField(tab, "resize_mode");
+  return (
+    <Stack gap="xs">
+      <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+        <IndexField tab={tab} name="resize_mode" words={[t("resize.by"), t("resize.to")]} />
+        {mode === 1 ? (
+          <>
+            <NumberField tab={tab} name="upscaling_resize_w" step={8} />
+            <NumberField tab={tab} name="upscaling_resize_h" step={8} />
+          </>
+        ) : (
+          <NumberField tab={tab} name="upscaling_resize" />
+        )}
+        <ChoiceField tab={tab} name="upscaler_1" data={["None", ...upscalers.filter((name) => name !== "None")]} />
+        <ChoiceField tab={tab} name="upscaler_2" data={["None", ...upscalers.filter((name) => name !== "None")]} />
+        <NumberField tab={tab} name="extras_upscaler_2_visibility" />
+      </SimpleGrid>
+      {mode === 1 && <CheckField tab={tab} name="upscaling_crop" />}
+    </Stack>
+  );
+}

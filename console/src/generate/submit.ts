@@ -1,0 +1,83 @@
+/** From the form to `POST /v1/jobs`. Pictures that would make the body too large go to storage first. */
+import { inpaintSketchFiles, maskFile, sketchFile, uploadedMaskFile } from "../canvas/export";
+import { EMPTY } from "../canvas/strokes";
+import { type Schemas, api } from "../api/client";
+import { ProblemError, unwrap } from "../api/problem";
+import { boundsOf, isDrawing, paramsOf, taskOf } from "../params/fields";
+import { type Tab, type Values, useForm } from "../params/store";
+
+const INLINE_BYTES = 2_000_000;
+
+/** What is missing before a request can be made, as a key of the locale files. */
+export type Missing = "checkpoint" | "picture" | "mask" | "strokes";
+
+export class MissingError extends Error {
+  constructor(readonly missing: Missing) {
+    super(missing);
+  }
+}
+
+export async function submit(tab: Tab, change: Values = {}): Promise<Schemas["JobView"]> {
+  const form = useForm.getState();
+  if (isDrawing(tab) && form.checkpoint === null) throw new MissingError("checkpoint");
+  const params = { ...paramsOf(tab, form.values), ...change };
+  const pictures = await picturesOf(tab);
+  const size = Object.values(pictures).reduce((sum, picture) => sum + picture.size, 0);
+  for (const [name, picture] of Object.entries(pictures)) {
+    const value = size <= INLINE_BYTES ? await base64(picture) : await stored(picture);
+    params[name] = name === "init_images" ? [value] : value;
+  }
+  if (isDrawing(tab) && form.vae !== null) {
+    params.override_settings = { ...(params.override_settings as Values | undefined), sd_vae: form.vae };
+  }
+  const body = {
+    task: taskOf(tab, form.tagger),
+    preview: isDrawing(tab),
+    params,
+    ...(isDrawing(tab) ? { checkpoint: form.checkpoint } : {}),
+    ...(form.endpoint === null ? {} : { endpoint: form.endpoint }),
+  } as unknown as Schemas["CreateJob"];
+  return unwrap(
+    api.POST("/v1/jobs", { body, params: { header: { "Idempotency-Key": crypto.randomUUID() } } } as never),
+  ) as Promise<Schemas["JobView"]>;
+}
+
+async function picturesOf(tab: Tab): Promise<Record<string, Blob>> {
+  if (tab === "txt2img") return {};
+  const { pictures, drawings, values } = useForm.getState();
+  const picture = pictures[tab];
+  if (!picture) throw new MissingError("picture");
+  if (tab === "img2img") return { init_images: picture };
+  if (tab === "extras" || tab === "interrogate") return { image: picture };
+  if (tab === "inpaint-upload") {
+    if (!pictures.mask) throw new MissingError("mask");
+    return { init_images: picture, mask: await uploadedMaskFile(pictures.mask) };
+  }
+  const drawing = drawings[tab] ?? EMPTY;
+  if (tab === "sketch") return { init_images: await sketchFile(picture, drawing) };
+  if (drawing.steps.length === 0) throw new MissingError("strokes");
+  if (tab === "inpaint") return { init_images: picture, mask: await maskFile(picture, drawing) };
+  const blur = Number(values.mask_blur ?? boundsOf(tab, "mask_blur_x").default ?? 4);
+  const { image, mask } = await inpaintSketchFiles(picture, drawing, blur);
+  return { init_images: image, mask };
+}
+
+async function base64(blob: Blob): Promise<string> {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+async function stored(blob: Blob): Promise<string> {
+  const input = await unwrap(api.POST("/v1/inputs", { body: { size: blob.size } }));
+  const { url, headers } = input.upload;
+  let response: Response;
+  try {
+    response = await fetch(url, { method: "PUT", headers, body: blob, credentials: "omit" });
+  } catch (error) {
+    throw new ProblemError({ detail: String(error) }, "network");
+  }
+  if (!response.ok) throw new ProblemError({ detail: response.statusText, status: response.status }, "unknown");
+  return input.input_id;
+}

@@ -1,0 +1,90 @@
+/** What all tabs of Generate share: WebUI's fields, the chosen files, the pictures and the strokes. Survives a reload. */
+import { del, get, set as put } from "idb-keyval";
+import { create } from "zustand";
+import { type PersistStorage, persist } from "zustand/middleware";
+import { type Drawing, EMPTY } from "../canvas/strokes";
+
+export const TABS = [
+  "txt2img",
+  "img2img",
+  "sketch",
+  "inpaint",
+  "inpaint-sketch",
+  "inpaint-upload",
+  "extras",
+  "interrogate",
+] as const;
+export type Tab = (typeof TABS)[number];
+export type PictureTab = Exclude<Tab, "txt2img">;
+export type DrawnTab = "sketch" | "inpaint" | "inpaint-sketch";
+export type Slot = PictureTab | "mask";
+export type Values = Record<string, unknown>;
+
+interface Kept {
+  /** By WebUI's names; what is absent has the contract's default. */
+  values: Values;
+  checkpoint: string | null;
+  vae: string | null;
+  endpoint: string | null;
+  tagger: "clip" | "deepbooru";
+  pictures: Partial<Record<Slot, Blob>>;
+  drawings: Partial<Record<DrawnTab, Drawing>>;
+}
+
+interface Actions {
+  set: (name: string, value: unknown) => void;
+  setAll: (values: Values) => void;
+  choose: (chosen: Partial<Pick<Kept, "checkpoint" | "vae" | "endpoint" | "tagger">>) => void;
+  setPicture: (slot: Slot, picture: Blob | null) => void;
+  draw: (tab: DrawnTab, change: (drawing: Drawing) => Drawing) => void;
+  reset: () => void;
+}
+
+const START: Kept = {
+  values: {},
+  checkpoint: null,
+  vae: null,
+  endpoint: null,
+  tagger: "clip",
+  pictures: {},
+  drawings: {},
+};
+
+/** IndexedDB, because pictures are files and do not fit elsewhere. */
+const storage: PersistStorage<Kept> = {
+  getItem: async (name) => (await get(name)) ?? null,
+  setItem: (name, value) => put(name, value),
+  removeItem: (name) => del(name),
+};
+
+export const useForm = create<Kept & Actions>()(
+  persist(
+    (set) => ({
+      ...START,
+      set: (name, value) => set(({ values }) => ({ values: { ...values, [name]: value } })),
+      setAll: (more) => set(({ values }) => ({ values: { ...values, ...more } })),
+      choose: (chosen) => set(chosen),
+      setPicture: (slot, picture) =>
+        set(({ pictures, drawings }) => ({
+          pictures: { ...pictures, [slot]: picture ?? undefined },
+          drawings: { ...drawings, [slot]: EMPTY },
+        })),
+      draw: (tab, change) =>
+        set(({ drawings }) => ({ drawings: { ...drawings, [tab]: change(drawings[tab] ?? EMPTY) } })),
+      reset: () => set({ values: {}, vae: null }),
+    }),
+    {
+      name: "goc.form",
+      storage,
+      partialize: ({ values, checkpoint, vae, endpoint, tagger, pictures, drawings }) => ({
+        values,
+        checkpoint,
+        vae,
+        endpoint,
+        tagger,
+        pictures,
+        drawings,
+      }),
+    },
+  ),
+);

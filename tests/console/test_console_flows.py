@@ -1,0 +1,220 @@
+"""A user's way through the console, in a browser, against the real local cloud: sign in, draw, look, save."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from demo_models.checkpoint import TRAINED
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.accounts import CreateKey
+from generate_on_cloud.contract.jobs import JobStatus
+from local_cloud.cloud import LocalCloud
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
+OpenPage = Callable[..., Page]
+DRAWN = 240_000
+"""Milliseconds until a job of the demo model has ended, on a busy machine."""
+expect.set_options(timeout=60_000)
+
+
+def choose_checkpoint(page: Page) -> None:
+    page.get_by_role("combobox", name="Checkpoint used on cloud").click()
+    page.get_by_role("option", name="shapes").click()
+
+
+def fill_small(page: Page, prompt: str) -> None:
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
+    for name, value in (("Width", "64"), ("Height", "64"), ("Sampling steps", "6"), ("Seed (-1: random)", "7")):
+        page.get_by_role("textbox", name=name, exact=True).fill(value)
+
+
+def result(page: Page) -> Image.Image:
+    """The picture of the ended job, as its Save button puts it on the disk."""
+    page.get_by_role("button", name="Save", exact=True).wait_for(timeout=DRAWN)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save", exact=True).click()
+    return Image.open(io.BytesIO(Path(saved.value.path()).read_bytes()))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    file = tmp_path / "source.png"
+    image = Image.new("RGB", (64, 64), (40, 80, 200))
+    image.save(file)
+    return file
+
+
+def test_a_pasted_key_opens_a_session_and_signing_out_ends_it(open_page: OpenPage, cloud: LocalCloud) -> None:
+    page = open_page(signed_in=False)
+    page.get_by_label("API key").fill(cloud.admin_key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Generate", exact=True)).to_be_visible()
+    key = page.evaluate("sessionStorage.getItem('goc.key')")
+
+    page.get_by_role("button", name="Settings").click()
+    with page.expect_response(lambda response: response.url.endswith("/v1/sessions/current")):
+        page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+
+    assert key not in (None, cloud.admin_key)
+    assert page.evaluate("sessionStorage.getItem('goc.key')") is None
+
+
+def test_a_wrong_key_is_refused_with_the_reason(open_page: OpenPage) -> None:
+    page = open_page(signed_in=False)
+    page.get_by_label("API key").fill("goc_wrong")
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The key is wrong or was revoked")
+
+
+def test_without_a_checkpoint_the_button_says_what_is_missing(open_page: OpenPage) -> None:
+    page = open_page("/generate/txt2img")
+    page.get_by_role("button", name="Generate on Cloud").click()
+
+    expect(page.get_by_role("alert")).to_have_text("Choose the checkpoint to use on the cloud first.")
+
+
+def test_txt2img_draws_and_the_file_on_disk_has_its_infotext(open_page: OpenPage) -> None:
+    page = open_page("/generate/txt2img")
+    choose_checkpoint(page)
+    fill_small(page, "a large red circle on a white background")
+    page.get_by_role("button", name="Generate on Cloud").click()
+
+    picture = result(page)
+
+    assert picture.size == (64, 64)
+    assert "Seed: 7" in picture.info["parameters"]
+    expect(page.get_by_text("Steps: 6").first).to_be_visible()
+
+
+def test_a_painted_mask_redraws_the_painted_part_only(open_page: OpenPage, source: Path, cloud: LocalCloud) -> None:
+    page = open_page("/generate/inpaint")
+    choose_checkpoint(page)
+    fill_small(page, "a large yellow star")
+    page.locator("input[type=file]").first.set_input_files(source)
+    canvas = page.get_by_role("application", name="Paint the mask")
+    box = canvas.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    canvas.focus()
+    for _ in range(12):
+        page.keyboard.press("]")
+    page.mouse.down()
+    page.mouse.move(middle[0] + 30, middle[1], steps=4)
+    page.mouse.up()
+    page.get_by_role("combobox", name="Masked content").click()
+    page.get_by_role("option", name="original").click()
+    page.get_by_role("combobox", name="Inpaint area").click()
+    page.get_by_role("option", name="Whole picture").click()
+    page.get_by_role("textbox", name="Mask blur").fill("0")
+    page.get_by_role("button", name="Generate on Cloud").click()
+
+    drawn = np.asarray(result(page).convert("RGB")).astype(int)
+
+    changed = np.abs(drawn - (40, 80, 200)).max(axis=2) > 8
+    assert not changed[:8].any()
+    assert not changed[-8:].any()
+    assert changed[24:40, 24:48].any()
+    assert page.url.endswith("#/generate/inpaint")
+
+
+def test_strokes_survive_a_reload_and_undo_takes_them_back_one_by_one(open_page: OpenPage, source: Path) -> None:
+    page = open_page("/generate/inpaint")
+    page.locator("input[type=file]").first.set_input_files(source)
+    canvas = page.get_by_role("application", name="Paint the mask")
+    for offset in (20, 120):
+        canvas.click(position={"x": offset, "y": 60})
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    page.wait_for_function(
+        """() => new Promise((done) => {
+            const opened = indexedDB.open("keyval-store");
+            opened.onsuccess = () => {
+                const asked = opened.result.transaction("keyval").objectStore("keyval").get("goc.form");
+                asked.onsuccess = () => done(asked.result?.state?.drawings?.inpaint?.steps?.length === 2);
+            };
+        })"""
+    )
+    page.reload()
+
+    canvas.wait_for()
+    expect(undo).to_be_enabled()
+    undo.click()
+    expect(undo).to_be_enabled()
+    canvas.press("Control+z")
+    expect(undo).to_be_disabled()
+    canvas.press("Control+Shift+z")
+    expect(undo).to_be_enabled()
+
+
+def test_what_cannot_be_read_as_a_picture_is_said_at_once(open_page: OpenPage, tmp_path: Path) -> None:
+    wrong = tmp_path / "<img src=x onerror=alert(1)>.png"
+    wrong.write_bytes(b"not a picture")
+    page = open_page("/generate/img2img")
+    page.locator("input[type=file]").first.set_input_files(wrong)
+
+    expect(page.get_by_role("alert")).to_contain_text("is not a picture that can be read")
+    expect(page.get_by_role("alert")).to_contain_text("<img src=x")
+
+
+def test_the_history_leads_to_the_result_and_from_there_to_another_tab(open_page: OpenPage, cloud: LocalCloud) -> None:
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        job = next(iter(service.jobs.list(status=JobStatus.SUCCEEDED)), None)
+    assert job is not None, "an earlier test has drawn"
+    page = open_page("/jobs")
+    line = page.get_by_role("button", name=job.job_id)
+    expect(line).to_contain_text(f"→ {job.task} →")
+    expect(line).to_contain_text("succeeded")
+    line.click()
+    page.get_by_role("button", name="Send to").click()
+    page.get_by_role("menuitem", name="Inpaint", exact=True).click()
+
+    expect(page.get_by_role("application", name="Paint the mask")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Checkpoint used on cloud")).to_have_value("shapes (Stable Diffusion 1.x)")
+
+
+def test_a_key_that_ends_locks_the_page_and_keeps_the_form(open_page: OpenPage, cloud: LocalCloud) -> None:
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        made = service.keys.create(CreateKey(label="soon revoked"))
+    page = open_page("/generate/txt2img", signed_in=False)
+    page.get_by_label("API key").fill(made.key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("what I typed")
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        service.keys.revoke(made.key_id)
+    expect(page.get_by_text("Your key no longer works.")).to_be_visible(timeout=180_000)
+    page.get_by_label("API key").fill(cloud.admin_key)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("what I typed")
+
+
+def test_a_model_file_is_sent_in_parts_and_what_the_inspection_says_is_shown(
+    open_page: OpenPage, tmp_path: Path, cloud: LocalCloud
+) -> None:
+    again = tmp_path / "again.safetensors"
+    again.write_bytes(TRAINED.read_bytes())
+    wrong = tmp_path / "wrong.safetensors"
+    wrong.write_bytes(b"this is no model" * 100)
+    page = open_page("/assets")
+    page.locator("input[type=file]").set_input_files([again, wrong])
+
+    expect(page.get_by_role("status").filter(has_text="ready")).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_role("alert")).to_contain_text("The inspection refused the file", timeout=DRAWN)
+    row = page.get_by_role("row", name="again.safetensors")
+    expect(row).to_contain_text("Stable Diffusion 1.x")
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        stored = {asset.name: asset.sha256 for asset in service.assets.list()}
+    assert stored["again.safetensors"] == hashlib.sha256(again.read_bytes()).hexdigest()
+
+    row.get_by_role("button", name="Delete again.safetensors").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)

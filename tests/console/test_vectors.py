@@ -1,0 +1,31 @@
+"""The vectors that the console's TypeScript is held to are what our Python makes of the same pictures."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
+
+FILE = Path(__file__).with_name("vectors") / "inpaint_sketch.json"
+VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text())
+
+
+def picture(vector: dict[str, Any], name: str) -> Image.Image:
+    return Image.frombytes("RGBA", (vector["width"], vector["height"]), base64.b64decode(vector[name])).convert("RGB")
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["name"]))
+def test_inpaint_sketch_is_the_same_in_both_languages(vector: dict[str, Any]) -> None:
+    sketch = derive_inpaint_sketch(
+        painted=picture(vector, "painted"),
+        original=picture(vector, "original"),
+        mask_blur=vector["mask_blur"],
+        mask_transparency=vector["mask_transparency"],
+    )
+
+    assert base64.b64encode(sketch.image.convert("RGBA").tobytes()).decode() == vector["image"]
+    assert base64.b64encode(sketch.mask.tobytes()).decode() == vector["mask"]
