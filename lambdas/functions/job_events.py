@@ -40,6 +40,10 @@ class Notification(BaseModel):
     response_parameters: Locations = Field(default_factory=Locations, alias="responseParameters")
 
 
+class AboutNoInvocationError(Exception):
+    """A message about no invocation: SageMaker tests its topics so at every creation, update and scaling."""
+
+
 class MalformedError(Exception):
     """A message that no retry can make readable, or that is not about one of our jobs."""
 
@@ -57,6 +61,7 @@ class JobEvents:
         """Apply one notification, the message of an SNS record; returns the job if this finished it.
 
         Raises:
+            AboutNoInvocationError: there is nothing to do.
             MalformedError: the message is dropped.
             ClientError, BotoCoreError: AWS failed; the message must be delivered again.
         """
@@ -106,6 +111,8 @@ def _notification(message: str) -> Notification:
     try:
         return Notification.model_validate_json(message)
     except (RecursionError, ValidationError) as error:
+        if not any(f'"{name}"' in message for name in ("inferenceId", "invocationStatus")):
+            raise AboutNoInvocationError(message[:500]) from error
         raise MalformedError(f"not a SageMaker notification: {str(error)[:500]}") from error
 
 
@@ -123,6 +130,9 @@ def handle_event(events: JobEvents, event: Mapping[str, Any], *, stack: str) -> 
             told = record["Sns"]
             try:
                 job = events.handle(told["Message"])
+            except AboutNoInvocationError as error:
+                _LOG.info("message %s is about no invocation: %s", told.get("MessageId"), error)
+                continue
             except MalformedError as error:
                 _LOG.warning("message %s dropped: %s", told.get("MessageId"), error)
                 continue

@@ -286,6 +286,26 @@ def test_a_malformed_message_is_dropped(cloud: Cloud, body: str) -> None:
     assert deliver(cloud, body) == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Test",
+        "",
+        '"a text"',
+        "[]",
+        "{}",
+        json.dumps({"eventSource": "aws:sagemaker", "eventName": "TestNotification"}),
+        json.dumps({"Service": "Amazon SageMaker", "Event": "TestEvent"}),
+    ],
+)
+def test_a_test_of_the_topic_is_no_warning(cloud: Cloud, body: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        assert deliver(cloud, body) == []
+
+    assert [record.levelname for record in caplog.records if "is about no invocation" in record.message] == ["INFO"]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
 def test_an_event_aws_kept_from_being_applied_comes_again(cloud: Cloud) -> None:
     job, unlucky = sent(cloud), sent(cloud)
     bodies = [
