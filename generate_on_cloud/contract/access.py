@@ -66,7 +66,7 @@ def not_held(held: Iterable[Permission], wanted: Iterable[Permission]) -> list[P
 
 
 class Quotas(BaseModel):
-    """Limits on what a user may use; None: no limit. Days are in UTC."""
+    """Limits on what a user may use; None: no limit. Days and months are in UTC."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
@@ -75,6 +75,10 @@ class Quotas(BaseModel):
     """Open jobs."""
     megapixel_steps_per_day: int | None = Field(default=None, ge=0, le=10**12)
     """Width x height / 10^6 x steps x pictures, summed over jobs; tasks without steps count nothing."""
+    jobs_per_month: int | None = Field(default=None, ge=0, le=10**12)
+    megapixel_steps_per_month: int | None = Field(default=None, ge=0, le=10**12)
+    usd_per_month: int | None = Field(default=None, ge=0, le=10**12)
+    """US dollars of GPU time at the deployment's price, counted when a job ends."""
     asset_bytes: int | None = Field(default=None, ge=0, le=10**15)
     """Bytes of all model files that the user owns, including unfinished uploads."""
 
@@ -86,3 +90,10 @@ class Quotas(BaseModel):
     def limited(self) -> bool:
         """Whether any of these limits jobs."""
         return any(limit is not None for limit in self.model_dump(exclude={"asset_bytes"}).values())
+
+    @property
+    def monthly(self) -> bool:
+        """Whether any of these limits a month."""
+        return any(
+            limit is not None for limit in (self.jobs_per_month, self.megapixel_steps_per_month, self.usd_per_month)
+        )

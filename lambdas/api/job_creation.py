@@ -90,8 +90,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         require_deliverable(call, body.webhook)
     order = Order(job, body.params, choice, rehearsed=body.dry_run)
     if order.rehearsed:
-        rehearsed = Reply(job_view(services, _make_where_taken(call, order), rehearsed=True), status=200)
-        return with_limits(call, rehearsed)
+        return with_limits(call, Reply(job_view(services, _make_where_taken(call, order), rehearsed=True), status=200))
     request = f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
     return with_limits(call, _make_once(call, order, request=request))
 

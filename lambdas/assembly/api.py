@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from lambdas.access.caller import AccessStore
+from lambdas.access.usage import UsageStore
 from lambdas.access.wait_slots import WaitSlots
 from lambdas.assembly.assets import Assets
 from lambdas.assembly.jobs import Jobs
@@ -34,6 +35,10 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
             monotonic=self.clock.monotonic,
             now=self.clock.now,
         )
+
+    @cached_property
+    def usage(self) -> UsageStore:
+        return UsageStore(self.access_table, self.settings.GPU_PRICE_PER_HOUR)
 
     @cached_property
     def wait_slots(self) -> WaitSlots:

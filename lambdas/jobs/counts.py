@@ -64,8 +64,11 @@ class Counts:
         """
         if job.charge is None:
             return job
-        charge = Charge(job.owner, now.date().isoformat(), steps)
-        of_steps = Quotas(megapixel_steps_per_day=quotas.megapixel_steps_per_day)
+        charge = replace(job.charge, day=now.date().isoformat(), megapixel_steps=steps)
+        of_steps = Quotas(
+            megapixel_steps_per_day=quotas.megapixel_steps_per_day,
+            megapixel_steps_per_month=quotas.megapixel_steps_per_month,
+        )
         self.usage.require_possible(charge, of_steps)
         if charge == job.charge:
             return job
@@ -111,7 +114,8 @@ class Counts:
             job.status,
             day=(job.finished_at or datetime.now(UTC)).date(),
             gpu_seconds=gpu_seconds(job),
-            unused=job.charge if _never_ran(job) else None,
+            charge=job.charge,
+            ran=not _never_ran(job),
         )
         released = self.usage.release(job.charge, unsent=False) if job.charge is not None else []
         return not transact(self.jobs.client, [settlement, *ended, *released, *self._freed(job)])
@@ -126,17 +130,19 @@ class Counts:
             table=self.jobs.table,
             key={"job_id": job.job_id},
             expression="SET #charge = :new",
-            values={":new": new, ":old": old, ":created": JobStatus.CREATED},
-            condition=Condition(_UNCHANGED, "#charge = :old AND #status = :created"),
-            names=["charge", "status"],
+            values={":new": new, ":day": old.day, ":steps": old.megapixel_steps, ":created": JobStatus.CREATED},
+            condition=Condition(
+                _UNCHANGED, "#charge.#day = :day AND #charge.megapixel_steps = :steps AND #status = :created"
+            ),
+            names=["charge", "day", "status"],
         )
         return transact(self.jobs.client, [row, *self.usage.recount(old, new, quotas)])
 
 
 def counted(job: JobRecord, steps: Decimal, quotas: Quotas) -> JobRecord:
     """A new job with everything it will count, so that exactly that is returned even if the answer is lost."""
-    charge = Charge(job.owner, job.created_at.date().isoformat(), steps) if quotas.limited else None
-    return replace(job, counted=True, charge=charge)
+    charge = Charge(job.owner, job.created_at.date().isoformat(), steps, quotas.monthly)
+    return replace(job, counted=True, charge=charge if quotas.limited else None)
 
 
 def gpu_seconds(job: JobRecord) -> Decimal:
