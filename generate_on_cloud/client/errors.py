@@ -47,7 +47,7 @@ class ProblemError(CloudError):
 
     def __init__(self, problem: Problem) -> None:
         said = [error for error in problem.errors if error.message != problem.detail]
-        fields = "".join(f"\n  {error.pointer}: {error.message}" for error in said)
+        fields = "".join(f"\n  {error.pointer.removeprefix('query:')}: {error.message}" for error in said)
         super().__init__(f"{problem.detail or problem.title} ({problem.code}, request {problem.request_id}){fields}")
         self.problem = problem
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Params = TypeVar("Params", bound="ImageParams")
 Read = Callable[[str], object]
+BYTE_ORDER_MARK = "\ufeff"
+"""What editors on Windows put at the start of a text file."""
 _CHECKPOINT = "sd_model"
 _PROMPTS = ("prompt", "negative_prompt")
 _SAMPLERS = {name.casefold(): name for name in SAMPLERS}
@@ -49,7 +51,8 @@ def line_params(script: PromptsFromFile, params: Params) -> list[Params]:
     Raises:
         ValueError: no or too many lines, too much text, or a line with a value that a request could not have.
     """
-    lines = [line.strip() for line in script.prompt_txt.splitlines() if line.strip()]
+    text = script.prompt_txt.removeprefix(BYTE_ORDER_MARK)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not 0 < len(lines) <= MAX_PICTURES:
         raise ValueError(
             f"Prompts from file or textbox: received {len(lines)} lines in prompt_txt; allowed: 1 to {MAX_PICTURES}"

@@ -1,9 +1,10 @@
 """The route that lists jobs, with its filters."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
@@ -15,7 +16,19 @@ from lambdas.jobs.filters import JobFilter, Sort
 
 ROUTES = Routes()
 
-Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))]
+_BLANK_OFFSET = re.compile(r"^(\S+T\d\d:\S+) (\d\d:?\d\d)$")
+
+
+def _with_plus(text: object) -> object:
+    """A time whose bare `+` the URL made a blank: `2026-11-30T10:00 09:00`."""
+    return _BLANK_OFFSET.sub(r"\1+\2", text) if isinstance(text, str) else text
+
+
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_with_plus),
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+]
 Pair = Annotated[str, StringConstraints(pattern=r"^[^=]{1,64}=.{0,512}$")]
 
 

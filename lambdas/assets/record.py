@@ -13,6 +13,8 @@ from generate_on_cloud.contract.messages import AssetRef
 from lambdas.aws.rows import timestamp
 
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
+_HASH = re.compile(r"[0-9a-fA-F]{8,64}")
+"""WebUI shows ten digits."""
 _FOLDERS = re.compile(r"^(?!\.\.?[/\\]).*[/\\](?=.)", re.DOTALL)
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
 """Statuses that are not final."""
@@ -212,9 +214,22 @@ class AssetRecord:
             return False
         return name in (self.asset_id, composed(self.name), composed(self.stem))
 
+    def is_also_called(self, reference: str) -> bool:
+        """Whether `reference` is a LoRA's alias, or a checkpoint's SHA-256 or the beginning of it."""
+        if not may_be_called_otherwise(self.type, reference):
+            return False
+        if self.type is AssetType.LORA:
+            return composed(reference) == composed(self.facts.alias or "")
+        return (self.sha256 or "").startswith(reference.lower())
+
 
 def _prediction(stored: str | None) -> PredictionType | None:
     return None if stored is None else PredictionType(stored)
+
+
+def may_be_called_otherwise(asset_type: AssetType, reference: str) -> bool:
+    """Whether a reference to such an asset may be an alias or a hash."""
+    return asset_type is AssetType.LORA or (asset_type is AssetType.CHECKPOINT and bool(_HASH.fullmatch(reference)))
 
 
 def name_guard(asset_type: AssetType, name: str) -> str:

@@ -1,5 +1,6 @@
 """Rows of the assets table: model files by id and by name, one row per type and name."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access.caller import Caller
-from lambdas.assets.record import AssetRecord, composed, name_guard, split_title
+from lambdas.assets.record import AssetRecord, composed, may_be_called_otherwise, name_guard, split_title
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import (
     Action,
@@ -36,11 +37,12 @@ REMEMBERED = 1000
 
 
 def _file_names(asset_type: AssetType, reference: str) -> list[str]:
-    """The file names that a reference may mean."""
+    """The file names that a reference may mean, also as releases before this one kept them: as they were sent."""
     name, _ = split_title(reference)
     if not 0 < len(name) <= MAX_NAME or is_id(reference):
         return []
-    return [name, *(f"{name}{extension}" for extension in ASSET_TYPES[asset_type].extensions)]
+    names = [name, *(f"{name}{extension}" for extension in ASSET_TYPES[asset_type].extensions)]
+    return list(dict.fromkeys([*names, *(unicodedata.normalize("NFD", one) for one in names)]))
 
 
 def _position(asset: AssetRecord) -> tuple[str, str, str]:
@@ -113,16 +115,15 @@ class AssetStore:
             answer[kind, reference] = whole or called
         return answer
 
-    def called_by_alias(self, asked: Iterable[Reference], caller: Caller) -> Meanings:
-        """Active assets that the caller may use and whose alias is what the reference says; a call for each type."""
+    def called_otherwise(self, asked: Iterable[Reference], caller: Caller) -> Meanings:
+        """Active assets that the caller may use and that are called so by their alias or hash; a call for each type."""
         answer: dict[Reference, list[AssetRecord]] = {reference: [] for reference in asked}
-        spoken: dict[Reference, list[Reference]] = {}
-        for kind, name in answer:
-            spoken.setdefault((kind, composed(name)), []).append((kind, name))
-        for kind in dict.fromkeys(kind for kind, _ in answer):
+        possible = [(kind, name) for kind, name in answer if may_be_called_otherwise(kind, name)]
+        for kind in dict.fromkeys(kind for kind, _ in possible):
             for asset in self.active(kind, caller):
-                for reference in spoken.get((kind, composed(asset.facts.alias or "")), ()):
-                    answer[reference].append(asset)
+                for reference in possible:
+                    if reference[0] is kind and asset.is_also_called(reference[1]):
+                        answer[reference].append(asset)
         return answer
 
     def _remember(self, holders: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Which model files a request names: one row for each place where its params may name one."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -232,7 +233,7 @@ def mentioned_at(name: str, text: str) -> int | None:
 
 
 def _spaced(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def prompts_of(params: ImageParams) -> list[tuple[str, str, str]]:

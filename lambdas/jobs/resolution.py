@@ -163,7 +163,7 @@ class Resolver:
         """The files that the request refers to, among those the caller may use; `rows` has the rows of their keys.
 
         One call if some holders of names were not among the rows, and another one if a prompt might mention files, the
-        newest file of a type is needed, or a LoRA may be named by its alias.
+        newest file of a type is needed, or a LoRA is named by its alias or a checkpoint by its hash.
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every error.
@@ -173,8 +173,8 @@ class Resolver:
 
         # 1. Named files, and the VAE that may belong to the checkpoint.
         found = self.assets.meanings(asked.references, rows, caller)
-        nameless = [need.wanted for need in others if need.type is AssetType.LORA and not found[need.wanted]]
-        found = {**found, **self.assets.called_by_alias(nameless, caller)}
+        nameless = [need.wanted for need in (*own, *others) if not found[need.wanted]]
+        found = {**found, **self.assets.called_otherwise(nameless, caller)}
         checkpoint = self._checkpoint(own, found, findings)
         self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:
@@ -249,7 +249,10 @@ class Resolver:
         """
         findings = _Findings(caller)
         need = Need(AssetType.CHECKPOINT, reference, CHECKPOINT_POINTER)
-        self._one(need, self.assets.find([need.wanted], caller), findings)
+        found = self.assets.find([need.wanted], caller)
+        if not found[need.wanted]:
+            found = self.assets.called_otherwise([need.wanted], caller)
+        self._one(need, found, findings)
         findings.refuse_faults()
 
     def _use_named(

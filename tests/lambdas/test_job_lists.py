@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -474,3 +475,16 @@ def test_a_job_shows_its_label_and_the_beginning_of_its_prompt_in_lists(cloud: C
 
     assert line["label"] == "for the poster"
     assert line["prompt"] == ("a red fox [31m " + "x" * 2000)[:1000]
+
+
+@pytest.mark.parametrize("plus", ["%2B", "+", "%20"])
+@pytest.mark.parametrize("offset", ["09:00", "0900"])
+def test_a_time_whose_plus_became_a_blank_in_the_url_is_understood(cloud: Cloud, plus: str, offset: str) -> None:
+    sent = f"2026-11-22T20:00:00{unquote_plus(plus)}{offset}"
+
+    assert cloud.ask("GET", "/v1/jobs", query={"from": sent}).ok() == {"jobs": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize("wrong", ["2026-11-22 20:00", "2026-11-22T20:00", "2026-11-22T20:00:00 nine", "22 09:00"])
+def test_other_blanks_and_times_without_an_offset_are_refused(cloud: Cloud, wrong: str) -> None:
+    cloud.ask("GET", "/v1/jobs", query={"from": wrong}).problem(422, "invalid_params")

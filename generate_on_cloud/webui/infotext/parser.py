@@ -48,7 +48,7 @@ class Infotext:
 
 def parse_infotext(text: str) -> Infotext:
     """Parse any text; text that is not an infotext becomes a prompt without parameters."""
-    *lines, last = text.strip().split("\n")
+    *lines, last = text.removeprefix("\ufeff").strip().split("\n")
     found = [(match[1], match[2]) for match in _PARAMETER.finditer(last) if match[2] is not None]
     if len(found) < LEAST_PARAMETERS:
         lines.append(last)
