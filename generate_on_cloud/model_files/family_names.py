@@ -47,5 +47,7 @@ class Family(StrEnum):
     T2I_ADAPTER = "a T2I-Adapter"
     IP_ADAPTER = "an IP-Adapter"
     MOTION = "a motion module of AnimateDiff"
+    FACE_RESTORATION = "a face restoration model, which needs a face detector that this version does not have"
+    HOLE_FILLER = "a model that fills holes (LaMa), which this version does not run"
     EMBEDDING = "a textual inversion embedding"
     UNKNOWN = "no model this version knows"

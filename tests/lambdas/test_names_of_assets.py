@@ -97,14 +97,14 @@ def test_files_of_older_releases_are_found_in_either_form_of_their_names(
 ) -> None:
     cloud.checkpoint()
     asset_id = cloud.asset(kind, f"{stored}.safetensors")
-    request = {
+    requests: dict[str, dict[str, object]] = {
         "lora": {"prompt": f"<lora:{said}:1>"},
         "embedding": {"prompt": f"a cat, ({said}:1.2), dusk"},
         "vae": {"override_settings": {"sd_vae": said}},
         "checkpoint": {"refiner_checkpoint": said},
-    }[kind]
+    }
 
-    assert [asset.asset_id for asset in resolve(cloud, **request).assets] == [asset_id]
+    assert [asset.asset_id for asset in resolve(cloud, "dream", **requests[kind]).assets] == [asset_id]
 
 
 @pytest.mark.parametrize("said", ["twin", "styles/twin"])

@@ -222,6 +222,18 @@ def _wrong() -> dict[str, Row]:
         rows[f"an IP-Adapter as {other}"] = Row(
             other, "a.safetensors", _tensors({"ip_adapter.1.to_k_ip.weight": numbers(2, 2)}), "it holds an IP-Adapter"
         )
+    for sign, words in (
+        ("stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
+        ("params_ema.stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
+        ("fuse_convs_dict.32.scale.0.weight", "it holds a face restoration model"),
+        ("generator.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
+        ("model.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
+    ):
+        held = {sign: numbers(1), "conv_first.weight": numbers(8, 3, 3, 3)}
+        rows[f"an upscaler with {sign}"] = Row(AssetType.UPSCALER, "a.safetensors", _tensors(held), words)
+        rows[f"a pickled upscaler with {sign}"] = Row(
+            AssetType.UPSCALER, "a.pth", _bytes(saved({"params_ema": held})), words
+        )
     rows["an archive that leads out"] = Row(
         AssetType.INTERROGATOR, "a.zip", _bytes(_zipped(**{"../x": b""})), "'../x' lies outside the archive's folder"
     )
