@@ -21,13 +21,22 @@ ACCESS_LOG: Final = "Access"
 GATEWAY_PROBLEMS: Final = (
     ("Throttled", apigateway.ResponseType.THROTTLED, ProblemCode.TOO_MANY_REQUESTS),
     ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, ProblemCode.BODY_TOO_LARGE),
-    ("IntegrationFailed", apigateway.ResponseType.INTEGRATION_FAILURE, ProblemCode.INTERNAL),
+    # This is what a throttled function is to API Gateway.
+    ("IntegrationFailed", apigateway.ResponseType.INTEGRATION_FAILURE, ProblemCode.TOO_MANY_REQUESTS),
     ("IntegrationTimeout", apigateway.ResponseType.INTEGRATION_TIMEOUT, ProblemCode.INTERNAL),
     ("Firewall", apigateway.ResponseType.WAF_FILTERED, ProblemCode.FORBIDDEN),
     ("ClientError", apigateway.ResponseType.DEFAULT_4_XX, ProblemCode.FORBIDDEN),
     ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, ProblemCode.INTERNAL),
 )
 """API Gateway's own answers, in the API's only error format."""
+BUSY_SECONDS: Final = 2
+"""When a client may send a request again that was refused because there were too many."""
+_DETAILS: Final = {
+    "Throttled": "The whole API gets more requests than the stage allows (api_requests_per_second).",
+    "IntegrationFailed": "The request did not run: as many functions run as the AWS account allows at once "
+    "(Lambda's quota of concurrent executions; make preflight shows it).",
+}
+"""Where the title alone does not say what to do."""
 
 
 class Api(Construct):
@@ -112,7 +121,7 @@ class Api(Construct):
             "title": rule.title,
             "status": rule.status,
             "code": str(code),
-            "detail": rule.title,
+            "detail": _DETAILS.get(name, rule.title),
             "request_id": "$context.requestId",
             "errors": [],
         }
@@ -123,6 +132,7 @@ class Api(Construct):
             response_headers={
                 **{name: f"'{value}'" for name, value in ANSWER_HEADERS.items()},
                 "Content-Type": "'application/problem+json'",
+                **({"Retry-After": f"'{BUSY_SECONDS}'"} if code is ProblemCode.TOO_MANY_REQUESTS else {}),
             },
             templates={"application/json": json.dumps(body)},
         )

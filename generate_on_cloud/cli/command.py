@@ -16,6 +16,7 @@ from generate_on_cloud.cli.auth_commands import login
 from generate_on_cloud.cli.config_commands import app as config_app
 from generate_on_cloud.cli.cost_command import app as cost_app
 from generate_on_cloud.cli.demo import run_demo
+from generate_on_cloud.cli.doctor_command import doctor
 from generate_on_cloud.cli.draw_commands import img2img, inpaint, interrogate, txt2img, upscale
 from generate_on_cloud.cli.endpoint_commands import app as endpoints_app
 from generate_on_cloud.cli.exit_codes import ExitCode, exit_code_of
@@ -56,6 +57,7 @@ app.add_typer(auth_app, name="auth")
 app.command(short_help="Save a URL and key: `goc auth login`.")(login)
 app.add_typer(config_app, name="config")
 app.add_typer(cost_app, name="cost")
+app.command(short_help="Check everything that drawing needs, and say what mends it.")(doctor)
 app.command("api", short_help="Send any request to the API.")(request)
 app.command(short_help="Answer WebUI's API on this machine.")(serve)
 

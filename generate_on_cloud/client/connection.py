@@ -1,9 +1,10 @@
-"""One authenticated connection to the API."""
+"""One authenticated connection to the API. A request that comes when there are too many waits and is sent again."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +20,10 @@ Page = TypeVar("Page", bound=RolePage | UsagePage | UserPage)
 
 # The API itself answers within 29 s; the rest is for the network.
 TIMEOUT = httpx.Timeout(40.0, connect=10.0)
+BUSY_TRIES: Final = 4
+"""How often a request is sent at most that the API refuses because there are too many."""
+LONGEST_PAUSE_SECONDS: Final = 10.0
+"""A longer `Retry-After` is the caller's decision, such as a key's limit per minute."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,18 @@ class Look(Generic[Answer]):
 class Connection:
     """Sends requests to the API and turns its answers into models or exceptions."""
 
-    def __init__(self, url: str, api_key: str, *, http: httpx.Client | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        http: httpx.Client | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._url = _checked(url)
         self._api_key = api_key
         self._http = http or httpx.Client(timeout=TIMEOUT)
+        self._sleep = sleep
 
     def ask(
         self,
@@ -70,10 +83,9 @@ class Connection:
     ) -> Look[Answer]:
         """As `ask` with GET; `tag` is that of the last look."""
         response = self._send("GET", path, None, query, {"If-None-Match": tag} if tag else None)
-        pause = response.headers.get("retry-after", "")
         return Look(
             None if response.status_code == httpx.codes.NOT_MODIFIED else self._read(answer, response),
-            pause=float(pause) if pause.isdecimal() else 0.0,
+            pause=_pause(response),
             tag=response.headers.get("etag"),
         )
 
@@ -134,12 +146,20 @@ class Connection:
         params = {name: value for name, value in (query or {}).items() if value is not None}
         key = {"x-api-key": self._api_key} if self._api_key else {}
         headers = {**key, "content-type": "application/json", **(more_headers or {})}
-        try:
-            response = self._http.request(method, f"{self._url}{path}", content=content, params=params, headers=headers)
-        except httpx.TransportError as error:
-            raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
-        if response.is_error:
-            raise self._refusal(response)
+        for tries_left in reversed(range(BUSY_TRIES)):
+            try:
+                response = self._http.request(
+                    method, f"{self._url}{path}", content=content, params=params, headers=headers
+                )
+            except httpx.TransportError as error:
+                raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
+            if not response.is_error:
+                break
+            refusal = self._refusal(response)
+            pause = _pause(response) if _is_busy(refusal) else 0.0
+            if not tries_left or not 0 < pause <= LONGEST_PAUSE_SECONDS:
+                raise refusal
+            self._sleep(pause)
         return response
 
     def _refusal(self, response: httpx.Response) -> ProblemError | WrongUrlError:
@@ -162,6 +182,16 @@ class Connection:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _pause(response: httpx.Response) -> float:
+    """Seconds of the answer's `Retry-After`, else 0."""
+    pause = response.headers.get("retry-after", "")
+    return float(pause) if pause.isdecimal() else 0.0
+
+
+def _is_busy(refusal: ProblemError | WrongUrlError) -> bool:
+    return isinstance(refusal, ProblemError) and refusal.problem.code is ProblemCode.TOO_MANY_REQUESTS
 
 
 def _text(body: BaseModel) -> str:

@@ -157,6 +157,7 @@ def open_service(service: SmallService) -> Iterator[SmallService]:
                 self._send(200, service.stored_pictures[path])
                 return
             if path in service.raw:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
                 self._send(*service.raw[path])
                 return
             if "Idempotency-Key" in self.headers:

@@ -693,12 +693,15 @@ def test_what_api_gateway_answers_itself_is_problem_json(aws: "Assembly") -> Non
         assert str(problem["status"]) == answer["StatusCode"]
         assert "problem+json" in answer["ResponseParameters"]["gatewayresponse.header.Content-Type"]
         codes[answer["ResponseType"]] = problem["code"]
+        retry = answer["ResponseParameters"].get("gatewayresponse.header.Retry-After")
+        assert (retry is not None) == (problem["code"] == "too_many_requests")
         assert (
             answer["ResponseParameters"].items()
             >= {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in ANSWER_HEADERS.items()}.items()
         )
 
-    assert codes["THROTTLED"] == "too_many_requests"
+    # A function for which the account has no execution left is a failed integration.
+    assert codes["THROTTLED"] == codes["INTEGRATION_FAILURE"] == "too_many_requests"
     assert codes["REQUEST_TOO_LARGE"] == "body_too_large"
     assert codes["WAF_FILTERED"] == codes["DEFAULT_4XX"] == "forbidden"
     assert codes["DEFAULT_5XX"] == "internal"
