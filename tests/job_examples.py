@@ -70,6 +70,7 @@ RECORD = JobRecord(
     refusals=1,
     worker_lost_at=_TIME + timedelta(seconds=4),
     queue_lost_at=_TIME + timedelta(seconds=4),
+    megapixel_steps=Decimal("5.25"),
     charge=Charge("alice", "2026-05-01", Decimal("5.25")),
     counted=True,
     webhook=_HOOK,

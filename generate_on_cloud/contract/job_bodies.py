@@ -130,6 +130,8 @@ class JobSummary(View):
     finished_at: datetime | None = None
     thumbnail_url: str | None = None
     """Presigned GET of the first picture as WebP, at most 256 pixels wide and high; only when `succeeded`."""
+    cost_usd: float | None = None
+    """For the time that a worker had it, once it has finished; None: the price is not known."""
     progress: ProgressView | None = None
     error: JobError | None = None
 
@@ -138,9 +140,33 @@ class JobQueue(View):
     """How long a queued job may have to wait."""
 
     ahead: int
-    """Open jobs ahead of it."""
-    eta_seconds: float | None
-    """Seconds until it is done, estimated from the latest jobs on its endpoint; None if there are none yet."""
+    """Jobs ahead of it at its endpoint, the running ones too."""
+    eta_seconds: float | None = None
+    """Seconds until it is done: the start of a GPU if the endpoint sleeps, what the jobs ahead have left by their
+    sizes, and its own run. Estimated from the latest jobs on its endpoint; None if there are none yet."""
+    eta_low_seconds: float | None = None
+    eta_high_seconds: float | None = None
+    start_seconds: float | None = None
+    """The part for the start of a GPU; 0 if one runs."""
+
+
+class JobEstimate(View):
+    """What a job would take, from the latest runs on its endpoint."""
+
+    megapixel_steps: float
+    """Its size: width × height / 10⁶ × steps × pictures."""
+    seconds: float | None
+    """Of the run, once a GPU has it; None: the endpoint has no recent runs."""
+    seconds_low: float | None
+    seconds_high: float | None
+    cost_usd: float | None
+    """Of the run, at the price of the endpoint's GPU; None if that or the seconds are not known."""
+    cost_usd_low: float | None
+    cost_usd_high: float | None
+    wakes_gpu: bool | None
+    """Whether a GPU must be started for it; None: SageMaker does not say."""
+    start_seconds: float | None
+    """Seconds until that GPU takes jobs; 0 if one runs."""
 
 
 class JobView(JobSummary):
@@ -161,7 +187,9 @@ class JobView(JobSummary):
     warnings: list[FieldError] = Field(default=[])
     """What of the params was ignored, and why; pointers are into the body of `POST /v1/jobs`."""
     queue: JobQueue | None = None
-    """Only while `queued`."""
+    """Only while `queued`, and for a dry run."""
+    estimate: JobEstimate | None = None
+    """Only for a dry run."""
     starting_since: datetime | None = None
     """When it was queued; only while it is `queued` and its endpoint has no running instance (`progress.phase` is then
     `starting` too). Afterwards `result.timings.starting` has the seconds."""

@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,7 +15,7 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
-from lambdas.api.job_views import job_view, with_limits
+from lambdas.api.job_views import job_view, rehearsed_view, with_limits
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Reply, Routes, UserCall
 from lambdas.api.webhooks import require_deliverable
@@ -69,8 +68,6 @@ class Plan:
     params: dict[str, Any]
     """What the container reads; empty when they follow by presigned PUT."""
     files: Resolution
-    steps: Decimal
-    """Megapixel-steps to count for it."""
 
 
 @ROUTES.add(
@@ -90,7 +87,7 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
         require_deliverable(call, body.webhook)
     order = Order(job, body.params, choice, rehearsed=body.dry_run)
     if order.rehearsed:
-        return with_limits(call, Reply(job_view(services, _make_where_taken(call, order), rehearsed=True), status=200))
+        return with_limits(call, Reply(rehearsed_view(services, _make_where_taken(call, order)), status=200))
     request = f"POST /v1/jobs {json.dumps(body.model_dump(mode='json'), sort_keys=True)}"
     return with_limits(call, _make_once(call, order, request=request))
 
@@ -142,7 +139,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
     # 1. Check the uploaded document and find the files it names.
     plan = _plan(call, Order(job, services.documents.uploaded_params(job)))
     # 2. Count its steps before the transition: after a crash in between, the job has counted and does not count again.
-    charged = services.counts.charge_steps(job, plan.steps, call.caller.quotas, now=now)
+    charged = services.counts.charge_steps(job, plan.job.megapixel_steps, call.caller.quotas, now=now)
     # 3. Only the request that makes the transition continues, so only that one writes and deletes documents.
     queued = services.job_transitions.queue(
         job_id,
@@ -150,6 +147,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
         models=plan.job.models,
         warnings=plan.job.warnings,
         prompt=plan.job.prompt,
+        megapixel_steps=plan.job.megapixel_steps,
         request_key=request_key(job_id),
         now=now,
     )
@@ -228,7 +226,7 @@ def _make(call: UserCall, order: Order) -> JobRecord:
     services = call.services
     # 1. Check the params, find the files and choose the endpoint.
     plan = _plan(call, order)
-    job = counted(plan.job, plan.steps, call.caller.quotas)
+    job = counted(plan.job, call.caller.quotas)
     # 2. Sending checks that the pictures exist and the endpoint takes jobs; if nothing is sent now, check here.
     if order.rehearsed:
         services.documents.require_inputs(job, plan.params)
@@ -264,7 +262,7 @@ def _plan(call: UserCall, order: Order) -> Plan:
     if params is None:
         if job.checkpoint:
             services.resolver.check_checkpoint(job.checkpoint, caller=caller)
-        rows, files, steps = read_rows(services.clients.dynamodb, loads, consistent=True), Resolution(), Decimal(0)
+        rows, files = read_rows(services.clients.dynamodb, loads, consistent=True), Resolution()
     else:
         checked = check_params(job.task, params, strict=job.strict)
         params, job = checked.document, replace(job, warnings=(*job.warnings, *checked.warnings))
@@ -272,14 +270,15 @@ def _plan(call: UserCall, order: Order) -> Plan:
         # One read for the named files and the endpoints' loads.
         keys = {**services.assets.keys(asked.references), **loads}
         rows = read_rows(services.clients.dynamodb, keys, consistent=True)
-        files, steps = services.resolver.resolve(asked, rows), megapixel_steps(checked.params)
+        files = services.resolver.resolve(asked, rows)
         warnings = [warning for warning in files.warnings if warning not in job.warnings]
         job = replace(job, warnings=(*job.warnings, *warnings), models=files.models)
         checkpoint = files.checkpoint.name if files.checkpoint else None
-        job = replace(job, checkpoint=checkpoint, prompt=shown_prompt(checked.params))
+        work, prompt = megapixel_steps(checked.params), shown_prompt(checked.params)
+        job = replace(job, checkpoint=checkpoint, prompt=prompt, megapixel_steps=work)
     if order.choice is not None:
         job = replace(job, endpoint=order.choice.least_loaded(rows))
-    return Plan(job, params or {}, files, steps)
+    return Plan(job, params or {}, files)
 
 
 def _admit(call: UserCall, job: JobRecord) -> None:

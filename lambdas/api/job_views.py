@@ -10,6 +10,7 @@ from typing import Any
 
 from generate_on_cloud.contract.job_bodies import (
     ImageView,
+    JobEstimate,
     JobQueue,
     JobSummary,
     JobView,
@@ -26,9 +27,11 @@ from lambdas.jobs.objects import output_prefix, params_key, thumbnail_key
 from lambdas.jobs.outcomes import MAX_RESULT_BYTES
 from lambdas.jobs.record import JobRecord, fields_of
 from lambdas.jobs.request_documents import MAX_PARAMS_BYTES
+from lambdas.jobs.run_times import Pace, Span
 
 URLS_CHANGE_EVERY = timedelta(minutes=5)
 """A view counts as changed after this time, so that clients get new URLs before the old ones expire."""
+_IN_QUEUE = (JobStatus.QUEUED, JobStatus.RUNNING)
 MOST = 0.99
 """Only a job that has succeeded is done."""
 _SENTENCES: Mapping[JobPhase, str] = MappingProxyType(
@@ -68,15 +71,35 @@ def _shown(services: Api, job: JobRecord, view: type[JobSummary]) -> dict[str, A
         thumbnail_url = services.objects.url_to_get(thumbnail_key(job.job_id), life=life)
     line = f"{job.created_at:%Y-%m-%d %H:%M:%S} → {job.task} → {job.status} → {job.job_id}"
     progress = shown_progress(job.progress, job.status) if job.progress is not None else None
-    computed = {"line": line, "progress": progress, "thumbnail_url": thumbnail_url}
+    cost = _usd(_hour(services, job.endpoint), float(job.gpu_seconds)) if job.finished_at and job.started_at else None
+    computed = {"line": line, "progress": progress, "thumbnail_url": thumbnail_url, "cost_usd": cost}
     return {**fields_of(job, among=view.model_fields), **computed}
 
 
-def job_view(services: Api, job: JobRecord, *, rehearsed: bool = False) -> JobView:
+def rehearsed_view(services: Api, job: JobRecord) -> JobView:
+    """What a job would be, and would take; up to three AWS calls, and one once a minute."""
+    view = JobView(**_shown(services, job, JobView), dry_run=True, queue=queue_place(services, job))
+    pace, asleep = services.run_times.of(job.endpoint), services.instance_counts.running(job.endpoint)
+    run, start = pace.run(float(job.megapixel_steps)), pace.start()
+    low, expected, high = (run.low, run.expected, run.high) if run else (None, None, None)
+    hour = _hour(services, job.endpoint)
+    view.estimate = JobEstimate(
+        megapixel_steps=float(job.megapixel_steps),
+        seconds=_rounded(expected),
+        seconds_low=_rounded(low),
+        seconds_high=_rounded(high),
+        cost_usd=_usd(hour, expected),
+        cost_usd_low=_usd(hour, low),
+        cost_usd_high=_usd(hour, high),
+        wakes_gpu=None if asleep is None else asleep == 0,
+        start_seconds=_rounded(start.expected) if asleep == 0 else 0.0,
+    )
+    return view
+
+
+def job_view(services: Api, job: JobRecord) -> JobView:
     """The job with every detail; one AWS call if it has succeeded, else none."""
-    view = JobView(**_shown(services, job, JobView), dry_run=rehearsed)
-    if rehearsed:
-        return view
+    view = JobView(**_shown(services, job, JobView))
     if job.status is JobStatus.CREATED:
         now = services.clock.now()
         life = services.objects.url_life(now=now)
@@ -123,10 +146,50 @@ def show_waiting(view: JobView, services: Api, job: JobRecord) -> None:
 
 
 def queue_place(services: Api, job: JobRecord) -> JobQueue:
-    """The number of open jobs ahead of a queued one, and its expected wait; one call, plus one once a minute."""
-    ahead = services.pages.open_before(job)
-    seconds = services.run_times.typical(job.endpoint)
-    return JobQueue(ahead=ahead, eta_seconds=None if seconds is None else (ahead + 1) * seconds)
+    """The jobs ahead of a queued one at its endpoint, and when it will be done.
+
+    One call, two if there are any, and one once a minute. Beyond the first hundred open jobs it is assumed that as many
+    as among these are of the same endpoint, and as large.
+    """
+    before, more = services.pages.ahead_of(job)
+    ahead = [other for other in before if other.endpoint == job.endpoint and other.status in _IN_QUEUE]
+    beyond = round(more * len(ahead) / len(before)) if before else 0
+    pace, running = services.run_times.of(job.endpoint), services.instance_counts.running(job.endpoint)
+    own, start = pace.run(float(job.megapixel_steps)), pace.start() if running == 0 else Span()
+    place = JobQueue(ahead=len(ahead) + beyond, start_seconds=_rounded(start.expected))
+    if own is None:
+        return place
+    waiting = sum((_left(pace, other) for other in ahead), Span())
+    now = max(1, running or 1)
+    most = max(now, services.settings.ENDPOINT_GPUS if job.endpoint == services.registry.default else now)
+    share = (len(ahead) + beyond) / len(ahead) if ahead else 0.0
+    done = start + waiting.times(share / most, share / now, share / now) + own
+    place.eta_low_seconds, place.eta_seconds, place.eta_high_seconds = map(
+        _rounded, (done.low, done.expected, done.high)
+    )
+    return place
+
+
+def _left(pace: Pace, job: JobRecord) -> Span:
+    """What an open job still takes: all of it, or the steps that a running one has left."""
+    whole, progress = pace.run(float(job.megapixel_steps)) or Span(), job.progress
+    left = 1.0 - progress.step / progress.steps if progress is not None and progress.steps else 1.0
+    return whole.times(left, left, left)
+
+
+def _hour(services: Api, endpoint: str) -> float:
+    """US dollars for an hour of one of its GPUs; 0: unknown."""
+    if endpoint == services.registry.default:
+        return services.settings.GPU_PRICE_PER_HOUR
+    return services.gpu_prices.hour(endpoint)
+
+
+def _usd(hour: float, seconds: float | None) -> float | None:
+    return round(hour * seconds / 3600, 6) if hour and seconds is not None else None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def view_tag(job: JobRecord, *, now: datetime) -> str:

@@ -14,6 +14,7 @@ from lambdas.assets.work import AssetWork
 from lambdas.endpoints.choice import EndpointChooser
 from lambdas.endpoints.creation import EndpointCreation
 from lambdas.endpoints.instance_counts import InstanceCounts
+from lambdas.endpoints.prices import GpuPrices
 from lambdas.endpoints.record import EndpointStore
 from lambdas.endpoints.registry import EndpointRegistry
 from lambdas.endpoints.sagemaker import SageMakerEndpoints
@@ -74,6 +75,10 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
     @cached_property
     def instance_counts(self) -> InstanceCounts:
         return InstanceCounts(self.endpoints, self.clock.monotonic)
+
+    @cached_property
+    def gpu_prices(self) -> GpuPrices:
+        return GpuPrices(self.registry.store, self.clock.monotonic)
 
     @cached_property
     def chooser(self) -> EndpointChooser:

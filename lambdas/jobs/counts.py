@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from generate_on_cloud.contract.access import Quotas
-from generate_on_cloud.contract.errors import JobErrorCode, ProblemCode
+from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, UsageStore
 from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, transact
@@ -113,7 +113,7 @@ class Counts:
             job.owner,
             job.status,
             day=(job.finished_at or datetime.now(UTC)).date(),
-            gpu_seconds=gpu_seconds(job),
+            gpu_seconds=job.gpu_seconds,
             charge=job.charge,
             ran=not _never_ran(job),
         )
@@ -139,20 +139,10 @@ class Counts:
         return transact(self.jobs.client, [row, *self.usage.recount(old, new, quotas)])
 
 
-def counted(job: JobRecord, steps: Decimal, quotas: Quotas) -> JobRecord:
+def counted(job: JobRecord, quotas: Quotas) -> JobRecord:
     """A new job with everything it will count, so that exactly that is returned even if the answer is lost."""
-    charge = Charge(job.owner, job.created_at.date().isoformat(), steps, quotas.monthly)
+    charge = Charge(job.owner, job.created_at.date().isoformat(), job.megapixel_steps, quotas.monthly)
     return replace(job, counted=True, charge=charge if quotas.limited else None)
-
-
-def gpu_seconds(job: JobRecord) -> Decimal:
-    """How long a worker had the job: until its end, or the last heartbeat of a lost worker; 0 if none ever had it."""
-    if job.started_at is None or job.finished_at is None:
-        return Decimal(0)
-    end = job.finished_at.timestamp()
-    if job.error is not None and job.error.code is JobErrorCode.WORKER_LOST and job.heartbeat_at is not None:
-        end = float(job.heartbeat_at)
-    return Decimal(f"{max(0.0, end - job.started_at.timestamp()):.3f}")
 
 
 def _never_ran(job: JobRecord) -> bool:

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
-from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from generate_on_cloud.contract.jobs import TERMINAL, JobPhase, JobStatus
 from generate_on_cloud.contract.messages import JobFailure, JobResult
 from lambdas.jobs.handover import Delivery
 from lambdas.jobs.objects import FAILURE_PREFIX, OUTPUT_PREFIX, JobObjects, ObjectTooLargeError
@@ -40,6 +40,8 @@ class Outcome:
     output_key: str | None = None
     failure_key: str | None = None
     thumbnail: bool = False
+    starting: float = 0.0
+    """Seconds until its worker began, if it succeeded."""
     told_by_worker: bool = False
     """The error is in the container's own words, not SageMaker's or ours."""
 
@@ -68,7 +70,8 @@ class Outcomes:
             return Outcome(JobStatus.FAILED, JobError.of(JobErrorCode.INTERNAL, reason), output_key=key)
         if result.job_id != job.job_id:
             return None
-        return Outcome(JobStatus.SUCCEEDED, output_key=key, thumbnail=result.thumbnail)
+        starting = result.timings.get(JobPhase.STARTING, 0.0)
+        return Outcome(JobStatus.SUCCEEDED, output_key=key, thumbnail=result.thumbnail, starting=starting)
 
     def of_failure(self, job: JobRecord, key: str | None, *, reason: str | None) -> Outcome | None:
         """The outcome in the failure object, or SageMaker's `reason`; None if it is another job's or there is nothing.
@@ -146,12 +149,12 @@ class Outcomes:
         if ended is not None:
             _LOG.info("job %s %s", ended.job_id, ended.status.value, extra=ended.log_ids)
             if ended.status is JobStatus.SUCCEEDED:
-                self._note_run_time(ended)
+                self._note_run_time(ended, starting=outcome.starting)
         return ended
 
-    def _note_run_time(self, job: JobRecord) -> None:
+    def _note_run_time(self, job: JobRecord, *, starting: float) -> None:
         try:
-            self.run_times.note(job)
+            self.run_times.note(job, starting=starting)
         except (ClientError, BotoCoreError):
             _LOG.exception(
                 "the run time of job %s was not recorded", job.job_id, extra=job.log_ids

@@ -68,17 +68,24 @@ class JobPages:
         for keys in self._keys(wanted.partition(), wanted=wanted, size=size):
             yield from (job for job in self.rows(keys) if wanted.takes(job))
 
-    def open_before(self, job: JobRecord) -> int:
-        """How many open jobs were created before this one; one call per some ten thousand."""
-        answer = self.client.query(
-            TableName=self.table,
-            IndexName=_OPEN_JOBS,
-            KeyConditionExpression="#open = :open AND created_at < :made",
-            ExpressionAttributeNames={"#open": OPEN},
-            ExpressionAttributeValues=to_item({":open": IS_OPEN, ":made": timestamp(job.created_at)}),
-            Select="COUNT",
-        )
-        return answer["Count"]
+    def ahead_of(self, job: JobRecord) -> tuple[list[JobRecord], int]:
+        """Open jobs created before this one, oldest first, up to BATCH of them; and how many more there are.
+
+        One call if there are none, else two, and one more if there are more than BATCH.
+        """
+        asked: Any = {
+            "TableName": self.table,
+            "IndexName": _OPEN_JOBS,
+            "KeyConditionExpression": "#open = :open AND created_at < :made",
+            "ExpressionAttributeNames": {"#open": OPEN},
+            "ExpressionAttributeValues": to_item({":open": IS_OPEN, ":made": timestamp(job.created_at)}),
+        }
+        first = self.client.query(**asked, ProjectionExpression="job_id", Limit=BATCH)
+        job_ids = [str(from_item(item)["job_id"]) for item in first["Items"]]
+        more = 0
+        if "LastEvaluatedKey" in first:
+            more = self.client.query(**asked, Select="COUNT", ExclusiveStartKey=first["LastEvaluatedKey"])["Count"]
+        return self.rows(job_ids) if job_ids else [], more
 
     def open_jobs(self) -> Iterator[list[JobRecord]]:
         """All open jobs, oldest first, in batches."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from generate_on_cloud.contract.assets import ResolvedModel
-from generate_on_cloud.contract.errors import FieldError, JobError
+from generate_on_cloud.contract.errors import FieldError, JobError, JobErrorCode
 from generate_on_cloud.contract.jobs import DEFAULT_RUN_TIMEOUT_S, JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.webhooks import DeliveryView, Webhook
@@ -74,6 +74,8 @@ class JobRecord:
     """When its first worker was lost and it was queued again."""
     queue_lost_at: datetime | None = None
     """When its endpoint's queue was found to be gone; None again once an endpoint has taken the job."""
+    megapixel_steps: Decimal = Decimal(0)
+    """Width × height / 10⁶ × steps × pictures, by which its run time is estimated; 0 for a task without steps."""
     charge: Charge | None = None
     """What it counts against its owner's quotas; None if there were none."""
     counted: bool = False
@@ -123,6 +125,16 @@ class JobRecord:
     def run_seconds(self) -> float | None:
         """Seconds from running to finished."""
         return _seconds(self.started_at, self.finished_at)
+
+    @property
+    def gpu_seconds(self) -> Decimal:
+        """How long a worker had it: until its end, or the last heartbeat of a lost worker; 0 if none ever had it."""
+        if self.started_at is None or self.finished_at is None:
+            return Decimal(0)
+        end = self.finished_at.timestamp()
+        if self.error is not None and self.error.code is JobErrorCode.WORKER_LOST and self.heartbeat_at is not None:
+            end = float(self.heartbeat_at)
+        return Decimal(f"{max(0.0, end - self.started_at.timestamp()):.3f}")
 
     def new_row(self, *, retention_days: int) -> dict[str, object]:
         """The row's attributes when the job is created."""

@@ -49,6 +49,7 @@ class JobTransitions:
         models: Sequence[ResolvedModel],
         warnings: Sequence[FieldError] = (),
         prompt: str = "",
+        megapixel_steps: Decimal = Decimal(0),
         request_key: str,
         now: datetime,
     ) -> JobRecord | None:
@@ -61,6 +62,7 @@ class JobTransitions:
                 "models": models or None,
                 "warnings": warnings or None,
                 "prompt": prompt or None,
+                "megapixel_steps": megapixel_steps,
                 "request_key": request_key,
                 "queued_at": now,
             },
@@ -69,7 +71,14 @@ class JobTransitions:
 
     def unqueue(self, job_id: str, *, checkpoint: str | None) -> JobRecord | None:
         """Back to `created` if the endpoint refused the job, so that it can be started again."""
-        removed = ("request_key", "queued_at", "models", *(() if checkpoint else ("checkpoint",)))
+        removed = (
+            "request_key",
+            "queued_at",
+            "models",
+            "prompt",
+            "megapixel_steps",
+            *(() if checkpoint else ("checkpoint",)),
+        )
         values = {"status": JobStatus.CREATED, "checkpoint": checkpoint}
         return self._change(job_id, values, allowed=(JobStatus.QUEUED,), removed=removed)
 

@@ -168,7 +168,7 @@ COSTS: tuple[RequestCost, ...] = (
     ),
     RequestCost("POST /v1/jobs with a new Idempotency-Key", 8, 201, _fresh_key),
     RequestCost("POST /v1/jobs with a known Idempotency-Key", 2, 201, _used_key),
-    RequestCost("POST /v1/jobs, dry_run", 3, 200, _post("/v1/jobs", {**txt2img(), "dry_run": True})),
+    RequestCost("POST /v1/jobs, dry_run", 5, 200, _post("/v1/jobs", {**txt2img(), "dry_run": True})),
     RequestCost("POST /v1/jobs, params: null", 3, 201, _post("/v1/jobs", {"task": "txt2img", "checkpoint": "dream"})),
     RequestCost(
         "POST /v1/jobs/{id}/cancel, queued", 3, 200, lambda c: Ask("POST", f"/v1/jobs/{c.job().job_id}/cancel")
@@ -176,11 +176,13 @@ COSTS: tuple[RequestCost, ...] = (
     RequestCost("POST /v1/jobs/{id}/cancel, running", 2, 200, lambda c: Ask("POST", f"{_running(c)}/cancel")),
     RequestCost("POST /v1/jobs/{id}/retry", 9, 201, _retry),
     RequestCost("DELETE /v1/jobs/{id}", 5, 204, lambda c: Ask("DELETE", _succeeded(c))),
-    RequestCost("GET /v1/jobs/{id}, queued", GET_JOB, 200, lambda c: Ask("GET", f"/v1/jobs/{c.job().job_id}")),
+    RequestCost(
+        "GET /v1/jobs/{id}, queued behind others", GET_JOB + 1, 200, lambda c: Ask("GET", f"/v1/jobs/{c.job().job_id}")
+    ),
     RequestCost("GET /v1/jobs/{id}, running", 1, 200, lambda c: Ask("GET", _running(c))),
     RequestCost("GET /v1/jobs/{id}, succeeded", GET_JOB, 200, lambda c: Ask("GET", _succeeded(c))),
     RequestCost("GET /v1/jobs/{id}, not modified", 1, 304, _unchanged),
-    RequestCost("GET /v1/jobs/{id}?wait=2, still queued", 6, 200, _waiting),
+    RequestCost("GET /v1/jobs/{id}?wait=2, still queued", 7, 200, _waiting),
     RequestCost("GET /v1/jobs", LIST, 200, _get("/v1/jobs")),
     RequestCost("GET /v1/jobs?task=", LIST, 200, _get("/v1/jobs", task="txt2img")),
     RequestCost("GET /v1/jobs?status=succeeded", LIST, 200, _get("/v1/jobs", status="succeeded")),

@@ -13,6 +13,7 @@ from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import Txt2ImgParams
 from generate_on_cloud.contract.task_params import FIELDS_NOT_SUPPORTED_YET
 from lambdas.endpoints.instance_counts import REMEMBERED_SECONDS
+from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
 
 WAITING_FIELD = next(
@@ -496,8 +497,14 @@ def test_every_step_of_a_running_job_is_another_view(cloud: Cloud) -> None:
 
 
 def test_a_queued_job_shows_its_place_and_how_long_it_may_take(cloud: Cloud) -> None:
+    cloud.endpoint.instances = 1
+
+    def place(job: JobRecord) -> tuple[int, float | None]:
+        queue = cloud.ask("GET", f"/v1/jobs/{job.job_id}").ok()["queue"]
+        return queue["ahead"], queue["eta_seconds"]
+
     first = cloud.job()
-    assert cloud.ask("GET", f"/v1/jobs/{first.job_id}").ok()["queue"] == {"ahead": 0, "eta_seconds": None}
+    assert place(first) == (0, None)
     cloud.run(first.job_id)
     cloud.write(first.job_id, started_at="2026-11-22T12:00:00.000000Z")
     running = cloud.jobs.get(first.job_id)
@@ -508,12 +515,10 @@ def test_a_queued_job_shows_its_place_and_how_long_it_may_take(cloud: Cloud) -> 
     cloud.clock.now += timedelta(minutes=2)
     ahead, waiting = cloud.job(user="bob"), cloud.job()
 
-    queue = cloud.ask("GET", f"/v1/jobs/{waiting.job_id}").ok()["queue"]
-
-    assert queue == {"ahead": 1, "eta_seconds": 16.0}
+    assert place(waiting) == (1, 16.0)
     assert cloud.ask("POST", f"/v1/jobs/{ahead.job_id}/cancel", user="bob").ok()["queue"] is None
     cloud.counted()
-    assert cloud.ask("GET", f"/v1/jobs/{waiting.job_id}").ok()["queue"] == {"ahead": 0, "eta_seconds": 8.0}
+    assert place(waiting) == (0, 8.0)
     assert cloud.counted() == 2
 
 

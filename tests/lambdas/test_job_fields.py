@@ -29,12 +29,12 @@ NOT_KEPT = {"params", "dry_run"}
 NOT_SHOWN = {
     "owner", "queued_at", "params_key", "request_key", "output_key", "failure_key", "preview", "heartbeat_at", "sends",
     "sent_again_at", "refusals", "worker_lost_at", "queue_lost_at", "charge", "counted", "webhook", "deliveries",
-    "open", "strict", "thumbnail",
+    "open", "strict", "thumbnail", "megapixel_steps",
 }  # fmt: skip
 """Fields of the record that its view leaves out."""
 COMPUTED = {
     "line", "dry_run", "queue", "starting_since", "seeds", "queued_seconds", "run_seconds", "upload", "preview_url",
-    "result", "thumbnail_url",
+    "result", "thumbnail_url", "estimate", "cost_usd",
 }  # fmt: skip
 """Fields of the view that are no field of the record: written by hand in `job_views`, or properties of the record."""
 

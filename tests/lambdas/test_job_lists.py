@@ -90,6 +90,7 @@ def test_a_line_of_the_list_says_what_the_job_is(cloud: Cloud) -> None:
         "started_at": None,
         "finished_at": None,
         "thumbnail_url": None,
+        "cost_usd": None,
         "progress": None,
         "error": None,
     }
