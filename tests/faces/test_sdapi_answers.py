@@ -10,9 +10,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from generate_on_cloud.contract.errors import FieldError, JobError, JobErrorCode, Problem, ProblemCode
-from generate_on_cloud.contract.job_bodies import JobQueue, JobView, ResultView
+from generate_on_cloud.contract.job_bodies import JobQueue, JobView, ProgressView, ResultView
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus, Task
-from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.faces.sdapi import refusals
 from generate_on_cloud.faces.sdapi.answers import batch_answer, drawing_answer, extras_answer, interrogation_answer
 from generate_on_cloud.faces.sdapi.control import CONTROL_LISTS, detect
@@ -43,7 +42,7 @@ def job(status: JobStatus = JobStatus.RUNNING, **fields: Any) -> JobView:
 
 
 def sampling(step: int, steps: int) -> JobView:
-    return job(progress=Progress(phase=JobPhase.SAMPLING, step=step, steps=steps))
+    return job(progress=ProgressView(phase=JobPhase.SAMPLING, step=step, steps=steps))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_an_option_that_cannot_be_followed_is_refused(wanted: dict[str, Any], st
         (Watched(sampling(10, 20)), 0.505, 9.8, None, {"sampling_step": 10}),
         (Watched(sampling(25, 40), batches=2), 0.629, 5.9, None,
          {"job_count": 2, "job_no": 1, "sampling_step": 5, "sampling_steps": 20}),
-        (Watched(job(progress=Progress(phase=JobPhase.LOADING_MODELS))), 0.01, 0.0, "Loading the model", {}),
+        (Watched(job(progress=ProgressView(phase=JobPhase.LOADING_MODELS))), 0.01, 0.0, "Loading the model", {}),
     ],
 )  # fmt: skip
 def test_progress_tells_how_far_the_job_is_and_what_it_waits_for(
