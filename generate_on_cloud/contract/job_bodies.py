@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.bodies import Body, View
 from generate_on_cloud.contract.errors import FieldError, JobError, ProblemCode
-from generate_on_cloud.contract.jobs import JobPhase, JobStatus, Task
+from generate_on_cloud.contract.jobs import DEFAULT_RETRIES, MAX_RETRIES, JobPhase, JobStatus, Task
 from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES, JobMetrics, UsedModel
 from generate_on_cloud.contract.webhooks import Webhook
 
@@ -43,6 +43,8 @@ class CreateJob(Body):
     """Seconds the job may wait for a worker before it is `expired`; None: six hours."""
     run_timeout_s: int | None = Field(default=None, ge=1, le=3600)
     """Seconds the job may run; None: fifteen minutes."""
+    retries: int = Field(default=DEFAULT_RETRIES, ge=0, le=MAX_RETRIES)
+    """How often the job is queued again after its worker was lost: at once, then after a minute, then after four."""
     dry_run: bool = False
     """Run all checks without creating a job."""
     strict: bool = False
@@ -182,6 +184,7 @@ class JobView(JobSummary):
     metadata: dict[str, str] = Field(default={})
     ttl_s: int | None = None
     run_timeout_s: int | None = None
+    retries: int = DEFAULT_RETRIES
     models: list[ResolvedModel] = Field(default=[])
     """The checkpoint and every other file that the request named, once it is queued."""
     warnings: list[FieldError] = Field(default=[])

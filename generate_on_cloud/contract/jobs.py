@@ -32,7 +32,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
             # Straight to a final status when the worker could not write `running`, or never reached it.
             {JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED}
         ),
-        # Back to the queue once, when the worker was lost.
+        # Back to the queue when the worker was lost, as often as the job allows.
         JobStatus.RUNNING: frozenset(
             {JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED}
         ),
@@ -45,6 +45,10 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 
 DEFAULT_RUN_TIMEOUT_S: Final = 900
 """How long a job may run if its request does not say; also SageMaker's default."""
+
+DEFAULT_RETRIES: Final = 1
+MAX_RETRIES: Final = 3
+"""How often a job may be queued again because its worker was lost."""
 
 TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANSITIONS.items() if not following)
 

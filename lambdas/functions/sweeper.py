@@ -110,6 +110,9 @@ class Sweeper:
                 return None
             reason = f"The params document was not uploaded and the job not started within {_hours(UNSTARTED)} hours."
             return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
+        if job.pauses_until is not None:
+            self._visit_pausing(job, job.pauses_until, now)
+            return None
         if job.status is JobStatus.QUEUED:
             return self._visit_queued(job, now)
         if job.status is JobStatus.RUNNING:
@@ -135,6 +138,10 @@ class Sweeper:
         reason = f"No worker of the endpoint took the job within {int(longest.total_seconds())} seconds."
         return self._finish(job, JobStatus.EXPIRED, JobErrorCode.TIMED_OUT, reason, now)
 
+    def _visit_pausing(self, job: JobRecord, until: datetime, now: datetime) -> None:
+        if now >= until:
+            self.outcomes.delivery.send_again(job, now=now)
+
     def _visit_unsent(self, job: JobRecord, now: datetime) -> JobRecord | None:
         if job.request_key is not None and not self.outcomes.objects.exists(job.request_key):
             # It was being started: its params document is still stored, so it can be started again.
@@ -142,7 +149,7 @@ class Sweeper:
             return None
         if job.queue_lost_at is not None:
             return self._visit_lost(job, job.queue_lost_at, now)
-        if job.sends - job.refusals < MAX_SENDS:
+        if job.uncertain_sends < MAX_SENDS:
             _LOG.warning("sending job %s again", job.job_id, extra=job.log_ids)
             self.outcomes.delivery.send_again(job, now=now)
             return None

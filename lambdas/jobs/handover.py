@@ -1,9 +1,9 @@
-"""Sends jobs to their endpoints: the first time, again if it is unknown whether that succeeded, and once more if their
+"""Sends jobs to their endpoints: the first time, again if it is unknown whether that succeeded, and again if their
 worker was lost."""
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,9 @@ from lambdas.jobs.transitions import JobTransitions
 from lambdas.problems import ProblemError
 
 _LOG = logging.getLogger(__name__)
+
+PAUSES = (timedelta(0), timedelta(minutes=1), timedelta(minutes=4))
+"""Before a job is handed over again after its first lost worker, its second, and so on."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,17 @@ class Delivery:
         return self._try(self.transitions.mark_queue_lost(job, now=now), why="waits in no queue and is sent again")
 
     def requeue(self, job: JobRecord, *, now: datetime) -> bool:
-        """Queue a job again whose worker was lost; False if it changed meanwhile or had lost a worker before."""
-        return self._try(self.transitions.requeue(job, now=now), why="lost its worker and is queued again")
+        """Queue a job again whose worker was lost; False if it changed meanwhile.
+
+        The first time it is handed over at once; later the sweeper does it when the time has come, because what keeps
+        killing workers may pass.
+        """
+        pause = PAUSES[min(job.lost_workers, len(PAUSES) - 1)]
+        queued = self.transitions.requeue(job, now=now, retry_at=now + pause if pause else None)
+        if queued is None or not pause:
+            return self._try(queued, why="lost its worker and is queued again")
+        _LOG.warning("job %s lost its worker and is sent again at %s", job.job_id, queued.retry_at, extra=job.log_ids)
+        return True
 
     def _try(self, job: JobRecord | None, *, why: str | None = None) -> bool:
         if job is None:

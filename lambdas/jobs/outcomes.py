@@ -114,7 +114,8 @@ class Outcomes:
     ) -> JobRecord | None:
         """Finish the job, queue it again or send it again, as the outcome requires; returns the job if it finished.
 
-        A job that loses its worker gets a second one, unless its time is over: the second would take as long. One that
+        A job that loses its worker gets another one as often as its `retries` say, unless its time is over: the next
+        would take as long. One that
         an older container refuses is sent again for as long as an upgrade may take. A job that has already finished
         stays as it is.
 
@@ -129,7 +130,7 @@ class Outcomes:
             elif job.status is JobStatus.RUNNING and job.used_up_its_time and not outcome.told_by_worker:
                 reason = f"The run was ended after {job.run_seconds_allowed} s, which is its limit (run_timeout_s)."
                 outcome = replace(outcome, error=JobError.of(JobErrorCode.TIMED_OUT, reason))
-            elif job.worker_lost_at is None and job.status is not JobStatus.CREATED:
+            elif job.lost_workers < job.retries and job.status is not JobStatus.CREATED:
                 self.delivery.requeue(job, now=now)
                 return None
         if _awaits_upgrade(job, outcome, now=now):

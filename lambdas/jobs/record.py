@@ -8,7 +8,7 @@ from typing import Any
 
 from generate_on_cloud.contract.assets import ResolvedModel
 from generate_on_cloud.contract.errors import FieldError, JobError, JobErrorCode
-from generate_on_cloud.contract.jobs import DEFAULT_RUN_TIMEOUT_S, JobStatus, Task
+from generate_on_cloud.contract.jobs import DEFAULT_RETRIES, DEFAULT_RUN_TIMEOUT_S, JobStatus, Task
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.webhooks import DeliveryView, Webhook
 from lambdas.access.usage import Charge
@@ -62,6 +62,8 @@ class JobRecord:
     """Params that were ignored, and why."""
     ttl_s: int | None = None
     run_timeout_s: int | None = None
+    retries: int = DEFAULT_RETRIES
+    """How often it is queued again after a worker was lost."""
     retry_of: str | None = None
     correlation_id: str | None = None
     """From the API request that created it."""
@@ -71,7 +73,11 @@ class JobRecord:
     refusals: int = 0
     """How many of these because a container of an older contract refused it."""
     worker_lost_at: datetime | None = None
-    """When its first worker was lost and it was queued again."""
+    """When a worker was lost and it was queued again, the last time."""
+    losses: int = 0
+    """How often that happened; rows of older releases have only the time."""
+    retry_at: datetime | None = None
+    """Before this time it is not handed over again."""
     queue_lost_at: datetime | None = None
     """When its endpoint's queue was found to be gone; None again once an endpoint has taken the job."""
     megapixel_steps: Decimal = Decimal(0)
@@ -90,6 +96,23 @@ class JobRecord:
     def run_seconds_allowed(self) -> int:
         """After so long SageMaker drops the request to the container."""
         return self.run_timeout_s or DEFAULT_RUN_TIMEOUT_S
+
+    @property
+    def lost_workers(self) -> int:
+        """How often it was queued again because its worker was lost."""
+        return max(self.losses, 1 if self.worker_lost_at is not None else 0)
+
+    @property
+    def pauses_until(self) -> datetime | None:
+        """When it is handed over after a lost worker; None if it does not wait for that."""
+        waits = self.status is JobStatus.QUEUED and self.output_key is None and self.sent_again_at is None
+        return self.retry_at if waits else None
+
+    @property
+    def uncertain_sends(self) -> int:
+        """How often it was sent again because nobody knew whether the endpoint had it."""
+        # Each loss counts as one, and the later ones are handed over by another.
+        return self.sends - self.refusals - self.lost_workers - max(0, self.lost_workers - 1)
 
     @property
     def handed_over_at(self) -> datetime:

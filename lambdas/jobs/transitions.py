@@ -125,14 +125,16 @@ class JobTransitions:
             expected={"sends": job.sends},
         )
 
-    def requeue(self, job: JobRecord, *, now: datetime) -> JobRecord | None:
-        """`running → queued` because its worker was lost; None if it changed or had lost a worker before."""
+    def requeue(self, job: JobRecord, *, now: datetime, retry_at: datetime | None) -> JobRecord | None:
+        """`running → queued` because its worker was lost; None if it changed. It waits until `retry_at`, if any."""
         return self._change(
             job.job_id,
             {
                 "status": JobStatus.QUEUED,
                 "queued_at": now,
                 "worker_lost_at": now,
+                "losses": job.lost_workers + 1,
+                "retry_at": retry_at,
                 "sends": job.sends + 1,
             },
             allowed=(JobStatus.QUEUED, JobStatus.RUNNING),
@@ -144,9 +146,10 @@ class JobTransitions:
                 "output_key",
                 "failure_key",
                 "sent_again_at",
+                *(() if retry_at else ("retry_at",)),
             ),
             expected={"sends": job.sends, "heartbeat_at": job.heartbeat_at},
-            absent=("worker_lost_at", "cancel_requested", *(() if job.heartbeat_at is not None else ("heartbeat_at",))),
+            absent=("cancel_requested", *(() if job.heartbeat_at is not None else ("heartbeat_at",))),
         )
 
     def request_cancel(self, job_id: str) -> JobRecord | None:

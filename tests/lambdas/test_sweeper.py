@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from generate_on_cloud.contract.errors import JobError, JobErrorCode
-from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.jobs import MAX_RETRIES, JobStatus
 from generate_on_cloud.contract.messages import JobFailure
 from lambdas.aws.rows import new_id, timestamp
 from lambdas.functions.job_events import MalformedError
 from lambdas.jobs.record import JobRecord
-from tests.lambdas.cloud import START, Cloud, completed, failed, notification
+from tests.lambdas.cloud import START, Cloud, aws_error, completed, failed, notification
 
 OOM = JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")
 
@@ -344,6 +344,82 @@ def test_a_silent_worker_that_had_all_its_time_timed_out(cloud: Cloud) -> None:
     assert sweep(cloud, timedelta(seconds=900 + 11 * 60)) == {JobStatus.FAILED: 1}
 
     assert cloud.row(job.job_id)["error"]["code"] == "timed_out"
+
+
+def lose(cloud: Cloud, job_id: str) -> str:
+    """Let the job's worker claim it and fall silent, and sweep when it is found to be dead; the job's status then."""
+    cloud.run(job_id)
+    cloud.clock.now += timedelta(minutes=11)
+    cloud.sweeper.sweep(cloud.clock.now)
+    return cloud.status(job_id)
+
+
+def sent_when(cloud: Cloud, job_id: str) -> timedelta:
+    """How long after the worker was lost a sweep every half minute hands the job over again."""
+    lost, before = cloud.clock.now, len(cloud.endpoint.invoked)
+    while len(cloud.endpoint.invoked) == before:
+        assert cloud.clock.now - lost < timedelta(minutes=10), f"job {job_id} was never sent again"
+        cloud.clock.now += timedelta(seconds=30)
+        cloud.sweeper.sweep(cloud.clock.now)
+    return cloud.clock.now - lost
+
+
+@pytest.mark.parametrize("retries", range(MAX_RETRIES + 1))
+def test_a_job_gets_as_many_workers_as_it_may_lose_each_later_than_the_one_before(cloud: Cloud, retries: int) -> None:
+    job = sent(cloud)
+    cloud.write(job.job_id, retries=retries)
+    pauses = []
+
+    for lost in range(retries):
+        before = len(cloud.endpoint.invoked)
+        assert lose(cloud, job.job_id) == "queued"
+        at_once = len(cloud.endpoint.invoked) > before
+        pauses.append(timedelta(0) if at_once else sent_when(cloud, job.job_id))
+        assert cloud.row(job.job_id)["losses"] == lost + 1
+    assert lose(cloud, job.job_id) == "failed"
+
+    assert pauses == [timedelta(0), timedelta(minutes=1), timedelta(minutes=4)][:retries]
+    assert cloud.row(job.job_id)["error"]["code"] == "worker_lost"
+    assert len(cloud.endpoint.invoked) == retries
+
+
+def test_a_job_that_says_nothing_is_tried_once_more_and_one_of_an_older_release_too(cloud: Cloud) -> None:
+    job, old = sent(cloud), sent(cloud)
+    cloud.lose_worker(old.job_id)
+
+    assert [lose(cloud, job.job_id), lose(cloud, old.job_id)] == ["queued", "failed"]
+    assert "retries" not in cloud.row(job.job_id)
+
+
+def test_a_job_that_waits_for_its_next_worker_can_be_canceled_and_is_then_never_sent(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.write(job.job_id, retries=2)
+    lose(cloud, job.job_id)
+    lose(cloud, job.job_id)
+    before = len(cloud.endpoint.invoked)
+
+    cloud.ask("POST", f"/v1/jobs/{job.job_id}/cancel").ok()
+    for _ in range(6):
+        cloud.clock.now += timedelta(minutes=1)
+        cloud.sweeper.sweep(cloud.clock.now)
+
+    assert (cloud.status(job.job_id), len(cloud.endpoint.invoked)) == ("canceled", before)
+
+
+def test_an_endpoint_that_refuses_a_later_attempt_is_asked_again_as_often_as_for_a_first_one(cloud: Cloud) -> None:
+    job = sent(cloud)
+    cloud.write(job.job_id, retries=2, request_key=f"jobs/{job.job_id}/request.json")
+    cloud.put(f"jobs/{job.job_id}/request.json", b"{}")
+    lose(cloud, job.job_id)
+    lose(cloud, job.job_id)
+    cloud.endpoint.invoke_error = aws_error("ServiceUnavailable")
+    for _ in range(4):
+        cloud.clock.now += timedelta(minutes=1)
+        cloud.sweeper.sweep(cloud.clock.now)
+    cloud.endpoint.invoke_error = None
+
+    assert cloud.status(job.job_id) == "queued"
+    assert sent_when(cloud, job.job_id) <= timedelta(minutes=3)
 
 
 # --- queues that went with their endpoint
