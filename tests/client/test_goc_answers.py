@@ -1,5 +1,6 @@
 """What `goc` says to scripts: one JSON document on standard output, progress beside it, and an exit code."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ def page(*assets: dict[str, object]) -> Answer:
     return 200, {"assets": list(assets), "next_cursor": None}
 
 
+FIVE = hashlib.sha256(b"12345").hexdigest()
 FAST = {"name": "goc-main-fast", "status": "InService", "instance_count": 1, "managed_by": "api"}
 
 ME: dict[str, object] = {
@@ -286,3 +288,28 @@ def test_a_403_of_a_gateway_before_the_api_is_told_as_forbidden(goc: Goc) -> Non
     assert said.document["error"]["code"] == "forbidden"
     assert "HTTP 403" in said.document["error"]["message"]
     assert said.code == ExitCode.NOT_ALLOWED
+
+
+def test_bytes_that_are_there_under_another_name_are_told(goc: Goc, tmp_path: Path) -> None:
+    known = asset("active", name="first.safetensors", size=5, sha256=FIVE)
+
+    said = goc(
+        "assets", "upload", "x.safetensors", "--type", "lora", "--json",
+        **{"GET /v1/assets": page(known), f"GET /v1/assets/by-hash/{FIVE}": page(known)},
+    )  # fmt: skip
+
+    assert [row["name"] for row in said.document["assets"]] == ["first.safetensors"]
+    assert "x.safetensors is already there as first.safetensors; use that name" in said.err
+
+
+def test_a_yaml_among_checkpoints_is_not_uploaded_but_read(goc: Goc, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text('model: {params: {parameterization: "v"}}')
+    stored = asset("active", type="checkpoint")
+    changed = asset("active", type="checkpoint", prediction_type="v_prediction")
+
+    said = goc(
+        "assets", "upload", "x.yaml", "--type", "checkpoint", "--json",
+        **{"GET /v1/assets": page(stored), "PATCH /v1/assets/a1": (200, changed)},
+    )  # fmt: skip
+
+    assert [row["prediction_type"] for row in said.document["assets"]] == ["v_prediction"]

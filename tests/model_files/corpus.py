@@ -222,6 +222,9 @@ def _wrong() -> dict[str, Row]:
         rows[f"an IP-Adapter as {other}"] = Row(
             other, "a.safetensors", _tensors({"ip_adapter.1.to_k_ip.weight": numbers(2, 2)}), "it holds an IP-Adapter"
         )
+    for sign in ("decoder.layers.1.weight", "encoder.layers.3.conv.0.weight", "taesd_decoder.layers.1.bias"):
+        tiny = {sign: numbers(1), "decoder.layers.0.bias": numbers(4), "encoder.layers.0.bias": numbers(4)}
+        rows[f"a VAE with {sign}"] = Row(AssetType.VAE, "a.safetensors", _tensors(tiny), "it holds a tiny VAE (TAESD)")
     for sign, words in (
         ("stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
         ("params_ema.stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
