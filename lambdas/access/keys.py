@@ -102,7 +102,9 @@ class KeyStore:
             actions = [self._addition(user, row), *guards]
             if len(user.session_ids) < MAX_SESSIONS:
                 return "ADD #key_ids :key_ids, #session_ids :key_ids", values, actions
-            others = [each for each in self._records(user.session_ids) if each.key_id != session.made_with]
+            # A transaction names a row once, so what the guards check stays.
+            guarded = {str(action.key["access_id"]).removeprefix("key#") for action in guards}
+            others = [each for each in self._records(user.session_ids) if each.key_id not in guarded]
             oldest = sorted(others, key=lambda key: (key.created_at, key.key_id))
             ended = {key.key_id for key in oldest[: len(user.session_ids) - MAX_SESSIONS + 1]}
             kept: dict[str, object] = {

@@ -149,6 +149,18 @@ def test_sessions_do_not_count_among_the_twenty_keys_and_the_oldest_of_too_many_
     cloud.ask("GET", "/v1/me", **with_key(sessions[21]["key"])).problem(401, "unauthorized")
 
 
+def test_the_oldest_of_too_many_sessions_may_open_the_next(cloud: Cloud) -> None:
+    key = make_user(cloud, "carol")
+    oldest, *others = [sign_in(cloud, key, label=str(number)) for number in range(20)]
+
+    sign_in(cloud, oldest["key"])
+
+    listed = cloud.ask("GET", "/v1/keys", **with_key(oldest["key"])).ok()["keys"]
+    assert len([key for key in listed if key["session"]]) == 20
+    assert oldest["key_id"] in {key["key_id"] for key in listed}
+    assert others[0]["key_id"] not in {key["key_id"] for key in listed}
+
+
 def test_a_code_opens_one_session_once_and_is_stored_by_its_hash(cloud: Cloud) -> None:
     code = code_of(cloud, KEYS["alice"])
     assert code not in json.dumps(cloud.dynamodb.scan(TableName="access")["Items"], default=str)
