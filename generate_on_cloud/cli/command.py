@@ -14,6 +14,7 @@ from generate_on_cloud.cli.asset_commands import app as assets_app
 from generate_on_cloud.cli.auth_commands import app as auth_app
 from generate_on_cloud.cli.auth_commands import login
 from generate_on_cloud.cli.config_commands import app as config_app
+from generate_on_cloud.cli.console_command import console
 from generate_on_cloud.cli.cost_command import app as cost_app
 from generate_on_cloud.cli.demo import run_demo
 from generate_on_cloud.cli.doctor_command import doctor
@@ -58,6 +59,7 @@ app.command(short_help="Save a URL and key: `goc auth login`.")(login)
 app.add_typer(config_app, name="config")
 app.add_typer(cost_app, name="cost")
 app.command(short_help="Check everything that drawing needs, and say what mends it.")(doctor)
+app.command(short_help="Open the web console, signed in.")(console)
 app.command("api", short_help="Send any request to the API.")(request)
 app.command(short_help="Answer WebUI's API on this machine.")(serve)
 

@@ -1,0 +1,30 @@
+"""`goc console`: a link that opens the web console signed in, for you or for somebody you invite."""
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from generate_on_cloud.cli.output import AsJson, errors, print_document
+from generate_on_cloud.cli.session import open_cloud, service_url
+
+
+def console(
+    *,
+    invite: Annotated[
+        str | None, typer.Option("--invite", metavar="USER", help="For this user instead, within 15 minutes.")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it, or only print the link.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Open the web console signed in, by a link that works once and within a minute."""
+    with open_cloud() as cloud:
+        made = cloud.sessions.create_code(invite)
+    # A browser sends what follows `#` to nobody, so no log has the code.
+    link = f"{(service_url() or '').rstrip('/')}/#code={made.code}"
+    if as_json:
+        print_document({"url": link, "user": made.user, "expires_at": made.expires_at.isoformat()})
+    elif invite is not None or not browser:
+        typer.echo(link)
+    if browser and invite is None and not webbrowser.open(link):
+        errors.print(f"no browser opened; within a minute: {link}", soft_wrap=True)
