@@ -158,7 +158,8 @@ def test_every_command_can_print_json() -> None:
     asked = {" ".join(word for word in command.split() if not word.startswith("--")) for command in ANSWERS}
     covered = {name for name in commands(get_command(app)) if any(line.startswith(name) for line in asked)}
     lines = {"api cannot", "help cannot", "config set cannot", "config unset cannot", "serve cannot"}
-    elsewhere = {"demo", "doctor", "auth switch", "auth logout"}  # tests of the demo, of its own, and of profiles
+    # tests of the demo, of the doctor, of profiles and of links
+    elsewhere = {"demo", "doctor", "auth switch", "auth logout", "console"}
     assert set(commands(get_command(app))) - covered == lines | elsewhere
 
 

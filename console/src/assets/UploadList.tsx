@@ -28,7 +28,8 @@ function Line({ upload }: { upload: Upload }) {
         <Progress value={file.size ? (100 * sent) / file.size : 100} aria-label={t("upload.progress", { name: upload.name })} />
         {problem && (
           <Text size="sm" role="alert" c="var(--mantine-color-error)">
-            {problem.code === "refused" ? t("upload.refused") : t(`problem.${problem.code as ProblemCode}`)}: {problem.detail}
+            {problem.code === "refused" ? t("upload.refused") : t(`problem.${problem.code as ProblemCode}`, t("problem.unknown"))}:{" "}
+            {problem.detail}
           </Text>
         )}
         <Group gap="xs">

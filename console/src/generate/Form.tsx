@@ -8,6 +8,7 @@ import { ProblemText } from "../kit/ProblemText";
 import { isDrawing, isInpaint, otherFields } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
 import { Drawing } from "./Drawing";
+import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models, NetworkPicker } from "./Models";
 import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
@@ -49,7 +50,10 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
       {isDrawing(tab) && (
         <>
           <Prompt tab={tab} />
-          <NetworkPicker />
+          <Group gap="xs">
+            <InfotextPaste tab={tab} />
+            <NetworkPicker />
+          </Group>
         </>
       )}
       {tab !== "txt2img" && <Drawing tab={tab} />}

@@ -4,9 +4,10 @@ import { useTranslation } from "react-i18next";
 import { ProblemError } from "../api/problem";
 
 export function ProblemText({ error }: { error: unknown }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const problem = error instanceof ProblemError ? error : null;
-  const code = problem?.code ?? "unknown";
+  // A newer service may know codes that this page has no sentence for.
+  const code = problem !== null && i18n.exists(`problem.${problem.code}`) ? problem.code : "unknown";
   return (
     <Alert role="alert" color="red" title={t(`problem.${code}`)} variant="outline">
       <Stack gap={4}>
