@@ -181,5 +181,21 @@ gallery: $(READY) ## draw every mode and option through the local cloud into doc
 synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates for AWS into cdk.out
 	@$(DEPLOY_RUN) app.py -o cdk.out $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
+.PHONY: webui-environments webui-test webui-release
+.venv-gradio%/.ready: tests/webui_extension/pins-gradio%.txt
+	$(call can_create,.venv-gradio$*,2)
+	@echo "creating the Python environment in .venv-gradio$* (once, a minute)"
+	@$(PYTHON) -m venv .venv-gradio$*
+	@.venv-gradio$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+webui-environments: .venv-gradio3/.ready .venv-gradio4/.ready ## create the environments of the stand-ins for AUTOMATIC1111 and Forge
+
+webui-test: $(READY) webui-environments ## drive the panel inside both stand-ins with Debian's chromium, against the local cloud
+	WEBUI_TESTS=1 $(RUN) -m pytest tests/e2e/test_webui_panel.py
+
+webui-release: ## write dist/generate-on-cloud.zip, the panel for a WebUI's folder extensions
+	@mkdir -p dist && git archive --format=zip --prefix=generate-on-cloud/ --output=dist/generate-on-cloud.zip HEAD:webui_extension
+
 clean: ## delete the local cloud's data, bundles and pictures; keep .venv and trainings
 	rm -rf .local_cloud cdk.out build/benchmarks build/cdk.local build/console build/dependencies build/lambda demo_output

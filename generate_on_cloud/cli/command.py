@@ -25,6 +25,7 @@ from generate_on_cloud.cli.job_commands import app as jobs_app
 from generate_on_cloud.cli.output import AsJson, answers_in_json, begin_answer, errors, print_document, print_failure
 from generate_on_cloud.cli.serve_command import serve
 from generate_on_cloud.cli.session import Session, begin, open_cloud, service_url
+from generate_on_cloud.cli.webui_commands import app as webui_app
 from generate_on_cloud.client.errors import CloudError
 
 ENVIRONMENT = """Environment:
@@ -51,6 +52,7 @@ app.command(short_help="Draw from a picture and a prompt.")(img2img)
 app.command(short_help="Repaint what a mask covers.")(inpaint)
 app.command(short_help="Describe pictures in words or tags.")(interrogate)
 app.command(short_help="Enlarge pictures.")(upscale)
+app.add_typer(webui_app, name="webui")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
 app.add_typer(endpoints_app, name="endpoints")

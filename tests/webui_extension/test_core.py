@@ -15,14 +15,18 @@ from typing import Any
 
 import pytest
 
+from generate_on_cloud.client.login import Login as LoginOfGoc
 from generate_on_cloud.client.login import find_login as find_login_of_goc
+from generate_on_cloud.client.login import keep_login as keep_login_of_goc
+from generate_on_cloud.client.login import login_file
+from generate_on_cloud.contract.assets import ASSET_TYPES
 from tests.patience import wait_for
-from webui_extension.core.catalog import Catalog, endpoint_line, price_line
+from webui_extension.core.catalog import MODEL_TYPES, Catalog, endpoint_line, price_line
 from webui_extension.core.connection import Connection
 from webui_extension.core.errors import CloudError, PanelError
-from webui_extension.core.followers import Followers
+from webui_extension.core.followers import Followers, JobState
 from webui_extension.core.jobs import Jobs
-from webui_extension.core.login import Login, find_login, keep_login, login_file
+from webui_extension.core.login import Login, find_login, keep_login
 from webui_extension.core.texts import LANGUAGES, choose_language, say, texts
 from webui_extension.core.uploads import StoppedError, Upload, file_line, local_files
 
@@ -117,22 +121,34 @@ def test_the_hosts_language_is_spoken(setting: str | None, language: str) -> Non
         choose_language(None)
 
 
-def test_a_login_is_kept_for_its_owner_alone_and_goc_reads_it(tmp_path: Path) -> None:
+def test_a_login_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     with pytest.raises(PanelError, match="Not connected"):
         find_login(environment)
 
     path = keep_login(Login("https://api.example/prod", "goc_secret"), environment)
 
-    assert path == login_file(environment)
     assert path.stat().st_mode & 0o777 == 0o600
     assert find_login(environment) == Login("https://api.example/prod", "goc_secret")
-    assert find_login_of_goc(environment).api_key == "goc_secret"
     assert find_login({**environment, "GOC_URL": "https://other", "GOC_API_KEY": "k"}).url == "https://other"
     assert "goc_secret" not in repr(find_login(environment))
     path.write_text("{")
     with pytest.raises(PanelError, match=re.escape(str(path))):
         find_login(environment)
+
+
+def test_the_login_of_goc_is_found_and_left_alone(tmp_path: Path) -> None:
+    environment = {"XDG_CONFIG_HOME": str(tmp_path)}
+    keep_login_of_goc(LoginOfGoc(url="https://one", api_key="k1"), login_file(environment))
+    keep_login_of_goc(LoginOfGoc(url="https://two", api_key="k2"), login_file(environment), profile="work")
+
+    assert find_login(environment) == Login("https://two", "k2")
+    assert find_login({**environment, "GOC_PROFILE": "default"}) == Login("https://one", "k1")
+
+    keep_login(Login("https://panel", "k3"), environment)
+
+    assert find_login(environment).url == "https://panel"
+    assert find_login_of_goc(environment).url == "https://two"
 
 
 def refusal(status: int, **problem: object) -> Callable[[object], Answer]:
@@ -213,15 +229,21 @@ def test_a_follower_ends_with_its_job_and_brings_the_pictures(service: Service) 
     service.answers["GET /prod/v1/jobs/7"] = lambda _: next(documents)
     service.answers["GET /prod/picture"] = lambda _: (200, b"png")
     service.answers["GET /prod/preview"] = lambda _: (200, b"jpeg")
-    finished: list[str] = []
-    followers = Followers(service.connection, lambda state: finished.append(state.job_id))
+    saved: list[str] = []
+
+    def save(state: JobState) -> list[str]:
+        saved.append(state.job_id)
+        return [f"{state.job_id}.png"]
+
+    followers = Followers(service.connection, save)
 
     followers.follow({"job_id": "7", "status": "queued"})
-    wait_for(lambda: bool(finished), "the end of the job")
+    wait_for(lambda: (state := followers.state("7")) and state.done, "the end of the job")
 
     state = followers.state("7")
     assert state is not None
-    assert (state.pictures, state.done, state.trouble) == ((b"png", b"png"), True, "")
+    assert (state.pictures, state.saved, state.trouble) == ((b"png", b"png"), ("7.png",), "")
+    assert saved == ["7"]
     wait_for(
         lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("generate-on-cloud")],
         "its thread",
@@ -363,3 +385,19 @@ def test_local_files_say_whether_they_are_on_the_cloud(tmp_path: Path) -> None:
     cloud = [{"name": "A.ckpt", "status": "active"}, {"name": "c.ckpt", "status": "active"}]
     assert [path.name for path in files] == ["a.ckpt", "b.safetensors"]
     assert [file_line(path, cloud).rpartition(" · ")[2] for path in files] == ["on cloud", "not on cloud"]
+
+
+def test_every_text_is_used() -> None:
+    code = "\n".join(path.read_text() for path in SOURCES)
+    computed = {"uploading", "importing", "inspecting", "failed", "succeeded", "canceled", "expired", "created"}
+
+    assert texts("en").keys() <= set(re.findall(r'"([a-z_]+)"', code)) | computed
+
+
+def test_the_endings_of_model_files_are_those_of_the_contract() -> None:
+    from webui_extension.host.program import EXTENSIONS
+
+    assert dict(EXTENSIONS) == {
+        asset_type.value: rule.extensions for asset_type, rule in ASSET_TYPES.items() if asset_type.value in EXTENSIONS
+    }
+    assert set(MODEL_TYPES) == set(EXTENSIONS)

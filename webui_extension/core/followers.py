@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,13 +14,14 @@ from webui_extension.core.jobs import FINAL, Jobs
 
 KEPT = 30
 """Finished jobs whose pictures stay in memory; older ones are fetched again when somebody asks."""
-QUEUED_WAIT, RUNNING_WAIT = 5.0, 1.0
-"""Seconds of a long poll: the place in a queue changes slowly, steps change quickly."""
+QUEUED_WAIT, RUNNING_WAIT = 5, 1
+"""Whole seconds of a long poll: the place in a queue changes slowly, steps change quickly."""
 AT_LEAST, LONGEST_PAUSE = 0.3, 30.0
 GONE = (401, 403, 404)
 """Answers after which asking again is no use."""
 
-Finished = Callable[["JobState"], None]
+Save = Callable[["JobState"], Sequence[str]]
+"""Keeps a finished job's pictures on this machine; returns the files."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,19 @@ class JobState:
 class Followers:
     """The jobs that somebody watches, by id."""
 
-    def __init__(self, connect: Callable[[], Connection], finished: Finished = lambda _: None) -> None:
-        """`finished` is called once for each job that ends, in the job's thread."""
+    def __init__(self, connect: Callable[[], Connection], save: Save = lambda _: ()) -> None:
+        """`save` is called once for each job that succeeds, in the job's thread."""
         self._connect = connect
-        self._finished = finished
+        self._save = save
         self._states: OrderedDict[str, JobState] = OrderedDict()
         self._lock = threading.Lock()
         self._pause = threading.Event()
 
-    def follow(self, job: dict[str, Any]) -> JobState:
-        """Begin to watch a job; one that is watched already is not watched twice."""
+    def follow(self, job: dict[str, Any], *, save: bool = True) -> JobState:
+        """Begin to watch a job; one that is watched already is not watched twice.
+
+        Without `save` its pictures are shown and not kept, such as those of an old job.
+        """
         job_id = str(job["job_id"])
         with self._lock:
             known = self._states.get(job_id)
@@ -64,7 +68,7 @@ class Followers:
             state = self._states[job_id] = JobState(job)
             while len(self._states) > KEPT and self._drop_oldest():
                 pass
-        threading.Thread(target=self._run, args=(job_id,), name=f"generate-on-cloud {job_id}", daemon=True).start()
+        threading.Thread(target=self._run, args=(job_id, save), name=f"generate-on-cloud {job_id}", daemon=True).start()
         return state
 
     def state(self, job_id: str) -> JobState | None:
@@ -88,12 +92,12 @@ class Followers:
                 return True
         return False
 
-    def _run(self, job_id: str) -> None:
+    def _run(self, job_id: str, save: bool) -> None:
         failures = 0
         try:
             while job_id in self._states:
                 try:
-                    if self._step(job_id):
+                    if self._step(job_id, save):
                         break
                     failures = 0
                     self._pause.wait(AT_LEAST)  # a busy service answers a long poll at once
@@ -106,11 +110,8 @@ class Followers:
                     self._pause.wait(min(LONGEST_PAUSE, 2.0**failures / 2))
         except KeyError:
             return  # forgotten meanwhile
-        state = self.state(job_id)
-        if state is not None:
-            self._finished(state)
 
-    def _step(self, job_id: str) -> bool:
+    def _step(self, job_id: str, save: bool) -> bool:
         """Read the job once; True when it has ended and its pictures are here."""
         connection = self._connect()
         before = self._states[job_id].job
@@ -119,7 +120,8 @@ class Followers:
         if job["status"] in FINAL:
             images = (job.get("result") or {}).get("images", ())
             pictures = tuple(connection.read(image["url"]) for image in images)
-            self.update(job_id, job=job, pictures=pictures, preview=None, trouble="", done=True)
+            state = self.update(job_id, job=job, pictures=pictures, preview=None, trouble="")
+            self.update(job_id, saved=tuple(self._save(state)) if save and pictures else (), done=True)
             return True
         preview = self._states[job_id].preview
         shown, known = ((each.get("progress") or {}).get("previews", 0) for each in (job, before))

@@ -52,7 +52,7 @@ class Jobs:
             job = self._connection.ask("POST", f"/v1/jobs/{job['job_id']}/start", body={})
         return job
 
-    def get(self, job_id: str, wait: float = 0) -> dict[str, Any]:
+    def get(self, job_id: str, wait: int = 0) -> dict[str, Any]:
         """One job, after its next change of status or `wait` seconds."""
         return self._connection.ask("GET", f"/v1/jobs/{job_id}", query={"wait": wait or None})
 

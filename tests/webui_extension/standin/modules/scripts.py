@@ -1,0 +1,116 @@
+"""Scripts: the classes that extensions derive from, and the runner that builds their controls."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+AlwaysVisible = object()
+
+
+class Script:
+    args_from = 0
+    args_to = 0
+    is_img2img = False
+
+    def title(self) -> str:
+        raise NotImplementedError
+
+    def show(self, is_img2img: bool) -> Any:
+        return True
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        return []
+
+
+class Sampler(Script):
+    def title(self) -> str:
+        return "Sampler"
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        tab = "img2img" if is_img2img else "txt2img"
+        return [
+            gr.Slider(1, 150, 8, step=1, label="Sampling steps", elem_id=f"{tab}_steps"),
+            gr.Dropdown(["Euler", "DPM++ 2M"], value="Euler", label="Sampling method", elem_id=f"{tab}_sampling"),
+            gr.Dropdown(["Automatic", "Karras"], value="Automatic", label="Schedule type"),
+        ]
+
+
+class Seed(Script):
+    def title(self) -> str:
+        return "Seed"
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        tab = "img2img" if is_img2img else "txt2img"
+        return [
+            gr.Number(7, label="Seed", elem_id=f"{tab}_seed", precision=0),
+            gr.Checkbox(False, label="Extra"),
+            gr.Number(-1, label="Variation seed", precision=0),
+            gr.Slider(0.0, 1, 0, label="Variation strength"),
+            gr.Slider(0, 2048, 0, label="Resize seed from width"),
+            gr.Slider(0, 2048, 0, label="Resize seed from height"),
+        ]
+
+
+class FaceMaker(Script):
+    """An extension that the cloud does not have."""
+
+    def title(self) -> str:
+        return "Face maker"
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        tab = "img2img" if is_img2img else "txt2img"
+        return [gr.Checkbox(False, label="Enable face maker", elem_id=f"{tab}_face_maker")]
+
+
+class Late(Script):
+    """An extension that collects its last edit by a click event of its own on Generate, as ControlNet does."""
+
+    def title(self) -> str:
+        return "ControlNet"
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        self.unit = gr.State(value=None)
+        return [self.unit]
+
+
+class Runner:
+    def __init__(self, *, is_img2img: bool) -> None:
+        self.is_img2img = is_img2img
+        self.alwayson_scripts: list[Any] = []
+        self.selectable_scripts: list[Any] = []
+        self.inputs: list[Any] = [None]
+
+    def load(self, classes: Sequence[type[Any]]) -> None:
+        for each in classes:
+            script = each()
+            script.is_img2img = self.is_img2img
+            if script.show(self.is_img2img):
+                self.alwayson_scripts.append(script)
+
+    def build(self) -> Sequence[Any]:
+        self.inputs = [gr.Dropdown(["None"], value="None", type="index", label="Script", elem_id="script_list")]
+        for script in self.alwayson_scripts:
+            script.args_from = len(self.inputs)
+            self.inputs += script.ui(self.is_img2img)
+            script.args_to = len(self.inputs)
+        return self.inputs
+
+
+scripts_txt2img = Runner(is_img2img=False)
+scripts_img2img = Runner(is_img2img=True)
+
+
+def load_scripts(extensions: Path) -> None:
+    classes: list[type[Any]] = [Sampler, Seed, FaceMaker, Late]
+    for path in sorted(extensions.glob("*/scripts/*.py")):
+        spec = importlib.util.spec_from_file_location(path.name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        classes += [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Script)]
+    for runner in (scripts_txt2img, scripts_img2img):
+        runner.load(classes)

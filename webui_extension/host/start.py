@@ -1,0 +1,51 @@
+"""What the script that the host loads does: register hooks, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from webui_extension.core.followers import JobState
+from webui_extension.core.texts import choose_language, say
+from webui_extension.host import results
+from webui_extension.host.assets_tab import AssetsTab
+from webui_extension.host.cloud import Cloud
+from webui_extension.host.guard import guarded, log
+from webui_extension.host.program import localization
+from webui_extension.host.wiring import Wiring
+
+TITLE = "Generate on Cloud"
+
+
+def script_class() -> type[Any]:
+    """The always-on script that shows the panel; call it once, while the host loads its scripts."""
+    scripts = importlib.import_module("modules.scripts")
+    callbacks = importlib.import_module("modules.script_callbacks")
+    choose_language(localization())
+    cloud = Cloud(save)
+    wiring = Wiring(cloud)
+    tab = AssetsTab(cloud)
+    callbacks.on_after_component(guarded(wiring.after_component))
+    callbacks.on_ui_tabs(lambda: guarded(lambda: [(tab.build(), say("tab"), "generate_on_cloud")])() or [])
+
+    class GenerateOnCloud(scripts.Script):  # type: ignore[misc, name-defined]  # the host's class
+        def title(self) -> str:
+            return TITLE
+
+        def show(self, is_img2img: bool) -> Any:  # noqa: ARG002  # the host's signature
+            return scripts.AlwaysVisible
+
+        def ui(self, is_img2img: bool) -> list[Any]:
+            guarded(wiring.panel)("img2img" if is_img2img else "txt2img")
+            return []  # our values are not the host's business
+
+    return GenerateOnCloud
+
+
+def save(state: JobState) -> tuple[str, ...]:
+    """The files into which the host saved a finished job's pictures; none if it could not."""
+    try:
+        return results.save(state)
+    except Exception:
+        log.exception("Generate on Cloud: the pictures of %s could not be saved on this machine", state.job_id)
+        return ()

@@ -1,0 +1,95 @@
+// The page's part of Generate on Cloud: which jobs this page watches, and when to ask for news of them.
+(function () {
+    "use strict";
+
+    const TABS = ["txt2img", "img2img"];
+    const EVERY = 1000; // milliseconds between two questions
+    const LOST = 30000; // after so long without an answer the page asks again
+    const asked = {};
+
+    function root() {
+        return typeof gradioApp === "function" ? gradioApp() : document;
+    }
+
+    function press(id) {
+        const found = root().querySelector("#" + id);
+        const button = found && (found.tagName === "BUTTON" ? found : found.querySelector("button"));
+        if (button) button.click();
+        return Boolean(button);
+    }
+
+    function watched(tab) {
+        try {
+            return JSON.parse(sessionStorage.getItem("goc_watched_" + tab)) || [];
+        } catch (error) {
+            return [];
+        }
+    }
+
+    function watch(tab, ids) {
+        sessionStorage.setItem("goc_watched_" + tab, JSON.stringify(ids));
+    }
+
+    // gradio sends the outputs along; what follows our last input must go, or gradio 4 misplaces every value after a State.
+    function withPageValues(values, tab) {
+        const given = Array.from(values);
+        const result = given.slice(0, given.lastIndexOf("goc-end") + 1);
+        result[0] = "goc-" + Math.random().toString(36).slice(2); // not the host's own kind of task
+        if (tab === "img2img") result[1] = get_tab_index("mode_img2img");
+        return result;
+    }
+
+    for (const tab of TABS) {
+        window["goc_submit_" + tab] = function () {
+            return withPageValues(arguments, tab);
+        };
+        window["goc_watched_" + tab] = function () {
+            asked[tab] = Date.now();
+            return [JSON.stringify(watched(tab))];
+        };
+        window["goc_reply_" + tab] = function (text) {
+            asked[tab] = 0;
+            let reply = {};
+            try {
+                reply = JSON.parse(text || "{}");
+            } catch (error) {
+                console.error("Generate on Cloud", error);
+            }
+            const drop = new Set(reply.drop || []);
+            const ids = watched(tab).filter((id) => !drop.has(id));
+            for (const id of reply.watch || []) {
+                if (!ids.includes(id)) ids.push(id);
+            }
+            watch(tab, ids);
+            return [];
+        };
+        window["goc_interrupt_" + tab] = function () {
+            press("goc_stop_" + tab);
+            return [];
+        };
+    }
+
+    function ask() {
+        for (const tab of TABS) {
+            const waiting = asked[tab] && Date.now() - asked[tab] < LOST;
+            if (watched(tab).length && !waiting) press("goc_tick_" + tab);
+        }
+        if (root().querySelector("#goc_upload_progress [data-going]")) press("goc_tick_models");
+    }
+
+    // gradio may not listen yet when the host says that its page is there: the lists are asked for until they come.
+    let tries = 0;
+    function load() {
+        const empty = TABS.filter((tab) => !root().querySelector("#goc_state_" + tab + " .goc-cards"));
+        for (const tab of empty) press("goc_load_" + tab);
+        tries += 1;
+        if (empty.length && tries < 20) setTimeout(load, 3 * EVERY);
+    }
+
+    function begin() {
+        load();
+        setInterval(ask, EVERY);
+    }
+
+    if (typeof onUiLoaded === "function") onUiLoaded(begin);
+})();
