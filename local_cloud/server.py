@@ -26,6 +26,7 @@ from local_cloud.s3_hosts import redirecting_global_hosts
 from local_cloud.settings import REPOSITORY, LocalSettings
 from local_cloud.short_paths import ShortPaths
 from local_cloud.synthesis import SynthesisError, synthesise
+from local_cloud.webui_api import WebUiApi
 
 logger = logging.getLogger("local_cloud")
 
@@ -109,7 +110,8 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
     emulator.watch(durability.before, durability.after)
     sagemaker.start()
     door = ShortPaths(_front_door(settings, emulator.asgi, sagemaker, identities))
-    server = _server(door)
+    webui_api = WebUiApi(door)
+    server = _server(webui_api)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     timings["emulator"] = loop.time() - timings["emulator"]
     code = 0
@@ -118,7 +120,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([deploying, stopping, serving], return_when=asyncio.FIRST_COMPLETED)
         if deploying.done():
-            code = _announce(settings, deploying, door)
+            code = _announce(settings, deploying, door, webui_api)
             if code == 0:
                 await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
         else:
@@ -226,7 +228,9 @@ async def _run_deployment(settings: LocalSettings, assembly: Path) -> dict[str, 
     return deployment
 
 
-def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]", door: ShortPaths) -> int:
+def _announce(
+    settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]", door: ShortPaths, webui_api: WebUiApi
+) -> int:
     """Write the ready file and print the ready line, or why it is not ready; returns the exit code so far."""
     try:
         deployment = deploying.result()
@@ -235,6 +239,7 @@ def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]"
         return 1
     if deployment["api_url"] is not None:
         door.stage_path = urlsplit(deployment["api_url"]).path
+        webui_api.api_url = deployment["api_url"]
     ready = {"pid": os.getpid(), "endpoint_url": settings.endpoint_url, "region": settings.region, **deployment}
     write_private(settings.ready_file, json.dumps(ready, indent=2))
     print("local cloud is ready", flush=True)
@@ -243,6 +248,7 @@ def _announce(settings: LocalSettings, deploying: "asyncio.Task[dict[str, Any]]"
             print(f"  {name.replace('_', ' '):13}{ready[name]}", flush=True)
     if door.stage_path is not None:
         print(f"  console      {settings.endpoint_url}/", flush=True)
+        print(f"  WebUI's API  {settings.endpoint_url}/sdapi/v1 (any user name, your key as the password)", flush=True)
     print(f"  credentials  {settings.credentials_file}", flush=True)
     return 0
 

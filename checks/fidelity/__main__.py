@@ -4,17 +4,20 @@ The exit code is 0 if exactly the rows on the list of deliberate differences dif
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from checks.fidelity.comparison import Comparison, Verdict
 from checks.fidelity.deliberate import deliberate_reason
-from checks.fidelity.goldens import golden_folders, read_goldens
+from checks.fidelity.face import ANSWERED_ONLY_HERE, FaceRuns
+from checks.fidelity.goldens import Golden, golden_folders, read_goldens
 from checks.fidelity.model_shelf import ModelShelf
 from checks.fidelity.running import run
 from checks.fidelity.table import write_table
@@ -59,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         "--base", type=Path, help="folder with model/ and architecture.json; default: the first of these or next to one"
     )
     parser.add_argument("--only", default="", help="run the requests whose name, set/id, contains this")
+    parser.add_argument("--face", choices=["sdapi"], help="send the requests to goc serve on a local cloud instead")
     parser.add_argument("--page", type=Path, help="a Markdown page whose table is rewritten")
     options = parser.parse_args(arguments)
     base = options.base or _base(options.goldens)
@@ -66,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     torch.set_num_threads(1)
     print(HEADINGS)
     rows = []
-    for row in _rows(options.goldens, base=base, only=options.only):
+    for row in _rows(options.goldens, base=base, only=options.only, by_face=options.face is not None):
         rows.append(row)
         print(row.line, flush=True)
     print(_summary(rows))
@@ -85,14 +89,21 @@ def _base(folders: Sequence[Path]) -> Path:
     raise SystemExit(f"no folder with architecture.json and model/ among: {names}; name it with --base")
 
 
-def _rows(folders: Sequence[Path], *, base: Path, only: str) -> Iterator[Row]:
+def _rows(folders: Sequence[Path], *, base: Path, only: str, by_face: bool) -> Iterator[Row]:
     for folder in folders:
-        with tempfile.TemporaryDirectory() as work:
+        with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
             shelf = ModelShelf(base=base, models=_models(folder), work=Path(work))
+            answer: Callable[[Golden], Comparison] = partial(run, shelf=shelf)
+            if by_face:
+                answer = stack.enter_context(FaceRuns(shelf, work=Path(work))).run
             for place in golden_folders(folder):
                 for golden in read_goldens(place):
                     if only in golden.name:
-                        yield Row(run(golden, shelf), deliberate_reason(golden.name))
+                        yield Row(answer(golden), _reason(golden.name, by_face=by_face))
+
+
+def _reason(name: str, *, by_face: bool) -> str | None:
+    return None if by_face and name in ANSWERED_ONLY_HERE else deliberate_reason(name)
 
 
 def _models(folder: Path) -> Path | None:

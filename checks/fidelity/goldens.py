@@ -38,6 +38,8 @@ class Golden:
     """The body as sent, with pictures as base64."""
     info: Info
     images: tuple[Image.Image, ...]
+    parameters: Mapping[str, Any] | None
+    """WebUI's echo of the request; None if it was not kept."""
     latents: Floats | None
     """WebUI's final latents, shape (rows, 4, h, w), of all batches or of one; None if they were not kept."""
     levels: Floats | None
@@ -81,6 +83,7 @@ def read_goldens(folder: Path) -> Iterator[Golden]:
             body=_expand(request["body"], folder),
             info=answer["info"],
             images=tuple(_open(folder / "png" / f"{name}_{number}.png") for number in range(answer["n_images"])),
+            parameters=answer.get("parameters"),
             latents=np.load(latents) if latents.exists() else None,
             levels=_levels(steps) if steps.exists() else None,
         )

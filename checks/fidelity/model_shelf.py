@@ -82,7 +82,7 @@ def repack_model(folder: Path, *, to: Path) -> ModelFile:
     (original,) = model.glob("*.safetensors")
     packed = to / original.name
     save_file(load_file(original), packed, metadata={PACKED_CONFIG: json.dumps(config)})
-    return _model_file(AssetType.CHECKPOINT, packed, sha256=_sha256(original))
+    return _model_file(AssetType.CHECKPOINT, packed, sha256=file_sha256(original))
 
 
 def _with_derived(models: Path, *, base: Path, work: Path) -> Path:
@@ -115,7 +115,7 @@ def _read_models(models: Path) -> list[ModelFile]:
 
 
 def _model_file(kind: AssetType, path: Path, *, sha256: str | None = None) -> ModelFile:
-    sha256 = sha256 or _sha256(path)
+    sha256 = sha256 or file_sha256(path)
     references: list[str] = []
     if kind is AssetType.CHECKPOINT:
         references = [f"{name} [{sha256[:SHORT_HASH]}]" for name in (path.name, path.stem)]
@@ -125,7 +125,8 @@ def _model_file(kind: AssetType, path: Path, *, sha256: str | None = None) -> Mo
     return ModelFile(kind, path.name, path, sha256, tuple(references))
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of the file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -81,12 +81,15 @@ def make_app(caller_of: Callable[[Request], Caller]) -> ASGIApp:
 
 def _answering(handler: Handler, caller_of: Callable[[Request], Caller]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
+        own_key = False
         try:
-            said, headers = await handler(request, caller_of(request))
+            caller = caller_of(request)
+            own_key = caller.own_key
+            said, headers = await handler(request, caller)
         except RefusalError as error:
             return _refused(request, error)
         except ProblemError as error:
-            return _refused(request, refusals.of_problem(error.problem))
+            return _refused(request, refusals.of_problem(error.problem, own_key=own_key))
         except ConnectionLostError as error:
             return _refused(request, RefusalError(refusals.CLOUD_AWAY, f"The cloud cannot be reached: {error}"))
         except CloudError as error:
@@ -98,7 +101,8 @@ def _answering(handler: Handler, caller_of: Callable[[Request], Caller]) -> Call
 
 def _refused(request: Request, error: RefusalError) -> Response:
     _LOG.warning("%s refused (%d): %s", request.url.path, error.status, error.detail)
-    return JSONResponse(error.document(), status_code=error.status)
+    headers = {"www-authenticate": "Basic"} if error.status == refusals.WHO else {}
+    return JSONResponse(error.document(), status_code=error.status, headers=headers)
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -119,7 +123,7 @@ async def _body(request: Request) -> dict[str, Any]:
 def _drawing(task: Task) -> Handler:
     async def draw(request: Request, caller: Caller) -> Answer:
         body = await _body(request)
-        order = drawing_order(task, body, caller.settings, await caller.files.shelf())
+        order = await caller.files.reading(lambda shelf: drawing_order(task, body, caller.settings, shelf))
         if order.checkpoint:
             caller.settings = caller.settings.used(order.checkpoint)
         done = await _finish(request, caller, [order])
@@ -244,7 +248,8 @@ async def _options(_: Request, caller: Caller) -> Answer:
 
 
 async def _set_options(request: Request, caller: Caller) -> Answer:
-    caller.settings, idle = caller.settings.changed(await _body(request), await caller.files.shelf())
+    body = await _body(request)
+    caller.settings, idle = await caller.files.reading(lambda shelf: caller.settings.changed(body, shelf))
     return None, _ignoring(idle)
 
 

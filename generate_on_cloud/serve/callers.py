@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -15,12 +15,14 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import TransferError
 from generate_on_cloud.client.signed_urls import with_fresh_url
 from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.faces.sdapi.settings import Settings
 from generate_on_cloud.faces.sdapi.shelf import Shelf
 from generate_on_cloud.serve.works import Report, Work, Works
 
 _LOG = logging.getLogger(__name__)
 
+Read = TypeVar("Read")
 Cloud = Callable[[], GenerateOnCloud]
 """The service, with a key that is valid now."""
 SHELF_SECONDS = 10.0
@@ -49,6 +51,23 @@ class Files:
                 self._until = self._clock() + SHELF_SECONDS
             return self._shelf
 
+    async def reading(self, read: Callable[[Shelf], Read]) -> Read:
+        """`read(shelf)`; what it does not find may be newer than the list, so it is then read once more.
+
+        Raises:
+            RefusalError: `read` refused the newest list too.
+            CloudError: as in `shelf`.
+        """
+        known = await self.shelf()
+        try:
+            return read(known)
+        except RefusalError:
+            self.forget()
+            newest = await self.shelf()
+            if newest == known:
+                raise
+            return read(newest)
+
     def forget(self) -> None:
         """Look the files up again when they are next asked for."""
         self._until = 0.0
@@ -63,6 +82,8 @@ class Caller:
     files: Files
     works: Works
     kept: "KeptSettings"
+    own_key: bool = False
+    """Whether the key is the caller's own, and not the server's."""
 
     @property
     def settings(self) -> Settings:

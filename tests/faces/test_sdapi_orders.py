@@ -66,6 +66,12 @@ CLIENTS: list[tuple[str, str, dict[str, Any], set[str]]] = [
          "sampler_index": "Euler"},
         set(),
     ),
+    (
+        "image-generation-mcp", "txt2img",
+        {"prompt": "a", "width": 1024, "height": 1024, "steps": 4, "cfg_scale": 1.0, "sampler_name": "Euler",
+         "scheduler": "Simple", "distilled_cfg_scale": 3.5, "override_settings": {"sd_model_checkpoint": "shapes"}},
+        {"distilled_cfg_scale"},
+    ),
     ("LibreChat", "txt2img", {"prompt": "a", "negative_prompt": "b", "cfg_scale": 4.5, "steps": 22, "width": 512,
                               "height": 512}, set()),
     ("Open WebUI", "txt2img", {"prompt": "a", "batch_size": 1, "width": 512, "height": 512, "steps": 20,
@@ -181,7 +187,10 @@ def test_extras_and_interrogations_are_jobs_without_a_checkpoint() -> None:
         interrogation_order({"image": PICTURE, "model": "deepdanbooru"}, Settings()).task is Task.INTERROGATE_DEEPBOORU
     )
     batch = batch_orders({"imageList": [{"data": PICTURE, "name": "a"}, {"data": PICTURE}], "upscaling_resize": 3})
-    assert [(one.params["image"], one.params["upscaling_resize"]) for one in batch] == [(PICTURE, 3)] * 2
+    npm = batch_orders({"image_list": [{"image": PICTURE, "name": "a"}] * 2, "upscaling_resize": 3})
+    for orders in (batch, npm):
+        assert [(one.params["image"], one.params["upscaling_resize"]) for one in orders] == [(PICTURE, 3)] * 2
+        assert not any(one.dropped for one in orders)
 
 
 @pytest.mark.parametrize(

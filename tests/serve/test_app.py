@@ -227,6 +227,27 @@ def test_the_checkpoint_of_the_last_job_is_that_of_the_next(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/sdapi/v1/txt2img", {**FIXED, "override_settings": {"sd_model_checkpoint": "new"}}),
+        ("/sdapi/v1/options", {"sd_model_checkpoint": "new"}),
+    ],
+)
+def test_a_checkpoint_that_was_uploaded_a_moment_ago_is_found(path: str, body: dict[str, Any]) -> None:
+    async def test() -> None:
+        server = Server()
+        assert (await server.post(path, body)).status == 400
+        server.cloud.shelf.append(file("checkpoint", "new.safetensors", "c" * 64))
+        asking = asyncio.create_task(server.post(path, body))
+        if "txt2img" in path:
+            await server.sent(1)
+            server.cloud.end("j1")
+        assert (await asking).status == 200
+
+    run(test)
+
+
+@pytest.mark.parametrize(
     ("path", "body", "task"),
     [
         ("/sdapi/v1/img2img", {**FIXED, "init_images": [PICTURE]}, Task.IMG2IMG),

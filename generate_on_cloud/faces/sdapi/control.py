@@ -79,7 +79,7 @@ def models(shelf: Shelf) -> list[str]:
 
 
 def _sliders(module: str) -> list[dict[str, Any]]:
-    resolution = _slider("Preprocessor Resolution", RESOLUTION, 8)
+    resolution = _slider("Resolution", RESOLUTION, 8)
     own = zip(_LABELS.get(module, ()), (PREPROCESSORS[module].threshold_a, PREPROCESSORS[module].threshold_b),
               strict=False)  # fmt: skip
     sliders = [_slider(label, slider, 0.01 if module in ("blur_gaussian", "tile_resample") else 1)
@@ -103,7 +103,7 @@ def detect(body: Mapping[str, Any]) -> dict[str, Any]:
         allowed = ", ".join(_MAPS)
         where = "its map is made in the cloud while a job draws" if module else "there is no such module"
         raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; {where}; allowed: {allowed}")
-    pictures = body.get("controlnet_input_images")
+    pictures = body.get("controlnet_input_images") or body.get("controlnet_images")  # the latter: webuiapi
     if not isinstance(pictures, list) or not pictures:
         raise RefusalError(REQUEST_INVALID, "No image selected: allowed in controlnet_input_images: base64 pictures")
     rule = PREPROCESSORS[module]

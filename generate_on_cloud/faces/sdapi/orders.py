@@ -121,11 +121,13 @@ def batch_orders(body: Mapping[str, Any]) -> list[Order]:
     Raises:
         RefusalError: as `extras_order`.
     """
-    images = body.get("imageList")
+    # The second spellings are those of npm's stable-diffusion-api.
+    images = body.get("imageList") or body.get("image_list")
     if not isinstance(images, list) or not images:
         raise RefusalError(_NO_PICTURE, 'Image not found: allowed in imageList: [{"data": base64, "name": text}, …]')
-    shared = {name: value for name, value in body.items() if name != "imageList"}
-    return [extras_order({**shared, "image": one.get("data") if isinstance(one, Mapping) else one}) for one in images]
+    shared = {name: value for name, value in body.items() if name not in ("imageList", "image_list")}
+    found = [one.get("data") or one.get("image") if isinstance(one, Mapping) else one for one in images]
+    return [extras_order({**shared, "image": image}) for image in found]
 
 
 def interrogation_order(body: Mapping[str, Any], settings: Settings) -> Order:

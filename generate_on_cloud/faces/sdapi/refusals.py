@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from generate_on_cloud.contract.errors import JOB_ERRORS, FieldError, JobError, Problem, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
 
+WHO = 401
 REQUEST_INVALID = 422
 INTERRUPTED = 409
 CLOUD_FAILED = 502
@@ -34,9 +35,11 @@ def of_fields(faults: Sequence[FieldError]) -> RefusalError:
     return RefusalError(REQUEST_INVALID, _sentence(faults), errors=_lines(faults))
 
 
-def of_problem(problem: Problem) -> RefusalError:
-    """The cloud refused the request."""
+def of_problem(problem: Problem, *, own_key: bool = False) -> RefusalError:
+    """The cloud refused the request; `own_key`: the key came from the client."""
     detail = problem.detail or problem.title
+    if problem.code is ProblemCode.UNAUTHORIZED and own_key:
+        return RefusalError(WHO, detail)
     if problem.code is ProblemCode.UNAUTHORIZED:
         # 401 would make clients ask for WebUI's own user name and password.
         detail = f"The cloud does not accept the key of this server any more: {detail} Log in and start it again."

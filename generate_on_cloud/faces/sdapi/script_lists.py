@@ -10,6 +10,8 @@ from generate_on_cloud.contract.scripts import LABELS, RANGES, SOFT_INPAINTING, 
 from generate_on_cloud.contract.selectable_scripts import find_script, titles
 
 _SOFT_DEFAULTS = SoftInpainting().infotext()
+_M2M = "controlnet m2m"
+"""A script of the extension by which webuiapi knows that ControlNet is there; it is listed and cannot be run."""
 _CONTROLNET_UNITS = 3
 """As many as the extension shows when it is new."""
 
@@ -17,8 +19,8 @@ _CONTROLNET_UNITS = 3
 def scripts() -> dict[str, list[str]]:
     """Titles in lower case, as WebUI lists them."""
     return {
-        "txt2img": [*map(str.lower, titles(Task.TXT2IMG)), CONTROLNET.lower()],
-        "img2img": [*map(str.lower, titles(Task.IMG2IMG)), SOFT_INPAINTING.lower(), CONTROLNET.lower()],
+        "txt2img": [*map(str.lower, titles(Task.TXT2IMG)), _M2M, CONTROLNET.lower()],
+        "img2img": [*map(str.lower, titles(Task.IMG2IMG)), _M2M, SOFT_INPAINTING.lower(), CONTROLNET.lower()],
     }
 
 
@@ -29,6 +31,7 @@ def script_info() -> list[dict[str, Any]]:
         for task in (Task.TXT2IMG, Task.IMG2IMG)
         for title in titles(task)
     ]
+    rows += [_row(_M2M, always=False, task=task, arguments=[]) for task in (Task.TXT2IMG, Task.IMG2IMG)]
     units = [_argument(f"ControlNet Unit {number}") for number in range(_CONTROLNET_UNITS)]
     rows += [_row(CONTROLNET, always=True, task=task, arguments=units) for task in (Task.TXT2IMG, Task.IMG2IMG)]
     return [*rows, _row(SOFT_INPAINTING, always=True, task=Task.IMG2IMG, arguments=_soft_inpainting())]
