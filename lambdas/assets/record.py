@@ -15,6 +15,8 @@ from lambdas.aws.rows import timestamp
 _TITLE = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-fA-F]{6,64})\]")
 _HASH = re.compile(r"[0-9a-fA-F]{8,64}")
 """WebUI shows ten digits."""
+_CALLED_VELOCITY = re.compile(r"(?<![a-z])v[-_ ]?pred(?![a-hj-z])", re.IGNORECASE)
+"""`furry-vpred`, `Noob_V-Prediction`; not `improved`."""
 _FOLDERS = re.compile(r"^(?!\.\.?[/\\]).*[/\\](?=.)", re.DOTALL)
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
 """Statuses that are not final."""
@@ -221,6 +223,18 @@ class AssetRecord:
         if self.type is AssetType.LORA:
             return composed(reference) == composed(self.facts.alias or "")
         return (self.sha256 or "").startswith(reference.lower())
+
+
+def prediction_doubt(asset: AssetRecord) -> str | None:
+    """What to tell who draws with a checkpoint that is called v-prediction while nothing else says so; None if all is
+    clear."""
+    known = asset.prediction_type or asset.facts.prediction_type
+    if asset.type is not AssetType.CHECKPOINT or known is not None or not _CALLED_VELOCITY.search(asset.stem):
+        return None
+    return (
+        f"{asset.name} is called v-prediction, but neither its owner nor its file says so; if its pictures "
+        f"are wrong, set its prediction_type: PATCH /v1/assets/{asset.asset_id}"
+    )
 
 
 def _prediction(stored: str | None) -> PredictionType | None:

@@ -13,7 +13,7 @@ from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.model_files.architectures import fits, misfit
 from generate_on_cloud.model_files.uses import NO_VAE
 from lambdas.access.caller import Caller
-from lambdas.assets.record import AssetRecord, split_title
+from lambdas.assets.record import AssetRecord, prediction_doubt, split_title
 from lambdas.assets.store import AssetStore, Meanings, Reference
 from lambdas.field_errors import ROOT
 from lambdas.jobs.needed_assets import (
@@ -100,10 +100,10 @@ class _Findings:
     def fault(self, code: ProblemCode, pointer: str, message: str) -> None:
         self.faults.append((code, FieldError(pointer=pointer, message=message)))
 
-    def warn(self, message: str) -> None:
-        """Note a file that is passed over; only the first few are shown."""
+    def warn(self, message: str, *, pointer: str = f"{ROOT}/prompt") -> None:
+        """Note a file that is passed over or in doubt; only the first few are shown."""
         if len(self.warnings) < _WARNINGS_SHOWN:
-            self.warnings.append(FieldError(pointer=f"{ROOT}/prompt", message=message))
+            self.warnings.append(FieldError(pointer=pointer, message=message))
 
     def refuse_faults(self) -> None:
         if not self.faults:
@@ -186,6 +186,9 @@ class Resolver:
             active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
             findings.use_all(_closest(_acting(active, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
         _check_vaes(others, findings)
+        for asset, _ in findings.used.values():
+            if (doubt := prediction_doubt(asset)) is not None:
+                findings.warn(doubt, pointer=CHECKPOINT_POINTER)
 
         for asset_type, pointer in newest_needed(params):
             newest = max(

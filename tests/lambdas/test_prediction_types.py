@@ -13,7 +13,7 @@ MARKED = safetensors_file({**SD1, "v_pred": (0,)})
 
 
 def stored(cloud: Cloud, data: bytes = CHECKPOINT, **more: object) -> dict[str, Any]:
-    return uploaded(cloud, {"type": "checkpoint", "name": "furry.safetensors", "size": len(data), **more}, data)
+    return uploaded(cloud, {"type": "checkpoint", "name": "furry.safetensors", "size": len(data)} | more, data)
 
 
 def sent(cloud: Cloud) -> str | None:
@@ -74,3 +74,30 @@ def test_other_words_are_refused_with_those_allowed(cloud: Cloud, wrong: str) ->
     refused = cloud.ask("POST", "/v1/assets", body).problem(422, "invalid_params")
 
     assert "'epsilon' or 'v_prediction'" in refused["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["yiffy-vpred", "NoobXL_V-Pred_1.0", "fluff v prediction", "x_v_prediction", "vpred"])
+def test_a_checkpoint_whose_name_alone_says_velocity_draws_with_a_warning(cloud: Cloud, name: str) -> None:
+    asset = stored(cloud, name=f"{name}.safetensors")
+    body = txt2img() | {"checkpoint": name}
+
+    doubted = cloud.ask("POST", "/v1/jobs", body).ok(201)["warnings"]
+    cloud.ask("PATCH", f"/v1/assets/{asset['asset_id']}", {"prediction_type": "epsilon"}).ok()
+    clear = cloud.ask("POST", "/v1/jobs", body).ok(201)["warnings"]
+
+    assert [warning["pointer"] for warning in doubted] == ["/checkpoint"]
+    assert "neither its owner nor its file says so" in doubted[0]["message"]
+    assert clear == []
+
+
+@pytest.mark.parametrize("name", ["improved", "vpredator", "conv_predictor", "v1-5-pruned", "dream v2"])
+def test_other_names_raise_no_doubt(cloud: Cloud, name: str) -> None:
+    stored(cloud, name=f"{name}.safetensors")
+
+    assert cloud.ask("POST", "/v1/jobs", txt2img() | {"checkpoint": name}).ok(201)["warnings"] == []
+
+
+def test_a_marked_checkpoint_raises_no_doubt(cloud: Cloud) -> None:
+    stored(cloud, MARKED, name="marked-vpred.safetensors")
+
+    assert cloud.ask("POST", "/v1/jobs", txt2img() | {"checkpoint": "marked-vpred"}).ok(201)["warnings"] == []
