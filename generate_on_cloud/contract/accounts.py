@@ -217,13 +217,28 @@ class UsageDay(View):
     gpu_seconds: float
     """Seconds for which workers had the jobs."""
     cost: float | None
-    """`gpu_seconds` at the price per hour; None when the deployment does not know the price."""
+    """`gpu_seconds` at the price of each endpoint's GPU; None when the deployment does not know any of them."""
+
+
+class UsageGroup(View):
+    """Totals of a month's finished jobs that have something in common."""
+
+    key: str
+    """The day, user, endpoint or checkpoint; empty: jobs without a checkpoint, or days that did not count it yet."""
+    jobs: int
+    gpu_seconds: float
+    cost: float | None
+    """At the price of each endpoint's GPU; None if none of them is known."""
 
 
 class UsagePage(View):
     """`GET /v1/usage`: by day, then by user."""
 
     days: list[UsageDay]
+    """Empty if groups were asked for."""
+    groups: list[UsageGroup] = Field(default=[])
+    """With `by`: the largest cost first, days in their order. If there is a `next_cursor`, the next page has more of
+    the same groups: add them up."""
     price_per_hour: float | None
     """US dollars per instance-hour."""
     asset_bytes: int | None = None

@@ -7,7 +7,7 @@ load#USER        what is in use now
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -31,6 +31,34 @@ _ANY = Decimal("0.000001")
 """What a job needs of a quota that has room as long as anything is left."""
 
 
+_PART_JOBS, _PART_SECONDS = "jobs#", "seconds#"
+"""Attributes of a day's row, followed by `ENDPOINT#CHECKPOINT`: in one row, so that counting takes no further write."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where jobs ran, and with what."""
+
+    endpoint: str
+    checkpoint: str
+    """Empty for a task without one."""
+
+    def counted_in(self, day: Update) -> Update:
+        """The update of a day's row that counts `:one` job of `:seconds`, with what it adds to this part of the day."""
+        name = f"{self.endpoint}#{self.checkpoint}"
+        return replace(
+            day,
+            expression=f"{day.expression}, #part_jobs :one, #part_seconds :seconds",
+            aliases={"part_jobs": _PART_JOBS + name, "part_seconds": _PART_SECONDS + name},
+        )
+
+
+@dataclass(frozen=True)
+class PartUse:
+    jobs: int
+    gpu_seconds: Decimal
+
+
 @dataclass(frozen=True)
 class UsageRecord:
     """One user's usage on one day."""
@@ -41,6 +69,8 @@ class UsageRecord:
     gpu_seconds: Decimal
     megapixel_steps: Decimal
     """Only for jobs sent while the user had a quota."""
+    parts: Mapping[Part, PartUse] = field(default_factory=dict)
+    """The same jobs and seconds by endpoint and checkpoint; days of older releases have none."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "UsageRecord":
@@ -50,7 +80,16 @@ class UsageRecord:
             ended={status: int(row.get(status.value, 0)) for status in ENDS},
             gpu_seconds=row.get("gpu_seconds", Decimal(0)),
             megapixel_steps=row.get("megapixel_steps", Decimal(0)),
+            parts=_parts(row),
         )
+
+
+def _parts(row: Mapping[str, Any]) -> dict[Part, PartUse]:
+    names = [name.removeprefix(_PART_JOBS) for name in row if name.startswith(_PART_JOBS)]
+    return {
+        Part(*name.split("#", 1)): PartUse(int(row[_PART_JOBS + name]), row.get(_PART_SECONDS + name, Decimal(0)))
+        for name in names
+    }
 
 
 @dataclass(frozen=True)
@@ -169,9 +208,24 @@ class UsageStore:
         ]
 
     def ended(
-        self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal, charge: Charge | None, ran: bool
+        self,
+        user: str,
+        status: JobStatus,
+        *,
+        day: date,
+        gpu_seconds: Decimal,
+        charge: Charge | None,
+        ran: bool,
+        part: Part,
     ) -> list[Action]:
         """The updates that count a finished job, and return its megapixel-steps if no worker ever had it."""
+        own = _usage_id(user, day.isoformat())
+        counts = self._ended(user, status, day=day, gpu_seconds=gpu_seconds, charge=charge, ran=ran)
+        return [part.counted_in(count) if count.key == {"access_id": own} else count for count in counts]
+
+    def _ended(
+        self, user: str, status: JobStatus, *, day: date, gpu_seconds: Decimal, charge: Charge | None, ran: bool
+    ) -> list[Update]:
         added = f"{status.value} :one, gpu_seconds :seconds"
         values: dict[str, object] = {":one": 1, ":seconds": gpu_seconds}
         back = {} if ran or charge is None else {":back": -charge.megapixel_steps}
@@ -179,7 +233,7 @@ class UsageStore:
         if charge is None or (not back and not charge.monthly):
             return [self._count(user, day.isoformat(), added, values, [])]
         finished, month = replace(charge, user=user, day=day.isoformat()), {":seconds": gpu_seconds}
-        counts: list[Action] = []
+        counts: list[Update] = []
         for length, own, own_added in ((_DAY, values, added), (_MONTH, month, "gpu_seconds :seconds")):
             if length == _MONTH and not charge.monthly:
                 continue
@@ -209,7 +263,7 @@ class UsageStore:
 
     def _count_in(
         self, length: int, charge: Charge, added: str, values: Mapping[str, object], conditions: Sequence[str]
-    ) -> list[Action]:
+    ) -> list[Update]:
         """Count in the day (_DAY) or the month (_MONTH) of the charge."""
         if length == _MONTH:
             return self._count_month(charge, added, values, conditions)
@@ -217,7 +271,7 @@ class UsageStore:
 
     def _count_month(
         self, charge: Charge, added: str, values: Mapping[str, object], conditions: Sequence[str] = ()
-    ) -> list[Action]:
+    ) -> list[Update]:
         """Count in the month of a job whose user had a monthly quota when it was sent; else nothing."""
         if not charge.monthly:
             return []
@@ -234,7 +288,7 @@ class UsageStore:
 
     def _count(
         self, user: str, day: str, added: str, values: Mapping[str, object], conditions: Sequence[str]
-    ) -> Action:
+    ) -> Update:
         fixed = {":user": user, ":day": day, ":listing": _listing(day), ":place": f"{day}#{user}", ":ends": _ends(day)}
         return Update(
             table=self.access.table,

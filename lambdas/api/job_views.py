@@ -71,7 +71,11 @@ def _shown(services: Api, job: JobRecord, view: type[JobSummary]) -> dict[str, A
         thumbnail_url = services.objects.url_to_get(thumbnail_key(job.job_id), life=life)
     line = f"{job.created_at:%Y-%m-%d %H:%M:%S} → {job.task} → {job.status} → {job.job_id}"
     progress = shown_progress(job.progress, job.status) if job.progress is not None else None
-    cost = _usd(_hour(services, job.endpoint), float(job.gpu_seconds)) if job.finished_at and job.started_at else None
+    cost = (
+        _usd(hour_of_gpu(services, job.endpoint), float(job.gpu_seconds))
+        if job.finished_at and job.started_at
+        else None
+    )
     computed = {"line": line, "progress": progress, "thumbnail_url": thumbnail_url, "cost_usd": cost}
     return {**fields_of(job, among=view.model_fields), **computed}
 
@@ -82,7 +86,7 @@ def rehearsed_view(services: Api, job: JobRecord) -> JobView:
     pace, asleep = services.run_times.of(job.endpoint), services.instance_counts.running(job.endpoint)
     run, start = pace.run(float(job.megapixel_steps)), pace.start()
     low, expected, high = (run.low, run.expected, run.high) if run else (None, None, None)
-    hour = _hour(services, job.endpoint)
+    hour = hour_of_gpu(services, job.endpoint)
     view.estimate = JobEstimate(
         megapixel_steps=float(job.megapixel_steps),
         seconds=_rounded(expected),
@@ -177,7 +181,7 @@ def _left(pace: Pace, job: JobRecord) -> Span:
     return whole.times(left, left, left)
 
 
-def _hour(services: Api, endpoint: str) -> float:
+def hour_of_gpu(services: Api, endpoint: str) -> float:
     """US dollars for an hour of one of its GPUs; 0: unknown."""
     if endpoint == services.registry.default:
         return services.settings.GPU_PRICE_PER_HOUR

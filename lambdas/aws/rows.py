@@ -185,6 +185,8 @@ class Action:
     values: Mapping[str, object] = field(default_factory=dict)
     condition: Condition | None = None
     names: Sequence[str] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Attributes whose names are not fixed: `#alias` in the expressions → the name."""
 
     @property
     def demand(self) -> str:
@@ -198,8 +200,9 @@ class Action:
             parts["ConditionExpression"] = self.condition.expression
         if self.values:
             parts["ExpressionAttributeValues"] = to_item(self.values)
-        if self.names:
-            parts["ExpressionAttributeNames"] = {f"#{name}": name for name in self.names}
+        if self.names or self.aliases:
+            aliases = {f"#{alias}": name for alias, name in self.aliases.items()}
+            parts["ExpressionAttributeNames"] = {f"#{name}": name for name in self.names} | aliases
         return parts
 
 

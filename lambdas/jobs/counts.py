@@ -12,7 +12,7 @@ from decimal import Decimal
 from generate_on_cloud.contract.access import Quotas
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus
-from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, UsageStore
+from lambdas.access.usage import FREE_PLACE, ROOM_TODAY, Charge, Part, UsageStore
 from lambdas.aws.rows import Action, Condition, Delete, PutNew, Update, transact
 from lambdas.endpoints.choice import EndpointLoad
 from lambdas.endpoints.record import NOT_BEING_DELETED
@@ -116,6 +116,7 @@ class Counts:
             gpu_seconds=job.gpu_seconds,
             charge=job.charge,
             ran=not _never_ran(job),
+            part=Part(job.endpoint, job.checkpoint or ""),
         )
         released = self.usage.release(job.charge, unsent=False) if job.charge is not None else []
         return not transact(self.jobs.client, [settlement, *ended, *released, *self._freed(job)])

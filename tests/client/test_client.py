@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -408,6 +408,24 @@ def test_all_waiting_jobs_are_canceled_in_as_many_requests_as_it_takes() -> None
     named, first, second = (json.loads(request.content) for request in service.requests)
     assert named["job_ids"] == ["a"]
     assert first == second == {"all_waiting": True, "everyone": False, "keep": ["d"]}
+
+
+def test_groups_of_usage_are_added_up_over_pages() -> None:
+    def page(cursor: str | None, *groups: Mapping[str, object]) -> httpx.Response:
+        return httpx.Response(
+            200, json={"days": [], "groups": groups, "price_per_hour": 1.0, "asset_bytes": None, "next_cursor": cursor}
+        )
+
+    a, b = ({"key": key, "jobs": 1, "gpu_seconds": 10.0, "cost": cost} for key, cost in (("a", None), ("b", 0.5)))
+    service = Service({"GET /prod/v1/usage": [page("c", a), page(None, a, b)]})
+
+    with service.client() as cloud:
+        groups = cloud.usage.groups("model", "2026-11", everyone=True)
+
+    assert [(group.key, group.jobs, group.cost) for group in groups] == [("b", 1, 0.5), ("a", 2, None)]
+    first, second = (dict(request.url.params) for request in service.requests)
+    assert first.items() >= {"by": "model", "month": "2026-11", "everyone": "true"}.items()
+    assert second["cursor"] == "c"
 
 
 def test_a_job_is_labelled_and_starred() -> None:

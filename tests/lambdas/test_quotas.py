@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+import lambdas.api.usage
 from generate_on_cloud.contract.access import Quotas
-from generate_on_cloud.contract.jobs import JobStatus
+from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
+from lambdas.aws.rows import timestamp, to_item
+from lambdas.endpoints.record import EndpointRecord
 from lambdas.jobs.params import megapixel_steps
-from tests.lambdas.cloud import Cloud, aws_error, before_call, completed, txt2img
+from tests.lambdas.cloud import START, Cloud, aws_error, before_call, completed, txt2img
 from tests.lambdas.limited_users import DAY, NEXT_DAY, counted, finish, limit, send
 
 
@@ -309,6 +312,78 @@ def test_usage_tells_jobs_gpu_seconds_and_cost_by_day(cloud: Cloud) -> None:
     assert [day["user"] for day in (*first["days"], *second["days"])] == ["alice", "bob"]
     assert second["next_cursor"] is None
     assert cloud.ask("GET", "/v1/usage", query={"month": "2026-10"}).ok()["days"] == []
+
+
+def ran(cloud: Cloud, seconds: int, **fields: Any) -> None:
+    job = cloud.job(**fields)
+    cloud.run(job.job_id)
+    cloud.write(job.job_id, started_at=timestamp(cloud.clock.now))
+    cloud.clock.now += timedelta(seconds=seconds)
+    finish(cloud, job.job_id)
+
+
+def grouped(cloud: Cloud, by: str, user: str = "root", **query: str) -> dict[str, tuple[int, int, float | None]]:
+    """Jobs, whole GPU seconds and cents of each group, in the answer's order."""
+    page = cloud.ask("GET", "/v1/usage", user=user, query={"by": by, **query}).ok()
+    assert page["days"] == []
+    return {
+        group["key"]: (group["jobs"], round(group["gpu_seconds"]), group["cost"] and round(100 * group["cost"], 1))
+        for group in page["groups"]
+    }
+
+
+def test_usage_is_summed_by_model_endpoint_user_and_day_at_the_price_of_each_endpoint(cloud: Cloud) -> None:
+    cloud.services.registry.store.add(
+        EndpointRecord(
+            endpoint="goc-main-calm", owner="root", instance_type="ml.g6.xlarge", min_instances=0, max_instances=1,
+            idle_minutes=5, backlog_per_instance=1.0, created_at=START,
+        )
+    )  # fmt: skip
+    ran(cloud, 200, checkpoint="dream.safetensors")
+    ran(cloud, 100, checkpoint="dream.safetensors", endpoint="goc-main-calm")
+    ran(cloud, 300, checkpoint="real#2.ckpt", user="bob")
+    ran(cloud, 10, task=Task.INTERROGATE_CLIP, endpoint="goc-main-gone")
+    waited = cloud.job(checkpoint="dream.safetensors")
+    cloud.ask("POST", f"/v1/jobs/{waited.job_id}/cancel").ok()
+
+    # 1.80 dollars an hour at the template's endpoint, 1.127 at the other, unknown at the one that is gone.
+    assert grouped(cloud, "model", everyone="true") == {
+        "real#2.ckpt": (1, 300, 15.0), "dream.safetensors": (3, 300, 13.1), "": (1, 10, None)
+    }  # fmt: skip
+    assert list(grouped(cloud, "model", everyone="true")) == ["real#2.ckpt", "dream.safetensors", ""]
+    assert grouped(cloud, "endpoint", everyone="true") == {
+        "artists": (3, 500, 25.0), "goc-main-calm": (1, 100, 3.1), "goc-main-gone": (1, 10, None)
+    }  # fmt: skip
+    assert grouped(cloud, "user", everyone="true") == {"bob": (1, 300, 15.0), "alice": (4, 310, 13.1)}
+    assert grouped(cloud, "day", everyone="true") == {DAY: (5, 610, 28.1)}
+    assert grouped(cloud, "endpoint", user="bob") == {"artists": (1, 300, 15.0)}
+    (mine,) = cloud.ask("GET", "/v1/usage").ok()["days"]
+    assert mine["cost"] == pytest.approx(0.131, abs=0.001)
+
+
+def test_days_that_an_older_release_counted_are_in_the_groups_without_their_model(cloud: Cloud) -> None:
+    ran(cloud, 100, checkpoint="dream.safetensors")
+    row = counted(cloud, f"usage#alice#{DAY}")
+    plain = {name: value for name, value in row.items() if not name.startswith(("jobs#", "seconds#"))}
+    cloud.dynamodb.put_item(TableName="access", Item=to_item(plain))
+
+    assert grouped(cloud, "model", user="alice") == {"": (1, 100, 5.0)}
+
+
+def test_groups_of_everyone_add_up_many_pages_and_say_when_there_are_more(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in ("alice", "bob", "root"):
+        ran(cloud, 100, user=user, checkpoint="dream.safetensors")
+    query = {"everyone": "true", "by": "model", "limit": "1"}
+
+    whole = cloud.ask("GET", "/v1/usage", user="root", query=query).ok()
+    monkeypatch.setattr(lambdas.api.usage, "PAGES_OF_GROUPS", 2)
+    first = cloud.ask("GET", "/v1/usage", user="root", query=query).ok()
+    rest = cloud.ask("GET", "/v1/usage", user="root", query={**query, "cursor": first["next_cursor"]}).ok()
+
+    jobs = [page["groups"][0]["jobs"] for page in (whole, first, rest)]
+    assert (jobs, whole["next_cursor"], rest["next_cursor"]) == ([3, 2, 1], None, None)
 
 
 def test_the_usage_of_others_needs_a_permission(cloud: Cloud) -> None:
