@@ -315,3 +315,11 @@ def test_a_yaml_among_checkpoints_is_not_uploaded_but_read(goc: Goc, tmp_path: P
     )  # fmt: skip
 
     assert [row["prediction_type"] for row in said.document["assets"]] == ["v_prediction"]
+
+
+def test_a_request_may_begin_with_a_byte_order_mark(goc: Goc, tmp_path: Path) -> None:
+    (tmp_path / "params.json").write_bytes(b'\xef\xbb\xbf{"prompt": "a"}')
+
+    said = goc("jobs", "submit", "txt2img", "params.json", "--json", **{"POST /v1/jobs": (201, JOB)})
+
+    assert said.document["job_id"] == "j1"
