@@ -67,7 +67,16 @@ class Panel:
         return listen(event.then, None, inputs=[self.reply], js=f"goc_reply_{self.tab}")
 
     def _dropdown(self, name: str, names: Sequence[str], value: str | None) -> Any:
-        return unsaved(gr.Dropdown(label=say(name), choices=list(names), value=value, elem_id=f"goc_{name}_{self.tab}"))
+        return unsaved(
+            gr.Dropdown(
+                label=say(name),
+                choices=list(names),
+                value=value,
+                elem_id=f"goc_{name}_{self.tab}",
+                # gradio 3 shows an empty field where choices and value change together, as the history's do.
+                allow_custom_value=name == "histories",
+            )
+        )
 
     def _button(self, name: str, *, hidden: bool = False) -> Any:
         return gr.Button(
