@@ -120,7 +120,7 @@ def test_a_running_job_has_progress_and_a_preview_and_can_be_interrupted(webui: 
 
 
 def test_a_client_that_gave_up_finds_its_job_again(webui: httpx.Client, service: GenerateOnCloud) -> None:
-    body = txt2img(steps=40, seed=-1, prompt="found again")
+    body = txt2img(steps=150, seed=-1, prompt="found again")
     with pytest.raises(httpx.ReadTimeout):
         webui.post("/sdapi/v1/txt2img", json=body, timeout=0.5)
 

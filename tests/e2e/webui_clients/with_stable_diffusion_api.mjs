@@ -10,7 +10,7 @@ const [, , url, initPicture] = process.argv;
 const api = new StableDiffusionApi({ baseUrl: url, timeout: 300000 });
 const request = {
   prompt: "the red cat", negative_prompt: "a dog", steps: 2, width: 64, height: 64, seed: 5, cfg_scale: 7,
-  sampler_name: "Euler a", scheduler: "Karras",
+  sampler_name: "Euler a Karras", // it has no field for the scheduler
 };
 const init = sharp(Buffer.from(initPicture, "base64"));
 const pictures = {};
