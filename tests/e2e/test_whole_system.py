@@ -190,6 +190,39 @@ def test_a_running_job_shows_a_preview_when_it_was_asked_for(service: GenerateOn
     assert until(service, job_id, sampling=False).status is JobStatus.CANCELED
 
 
+def test_a_finished_job_has_all_its_steps_and_a_small_picture_and_the_next_one_is_estimated(
+    service: GenerateOnCloud,
+) -> None:
+    asked = CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT, label="for the poster")
+    job = service.jobs.finish(service.jobs.submit(asked).job_id)
+
+    assert job.progress is not None
+    assert job.progress.step == job.progress.steps > 0
+    assert (job.progress.fraction, job.progress.message) == (1.0, "Done")
+    (line,) = service.jobs.page(label="poster", limit=1).jobs
+    assert (line.job_id, line.progress) == (job.job_id, job.progress)
+    with Image.open(io.BytesIO(httpx.get(str(line.thumbnail_url), timeout=60).content)) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", (min(SIZE, 256),) * 2)
+    rehearsed = service.jobs.submit(asked.model_copy(update={"dry_run": True}))
+    assert rehearsed.estimate is not None
+    assert rehearsed.estimate.seconds is not None
+    assert rehearsed.estimate.megapixel_steps > 0
+    assert rehearsed.estimate.wakes_gpu is False
+
+
+def test_all_waiting_jobs_are_canceled_at_once_and_the_running_one_goes_on(service: GenerateOnCloud) -> None:
+    endless_job = CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)
+    running, first, second = (service.jobs.submit(endless_job).job_id for _ in range(3))
+    until(service, running, sampling=True)
+
+    canceled = service.jobs.cancel_waiting()
+
+    assert sorted(canceled.canceled) == sorted([first, second])
+    assert service.jobs.get(running).status is JobStatus.RUNNING
+    service.jobs.cancel_all([running])
+    assert until(service, running, sampling=False).status is JobStatus.CANCELED
+
+
 def test_progress_never_goes_back(service: GenerateOnCloud) -> None:
     job_id = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=endless(), checkpoint=CHECKPOINT)).job_id
 
