@@ -1,4 +1,4 @@
-"""The vectors that the console's TypeScript is held to are what our Python makes of the same pictures."""
+"""What the console's TypeScript is held to is what our Python makes of the same pictures."""
 
 import base64
 import json

@@ -8,6 +8,7 @@ import { ProblemText } from "../kit/ProblemText";
 import { isDrawing, isInpaint, otherFields } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
 import { Drawing } from "./Drawing";
+import { Estimate } from "./Estimate";
 import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models, NetworkPicker } from "./Models";
 import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
@@ -76,6 +77,7 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
       {!isDrawing(tab) && <EndpointPicker endpoint={endpoint} onChoose={(name) => choose({ endpoint: name })} />}
       <Others tab={tab} />
       <div className="send-bar">
+        {isDrawing(tab) && <Estimate tab={tab} />}
         {error !== null && (missing ? <Text role="alert" c="var(--mantine-color-error)" mb={6}>{t(`missing.${missing}`)}</Text> : <ProblemText error={error} />)}
         <Group mt={error !== null && !missing ? 6 : 0}>
           <Button type="submit" className="grow" size="md" loading={sending > 0} aria-keyshortcuts="Control+Enter">

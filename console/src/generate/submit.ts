@@ -27,20 +27,34 @@ export async function submit(tab: Tab, change: Values = {}): Promise<Schemas["Jo
     const value = size <= INLINE_BYTES ? await base64(picture) : await stored(picture);
     params[name] = name === "init_images" ? [value] : value;
   }
-  if (isDrawing(tab) && form.vae !== null) {
-    params.override_settings = { ...(params.override_settings as Values | undefined), sd_vae: form.vae };
-  }
-  const body = {
-    task: taskOf(tab, form.tagger),
-    preview: isDrawing(tab),
-    params,
-    ...(isDrawing(tab) ? { checkpoint: form.checkpoint } : {}),
-    ...(form.endpoint === null ? {} : { endpoint: form.endpoint }),
-  } as unknown as Schemas["CreateJob"];
+  const body = bodyOf(tab, form, params);
   return unwrap(
     api.POST("/v1/jobs", { body, params: { header: { "Idempotency-Key": crypto.randomUUID() } } } as never),
   ) as Promise<Schemas["JobView"]>;
 }
+
+type Chosen = Pick<ReturnType<typeof useForm.getState>, "vae" | "tagger" | "checkpoint" | "endpoint">;
+
+function bodyOf(tab: Tab, form: Chosen, params: Values): Schemas["CreateJob"] {
+  const options = { ...(params.override_settings as Values | undefined), sd_vae: form.vae };
+  return {
+    task: taskOf(tab, form.tagger),
+    preview: isDrawing(tab),
+    params: isDrawing(tab) && form.vae !== null ? { ...params, override_settings: options } : params,
+    ...(isDrawing(tab) ? { checkpoint: form.checkpoint } : {}),
+    ...(form.endpoint === null ? {} : { endpoint: form.endpoint }),
+  } as unknown as Schemas["CreateJob"];
+}
+
+/** What the job would take; it creates nothing. The picture does not matter for that, so a tiny one stands for it. */
+export async function estimate(tab: Tab, form: Chosen & { values: Values }, signal: AbortSignal) {
+  const params = { ...paramsOf(tab, form.values), ...(tab === "txt2img" ? {} : { init_images: [TINY] }) };
+  const body = { ...bodyOf(tab, form, params), dry_run: true, preview: false };
+  return (await unwrap(api.POST("/v1/jobs", { body, signal } as never)) as Schemas["JobView"]).estimate ?? null;
+}
+
+/** A grey PNG of 8 by 8 pixels. */
+const TINY = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR42mNsaGhgwAaYGHCAwSkBADAXAZDUexXGAAAAAElFTkSuQmCC";
 
 async function picturesOf(tab: Tab): Promise<Record<string, Blob>> {
   if (tab === "txt2img") return {};

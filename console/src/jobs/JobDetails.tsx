@@ -8,6 +8,7 @@ export function JobDetails({ job }: { job: Job }) {
   const { t, i18n } = useTranslation();
   const seconds = (value: number | null | undefined) => value != null && t("jobs.seconds", { seconds: value.toFixed(1) });
   const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium", timeStyle: "medium" });
+  const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD", maximumFractionDigits: 5 });
   const rows: [string, string | false | null | undefined][] = [
     [t("jobs.id"), job.job_id],
     [t("jobs.created"), time.format(new Date(job.created_at))],
@@ -15,6 +16,7 @@ export function JobDetails({ job }: { job: Job }) {
     [t("jobs.endpoint"), job.endpoint],
     [t("jobs.queuedSeconds"), seconds(job.queued_seconds)],
     [t("jobs.runSeconds"), seconds(job.run_seconds)],
+    [t("usage.cost"), job.cost_usd != null && money.format(job.cost_usd)],
     [t("jobs.seeds"), job.seeds?.join(", ")],
   ];
   const warnings = job.warnings ?? [];

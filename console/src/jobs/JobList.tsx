@@ -1,5 +1,6 @@
 /** One line a job: time → type → status → id. Only the lines in view are in the page, however long the history is. */
 import { Text, UnstyledButton } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { VList } from "virtua";
 import { StatusBadge } from "./StatusBadge";
@@ -12,6 +13,8 @@ interface Props {
   onEnd: () => void;
 }
 
+const LINE = 60;
+
 export function JobList({ jobs, chosen, onChoose, onEnd }: Props) {
   const { t, i18n } = useTranslation();
   const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "short", timeStyle: "medium" });
@@ -20,7 +23,7 @@ export function JobList({ jobs, chosen, onChoose, onEnd }: Props) {
       <VList
         style={{ height: "calc(100dvh - 190px)", minHeight: 240 }}
         onScroll={(offset) => {
-          if (offset > Math.max(0, jobs.length * 44 - 2000)) onEnd();
+          if (offset > Math.max(0, jobs.length * LINE - 2000)) onEnd();
         }}
       >
         {jobs.map((job) => (
@@ -30,16 +33,33 @@ export function JobList({ jobs, chosen, onChoose, onEnd }: Props) {
             aria-current={job.job_id === chosen}
             onClick={() => onChoose(job.job_id)}
           >
-            <Text span size="sm">
-              {time.format(new Date(job.created_at))} → {job.task} →
-            </Text>
-            <StatusBadge status={job.status} />
-            <Text span size="xs" c="dimmed" className="mono" truncate>
-              → {job.job_id}
-            </Text>
+            <Thumbnail url={job.thumbnail_url ?? null} />
+            <span className="grow">
+              <span className="job-words">
+                <Text span size="sm">
+                  {time.format(new Date(job.created_at))} → {job.task} →
+                </Text>
+                <StatusBadge status={job.status} />
+                <Text span size="xs" c="dimmed" className="mono" truncate>
+                  → {job.job_id}
+                </Text>
+              </span>
+              <Text component="span" display="block" size="xs" c="dimmed" truncate>
+                {job.starred ? "★ " : ""}
+                {job.label || job.prompt}
+              </Text>
+            </span>
           </UnstyledButton>
         ))}
       </VList>
     </nav>
   );
+}
+
+/** Each answer has another presigned address; the picture is loaded again only when its own no longer works. */
+function Thumbnail({ url }: { url: string | null }) {
+  const [shown, setShown] = useState(url);
+  if (shown === null && url !== null) setShown(url);
+  if (shown === null) return <span className="job-picture" />;
+  return <img className="job-picture" src={shown} alt="" loading="lazy" onError={() => url !== shown && setShown(url)} />;
 }

@@ -9,7 +9,7 @@ export function JobProgress({ job }: { job: Job }) {
   const { t } = useTranslation();
   const now = useNow();
   const { progress, queue } = job;
-  const share = progress && progress.steps > 0 ? (100 * progress.step) / progress.steps : 0;
+  const share = 100 * (progress?.fraction ?? 0);
   const lines = [
     job.starting_since && t("jobs.starting", { time: duration((now - Date.parse(job.starting_since)) / 1000) }),
     !job.starting_since && progress && t(`phase.${progress.phase}`),

@@ -1,0 +1,42 @@
+/** Next to the button: how long the job would take, what it would cost, and whether a GPU must be woken for it. */
+import { Text } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { duration } from "../kit/format";
+import { type Tab, useForm } from "../params/store";
+import { estimate } from "./submit";
+
+const SETTLED_MS = 1200;
+
+export function Estimate({ tab }: { tab: Tab }) {
+  const { t, i18n } = useTranslation();
+  const { values, vae, tagger, checkpoint, endpoint } = useForm();
+  const [form] = useDebouncedValue(JSON.stringify({ values, vae, tagger, checkpoint, endpoint }), SETTLED_MS);
+  const chosen = JSON.parse(form) as Parameters<typeof estimate>[1];
+  const asked = useQuery({
+    queryKey: ["estimate", tab, form],
+    enabled: chosen.checkpoint !== null,
+    queryFn: ({ signal }) => estimate(tab, chosen, signal),
+    // The button itself says what is wrong with a request.
+    retry: false,
+    staleTime: 60_000,
+  });
+  const found = asked.data;
+  if (!found) return null;
+  const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
+  const words = [
+    found.seconds != null && t("estimate.seconds", { time: duration(found.seconds) }),
+    found.cost_usd != null && t("estimate.cost", { cost: money.format(found.cost_usd) }),
+    found.wakes_gpu === true &&
+      (found.start_seconds == null
+        ? t("estimate.wakes")
+        : t("estimate.wakesIn", { time: duration(found.start_seconds) })),
+  ].filter(Boolean);
+  if (words.length === 0) return null;
+  return (
+    <Text size="sm" mb={4}>
+      {words.join(" · ")}
+    </Text>
+  );
+}
