@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from generate_on_cloud.faces.sdapi.settings import Settings
+from generate_on_cloud.serve.callers import KeptSettings
 from local_cloud.cloud import LocalCloud
 from local_cloud.preflight import free_port
+from tests.e2e.conftest import CHECKPOINT
 from tests.patience import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -30,9 +33,14 @@ class Serving:
 
 @contextmanager
 def goc_serve(cloud: LocalCloud, *options: str) -> Iterator[Serving]:
-    """Start it, wait until it answers, and end it with Ctrl-C."""
+    """Start it with CHECKPOINT chosen, wait until it answers, and end it with Ctrl-C.
+
+    Other tests leave their checkpoints in the same cloud, so none would be the only one.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
+        kept = KeptSettings(Path(home) / "generate-on-cloud" / "serve.json", service=cloud.api_url)
+        kept.put("", Settings({"sd_model_checkpoint": CHECKPOINT}))
         environment = {
             **os.environ, "GOC_URL": cloud.api_url, "GOC_API_KEY": cloud.admin_key, "XDG_CONFIG_HOME": home,
             "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1",

@@ -140,7 +140,7 @@ def test_a_client_that_gave_up_finds_its_job_again(webui: httpx.Client, service:
     [
         ({"sampler_name": "No such"}, 422, "unknown sampler 'No such'"),
         ({"steps": 0}, 422, "steps"),
-        ({"override_settings": {"sd_model_checkpoint": "none"}}, 400, "allowed: tiny.safetensors ["),
+        ({"override_settings": {"sd_model_checkpoint": "none"}}, 400, "tiny.safetensors ["),
         ({"prompt": "a <lora:none:1>"}, 400, "none"),
     ],
 )
@@ -191,7 +191,7 @@ def test_the_local_cloud_answers_webuis_api_itself_with_the_key_as_password(loca
         wrong = webui.get("/sdapi/v1/sd-models", auth=("anna", "goc_wrong"))
         page = webui.get("/sdapi/v1/sd-models", headers={"origin": "https://evil.example", "x-api-key": "x"})
         webui.auth = ("anna", local_cloud.admin_key)
-        drawn = webui.post("/sdapi/v1/txt2img", json=txt2img())
+        drawn = webui.post("/sdapi/v1/txt2img", json=txt2img(override_settings={"sd_model_checkpoint": CHECKPOINT}))
 
     assert [asked.status_code, wrong.status_code, page.status_code] == [401, 401, 403]
     assert drawn.status_code == 200, drawn.text
@@ -207,7 +207,7 @@ def test_the_key_of_the_server_is_narrow_and_ends_with_it(local_cloud: LocalClou
     with goc_serve(local_cloud, "--wake", "--api-auth", "anna:secret") as serving:
         with httpx.Client(base_url=serving.url, timeout=60) as client:
             assert client.get("/sdapi/v1/sd-models").status_code == 401
-            assert client.get("/sdapi/v1/sd-models", auth=("anna", "secret")).json()[0]["model_name"] == "tiny"
+            assert client.get("/sdapi/v1/sd-models", auth=("anna", "secret")).status_code == 200
         during = sessions()
         wait_for(lambda: any("Waking the GPU with tiny.safetensors" in line for line in serving.lines), "the wake-up")
     assert len(during) == len(before) + 1

@@ -33,7 +33,7 @@ said["detect"] = [one.size for one in api.controlnet_detect(images=[picture()], 
 api.set_options({"CLIP_stop_at_last_layers": 2})
 pictures["clip_skip"] = api.txt2img(**REQUEST).images
 api.set_options({"CLIP_stop_at_last_layers": 1})
-api.util_set_model(said["util_get_model_names"][0])
+api.util_set_model(said["util_get_current_model"])
 api.util_wait_for_ready(check_interval=0.1)
 try:
     api.txt2img(**{**REQUEST, "sampler_name": "No such sampler"})
