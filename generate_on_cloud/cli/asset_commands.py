@@ -18,7 +18,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from generate_on_cloud.cli.completion import asset_names, asset_types
+from generate_on_cloud.cli.completion import asset_names, asset_types, role_names, user_names
+from generate_on_cloud.cli.model_types import models_in
 from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_assets, print_document, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.tables import print_sheet, size
@@ -37,13 +38,26 @@ PredictionOption = Annotated[
     typer.Option(help="What a checkpoint predicts; by default what the .yaml next to it or the file itself says."),
 ]
 AssetName = Annotated[str, typer.Argument(metavar="ASSET", help="Id or file name.", autocompletion=asset_names)]
-TypeOption = Annotated[str, typer.Option("--type", help="checkpoint, vae, lora, … or WebUI's folder name.")]
+TypeOption = Annotated[
+    str,
+    typer.Option(
+        "--type", metavar="TYPE", autocompletion=asset_types, help="checkpoint, vae, lora, … or WebUI's folder name."
+    ),
+]
 
 
 @app.command()
 def upload(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
-    asset_type: TypeOption,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, or folders of them.", exists=True)],
+    asset_type: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            autocompletion=asset_types,
+            help="Omit it: the file's content or its folder's name (WebUI's) shows the type.",
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until each file is inspected and active.")] = True,
     prediction_type: PredictionOption = None,
     as_json: AsJson = False,
@@ -53,30 +67,48 @@ def upload(
     After an interruption, run the same command again: it resumes where it stopped.
     """
     failures: list[tuple[Path, CloudError]] = []
+    models, skipped = models_in(files, _declared(asset_type))
+    if skipped:
+        errors.print(f"{len(skipped)} files are no models and stay: {_some(skipped)}", markup=False)
     with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
-        for file in files:
+        for file, kind in models:
             try:
-                done.append(_upload(cloud, file, asset_type, prediction_type, progress, wait=wait))
+                done.append(_upload(cloud, file, kind, prediction_type, progress, wait=wait))
             except (ConnectionLostError, NotLoggedInError):
                 raise
             except CloudError as error:
-                if len(files) == 1:
+                if len(models) == 1:
                     raise
                 failures.append((file, error))
         if failures:
             raise _summary(failures, sent=len(done))
 
 
+def _declared(asset_type: str | None) -> AssetType | None:
+    """The type of `--type`, by its own name or WebUI's folder."""
+    if asset_type is None:
+        return None
+    found = asset_type_named(asset_type)
+    if found is None:
+        raise typer.BadParameter(f"received {asset_type!r}; allowed: {', '.join(AssetType)}", param_hint="--type")
+    return found
+
+
+def _some(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths[:3]]
+    return ", ".join([*names, "…"] if len(paths) > len(names) else names)
+
+
 def _upload(
     cloud: GenerateOnCloud,
     file: Path,
-    asset_type: str,
+    asset_type: AssetType,
     prediction_type: PredictionType | None,
     progress: Progress,
     *,
     wait: bool,
 ) -> AssetView:
-    if file.suffix in YAML_SUFFIXES and asset_type_named(asset_type) is AssetType.CHECKPOINT:
+    if file.suffix in YAML_SUFFIXES and asset_type is AssetType.CHECKPOINT:
         return cloud.assets.apply_yaml(file)
     total = file.stat().st_size
     hashed = progress.add_task(f"{file.name} hashing", total=total, visible=False)
@@ -107,11 +139,18 @@ def _summary(failures: Sequence[tuple[Path, CloudError]], *, sent: int) -> Cloud
 
 @app.command("import")
 def import_url(  # noqa: PLR0917 - typer takes them by their options
-    url: Annotated[str, typer.Argument(help="https URL, civitai:MODEL, civitai:MODEL@VERSION, or hf:OWNER/REPO/FILE.")],
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="https URL, civitai:MODEL, civitai:MODEL@VERSION, or hf:OWNER/REPO/FILE."),
+    ],
     asset_type: TypeOption,
-    name: Annotated[str | None, typer.Option(help="File name; by default what its source calls it.")] = None,
-    sha256: Annotated[str | None, typer.Option(help="Expected SHA-256 of the file.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="GOC_SOURCE_TOKEN", help="Bearer token for the source.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="File name; by default what its source calls it.")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the file.")] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", envvar="GOC_SOURCE_TOKEN", help="Bearer token for the source.")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the file is uploaded.")] = True,
     prediction_type: PredictionOption = None,
     as_json: AsJson = False,
@@ -167,13 +206,29 @@ def show(asset: AssetName, as_json: AsTable = None) -> None:
 @app.command()
 def update(  # noqa: PLR0917 - typer takes them by their options
     asset: AssetName,
-    name: Annotated[str | None, typer.Option(help="A new file name with the same extension.")] = None,
-    description: Annotated[str | None, typer.Option()] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="A new file name with the same extension.")] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="A new description.")] = None,
     tags: Annotated[
-        list[str] | None, typer.Option("--tag", help="Its tags, replacing all others; may be repeated.")
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Its tags, replacing all others; may be repeated.")
     ] = None,
-    users: Annotated[list[str] | None, typer.Option("--user", help="Who may use it; may be repeated.")] = None,
-    roles: Annotated[list[str] | None, typer.Option("--role", help="Roles that may use it; may be repeated.")] = None,
+    users: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user",
+            metavar="USER",
+            help="Only they may use it; replaces the list; may be repeated.",
+            autocompletion=user_names,
+        ),
+    ] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="Only they may use it; replaces the list; may be repeated.",
+            autocompletion=role_names,
+        ),
+    ] = None,
     prediction_type: Annotated[
         str | None,
         typer.Option(help="What a checkpoint predicts: epsilon, v_prediction, or automatic."),

@@ -22,9 +22,15 @@ from generate_on_cloud.cli.draw_commands import img2img, inpaint, interrogate, t
 from generate_on_cloud.cli.endpoint_commands import app as endpoints_app
 from generate_on_cloud.cli.exit_codes import ExitCode, exit_code_of
 from generate_on_cloud.cli.job_commands import app as jobs_app
+from generate_on_cloud.cli.key_commands import app as keys_app
+from generate_on_cloud.cli.me_commands import app as me_app
 from generate_on_cloud.cli.output import AsJson, answers_in_json, begin_answer, errors, print_document, print_failure
+from generate_on_cloud.cli.role_commands import app as roles_app
 from generate_on_cloud.cli.serve_command import serve
 from generate_on_cloud.cli.session import Session, begin, open_cloud, service_url
+from generate_on_cloud.cli.usage_command import usage
+from generate_on_cloud.cli.user_commands import app as users_app
+from generate_on_cloud.cli.webhook_commands import app as webhooks_app
 from generate_on_cloud.cli.webui_commands import app as webui_app
 from generate_on_cloud.client.errors import CloudError
 
@@ -56,6 +62,12 @@ app.add_typer(webui_app, name="webui")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
 app.add_typer(endpoints_app, name="endpoints")
+app.add_typer(me_app, name="me")
+app.add_typer(users_app, name="users")
+app.add_typer(roles_app, name="roles")
+app.add_typer(keys_app, name="keys")
+app.command()(usage)
+app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(auth_app, name="auth")
 app.command(short_help="Save a URL and key: `goc auth login`.")(login)
 app.add_typer(config_app, name="config")
@@ -96,8 +108,10 @@ def show_help(
 
 @app.command(short_help="Upload a checkpoint and draw with it.")
 def demo(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file to upload and draw with.", exists=True)],
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo_output"),
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A checkpoint file to upload and draw with.", exists=True)
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the pictures.")] = Path("demo_output"),
     as_json: AsJson = False,
 ) -> None:
     """Upload a checkpoint, send img2img and inpaint jobs, and save the pictures."""

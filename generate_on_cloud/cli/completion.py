@@ -10,6 +10,7 @@ import httpx
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
+from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.samplers import SAMPLERS, SCHEDULE_LABELS
@@ -46,6 +47,7 @@ endpoint_names = _from_service(lambda cloud: (endpoint.name for endpoint in clou
 user_names = _from_service(lambda cloud: (user.name for user in cloud.users.list()))
 role_names = _from_service(lambda cloud: (role.name for role in cloud.roles.list()))
 key_ids = _from_service(lambda cloud: (key.key_id for key in cloud.keys.list()))
+permission_names = _from_table(lambda: iter([one.value for one in Permission]))
 asset_types = _from_table(lambda: iter([one.value for one in ASSET_TYPES]))
 sampler_names = _from_table(lambda: iter(SAMPLERS))
 scheduler_names = _from_table(lambda: iter(SCHEDULE_LABELS.values()))

@@ -4,10 +4,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from generate_on_cloud.cli.output import AsTable, print_document, wants_json
+from generate_on_cloud.cli.tables import Column, console, print_table
 from generate_on_cloud.cost import Usage, estimate
 from generate_on_cloud.standing import read_prices
 
@@ -23,16 +22,20 @@ def about() -> None:
 @app.command("estimate")
 def estimate_month(
     *,
-    images: Annotated[int, typer.Option(min=0, help="Pictures a month.")] = DEFAULTS.images,
-    instance_type: Annotated[str, typer.Option(help="SageMaker instance type.")] = DEFAULTS.instance_type,
+    images: Annotated[int, typer.Option(min=0, metavar="N", help="Pictures a month.")] = DEFAULTS.images,
+    instance_type: Annotated[
+        str, typer.Option(metavar="TYPE", help="SageMaker instance type.")
+    ] = DEFAULTS.instance_type,
     seconds_per_image: Annotated[
-        float, typer.Option(min=0, help="Seconds per picture on that instance type; see `goc jobs show`.")
+        float, typer.Option(min=0, metavar="X", help="Seconds per picture on that instance type; see `goc jobs show`.")
     ] = DEFAULTS.seconds_per_image,
     wake_ups: Annotated[
-        int, typer.Option(min=0, help="How often a month the endpoint starts from zero.")
+        int, typer.Option(min=0, metavar="N", help="How often a month the endpoint starts from zero.")
     ] = DEFAULTS.wake_ups,
-    idle_minutes: Annotated[float, typer.Option(min=0, help="As deployed.")] = DEFAULTS.idle_minutes,
-    models_gb: Annotated[float, typer.Option(min=0, help="Model files you keep in the cloud.")] = DEFAULTS.models_gb,
+    idle_minutes: Annotated[float, typer.Option(min=0, metavar="N", help="As deployed.")] = DEFAULTS.idle_minutes,
+    models_gb: Annotated[
+        float, typer.Option(min=0, metavar="GB", help="Model files you keep in the cloud.")
+    ] = DEFAULTS.models_gb,
     firewall: Annotated[bool, typer.Option(help="Include the firewall (waf=true).")] = False,
     as_json: AsTable = None,
 ) -> None:
@@ -56,10 +59,7 @@ def estimate_month(
         document = {"usage": asdict(usage), "usd": result.lines, "total": result.total, "as_of": prices.as_of}
         print_document(document)
         return
-    table = Table("item", "USD a month", caption=f"{prices.region}, {prices.as_of}. {prices.note}")
-    table.columns[1].justify = "right"
-    for name, dollars in result.lines.items():
-        table.add_row(name, f"{dollars:.2f}")
-    table.add_section()
-    table.add_row("all", f"{result.total:.2f}")
-    Console(highlight=False).print(table)
+    rows = [(name, f"{dollars:.2f}") for name, dollars in result.lines.items()]
+    columns = (Column("item"), Column("USD a month", number=True))
+    print_table(columns, [*rows, ("all", f"{result.total:.2f}")], empty="")
+    console().print(f"{prices.region}, {prices.as_of}. {prices.note}", markup=False)

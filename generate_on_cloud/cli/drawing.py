@@ -13,6 +13,7 @@ from generate_on_cloud.cli.job_bar import JobBar, job_bar
 from generate_on_cloud.cli.output import errors, print_document
 from generate_on_cloud.cli.previews import Preview
 from generate_on_cloud.cli.session import defaults, open_cloud
+from generate_on_cloud.cli.words import faults_in
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError, ConnectionLostError, JobNotSucceededError
 from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
@@ -43,8 +44,7 @@ def request_of(task: Task, send: SendOptions, params: dict[str, Any]) -> CreateJ
     try:
         return send.job(task, params, defaults())
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise CloudError(faults) from None
+        raise CloudError(faults_in(error)) from None
 
 
 def draw(works: Sequence[Work], send: SendOptions, *, as_json: bool, alone: bool = False) -> None:

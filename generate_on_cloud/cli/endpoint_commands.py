@@ -5,21 +5,34 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from generate_on_cloud.cli.completion import endpoint_names, role_names, user_names
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, print_endpoints, wants_json
 from generate_on_cloud.cli.session import open_cloud
+from generate_on_cloud.cli.words import faults_in
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.contract.endpoints import CreateEndpoint, PatchEndpoint
 
 app = typer.Typer(help="The endpoints that run jobs.")
 
-Least = Annotated[int | None, typer.Option("--min", help="Instances that always run.")]
-Most = Annotated[int | None, typer.Option("--max", help="Maximum number of instances.")]
-Idle = Annotated[int | None, typer.Option("--idle-minutes", help="Minutes without a job before instances stop.")]
-Backlog = Annotated[
-    float | None, typer.Option("--backlog", help="Jobs per instance above which another instance starts.")
+EndpointName = Annotated[
+    str, typer.Argument(metavar="NAME", help="With or without the stage's prefix.", autocompletion=endpoint_names)
 ]
-Users = Annotated[list[str] | None, typer.Option("--user", help="Users who may use it; may be repeated.")]
-Roles = Annotated[list[str] | None, typer.Option("--role", help="Roles that may use it; may be repeated.")]
+Least = Annotated[int | None, typer.Option("--min", metavar="N", help="Instances that always run.")]
+Most = Annotated[int | None, typer.Option("--max", metavar="N", help="Maximum number of instances.")]
+Idle = Annotated[
+    int | None, typer.Option("--idle-minutes", metavar="N", help="Minutes without a job before instances stop.")
+]
+Backlog = Annotated[
+    float | None, typer.Option("--backlog", metavar="X", help="Jobs per instance above which another instance starts.")
+]
+Users = Annotated[
+    list[str] | None,
+    typer.Option("--user", metavar="USER", autocompletion=user_names, help="Users who may use it; may be repeated."),
+]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option("--role", metavar="ROLE", autocompletion=role_names, help="Roles that may use it; may be repeated."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -39,13 +52,15 @@ def show_list(as_json: AsTable = None) -> None:
 
 @app.command()
 def create(  # noqa: PLR0917 - typer takes them by their options
-    name: str,
-    instance_type: Annotated[str, typer.Option("--instance-type", help="ml.g5.xlarge, …")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Without the stage's prefix.")],
+    instance_type: Annotated[str, typer.Option("--instance-type", metavar="TYPE", help="ml.g5.xlarge, …")],
     least: Least = None,
     most: Most = None,
     idle_minutes: Idle = None,
     backlog: Backlog = None,
-    image: Annotated[str | None, typer.Option(help="Image in ECR; by default that of the template's endpoint.")] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="URI", help="Image in ECR; by default that of the template's endpoint.")
+    ] = None,
     users: Users = None,
     roles: Roles = None,
     as_json: AsJson = False,
@@ -64,7 +79,7 @@ def create(  # noqa: PLR0917 - typer takes them by their options
 
 @app.command()
 def update(  # noqa: PLR0917 - typer takes them by their options
-    name: str,
+    name: EndpointName,
     least: Least = None,
     most: Most = None,
     idle_minutes: Idle = None,
@@ -84,7 +99,7 @@ def update(  # noqa: PLR0917 - typer takes them by their options
 
 @app.command()
 def rm(
-    name: str,
+    name: EndpointName,
     force: Annotated[bool, typer.Option("--force", help="Cancel its open jobs first.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +110,14 @@ def rm(
 
 @app.command()
 def default(
-    name: Annotated[str | None, typer.Argument(help="Omit it to send your jobs to the least loaded endpoint.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=endpoint_names,
+            help="Omit it to send your jobs to the least loaded endpoint.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Choose the endpoint for jobs that name none."""
@@ -127,4 +149,4 @@ def _given(  # noqa: PLR0917 - the options both commands share
 
 
 def _refused(error: ValidationError) -> CloudError:
-    return CloudError("; ".join(f"{'.'.join(map(str, e['loc'])) or 'endpoint'}: {e['msg']}" for e in error.errors()))
+    return CloudError(faults_in(error))

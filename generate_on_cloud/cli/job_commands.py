@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,10 +50,10 @@ JobIds = Annotated[
     list[str], typer.Argument(metavar="JOB...", help="Ids, their last characters, or `last`.", autocompletion=job_ids)
 ]
 TaskArgument = Annotated[
-    Task, typer.Argument(metavar="TASK", parser=read_task, help="txt2img, img2img, …", autocompletion=task_names)
+    Any, typer.Argument(metavar="TASK", parser=read_task, help="txt2img, img2img, …", autocompletion=task_names)
 ]
 TaskOption = Annotated[
-    Task | None, typer.Option(metavar="TASK", parser=read_task, help="Only this task.", autocompletion=task_names)
+    Any, typer.Option(metavar="TASK", parser=read_task, help="Only this task.", autocompletion=task_names)
 ]
 TIME_HELP = "2026-11-30 or 2026-11-30T12:00, your time zone."
 
@@ -97,7 +97,7 @@ def list_jobs(
     created_before: Annotated[
         str | None, typer.Option("--to", metavar="TIME", parser=_read_moment, help="Created before this time.")
     ] = None,
-    cursor: Annotated[str | None, typer.Option(help="next_cursor of the previous page.")] = None,
+    cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="next_cursor of the previous page.")] = None,
     as_json: AsTable = None,
 ) -> None:
     """List your jobs, newest first."""

@@ -3,10 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+GAP = 2
+"""Characters between two columns."""
+MIN_WIDE = 8
+"""Characters that a cut column keeps."""
 COLOURS: Mapping[str, str] = {
     "succeeded": "green", "active": "green", "InService": "green", "delivered": "green",
     "failed": "red", "expired": "red", "Failed": "red", "OutOfService": "red", "given_up": "red",
@@ -36,20 +41,29 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, emp
         out.print(empty, markup=False, soft_wrap=True)
         return
     used = [place for place in range(len(columns)) if any(line[place] for line in lines)]
-    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=(0, 2, 0, 0))
-    for place in used:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    widths = _widths([columns[place] for place in used], [[line[place] for place in used] for line in lines], out.width)
+    for place, width in zip(used, widths, strict=True):
         column = columns[place]
         table.add_column(
-            column.head,
-            no_wrap=True,
-            overflow="ellipsis" if column.wide else "ignore",
-            min_width=None if column.wide else max(len(line[place]) for line in lines),
-            ratio=None,
-            justify="right" if column.number else "left",
+            column.head, no_wrap=True, overflow="ellipsis", width=width, justify="right" if column.number else "left"
         )
     for line in lines:
         table.add_row(*(Text(line[place], style=COLOURS.get(line[place], "")) for place in used))
     out.print(table)
+
+
+def _widths(columns: Sequence[Column], lines: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Widths in characters: what each column needs, the wide ones cut to equal shares of what is left for them."""
+    needed = [
+        max(cell_len(column.head), *(cell_len(line[place]) for line in lines)) for place, column in enumerate(columns)
+    ]
+    wide = sorted((place for place, column in enumerate(columns) if column.wide), key=lambda place: needed[place])
+    left = room - GAP * (len(columns) - 1) - sum(width for place, width in enumerate(needed) if place not in wide)
+    for number, place in enumerate(wide):
+        needed[place] = min(needed[place], max(MIN_WIDE, left // (len(wide) - number)))
+        left -= needed[place]
+    return needed
 
 
 def print_sheet(lines: Mapping[str, object]) -> None:

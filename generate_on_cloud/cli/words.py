@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
-from generate_on_cloud.client.errors import ProblemError
+from pydantic import BaseModel, ValidationError
+
+from generate_on_cloud.client.errors import CloudError, ProblemError
 from generate_on_cloud.contract.errors import ProblemCode
 
+Body = TypeVar("Body", bound=BaseModel)
 COMMANDS: Mapping[str, str] = {
     r"GET /v1/assets\?type=checkpoint": "goc assets list --type checkpoint",
     r"POST /v1/assets": "goc assets upload",
@@ -43,3 +47,20 @@ def explained(error: Exception, *, url: str | None) -> str:
         first, *fields = text.splitlines()
         return "\n".join([f"{first}; `goc me` shows what this key may do", *fields])
     return text
+
+
+def valid(body: type[Body], fields: Mapping[str, object]) -> Body:
+    """A request's body from the options of a command.
+
+    Raises:
+        CloudError: a value is not allowed; the message names each.
+    """
+    try:
+        return body.model_validate(dict(fields))
+    except ValidationError as error:
+        raise CloudError(faults_in(error)) from None
+
+
+def faults_in(error: ValidationError) -> str:
+    """Each fault with the field it is about."""
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'request'}: {fault['msg']}" for fault in error.errors())

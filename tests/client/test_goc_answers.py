@@ -11,6 +11,7 @@ import pytest
 
 from generate_on_cloud.cli.exit_codes import ExitCode
 from tests.client.goc import Goc
+from tests.client.people_answers import PEOPLE
 from tests.client.small_service import Answer, SmallService, asset, job, problem
 
 PAGE = Path(__file__).parents[2] / "docs" / "assets.md"
@@ -115,6 +116,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
         lambda said: said["deliveries"], [],
     ),
     "cost estimate": ({}, lambda said: said["usage"]["images"], 1000),
+    **PEOPLE,
 }  # fmt: skip
 
 

@@ -1,0 +1,149 @@
+"""`goc users`: who may use the service, with which role and quotas."""
+
+from typing import Annotated
+
+import typer
+
+from generate_on_cloud.cli.completion import endpoint_names, role_names, user_names
+from generate_on_cloud.cli.option_groups import with_options
+from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
+from generate_on_cloud.cli.quota_options import QuotaOptions, quota_words
+from generate_on_cloud.cli.session import open_cloud, service_url
+from generate_on_cloud.cli.tables import Column, print_sheet, print_table
+from generate_on_cloud.cli.times import told
+from generate_on_cloud.cli.words import valid
+from generate_on_cloud.contract.accounts import CreateKey, CreateUser, PutUser, UserView
+
+app = typer.Typer(help="People who may use the service.", no_args_is_help=True)
+UserName = Annotated[str, typer.Argument(metavar="USER", autocompletion=user_names, show_default=False)]
+NewName = Annotated[str, typer.Argument(metavar="USER", show_default=False)]
+COLUMNS = (
+    Column("user", wide=True), Column("role"), Column("keys", number=True), Column("quotas", wide=True),
+    Column("state"),
+)  # fmt: skip
+
+
+@app.command("list")
+def list_users(as_json: AsTable = None) -> None:
+    """List the users."""
+    in_json = wants_json(as_json)
+    with open_cloud() as cloud:
+        users = list(cloud.users.list())
+    if in_json:
+        print_document({"users": users})
+        return
+    rows = [(user.name, user.role, str(user.keys), quota_words(user.quotas), _state(user)) for user in users]
+    print_table(COLUMNS, rows, empty="There are no users.")
+
+
+@app.command()
+def show(user: UserName, as_json: AsTable = None) -> None:
+    """Show a user."""
+    in_json = wants_json(as_json)
+    with open_cloud() as cloud:
+        found = cloud.users.get(user)
+    if in_json:
+        print_document(found)
+    else:
+        _print_user(found)
+
+
+@app.command()
+@with_options(quotas=QuotaOptions)
+def create(
+    user: NewName,
+    *,
+    role: Annotated[str, typer.Option(metavar="ROLE", help="What they may do.", autocompletion=role_names)] = "artist",
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where their jobs go by default.", autocompletion=endpoint_names)
+    ] = None,
+    key: Annotated[bool, typer.Option("--key", help="Also make a key for them and print it, once.")] = False,
+    quotas: QuotaOptions,
+    as_json: AsJson = False,
+) -> None:
+    """Create a user, for example `goc users create ada --role artist --jobs-per-day 50 --key`."""
+    fields = {"name": user, "role": role, "quotas": quotas.changes()}
+    wanted = valid(CreateUser, fields | ({"default_endpoint": endpoint} if endpoint else {}))
+    with open_cloud() as cloud:
+        made = cloud.users.create(wanted)
+        secret = cloud.keys.create(CreateKey(user=user)).key if key else None
+    if as_json:
+        print_document({**made.model_dump(mode="json"), **({"key": secret} if secret else {})})
+        return
+    typer.echo(f"{made.name} ({made.role})" + (f", {quota_words(made.quotas)}" if quota_words(made.quotas) else ""))
+    if secret:
+        typer.echo(f"export GOC_URL={service_url()} GOC_API_KEY={secret}")
+
+
+@app.command()
+@with_options(quotas=QuotaOptions)
+def update(
+    user: UserName,
+    *,
+    role: Annotated[str | None, typer.Option(metavar="ROLE", help="A new role.", autocompletion=role_names)] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where their jobs go by default.", autocompletion=endpoint_names)
+    ] = None,
+    quotas: QuotaOptions,
+    as_json: AsJson = False,
+) -> None:
+    """Change the role, default endpoint or single quotas of a user; everything else stays as it is."""
+    if role is None and endpoint is None and not quotas.changes():
+        raise typer.BadParameter("nothing to change: give --role, --endpoint or a quota")
+    with open_cloud() as cloud:
+        before = cloud.users.get(user)
+        fields = {"role": role or before.role, "quotas": quotas.over(before.quotas)}
+        wanted = valid(PutUser, fields | ({"default_endpoint": endpoint} if endpoint else {}))
+        changed = cloud.users.replace(user, wanted)
+    if as_json:
+        print_document(changed)
+    else:
+        _print_user(changed)
+
+
+@app.command()
+def rm(
+    user: UserName,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a user and their keys for good; jobs and model files stay, the name is never used again."""
+    if not yes and not as_json:
+        typer.confirm(f"Delete {user}? The name can never be used again", abort=True)
+    with open_cloud() as cloud:
+        gone = cloud.users.delete(user)
+    if as_json:
+        print_document(gone)
+    else:
+        typer.echo(f"{gone.name} is deleted")
+
+
+@app.command()
+def invite(user: UserName, as_json: AsJson = False) -> None:
+    """Make a one-time code with which a user signs in to the console within 15 minutes."""
+    with open_cloud() as cloud:
+        code = cloud.sessions.create_code(user)
+    if as_json:
+        print_document(code)
+    else:
+        typer.echo(code.code)
+        typer.echo(f"for {code.user}, until {told(code.expires_at)}", err=True)
+
+
+def _state(user: UserView) -> str:
+    return "disabled" if getattr(user, "disabled", False) else ""
+
+
+def _print_user(user: UserView) -> None:
+    print_sheet(
+        {
+            "user": user.name,
+            "state": _state(user),
+            "role": user.role,
+            "quotas": quota_words(user.quotas),
+            "default endpoint": user.default_endpoint,
+            "keys": user.keys,
+            "created": f"{told(user.created_at)} by {user.created_by}",
+        }
+    )

@@ -1,0 +1,115 @@
+"""`goc users`, `roles`, `keys` and `usage`: what they send, and what they leave as it is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import typer
+
+from generate_on_cloud.cli.exit_codes import ExitCode
+from generate_on_cloud.cli.key_commands import read_end
+from generate_on_cloud.cli.quota_options import read_limit
+from tests.client.goc import Goc
+from tests.client.people_answers import KEY, ME, PEOPLE, ROLE, USAGE, USER
+from tests.client.small_service import SmallService
+
+
+def sent(service: SmallService, method: str) -> Any:
+    return next(body for asked, _, body in service.asked if asked == method)
+
+
+def test_changing_a_role_leaves_the_quotas_of_a_user(service: SmallService, goc: Goc) -> None:
+    goc(*["users", "update", "ada", "--role", "trainee"], **PEOPLE["users update ada --role trainee"][0])
+
+    assert sent(service, "PUT") == {"role": "trainee", "quotas": USER["quotas"]}
+
+
+def test_one_quota_is_set_or_taken_away_and_the_others_stay(service: SmallService, goc: Goc) -> None:
+    goc(
+        *["users", "update", "ada", "--jobs-per-day", "none", "--concurrent-jobs", "2"],
+        **PEOPLE["users update ada --role trainee"][0],
+    )  # fmt: skip
+
+    assert sent(service, "PUT") == {
+        "role": "artist", "quotas": {"concurrent_jobs": 2, "asset_bytes": USER["quotas"]["asset_bytes"]},
+    }  # fmt: skip
+
+
+def test_a_role_keeps_its_permissions_where_only_a_quota_changes(service: SmallService, goc: Goc) -> None:
+    command = "roles update trainee --jobs-per-day 5"
+
+    goc(*command.split(), **PEOPLE[command][0])
+
+    assert sent(service, "PUT") == {"permissions": ROLE["permissions"], "quotas": {"jobs_per_day": 5}}
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("0", 0), ("50", 50), ("20GB", 20 * 10**9), ("5MB", 5 * 10**6), ("none", "none")]
+)
+def test_a_limit_is_a_number_a_size_or_none(text: str, limit: object) -> None:
+    assert read_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "20 GB", "GB"])
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="allowed: a whole number"):
+        read_limit(text)
+
+
+def test_the_end_of_a_key_is_a_span_or_a_time() -> None:
+    assert abs(read_end("30d") - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=1)
+    assert read_end("2026-12-31T12:00+00:00") == datetime(2026, 12, 31, 12, tzinfo=UTC)
+    assert read_end("2026-12-31").tzinfo is not None
+    with pytest.raises(typer.BadParameter, match="received 'soon'; allowed: 30d"):
+        read_end("soon")
+
+
+def test_the_key_of_a_new_user_is_a_line_to_paste(service: SmallService, goc: Goc) -> None:
+    said = goc(*["users", "create", "ada", "--key"], **PEOPLE["users create ada --jobs-per-day 50 --key"][0])
+
+    assert f"export GOC_URL={service.url} GOC_API_KEY=goc_x" in said.out
+
+
+def test_a_beginning_that_fits_several_keys_is_refused(goc: Goc) -> None:
+    two = [KEY, {**KEY, "key_id": "ab" * 31 + "cd"}]
+
+    said = goc("keys", "rm", "abab", **{"GET /v1/keys": (200, {"keys": two})})
+
+    assert "2 keys have an id that begins with 'abab'" in said.err
+    assert said.code == ExitCode.NOT_FOUND
+
+
+def test_a_user_is_not_deleted_without_a_yes(service: SmallService, goc: Goc, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = goc("users", "rm", "ada", **PEOPLE["users rm ada"][0])
+
+    assert said.code != ExitCode.DONE
+    assert service.asked == []
+    assert goc("users", "rm", "ada", "--yes").out == "ada is deleted\n"
+
+
+def test_usage_has_a_sum_and_is_a_table_for_spreadsheets(goc: Goc) -> None:
+    table = goc("usage", "--no-json", **{"GET /v1/usage": (200, USAGE)}).out
+    comma = goc("usage", "--csv").out
+
+    assert "all" in table.splitlines()[-2]
+    assert "15" in table.splitlines()[-2]
+    assert "0.0367" in table
+    assert comma.splitlines()[0].startswith("user,day,jobs,")
+    assert comma.splitlines()[1].startswith("ada,2026-11-30,12,")
+
+
+def test_any_request_can_be_sent(service: SmallService, goc: Goc) -> None:
+    said = goc("api", "get", "me", **{"GET /v1/me": (200, ME)})
+    goc("api", "POST", "/v1/users", "-F", "name=ada", "-F", 'quotas={"jobs_per_day": 5}', "-H", "x-correlation-id: a")
+    refused = goc("api", "FETCH", "me")
+
+    assert said.document["user"] == "ada"
+    assert sent(service, "POST") == {"name": "ada", "quotas": {"jobs_per_day": 5}}
+    assert "received 'FETCH'; allowed: GET, POST" in " ".join(refused.err.split())
+
+
+def test_who_one_is_shows_role_quotas_and_permissions(goc: Goc) -> None:
+    said = goc("me", "--no-json", **{"GET /v1/me": (200, ME)})
+
+    assert "50 jobs per day, 20.0 GB of model files" in said.out
+    assert "inference:create" in said.out
