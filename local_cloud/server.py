@@ -250,6 +250,10 @@ def _announce(
         print(f"  console      {settings.endpoint_url}/", flush=True)
         print(f"  WebUI's API  {settings.endpoint_url}/sdapi/v1 (any user name, your key as the password)", flush=True)
     print(f"  credentials  {settings.credentials_file}", flush=True)
+    if ready["api_url"] is not None and ready["admin_key"] is not None:
+        print("paste this into another terminal:", flush=True)
+        print(f"export GOC_URL={ready['api_url']} GOC_API_KEY={ready['admin_key']}", flush=True)
+        print('export PATH="$PWD/.venv/bin:$PATH"', flush=True)
     return 0
 
 

@@ -95,6 +95,7 @@ class SendOptions:
     metadata: Annotated[
         list[str] | None, Option(metavar="NAME=VALUE", help="A note that comes back with the job; may be repeated.")
     ] = None
+    label: Annotated[str | None, Option(metavar="TEXT", help="A name for the job, which lists can search.")] = None
     webhook: Annotated[str | None, Option(metavar="URL", help="https URL to call when the job finishes.")] = None
 
     @property
@@ -117,7 +118,8 @@ class SendOptions:
         return CreateJob(
             task=task, params=params, checkpoint=checkpoint, endpoint=self.endpoint or defaults.endpoint,
             preview=self.preview, dry_run=self.dry_run, strict=self.strict, ttl_s=self.ttl, run_timeout_s=self.timeout,
-            metadata={name: str(value) for name, value in map(_note, self.metadata or [])},
+            label=self.label or "",
+            metadata={name: str(value) for name, value in map(note, self.metadata or [])},
             webhook=Webhook(url=self.webhook) if self.webhook else None,
         )  # fmt: skip
 
@@ -153,8 +155,13 @@ def set_fields(fields: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def _note(text: str) -> tuple[str, str]:
+def note(text: str) -> tuple[str, str]:
+    """A note of a job, `NAME=VALUE`.
+
+    Raises:
+        CloudError: there is no name or no `=`.
+    """
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise CloudError(f"--metadata: received {text!r}; allowed: NAME=VALUE")
+        raise CloudError(f"a note: received {text!r}; allowed: NAME=VALUE")
     return name, value

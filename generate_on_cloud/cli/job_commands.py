@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from generate_on_cloud.cli.completion import endpoint_names, job_ids, task_names, user_names
-from generate_on_cloud.cli.draw_options import SendOptions, read_params
+from generate_on_cloud.cli.completion import asset_names, endpoint_names, job_ids, task_names, user_names
+from generate_on_cloud.cli.draw_options import SendOptions, note, read_params
 from generate_on_cloud.cli.drawing import Work, draw, request_of
 from generate_on_cloud.cli.exit_codes import ExitCode
 from generate_on_cloud.cli.job_bar import job_bar, what_it_does
@@ -21,7 +21,7 @@ from generate_on_cloud.cli.times import read_time, seconds, short, zone
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
 from generate_on_cloud.client.job_filters import JobFilters
 from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
-from generate_on_cloud.contract.job_bodies import JobPage, JobView
+from generate_on_cloud.contract.job_bodies import JobPage, JobView, PatchJob
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 
 app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
@@ -97,14 +97,24 @@ def list_jobs(
     created_before: Annotated[
         str | None, typer.Option("--to", metavar="TIME", parser=_read_moment, help="Created before this time.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Uses this model file.", autocompletion=asset_names)
+    ] = None,
+    search: Annotated[str | None, typer.Option(metavar="WORDS", help="Words that the prompt contains.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="TEXT", help="Part of the label.")] = None,
+    starred: Annotated[bool, typer.Option("--starred", help="Only starred jobs.")] = False,
+    metadata: Annotated[str | None, typer.Option(metavar="NAME=VALUE", help="Has this note.")] = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
     cursor: Annotated[str | None, typer.Option(metavar="TEXT", help="next_cursor of the previous page.")] = None,
     as_json: AsTable = None,
 ) -> None:
-    """List your jobs, newest first."""
+    """List your jobs, newest first. With filters a page may be short or empty although there are more."""
     in_json = wants_json(as_json)
     filters = JobFilters(
         task=task, status=status, endpoint=endpoint, owner=owner,
-        created_from=created_from, created_before=created_before,
+        created_from=created_from, created_before=created_before, model=model, q=search, label=label,
+        starred=True if starred else None, metadata=note(metadata) if metadata else None,
+        sort="oldest" if oldest else None,
     )  # fmt: skip
     with open_cloud() as cloud:
         if everything:
@@ -211,6 +221,29 @@ def retry(job_id: JobId, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def label(
+    job_id: JobId,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The new label; an empty text removes it.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Name a job."""
+    _change([job_id], PatchJob(label=text), as_json=as_json)
+
+
+@app.command()
+def star(job_ids: JobIds, as_json: AsJson = False) -> None:
+    """Mark jobs with a star."""
+    _change(job_ids, PatchJob(starred=True), as_json=as_json)
+
+
+@app.command()
+def unstar(job_ids: JobIds, as_json: AsJson = False) -> None:
+    """Take the star away."""
+    _change(job_ids, PatchJob(starred=False), as_json=as_json)
+
+
+@app.command()
 def rm(job_ids: JobIds, as_json: AsJson = False) -> None:
     """Delete finished jobs for good, with their pictures."""
     with open_cloud() as cloud:
@@ -247,6 +280,12 @@ def deliveries(job_id: JobId, as_json: AsTable = None) -> None:
         for one in found.deliveries
     ]
     print_table(columns, rows, empty="The job has no webhook." if found.webhook is None else "No attempt was made yet.")
+
+
+def _change(job_ids: Sequence[str], change: PatchJob, *, as_json: bool) -> None:
+    with open_cloud() as cloud:
+        jobs = [cloud.jobs.change(job_id_of(cloud, one), change) for one in job_ids]
+    _print_each(jobs, as_json=as_json)
 
 
 def _print_each(jobs: Sequence[JobView], *, as_json: bool) -> None:

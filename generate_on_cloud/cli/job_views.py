@@ -21,7 +21,7 @@ def print_jobs(jobs: Sequence[JobSummary], *, empty: str) -> None:
     whole = console().width >= WIDE
     columns = (
         Column("id"), Column(f"created ({zone()})"), Column("task"), Column("status"), Column("seconds", number=True),
-        Column("model", wide=True), Column("prompt", wide=True),
+        Column("model", wide=True), Column("label or prompt", wide=True),
     )  # fmt: skip
     rows = [
         (
@@ -31,7 +31,7 @@ def print_jobs(jobs: Sequence[JobSummary], *, empty: str) -> None:
             str(job.status),
             seconds(run_seconds(job)),
             (job.checkpoint or "").rpartition(".")[0] or (job.checkpoint or ""),
-            str(getattr(job, "prompt", None) or ""),
+            ("★ " if job.starred else "") + (job.label or job.prompt),
         )
         for job in jobs
     ]
@@ -55,6 +55,7 @@ def print_job_sheet(job: JobView) -> None:
     print_sheet(
         {
             "job": job.job_id,
+            "label": ("★ " if job.starred else "") + job.label,
             "status": str(job.status),
             "doing": what_it_does(job) if job.finished_at is None and job.status != what_it_does(job) else None,
             "task": TASK_WORDS.get(job.task, job.task),
@@ -71,6 +72,7 @@ def print_job_sheet(job: JobView) -> None:
             "notes": [f"{name}={value}" for name, value in job.metadata.items()],
             "warnings": "\n".join([f"{one.pointer}: {one.message}" for one in job.warnings]),
             "left out": "\n".join(result.warnings) if result else None,
+            "prompt": job.prompt if not (result and result.images) else None,
             "caption": result.caption if result else None,
             "pictures": "\n".join(pictures),
             "infotext": next((image.infotext for image in result.images), None) if result else None,

@@ -18,7 +18,8 @@ from tests.client.small_service import SmallService, asset, job, open_service
 FOLDER = Path(__file__).parent / "snapshots"
 HELP, TABLES = FOLDER / "help.txt", FOLDER / "tables.txt"
 DONE = job(
-    "succeeded", job_id="01a22c31-a13f-761b-a8b4-59ec66185543", checkpoint="dreams.safetensors",
+    "succeeded", job_id="01a22c31-a13f-761b-a8b4-59ec66185543", checkpoint="dreams.safetensors", starred=True,
+    prompt="a red fox in the snow, evening light, by the river",
     started_at="2026-01-02T03:04:06Z", finished_at="2026-01-02T03:04:14Z", queued_seconds=0.8, run_seconds=8.0,
     result={
         "images": [{"url": "u", "width": 64, "height": 64, "format": "png", "seed": 7, "infotext": "a fox\nSteps: 2"}],

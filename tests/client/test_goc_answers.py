@@ -111,6 +111,9 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
     "jobs rm j1": (
         {"POST /v1/jobs/delete": (200, {"deleted": ["j1"], "refused": []})}, lambda said: said["deleted"], ["j1"]
     ),
+    "jobs label j1 fox": ({"PATCH /v1/jobs/j1": (200, job(label="fox"))}, lambda said: said["label"], "fox"),
+    "jobs star j1": ({"PATCH /v1/jobs/j1": (200, job(starred=True))}, lambda said: said["starred"], True),
+    "jobs unstar j1": ({"PATCH /v1/jobs/j1": (200, JOB)}, lambda said: said["starred"], False),
     "jobs deliveries j1": (
         {"GET /v1/jobs/j1/deliveries": (200, {"webhook": None, "deliveries": []})},
         lambda said: said["deliveries"], [],

@@ -80,6 +80,7 @@ OPTIONS: dict[str, tuple[str, object]] = {
     "--endpoint fast": ("/endpoint", "fast"),
     "--dry-run": ("/dry_run", True),
     "--strict": ("/strict", True),
+    "--label red-fox": ("/label", "red-fox"),
     "--ttl 90": ("/ttl_s", 90),
     "--timeout 30": ("/run_timeout_s", 30),
     "--metadata a=1 --metadata b=x=y": ("/metadata", {"a": "1", "b": "x=y"}),
