@@ -8,9 +8,9 @@ from generate_on_cloud.cli.completion import endpoint_names, user_names
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
 from generate_on_cloud.cli.quota_options import quota_words
 from generate_on_cloud.cli.session import open_cloud, service_url
-from generate_on_cloud.cli.tables import print_sheet
+from generate_on_cloud.cli.tables import print_sheet, size
 from generate_on_cloud.cli.times import told
-from generate_on_cloud.contract.accounts import MeView
+from generate_on_cloud.contract.accounts import MeView, QuotaUseView
 
 app = typer.Typer(help="Who you are, what you may do, what is left of your quotas.")
 
@@ -62,6 +62,15 @@ def update(
         _print_me(changed)
 
 
+def _left(use: QuotaUseView) -> str:
+    """`47 of 50 jobs per day left, until 2026-12-01 01:00:00 CET`"""
+    in_bytes = use.quota == "asset_bytes"
+    left, limit = (size(int(use.left)), size(use.limit)) if in_bytes else (f"{use.left:g}", str(use.limit))
+    name = "of model files" if in_bytes else use.quota.replace("_", " ")
+    again = f", full again {told(use.resets_at)}" if use.resets_at and use.used else ""
+    return f"{left} of {limit} {name} left{again}"
+
+
 def _print_me(me: MeView) -> None:
     print_sheet(
         {
@@ -70,7 +79,7 @@ def _print_me(me: MeView) -> None:
             "service": service_url(),
             "key expires": told(me.key_expires_at) or "never",
             "may": "\n".join(me.permissions) or "nothing",
-            "quotas": quota_words(me.quotas) or "no limits",
+            "quotas": "\n".join(map(_left, me.quota_use)) or quota_words(me.quotas) or "no limits",
             "default endpoint": me.default_endpoint or "the least loaded",
             "trusts": me.trusted,
         }

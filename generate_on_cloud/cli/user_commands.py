@@ -1,5 +1,6 @@
 """`goc users`: who may use the service, with which role and quotas."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from generate_on_cloud.cli.session import open_cloud, service_url
 from generate_on_cloud.cli.tables import Column, print_sheet, print_table
 from generate_on_cloud.cli.times import told
 from generate_on_cloud.cli.words import valid
-from generate_on_cloud.contract.accounts import CreateKey, CreateUser, PutUser, UserView
+from generate_on_cloud.contract.accounts import CreateKey, CreateUser, PatchUser, UserView
 
 app = typer.Typer(help="People who may use the service.", no_args_is_help=True)
 UserName = Annotated[str, typer.Argument(metavar="USER", autocompletion=user_names, show_default=False)]
@@ -90,15 +91,20 @@ def update(
     """Change the role, default endpoint or single quotas of a user; everything else stays as it is."""
     if role is None and endpoint is None and not quotas.changes():
         raise typer.BadParameter("nothing to change: give --role, --endpoint or a quota")
-    with open_cloud() as cloud:
-        before = cloud.users.get(user)
-        fields = {"role": role or before.role, "quotas": quotas.over(before.quotas)}
-        wanted = valid(PutUser, fields | ({"default_endpoint": endpoint} if endpoint else {}))
-        changed = cloud.users.replace(user, wanted)
-    if as_json:
-        print_document(changed)
-    else:
-        _print_user(changed)
+    given = {"role": role, "default_endpoint": endpoint, "quotas": quotas.changes()}
+    _change(user, {name: value for name, value in given.items() if value}, as_json=as_json)
+
+
+@app.command()
+def disable(user: UserName, as_json: AsJson = False) -> None:
+    """Lock a user out: all their keys are refused within a minute, and nothing is lost."""
+    _change(user, {"disabled": True}, as_json=as_json)
+
+
+@app.command()
+def enable(user: UserName, as_json: AsJson = False) -> None:
+    """Let a disabled user in again."""
+    _change(user, {"disabled": False}, as_json=as_json)
 
 
 @app.command()
@@ -131,8 +137,17 @@ def invite(user: UserName, as_json: AsJson = False) -> None:
         typer.echo(f"for {code.user}, until {told(code.expires_at)}", err=True)
 
 
+def _change(user: str, fields: Mapping[str, object], *, as_json: bool) -> None:
+    with open_cloud() as cloud:
+        changed = cloud.users.change(user, valid(PatchUser, fields))
+    if as_json:
+        print_document(changed)
+    else:
+        _print_user(changed)
+
+
 def _state(user: UserView) -> str:
-    return "disabled" if getattr(user, "disabled", False) else ""
+    return "disabled" if user.disabled else ""
 
 
 def _print_user(user: UserView) -> None:

@@ -20,6 +20,10 @@ KEY: dict[str, Any] = {
 ME: dict[str, Any] = {
     "user": "ada", "role": "artist", "permissions": ["inference:create"], "quotas": QUOTAS, "key_id": "ab" * 32,
     "key_expires_at": None,
+    "quota_use": [
+        {"quota": "jobs_per_day", "limit": 50, "used": 3, "left": 47, "resets_at": "2026-01-03T00:00:00Z"},
+        {"quota": "asset_bytes", "limit": 20 * 10**9, "used": 10**9, "left": 19 * 10**9, "resets_at": None},
+    ],
 }  # fmt: skip
 DAY: dict[str, Any] = {
     "user": "ada", "day": "2026-11-30", "jobs": 12, "succeeded": 10, "failed": 2, "canceled": 0, "expired": 0,
@@ -42,8 +46,12 @@ PEOPLE: Answers = {
         lambda said: (said["role"], said["key"]), ("artist", "goc_x"),
     ),
     "users update ada --role trainee": (
-        {"GET /v1/users/ada": (200, USER), "PUT /v1/users/ada": (200, USER)}, lambda said: said["name"], "ada"
+        {"PATCH /v1/users/ada": (200, USER)}, lambda said: said["name"], "ada"
     ),
+    "users disable ada": (
+        {"PATCH /v1/users/ada": (200, {**USER, "disabled": True})}, lambda said: said["disabled"], True
+    ),
+    "users enable ada": ({"PATCH /v1/users/ada": (200, USER)}, lambda said: said["disabled"], False),
     "users rm ada": ({"DELETE /v1/users/ada": (200, {"name": "ada"})}, lambda said: said["name"], "ada"),
     "users invite ada": ({"POST /v1/sessions/codes": (201, CODE)}, lambda said: said["code"], "c0de"),
     "roles list": (

@@ -10,7 +10,7 @@ from generate_on_cloud.cli.exit_codes import ExitCode
 from generate_on_cloud.cli.key_commands import read_end
 from generate_on_cloud.cli.quota_options import read_limit
 from tests.client.goc import Goc
-from tests.client.people_answers import KEY, ME, PEOPLE, ROLE, USAGE, USER
+from tests.client.people_answers import KEY, ME, PEOPLE, ROLE, USAGE
 from tests.client.small_service import SmallService
 
 
@@ -18,21 +18,26 @@ def sent(service: SmallService, method: str) -> Any:
     return next(body for asked, _, body in service.asked if asked == method)
 
 
-def test_changing_a_role_leaves_the_quotas_of_a_user(service: SmallService, goc: Goc) -> None:
+def test_changing_a_role_sends_the_role_alone(service: SmallService, goc: Goc) -> None:
     goc(*["users", "update", "ada", "--role", "trainee"], **PEOPLE["users update ada --role trainee"][0])
 
-    assert sent(service, "PUT") == {"role": "trainee", "quotas": USER["quotas"]}
+    assert sent(service, "PATCH") == {"role": "trainee"}
 
 
-def test_one_quota_is_set_or_taken_away_and_the_others_stay(service: SmallService, goc: Goc) -> None:
+def test_one_quota_is_set_or_taken_away_and_the_others_are_not_sent(service: SmallService, goc: Goc) -> None:
     goc(
         *["users", "update", "ada", "--jobs-per-day", "none", "--concurrent-jobs", "2"],
         **PEOPLE["users update ada --role trainee"][0],
-    )  # fmt: skip
+    )
 
-    assert sent(service, "PUT") == {
-        "role": "artist", "quotas": {"concurrent_jobs": 2, "asset_bytes": USER["quotas"]["asset_bytes"]},
-    }  # fmt: skip
+    assert sent(service, "PATCH") == {"quotas": {"jobs_per_day": None, "concurrent_jobs": 2}}
+
+
+@pytest.mark.parametrize(("verb", "disabled"), [("disable", True), ("enable", False)])
+def test_a_user_is_locked_out_and_let_in_again(service: SmallService, goc: Goc, verb: str, *, disabled: bool) -> None:
+    goc("users", verb, "ada", **PEOPLE[f"users {verb} ada"][0])
+
+    assert sent(service, "PATCH") == {"disabled": disabled}
 
 
 def test_a_role_keeps_its_permissions_where_only_a_quota_changes(service: SmallService, goc: Goc) -> None:
@@ -111,5 +116,6 @@ def test_any_request_can_be_sent(service: SmallService, goc: Goc) -> None:
 def test_who_one_is_shows_role_quotas_and_permissions(goc: Goc) -> None:
     said = goc("me", "--no-json", **{"GET /v1/me": (200, ME)})
 
-    assert "50 jobs per day, 20.0 GB of model files" in said.out
+    assert "47 of 50 jobs per day left, full again 20" in said.out
+    assert "19.0 GB of 20.0 GB of model files left" in said.out
     assert "inference:create" in said.out
