@@ -21,7 +21,7 @@ from generate_on_cloud.cli.times import read_time, seconds, short, zone
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
 from generate_on_cloud.client.job_filters import JobFilters
 from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
-from generate_on_cloud.contract.job_bodies import JobPage, JobView, PatchJob
+from generate_on_cloud.contract.job_bodies import JobPage, JobView, PatchJob, RefusedJob
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 
 app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
@@ -205,10 +205,28 @@ def save(
 
 
 @app.command()
-def cancel(job_ids: JobIds, as_json: AsJson = False) -> None:
+def cancel(
+    job_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="JOB...", help="Ids, their last characters, or `last`.", autocompletion=job_ids),
+    ] = None,
+    *,
+    waiting: Annotated[bool, typer.Option("--waiting", help="All your jobs that wait.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="With --waiting: all users'; needs inference:all.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Cancel jobs: at once if they wait, at their next step if they run."""
+    if waiting == bool(job_ids) or (everyone and not waiting):
+        raise typer.BadParameter("give ids, or --waiting")
+    if waiting:
+        with open_cloud() as cloud:
+            done = cloud.jobs.cancel_waiting(everyone=everyone)
+        _print_done(done.canceled, done.refused, "canceled", as_json=as_json)
+        return
     with open_cloud() as cloud:
-        jobs = [cloud.jobs.cancel(job_id_of(cloud, one)) for one in job_ids]
+        jobs = [cloud.jobs.cancel(job_id_of(cloud, one)) for one in job_ids or []]
     _print_each(jobs, as_json=as_json)
 
 
@@ -251,15 +269,7 @@ def rm(job_ids: JobIds, as_json: AsJson = False) -> None:
         answers = [cloud.jobs.delete_all(whole[start : start + 50]) for start in range(0, len(whole), 50)]
     deleted = [one for answer in answers for one in answer.deleted]
     refused = [one for answer in answers for one in answer.refused]
-    if as_json:
-        print_document({"deleted": deleted, "refused": [one.model_dump(mode="json") for one in refused]})
-    else:
-        for one in deleted:
-            typer.echo(one)
-        for no in refused:
-            errors.print(f"{no.job_id}: {no.detail}", markup=False)
-    if refused:
-        raise typer.Exit(ExitCode.CONFLICT)
+    _print_done(deleted, refused, "deleted", as_json=as_json)
 
 
 @app.command()
@@ -280,6 +290,18 @@ def deliveries(job_id: JobId, as_json: AsTable = None) -> None:
         for one in found.deliveries
     ]
     print_table(columns, rows, empty="The job has no webhook." if found.webhook is None else "No attempt was made yet.")
+
+
+def _print_done(done: Sequence[str], refused: Sequence[RefusedJob], verb: str, *, as_json: bool) -> None:
+    if as_json:
+        print_document({verb: list(done), "refused": list(refused)})
+    else:
+        for one in done:
+            typer.echo(one)
+        for no in refused:
+            errors.print(f"{no.job_id}: {no.detail}", markup=False)
+    if refused:
+        raise typer.Exit(ExitCode.CONFLICT)
 
 
 def _change(job_ids: Sequence[str], change: PatchJob, *, as_json: bool) -> None:

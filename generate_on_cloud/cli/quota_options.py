@@ -37,13 +37,20 @@ class QuotaOptions:
     megapixel_steps_per_day: Annotated[
         Any, typer.Option(metavar="N", parser=read_limit, help="Megapixels × steps × pictures in a day.")
     ] = None
+    jobs_per_month: Annotated[Any, typer.Option(metavar="N", parser=read_limit, help="Jobs in a month (UTC).")] = None
+    megapixel_steps_per_month: Annotated[
+        Any, typer.Option(metavar="N", parser=read_limit, help="Megapixels × steps × pictures in a month.")
+    ] = None
+    usd_per_month: Annotated[
+        Any, typer.Option(metavar="DOLLARS", parser=read_limit, help="GPU time in a month, at the deployment's price.")
+    ] = None
     asset_bytes: Annotated[
         Any, typer.Option(metavar="SIZE", parser=read_limit, help="Model files, such as 20GB; `none`: no limit.")
     ] = None
 
     def changes(self) -> dict[str, int | None]:
         """What was given; None takes a limit away."""
-        given = {name: getattr(self, name) for name in Quotas.model_fields if hasattr(self, name)}
+        given = {name: getattr(self, name) for name in Quotas.model_fields}
         return {name: None if value == NO_LIMIT else value for name, value in given.items() if value is not None}
 
     def over(self, quotas: Quotas) -> Quotas:

@@ -108,6 +108,9 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
         lambda said: said["jobs"][0]["result"]["caption"], "a fox",
     ),
     "upscale p.png": ({"POST /v1/jobs": (201, JOB)}, lambda said: said["jobs"][0]["status"], "queued"),
+    "jobs cancel --waiting": (
+        {"POST /v1/jobs/cancel": (200, {"canceled": ["j1"], "refused": []})}, lambda said: said["canceled"], ["j1"]
+    ),
     "jobs rm j1": (
         {"POST /v1/jobs/delete": (200, {"deleted": ["j1"], "refused": []})}, lambda said: said["deleted"], ["j1"]
     ),
@@ -235,6 +238,8 @@ ENDS: list[tuple[str, dict[str, Any], ExitCode, str]] = [
     ),
     ("jobs submit img2img x.safetensors", {}, ExitCode.FAILED, "contains a int; allowed: a JSON object"),
     ("assets upload nowhere.pt --type lora", {}, ExitCode.USAGE, "does not exist"),
+    ("jobs cancel", {}, ExitCode.USAGE, "give ids, or --waiting"),
+    ("jobs cancel j1 --waiting", {}, ExitCode.USAGE, "give ids, or --waiting"),
     ("assets update a1", {}, ExitCode.USAGE, "nothing to change"),
     ("assets upload --kind lora", {}, ExitCode.USAGE, "No such option"),
     ("assets show nothing", ONE, ExitCode.NOT_FOUND, "there is no asset 'nothing'"),

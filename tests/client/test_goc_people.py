@@ -1,5 +1,6 @@
 """`goc users`, `roles`, `keys` and `usage`: what they send, and what they leave as it is."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,8 @@ import typer
 
 from generate_on_cloud.cli.exit_codes import ExitCode
 from generate_on_cloud.cli.key_commands import read_end
-from generate_on_cloud.cli.quota_options import read_limit
+from generate_on_cloud.cli.quota_options import QuotaOptions, read_limit
+from generate_on_cloud.contract.access import Quotas
 from tests.client.goc import Goc
 from tests.client.people_answers import KEY, ME, PEOPLE, ROLE, USAGE
 from tests.client.small_service import SmallService
@@ -59,6 +61,10 @@ def test_a_limit_is_a_number_a_size_or_none(text: str, limit: object) -> None:
 def test_what_is_no_limit_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="allowed: a whole number"):
         read_limit(text)
+
+
+def test_every_quota_is_an_option() -> None:
+    assert {field.name for field in fields(QuotaOptions)} == set(Quotas.model_fields)
 
 
 def test_the_end_of_a_key_is_a_span_or_a_time() -> None:
