@@ -11,7 +11,7 @@ import pytest
 
 from local_cloud.cloud import LocalCloud
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).resolve().parents[2]
 GOC = "from generate_on_cloud.cli.command import main; main()"
@@ -64,7 +64,7 @@ def test_every_command_of_the_page_works_as_pasted(cloud: LocalCloud, desk: Path
 
     ran = subprocess.run(
         ["bash", "-c", script], cwd=desk, env=environment(cloud, desk), capture_output=True, text=True,
-        timeout=500, check=False,
+        timeout=1500, check=False,
     )  # fmt: skip
 
     assert found
@@ -77,7 +77,7 @@ def test_every_snippet_of_the_python_page_works_in_order(cloud: LocalCloud, desk
 
     ran = subprocess.run(
         [sys.executable, "-X", "dev", "-c", "\n".join(found)], cwd=desk, env=environment(cloud, desk),
-        capture_output=True, text=True, timeout=500, check=False,
+        capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
 
     assert found
