@@ -66,14 +66,15 @@ def strokes() -> Image.Image:
 
 def drawn(webui: WebUI, tab: str) -> dict[str, Any]:
     """The `info` of the picture that arrives in the Output section after the click."""
-    before = webui.text(f"html_log_{tab}")
+    before, known = webui.text(f"html_log_{tab}"), webui.value(f"generation_info_{tab}")
     webui.click(f"goc_generate_{tab}")
     webui.says(f"goc_status_{tab}", "Sent")
     for _ in range(900):
         log = webui.text(f"html_log_{tab}")
-        if log != before and "Drawn in the cloud" in log:
-            info: dict[str, Any] = json.loads(webui.value(f"generation_info_{tab}"))
-            webui.says(f"html_info_{tab}", info["infotexts"][0].rpartition("\n")[2])  # the page sets one by one
+        told = webui.value(f"generation_info_{tab}")
+        if log != before and "Drawn in the cloud" in log and told != known:  # the page sets one by one
+            info: dict[str, Any] = json.loads(told)
+            webui.says(f"html_info_{tab}", info["infotexts"][0].rpartition("\n")[2])
             return info
         webui.page.wait_for_timeout(100)
     raise AssertionError(webui.text(f"goc_status_{tab}"))
@@ -202,9 +203,9 @@ def test_the_history_shows_retries_and_deletes(webui: WebUI, service: GenerateOn
     webui.click("goc_newest_txt2img")
     newest = service.jobs.page(limit=1).jobs[0]
     webui.page.wait_for_function(
-        "(label) => document.querySelector('#goc_histories_txt2img input').value === label", arg=newest.label
+        "(label) => document.querySelector('#goc_histories_txt2img input').value === label", arg=newest.line
     )
-    assert newest.label.count("→") == 3
+    assert newest.line.count("→") == 3
 
     webui.click("goc_retry_txt2img")
     webui.says("goc_message_txt2img", "Sent")

@@ -137,7 +137,7 @@ class Panel:
 
     def _history(self, cursor: str | None) -> tuple[Any, str | None]:
         jobs, following = self.cloud.jobs().page(limit=PAGE, cursor=cursor)
-        labels = [str(job["label"]) for job in jobs]
+        labels = [str(job.get("line") or job["label"]) for job in jobs]  # 0.2 called the line label
         return choices(labels, labels[0] if labels else None), following
 
     def _page(self, cursor: str | None) -> list[Any]:
