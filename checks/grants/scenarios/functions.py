@@ -54,6 +54,7 @@ def answer_of_cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 LOGGED: Mapping[str, Mapping[str, object]] = {
+    "Console": {"path": "/"},
     "EndpointKeeper": {},
     "Sweeper": {},
     "AssetInspection": {},
