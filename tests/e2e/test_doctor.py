@@ -85,7 +85,7 @@ def test_a_fault_at_the_desk_is_told(
 
 
 def test_a_url_of_something_else_is_told(cloud: LocalCloud) -> None:
-    found = rows(cloud, url=cloud.endpoint_url)
+    found = rows(cloud, url=f"{cloud.endpoint_url}/elsewhere")
 
     assert list(found) == ["service"]
     assert found["service"].verdict == "stop"
@@ -103,6 +103,7 @@ def test_a_user_without_jobs_left_or_without_the_permission_is_told(cloud: Local
     assert guest["storage"].verdict == "look"
 
 
+@pytest.mark.timeout(300)  # a second local cloud, whose container is started three times
 def test_a_failed_endpoint_and_a_stopped_service_are_told(tmp_path: Path) -> None:
     cloud = LocalCloud(tmp_path / "broken", container_command=TINY, container_environment={"CONTAINER_END": "7"})
     with cloud:
