@@ -3,8 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,13 +14,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from generate_on_cloud.client.errors import CloudError, ConnectionLostError, ProblemError
-from generate_on_cloud.contract.job_bodies import ResultView
-from generate_on_cloud.contract.jobs import JobStatus, Task
+from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.faces.sdapi import answers, refusals, watching
 from generate_on_cloud.faces.sdapi.control import CONTROL_LISTS, detect
 from generate_on_cloud.faces.sdapi.lists import DONE_ALREADY, LISTS, NOT_HERE
 from generate_on_cloud.faces.sdapi.orders import (
-    Order,
     batch_orders,
     drawing_order,
     extras_order,
@@ -30,17 +27,13 @@ from generate_on_cloud.faces.sdapi.orders import (
 from generate_on_cloud.faces.sdapi.picture_info import png_info_answer
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.serve.callers import Caller
+from generate_on_cloud.serve.finishing import finish, ignoring
 from generate_on_cloud.serve.page import PAGE
 from generate_on_cloud.serve.works import Work
 
 _LOG = logging.getLogger(__name__)
 
-JOB = "x-generate-on-cloud-job"
-"""Header with the ids of the request's jobs."""
-IGNORED = "x-generate-on-cloud-ignored"
-"""Header that names what was dropped from the request."""
 MAX_BODY = 256 * 1024**2
-_SHOWN = 40
 _SDAPI = "/sdapi/v1/"
 
 Answer = tuple[Any, dict[str, str]]
@@ -126,7 +119,7 @@ def _drawing(task: Task) -> Handler:
         order = await caller.files.reading(lambda shelf: drawing_order(task, body, caller.settings, shelf))
         if order.checkpoint:
             caller.settings = caller.settings.used(order.checkpoint)
-        done = await _finish(request, caller, [order])
+        done = await finish(request, caller, [order])
         return answers.drawing_answer(order, done.results[0], done.pictures), done.headers
 
     return draw
@@ -134,94 +127,19 @@ def _drawing(task: Task) -> Handler:
 
 async def _extras(request: Request, caller: Caller) -> Answer:
     order = extras_order(await _body(request))
-    done = await _finish(request, caller, [order])
+    done = await finish(request, caller, [order])
     return answers.extras_answer(done.results[0], done.pictures), done.headers
 
 
 async def _batch(request: Request, caller: Caller) -> Answer:
-    done = await _finish(request, caller, batch_orders(await _body(request)))
+    done = await finish(request, caller, batch_orders(await _body(request)))
     return answers.batch_answer(done.results, done.pictures), done.headers
 
 
 async def _interrogate(request: Request, caller: Caller) -> Answer:
     order = interrogation_order(await _body(request), caller.settings)
-    done = await _finish(request, caller, [order])
+    done = await finish(request, caller, [order])
     return answers.interrogation_answer(done.results[0]), done.headers
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """The results of one request."""
-
-    results: list[ResultView]
-    pictures: list[bytes]
-    headers: dict[str, str]
-
-
-async def _finish(request: Request, caller: Caller, orders: Sequence[Order]) -> _Finished:
-    """Wait for the jobs of the orders; a client that leaves meanwhile finds them again.
-
-    Raises:
-        RefusalError, CloudError: one of them has no result.
-    """
-    works = [caller.works.begin(order) for order in orders]
-    for work in works:
-        work.waiting += 1
-    try:
-        if not await _ended_before_client_left(request, works):
-            raise RefusalError(499, "The client left; the same request within ten minutes finds its job.")
-        results = [_result(work) for work in works]
-        pictures: list[bytes] = []
-        for work in works:
-            if work.job is not None and work.order.wants_images:
-                pictures += await asyncio.to_thread(caller.pictures, work.job)
-        for work in works:
-            work.was_delivered = True
-        return _Finished(results, pictures, _headers(works))
-    finally:
-        for work in works:
-            work.waiting -= 1
-
-
-async def _ended_before_client_left(request: Request, works: Sequence[Work]) -> bool:
-    ended = asyncio.gather(*(work.done.wait() for work in works))
-    left = asyncio.ensure_future(_left(request))
-    try:
-        both: list[asyncio.Future[Any]] = [ended, left]
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        return ended.done()
-    finally:
-        ended.cancel()
-        left.cancel()
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _result(work: Work) -> ResultView:
-    if work.error is not None:
-        raise work.error
-    if work.job is None or work.job.status is not JobStatus.SUCCEEDED or work.job.result is None:
-        job = work.job
-        raise refusals.of_job(
-            job.job_id if job else "?", job.status if job else JobStatus.FAILED, job.error if job else None
-        )
-    return work.job.result
-
-
-def _headers(works: Sequence[Work]) -> dict[str, str]:
-    dropped = [fault.pointer.lstrip("/") for work in works for fault in work.order.dropped]
-    return {JOB: ", ".join(work.job.job_id for work in works if work.job), **_ignoring(dropped)}
-
-
-def _ignoring(names: Sequence[str]) -> dict[str, str]:
-    """The header that names what was dropped, in the letters that a header may have."""
-    unique = list(dict.fromkeys(names))
-    more = [f"and {len(unique) - _SHOWN} more"] if len(unique) > _SHOWN else []
-    said = ", ".join([*unique[:_SHOWN], *more]).encode("ascii", "replace").decode()
-    return {IGNORED: "".join(letter if letter.isprintable() else "?" for letter in said)} if unique else {}
 
 
 async def _png_info(request: Request, _: Caller) -> Answer:
@@ -239,7 +157,7 @@ async def _interrupt(_: Request, caller: Caller) -> Answer:
 
 
 async def _skip(_: Request, caller: Caller) -> Answer:
-    ignored = _ignoring(["skip"]) if caller.works.current() else {}
+    ignored = ignoring(["skip"]) if caller.works.current() else {}
     return None, ignored
 
 
@@ -250,7 +168,7 @@ async def _options(_: Request, caller: Caller) -> Answer:
 async def _set_options(request: Request, caller: Caller) -> Answer:
     body = await _body(request)
     caller.settings, idle = await caller.files.reading(lambda shelf: caller.settings.changed(body, shelf))
-    return None, _ignoring(idle)
+    return None, ignoring(idle)
 
 
 async def _progress(request: Request, caller: Caller) -> Answer:

@@ -12,8 +12,9 @@ from generate_on_cloud.client.errors import ConnectionLostError, ProblemError
 from generate_on_cloud.contract.errors import Problem, ProblemCode
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.faces.sdapi.pictures import LARGE
-from generate_on_cloud.serve.app import IGNORED, JOB, make_app
+from generate_on_cloud.serve.app import make_app
 from generate_on_cloud.serve.callers import Callers, KeptSettings
+from generate_on_cloud.serve.finishing import IGNORED, JOB
 from generate_on_cloud.serve.report import JobReport
 from tests.faces.shelves import PICTURE, file
 from tests.serve.asgi_client import Answer, ask
