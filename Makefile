@@ -147,6 +147,7 @@ clients-test: clients ## draw with every one of them through goc serve on a loca
 .venv-clients/.ready: tests/e2e/webui_clients/requirements.txt tests/e2e/webui_clients/package-lock.json | $(READY)
 	@echo "installing programs for WebUI's API in .venv-clients (once, half a minute)"
 	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/e2e/webui_clients/requirements.txt
 	@mkdir -p .venv-clients/node
 	@cp tests/e2e/webui_clients/package.json tests/e2e/webui_clients/package-lock.json .venv-clients/node
@@ -200,6 +201,7 @@ synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates 
 	$(call can_create,.venv-gradio$*,2)
 	@echo "creating the Python environment in .venv-gradio$* (once, a minute)"
 	@$(PYTHON) -m venv .venv-gradio$*
+	@.venv-gradio$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 	@.venv-gradio$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 

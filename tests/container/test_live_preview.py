@@ -83,5 +83,6 @@ def test_the_heartbeat_tells_how_many_previews_there_are(cloud: Cloud) -> None:
         heartbeat.note_preview()
         records.wait_for(len(records.beats) + 2)
 
-    assert records.beats[-1] == Progress(phase=JobPhase.SAMPLING, step=3, steps=9, previews=2)
+    assert Progress(phase=JobPhase.SAMPLING, step=3, steps=9, previews=2) in records.beats
+    assert records.beats[-1] == Progress(phase=JobPhase.SAMPLING, step=9, steps=9, previews=2)
     assert cloud.job("j")["progress"]["M"]["previews"] == {"N": "2"}

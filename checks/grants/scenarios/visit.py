@@ -121,8 +121,8 @@ class Visit:
 
     def until_status(self, asset_id: str, status: str) -> None:
         deadline = time.monotonic() + 60
-        while self.ask("GET", f"assets/{asset_id}").json()["status"] != status:
-            assert time.monotonic() < deadline, f"the asset never became {status}"
+        while (asset := self.ask("GET", f"assets/{asset_id}").json())["status"] != status:
+            assert time.monotonic() < deadline, f"the asset never became {status}: {asset}"
             time.sleep(0.3)
 
 
