@@ -85,7 +85,7 @@ class SendOptions:
         str | None, Option(metavar="PATTERN", help="File names by WebUI's patterns; [seed]-[prompt_spaces].")
     ] = None
     preview: Annotated[bool, Option("--preview", help="Wait, and show the picture while it is drawn.")] = False
-    dry_run: Annotated[bool, Option("--dry-run", help="Check everything and create nothing.")] = False
+    dry_run: Annotated[bool, Option("--dry-run", help="Check all, estimate time and cost; create nothing.")] = False
     strict: Annotated[bool, Option("--strict", help="Refuse what would else be ignored with a warning.")] = False
     idempotency_key: Annotated[
         str | None, Option(metavar="KEY", help="The same key within a day creates the same job only once.")

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from generate_on_cloud.cli.draw_options import SendOptions
 from generate_on_cloud.cli.job_bar import JobBar, job_bar
-from generate_on_cloud.cli.output import errors, print_document
+from generate_on_cloud.cli.output import errors, print_document, wants_json
 from generate_on_cloud.cli.previews import Preview
+from generate_on_cloud.cli.rehearsals import rehearsal_lines
 from generate_on_cloud.cli.session import defaults, open_cloud
 from generate_on_cloud.cli.words import faults_in
 from generate_on_cloud.client.cloud import GenerateOnCloud
@@ -50,11 +51,13 @@ def request_of(task: Task, send: SendOptions, params: dict[str, Any]) -> CreateJ
 def draw(works: Sequence[Work], send: SendOptions, *, as_json: bool, alone: bool = False) -> None:
     """Send every job, wait for them and save the pictures as the options say, and print the results.
 
-    `alone`: in JSON the one job itself, without the list around it.
+    `alone`: in JSON the one job itself, without the list around it. A dry run answers in JSON wherever standard output
+    is no terminal: it has no id or path that a script could take from a line.
 
     Raises:
         CloudError: a job was refused or did not succeed; the others went on.
     """
+    as_json = as_json or (send.dry_run and wants_json(None))
     pattern = send.name or defaults().name or DEFAULT_PATTERN
     try:
         check_pattern(pattern)
@@ -162,8 +165,7 @@ def _lines(work: Work, send: SendOptions) -> list[str]:
     if work.job.result is not None and work.job.result.caption is not None:
         return [work.job.result.caption]
     if send.dry_run:
-        names = ", ".join(model.name for model in work.job.models)
-        return [f"{work.label}: would be accepted" + (f", with {names}" if names else "")]
+        return rehearsal_lines(work.label, work.job)
     return [f"{work.job.job_id} {work.job.status}" if send.waits else work.job.job_id]
 
 

@@ -1,6 +1,7 @@
 """`goc txt2img` and its like: from a prompt or pictures to jobs, and from jobs to files."""
 
 import base64
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,55 @@ def test_ctrl_c_while_waiting_says_what_still_runs_and_how_to_stop_it(
 
     assert "goc jobs cancel j1" in said.err
     assert said.code == ExitCode.INTERRUPTED
+
+
+KNOWN: dict[str, object] = {
+    "megapixel_steps": 20.0, "seconds": 20.0, "seconds_low": 16.0, "seconds_high": 25.0, "cost_usd": 0.01,
+    "cost_usd_low": 0.008, "cost_usd_high": 0.0125, "wakes_gpu": False, "start_seconds": 0.0,
+}  # fmt: skip
+UNKNOWN: dict[str, object] = dict.fromkeys(KNOWN) | {"megapixel_steps": 20.0}
+ESTIMATES: dict[str, tuple[dict[str, object] | None, str | None]] = {
+    "known": (KNOWN, "about 20.0 s (16.0 to 25.0); 0.0100 USD (0.0080 to 0.0125); a GPU is running"),
+    "asleep": (
+        KNOWN | {"wakes_gpu": True, "start_seconds": 250.0},
+        "about 20.0 s (16.0 to 25.0); 0.0100 USD (0.0080 to 0.0125); a GPU must start first, about 250 s more",
+    ),
+    "without a price": (
+        KNOWN | {"cost_usd": None, "cost_usd_low": None, "cost_usd_high": None},
+        "about 20.0 s (16.0 to 25.0); cost not known; a GPU is running",
+    ),
+    "unknown": (
+        UNKNOWN,
+        "time not known until the endpoint has run jobs; cost not known; SageMaker does not say whether a GPU runs",
+    ),
+    "none of an older service": (None, None),
+}
+
+
+@pytest.mark.parametrize("case", ESTIMATES)
+def test_a_dry_run_at_a_terminal_says_what_the_job_would_take(
+    goc: Goc, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    estimate, line = ESTIMATES[case]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    said = goc("txt2img", "fox", "--dry-run", **{"POST /v1/jobs": (200, job(dry_run=True, estimate=estimate))})
+
+    assert said.out.splitlines() == ["fox: would be accepted", *([f"  {line}"] if line else [])]
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [(("txt2img", "fox", "--dry-run"), ("jobs", 0)), (("jobs", "submit", "txt2img", "request.json", "--dry-run"), ())],
+)
+def test_a_dry_run_elsewhere_is_json_with_the_estimate(
+    goc: Goc, tmp_path: Path, command: tuple[str, ...], place: tuple[str | int, ...]
+) -> None:
+    (tmp_path / "request.json").write_text("{}")
+
+    said = goc(*command, **{"POST /v1/jobs": (200, job(dry_run=True, estimate=KNOWN))})
+
+    found = said.document
+    for name in place:
+        found = found[name]
+    assert (found["dry_run"], found["estimate"]) == (True, KNOWN)
