@@ -1,7 +1,8 @@
 """Who may ask a server that spends money: programs of this machine, not the web pages that its browser shows.
 
 A page can send requests to 127.0.0.1 too. It cannot forge `Host` and `Origin`, and without a preflight it cannot send
-JSON; so a foreign host name (DNS rebinding), a foreign origin and a form are refused.
+JSON; so a foreign host name (DNS rebinding), a foreign origin and a form are refused. The only form is that of
+`/login`, with `--api-auth`: it must have the password, and passes the other checks first.
 """
 
 import base64
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
+from generate_on_cloud.serve import form_login
 
 _REACHED_BY = ("localhost", "127.0.0.1", "::1")
 _OF_PAGES = ("cross-site", "same-site")
@@ -40,6 +42,11 @@ class Rules:
         if _EVERY_ORIGIN in self.origins:
             raise ValueError("received '*' as an origin; allowed: origins by name, such as https://page.example")
 
+    def knows(self, user: str, password: str) -> bool:
+        """Whether they are a login; takes as long for a wrong password as for a right one."""
+        right = secrets.compare_digest(password.encode(), self.logins.get(user, "").encode())
+        return right and user in self.logins
+
 
 class Gate:
     """ASGI middleware in front of everything; tells the app in `scope["user"]` who asks."""
@@ -47,6 +54,7 @@ class Gate:
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app = app
         self._rules = rules
+        self._form_login = form_login.FormLogin(rules.knows)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -58,16 +66,21 @@ class Gate:
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
+        answer: Response
         try:
             self._require_host(headers)
             self._require_origin(headers)
             if scope["method"] == "OPTIONS" and origin:
                 await _preflight(headers)(scope, receive, _with_cors(send, origin))
                 return
-            scope["user"] = self._user(headers)
+            if self._logs_in(scope):
+                answer = await self._form_login.answer(scope, receive)
+                await answer(scope, receive, _with_cors(send, origin) if origin else send)
+                return
+            scope["user"] = self._user(scope, headers)
             _require_json(str(scope["method"]), headers)
         except RefusalError as error:
-            answer: Response = JSONResponse(error.document(), status_code=error.status)
+            answer = JSONResponse(error.document(), status_code=error.status)
             if error.status == 401:
                 answer.headers["www-authenticate"] = "Basic"
             await answer(scope, receive, _with_cors(send, origin) if origin in self._rules.origins else send)
@@ -89,17 +102,20 @@ class Gate:
         if origin is None and site in _OF_PAGES:
             raise RefusalError(403, f"received a request of a web page (sec-fetch-site: {site}); allowed: programs")
 
-    def _user(self, headers: Headers) -> str:
-        logins = self._rules.logins
-        if not logins:
+    def _logs_in(self, scope: Scope) -> bool:
+        return bool(self._rules.logins) and (scope["method"], scope["path"]) == ("POST", form_login.PATH)
+
+    def _user(self, scope: Scope, headers: Headers) -> str:
+        if not self._rules.logins:
             return ""
+        if "authorization" not in headers and (user := self._form_login.user_of(scope)):
+            return user
         kind, _, sent = headers.get("authorization", "").partition(" ")
         try:
             user, _, password = base64.b64decode(sent, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             user, password = "", ""
-        right = secrets.compare_digest(password.encode(), logins.get(user, "").encode())
-        if kind.lower() != "basic" or user not in logins or not right:
+        if kind.lower() != "basic" or not self._rules.knows(user, password):
             raise RefusalError(401, "Incorrect username or password")
         return user
 

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from generate_on_cloud.serve.form_login import MAX_FORM, MAX_TOKENS
 from generate_on_cloud.serve.gate import Gate, Rules
 from tests.serve.asgi_client import Answer, ask
 
@@ -115,3 +117,89 @@ def test_with_logins_the_server_may_be_called_by_any_name() -> None:
     rules = Rules(logins={"anna": "secret"}, any_host=True)
 
     assert asked(rules, body={}, host="studio.local:7860", authorization=basic("anna:secret")).status == 200
+
+
+FORM = "application/x-www-form-urlencoded"
+ANNA = Rules(logins={"anna": "secret: é&"}, origins=frozenset({PAGE}))
+
+
+def posted(gate: Gate, path: str, form: dict[str, str], **headers: str) -> Answer:
+    """What the gate answers to a form; `headers` overwrite."""
+    sent = {"content-type": FORM} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return asyncio.run(ask(gate, "POST", path, urlencode(form).encode(), headers=sent))
+
+
+RIGHT = {"username": "anna", "password": "secret: é&"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "form", "headers", "status"),
+    [
+        (ANNA, "/login", RIGHT, {}, 200),
+        (ANNA, "/login", RIGHT | {"grant_type": "password"}, {}, 200),
+        (ANNA, "/login", RIGHT, {"content_type": f"{FORM}; charset=utf-8"}, 200),
+        (ANNA, "/login", RIGHT, {"origin": PAGE}, 200),
+        (ANNA, "/login", RIGHT | {"password": "wrong"}, {}, 400),
+        (ANNA, "/login", RIGHT | {"password": ""}, {}, 400),
+        (ANNA, "/login", {"username": "nobody", "password": ""}, {}, 400),
+        (ANNA, "/login", {"username": "anna"}, {}, 422),
+        (ANNA, "/login", {}, {}, 422),
+        (ANNA, "/login", RIGHT | {"more": "x" * MAX_FORM}, {}, 413),
+        (ANNA, "/login", RIGHT, {"content_type": "multipart/form-data; boundary=x"}, 415),
+        (ANNA, "/login", RIGHT, {"content_type": "text/plain"}, 415),
+        # Nothing that the gate refuses elsewhere passes here.
+        (ANNA, "/login", RIGHT, {"origin": "https://evil.example"}, 403),
+        (ANNA, "/login", RIGHT, {"origin": "null"}, 403),
+        (ANNA, "/login", RIGHT, {"sec_fetch_site": "cross-site"}, 403),
+        (ANNA, "/login", RIGHT, {"host": "evil.example"}, 403),
+        # No other route takes a form, and without logins this one does not either.
+        (ANNA, "/sdapi/v1/txt2img", RIGHT, {}, 401),
+        (ANNA, "/sdapi/v1/txt2img", RIGHT, {"authorization": basic("anna:secret: é&")}, 415),
+        (ANNA, "/login/", RIGHT, {"authorization": basic("anna:secret: é&")}, 415),
+        (Rules(), "/login", RIGHT, {}, 415),
+    ],
+)
+def test_a_form_logs_in_only_at_login_and_only_with_the_password(
+    rules: Rules, path: str, form: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    answer = posted(Gate(_open, rules), path, form, **headers)
+
+    assert answer.status == status
+    assert ("set-cookie" in answer.headers) == (status == 200)
+
+
+def test_the_cookie_of_a_login_lets_in_where_the_password_would() -> None:
+    gate = Gate(_open, ANNA)
+
+    answer = posted(gate, "/login", RIGHT)
+
+    assert answer.json == {"success": True}
+    cookie, *flags = answer.headers["set-cookie"].split("; ")
+    assert {flag.lower() for flag in flags} == {"httponly", "path=/", "samesite=strict"}
+    again = posted(gate, "/login", RIGHT).headers["set-cookie"].partition(";")[0]
+    assert again != cookie
+    assert len(cookie) > 40
+    for sent, headers, status in (
+        ({"cookie": cookie}, {}, 200),
+        ({"cookie": f"theme=dark; {again}"}, {}, 200),
+        ({"cookie": f"{cookie}x"}, {}, 401),
+        ({"cookie": "access-token="}, {}, 401),
+        ({}, {}, 401),
+        ({"cookie": cookie}, {"authorization": basic("anna:wrong")}, 401),
+        ({"cookie": cookie}, {"origin": "https://evil.example"}, 403),
+        ({"cookie": cookie}, {"sec-fetch-site": "same-site"}, 403),
+        ({"cookie": cookie}, {"content-type": FORM}, 415),
+    ):
+        found = asyncio.run(ask(gate, "POST", "/sdapi/v1/txt2img", {}, headers=sent | headers))
+        assert found.status == status, (sent, headers)
+        assert status != 200 or found.json == {"user": "anna"}
+    assert asyncio.run(ask(Gate(_open, ANNA), "GET", "/", headers={"cookie": cookie})).status == 401
+
+
+def test_a_bot_that_logs_in_before_every_request_keeps_its_latest_logins() -> None:
+    gate = Gate(_open, ANNA)
+
+    cookies = [posted(gate, "/login", RIGHT).headers["set-cookie"].partition(";")[0] for _ in range(MAX_TOKENS + 1)]
+
+    seen = [asyncio.run(ask(gate, "GET", "/", headers={"cookie": cookies[place]})).status for place in (0, 1, -1)]
+    assert seen == [401, 200, 200]
