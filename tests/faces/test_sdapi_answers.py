@@ -315,7 +315,10 @@ def test_maps_that_need_no_gpu_are_made_here(
         assert (image.size, image.getpixel((1, 1))) == (size, colour)
 
 
-@pytest.mark.parametrize(("module", "said"), [("canny", "made in the cloud"), ("openpose", "no such module")])
-def test_other_maps_are_refused_with_the_reason(module: str, said: str) -> None:
-    with pytest.raises(RefusalError, match=said):
-        detect({"controlnet_module": module, "controlnet_input_images": [PICTURE]})
+def test_other_maps_are_refused_and_every_module_of_the_list_is_made() -> None:
+    with pytest.raises(RefusalError, match="received 'openpose'; allowed: none, invert, canny"):
+        detect({"controlnet_module": "openpose", "controlnet_input_images": [PICTURE]})
+
+    for module in CONTROL_LISTS["/controlnet/module_list"](Shelf())["module_list"]:
+        said = detect({"controlnet_module": module, "controlnet_input_images": [PICTURE]})
+        assert len(said["images"]) == 1, module

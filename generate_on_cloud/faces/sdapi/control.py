@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps, UnidentifiedImageError
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.controlnet import MAX_UNITS, PREPROCESSORS, RESOLUTION, Slider
+from generate_on_cloud.faces.sdapi.canny import canny, padded
 from generate_on_cloud.faces.sdapi.pictures import decoded
 from generate_on_cloud.faces.sdapi.refusals import REQUEST_INVALID, RefusalError
 from generate_on_cloud.faces.sdapi.shelf import Shelf, short_hash, stem
@@ -30,6 +31,10 @@ _TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 _WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian")
 _ALL = "All"
 _MAX_PIXELS = 2**26
+_MAX_EDGES = 2**24
+"""Pixels of a picture whose edges are found: about 25 images of 4 bytes a pixel at once."""
+_PAD = 64
+"""The cloud's own: edges are found in a picture that is padded to multiples of this size."""
 
 
 def _version(_: Shelf) -> dict[str, Any]:
@@ -95,21 +100,21 @@ def detect(body: Mapping[str, Any]) -> dict[str, Any]:
     """`POST /controlnet/detect`: the map of each picture.
 
     Raises:
-        RefusalError: a module that is unknown or runs in the cloud only, or a picture that cannot be read.
+        RefusalError: a module that is unknown, or a picture that cannot be read.
     """
     asked = str(body.get("controlnet_module") or "none")
     module = next((name for name, one in PREPROCESSORS.items() if asked in (name, *one.other_names)), None)
-    if module is None or module not in _MAPS:
+    if module is None:
         allowed = ", ".join(_MAPS)
-        where = "its map is made in the cloud while a job draws" if module else "there is no such module"
-        raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; {where}; allowed: {allowed}")
+        raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; allowed: {allowed}")
     pictures = body.get("controlnet_input_images") or body.get("controlnet_images")  # the latter: webuiapi
     if not isinstance(pictures, list) or not pictures:
         raise RefusalError(REQUEST_INVALID, "No image selected: allowed in controlnet_input_images: base64 pictures")
     rule = PREPROCESSORS[module]
     size = _value(body, "controlnet_processor_res", RESOLUTION)
-    level = _value(body, "controlnet_threshold_a", rule.threshold_a)
-    maps = [_MAPS[module](_opened(one), int(size), level) for one in pictures]
+    levels = (_value(body, "controlnet_threshold_a", rule.threshold_a),
+              _value(body, "controlnet_threshold_b", rule.threshold_b))  # fmt: skip
+    maps = [_MAPS[module](_opened(one), int(size), *levels) for one in pictures]
     return {"images": [_png(one) for one in maps], "info": "Success"}
 
 
@@ -130,31 +135,42 @@ def _opened(text: object) -> Image.Image:
         raise RefusalError(REQUEST_INVALID, f"Invalid encoded image: {error}") from error
 
 
-def _scaled(image: Image.Image, shorter: int) -> Image.Image:
+def _scaled(image: Image.Image, shorter: int, *, most: int = _MAX_PIXELS) -> Image.Image:
     scale = shorter / min(image.size)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    return image.resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX)
+    width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    if width * height > most:
+        raise RefusalError(REQUEST_INVALID, f"received a picture of {width}x{height} at this resolution; "
+                           f"allowed: {most} pixels")  # fmt: skip
+    return image.resize((width, height), Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX)
 
 
-def _threshold(image: Image.Image, shorter: int, level: float) -> Image.Image:
+def _edges(image: Image.Image, shorter: int, low: float, high: float) -> Image.Image:
+    scaled = _scaled(image, shorter, most=_MAX_EDGES)
+    width, height = scaled.size
+    found = canny(padded(scaled, 0, 0, -width % _PAD, -height % _PAD), int(low), int(high))
+    return found.crop((0, 0, width, height)).convert("RGB")
+
+
+def _threshold(image: Image.Image, shorter: int, level: float, _: float) -> Image.Image:
     red, green, blue = _scaled(image, shorter).split()
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
     return darkest.point([255 * (value > level) for value in range(256)]).convert("RGB")
 
 
-def _blurred(image: Image.Image, shorter: int, sigma: float) -> Image.Image:
+def _blurred(image: Image.Image, shorter: int, sigma: float, _: float) -> Image.Image:
     return _scaled(image, shorter).filter(ImageFilter.GaussianBlur(sigma))
 
 
-def _smaller(image: Image.Image, _: int, rate: float) -> Image.Image:
+def _smaller(image: Image.Image, _: int, rate: float, __: float) -> Image.Image:
     size = max(1, int(image.width / rate)), max(1, int(image.height / rate))
     return image if rate < 1.1 else image.resize(size, Image.Resampling.BOX)
 
 
-_MAPS: Mapping[str, Callable[[Image.Image, int, float], Image.Image]] = MappingProxyType(
+_MAPS: Mapping[str, Callable[[Image.Image, int, float, float], Image.Image]] = MappingProxyType(
     {
         "none": lambda image, *_: image,
         "invert": lambda image, *_: ImageOps.invert(image),
+        "canny": _edges,
         "threshold": _threshold,
         "blur_gaussian": _blurred,
         "tile_resample": _smaller,
