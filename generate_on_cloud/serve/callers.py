@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.faces.sdapi.settings import Settings
 from generate_on_cloud.faces.sdapi.shelf import Shelf
 from generate_on_cloud.serve.works import Report, Work, Works
+from generate_on_cloud.webui.prompt.styles import Style
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,8 +33,11 @@ SHELF_SECONDS = 10.0
 class Files:
     """The files that one user of the cloud may use, looked up when they are asked for."""
 
-    def __init__(self, cloud: Cloud, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, cloud: Cloud, *, styles: Mapping[str, Style] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cloud = cloud
+        self._styles = styles
         self._clock = clock
         self._lock = asyncio.Lock()
         self._shelf: Shelf | None = None
@@ -47,7 +51,7 @@ class Files:
         """
         async with self._lock:
             if self._shelf is None or self._clock() >= self._until:
-                self._shelf = await asyncio.to_thread(lambda: Shelf.of(self._cloud().assets.list()))
+                self._shelf = await asyncio.to_thread(lambda: Shelf.of(self._cloud().assets.list(), self._styles))
                 self._until = self._clock() + SHELF_SECONDS
             return self._shelf
 
@@ -139,11 +143,13 @@ class Caller:
 class Callers:
     """Everybody who uses this server's one key, told apart by their name."""
 
-    def __init__(self, cloud: Cloud, kept: "KeptSettings", report: Report) -> None:
+    def __init__(
+        self, cloud: Cloud, kept: "KeptSettings", report: Report, styles: Mapping[str, Style] | None = None
+    ) -> None:
         self._cloud = cloud
         self._kept = kept
         self._report = report
-        self._files = Files(cloud)
+        self._files = Files(cloud, styles=styles)
         self._callers: dict[str, Caller] = {}
 
     def named(self, name: str) -> Caller:

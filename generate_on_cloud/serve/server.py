@@ -25,6 +25,7 @@ from generate_on_cloud.serve.callers import Caller, Callers, KeptSettings
 from generate_on_cloud.serve.gate import Gate, Rules
 from generate_on_cloud.serve.report import JobReport
 from generate_on_cloud.serve.session import NarrowSession
+from generate_on_cloud.webui.prompt.styles import Style
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only with --listen, which demands passwords
@@ -46,6 +47,8 @@ class ServeOptions:
     """Answer other machines too; needs logins."""
     logins: Mapping[str, str] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """Of the user's styles.csv."""
     wake: bool = False
     """Start the GPU now."""
 
@@ -110,7 +113,7 @@ def serve(login: Login, options: ServeOptions, *, kept: Path, say: Say) -> None:
             report = JobReport(say, price_per_hour=_price(login))
             session.cloud()
             settings = KeptSettings(kept, service=login.url)
-            app = answering(session.cloud, settings, report)
+            app = answering(session.cloud, settings, report, options.styles)
             say(_announcement(listener, login, rules))
             if options.wake:
                 wake(session.cloud(), settings.get(""), say)
@@ -120,9 +123,14 @@ def serve(login: Login, options: ServeOptions, *, kept: Path, say: Say) -> None:
             session.end()
 
 
-def answering(cloud: Callable[[], GenerateOnCloud], kept: KeptSettings, report: JobReport) -> ASGIApp:
+def answering(
+    cloud: Callable[[], GenerateOnCloud],
+    kept: KeptSettings,
+    report: JobReport,
+    styles: Mapping[str, Style] | None = None,
+) -> ASGIApp:
     """The API for everybody whom the gate lets in."""
-    callers = Callers(cloud, kept, report)
+    callers = Callers(cloud, kept, report, styles)
 
     def caller_of(request: Request) -> Caller:
         return callers.named(request.scope.get("user", ""))

@@ -1,20 +1,28 @@
 """The start of `goc serve`: what its options mean, which key it works with, and how it ends."""
 
+import asyncio
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import typer
 
+from generate_on_cloud.cli.serve_command import serve as serve_command
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.client.login import Login
 from generate_on_cloud.faces.sdapi.settings import Settings
 from generate_on_cloud.serve import session as sessions
-from generate_on_cloud.serve.server import ServeOptions, bound, read_logins, read_origins, wake
+from generate_on_cloud.serve.callers import KeptSettings
+from generate_on_cloud.serve.report import JobReport
+from generate_on_cloud.serve.server import ServeOptions, answering, bound, read_logins, read_origins, wake
 from generate_on_cloud.serve.session import NEEDED, NarrowSession
+from generate_on_cloud.webui.prompt.styles import Style
 from tests.faces.shelves import file
+from tests.serve.asgi_client import ask
 from tests.serve.cloud_double import CloudDouble
 
 
@@ -152,3 +160,27 @@ def test_a_key_that_cannot_draw_is_refused_at_the_start(service: Service) -> Non
 
     with pytest.raises(CloudError, match="your key lacks inference:create, inference:list, endpoint:list"):
         NarrowSession(Login(url="http://cloud", api_key="own")).cloud()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"a,b\n1,2\n", "its first line names the columns a, b"), (b"name,prompt\n\xff,x\n", "not a table of UTF-8 text")],
+)
+def test_a_file_that_holds_no_styles_is_refused_before_anything_is_opened(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / "s.csv").write_bytes(content)
+
+    with pytest.raises(typer.BadParameter, match=f"s.csv: .*{said}"):
+        serve_command(styles=tmp_path / "s.csv")
+
+
+def test_the_server_lists_the_styles_of_its_file() -> None:
+    double = CloudDouble(file("checkpoint", "one.safetensors", "1" * 64))
+    styles = {"ink": Style("ink drawing", "photo")}
+    report = JobReport(lambda _: None, price_per_hour=None)
+    app = answering(lambda: double.cloud, KeptSettings(None), report, styles)
+
+    rows = asyncio.run(ask(app, "GET", "/sdapi/v1/prompt-styles")).json
+
+    assert rows == [{"name": "ink", "prompt": "ink drawing", "negative_prompt": "photo"}]

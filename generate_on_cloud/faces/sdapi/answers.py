@@ -17,10 +17,13 @@ _PICTURES = ("init_images", "mask")
 
 def drawing_answer(order: Order, result: ResultView, pictures: Sequence[bytes]) -> dict[str, Any]:
     """The answer of `txt2img` and `img2img`; `pictures` are the result's, in order."""
+    # Styles that were merged before the job was sent are not in its own info.
+    styles = order.body.get("styles")
+    asked = {"styles": styles} if styles != order.params.get("styles") else {}
     return {
         "images": [in_base64(one) for one in pictures] if order.wants_images else [],
         "parameters": echo(order, result.parameters),
-        "info": json.dumps(result.info, default=str, ensure_ascii=False),
+        "info": json.dumps({**result.info, **asked}, default=str, ensure_ascii=False),
     }
 
 

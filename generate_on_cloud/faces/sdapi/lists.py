@@ -16,6 +16,7 @@ from generate_on_cloud.contract.samplers import (
 from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS, WEBUI_FILES
 from generate_on_cloud.faces.sdapi.script_lists import script_info, scripts
 from generate_on_cloud.faces.sdapi.shelf import Shelf, path, short_hash, stem, title
+from generate_on_cloud.faces.sdapi.styles import style_rows
 
 Rows = list[dict[str, Any]]
 
@@ -180,7 +181,7 @@ LISTS: Mapping[str, Callable[[Shelf], Any]] = MappingProxyType(
         "/sdapi/v1/embeddings": embeddings,
         "/sdapi/v1/face-restorers": lambda _: [],
         "/sdapi/v1/realesrgan-models": lambda _: realesrgan_models(),
-        "/sdapi/v1/prompt-styles": lambda _: [],
+        "/sdapi/v1/prompt-styles": lambda shelf: style_rows(shelf.styles),
         "/sdapi/v1/scripts": lambda _: scripts(),
         "/sdapi/v1/script-info": lambda _: script_info(),
         "/sdapi/v1/memory": lambda _: memory(),

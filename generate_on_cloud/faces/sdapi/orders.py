@@ -14,6 +14,7 @@ from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.faces.sdapi.refusals import RefusalError, of_fields
 from generate_on_cloud.faces.sdapi.settings import CHECKPOINT, Settings
 from generate_on_cloud.faces.sdapi.shelf import Shelf
+from generate_on_cloud.faces.sdapi.styles import with_styles
 
 INTERROGATORS: Mapping[str, Task] = {
     "clip": Task.INTERROGATE_CLIP,
@@ -91,7 +92,7 @@ def drawing_order(task: Task, body: Mapping[str, Any], settings: Settings, shelf
     kept, dropped = _relaxed(task, body)
     own = kept.get(_OVERRIDES)
     overrides = {**settings.for_drawing(), **(own if isinstance(own, Mapping) else {})}
-    params = dict(kept)
+    params = with_styles(kept, shelf.styles)
     named = overrides.pop(CHECKPOINT, None)
     if overrides or own:
         params[_OVERRIDES] = overrides

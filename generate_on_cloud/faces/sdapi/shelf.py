@@ -1,13 +1,14 @@
 """The caller's model files as WebUI would name them, and which checkpoint a request means."""
 
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from generate_on_cloud.contract.asset_bodies import AssetView
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
+from generate_on_cloud.webui.prompt.styles import Style
 
 NO_CHECKPOINT = 400
 _NAMES_SHOWN = 20
@@ -18,12 +19,14 @@ class Shelf:
     """The active files that the caller may use."""
 
     assets: tuple[AssetView, ...] = ()
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """Of the server's own file, by name."""
 
     @classmethod
-    def of(cls, assets: Iterable[AssetView]) -> "Shelf":
+    def of(cls, assets: Iterable[AssetView], styles: Mapping[str, Style] | None = None) -> "Shelf":
         """The files that jobs can use, by name."""
         active = (asset for asset in assets if asset.status is AssetStatus.ACTIVE)
-        return cls(tuple(sorted(active, key=lambda asset: asset.name.casefold())))
+        return cls(tuple(sorted(active, key=lambda asset: asset.name.casefold())), styles or {})
 
     def of_type(self, asset_type: AssetType) -> list[AssetView]:
         """The files of one type."""
