@@ -1,6 +1,7 @@
 """What the console's TypeScript is held to is what our Python makes of the same pictures."""
 
 import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import pytest
 from PIL import Image
 
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
+from generate_on_cloud.webui.picture_texts import texts_in
 
-FILE = Path(__file__).with_name("vectors") / "inpaint_sketch.json"
-VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text())
+FOLDER = Path(__file__).with_name("vectors")
+VECTORS: list[dict[str, Any]] = json.loads((FOLDER / "inpaint_sketch.json").read_text())
+PICTURE_TEXTS: list[dict[str, Any]] = json.loads((FOLDER / "picture_texts.json").read_text(encoding="utf-8"))
 
 
 def picture(vector: dict[str, Any], name: str) -> Image.Image:
@@ -29,3 +32,9 @@ def test_inpaint_sketch_is_the_same_in_both_languages(vector: dict[str, Any]) ->
 
     assert base64.b64encode(sketch.image.convert("RGBA").tobytes()).decode() == vector["image"]
     assert base64.b64encode(sketch.mask.tobytes()).decode() == vector["mask"]
+
+
+@pytest.mark.parametrize("vector", PICTURE_TEXTS, ids=lambda vector: str(vector["name"]))
+def test_the_infotext_in_a_picture_is_the_same_in_both_languages(vector: dict[str, Any]) -> None:
+    with Image.open(io.BytesIO(base64.b64decode(vector["file"]))) as image:
+        assert texts_in(image).get("parameters") == vector["text"]

@@ -1,9 +1,11 @@
-/** An infotext is compared with the form before anything is overwritten; single values can be left out. */
-import { Button, Checkbox, Group, Modal, Stack, Table, Text, Textarea } from "@mantine/core";
-import { useState } from "react";
+/** An infotext, pasted or out of a dropped picture, is compared with the form before anything is overwritten; single values can be left out. */
+import { Button, Checkbox, FileButton, Group, Modal, Stack, Table, Text, Textarea } from "@mantine/core";
+import { useEffect, useEffectEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { differences, readInfotext } from "../params/infotext";
+import { pictureText } from "../params/pictureText";
 import { type Tab, useForm } from "../params/store";
+import { ACCEPTED } from "./PictureInput";
 import { stem, useModels } from "./queries";
 
 export function InfotextPaste({ tab }: { tab: Tab }) {
@@ -11,6 +13,7 @@ export function InfotextPaste({ tab }: { tab: Tab }) {
   const [opened, setOpened] = useState(false);
   const [text, setText] = useState("");
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
+  const [without, setWithout] = useState<string | null>(null);
   const { values, checkpoint, setAll, choose } = useForm();
   const checkpoints = useModels("checkpoint").data ?? [];
   const found = text.trim() === "" ? null : readInfotext(text);
@@ -24,8 +27,18 @@ export function InfotextPaste({ tab }: { tab: Tab }) {
   const close = () => {
     setOpened(false);
     setText("");
+    setWithout(null);
     setLeft(new Set());
   };
+  const read = async (file: File | null) => {
+    if (file === null) return;
+    const inside = await pictureText(file);
+    setText(inside ?? "");
+    setWithout(inside === null ? file.name : null);
+    setLeft(new Set());
+    setOpened(true);
+  };
+  useDroppedFile((file) => void read(file));
   const take = () => {
     const taken = rows.filter(({ name }) => !left.has(name));
     if (taken.some(({ name }) => name === "checkpoint")) choose({ checkpoint: model });
@@ -54,8 +67,19 @@ export function InfotextPaste({ tab }: { tab: Tab }) {
             maxRows={10}
             data-autofocus
             value={text}
-            onChange={(event) => setText(event.currentTarget.value)}
+            onChange={(event) => {
+              setText(event.currentTarget.value);
+              setWithout(null);
+            }}
           />
+          <FileButton accept={ACCEPTED} onChange={(file) => void read(file)} inputProps={{ "aria-label": t("infotext.picture") }}>
+            {(props) => (
+              <Button {...props} variant="default" size="compact-sm">
+                {t("infotext.picture")}
+              </Button>
+            )}
+          </FileButton>
+          {without !== null && <Text role="alert">{t("infotext.none", { name: without })}</Text>}
           {text.trim() !== "" && found === null && <Text role="alert">{t("infotext.wrong")}</Text>}
           {found !== null && rows.length === 0 && <Text>{t("infotext.same")}</Text>}
           {found?.model != null && model === null && (
@@ -95,6 +119,28 @@ export function InfotextPaste({ tab }: { tab: Tab }) {
       </Modal>
     </>
   );
+}
+
+/** A picture that is dropped on the page, but not on a place for pictures. The browser would leave the page for it. */
+function useDroppedFile(take: (file: File) => void): void {
+  const drop = useEffectEvent((event: DragEvent) => {
+    const file = event.dataTransfer?.files[0];
+    if (event.defaultPrevented || !file) return;
+    event.preventDefault();
+    take(file);
+  });
+  useEffect(() => {
+    const allow = (event: DragEvent) => {
+      if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+    };
+    const dropped = (event: DragEvent) => drop(event);
+    window.addEventListener("dragover", allow);
+    window.addEventListener("drop", dropped);
+    return () => {
+      window.removeEventListener("dragover", allow);
+      window.removeEventListener("drop", dropped);
+    };
+  }, []);
 }
 
 function shown(value: unknown): string {
