@@ -1,6 +1,7 @@
 """What the console's TypeScript is held to is what our Python makes of the same pictures."""
 
 import base64
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 from PIL import Image
 
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
+from generate_on_cloud.contract.scripts import RANGES, SoftInpainting
 from generate_on_cloud.webui.picture_texts import texts_in
 
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).with_name("vectors")
 VECTORS: list[dict[str, Any]] = json.loads((FOLDER / "inpaint_sketch.json").read_text())
 PICTURE_TEXTS: list[dict[str, Any]] = json.loads((FOLDER / "picture_texts.json").read_text(encoding="utf-8"))
@@ -38,3 +41,12 @@ def test_inpaint_sketch_is_the_same_in_both_languages(vector: dict[str, Any]) ->
 def test_the_infotext_in_a_picture_is_the_same_in_both_languages(vector: dict[str, Any]) -> None:
     with Image.open(io.BytesIO(base64.b64decode(vector["file"]))) as image:
         assert texts_in(image).get("parameters") == vector["text"]
+
+
+def test_the_sliders_of_soft_inpainting_are_those_of_the_contract() -> None:
+    sliders = json.loads((ROOT / "console/src/params/soft_inpainting.json").read_text())
+
+    assert [(one["name"], one["default"], (one["minimum"], one["maximum"])) for one in sliders] == [
+        (field.name, field.default, allowed)
+        for field, allowed in zip(dataclasses.fields(SoftInpainting), RANGES, strict=True)
+    ]

@@ -13,6 +13,7 @@ import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models, NetworkPicker } from "./Models";
 import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
+import { SoftInpainting } from "./SoftInpainting";
 import { MissingError, submit } from "./submit";
 
 export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }) {
@@ -71,6 +72,7 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           <Sampling tab={tab} />
           {tab === "txt2img" ? <Hires tab={tab} /> : <Img2Img tab={tab} />}
           {isInpaint(tab) && <Inpaint tab={tab} />}
+          {isInpaint(tab) && <SoftInpainting tab={tab} />}
         </>
       )}
       {tab === "extras" && <Extras tab={tab} />}

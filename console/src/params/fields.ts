@@ -1,6 +1,7 @@
 /** Which of the contract's fields a tab shows, and what it sends. */
 import { BOUNDS, type Bounds } from "virtual:contract";
 import type { Schemas } from "../api/client";
+import { withoutSoftInpainting } from "./softInpainting";
 import type { Tab, Values } from "./store";
 
 export const SCHEMAS: Record<Tab, string> = {
@@ -75,6 +76,8 @@ export function paramsOf(tab: Tab, values: Values): Values {
   }
   if (tab === "txt2img" && !params.enable_hr) for (const name of [...HIRES, "denoising_strength"]) delete params[name];
   if (!isInpaint(tab) && tab !== "txt2img") for (const name of INPAINT) delete params[name];
+  // It needs a mask; txt2img does not know it.
+  if (!isInpaint(tab) && params.alwayson_scripts) params.alwayson_scripts = withoutSoftInpainting(params.alwayson_scripts);
   return params;
 }
 
