@@ -2,6 +2,7 @@
 import { Loader, Modal } from "@mantine/core";
 import { Suspense, lazy } from "react";
 import { Redirect, Route, Switch } from "wouter";
+import { JobWatch } from "./jobs/JobWatch";
 import { TABS } from "./params/store";
 import { Shell } from "./kit/Shell";
 import { SignIn } from "./session/SignIn";
@@ -23,6 +24,7 @@ export function App() {
       <Modal opened={locked} onClose={() => undefined} withCloseButton={false} fullScreen>
         <SignIn again />
       </Modal>
+      {!locked && <JobWatch />}
       <Shell>
         <Suspense fallback={<Loader m="xl" />}>
           <Switch>

@@ -1,10 +1,12 @@
 /** The frame round every page: navigation, language, light or dark, and the way out. */
 import { AppShell, Burger, Button, Group, Menu, NavLink, Text, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { LANGUAGES, type Language, chooseLanguage } from "../i18n";
+import { useNotify } from "../jobs/notify";
 import { signOut } from "../session/open";
 
 const PAGES = ["generate", "jobs", "assets", "endpoints", "people", "usage"] as const;
@@ -56,6 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
                 </Menu.Item>
               ))}
               <Menu.Divider />
+              <NotifyItem />
               <Menu.Item onClick={signOut}>{t("nav.signOut")}</Menu.Item>
             </Menu.Dropdown>
           </Menu>
@@ -79,6 +82,15 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Main>
     </AppShell>
   );
+}
+
+function NotifyItem() {
+  const { t } = useTranslation();
+  const { on, choose } = useNotify();
+  const change = async () => {
+    if (!(await choose(!on))) notifications.show({ message: t("notify.refused"), color: "red" });
+  };
+  return <Menu.Item onClick={() => void change()}>{t(on ? "notify.off" : "notify.on")}</Menu.Item>;
 }
 
 /** The fragment is the page's address, so a plain link to `#main` would leave the page. */
