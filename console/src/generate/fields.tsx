@@ -51,22 +51,6 @@ export function CheckField({ tab, name, on = true, off = false }: Props & { on?:
   );
 }
 
-export function TextField({ tab, name, rows = 2 }: Props & { rows?: number }) {
-  const { t } = useTranslation();
-  const [value, set] = useField(tab, name);
-  return (
-    <Textarea
-      label={t(`field.${name}`)}
-      value={typeof value === "string" ? value : ""}
-      onChange={(event) => set(event.currentTarget.value)}
-      maxLength={boundsOf(tab, name).maxLength}
-      minRows={rows}
-      autosize
-      maxRows={12}
-    />
-  );
-}
-
 /** One of a list; the first entry may stand for "as the contract does". */
 export function ChoiceField({ tab, name, data, placeholder }: Props & { data: string[]; placeholder?: string }) {
   const { t } = useTranslation();

@@ -3,7 +3,8 @@ import { ActionIcon, Group, Select, SimpleGrid, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Icon } from "../kit/Icon";
 import type { Tab } from "../params/store";
-import { CheckField, ChoiceField, IndexField, NumberField, TextField, useField } from "./fields";
+import { CheckField, ChoiceField, IndexField, NumberField, useField } from "./fields";
+import { PromptField } from "./PromptField";
 import { stem, useCapabilities, useModels } from "./queries";
 
 interface Props {
@@ -13,8 +14,8 @@ interface Props {
 export function Prompt({ tab }: Props) {
   return (
     <>
-      <TextField tab={tab} name="prompt" rows={3} />
-      <TextField tab={tab} name="negative_prompt" />
+      <PromptField tab={tab} name="prompt" rows={3} />
+      <PromptField tab={tab} name="negative_prompt" />
     </>
   );
 }
@@ -121,8 +122,8 @@ export function Hires({ tab }: Props) {
             <ChoiceField tab={tab} name="hr_sampler_name" data={lists?.samplers.map(({ name }) => name) ?? []} />
             <ChoiceField tab={tab} name="hr_scheduler" data={lists?.schedulers.map(({ label }) => label) ?? []} />
           </SimpleGrid>
-          <TextField tab={tab} name="hr_prompt" />
-          <TextField tab={tab} name="hr_negative_prompt" />
+          <PromptField tab={tab} name="hr_prompt" />
+          <PromptField tab={tab} name="hr_negative_prompt" />
         </>
       )}
     </Stack>
