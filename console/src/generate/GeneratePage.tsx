@@ -1,12 +1,14 @@
 /** WebUI's tabs over one form, and next to it what comes of it. */
-import { Paper, Stack, Tabs, Text, Title } from "@mantine/core";
+import { Loader, Paper, Stack, Tabs, Text, Title } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { useState } from "react";
+import { Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
-import { JobPanel } from "../jobs/JobPanel";
 import { TABS, type Tab, useForm } from "../params/store";
 import { Form } from "./Form";
+
+/** Not part of the first load: there is no job before the first click. */
+const JobPanel = lazy(() => import("../jobs/JobPanel").then((module) => ({ default: module.JobPanel })));
 
 export default function GeneratePage({ tab }: { tab: Tab }) {
   const { t } = useTranslation();
@@ -36,7 +38,9 @@ export default function GeneratePage({ tab }: { tab: Tab }) {
               {job === null ? (
                 <Text c="dimmed">{t("generate.noResult")}</Text>
               ) : (
-                <JobPanel key={job} id={job} onClose={() => setJob(null)} onRetried={setJob} />
+                <Suspense fallback={<Loader />}>
+                  <JobPanel key={job} id={job} onClose={() => setJob(null)} onRetried={setJob} />
+                </Suspense>
               )}
             </Paper>
           </div>
