@@ -221,6 +221,25 @@ def test_the_history_shows_retries_and_deletes(webui: WebUI, service: GenerateOn
     assert newest.job_id not in {job.job_id for job in service.jobs.page(limit=100).jobs}
 
 
+def test_a_picture_of_the_history_is_enlarged_in_the_cloud(webui: WebUI, service: GenerateOnCloud) -> None:
+    webui.tab("txt2img")
+    drawn(webui, "txt2img")
+    webui.click("goc_newest_txt2img")
+    newest = service.jobs.page(limit=1).jobs[0]
+    webui.page.wait_for_function(
+        "(label) => document.querySelector('#goc_histories_txt2img input').value === label", arg=newest.line
+    )
+
+    webui.click("goc_upscale_txt2img")
+    webui.says("html_log_txt2img", service.jobs.page(limit=1).jobs[0].job_id)
+    webui.says("html_info_txt2img", "Postprocess upscale by: 2")
+
+    (file,) = (webui.folder / "outputs" / "extras").iterdir()
+    with Image.open(file) as saved:
+        assert saved.size == (128, 128)
+        assert "Steps: 8" in saved.info["parameters"]
+
+
 @pytest.mark.parametrize(
     ("button", "kind", "model"),
     [

@@ -12,6 +12,7 @@ import gradio as gr
 from webui_extension.core.body import AUTOMATIC
 from webui_extension.core.catalog import endpoint_line, price_line
 from webui_extension.core.errors import PanelError
+from webui_extension.core.extras import FILTERS, LARGEST_FACTOR, SMALLEST_FACTOR
 from webui_extension.core.texts import say
 from webui_extension.host import sending
 from webui_extension.host.cards import cards
@@ -45,6 +46,7 @@ class Panel:
                 self.newest, self.older, *self.actions = (
                     self._button(name) for name in ("newest", "older", "show", "cancel", "retry", "delete")
                 )
+            self._extras()
             self.message = gr.HTML(elem_id=f"goc_message_{tab}")
             # Hidden by the style sheet: the page's own code presses and reads them.
             self.load, self.tick, self.stop = (self._button(name, hidden=True) for name in ("load", "tick", "stop"))
@@ -85,44 +87,68 @@ class Panel:
             **({"elem_classes": ["goc-hidden"]} if hidden else {"size": "sm"}),
         )
 
+    def _extras(self) -> None:
+        """One picture of the job that is chosen in the history, enlarged in the cloud."""
+        with gr.Row():
+            self.number = unsaved(
+                gr.Number(value=1, precision=0, label=say("picture_number"), elem_id=f"goc_picture_number_{self.tab}")
+            )
+            self.upscaler = self._dropdown("upscaler", FILTERS, FILTERS[0])
+            self.factor = unsaved(
+                gr.Slider(
+                    minimum=SMALLEST_FACTOR,
+                    maximum=LARGEST_FACTOR,
+                    value=2,
+                    step=0.05,
+                    label=say("factor"),
+                    elem_id=f"goc_factor_{self.tab}",
+                )
+            )
+            self.upscale = self._button("upscale")
+
     def _listen(self) -> None:
-        lists = [self.checkpoint, self.vae, self.endpoint, self.state, self.history, self.cursor]
-        listen(self.load.click, self._load, inputs=self.inputs, outputs=lists)
-        listen(self.refresh.click, self._refresh, inputs=self.inputs, outputs=lists)
+        chosen = [*self.inputs, self.upscaler]
+        lists = [self.checkpoint, self.vae, self.endpoint, self.upscaler, self.state, self.history, self.cursor]
+        listen(self.load.click, self._load, inputs=chosen, outputs=lists)
+        listen(self.refresh.click, self._refresh, inputs=chosen, outputs=lists)
         pages = [self.history, self.cursor, self.message]
         listen(self.newest.click, lambda: self._page(None), outputs=pages)
         listen(self.older.click, self._page, inputs=[self.cursor], outputs=pages)
         told_and_replied = [self.message, self.reply]
         for button, action in zip(self.actions, (self._show, self._cancel, self._retry, self._delete), strict=True):
             self.heard(listen(button.click, self._on_job(action), inputs=[self.history], outputs=told_and_replied))
+        extras = [self.history, self.number, self.upscaler, self.factor, self.endpoint]
+        self.heard(listen(self.upscale.click, self._upscale, inputs=extras, outputs=told_and_replied))
         stopped = listen(
             self.stop.click, self._stop, inputs=[self.watched], outputs=told_and_replied, js=f"goc_watched_{self.tab}"
         )
         self.heard(stopped)
         listen(self.interrupt.click, None, js=f"goc_interrupt_{self.tab}")
 
-    def _load(self, checkpoint: str, endpoint: str, vae: str) -> list[Any]:
-        return self._lists(checkpoint, endpoint, vae, fresh=False)
+    def _load(self, *chosen: str) -> list[Any]:
+        return self._lists(*chosen, fresh=False)
 
-    def _refresh(self, checkpoint: str, endpoint: str, vae: str) -> list[Any]:
-        return self._lists(checkpoint, endpoint, vae, fresh=True)
+    def _refresh(self, *chosen: str) -> list[Any]:
+        return self._lists(*chosen, fresh=True)
 
-    def _lists(self, checkpoint: str, endpoint: str, vae: str, *, fresh: bool) -> list[Any]:
+    def _lists(self, checkpoint: str, endpoint: str, vae: str, upscaler: str, *, fresh: bool) -> list[Any]:
         """What the cloud has; a choice stays as long as it exists."""
         try:
             catalog = self.cloud.catalog()
             checkpoints = ["", *(str(each["name"]) for each in catalog.active("checkpoint", fresh=fresh))]
             vaes = [AUTOMATIC, "None", *(str(each["name"]) for each in catalog.active("vae", fresh=fresh))]
+            upscalers = [*FILTERS, *(str(each["name"]) for each in catalog.active("upscaler", fresh=fresh))]
             endpoints = catalog.endpoints(fresh=fresh)
             names = [say("endpoint_auto"), *(str(each["name"]) for each in endpoints)]
             state = cards([], notes=[*map(endpoint_line, endpoints), *filter(None, [self._price()])])
             history, cursor = self._history(None)
         except Exception as error:
-            return [*[unchanged()] * 3, cards([], errors=[told(error)]), unchanged(), unchanged()]
+            return [*[unchanged()] * 4, cards([], errors=[told(error)]), unchanged(), unchanged()]
         return [
             choices(checkpoints, checkpoint if checkpoint in checkpoints else ""),
             choices(vaes, vae if vae in vaes else AUTOMATIC),
             choices(names, endpoint if endpoint in names else names[0]),
+            choices(upscalers, upscaler if upscaler in upscalers else FILTERS[0]),
             state,
             history,
             cursor,
@@ -173,10 +199,25 @@ class Panel:
         self.cloud.followers.forget(job_id)
         return say("deleted", job=job_id), reply(drop=[job_id])
 
+    def _upscale(
+        self, label: str | None, number: float | None, upscaler: str, factor: float, endpoint: str | None
+    ) -> list[Any]:
+        def send(job_id: str) -> tuple[str, str]:
+            name = chosen_endpoint(endpoint)
+            sent = sending.send_upscale(self.cloud, job_id, number, upscaler, factor, endpoint=name)
+            return say("sent", job=sent.job["job_id"]), reply(watch=[str(sent.job["job_id"])])
+
+        return self._on_job(send)(label)
+
     def _stop(self, watched: str) -> list[Any]:
         """Cancel the oldest job that this page watches."""
         ids = re.findall(r'"([0-9A-Za-z-]+)"', watched or "")
         return self._on_job(self._cancel)(f"→ {ids[0]}" if ids else None)
+
+
+def chosen_endpoint(shown: str | None) -> str | None:
+    """The endpoint's name; None leaves the choice to the service."""
+    return None if shown in (None, "", say("endpoint_auto")) else shown
 
 
 def job_id_of(label: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from webui_extension.core.extras import TASK
 from webui_extension.core.followers import JobState
 from webui_extension.core.texts import say
 from webui_extension.host.program import setting
@@ -40,12 +41,14 @@ def save(state: JobState) -> tuple[str, ...]:
     if not setting("samples_save") or not state.pictures:
         return ()
     task = str(state.job["task"])
-    folder = setting("outdir_samples") or setting(f"outdir_{'extras' if 'extra' in task else task}_samples")
+    folder = setting("outdir_samples") or setting(f"outdir_{'extras' if task == TASK else task}_samples")
     info, images = info_of(state), importlib.import_module("modules.images")
     infotexts, saved = _infotexts(state), []
     for number, image in enumerate(open_pictures(state)):
         seeds = info.get("all_seeds") or [info.get("seed")]
         place = max(0, number - int(info.get("index_of_first_image") or 0))
+        # As in the Extras tab: what the picture already says stays, and a text about the enlargement is added.
+        texts = {"pnginfo_section_name": "extras", "existing_info": dict(image.info)} if task == TASK else {}
         file, _ = images.save_image(
             image,
             str(folder),
@@ -54,6 +57,7 @@ def save(state: JobState) -> tuple[str, ...]:
             prompt=info.get("prompt"),
             extension=setting("samples_format") or "png",
             info=infotexts[number] if number < len(infotexts) else None,
+            **texts,
         )
         saved.append(str(Path(file).resolve()))
     return tuple(saved)

@@ -9,6 +9,7 @@ from typing import Any
 
 from webui_extension.core.body import Tab, build
 from webui_extension.core.errors import PanelError
+from webui_extension.core.extras import TASK, picture_url, upscale_params
 from webui_extension.core.pictures import data_url, picture_of
 from webui_extension.core.prompts import missing_embeddings, resolve_loras, stem
 from webui_extension.core.texts import say
@@ -92,6 +93,23 @@ def send_caption(cloud: Cloud, task: str, canvases: Sequence[Any], mode: int) ->
         raise PanelError(say("no_picture"))
     cloud.catalog().check_endpoint(None)
     job = cloud.jobs().send(task, {"image": data_url(image)}, metadata={"client": "webui"}, preview=False)
+    cloud.followers.follow(job)
+    return Sent(job)
+
+
+def send_upscale(
+    cloud: Cloud, job_id: str, number: float | None, upscaler: str, factor: float, *, endpoint: str | None = None
+) -> Sent:
+    """Send one picture of a finished job to be enlarged.
+
+    Raises:
+        PanelError: the job has no such picture, or the request was refused; nothing was sent.
+    """
+    jobs = cloud.jobs()
+    url = picture_url(jobs.get(job_id), number)
+    cloud.catalog().check_endpoint(endpoint)
+    params = upscale_params(cloud.connection().read(url), upscaler, factor)
+    job = jobs.send(TASK, params, endpoint=endpoint, metadata={"client": "webui"}, preview=False)
     cloud.followers.follow(job)
     return Sent(job)
 

@@ -16,7 +16,7 @@ from webui_extension.host.cards import cards
 from webui_extension.host.cloud import Cloud
 from webui_extension.host.gradio_events import listen
 from webui_extension.host.guard import guarded, told
-from webui_extension.host.panel import Panel
+from webui_extension.host.panel import Panel, chosen_endpoint
 from webui_extension.host.watching import news, reply
 
 TABS = ("txt2img", "img2img")
@@ -116,7 +116,7 @@ class Wiring:
                 checkpoint, endpoint, vae = values[count : count + 3]
                 choice = sending.Choice(
                     checkpoint or "",
-                    None if endpoint in (None, "", say("endpoint_auto")) else endpoint,
+                    chosen_endpoint(endpoint),
                     vae,
                     program.user_of(request),
                 )

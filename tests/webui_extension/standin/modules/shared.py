@@ -14,6 +14,7 @@ opts = SimpleNamespace(
     eta_noise_seed_delta=0,
     localization="None",
     outdir_samples="",
+    outdir_extras_samples=str(Path(data_path) / "outputs" / "extras"),
     outdir_txt2img_samples=str(Path(data_path) / "outputs" / "txt2img"),
     outdir_img2img_samples=str(Path(data_path) / "outputs" / "img2img"),
     samples_format="png",
