@@ -1,5 +1,6 @@
 """The logs of functions as files that people can read: ministack keeps them only in the emulated CloudWatch."""
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -33,7 +34,9 @@ class FunctionLogs:
         """The environment that a function's process gets besides its own variables."""
 
         def with_runtime(config: dict[str, Any]) -> dict[str, str]:
-            return {**credentials(config), "PYTHONPATH": str(RUNTIME)}
+            # The function's own folders come after it.
+            own = ((config.get("Environment") or {}).get("Variables") or {}).get("PYTHONPATH")
+            return {**credentials(config), "PYTHONPATH": os.pathsep.join(filter(None, (str(RUNTIME), own)))}
 
         return with_runtime
 
