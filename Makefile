@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment clients clients-test console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment clients clients-test console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui bench-webui-start grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -126,6 +126,9 @@ bench-rights: $(READY) ## measure the cost of the local cloud's permission check
 
 bench-webui: $(READY) ## race a WebUI that runs on this machine against the local cloud: make bench-webui WEBUI=http://127.0.0.1:7860 (ARGS="--checkpoint FILE --size 512")
 	@$(RUN) -m benchmarks.webui --webui "$(WEBUI)" $(ARGS)
+
+bench-webui-start: $(READY) webui-environments ## measure what the installed panel adds to a WebUI's start, in the stand-ins for both hosts
+	@$(RUN) -m benchmarks.webui_start
 
 grants: $(READY) ## remove each IAM grant and see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)
