@@ -18,6 +18,7 @@ from local_cloud.cloud import LocalCloud
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]
+WEIGHTS = TRAINED.parent
 DRAWN = 240_000
 """Milliseconds until a job of the demo model has ended, on a busy machine."""
 expect.set_options(timeout=60_000)
@@ -92,6 +93,29 @@ def test_txt2img_draws_and_the_file_on_disk_has_its_infotext(open_page: OpenPage
     assert picture.size == (64, 64)
     assert "Seed: 7" in picture.info["parameters"]
     expect(page.get_by_text("Steps: 6").first).to_be_visible()
+
+
+def test_a_unit_of_controlnet_guides_the_picture(open_page: OpenPage, source: Path, cloud: LocalCloud) -> None:
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        service.assets.upload(WEIGHTS / "edges.safetensors", "controlnet")
+    page = open_page("/generate/txt2img")
+    choose_checkpoint(page)
+    fill_small(page, "a large red circle on a white background")
+    page.get_by_role("button", name="ControlNet: 0 in use").click()
+    page.get_by_role("button", name="Add a unit").click()
+    page.get_by_role("button", name="Generate on Cloud").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose a model for each ControlNet unit")
+
+    unit = page.get_by_role("group", name="Unit 1")
+    unit.locator("input[type=file]").set_input_files(source)
+    unit.get_by_role("combobox", name="Preprocessor").click()
+    page.get_by_role("option", name="canny").click()
+    unit.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="edges").click()
+    page.get_by_role("button", name="Generate on Cloud").click()
+
+    infotext = result(page).info["parameters"]
+    assert "Module: canny, Model: edges, Weight: 1" in infotext
 
 
 def test_a_painted_mask_redraws_the_painted_part_only(open_page: OpenPage, source: Path, cloud: LocalCloud) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
+from generate_on_cloud.contract.controlnet import ControlNetUnit
 from generate_on_cloud.contract.scripts import RANGES, SoftInpainting
 from generate_on_cloud.webui.picture_texts import texts_in
 
@@ -50,3 +51,13 @@ def test_the_sliders_of_soft_inpainting_are_those_of_the_contract() -> None:
         (field.name, field.default, allowed)
         for field, allowed in zip(dataclasses.fields(SoftInpainting), RANGES, strict=True)
     ]
+
+
+def test_the_fields_of_a_controlnet_unit_are_those_of_the_contract() -> None:
+    fields = json.loads((ROOT / "console/src/params/controlnet_unit.json").read_text())
+    schema = ControlNetUnit.model_json_schema()["properties"]
+
+    assert fields == {
+        name: {key: schema[name][key] for key in ("default", "minimum", "maximum") if key in schema[name]}
+        for name in ("weight", "guidance_start", "guidance_end", "control_mode", "resize_mode")
+    }

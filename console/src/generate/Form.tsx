@@ -1,13 +1,12 @@
 /** One tab's form: picture, prompt, the tab's own fields, everything else folded, and the button. */
-import { Accordion, Button, Group, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Accordion, Button, Group, Loader, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ProblemText } from "../kit/ProblemText";
 import { isDrawing, isInpaint, otherFields } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
-import { Drawing } from "./Drawing";
 import { Estimate } from "./Estimate";
 import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models, NetworkPicker } from "./Models";
@@ -15,6 +14,10 @@ import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
 import { SoftInpainting } from "./SoftInpainting";
 import { MissingError, submit } from "./submit";
+
+/** What txt2img does not show at once is not part of the first load. */
+const ControlNet = lazy(() => import("./ControlNet"));
+const Drawing = lazy(() => import("./Drawing").then((module) => ({ default: module.Drawing })));
 
 export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }) {
   const { t } = useTranslation();
@@ -58,7 +61,11 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           </Group>
         </>
       )}
-      {tab !== "txt2img" && <Drawing tab={tab} />}
+      {tab !== "txt2img" && (
+        <Suspense fallback={<Loader />}>
+          <Drawing tab={tab} />
+        </Suspense>
+      )}
       {tab === "interrogate" && (
         <SegmentedControl
           aria-label={t("tab.interrogate")}
@@ -77,6 +84,7 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
       )}
       {tab === "extras" && <Extras tab={tab} />}
       {!isDrawing(tab) && <EndpointPicker endpoint={endpoint} onChoose={(name) => choose({ endpoint: name })} />}
+      {isDrawing(tab) && <Units />}
       <Others tab={tab} />
       <div className="send-bar">
         {isDrawing(tab) && <Estimate tab={tab} />}
@@ -92,6 +100,23 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
       </div>
     </Stack>
     </form>
+  );
+}
+
+function Units() {
+  const { t } = useTranslation();
+  const used = useForm((form) => form.units.filter(({ enabled }) => enabled).length);
+  return (
+    <Accordion variant="contained" keepMounted={false}>
+      <Accordion.Item value="controlnet">
+        <Accordion.Control>{t("unit.title", { used })}</Accordion.Control>
+        <Accordion.Panel>
+          <Suspense>
+            <ControlNet />
+          </Suspense>
+        </Accordion.Panel>
+      </Accordion.Item>
+    </Accordion>
   );
 }
 

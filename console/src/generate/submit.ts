@@ -5,11 +5,12 @@ import { type Schemas, api } from "../api/client";
 import { ProblemError, unwrap } from "../api/problem";
 import { boundsOf, isDrawing, paramsOf, taskOf } from "../params/fields";
 import { type Tab, type Values, useForm } from "../params/store";
+import { missingOf, withUnits } from "../params/units";
 
 const INLINE_BYTES = 2_000_000;
 
 /** What is missing before a request can be made, as a key of the locale files. */
-export type Missing = "checkpoint" | "picture" | "mask" | "strokes";
+export type Missing = "checkpoint" | "picture" | "mask" | "strokes" | "unitModel" | "unitPicture";
 
 export class MissingError extends Error {
   constructor(readonly missing: Missing) {
@@ -22,11 +23,17 @@ export async function submit(tab: Tab, change: Values = {}): Promise<Schemas["Jo
   if (isDrawing(tab) && form.checkpoint === null) throw new MissingError("checkpoint");
   const params = { ...paramsOf(tab, form.values), ...change };
   const pictures = await picturesOf(tab);
-  const size = Object.values(pictures).reduce((sum, picture) => sum + picture.size, 0);
+  const units = isDrawing(tab) ? form.units.filter(({ enabled }) => enabled) : [];
+  const missing = missingOf(units, tab === "txt2img");
+  if (missing) throw new MissingError(missing);
+  const all = [...Object.values(pictures), ...units.map(({ picture }) => picture)];
+  const size = all.reduce((sum, picture) => sum + (picture?.size ?? 0), 0);
+  const sent = size <= INLINE_BYTES ? base64 : stored;
   for (const [name, picture] of Object.entries(pictures)) {
-    const value = size <= INLINE_BYTES ? await base64(picture) : await stored(picture);
+    const value = await sent(picture);
     params[name] = name === "init_images" ? [value] : value;
   }
+  if (units.length > 0) params.alwayson_scripts = await withUnits(params.alwayson_scripts, units, sent);
   const body = bodyOf(tab, form, params);
   return unwrap(
     api.POST("/v1/jobs", { body, params: { header: { "Idempotency-Key": crypto.randomUUID() } } } as never),

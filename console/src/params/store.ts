@@ -3,6 +3,7 @@ import { del, get, set as put } from "idb-keyval";
 import { create } from "zustand";
 import { type PersistStorage, persist } from "zustand/middleware";
 import { type Drawing, EMPTY } from "../canvas/strokes";
+import type { Unit } from "./units";
 
 export const TABS = [
   "txt2img",
@@ -29,6 +30,8 @@ interface Kept {
   tagger: "clip" | "deepbooru";
   pictures: Partial<Record<Slot, Blob>>;
   drawings: Partial<Record<DrawnTab, Drawing>>;
+  /** ControlNet's. */
+  units: Unit[];
 }
 
 interface Actions {
@@ -37,6 +40,7 @@ interface Actions {
   choose: (chosen: Partial<Pick<Kept, "checkpoint" | "vae" | "endpoint" | "tagger">>) => void;
   setPicture: (slot: Slot, picture: Blob | null) => void;
   draw: (tab: DrawnTab, change: (drawing: Drawing) => Drawing) => void;
+  setUnits: (units: Unit[]) => void;
   reset: () => void;
 }
 
@@ -48,6 +52,7 @@ const START: Kept = {
   tagger: "clip",
   pictures: {},
   drawings: {},
+  units: [],
 };
 
 /** IndexedDB, because pictures are files and do not fit elsewhere. */
@@ -71,12 +76,13 @@ export const useForm = create<Kept & Actions>()(
         })),
       draw: (tab, change) =>
         set(({ drawings }) => ({ drawings: { ...drawings, [tab]: change(drawings[tab] ?? EMPTY) } })),
-      reset: () => set({ values: {}, vae: null }),
+      setUnits: (units) => set({ units }),
+      reset: () => set({ values: {}, vae: null, units: [] }),
     }),
     {
       name: "goc.form",
       storage,
-      partialize: ({ values, checkpoint, vae, endpoint, tagger, pictures, drawings }) => ({
+      partialize: ({ values, checkpoint, vae, endpoint, tagger, pictures, drawings, units }) => ({
         values,
         checkpoint,
         vae,
@@ -84,6 +90,7 @@ export const useForm = create<Kept & Actions>()(
         tagger,
         pictures,
         drawings,
+        units,
       }),
     },
   ),

@@ -1,0 +1,120 @@
+/** Units of ControlNet: preprocessors and modes come from the service, models are the uploaded ones that fit. */
+import { Button, Checkbox, Group, NumberInput, Paper, Select, SimpleGrid, Stack } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { useForm } from "../params/store";
+import { UNIT_FIELDS, UNIT_NUMBERS, type Unit, newUnit } from "../params/units";
+import { PictureInput } from "./PictureInput";
+import { stem, useCapabilities, useModels } from "./queries";
+
+export default function ControlNet() {
+  const { t } = useTranslation();
+  const { units, setUnits } = useForm();
+  const most = useCapabilities().data?.controlnet.max_units ?? 1;
+  return (
+    <Stack gap="xs">
+      {units.map((unit, index) => (
+        <UnitForm
+          key={unit.id}
+          unit={unit}
+          number={index + 1}
+          onChange={(change) => setUnits(units.map((each) => (each.id === unit.id ? { ...each, ...change } : each)))}
+          onRemove={() => setUnits(units.filter((each) => each.id !== unit.id))}
+        />
+      ))}
+      <Group>
+        <Button
+          size="compact-sm"
+          variant="default"
+          disabled={units.length >= most}
+          onClick={() => setUnits([...units, newUnit(crypto.randomUUID())])}
+        >
+          {t("unit.add")}
+        </Button>
+      </Group>
+    </Stack>
+  );
+}
+
+interface Props {
+  unit: Unit;
+  number: number;
+  onChange: (change: Partial<Unit>) => void;
+  onRemove: () => void;
+}
+
+function UnitForm({ unit, number, onChange, onRemove }: Props) {
+  const { t } = useTranslation();
+  const lists = useCapabilities().data?.controlnet;
+  const models = useFitting();
+  const name = t("unit.number", { number });
+  return (
+    <Paper withBorder p="xs" role="group" aria-label={name}>
+      <Stack gap="xs">
+        <Group justify="space-between">
+          <Checkbox label={name} checked={unit.enabled} onChange={(event) => onChange({ enabled: event.currentTarget.checked })} />
+          <Button size="compact-sm" variant="default" onClick={onRemove} aria-label={t("unit.removeNumber", { number })}>
+            {t("picture.remove")}
+          </Button>
+        </Group>
+        <PictureInput label={t("unit.picture")} picture={unit.picture ?? undefined} onPicture={(picture) => onChange({ picture })} />
+        <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
+          <Select
+            label={t("unit.module")}
+            data={lists?.modules.map((module) => module.name) ?? [unit.module]}
+            value={unit.module}
+            onChange={(module) => onChange({ module: module ?? unit.module })}
+            allowDeselect={false}
+          />
+          <Select
+            label={t("unit.model")}
+            data={unit.model !== null && !models.includes(unit.model) ? [unit.model, ...models] : models}
+            value={unit.model}
+            onChange={(model) => onChange({ model })}
+            searchable
+            nothingFoundMessage={t("unit.noModels")}
+          />
+        </SimpleGrid>
+        <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+          {UNIT_NUMBERS.map((field) => (
+            <NumberInput
+              key={field}
+              label={t(`unit.${field}`)}
+              value={unit[field]}
+              onChange={(value) => typeof value === "number" && onChange({ [field]: value })}
+              min={UNIT_FIELDS[field].minimum}
+              max={UNIT_FIELDS[field].maximum}
+              step={0.05}
+              clampBehavior="blur"
+            />
+          ))}
+        </SimpleGrid>
+        <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
+          <Select
+            label={t("unit.control_mode")}
+            data={lists?.control_modes ?? []}
+            value={unit.control_mode}
+            onChange={(mode) => onChange({ control_mode: mode ?? unit.control_mode })}
+            allowDeselect={false}
+          />
+          <Select
+            label={t("unit.resize_mode")}
+            data={lists?.resize_modes ?? []}
+            value={unit.resize_mode}
+            onChange={(mode) => onChange({ resize_mode: mode ?? unit.resize_mode })}
+            allowDeselect={false}
+          />
+        </SimpleGrid>
+      </Stack>
+    </Paper>
+  );
+}
+
+/** Names of the models of the checkpoint's family; all of them while no checkpoint is chosen. */
+function useFitting(): string[] {
+  const chosen = useForm((form) => form.checkpoint);
+  const family = useModels("checkpoint").data?.find(({ name }) => name === chosen)?.architecture ?? null;
+  const models = useModels("controlnet").data ?? [];
+  return models
+    .filter(({ architecture }) => family === null || architecture === null || architecture === family)
+    .map(({ name }) => stem(name));
+}
