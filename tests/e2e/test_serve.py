@@ -167,14 +167,14 @@ def test_a_refusal_is_in_webuis_shape_with_our_sentence(
 def test_a_page_of_another_origin_a_rebound_host_and_a_form_draw_nothing(
     webui: httpx.Client, service: GenerateOnCloud, headers: dict[str, str], status: int
 ) -> None:
-    newest = service.jobs.page(limit=1).jobs
+    newest = [job.job_id for job in service.jobs.page(limit=1).jobs]
 
     answer = webui.post(
         "/sdapi/v1/txt2img", content='{"steps": 0}', headers={"content-type": "application/json", **headers}
     )
 
     assert answer.status_code == status
-    assert service.jobs.page(limit=1).jobs == newest
+    assert [job.job_id for job in service.jobs.page(limit=1).jobs] == newest
 
 
 def test_each_job_is_printed_with_its_seconds(webui: httpx.Client, serving: Serving) -> None:
