@@ -12,6 +12,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import UsagePage
 from generate_on_cloud.contract.job_bodies import JobSummary
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from generate_on_cloud.contract.messages import THUMBNAIL_NAME
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
 
@@ -117,8 +118,12 @@ def _look_at_the_objects(cloud: LocalCloud, aws: LocalClients, seen: Sequence[Se
         .paginate(Bucket=cloud.outputs["JobsBucketName"], Prefix="jobs/")
     )
     keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
-    pictures = Counter(key.split("/")[1] for key in keys if key.split("/")[2] == "output")
+    outputs = [key for key in keys if key.split("/")[2] == "output"]
+    pictures = Counter(key.split("/")[1] for key in outputs if not key.endswith(THUMBNAIL_NAME))
+    thumbnails = Counter(key.split("/")[1] for key in outputs if key.endswith(THUMBNAIL_NAME))
     known = {job_id for one in seen for job_id in one.job_ids}
     findings.expect("object of an unknown job", sorted({key for key in keys if key.split("/")[1] not in known}))
     wrong = [one.job_ids[-1] for one in seen if one.job_ids and pictures[one.job_ids[-1]] != 1]
     findings.expect("job without its one picture", wrong)
+    unseen = [one.job_ids[-1] for one in seen if one.job_ids and thumbnails[one.job_ids[-1]] != 1]
+    findings.expect("job without its one thumbnail", unseen)
