@@ -92,6 +92,8 @@ class Functions(Construct):
                 ENDPOINT_NAME=config.default_endpoint,
                 ENDPOINT_PREFIX=config.endpoint_prefix,
                 ENDPOINT_GPUS=config.max_instances * config.workers,
+                MIN_INSTANCES=config.min_instances,
+                IDLE_MINUTES=config.idle_minutes,
                 ENDPOINT_KEEPER_FUNCTION=endpoint_keeper.function_name,
                 SERVICE_VERSION=version,
                 WAITING_REQUESTS=config.waiting_requests,

@@ -6,6 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from generate_on_cloud.contract.endpoints import DEFAULT_IDLE_MINUTES
+
 
 class FunctionSettings(BaseModel):
     """Each field is an environment variable of the same name."""
@@ -58,6 +60,9 @@ class ApiSettings(EndingSettings, AssetSettings):
     """Prefix of the names of all this stage's endpoints."""
     ENDPOINT_GPUS: int = Field(default=1, gt=0)
     """GPUs of the template's endpoint at its maximum number of instances."""
+    MIN_INSTANCES: int = Field(default=0, ge=0)
+    IDLE_MINUTES: int = Field(default=DEFAULT_IDLE_MINUTES, gt=0)
+    """Both of the template's endpoint."""
     ENDPOINT_KEEPER_FUNCTION: str
     INSPECTION_FUNCTION: str
     IMPORT_FUNCTION: str

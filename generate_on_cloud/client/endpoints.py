@@ -37,6 +37,14 @@ class Endpoints:
         """
         return self._connection.ask(EndpointView, "PATCH", f"/v1/endpoints/{name}", body=changes)
 
+    def sleep(self, name: str) -> EndpointView:
+        """Set it back to its minimum of instances now instead of after its idle minutes; the next job wakes it.
+
+        Raises:
+            ProblemError: `endpoint_in_use` while it has open jobs, `endpoint_not_in_service` while it is changed.
+        """
+        return self._connection.ask(EndpointView, "POST", f"/v1/endpoints/{name}/sleep")
+
     def delete(self, name: str, *, force: bool = False) -> EndpointView:
         """Delete it and everything that belongs to it; its status is `Deleting` until nothing is left.
 

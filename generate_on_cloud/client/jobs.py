@@ -28,6 +28,7 @@ from generate_on_cloud.contract.job_bodies import (
     JobView,
     PatchJob,
     PresignedPut,
+    RetryJob,
 )
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 
@@ -74,7 +75,7 @@ class Jobs:
             raise TransferError(f"job {made.job_id}: storage refused the params document: {response.text[:300]}")
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{made.job_id}/start")
 
-    def _ask_once(self, path: str, key: dict[str, str], body: CreateJob | None = None) -> JobView:
+    def _ask_once(self, path: str, key: dict[str, str], body: CreateJob | RetryJob | None = None) -> JobView:
         """Send a request that creates a job; the key makes it safe to repeat when the answer is lost."""
         try:
             return self._connection.ask(JobView, "POST", path, body=body, headers=key)
@@ -227,9 +228,13 @@ class Jobs:
             raise TransferError(f"storage refused the picture: {response.text[:300]}")
         return places[-1].input_id
 
-    def retry(self, job_id: str, *, idempotency_key: str | None = None) -> JobView:
-        """Repeat a finished job as a new one; `idempotency_key` as in `submit`."""
-        return self._ask_once(f"/v1/jobs/{job_id}/retry", _key(idempotency_key))
+    def retry(self, job_id: str, *, seed: int | None = None, idempotency_key: str | None = None) -> JobView:
+        """Repeat a finished job as a new one, with another `seed` if one is given (-1: a random one).
+
+        `idempotency_key` as in `submit`.
+        """
+        body = None if seed is None else RetryJob(seed=seed)
+        return self._ask_once(f"/v1/jobs/{job_id}/retry", _key(idempotency_key), body)
 
     def delete(self, job_id: str) -> None:
         """Delete a finished job for good, with its pictures."""

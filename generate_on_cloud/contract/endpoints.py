@@ -105,6 +105,9 @@ class EndpointView(View):
     """`template` (deployed and changed with the stack) or `api`."""
     open_jobs: int | None = None
     """Open jobs on it; None in answers to a change."""
+    sleeps_at: datetime | None = None
+    """About when it goes back to its minimum of instances unless a job comes; None while it has jobs or runs no more
+    than the minimum, and in answers to a change. A minute or two later its alarm acts."""
     instance_type: str | None = None
     min_instances: int | None = None
     max_instances: int | None = None

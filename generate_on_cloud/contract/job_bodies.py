@@ -53,6 +53,15 @@ class CreateJob(Body):
     """A URL of yours to call when the job finishes."""
 
 
+class RetryJob(Body):
+    """`POST /v1/jobs/{id}/retry`"""
+
+    may_be_absent = True
+
+    seed: int | None = Field(default=None, ge=-1)
+    """Draws the same with this seed, -1: a random one; null: with the seed that the job was sent with."""
+
+
 class PatchJob(Body):
     """`PATCH /v1/jobs/{id}`; what is null or left out stays as it is."""
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,12 +20,15 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.access.table import overtaken
 from lambdas.api.routes import Query, Routes, UserCall
+from lambdas.endpoints.choice import Activity
 from lambdas.endpoints.record import EndpointRecord
 from lambdas.endpoints.sagemaker import LiveEndpoint, status_of
 from lambdas.jobs.record import JobRecord
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
+_SCALES = (EndpointStatus.IN_SERVICE, EndpointStatus.SCALED_TO_ZERO)
+"""SageMaker refuses to change the instances of an endpoint in another state."""
 
 
 class DeleteQuery(Query):
@@ -71,7 +75,7 @@ def create_endpoint(call: UserCall, body: CreateEndpoint) -> EndpointView:
         _call_keeper(call, record.endpoint)
         raise
     call.log_change("endpoint.created", record.endpoint, body.model_dump(exclude_none=True))
-    return _view(record, open_jobs=0)
+    return _view(record, Activity())
 
 
 @ROUTES.add("GET", "/v1/endpoints", permission=Permission.ENDPOINT_LIST)
@@ -79,28 +83,45 @@ def list_endpoints(call: UserCall) -> EndpointList:
     """List the endpoints that the caller may use: the template's with its current status, then those created here."""
     registry = call.services.registry
     records = [record for record in registry.store.list() if _may_see(call, record)]
-    counted = call.services.load.of([registry.default, *(record.endpoint for record in records)])
+    seen = call.services.load.activity([registry.default, *(record.endpoint for record in records)])
     live = call.services.endpoints.describe(registry.default)
-    views = [] if live is None else [_template_view(live, open_jobs=counted[live.name])]
-    views += [_view(record, open_jobs=counted[record.endpoint]) for record in records]
+    views = [] if live is None else [_template_view(call, live, seen[live.name])]
+    views += [_view(record, seen[record.endpoint]) for record in records]
     return EndpointList(endpoints=views)
 
 
 @ROUTES.add("GET", "/v1/endpoints/{name}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.ENDPOINT_LIST)
 def get_endpoint(call: UserCall, name: str) -> EndpointView:
     """Get one endpoint with SageMaker's current status."""
+    return _current(call, name)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/endpoints/{name}/sleep",
+    status=202,
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.ENDPOINT_IN_USE, ProblemCode.ENDPOINT_NOT_IN_SERVICE),
+    permission=Permission.ENDPOINT_CREATE,
+)
+def put_to_sleep(call: UserCall, name: str) -> EndpointView:
+    """Set an endpoint without an open job back to its minimum of instances now; the next job wakes it again."""
     services, full_name = call.services, call.services.registry.full_name(name)
-    record = None if full_name == services.registry.default else _required(call, name)
-    live = services.endpoints.describe(full_name)
-    open_jobs = services.load.of([full_name])[full_name]
-    if record is None:
-        if live is None:
-            raise _unknown(name)
-        return _template_view(live, open_jobs=open_jobs)
-    if live is not None and record.status is not EndpointStatus.DELETING:
-        status, count = status_of(live.status), live.instance_count
-        record = replace(record, status=status, instance_count=count, reason=live.failure_reason)
-    return _view(record, open_jobs=open_jobs)
+    if full_name == services.registry.default:
+        call.caller.require(Permission.ENDPOINT_ALL)
+    else:
+        _changeable(call, name)
+    view = _current(call, name)
+    if view.open_jobs:
+        detail = f"{full_name} has {view.open_jobs} open jobs. Wait for them, or cancel them."
+        raise ProblemError(ProblemCode.ENDPOINT_IN_USE, detail)
+    if view.status not in _SCALES:
+        allowed = f"allowed: {', '.join(_SCALES)}"
+        raise ProblemError(
+            ProblemCode.ENDPOINT_NOT_IN_SERVICE, f"The endpoint {full_name} is {view.status}; {allowed}."
+        )
+    _call_keeper(call, full_name, sleep=True)
+    call.log_change("endpoint.put_to_sleep", full_name)
+    return view
 
 
 @ROUTES.add(
@@ -157,6 +178,21 @@ def delete_endpoint(call: UserCall, name: str, query: DeleteQuery) -> EndpointVi
     return _view(replace(record, status=EndpointStatus.DELETING))
 
 
+def _current(call: UserCall, name: str) -> EndpointView:
+    services, full_name = call.services, call.services.registry.full_name(name)
+    record = None if full_name == services.registry.default else _required(call, name)
+    live = services.endpoints.describe(full_name)
+    activity = services.load.activity([full_name])[full_name]
+    if record is None:
+        if live is None:
+            raise _unknown(name)
+        return _template_view(call, live, activity)
+    if live is not None and record.status is not EndpointStatus.DELETING:
+        status, count = status_of(live.status), live.instance_count
+        record = replace(record, status=status, instance_count=count, reason=live.failure_reason)
+    return _view(record, activity)
+
+
 def _jobs_on(call: UserCall, endpoint: str) -> Iterator[JobRecord]:
     for batch in call.services.pages.open_jobs():
         yield from (
@@ -166,13 +202,13 @@ def _jobs_on(call: UserCall, endpoint: str) -> Iterator[JobRecord]:
         )
 
 
-def _call_keeper(call: UserCall, endpoint: str) -> None:
+def _call_keeper(call: UserCall, endpoint: str, **more: bool) -> None:
     """Call the keeper now instead of waiting for its next minute."""
     settings = call.services.settings
     call.services.clients.functions.invoke(
         FunctionName=settings.ENDPOINT_KEEPER_FUNCTION,
         InvocationType="Event",
-        Payload=json.dumps({"endpoint": endpoint}).encode(),
+        Payload=json.dumps({"endpoint": endpoint, **more}).encode(),
     )
 
 
@@ -224,24 +260,51 @@ def _asleep(status: EndpointStatus, instances: int) -> EndpointStatus:
     return EndpointStatus.SCALED_TO_ZERO if sleeps else status
 
 
-def _template_view(live: LiveEndpoint, *, open_jobs: int) -> EndpointView:
+def _sleeps_at(
+    activity: Activity, *, instances: int, least: int, idle_minutes: int, started: datetime | None
+) -> datetime | None:
+    """When the idle minutes since its last job or, before any, since it started will be over."""
+    moments = [moment for moment in (activity.changed_at, started) if moment is not None]
+    if activity.open_jobs > 0 or instances <= least or not moments:
+        return None
+    return max(moments) + timedelta(minutes=idle_minutes)
+
+
+def _template_view(call: UserCall, live: LiveEndpoint, activity: Activity) -> EndpointView:
+    settings = call.services.settings
     return EndpointView(
         name=live.name,
         status=_asleep(status_of(live.status), live.instance_count),
         instance_count=live.instance_count,
         failure_reason=live.failure_reason,
-        open_jobs=open_jobs,
+        open_jobs=activity.open_jobs,
+        sleeps_at=_sleeps_at(
+            activity,
+            instances=live.instance_count,
+            least=settings.MIN_INSTANCES,
+            idle_minutes=settings.IDLE_MINUTES,
+            started=live.modified_at,
+        ),
     )
 
 
-def _view(record: EndpointRecord, *, open_jobs: int | None = None) -> EndpointView:
+def _view(record: EndpointRecord, activity: Activity | None = None) -> EndpointView:
+    """Without its activity, the answer to a change."""
     return EndpointView(
         name=record.endpoint,
         status=_asleep(record.status, record.instance_count),
         instance_count=record.instance_count,
         failure_reason=record.reason,
         managed_by="api",
-        open_jobs=open_jobs,
+        open_jobs=None if activity is None else activity.open_jobs,
+        sleeps_at=activity
+        and _sleeps_at(
+            activity,
+            instances=record.instance_count,
+            least=record.min_instances,
+            idle_minutes=record.idle_minutes,
+            started=record.created_at,
+        ),
         instance_type=record.instance_type,
         min_instances=record.min_instances,
         max_instances=record.max_instances,

@@ -12,9 +12,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.access import Permission
-from generate_on_cloud.contract.errors import ProblemCode
-from generate_on_cloud.contract.job_bodies import CreateJob, JobView
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.job_bodies import CreateJob, JobView, RetryJob
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
+from generate_on_cloud.contract.messages import JobRequest
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from lambdas.api.job_views import job_view, rehearsed_view, with_limits
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Reply, Routes, UserCall
@@ -28,7 +30,7 @@ from lambdas.jobs.params import check_params, megapixel_steps, shown_prompt
 from lambdas.jobs.record import IS_OPEN, JobRecord, fields_of
 from lambdas.jobs.request_documents import state_conflict
 from lambdas.jobs.resolution import Resolution
-from lambdas.problems import ProblemError
+from lambdas.problems import ProblemError, invalid
 
 _LOG = logging.getLogger(__name__)
 
@@ -99,8 +101,8 @@ def create_job(call: UserCall, body: CreateJob) -> Reply[JobView]:
     problems=(*_SENDING, *_KEYED, ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
     permission=Permission.INFERENCE_CREATE,
 )
-def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
-    """Repeat a finished job as a new one."""
+def retry_job(call: UserCall, job_id: str, body: RetryJob) -> Reply[JobView]:
+    """Repeat a finished job as a new one, with another seed if one is given."""
     services, old = call.services, visible_job(call, job_id)
     if old.status not in TERMINAL:
         raise state_conflict(old, "sent again before it has finished")
@@ -111,7 +113,23 @@ def retry_job(call: UserCall, job_id: str) -> Reply[JobView]:
     job = replace(
         _new_job(call, asked, endpoint=choice.first, checkpoint=checkpoint), retry_of=old.job_id, warnings=old.warnings
     )
-    return with_limits(call, _make_once(call, Order(job, sent.params, choice), request=f"POST retry {job_id}"))
+    params = _reseeded(sent, body.seed)
+    request = f"POST retry {job_id}" + ("" if body.seed is None else f" seed {body.seed}")
+    return with_limits(call, _make_once(call, Order(job, params, choice), request=request))
+
+
+def _reseeded(sent: JobRequest, seed: int | None) -> dict[str, Any]:
+    """The params that a job was sent with, with another seed unless it is None.
+
+    Raises:
+        ProblemError: `invalid_params` for a task without a seed.
+    """
+    if seed is None:
+        return sent.params
+    if "seed" not in PARAMS_BY_TASK[sent.task].model_fields:
+        message = f"received {seed} for a job of {sent.task}, which draws without a seed; allowed: null"
+        raise invalid([FieldError(pointer="/seed", message=message)])
+    return {**sent.params, "seed": seed}
 
 
 @ROUTES.add(

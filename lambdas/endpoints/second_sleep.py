@@ -44,7 +44,24 @@ class SecondSleep:
         idle = now - max(active) if active else allowed
         if activity.open_jobs > 0 or idle < allowed:
             return None
-        wanted = {"VariantName": live.variant, "DesiredInstanceCount": min_instances}
+        if self._set_back(live, live.variant, min_instances):
+            _LOG.warning(
+                "endpoint %s had %d instances and no job for %d minutes; its alarm did not put it to sleep",
+                live.name,
+                live.instance_count,
+                idle.total_seconds() // 60,
+            )
+        return idle
+
+    def at_once(self, live: LiveEndpoint, *, min_instances: int) -> None:
+        """Set an endpoint without an open job back to `min_instances`, as somebody asked. Two calls at most."""
+        if live.variant is None or live.instance_count <= min_instances:
+            return
+        if self.load.of([live.name])[live.name] == 0:
+            self._set_back(live, live.variant, min_instances)
+
+    def _set_back(self, live: LiveEndpoint, variant: str, instances: int) -> bool:
+        wanted = {"VariantName": variant, "DesiredInstanceCount": instances}
         try:
             self.sagemaker.update_endpoint_weights_and_capacities(
                 EndpointName=live.name,
@@ -52,11 +69,5 @@ class SecondSleep:
             )
         except ClientError as error:
             _LOG.warning("endpoint %s could not be put to sleep yet: %s", live.name, error_message(error))
-            return idle
-        _LOG.warning(
-            "endpoint %s had %d instances and no job for %d minutes; its alarm did not put it to sleep",
-            live.name,
-            live.instance_count,
-            idle.total_seconds() // 60,
-        )
-        return idle
+            return False
+        return True

@@ -119,6 +119,15 @@ class EndpointKeeper:
         idle = self.sleep.visit(live, **limits, now=self.now())
         return idle is not None and idle >= SLEEPLESS
 
+    def put_to_sleep(self, endpoint: str) -> None:
+        """Set an endpoint without an open job back to its minimum of instances now."""
+        limits: ScalingLimits | EndpointRecord | None = self.default
+        if endpoint != self.default.endpoint:
+            limits = self.store.get(endpoint)
+        live = self.endpoints.describe(endpoint)
+        if limits is not None and live is not None:
+            self.sleep.at_once(live, min_instances=limits.min_instances)
+
     def _scale(self, record: EndpointRecord) -> None:
         """Register the limits and, for each step, a policy and the alarm that runs it; replaces all earlier ones."""
         target = _target(record)
@@ -227,9 +236,14 @@ def _keeper() -> EndpointKeeper:
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001
-    """Entry point for SageMaker's event about one endpoint, the API's `{"endpoint": NAME}`, or a schedule."""
+    """Entry point for SageMaker's event about one endpoint, the API's `{"endpoint": NAME}` (with `"sleep": true` to put
+    it to sleep), or a schedule.
+    """
     detail: Any = event.get("detail") or {}
     named = event.get("endpoint") or detail.get("EndpointName")
+    if named and event.get("sleep"):
+        _keeper().put_to_sleep(str(named))
+        return
     if named:
         _keeper().keep(str(named))
         return

@@ -1,6 +1,7 @@
 """The template's endpoint and others made through the API, on one account of moto."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import boto3
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 from lambdas.api.handler import make_resolver
 from lambdas.endpoints.second_sleep import SecondSleep
 from lambdas.functions.endpoint_keeper import EndpointKeeper, ScalingLimits
-from tests.lambdas.cloud import Cloud, FakeEndpoint
+from tests.lambdas.cloud import START, Cloud, FakeEndpoint
 
 FAST = {"name": "fast", "instance_type": "ml.g4dn.2xlarge", "max_instances": 3, "idle_minutes": 7}
 NAME = "goc-main-fast"
@@ -36,6 +37,41 @@ class SageMaker:
         if reason := self.reason or self.endpoint.failure_reason:
             answer["FailureReason"] = reason
         return answer
+
+
+MADE = START - timedelta(hours=1)
+
+
+class Live:
+    """SageMaker with endpoints of one instance each, as the keeper sees them."""
+
+    def __init__(self, endpoint: str, *, status: str = "InService", instances: int = 1) -> None:
+        self.endpoint = endpoint
+        self.status = status
+        self.instances = instances
+        self.created, self.modified = MADE, MADE
+        self.refusal: ClientError | None = None
+        self.wanted: list[tuple[str, str, int]] = []
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
+        return {
+            "EndpointName": EndpointName,
+            "EndpointStatus": self.status,
+            "ProductionVariants": [{"VariantName": "g5-xlarge", "CurrentInstanceCount": self.instances}],
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+        }
+
+    def update_endpoint_weights_and_capacities(
+        self,
+        *,
+        EndpointName: str,  # noqa: N803
+        DesiredWeightsAndCapacities: list[dict[str, Any]],  # noqa: N803
+    ) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        (each,) = DesiredWeightsAndCapacities
+        self.wanted.append((EndpointName, each["VariantName"], each["DesiredInstanceCount"]))
 
 
 class Fleet:
@@ -66,6 +102,11 @@ class Fleet:
             default=ScalingLimits("artists", min_instances=0, idle_minutes=5),
             now=cloud.clock.moment,
         )
+
+    def keeper_with(self, sagemaker: Any) -> EndpointKeeper:
+        """The keeper, with another SageMaker."""
+        endpoints = replace(self.services.endpoints, sagemaker=sagemaker)
+        return replace(self.keeper, endpoints=endpoints, sleep=SecondSleep(sagemaker, self.cloud.load))
 
     def _deploy_template(self) -> None:
         client = self.sagemaker.client

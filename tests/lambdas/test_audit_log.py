@@ -25,6 +25,7 @@ LINES = {
     "POST /v1/endpoints": "endpoint.created",
     "PATCH /v1/endpoints/{name}": "endpoint.changed",
     "DELETE /v1/endpoints/{name}": "endpoint.deleted",
+    "POST /v1/endpoints/{name}/sleep": "endpoint.put_to_sleep",
     "POST /v1/users": "user.created",
     "PUT /v1/users/{name}": "user.changed",
     "PATCH /v1/users/{name}": "user.changed",

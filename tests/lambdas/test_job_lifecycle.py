@@ -229,6 +229,39 @@ def test_an_ended_job_is_sent_again_as_a_new_one(cloud: Cloud) -> None:
     assert cloud.status(old) == "succeeded"
 
 
+@pytest.mark.parametrize("seed", [-1, 7])
+def test_a_retry_may_name_another_seed(cloud: Cloud, seed: int) -> None:
+    cloud.checkpoint()
+    old = ended(cloud)
+
+    new = cloud.ask("POST", f"/v1/jobs/{old}/retry", {"seed": seed}).ok(201)
+
+    stored = cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{new['job_id']}/request.json")["Body"].read()
+    assert JobRequest.model_validate_json(stored).params == {"prompt": "a cat", "seed": seed}
+
+
+@pytest.mark.parametrize(
+    ("seed", "pointer"), [(-2, "/seed"), ("x", "/seed"), (2**64, "/params/seed")], ids=["negative", "text", "too large"]
+)
+def test_a_retry_with_a_seed_that_cannot_be_is_refused(cloud: Cloud, seed: object, pointer: str) -> None:
+    cloud.checkpoint()
+    old = ended(cloud)
+
+    problem = cloud.ask("POST", f"/v1/jobs/{old}/retry", {"seed": seed}).problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_a_task_without_a_seed_is_not_sent_again_with_one(cloud: Cloud) -> None:
+    cloud.asset("upscaler", "sharp.pth")
+    body = {"task": "extra_single_image", "params": {"image": PNG, "upscaler_1": "sharp"}, "checkpoint": None}
+    old = ended(cloud, **body)
+
+    problem = cloud.ask("POST", f"/v1/jobs/{old}/retry", {"seed": 1}).problem(422, "invalid_params")
+
+    assert "draws without a seed" in problem["errors"][0]["message"]
+
+
 def test_a_retry_with_a_key_is_made_once(cloud: Cloud) -> None:
     cloud.checkpoint()
     old = ended(cloud)

@@ -5,47 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.jobs import JobStatus
 from lambdas.endpoints.second_sleep import SecondSleep
 from lambdas.functions.endpoint_keeper import ScalingLimits
 from tests.lambdas.cloud import START, Cloud, aws_error, txt2img
-from tests.lambdas.fleet import NAME, Fleet
-
-MADE = START - timedelta(hours=1)
-
-
-class Live:
-    """SageMaker with endpoints of one instance each, as the keeper sees them."""
-
-    def __init__(self, endpoint: str, *, status: str = "InService", instances: int = 1) -> None:
-        self.endpoint = endpoint
-        self.status = status
-        self.instances = instances
-        self.created, self.modified = MADE, MADE
-        self.refusal: ClientError | None = None
-        self.wanted: list[tuple[str, str, int]] = []
-
-    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
-        return {
-            "EndpointName": EndpointName,
-            "EndpointStatus": self.status,
-            "ProductionVariants": [{"VariantName": "g5-xlarge", "CurrentInstanceCount": self.instances}],
-            "CreationTime": self.created,
-            "LastModifiedTime": self.modified,
-        }
-
-    def update_endpoint_weights_and_capacities(
-        self,
-        *,
-        EndpointName: str,  # noqa: N803
-        DesiredWeightsAndCapacities: list[dict[str, Any]],  # noqa: N803
-    ) -> None:
-        if self.refusal is not None:
-            raise self.refusal
-        (each,) = DesiredWeightsAndCapacities
-        self.wanted.append((EndpointName, each["VariantName"], each["DesiredInstanceCount"]))
+from tests.lambdas.fleet import NAME, Fleet, Live
 
 
 def visit(cloud: Cloud, live: Live, now: datetime, *, min_instances: int = 0) -> bool:
