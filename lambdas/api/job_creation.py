@@ -145,7 +145,7 @@ def _reseeded(sent: JobRequest, seed: int | None) -> dict[str, Any]:
     ),
     permission=Permission.INFERENCE_CREATE,
 )
-def start_job(call: UserCall, job_id: str) -> JobView:
+def start_job(call: UserCall, job_id: str) -> Reply[JobView]:
     """Send a job whose params document has been uploaded.
 
     After an error the job is still `created`: upload the document again.
@@ -181,7 +181,7 @@ def start_job(call: UserCall, job_id: str) -> JobView:
         _undo(lambda: services.counts.give_back_steps(charged), job)
         raise
     call.log_change("job.started", job_id)
-    return job_view(services, started)
+    return with_limits(call, Reply(job_view(services, started)))
 
 
 def _new_job(call: UserCall, asked: CreateJob | JobRecord, *, endpoint: str, checkpoint: str | None) -> JobRecord:

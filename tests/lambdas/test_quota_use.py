@@ -1,5 +1,6 @@
 """What is left of a quota is known before it is hit, and a refusal names the quota that is hit and no other."""
 
+import json
 from typing import Any
 
 import pytest
@@ -68,6 +69,20 @@ def test_a_sent_job_says_in_headers_what_is_left(cloud: Cloud) -> None:
     assert '"jobs_per_day";r=3;t=' in second.headers["RateLimit"]
     assert '"jobs_per_day";r=3;t=' in rehearsed.headers["RateLimit"]
     assert '"jobs_per_day";r=2;t=' in again.headers["RateLimit"]
+
+
+def test_a_job_that_is_started_after_its_upload_says_it_too(cloud: Cloud) -> None:
+    cloud.checkpoint()
+    limit(cloud, jobs_per_day=5, megapixel_steps_per_day=20)
+
+    opened = cloud.ask("POST", "/v1/jobs", {"task": "txt2img", "checkpoint": "dream"})
+    cloud.put(f"jobs/{opened.json['job_id']}/params.json", json.dumps({"prompt": "a cat"}).encode())
+    started = cloud.ask("POST", f"/v1/jobs/{opened.json['job_id']}/start")
+
+    assert '"megapixel_steps_per_day";r=20;' in opened.headers["RateLimit"]
+    assert started.ok()["status"] == "queued"
+    assert '"megapixel_steps_per_day";r=6;' in started.headers["RateLimit"]
+    assert '"jobs_per_day";r=4;' in started.headers["RateLimit"]
 
 
 def test_only_a_user_with_quotas_pays_a_call_for_the_headers(cloud: Cloud) -> None:
