@@ -16,7 +16,7 @@ import torch
 
 from checks.fidelity.comparison import Comparison, Verdict
 from checks.fidelity.deliberate import deliberate_reason
-from checks.fidelity.face import ANSWERED_ONLY_HERE, FaceRuns
+from checks.fidelity.face import FaceRuns
 from checks.fidelity.goldens import Golden, golden_folders, read_goldens
 from checks.fidelity.model_shelf import ModelShelf
 from checks.fidelity.running import run
@@ -99,11 +99,7 @@ def _rows(folders: Sequence[Path], *, base: Path, only: str, by_face: bool) -> I
             for place in golden_folders(folder):
                 for golden in read_goldens(place):
                     if only in golden.name:
-                        yield Row(answer(golden), _reason(golden.name, by_face=by_face))
-
-
-def _reason(name: str, *, by_face: bool) -> str | None:
-    return None if by_face and name in ANSWERED_ONLY_HERE else deliberate_reason(name)
+                        yield Row(answer(golden), deliberate_reason(golden.name))
 
 
 def _models(folder: Path) -> Path | None:

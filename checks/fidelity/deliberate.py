@@ -3,7 +3,6 @@
 from fnmatch import fnmatchcase
 
 DELIBERATE: dict[str, str] = {
-    "extras/batch": "extra-batch-images is not a separate task: send one extra_single_image job for each picture",
     "networks/dora_out_*": "WebUI misreads DoRA files with a length for each output; we follow their authors",
     "networks/lora_twice": "each tag has its own weight; in WebUI the last tag's weight counts for all of one file",
     "networks/oft_kohya_*": "WebUI does not know OFT files with diffusers' names and draws without them; we apply them",

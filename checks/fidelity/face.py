@@ -27,8 +27,6 @@ from inference_container.task import EncodedImage, TaskOutput
 from local_cloud.cloud import LocalCloud
 from local_cloud.preflight import free_port
 
-ANSWERED_ONLY_HERE = frozenset({"extras/batch"})
-"""Requests that no single task answers; the face answers them with several jobs."""
 _PICTURES = ("init_images", "mask")
 """Left out of the goldens' echo, where WebUI has null."""
 

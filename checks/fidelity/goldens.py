@@ -21,6 +21,7 @@ TASKS_BY_ENDPOINT: Mapping[str, Task] = {
     "/sdapi/v1/txt2img": Task.TXT2IMG,
     "/sdapi/v1/img2img": Task.IMG2IMG,
     "/sdapi/v1/extra-single-image": Task.EXTRA_SINGLE_IMAGE,
+    "/sdapi/v1/extra-batch-images": Task.EXTRA_BATCH_IMAGES,
 }
 
 

@@ -146,6 +146,7 @@ def upscale(
     upscaler: Annotated[
         str, typer.Option(metavar="NAME", help="Lanczos, Nearest, R-ESRGAN 4x+, or an uploaded upscaler.")
     ] = "Lanczos",
+    one_job: Annotated[bool, typer.Option("--one-job", help="Send all pictures as one job, not one for each.")] = False,
     fields: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the task.")
     ] = None,
@@ -154,11 +155,18 @@ def upscale(
     """Enlarge pictures: `goc upscale photo.png --scale 2 --save out/`."""
     more = {"upscaling_resize": scale, "upscaler_1": upscaler, **set_fields(fields)}
     files = pictures_in(pictures)
-    works = [
-        _work(Task.EXTRA_SINGLE_IMAGE, send, {"image": read_picture(path), **more}, label=path.name) for path in files
-    ]
-    for work, path in zip(works, files, strict=True):
-        work.called = path.stem if send.name is None else None
+    if one_job:
+        rows = [{"data": read_picture(path), "name": path.name} for path in files]
+        label = f"{len(files)} pictures"
+        works = [_work(Task.EXTRA_BATCH_IMAGES, send, {"imageList": rows, **more}, label=label)]
+    else:
+        works = [
+            _work(Task.EXTRA_SINGLE_IMAGE, send, {"image": read_picture(path), **more}, label=path.name)
+            for path in files
+        ]
+    called: list[str | list[str]] = [[path.stem for path in files]] if one_job else [path.stem for path in files]
+    for work, name in zip(works, called, strict=True):
+        work.called = name if send.name is None else None
     draw(works, send, as_json=as_json)
 
 

@@ -29,8 +29,8 @@ class Work:
     label: str
     """What the user gave: a file or a prompt."""
     request: CreateJob
-    called: str | None = None
-    """Name of its files, without number and extension; None: by the pattern."""
+    called: str | Sequence[str] | None = None
+    """Name of its files, without number and extension, or the names of each; None: by the pattern."""
     job: JobView | None = None
     files: list[Path] = field(default_factory=list)
     error: CloudError | None = None
@@ -109,10 +109,12 @@ def _finish_all(
                 work.error = error
 
 
-def _names(job: JobView, called: str | None, pattern: str) -> Callable[[int], str]:
+def _names(job: JobView, called: str | Sequence[str] | None, pattern: str) -> Callable[[int], str]:
     """Names of the job's pictures by number; of a source's name only where there is one picture."""
     if called is None:
         return names_by(pattern, job)
+    if not isinstance(called, str):
+        return lambda number: called[number]
     one = job.result is not None and len(job.result.images) == 1
     return lambda number: called if one else f"{called}-{number}"
 

@@ -13,6 +13,7 @@ WIDE = 120
 """Columns of a terminal that has room for whole ids."""
 TASK_WORDS = {
     Task.INTERROGATE_CLIP: "interrogate", Task.INTERROGATE_DEEPBOORU: "deepbooru", Task.EXTRA_SINGLE_IMAGE: "upscale",
+    Task.EXTRA_BATCH_IMAGES: "upscale",
 }  # fmt: skip
 
 

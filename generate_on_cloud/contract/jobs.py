@@ -12,6 +12,7 @@ class Task(StrEnum):
     INTERROGATE_CLIP = "interrogate_clip"
     INTERROGATE_DEEPBOORU = "interrogate_deepbooru"
     EXTRA_SINGLE_IMAGE = "extra_single_image"
+    EXTRA_BATCH_IMAGES = "extra_batch_images"
 
 
 class JobStatus(StrEnum):
@@ -75,7 +76,7 @@ class JobPhase(StrEnum):
     SAMPLING = "sampling"
     DECODING = "decoding"
     UPSCALING = "upscaling"
-    """Only in the task extra_single_image."""
+    """Only in the tasks of the Extras tab."""
     INTERROGATING = "interrogating"
     """Only in the interrogate tasks."""
     SAVING = "saving"

@@ -40,6 +40,7 @@ from generate_on_cloud.contract.options import (
 from generate_on_cloud.contract.samplers import SAMPLERS, SCHEDULE_LABELS, SamplerChoice, Schedule, choose_sampler
 from generate_on_cloud.contract.scripts import ALWAYSON_SCRIPTS, SoftInpainting, check_titles, read_soft_inpainting
 from generate_on_cloud.contract.single_image_params import (
+    ExtraBatchImagesParams,
     ExtraSingleImageParams,
     InterrogateClipParams,
     InterrogateDeepbooruParams,
@@ -362,5 +363,6 @@ PARAMS_BY_TASK: Mapping[Task, type[TaskParams]] = MappingProxyType(
         Task.INTERROGATE_CLIP: InterrogateClipParams,
         Task.INTERROGATE_DEEPBOORU: InterrogateDeepbooruParams,
         Task.EXTRA_SINGLE_IMAGE: ExtraSingleImageParams,
+        Task.EXTRA_BATCH_IMAGES: ExtraBatchImagesParams,
     }
 )

@@ -1,12 +1,15 @@
-"""Parameters of the tasks that read one picture and draw none: the two interrogations and extra-single-image."""
+"""Parameters of the tasks that read pictures and draw none: the two interrogations and the Extras tab's."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.task_params import Picture, TaskParams
 from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, check_upscaler
+
+MAX_BATCH: Final = 100
+"""Pictures in one job of `extra_batch_images`."""
 
 
 class InterrogateParams(TaskParams):
@@ -32,10 +35,9 @@ class InterrogateDeepbooruParams(InterrogateParams):
     """File name or stem of an asset; None: the newest one."""
 
 
-class ExtraSingleImageParams(TaskParams):
-    """`/sdapi/v1/extra-single-image`: the upscalers of the Extras tab."""
+class ExtrasParams(TaskParams):
+    """The upscalers of the Extras tab."""
 
-    image: Picture
     resize_mode: Literal[0, 1] = 0
     """0: by `upscaling_resize`; 1: to `upscaling_resize_w` by `upscaling_resize_h`."""
     show_extras_results: bool = True
@@ -59,3 +61,25 @@ class ExtraSingleImageParams(TaskParams):
     def _upscaler_exists(cls, value: str) -> str:
         check_upscaler(value)
         return value
+
+
+class ExtraSingleImageParams(ExtrasParams):
+    """`/sdapi/v1/extra-single-image`"""
+
+    image: Picture
+
+
+class BatchPicture(BaseModel):
+    """WebUI's `FileData`."""
+
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
+
+    data: Picture
+    name: str = Field(default="", max_length=1024)
+    """The client's own; the results come in the order of the pictures."""
+
+
+class ExtraBatchImagesParams(ExtrasParams):
+    """`/sdapi/v1/extra-batch-images`: several pictures in one job, all enlarged alike."""
+
+    imageList: list[BatchPicture] = Field(min_length=1, max_length=MAX_BATCH)  # noqa: N815 - WebUI's name

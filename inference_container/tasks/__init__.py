@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from generate_on_cloud.contract.jobs import Task
 from inference_container.task import TaskRunner
+from inference_container.tasks.extra_batch_images import extra_batch_images
 from inference_container.tasks.extra_single_image import extra_single_image
 from inference_container.tasks.img2img import img2img
 from inference_container.tasks.interrogate_clip import interrogate_clip
@@ -18,5 +19,6 @@ TASKS: Mapping[Task, TaskRunner] = MappingProxyType(
         Task.INTERROGATE_CLIP: interrogate_clip,
         Task.INTERROGATE_DEEPBOORU: interrogate_deepbooru,
         Task.EXTRA_SINGLE_IMAGE: extra_single_image,
+        Task.EXTRA_BATCH_IMAGES: extra_batch_images,
     }
 )

@@ -53,7 +53,15 @@ def _pictures(params: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield from (
                 (f"/{name}/{index}", value) for index, value in enumerate(values) if isinstance(value, str) and value
             )
+    yield from _batch_pictures(params.get("imageList"))
     yield from _unit_pictures(params.get("alwayson_scripts"))
+
+
+def _batch_pictures(rows: object) -> Iterator[tuple[str, str]]:
+    for index, row in enumerate(rows if isinstance(rows, list) else ()):
+        text = row.get("data") if isinstance(row, dict) else None
+        if isinstance(text, str) and text:
+            yield f"/imageList/{index}/data", text
 
 
 def _unit_pictures(scripts: object) -> Iterator[tuple[str, str]]:

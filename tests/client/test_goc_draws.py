@@ -300,3 +300,19 @@ def test_a_dry_run_elsewhere_is_json_with_the_estimate(
     for name in place:
         found = found[name]
     assert (found["dry_run"], found["estimate"]) == (True, KNOWN)
+
+
+def test_upscale_sends_a_folder_as_one_job_and_names_each_result_by_its_source(
+    service: SmallService, goc: Goc, tmp_path: Path
+) -> None:
+    first, second = picture(tmp_path / "in" / "a.png"), picture(tmp_path / "in" / "b.png", b"another")
+
+    said = goc(
+        "upscale", "in", "--one-job", "--save", "out",
+        **{"POST /v1/jobs": (201, job()), "GET /v1/jobs/j1": (200, drawn(service, seeds=(1, 2)))},
+    )  # fmt: skip
+
+    assert said.out == "out/a.png\nout/b.png\n"
+    (body,) = sent(service)
+    assert body["task"] == "extra_batch_images"
+    assert body["params"]["imageList"] == [{"data": first, "name": "a.png"}, {"data": second, "name": "b.png"}]

@@ -19,6 +19,7 @@ NEEDED: dict[Task, dict[str, Any]] = {
     Task.INTERROGATE_CLIP: {"image": PICTURE},
     Task.INTERROGATE_DEEPBOORU: {"image": PICTURE},
     Task.EXTRA_SINGLE_IMAGE: {"image": PICTURE},
+    Task.EXTRA_BATCH_IMAGES: {"imageList": [{"data": PICTURE}]},
 }
 
 

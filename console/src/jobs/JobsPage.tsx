@@ -12,7 +12,7 @@ import { JobList } from "./JobList";
 import { JobPanel } from "./JobPanel";
 import { type JobFilter, everyJob, refresh, useJobActions, useJobs } from "./queries";
 
-const TASKS = ["txt2img", "img2img", "extra_single_image", "interrogate_clip", "interrogate_deepbooru"] as const;
+const TASKS = ["txt2img", "img2img", "extra_single_image", "extra_batch_images", "interrogate_clip", "interrogate_deepbooru"] as const;
 const STATUSES = ["queued", "running", "succeeded", "failed", "canceled", "expired"] as const;
 
 export default function JobsPage({ chosen }: { chosen: string | null }) {
