@@ -8,16 +8,22 @@ from PIL import Image
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.single_image_params import MAX_BATCH, ExtraBatchImagesParams, ExtraSingleImageParams
+from inference_container.models.files import JobFiles
 from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks.extra_batch_images import extra_batch_images
 from inference_container.tasks.extra_single_image import extra_single_image
 from tests.tasks.conftest import as_text, noisy
-from tests.tasks.test_extra_single_image import files, models
-
-__all__ = ["files"]
+from tests.tasks.upscaler_models import models, upscaler_files
 
 
-def run(files: Any, images: list[Image.Image | str], *, seen: list[Progress] | None = None, **body: Any) -> TaskOutput:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
+    return upscaler_files(tmp_path_factory.mktemp("upscaler"))
+
+
+def run(
+    files: JobFiles, images: list[Image.Image | str], *, seen: list[Progress] | None = None, **body: Any
+) -> TaskOutput:
     rows = [
         {"data": image if isinstance(image, str) else as_text(image), "name": f"{number}.png"}
         for number, image in enumerate(images)
@@ -35,7 +41,7 @@ def run(files: Any, images: list[Image.Image | str], *, seen: list[Progress] | N
         {},
     ],
 )
-def test_each_picture_is_what_it_would_be_alone_and_in_its_place(files: Any, body: dict[str, Any]) -> None:
+def test_each_picture_is_what_it_would_be_alone_and_in_its_place(files: JobFiles, body: dict[str, Any]) -> None:
     images = [noisy(16, 24), noisy(24, 16).convert("RGBA"), noisy(9, 9).convert("L")]
 
     together = run(files, list(images), **body)
@@ -48,7 +54,7 @@ def test_each_picture_is_what_it_would_be_alone_and_in_its_place(files: Any, bod
     assert together.parameters["imageList"] == [{"data": None, "name": f"{number}.png"} for number in range(3)]
 
 
-def test_steps_count_over_all_pictures(files: Any) -> None:
+def test_steps_count_over_all_pictures(files: JobFiles) -> None:
     seen = list[Progress]()
 
     run(files, [noisy(16, 16), noisy(16, 16)], seen=seen, upscaler_1="R-ESRGAN 4x+", upscaling_resize=4)
@@ -65,7 +71,7 @@ def test_steps_count_over_all_pictures(files: Any) -> None:
     ],
 )
 def test_a_bad_picture_fails_the_job_before_any_is_enlarged(
-    files: Any, bad: str, code: JobErrorCode, told: str
+    files: JobFiles, bad: str, code: JobErrorCode, told: str
 ) -> None:
     seen = list[Progress]()
 
@@ -77,6 +83,6 @@ def test_a_bad_picture_fails_the_job_before_any_is_enlarged(
 
 
 @pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
-def test_a_batch_has_one_to_a_hundred_pictures(files: Any, count: int) -> None:
+def test_a_batch_has_one_to_a_hundred_pictures(files: JobFiles, count: int) -> None:
     with pytest.raises(ValueError, match="imageList"):
         run(files, ["x"] * count)

@@ -1,8 +1,6 @@
 """The Extras tab's upscale: sizes, blending, texts and refusals."""
 
 import base64
-import hashlib
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,38 +8,27 @@ import pytest
 import torch
 from PIL import Image
 
-from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.messages import Progress
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.single_image_params import ExtraSingleImageParams
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.files import JobFiles, ModelFile
-from inference_container.models.model_cache import ModelCache
+from inference_container.models.files import JobFiles
 from inference_container.pictures.encoding import encode_picture
-from inference_container.task import TaskInput, TaskOutput, load_nothing
+from inference_container.task import TaskInput, TaskOutput
 from inference_container.tasks.extra_single_image import extra_single_image
 from inference_container.tasks.img2img import img2img
 from inference_container.tasks.txt2img import txt2img
 from tests.tasks.conftest import as_text, noisy
 from tests.tasks.running import SMALL, opened
-from tests.tiny_upscaler import write_tiny_upscaler
+from tests.tasks.upscaler_models import models, upscaler_files
 
 Sizes = tuple[int, int]
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
-    """An upscaler that makes every pixel four times as large, known by WebUI's name for it, too."""
-    path = write_tiny_upscaler(tmp_path_factory.mktemp("upscaler") / "RealESRGAN_x4plus.pth")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return JobFiles([ModelFile(AssetType.UPSCALER, path.name, path, sha256, ("R-ESRGAN 4x+",))])
-
-
-@cache
-def models() -> ModelCache:
-    """One for all tests: what they look at does not depend on what is loaded already."""
-    return ModelCache(max_bytes=2**30, load=load_nothing)
+    return upscaler_files(tmp_path_factory.mktemp("upscaler"))
 
 
 def run(files: JobFiles, image: Image.Image, *, seen: list[Progress] | None = None, **body: Any) -> TaskOutput:
