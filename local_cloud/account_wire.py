@@ -1,8 +1,4 @@
-"""What a deployer reads about an account before deploying: Service Quotas, and the region's instance types.
-
-The figures are those of an account with everything the service needs; `account.json` in the state folder, read at
-each request, changes them: `{"quotas": {"ml.g5.xlarge for endpoint usage": 0}, "instance_types": ["g4dn.xlarge"]}`.
-"""
+"""What a deployer reads about an account before deploying: Service Quotas, and the region's instance types."""
 
 import json
 import re
@@ -11,14 +7,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from generate_on_cloud.contract.instances import GPUS
+from local_cloud.account import Account
 from local_cloud.asgi import AsgiApp, Receive, Scope, Send, read_body, replayed
 from local_cloud.sagemaker.refusals import RefusedError
 from local_cloud.sagemaker.wire import CONTROL_TYPE, refusal, send_json
 from local_cloud.settings import LocalSettings
 
-GRANTED: Final = 8
-"""Instances of each type, unless `account.json` has another number."""
 PAGE: Final = 5
 """Quotas per answer; AWS has hundreds for SageMaker, so a client must follow the pages."""
 _QUOTAS = re.compile(rb"Credential=[^,]*/servicequotas/aws4_request")
@@ -30,7 +24,8 @@ class AccountWire:
 
     def __init__(self, inner: AsgiApp, settings: LocalSettings) -> None:
         self._inner = inner
-        self._settings = settings
+        self._account = Account(settings.account_file)
+        self._region = settings.region
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope.get("headers", ()))
@@ -66,18 +61,17 @@ class AccountWire:
         await send_json(send, status, answer, {"x-amzn-requestid": str(uuid.uuid4())} | extra)
 
     def _quotas(self) -> list[dict[str, Any]]:
-        names = {f"{kind} for endpoint usage": GRANTED for kind in GPUS} | self._facts().get("quotas", {})
         return [
             {"ServiceCode": "sagemaker", "QuotaCode": f"L-{number:08X}", "QuotaName": name, "Value": float(value)}
-            for number, (name, value) in enumerate(sorted(names.items()), start=1)
+            for number, (name, value) in enumerate(sorted(self._account.quotas().items()), start=1)
         ]
 
     async def _answer_offerings(self, asked: dict[str, str], send: Send) -> None:
-        known = self._facts().get("instance_types", [kind.removeprefix("ml.") for kind in GPUS])
+        known = self._account.instance_types()
         wanted = {value for name, value in asked.items() if re.fullmatch(r"Filter\.\d+\.Value\.\d+", name)}
         items = "".join(
             f"<item><instanceType>{escape(kind)}</instanceType><locationType>region</locationType>"
-            f"<location>{self._settings.region}</location></item>"
+            f"<location>{self._region}</location></item>"
             for kind in known
             if not wanted or kind in wanted
         )
@@ -89,10 +83,3 @@ class AccountWire:
         headers = [(b"content-type", b"text/xml"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    def _facts(self) -> dict[str, Any]:
-        try:
-            facts: dict[str, Any] = json.loads(self._settings.account_file.read_text())
-        except FileNotFoundError:
-            return {}
-        return facts

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local_cloud.assembly import DeploymentError, StackArtifact, read_assembly, zip_folder
 from local_cloud.clients import LocalClients
+from local_cloud.image_push import push_images
 from local_cloud.root_credential import RootCredential
 from local_cloud.settings import ACCOUNT, DEFAULT_REGION
 
@@ -70,11 +71,14 @@ class Deployer:
         )
 
     def _publish(self, manifest: Path) -> None:
-        """Upload missing file assets; images are not needed, because the container runs from source."""
+        """Upload missing file assets and the manifests of images; the container itself runs from the sources."""
         self._clients.client("ssm").put_parameter(
             Name="/cdk-bootstrap/hnb659fds/version", Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
         )
-        for asset in json.loads(manifest.read_text()).get("files", {}).values():
+        assets = json.loads(manifest.read_text())
+        ecr: Any = self._clients.client("ecr")  # type: ignore[call-overload]
+        push_images(ecr, assets, filled=self._filled)
+        for asset in assets.get("files", {}).values():
             path = manifest.parent / asset["source"]["path"]
             for destination in asset["destinations"].values():
                 bucket, key = self._filled(destination["bucketName"]), self._filled(destination["objectKey"])

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from local_cloud.asgi import Answer, AsgiApp, Message, ask, without_bodies_of_204
 from local_cloud.ministack.async_topics import retry_what_topics_start
+from local_cloud.ministack.images import manifest_type
 from local_cloud.ministack.large_objects import tame_large_objects
 from local_cloud.ministack.message_moves import teach_message_moves
 from local_cloud.ministack.patches import extend, replace
@@ -200,6 +201,10 @@ class Emulator:
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
         with self._responses.request_scope(ACCOUNT, self._settings.region):
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+
+    def manifest_type(self, repository: str, reference: str) -> str | None:
+        """Media type of the manifest of the image with this tag or digest in ECR; None if it does not exist."""
+        return manifest_type(repository, reference, account=ACCOUNT, region=self._settings.region)
 
     async def publish(self, topic_arn: str, message: str) -> None:
         """Send `message` to an SNS topic; subscribed queues have it when this returns.

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from local_cloud.sagemaker.quotas import OverQuotaError
 from local_cloud.sagemaker.records import EndpointStatus, Kind, Resource
 from local_cloud.sagemaker.refusals import RefusedError
-from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
+from local_cloud.sagemaker.service import NAME_PROPERTIES, SageMaker
+from local_cloud.sagemaker.specs import NotDeployableError
 
 ARN_PROPERTIES = {Kind.MODEL: "ModelArn", Kind.ENDPOINT_CONFIG: "EndpointConfigArn", Kind.ENDPOINT: "EndpointArn"}
 _WORDS = {Kind.MODEL: "Model", Kind.ENDPOINT_CONFIG: "EndpointConfig", Kind.ENDPOINT: "Endpoint"}
@@ -53,7 +55,8 @@ class ControlPlane:
         try:
             arn = self._sagemaker.put(kind, name, request)
         except NotDeployableError as error:
-            raise RefusedError("ValidationException", str(error)) from error
+            code = "ResourceLimitExceeded" if isinstance(error, OverQuotaError) else "ValidationException"
+            raise RefusedError(code, str(error)) from error
         return {ARN_PROPERTIES[kind]: arn}
 
     def _delete(self, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:

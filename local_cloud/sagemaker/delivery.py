@@ -15,7 +15,7 @@ from local_cloud.sagemaker.container import (
     ContainerTimeoutError,
     ContainerUnreachedError,
 )
-from local_cloud.sagemaker.messages import notification
+from local_cloud.sagemaker.messages import notification, topic_test
 from local_cloud.sagemaker.notifier import Notifier
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, NewInvocation, Notice, QueuedInvocation
 from local_cloud.sagemaker.store import SageMakerStore
@@ -73,12 +73,14 @@ class EndpointWorker:
         durability: Durability,
         region: str,
         idle_seconds: Callable[[], float | None],
+        is_changed: bool,
     ) -> None:
         """Nothing runs before `run` is called.
 
         Args:
             check: raises EmulatorError unless the endpoint's role may do the action on the resource.
             idle_seconds: seconds without work before the container is stopped; None: never.
+            is_changed: the endpoint was just created or updated.
         """
         self.spec = spec
         self.container: Container | None = None
@@ -93,6 +95,7 @@ class EndpointWorker:
         self._durability = durability
         self._region = region
         self._idle_seconds = idle_seconds
+        self._is_changed = is_changed
         self._queued = asyncio.Event()
         self._sent_to_sleep = False
         self._has_worked = False
@@ -112,6 +115,8 @@ class EndpointWorker:
     async def run(self) -> None:
         """Keep a container running while there is work, until cancelled or until no container can be started."""
         failed_starts = short_lives = 0
+        if self._is_changed:
+            await self._try_topics()
         while True:
             container = await Container.start(
                 self._plan.command,
@@ -139,7 +144,9 @@ class EndpointWorker:
                     # A container that worked before it died proves that it can run, so the next one may start at once.
                     steady = self._answers > 0 or time.monotonic() - began > _STEADY_SECONDS
                     short_lives = 0 if steady else short_lives + 1
-                    if not self.asleep:
+                    if self.asleep:
+                        await self._begin_scaling()
+                    else:
                         logger.error("the container exited: %s; starting another one", container.end())
             finally:
                 self.container = None
@@ -149,9 +156,23 @@ class EndpointWorker:
                 self._store.set_status(self.spec.name, EndpointStatus.IN_SERVICE)
                 await self._until_needed()
                 self.asleep = False
+                await self._begin_scaling()
                 short_lives = 0
                 continue
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, 0.05 * 2 ** (2 * failed_starts + short_lives)))
+
+    async def _begin_scaling(self) -> None:
+        self._store.set_status(self.spec.name, EndpointStatus.UPDATING)
+        await self._try_topics()
+
+    async def _try_topics(self) -> None:
+        """Send both topics a test, as SageMaker does whenever an endpoint is created, updated or scaled."""
+        for topic in filter(None, (self.spec.success_topic, self.spec.error_topic)):
+            try:
+                self._check("sns:Publish", topic)
+                await self._emulator.publish(topic, topic_test(self.spec.name))
+            except EmulatorError:
+                logger.exception("the test of topic %s could not be published", topic)
 
     def _give_up(self, reason: str) -> None:
         reason = f"the container could not be started {MAX_FAILED_STARTS} times in a row: {reason}"

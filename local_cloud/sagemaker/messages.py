@@ -48,5 +48,17 @@ def notification(
     return json.dumps(message)
 
 
+def topic_test(endpoint: str) -> str:
+    """The test that SageMaker sends to a topic; AWS documents that it comes and can be ignored, not its words."""
+    return json.dumps(
+        {
+            "eventTime": _time(datetime.now(tz=UTC)),
+            "eventSource": "aws:sagemaker",
+            "eventName": "TestNotification",
+            "requestParameters": {"endpointName": endpoint},
+        }
+    )
+
+
 def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

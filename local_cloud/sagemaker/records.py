@@ -18,6 +18,8 @@ class Kind(StrEnum):
 
 class EndpointStatus(StrEnum):
     CREATING = "Creating"
+    UPDATING = "Updating"
+    """While it is changed or scaled; it takes invocations."""
     IN_SERVICE = "InService"
     FAILED = "Failed"
 

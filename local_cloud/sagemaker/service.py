@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from local_cloud.account import Account
 from local_cloud.durability import Durability
 from local_cloud.ministack.emulator import Emulator, ResourceType
 from local_cloud.ministack.identities import Identities
 from local_cloud.sagemaker.delivery import ContainerPlan, EndpointWorker
+from local_cloud.sagemaker.images import why_image_is_refused
 from local_cloud.sagemaker.notifier import notifier
+from local_cloud.sagemaker.quotas import check_quota
 from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.scaling import Scaling
+from local_cloud.sagemaker.specs import NotDeployableError, found, spec_of
 from local_cloud.sagemaker.store import SageMakerStore
 from local_cloud.sagemaker.variants import why_type_stays
 from local_cloud.settings import ACCOUNT, REPOSITORY, LocalSettings
@@ -25,16 +29,17 @@ NAME_PROPERTIES = {
     Kind.ENDPOINT_CONFIG: "EndpointConfigName",
     Kind.ENDPOINT: "EndpointName",
 }
+_IN_EVENTS = {
+    EndpointStatus.CREATING: "CREATING",
+    EndpointStatus.UPDATING: "UPDATING",
+    EndpointStatus.IN_SERVICE: "IN_SERVICE",
+    EndpointStatus.FAILED: "FAILED",
+}
 _RESOURCE_TYPES = {
     "AWS::SageMaker::Model": Kind.MODEL,
     "AWS::SageMaker::EndpointConfig": Kind.ENDPOINT_CONFIG,
     "AWS::SageMaker::Endpoint": Kind.ENDPOINT,
 }
-DEFAULT_STARTUP_SECONDS = 600.0
-
-
-class NotDeployableError(ValueError):
-    """A SageMaker resource that this cloud cannot run; CloudFormation fails the resource with the text."""
 
 
 class SageMaker:
@@ -47,6 +52,7 @@ class SageMaker:
         self.store.tell = self._tell
         self.scaling = Scaling(self.store, region=settings.region, changed=self._wake_all)
         self._settings = settings
+        self._account = Account(settings.account_file)
         self._emulator = emulator
         self._notifier = notifier(emulator, settings.notification_faults)
         self._durability = durability
@@ -79,6 +85,9 @@ class SageMaker:
                 continue
             if endpoint.status is EndpointStatus.FAILED:
                 self.store.set_status(endpoint.name, EndpointStatus.CREATING)
+            elif endpoint.status is EndpointStatus.UPDATING:
+                # What changed it ended with the last process.
+                self.store.set_status(endpoint.name, EndpointStatus.IN_SERVICE)
             self._run(spec)
 
     async def stop(self) -> None:
@@ -130,53 +139,24 @@ class SageMaker:
         Raises:
             NotDeployableError: its configuration or its model is missing, or it is not an asynchronous endpoint.
         """
-        return self._spec_of(endpoint, self._found(Kind.ENDPOINT, endpoint).properties)
-
-    def _spec_of(self, endpoint: str, properties: Mapping[str, Any]) -> EndpointSpec:
-        config = self._found(Kind.ENDPOINT_CONFIG, properties["EndpointConfigName"]).properties
-        variants = config.get("ProductionVariants") or []
-        if len(variants) != 1:
-            raise NotDeployableError(f"received {len(variants)} production variants; allowed: 1")
-        output = (config.get("AsyncInferenceConfig") or {}).get("OutputConfig") or {}
-        if not output.get("S3OutputPath"):
-            raise NotDeployableError(
-                "only asynchronous endpoints run here: AsyncInferenceConfig.OutputConfig is missing"
-            )
-        model = self._found(Kind.MODEL, variants[0]["ModelName"]).properties
-        container = model.get("PrimaryContainer") or {}
-        topics = output.get("NotificationConfig") or {}
-        failure_path = output.get("S3FailurePath")
-        return EndpointSpec(
-            name=endpoint,
-            role=str(model["ExecutionRoleArn"]),
-            variant=str(variants[0].get("VariantName", "AllTraffic")),
-            environment={str(name): str(value) for name, value in (container.get("Environment") or {}).items()},
-            startup_seconds=float(
-                variants[0].get("ContainerStartupHealthCheckTimeoutInSeconds") or DEFAULT_STARTUP_SECONDS
-            ),
-            output_path=str(output["S3OutputPath"]).rstrip("/"),
-            failure_path=str(failure_path).rstrip("/") if failure_path else None,
-            success_topic=topics.get("SuccessTopic"),
-            error_topic=topics.get("ErrorTopic"),
-        )
-
-    def _found(self, kind: Kind, reference: str) -> Resource:
-        resource = self.store.get(kind, reference.rsplit("/", 1)[-1])
-        if resource is None:
-            raise NotDeployableError(f"Could not find {kind} {reference!r}.")
-        return resource
+        return spec_of(self.store, endpoint, found(self.store, Kind.ENDPOINT, endpoint).properties)
 
     def _put(self, kind: Kind, name: str, properties: dict[str, Any]) -> tuple[str, dict[str, str]]:
         arn = self.arn(kind, name)
-        if reason := why_type_stays(self.store, self.scaling, kind, name, properties):
-            raise NotDeployableError(reason)
-        if kind is Kind.ENDPOINT:
-            spec = self._spec_of(name, properties)
-            self.store.put(kind, name, arn, properties)
-            self._run(spec)
-        else:
+        refused = why_type_stays(self.store, self.scaling, kind, name, properties)
+        refused = refused or (why_image_is_refused(self._emulator, properties) if kind is Kind.MODEL else None)
+        if refused:
+            raise NotDeployableError(refused)
+        if kind is not Kind.ENDPOINT:
             self.store.put(kind, name, arn, properties)
             self._restart_changed()
+        else:
+            spec = spec_of(self.store, name, properties)
+            check_quota(
+                self.store, self._account, name, properties, is_awake=lambda other: self.desired_count(other) > 0
+            )
+            self.store.put(kind, name, arn, properties)
+            self._run(spec, is_changed=True)
         return arn, {NAME_PROPERTIES[kind]: name, "Id": arn}
 
     def put(self, kind: Kind, name: str, properties: dict[str, Any]) -> str:
@@ -207,26 +187,25 @@ class SageMaker:
             raise NotDeployableError(
                 f"{NAME_PROPERTIES[kind]} cannot be changed here; remove the resource, then add it again"
             )
-        found = self._with_arn(kind, physical_id)
-        if found is None:
+        before = self._with_arn(kind, physical_id)
+        if before is None:
             raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
-        if found.status is EndpointStatus.FAILED:
-            raise NotDeployableError(f'Cannot update in-progress or failed endpoint "{found.arn}": it is Failed.')
-        return self._put(kind, found.name, properties)
+        if before.status in {EndpointStatus.FAILED, EndpointStatus.UPDATING}:
+            raise NotDeployableError(
+                f'Cannot update in-progress or failed endpoint "{before.arn}": it is {before.status}.'
+            )
+        return self._put(kind, before.name, properties)
 
     def _delete(self, kind: Kind, physical_id: str, _properties: dict[str, Any]) -> None:
-        found = self._with_arn(kind, physical_id)
-        if found is None:
-            return
-        self.remove(kind, found.name)
+        if (existing := self._with_arn(kind, physical_id)) is not None:
+            self.remove(kind, existing.name)
 
     def _with_arn(self, kind: Kind, arn: str) -> Resource | None:
         return next((resource for resource in self.store.list(kind) if resource.arn == arn), None)
 
     def _tell(self, name: str, status: EndpointStatus) -> None:
         """Send EventBridge's event about an endpoint's status."""
-        names = {EndpointStatus.CREATING: "CREATING", EndpointStatus.IN_SERVICE: "IN_SERVICE"}
-        detail = {"EndpointName": name, "EndpointStatus": names.get(status, "FAILED")}
+        detail = {"EndpointName": name, "EndpointStatus": _IN_EVENTS[status]}
         self._emulator.put_event("aws.sagemaker", "SageMaker Endpoint State Change", detail)
 
     def _wake_all(self) -> None:
@@ -239,9 +218,10 @@ class SageMaker:
         for worker in list(self._workers.values()):
             spec = self.spec(worker.spec.name)
             if spec != worker.spec:
-                self._run(spec)
+                self._run(spec, is_changed=True)
 
-    def _run(self, spec: EndpointSpec) -> None:
+    def _run(self, spec: EndpointSpec, *, is_changed: bool = False) -> None:
+        """Start the endpoint's worker; `is_changed`: it was created or updated, so SageMaker tries its topics."""
         before = self._halt(spec.name)
         session = self._identities.session(spec.role, spec.name)
         worker = EndpointWorker(
@@ -254,6 +234,7 @@ class SageMaker:
             durability=self._durability,
             region=self._settings.region,
             idle_seconds=partial(self.scaling.idle_seconds, spec.name),
+            is_changed=is_changed,
         )
         self._workers[spec.name] = worker
         self._tasks[spec.name] = asyncio.create_task(_run_after(before, worker), name=f"endpoint {spec.name}")

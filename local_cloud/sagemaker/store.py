@@ -41,13 +41,12 @@ class SageMakerStore:
         self._database.close()
 
     def put(self, kind: Kind, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        """Create or replace a resource; an endpoint's status becomes `Creating` again."""
+        """Create or replace a resource; an endpoint becomes `Creating`, one that existed `Updating`."""
         now = time.time()
         self._database.execute(
             "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (kind, name) DO UPDATE SET "
-            "properties = excluded.properties, modified_at = excluded.modified_at, status = excluded.status, "
-            "failure_reason = NULL",
-            (kind, name, arn, json.dumps(properties), now, now, EndpointStatus.CREATING),
+            "properties = excluded.properties, modified_at = excluded.modified_at, status = ?, failure_reason = NULL",
+            (kind, name, arn, json.dumps(properties), now, now, EndpointStatus.CREATING, EndpointStatus.UPDATING),
         )
 
     def get(self, kind: Kind, name: str) -> Resource | None:

@@ -13,7 +13,8 @@ from local_cloud.ministack.identities import DeniedError, Identities
 from local_cloud.sagemaker.control import ControlPlane, required
 from local_cloud.sagemaker.records import EndpointStatus, Kind, NewInvocation, Resource
 from local_cloud.sagemaker.refusals import RefusedError
-from local_cloud.sagemaker.service import NAME_PROPERTIES, NotDeployableError, SageMaker
+from local_cloud.sagemaker.service import NAME_PROPERTIES, SageMaker
+from local_cloud.sagemaker.specs import NotDeployableError
 from local_cloud.settings import ACCOUNT
 
 _SCOPE = re.compile(rb"Credential=[^,]*/sagemaker/aws4_request")
@@ -164,7 +165,7 @@ class SageMakerWire:
         endpoint = self._sagemaker.store.get(Kind.ENDPOINT, name)
         if endpoint is None:
             raise RefusedError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-        if endpoint.status is not EndpointStatus.IN_SERVICE:
+        if endpoint.status not in {EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING}:
             raise RefusedError(
                 "ValidationError",
                 f"Endpoint {name} of account {ACCOUNT} is not in service: "

@@ -276,17 +276,34 @@ def test_quotas_and_types_of_the_local_account_can_be_changed(cloud: LocalCloud)
     assert found["gpu quota"].text.startswith("0 ml.g5.xlarge for endpoint usage; 1 may run, 2 while")
 
 
+def test_sagemaker_refuses_what_the_preflight_says_the_quota_does_not_allow(cloud: LocalCloud) -> None:
+    sagemaker: Any = Session(cloud).client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName=cloud.endpoint_name)["EndpointConfigName"]
+    cloud.settings.account_file.write_text(json.dumps({"quotas": {"ml.g5.xlarge for endpoint usage": 1}}))
+    try:
+        row = rows(Session(cloud), {"max_instances": "2"})["gpu quota"]
+        with pytest.raises(
+            sagemaker.exceptions.ResourceLimitExceeded, match="is 1 Instances, with current utilization of 1"
+        ):
+            sagemaker.create_endpoint(EndpointName="second", EndpointConfigName=config)
+    finally:
+        cloud.settings.account_file.unlink()
+
+    assert row.verdict == "stop"
+
+
 def test_the_newest_image_the_cdk_pushed_is_looked_at(cloud: LocalCloud) -> None:
     ecr = Session(cloud).client("ecr")
-    ecr.create_repository(repositoryName=PUSHED)
+    deployed = rows(Session(cloud))["image"]
     ecr.put_image(
         repositoryName=PUSHED, imageManifest=json.dumps({"mediaType": OCI}), imageManifestMediaType=OCI, imageTag="a"
     )
     try:
         row = rows(Session(cloud))["image"]
     finally:
-        ecr.delete_repository(repositoryName=PUSHED, force=True)
+        ecr.batch_delete_image(repositoryName=PUSHED, imageIds=[{"imageTag": "a"}])
 
+    assert (deployed.verdict, deployed.text.partition(",")[0]) == ("ok", "1 pushed")
     assert row.verdict == "look"
     assert f"aws ecr batch-delete-image --repository-name {PUSHED} --image-ids imageDigest=sha256:" in row.mend
 

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
+from local_cloud.assembly import DeploymentError
+from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
+from local_cloud.deployment import Deployer
 from local_cloud.preflight import CannotStartError
 from tests.child_processes import children_with
 from tests.local_cloud.tiny_stack import CONTAINER, Tiny, template, write_assembly
@@ -37,6 +41,57 @@ def test_an_idle_endpoint_sleeps_and_wakes_for_the_next_job(tmp_path: Path) -> N
 
     assert message["invocationStatus"] == "Completed"
     assert status == "InService"
+
+
+def test_an_endpoint_that_scales_is_updating_takes_jobs_and_cannot_be_changed(tmp_path: Path) -> None:
+    gate, folder = tmp_path / "gate", tmp_path / "assembly"
+    changed = template(idle_seconds=1)
+    changed["Resources"]["Endpoint"]["Properties"]["Tags"] = [{"Key": "changed", "Value": "yes"}]
+    assembly = write_assembly(folder, template(idle_seconds=1))
+    waits = {"CONTAINER_WAITS": str(gate)}
+    with LocalCloud(
+        tmp_path / "state", assembly=assembly, container_command=CONTAINER, container_environment=waits
+    ) as cloud:
+        tiny = Tiny(cloud)
+        name = cloud.endpoint_name
+        tiny.submit("first", {"text": "good evening"})
+        tiny.message("first")
+        tiny.wait(lambda: counts(tiny) == (0, 0))
+        gate.touch()
+        tiny.submit("wakes it", {"text": "good morning"})
+        tiny.wait(lambda: tiny.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating")
+        tiny.submit("meanwhile", {"text": "good day"})
+
+        with pytest.raises(ClientError, match="in status Updating"):
+            tiny.sagemaker.update_endpoint_weights_and_capacities(
+                EndpointName=name,
+                DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}],
+            )
+        deployer = Deployer(LocalClients(cloud.endpoint_url, cloud.root))
+        with pytest.raises(DeploymentError, match=r"Cannot update in-progress or failed endpoint .* it is Updating"):
+            deployer.deploy(write_assembly(folder, changed))
+        gate.unlink()
+
+        assert tiny.message("wakes it")["invocationStatus"] == "Completed"
+        assert tiny.message("meanwhile")["invocationStatus"] == "Completed"
+
+
+def test_topics_are_tested_whenever_an_endpoint_is_created_or_scaled(tmp_path: Path) -> None:
+    assembly = write_assembly(tmp_path / "assembly", template(idle_seconds=1))
+    with LocalCloud(tmp_path / "state", assembly=assembly, container_command=CONTAINER) as cloud:
+        tiny = Tiny(cloud)
+
+        def tests() -> int:
+            return len(tiny.rows("TestNotification"))
+
+        # Each time one for the topic of successes and one for that of errors.
+        tiny.wait(lambda: tests() == 2)
+        tiny.submit("first", {"text": "good evening"})
+        tiny.wait(lambda: tests() == 4)
+        tiny.submit("wakes it", {"text": "good morning"})
+        tiny.wait(lambda: tests() == 8)
+
+        assert counts(tiny) == (0, 0)
 
 
 def test_an_endpoint_without_a_request_has_no_metric_to_sleep_by_but_can_be_set_to_zero(tmp_path: Path) -> None:
