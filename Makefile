@@ -73,8 +73,8 @@ console-if-possible: $(READY)
 demo: $(READY) console-if-possible ## run the whole system on this machine: deploy, upload, draw, save the pictures
 	@$(RUN) -m demo_models.demo --port $(PORT)
 
-local: $(READY) console-if-possible ## run the local cloud until Ctrl-C; prints URL and admin key
-	@$(RUN) -m local_cloud --port $(PORT)
+local: $(READY) console-if-possible ## run the local cloud until Ctrl-C; prints URL and admin key (CONCURRENCY=10: as few Lambda executions as a new AWS account)
+	@$(RUN) -m local_cloud --port $(PORT) $(if $(CONCURRENCY),--concurrency $(CONCURRENCY))
 
 test: $(READY) ## run every test
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup

@@ -16,6 +16,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
+from local_cloud.unkindness import KIND
 
 JOBS = 30
 PARAMS = {"prompt": "a red circle on a blue background", "steps": 20, "width": 64, "height": 64, "seed": 1}
@@ -23,7 +24,7 @@ PARAMS = {"prompt": "a red circle on a blue background", "steps": 20, "width": 6
 
 def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder)) as cloud:
+    with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder), unkindness=KIND) as cloud:
         _print_memory(cloud, "idle, before the first job")
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(TRAINED, "checkpoint")

@@ -29,6 +29,7 @@ from demo_models.variants.table import VARIANTS
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from lambdas.aws.rows import timestamp, to_item
 from local_cloud.cloud import LocalCloud
+from local_cloud.unkindness import KIND
 
 API_HANDLER = "lambdas.api.handler.handler"
 # What the function does before its first request: import the handler's module and build the services.
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=SIZES[1], help="jobs in the longer history")
     many = parser.parse_args().many
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder)) as cloud:
+    with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder), unkindness=KIND) as cloud:
         with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
             service.assets.upload(TRAINED, "checkpoint")
             for name in NETWORKS:

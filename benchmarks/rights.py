@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from local_cloud.cloud import LocalCloud
+from local_cloud.unkindness import KIND
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = (sys.executable, str(ROOT / "tests" / "local_cloud" / "tiny_container.py"))
@@ -26,8 +27,10 @@ def main() -> None:
     count = parser.parse_args().requests
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalCloud(Path(folder) / "checked", container_command=TINY) as checked,
-        LocalCloud(Path(folder) / "unchecked", container_command=TINY, check_rights=False) as unchecked,
+        LocalCloud(Path(folder) / "checked", container_command=TINY, unkindness=KIND) as checked,
+        LocalCloud(
+            Path(folder) / "unchecked", container_command=TINY, unkindness=KIND, check_rights=False
+        ) as unchecked,
         client_of(checked) as held,
         client_of(unchecked) as free,
     ):

@@ -29,6 +29,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
+from local_cloud.unkindness import KIND
 
 ANSWER_SECONDS = 3600.0
 NEAR = 2
@@ -170,7 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         webui = WebUi(chosen.webui, checkpoint=chosen.checkpoint.name)
         webui.choose_checkpoint()
-        cloud = stack.enter_context(LocalCloud(folder / "cloud"))
+        cloud = stack.enter_context(LocalCloud(folder / "cloud", unkindness=KIND))
         service = stack.enter_context(GenerateOnCloud(cloud.api_url, cloud.admin_key))
         service.assets.upload(chosen.checkpoint, "checkpoint")
         ours = cloud_draw(service, chosen.checkpoint.name, folder)

@@ -4,12 +4,14 @@ import argparse
 import json
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError
 from local_cloud.server import serve
 from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_PORT, DEFAULT_REGION, DEFAULT_STATE_DIR, LocalSettings
+from local_cloud.unkindness import Unkindness
 
 
 def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
@@ -25,6 +27,14 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser.add_argument(
         "--notification-faults", type=_faults, metavar="JSON", help="lose, duplicate and delay notifications on purpose"
     )
+    parser.add_argument(
+        "--unkindness",
+        type=_unkindness,
+        default=Unkindness(),
+        metavar="JSON",
+        help="events that come twice, lag of indices",
+    )
+    parser.add_argument("--concurrency", type=_concurrency, help="functions that run at once; a new AWS account has 10")
     parser.add_argument(
         "--record-requests", action="store_true", help="record every request of every role, as JSON lines"
     )
@@ -42,6 +52,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         container_command=chosen.container_command,
         container_environment=tuple(chosen.container_environment),
         notification_faults=chosen.notification_faults,
+        unkindness=replace(chosen.unkindness, concurrency=chosen.concurrency or chosen.unkindness.concurrency),
         record_requests=chosen.record_requests,
         check_rights=not chosen.without_rights_checks,
         credential_seconds=chosen.credential_seconds,
@@ -70,6 +81,21 @@ def _faults(text: str) -> NotificationFaults:
         return NotificationFaults.of(json.loads(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _unkindness(text: str) -> Unkindness:
+    try:
+        given = json.loads(text)
+        # JSON has no way to leave a field out that Python writes.
+        return Unkindness.of({name: value for name, value in given.items() if value is not None})
+    except (AttributeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _concurrency(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"received {text!r}; allowed: from 1 to 1000")
+    return int(text)
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError, free_port, lock_state
 from local_cloud.root_credential import RootCredential
 from local_cloud.settings import CONTAINER_COMMAND, DEFAULT_REGION, REPOSITORY, LocalSettings
+from local_cloud.unkindness import Unkindness
 
 START_SECONDS = 300.0
 _STOP_SECONDS = 20.0
@@ -38,6 +39,7 @@ class LocalCloud:
         container_command: tuple[str, ...] = CONTAINER_COMMAND,
         container_environment: Mapping[str, str] | None = None,
         notification_faults: NotificationFaults | None = None,
+        unkindness: Unkindness | None = None,
         record_requests: bool = False,
         check_rights: bool = True,
         credential_seconds: float = 3600.0,
@@ -45,6 +47,7 @@ class LocalCloud:
         """`port` None: any free one, kept when this object restarts. `assembly` None: synthesise the repository.
 
         `notification_faults`: how unreliable notifications are; None: reliable.
+        `unkindness`: None: the usual one.
         `record_requests`: write everything that roles request to `settings.requests_file`.
         `check_rights`: False lets every role do everything, to measure the cost of the checks.
         `credential_seconds`: how long the credentials of functions live at least.
@@ -57,6 +60,7 @@ class LocalCloud:
             container_command=container_command,
             container_environment=tuple((container_environment or {}).items()),
             notification_faults=notification_faults,
+            unkindness=unkindness or Unkindness(),
             record_requests=record_requests,
             check_rights=check_rights,
             credential_seconds=credential_seconds,
@@ -194,6 +198,7 @@ class LocalCloud:
             arguments += ["--assembly", str(settings.assembly)]
         if settings.notification_faults is not None:
             arguments += ["--notification-faults", json.dumps(asdict(settings.notification_faults))]
+        arguments += ["--unkindness", json.dumps(asdict(settings.unkindness))]
         arguments += ["--credential-seconds", str(settings.credential_seconds)]
         if settings.record_requests:
             arguments.append("--record-requests")

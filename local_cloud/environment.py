@@ -60,7 +60,9 @@ def local_environment(settings: LocalSettings, environment: Mapping[str, str], r
 
 def emulator_environment(settings: LocalSettings) -> dict[str, str]:
     """Variables that ministack reads when it is imported."""
+    most = settings.unkindness.concurrency
     return {
+        **({} if most is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(most)}),
         "GATEWAY_PORT": str(settings.port),
         "MINISTACK_REGION": settings.region,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,

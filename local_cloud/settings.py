@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_cloud.faults import NotificationFaults
+from local_cloud.unkindness import Unkindness
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 """Root of the sources; the container and the synthesis run here."""
@@ -33,6 +34,8 @@ class LocalSettings:
     """A synthesised cloud assembly to deploy; None: synthesise this repository."""
     notification_faults: NotificationFaults | None = None
     """How unreliable notifications about invocations are; None: reliable."""
+    unkindness: Unkindness = field(default=Unkindness())
+    """What AWS permits itself: events that come twice, indices that lag, few executions at once."""
     check_rights: bool = True
     """Check every call against its role's policies, as AWS does; benchmarks turn it off to measure its cost."""
     credential_seconds: float = 3600.0
@@ -91,7 +94,7 @@ class LocalSettings:
 
     @property
     def account_file(self) -> Path:
-        """JSON for `account_wire`; write it to emulate an account without the usual quotas."""
+        """JSON for `account`; write it to emulate an account without the usual quotas."""
         return self.state_dir / "account.json"
 
     @property

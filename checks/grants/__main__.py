@@ -20,6 +20,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.contract.jobs import TERMINAL
 from local_cloud.cloud import LocalCloud
+from local_cloud.unkindness import KIND
 from tests.e2e.conftest import CHECKPOINT
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
@@ -46,7 +47,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with (
-            LocalCloud(folder / "state", record_requests=True) as cloud,
+            LocalCloud(folder / "state", record_requests=True, unkindness=KIND) as cloud,
             contextlib.ExitStack() as imports,
         ):
             recorder = Recorder(cloud)

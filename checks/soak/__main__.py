@@ -33,9 +33,12 @@ from generate_on_cloud.client.errors import CloudError
 from local_cloud.cloud import LocalCloud
 from local_cloud.faults import NotificationFaults
 from local_cloud.preflight import CannotStartError
+from local_cloud.unkindness import Unkindness
 from tests.fetch.local_sites import open_sites
 
 FAULTS = {"lost": 0.1, "doubled": 0.1, "delayed": 0.2, "delay_seconds": 10.0}
+DOUBLED_EVENTS = 0.1
+"""Share of the events that come twice, from SageMaker's notifications to the sweeper's schedule."""
 FAULT_KINDS = ("lost", "doubled", "delayed")
 SETTLE_SECONDS = 180.0
 """How long pending work may take after the last job has finished: two sweeps."""
@@ -109,7 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _soak(plan: Plan, folder: Path, console: Console) -> Report:
-    cloud = LocalCloud(folder, notification_faults=NotificationFaults(seed=plan.seed, **FAULTS))
+    cloud = LocalCloud(
+        folder,
+        notification_faults=NotificationFaults(seed=plan.seed, **FAULTS),
+        unkindness=Unkindness(seed=plan.seed, doubled_events=DOUBLED_EVENTS),
+    )
     began, stopped, log = time.monotonic(), threading.Event(), Log()
     jobs = [SoakJob(number) for number in range(plan.jobs)]
     with cloud, open_sites(folder) as sites, delivering(take_over(cloud, sites.fetch)):
@@ -207,6 +214,7 @@ def _print(report: Report, console: Console) -> None:
         "requests repeated while the service was down or busy": log.repeats,
         "container killed, cloud killed": f"{trouble.container_kills} times, {trouble.cloud_kills} times",
         "notifications lost, doubled, delayed": ", ".join(f"{FAULTS[kind]:.0%}" for kind in FAULT_KINDS),
+        "events of AWS that come twice": f"{DOUBLED_EVENTS:.0%}",
         "ends": ", ".join(f"{count} {status}" for status, count in sorted(report.ends.items())),
         "jobs with a webhook, posts to their receivers": f"{report.webhooks}, {report.posts}",
         "minutes": f"{report.seconds / 60:.1f}",

@@ -11,10 +11,13 @@ from urllib.parse import urlencode
 from local_cloud.asgi import Answer, AsgiApp, Message, ask, without_bodies_of_204
 from local_cloud.ministack.async_topics import retry_what_topics_start
 from local_cloud.ministack.images import manifest_type
+from local_cloud.ministack.index_lag import IndexLag
 from local_cloud.ministack.large_objects import tame_large_objects
 from local_cloud.ministack.message_moves import teach_message_moves
 from local_cloud.ministack.patches import extend, replace
+from local_cloud.ministack.second_deliveries import SecondDeliveries
 from local_cloud.ministack.state import EmulatorState
+from local_cloud.ministack.throttles import answer_throttles_as_failed_integrations
 from local_cloud.ministack.worker_pool import WorkerPool
 from local_cloud.root_credential import RootCredential
 from local_cloud.settings import ACCOUNT, LocalSettings
@@ -67,7 +70,11 @@ class Emulator:
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
         replace("core.iam_evaluator.is_root_access_key", lambda _: self._is_root)
         WorkerPool()
+        answer_throttles_as_failed_integrations()
+        SecondDeliveries(settings.unkindness)
         retry_what_topics_start()
+        if settings.unkindness.index_lag_seconds:
+            IndexLag(settings.unkindness.index_lag_seconds, seed=settings.unkindness.seed)
         replace("services.apigateway_v1._build_lambda_event_v1", _with_whole_bodies)
         teach_message_moves()
         tame_large_objects()

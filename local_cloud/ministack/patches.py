@@ -25,12 +25,19 @@ PATCHES: Final[Mapping[str, str]] = {
     "core.lambda_runtime.execution_credentials": "The credentials of functions end, as on AWS, and nobody can compute "
     "them; and functions log as in AWS's runtime.",
     "services.apigateway_v1._build_lambda_event_v1": "A body that is not UTF-8 reaches the function as it was sent.",
+    "services.apigateway_v1._invoke_lambda_proxy_v1": "A throttled function is a failed integration, as on AWS.",
+    "services.apigateway_v1._lambda_proxy_response": "As `services.apigateway_v1._invoke_lambda_proxy_v1`.",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS": "CloudFormation creates SageMaker's and scaling's "
     "resources, which we implement.",
+    "services.dynamodb._emit_stream_event": "Every write is noted, so that indices show it later than their table.",
+    "services.dynamodb._query": "A global secondary index shows a write after its table.",
+    "services.dynamodb._scan": "As `services.dynamodb._query`.",
+    "services.eventbridge._dispatch_to_lambda": "A function that a rule starts is tried again; some events come twice.",
     "services.lambda_svc._emit_lambda_logs": "A function that may not write logs loses its lines, as on AWS; "
     "functions' logs are also files; and failures of functions reach the local cloud's own log.",
     "services.lambda_svc.acquire_worker": "As `core.lambda_runtime.acquire_worker`, which it has imported; and "
     "requests wait for a worker instead of being throttled.",
+    "services.lambda_svc.invoke_async_with_retry": "Some events come twice, and a throttled one is not a failed one.",
     "services.lambda_svc.release_worker": "The next request in the queue gets the worker.",
     "services.s3._complete_multipart_upload": "The parts of an upload are joined from disk, and each has its checksum.",
     "services.s3._get_object": "Tells `_read_body` when a range is requested.",
@@ -39,7 +46,8 @@ PATCHES: Final[Mapping[str, str]] = {
     "services.s3._upload_part": "Parts wait on disk, and one without its checksum is refused, as S3 does.",
     "services.sns._deliver_to_lambda": "A function that a topic starts is tried again, and ends as a dead letter.",
     "services.sqs._HANDLERS": "SQS supports message move tasks, which return dead letters to their queue.",
-    "services.sqs._receive_messages_for_esm": "Lambda reads a queue with the permissions of the function it reads for.",
+    "services.sqs._receive_messages_for_esm": "Lambda reads a queue with the permissions of the function it reads for, "
+    "and some messages come twice.",
 }
 """Name below `ministack` → why we change it."""
 
