@@ -8,12 +8,12 @@ from typing import Any
 class Unkindness:
     """How unkind the local cloud is; the same seed draws the same lots."""
 
-    doubled_events: float = 0.05
+    doubled_events: float = 0.02
     """Share, from 0 to 1, that comes twice: of SQS's messages, of the events of SNS, EventBridge and S3 that start
     functions, and of asynchronous invocations."""
     doubled_within_seconds: float = 2.0
     """How much later than the first the second one comes, at most."""
-    index_lag_seconds: float = 0.2
+    index_lag_seconds: float = 0.05
     """How much later than its table a global secondary index shows a write, at most."""
     concurrency: int | None = None
     """Functions that run at once in the account; None: as many as the machine bears."""
