@@ -116,11 +116,15 @@ def test_an_index_shows_a_row_its_change_and_its_deletion_later_than_the_table(u
     unkind.wait(lambda: listed("blue") == 0)
 
 
-def test_an_account_with_one_execution_refuses_a_second_request_and_lets_events_wait(small: Tiny) -> None:
+def test_an_account_with_one_execution_refuses_a_second_request_and_lets_events_wait(
+    small: Tiny, tmp_path: Path
+) -> None:
     running = small.client("lambda").exceptions.TooManyRequestsException
-    first: list[int] = []
+    first, ended = list[int](), tmp_path / "ended"
     waiting = threading.Thread(
-        target=lambda: first.append(httpx.get(f"{small.cloud.api_url}/?wait=8", timeout=30).status_code)
+        target=lambda: first.append(
+            httpx.get(f"{small.cloud.api_url}/", params={"until": str(ended)}, timeout=90).status_code
+        )
     )
     waiting.start()
     small.wait(lambda: httpx.get(f"{small.cloud.api_url}/", timeout=30).status_code == 504)
@@ -128,6 +132,7 @@ def test_an_account_with_one_execution_refuses_a_second_request_and_lets_events_
     with pytest.raises(running, match="account concurrency"):
         start(small, {"row": "refused"}, how="RequestResponse")
     start(small, {"row": "waited"})
+    ended.touch()
 
     waiting.join()
     assert first == [200]

@@ -28,6 +28,9 @@ def handler(event, context):
     if said := (event.get("queryStringParameters") or {}).get("say"):
         audit.info(said)
     time.sleep(float((event.get("queryStringParameters") or {}).get("wait", 0)))
+    until = (event.get("queryStringParameters") or {}).get("until")
+    while until and not os.path.exists(until):
+        time.sleep(0.02)
     for record in event.get("Records", ()):
         body = json.loads(record["body"])
         if body.get("explode"):
@@ -118,7 +121,7 @@ def template(*, idle_seconds: int = 300) -> dict[str, Any]:
                 "Handler": "function.handler",
                 "Runtime": "python3.13",
                 "Role": att("Role", "Arn"),
-                "Timeout": 10,
+                "Timeout": 60,
                 "Environment": {"Variables": {"TABLE": ref("Table"), "BUCKET": ref("Bucket")}},
             },
         },
