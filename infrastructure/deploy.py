@@ -8,16 +8,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from infrastructure.bundling import ROOT
 from infrastructure.config import NONE, ConfigError, StageConfig
 from infrastructure.deployed import ClientOf, clients_of, session_here
-from infrastructure.failed_endpoint import await_change, remove_failed_endpoint
+from infrastructure.endpoint_changes import await_change, finish_rollback, was_refused
+from infrastructure.failed_endpoint import remove_failed_endpoint
 from infrastructure.kept_options import changes, read_kept, read_pairs, stage_context
 from infrastructure.preflight.__main__ import Asked, preflight, report
 from infrastructure.preflight.rows import Machine
@@ -31,6 +34,11 @@ EVERY_TIME: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Arguments that the CLI always gets, by command."""
 
+
+TRIES: Final = 3
+"""A deployment that the endpoint's own scaling keeps refusing is given up after so many."""
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""How far this machine's clock may be from CloudFormation's."""
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "alarm_email": "Mail address for alarms (empty: no alarms by mail): ",
@@ -85,11 +93,42 @@ def ask_for_alarms(settled: Mapping[str, str], ask: Callable[[str], str] | None)
 def _make_way(client: ClientOf, config: StageConfig) -> bool:
     """Wait until the endpoint can be updated, or remove it if it never can; False, and why on stderr, if not."""
     try:
-        if not await_change(client, config):
+        if not await_change(client, config.default_endpoint):
             print(f"error: endpoint {config.default_endpoint} is still changing; deploy again later", file=sys.stderr)
             return False
         remove_failed_endpoint(client, config)
     except (BotoCoreError, ClientError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _deploy(cdk: Callable[[], int], client: ClientOf, config: StageConfig) -> int:
+    """Run `cdk` once the endpoint can be updated; returns its exit code.
+
+    An image is built and pushed for half an hour before the endpoint's turn comes. If a job wakes the endpoint by then,
+    SageMaker refuses the update, and `cdk` runs again; what it has deployed by then, it does not deploy twice.
+    """
+    for _ in range(TRIES):
+        if not _make_way(client, config):
+            return 1
+        began = datetime.now(UTC) - CLOCKS_APART
+        code = cdk()
+        if not code or not _came_in_between(client, config, since=began):
+            return code
+        print(f"endpoint {config.default_endpoint} began to change meanwhile; deploying again when it has finished")
+    return code
+
+
+def _came_in_between(client: ClientOf, config: StageConfig, *, since: datetime) -> bool:
+    """Whether the deployment failed because the endpoint had begun to change; its stack can then be updated again."""
+    stack = f"{config.stack_name}-Inference"
+    try:
+        if not was_refused(client, stack, since=since):
+            return False
+        if await_change(client, config.default_endpoint):
+            finish_rollback(client, stack)
+    except (BotoCoreError, ClientError, WaiterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return False
     return True
@@ -136,12 +175,11 @@ def main(
         code = look(Asked(stage, asked, chosen.reset), session())
         if code:
             return code
-    if chosen.command == "deploy" and not _make_way(clients_of(session()), config):
-        return 1
     if region := session().region_name:
         # Where the preflight looked.
         os.environ["AWS_REGION"] = region
-    return cdk(cdk_arguments(chosen.command, context, others))
+    run = partial(cdk, cdk_arguments(chosen.command, context, others))
+    return _deploy(run, clients_of(session()), config) if chosen.command == "deploy" else run()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, WaiterError
 
+from infrastructure.endpoint_changes import REFUSAL
 from local_cloud.assembly import DeploymentError, StackArtifact, read_assembly, zip_folder
 from local_cloud.clients import LocalClients
 from local_cloud.image_push import push_images
@@ -121,6 +122,19 @@ class Deployer:
             found = None
         if found is not None and self._is_current(stack):
             return
+        deadline = time.monotonic() + self._seconds
+        while True:
+            self._await_endpoints(stack.name, deadline)
+            try:
+                self._change(stack, is_new=found is None)
+            except DeploymentError as error:
+                # A job woke the endpoint, or its idle minutes were over, between our look and CloudFormation's turn.
+                if REFUSAL not in str(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _change(self, stack: StackArtifact, *, is_new: bool) -> None:
         began = time.time()
         arguments: dict[str, Any] = {
             "StackName": stack.name,
@@ -128,7 +142,7 @@ class Deployer:
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
         try:
-            if found is None:
+            if is_new:
                 self._cloudformation.create_stack(**arguments)
             else:
                 self._cloudformation.update_stack(**arguments)
@@ -140,6 +154,22 @@ class Deployer:
         status = self._await_end(stack.name, since=began)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             raise DeploymentError(f"stack {stack.name} ended as {status}:\n{self._reasons(stack.name, began)}")
+
+    def _await_endpoints(self, stack: str, deadline: float) -> None:
+        """Wait while an endpoint of the stack is `Updating`: SageMaker would refuse to update it."""
+        if self._describe(stack) is None:
+            return
+        resources = self._cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        arns = {resource.get("PhysicalResourceId") for resource in resources}
+        sagemaker = self._clients.client("sagemaker")
+        while names := [
+            endpoint["EndpointName"]
+            for endpoint in sagemaker.list_endpoints(StatusEquals="Updating")["Endpoints"]
+            if endpoint["EndpointArn"] in arns
+        ]:
+            if time.monotonic() > deadline:
+                raise DeploymentError(f"endpoint {names[0]} is still Updating after {self._seconds:.0f} s")
+            time.sleep(0.1)
 
     def _describe(self, name: str) -> Mapping[str, Any] | None:
         try:

@@ -39,6 +39,8 @@ from tests.fetch.local_sites import open_sites
 FAULTS = {"lost": 0.1, "doubled": 0.1, "delayed": 0.2, "delay_seconds": 10.0}
 DOUBLED_EVENTS = 0.1
 """Share of the events that come twice, from SageMaker's notifications to the sweeper's schedule."""
+INDEX_LAG_SECONDS = 0.5
+"""How much later than its table an index shows a write, at most."""
 FAULT_KINDS = ("lost", "doubled", "delayed")
 SETTLE_SECONDS = 180.0
 """How long pending work may take after the last job has finished: two sweeps."""
@@ -115,7 +117,7 @@ def _soak(plan: Plan, folder: Path, console: Console) -> Report:
     cloud = LocalCloud(
         folder,
         notification_faults=NotificationFaults(seed=plan.seed, **FAULTS),
-        unkindness=Unkindness(seed=plan.seed, doubled_events=DOUBLED_EVENTS),
+        unkindness=Unkindness(seed=plan.seed, doubled_events=DOUBLED_EVENTS, index_lag_seconds=INDEX_LAG_SECONDS),
     )
     began, stopped, log = time.monotonic(), threading.Event(), Log()
     jobs = [SoakJob(number) for number in range(plan.jobs)]
@@ -215,6 +217,7 @@ def _print(report: Report, console: Console) -> None:
         "container killed, cloud killed": f"{trouble.container_kills} times, {trouble.cloud_kills} times",
         "notifications lost, doubled, delayed": ", ".join(f"{FAULTS[kind]:.0%}" for kind in FAULT_KINDS),
         "events of AWS that come twice": f"{DOUBLED_EVENTS:.0%}",
+        "lag of indices": f"up to {INDEX_LAG_SECONDS:g} s",
         "ends": ", ".join(f"{count} {status}" for status, count in sorted(report.ends.items())),
         "jobs with a webhook, posts to their receivers": f"{report.webhooks}, {report.posts}",
         "minutes": f"{report.seconds / 60:.1f}",

@@ -7,7 +7,8 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from generate_on_cloud.standing import Standing, idle_month, read_prices
-from infrastructure.failed_endpoint import BEYOND_UPDATE, CHANGING
+from infrastructure.endpoint_changes import CHANGING
+from infrastructure.failed_endpoint import BEYOND_UPDATE
 from infrastructure.kept_options import changes
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_message
 

@@ -73,8 +73,7 @@ class Emulator:
         answer_throttles_as_failed_integrations()
         SecondDeliveries(settings.unkindness)
         retry_what_topics_start()
-        if settings.unkindness.index_lag_seconds:
-            IndexLag(settings.unkindness.index_lag_seconds, seed=settings.unkindness.seed)
+        IndexLag(settings.unkindness.index_lag_seconds, seed=settings.unkindness.seed)
         replace("services.apigateway_v1._build_lambda_event_v1", _with_whole_bodies)
         teach_message_moves()
         tame_large_objects()

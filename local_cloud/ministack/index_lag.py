@@ -32,7 +32,7 @@ class IndexLag:
 
         def noted(name: str, event: str, old: Any, new: Any, *rest: Any, **named: Any) -> None:
             table = dynamodb._tables.get(name)  # noqa: SLF001
-            if table and table.get("GlobalSecondaryIndexes"):
+            if self._longest and table and table.get("GlobalSecondaryIndexes"):
                 self._note(table, old, new)
             emit(name, event, old, new, *rest, **named)
 
@@ -51,7 +51,11 @@ class IndexLag:
         def late(request: dict[str, Any]) -> Any:
             table = dynamodb._tables.get(str(request.get("TableName", "")).rpartition("/")[2])  # noqa: SLF001
             indices = (table or {}).get("GlobalSecondaryIndexes") or ()
-            if table is None or request.get("IndexName") not in {index["IndexName"] for index in indices}:
+            if (
+                not self._longest
+                or table is None
+                or request.get("IndexName") not in {index["IndexName"] for index in indices}
+            ):
                 return read(request)
             with self._as_seen(table):
                 return read(request)

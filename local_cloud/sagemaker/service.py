@@ -19,7 +19,7 @@ from local_cloud.sagemaker.records import EndpointSpec, EndpointStatus, Kind, Ne
 from local_cloud.sagemaker.scaling import Scaling
 from local_cloud.sagemaker.specs import NotDeployableError, found, spec_of
 from local_cloud.sagemaker.store import SageMakerStore
-from local_cloud.sagemaker.variants import why_type_stays
+from local_cloud.sagemaker.variants import why_type_stays, why_update_is_refused
 from local_cloud.settings import ACCOUNT, REPOSITORY, LocalSettings
 
 logger = logging.getLogger("local_cloud.sagemaker")
@@ -190,10 +190,8 @@ class SageMaker:
         before = self._with_arn(kind, physical_id)
         if before is None:
             raise NotDeployableError(f"Could not find {kind} {physical_id!r}.")
-        if before.status in {EndpointStatus.FAILED, EndpointStatus.UPDATING}:
-            raise NotDeployableError(
-                f'Cannot update in-progress or failed endpoint "{before.arn}": it is {before.status}.'
-            )
+        if refused := why_update_is_refused(self.store, kind, before.name):
+            raise NotDeployableError(refused)
         return self._put(kind, before.name, properties)
 
     def _delete(self, kind: Kind, physical_id: str, _properties: dict[str, Any]) -> None:

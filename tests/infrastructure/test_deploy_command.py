@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,11 @@ import app
 """
 
 
-def session(kept: dict[str, dict[str, str]]) -> Any:
-    """A session of an account with these options in it, by the parameter's name; it has nothing else."""
+REFUSED = 'Resource handler returned message: "Cannot update in-progress endpoint \\"arn:aws:sagemaker:…\\"."'
+
+
+def session(kept: dict[str, dict[str, str]], **services: Callable[[], Any]) -> Any:
+    """A session of an account with these options in it, by the parameter's name, and with more `services`."""
 
     class Ssm:
         def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
@@ -59,7 +63,7 @@ def session(kept: dict[str, dict[str, str]]) -> Any:
         region_name = None
 
         def client(self, service: str) -> Any:
-            return {"ssm": Ssm, "sagemaker": SageMaker}[service]()
+            return {"ssm": Ssm, "sagemaker": SageMaker, **services}[service]()
 
     return Session
 
@@ -243,6 +247,44 @@ def test_without_credentials_nothing_is_deployed(cli: Cli, capsys: pytest.Captur
     assert main(["deploy"], cdk=cli, session=nobody) == 1
     assert cli.calls == []
     assert "make preflight" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reasons", "code", "calls"),
+    [
+        ([], 0, 1),
+        ([REFUSED], 0, 2),
+        ([REFUSED, REFUSED, REFUSED], 1, 3),
+        (["ResourceLimitExceeded"], 1, 1),
+    ],
+    ids=["accepted", "an endpoint that began to scale", "one that always does", "for another reason"],
+)
+def test_a_deployment_that_a_scaling_endpoint_refused_is_made_again(
+    reasons: list[str], code: int, calls: int, cli: Cli
+) -> None:
+    """`reasons`: why CloudFormation cannot update the endpoint, try by try."""
+    left, told = iter(reasons), list[str]()
+
+    class Formation:
+        def get_paginator(self, _: str) -> Any:
+            return self
+
+        def paginate(self, *, StackName: str) -> list[dict[str, Any]]:  # noqa: N803
+            assert StackName == "GenerateOnCloud-dev-Inference"
+            return [{"StackEvents": [{"Timestamp": datetime.now(UTC), "ResourceStatusReason": told[-1]}]}]
+
+        def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803
+            return {"Stacks": [{"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]}
+
+    def deploys(arguments: Sequence[str]) -> int:
+        cli(arguments)
+        told.append(next(left, ""))
+        return 1 if told[-1] else 0
+
+    account = session({}, cloudformation=Formation)
+    assert main(["deploy", "--stage", "dev"], cdk=deploys, session=account, look=fine) == code
+    assert len(cli.calls) == calls
+    assert all(call == cli.calls[0] for call in cli.calls)
 
 
 def test_the_template_keeps_what_was_asked_for_and_no_default(changed: "Assembly", aws: "Assembly") -> None:

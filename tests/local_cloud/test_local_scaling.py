@@ -1,11 +1,15 @@
 """An endpoint with nothing to do really stops its container, and the next job starts it again."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from infrastructure.endpoint_changes import was_refused
 from local_cloud.assembly import DeploymentError
 from local_cloud.clients import LocalClients
 from local_cloud.cloud import LocalCloud
@@ -13,6 +17,8 @@ from local_cloud.deployment import Deployer
 from local_cloud.preflight import CannotStartError
 from tests.child_processes import children_with
 from tests.local_cloud.tiny_stack import CONTAINER, Tiny, template, write_assembly
+
+STACK = "Tiny"
 
 
 def counts(tiny: Tiny) -> tuple[int, int]:
@@ -23,6 +29,10 @@ def counts(tiny: Tiny) -> tuple[int, int]:
 
 def container_processes(tiny: Tiny) -> list[psutil.Process]:
     return children_with(tiny.cloud.pid, "tiny_container.py")
+
+
+def stack_status(formation: Any) -> str:
+    return str(formation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
 
 
 def test_an_idle_endpoint_sleeps_and_wakes_for_the_next_job(tmp_path: Path) -> None:
@@ -67,11 +77,18 @@ def test_an_endpoint_that_scales_is_updating_takes_jobs_and_cannot_be_changed(tm
                 EndpointName=name,
                 DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}],
             )
-        deployer = Deployer(LocalClients(cloud.endpoint_url, cloud.root))
-        with pytest.raises(DeploymentError, match=r"Cannot update in-progress or failed endpoint .* it is Updating"):
-            deployer.deploy(write_assembly(folder, changed))
+        clients, assembly_after = LocalClients(cloud.endpoint_url, cloud.root), write_assembly(folder, changed)
+        with pytest.raises(DeploymentError, match=r"endpoint .* is still Updating after 0 s"):
+            Deployer(clients, seconds=0.1).deploy(assembly_after)
+        client_of: Any = clients.client
+        formation = client_of("cloudformation")
+        formation.update_stack(StackName=STACK, TemplateBody=json.dumps(changed), Capabilities=["CAPABILITY_IAM"])
+        tiny.wait(lambda: was_refused(client_of, STACK, since=datetime.min.replace(tzinfo=UTC)))
+        tiny.wait(lambda: not stack_status(formation).endswith("_IN_PROGRESS"))
         gate.unlink()
+        Deployer(clients).deploy(assembly_after)
 
+        assert stack_status(formation) == "UPDATE_COMPLETE"
         assert tiny.message("wakes it")["invocationStatus"] == "Completed"
         assert tiny.message("meanwhile")["invocationStatus"] == "Completed"
 
