@@ -19,6 +19,8 @@ from tests.e2e.requests import endless, txt2img
 from tests.patience import wait_for
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("local-cloud")]
+
 JOBS = 6
 UNKIND = Unkindness(doubled_events=1, doubled_within_seconds=0.5, index_lag_seconds=1, concurrency=10)
 
