@@ -68,6 +68,8 @@ class PatchJob(Body):
     label: Label | None = None
     """The empty text removes it."""
     starred: bool | None = None
+    metadata: dict[MetadataKey, MetadataValue] | None = Field(default=None, max_length=MAX_METADATA)
+    """Entries to add or to replace; the job's others stay."""
 
 
 class PresignedPut(View):

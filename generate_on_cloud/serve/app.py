@@ -29,7 +29,7 @@ from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.serve.callers import Caller
 from generate_on_cloud.serve.finishing import finish, ignoring
 from generate_on_cloud.serve.page import PAGE
-from generate_on_cloud.serve.works import Work
+from generate_on_cloud.serve.work import Work
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _answering(handler: Handler, caller_of: Callable[[Request], Caller]) -> Call
             return _refused(request, RefusalError(refusals.CLOUD_AWAY, f"The cloud cannot be reached: {error}"))
         except CloudError as error:
             return _refused(request, RefusalError(refusals.CLOUD_FAILED, str(error)))
-        return JSONResponse(said, headers=headers)
+        return JSONResponse(said, headers=headers, background=getattr(request.state, "after", None))
 
     return answer
 
@@ -95,7 +95,7 @@ def _answering(handler: Handler, caller_of: Callable[[Request], Caller]) -> Call
 def _refused(request: Request, error: RefusalError) -> Response:
     _LOG.warning("%s refused (%d): %s", request.url.path, error.status, error.detail)
     headers = {"www-authenticate": "Basic"} if error.status == refusals.WHO else {}
-    return JSONResponse(error.document(), status_code=error.status, headers=headers)
+    return JSONResponse(error.document(), status_code=error.status, headers={**headers, **error.headers})
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -120,6 +120,7 @@ def _drawing(task: Task) -> Handler:
         if order.checkpoint:
             caller.settings = caller.settings.used(order.checkpoint)
         done = await finish(request, caller, [order])
+        request.state.after = done.after
         return answers.drawing_answer(order, done.results[0], done.pictures), done.headers
 
     return draw
@@ -151,12 +152,14 @@ async def _detect(request: Request, _: Caller) -> Answer:
 
 
 async def _interrupt(_: Request, caller: Caller) -> Answer:
+    await caller.works.recall()
     for job_id in caller.works.to_interrupt():
         await asyncio.to_thread(caller.cloud().jobs.cancel, job_id)
     return {}, {}
 
 
 async def _skip(_: Request, caller: Caller) -> Answer:
+    await caller.works.recall()
     ignored = ignoring(["skip"]) if caller.works.current() else {}
     return None, ignored
 
@@ -173,12 +176,14 @@ async def _set_options(request: Request, caller: Caller) -> Answer:
 
 async def _progress(request: Request, caller: Caller) -> Answer:
     with_image = request.query_params.get("skip_current_image", "false").lower() not in ("true", "1")
+    await caller.works.recall()
     watched = await _watched(caller, caller.works.current(), with_image=with_image)
     return watching.progress_document(watched, now=datetime.now(UTC), with_image=with_image), {}
 
 
 async def _internal_progress(request: Request, caller: Caller) -> Answer:
     asked = await _body(request) if request.method == "POST" else dict(request.query_params)
+    await caller.works.recall()
     work = caller.works.of_task(str(asked.get("id_task", "")))
     live = str(asked.get("live_preview", "true")).lower() not in ("false", "0")
     watched = None if work is None or work.has_ended else await _watched(caller, work, with_image=live)
@@ -190,16 +195,12 @@ async def _watched(caller: Caller, work: Work | None, *, with_image: bool) -> wa
     if work is None or work.has_ended:
         return None
     preview = await asyncio.to_thread(caller.preview, work) if with_image else None
-    params = work.order.params
-    return watching.Watched(work.job, _whole(params.get("n_iter"), 1), _whole(params.get("steps"), 0), preview)
-
-
-def _whole(value: object, default: int) -> int:
-    return value if isinstance(value, int) and value > 0 else default
+    return watching.Watched(work.job, work.note.batches, work.note.steps, preview)
 
 
 async def _pending(_: Request, caller: Caller) -> Answer:
-    tasks = [work.order.task_id for work in caller.works.pending() if work.order.task_id]
+    await caller.works.recall()
+    tasks = [work.note.task_id for work in caller.works.pending() if work.note.task_id]
     return {"size": len(tasks), "tasks": tasks}, {}
 
 

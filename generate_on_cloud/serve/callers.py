@@ -18,7 +18,8 @@ from generate_on_cloud.contract.job_bodies import JobView
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.faces.sdapi.settings import Settings
 from generate_on_cloud.faces.sdapi.shelf import Shelf
-from generate_on_cloud.serve.works import Report, Work, Works
+from generate_on_cloud.serve.work import Report, Work
+from generate_on_cloud.serve.works import Works
 from generate_on_cloud.webui.prompt.styles import Style
 
 _LOG = logging.getLogger(__name__)
@@ -144,9 +145,17 @@ class Callers:
     """Everybody who uses this server's one key, told apart by their name."""
 
     def __init__(
-        self, cloud: Cloud, kept: "KeptSettings", report: Report, styles: Mapping[str, Style] | None = None
+        self,
+        cloud: Cloud,
+        kept: "KeptSettings",
+        report: Report,
+        styles: Mapping[str, Style] | None = None,
+        *,
+        server: str = "",
     ) -> None:
+        """`server` tells this server from the user's other ones, today and after a restart."""
         self._cloud = cloud
+        self._server = server
         self._kept = kept
         self._report = report
         self._files = Files(cloud, styles=styles)
@@ -155,7 +164,7 @@ class Callers:
     def named(self, name: str) -> Caller:
         """The caller of this name, "" for the only one."""
         if name not in self._callers:
-            works = Works(self._cloud, self._report, clock=time.monotonic)
+            works = Works(self._cloud, self._report, clock=time.monotonic, server=f"{self._server} {name}")
             self._callers[name] = Caller(name, self._cloud, self._files, works, self._kept)
         return self._callers[name]
 

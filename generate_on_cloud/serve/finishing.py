@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 
 from generate_on_cloud.contract.job_bodies import ResultView
@@ -13,7 +14,7 @@ from generate_on_cloud.faces.sdapi import refusals
 from generate_on_cloud.faces.sdapi.orders import Order
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.serve.callers import Caller
-from generate_on_cloud.serve.works import Work
+from generate_on_cloud.serve.work import Work
 
 JOB = "x-generate-on-cloud-job"
 """Header with the ids of the request's jobs."""
@@ -29,6 +30,8 @@ class Finished:
     results: list[ResultView]
     pictures: list[bytes]
     headers: dict[str, str]
+    after: BackgroundTask
+    """What is done once the client has its answer."""
 
 
 async def finish(request: Request, caller: Caller, orders: Sequence[Order]) -> Finished:
@@ -37,20 +40,20 @@ async def finish(request: Request, caller: Caller, orders: Sequence[Order]) -> F
     Raises:
         RefusalError, CloudError: one of them has no result.
     """
-    works = [caller.works.begin(order) for order in orders]
-    for work in works:
-        work.waiting += 1
+    works: list[Work] = []
     try:
+        for order in orders:
+            works.append(await caller.works.begin(order))  # noqa: PERF401 - those begun count if one is refused
         if not await _ended_before_client_left(request, works):
             raise RefusalError(499, "The client left; the same request within ten minutes finds its job.")
         results = [_result(work) for work in works]
         pictures: list[bytes] = []
-        for work in works:
-            if work.job is not None and work.order.wants_images:
+        for work, order in zip(works, orders, strict=True):
+            if work.job is not None and order.wants_images:
                 pictures += await asyncio.to_thread(caller.pictures, work.job)
         for work in works:
             work.was_delivered = True
-        return Finished(results, pictures, _headers(works))
+        return Finished(results, pictures, _headers(works, orders), BackgroundTask(_mark, caller, works))
     finally:
         for work in works:
             work.waiting -= 1
@@ -76,6 +79,8 @@ async def _left(request: Request) -> None:
 def _result(work: Work) -> ResultView:
     if work.error is not None:
         raise work.error
+    if work.job is not None and not work.has_ended:
+        raise refusals.not_yet(work.job)
     if work.job is None or work.job.status is not JobStatus.SUCCEEDED or work.job.result is None:
         job = work.job
         raise refusals.of_job(
@@ -84,8 +89,13 @@ def _result(work: Work) -> ResultView:
     return work.job.result
 
 
-def _headers(works: Sequence[Work]) -> dict[str, str]:
-    dropped = [fault.pointer.lstrip("/") for work in works for fault in work.order.dropped]
+def _mark(caller: Caller, works: Sequence[Work]) -> None:
+    for work in works:
+        caller.works.mark_delivered(work)
+
+
+def _headers(works: Sequence[Work], orders: Sequence[Order]) -> dict[str, str]:
+    dropped = [fault.pointer.lstrip("/") for order in orders for fault in order.dropped]
     return {JOB: ", ".join(work.job.job_id for work in works if work.job), **ignoring(dropped)}
 
 

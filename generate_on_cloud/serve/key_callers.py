@@ -12,13 +12,17 @@ from starlette.requests import Request
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.serve.callers import Caller, Files, KeptSettings
-from generate_on_cloud.serve.works import Report, Works
+from generate_on_cloud.serve.work import Report
+from generate_on_cloud.serve.works import Works
 
 MAX_CALLERS = 100
 """Kept at once, with their options and jobs; the one that asked longest ago is forgotten."""
 _NO_KEY = (
     "Give your key: as the password of basic auth (any user name), as Authorization: Bearer, or in the header x-api-key"
 )
+
+_SERVER = "by key"
+"""There is one such server for each service, and a user sees only their own jobs."""
 
 Open = Callable[[str], GenerateOnCloud]
 """The service with this key."""
@@ -43,7 +47,7 @@ class KeyCallers:
         name = hashlib.sha256(key.encode()).hexdigest()
         if name not in self._callers:
             service = self._open(key)
-            works = Works(lambda: service, self._report, clock=time.monotonic)
+            works = Works(lambda: service, self._report, clock=time.monotonic, server=_SERVER)
             self._callers[name] = Caller(name, lambda: service, Files(lambda: service), works, self._kept, own_key=True)
         self._callers.move_to_end(name)
         if len(self._callers) > MAX_CALLERS:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from generate_on_cloud.contract.jobs import JobStatus
-from generate_on_cloud.serve.works import Work
+from generate_on_cloud.serve.work import Work
 
 _MANY = 12
 """Dropped names that one line shows."""
@@ -23,13 +23,13 @@ class JobReport:
         self._say(f"{datetime.now():%H:%M:%S}  {self._line(work)}")
 
     def _line(self, work: Work) -> str:
-        job = work.job
+        job, order = work.job, work.order
         if job is None:
-            return f"{work.order.task} was refused: {work.error}"
-        if not work.has_ended:
-            dropped = [fault.pointer.lstrip("/") for fault in work.order.dropped]
+            return f"{order.task if order else 'job'} was refused: {work.error}"
+        if not work.has_ended and order is not None:
+            dropped = [fault.pointer.lstrip("/") for fault in order.dropped]
             ignored = f"; ignored as in WebUI: {', '.join(dropped[:_MANY])}" if dropped else ""
-            return f"{job.job_id}  {work.order.task} {_what(work.order.params)}{job.checkpoint or ''}{ignored}"
+            return f"{job.job_id}  {order.task} {_what(order.params)}{job.checkpoint or ''}{ignored}"
         if work.error is not None:
             return f"{job.job_id}  lost: {work.error}"
         if job.status is not JobStatus.SUCCEEDED:

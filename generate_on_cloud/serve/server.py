@@ -113,7 +113,7 @@ def serve(login: Login, options: ServeOptions, *, kept: Path, say: Say) -> None:
             report = JobReport(say, price_per_hour=_price(login))
             session.cloud()
             settings = KeptSettings(kept, service=login.url)
-            app = answering(session.cloud, settings, report, options.styles)
+            app = answering(session.cloud, settings, report, options.styles, server=_name(listener))
             say(_announcement(listener, login, rules))
             if options.wake:
                 wake(session.cloud(), settings.get(""), say)
@@ -128,9 +128,11 @@ def answering(
     kept: KeptSettings,
     report: JobReport,
     styles: Mapping[str, Style] | None = None,
+    *,
+    server: str = "",
 ) -> ASGIApp:
-    """The API for everybody whom the gate lets in."""
-    callers = Callers(cloud, kept, report, styles)
+    """The API for everybody whom the gate lets in; `server`: as in `Callers`."""
+    callers = Callers(cloud, kept, report, styles, server=server)
 
     def caller_of(request: Request) -> Caller:
         return callers.named(request.scope.get("user", ""))
@@ -173,6 +175,11 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
                             timeout_keep_alive=75, timeout_graceful_shutdown=_GRACE_SECONDS)  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _name(listener: socket.socket) -> str:
+    """The same after a restart, and no other running server's."""
+    return f"{socket.gethostname()}:{listener.getsockname()[1]}"
 
 
 def _price(login: Login) -> float | None:

@@ -3,8 +3,15 @@
 from pydantic import Field
 
 from generate_on_cloud.contract.access import Permission
-from generate_on_cloud.contract.errors import ProblemCode
-from generate_on_cloud.contract.job_bodies import DeletedJobs, DeleteJobs, JobView, PatchJob, RefusedJob
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.job_bodies import (
+    MAX_METADATA,
+    DeletedJobs,
+    DeleteJobs,
+    JobView,
+    PatchJob,
+    RefusedJob,
+)
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from lambdas.access.wait_slots import RETRY_AFTER
 from lambdas.api.job_views import job_view, show_waiting, view_tag
@@ -12,7 +19,7 @@ from lambdas.api.rights import no_job, require_visible, visible_job
 from lambdas.api.routes import Query, Reply, Routes, UserCall
 from lambdas.aws.rows import is_id
 from lambdas.jobs.record import JobRecord
-from lambdas.problems import ProblemError
+from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
 
@@ -109,10 +116,15 @@ def _awaited(call: UserCall, first: JobRecord, *, seconds: int) -> tuple[JobReco
 
 @ROUTES.add("PATCH", "/v1/jobs/{job_id}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_CREATE)
 def change_job(call: UserCall, job_id: str, body: PatchJob) -> JobView:
-    """Change a job's label, or star it; a finished job too."""
+    """Change a job's label or metadata, or star it; a finished job too."""
     services, job = call.services, visible_job(call, job_id)
-    changed = services.jobs.annotate(job, label=body.label, starred=body.starred)
+    metadata = None if body.metadata is None else {**job.metadata, **body.metadata}
+    if metadata and len(metadata) > MAX_METADATA:
+        message = f"received entries that make {len(metadata)} with those of the job; allowed: {MAX_METADATA}"
+        raise invalid([FieldError(pointer="/metadata", message=message)])
+    changed = services.jobs.annotate(job, label=body.label, starred=body.starred, metadata=metadata)
     if changed is None:
         raise no_job(job_id)
-    call.log_change("job.changed", job_id, {"owner": job.owner, **body.model_dump(exclude_none=True)})
+    changes = body.model_dump(exclude_none=True, exclude={"metadata"})
+    call.log_change("job.changed", job_id, {"owner": job.owner, **changes, "metadata": sorted(body.metadata or {})})
     return job_view(services, changed)

@@ -39,9 +39,11 @@ class JobStore:
             return False
         return True
 
-    def annotate(self, job: JobRecord, *, label: str | None, starred: bool | None) -> JobRecord | None:
+    def annotate(
+        self, job: JobRecord, *, label: str | None, starred: bool | None, metadata: Mapping[str, str] | None = None
+    ) -> JobRecord | None:
         """Set what a user notes about a job in any state; None leaves it as it is. None if the job no longer exists."""
-        notes = {"label": label, "starred": starred}
+        notes = {"label": label, "starred": starred, "metadata": metadata}
         values = {name: value for name, value in notes.items() if value is not None}
         if not values:
             return job

@@ -32,12 +32,12 @@ class Serving:
 
 
 @contextmanager
-def goc_serve(cloud: LocalCloud, *options: str) -> Iterator[Serving]:
+def goc_serve(cloud: LocalCloud, *options: str, port: int | None = None) -> Iterator[Serving]:
     """Start it with CHECKPOINT chosen, wait until it answers, and end it with Ctrl-C.
 
     Other tests leave their checkpoints in the same cloud, so none would be the only one.
     """
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as home:
         kept = KeptSettings(Path(home) / "generate-on-cloud" / "serve.json", service=cloud.api_url)
         kept.put("", Settings({"sd_model_checkpoint": CHECKPOINT}))

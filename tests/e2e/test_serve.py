@@ -14,6 +14,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import JobStatus, Task
 from local_cloud.cloud import LocalCloud
+from local_cloud.preflight import free_port
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.requests import SIZE, base64_png, endless, img2img, picture, txt2img
 from tests.e2e.serving import Serving, goc_serve
@@ -129,10 +130,36 @@ def test_a_client_that_gave_up_finds_its_job_again(webui: httpx.Client, service:
     assert answer.status_code == 200
     jobs = [service.jobs.get(job.job_id) for job in service.jobs.page(limit=3).jobs]
     assert (
-        next(job.job_id for job in jobs if job.metadata == {"face": "sdapi"})
+        next(job.job_id for job in jobs if job.metadata.get("face") == "sdapi")
         == answer.headers["x-generate-on-cloud-job"]
     )
     assert sum(job.result is not None and job.result.parameters.get("prompt") == "found again" for job in jobs) == 1
+
+
+def test_a_server_that_was_started_again_finds_the_job_by_the_same_request(
+    local_cloud: LocalCloud, service: GenerateOnCloud
+) -> None:
+    body = endless() | {"prompt": "found after a restart", "seed": -1, "force_task_id": "task(again)"}
+    port = free_port()
+    with goc_serve(local_cloud, port=port) as first, pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{first.url}/sdapi/v1/txt2img", json=body, timeout=2)
+
+    with goc_serve(local_cloud, port=port) as second, httpx.Client(base_url=second.url, timeout=300) as webui:
+        state = webui.get("/sdapi/v1/progress").json()["state"]
+        named = webui.get("/internal/progress", params={"id_task": "task(again)"}).json()
+        answers: list[httpx.Response] = []
+        asking = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{second.url}/sdapi/v1/txt2img", json=body, timeout=300))
+        )
+        asking.start()
+        asking.join(1)
+        webui.post("/sdapi/v1/interrupt")
+        asking.join(120)
+
+    assert (state["job_count"], state["sampling_steps"]) == (100, 150)
+    assert named["active"] or named["queued"]
+    assert answers[0].status_code == 409
+    assert len(list(service.jobs.list(q="found after a restart"))) == 1
 
 
 @pytest.mark.parametrize(

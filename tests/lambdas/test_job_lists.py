@@ -444,6 +444,25 @@ def test_a_job_can_be_labelled_and_starred_in_any_state_and_keeps_the_rest(cloud
     assert pages(cloud, starred="true") == [[]]
 
 
+def test_metadata_are_added_and_replaced_and_the_others_stay(cloud: Cloud) -> None:
+    path = f"/v1/jobs/{cloud.job(metadata={'shot': '7', 'take': '1'}).job_id}"
+
+    changed = cloud.ask("PATCH", path, {"metadata": {"take": "2", "seen": ""}}).ok()
+
+    assert changed["metadata"] == {"shot": "7", "take": "2", "seen": ""}
+    assert cloud.ask("PATCH", path, {"starred": True}).ok()["metadata"] == changed["metadata"]
+
+
+def test_a_job_has_no_more_than_sixteen_entries_of_metadata(cloud: Cloud) -> None:
+    path = f"/v1/jobs/{cloud.job(metadata={'shot': '7'}).job_id}"
+    sixteen = {f"name {number}": "x" for number in range(16)}
+
+    (error,) = cloud.ask("PATCH", path, {"metadata": sixteen}).problem(422, "invalid_params")["errors"]
+
+    assert (error["pointer"], "17" in error["message"]) == ("/metadata", True)
+    assert cloud.ask("PATCH", path, {}).ok()["metadata"] == {"shot": "7"}
+
+
 @pytest.mark.parametrize("label", ["two\nlines", "\x1b[31mred", "x" * 201, "\x9b31m", 7])
 def test_a_label_is_one_short_line_of_text(cloud: Cloud, label: object) -> None:
     problem = cloud.ask("PATCH", f"/v1/jobs/{cloud.job().job_id}", {"label": label}).problem(422, "invalid_params")

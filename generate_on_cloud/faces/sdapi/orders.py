@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from generate_on_cloud.contract.errors import FieldError
@@ -41,7 +41,6 @@ class Order:
     """File name of the checkpoint, unless the params name it themselves."""
     dropped: tuple[FieldError, ...] = ()
     """What WebUI would have dropped, too."""
-    metadata: Mapping[str, str] = field(default_factory=lambda: {"face": "sdapi"})
 
     @property
     def identity(self) -> str:
@@ -70,14 +69,24 @@ class Order:
         named = self.body.get("force_task_id")
         return str(named) if named else None
 
-    def job(self) -> CreateJob:
+    @property
+    def batches(self) -> int:
+        """`n_iter`."""
+        return _counted(self.params.get("n_iter"), 1)
+
+    @property
+    def steps(self) -> int:
+        """Of one batch, as requested; 0: not said."""
+        return _counted(self.params.get("steps"), 0)
+
+    def job(self, metadata: Mapping[str, str] | None = None) -> CreateJob:
         """The body of `POST /v1/jobs`."""
         return CreateJob(
             task=self.task,
             checkpoint=self.checkpoint,
             params=dict(self.params),
             preview=self.task in DRAWING,
-            metadata=dict(self.metadata),
+            metadata=dict(metadata or {}),
         )
 
 
@@ -151,6 +160,10 @@ def interrogation_order(body: Mapping[str, Any], settings: Settings) -> Order:
     if options := {**settings.for_interrogation(), **(own if isinstance(own, Mapping) else {})}:
         params[_OVERRIDES] = options
     return Order(task, kept, params, None, dropped)
+
+
+def _counted(value: object, default: int) -> int:
+    return value if isinstance(value, int) and value > 0 else default
 
 
 def _relaxed(task: Task, body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[FieldError, ...]]:

@@ -1,8 +1,10 @@
 """Every error in WebUI's own shape, with our sentence where clients look for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from generate_on_cloud.contract.errors import JOB_ERRORS, FieldError, JobError, Problem, ProblemCode
+from generate_on_cloud.contract.job_bodies import JobView
 from generate_on_cloud.contract.jobs import JobStatus
 
 WHO = 401
@@ -10,6 +12,7 @@ REQUEST_INVALID = 422
 INTERRUPTED = 409
 CLOUD_FAILED = 502
 CLOUD_AWAY = 503
+NOT_YET = 504
 _NOT_THERE = 404
 _NO_SUCH_FILE = 400
 """For a model file that does not exist: clients read 404 as "this WebUI was started without --api"."""
@@ -18,12 +21,15 @@ _NO_SUCH_FILE = 400
 class RefusalError(Exception):
     """The request is answered with this HTTP status and sentence instead of a result."""
 
-    def __init__(self, status: int, detail: str, *, errors: str = "") -> None:
+    def __init__(
+        self, status: int, detail: str, *, errors: str = "", headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         """One line for each field that was refused."""
+        self.headers = headers
 
     def document(self) -> dict[str, str]:
         """The body of the answer."""
@@ -67,6 +73,15 @@ def of_job(job_id: str, status: JobStatus, error: JobError | None) -> RefusalErr
     code = JOB_ERRORS[error.code].http_status
     detail = f"{error.message} (job {job_id}, {error.code})"
     return RefusalError(REQUEST_INVALID if code == _NOT_THERE else code, detail)
+
+
+def not_yet(job: JobView) -> RefusalError:
+    """The job goes on, but this request cannot wait any longer."""
+    queued = job.status is not JobStatus.RUNNING
+    state = "waits for a GPU" if queued else "is being drawn"
+    detail = (f"Job {job.job_id} {state}. It goes on: send the same request again within ten minutes to get its "
+              "pictures; /sdapi/v1/progress shows how far it is.")  # fmt: skip
+    return RefusalError(NOT_YET, detail, headers={"Retry-After": "1"})
 
 
 def _below_params(faults: Sequence[FieldError]) -> list[FieldError]:
