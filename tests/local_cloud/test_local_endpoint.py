@@ -118,7 +118,7 @@ def test_a_failed_endpoint_can_only_be_deleted_and_nobody_hears_of_its_queue(tmp
 
         with pytest.raises(ClientError, match="Could not find endpoint"):
             tiny.sagemaker.describe_endpoint(EndpointName=name)
-        assert any("it is Failed" in event.get("ResourceStatusReason", "") for event in events)
+        assert any("Cannot update failed endpoint" in event.get("ResourceStatusReason", "") for event in events)
         assert tiny.row("waits") == {}
 
 
