@@ -74,7 +74,7 @@ demo: $(READY) console-if-possible ## run the whole system on this machine: depl
 	@$(RUN) -m demo_models.demo --port $(PORT)
 
 local: $(READY) console-if-possible ## run the local cloud until Ctrl-C; prints URL and admin key (CONCURRENCY=10: as few Lambda executions as a new AWS account)
-	@$(RUN) -m local_cloud --port $(PORT) $(if $(CONCURRENCY),--concurrency $(CONCURRENCY))
+	@$(RUN) -m local_cloud --port $(PORT) $(if $(CONCURRENCY),--concurrency $(CONCURRENCY)) $(CONTEXT)
 
 test: $(READY) ## run every test
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup

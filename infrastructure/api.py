@@ -1,4 +1,4 @@
-"""The public entrance: a REST API, throttled and logged; the console's page goes to its function, all else to `api`."""
+"""The public entrance: a REST API, throttled and logged; the console and WebUI's API have separate functions."""
 
 import json
 from typing import Final
@@ -13,6 +13,7 @@ from generate_on_cloud.contract.errors import PROBLEMS, ProblemCode
 from infrastructure.config import StageConfig
 from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
+from infrastructure.sdapi import add_sdapi_routes
 from lambdas.api.cors import ANSWER_HEADERS, METHODS, REQUEST_HEADERS
 
 STAGE: Final = "prod"
@@ -50,6 +51,7 @@ class Api(Construct):
         config: StageConfig,
         function: lambda_.Function,
         console: lambda_.Function,
+        sdapi: lambda_.Function | None,
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -110,6 +112,8 @@ class Api(Construct):
         page = apigateway.LambdaIntegration(console, allow_test_invoke=False)
         self.rest_api.root.add_method("GET", page)
         self.rest_api.root.add_resource("console").add_resource("{proxy+}").add_method("GET", page)
+        if sdapi is not None:
+            add_sdapi_routes(self.rest_api.root, sdapi)
         for name, response_type, code in GATEWAY_PROBLEMS:
             self._answer(name, response_type, code)
         self._acknowledge()

@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
 from generate_on_cloud import __version__
-from infrastructure.bundling import AWS, LOCAL, ROOT, Bundle, build_bundle
+from infrastructure.bundling import AWS, LOCAL, ROOT, SDAPI, Bundle, build_bundle
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.console import build_console_bundle
 from infrastructure.inference import InferenceStack
@@ -49,13 +49,15 @@ def synthesise(*, outdir: Path | None = None, context: Mapping[str, object] | No
     config = StageConfig.from_context(every)
     # The CDK CLI says where it will deploy; the templates are the same for every region.
     refuse_absent(config, region=os.environ.get("CDK_DEFAULT_REGION"))
-    bundle = build_bundle(platform=LOCAL if read_local(every) else AWS)
+    platform = LOCAL if read_local(every) else AWS
+    bundle = build_bundle(platform=platform)
     core = GenerateOnCloudStack(
         app,
         config.stack_name,
         config=config,
         code=_code(bundle),
         console_code=_code(build_console_bundle()),
+        sdapi_code=_code(build_bundle(SDAPI, platform=platform)) if config.sdapi else None,
         version=__version__,
         given=given_options(every),
     )

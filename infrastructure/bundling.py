@@ -1,8 +1,8 @@
-"""The one Lambda bundle: our Lambda sources, the contract and their dependencies, built without Docker.
+"""Lambda bundles: our sources and their dependencies, built without Docker. Nearly all functions share one.
 
 A bundle is a plain folder under `build/`, made before the stack is synthesised. Two caches keep later syntheses fast:
 
-`build/dependencies/{platform}-{hash}`  the `lambdas` group, by hash of its names, constraints.txt and platform
+`build/dependencies/{platform}-{hash}`  a dependency group, by hash of its names, constraints.txt and platform
 `build/lambda/{platform}-{hash}`        that plus our sources, by hash of both; this hash is also the asset's
 
 Where the dependencies come from:
@@ -37,16 +37,63 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-FOLDERS: Final = (
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle is made of."""
+
+    group: str
+    """The dependency group of pyproject.toml."""
+    sources: tuple[str, ...]
+    """Patterns, relative to the repository."""
+    without: tuple[str, ...] = ()
+    """Beginnings of the paths among them that belong to another bundle or to none."""
+    suffix: str = ""
+    """What its name has behind the platform's."""
+
+    def files(self, root: Path) -> list[Path]:
+        """The sources, in order."""
+        found = (path for pattern in self.sources for path in root.glob(pattern))
+        return sorted(path for path in found if not path.relative_to(root).as_posix().startswith(self.without))
+
+
+def _whole(*folders: str) -> tuple[str, ...]:
+    """Everything in these folders; they bring the `__init__.py` of their parents with them."""
+    return ("generate_on_cloud/__init__.py", *(f"{folder}/**/*.py" for folder in folders))
+
+
+SHARED: Final = Contents(
     "lambdas",
-    "generate_on_cloud/contract",
-    "generate_on_cloud/fetching",
-    "generate_on_cloud/model_files",
-    "generate_on_cloud/webui",
+    _whole(
+        "lambdas",
+        "generate_on_cloud/contract",
+        "generate_on_cloud/fetching",
+        "generate_on_cloud/model_files",
+        "generate_on_cloud/webui",
+    ),
+    without=("lambdas/sdapi/",),
 )
-"""Whole folders, with the `__init__.py` of their parents; the client and its command are not in the bundle."""
-SOURCES: Final = ("generate_on_cloud/__init__.py", *(f"{folder}/**/*.py" for folder in FOLDERS))
-GROUP: Final = "lambdas"
+"""Of all functions but those below; the client and its command are not in it."""
+SDAPI: Final = Contents(
+    "sdapi",
+    (
+        "lambdas/__init__.py",
+        "lambdas/settings.py",
+        *_whole(
+            "lambdas/sdapi",
+            "generate_on_cloud/client",
+            "generate_on_cloud/contract",
+            "generate_on_cloud/faces",
+            "generate_on_cloud/model_files",
+            "generate_on_cloud/serve",
+            "generate_on_cloud/webui",
+        ),
+    ),
+    without=("generate_on_cloud/serve/server.py",),
+    suffix="-sdapi",
+)
+"""Of the function that answers WebUI's API; API Gateway is its server."""
 _RECIPE: Final = "1"
 """Increase this when the steps below change a bundle's content."""
 
@@ -79,10 +126,11 @@ class Bundle:
     """The same for the same sources, dependencies and platform."""
 
 
-def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
+def build_bundle(contents: Contents = SHARED, *, platform: Platform, root: Path = ROOT) -> Bundle:
     """Build the bundle, or return the existing one.
 
     Args:
+        contents: what it is made of.
         platform: `AWS` or `LOCAL`.
         root: the repository; sources, pyproject.toml and constraints.txt are read there, `build/` is written there.
 
@@ -90,8 +138,8 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
         BundleError: a dependency is not available in its pinned version for the platform.
     """
     interpreter = find_interpreter(platform.python)
-    dependencies = _install_dependencies(platform=platform, interpreter=interpreter, root=root)
-    sources = sorted(path for pattern in SOURCES for path in root.glob(pattern))
+    dependencies = _install_dependencies(contents.group, platform=platform, interpreter=interpreter, root=root)
+    sources = contents.files(root)
     digest = hashlib.sha256(dependencies.name.encode())
     for source in sources:
         digest.update(f"\0{source.relative_to(root).as_posix()}\0".encode() + source.read_bytes())
@@ -107,7 +155,7 @@ def build_bundle(*, platform: Platform, root: Path = ROOT) -> Bundle:
         if interpreter:
             _compile(folder, [top for top in ("lambdas", "generate_on_cloud") if (folder / top).is_dir()], interpreter)
 
-    path = build_once(root / "build" / "lambda" / f"{platform.name}-{key[:16]}", fill)
+    path = build_once(root / "build" / "lambda" / f"{platform.name}{contents.suffix}-{key[:16]}", fill)
     return Bundle(path=path, hash=key)
 
 
@@ -127,8 +175,8 @@ def find_interpreter(version: tuple[int, int]) -> str | None:
     return None
 
 
-def _install_dependencies(*, platform: Platform, interpreter: str | None, root: Path) -> Path:
-    names = tuple(sorted(read_group(root=root)))
+def _install_dependencies(group: str, *, platform: Platform, interpreter: str | None, root: Path) -> Path:
+    names = tuple(sorted(read_group(root=root, group=group)))
     constraints = root / "constraints.txt"
     pins = "\n".join(sorted(line.strip() for line in constraints.read_text().splitlines() if line.strip()))
     facts = [_RECIPE, names, pins, platform.name, platform.python, platform.wheel_tags, bool(interpreter)]
@@ -138,7 +186,7 @@ def _install_dependencies(*, platform: Platform, interpreter: str | None, root: 
 
     def fill(folder: Path) -> None:
         if platform.wheel_tags or not _copy_installed(names, constraints=constraints, folder=folder):
-            _pip_install(names, constraints=constraints, platform=platform, folder=folder)
+            _pip_install(group, names, constraints=constraints, platform=platform, folder=folder)
         _remove_traces(folder)
         if interpreter:
             _compile(folder, sorted(path.name for path in folder.iterdir() if path.suffix != ".dist-info"), interpreter)
@@ -146,7 +194,7 @@ def _install_dependencies(*, platform: Platform, interpreter: str | None, root: 
     return build_once(root / "build" / "dependencies" / f"{platform.name}-{key}", fill)
 
 
-def read_group(*, root: Path = ROOT, group: str = GROUP) -> list[str]:
+def read_group(*, root: Path = ROOT, group: str = SHARED.group) -> list[str]:
     """The requirements of a dependency group of pyproject.toml."""
     groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
     return [entry for entry in groups[group] if isinstance(entry, str)]
@@ -161,7 +209,7 @@ def read_requirements(group: str, *, root: Path = ROOT) -> list[str]:
     return found
 
 
-def _pip_install(names: tuple[str, ...], *, constraints: Path, platform: Platform, folder: Path) -> None:
+def _pip_install(group: str, names: tuple[str, ...], *, constraints: Path, platform: Platform, folder: Path) -> None:
     target = [f"--platform={tag}" for tag in platform.wheel_tags]
     if target:
         target += ["--implementation=cp", f"--python-version={platform.python[0]}.{platform.python[1]}"]
@@ -169,7 +217,7 @@ def _pip_install(names: tuple[str, ...], *, constraints: Path, platform: Platfor
         sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile",
         "--only-binary=:all:", f"--target={folder}", f"--constraint={constraints}", *target, *names,
     ]  # fmt: skip
-    _run(command, doing=f"installing the {GROUP} group for {platform.name}")
+    _run(command, doing=f"installing the {group} group for {platform.name}")
 
 
 def _copy_installed(names: tuple[str, ...], *, constraints: Path, folder: Path) -> bool:

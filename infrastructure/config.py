@@ -96,6 +96,8 @@ class StageConfig(BaseModel):
     """Monthly SageMaker costs of the account; an alarm comes at 80 percent and when forecast; None: no budget."""
     waf: bool = False
     """A firewall in front of the API, for about 8 dollars a month."""
+    sdapi: bool = False
+    """Answer WebUI's API (`/sdapi/v1`) at the API's own address too, with an API key as the password."""
     gpu_price_per_hour: float | None = Field(default=None, ge=0)
     """US dollars per hour of `instance_type`, used in `GET /v1/usage`; 0: usage has no cost; None: as in
     `contract/instances.py`, or 0 for a type without a price there."""

@@ -17,6 +17,7 @@ from infrastructure.first_key import add_first_key
 from infrastructure.function_maker import FunctionMaker
 from infrastructure.job_functions import add_job_functions
 from infrastructure.permissions import BucketGrant, Grant, TableGrant
+from infrastructure.sdapi import add_sdapi
 from infrastructure.storage import Storage
 from infrastructure.webhooks import WebhookQueues
 from lambdas.jobs.lists import JOB_LISTS, index_name
@@ -24,7 +25,7 @@ from lambdas.settings import ApiSettings
 
 
 class Functions(Construct):
-    """All functions; they share one bundle, and the console has its own."""
+    """All functions; they share one bundle, and the console and WebUI's API have their own."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Functions(Construct):
         config: StageConfig,
         code: lambda_.Code,
         console_code: lambda_.Code,
+        sdapi_code: lambda_.Code | None,
         version: str,
         storage: Storage,
         events_: Events,
@@ -59,6 +61,7 @@ class Functions(Construct):
         )
         self.api = self._add_api(version=version, asset_functions=asset_functions, endpoint_keeper=endpoint_keeper)
         self.console = add_console(maker, code=console_code, storage=storage)
+        self.sdapi = add_sdapi(maker, code=sdapi_code, api=self.api) if sdapi_code else None
         add_job_functions(
             self,
             maker,

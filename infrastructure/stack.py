@@ -25,6 +25,7 @@ class GenerateOnCloudStack(Stack):
         config: the stage's configuration.
         code: the Lambda bundle.
         console_code: the web console's bundle.
+        sdapi_code: the bundle of WebUI's API; None: the stage does not answer it.
         version: the service's version, as the API reports it.
         given: the options that were asked for, kept in the account for the next deployment.
     """
@@ -37,6 +38,7 @@ class GenerateOnCloudStack(Stack):
         config: StageConfig,
         code: lambda_.Code,
         console_code: lambda_.Code,
+        sdapi_code: lambda_.Code | None,
         version: str,
         given: Mapping[str, str],
     ) -> None:
@@ -57,13 +59,22 @@ class GenerateOnCloudStack(Stack):
             config=config,
             code=code,
             console_code=console_code,
+            sdapi_code=sdapi_code,
             version=version,
             storage=self.storage,
             events_=self.events,
             container_role=self.container.role,
             key=key,
         )
-        self.api = Api(self, "Api", config=config, function=self.functions.api, console=self.functions.console, key=key)
+        self.api = Api(
+            self,
+            "Api",
+            config=config,
+            function=self.functions.api,
+            console=self.functions.console,
+            sdapi=self.functions.sdapi,
+            key=key,
+        )
         self.values = CoreValues(
             api_stage_arn=self.api.rest_api.deployment_stage.stage_arn,
             assets_bucket=self.storage.assets_bucket.bucket_name,

@@ -81,6 +81,11 @@ class ConsoleSettings(FunctionSettings):
     """Origins of the buckets that the page may load from, separated by spaces."""
 
 
+class SdapiSettings(FunctionSettings):
+    API_FUNCTION: str
+    """Name of the API's function, which is called without its gateway."""
+
+
 class JobEventsSettings(EndingSettings):
     STACK_NAME: str
     """Dimension of the metrics."""

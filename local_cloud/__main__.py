@@ -20,6 +20,9 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port on 127.0.0.1 (default {DEFAULT_PORT})")
     parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to emulate")
     parser.add_argument("--assembly", type=Path, help="deploy this cloud assembly instead of synthesising the sources")
+    parser.add_argument(
+        "-c", "--context", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="option of the stage"
+    )
     parser.add_argument("--container-command", type=_command, default=CONTAINER_COMMAND, help="JSON list of words")
     parser.add_argument(
         "--container-environment", type=_variable, action="append", default=[], metavar="NAME=VALUE", help="repeatable"
@@ -49,6 +52,7 @@ def _settings(arguments: list[str] | None) -> tuple[LocalSettings, bool]:
         port=chosen.port,
         region=chosen.region,
         assembly=chosen.assembly.resolve() if chosen.assembly else None,
+        context=tuple(chosen.context),
         container_command=chosen.container_command,
         container_environment=tuple(chosen.container_environment),
         notification_faults=chosen.notification_faults,

@@ -42,6 +42,8 @@ class LocalSettings:
     """The least that a function's credentials live; on AWS nobody knows. What they signed ends with them."""
     record_requests: bool = False
     """Write everything that roles request to `requests_file`."""
+    context: tuple[tuple[str, str], ...] = ()
+    """Options of the stage that is synthesised, as `make deploy` takes them."""
     synthesis_command: tuple[str, ...] = (sys.executable, "app.py", "-c", "local=true")
 
     @property

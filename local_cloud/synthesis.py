@@ -22,9 +22,12 @@ SOURCES = (
     "infrastructure",
     "lambdas",
     "generate_on_cloud/__init__.py",
+    "generate_on_cloud/client",
     "generate_on_cloud/contract",
+    "generate_on_cloud/faces",
     "generate_on_cloud/fetching",
     "generate_on_cloud/model_files",
+    "generate_on_cloud/serve",
     "generate_on_cloud/webui",
     "inference_container/settings.py",
 )
@@ -61,7 +64,7 @@ async def synthesise(settings: LocalSettings, *, root: Path = REPOSITORY) -> Pat
     Raises:
         SynthesisError: the command failed.
     """
-    wanted = source_hash(root, command=settings.synthesis_command)
+    wanted = source_hash(root, command=(*settings.synthesis_command, *map("=".join, settings.context)))
     assembly = settings.state_dir / "assembly"
     stamp = assembly / "sources.sha256"
     if stamp.exists() and stamp.read_text() == wanted:
@@ -75,7 +78,7 @@ async def synthesise(settings: LocalSettings, *, root: Path = REPOSITORY) -> Pat
         env={
             **os.environ,
             "CDK_OUTDIR": str(fresh),
-            "CDK_CONTEXT_JSON": json.dumps({"local": "true"}),
+            "CDK_CONTEXT_JSON": json.dumps({**dict(settings.context), "local": "true"}),
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         },
         stdin=asyncio.subprocess.DEVNULL,

@@ -118,7 +118,7 @@ def _drawing(task: Task) -> Handler:
         body = await _body(request)
         order = await caller.files.reading(lambda shelf: drawing_order(task, body, caller.settings, shelf))
         if order.checkpoint:
-            caller.settings = caller.settings.used(order.checkpoint)
+            caller.remember(order.checkpoint)
         done = await finish(request, caller, [order])
         request.state.after = done.after
         return answers.drawing_answer(order, done.results[0], done.pictures), done.headers
@@ -188,7 +188,16 @@ async def _internal_progress(request: Request, caller: Caller) -> Answer:
     live = str(asked.get("live_preview", "true")).lower() not in ("false", "0")
     watched = None if work is None or work.has_ended else await _watched(caller, work, with_image=live)
     now = datetime.now(UTC)
-    return watching.internal_document(watched, known=work is not None, now=now, live_preview=live), {}
+    seen = _number(asked.get("id_live_preview"))
+    known = work is not None
+    return watching.internal_document(watched, known=known, now=now, live_preview=live, seen=seen), {}
+
+
+def _number(value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        return watching.NO_PREVIEW
 
 
 async def _watched(caller: Caller, work: Work | None, *, with_image: bool) -> watching.Watched | None:

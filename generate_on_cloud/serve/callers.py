@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
-from generate_on_cloud.client.errors import TransferError
+from generate_on_cloud.client.errors import CloudError, TransferError
 from generate_on_cloud.client.signed_urls import with_fresh_url
 from generate_on_cloud.contract.job_bodies import JobView
 from generate_on_cloud.faces.sdapi.refusals import RefusalError
@@ -78,6 +78,16 @@ class Files:
         self._until = 0.0
 
 
+class SettingsKeeper(Protocol):
+    """Keeps the options of callers, by name."""
+
+    def get(self, name: str, /) -> Settings:
+        """The caller's options."""
+
+    def put(self, name: str, settings: Settings, /) -> None:
+        """Keep the caller's options."""
+
+
 @dataclass
 class Caller:
     """One user of this server."""
@@ -86,7 +96,7 @@ class Caller:
     cloud: Cloud
     files: Files
     works: Works
-    kept: "KeptSettings"
+    kept: SettingsKeeper
     own_key: bool = False
     """Whether the key is the caller's own, and not the server's."""
 
@@ -98,6 +108,13 @@ class Caller:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self.kept.put(self.name, settings)
+
+    def remember(self, checkpoint: str) -> None:
+        """Keep the name for requests that name none; where there is no room for it, the request goes on without."""
+        try:
+            self.settings = self.settings.used(checkpoint)
+        except CloudError as error:
+            _LOG.warning("the checkpoint is not remembered: %s", error)
 
     def pictures(self, job: JobView) -> list[bytes]:
         """Download the pictures of a job that has succeeded.

@@ -34,11 +34,13 @@ class Rules:
     origins: frozenset[str] = frozenset()
     """Web pages that may ask, as `https://page.example`; WebUI's `--cors-allow-origins`."""
     any_host: bool = False
-    """Whether the server may be called by any name: only with logins, which a page of another name does not have."""
+    """Whether the server may be called by any name: only with logins or keys, which a page of another name lacks."""
+    own_keys: bool = False
+    """Whether each request must carry its user's own key, which the app checks."""
 
     def __post_init__(self) -> None:
-        if self.any_host and not self.logins:
-            raise ValueError("any_host needs logins")
+        if self.any_host and not (self.logins or self.own_keys):
+            raise ValueError("any_host needs logins or own_keys")
         if _EVERY_ORIGIN in self.origins:
             raise ValueError("received '*' as an origin; allowed: origins by name, such as https://page.example")
 

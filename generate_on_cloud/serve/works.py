@@ -56,7 +56,7 @@ class Works:
         self._has_recalled = False
 
     async def recall(self) -> None:
-        """Follow the open jobs that another process with this name has sent; asks the cloud once.
+        """Know the open jobs that another process with this name has sent, and follow them; asks the cloud once.
 
         Raises:
             CloudError: the cloud refused or cannot be reached.
@@ -66,7 +66,7 @@ class Works:
                 return
             for job in await asyncio.to_thread(self._before.open_jobs):
                 if not self._has(job):
-                    self._adopt(job)
+                    self._adopt(job, follow=self._patience is None)
             self._has_recalled = True
 
     async def begin(self, order: Order) -> Work:
@@ -124,7 +124,7 @@ class Works:
             if not self._has(job) and not _is_over(job) and serves(_work_of(job)):
                 if self._patience is not None and not order.repeatable:
                     await asyncio.to_thread(self._before.note, job.job_id, notes.awaited(self._awaited_until()))
-                return self._adopt(job)
+                return self._adopt(job, follow=True)
         return None
 
     def _has(self, job: JobView) -> bool:
@@ -136,12 +136,12 @@ class Works:
         request, now = notes.request_key(self._server, order), datetime.now(UTC)
         return lambda work: work.serves(request, repeatable=order.repeatable, now=now)
 
-    def _adopt(self, job: JobView) -> Work:
+    def _adopt(self, job: JobView, *, follow: bool) -> Work:
         work = _work_of(job)
         if job.status in TERMINAL:
             work.ended_at = self._clock()
             work.done.set()
-        else:
+        elif follow:
             self._follow(work, {})
         self._works.append(work)
         return work

@@ -229,6 +229,15 @@ def test_a_task_is_followed_by_the_clients_own_id(
     assert (said["active"], said["queued"], said["completed"]) == (active, queued, completed)
 
 
+@pytest.mark.parametrize(("seen", "sent"), [(-1, True), (2, True), (3, False)])
+def test_a_preview_that_the_client_has_is_not_sent_again(seen: int, *, sent: bool) -> None:
+    running = job(progress=ProgressView(phase=JobPhase.SAMPLING, step=1, steps=2, previews=3))
+
+    said = internal_document(Watched(running, preview=b"x"), known=True, now=NOW, live_preview=True, seen=seen)
+
+    assert (said["live_preview"] is not None, said["id_live_preview"]) == (sent, 3)
+
+
 def problem(code: ProblemCode, status: int, *errors: FieldError) -> RefusalError:
     return refusals.of_problem(
         Problem(type="", title="", status=status, code=code, detail="It is so.", request_id="r1", errors=list(errors))

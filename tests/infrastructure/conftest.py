@@ -36,6 +36,7 @@ CHANGED = {
     "oldest_job_minutes": "25",
     "monthly_budget_usd": "250",
     "waf": "true",
+    "sdapi": "true",
     "keep_data": "false",
     "subnet_ids": "subnet-0a1b2c3d,subnet-1a1b2c3d",
     "security_group_ids": "sg-0a1b2c3d",
@@ -50,22 +51,24 @@ OPTIONS: dict[str, tuple[dict[str, str], ...]] = {
     "firewall": ({}, {"waf": "true"}),
     "told": ({}, {"alarm_email": "oncall@example.com", "monthly_budget_usd": "250"}),
     "image": ({}, {"image_uri": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/goc:1.0"}),
+    "programs": ({}, {"sdapi": "true"}),
 }
 """Whatever adds or takes away resources, each with its choices; the first is the default."""
 
 COMBINATIONS = (
-    (0, 0, 0, 0, 0, 0, 0),
-    (0, 1, 1, 2, 0, 0, 0),
-    (0, 2, 2, 1, 1, 0, 0),
-    (1, 0, 1, 1, 1, 1, 0),
-    (1, 1, 2, 0, 0, 1, 1),
-    (1, 2, 0, 2, 1, 0, 0),
-    (2, 0, 2, 2, 0, 1, 1),
-    (2, 1, 0, 1, 1, 0, 0),
-    (2, 2, 1, 0, 1, 0, 1),
-    (0, 2, 0, 1, 0, 1, 1),
+    (0, 0, 0, 0, 0, 0, 0, 0),
+    (0, 1, 1, 2, 0, 0, 0, 0),
+    (0, 2, 2, 1, 1, 0, 0, 0),
+    (1, 0, 1, 1, 1, 1, 0, 0),
+    (1, 1, 2, 0, 0, 1, 1, 0),
+    (1, 2, 0, 2, 1, 0, 0, 0),
+    (2, 0, 2, 2, 0, 1, 1, 0),
+    (2, 1, 0, 1, 1, 0, 0, 1),
+    (2, 2, 1, 0, 1, 0, 1, 1),
+    (0, 2, 0, 1, 0, 1, 1, 1),
+    (1, 0, 2, 2, 0, 0, 0, 1),
 )
-"""Choices of `OPTIONS`: every two choices of two options meet in a row (all 648 rows would take ten minutes)."""
+"""Choices of `OPTIONS`: every two choices of two options meet in a row (all 1296 rows would take twenty minutes)."""
 
 ONLY_TEMPLATES = {"local": "true", "aws:cdk:disable-asset-staging": "true"}
 """Without a copy of the bundle in each assembly."""
@@ -144,8 +147,13 @@ class Assembly:
 
     @property
     def lambda_asset(self) -> Path:
-        """The folder all functions but the console's are made of."""
-        return self._asset_of(lambda handler: not handler.startswith("lambdas.console."))
+        """The folder that all functions without a bundle of their own are made of."""
+        return self._asset_of(lambda handler: not handler.startswith(("lambdas.console.", "lambdas.sdapi.")))
+
+    @property
+    def sdapi_asset(self) -> Path:
+        """The folder that the function of the option `sdapi` is made of."""
+        return self._asset_of(lambda handler: handler.startswith("lambdas.sdapi."))
 
     @property
     def console_asset(self) -> Path:

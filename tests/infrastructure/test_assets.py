@@ -37,6 +37,22 @@ def test_a_lambda_bundle_holds_our_code_the_contract_and_their_dependencies_only
     assert not list(bundle.glob("torch*"))
 
 
+def test_the_bundle_of_webuis_api_holds_the_client_and_answers_without_the_other_bundle(changed: "Assembly") -> None:
+    bundle = changed.sdapi_asset
+    program = (
+        f"import sys; sys.path.insert(0, {str(bundle)!r})\n"
+        "import lambdas.sdapi.handler, PIL.Image\n"
+        f"assert lambdas.sdapi.handler.__file__.startswith({str(bundle)!r})\n"
+        "assert not {'uvicorn', 'typer', 'numpy'} & set(sys.modules)\n"
+    )
+
+    run = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stderr
+    assert names(bundle / "lambdas") - {"__pycache__"} == {"__init__.py", "settings.py", "sdapi"}
+    assert not names(bundle) & {"aws_lambda_powertools", "boto3", "botocore", "uvicorn", "typer", "rich"}
+
+
 def test_assets_of_an_earlier_synthesis_are_removed(local: "Assembly") -> None:
     assert not (local.folder / "asset.stale").exists()
     assert local.lambda_asset.is_dir()

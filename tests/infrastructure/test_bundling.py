@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.bundling import LOCAL, SOURCES, BundleError, Platform, build_bundle, find_interpreter, read_group
+from infrastructure.bundling import (
+    LOCAL,
+    SDAPI,
+    SHARED,
+    BundleError,
+    Contents,
+    Platform,
+    build_bundle,
+    find_interpreter,
+    read_group,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,8 +137,9 @@ def test_the_group_is_read_from_pyproject() -> None:
     assert "boto3" not in read_group()
 
 
-def test_what_a_bundled_module_imports_of_ours_is_in_the_bundle() -> None:
-    files = {path for pattern in SOURCES for path in ROOT.glob(pattern)}
+@pytest.mark.parametrize("contents", [SHARED, SDAPI], ids=lambda contents: contents.group)
+def test_what_a_bundled_module_imports_of_ours_is_in_the_bundle(contents: Contents) -> None:
+    files = set(contents.files(ROOT))
     bundled = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
 
     missing = {

@@ -21,6 +21,7 @@ from lambdas.settings import (
     FirstKeySettings,
     FunctionSettings,
     JobEventsSettings,
+    SdapiSettings,
     SweeperSettings,
     WebhookSettings,
 )
@@ -659,6 +660,34 @@ def test_reading_the_consoles_paths_goes_to_its_function_and_nothing_else_does(a
 
 def test_the_console_may_do_nothing_but_write_its_log(aws: "Assembly") -> None:
     assert set(statements_of(aws, "ConsoleRole")) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+def test_programs_that_speak_webuis_api_reach_its_function_only_with_the_option(
+    aws: "Assembly", changed: "Assembly"
+) -> None:
+    resources = changed.resources("AWS::ApiGateway::Resource")
+    methods = changed.resources("AWS::ApiGateway::Method").values()
+    theirs = [method for method in methods if "SdapiFunction" in json.dumps(method["Integration"].get("Uri", ""))]
+
+    def path(resource: dict[str, Any]) -> str:
+        above = resources.get(resource["ParentId"].get("Ref", ""))
+        return f"{path(above)}/{resource['PathPart']}" if above else str(resource["PathPart"])
+
+    paths = sorted(path(resources[method["ResourceId"]["Ref"]]) for method in theirs)
+    assert paths == ["controlnet/{proxy+}", "internal/{proxy+}", "login_check", "sdapi/{proxy+}"]
+    assert {method["HttpMethod"] for method in theirs} == {"ANY"}
+    assert "Sdapi" not in json.dumps(aws.template)
+
+
+def test_the_function_of_webuis_api_may_call_the_apis_function_and_nothing_else(changed: "Assembly") -> None:
+    allowed = statements_of(changed, "SdapiRole")
+
+    assert set(allowed) == {"lambda:InvokeFunction", "logs:CreateLogStream", "logs:PutLogEvents"}
+    (target,) = allowed["lambda:InvokeFunction"]
+    assert "ApiFunction" in target
+    settings = functions(changed)["lambdas.sdapi.handler.handler"]["Environment"]["Variables"]
+    assert set(settings) == set(SdapiSettings.model_fields)
+    assert "ApiFunction" in json.dumps(settings["API_FUNCTION"])
 
 
 def test_the_stage_is_prod_throttled_and_logged(aws: "Assembly") -> None:

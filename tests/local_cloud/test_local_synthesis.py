@@ -34,8 +34,10 @@ def sources(tmp_path: Path) -> Path:
     return root
 
 
-def synthesised(root: Path, tmp_path: Path, script: str = COUNT) -> Path:
-    local = LocalSettings(state_dir=tmp_path, port=4747, synthesis_command=(sys.executable, "-c", script))
+def synthesised(root: Path, tmp_path: Path, script: str = COUNT, **context: str) -> Path:
+    local = LocalSettings(
+        state_dir=tmp_path, port=4747, synthesis_command=(sys.executable, "-c", script), context=tuple(context.items())
+    )
     return asyncio.run(synthesise(local, root=root))
 
 
@@ -50,6 +52,15 @@ def test_it_runs_once_for_the_same_sources_and_again_for_a_changed_one(sources: 
     assert unchanged == "x"
     assert (sources / "runs").read_text() == "xx"
     assert (assembly / "manifest.json").exists()
+
+
+def test_the_stages_options_reach_the_app_and_another_value_synthesises_again(sources: Path, tmp_path: Path) -> None:
+    script = COUNT.replace('"{}"', 'os.environ["CDK_CONTEXT_JSON"]')
+    synthesised(sources, tmp_path, script)
+
+    assembly = synthesised(sources, tmp_path, script, sdapi="true")
+
+    assert (assembly / "manifest.json").read_text() == '{"sdapi": "true", "local": "true"}'
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -119,6 +119,14 @@ def test_with_logins_the_server_may_be_called_by_any_name() -> None:
     assert asked(rules, body={}, host="studio.local:7860", authorization=basic("anna:secret")).status == 200
 
 
+def test_with_keys_that_the_app_checks_the_server_may_be_called_by_any_name_but_not_by_pages_or_forms() -> None:
+    rules = Rules(own_keys=True, any_host=True)
+
+    assert asked(rules, body={}, host="x.execute-api.eu-west-1.amazonaws.com").status == 200
+    assert asked(rules, body={}, origin=PAGE).status == 403
+    assert asked(rules, body={}, content_type="text/plain").status == 415
+
+
 FORM = "application/x-www-form-urlencoded"
 ANNA = Rules(logins={"anna": "secret: é&"}, origins=frozenset({PAGE}))
 

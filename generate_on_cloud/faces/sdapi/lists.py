@@ -14,6 +14,7 @@ from generate_on_cloud.contract.samplers import (
     Schedule,
 )
 from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS, PIXEL_UPSCALERS, WEBUI_FILES
+from generate_on_cloud.faces.sdapi.flags import flags
 from generate_on_cloud.faces.sdapi.script_lists import script_info, scripts
 from generate_on_cloud.faces.sdapi.shelf import Shelf, path, short_hash, stem, title
 from generate_on_cloud.faces.sdapi.styles import style_rows
@@ -26,31 +27,6 @@ _NEEDS_MODEL = frozenset(
 _RHO: Mapping[Schedule, float] = {Schedule.KARRAS: 7.0, Schedule.POLYEXPONENTIAL: 1.0}
 _UPSCALER_SCALE = 4.0
 _FACTORS: Mapping[str, float] = {"R-ESRGAN 2x+": 2.0, "DAT x2": 2.0, "DAT x3": 3.0}
-_COMMAND_LINE: Mapping[str, Any] = {
-    "api": True,
-    "nowebui": True,
-    "listen": False,
-    "share": False,
-    "port": 7860,
-    "server_name": None,
-    "subpath": None,
-    "cors_allow_origins": None,
-    "gradio_auth": None,
-    "device_id": None,
-    "lowvram": False,
-    "medvram": False,
-    "no_half": False,
-    "xformers": False,
-    "ckpt": None,
-    "ckpt_dir": None,
-    "lora_dir": None,
-    "vae_dir": None,
-    "embeddings_dir": None,
-    "hypernetwork_dir": None,
-    "enable_insecure_extension_access": False,
-    "hide_ui_dir_config": True,
-    "freeze_settings": False,
-}
 
 
 def samplers() -> Rows:
@@ -184,8 +160,9 @@ LISTS: Mapping[str, Callable[[Shelf], Any]] = MappingProxyType(
         "/sdapi/v1/prompt-styles": lambda shelf: style_rows(shelf.styles),
         "/sdapi/v1/scripts": lambda _: scripts(),
         "/sdapi/v1/script-info": lambda _: script_info(),
+        "/sdapi/v1/extensions": lambda _: [],
         "/sdapi/v1/memory": lambda _: memory(),
-        "/sdapi/v1/cmd-flags": lambda _: dict(_COMMAND_LINE),
+        "/sdapi/v1/cmd-flags": lambda _: flags(),
     }
 )
 """`GET` routes that need nothing but the caller's files."""
@@ -197,7 +174,7 @@ DONE_ALREADY: Mapping[str, Any] = MappingProxyType(
         "/sdapi/v1/refresh-loras": None,
         "/sdapi/v1/refresh-lycos": None,
         "/sdapi/v1/refresh-embeddings": None,
-        "/sdapi/v1/reload-checkpoint": None,
+        "/sdapi/v1/reload-checkpoint": {},
         "/sdapi/v1/unload-checkpoint": {},
     }
 )

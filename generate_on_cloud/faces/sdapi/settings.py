@@ -20,6 +20,7 @@ _READ_BY_CLIENTS: Mapping[str, Any] = {
     "samples_filename_pattern": "",
     "save_to_dirs": False,
     "grid_save": False,
+    "grid_format": "png",
     "outdir_samples": "",
     "outdir_txt2img_samples": "outputs/txt2img-images",
     "outdir_img2img_samples": "outputs/img2img-images",

@@ -15,6 +15,7 @@ _TEXTS: Mapping[JobPhase, str] = {
     JobPhase.DECODING: "Decoding",
     JobPhase.SAVING: "Saving",
 }
+NO_PREVIEW = -1
 _BEGUN = 0.01
 """WebUI's progress of a job that has just begun: clients read 0 as idle."""
 
@@ -46,13 +47,29 @@ def progress_document(watched: Watched | None, *, now: datetime, with_image: boo
     }
 
 
-def internal_document(watched: Watched | None, *, known: bool, now: datetime, live_preview: bool) -> dict[str, Any]:
-    """`/internal/progress` of one task; `known`: a task of this name was sent, and with `watched` None it has ended."""
+def internal_document(
+    watched: Watched | None, *, known: bool, now: datetime, live_preview: bool, seen: int = NO_PREVIEW
+) -> dict[str, Any]:
+    """`/internal/progress` of one task.
+
+    Args:
+        watched: None: the task has ended, or there is none of this name.
+        known: whether one of this name was sent.
+        now: for what is left of it.
+        live_preview: whether the client wants a picture.
+        seen: number of the picture that the client has; it is not sent again.
+    """
     if watched is None or _has_ended(watched.job):
         said = {"active": False, "queued": False, "completed": known, "progress": None, "eta": None}
-        return {**said, "live_preview": None, "id_live_preview": None, "textinfo": None if known else "Waiting..."}
+        return {
+            **said,
+            "live_preview": None,
+            "id_live_preview": NO_PREVIEW,
+            "textinfo": None if known else "Waiting...",
+        }
     job, queued = watched.job, watched.job is None or watched.job.status is not JobStatus.RUNNING
-    shown = watched.preview if live_preview else None
+    number = job.progress.previews if job and job.progress else NO_PREVIEW
+    shown = watched.preview if live_preview and number != seen else None
     return {
         "active": not queued,
         "queued": queued,
@@ -60,7 +77,7 @@ def internal_document(watched: Watched | None, *, known: bool, now: datetime, li
         "progress": fraction(job),
         "eta": eta(job, now=now),
         "live_preview": None if shown is None else f"data:image/jpeg;base64,{base64.b64encode(shown).decode()}",
-        "id_live_preview": job.progress.previews if job and job.progress else -1,
+        "id_live_preview": number,
         "textinfo": text(job),
     }
 
