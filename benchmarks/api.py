@@ -23,6 +23,7 @@ from typing import Any
 
 import boto3
 
+from benchmarks.api_function import print_function
 from benchmarks.local_services import aws_environment
 from demo_models.checkpoint import TRAINED
 from demo_models.variants.table import VARIANTS
@@ -145,6 +146,7 @@ def main() -> None:
         api = Api(cloud.admin_key, traffic)
         job_id = _print_calls(api, TRAINED.name)
         _print_lists(api, cloud.outputs["JobsTableName"], job_id, many)
+        print_function(cloud, {"task": "txt2img", "checkpoint": TRAINED.name, "params": PARAMS})
     _print_starts(variables)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from generate_on_cloud.contract.endpoints import DEFAULT_IDLE_MINUTES
 from generate_on_cloud.standing import HOURS, Prices, Standing, idle_month, storage_lines
 
-API_GB = 1.0
+API_GB = 0.5
 SECONDS_OF_A_REQUEST = 0.05
 WAIT_SECONDS = 25
 """How long the API holds a request with `?wait=`; a client then asks again."""

@@ -22,6 +22,7 @@ from infrastructure.deployed import ClientOf, clients_of, session_here
 from infrastructure.endpoint_changes import await_change, finish_rollback, was_refused
 from infrastructure.failed_endpoint import remove_failed_endpoint
 from infrastructure.kept_options import changes, read_kept, read_pairs, stage_context
+from infrastructure.old_images import delete_old_images
 from infrastructure.preflight.__main__ import Asked, preflight, report
 from infrastructure.preflight.rows import Machine
 
@@ -114,10 +115,20 @@ def _deploy(cdk: Callable[[], int], client: ClientOf, config: StageConfig) -> in
             return 1
         began = datetime.now(UTC) - CLOCKS_APART
         code = cdk()
+        if not code:
+            _tidy(client, config)
         if not code or not _came_in_between(client, config, since=began):
             return code
         print(f"endpoint {config.default_endpoint} began to change meanwhile; deploying again when it has finished")
     return code
+
+
+def _tidy(client: ClientOf, config: StageConfig) -> None:
+    """Delete the images of earlier deployments; what was deployed is right even if that fails."""
+    try:
+        delete_old_images(client, config)
+    except (BotoCoreError, ClientError) as error:
+        print(f"images of earlier deployments could not be deleted: {error}", file=sys.stderr)
 
 
 def _came_in_between(client: ClientOf, config: StageConfig, *, since: datetime) -> bool:

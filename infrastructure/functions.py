@@ -83,7 +83,8 @@ class Functions(Construct):
         return self._maker.make(
             "Api",
             handler="lambdas.api.handler.handler",
-            memory_megabytes=1024,
+            # It mostly waits, for tables or, with ?wait=, for a job's end: what it holds meanwhile is what it costs.
+            memory_megabytes=512,
             timeout=Duration.seconds(29),
             settings=ApiSettings(
                 JOBS_TABLE=jobs.table_name,

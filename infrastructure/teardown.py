@@ -1,7 +1,8 @@
 """`make destroy`: removes one stage completely, including what CloudFormation would leave behind or does not know.
 
 In order: endpoints created through the API with their configurations, models, scaling and alarms; the stacks that
-depend on the core; then, unless data is kept, the emptied buckets, the tables and the key; the core stack; log groups.
+depend on the core; the container's images; then, unless data is kept, the emptied buckets, the tables and the key; the
+core stack; log groups.
 The core stack goes after its data: only it knows their names, and CloudFormation deletes no bucket that is not empty.
 So an interrupted teardown can always be resumed by running it again.
 """
@@ -17,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from infrastructure.config import ConfigError, StageConfig
 from infrastructure.deployed import HOW_TO_GIVE_ONE, NO_ACCOUNT, ClientOf, clients_of, session_here, stack_resources
+from infrastructure.old_images import delete_all_images
 
 ABOVE_CORE = ("-Ops", "-Inference")
 """Suffixes of the stacks that depend on the core, in the order of removal."""
@@ -72,6 +74,7 @@ class Teardown:
         self._remove_alarms()
         for suffix in ABOVE_CORE:
             self._remove_stack(self.config.stack_name + suffix)
+        delete_all_images(self.client, self.config, say=self.say)
         if not keep_data:
             self._remove_data(data)
         self._remove_stack(self.config.stack_name)

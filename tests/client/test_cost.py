@@ -57,8 +57,8 @@ def test_waiting_costs_what_holds_the_function_and_a_cold_start_is_waited_for() 
     )
     alone = estimate(replace(USAGE, watched=0.0), prices).lines["waiting for results"]
 
-    # An hour of drawing is an hour of waiting: 3,600 GB seconds and 144 requests.
-    assert asleep == pytest.approx(3600 * prices.lambda_gb_second + 144 * 3.7 / 1e6)
+    # An hour of drawing is an hour of waiting: 1,800 GB seconds and 144 requests.
+    assert asleep == pytest.approx(1800 * prices.lambda_gb_second + 144 * 3.7 / 1e6)
     assert awake == pytest.approx(2 * asleep)
     assert alone == 0
 

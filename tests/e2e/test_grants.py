@@ -89,7 +89,9 @@ def test_a_scenario_is_refused_and_fails_without_the_grant(
     assert trial.verdict is Verdict.FAILED, trial
 
 
-@pytest.mark.parametrize("scenario", ["run_a_job", "import_a_checkpoint", "write_the_log_of_FirstKey"])
+@pytest.mark.parametrize(
+    "scenario", ["run_a_job", "import_a_checkpoint", "write_the_log_of_FirstKey", "write_the_log_of_Webhooks"]
+)
 def test_a_scenario_passes_with_all_grants(local_cloud: LocalCloud, tmp_path: Path, scenario: str) -> None:
     run = Run(local_cloud, NAMED[scenario], tmp_path)
 

@@ -279,7 +279,7 @@ def test_only_the_import_may_go_on_by_invoking_itself(aws: "Assembly") -> None:
 def test_the_api_function_ends_before_api_gateway_gives_up(aws: "Assembly") -> None:
     properties = functions(aws)["lambdas.api.handler.handler"]
 
-    assert (properties["MemorySize"], properties["Timeout"]) == (1024, 29)
+    assert (properties["MemorySize"], properties["Timeout"]) == (512, 29)
 
 
 def test_the_sweeper_runs_each_minute_and_is_done_before_the_next(aws: "Assembly") -> None:

@@ -53,6 +53,14 @@ def answer_of_cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             thread.join()
 
 
+OF_NO_JOB = {
+    "messageId": "none",
+    "receiptHandle": "none",
+    "body": json.dumps({"job_id": "none"}),
+    "attributes": {"ApproximateReceiveCount": "1"},
+    "eventSource": "aws:sqs",
+}
+"""A message that is about no job; a batch without any is refused."""
 LOGGED: Mapping[str, Mapping[str, object]] = {
     "Console": {"path": "/"},
     "EndpointKeeper": {},
@@ -62,7 +70,7 @@ LOGGED: Mapping[str, Mapping[str, object]] = {
     # The key is there, so an update only answers; a deletion would take the cloud's own key away.
     "FirstKey": {"RequestType": "Update"},
     "JobEvents": {"Records": []},
-    "Webhooks": {"Records": []},
+    "Webhooks": {"Records": [OF_NO_JOB]},
 }
 """Functions, each with an event that gives it nothing to do."""
 
