@@ -321,7 +321,7 @@ def test_whatever_deploying_imports_is_in_the_small_environment() -> None:
         cwd=ROOT, input=json.dumps(hidden), capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
-    assert {"torch", "httpx", "ministack"} <= set(hidden)
+    assert {"torch", "uvicorn", "ministack"} <= set(hidden)
     assert not needed & {"torch", "diffusers", "transformers", "ministack", "moto"}
     assert run.returncode == 0, run.stderr
 
