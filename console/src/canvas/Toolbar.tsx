@@ -1,36 +1,47 @@
-/** The tools beside the canvas; every one of them also has a key. */
-import { ActionIcon, Button, ColorInput, FileButton, Group, SegmentedControl, Slider, Stack, Text } from "@mantine/core";
+/** The tools above the canvas; every one of them also has a key. */
+import { ActionIcon, Button, FileButton, Group, SegmentedControl, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { download } from "../jobs/saving";
 import { Icon } from "../kit/Icon";
-import type { Brush } from "./CanvasEditor";
+import { Looks } from "./Looks";
 import { maskFile } from "./export";
+import type { Kind } from "./settings";
 import { type Drawing, add, redo, undo } from "./strokes";
+import type { Tool } from "./usePointers";
 
 interface Props {
-  kind: "mask" | "color";
-  brush: Brush;
-  onBrush: (brush: Brush) => void;
+  kind: Kind;
+  tool: Tool;
+  onTool: (tool: Tool) => void;
+  /** Of the brush. */
+  size: number;
   picture: Blob;
   drawing: Drawing;
   onDraw: (change: (drawing: Drawing) => Drawing) => void;
+  hidden: boolean;
+  onHide: (hidden: boolean) => void;
+  full: boolean;
+  onFull: (full: boolean) => void;
   onFit: () => void;
 }
 
-export function Toolbar({ kind, brush, onBrush, picture, drawing, onDraw, onFit }: Props) {
+const TOOLS: Record<Kind, Tool[]> = {
+  mask: ["brush", "eraser", "rectangle", "lasso"],
+  color: ["brush", "eraser", "rectangle", "lasso", "picker"],
+};
+
+export function Toolbar({ kind, tool, onTool, size, picture, drawing, onDraw, hidden, onHide, full, onFull, onFit }: Props) {
   const { t } = useTranslation();
+  const small = { size: "compact-sm", variant: "default" } as const;
   return (
-    <Stack gap={6}>
+    <Stack gap={6} mb={6}>
       <Group gap="xs">
         <SegmentedControl
           size="xs"
           aria-label={t("canvas.tool")}
-          data={[
-            { value: "brush", label: t("canvas.brush") },
-            { value: "eraser", label: t("canvas.eraser") },
-          ]}
-          value={brush.erase ? "eraser" : "brush"}
-          onChange={(tool) => onBrush({ ...brush, erase: tool === "eraser" })}
+          data={TOOLS[kind].map((value) => ({ value, label: t(`canvas.${value}`) }))}
+          value={tool}
+          onChange={(chosen) => onTool(chosen as Tool)}
         />
         <ActionIcon
           variant="default"
@@ -48,74 +59,47 @@ export function Toolbar({ kind, brush, onBrush, picture, drawing, onDraw, onFit 
         >
           <Icon name="redo" />
         </ActionIcon>
-        <Button size="compact-sm" variant="default" onClick={() => onDraw((old) => add(old, { kind: "clear" }))}>
+        <Button {...small} onClick={() => onDraw((old) => add(old, { kind: "clear" }))}>
           {t("canvas.clear")}
         </Button>
-        {kind === "mask" && (
-          <>
-            <Button size="compact-sm" variant="default" onClick={() => onDraw((old) => add(old, { kind: "invert" }))}>
-              {t("canvas.invert")}
-            </Button>
-            <FileButton
-              accept="image/*"
-              onChange={(file) => file && onDraw((old) => add(old, { kind: "load", file }))}
-              inputProps={{ "aria-label": t("canvas.load") }}
-            >
-              {(props) => (
-                <Button {...props} size="compact-sm" variant="default">
-                  {t("canvas.load")}
-                </Button>
-              )}
-            </FileButton>
-            <Button
-              size="compact-sm"
-              variant="default"
-              onClick={() => void maskFile(picture, drawing).then((mask) => download(mask, "mask.png"))}
-            >
-              {t("canvas.save")}
-            </Button>
-          </>
-        )}
-        <Button size="compact-sm" variant="default" onClick={onFit}>
+        {kind === "mask" && <MaskFile picture={picture} drawing={drawing} onDraw={onDraw} />}
+        <Button {...small} onClick={onFit}>
           {t("canvas.fit")}
         </Button>
+        <Button {...small} aria-pressed={hidden} onClick={() => onHide(!hidden)}>
+          {t("canvas.original")}
+        </Button>
+        <Button {...small} aria-pressed={full} onClick={() => onFull(!full)}>
+          {t(full ? "canvas.leaveFull" : "canvas.full")}
+        </Button>
       </Group>
-      <Group gap="md" wrap="wrap">
-        <Group gap="xs" className="grow" wrap="nowrap" miw={180}>
-          <Text size="sm">{t("canvas.size", { size: brush.size })}</Text>
-          <Slider
-            className="grow"
-            thumbLabel={t("canvas.sizeLabel")}
-            min={1}
-            max={500}
-            value={brush.size}
-            onChange={(size) => onBrush({ ...brush, size })}
-            label={null}
-          />
-        </Group>
-        {kind === "color" && (
-          <>
-            <ColorInput
-              aria-label={t("canvas.color")}
-              value={brush.color}
-              onChange={(color) => /^#[0-9a-f]{6}$/i.test(color) && onBrush({ ...brush, color })}
-              format="hex"
-              withEyeDropper={false}
-              w={130}
-            />
-            <Slider
-              w={110}
-              thumbLabel={t("canvas.alpha")}
-              min={0.05}
-              max={1}
-              step={0.05}
-              value={brush.alpha}
-              onChange={(alpha) => onBrush({ ...brush, alpha })}
-              label={(value) => `${Math.round(value * 100)} %`}
-            />
-          </>
-        )}
-      </Group>
+      <Looks kind={kind} size={size} />
     </Stack>
+  );
+}
+
+function MaskFile({ picture, drawing, onDraw }: Pick<Props, "picture" | "drawing" | "onDraw">) {
+  const { t } = useTranslation();
+  const small = { size: "compact-sm", variant: "default" } as const;
+  return (
+    <>
+      <Button {...small} onClick={() => onDraw((old) => add(old, { kind: "invert" }))}>
+        {t("canvas.invert")}
+      </Button>
+      <FileButton
+        accept="image/*"
+        onChange={(file) => file && onDraw((old) => add(old, { kind: "load", file }))}
+        inputProps={{ "aria-label": t("canvas.load") }}
+      >
+        {(props) => (
+          <Button {...props} {...small}>
+            {t("canvas.load")}
+          </Button>
+        )}
+      </FileButton>
+      <Button {...small} onClick={() => void maskFile(picture, drawing).then((mask) => download(mask, "mask.png"))}>
+        {t("canvas.save")}
+      </Button>
+    </>
   );
 }

@@ -1,18 +1,28 @@
 /** A drawing as a list of steps: undo takes the last one away, and what is stored survives a reload. */
 
-export interface Stroke {
-  kind: "stroke";
+interface Paint {
   erase: boolean;
-  /** Of the brush, in pixels of the picture. */
-  size: number;
   /** `#rrggbb`; masks are white. */
   color: string;
   /** 0 to 1. */
   alpha: number;
+}
+
+export interface Stroke extends Paint {
+  kind: "stroke";
+  /** Of the brush, in pixels of the picture. */
+  size: number;
   /** x, y and pressure (0 to 1) of each point, in pixels of the picture. */
   points: number[];
 }
-export type Step = Stroke | { kind: "clear" } | { kind: "invert" } | { kind: "load"; file: Blob };
+
+/** What a lasso or a rectangle surrounds. */
+export interface Area extends Paint {
+  kind: "area";
+  /** x and y of each corner, in pixels of the picture. */
+  points: number[];
+}
+export type Step = Stroke | Area | { kind: "clear" } | { kind: "invert" } | { kind: "load"; file: Blob };
 
 export interface Drawing {
   steps: Step[];
@@ -33,5 +43,12 @@ export function redo({ steps, undone }: Drawing): Drawing {
   return next === undefined ? { steps, undone } : { steps: [...steps, next], undone: undone.slice(0, -1) };
 }
 
-/** A point somewhere else at the same time is the same stroke: its width follows the pressure. */
+/** The brush's width there: it follows the pressure. */
 export const widthAt = (stroke: Stroke, pressure: number): number => Math.max(1, stroke.size * pressure);
+
+/** The corners of the rectangle between two points, on whole pixels. */
+export function rectangle(x: number, y: number, otherX: number, otherY: number): number[] {
+  const [left, right] = [Math.round(Math.min(x, otherX)), Math.round(Math.max(x, otherX))];
+  const [top, bottom] = [Math.round(Math.min(y, otherY)), Math.round(Math.max(y, otherY))];
+  return [left, top, right, top, right, bottom, left, bottom];
+}

@@ -30,3 +30,16 @@ export function zoom(view: View, factor: number, x: number, y: number): View {
 }
 
 export const pan = (view: View, dx: number, dy: number): View => ({ ...view, x: view.x + dx, y: view.y + dy });
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+/** Two fingers: the picture stays under both. */
+export function pinch(view: View, before: readonly [Place, Place], after: readonly [Place, Place]): View {
+  const middle = ([a, b]: readonly [Place, Place]) => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
+  const distance = ([a, b]: readonly [Place, Place]) => Math.max(1, Math.hypot(a.x - b.x, a.y - b.y));
+  const [from, to] = [middle(before), middle(after)];
+  return zoom(pan(view, to.x - from.x, to.y - from.y), distance(after) / distance(before), to.x, to.y);
+}
