@@ -4,10 +4,13 @@ import { useMediaQuery } from "@mantine/hooks";
 import { Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
+import { useJob } from "../jobs/queries";
+import { useLast } from "../params/last";
 import { TABS, type Tab, useForm } from "../params/store";
 import { Form } from "./Form";
 
 /** Not part of the first load: there is no job before the first click. */
+const Compare = lazy(() => import("../canvas/Compare"));
 const JobPanel = lazy(() => import("../jobs/JobPanel").then((module) => ({ default: module.JobPanel })));
 
 export default function GeneratePage({ tab }: { tab: Tab }) {
@@ -16,7 +19,7 @@ export default function GeneratePage({ tab }: { tab: Tab }) {
   const wide = useMediaQuery("(min-width: 75em)");
   const ready = useForm.persist.hasHydrated();
   const [, rerender] = useState(0);
-  const [job, setJob] = useState<string | null>(null);
+  const { job, show } = useLast();
   if (!ready) useForm.persist.onFinishHydration(() => rerender((count) => count + 1));
   return (
     <Stack gap="sm">
@@ -33,13 +36,16 @@ export default function GeneratePage({ tab }: { tab: Tab }) {
         </Tabs.List>
         <Tabs.Panel value={tab} pt="sm">
           <div className={wide ? "two-columns" : undefined}>
-            {ready && <Form key={tab} tab={tab} onSent={setJob} />}
+            {ready && <Form key={tab} tab={tab} onSent={(id) => show(id, tab === "txt2img" ? null : useForm.getState().pictures[tab])} />}
             <Paper withBorder p="md" component="section" aria-label={t("generate.result")} mt={wide ? 0 : "md"}>
               {job === null ? (
                 <Text c="dimmed">{t("generate.noResult")}</Text>
               ) : (
                 <Suspense fallback={<Loader />}>
-                  <JobPanel key={job} id={job} onClose={() => setJob(null)} onRetried={setJob} />
+                  <Stack>
+                    <JobPanel key={job} id={job} onClose={() => show(null)} onRetried={show} />
+                    <BeforeAndAfter job={job} />
+                  </Stack>
                 </Suspense>
               )}
             </Paper>
@@ -48,4 +54,10 @@ export default function GeneratePage({ tab }: { tab: Tab }) {
       </Tabs>
     </Stack>
   );
+}
+
+function BeforeAndAfter({ job }: { job: string }) {
+  const before = useLast((last) => last.before);
+  const after = useJob(job).data?.result?.images[0]?.url;
+  return before && after ? <Compare before={before} after={after} /> : null;
 }

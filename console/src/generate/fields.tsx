@@ -20,7 +20,8 @@ interface Props {
   name: FieldName;
 }
 
-export function NumberField({ tab, name, step }: Props & { step?: number }) {
+/** `onSet` hears of the numbers that the reader enters. */
+export function NumberField({ tab, name, step, onSet }: Props & { step?: number; onSet?: (value: number) => void }) {
   const { t } = useTranslation();
   const [value, set] = useField(tab, name);
   const { type, minimum, maximum, exclusiveMinimum } = boundsOf(tab, name);
@@ -29,7 +30,10 @@ export function NumberField({ tab, name, step }: Props & { step?: number }) {
     <NumberInput
       label={t(`field.${name}`)}
       value={typeof value === "number" ? value : ""}
-      onChange={(next) => set(typeof next === "number" ? next : null)}
+      onChange={(next) => {
+        set(typeof next === "number" ? next : null);
+        if (typeof next === "number" && next !== value) onSet?.(next);
+      }}
       min={minimum ?? exclusiveMinimum}
       max={maximum}
       step={step ?? (whole ? 1 : 0.05)}

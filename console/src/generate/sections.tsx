@@ -1,10 +1,11 @@
 /** The form's groups of fields, in WebUI's order. */
-import { ActionIcon, Group, Select, SimpleGrid, Stack } from "@mantine/core";
+import { Group, Select, SimpleGrid, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { Icon } from "../kit/Icon";
 import type { Tab } from "../params/store";
 import { CheckField, ChoiceField, IndexField, NumberField, useField } from "./fields";
 import { PromptField } from "./PromptField";
+import { Seeds } from "./Seeds";
+import { Sizes } from "./Sizes";
 import { stem, useCapabilities, useModels } from "./queries";
 
 interface Props {
@@ -23,8 +24,6 @@ export function Prompt({ tab }: Props) {
 export function Sampling({ tab }: Props) {
   const { t } = useTranslation();
   const lists = useCapabilities().data;
-  const [width, setWidth] = useField(tab, "width");
-  const [height, setHeight] = useField(tab, "height");
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
@@ -44,56 +43,12 @@ export function Sampling({ tab }: Props) {
         <NumberField tab={tab} name="cfg_scale" step={0.5} />
       </SimpleGrid>
       <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
-        <NumberField tab={tab} name="width" step={8} />
-        <Group gap={4} wrap="nowrap" align="flex-end">
-          <div className="grow">
-            <NumberField tab={tab} name="height" step={8} />
-          </div>
-          <ActionIcon
-            variant="default"
-            size={36}
-            aria-label={t("generate.swap")}
-            onClick={() => {
-              setWidth(height);
-              setHeight(width);
-            }}
-          >
-            <Icon name="swap" />
-          </ActionIcon>
-        </Group>
+        <Sizes tab={tab} />
         <NumberField tab={tab} name="n_iter" />
         <NumberField tab={tab} name="batch_size" />
       </SimpleGrid>
       <Seeds tab={tab} />
     </Stack>
-  );
-}
-
-function Seeds({ tab }: Props) {
-  const { t } = useTranslation();
-  const [seed, setSeed] = useField(tab, "seed");
-  return (
-    <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="xs">
-      <Group gap={4} wrap="nowrap" align="flex-end">
-        <div className="grow">
-          <NumberField tab={tab} name="seed" />
-        </div>
-        <ActionIcon variant="default" size={36} aria-label={t("generate.randomSeed")} onClick={() => setSeed(-1)}>
-          <Icon name="dice" />
-        </ActionIcon>
-        <ActionIcon
-          variant="default"
-          size={36}
-          aria-label={t("generate.nextSeed")}
-          disabled={typeof seed !== "number" || seed < 0}
-          onClick={() => setSeed(Number(seed) + 1)}
-        >
-          <Icon name="plus" />
-        </ActionIcon>
-      </Group>
-      <NumberField tab={tab} name="subseed" />
-      <NumberField tab={tab} name="subseed_strength" />
-    </SimpleGrid>
   );
 }
 

@@ -8,6 +8,8 @@ const PATHS = {
   swap: "M7 4v16M7 20l-3-3M7 20l3-3M17 20V4M17 4l-3 3M17 4l3 3",
   plus: "M12 5v14M5 12h14",
   recycle: "M4 12a8 8 0 0 1 14-5l2 2M20 4v5h-5M20 12a8 8 0 0 1-14 5l-2-2M4 20v-5h5",
+  lock: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4",
+  ruler: "M4 20L20 4v16zM8 20v-2M12 20v-2M16 20v-2",
 } as const;
 
 export function Icon({ name, size = 18 }: { name: keyof typeof PATHS; size?: number }) {
