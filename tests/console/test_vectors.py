@@ -14,10 +14,13 @@ from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
 from generate_on_cloud.contract.controlnet import ControlNetUnit
 from generate_on_cloud.contract.scripts import RANGES, SoftInpainting
 from generate_on_cloud.webui.picture_texts import texts_in
+from generate_on_cloud.webui.prompt.styles import apply_styles, read_styles
+from tests.console.token_chunks import FILE, vectors
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).with_name("vectors")
 VECTORS: list[dict[str, Any]] = json.loads((FOLDER / "inpaint_sketch.json").read_text())
+STYLES: list[dict[str, Any]] = json.loads((FOLDER / "styles.json").read_text(encoding="utf-8"))
 PICTURE_TEXTS: list[dict[str, Any]] = json.loads((FOLDER / "picture_texts.json").read_text(encoding="utf-8"))
 
 
@@ -61,3 +64,16 @@ def test_the_fields_of_a_controlnet_unit_are_those_of_the_contract() -> None:
         name: {key: schema[name][key] for key in ("default", "minimum", "maximum") if key in schema[name]}
         for name in ("weight", "guidance_start", "guidance_end", "control_mode", "resize_mode")
     }
+
+
+@pytest.mark.parametrize("vector", STYLES, ids=lambda vector: str(vector["name"]))
+def test_styles_are_read_and_merged_the_same_in_both_languages(vector: dict[str, Any]) -> None:
+    styles = read_styles(vector["csv"].encode())
+
+    assert apply_styles(vector["prompt"], vector["negative_prompt"], names=vector["names"], styles=styles) == tuple(
+        vector["result"]
+    )
+
+
+def test_the_tokens_that_the_console_counts_are_the_containers() -> None:
+    assert json.loads(FILE.read_text(encoding="utf-8")) == vectors()

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useForm } from "../params/store";
 import { UNIT_FIELDS, UNIT_NUMBERS, type Unit, newUnit } from "../params/units";
 import { PictureInput } from "./PictureInput";
-import { stem, useCapabilities, useModels } from "./queries";
+import { fits, stem, useCapabilities, useFamily, useModels } from "./queries";
 
 export default function ControlNet() {
   const { t } = useTranslation();
@@ -111,10 +111,6 @@ function UnitForm({ unit, number, onChange, onRemove }: Props) {
 
 /** Names of the models of the checkpoint's family; all of them while no checkpoint is chosen. */
 function useFitting(): string[] {
-  const chosen = useForm((form) => form.checkpoint);
-  const family = useModels("checkpoint").data?.find(({ name }) => name === chosen)?.architecture ?? null;
-  const models = useModels("controlnet").data ?? [];
-  return models
-    .filter(({ architecture }) => family === null || architecture === null || architecture === family)
-    .map(({ name }) => stem(name));
+  const family = useFamily();
+  return (useModels("controlnet").data ?? []).filter((asset) => fits(asset, family)).map(({ name }) => stem(name));
 }

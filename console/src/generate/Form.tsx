@@ -1,5 +1,5 @@
 /** One tab's form: picture, prompt, the tab's own fields, everything else folded, and the button. */
-import { Accordion, Button, Group, Loader, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Accordion, Button, Group, Loader, SegmentedControl, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, lazy, useState } from "react";
@@ -9,7 +9,7 @@ import { isDrawing, isInpaint, otherFields } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
 import { Estimate } from "./Estimate";
 import { InfotextPaste } from "./InfotextPaste";
-import { EndpointPicker, Models, NetworkPicker } from "./Models";
+import { EndpointPicker, Models } from "./Models";
 import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
 import { SoftInpainting } from "./SoftInpainting";
@@ -17,12 +17,15 @@ import { MissingError, submit } from "./submit";
 
 /** What txt2img does not show at once is not part of the first load. */
 const ControlNet = lazy(() => import("./ControlNet"));
+const Networks = lazy(() => import("./Networks"));
+const StyleBar = lazy(() => import("./StyleBar"));
 const Drawing = lazy(() => import("./Drawing").then((module) => ({ default: module.Drawing })));
 
 export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const { tagger, endpoint, choose, reset } = useForm();
+  const [choosing, setChoosing] = useState(false);
   const [sending, setSending] = useState(0);
   const [error, setError] = useState<unknown>(null);
   const missing = error instanceof MissingError ? error.missing : null;
@@ -57,8 +60,14 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           <Prompt tab={tab} />
           <Group gap="xs">
             <InfotextPaste tab={tab} />
-            <NetworkPicker />
+            <Button variant="default" size="compact-sm" onClick={() => setChoosing(true)}>
+              {t("networks.title")}
+            </Button>
           </Group>
+          <Suspense fallback={<Skeleton h={36} />}>
+            <StyleBar />
+            {choosing && <Networks onClose={() => setChoosing(false)} />}
+          </Suspense>
         </>
       )}
       {tab !== "txt2img" && (

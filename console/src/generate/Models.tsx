@@ -56,30 +56,3 @@ export function EndpointPicker({ endpoint, onChoose }: { endpoint: string | null
     />
   );
 }
-
-/** Puts the tag of a network or the name of an embedding at the prompt's end. */
-export function NetworkPicker() {
-  const { t } = useTranslation();
-  const set = useForm((form) => form.set);
-  const prompt = useForm((form) => form.values.prompt);
-  const loras = useModels("lora").data ?? [];
-  const hypernetworks = useModels("hypernetwork").data ?? [];
-  const embeddings = useModels("embedding").data ?? [];
-  const tags = [
-    { group: "LoRA", items: loras.map((asset) => `<lora:${stem(asset.name)}:1>`) },
-    { group: t("assetType.hypernetwork"), items: hypernetworks.map((asset) => `<hypernet:${stem(asset.name)}:1>`) },
-    { group: t("assetType.embedding"), items: embeddings.map((asset) => stem(asset.name)) },
-  ].filter(({ items }) => items.length > 0);
-  if (tags.length === 0) return null;
-  return (
-    <Select
-      aria-label={t("generate.addNetwork")}
-      placeholder={t("generate.addNetwork")}
-      data={tags}
-      value={null}
-      onChange={(tag) => tag !== null && set("prompt", [prompt, tag].filter(Boolean).join(" "))}
-      searchable
-      nothingFoundMessage={t("generate.nothingFound")}
-    />
-  );
-}

@@ -4,10 +4,12 @@ import { type KeyboardEvent, useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Completion, complete } from "../params/completion";
 import { boundsOf } from "../params/fields";
+import { neighbour, usePromptHistory } from "../params/promptHistory";
 import type { Tab } from "../params/store";
 import { changeWeight } from "../params/weights";
 import { type FieldName, useField } from "./fields";
-import { stem, useModels } from "./queries";
+import { PromptNotes } from "./PromptNotes";
+import { fits, stem, useFamily, useModels } from "./queries";
 
 interface Props {
   tab: Tab;
@@ -53,11 +55,17 @@ export function PromptField({ tab, name, rows = 2 }: Props) {
     change(text.slice(0, completion.from) + option + text.slice(completion.to), end, end);
     close();
   };
-  const weigh = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+  const recall = (earlier: boolean) => {
+    const other = neighbour(usePromptHistory.getState().prompts, text, earlier);
+    if (other !== null) change(other, other.length, other.length);
+    close();
+  };
+  const keyed = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     const up = event.key === "ArrowUp";
-    if (!(event.ctrlKey || event.metaKey) || !(up || event.key === "ArrowDown")) return;
+    if (!(event.ctrlKey || event.metaKey || event.altKey) || !(up || event.key === "ArrowDown")) return;
     event.preventDefault();
     event.stopPropagation();
+    if (event.altKey) return recall(up);
     const { selectionStart, selectionEnd } = event.currentTarget;
     const edit = changeWeight({ text, from: selectionStart, to: selectionEnd }, up);
     if (edit) change(edit.text, edit.from, edit.to);
@@ -65,6 +73,7 @@ export function PromptField({ tab, name, rows = 2 }: Props) {
   };
 
   return (
+    <div>
     <Combobox store={list} onOptionSubmit={take} position="bottom-start" width="max-content" withinPortal>
       <Combobox.Target withKeyboardNavigation={completion !== null} withAriaAttributes={completion !== null} autoComplete="off">
         <Textarea
@@ -72,14 +81,14 @@ export function PromptField({ tab, name, rows = 2 }: Props) {
           label={t(`field.${name}`)}
           value={text}
           onChange={(event) => typed(event.currentTarget.value, event.currentTarget.selectionStart)}
-          onKeyDownCapture={weigh}
+          onKeyDownCapture={keyed}
           onClick={close}
           onBlur={close}
           maxLength={boundsOf(tab, name).maxLength}
           minRows={rows}
           autosize
           maxRows={12}
-          aria-keyshortcuts="Control+ArrowUp Control+ArrowDown"
+          aria-keyshortcuts="Control+ArrowUp Control+ArrowDown Alt+ArrowUp Alt+ArrowDown"
         />
       </Combobox.Target>
       <Combobox.Dropdown hidden={completion === null}>
@@ -92,6 +101,8 @@ export function PromptField({ tab, name, rows = 2 }: Props) {
         </Combobox.Options>
       </Combobox.Dropdown>
     </Combobox>
+    <PromptNotes tab={tab} text={text} negative={name.endsWith("negative_prompt")} />
+    </div>
   );
 }
 
@@ -99,6 +110,7 @@ function useNames() {
   const loras = useModels("lora").data ?? [];
   const hypernetworks = useModels("hypernetwork").data ?? [];
   const embeddings = useModels("embedding").data ?? [];
-  const stems = (assets: typeof loras) => assets.map((asset) => stem(asset.name));
+  const family = useFamily();
+  const stems = (assets: typeof loras) => assets.filter((asset) => fits(asset, family)).map((asset) => stem(asset.name));
   return { loras: stems(loras), hypernetworks: stems(hypernetworks), embeddings: stems(embeddings) };
 }

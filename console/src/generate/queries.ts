@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
+import { useForm } from "../params/store";
 
 const MINUTE = 60_000;
 
@@ -43,5 +44,15 @@ export function useEndpoints() {
     refetchInterval: MINUTE / 4,
   });
 }
+
+/** The architecture of the chosen checkpoint; null: none is chosen, or it is not known. */
+export function useFamily(): string | null {
+  const chosen = useForm((form) => form.checkpoint);
+  return useModels("checkpoint").data?.find(({ name }) => name === chosen)?.architecture ?? null;
+}
+
+/** Whether the file can be used with a checkpoint of the family; what is not known is not left out. */
+export const fits = ({ architecture }: Schemas["AssetView"], family: string | null): boolean =>
+  family === null || architecture === null || architecture === family;
 
 export const stem = (name: string): string => name.replace(/\.[^.]*$/, "");

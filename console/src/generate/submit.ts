@@ -4,7 +4,10 @@ import { EMPTY } from "../canvas/strokes";
 import { type Schemas, api } from "../api/client";
 import { ProblemError, unwrap } from "../api/problem";
 import { boundsOf, isDrawing, paramsOf, taskOf } from "../params/fields";
+import { usePromptHistory } from "../params/promptHistory";
 import { type Tab, type Values, useForm } from "../params/store";
+import { useStyleShelf } from "../params/styleShelf";
+import { applyStyles } from "../params/styles";
 import { missingOf, withUnits } from "../params/units";
 
 const INLINE_BYTES = 2_000_000;
@@ -21,7 +24,8 @@ export class MissingError extends Error {
 export async function submit(tab: Tab, change: Values = {}): Promise<Schemas["JobView"]> {
   const form = useForm.getState();
   if (isDrawing(tab) && form.checkpoint === null) throw new MissingError("checkpoint");
-  const params = { ...paramsOf(tab, form.values), ...change };
+  const params = { ...(await styled(tab, paramsOf(tab, form.values), form.styles)), ...change };
+  if (isDrawing(tab)) usePromptHistory.getState().add(String(form.values.prompt ?? ""));
   const pictures = await picturesOf(tab);
   const units = isDrawing(tab) ? form.units.filter(({ enabled }) => enabled) : [];
   const missing = missingOf(units, tab === "txt2img");
@@ -38,6 +42,14 @@ export async function submit(tab: Tab, change: Values = {}): Promise<Schemas["Jo
   return unwrap(
     api.POST("/v1/jobs", { body, params: { header: { "Idempotency-Key": crypto.randomUUID() } } } as never),
   ) as Promise<Schemas["JobView"]>;
+}
+
+/** With the chosen styles merged into both prompts, as WebUI's page does. */
+async function styled(tab: Tab, params: Values, names: string[]): Promise<Values> {
+  if (!isDrawing(tab) || names.length === 0) return params;
+  const styles = await useStyleShelf.getState().load();
+  const [prompt, negative] = applyStyles(String(params.prompt ?? ""), String(params.negative_prompt ?? ""), names, styles);
+  return { ...params, prompt, negative_prompt: negative };
 }
 
 type Chosen = Pick<ReturnType<typeof useForm.getState>, "vae" | "tagger" | "checkpoint" | "endpoint">;

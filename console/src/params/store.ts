@@ -28,6 +28,8 @@ interface Kept {
   vae: string | null;
   endpoint: string | null;
   tagger: "clip" | "deepbooru";
+  /** Names, in the order in which they are merged into the prompts. */
+  styles: string[];
   pictures: Partial<Record<Slot, Blob>>;
   drawings: Partial<Record<DrawnTab, Drawing>>;
   /** ControlNet's. */
@@ -37,7 +39,7 @@ interface Kept {
 interface Actions {
   set: (name: string, value: unknown) => void;
   setAll: (values: Values) => void;
-  choose: (chosen: Partial<Pick<Kept, "checkpoint" | "vae" | "endpoint" | "tagger">>) => void;
+  choose: (chosen: Partial<Pick<Kept, "checkpoint" | "vae" | "endpoint" | "tagger" | "styles">>) => void;
   setPicture: (slot: Slot, picture: Blob | null) => void;
   draw: (tab: DrawnTab, change: (drawing: Drawing) => Drawing) => void;
   setUnits: (units: Unit[]) => void;
@@ -50,6 +52,7 @@ const START: Kept = {
   vae: null,
   endpoint: null,
   tagger: "clip",
+  styles: [],
   pictures: {},
   drawings: {},
   units: [],
@@ -77,17 +80,18 @@ export const useForm = create<Kept & Actions>()(
       draw: (tab, change) =>
         set(({ drawings }) => ({ drawings: { ...drawings, [tab]: change(drawings[tab] ?? EMPTY) } })),
       setUnits: (units) => set({ units }),
-      reset: () => set({ values: {}, vae: null, units: [] }),
+      reset: () => set({ values: {}, vae: null, styles: [], units: [] }),
     }),
     {
       name: "goc.form",
       storage,
-      partialize: ({ values, checkpoint, vae, endpoint, tagger, pictures, drawings, units }) => ({
+      partialize: ({ values, checkpoint, vae, endpoint, tagger, styles, pictures, drawings, units }) => ({
         values,
         checkpoint,
         vae,
         endpoint,
         tagger,
+        styles,
         pictures,
         drawings,
         units,

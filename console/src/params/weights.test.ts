@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Edit, changeWeight } from "./weights";
+import { type Edit, changeWeight, unclosed } from "./weights";
 
 /** `|` is the caret; two of them are the ends of the selection. */
 function read(marked: string): Edit {
@@ -52,4 +52,15 @@ test("up and down again is where it began", () => {
   expect(edit?.text).toBe("a red (cat:2.5), big");
   for (let i = 0; i < 15; i++) edit = edit && changeWeight(edit, false);
   expect(edit).toEqual(start);
+});
+
+test.each([
+  ["a (cat:1.2), [dog], <lora:x:1>", null],
+  ["a (cat", "("],
+  ["a cat)", ")"],
+  ["(a [cat)", ")"],
+  ["a <lora:x:1", "<"],
+  ["a \\(cat and 1 < 2", null],
+])("the bracket of %j without its other half is %j", (text, bracket) => {
+  expect(unclosed(text)).toBe(bracket);
 });

@@ -85,3 +85,16 @@ function shown(weight: number): string {
   const rounded = Number(weight.toPrecision(12));
   return Number.isInteger(rounded) ? `${rounded}.0` : String(rounded);
 }
+
+const PAIRS: Record<string, string> = { ")": "(", "]": "[", ">": "<" };
+
+/** The first bracket without its other half; null: all are in pairs. A backslash makes a bracket text. */
+export function unclosed(text: string): string | null {
+  const open: string[] = [];
+  for (const [bracket] of text.replace(/\\./gs, "").matchAll(/[()[\]]|<(?=\w+:)|(?<=:[^<>]*)>/g)) {
+    if (!(bracket in PAIRS)) open.push(bracket);
+    else if (open.at(-1) === PAIRS[bracket]) open.pop();
+    else return bracket;
+  }
+  return open[0] ?? null;
+}
