@@ -118,8 +118,13 @@ def sent_picture(canvas: Canvas) -> Pixels:
     page.get_by_role("option", name="shapes").click()
     with page.expect_request(is_job) as sent:
         page.get_by_role("button", name="Generate on Cloud").click()
-    picture = sent.value.post_data_json["params"]["init_images"][0]
+    picture = params_of(sent.value)["init_images"][0]
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"))
+
+
+def params_of(request: Request) -> dict[str, Any]:
+    params: dict[str, Any] = json.loads(request.post_data or "{}")["params"]
+    return params
 
 
 def is_job(request: Request) -> bool:
@@ -433,7 +438,16 @@ def pen(cdp: CDPSession, canvas: Canvas, places: list[tuple[float, float]], forc
         x, y = canvas.at(*place)
         cdp.send(
             "Input.dispatchMouseEvent",
-            {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": force},
+            {
+                "type": kind,
+                "x": x,
+                "y": y,
+                "button": "left",
+                "buttons": 1,
+                "clickCount": 1,
+                "pointerType": "pen",
+                "force": force,
+            },
         )
 
 
@@ -494,7 +508,7 @@ def test_a_sketch_has_the_colour_and_its_opacity(sketch: Canvas) -> None:
     picture = sent_picture(sketch).astype(int)
 
     assert tuple(picture[128, 60]) == (255, 0, 0)
-    assert np.abs(picture[128, 195] - (np.array(BLUE) + (255, 0, 0)) / 2).max() <= 2
+    assert np.abs(picture[128, 195] - np.add(BLUE, (255, 0, 0)) / 2).max() <= 2
     assert tuple(picture[20, 20]) == BLUE
 
 
@@ -515,7 +529,9 @@ def test_used_colours_are_offered_again(sketch: Canvas) -> None:
         color.fill(value)
         sketch.click(30, 30)
     color.click()
-    swatches = sketch.page.locator(".mantine-ColorInput-dropdown .mantine-ColorSwatch-root, .mantine-ColorPicker-swatch")
+    swatches = sketch.page.locator(
+        ".mantine-ColorInput-dropdown .mantine-ColorSwatch-root, .mantine-ColorPicker-swatch"
+    )
 
     expect(swatches).to_have_count(2)
 

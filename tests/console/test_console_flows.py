@@ -110,12 +110,15 @@ def test_a_unit_of_controlnet_guides_the_picture(open_page: OpenPage, source: Pa
     unit.locator("input[type=file]").set_input_files(source)
     unit.get_by_role("combobox", name="Preprocessor").click()
     page.get_by_role("option", name="canny").click()
+    expect(unit.get_by_role("textbox", name="First threshold")).to_have_value("100")
+    unit.get_by_role("textbox", name="First threshold").fill("50")
     unit.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name="edges").click()
     page.get_by_role("button", name="Generate on Cloud").click()
 
     infotext = result(page).info["parameters"]
     assert "Module: canny, Model: edges, Weight: 1" in infotext
+    assert "Threshold A: 50" in infotext
 
 
 def test_a_painted_mask_redraws_the_painted_part_only(open_page: OpenPage, source: Path, cloud: LocalCloud) -> None:

@@ -13,6 +13,8 @@ from PIL import Image
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
 from generate_on_cloud.contract.controlnet import ControlNetUnit
 from generate_on_cloud.contract.scripts import RANGES, SoftInpainting
+from generate_on_cloud.model_files.architectures import fits
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.picture_texts import texts_in
 from generate_on_cloud.webui.prompt.styles import apply_styles, read_styles
 from tests.console.token_chunks import FILE, vectors
@@ -73,6 +75,17 @@ def test_styles_are_read_and_merged_the_same_in_both_languages(vector: dict[str,
     assert apply_styles(vector["prompt"], vector["negative_prompt"], names=vector["names"], styles=styles) == tuple(
         vector["result"]
     )
+
+
+def test_a_network_fits_the_variants_of_its_family_in_the_console_too() -> None:
+    variants = json.loads((ROOT / "console/src/params/family_variants.json").read_text())
+
+    assert {
+        drawn_with: made_for
+        for drawn_with in Family
+        for made_for in Family
+        if drawn_with != made_for and fits(made_for, drawn_with)
+    } == variants
 
 
 def test_the_tokens_that_the_console_counts_are_the_containers() -> None:

@@ -46,7 +46,9 @@ def chunks_of(prompt: str, *, negative: bool, tokenizer: CLIPTokenizer) -> list[
     for part in parts:
         for timed in schedule_prompt(part.text, PromptClock(STEPS)):
             texts = [
-                TokenisedText(tokenizer(piece.text, add_special_tokens=False)["input_ids"], piece.weight, piece.is_break)
+                TokenisedText(
+                    tokenizer(piece.text, add_special_tokens=False)["input_ids"], piece.weight, piece.is_break
+                )
                 for piece in parse_emphasis(timed.text)
             ]
             # Padding looks like end tokens, so the lengths are counted without it.

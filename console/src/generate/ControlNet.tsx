@@ -2,7 +2,7 @@
 import { Button, Checkbox, Group, NumberInput, Paper, Select, SimpleGrid, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { useForm } from "../params/store";
-import { UNIT_FIELDS, UNIT_NUMBERS, type Unit, newUnit } from "../params/units";
+import { THRESHOLDS, UNIT_FIELDS, UNIT_NUMBERS, type Unit, isUsed, newUnit } from "../params/units";
 import { PictureInput } from "./PictureInput";
 import { fits, stem, useCapabilities, useFamily, useModels } from "./queries";
 
@@ -62,7 +62,7 @@ function UnitForm({ unit, number, onChange, onRemove }: Props) {
             label={t("unit.module")}
             data={lists?.modules.map((module) => module.name) ?? [unit.module]}
             value={unit.module}
-            onChange={(module) => onChange({ module: module ?? unit.module })}
+            onChange={(module) => onChange({ module: module ?? unit.module, threshold_a: null, threshold_b: null })}
             allowDeselect={false}
           />
           <Select
@@ -74,6 +74,7 @@ function UnitForm({ unit, number, onChange, onRemove }: Props) {
             nothingFoundMessage={t("unit.noModels")}
           />
         </SimpleGrid>
+        <Thresholds unit={unit} onChange={onChange} />
         <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
           {UNIT_NUMBERS.map((field) => (
             <NumberInput
@@ -106,6 +107,31 @@ function UnitForm({ unit, number, onChange, onRemove }: Props) {
         </SimpleGrid>
       </Stack>
     </Paper>
+  );
+}
+
+/** Those that the preprocessor has. */
+function Thresholds({ unit, onChange }: Pick<Props, "unit" | "onChange">) {
+  const { t } = useTranslation();
+  const lists = useCapabilities().data?.controlnet;
+  const module = lists?.modules.find(({ name }) => name === unit.module);
+  if (!lists || !module || unit.module === "none") return null;
+  const ranges = { threshold_a: module.threshold_a, threshold_b: module.threshold_b, processor_res: lists.processor_res };
+  return (
+    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+      {THRESHOLDS.filter((name) => isUsed(ranges[name])).map((name) => (
+        <NumberInput
+          key={name}
+          label={t(`unit.${name}`)}
+          value={unit[name] ?? ranges[name].default}
+          onChange={(value) => onChange({ [name]: typeof value === "number" ? value : null })}
+          min={ranges[name].minimum}
+          max={ranges[name].maximum}
+          allowDecimal={name !== "processor_res"}
+          clampBehavior="blur"
+        />
+      ))}
+    </SimpleGrid>
   );
 }
 

@@ -1,33 +1,45 @@
-/** Next to the button: how long the job would take, what it would cost, and whether a GPU must be woken for it. */
+/** In the button what the job would cost; above it how long it would take, and whether a GPU must be woken for it. */
 import { Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { duration } from "../kit/format";
+import { isDrawing } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
 import { estimate } from "./submit";
 
 const SETTLED_MS = 1200;
 
-export function Estimate({ tab }: { tab: Tab }) {
-  const { t, i18n } = useTranslation();
+export function useEstimate(tab: Tab) {
   const { values, vae, tagger, checkpoint, endpoint } = useForm();
   const [form] = useDebouncedValue(JSON.stringify({ values, vae, tagger, checkpoint, endpoint }), SETTLED_MS);
   const chosen = JSON.parse(form) as Parameters<typeof estimate>[1];
   const asked = useQuery({
     queryKey: ["estimate", tab, form],
-    enabled: chosen.checkpoint !== null,
+    enabled: chosen.checkpoint !== null && isDrawing(tab),
     queryFn: ({ signal }) => estimate(tab, chosen, signal),
     // The button itself says what is wrong with a request.
     retry: false,
     staleTime: 60_000,
   });
-  const found = asked.data;
-  if (!found) return null;
+  return asked.data ?? null;
+}
+
+/** Part of the button. */
+export function Price({ tab }: { tab: Tab }) {
+  const { t, i18n } = useTranslation();
+  const cost = useEstimate(tab)?.cost_usd;
+  if (cost == null) return null;
   const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
+  return <span className="price">{t("estimate.cost", { cost: money.format(cost) })}</span>;
+}
+
+export function Estimate({ tab }: { tab: Tab }) {
+  const { t } = useTranslation();
+  const found = useEstimate(tab);
+  if (!found) return null;
   const words = [
     found.seconds != null && t("estimate.seconds", { time: duration(found.seconds) }),
-    found.cost_usd != null && t("estimate.cost", { cost: money.format(found.cost_usd) }),
     found.wakes_gpu === true &&
       (found.start_seconds == null
         ? t("estimate.wakes")

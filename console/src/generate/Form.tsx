@@ -7,10 +7,10 @@ import { useTranslation } from "react-i18next";
 import { ProblemText } from "../kit/ProblemText";
 import { isDrawing, isInpaint, otherFields } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
-import { Estimate } from "./Estimate";
+import { Estimate, Price } from "./Estimate";
 import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models } from "./Models";
-import { Extras, Hires, Img2Img, Inpaint, Prompt, Sampling } from "./sections";
+import { Extras, Hires, Img2Img, Inpaint, Prompt, Refiner, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
 import { SoftInpainting } from "./SoftInpainting";
 import { MissingError, submit } from "./submit";
@@ -87,6 +87,7 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
         <>
           <Sampling tab={tab} />
           {tab === "txt2img" ? <Hires tab={tab} /> : <Img2Img tab={tab} />}
+          <Refiner tab={tab} />
           {isInpaint(tab) && <Inpaint tab={tab} />}
           {isInpaint(tab) && <SoftInpainting tab={tab} />}
         </>
@@ -101,6 +102,7 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
         <Group mt={error !== null && !missing ? 6 : 0}>
           <Button type="submit" className="grow" size="md" loading={sending > 0} aria-keyshortcuts="Control+Enter">
             {t("generate.send")}
+            <Price tab={tab} />
           </Button>
           <Button variant="default" size="md" onClick={reset}>
             {t("generate.reset")}

@@ -2,8 +2,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
+import variants from "../params/family_variants.json";
 import { useForm } from "../params/store";
 
+/** Families whose networks are those of another one. */
+const VARIANTS: Record<string, string> = variants;
 const MINUTE = 60_000;
 
 export function useCapabilities() {
@@ -53,6 +56,6 @@ export function useFamily(): string | null {
 
 /** Whether the file can be used with a checkpoint of the family; what is not known is not left out. */
 export const fits = ({ architecture }: Schemas["AssetView"], family: string | null): boolean =>
-  family === null || architecture === null || architecture === family;
+  family === null || architecture === null || architecture === (VARIANTS[family] ?? family);
 
 export const stem = (name: string): string => name.replace(/\.[^.]*$/, "");

@@ -85,6 +85,18 @@ export function Hires({ tab }: Props) {
   );
 }
 
+/** A second checkpoint that draws the last steps. */
+export function Refiner({ tab }: Props) {
+  const checkpoints = useModels("checkpoint").data ?? [];
+  const [chosen] = useField(tab, "refiner_checkpoint");
+  return (
+    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+      <ChoiceField tab={tab} name="refiner_checkpoint" data={checkpoints.map(({ name }) => stem(name))} />
+      {chosen !== null && <NumberField tab={tab} name="refiner_switch_at" />}
+    </SimpleGrid>
+  );
+}
+
 export function Img2Img({ tab }: Props) {
   const { t } = useTranslation();
   return (

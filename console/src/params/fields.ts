@@ -32,6 +32,7 @@ export function boundsOf(tab: Tab, name: string): Bounds {
 const SHARED = [
   "prompt", "negative_prompt", "sampler_name", "scheduler", "steps", "width", "height", "n_iter", "batch_size",
   "cfg_scale", "seed", "subseed", "subseed_strength", "tiling", "override_settings",
+  "refiner_checkpoint", "refiner_switch_at",
 ];
 const HIRES = [
   "enable_hr", "hr_upscaler", "hr_scale", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_sampler_name",

@@ -42,3 +42,8 @@ test.each([
 ])("with %s", (_, change, needsPicture, missing) => {
   expect(missingOf([unit(change)], needsPicture)).toBe(missing);
 });
+
+test("a preprocessor's thresholds are sent where the reader has chosen them", async () => {
+  const chosen = unit({ threshold_a: 50, threshold_b: null });
+  expect(await withUnits({}, [chosen], text)).toEqual({ ControlNet: { args: [{ ...SENT, threshold_a: 50 }] } });
+});

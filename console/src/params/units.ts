@@ -4,6 +4,7 @@ import fields from "./controlnet_unit.json";
 /** A Python test holds them to the contract. */
 export const UNIT_FIELDS = fields;
 export const UNIT_NUMBERS = ["weight", "guidance_start", "guidance_end"] as const;
+export const THRESHOLDS = ["threshold_a", "threshold_b", "processor_res"] as const;
 const CONTROLNET = "ControlNet";
 
 export interface Unit {
@@ -12,6 +13,10 @@ export interface Unit {
   enabled: boolean;
   module: string;
   model: string | null;
+  /** Of the preprocessor; null: its default. */
+  threshold_a?: number | null;
+  threshold_b?: number | null;
+  processor_res?: number | null;
   weight: number;
   guidance_start: number;
   guidance_end: number;
@@ -57,8 +62,22 @@ export async function withUnits(
   const args: unknown[] = Array.isArray(before) ? [...before] : [];
   for (const { id: _, picture, ...unit } of used)
     args.push({
-      ...unit,
+      ...withoutNull(unit),
       ...(picture === null ? {} : { image: await image(picture) }),
     });
   return { ...all, [title]: { args } };
 }
+
+function withoutNull(unit: object): object {
+  const kept = Object.entries(unit).filter(([name, value]) => value !== null || !(THRESHOLDS as readonly string[]).includes(name));
+  return Object.fromEntries(kept);
+}
+
+interface Range {
+  default: number;
+  minimum: number;
+  maximum: number;
+}
+
+/** The contract's range of a threshold that a preprocessor does not have ends at 1. */
+export const isUsed = (range: Range): boolean => range.maximum > 1;
