@@ -1,7 +1,6 @@
 """A user's way through the console, in a browser, against the real local cloud: sign in, draw, look, save."""
 
 import hashlib
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,32 +14,12 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import CreateKey
 from generate_on_cloud.contract.jobs import JobStatus
 from local_cloud.cloud import LocalCloud
+from tests.console.form import DRAWN, choose_checkpoint, fill_small, result
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]
 WEIGHTS = TRAINED.parent
-DRAWN = 240_000
-"""Milliseconds until a job of the demo model has ended, on a busy machine."""
 expect.set_options(timeout=60_000)
-
-
-def choose_checkpoint(page: Page) -> None:
-    page.get_by_role("combobox", name="Checkpoint used on cloud").click()
-    page.get_by_role("option", name="shapes").click()
-
-
-def fill_small(page: Page, prompt: str) -> None:
-    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
-    for name, value in (("Width", "64"), ("Height", "64"), ("Sampling steps", "6"), ("Seed (-1: random)", "7")):
-        page.get_by_role("textbox", name=name, exact=True).fill(value)
-
-
-def result(page: Page) -> Image.Image:
-    """The picture of the ended job, as its Save button puts it on the disk."""
-    page.get_by_role("button", name="Save", exact=True).wait_for(timeout=DRAWN)
-    with page.expect_download() as saved:
-        page.get_by_role("button", name="Save", exact=True).click()
-    return Image.open(io.BytesIO(Path(saved.value.path()).read_bytes()))
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from playwright.sync_api import Page, expect
 
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
 from local_cloud.cloud import LocalCloud
-from tests.console.test_console_canvas import canvas_of, is_job, params_of
-from tests.console.test_console_flows import choose_checkpoint, fill_small, result
+from tests.console.canvas import canvas_of
+from tests.console.form import choose_checkpoint, fill_small, is_job, params_of, result
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]

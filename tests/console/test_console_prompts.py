@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
-from tests.console.test_console_canvas import is_job, params_of
+from tests.console.form import is_job, params_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]
