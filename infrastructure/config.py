@@ -30,6 +30,7 @@ STAGES: Mapping[str, Mapping[str, object]] = {
         "idle_minutes": 10,
         "log_retention_days": 90,
         "oldest_job_minutes": 30,
+        "deleted_models_days": 7,
     },
 }
 """What `-c stage=NAME` implies; other context takes precedence. A stage of any other name has the defaults."""
@@ -93,7 +94,8 @@ class StageConfig(BaseModel):
     oldest_job_minutes: int = Field(default=60, ge=5)
     """A job that stays open this long triggers an alarm."""
     monthly_budget_usd: float | None = Field(default=None, gt=0)
-    """Monthly SageMaker costs of the account; an alarm comes at 80 percent and when forecast; None: no budget."""
+    """What the stage's services cost the account in a month; an alarm comes at 80 percent and when forecast; None: no
+    budget."""
     waf: bool = False
     """A firewall in front of the API, for about 8 dollars a month."""
     sdapi: bool = False
@@ -101,6 +103,8 @@ class StageConfig(BaseModel):
     gpu_price_per_hour: float | None = Field(default=None, ge=0)
     """US dollars per hour of `instance_type`, used in `GET /v1/usage`; 0: usage has no cost; None: as in
     `contract/instances.py`, or 0 for a type without a price there."""
+    deleted_models_days: int = Field(default=0, ge=0, le=365)
+    """How long a deleted or overwritten model file can be brought back; 0: not at all. It is paid as storage."""
     keep_data: bool = True
     """Tables and buckets outlive the stack."""
 

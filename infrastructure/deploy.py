@@ -43,7 +43,7 @@ CLOCKS_APART: Final = timedelta(minutes=1)
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "alarm_email": "Mail address for alarms (empty: no alarms by mail): ",
-    "monthly_budget_usd": "Monthly SageMaker budget in US dollars, with alarms (empty: no budget): ",
+    "monthly_budget_usd": "Monthly budget in US dollars, with alarms (empty: no budget): ",
 }
 """Options that a first deployment asks for: without them, no one learns about an instance that does not sleep."""
 

@@ -31,6 +31,15 @@ READ: Final = ("functions", "key_arn", "log_groups", "queues")
 """The core's values that this stack reads; a firewall needs one more."""
 FUNCTION_FAILED: Final = '{ ($.type = "platform.report") && ($.record.status != "success") }'
 """Lambda's own line about a run that ended with an error, a time-out or not at all."""
+BILLED: Final = (
+    "Amazon API Gateway",
+    "Amazon DynamoDB",
+    "Amazon SageMaker",
+    "Amazon Simple Storage Service",
+    "AmazonCloudWatch",
+    "AWS Lambda",
+)
+"""What a stage costs by: a flood of requests, too, and not only an instance that runs."""
 API_FAILED: Final = '{ ($.status = "5*") && ($.status != "503") }'
 """API Gateway's line about a request."""
 RUNBOOK: Final = "docs/runbook.md"
@@ -147,7 +156,7 @@ class OpsStack(Stack):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=dollars, unit="USD"),
-                cost_filters={"Service": ["Amazon SageMaker"]},
+                cost_filters={"Service": list(BILLED)},
             ),
             notifications_with_subscribers=[
                 budgets.CfnBudget.NotificationWithSubscribersProperty(

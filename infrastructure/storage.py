@@ -29,7 +29,7 @@ class Storage(Construct):
         self._removal = removal_policy(config)
 
         self.jobs_bucket = self._bucket("JobsBucket", expire_after=Duration.days(config.job_retention_days))
-        self.assets_bucket = self._bucket("AssetsBucket")
+        self.assets_bucket = self._bucket("AssetsBucket", keep_deleted_days=config.deleted_models_days)
         # Keys only: a running job's row changes every second, and we would pay for each copy of it in every index.
         self.jobs_table = self._table(
             "JobsTable",
@@ -50,7 +50,7 @@ class Storage(Construct):
         self.endpoints_table = self._table("EndpointsTable", key="endpoint", indexes=[(("listed",), "endpoint")])
         self.access_table = self._table("AccessTable", key="access_id", indexes=[(("listing",), "place")])
 
-    def _bucket(self, name: str, *, expire_after: Duration | None = None) -> s3.Bucket:
+    def _bucket(self, name: str, *, expire_after: Duration | None = None, keep_deleted_days: int = 0) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             name,
@@ -62,6 +62,8 @@ class Storage(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             removal_policy=self._removal,
+            # The functions' roles may not delete versions: a stolen admin key deletes no model for good.
+            versioned=True if keep_deleted_days else None,
             cors=[
                 # Presigned URLs are the authority; a browser panel may have any origin, even file:// and localhost.
                 s3.CorsRule(
@@ -76,6 +78,8 @@ class Storage(Construct):
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     expiration=expire_after,
+                    # Also once the option is off again: a bucket that had versions goes on having them.
+                    noncurrent_version_expiration=Duration.days(keep_deleted_days or 1),
                 )
             ],
         )

@@ -12,6 +12,14 @@ from infrastructure.failed_endpoint import BEYOND_UPDATE
 from infrastructure.kept_options import changes
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_message
 
+_ENDS: Final = {
+    "CREATE": "stack-create-complete",
+    "UPDATE_ROLLBACK": "stack-rollback-complete",
+    "UPDATE": "stack-update-complete",
+    "IMPORT": "stack-import-complete",
+    "DELETE": "stack-delete-complete",
+}
+"""What the AWS CLI waits for while a stack is …_IN_PROGRESS; it has nothing for a creation that is rolled back."""
 SUFFIXES: Final = ("", "-Inference", "-Ops")
 BUDGET_PROPOSED: Final = 50
 
@@ -32,8 +40,9 @@ def stacks(subject: Subject) -> Row:
     for name, stack in found.items():
         status = str(stack["StackStatus"])
         if status.endswith("_IN_PROGRESS"):
-            text = f"{name} is {status}"
-            return Row("stacks", Verdict.STOP, text, f"aws cloudformation wait stack-exists --stack-name {name}")
+            end = next((end for begun, end in _ENDS.items() if status.startswith(begun)), None)
+            mend = f"aws cloudformation wait {end} --stack-name {name}" if end else "wait some minutes"
+            return Row("stacks", Verdict.STOP, f"{name} is {status}", mend)
         if status == "UPDATE_ROLLBACK_FAILED":
             mend = f"aws cloudformation continue-update-rollback --stack-name {name}"
             return Row("stacks", Verdict.STOP, f"{name} is {status}", mend)

@@ -203,7 +203,11 @@ ACCOUNT_FAULTS: dict[str, tuple[Mapping[str, Callable[..., Any]], str, str, str,
     ),
     "an update that is under way": (
         {"cloudformation.describe_stacks": lambda **_: {"Stacks": [{"StackStatus": "UPDATE_IN_PROGRESS"}]}},
-        "stacks", "stop", "UPDATE_IN_PROGRESS", "wait",
+        "stacks", "stop", "UPDATE_IN_PROGRESS", "wait stack-update-complete",
+    ),
+    "a deployment that is rolling back": (
+        {"cloudformation.describe_stacks": lambda **_: {"Stacks": [{"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS"}]}},
+        "stacks", "stop", "UPDATE_ROLLBACK_IN_PROGRESS", "wait stack-rollback-complete",
     ),
     "a deletion that failed": (
         {"cloudformation.describe_stacks": lambda **_: {"Stacks": [{"StackStatus": "DELETE_FAILED"}]}},
@@ -223,6 +227,13 @@ def test_an_account_that_is_not_ready_is_told_what_to_do(cloud: LocalCloud, faul
     row = rows(Session(cloud, planted))[name]
 
     assert (row.verdict, text in row.text, mend in row.mend) == (verdict, True, True), row
+
+
+def test_every_row_has_a_fault_that_is_planted() -> None:
+    told = {fault[1] for table in (OPTION_FAULTS, ACCOUNT_FAULTS) for fault in table.values() if fault[2] != "ok"}
+
+    # Options that contradict each other, and the machine's Docker and disk, have tests of their own below.
+    assert told | {"options", "docker"} == set(CHECKS)
 
 
 @pytest.mark.parametrize(

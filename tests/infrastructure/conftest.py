@@ -37,6 +37,7 @@ CHANGED = {
     "monthly_budget_usd": "250",
     "waf": "true",
     "sdapi": "true",
+    "deleted_models_days": "14",
     "keep_data": "false",
     "subnet_ids": "subnet-0a1b2c3d,subnet-1a1b2c3d",
     "security_group_ids": "sg-0a1b2c3d",

@@ -124,6 +124,8 @@ def test_a_budget_and_a_firewall_are_there_when_asked_for(aws: "Assembly", chang
     (acl,) = changed.resources("AWS::WAFv2::WebACL")
 
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 250, "Unit": "USD"}
+    # A flood of requests costs, too.
+    assert set(budget["Budget"]["CostFilters"]["Service"]) >= {"Amazon SageMaker", "Amazon API Gateway", "AWS Lambda"}
     assert [each["Notification"]["Threshold"] for each in budget["NotificationsWithSubscribers"]] == [80, 100]
     assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
     assert "/stages/" in json.dumps(association["ResourceArn"])

@@ -199,6 +199,18 @@ def test_buckets_are_private_encrypted_and_clean_up(aws: "Assembly") -> None:
         assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
+def test_deleted_models_can_be_brought_back_where_the_stage_wants_it(aws: "Assembly", changed: "Assembly") -> None:
+    def kept(assembly: "Assembly", part: str) -> tuple[object, object]:
+        bucket = assembly.like("AWS::S3::Bucket", part)
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        return bucket.get("VersioningConfiguration"), rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+
+    assert [kept(aws, "AssetsBucket"), kept(changed, "AssetsBucket")] == [(None, 1), ({"Status": "Enabled"}, 14)]
+    assert kept(changed, "JobsBucket") == (None, 1)
+    assert "s3:DeleteObjectVersion" not in json.dumps(changed.resources("AWS::IAM::Policy"))
+    assert not re.search(r"s3:(\*|Delete\*|DeleteObject\*)", json.dumps(changed.resources("AWS::IAM::Policy")))
+
+
 def test_jobs_expire_and_assets_stay(aws: "Assembly") -> None:
     jobs, assets = (
         aws.like("AWS::S3::Bucket", part)["LifecycleConfiguration"]["Rules"][0]

@@ -43,7 +43,9 @@ OPTION_SETS: dict[str, dict[str, str]] = {
     "mails": {"alarm_email": "oncall@example.com"},
     "a budget": {"monthly_budget_usd": "250"},
     "a firewall": {"waf": "true"},
+    "programs that speak WebUI's API": {"sdapi": "true"},
     "data that goes": {"keep_data": "false"},
+    "models that come back": {"deleted_models_days": "14"},
     "everything": {
         "instance_type": "ml.g6.12xlarge", "vpc": "new", "kms_key": "new", "image_uri": IMAGE, "waf": "true",
         "alarm_email": "oncall@example.com", "monthly_budget_usd": "250", "keep_data": "false", "min_instances": "1",
