@@ -15,6 +15,8 @@ LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
 UNNAMED = "main"
 NONE = "none"
 """The value of an optional option that is deliberately unset."""
+NEW_NETWORK_ZONES = 2
+"""How many of the region's zones a new network has subnets in: the first ones."""
 AWS_ONLY = {"generate-on-cloud": "aws-only"}
 """Tag of a stack that the local cloud does not deploy."""
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infrastructure.config import StageConfig
+from infrastructure.config import NEW_NETWORK_ZONES, StageConfig
 from infrastructure.findings import acknowledge
 from infrastructure.logs import add_log_group
 
@@ -54,7 +54,7 @@ def _new_network(scope: Construct, *, config: StageConfig, key: kms.IKey | None)
     vpc = ec2.Vpc(
         scope,
         "Vpc",
-        max_azs=2,
+        max_azs=NEW_NETWORK_ZONES,
         nat_gateways=0,
         subnet_configuration=[
             ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24)

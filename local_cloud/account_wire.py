@@ -15,6 +15,8 @@ from local_cloud.settings import LocalSettings
 
 PAGE: Final = 5
 """Quotas per answer; AWS has hundreds for SageMaker, so a client must follow the pages."""
+ZONES: Final = "abc"
+"""The region's zones, each of which has every type."""
 _QUOTAS = re.compile(rb"Credential=[^,]*/servicequotas/aws4_request")
 _EC2 = re.compile(rb"Credential=[^,]*/ec2/aws4_request")
 
@@ -69,11 +71,14 @@ class AccountWire:
     async def _answer_offerings(self, asked: dict[str, str], send: Send) -> None:
         known = self._account.instance_types()
         wanted = {value for name, value in asked.items() if re.fullmatch(r"Filter\.\d+\.Value\.\d+", name)}
+        by = asked.get("LocationType", "region")
+        places = [self._region] if by == "region" else [f"{self._region}{zone}" for zone in ZONES]
         items = "".join(
-            f"<item><instanceType>{escape(kind)}</instanceType><locationType>region</locationType>"
-            f"<location>{self._region}</location></item>"
+            f"<item><instanceType>{escape(kind)}</instanceType><locationType>{by}</locationType>"
+            f"<location>{place}</location></item>"
             for kind in known
             if not wanted or kind in wanted
+            for place in places
         )
         body = (
             '<DescribeInstanceTypeOfferingsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'

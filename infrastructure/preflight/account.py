@@ -13,6 +13,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
+from infrastructure.config import NEW_NETWORK_ZONES
 from infrastructure.deployed import ClientOf
 from infrastructure.preflight.rows import Row, Subject, Verdict, error_code, error_message
 
@@ -94,10 +95,28 @@ def offered(subject: Subject) -> Row:
     """SageMaker has no list by region, but it does not offer what EC2 does not."""
     kind = subject.config.instance_type.removeprefix("ml.")
     asked = {"LocationType": "region", "Filters": [{"Name": "instance-type", "Values": [kind]}]}
-    if subject.client("ec2").describe_instance_type_offerings(**asked)["InstanceTypeOfferings"]:
-        return Row("offered", Verdict.OK, f"{kind} exists in {subject.region}")
-    text = f"{kind} does not exist in {subject.region}"
-    return Row("offered", Verdict.STOP, text, 'choose another with CONTEXT="-c instance_type=…", or another region')
+    if not subject.client("ec2").describe_instance_type_offerings(**asked)["InstanceTypeOfferings"]:
+        text = f"{kind} does not exist in {subject.region}"
+        return Row("offered", Verdict.STOP, text, 'choose another with CONTEXT="-c instance_type=…", or another region')
+    return _in_its_zones(subject, kind) if subject.config.vpc == "new" else _exists(subject, kind)
+
+
+def _in_its_zones(subject: Subject, kind: str) -> Row:
+    """A new network has subnets in the region's first zones, and a type may be in others only."""
+    ec2 = subject.client("ec2")
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
+    first = sorted(zones)[:NEW_NETWORK_ZONES]
+    asked = {"LocationType": "availability-zone", "Filters": [{"Name": "instance-type", "Values": [kind]}]}
+    having = {each["Location"] for each in ec2.describe_instance_type_offerings(**asked)["InstanceTypeOfferings"]}
+    if having & set(first):
+        return _exists(subject, kind)
+    text = f"{kind} exists in {', '.join(sorted(having))}, but vpc=new has subnets in {' and '.join(first)}"
+    mend = 'CONTEXT="-c vpc=none -c subnet_ids=… -c security_group_ids=…" with subnets there, or another instance_type'
+    return Row("offered", Verdict.STOP, text, mend)
+
+
+def _exists(subject: Subject, kind: str) -> Row:
+    return Row("offered", Verdict.OK, f"{kind} exists in {subject.region}")
 
 
 def concurrency(subject: Subject) -> Row:

@@ -229,6 +229,26 @@ def test_an_account_that_is_not_ready_is_told_what_to_do(cloud: LocalCloud, faul
     assert (row.verdict, text in row.text, mend in row.mend) == (verdict, True, True), row
 
 
+@pytest.mark.parametrize(
+    ("zones", "verdict", "said"),
+    [
+        ("abc", "ok", "g5.xlarge exists in us-east-1"),
+        ("bc", "ok", "g5.xlarge exists in us-east-1"),
+        ("c", "stop", "exists in us-east-1c, but vpc=new has subnets in us-east-1a and us-east-1b: CONTEXT="),
+    ],
+)
+def test_a_new_network_needs_the_type_in_its_zones(cloud: LocalCloud, zones: str, verdict: str, said: str) -> None:
+    def offerings(*, LocationType: str, **_: Any) -> Any:  # noqa: N803
+        places = ["us-east-1"] if LocationType == "region" else [f"us-east-1{zone}" for zone in zones]
+        return {"InstanceTypeOfferings": [{"InstanceType": "g5.xlarge", "Location": place} for place in places]}
+
+    planted = {} if zones == "abc" else {"ec2.describe_instance_type_offerings": offerings}
+
+    row = rows(Session(cloud, planted), {"vpc": "new"})["offered"]
+
+    assert (row.verdict, said in str(row)) == (verdict, True), row
+
+
 def test_every_row_has_a_fault_that_is_planted() -> None:
     told = {fault[1] for table in (OPTION_FAULTS, ACCOUNT_FAULTS) for fault in table.values() if fault[2] != "ok"}
 
