@@ -26,6 +26,9 @@ class Heartbeat:
         self._job_id = job_id
         self._seconds = seconds
         self._progress = Progress(phase=JobPhase.STARTING)
+        self._skips = 0
+        self._skips_before: int | None = None
+        """Those of a worker that was lost; None until the first beat."""
         self._reason_to_stop: JobFailed | None = None
         self._ours = True
         """False once a beat has found that the job was canceled or taken."""
@@ -48,6 +51,11 @@ class Heartbeat:
         # The last beat may be a second old, and a short job has had none. Whatever goes wrong now, the job is over.
         if self._ours:
             self._beat()
+
+    @property
+    def skips(self) -> int:
+        """Grows when the user asks to skip a batch; what was asked of a lost worker before does not count."""
+        return self._skips - (self._skips_before or 0)
 
     @property
     def progress(self) -> Progress:
@@ -98,7 +106,10 @@ class Heartbeat:
     def _beat(self) -> None:
         """Write a heartbeat; never raises, so that neither the thread nor the end of the job does."""
         try:
-            self._records.beat(self._job_id, self._progress)
+            asked = self._records.beat(self._job_id, self._progress, skips=self._skips)
+            if self._skips_before is None:
+                self._skips_before = asked
+            self._skips = asked
         except JobFailed as stop:
             self._ours = False
             self.stop_job(stop.error.code, stop.error.message)

@@ -25,6 +25,8 @@ CLAIM_PATIENCE_SECONDS = 20.0
 
 _WANTED = "(attribute_not_exists(cancel_requested) OR cancel_requested = :false)"
 """Nobody has asked for the job to stop."""
+_SEEN = "(attribute_not_exists(skips) OR skips = :skips)"
+"""Nobody has asked for another batch to be skipped."""
 
 Row = Mapping[str, Any]
 """A DynamoDB item in the client's notation: {"status": {"S": "queued"}, …}"""
@@ -69,8 +71,10 @@ class JobRecords:
                 )
             self.sleep(1.0)
 
-    def beat(self, job_id: str, progress: Progress) -> None:
+    def beat(self, job_id: str, progress: Progress, *, skips: int = 0) -> int:
         """Write the job's heartbeat and progress.
+
+        Returns how often the user has asked to skip a batch; `skips` is what the last beat returned.
 
         Raises:
             JobFailed: CANCELED if the user canceled the job; WORKER_LOST if another worker has taken it.
@@ -79,18 +83,22 @@ class JobRecords:
         ours = self._update(
             job_id,
             update="SET heartbeat_at = :now, progress = :progress",
-            condition=f"#status = :running AND worker_id = :worker AND {_WANTED}",
+            condition=f"#status = :running AND worker_id = :worker AND {_WANTED} AND {_SEEN}",
             values={
                 ":now": {"N": f"{self.clock():.3f}"},
                 ":progress": _progress(progress),
                 ":running": {"S": JobStatus.RUNNING},
                 ":worker": {"S": self.worker_id},
+                ":skips": {"N": str(skips)},
             },
         )
         if ours:
-            return
+            return skips
         row = self._read(job_id)
         refuse_canceled(row)
+        asked = int(row.get("skips", {}).get("N", "0"))
+        if asked != skips:
+            return self.beat(job_id, progress, skips=asked)
         status = row.get("status", {}).get("S")
         if status == JobStatus.CANCELED:
             raise _refusal(job_id, status)
@@ -150,7 +158,7 @@ class JobRecords:
             TableName=self.table,
             Key={"job_id": {"S": job_id}},
             ConsistentRead=True,
-            ProjectionExpression="#status, worker_id, cancel_requested, queued_at",
+            ProjectionExpression="#status, worker_id, cancel_requested, queued_at, skips",
             ExpressionAttributeNames={"#status": "status"},
         )
         return answer.get("Item", {})

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.messages import Progress
 from inference_container.phase_clock import PhaseClock
-from inference_container.task import ReportProgress
+from inference_container.task import ReportProgress, no_skips
 
 
 class JobProgress:
     """Reports a job's phases and counts its sampling steps over all batches; steps never go back."""
 
-    def __init__(self, *, report: ReportProgress, clock: PhaseClock) -> None:
+    def __init__(self, *, report: ReportProgress, clock: PhaseClock, skips: Callable[[], int] = no_skips) -> None:
+        self.skips = skips
         self._report = report
         self._clock = clock
         self._phase = JobPhase.ENCODING

@@ -18,6 +18,11 @@ OfferPreview = Callable[[Callable[[], bytes]], None]
 """Called with a function that renders the newest preview as a JPEG, which may run later, on another thread or never."""
 
 
+def no_skips() -> int:
+    """For tasks whose batches nobody skips."""
+    return 0
+
+
 def load_nothing(file: ModelFile) -> Checkpoint:
     """The loader for tasks without models.
 
@@ -35,6 +40,8 @@ class TaskInput:
     report: ReportProgress
     preview: OfferPreview | None = None
     """None if the job requested no previews."""
+    skips: Callable[[], int] = no_skips
+    """Grows when the user asks to skip the batch that is being drawn."""
     files: JobFiles = field(default_factory=JobFiles)
     """All files of the job, including the checkpoint's."""
     models: ModelCache = field(default_factory=lambda: ModelCache(max_bytes=0, load=load_nothing))

@@ -162,6 +162,7 @@ class Worker:
                 params=params,
                 checkpoint=checkpoint,
                 report=heartbeat.report,
+                skips=lambda: heartbeat.skips,
                 clock=clock,
                 preview=preview,
                 files=JobFiles(files),

@@ -68,6 +68,7 @@ RECORD = JobRecord(
     retry_of="j0",
     correlation_id="c1",
     sends=2,
+    skips=1,
     sent_again_at=_TIME + timedelta(seconds=3),
     refusals=1,
     worker_lost_at=_TIME + timedelta(seconds=4),

@@ -180,6 +180,14 @@ class Jobs:
         """Cancel the job: at once if it is queued, at its next step if it is running."""
         return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
 
+    def skip(self, job_id: str) -> JobView:
+        """End the batch that a running job samples now, as WebUI's Skip: its pictures stay as they are.
+
+        Raises:
+            ProblemError: `job_state_conflict` if it does not run.
+        """
+        return self._connection.ask(JobView, "POST", f"/v1/jobs/{job_id}/skip")
+
     def cancel_all(self, job_ids: Sequence[str]) -> CanceledJobs:
         """Cancel up to fifty jobs at once."""
         body = CancelJobs(job_ids=list(job_ids))

@@ -55,7 +55,8 @@ TERMINAL: frozenset[JobStatus] = frozenset(status for status, following in TRANS
 
 
 WORKER_ATTRIBUTES = (
-    "cancel_requested", "heartbeat_at", "job_id", "progress", "queued_at", "started_at", "status", "worker_id",
+    "cancel_requested", "heartbeat_at", "job_id", "progress", "queued_at", "skips", "started_at", "status",
+    "worker_id",
 )  # fmt: skip
 """The attributes of a job's row that a container may name, also in conditions; its role allows no others."""
 

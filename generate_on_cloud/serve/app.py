@@ -14,7 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from generate_on_cloud.client.errors import CloudError, ConnectionLostError, ProblemError
-from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.jobs import JobStatus, Task
 from generate_on_cloud.faces.sdapi import answers, refusals, watching
 from generate_on_cloud.faces.sdapi.control import CONTROL_LISTS, detect
 from generate_on_cloud.faces.sdapi.lists import DONE_ALREADY, LISTS, NOT_HERE
@@ -160,8 +161,15 @@ async def _interrupt(_: Request, caller: Caller) -> Answer:
 
 async def _skip(_: Request, caller: Caller) -> Answer:
     await caller.works.recall()
-    ignored = ignoring(["skip"]) if caller.works.current() else {}
-    return None, ignored
+    work = caller.works.current()
+    if work is None or work.job is None or work.job.status is not JobStatus.RUNNING:
+        return None, {}  # WebUI forgets it when the next batch begins
+    try:
+        await asyncio.to_thread(caller.cloud().jobs.skip, work.job.job_id)
+    except ProblemError as error:
+        if error.problem.code is not ProblemCode.JOB_STATE_CONFLICT:
+            raise  # else it has just ended
+    return None, {}
 
 
 async def _options(_: Request, caller: Caller) -> Answer:

@@ -36,6 +36,14 @@ class DenoiserCall:
     refined: bool = False
     """Whether the refiner made it."""
 
+    def expected(self, alphas_cumprod: Tensor | None) -> Tensor:
+        """The clean latents, (B,4,h,w), that it predicts; `alphas_cumprod` with timestep samplers."""
+        if alphas_cumprod is None:
+            return self.prediction.clone()
+        alpha = float(alphas_cumprod[int(self.level)])
+        expected: Tensor = (self.x - (1 - alpha) ** 0.5 * self.prediction) / alpha**0.5
+        return expected
+
 
 @dataclass(frozen=True)
 class _Branch:

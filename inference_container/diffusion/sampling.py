@@ -135,6 +135,7 @@ def sample(
     *,
     on_call: Callable[[int], None] | None = None,
     recorder: Callable[[DenoiserCall], None] | None = None,
+    is_skipped: Callable[[], bool] = lambda: False,
 ) -> Tensor:
     """Sample one batch.
 
@@ -143,6 +144,8 @@ def sample(
         request: everything else; `request.noise` must be unused, because its stream is consumed.
         on_call: called after every model call with the number of calls so far (of `planned_calls`); may raise.
         recorder: receives every model call.
+        is_skipped: asked after every model call; True ends the sampling with the picture that this call predicts, as
+            WebUI's Skip does.
 
     Returns:
         Latents, float32 (B,4,h,w) on the model's device; with a mask, cells that are not repainted equal the picture's.
@@ -172,7 +175,7 @@ def sample(
         control=_control(request, levels.plan) if request.controls else None,
         takeover=_takeover(request, levels),
         on_call=on_call,
-        recorder=recorder,
+        recorder=_ending(recorder, is_skipped),
     )
     run = SamplerRun(
         levels=levels.run,
@@ -181,8 +184,32 @@ def sample(
         schedule=levels.schedule,
         from_image=request.start is not None,
     )
-    latents = method.function(denoiser, x, run)
+    try:
+        latents = method.function(denoiser, x, run)
+    except _SkippedError as end:
+        timestep = SAMPLERS[request.choice.sampler].timestep
+        latents = end.call.expected(levels.schedule.alphas_cumprod if timestep else None)
     return latents if blend is None else blend.finish(latents)
+
+
+class _SkippedError(Exception):
+    """The rest of the sampling is left out; `call` was the last one."""
+
+    def __init__(self, call: DenoiserCall) -> None:
+        super().__init__()
+        self.call = call
+
+
+def _ending(
+    recorder: Callable[[DenoiserCall], None] | None, is_skipped: Callable[[], bool]
+) -> Callable[[DenoiserCall], None]:
+    def record(call: DenoiserCall) -> None:
+        if recorder is not None:
+            recorder(call)
+        if is_skipped():
+            raise _SkippedError(call)
+
+    return record
 
 
 def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Tensor, MaskBlend | None]:

@@ -103,19 +103,23 @@ def _sample_batch(
     """Run each pass of one batch; the last one has the finished latents. `calls` has the model calls of each pass."""
     hires = None if second is None else second.hires
     done = sum(calls) * batch
+    # Asked from here on: WebUI forgets it when a batch begins, too.
+    skips = progress.skips()
     sampled: list[Sampled] = []
     if hires is None or hires.first_picture is None:
-        sampled.append(_sample(first, first_request(first, batch=batch), progress, start=done, end=done + calls[0]))
+        request = first_request(first, batch=batch)
+        sampled.append(_sample(first, request, progress, start=done, end=done + calls[0], skips=skips))
     if second is not None and hires is not None:
         small = sampled[0].latents if sampled else None
         with first.tiles.on_decoder(first.checkpoint):
             large = enlarge(first.checkpoint, small, hires, second=second.checkpoint)
         request = hires_request(second, hires, large, batch=batch)
-        sampled.append(_sample(second, request, progress, start=done + calls[0], end=done + sum(calls)))
+        sampled.append(_sample(second, request, progress, start=done + calls[0], end=done + sum(calls), skips=skips))
     return sampled
 
 
-def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start: int, end: int) -> Sampled:
+def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start: int, end: int, skips: int) -> Sampled:
+    """One pass; it ends at its next step once more skips are asked for than `skips`."""
     plan, params = one.plan, one.plan.params
     timestep = SAMPLERS[request.choice.sampler].timestep
     notes = {} if one.hires is None else second_pass_extra(params)
@@ -137,7 +141,9 @@ def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start
     one.networks.use(one.prompts.networks)
     with one.tiles.on(checkpoint, one.hires), merged_tokens(one):
         counter = progress.counter(start=start, end=end)
-        latents = sample(one.checkpoint, request, on_call=counter, recorder=note)
+        latents = sample(
+            one.checkpoint, request, on_call=counter, recorder=note, is_skipped=lambda: progress.skips() > skips
+        )
     padding = request.guidance.padding
     if padding is not None:
         notes[padding] = True

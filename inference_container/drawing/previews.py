@@ -36,12 +36,7 @@ to the VAEs that are common among WebUI's users; with another VAE, colours may b
 
 def expected_latents(call: DenoiserCall, checkpoint: Checkpoint, *, timestep_sampler: bool) -> Tensor:
     """A copy of the clean latents, (4,h,w), that this model call predicts for the batch's first picture."""
-    prediction: Tensor = call.prediction[0]
-    if not timestep_sampler:
-        return prediction.clone()
-    alpha = float(checkpoint.alphas_cumprod[int(call.level)])
-    expected: Tensor = (call.x[0] - (1 - alpha) ** 0.5 * prediction) / alpha**0.5
-    return expected
+    return call.expected(checkpoint.alphas_cumprod if timestep_sampler else None)[0]
 
 
 def preview_jpeg(latents: Tensor, *, family: Family) -> bytes:

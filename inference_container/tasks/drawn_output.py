@@ -18,7 +18,7 @@ def drawn_output(job: TaskInput, kind: type[Params], draw: Draw[Params]) -> Task
     # 1. Complete the params from their infotext.
     asked, checkpoint = image_task(job, kind)
     params = complete_params(asked)
-    progress = JobProgress(report=job.report, clock=job.clock)
+    progress = JobProgress(report=job.report, clock=job.clock, skips=job.skips)
 
     # 2. Run the script, if the request names one.
     script = params.selected_script()

@@ -1,4 +1,4 @@
-"""Routes that cancel jobs: one, some, or all that wait."""
+"""Routes that cancel jobs: one, some, or all that wait; or only the batch that is being drawn."""
 
 from collections.abc import Iterator
 
@@ -33,6 +33,22 @@ _RACES = 3
 def cancel_job(call: UserCall, job_id: str) -> JobView:
     """Cancel a job: at once if it has not started, otherwise at its next step. Safe to repeat."""
     return job_view(call.services, _cancel(call, visible_job(call, job_id)))
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/jobs/{job_id}/skip",
+    problems=(ProblemCode.NOT_FOUND, ProblemCode.JOB_STATE_CONFLICT),
+    permission=Permission.INFERENCE_CREATE,
+)
+def skip_batch(call: UserCall, job_id: str) -> JobView:
+    """End the batch that a running job samples, as WebUI's Skip: its pictures stay as they are, the next one begins."""
+    job = visible_job(call, job_id)
+    changed = call.services.job_transitions.request_skip(job)
+    if changed is None:
+        raise state_conflict(visible_job(call, job_id), "skipped")
+    call.log_change("job.skipped", job_id, {"owner": job.owner})
+    return job_view(call.services, changed)
 
 
 @ROUTES.add("POST", "/v1/jobs/cancel", permission=Permission.INFERENCE_CREATE)

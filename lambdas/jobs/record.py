@@ -43,6 +43,8 @@ class JobRecord:
     thumbnail: bool = False
     """Whether its first picture is stored small, too."""
     cancel_requested: bool = False
+    skips: int = 0
+    """How often the client has asked to end the batch that was being drawn."""
     preview: bool = False
     """Whether the client wants to see the job's pictures while it runs."""
     error: JobError | None = None

@@ -156,6 +156,10 @@ class JobTransitions:
         """Ask the worker to stop; None if the job is not `running`."""
         return self._change(job_id, {"cancel_requested": True}, allowed=(JobStatus.RUNNING,))
 
+    def request_skip(self, job: JobRecord) -> JobRecord | None:
+        """Ask the worker to end the batch that it draws; None if the job is not `running`."""
+        return self._change(job.job_id, {"skips": job.skips + 1}, allowed=(JobStatus.RUNNING,))
+
     def finish(
         self,
         job: JobRecord,

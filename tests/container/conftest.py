@@ -55,6 +55,14 @@ class Cloud:
             ExpressionAttributeValues={":true": {"BOOL": True}},
         )
 
+    def skip(self, job_id: str, times: int) -> None:
+        self.dynamodb.update_item(
+            TableName=JOBS_TABLE,
+            Key={"job_id": {"S": job_id}},
+            UpdateExpression="SET skips = :times",
+            ExpressionAttributeValues={":times": {"N": str(times)}},
+        )
+
     def put_asset(
         self, data: bytes, *, name: str = "model.safetensors", asset_id: str = "a1", declared: bool = True
     ) -> AssetRef:

@@ -53,6 +53,20 @@ def test_reports_reach_the_row_and_the_end_stops_the_beats(cloud: Cloud) -> None
     assert len(records.beats) == count
 
 
+def test_skips_are_counted_from_the_first_beat_on(cloud: Cloud) -> None:
+    records = watched(cloud)
+    cloud.skip("j", 2)  # of a worker that was lost
+
+    with Heartbeat(records, "j", seconds=0.01) as heartbeat:
+        records.wait_for(2)
+        assert heartbeat.skips == 0
+        cloud.skip("j", 3)
+        records.wait_for(2)
+        assert heartbeat.skips == 1
+
+    assert cloud.job("j")["skips"] == {"N": "3"}
+
+
 def test_cancelling_stops_the_job_at_its_next_report(cloud: Cloud) -> None:
     records = watched(cloud)
 

@@ -132,6 +132,20 @@ def test_a_beat_writes_time_and_progress_and_nothing_else(cloud: Cloud) -> None:
     assert after == {name: value for name, value in before.items() if name not in {"heartbeat_at", "progress"}}
 
 
+def test_a_beat_learns_of_a_skip_and_is_written(cloud: Cloud) -> None:
+    cloud.put_job("j", "queued")
+    clock = HandClock()
+    records = cloud.records(clock=clock)
+    records.claim("j")
+    cloud.skip("j", 1)
+    clock.now += 2.5
+
+    assert records.beat("j", Progress(phase=JobPhase.SAMPLING)) == 1
+
+    assert cloud.job("j")["heartbeat_at"] == {"N": "1800000002.500"}
+    assert records.beat("j", Progress(phase=JobPhase.SAMPLING), skips=1) == 1
+
+
 def test_a_beat_learns_that_the_user_canceled(cloud: Cloud) -> None:
     cloud.put_job("j", "queued")
     records = cloud.records()

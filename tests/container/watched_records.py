@@ -16,12 +16,12 @@ class WatchedRecords(JobRecords):
     failures: tuple[Exception, ...] = ()
     beaten: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def beat(self, job_id: str, progress: Progress) -> None:
+    def beat(self, job_id: str, progress: Progress, *, skips: int = 0) -> int:
         self.beats.append(progress)
         try:
             if len(self.beats) <= len(self.failures):
                 raise self.failures[len(self.beats) - 1]
-            super().beat(job_id, progress)
+            return super().beat(job_id, progress, skips=skips)
         finally:
             self.beaten.release()
 

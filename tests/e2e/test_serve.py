@@ -120,6 +120,27 @@ def test_a_running_job_has_progress_and_a_preview_and_can_be_interrupted(webui: 
     assert webui.get("/sdapi/v1/progress").json()["state"]["job_count"] == 0
 
 
+def test_skip_ends_one_batch_and_the_others_are_drawn(
+    webui: httpx.Client, serving: Serving, service: GenerateOnCloud
+) -> None:
+    answers: list[httpx.Response] = []
+    body = txt2img(steps=150, n_iter=8, seed=9)
+    asking = threading.Thread(
+        target=lambda: answers.append(httpx.post(f"{serving.url}/sdapi/v1/txt2img", json=body, timeout=300))
+    )
+    asking.start()
+    wait_for(
+        lambda: webui.get("/sdapi/v1/progress").json()["state"]["sampling_step"] > 0, "its first steps", seconds=120
+    )
+    assert webui.post("/sdapi/v1/skip").json() is None
+    asking.join(200)
+
+    whole, _ = drawn_by_goc(service, Task.TXT2IMG, body)
+    drawn = [base64.b64decode(one) for one in answers[0].json()["images"]]
+    different = [one for one, other in zip(drawn[-8:], whole[-8:], strict=True) if one != other]
+    assert len(different) == 1
+
+
 def test_a_client_that_gave_up_finds_its_job_again(webui: httpx.Client, service: GenerateOnCloud) -> None:
     body = txt2img(steps=150, seed=-1, prompt="found again")
     with pytest.raises(httpx.ReadTimeout):

@@ -254,6 +254,8 @@ def problem(code: ProblemCode, status: int, *errors: FieldError) -> RefusalError
         (problem(ProblemCode.INTERNAL, 500), 502, "It is so. (request r1)"),
         (problem(ProblemCode.INVALID_PARAMS, 422, FieldError(pointer="/params/steps", message="received 0")), 422,
          "steps: received 0"),
+        (problem(ProblemCode.INVALID_PARAMS, 422, FieldError(pointer="/infotext", message="infotext: Seed: no")), 422,
+         "infotext: Seed: no"),
         (refusals.of_job("j1", JobStatus.CANCELED, None), 409, "j1 was interrupted"),
         (refusals.of_job("j1", JobStatus.EXPIRED, None), 503, "no GPU took it"),
         (refusals.of_job("j1", JobStatus.FAILED, JobError.of(JobErrorCode.OUT_OF_MEMORY, "too big")), 507, "too big"),
@@ -264,6 +266,7 @@ def problem(code: ProblemCode, status: int, *errors: FieldError) -> RefusalError
 def test_errors_have_webuis_shape_and_our_sentence(refusal: RefusalError, status: int, said: str) -> None:
     assert refusal.status == status
     assert said in refusal.document()["detail"]
+    assert "infotext: infotext" not in refusal.document()["detail"]
     assert set(refusal.document()) == {"error", "detail", "body", "errors"}
 
 

@@ -14,6 +14,7 @@ LINES = {
     "POST /v1/jobs/{job_id}/start": "job.started",
     "PATCH /v1/jobs/{job_id}": "job.changed",
     "POST /v1/jobs/{job_id}/cancel": "job.canceled",
+    "POST /v1/jobs/{job_id}/skip": "job.skipped",
     "POST /v1/jobs/cancel": "job.canceled",
     "POST /v1/jobs/{job_id}/retry": "job.created",
     "DELETE /v1/jobs/{job_id}": "job.deleted",

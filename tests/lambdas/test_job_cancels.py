@@ -95,3 +95,31 @@ def test_a_body_that_does_not_say_which_jobs_is_refused_and_cancels_nothing(
 
     assert "allowed" in problem["errors"][0]["message"] or "at" in problem["errors"][0]["message"]
     assert cloud.status(job_id) == "queued"
+
+
+def test_a_running_job_is_asked_to_skip_its_batch_each_time(cloud: Cloud) -> None:
+    job_id = cloud.job().job_id
+    cloud.run(job_id)
+
+    views = [cloud.ask("POST", f"/v1/jobs/{job_id}/skip").ok() for _ in range(2)]
+
+    assert cloud.row(job_id)["skips"] == 2
+    assert [view["status"] for view in views] == ["running"] * 2
+
+
+@pytest.mark.parametrize("status", ["queued", "succeeded", "canceled"])
+def test_a_job_that_does_not_run_has_no_batch_to_skip(cloud: Cloud, status: str) -> None:
+    job_id = cloud.job().job_id
+    cloud.write(job_id, status=status)
+
+    cloud.ask("POST", f"/v1/jobs/{job_id}/skip").problem(409, "job_state_conflict")
+
+    assert "skips" not in cloud.row(job_id) or cloud.row(job_id)["skips"] == 0
+
+
+def test_nobody_skips_in_the_job_of_another(cloud: Cloud) -> None:
+    job_id = cloud.job().job_id
+    cloud.run(job_id)
+
+    cloud.ask("POST", f"/v1/jobs/{job_id}/skip", user="bob").problem(404, "not_found")
+    cloud.ask("POST", f"/v1/jobs/{new_id()}/skip").problem(404, "not_found")

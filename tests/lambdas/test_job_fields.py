@@ -30,7 +30,7 @@ NOT_SHOWN = {
     "owner", "queued_at", "params_key", "request_key", "output_key", "failure_key", "preview", "heartbeat_at", "sends",
     "sent_again_at", "refusals", "worker_lost_at", "queue_lost_at", "charge", "counted", "webhook", "deliveries",
     "open", "strict", "thumbnail", "megapixel_steps",
-    "losses", "retry_at",
+    "losses", "retry_at", "skips",
 }  # fmt: skip
 """Fields of the record that its view leaves out."""
 COMPUTED = {

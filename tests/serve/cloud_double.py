@@ -24,6 +24,7 @@ class CloudDouble:
         self.sent: list[CreateJob] = []
         self.uploads: list[bytes] = []
         self.canceled: list[str] = []
+        self.skipped: list[str] = []
         self.refusal: CloudError | None = None
         self.age = timedelta()
         """How long ago jobs end."""
@@ -106,6 +107,11 @@ class CloudDouble:
     def cancel(self, job_id: str) -> None:
         self.canceled.append(job_id)
         self.end(job_id, JobStatus.CANCELED)
+
+    def skip(self, job_id: str) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.skipped.append(job_id)
 
     def end(
         self, job_id: str, status: JobStatus = JobStatus.SUCCEEDED, *, error: str | None = None, **result: Any

@@ -139,6 +139,31 @@ def test_interrupt_cancels_the_callers_own_job_only() -> None:
     run(test)
 
 
+def test_skip_ends_the_batch_of_the_callers_running_job_only() -> None:
+    async def test() -> None:
+        server = Server()
+        assert (await server.post("/sdapi/v1/skip")).status == 200
+        asking = asyncio.create_task(server.post("/sdapi/v1/txt2img", FIXED))
+        await server.sent(1)
+        await server.shows(job="txt2img")
+        server.name = "ben"
+        await server.post("/sdapi/v1/skip")
+        assert server.cloud.skipped == []
+        server.name = ""
+        skipped = await server.post("/sdapi/v1/skip")
+        server.cloud.refusal = _problem(ProblemCode.JOB_STATE_CONFLICT, 409)
+        ended = await server.post("/sdapi/v1/skip")
+        server.cloud.refusal = None
+        server.cloud.end("j1")
+        await asking
+
+        assert [skipped.status, skipped.json, ended.status] == [200, None, 200]
+        assert IGNORED not in skipped.headers
+        assert server.cloud.skipped == ["j1"]
+
+    run(test)
+
+
 def test_options_are_each_callers_own_and_survive_the_server(tmp_path: Path) -> None:
     async def test() -> None:
         kept = tmp_path / "settings" / "serve.json"

@@ -15,7 +15,7 @@ from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
 from inference_container.phase_clock import PhaseClock
-from inference_container.task import TaskInput, TaskOutput, load_nothing
+from inference_container.task import TaskInput, TaskOutput, load_nothing, no_skips
 from inference_container.tasks import TASKS
 
 SMALL: dict[str, Any] = {
@@ -35,6 +35,7 @@ def run(
     report: Callable[[Progress], None] = lambda _: None,
     files: Sequence[ModelFile] = (),
     clock: PhaseClock | None = None,
+    skips: Callable[[], int] = no_skips,
     **body: Any,
 ) -> TaskOutput:
     """What the task answers to SMALL with `body` laid over it; `override_settings` are merged."""
@@ -43,7 +44,15 @@ def run(
     assert params.unsupported() == []
     models = ModelCache(max_bytes=2**30, load=load_nothing)
     return TASKS[task](
-        TaskInput(params, checkpoint, report, files=JobFiles(files), models=models, clock=clock or PhaseClock())
+        TaskInput(
+            params,
+            checkpoint,
+            report,
+            files=JobFiles(files),
+            models=models,
+            clock=clock or PhaseClock(),
+            skips=skips,
+        )
     )
 
 

@@ -92,7 +92,9 @@ def _below_params(faults: Sequence[FieldError]) -> list[FieldError]:
 def _sentence(faults: Sequence[FieldError]) -> str:
     first = faults[0]
     more = f" ({len(faults) - 1} more errors are listed)" if len(faults) > 1 else ""
-    return f"{first.pointer.lstrip('/') or 'request'}: {first.message}{more}"
+    name = first.pointer.lstrip("/") or "request"
+    # Messages about an infotext name it themselves.
+    return f"{first.message if first.message.startswith(f'{name}:') else f'{name}: {first.message}'}{more}"
 
 
 def _lines(faults: Sequence[FieldError]) -> str:
