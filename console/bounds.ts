@@ -15,6 +15,7 @@ const BODIES = [
   "InterrogateDeepbooruParams",
   "CreateJob",
   "CreateEndpoint",
+  "Quotas",
 ];
 const KEPT = ["default", "enum", "exclusiveMaximum", "exclusiveMinimum", "maxLength", "maximum", "minimum", "type"];
 
@@ -40,7 +41,11 @@ export function contract(): Plugin {
         const properties = all[name]!.properties as Record<string, Schema>;
         return [name, Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, field(value, all)]))];
       });
-      return `export const BOUNDS = ${JSON.stringify(Object.fromEntries(chosen))};`;
+      return [
+        `export const BOUNDS = ${JSON.stringify(Object.fromEntries(chosen))};`,
+        `export const PREDICTIONS = ${JSON.stringify(all.PredictionType!.enum)};`,
+        `export const PERMISSIONS = ${JSON.stringify(all.Permission!.enum)};`,
+      ].join("\n");
     },
   };
 }

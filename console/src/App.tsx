@@ -1,11 +1,11 @@
 /** The pages and their addresses. */
-import { Loader, Modal } from "@mantine/core";
+import { Loader } from "@mantine/core";
 import { Suspense, lazy } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { JobWatch } from "./jobs/JobWatch";
 import { TABS } from "./params/store";
 import { Shell } from "./kit/Shell";
-import { SignIn } from "./session/SignIn";
+import { PreferencesSync } from "./session/PreferencesSync";
 import { useSession } from "./session/session";
 
 const Generate = lazy(() => import("./generate/GeneratePage"));
@@ -13,18 +13,28 @@ const Assets = lazy(() => import("./assets/AssetsPage"));
 const Endpoints = lazy(() => import("./admin/EndpointsPage"));
 const People = lazy(() => import("./admin/PeoplePage"));
 const Usage = lazy(() => import("./admin/UsagePage"));
+const SignIn = lazy(() => import("./session/SignIn").then(({ SignIn }) => ({ default: SignIn })));
+const LockScreen = lazy(() => import("./session/LockScreen"));
+const Settings = lazy(() => import("./session/SettingsPage"));
 const Jobs = lazy(() => import("./jobs/JobsPage"));
 
 export function App() {
   const { key, locked } = useSession();
-  if (key === null) return <SignIn />;
+  if (key === null)
+    return (
+      <Suspense fallback={<Loader m="xl" />}>
+        <SignIn />
+      </Suspense>
+    );
   return (
     <>
-      {/* What the reader has typed stays below, until another key is there. */}
-      <Modal opened={locked} onClose={() => undefined} withCloseButton={false} fullScreen>
-        <SignIn again />
-      </Modal>
+      {locked && (
+        <Suspense>
+          <LockScreen />
+        </Suspense>
+      )}
       {!locked && <JobWatch />}
+      <PreferencesSync />
       <Shell>
         <Suspense fallback={<Loader m="xl" />}>
           <Switch>
@@ -43,6 +53,9 @@ export function App() {
             </Route>
             <Route path="/usage">
               <Usage />
+            </Route>
+            <Route path="/settings">
+              <Settings />
             </Route>
             <Route>
               <Redirect to="/generate/txt2img" />

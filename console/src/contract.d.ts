@@ -11,4 +11,8 @@ declare module "virtual:contract" {
     maxLength?: number;
   }
   export const BOUNDS: Record<string, Record<string, Bounds>>;
+  /** Every `resource:action`. */
+  export const PERMISSIONS: string[];
+  /** What a checkpoint can predict. */
+  export const PREDICTIONS: string[];
 }

@@ -1,8 +1,6 @@
 import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
 import "./kit/console.css";
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -40,7 +38,6 @@ if (code !== null) {
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
-      <Notifications position="top-right" />
       <QueryClientProvider client={queries}>
         <Router hook={useHashLocation}>
           <App />

@@ -10,6 +10,7 @@ from generate_on_cloud.contract.assets import AssetStatus, AssetType, Prediction
 from generate_on_cloud.contract.bodies import Body, View
 
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+TriggerWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 FileName = Annotated[
     str, AfterValidator(lambda name: unicodedata.normalize("NFC", name)), Field(min_length=1, max_length=200)
 ]
@@ -69,6 +70,8 @@ class ChangeAsset(Body):
     roles: list[Who] | None = Field(default=None, max_length=100)
     prediction_type: PredictionType | Literal["automatic"] | None = None
     """What a checkpoint predicts; `automatic` is what its file says."""
+    trained_words: list[TriggerWord] | None = Field(default=None, max_length=100)
+    """Words that make a network show what it learned; they replace those that its file names."""
 
 
 class UploadPart(View):

@@ -121,7 +121,7 @@ def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetV
     permission=Permission.ASSET_CREATE,
 )
 def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
-    """Rename, describe or tag a model file, change who may use it, or say what a checkpoint predicts."""
+    """Rename, describe or tag a model file, change who may use it, its trigger words, or what a checkpoint predicts."""
     asset = _own(call, asset_id)
     if asset.status is not AssetStatus.ACTIVE:
         raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} is {asset.status}; allowed: an active asset.")
@@ -140,6 +140,9 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
         users=asset.users if body.users is None else tuple(dict.fromkeys(body.users)),
         roles=asset.roles if body.roles is None else tuple(dict.fromkeys(body.roles)),
         prediction_type=_prediction(asset, body),
+        facts=asset.facts
+        if body.trained_words is None
+        else replace(asset.facts, trained_words=tuple(dict.fromkeys(body.trained_words))),
     )
     if not call.services.uploads.transitions.change(asset, changed):
         message = f"A {asset.type} named {changed.name!r} already exists, or {asset.name!r} was changed meanwhile."

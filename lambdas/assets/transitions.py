@@ -159,7 +159,17 @@ class AssetTransitions:
     def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
         """Write the owner's changes; False if the new name is taken or the asset changed meanwhile."""
         row = changed.row()
-        names = ("name", "type_name", "description", "tags", "users", "roles", "trusted", "prediction_type")
+        names = (
+            "name",
+            "type_name",
+            "description",
+            "tags",
+            "users",
+            "roles",
+            "trusted",
+            "prediction_type",
+            "trained_words",
+        )
         request = self._request(asset, {name: row[name] for name in names}, allowed=(asset.status,))
         if changed.name == asset.name:
             return self._sent(request)

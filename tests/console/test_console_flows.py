@@ -1,6 +1,5 @@
 """A user's way through the console, in a browser, against the real local cloud: sign in, draw, look, save."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from generate_on_cloud.contract.accounts import CreateKey
 from generate_on_cloud.contract.jobs import JobStatus
 from local_cloud.cloud import LocalCloud
 from tests.console.form import DRAWN, choose_checkpoint, fill_small, result
+from tests.console.model_files import stretched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]
@@ -209,11 +209,11 @@ def test_a_model_file_is_sent_in_parts_and_what_the_inspection_says_is_shown(
     open_page: OpenPage, tmp_path: Path, cloud: LocalCloud
 ) -> None:
     again = tmp_path / "again.safetensors"
-    again.write_bytes(TRAINED.read_bytes())
+    sha256 = stretched(again, TRAINED.stat().st_size)
     wrong = tmp_path / "wrong.safetensors"
     wrong.write_bytes(b"this is no model" * 100)
     page = open_page("/assets")
-    page.locator("input[type=file]").set_input_files([again, wrong])
+    page.locator("input[type=file]").first.set_input_files([again, wrong])
 
     expect(page.get_by_role("status").filter(has_text="ready")).to_be_visible(timeout=DRAWN)
     expect(page.get_by_role("alert")).to_contain_text("its header claims", timeout=DRAWN)
@@ -221,7 +221,7 @@ def test_a_model_file_is_sent_in_parts_and_what_the_inspection_says_is_shown(
     expect(row).to_contain_text("Stable Diffusion 1.x")
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         stored = {asset.name: asset.sha256 for asset in service.assets.list()}
-    assert stored["again.safetensors"] == hashlib.sha256(again.read_bytes()).hexdigest()
+    assert stored["again.safetensors"] == sha256
 
     row.get_by_role("button", name="Delete again.safetensors").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

@@ -1,5 +1,7 @@
 """The console's bundle and its build: made from the sources there are, once for each."""
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from infrastructure import console_build
-from infrastructure.console_build import ConsoleBuildError, build, main
+from infrastructure.console_build import ROOT, ConsoleBuildError, build, main
 
 FOLDER = {"package-lock.json": "{}", "package.json": "{}", "src/main.tsx": "1", "index.html": "<html>"}
 
@@ -91,3 +93,19 @@ def test_what_npm_says_is_kept_and_its_first_error_is_the_reason(
         console_build.run_npm(["ci"], root=root)
 
     assert "starting ['ci']" in (root / "build" / "console" / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(("target", "fails"), [("console", True), ("console-if-possible", False)])
+def test_a_failed_build_stops_make_console_and_nothing_that_only_begins_with_it(target: str, *, fails: bool) -> None:
+    """`make demo` and `make local` begin with console-if-possible; here the program that builds fails at once."""
+    run = subprocess.run(["make", target, "READY=", "RUN=false"], cwd=ROOT, capture_output=True, check=False)
+
+    assert (run.returncode != 0) is fails, run.stderr.decode()
+
+
+def test_the_commands_that_begin_with_the_console_go_on_without_it() -> None:
+    rules = dict(re.findall(r"^([a-z-]+):([^#=\n]*)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert "console-if-possible" in rules["demo"].split()
+    assert "console-if-possible" in rules["local"].split()
+    assert "console" not in {word for name in ("demo", "local", "synth", "deploy") for word in rules[name].split()}

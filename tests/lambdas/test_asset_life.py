@@ -333,11 +333,14 @@ def test_a_restricted_asset_looks_to_others_as_if_there_were_none(cloud: Cloud) 
 def test_an_asset_is_renamed_described_and_tagged(cloud: Cloud) -> None:
     asset_id = uploaded(cloud)["asset_id"]
     change = {"name": "wet ink.safetensors", "description": "drawings", "tags": ["ink", "ink", "wet"]}
+    change |= {"trained_words": ["wet ink", "ink style"]}
 
     changed = cloud.ask("PATCH", f"/v1/assets/{asset_id}", change).ok()
 
     assert (changed["name"], changed["description"], changed["tags"]) == (change["name"], "drawings", ["ink", "wet"])
+    assert changed["trained_words"] == ["wet ink", "ink style"]
     assert cloud.ask("GET", f"/v1/assets/{asset_id}").ok() == changed
+    assert cloud.ask("PATCH", f"/v1/assets/{asset_id}", {"trained_words": []}).ok()["trained_words"] == []
     begin(cloud)  # the old name is free
 
 

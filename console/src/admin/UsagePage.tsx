@@ -1,28 +1,30 @@
-/** Jobs, GPU time and cost of a month by day, as bars and as numbers. */
-import { Group, SegmentedControl, Stack, Table, Text, TextInput, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+/** Jobs, GPU time and cost of a month by day, user, endpoint or model, as charts and as numbers; and what is left. */
+import { Card, Group, Progress, SegmentedControl, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type Schemas, api } from "../api/client";
-import { unwrap } from "../api/problem";
+import type { Schemas } from "../api/client";
 import { ProblemText } from "../kit/ProblemText";
+import { RowTable } from "../kit/RowTable";
 import { bytes, duration } from "../kit/format";
+import { DayChart } from "./DayChart";
+import type { Quotas } from "./QuotaFields";
+import { type By, useMe, useUsage } from "./queries";
+
+type UsageGroup = Schemas["UsageGroup"];
+const DIMENSIONS = ["day", "user", "endpoint", "model"] as const satisfies readonly By[];
 
 export default function UsagePage() {
   const { t, i18n } = useTranslation();
   const [month, setMonth] = useState(new Date().toISOString().slice(0, 7));
   const [everyone, setEveryone] = useState(false);
-  const usage = useQuery({
-    queryKey: ["usage", month, everyone],
-    queryFn: ({ signal }) => everyPage(month, everyone, signal),
-    enabled: /^\d{4}-\d{2}$/.test(month),
-  });
-  const days = usage.data?.days ?? [];
-  const known = days.some((day) => day.cost !== null);
-  const weight = (day: Schemas["UsageDay"]) => (known ? (day.cost ?? 0) : day.gpu_seconds);
-  const largest = Math.max(...days.map(weight), Number.MIN_VALUE);
+  const [by, setBy] = useState<By>("day");
+  const usage = useUsage(month, everyone, by);
+  const groups = usage.data?.groups ?? [];
+  const known = groups.some(({ cost }) => cost !== null);
   const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD" });
-  const sum = (pick: (day: Schemas["UsageDay"]) => number) => days.reduce((total, day) => total + pick(day), 0);
+  const weigh = (group: UsageGroup) => (known ? (group.cost ?? 0) : group.gpu_seconds);
+  const format = (value: number) => (known ? money.format(value) : duration(value));
+  const sum = (pick: (group: UsageGroup) => number) => groups.reduce((total, group) => total + pick(group), 0);
   return (
     <Stack>
       <Title order={1} size="h3">
@@ -39,63 +41,94 @@ export default function UsagePage() {
           value={everyone ? "everyone" : "mine"}
           onChange={(value) => setEveryone(value === "everyone")}
         />
+        <SegmentedControl
+          aria-label={t("usage.by")}
+          data={DIMENSIONS.map((value) => ({ value, label: t(`usage.${value}`) }))}
+          value={by}
+          onChange={(value) => setBy(value as By)}
+        />
       </Group>
       {usage.error !== null && <ProblemText error={usage.error} />}
       {usage.isSuccess && (
-        <Text>
+        <Text role="status">
           {t("usage.sum", {
-            jobs: sum((day) => day.jobs),
-            time: duration(sum((day) => day.gpu_seconds)),
-            cost: known ? money.format(sum((day) => day.cost ?? 0)) : "—",
+            jobs: sum(({ jobs }) => jobs),
+            time: duration(sum((group) => group.gpu_seconds)),
+            cost: known ? money.format(sum(({ cost }) => cost ?? 0)) : "—",
           })}
           {usage.data.asset_bytes != null && ` · ${t("usage.files", { size: bytes(usage.data.asset_bytes) })}`}
         </Text>
       )}
-      {usage.isSuccess && days.length === 0 && <Text c="dimmed">{t("usage.none")}</Text>}
-      {days.length > 0 && (
-        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                {(["day", "user", "jobs", "failed", "gpu", "cost"] as const).map((column) => (
-                  <Table.Th key={column}>{t(`usage.${column}`)}</Table.Th>
-                ))}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {days.map((day) => (
-                <Table.Tr key={`${day.day} ${day.user}`}>
-                  <Table.Td>{day.day}</Table.Td>
-                  <Table.Td>{day.user}</Table.Td>
-                  <Table.Td>{day.jobs}</Table.Td>
-                  <Table.Td>{day.failed}</Table.Td>
-                  <Table.Td>{duration(day.gpu_seconds)}</Table.Td>
-                  <Table.Td>
-                    <span className="bar" style={{ width: `${(120 * weight(day)) / largest}px` }} />
-                    {day.cost === null ? "—" : money.format(day.cost)}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+      {usage.isSuccess && groups.length === 0 && <Text c="dimmed">{t("usage.none")}</Text>}
+      {groups.length > 0 && by === "day" && (
+        <DayChart
+          month={month}
+          values={new Map(groups.map((group) => [group.key, weigh(group)]))}
+          format={format}
+          label={t(known ? "usage.costByDay" : "usage.timeByDay")}
+        />
       )}
+      {groups.length > 0 && <Groups groups={groups} by={by} weigh={weigh} money={money} />}
+      <Left />
     </Stack>
   );
 }
 
-async function everyPage(month: string, everyone: boolean, signal: AbortSignal): Promise<Schemas["UsagePage"]> {
-  const days: Schemas["UsageDay"][] = [];
-  let cursor: string | null = null;
-  for (;;) {
-    const page: Schemas["UsagePage"] = await unwrap(
-      api.GET("/v1/usage", {
-        params: { query: { month, ...(everyone ? { everyone, limit: 100 } : {}), ...(cursor === null ? {} : { cursor }) } },
-        signal,
-      }),
-    );
-    days.push(...page.days);
-    cursor = page.next_cursor;
-    if (cursor === null) return { ...page, days };
-  }
+interface GroupsProps {
+  groups: UsageGroup[];
+  by: By;
+  weigh: (group: UsageGroup) => number;
+  money: Intl.NumberFormat;
+}
+
+function Groups({ groups, by, weigh, money }: GroupsProps) {
+  const { t } = useTranslation();
+  const largest = Math.max(...groups.map(weigh), Number.MIN_VALUE);
+  return (
+    <RowTable
+      rows={groups}
+      keyOf={({ key }) => key}
+      minWidth={480}
+      columns={[
+        { title: t(`usage.${by}`), mono: true, cell: ({ key }) => key || "—" },
+        { title: t("usage.jobs"), cell: ({ jobs }) => jobs },
+        { title: t("usage.gpu"), cell: (group) => duration(group.gpu_seconds) },
+        {
+          title: t("usage.cost"),
+          cell: (group) => (
+            <>
+              <span className="bar" style={{ width: `${(120 * weigh(group)) / largest}px` }} />
+              {group.cost === null ? "—" : money.format(group.cost)}
+            </>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+/** One's own quotas: how much is used, and when it starts again. */
+function Left() {
+  const { t, i18n } = useTranslation();
+  const me = useMe();
+  const uses = me.data?.quota_use ?? [];
+  if (uses.length === 0) return null;
+  const number = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1 });
+  const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium", timeStyle: "short" });
+  return (
+    <Card withBorder component="section" aria-label={t("quota.mine")}>
+      <Title order={2} size="h5">
+        {t("quota.mine")}
+      </Title>
+      {uses.map(({ quota, limit, used, resets_at }) => (
+        <Stack key={quota} gap={2} mt="xs">
+          <Text size="sm">
+            {t(`quota.${quota as keyof Quotas}`)}: {number.format(used)} / {number.format(limit)}
+            {resets_at && ` · ${t("quota.resets", { time: time.format(new Date(resets_at)) })}`}
+          </Text>
+          <Progress value={limit === 0 ? 100 : Math.min(100, (100 * used) / limit)} aria-label={t(`quota.${quota as keyof Quotas}`)} />
+        </Stack>
+      ))}
+    </Card>
+  );
 }

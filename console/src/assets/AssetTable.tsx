@@ -1,76 +1,138 @@
-/** One row a file: what it is, who owns it, and what the inspection said. */
-import { Button, Table, Text, VisuallyHidden } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+/** One row a file: what it is, who owns it, what the inspection said; change it, go on with it, delete it. */
+import { FileButton, Button, Text } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type Schemas, api } from "../api/client";
-import { unwrap } from "../api/problem";
-import { ProblemText } from "../kit/ProblemText";
-import { useConfirm } from "../kit/confirm";
+import type { Schemas } from "../api/client";
+import { RowTable } from "../kit/RowTable";
 import { bytes } from "../kit/format";
+import { AssetForm } from "./AssetForm";
+import { DeleteAsset } from "./DeleteAsset";
+import { useUploads } from "./upload/store";
 
-type Asset = Schemas["AssetView"];
+export type Asset = Schemas["AssetView"];
 
 export function AssetTable({ assets }: { assets: Asset[] }) {
   const { t } = useTranslation();
-  const queries = useQueryClient();
-  const confirm = useConfirm();
-  const remove = useMutation({
-    mutationFn: (asset_id: string) => unwrap(api.DELETE("/v1/assets/{asset_id}", { params: { path: { asset_id } } })),
-    onSettled: () => {
-      void queries.invalidateQueries({ queryKey: ["assets"] });
-      void queries.invalidateQueries({ queryKey: ["models"] });
-    },
-  });
+  const [edited, setEdited] = useState<Asset | null>(null);
+  const [deleted, setDeleted] = useState<Asset | null>(null);
   return (
     <>
-      {remove.error !== null && <ProblemText error={remove.error} />}
-      {confirm.dialog}
-      <Table.ScrollContainer minWidth={680} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-        <Table verticalSpacing="xs">
-          <Table.Thead>
-            <Table.Tr>
-              {(["name", "type", "size", "status", "owner"] as const).map((column) => (
-                <Table.Th key={column}>{t(`assets.${column}`)}</Table.Th>
-              ))}
-              <Table.Th>
-                <VisuallyHidden>{t("jobs.delete")}</VisuallyHidden>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {assets.map((asset) => (
-              <Table.Tr key={asset.asset_id}>
-                <Table.Td className="mono">{asset.name}</Table.Td>
-                <Table.Td>{t(`assetType.${asset.type}`)}</Table.Td>
-                <Table.Td>{bytes(asset.size)}</Table.Td>
-                <Table.Td>
-                  <Verdict asset={asset} />
-                </Table.Td>
-                <Table.Td>{asset.owner}</Table.Td>
-                <Table.Td>
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    aria-label={t("assets.deleteNamed", { name: asset.name })}
-                    onClick={() =>
-                      confirm.ask(t("assets.deleteSure", { name: asset.name }), t("jobs.delete"), () => remove.mutate(asset.asset_id))
-                    }
-                  >
-                    {t("jobs.delete")}
-                  </Button>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <RowTable
+        rows={assets}
+        keyOf={({ asset_id }) => asset_id}
+        minWidth={760}
+        columns={[
+          { title: t("assets.name"), mono: true, cell: (asset) => <Name asset={asset} /> },
+          { title: t("assets.type"), cell: ({ type }) => t(`assetType.${type}`) },
+          { title: t("assets.size"), cell: ({ size }) => bytes(size) },
+          { title: t("assets.status"), cell: (asset) => <Verdict asset={asset} /> },
+          { title: t("assets.owner"), cell: (asset) => <Whose asset={asset} /> },
+        ]}
+        actions={(asset) => (
+          <>
+            {asset.status === "uploading" && <GoOn asset={asset} />}
+            {asset.status === "active" && (
+              <Button
+                size="compact-xs"
+                variant="default"
+                aria-label={t("people.changeNamed", { name: asset.name })}
+                onClick={() => setEdited(asset)}
+              >
+                {t("people.change")}
+              </Button>
+            )}
+            <Button
+              size="compact-xs"
+              variant="default"
+              aria-label={t("assets.deleteNamed", { name: asset.name })}
+              onClick={() => setDeleted(asset)}
+            >
+              {t("jobs.delete")}
+            </Button>
+          </>
+        )}
+      />
+      {edited !== null && <AssetForm asset={edited} onClose={() => setEdited(null)} />}
+      {deleted !== null && <DeleteAsset asset={deleted} onClose={() => setDeleted(null)} />}
+    </>
+  );
+}
+
+/** What an asset's change touches: the table, and the lists of models in the form. */
+export function useAssetsChanged() {
+  const queries = useQueryClient();
+  return () => {
+    void queries.invalidateQueries({ queryKey: ["assets"] });
+    void queries.invalidateQueries({ queryKey: ["models"] });
+  };
+}
+
+/** An upload that stopped, also in another browser or on another day: its file is chosen again, under whatever name. */
+function GoOn({ asset }: { asset: Asset }) {
+  const { t } = useTranslation();
+  const { uploads, add } = useUploads();
+  const [wrong, setWrong] = useState<File | null>(null);
+  if (uploads.some(({ name, type, state }) => name === asset.name && type === asset.type && state !== "failed")) return null;
+  const choose = (file: File | null) => {
+    if (file === null) return;
+    setWrong(file.size === asset.size ? null : file);
+    if (file.size === asset.size) add([file], asset.type, asset.name);
+  };
+  return (
+    <>
+      {wrong !== null && (
+        <Text size="xs" role="alert" c="var(--mantine-color-error)">
+          {t("upload.otherFile", { size: bytes(wrong.size), wanted: bytes(asset.size) })}
+        </Text>
+      )}
+      <FileButton onChange={choose} inputProps={{ "aria-label": t("upload.goOnNamed", { name: asset.name }) }}>
+        {(props) => (
+          <Button size="compact-xs" {...props}>
+            {t("upload.goOn")}
+          </Button>
+        )}
+      </FileButton>
+    </>
+  );
+}
+
+function Name({ asset }: { asset: Asset }) {
+  const words = [...(asset.tags ?? []).map((tag) => `#${tag}`), ...(asset.trained_words ?? [])];
+  return (
+    <>
+      {asset.name}
+      {asset.hashes && (
+        <Text size="xs" c="dimmed">
+          {asset.hashes.short}
+        </Text>
+      )}
+      {asset.description && <Text size="xs">{asset.description}</Text>}
+      {words.length > 0 && (
+        <Text size="xs" c="dimmed">
+          {words.slice(0, 12).join(" · ")}
+        </Text>
+      )}
+    </>
+  );
+}
+
+function Whose({ asset }: { asset: Asset }) {
+  const { t } = useTranslation();
+  const only = [...(asset.users ?? []), ...(asset.roles ?? [])];
+  return (
+    <>
+      {asset.owner}
+      <Text size="xs" c="dimmed">
+        {only.length > 0 ? t("assets.onlyFor", { names: only.join(", ") }) : t("assets.forAll")}
+      </Text>
     </>
   );
 }
 
 function Verdict({ asset }: { asset: Asset }) {
   const { t } = useTranslation();
-  const known = [asset.architecture, asset.network_kind, asset.rank == null ? null : `rank ${asset.rank}`];
+  const known = [asset.architecture, asset.network_kind, asset.rank == null ? null : `rank ${asset.rank}`, asset.prediction_type];
   return (
     <>
       <Text size="sm">{t(`assetStatus.${asset.status}`)}</Text>
@@ -81,7 +143,7 @@ function Verdict({ asset }: { asset: Asset }) {
       )}
       {asset.status === "importing" && asset.received !== null && (
         <Text size="xs" c="dimmed">
-          {bytes(asset.received)}
+          {asset.size > 0 ? `${bytes(asset.received ?? 0)} / ${bytes(asset.size)}` : bytes(asset.received ?? 0)}
         </Text>
       )}
       {asset.error !== null && (

@@ -26,6 +26,7 @@ function Line({ upload }: { upload: Upload }) {
           </Text>
         </Group>
         <Progress value={file.size ? (100 * sent) / file.size : 100} aria-label={t("upload.progress", { name: upload.name })} />
+        {upload.there !== undefined && <Text size="sm">{t("upload.thereAs", { name: upload.there })}</Text>}
         {problem && (
           <Text size="sm" role="alert" c="var(--mantine-color-error)">
             {problem.code === "refused" ? t("upload.refused") : t(`problem.${problem.code as ProblemCode}`, t("problem.unknown"))}:{" "}

@@ -1,7 +1,7 @@
 /** The tools above the canvas; every one of them also has a key. */
 import { ActionIcon, Button, FileButton, Group, SegmentedControl, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { download } from "../jobs/saving";
+import { download } from "../kit/download";
 import { Icon } from "../kit/Icon";
 import { Looks } from "./Looks";
 import { maskFile } from "./export";

@@ -2,7 +2,7 @@
 import { Button, FileButton, Group, Modal, MultiSelect, Select, Stack, TextInput, Textarea } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { download } from "../jobs/saving";
+import { download } from "../kit/download";
 import { ProblemText } from "../kit/ProblemText";
 import { useForm } from "../params/store";
 import { useStyleShelf } from "../params/styleShelf";

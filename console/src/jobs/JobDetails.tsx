@@ -1,15 +1,19 @@
 /** Everything else the service knows of a job, folded until asked for. */
 import { Accordion, Code, Table } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import type { Schemas } from "../api/client";
 import { Copyable } from "./ResultView";
 import type { Job } from "./queries";
+
+type Row = [string, string | false | null | undefined];
+type Phase = Schemas["JobPhase"];
 
 export function JobDetails({ job }: { job: Job }) {
   const { t, i18n } = useTranslation();
   const seconds = (value: number | null | undefined) => value != null && t("jobs.seconds", { seconds: value.toFixed(1) });
   const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium", timeStyle: "medium" });
   const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD", maximumFractionDigits: 5 });
-  const rows: [string, string | false | null | undefined][] = [
+  const rows: Row[] = [
     [t("jobs.id"), job.job_id],
     [t("jobs.created"), time.format(new Date(job.created_at))],
     [t("jobs.checkpoint"), job.checkpoint],
@@ -18,8 +22,13 @@ export function JobDetails({ job }: { job: Job }) {
     [t("jobs.runSeconds"), seconds(job.run_seconds)],
     [t("usage.cost"), job.cost_usd != null && money.format(job.cost_usd)],
     [t("jobs.seeds"), job.seeds?.join(", ")],
+    [t("jobs.retryOfName"), job.retry_of],
   ];
   const warnings = job.warnings ?? [];
+  const timings = Object.entries(job.result?.timings ?? {}).map(([phase, value]): Row => [
+    i18n.exists(`phase.${phase}`) ? t(`phase.${phase as Phase}`) : t("jobs.allPhases"),
+    seconds(value),
+  ]);
   return (
     <Accordion multiple variant="contained" defaultValue={warnings.length > 0 ? ["warnings"] : []}>
       {warnings.length > 0 && (
@@ -32,19 +41,13 @@ export function JobDetails({ job }: { job: Job }) {
         </Section>
       )}
       <Section name="details" title={t("jobs.details")}>
-        <Table variant="vertical" withTableBorder={false}>
-          <Table.Tbody>
-            {rows
-              .filter(([, value]) => value)
-              .map(([name, value]) => (
-                <Table.Tr key={name}>
-                  <Table.Th>{name}</Table.Th>
-                  <Table.Td className="mono">{value}</Table.Td>
-                </Table.Tr>
-              ))}
-          </Table.Tbody>
-        </Table>
+        <Rows rows={rows} />
       </Section>
+      {timings.length > 0 && (
+        <Section name="timings" title={t("jobs.timings")}>
+          <Rows rows={timings} />
+        </Section>
+      )}
       {job.result && (
         <Section name="parameters" title={t("jobs.parameters")}>
           <Copyable title={t("jobs.parameters")} text={JSON.stringify(job.result.parameters, null, 2)} />
@@ -60,6 +63,23 @@ export function JobDetails({ job }: { job: Job }) {
         </Section>
       )}
     </Accordion>
+  );
+}
+
+function Rows({ rows }: { rows: Row[] }) {
+  return (
+    <Table variant="vertical" withTableBorder={false}>
+      <Table.Tbody>
+        {rows
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <Table.Tr key={name}>
+              <Table.Th>{name}</Table.Th>
+              <Table.Td className="mono">{value}</Table.Td>
+            </Table.Tr>
+          ))}
+      </Table.Tbody>
+    </Table>
   );
 }
 

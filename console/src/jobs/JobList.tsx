@@ -1,6 +1,6 @@
 /** One line a job: time → type → status → id. Only the lines in view are in the page, however long the history is. */
-import { Text, UnstyledButton } from "@mantine/core";
-import { useState } from "react";
+import { Checkbox, Text, UnstyledButton } from "@mantine/core";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { VList } from "virtua";
 import { StatusBadge } from "./StatusBadge";
@@ -9,48 +9,57 @@ import type { JobSummary } from "./queries";
 interface Props {
   jobs: JobSummary[];
   chosen: string | null;
+  /** The jobs that are ticked; null: none can be. */
+  selected: ReadonlySet<string> | null;
+  onSelect: (id: string) => void;
   onChoose: (id: string) => void;
   onEnd: () => void;
 }
 
 const LINE = 60;
 
-export function JobList({ jobs, chosen, onChoose, onEnd }: Props) {
+export function JobList({ jobs, chosen, selected, onSelect, onChoose, onEnd }: Props) {
   const { t, i18n } = useTranslation();
-  const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "short", timeStyle: "medium" });
+  const time = useMemo(() => new Intl.DateTimeFormat(i18n.language, { dateStyle: "short", timeStyle: "medium" }), [i18n.language]);
   return (
     <nav aria-label={t("jobs.list")}>
       <VList
         style={{ height: "calc(100dvh - 190px)", minHeight: 240 }}
+        data={jobs}
+        itemSize={LINE}
         onScroll={(offset) => {
           if (offset > Math.max(0, jobs.length * LINE - 2000)) onEnd();
         }}
       >
-        {jobs.map((job) => (
-          <UnstyledButton
-            key={job.job_id}
-            className="job-line"
-            aria-current={job.job_id === chosen}
-            onClick={() => onChoose(job.job_id)}
-          >
-            <Thumbnail url={job.thumbnail_url ?? null} />
-            <span className="grow">
-              <span className="job-words">
-                <Text span size="sm">
-                  {time.format(new Date(job.created_at))} → {job.task} →
-                </Text>
-                <StatusBadge status={job.status} />
-                <Text span size="xs" c="dimmed" className="mono" truncate>
-                  → {job.job_id}
+        {(job) => (
+          <div key={job.job_id} className="job-row" aria-current={job.job_id === chosen}>
+            {selected !== null && (
+              <Checkbox
+                aria-label={t("jobs.select", { id: job.job_id })}
+                checked={selected.has(job.job_id)}
+                onChange={() => onSelect(job.job_id)}
+              />
+            )}
+            <UnstyledButton className="job-line" aria-current={job.job_id === chosen} onClick={() => onChoose(job.job_id)}>
+              <Thumbnail url={job.thumbnail_url ?? null} />
+              <span className="grow">
+                <span className="job-words">
+                  <Text span size="sm">
+                    {time.format(new Date(job.created_at))} → {job.task} →
+                  </Text>
+                  <StatusBadge status={job.status} />
+                  <Text span size="xs" c="dimmed" className="mono" truncate>
+                    → {job.job_id}
+                  </Text>
+                </span>
+                <Text component="span" display="block" size="xs" c="dimmed" truncate>
+                  {job.starred ? "★ " : ""}
+                  {job.label || job.prompt}
                 </Text>
               </span>
-              <Text component="span" display="block" size="xs" c="dimmed" truncate>
-                {job.starred ? "★ " : ""}
-                {job.label || job.prompt}
-              </Text>
-            </span>
-          </UnstyledButton>
-        ))}
+            </UnstyledButton>
+          </div>
+        )}
       </VList>
     </nav>
   );

@@ -1,5 +1,6 @@
 /** One job: what it does now, or what it made. */
-import { ActionIcon, Alert, Button, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { ActionIcon, Alert, Button, Group, Loader, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useConfirm } from "../kit/confirm";
 import { Icon } from "../kit/Icon";
@@ -45,61 +46,84 @@ export function JobPanel({ id, onClose, onRetried }: Props) {
 
 function Actions({ job, onClose, onRetried }: { job: Job } & Omit<Props, "id">) {
   const { t } = useTranslation();
-  const { cancel, retry, remove, star } = useJobActions();
+  const { cancel, retry, remove, change } = useJobActions();
   const confirm = useConfirm();
-  const error = cancel.error ?? retry.error ?? remove.error ?? star.error;
+  const error = cancel.error ?? retry.error ?? remove.error ?? change.error;
+  const again = (seed: number | null) =>
+    retry.mutate({ id: job.job_id, seed }, { onSuccess: (made) => onRetried(made.job_id) });
   return (
     <>
       <Group gap="xs">
         {isOpen(job) ? (
-          <Button
-            size="xs"
-            variant="default"
+          <Action
             loading={cancel.isPending}
             disabled={job.cancel_requested}
             onClick={() => cancel.mutate(job.job_id)}
-          >
-            {t(job.cancel_requested ? "jobs.cancelAsked" : "jobs.cancel")}
-          </Button>
+            text={t(job.cancel_requested ? "jobs.cancelAsked" : "jobs.cancel")}
+          />
         ) : (
           <>
-            <Button
-              size="xs"
-              variant="default"
-              aria-pressed={job.starred}
-              loading={star.isPending}
-              onClick={() => star.mutate({ id: job.job_id, starred: !job.starred })}
-            >
-              {job.starred ? "★" : "☆"} {t("jobs.star")}
-            </Button>
-            <Button
-              size="xs"
-              variant="default"
-              loading={retry.isPending}
-              onClick={() => retry.mutate(job.job_id, { onSuccess: (made) => onRetried(made.job_id) })}
-            >
-              {t("jobs.retry")}
-            </Button>
-            <Button
-              size="xs"
-              variant="default"
+            <Action
+              pressed={job.starred}
+              loading={change.isPending}
+              onClick={() => change.mutate({ id: job.job_id, starred: !job.starred })}
+              text={`${job.starred ? "★" : "☆"} ${t("jobs.star")}`}
+            />
+            <Action loading={retry.isPending} onClick={() => again(null)} text={t("jobs.retry")} />
+            {isDrawn(job) && <Action loading={retry.isPending} onClick={() => again(-1)} text={t("jobs.retryNewSeed")} />}
+            <Action
               loading={remove.isPending}
               onClick={() =>
-                confirm.ask(t("jobs.deleteSure"), t("jobs.delete"), () =>
-                  remove.mutate(job.job_id, { onSuccess: onClose }),
-                )
+                confirm.ask(t("jobs.deleteSure"), t("jobs.delete"), () => remove.mutate([job.job_id], { onSuccess: onClose }))
               }
-            >
-              {t("jobs.delete")}
-            </Button>
+              text={t("jobs.delete")}
+            />
           </>
         )}
       </Group>
+      <Label job={job} onLabel={(label) => change.mutate({ id: job.job_id, label })} />
       {confirm.dialog}
       {error !== null && <ProblemText error={error} />}
     </>
   );
 }
+
+interface ActionProps {
+  text: string;
+  onClick: () => void;
+  loading: boolean;
+  disabled?: boolean;
+  pressed?: boolean;
+}
+
+function Action({ text, onClick, loading, disabled, pressed }: ActionProps) {
+  return (
+    <Button size="xs" variant="default" loading={loading} disabled={disabled ?? false} aria-pressed={pressed} onClick={onClick}>
+      {text}
+    </Button>
+  );
+}
+
+/** A name for the job, kept when the field is left or Enter is pressed. */
+function Label({ job, onLabel }: { job: Job; onLabel: (label: string) => void }) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(job.label);
+  const keep = () => text !== job.label && onLabel(text);
+  return (
+    <TextInput
+      size="xs"
+      aria-label={t("jobs.label")}
+      placeholder={t("jobs.label")}
+      value={text}
+      maxLength={200}
+      onChange={(event) => setText(event.currentTarget.value)}
+      onBlur={keep}
+      onKeyDown={(event) => event.key === "Enter" && keep()}
+    />
+  );
+}
+
+const isDrawn = ({ task }: Job): boolean => task === "txt2img" || task === "img2img";
 
 function Failure({ job }: { job: Job }) {
   const { t } = useTranslation();

@@ -5,7 +5,8 @@ import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import { unwrap } from "../api/problem";
 import { notify } from "./notify";
-import { type JobSummary, isOpen } from "./queries";
+import { isOpen } from "./history";
+import type { JobSummary } from "./queries";
 import { endedSince, titleOf } from "./watch";
 
 const BUSY_MS = 2000;

@@ -1,41 +1,23 @@
-/** Whether the reader wants the system's notification when a job ends; asked of the browser only when they choose it. */
-import { create } from "zustand";
-
-const STORED = "goc.notify";
-
-interface Notify {
-  on: boolean;
-  /** Whether it is as asked; false if the browser refuses. */
-  choose: (on: boolean) => Promise<boolean>;
-}
+/** The system's notification when a job ends: chosen by the reader for all devices, allowed by each browser. */
+import { usePreferences } from "../session/preferences";
 
 const supported = (): boolean => typeof Notification !== "undefined";
+export const allowed = (): boolean => supported() && Notification.permission === "granted";
 
-function stored(): boolean {
-  try {
-    return localStorage.getItem(STORED) === "on" && supported() && Notification.permission === "granted";
-  } catch {
-    return false;
-  }
+/** Keeps the choice, and asks the browser if it is yes; false if the browser refuses. */
+async function choose(wanted: boolean): Promise<boolean> {
+  const done = !wanted || (supported() && (await Notification.requestPermission()) === "granted");
+  if (done) usePreferences.getState().prefer({ notify: wanted });
+  return done;
 }
 
-export const useNotify = create<Notify>((set) => ({
-  on: stored(),
-  choose: async (wanted) => {
-    const on = wanted && supported() && (await Notification.requestPermission()) === "granted";
-    try {
-      localStorage.setItem(STORED, on ? "on" : "off");
-    } catch {
-      // Without storage the choice ends with the page.
-    }
-    set({ on });
-    return on === wanted;
-  },
-}));
+export function useNotify() {
+  return { on: usePreferences(({ notify }) => notify) && allowed(), choose };
+}
 
 /** Shows it unless the reader is looking at the page. */
 export function notify(title: string, body: string, tag: string): void {
-  if (!useNotify.getState().on || document.hasFocus()) return;
+  if (!usePreferences.getState().notify || !allowed() || document.hasFocus()) return;
   try {
     const shown = new Notification(title, { body, tag });
     shown.addEventListener("click", () => {

@@ -1,16 +1,18 @@
 /** Puts pictures on the reader's disk, byte for byte as they are stored: their infotext is in the file. */
 import { downloadZip } from "client-zip";
-import type { Schemas } from "../api/client";
-import { ProblemError } from "../api/problem";
+import { type Schemas, api } from "../api/client";
+import { ProblemError, unwrap } from "../api/problem";
+import { download } from "../kit/download";
+import { usePreferences } from "../session/preferences";
+import { distinct, fileName } from "./names";
 import type { Job } from "./queries";
 
 type Image = Schemas["ImageView"];
-
-/** `00001-1234567890-0.png` would need WebUI's counter; ours begins with the job's date and ends with the seed. */
-export function fileName(job: Pick<Job, "created_at" | "job_id">, image: Image, index: number): string {
-  const stamp = job.created_at.replace(/[-:]/g, "").replace("T", "-").slice(0, 15);
-  const parts = [stamp, job.job_id.slice(-6), String(index + 1).padStart(2, "0"), image.seed ?? ""];
-  return `${parts.filter((part) => part !== "").join("-")}.${image.format.toLowerCase()}`;
+/** The picture of a job at this place of its result. */
+interface Picture {
+  job: Job;
+  image: Image;
+  index: number;
 }
 
 export async function pictureBlob(image: Pick<Image, "url">): Promise<Blob> {
@@ -24,22 +26,35 @@ export async function pictureBlob(image: Pick<Image, "url">): Promise<Blob> {
   return response.blob();
 }
 
-export async function savePicture(job: Job, images: Image[], index: number): Promise<void> {
-  const image = images[index]!;
-  download(await pictureBlob(image), fileName(job, image, index));
+const nameOf = ({ job, image, index }: Picture): string =>
+  fileName(usePreferences.getState().fileName, job, image, index, job.result?.parameters);
+
+const picturesOf = (job: Job): Picture[] => (job.result?.images ?? []).map((image, index) => ({ job, image, index }));
+
+export async function savePicture(job: Job, index: number): Promise<void> {
+  const picture = picturesOf(job)[index]!;
+  download(await pictureBlob(picture.image), nameOf(picture));
 }
 
-export async function saveAll(job: Job, images: Image[]): Promise<void> {
-  const files = await Promise.all(
-    images.map(async (image, index) => ({ name: fileName(job, image, index), input: await pictureBlob(image) })),
-  );
-  download(await downloadZip(files).blob(), `${job.job_id}.zip`);
+/** Some of a job's pictures as one zip. */
+export async function savePictures(job: Job, indexes: number[]): Promise<void> {
+  await saveZip(picturesOf(job).filter(({ index }) => indexes.includes(index)), `${job.job_id}.zip`);
 }
 
-export function download(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+/** All pictures of several jobs as one zip; jobs without a picture add nothing. */
+export async function saveJobs(ids: string[]): Promise<void> {
+  const pictures: Picture[] = [];
+  for (const job_id of ids)
+    pictures.push(...picturesOf(await unwrap(api.GET("/v1/jobs/{job_id}", { params: { path: { job_id } } }))));
+  await saveZip(pictures, `${new Date().toISOString().slice(0, 10)}.zip`);
+}
+
+/** The pictures are fetched one after the other while the zip is written. */
+async function saveZip(pictures: Picture[], name: string): Promise<void> {
+  const names = distinct(pictures.map(nameOf));
+  async function* files() {
+    for (const [place, picture] of pictures.entries())
+      yield { name: names[place]!, input: await pictureBlob(picture.image), lastModified: new Date(picture.job.created_at) };
+  }
+  download(await downloadZip(files()).blob(), name);
 }

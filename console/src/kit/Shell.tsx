@@ -1,13 +1,14 @@
 /** The frame round every page: navigation, language, light or dark, and the way out. */
-import { AppShell, Burger, Button, Group, Menu, NavLink, Text, useMantineColorScheme } from "@mantine/core";
+import { AppShell, Burger, Button, Group, Menu, NavLink, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
-import { LANGUAGES, type Language, chooseLanguage } from "../i18n";
-import { useNotify } from "../jobs/notify";
+import { LANGUAGES, type Language } from "../i18n";
 import { signOut } from "../session/open";
+import { usePreferences } from "../session/preferences";
+import { Connection } from "./Connection";
+import { GpuLamp } from "./GpuLamp";
 
 const PAGES = ["generate", "jobs", "assets", "endpoints", "people", "usage"] as const;
 
@@ -15,7 +16,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const { t, i18n } = useTranslation();
   const [opened, { toggle, close }] = useDisclosure(false);
   const [location] = useLocation();
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const { theme, prefer } = usePreferences();
   return (
     <AppShell
       header={{ height: 52 }}
@@ -33,35 +34,40 @@ export function Shell({ children }: { children: ReactNode }) {
               {t("app.name")}
             </Text>
           </Group>
-          <Menu position="bottom-end" withinPortal>
-            <Menu.Target>
-              <Button variant="default" size="xs">
-                {t("nav.settings")}
-              </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <Menu.Label>{t("nav.language")}</Menu.Label>
-              {Object.entries(LANGUAGES).map(([code, name]) => (
-                <Menu.Item
-                  key={code}
-                  lang={code}
-                  aria-current={i18n.language === code}
-                  onClick={() => void chooseLanguage(code as Language)}
-                >
-                  {name}
+          <Group gap="md" wrap="nowrap">
+            <GpuLamp />
+            <Menu position="bottom-end" withinPortal>
+              <Menu.Target>
+                <Button variant="default" size="xs">
+                  {t("nav.settings")}
+                </Button>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Label>{t("nav.language")}</Menu.Label>
+                {Object.entries(LANGUAGES).map(([code, name]) => (
+                  <Menu.Item
+                    key={code}
+                    lang={code}
+                    aria-current={i18n.language === code}
+                    onClick={() => prefer({ language: code as Language })}
+                  >
+                    {name}
+                  </Menu.Item>
+                ))}
+                <Menu.Label>{t("nav.theme")}</Menu.Label>
+                {(["auto", "light", "dark"] as const).map((scheme) => (
+                  <Menu.Item key={scheme} aria-current={theme === scheme} onClick={() => prefer({ theme: scheme })}>
+                    {t(`nav.themes.${scheme}`)}
+                  </Menu.Item>
+                ))}
+                <Menu.Divider />
+                <Menu.Item component={Link} href="/settings">
+                  {t("settings.all")}
                 </Menu.Item>
-              ))}
-              <Menu.Label>{t("nav.theme")}</Menu.Label>
-              {(["auto", "light", "dark"] as const).map((scheme) => (
-                <Menu.Item key={scheme} aria-current={colorScheme === scheme} onClick={() => setColorScheme(scheme)}>
-                  {t(`nav.themes.${scheme}`)}
-                </Menu.Item>
-              ))}
-              <Menu.Divider />
-              <NotifyItem />
-              <Menu.Item onClick={signOut}>{t("nav.signOut")}</Menu.Item>
-            </Menu.Dropdown>
-          </Menu>
+                <Menu.Item onClick={signOut}>{t("nav.signOut")}</Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs" aria-label={t("nav.pages")}>
@@ -78,19 +84,11 @@ export function Shell({ children }: { children: ReactNode }) {
         ))}
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
+        <Connection />
         {children}
       </AppShell.Main>
     </AppShell>
   );
-}
-
-function NotifyItem() {
-  const { t } = useTranslation();
-  const { on, choose } = useNotify();
-  const change = async () => {
-    if (!(await choose(!on))) notifications.show({ message: t("notify.refused"), color: "red" });
-  };
-  return <Menu.Item onClick={() => void change()}>{t(on ? "notify.off" : "notify.on")}</Menu.Item>;
 }
 
 /** The fragment is the page's address, so a plain link to `#main` would leave the page. */

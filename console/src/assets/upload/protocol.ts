@@ -1,5 +1,5 @@
 /** What the page and its upload worker say to each other. */
-export type UploadState = "waiting" | "hashing" | "sending" | "paused" | "inspecting" | "done" | "failed";
+export type UploadState = "waiting" | "hashing" | "sending" | "paused" | "inspecting" | "done" | "there" | "failed";
 
 export interface UploadRequest {
   id: string;
@@ -19,6 +19,8 @@ export interface Report {
   /** Bytes that storage has. */
   sent: number;
   problem?: { code: string; detail: string };
+  /** Of a file that is `there` already: what it is called. */
+  there?: string;
 }
 
 export interface Part {

@@ -8,7 +8,8 @@ export interface Upload extends UploadRequest, Omit<Report, "id"> {}
 
 interface Uploads {
   uploads: Upload[];
-  add: (files: File[], type: string) => void;
+  /** `name`: what one file is called in the cloud, if not as on the disk. */
+  add: (files: File[], type: string, name?: string) => void;
   pause: (id: string) => void;
   resume: (id: string) => void;
   forget: (id: string) => void;
@@ -24,7 +25,7 @@ function tell(message: ToWorker): void {
   if (worker === null) {
     worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<Report>) => {
-      const over = data.state === "done" || data.state === "failed";
+      const over = data.state === "done" || data.state === "there" || data.state === "failed";
       useUploads.setState(({ uploads, ended }) => ({
         uploads: uploads.map((upload) => (upload.id === data.id ? { ...upload, ...data } : upload)),
         ended: over ? ended + 1 : ended,
@@ -42,8 +43,8 @@ const key = () => useSession.getState().key ?? "";
 export const useUploads = create<Uploads>((set) => ({
   uploads: [],
   ended: 0,
-  add: (files, type) => {
-    const requests = files.map((file) => ({ id: crypto.randomUUID(), file, type, name: file.name }));
+  add: (files, type, name) => {
+    const requests = files.map((file) => ({ id: crypto.randomUUID(), file, type, name: name ?? file.name }));
     set(({ uploads }) => ({
       uploads: [...uploads, ...requests.map((request) => ({ ...request, state: "waiting" as const, sent: 0 }))],
     }));

@@ -1,0 +1,107 @@
+/** Roles: what their users may do, and their quotas. */
+import { Button, Checkbox, Fieldset, SimpleGrid, TextInput } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { PERMISSIONS } from "virtual:contract";
+import { type Schemas, api } from "../api/client";
+import { unwrap } from "../api/problem";
+import { FormModal } from "../kit/FormModal";
+import { ProblemText } from "../kit/ProblemText";
+import { RowTable } from "../kit/RowTable";
+import { useConfirm } from "../kit/confirm";
+import { QuotaFields, QuotaWords, type Quotas } from "./QuotaFields";
+import { Small } from "./Users";
+
+type Role = Schemas["RoleView"];
+
+export function Roles({ roles }: { roles: Role[] }) {
+  const { t } = useTranslation();
+  const queries = useQueryClient();
+  const confirm = useConfirm();
+  const [edited, setEdited] = useState<Role | "new" | null>(null);
+  const remove = useMutation({
+    mutationFn: (name: string) => unwrap(api.DELETE("/v1/roles/{name}", { params: { path: { name } } })),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["roles"] }),
+  });
+  return (
+    <>
+      {remove.error !== null && <ProblemText error={remove.error} />}
+      {confirm.dialog}
+      <RowTable
+        rows={roles}
+        keyOf={({ name }) => name}
+        minWidth={640}
+        columns={[
+          { title: t("people.name"), mono: true, cell: ({ name }) => name },
+          { title: t("people.permissions"), cell: ({ permissions }) => permissions.toSorted().join(", ") || "—" },
+          { title: t("quota.title"), cell: ({ quotas }) => <QuotaWords quotas={quotas} /> },
+        ]}
+        actions={(role) =>
+          role.built_in ? (
+            t("people.builtIn")
+          ) : (
+            <>
+              <Small name={role.name} text={t("people.change")} onClick={() => setEdited(role)} />
+              <Small
+                name={role.name}
+                text={t("jobs.delete")}
+                onClick={() =>
+                  confirm.ask(t("people.deleteRoleSure", { name: role.name }), t("jobs.delete"), () => remove.mutate(role.name))
+                }
+              />
+            </>
+          )
+        }
+      />
+      <Button variant="default" w="fit-content" onClick={() => setEdited("new")}>
+        {t("people.createRole")}
+      </Button>
+      {edited !== null && <RoleForm role={edited === "new" ? null : edited} onClose={() => setEdited(null)} />}
+    </>
+  );
+}
+
+function RoleForm({ role, onClose }: { role: Role | null; onClose: () => void }) {
+  const { t } = useTranslation();
+  const queries = useQueryClient();
+  const [name, setName] = useState(role?.name ?? "");
+  const [permissions, setPermissions] = useState<string[]>(role?.permissions ?? ["inference:list", "asset:list"]);
+  const [quotas, setQuotas] = useState<Quotas>(role?.quotas ?? ({} as Quotas));
+  const send = useMutation({
+    mutationFn: () => {
+      const body = { permissions: permissions as Role["permissions"], quotas };
+      return role === null
+        ? unwrap(api.POST("/v1/roles", { body: { name, ...body } }))
+        : unwrap(api.PUT("/v1/roles/{name}", { params: { path: { name } }, body }));
+    },
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ["roles"] });
+      onClose();
+    },
+  });
+  return (
+    <FormModal
+      title={role === null ? t("people.createRole") : t("people.changeNamed", { name: role.name })}
+      send={t(role === null ? "people.createRole" : "form.save")}
+      sending={send.isPending}
+      error={send.error}
+      onSend={() => send.mutate()}
+      onClose={onClose}
+    >
+      {role === null && (
+        <TextInput label={t("people.name")} value={name} onChange={(event) => setName(event.currentTarget.value)} required data-autofocus />
+      )}
+      <Fieldset legend={t("people.permissions")}>
+        <Checkbox.Group value={permissions} onChange={setPermissions}>
+          <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="xs">
+            {PERMISSIONS.map((permission) => (
+              <Checkbox key={permission} value={permission} label={permission} />
+            ))}
+          </SimpleGrid>
+        </Checkbox.Group>
+      </Fieldset>
+      <QuotaFields quotas={quotas} onQuotas={setQuotas} />
+    </FormModal>
+  );
+}
