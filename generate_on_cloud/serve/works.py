@@ -120,7 +120,9 @@ class Works:
         if self._patience is None and self._clock() >= self._began + KEPT_SECONDS:
             return None
         request, serves = notes.request_key(self._server, order), self._serving(order)
-        for job in await asyncio.to_thread(self._before.answering, request):
+        found = self._before.answering(request)
+        # Each of its steps asks the cloud, which may be a program in this very event loop.
+        while (job := await asyncio.to_thread(next, found, None)) is not None:
             if not self._has(job) and not _is_over(job) and serves(_work_of(job)):
                 if self._patience is not None and not order.repeatable:
                     await asyncio.to_thread(self._before.note, job.job_id, notes.awaited(self._awaited_until()))

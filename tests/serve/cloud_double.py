@@ -1,10 +1,14 @@
 """A cloud in memory: jobs run until the test ends them."""
 
+import asyncio
+import contextlib
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+
+import pytest
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError
@@ -142,5 +146,8 @@ class JobsDouble:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._double, name)
 
-    def list(self, **filters: Any) -> Sequence[JobView]:
-        return self._double.listed(**filters)
+    def list(self, **filters: Any) -> Iterator[JobView]:
+        """The client's asks for each page when it is needed, and whoever waits in the event loop stops the server."""
+        with contextlib.suppress(RuntimeError):
+            pytest.fail(f"the cloud was asked in {asyncio.get_running_loop()}")
+        yield from self._double.listed(**filters)
