@@ -236,7 +236,6 @@ def _scripts() -> list[ScriptInfo]:
             ],
         )
         for row in SCRIPTS.values()
-        if row.kind is not None
     ]
 
 

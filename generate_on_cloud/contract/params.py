@@ -167,7 +167,7 @@ class ImageParams(HasOptions, ScriptedParams):
     @model_validator(mode="after")
     def _is_not_too_much(self) -> "ImageParams":
         pixels, work = self.pixels_at_once(), self.megapixel_steps()
-        pictures = sum(run.params.batch_size * run.params.n_iter * run.times for run in self.runs())
+        pictures = sum(run.pictures for run in self.runs())
         if pictures > MAX_PICTURES:
             raise ValueError(f"received batch_size × n_iter = {pictures} pictures; allowed: up to {MAX_PICTURES}")
         if pixels > MAX_PIXELS:

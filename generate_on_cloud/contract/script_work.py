@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypeVar
 
+from generate_on_cloud.contract.img2img_alternative import alternative_params, recovery_params
 from generate_on_cloud.contract.limits import MAX_PIXELS
 from generate_on_cloud.contract.picture_sizes import Size, picture_size
 from generate_on_cloud.contract.prompt_lines import line_params
 from generate_on_cloud.contract.prompt_matrix import matrix_params
 from generate_on_cloud.contract.selectable_scripts import (
+    Img2ImgAlternative,
     Loopback,
     OutpaintingMk2,
     PoorMansOutpainting,
@@ -35,6 +37,13 @@ class Run:
     params: "ImageParams"
     """Without the script."""
     times: int
+    draws: bool = True
+    """False: it is work that makes no pictures."""
+
+    @property
+    def pictures(self) -> int:
+        """How many it draws."""
+        return self.params.batch_size * self.params.n_iter * self.times if self.draws else 0
 
 
 def script_runs(script: object, params: "ImageParams", *, size: Size | None = None) -> tuple[Run, ...]:
@@ -130,6 +139,11 @@ def _(script: PromptsFromFile, params: "ImageParams", size: Size) -> tuple[Run, 
 @_runs.register(XyzPlot)
 def _(script: XyzPlot, params: "ImageParams", size: Size) -> tuple[Run, ...]:  # noqa: ARG001
     return tuple(Run(cell.params, 1) for cell in plot_cells(script, params))
+
+
+@_runs.register(Img2ImgAlternative)
+def _(script: Img2ImgAlternative, params: "ImageParams", size: Size) -> tuple[Run, ...]:  # noqa: ARG001
+    return Run(alternative_params(script, params), 1), Run(recovery_params(script, params), 1, draws=False)
 
 
 def round_up(side: int) -> int:

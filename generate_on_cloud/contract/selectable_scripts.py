@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from generate_on_cloud.contract.jobs import Task
-from generate_on_cloud.contract.limits import MAX_BLUR, MAX_PICTURES, MAX_PROMPT, MAX_SIDE
+from generate_on_cloud.contract.limits import MAX_BLUR, MAX_PICTURES, MAX_PROMPT, MAX_SCALE, MAX_SIDE, MAX_STEPS
 from generate_on_cloud.contract.script_arguments import (
     Argument,
     AxisName,
@@ -126,9 +126,43 @@ class XyzPlot:
     """Read the texts also for axes with a list."""
 
 
-SelectedScript = XyzPlot | PromptMatrix | PromptsFromFile | SdUpscale | Loopback | PoorMansOutpainting | OutpaintingMk2
+@dataclass(frozen=True)
+class Img2ImgAlternative:
+    """Draws from the noise that the init picture would have been drawn from."""
 
-VARYING = (PromptMatrix, PromptsFromFile, XyzPlot)
+    override_sampler: bool
+    """Draw with Euler."""
+    override_prompt: bool
+    """Draw the original prompts."""
+    original_prompt: str
+    """Describes the init picture; the noise is found with it."""
+    original_negative_prompt: str
+    override_steps: bool
+    """Draw in `st` steps."""
+    st: int
+    """Steps in which the noise is found."""
+    override_strength: bool
+    """Draw with a denoising strength of 1."""
+    cfg: float
+    """CFG scale with which the noise is found."""
+    randomness: float
+    """0–1: how much of the seed's own noise is mixed in."""
+    sigma_adjustment: bool
+    """Call the model at the noise level before each step instead of the one after it."""
+
+
+SelectedScript = (
+    XyzPlot
+    | PromptMatrix
+    | PromptsFromFile
+    | SdUpscale
+    | Loopback
+    | PoorMansOutpainting
+    | OutpaintingMk2
+    | Img2ImgAlternative
+)
+
+VARYING = (PromptMatrix, PromptsFromFile, XyzPlot, Img2ImgAlternative)
 """Scripts whose drawings differ in the request's own fields."""
 
 
@@ -153,8 +187,8 @@ class ScriptRow:
     """A script that ships with WebUI."""
 
     title: str
-    kind: type[Any] | None
-    """Its arguments as a dataclass; None: not supported yet."""
+    kind: type[Any]
+    """Its arguments as a dataclass."""
     arguments: tuple[Argument, ...] = ()
     tasks: tuple[Task, ...] = (Task.IMG2IMG, Task.TXT2IMG)
 
@@ -175,7 +209,24 @@ _LABEL = Argument("info", Label(), None)
 _IMG2IMG = (Task.IMG2IMG,)
 
 _ROWS: tuple[ScriptRow, ...] = (
-    ScriptRow("img2img alternative test", None, (), _IMG2IMG),
+    ScriptRow(
+        "img2img alternative test",
+        Img2ImgAlternative,
+        (
+            _LABEL,
+            _argument("override_sampler", Switch(), default=True),
+            _argument("override_prompt", Switch(), default=True),
+            _argument("original_prompt", Text(MAX_PROMPT), ""),
+            _argument("original_negative_prompt", Text(MAX_PROMPT), ""),
+            _argument("override_steps", Switch(), default=True),
+            _argument("st", Whole(1, MAX_STEPS), 50),
+            _argument("override_strength", Switch(), default=True),
+            _argument("cfg", Real(-MAX_SCALE, MAX_SCALE), 1.0),
+            _argument("randomness", Real(0, 1), 0.0),
+            _argument("sigma_adjustment", Switch(), default=False),
+        ),
+        _IMG2IMG,
+    ),
     ScriptRow(
         "Loopback",
         Loopback,
@@ -265,7 +316,7 @@ SCRIPTS: Mapping[str, ScriptRow] = MappingProxyType({row.title.casefold(): row f
 
 def titles(task: Task) -> tuple[str, ...]:
     """The scripts that a task can run."""
-    return tuple(row.title for row in _ROWS if row.kind is not None and task in row.tasks)
+    return tuple(row.title for row in _ROWS if task in row.tasks)
 
 
 def find_script(name: str, task: Task) -> ScriptRow:
@@ -283,15 +334,13 @@ def find_script(name: str, task: Task) -> ScriptRow:
     return row
 
 
-def read_script(name: str, arguments: Sequence[object], task: Task) -> SelectedScript | None:
-    """The script with its arguments; None if it is not supported yet.
+def read_script(name: str, arguments: Sequence[object], task: Task) -> SelectedScript:
+    """The script with its arguments.
 
     Raises:
         ValueError: as in `find_script`, or an argument that is not allowed.
     """
     row = find_script(name, task)
-    if row.kind is None:
-        return None
     script: SelectedScript = row.kind(**read_arguments(row.title, row.arguments, arguments))
     return script
 
@@ -301,6 +350,5 @@ def describe_scripts(schema: dict[str, Any]) -> None:
     lines = [
         f"{row.title}: " + ", ".join(f"{one.name} = {one.default!r} ({one.kind.allowed})" for one in row.arguments)
         for row in _ROWS
-        if row.kind is not None
     ]
     schema["description"] = "The script's arguments in WebUI's order, with its defaults. " + "; ".join(lines)

@@ -14,7 +14,6 @@ from generate_on_cloud.contract.selectable_scripts import (
     describe_scripts,
     find_script,
     read_script,
-    titles,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class ScriptedParams(TaskParams):
         return value
 
     def selected_script(self) -> SelectedScript | None:
-        """The script that the request names, with its arguments; None if it names none or one not supported yet."""
+        """The script that the request names, with its arguments; None if it names none."""
         return read_script(self.script_name, self.script_args, self.task()) if self.script_name else None
 
     def runs(self) -> tuple[Run, ...]:
@@ -109,9 +108,6 @@ class ScriptedParams(TaskParams):
 
     def _unsupported_script(self) -> list[FieldError]:
         script = self.selected_script()
-        if self.script_name and script is None:
-            message = f"the script {self.script_name!r} is not supported yet; allowed: {', '.join(titles(self.task()))}"
-            return [FieldError(pointer="/script_name", message=message)]
         if isinstance(script, Loopback) and script.append_interrogation != "None":
             message = f"append_interrogation = {script.append_interrogation!r} is not supported yet; allowed: 'None'"
             return [FieldError(pointer="/script_args/3", message=message)]

@@ -1,6 +1,6 @@
 """Samples one batch: start, sampler and mask (semantics §2.6, §2.10)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +16,7 @@ from inference_container.diffusion.denoising_model import DenoisingModel, Refine
 from inference_container.diffusion.guidance import Guidance
 from inference_container.diffusion.mask_blend import LatentBlend, MaskBlend
 from inference_container.diffusion.noise import ImageNoise, NoiseFunction
+from inference_container.diffusion.noise_recovery import RecoveredNoise
 from inference_container.diffusion.noise_schedule import LcmNoiseSchedule, NoiseSchedule
 from inference_container.diffusion.parameterization import (
     LcmParameterization,
@@ -49,6 +50,8 @@ class ImageStart:
     """`initial_noise_multiplier`."""
     extra_noise: float = 0.0
     """Option `img2img_extra_noise`."""
+    recovered: RecoveredNoise | None = None
+    """Noise of the picture itself, which replaces the seeds' initial noise."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,9 @@ def sample(
     except _SkippedError as end:
         timestep = SAMPLERS[request.choice.sampler].timestep
         latents = end.call.expected(levels.schedule.alphas_cumprod if timestep else None)
-    return latents if blend is None else blend.finish(latents)
+    # WebUI leaves out the last blend for recovered noise.
+    recovered = request.start is not None and request.start.recovered is not None
+    return latents if blend is None or recovered else blend.finish(latents)
 
 
 class _SkippedError(Exception):
@@ -225,6 +230,8 @@ def _start(first: Tensor, request: SamplingRequest, levels: _Levels) -> tuple[Te
     if latent.shape[1:] != first.shape[1:] or len(latent) not in (1, len(first)):
         raise ValueError(f"received an init latent of shape {tuple(latent.shape)} for noise {tuple(first.shape)}")
     noise = first * start.noise_multiplier
+    if start.recovered is not None:
+        noise = start.recovered.mixed(first) - latent / levels.schedule.sigma_max
     if plan == NO_STEPS:
         x = latent.expand_as(noise) + noise * start.extra_noise
     elif timestep:
@@ -244,7 +251,17 @@ def _noise(request: SamplingRequest, method: SamplerMethod, levels: _Levels) -> 
         return BrownianNoise(noise, levels.run, at_once=True)
     if method.brownian:
         return BrownianNoise(noise, levels.full)
+    if request.start is not None and request.start.recovered is not None:
+        stream = _whole_stream(noise)
+        return lambda _level, _next: next(stream)
     return lambda _level, _next: noise.next()
+
+
+def _whole_stream(noise: ImageNoise) -> Iterator[Tensor]:
+    """All noise of the seeds: what is mixed into recovered noise comes from generators apart in WebUI."""
+    yield noise.first()
+    while True:
+        yield noise.next()
 
 
 def _parameterization(model: DenoisingModel, request: SamplingRequest, schedule: NoiseSchedule) -> Parameterization:

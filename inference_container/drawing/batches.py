@@ -15,6 +15,7 @@ from inference_container.diffusion.sampling import SamplingRequest, sample
 from inference_container.drawing.hires import enlarge
 from inference_container.drawing.hypertile import second_pass_extra
 from inference_container.drawing.latents import decode_image
+from inference_container.drawing.noise_recovery import recovery_calls, with_recovered_noise
 from inference_container.drawing.passes import Pass, pass_notes, ready_passes
 from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.previews import expected_latents, preview_jpeg
@@ -64,20 +65,24 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
         # 1. Prepare the passes: networks, encoded prompts, refiner.
         first, second = ready_passes(plan, stack, progress)
         notes = {**pass_notes(first, second), **_start_extra(plan)}
-        calls = calls_per_batch(first, second)
-        progress.expect(sum(calls) * plan.params.n_iter)
+        calls, before = calls_per_batch(first, second), recovery_calls(plan)
+        progress.expect(before + sum(calls) * plan.params.n_iter)
+
+        # 2. Find the noise of the init picture, if it is drawn from.
+        if plan.recovery is not None:
+            first = with_recovered_noise(first, plan.recovery, progress)
 
         for batch in range(plan.params.n_iter):
-            # 2. Sample the batch in its passes.
+            # 3. Sample the batch in its passes.
             with progress.phase(JobPhase.SAMPLING):
-                sampled = _sample_batch(first, second, progress, batch=batch, calls=calls)
+                sampled = _sample_batch(first, second, progress, batch=batch, calls=calls, before=before)
             for one in sampled:
                 notes |= one.notes
             last = sampled[-1]
             if plan.keep_latents:
                 kept.append(last.latents)
 
-            # 3. Decode it.
+            # 4. Decode it.
             with progress.phase(JobPhase.DECODING), first.tiles.on_decoder(last.checkpoint):
                 images += [decode_image(last.checkpoint, one) for one in last.latents]
         warnings = dict.fromkeys(warning for one in (first, second) if one for warning in one.networks.warnings)
@@ -98,11 +103,14 @@ def _start_extra(plan: DrawingPlan) -> dict[str, InfoValue]:
 
 
 def _sample_batch(
-    first: Pass, second: Pass | None, progress: JobProgress, *, batch: int, calls: tuple[int, int]
+    first: Pass, second: Pass | None, progress: JobProgress, *, batch: int, calls: tuple[int, int], before: int
 ) -> list[Sampled]:
-    """Run each pass of one batch; the last one has the finished latents. `calls` has the model calls of each pass."""
+    """Run each pass of one batch; the last one has the finished latents.
+
+    `calls` has the model calls of each pass, `before` those before all batches.
+    """
     hires = None if second is None else second.hires
-    done = sum(calls) * batch
+    done = before + sum(calls) * batch
     # Asked from here on: WebUI forgets it when a batch begins, too.
     skips = progress.skips()
     sampled: list[Sampled] = []

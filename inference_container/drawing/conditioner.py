@@ -77,6 +77,10 @@ class Conditioner:
         """Like `positive`, but tags and AND are encoded as text."""
         return self._encode("negative_prompt", lambda: tuple(self._encoder.encode_negative(prompts, self._clock)))
 
+    def plain(self, texts: Sequence[str]) -> tuple[Conditioning, ...]:
+        """One conditioning per text, the same at every step; prompt edits, AND and tags are text."""
+        return tuple(self._encoder.encode_text(texts))
+
     def infotext_extra(self, prompts: Prompts) -> dict[str, InfoValue]:
         """Infotext entries for these prompts, which must have been encoded."""
         old = self._clock.use_old_scheduling and any(

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from PIL import Image
 
 from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.selectable_scripts import Img2ImgAlternative
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue
 
 
@@ -21,6 +22,9 @@ class DrawingExtras:
     the mask still decides where the original covers the result."""
     color_target: Image.Image | None = None
     """RGB: the picture whose colours `img2img_color_correction` restores; None: the init picture."""
+
+    recovery: Img2ImgAlternative | None = None
+    """Draw from noise that is found in the init picture."""
 
 
 NO_EXTRAS = DrawingExtras()

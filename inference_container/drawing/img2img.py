@@ -1,6 +1,7 @@
 """Draws pictures from a picture, a mask and prompts (semantics §2): the main line of img2img and inpainting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from PIL import Image
@@ -79,6 +80,8 @@ def draw_img2img(
         # 3. Encode the picture, and resize the mask to its latents.
         with progress.phase(JobPhase.ENCODING):
             start = _start(as_drawn, checkpoint, pictures, seeds=seeds, batch_size=batch_size)
+            if extras.recovery is not None:
+                start = replace(start, noise_multiplier=1.0)  # WebUI multiplies the seeds' noise only
             conditioning = _conditioning(as_drawn, checkpoint, pictures, like=start.latent)
 
         # 4. ControlNets and their maps.
@@ -97,6 +100,7 @@ def draw_img2img(
             models=job.models,
             batch_size=batch_size,
             start=start,
+            recovery=extras.recovery,
             image_conditioning=conditioning,
             controls=controls,
             image_cfg_scale=params.image_cfg_scale if checkpoint.edits else None,

@@ -93,7 +93,7 @@ def _ready(
     if not along:
         _use(networks, prompts, progress)
     with progress.phase(JobPhase.ENCODING):
-        conditioner = _conditioner(plan, hires, checkpoint, networks)
+        conditioner = conditioner_of(plan, hires, checkpoint, networks)
         guidance = _guidance(plan, hires, checkpoint, conditioner)
     # Each pass is sampled with the networks of its own prompt, and by default encoded with them, too.
     _use(networks, prompts, progress)
@@ -117,13 +117,18 @@ def _refiner(plan: DrawingPlan, hires: HiresPlan | None, refiner: Checkpoint, pr
     networks = NetworkSwitch(refiner, files=plan.files, models=plan.models)
     options = plan.params.options
     with progress.phase(JobPhase.ENCODING):
-        guidance = _guidance(plan, hires, refiner, _conditioner(plan, hires, refiner, networks))
+        guidance = _guidance(plan, hires, refiner, conditioner_of(plan, hires, refiner, networks))
     return Refiner(refiner, guidance, plan.params.refiner_switch_at, by_steps=options.refiner_switch_by_sample_steps)
 
 
-def _conditioner(
+def conditioner_of(
     plan: DrawingPlan, hires: HiresPlan | None, checkpoint: Checkpoint, networks: NetworkSwitch
 ) -> Conditioner:
+    """Encodes prompts for a pass with the networks that are applied now.
+
+    Raises:
+        JobFailed: an embedding or the clip skip does not fit the checkpoint.
+    """
     options = plan.params.options
     inversions = networks.inversions(name_bundles=options.lora_bundled_ti_to_infotext)
     if not options.textual_inversion_add_hashes_to_infotext:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.selectable_scripts import Img2ImgAlternative
 from inference_container.diffusion.sampling import ImageStart
 from inference_container.drawing.controlnet import Controls
 from inference_container.drawing.hires import HiresPlan
@@ -45,6 +46,8 @@ class DrawingPlan:
     """The second pass of each batch, if any."""
     hires_checkpoint: Checkpoint | None = None
     """Checkpoint of the second pass; None: the same as in the first."""
+    recovery: Img2ImgAlternative | None = None
+    """Draw from noise that is found in the start, not from the seeds'."""
     keep_latents: bool = False
     """Whether the finished latents of all batches are kept along with the pictures."""
     preview: OfferPreview | None = None

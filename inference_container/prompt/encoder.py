@@ -131,6 +131,13 @@ class PromptEncoder:
         """
         return self._encode([(PartText(prompt, 1.0),) for prompt in prompts], clock, empty_is_zero=True)
 
+    def encode_text(self, texts: Sequence[str]) -> list[Conditioning]:
+        """Encode texts that stay the same at every step: prompt edits, AND and tags are text."""
+        return [
+            Conditioning((PromptPart(1.0, self._encode_schedule([TimedText(0, text)], empty_is_zero=False)),))
+            for text in texts
+        ]
+
     def _encode(
         self, compositions: Sequence[Sequence[PartText]], clock: PromptClock, *, empty_is_zero: bool = False
     ) -> list[Conditioning]:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from generate_on_cloud.contract.selectable_scripts import (
+    Img2ImgAlternative,
     Loopback,
     OutpaintingMk2,
     PoorMansOutpainting,
@@ -15,6 +16,7 @@ from generate_on_cloud.contract.selectable_scripts import (
     XyzPlot,
 )
 from inference_container.scripts.drawing_board import DrawingBoard, Finished
+from inference_container.scripts.img2img_alternative import img2img_alternative
 from inference_container.scripts.loopback import loopback
 from inference_container.scripts.outpainting_mk2 import outpainting_mk2
 from inference_container.scripts.poor_mans_outpainting import poor_mans_outpainting
@@ -25,6 +27,7 @@ from inference_container.scripts.xyz_plot import xyz_plot
 
 SCRIPTS: Mapping[type[Any], Callable[[Any, DrawingBoard[Any]], Finished]] = MappingProxyType(
     {
+        Img2ImgAlternative: img2img_alternative,
         Loopback: loopback,
         OutpaintingMk2: outpainting_mk2,
         PoorMansOutpainting: poor_mans_outpainting,

@@ -12,6 +12,7 @@ from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.limits import MAX_MEGAPIXEL_STEPS, MAX_PICTURES
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.script_work import script_runs, without_script
+from generate_on_cloud.contract.selectable_scripts import Img2ImgAlternative
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue
 from inference_container.drawing.drawings import NO_EXTRAS, Drawing, DrawingExtras
 from inference_container.drawing.results import encode_result
@@ -87,7 +88,7 @@ class DrawingBoard(Generic[Params]):
             runs = script_runs(self._script, self.params, size=size)
         except ValueError as error:
             raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
-        pictures = sum(run.params.batch_size * run.params.n_iter * run.times for run in runs)
+        pictures = sum(run.pictures for run in runs)
         work = sum(run.params.megapixel_steps() * run.times for run in runs)
         if pictures > MAX_PICTURES or work > MAX_MEGAPIXEL_STEPS:
             raise JobFailed(
@@ -110,14 +111,19 @@ class DrawingBoard(Generic[Params]):
         self._notes = notes
 
     def draw(
-        self, params: Params, *, latent_mask: Image.Image | None = None, color_target: Image.Image | None = None
+        self,
+        params: Params,
+        *,
+        latent_mask: Image.Image | None = None,
+        color_target: Image.Image | None = None,
+        recovery: Img2ImgAlternative | None = None,
     ) -> Drawing:
         """Make one of them; as in WebUI, its infotext also has the entries of those before it.
 
         Raises:
             JobFailed: it cannot be drawn, or the job was canceled.
         """
-        extras = DrawingExtras(self._notes, latent_mask, color_target)
+        extras = DrawingExtras(self._notes, latent_mask, color_target, recovery)
         checkpoint = self._checkpoint_of(params)
         drawing = self._draw(self.job, params, checkpoint, progress=self.progress, extras=extras)
         self._notes = drawing.record.extra

@@ -17,6 +17,7 @@ from generate_on_cloud.contract.script_arguments import Label
 from generate_on_cloud.contract.selectable_scripts import (
     SCRIPTS,
     SIDES,
+    Img2ImgAlternative,
     Loopback,
     OutpaintingMk2,
     PoorMansOutpainting,
@@ -44,6 +45,7 @@ def params(task: Task, title: str, arguments: list[Any] | None = None, **body: A
 DEFAULTS = {
     "Prompt matrix": PromptMatrix(False, False, "positive", "comma", 0),
     "SD upscale": SdUpscale(overlap=64, upscaler="None", scale_factor=2.0),
+    "img2img alternative test": Img2ImgAlternative(True, True, "", "", True, 50, True, 1.0, 0.0, False),
     "Loopback": Loopback(4, 0.5, "Linear", "None"),
     "Poor man's outpainting": PoorMansOutpainting(128, 4, "fill", ("left", "right", "up", "down")),
     "Outpainting mk2": OutpaintingMk2(128, 8, ("left", "right", "up", "down"), 1.0, 0.05),
@@ -59,16 +61,6 @@ def test_missing_arguments_have_the_defaults_of_webuis_page(title: str) -> None:
         assert given.selected_script() == DEFAULTS[title]
         assert given.script_name == title
         assert given.unsupported() == []
-
-
-@pytest.mark.parametrize("title", [row.title for row in SCRIPTS.values() if row.kind is None])
-def test_a_script_that_is_not_done_yet_is_refused_by_its_name(title: str) -> None:
-    task = SCRIPTS[title.casefold()].tasks[0]
-
-    (refusal,) = params(task, title, [1, "anything"]).unsupported()
-
-    assert refusal.pointer == "/script_name"
-    assert refusal.message.startswith(f"the script {title!r} is not supported yet; allowed: ")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +99,9 @@ BAD = [
     ("Prompts from file or textbox", [False, False, "start", 5], "prompt_txt: received 5; allowed: text of up to"),
     ("Prompts from file or textbox", [0, 0, 0, "a\n--steps 0"], "prompt_txt: line 2: steps: .*received '0'"),
     ("Prompts from file or textbox", [0, 0, 0, "--sampler_name Eule"], "prompt_txt: line 1: .*unknown sampler 'Eule'"),
+    ("img2img alternative test", [None, 1, 1, "", "", 1, 0], "st: received 0; allowed: 1 to 10000"),
+    ("img2img alternative test", [None, 1, 1, "", "", 1, 9, 1, 1, 2], "randomness: received 2; allowed: 0 to 1"),
+    ("img2img alternative test", [None, 1, 1, 5], "original_prompt: received 5; allowed: text of up to"),
     ("Outpainting mk2", [None, "many"], "pixels: received 'many'; allowed: 8 to 4096"),
 ]  # fmt: skip
 
@@ -126,6 +121,11 @@ def test_a_refusal_names_the_argument_what_was_received_and_what_is_allowed(
         ("SD upscale", [None, 32.0, "nearest"], SdUpscale(32, "Nearest", 2.0)),
         ("SD upscale", [None, 32, "4x-UltraSharp"], SdUpscale(32, "4x-UltraSharp", 2.0)),
         ("Loopback", [2, 1, 0], Loopback(2, 1, "Aggressive", "None")),
+        (
+            "img2img alternative test",
+            ["", 0, False, "a", "b", 0, "9", 0, "1.5", 1, True],
+            Img2ImgAlternative(False, False, "a", "b", False, 9, False, 1.5, 1, True),
+        ),
         ("Loopback", [2, 1, "lazy", None], Loopback(2, 1, "Lazy", "None")),
         ("Poor man's outpainting", [8, 0, 3, "up"], PoorMansOutpainting(8, 0, "latent nothing", ("up",))),
         ("Poor man's outpainting", [8, 0, "original"], PoorMansOutpainting(8, 0, "original", SIDES)),
@@ -155,6 +155,8 @@ def test_interrogation_in_a_loop_is_refused_until_it_is_done() -> None:
         ("Poor man's outpainting", [64, 4, 0, ["left", "right", "up", "down"]], {"n_iter": 9, "batch_size": 9}, 10),
         ("Poor man's outpainting", [64, 4, 0, ["left"]], {"init": (256, 128)}, 1),
         ("Outpainting mk2", [None, 64, 4, ["left"]], {"init": (128, 128)}, 1),
+        # The noise is found once, in 100 steps.
+        ("img2img alternative test", [None, 1, 1, "", "", 0, 100], {"n_iter": 3, "batch_size": 2}, 8),
         ("Outpainting mk2", [None, 64, 4, ["left", "up"]], {"init": (64, 64), "batch_size": 2, "n_iter": 2}, 6),
     ],
 )
@@ -252,6 +254,5 @@ def test_every_argument_is_described_in_the_schema() -> None:
     described = Img2ImgParams.model_json_schema()["properties"]["script_args"]["description"]
 
     for row in SCRIPTS.values():
-        if row.kind is not None:
-            assert f"{row.title}: " in described
-            assert all(one.name in described for one in row.arguments if not isinstance(one.kind, Label))
+        assert f"{row.title}: " in described
+        assert all(one.name in described for one in row.arguments if not isinstance(one.kind, Label))
