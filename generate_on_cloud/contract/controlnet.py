@@ -56,6 +56,8 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "threshold": Preprocessor(Slider(127, 0, 255)),
         "blur_gaussian": Preprocessor(Slider(9.0, 0.01, 64), other_names=("blur",)),
         "tile_resample": Preprocessor(Slider(1.0, 1, 8)),
+        "scribble_xdog": Preprocessor(Slider(32, 1, 64)),
+        "lineart_standard": Preprocessor(other_names=("lineart_standard (from white bg & black line)",)),
     }
 )
 RESOLUTION = Slider(512, 64, 2048)

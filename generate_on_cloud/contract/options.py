@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from generate_on_cloud.contract.limits import MAX_SCALE, MAX_SIDE
 from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
 from generate_on_cloud.contract.suggestions import nearest
 from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, check_upscaler
 
 OptionValue = bool | int | float | str
-
+MAX_SEED = 2**64 - 1
+"""Larger ones are no other noise: torch's generators take 64 bits."""
 
 NOT_SUPPORTED = "not supported yet"
 """Marks an option that accepts only its default; any other value is refused with `not_supported_yet`."""
@@ -38,7 +40,7 @@ class Options(BaseModel):
     sd_vae: str = "Automatic"
     CLIP_stop_at_last_layers: int = Field(default=1, ge=1, le=12)
     sdxl_clip_l_skip: bool = False
-    eta_noise_seed_delta: int = 0
+    eta_noise_seed_delta: int = Field(default=0, ge=-MAX_SEED, le=MAX_SEED)
     randn_source: Literal["GPU", "CPU", "NV"] = "GPU"
     emphasis: Literal["Original", "No norm", "Ignore", "None"] = "Original"
     comma_padding_backtrack: int = Field(default=20, ge=0, le=74)
@@ -61,15 +63,15 @@ class Options(BaseModel):
     ESRGAN_tile_overlap: int = Field(default=8, ge=0, le=48)
     sgm_noise_multiplier: bool = False
     always_discard_next_to_last_sigma: bool = False
-    sigma_min: float = Field(default=0.0, ge=0)
-    sigma_max: float = Field(default=0.0, ge=0)
-    rho: float = Field(default=0.0, ge=0)
+    sigma_min: float = Field(default=0.0, ge=0, le=MAX_SCALE)
+    sigma_max: float = Field(default=0.0, ge=0, le=MAX_SCALE)
+    rho: float = Field(default=0.0, ge=0, le=MAX_SCALE)
     eta_ddim: float = Field(default=0.0, ge=0, le=1)
     eta_ancestral: float = Field(default=1.0, ge=0, le=1)
     s_churn: float = Field(default=0.0, ge=0, le=100)
-    s_tmin: float = Field(default=0.0, ge=0)
-    s_tmax: float = Field(default=0.0, ge=0)
-    s_noise: float = Field(default=1.0, ge=0)
+    s_tmin: float = Field(default=0.0, ge=0, le=MAX_SCALE)
+    s_tmax: float = Field(default=0.0, ge=0, le=MAX_SCALE)
+    s_noise: float = Field(default=1.0, ge=0, le=MAX_SCALE)
     s_min_uncond: float = Field(default=0.0, ge=0, le=15)
     s_min_uncond_all: bool = False
     skip_early_cond: float = Field(default=0.0, ge=0, le=1)
@@ -86,8 +88,8 @@ class Options(BaseModel):
     jpeg_quality: int = Field(default=80, ge=1, le=100)
     webp_lossless: bool = False
     enable_pnginfo: bool = True
-    sdxl_crop_top: int = Field(default=0, ge=0)
-    sdxl_crop_left: int = Field(default=0, ge=0)
+    sdxl_crop_top: int = Field(default=0, ge=0, le=MAX_SIDE)
+    sdxl_crop_left: int = Field(default=0, ge=0, le=MAX_SIDE)
     sdxl_refiner_low_aesthetic_score: float = Field(default=2.5, ge=0, le=10)
     sdxl_refiner_high_aesthetic_score: float = Field(default=6.0, ge=0, le=10)
     token_merging_ratio: float = Field(default=0.0, ge=0, le=0.9)
@@ -236,6 +238,14 @@ def check_option(key: str, value: object) -> OptionValue:
     return checked
 
 
+def _is_finite(value: float) -> bool:
+    """Whether it is a float: not NaN nor infinite, and no whole number beyond all floats."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _typed(key: str, value: object, default: OptionValue) -> OptionValue:
     if isinstance(default, bool):
         if isinstance(value, bool):
@@ -246,7 +256,7 @@ def _typed(key: str, value: object, default: OptionValue) -> OptionValue:
         if isinstance(value, float) and value.is_integer():
             return int(value)
     elif isinstance(default, float):
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_finite(value):
             return float(value)
     elif isinstance(value, str):
         return value

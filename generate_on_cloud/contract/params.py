@@ -30,6 +30,7 @@ from generate_on_cloud.contract.limits import (
     MIN_SIDE,
 )
 from generate_on_cloud.contract.options import (
+    MAX_SEED,
     OPTIONS,
     HasOptions,
     OptionRefusedError,
@@ -49,7 +50,6 @@ from generate_on_cloud.contract.task_params import Picture, ScriptedParams, Task
 from generate_on_cloud.contract.upscalers import HIRES_UPSCALER_SCHEMA, check_upscaler
 
 OLD_HIRES_SIZES = "use_old_hires_fix_width_height"
-MAX_SEED = 2**64 - 1
 MAX_ECHO = 2**20
 """Maximum base64 characters that `include_init_images` may add to a result, which passes through a Lambda."""
 
@@ -167,7 +167,7 @@ class ImageParams(HasOptions, ScriptedParams):
     @model_validator(mode="after")
     def _is_not_too_much(self) -> "ImageParams":
         pixels, work = self.pixels_at_once(), self.megapixel_steps()
-        pictures = sum(run.pictures for run in self.runs())
+        pictures = sum(run.params.batch_size * run.params.n_iter * run.times for run in self.runs() if run.draws)
         if pictures > MAX_PICTURES:
             raise ValueError(f"received batch_size × n_iter = {pictures} pictures; allowed: up to {MAX_PICTURES}")
         if pixels > MAX_PIXELS:

@@ -40,11 +40,6 @@ class Run:
     draws: bool = True
     """False: it is work that makes no pictures."""
 
-    @property
-    def pictures(self) -> int:
-        """How many it draws."""
-        return self.params.batch_size * self.params.n_iter * self.times if self.draws else 0
-
 
 def script_runs(script: object, params: "ImageParams", *, size: Size | None = None) -> tuple[Run, ...]:
     """The drawings of `script`, in order.

@@ -47,7 +47,8 @@ class Loopback:
     loops: int
     final_denoising_strength: float
     denoising_curve: Literal["Aggressive", "Linear", "Lazy"]
-    append_interrogation: str
+    append_interrogation: Literal["None", "CLIP", "DeepBooru"]
+    """What describes each picture; its words follow the request's prompt."""
 
 
 @dataclass(frozen=True)

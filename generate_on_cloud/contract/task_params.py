@@ -9,7 +9,6 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.script_work import Run, script_runs
 from generate_on_cloud.contract.selectable_scripts import (
     VARYING,
-    Loopback,
     SelectedScript,
     describe_scripts,
     find_script,
@@ -107,10 +106,6 @@ class ScriptedParams(TaskParams):
         return super().unsupported() + self._unsupported_script()
 
     def _unsupported_script(self) -> list[FieldError]:
-        script = self.selected_script()
-        if isinstance(script, Loopback) and script.append_interrogation != "None":
-            message = f"append_interrogation = {script.append_interrogation!r} is not supported yet; allowed: 'None'"
-            return [FieldError(pointer="/script_args/3", message=message)]
         return list({fault.message: fault for one in self.variants() for fault in _in_script(one)}.values())
 
     def variants(self) -> tuple["ImageParams", ...]:

@@ -88,7 +88,7 @@ class DrawingBoard(Generic[Params]):
             runs = script_runs(self._script, self.params, size=size)
         except ValueError as error:
             raise JobFailed(JobErrorCode.INVALID_PARAMS, str(error)) from error
-        pictures = sum(run.pictures for run in runs)
+        pictures = sum(run.params.batch_size * run.params.n_iter * run.times for run in runs if run.draws)
         work = sum(run.params.megapixel_steps() * run.times for run in runs)
         if pictures > MAX_PICTURES or work > MAX_MEGAPIXEL_STEPS:
             raise JobFailed(

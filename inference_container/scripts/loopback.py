@@ -4,12 +4,15 @@ import math
 
 from PIL import Image
 
+from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.params import Img2ImgParams
 from generate_on_cloud.contract.script_work import one_picture
 from generate_on_cloud.contract.selectable_scripts import Loopback
 from generate_on_cloud.webui.infotext.writer import write_infotext
 from inference_container.drawing.drawings import Drawing
 from inference_container.drawing.init_picture import ORIGINAL_CONTENT
+from inference_container.drawing.picture_words import captioned, tagged
+from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.picture_grid import picture_grid
 from inference_container.scripts.composed import composed
 from inference_container.scripts.drawing_board import DrawingBoard, Finished
@@ -34,7 +37,9 @@ def loopback(script: Loopback, board: DrawingBoard[Img2ImgParams]) -> Finished:
     for _ in range(rounds):
         params = one_picture(asked)
         for loop in range(script.loops):
-            update = {"seed": seed, "denoising_strength": strength_at(script, asked, loop)}
+            update: dict[str, object] = {"seed": seed, "denoising_strength": strength_at(script, asked, loop)}
+            if script.append_interrogation != "None":
+                update["prompt"] = _described(script, board, asked.prompt, params.init_images[0])
             drawing = board.draw(params.model_copy(update=update), color_target=colors)
             seed = drawing.record.seeds[0] + 1
             source = {"init_images": [as_picture(drawing.images[0])], "inpainting_fill": ORIGINAL_CONTENT}
@@ -50,6 +55,14 @@ def loopback(script: Loopback, board: DrawingBoard[Img2ImgParams]) -> Finished:
         images, texts, seeds = [picture_grid(images, rows=1), *images], ["", *texts], [None, *seeds]
     after = strength_at(script, asked, script.loops)
     return composed(board, images, seeds=seeds, own_texts=texts, denoising_strength=after)
+
+
+def _described(script: Loopback, board: DrawingBoard[Img2ImgParams], prompt: str, picture: str) -> str:
+    """The request's prompt and the words for the picture that is drawn from."""
+    words = captioned if script.append_interrogation == "CLIP" else tagged
+    image = decode_picture(picture, field="init_images[0]")
+    said = words(board.job, image, name=None, options=InterrogateOptions(), progress=board.progress, is_counted=False)
+    return f"{prompt}, {said.text}" if prompt else said.text
 
 
 def strength_at(script: Loopback, params: Img2ImgParams, loop: int) -> float:

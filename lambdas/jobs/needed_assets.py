@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import reference_token
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
-from generate_on_cloud.contract.selectable_scripts import SdUpscale
+from generate_on_cloud.contract.selectable_scripts import Loopback, SdUpscale
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
@@ -166,6 +167,11 @@ NEWEST: tuple[tuple[type[TaskParams], str, AssetType], ...] = (
 )
 """Tasks that need a file and use the newest of its type if the field that could name one is empty."""
 
+INTERROGATING: Mapping[str, AssetType] = MappingProxyType(
+    {"CLIP": AssetType.INTERROGATOR, "DeepBooru": AssetType.TAGGER}
+)
+"""What Loopback's `append_interrogation` needs, which no request can name."""
+
 MENTIONED: tuple[AssetType, ...] = (AssetType.EMBEDDING,)
 """Types whose files are used if a prompt has their name as whole words; the container, which matches tokens, picks what
 it needs from these."""
@@ -191,6 +197,9 @@ def _named_by_script(variants: Iterable[ImageParams], *, known: Iterable[Need]) 
 
 def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
     """Types of which the newest file is needed, and where the request could have named one."""
+    script = params.selected_script() if isinstance(params, ImageParams) else None
+    if isinstance(script, Loopback) and script.append_interrogation in INTERROGATING:
+        return [(INTERROGATING[script.append_interrogation], f"{SCRIPT_POINTER}/3")]
     return [
         (asset_type, f"{ROOT}/{field}")
         for kind, field, asset_type in NEWEST

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from generate_on_cloud.contract.controlnet import PREPROCESSORS
 from generate_on_cloud.contract.idle_options import AT_REST, IDLE_OPTIONS
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.jobs import Task
@@ -334,7 +335,7 @@ def test_what_a_unit_cannot_do_may_hold_any_spelling_of_nothing(name: str, nothi
     assert _unit({name: nothing})[1] == []
 
 
-@pytest.mark.parametrize("module", ["none", "invert", "canny", "threshold", "blur_gaussian", "tile_resample"])
+@pytest.mark.parametrize("module", PREPROCESSORS)
 @pytest.mark.parametrize("name", ["threshold_a", "threshold_b", "processor_res"])
 @pytest.mark.parametrize("value", [5000, 5000.5])
 def test_a_number_beyond_a_preprocessors_slider_is_its_default(module: str, name: str, value: float) -> None:

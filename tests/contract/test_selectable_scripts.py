@@ -89,6 +89,7 @@ BAD = [
     ("Loopback", [4, 2], "final_denoising_strength: received 2; allowed: 0 to 1"),
     ("Loopback", [4, 0.5, "Steep"], "denoising_curve: received 'Steep'; allowed: Aggressive, Linear, Lazy, or 0 to 2"),
     ("Loopback", [4, 0.5, {}], "denoising_curve: received {}; allowed: Aggressive, Linear, Lazy, or 0 to 2"),
+    ("Loopback", [4, 0.5, 0, "BLIP"], "append_interrogation: received 'BLIP'; allowed: None, CLIP, DeepBooru"),
     ("Poor man's outpainting", [64, 4, 4], "inpainting_fill: received 4; allowed: fill, original, latent noise"),
     ("Poor man's outpainting", [64, 4, 0, []], r"direction: received \[\]; allowed: a list of left, right, up, down"),
     ("Outpainting mk2", [None, 64, 4, ["in"]], r"direction: received \['in'\]; allowed: a list of left"),
@@ -133,13 +134,6 @@ def test_a_refusal_names_the_argument_what_was_received_and_what_is_allowed(
 )  # fmt: skip
 def test_arguments_are_read_as_webuis_components_give_them(title: str, arguments: list[Any], script: object) -> None:
     assert params(Task.IMG2IMG, title, arguments).selected_script() == script
-
-
-def test_interrogation_in_a_loop_is_refused_until_it_is_done() -> None:
-    (refusal,) = params(Task.IMG2IMG, "Loopback", [4, 0.5, "Linear", "CLIP"]).unsupported()
-
-    assert refusal.pointer == "/script_args/3"
-    assert refusal.message == "append_interrogation = 'CLIP' is not supported yet; allowed: 'None'"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,20 @@ def test_an_asset_type_is_found_by_webuis_folder_name() -> None:
     assert asset_type_named("Loras") is None
 
 
+def test_every_number_among_the_options_has_an_end_on_both_sides() -> None:
+    numbers = {
+        key: rule
+        for key, rule in OPTIONS.items()
+        if isinstance(rule.default, (int, float)) and not isinstance(rule.default, bool) and not rule.allowed
+    }
+
+    assert [key for key, rule in numbers.items() if rule.minimum is None or rule.maximum is None] == []
+    for key in numbers:
+        for value in (1e308, -1e308, 10**400):
+            with pytest.raises(OptionRefusedError, match=f"for {key}; allowed: "):
+                check_option(key, value)
+
+
 @pytest.mark.parametrize("key", OPTIONS)
 def test_every_option_takes_its_own_default(key: str) -> None:
     assert check_option(key, OPTIONS[key].default) == OPTIONS[key].default

@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from inference_container.drawing.picture_words import best_matches
 from inference_container.interrogation.categories import Category, write_matches
 from inference_container.interrogation.phrases import clean_phrase
 from inference_container.models.clip_pixels import center, to_clip_values
 from inference_container.models.clip_ranker import ClipRanker
 from inference_container.models.interrogator import load_interrogator
-from inference_container.tasks.interrogate_clip import best_matches
 from tests.interrogation.published_models import Numbers, numbers, write_published_interrogator
 from tests.tiny_interrogation import model_file
 

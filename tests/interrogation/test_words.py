@@ -3,9 +3,9 @@
 import pytest
 
 from generate_on_cloud.contract.interrogation import InterrogateOptions
+from inference_container.drawing.picture_words import best_matches
 from inference_container.interrogation.categories import read_category, shipped_categories, write_matches
 from inference_container.interrogation.tagging import Tag, keep_tags, write_tags
-from inference_container.tasks.interrogate_clip import best_matches
 
 SCORED = [
     (Tag("long_hair", 0.5), 0.9),

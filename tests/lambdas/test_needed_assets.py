@@ -347,6 +347,28 @@ def test_interrogation_takes_the_newest_model_or_the_one_it_names(cloud: Cloud) 
     assert interrogation(cloud).checkpoint is None
 
 
+@pytest.mark.parametrize(("append", "used"), [("CLIP", "clip.zip"), ("DeepBooru", "wd.zip"), ("None", None)])
+def test_a_loop_that_appends_an_interrogation_takes_the_newest_model(
+    cloud: Cloud, append: str, used: str | None
+) -> None:
+    checkpoint = cloud.asset("checkpoint", "dream.safetensors")
+    body: dict[str, object] = {
+        "init_images": [PNG],
+        "script_name": "Loopback",
+        "script_args": [2, 0.5, "Linear", append],
+    }
+    params = PARAMS_BY_TASK[Task.IMG2IMG].model_validate(body)
+    if used is not None:
+        with pytest.raises(ProblemError) as none:
+            resolve_files(cloud, checkpoint, params)
+        assert [error.pointer for error in none.value.errors] == ["/params/script_args/3"]
+
+    cloud.asset("interrogator", "clip.zip")
+    cloud.asset("tagger", "wd.zip")
+
+    assert set(told(resolve_files(cloud, checkpoint, params))) == ({used} if used else set())
+
+
 def test_interrogation_without_a_model_is_refused_by_the_field_that_could_name_one(cloud: Cloud) -> None:
     with pytest.raises(ProblemError) as none:
         interrogation(cloud, Task.INTERROGATE_DEEPBOORU)

@@ -70,6 +70,52 @@ def test_tile_resample_makes_it_smaller_from_a_rate_of_1_1() -> None:
     assert made(picture, "tile_resample", a=4).shape == (10, 15, 3)
 
 
+def stroke(darkness: int) -> Bytes:
+    """A dark line of three pixels on white, of a size that needs no padding."""
+    picture = np.full((64, 64, 3), 255, dtype=np.uint8)
+    picture[30:33] = 255 - darkness
+    return picture
+
+
+@pytest.mark.parametrize(("darkness", "level", "drawn"), [(20, 32, False), (40, 32, True), (40, 64, False)])
+def test_xdog_draws_what_is_darker_than_its_surroundings_by_half_the_threshold(
+    darkness: int, level: float, drawn: bool
+) -> None:
+    found = made(stroke(darkness), "scribble_xdog", a=level)
+
+    assert bool((found[31] == 255).all()) is drawn
+    assert not found[:20].any()
+    assert not found[44:].any()
+
+
+def test_xdog_counts_in_eight_bits_as_the_extension_does() -> None:
+    # A line that is 141 darker than its surroundings: twice that is 282, or 26 in eight bits.
+    assert (made(stroke(185), "scribble_xdog", a=32)[31] == 0).all()
+    assert (made(stroke(185), "scribble_xdog", a=1)[31] == 255).all()
+
+
+def test_lineart_brings_lines_of_every_darkness_to_the_same_grey() -> None:
+    faint, dark = (made(stroke(darkness), "lineart_standard") for darkness in (60, 240))
+
+    assert np.abs(faint[31].astype(int) - dark[31]).max() <= 3
+    assert 110 <= faint[31].min() <= faint[31].max() <= 160
+    assert not faint[:10].any()
+
+
+def test_lineart_of_a_picture_without_lines_is_black() -> None:
+    assert not made(stroke(0), "lineart_standard").any()
+    assert made(stroke(10), "lineart_standard").max() <= 127
+
+
+@pytest.mark.parametrize("module", ["scribble_xdog", "lineart_standard"])
+def test_maps_of_lines_have_their_resolution_and_equal_channels(module: str) -> None:
+    found = made(noisy(90, 50), module, resolution=70, a=32)
+
+    assert found.shape == (70, 126, 3)
+    assert found.any()
+    assert (found == found[:, :, :1]).all()
+
+
 @pytest.mark.parametrize("mode", RESIZE_MODES)
 def test_maps_come_out_at_the_size_that_is_drawn(mode: MapResizeMode) -> None:
     for width, height in ((64, 64), (96, 40), (40, 96)):

@@ -21,14 +21,17 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
     "threshold": ("Binarization Threshold",),
     "blur_gaussian": ("Sigma",),
     "tile_resample": ("Down Sampling Rate",),
+    "scribble_xdog": ("XDoG Threshold",),
 }
 _TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Canny": ("canny", ("canny",)),
+    "Scribble": ("scribble_xdog", ("scribble", "sketch")),
+    "Lineart": ("lineart_standard", ("lineart",)),
     "Tile": ("tile_resample", ("tile", "blur")),
     "Recolor": ("none", ("recolor",)),
 }
 """Type → its usual module, and words in the names of models of this type."""
-_WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian")
+_WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian", "scribble_xdog", "lineart_standard")
 _ALL = "All"
 _MAX_PIXELS = 2**26
 _MAX_EDGES = 2**24
@@ -104,9 +107,10 @@ def detect(body: Mapping[str, Any]) -> dict[str, Any]:
     """
     asked = str(body.get("controlnet_module") or "none")
     module = next((name for name, one in PREPROCESSORS.items() if asked in (name, *one.other_names)), None)
-    if module is None:
+    if module is None or module not in _MAPS:
         allowed = ", ".join(_MAPS)
-        raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; allowed: {allowed}")
+        raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; allowed: {allowed}"
+                           f"{' (a unit makes this one along with its picture)' if module else ''}")  # fmt: skip
     pictures = body.get("controlnet_input_images") or body.get("controlnet_images")  # the latter: webuiapi
     if not isinstance(pictures, list) or not pictures:
         raise RefusalError(REQUEST_INVALID, "No image selected: allowed in controlnet_input_images: base64 pictures")
