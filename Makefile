@@ -62,7 +62,7 @@ $(READY): pyproject.toml constraints.txt
 console: $(READY) ## build the web console with the environment's Node, if its sources have changed
 	@$(RUN) -m infrastructure.console_build
 
-console-test: $(READY) ## check the web console: types, lint, unit tests, the whole in Debian's Chromium against a local cloud
+console-test: $(READY) ## check the TypeScript client and the web console: types, lint, unit tests, the whole in Debian's Chromium against a local cloud
 	@$(RUN) -m infrastructure.console_build --check
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests/console
 

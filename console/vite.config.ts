@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { contract } from "./bounds";
@@ -7,6 +8,11 @@ export default defineConfig({
   base: "./",
   plugins: [react(), contract()],
   worker: { format: "es" },
+  resolve: {
+    // The client's sources, not its build; what they import is the console's own copy.
+    alias: { "@generate-on-cloud/client": fileURLToPath(new URL("../clients/typescript/src/index.ts", import.meta.url)) },
+    dedupe: ["openapi-fetch"],
+  },
   build: {
     outDir: "../build/console/site",
     emptyOutDir: true,

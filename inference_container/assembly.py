@@ -17,6 +17,7 @@ from inference_container.models.libraries import load_later
 from inference_container.models.model_cache import ModelCache
 from inference_container.settings import ContainerSettings
 from inference_container.tasks import TASKS
+from inference_container.telemetry import Telemetry
 from inference_container.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,20 @@ def build_worker(
         began=began,
         stack=settings.STACK,
         gpu_price_per_hour=settings.GPU_PRICE_PER_HOUR,
+        telemetry=make_telemetry(settings.OTEL_EXPORTER_OTLP_ENDPOINT, stack=settings.STACK),
     )
+
+
+def make_telemetry(endpoint: str, *, stack: str) -> Telemetry:
+    """What exports to `endpoint`, if there is one and OpenTelemetry is installed."""
+    if not endpoint:
+        return Telemetry()
+    try:
+        from inference_container.otlp import OtlpTelemetry
+    except ImportError as error:
+        log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, but nothing is exported: %s", error)
+        return Telemetry()
+    return OtlpTelemetry(stack=stack)
 
 
 def model_bytes(settings: ContainerSettings, device: torch.device) -> int:

@@ -11,10 +11,12 @@ current_job: ContextVar[str | None] = ContextVar("current_job", default=None)
 """The job that the current thread works on; a record's own `job_id` has priority."""
 current_correlation: ContextVar[str | None] = ContextVar("current_correlation", default=None)
 """The API request that created the job; a record's own `correlation_id` has priority."""
+current_trace: ContextVar[str | None] = ContextVar("current_trace", default=None)
+"""The trace that the job belongs to, 32 hex digits."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes time, level, logger, message, job_id, correlation_id, the fields of `metrics` and any traceback."""
+    """Writes time, level, logger, message, ids of job, request and trace, the fields of `metrics` and any traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -24,6 +26,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "job_id": getattr(record, "job_id", None) or current_job.get(),
             "correlation_id": getattr(record, "correlation_id", None) or current_correlation.get(),
+            "trace_id": current_trace.get(),
         }
         line.update(getattr(record, "metrics", {}))
         if record.exc_info:

@@ -8,14 +8,18 @@ from generate_on_cloud.contract.jobs import JobPhase
 
 TOTAL = "total"
 """Key in the timings of the seconds since the clock started."""
+PhaseEnded = Callable[[JobPhase, float], None]
 
 
 class PhaseClock:
     """Starts when it is created. Entering a phase again adds to its seconds; phases do not nest."""
 
-    def __init__(self, *, now: Callable[[], float] = time.perf_counter) -> None:
-        """`now` returns seconds since any fixed point."""
+    def __init__(
+        self, *, now: Callable[[], float] = time.perf_counter, ended: PhaseEnded = lambda _phase, _seconds: None
+    ) -> None:
+        """`now` returns seconds since any fixed point; `ended` is called whenever a phase ends, with its seconds."""
         self._now = now
+        self._ended = ended
         self._started = now()
         self._seconds: dict[str, float] = {}
 
@@ -26,7 +30,9 @@ class PhaseClock:
         try:
             yield
         finally:
-            self._seconds[phase.value] = self._seconds.get(phase.value, 0.0) + self._now() - began
+            seconds = self._now() - began
+            self._seconds[phase.value] = self._seconds.get(phase.value, 0.0) + seconds
+            self._ended(phase, seconds)
 
     def replace(self, phase: JobPhase, seconds: float) -> None:
         """Set the seconds of a phase that began before this clock started."""

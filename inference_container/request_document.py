@@ -40,10 +40,12 @@ def read_request(document: bytes, *, known: int = CONTRACT_VERSION) -> JobReques
 
 
 class Ids(NamedTuple):
-    """Ids for finding a job's log lines and results."""
+    """Ids for finding a job's log lines, spans and results."""
 
     job_id: str | None = None
     correlation_id: str | None = None
+    traceparent: str | None = None
+    task: str | None = None
 
 
 def ids_of(document: bytes) -> Ids:

@@ -44,6 +44,8 @@ class ContainerSettings(BaseModel):
     """Maximum size of a job request document, including pictures in base64."""
     SHUTDOWN_SECONDS: float = Field(default=20.0, ge=0)
     """How long a running job may continue after SIGTERM; SageMaker kills the container after 30 s."""
+    OTEL_EXPORTER_OTLP_ENDPOINT: str = ""
+    """Where spans and metrics of jobs go by OTLP over HTTP; empty: nowhere. OpenTelemetry reads its other variables."""
     HOST: str = "0.0.0.0"  # noqa: S104 - SageMaker reaches the container from outside
     PORT: int = 8080
 

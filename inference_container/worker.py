@@ -25,7 +25,7 @@ from inference_container.heartbeat import Heartbeat
 from inference_container.job_metrics import cost_metrics, gpu_memory_peak, metric_fields, result_metrics
 from inference_container.job_outputs import JobOutputs
 from inference_container.job_record import JobRecords
-from inference_container.json_log import current_correlation, current_job
+from inference_container.json_log import current_correlation, current_job, current_trace
 from inference_container.live_preview import LivePreview
 from inference_container.memory_errors import free_memory, is_out_of_memory, named_memory_errors
 from inference_container.models.files import JobFiles
@@ -35,6 +35,7 @@ from inference_container.preload import preload_checkpoint
 from inference_container.progress import JobProgress
 from inference_container.request_document import ids_of, read_params, read_request
 from inference_container.task import TaskInput, TaskOutput, TaskRunner
+from inference_container.telemetry import JobSpan, Telemetry
 from inference_container.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Worker:
         began: float | None = None,
         stack: str = "",
         gpu_price_per_hour: float = 0.0,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """Build a worker.
 
@@ -66,6 +68,7 @@ class Worker:
             began: when this process started, in epoch seconds; None: now.
             stack: value of the metrics' dimension `Stack`.
             gpu_price_per_hour: in US dollars; 0: unknown.
+            telemetry: where spans and metrics go besides the log; None: nowhere.
         """
         self._records = records
         self._assets = assets
@@ -77,6 +80,7 @@ class Worker:
         self._began = time.time() if began is None else began
         self._stack = stack
         self._gpu_price_per_hour = gpu_price_per_hour
+        self._telemetry = telemetry or Telemetry()
         self._stopping: str | None = None
         self._heartbeat: Heartbeat | None = None
         self._lock = threading.Lock()
@@ -87,33 +91,50 @@ class Worker:
         `waited`: seconds since SageMaker sent the document; they count towards the run's time limit.
         """
         began = time.monotonic() - waited
-        job_id, correlation_id = ids_of(document)
-        tokens = current_job.set(job_id), current_correlation.set(correlation_id)
-        clock = PhaseClock()
+        ids = ids_of(document)
+        span = self._telemetry.begin(ids)
+        noted = (
+            current_job.set(ids.job_id),
+            current_correlation.set(ids.correlation_id),
+            current_trace.set(span.trace_id),
+        )
+        clock = PhaseClock(ended=span.phase_ended)
         try:
             request = read_request(document)
             limit = TimeLimit(request.run_timeout_s, began)
             with limit.exits_when_stuck():
                 result = self.run(request, clock, limit)
-            told = self._metrics(clock, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
+            told = self._told(span, clock, result_metrics(result, gpu_memory_bytes=gpu_memory_peak()))
             log.info("job succeeded in %.3f s: %s", result.timings["total"], result.timings, extra=told)
         except JobFailed as failed:
-            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message, extra=self._metrics(clock))
-            return JobFailure(job_id=job_id, error=failed.error, correlation_id=correlation_id)
+            told = self._told(span, clock, error=failed.error.code)
+            log.info("job failed: %s: %s", failed.error.code.value, failed.error.message, extra=told)
+            return JobFailure(job_id=ids.job_id, error=failed.error, correlation_id=ids.correlation_id)
         except Exception as error:  # the outermost level: a failing job must not end the worker
-            log.exception("job failed unexpectedly", extra=self._metrics(clock))
+            log.exception("job failed unexpectedly", extra=self._told(span, clock, error=JobErrorCode.INTERNAL))
             reason = f"{type(error).__name__}: {error}"
             error_told = JobError.of(JobErrorCode.INTERNAL, reason[:500])
-            return JobFailure(job_id=job_id, error=error_told, correlation_id=correlation_id)
+            return JobFailure(job_id=ids.job_id, error=error_told, correlation_id=ids.correlation_id)
         finally:
-            current_job.reset(tokens[0])
-            current_correlation.reset(tokens[1])
+            current_job.reset(noted[0])
+            current_correlation.reset(noted[1])
+            current_trace.reset(noted[2])
         return result
 
-    def _metrics(self, clock: PhaseClock, values: Mapping[ContainerMetric, float] | None = None) -> dict[str, object]:
-        """The metrics in the log line about a job's end: `values`, and the cost since `clock` started."""
-        cost = cost_metrics(clock.total, price_per_hour=self._gpu_price_per_hour)
-        return {"metrics": metric_fields({**(values or {}), **cost}, stack=self._stack)}
+    def _told(
+        self,
+        span: JobSpan,
+        clock: PhaseClock,
+        values: Mapping[ContainerMetric, float] | None = None,
+        *,
+        error: JobErrorCode | None = None,
+    ) -> dict[str, object]:
+        """End the job's span, and return the metrics for the log line about its end: `values`, and the cost since
+        `clock` started."""
+        seconds = clock.total
+        metrics = {**(values or {}), **cost_metrics(seconds, price_per_hour=self._gpu_price_per_hour)}
+        span.end(seconds, metrics, error)
+        return {"metrics": metric_fields(metrics, stack=self._stack)}
 
     def run(self, request: JobRequest, clock: PhaseClock, limit: TimeLimit) -> JobResult:
         """Run the job from its claim to stored pictures; `clock` measures its phases, `limit` ends it in time.

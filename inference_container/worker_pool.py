@@ -158,11 +158,11 @@ class WorkerPool:
             )
         except (OSError, http.client.HTTPException, ValueError) as error:
             worker.kill()
-            job_id, correlation_id = ids_of(document)
+            ids = ids_of(document)
             reason = self._stopping or f"the worker process of this job died ({type(error).__name__}: {error})"
-            log.error("%s", reason, extra={"job_id": job_id, "correlation_id": correlation_id})  # noqa: TRY400
+            log.error("%s", reason, extra={"job_id": ids.job_id, "correlation_id": ids.correlation_id})  # noqa: TRY400
             lost = JobError.of(JobErrorCode.WORKER_LOST, reason)
-            return JobFailure(job_id=job_id, error=lost, correlation_id=correlation_id)
+            return JobFailure(job_id=ids.job_id, error=lost, correlation_id=ids.correlation_id)
         self._free.put_nowait(worker)
         return answer
 

@@ -98,6 +98,9 @@ class StageConfig(BaseModel):
     monthly_budget_usd: float | None = Field(default=None, gt=0)
     """What the stage's services cost the account in a month; an alarm comes at 80 percent and when forecast; None: no
     budget."""
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Where the container sends spans and metrics of jobs by OTLP over HTTP, such as `http://collector:4318`; None:
+    nowhere."""
     waf: bool = False
     """A firewall in front of the API, for about 8 dollars a month."""
     sdapi: bool = False

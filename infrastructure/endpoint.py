@@ -48,6 +48,7 @@ class Endpoint(Construct):
             COMPILE_UNET=config.compile_unet,
             WORKERS=config.workers,
             STACK=config.stack_name,
+            OTEL_EXPORTER_OTLP_ENDPOINT=config.otlp_endpoint or "",
             GPU_PRICE_PER_HOUR=config.price_per_hour / config.workers,
         )
         image_uri, repository_arn = self._image()

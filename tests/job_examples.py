@@ -67,6 +67,7 @@ RECORD = JobRecord(
     retries=2,
     retry_of="j0",
     correlation_id="c1",
+    traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     sends=2,
     skips=1,
     sent_again_at=_TIME + timedelta(seconds=3),

@@ -1,49 +1,32 @@
 """`goc assets`: upload, import, list, show, change and delete model files."""
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import Progress
 
-from generate_on_cloud.cli.completion import asset_names, asset_types, role_names, user_names
+from generate_on_cloud.cli.asset_bars import advancing, asset_bars, naming, showing
+from generate_on_cloud.cli.asset_names import AssetName, find_asset
+from generate_on_cloud.cli.asset_options import AllowedRoles, AllowedUsers, PredictionOption
+from generate_on_cloud.cli.completion import asset_names, asset_types
+from generate_on_cloud.cli.import_commands import import_url, pause, resume
 from generate_on_cloud.cli.model_types import models_in
 from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_assets, print_document, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.tables import print_sheet, size
 from generate_on_cloud.cli.times import told
-from generate_on_cloud.client.assets import Look
 from generate_on_cloud.client.cloud import GenerateOnCloud
-from generate_on_cloud.client.errors import CloudError, ConnectionLostError, NotFoundError, NotLoggedInError
+from generate_on_cloud.client.errors import CloudError, ConnectionLostError, NotLoggedInError
 from generate_on_cloud.client.model_yaml import SUFFIXES as YAML_SUFFIXES
 from generate_on_cloud.contract.asset_bodies import AssetView, ChangeAsset
-from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType, asset_type_named
+from generate_on_cloud.contract.assets import AssetType, PredictionType, asset_type_named
 
 app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
-
-PredictionOption = Annotated[
-    PredictionType | None,
-    typer.Option(help="What a checkpoint predicts; by default what the .yaml next to it or the file itself says."),
-]
-AssetName = Annotated[str, typer.Argument(metavar="ASSET", help="Id or file name.", autocompletion=asset_names)]
-TypeOption = Annotated[
-    str,
-    typer.Option(
-        "--type", metavar="TYPE", autocompletion=asset_types, help="checkpoint, vae, lora, … or WebUI's folder name."
-    ),
-]
 
 
 @app.command()
@@ -70,7 +53,7 @@ def upload(
     models, skipped = models_in(files, _declared(asset_type))
     if skipped:
         errors.print(f"{len(skipped)} files are no models and stay: {_some(skipped)}", markup=False)
-    with _answering(as_json=as_json) as done, open_cloud() as cloud, _bars() as progress:
+    with _answering(as_json=as_json) as done, open_cloud() as cloud, asset_bars() as progress:
         for file, kind in models:
             try:
                 done.append(_upload(cloud, file, kind, prediction_type, progress, wait=wait))
@@ -117,9 +100,9 @@ def _upload(
         file,
         asset_type,
         prediction_type=prediction_type,
-        hashing=_showing(progress, hashed),
-        advance=_advancing(progress, bar),
-        look=_naming(progress, bar, file.name),
+        hashing=showing(progress, hashed),
+        advance=advancing(progress, bar),
+        look=naming(progress, bar, file.name),
         wait=wait,
     )
     if asset.name != unicodedata.normalize("NFC", file.name):
@@ -137,33 +120,9 @@ def _summary(failures: Sequence[tuple[Path, CloudError]], *, sent: int) -> Cloud
     return CloudError(f"{len(failures)} of {sent + len(failures)} files were not uploaded:{lines}")
 
 
-@app.command("import")
-def import_url(  # noqa: PLR0917 - typer takes them by their options
-    url: Annotated[
-        str,
-        typer.Argument(metavar="URL", help="https URL, civitai:MODEL, civitai:MODEL@VERSION, or hf:OWNER/REPO/FILE."),
-    ],
-    asset_type: TypeOption,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="File name; by default what its source calls it.")
-    ] = None,
-    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the file.")] = None,
-    token: Annotated[
-        str | None, typer.Option(metavar="TOKEN", envvar="GOC_SOURCE_TOKEN", help="Bearer token for the source.")
-    ] = None,
-    wait: Annotated[bool, typer.Option(help="Wait until the file is uploaded.")] = True,
-    prediction_type: PredictionOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """Import a model file from a URL; the service downloads it."""
-    with open_cloud() as cloud, _bars() as progress:
-        asset = cloud.assets.import_url(
-            url, asset_type, name=name, sha256=sha256, bearer_token=token, prediction_type=prediction_type
-        )
-        if wait:
-            bar = progress.add_task(asset.name, total=None)
-            asset = cloud.assets.finish(asset, look=_looking(progress, bar))
-    print_assets([asset], as_json=as_json)
+app.command("import")(import_url)
+app.command()(pause)
+app.command()(resume)
 
 
 @app.command("list")
@@ -186,7 +145,7 @@ def show(asset: AssetName, as_json: AsTable = None) -> None:
     """Show everything about an asset."""
     in_json = wants_json(as_json)
     with open_cloud() as cloud:
-        found = _find(cloud, asset)
+        found = find_asset(cloud, asset)
     if in_json:
         print_document(found)
         return
@@ -211,24 +170,8 @@ def update(  # noqa: PLR0917 - typer takes them by their options
     tags: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Its tags, replacing all others; may be repeated.")
     ] = None,
-    users: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--user",
-            metavar="USER",
-            help="Only they may use it; replaces the list; may be repeated.",
-            autocompletion=user_names,
-        ),
-    ] = None,
-    roles: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--role",
-            metavar="ROLE",
-            help="Only they may use it; replaces the list; may be repeated.",
-            autocompletion=role_names,
-        ),
-    ] = None,
+    users: AllowedUsers = None,
+    roles: AllowedRoles = None,
     prediction_type: Annotated[
         str | None,
         typer.Option(help="What a checkpoint predicts: epsilon, v_prediction, or automatic."),
@@ -252,7 +195,7 @@ def update(  # noqa: PLR0917 - typer takes them by their options
         first = error.errors()[0]
         raise typer.BadParameter(f"{first['loc'][0]}: {first['msg']}") from error
     with open_cloud() as cloud:
-        changed = cloud.assets.change(_find(cloud, asset).asset_id, change)
+        changed = cloud.assets.change(find_asset(cloud, asset).asset_id, change)
     print_assets([changed], as_json=as_json)
 
 
@@ -266,22 +209,7 @@ def rm(
     """Delete assets, or cancel uploads and imports in progress; prints the assets as they were."""
     with _answering(as_json=as_json) as done, open_cloud() as cloud:
         for asset in assets:
-            done.append(cloud.assets.delete(_find(cloud, asset).asset_id))
-
-
-def _find(cloud: GenerateOnCloud, reference: str) -> AssetView:
-    """The asset with this id, or the only one with this file name, with or without its extension."""
-    reference = unicodedata.normalize("NFC", reference)
-    assets = list(cloud.assets.list())
-    called = [asset for asset in assets if reference in (asset.asset_id, asset.name)]
-    called = called or [asset for asset in assets if reference == PurePosixPath(asset.name).stem]
-    live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
-    if not live:
-        raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows all")
-    if len(live) > 1:
-        found = ", ".join(f"{asset.type} {asset.asset_id}" for asset in live)
-        raise CloudError(f"{reference!r} matches several assets: {found}; give the id")
-    return cloud.assets.get(live[0].asset_id)
+            done.append(cloud.assets.delete(find_asset(cloud, asset).asset_id))
 
 
 @contextmanager
@@ -299,36 +227,3 @@ def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
             print_assets(done, as_json=False)
         raise
     print_assets(done, as_json=as_json)
-
-
-@contextmanager
-def _bars() -> Iterator[Progress]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors) as progress:
-        yield progress
-
-
-def _advancing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
-    return lambda sent: progress.advance(bar, sent)
-
-
-def _showing(progress: Progress, bar: TaskID) -> Callable[[int], None]:
-    return lambda done: progress.update(bar, advance=done, visible=True)
-
-
-def _naming(progress: Progress, bar: TaskID, name: str) -> Look:
-    return lambda asset: progress.update(bar, description=f"{name} {asset.status}")
-
-
-def _looking(progress: Progress, bar: TaskID) -> Look:
-    def look(asset: AssetView) -> None:
-        done = asset.received if asset.received is not None else asset.size
-        progress.update(bar, total=asset.size or None, completed=done, description=f"{asset.name} {asset.status}")
-
-    return look

@@ -25,9 +25,11 @@ from generate_on_cloud.cli.job_commands import app as jobs_app
 from generate_on_cloud.cli.key_commands import app as keys_app
 from generate_on_cloud.cli.me_commands import app as me_app
 from generate_on_cloud.cli.output import AsJson, answers_in_json, begin_answer, errors, print_document, print_failure
+from generate_on_cloud.cli.png_info_command import show_png_info
 from generate_on_cloud.cli.role_commands import app as roles_app
 from generate_on_cloud.cli.serve_command import serve
 from generate_on_cloud.cli.session import Session, begin, open_cloud, service_url
+from generate_on_cloud.cli.tracing import command_span
 from generate_on_cloud.cli.usage_command import usage
 from generate_on_cloud.cli.user_commands import app as users_app
 from generate_on_cloud.cli.webhook_commands import app as webhooks_app
@@ -41,6 +43,8 @@ ENVIRONMENT = """Environment:
   GOC_PROFILE: the saved profile to use. GOC_CONFIG: the file with defaults.
 
   GOC_SOURCE_TOKEN: the token that `goc assets import` sends to the source.
+
+  OTEL_EXPORTER_OTLP_ENDPOINT: where traces go, by OTLP over HTTP; with TRACEPARENT, within that trace.
 
   XDG_CONFIG_HOME: where profiles and defaults are kept (~/.config). NO_COLOR, FORCE_COLOR, COLUMNS: as everywhere.
 """
@@ -58,6 +62,7 @@ app.command(short_help="Draw from a picture and a prompt.")(img2img)
 app.command(short_help="Repaint what a mask covers.")(inpaint)
 app.command(short_help="Describe pictures in words or tags.")(interrogate)
 app.command(short_help="Enlarge pictures.")(upscale)
+app.command("png-info", short_help="Show how pictures were made.")(show_png_info)
 app.add_typer(webui_app, name="webui")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(assets_app, name="assets")
@@ -130,6 +135,11 @@ def demo(
 def main() -> None:
     """Run `goc`. A failure prints one clear line, or in JSON a document, and sets the matching exit code."""
     begin_answer()
+    with command_span(sys.argv[1:]):
+        _run()
+
+
+def _run() -> None:
     try:
         app(prog_name="goc")
     except (CloudError, OSError, httpx.InvalidURL) as error:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from generate_on_cloud.cli.completion import endpoint_names, role_names, user_names
+from generate_on_cloud.cli.asset_options import AllowedRoles, AllowedUsers
+from generate_on_cloud.cli.completion import endpoint_names
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, print_endpoints, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.words import faults_in
@@ -24,14 +25,6 @@ Idle = Annotated[
 ]
 Backlog = Annotated[
     float | None, typer.Option("--backlog", metavar="X", help="Jobs per instance above which another instance starts.")
-]
-Users = Annotated[
-    list[str] | None,
-    typer.Option("--user", metavar="USER", autocompletion=user_names, help="Users who may use it; may be repeated."),
-]
-Roles = Annotated[
-    list[str] | None,
-    typer.Option("--role", metavar="ROLE", autocompletion=role_names, help="Roles that may use it; may be repeated."),
 ]
 
 
@@ -61,8 +54,8 @@ def create(  # noqa: PLR0917 - typer takes them by their options
     image: Annotated[
         str | None, typer.Option(metavar="URI", help="Image in ECR; by default that of the template's endpoint.")
     ] = None,
-    users: Users = None,
-    roles: Roles = None,
+    users: AllowedUsers = None,
+    roles: AllowedRoles = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an endpoint; it takes jobs after a few minutes."""
@@ -84,8 +77,8 @@ def update(  # noqa: PLR0917 - typer takes them by their options
     most: Most = None,
     idle_minutes: Idle = None,
     backlog: Backlog = None,
-    users: Users = None,
-    roles: Roles = None,
+    users: AllowedUsers = None,
+    roles: AllowedRoles = None,
     as_json: AsJson = False,
 ) -> None:
     """Change the scaling or who may use it; everything else stays as it is."""

@@ -1,27 +1,27 @@
 """`goc jobs`: submit, list, show, watch, save, cancel, retry and delete jobs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from generate_on_cloud.cli.completion import asset_names, endpoint_names, job_ids, task_names, user_names
+from generate_on_cloud.cli.completion import asset_names, endpoint_names, task_names, user_names
 from generate_on_cloud.cli.draw_options import SendOptions, note, read_params
 from generate_on_cloud.cli.drawing import Work, draw, request_of
 from generate_on_cloud.cli.exit_codes import ExitCode
 from generate_on_cloud.cli.job_bar import job_bar, what_it_does
-from generate_on_cloud.cli.job_names import job_id_of
+from generate_on_cloud.cli.job_changes import cancel, label, retry, rm, star, unstar
+from generate_on_cloud.cli.job_names import JobId, job_id_of
 from generate_on_cloud.cli.job_views import print_job_sheet, print_jobs, run_seconds
 from generate_on_cloud.cli.option_groups import with_options
-from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_document, print_job, wants_json
+from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_document, wants_json
 from generate_on_cloud.cli.session import defaults, open_cloud
 from generate_on_cloud.cli.tables import Column, print_table
 from generate_on_cloud.cli.times import read_time, seconds, short, zone
 from generate_on_cloud.client.errors import CloudError, JobNotSucceededError
 from generate_on_cloud.client.job_filters import JobFilters
 from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
-from generate_on_cloud.contract.job_bodies import JobPage, JobView, PatchJob, RefusedJob
+from generate_on_cloud.contract.job_bodies import JobPage, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 
 app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
@@ -43,12 +43,6 @@ def _read_moment(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
-JobId = Annotated[
-    str, typer.Argument(metavar="JOB", help="Id, its last characters, or `last`.", autocompletion=job_ids)
-]
-JobIds = Annotated[
-    list[str], typer.Argument(metavar="JOB...", help="Ids, their last characters, or `last`.", autocompletion=job_ids)
-]
 TaskArgument = Annotated[
     Any, typer.Argument(metavar="TASK", parser=read_task, help="txt2img, img2img, …", autocompletion=task_names)
 ]
@@ -204,72 +198,8 @@ def save(
         typer.echo(str(path))
 
 
-@app.command()
-def cancel(
-    job_ids: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="JOB...", help="Ids, their last characters, or `last`.", autocompletion=job_ids),
-    ] = None,
-    *,
-    waiting: Annotated[bool, typer.Option("--waiting", help="All your jobs that wait.")] = False,
-    everyone: Annotated[
-        bool, typer.Option("--everyone", help="With --waiting: all users'; needs inference:all.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Cancel jobs: at once if they wait, at their next step if they run."""
-    if waiting == bool(job_ids) or (everyone and not waiting):
-        raise typer.BadParameter("give ids, or --waiting")
-    if waiting:
-        with open_cloud() as cloud:
-            done = cloud.jobs.cancel_waiting(everyone=everyone)
-        _print_done(done.canceled, done.refused, "canceled", as_json=as_json)
-        return
-    with open_cloud() as cloud:
-        jobs = [cloud.jobs.cancel(job_id_of(cloud, one)) for one in job_ids or []]
-    _print_each(jobs, as_json=as_json)
-
-
-@app.command()
-def retry(job_id: JobId, as_json: AsJson = False) -> None:
-    """Repeat a finished job as a new one and print its id."""
-    with open_cloud() as cloud:
-        job = cloud.jobs.retry(job_id_of(cloud, job_id))
-    print_job(job, as_json=as_json, text=job.job_id)
-
-
-@app.command()
-def label(
-    job_id: JobId,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The new label; an empty text removes it.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Name a job."""
-    _change([job_id], PatchJob(label=text), as_json=as_json)
-
-
-@app.command()
-def star(job_ids: JobIds, as_json: AsJson = False) -> None:
-    """Mark jobs with a star."""
-    _change(job_ids, PatchJob(starred=True), as_json=as_json)
-
-
-@app.command()
-def unstar(job_ids: JobIds, as_json: AsJson = False) -> None:
-    """Take the star away."""
-    _change(job_ids, PatchJob(starred=False), as_json=as_json)
-
-
-@app.command()
-def rm(job_ids: JobIds, as_json: AsJson = False) -> None:
-    """Delete finished jobs for good, with their pictures."""
-    with open_cloud() as cloud:
-        whole = [job_id_of(cloud, one) for one in job_ids]
-        answers = [cloud.jobs.delete_all(whole[start : start + 50]) for start in range(0, len(whole), 50)]
-    deleted = [one for answer in answers for one in answer.deleted]
-    refused = [one for answer in answers for one in answer.refused]
-    _print_done(deleted, refused, "deleted", as_json=as_json)
+for change in (cancel, retry, label, star, unstar, rm):
+    app.command()(change)
 
 
 @app.command()
@@ -290,33 +220,6 @@ def deliveries(job_id: JobId, as_json: AsTable = None) -> None:
         for one in found.deliveries
     ]
     print_table(columns, rows, empty="The job has no webhook." if found.webhook is None else "No attempt was made yet.")
-
-
-def _print_done(done: Sequence[str], refused: Sequence[RefusedJob], verb: str, *, as_json: bool) -> None:
-    if as_json:
-        print_document({verb: list(done), "refused": list(refused)})
-    else:
-        for one in done:
-            typer.echo(one)
-        for no in refused:
-            errors.print(f"{no.job_id}: {no.detail}", markup=False)
-    if refused:
-        raise typer.Exit(ExitCode.CONFLICT)
-
-
-def _change(job_ids: Sequence[str], change: PatchJob, *, as_json: bool) -> None:
-    with open_cloud() as cloud:
-        jobs = [cloud.jobs.change(job_id_of(cloud, one), change) for one in job_ids]
-    _print_each(jobs, as_json=as_json)
-
-
-def _print_each(jobs: Sequence[JobView], *, as_json: bool) -> None:
-    if as_json:
-        print_document(jobs[0] if len(jobs) == 1 else {"jobs": list(jobs)})
-        return
-    for job in jobs:
-        asked = " (asked to stop)" if job.cancel_requested and job.status is JobStatus.RUNNING else ""
-        typer.echo(f"{job.job_id} {job.status}{asked}")
 
 
 def _print_warnings(job: JobView) -> None:

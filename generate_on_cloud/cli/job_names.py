@@ -2,7 +2,11 @@
 
 import itertools
 import re
+from typing import Annotated
 
+import typer
+
+from generate_on_cloud.cli.completion import job_ids
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import NotFoundError
 
@@ -10,6 +14,12 @@ SHORT = 8
 """Characters that a narrow table shows: the end of an id, for its beginning is the time."""
 LOOKED_AT = 1000
 """Jobs among which a short id is looked for, newest first."""
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="Id, its last characters, or `last`.", autocompletion=job_ids)
+]
+JobIds = Annotated[
+    list[str], typer.Argument(metavar="JOB...", help="Ids, their last characters, or `last`.", autocompletion=job_ids)
+]
 
 
 def job_id_of(cloud: GenerateOnCloud, reference: str) -> str:

@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
+from generate_on_cloud.cli.answers import change_one, show_all, show_one
 from generate_on_cloud.cli.completion import permission_names, role_names
 from generate_on_cloud.cli.option_groups import with_options
-from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
+from generate_on_cloud.cli.output import AsJson, AsTable
 from generate_on_cloud.cli.quota_options import QuotaOptions, quota_words
-from generate_on_cloud.cli.session import open_cloud
-from generate_on_cloud.cli.tables import Column, print_sheet, print_table
+from generate_on_cloud.cli.tables import Column, print_sheet
 from generate_on_cloud.cli.times import told
 from generate_on_cloud.cli.words import valid
+from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import CreateRole, PutRole, RoleView
 
 app = typer.Typer(help="What users may do.", no_args_is_help=True)
@@ -29,29 +30,13 @@ COLUMNS = (Column("role"), Column("permissions", wide=True), Column("quotas", wi
 @app.command("list")
 def list_roles(as_json: AsTable = None) -> None:
     """List the roles."""
-    in_json = wants_json(as_json)
-    with open_cloud() as cloud:
-        roles = list(cloud.roles.list())
-    if in_json:
-        print_document({"roles": roles})
-        return
-    rows = [
-        (role.name, ", ".join(role.permissions), quota_words(role.quotas), role.created_by or "built in")
-        for role in roles
-    ]
-    print_table(COLUMNS, rows, empty="There are no roles.")
+    show_all("roles", lambda cloud: cloud.roles.list(), COLUMNS, _row, as_json=as_json)
 
 
 @app.command()
 def show(role: RoleName, as_json: AsTable = None) -> None:
     """Show a role."""
-    in_json = wants_json(as_json)
-    with open_cloud() as cloud:
-        found = cloud.roles.get(role)
-    if in_json:
-        print_document(found)
-    else:
-        _print_role(found)
+    show_one(lambda cloud: cloud.roles.get(role), _print_role, as_json=as_json)
 
 
 @app.command()
@@ -65,12 +50,7 @@ def create(
 ) -> None:
     """Create a role, for example `goc roles create trainee --permission inference:create --jobs-per-day 20`."""
     wanted = valid(CreateRole, {"name": role, "permissions": permissions or [], "quotas": quotas.changes()})
-    with open_cloud() as cloud:
-        made = cloud.roles.create(wanted)
-    if as_json:
-        print_document(made)
-    else:
-        _print_role(made)
+    change_one(lambda cloud: cloud.roles.create(wanted), _print_role, as_json=as_json)
 
 
 @app.command()
@@ -79,25 +59,25 @@ def update(role: RoleName, *, permissions: Permissions = None, quotas: QuotaOpti
     """Replace the permissions or change single quotas of a role; everything else stays as it is."""
     if not permissions and not quotas.changes():
         raise typer.BadParameter("nothing to change: give --permission or a quota")
-    with open_cloud() as cloud:
+
+    def change(cloud: GenerateOnCloud) -> RoleView:
         before = cloud.roles.get(role)
         fields = {"permissions": permissions or before.permissions, "quotas": quotas.over(before.quotas)}
-        changed = cloud.roles.replace(role, valid(PutRole, fields))
-    if as_json:
-        print_document(changed)
-    else:
-        _print_role(changed)
+        return cloud.roles.replace(role, valid(PutRole, fields))
+
+    change_one(change, _print_role, as_json=as_json)
 
 
 @app.command()
 def rm(role: RoleName, as_json: AsJson = False) -> None:
     """Delete a role that no user has; the name is never used again."""
-    with open_cloud() as cloud:
-        gone = cloud.roles.delete(role)
-    if as_json:
-        print_document(gone)
-    else:
-        typer.echo(f"{gone.name} is deleted")
+    change_one(
+        lambda cloud: cloud.roles.delete(role), lambda gone: typer.echo(f"{gone.name} is deleted"), as_json=as_json
+    )
+
+
+def _row(role: RoleView) -> tuple[str, ...]:
+    return role.name, ", ".join(role.permissions), quota_words(role.quotas), role.created_by or "built in"
 
 
 def _print_role(role: RoleView) -> None:

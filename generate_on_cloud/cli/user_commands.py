@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from generate_on_cloud.cli.answers import change_one, show_all, show_one
 from generate_on_cloud.cli.completion import endpoint_names, role_names, user_names
 from generate_on_cloud.cli.option_groups import with_options
-from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
+from generate_on_cloud.cli.output import AsJson, AsTable, print_document
 from generate_on_cloud.cli.quota_options import QuotaOptions, quota_words
 from generate_on_cloud.cli.session import open_cloud, service_url
-from generate_on_cloud.cli.tables import Column, print_sheet, print_table
+from generate_on_cloud.cli.tables import Column, print_sheet
 from generate_on_cloud.cli.times import told
 from generate_on_cloud.cli.words import valid
 from generate_on_cloud.contract.accounts import CreateKey, CreateUser, PatchUser, UserView
@@ -27,26 +28,13 @@ COLUMNS = (
 @app.command("list")
 def list_users(as_json: AsTable = None) -> None:
     """List the users."""
-    in_json = wants_json(as_json)
-    with open_cloud() as cloud:
-        users = list(cloud.users.list())
-    if in_json:
-        print_document({"users": users})
-        return
-    rows = [(user.name, user.role, str(user.keys), quota_words(user.quotas), _state(user)) for user in users]
-    print_table(COLUMNS, rows, empty="There are no users.")
+    show_all("users", lambda cloud: cloud.users.list(), COLUMNS, _row, as_json=as_json)
 
 
 @app.command()
 def show(user: UserName, as_json: AsTable = None) -> None:
     """Show a user."""
-    in_json = wants_json(as_json)
-    with open_cloud() as cloud:
-        found = cloud.users.get(user)
-    if in_json:
-        print_document(found)
-    else:
-        _print_user(found)
+    show_one(lambda cloud: cloud.users.get(user), _print_user, as_json=as_json)
 
 
 @app.command()
@@ -117,12 +105,9 @@ def rm(
     """Delete a user and their keys for good; jobs and model files stay, the name is never used again."""
     if not yes and not as_json:
         typer.confirm(f"Delete {user}? The name can never be used again", abort=True)
-    with open_cloud() as cloud:
-        gone = cloud.users.delete(user)
-    if as_json:
-        print_document(gone)
-    else:
-        typer.echo(f"{gone.name} is deleted")
+    change_one(
+        lambda cloud: cloud.users.delete(user), lambda gone: typer.echo(f"{gone.name} is deleted"), as_json=as_json
+    )
 
 
 @app.command()
@@ -138,12 +123,11 @@ def invite(user: UserName, as_json: AsJson = False) -> None:
 
 
 def _change(user: str, fields: Mapping[str, object], *, as_json: bool) -> None:
-    with open_cloud() as cloud:
-        changed = cloud.users.change(user, valid(PatchUser, fields))
-    if as_json:
-        print_document(changed)
-    else:
-        _print_user(changed)
+    change_one(lambda cloud: cloud.users.change(user, valid(PatchUser, fields)), _print_user, as_json=as_json)
+
+
+def _row(user: UserView) -> tuple[str, ...]:
+    return user.name, user.role, str(user.keys), quota_words(user.quotas), _state(user)
 
 
 def _state(user: UserView) -> str:

@@ -13,6 +13,7 @@ Body = TypeVar("Body", bound=BaseModel)
 COMMANDS: Mapping[str, str] = {
     r"GET /v1/assets\?type=checkpoint": "goc assets list --type checkpoint",
     r"POST /v1/assets": "goc assets upload",
+    r"POST /v1/assets/([\w-]+)/resume": r"goc assets resume \1 URL",
     r"GET /v1/assets": "goc assets list",
     r"PATCH /v1/assets(/\{?\w+\}?)?": "goc assets update",
     r"POST /v1/me/webhook-secret": "goc webhooks secret",

@@ -8,10 +8,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from generate_on_cloud.client.connection import Connection
-from generate_on_cloud.client.errors import AssetFailedError, ConnectionLostError, NotFoundError, TransferError
+from generate_on_cloud.client.errors import (
+    AssetFailedError,
+    AssetPausedError,
+    ConnectionLostError,
+    NotFoundError,
+    TransferError,
+)
 from generate_on_cloud.client.model_yaml import prediction_type_beside, yaml_prediction_type
 from generate_on_cloud.client.part_sender import CHUNK, Advance, PartSender
-from generate_on_cloud.contract.asset_bodies import AssetPage, AssetView, ChangeAsset, CompleteAsset, CreateAsset
+from generate_on_cloud.contract.asset_bodies import (
+    AssetPage,
+    AssetView,
+    ChangeAsset,
+    CompleteAsset,
+    CreateAsset,
+    ResumeImport,
+)
 from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType, asset_type_named
 
 COMPLETE_TRIES = 4
@@ -114,11 +127,29 @@ class Assets:
         )
         return self._connection.ask(AssetView, "POST", "/v1/assets", body=body)
 
+    def pause_import(self, asset_id: str) -> AssetView:
+        """Pause an import; it keeps what it has, for a week from its beginning.
+
+        Raises:
+            ProblemError: `asset_state_conflict` if it is not an import in progress.
+        """
+        return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/pause")
+
+    def resume_import(self, asset_id: str, url: str, *, bearer_token: str | None = None) -> AssetView:
+        """Resume a paused import. URL and token are not stored, so they are sent again.
+
+        Raises:
+            ProblemError: `asset_state_conflict`, or `invalid_params` for a URL on another host.
+        """
+        body = ResumeImport(source_url=url, bearer_token=bearer_token)
+        return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/resume", body=body)
+
     def finish(self, asset: AssetView, *, look: Look = lambda _: None) -> AssetView:
         """Wait until an uploading or importing asset is active.
 
         Raises:
             AssetFailedError: the file is not what was declared.
+            AssetPausedError: the import is paused.
         """
         for attempt in itertools.count():
             look(asset)
@@ -126,6 +157,8 @@ class Assets:
                 raise AssetFailedError(asset)
             if asset.status is AssetStatus.ACTIVE:
                 return asset
+            if asset.paused:
+                raise AssetPausedError(asset)
             self._sleep(min(5.0, 0.5 * 1.5**attempt))
             asset = self.get(asset.asset_id)
         raise AssertionError("unreachable")

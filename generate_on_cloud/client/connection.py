@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from generate_on_cloud.client.errors import ConnectionLostError, ProblemError, WrongUrlError
+from generate_on_cloud.client.tracing import request_span
 from generate_on_cloud.contract.accounts import RolePage, UsagePage, UserPage
 from generate_on_cloud.contract.bodies import Body
 from generate_on_cloud.contract.errors import PROBLEMS, Problem, ProblemCode
@@ -148,9 +149,10 @@ class Connection:
         headers = {**key, "content-type": "application/json", **(more_headers or {})}
         for tries_left in reversed(range(BUSY_TRIES)):
             try:
-                response = self._http.request(
-                    method, f"{self._url}{path}", content=content, params=params, headers=headers
-                )
+                with request_span(method, path) as trace:
+                    response = self._http.request(
+                        method, f"{self._url}{path}", content=content, params=params, headers={**trace, **headers}
+                    )
             except httpx.TransportError as error:
                 raise ConnectionLostError(f"no answer from {self._url}: {error}") from error
             if not response.is_error:

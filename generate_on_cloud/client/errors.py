@@ -72,6 +72,14 @@ class AssetFailedError(CloudError):
         self.asset = asset
 
 
+class AssetPausedError(CloudError):
+    """An import that goes on only once it is resumed."""
+
+    def __init__(self, asset: AssetView) -> None:
+        super().__init__(f"{asset.name}: its import is paused; POST /v1/assets/{asset.asset_id}/resume goes on")
+        self.asset = asset
+
+
 class JobNotSucceededError(CloudError):
     """A job finished without a result."""
 

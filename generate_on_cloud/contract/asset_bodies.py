@@ -74,6 +74,14 @@ class ChangeAsset(Body):
     """Words that make a network show what it learned; they replace those that its file names."""
 
 
+class ResumeImport(Body):
+    """`POST /v1/assets/{id}/resume`: its source again, because neither URL nor token is stored."""
+
+    source_url: str = Field(min_length=1, max_length=4096, repr=False)
+    """As in `POST /v1/assets`; on the host that the import began with."""
+    bearer_token: str | None = Field(default=None, pattern=r"^[!-~]{1,4096}$", repr=False)
+
+
 class UploadPart(View):
     part_number: int
     offset: int
@@ -145,6 +153,8 @@ class AssetView(View):
     roles: list[str] = Field(default=[])
     received: int | None = None
     """Bytes fetched so far, while `importing`."""
+    paused: bool = False
+    """Whether an `importing` asset waits for `POST /v1/assets/{id}/resume`."""
     source: str | None = None
     """Host that an import came from."""
     architecture: str | None = None

@@ -25,6 +25,7 @@ class ProblemCode(StrEnum):
     ASSET_NOT_ACTIVE = "asset_not_active"
     ASSET_EXISTS = "asset_exists"
     ASSET_IN_USE = "asset_in_use"
+    ASSET_STATE_CONFLICT = "asset_state_conflict"
     UPLOAD_INCOMPLETE = "upload_incomplete"
     UPLOAD_MISMATCH = "upload_mismatch"
     JOB_STATE_CONFLICT = "job_state_conflict"
@@ -68,6 +69,7 @@ PROBLEMS: Mapping[ProblemCode, ProblemRule] = MappingProxyType(
         ProblemCode.ASSET_NOT_ACTIVE: _rule(409, "The asset is not active"),
         ProblemCode.ASSET_EXISTS: _rule(409, "An asset of this type and name already exists"),
         ProblemCode.ASSET_IN_USE: _rule(409, "An open job uses the asset"),
+        ProblemCode.ASSET_STATE_CONFLICT: _rule(409, "The asset's status does not allow this action"),
         ProblemCode.UPLOAD_INCOMPLETE: _rule(409, "The upload is not complete"),
         ProblemCode.UPLOAD_MISMATCH: _rule(422, "The upload does not match its declaration"),
         ProblemCode.JOB_STATE_CONFLICT: _rule(409, "The job's status does not allow this action"),

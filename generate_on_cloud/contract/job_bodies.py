@@ -192,6 +192,8 @@ class JobView(JobSummary):
     """The job this one repeats."""
     correlation_id: str | None = None
     """`x-correlation-id` of the request that sent it; also in the logs of the functions and the container."""
+    traceparent: str | None = None
+    """W3C trace context of that request, if it had one; the run's spans belong to its trace."""
     metadata: dict[str, str] = Field(default={})
     ttl_s: int | None = None
     run_timeout_s: int | None = None

@@ -66,6 +66,8 @@ class JobRequest(Message):
     """Store `preview.jpg` under `output_prefix` while pictures are drawn."""
     correlation_id: str | None = None
     """From the API request that created the job; every log line of the job has it."""
+    traceparent: str | None = None
+    """W3C trace context of that request: the run's span belongs to its trace."""
     run_timeout_s: int | None = Field(default=None, ge=1)
     """Seconds after which SageMaker drops the request: the container ends the run before that."""
     output_prefix: str

@@ -12,6 +12,7 @@ from generate_on_cloud.contract.asset_bodies import (
     ChangeAsset,
     CompleteAsset,
     CreateAsset,
+    ResumeImport,
     SignedParts,
     SignParts,
 )
@@ -115,6 +116,32 @@ def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetV
 
 
 @ROUTES.add(
+    "POST",
+    "/v1/assets/{asset_id}/pause",
+    problems=(*_OF_ANOTHER, ProblemCode.ASSET_STATE_CONFLICT),
+    permission=Permission.ASSET_CREATE,
+)
+def pause_import(call: UserCall, asset_id: str) -> AssetView:
+    """Pause an import: it stops after the part in progress and keeps what it has."""
+    paused = call.services.uploads.pause(_own(call, asset_id))
+    call.log_change("asset.paused", asset_id, {"name": paused.name})
+    return _view(paused)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/assets/{asset_id}/resume",
+    problems=(*_OF_ANOTHER, ProblemCode.ASSET_STATE_CONFLICT),
+    permission=Permission.ASSET_CREATE,
+)
+def resume_import(call: UserCall, asset_id: str, body: ResumeImport) -> AssetView:
+    """Resume a paused import, from the same source."""
+    resumed = call.services.uploads.resume(_own(call, asset_id), body, now=call.services.clock.now())
+    call.log_change("asset.resumed", asset_id, {"name": resumed.name})
+    return _view(resumed)
+
+
+@ROUTES.add(
     "PATCH",
     "/v1/assets/{asset_id}",
     problems=(*_OF_ANOTHER, ProblemCode.ASSET_EXISTS, ProblemCode.ASSET_NOT_ACTIVE),
@@ -211,6 +238,7 @@ def _view(asset: AssetRecord) -> AssetView:
         users=list(asset.users),
         roles=list(asset.roles),
         received=asset.received if asset.status is AssetStatus.IMPORTING else None,
+        paused=asset.paused,
         source=asset.source,
         architecture=facts.architecture,
         prediction_type=asset.prediction_type or facts.prediction_type,

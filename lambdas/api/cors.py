@@ -25,6 +25,7 @@ EXPOSED_HEADERS: Final = (
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
+    "Traceparent",
     "X-Correlation-Id",
 )
 """What a page may read besides `Content-Type` and the few others that browsers always show."""

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from generate_on_cloud.contract.bodies import Body
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.trace_context import HEADER as TRACE_HEADER
+from generate_on_cloud.contract.trace_context import read_traceparent
 from lambdas.api.cors import ANSWER_HEADERS
 from lambdas.api.routes import AnyCall, Call, Reply, Route, UserCall, find_route
 from lambdas.api.table import ROUTES
@@ -36,7 +38,6 @@ MAX_BODY_BYTES = 4 * 1024**2
 _NO_STORE = {"Cache-Control": "no-store"}
 CORRELATION_HEADER: Final = "x-correlation-id"
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _BEARER: Final = re.compile(r"bearer +(?P<token>\S+) *", re.IGNORECASE)
 Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Takes API Gateway's event for one request and returns the answer in API Gateway's format."""
@@ -84,14 +85,17 @@ class HttpAnswer:
 
 
 def serve(route: Route, event: Mapping[str, Any], services: Api, path_values: Mapping[str, str]) -> HttpAnswer:
-    """The route's answer, or the problem that occurred; both with the correlation id."""
-    correlation_id = request_id_of(event)
+    """The route's answer, or the problem that occurred; both with the correlation id, and the trace context if any."""
+    correlation_id, headers = request_id_of(event), _headers(event)
+    trace = read_traceparent(headers[TRACE_HEADER]) if TRACE_HEADER in headers else None
     try:
-        correlation_id = correlation_id_of(event, _headers(event))
+        correlation_id = correlation_id_of(event, headers)
         answer = _answer(route, event, services, path_values, correlation_id)
     except Exception as error:  # noqa: BLE001 - the outer edge: nothing may leave without a problem body
         answer = problem_response(error, event, correlation_id)
     answer.headers[CORRELATION_HEADER] = correlation_id
+    if trace is not None:
+        answer.headers[TRACE_HEADER] = trace.traceparent
     return answer
 
 
@@ -220,8 +224,8 @@ def correlation_id_of(event: Mapping[str, Any], headers: Mapping[str, str]) -> s
     """
     received = headers.get(CORRELATION_HEADER)
     if received is None:
-        traced = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-        return traced["trace"] if traced else request_id_of(event)
+        traced = read_traceparent(headers[TRACE_HEADER]) if TRACE_HEADER in headers else None
+        return traced.trace_id if traced else request_id_of(event)
     if not _CORRELATION_ID.fullmatch(received):
         message = f"received {shortened(received)!r}; allowed: 1 to 128 letters, digits and . _ : / = + -"
         raise invalid([FieldError(pointer=f"header:{CORRELATION_HEADER}", message=message)])

@@ -189,6 +189,7 @@ def _new_job(call: UserCall, asked: CreateJob | JobRecord, *, endpoint: str, che
     fresh = {
         "job_id": new_id(),
         "correlation_id": call.correlation_id,
+        "traceparent": call.traceparent,
         "owner": call.caller.user,
         "status": JobStatus.CREATED,
         "endpoint": endpoint,

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.trace_context import HEADER as TRACE_HEADER
+from generate_on_cloud.contract.trace_context import read_traceparent
 from lambdas.access.caller import Caller
 from lambdas.assembly.api import Api
 
@@ -34,6 +36,12 @@ class Call:
     """The request's headers, with lower-case names."""
     correlation_id: str | None = None
     """The request's correlation id; a job created by it keeps the id."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """The request's W3C trace context; a job created by it keeps it."""
+        trace = read_traceparent(self.headers[TRACE_HEADER]) if TRACE_HEADER in self.headers else None
+        return trace.traceparent if trace else None
 
     def tags_known(self) -> list[str]:
         """The entity tags of `If-None-Match`."""

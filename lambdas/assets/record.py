@@ -94,6 +94,10 @@ class AssetRecord:
     """Host that an import comes from."""
     received: int = 0
     """Bytes that an import has stored."""
+    paused: bool = False
+    """Whether an import waits until it is resumed."""
+    resumed_at: datetime | None = None
+    """When an import was resumed, the last time."""
     checksum_algorithm: str | None = None
     """How storage checks each part of an upload; None: at most by MD5."""
     inspected_since: datetime | None = None
@@ -134,6 +138,8 @@ class AssetRecord:
             trusted=bool(row.get("trusted")),
             source=row.get("source"),
             received=int(row.get("received", 0)),
+            paused=bool(row.get("paused")),
+            resumed_at=datetime.fromisoformat(row["resumed_at"]) if "resumed_at" in row else None,
             checksum_algorithm=row.get("checksum_algorithm"),
             inspected_since=datetime.fromisoformat(since) if since else None,
             inspections=int(row.get("inspections", 0)),
@@ -167,6 +173,8 @@ class AssetRecord:
             "trusted": self.trusted or None,
             "source": self.source,
             "received": self.received or None,
+            "paused": self.paused or None,
+            "resumed_at": timestamp(self.resumed_at) if self.resumed_at else None,
             "checksum_algorithm": self.checksum_algorithm,
             "inspected_since": timestamp(self.inspected_since) if self.inspected_since else None,
             "inspections": self.inspections or None,

@@ -19,6 +19,8 @@ FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset stays to show the reason."""
 _RACES = 5
 _AS_EXPECTED = "the asset as it was read"
+_PAUSED = "paused"
+"""The worker of a paused import."""
 _DELETED = {"status": AssetStatus.FAILED.value, "working": "1"}
 """Marks a row whose bytes are being deleted: after a crash, the sweep continues the deletion."""
 
@@ -155,6 +157,20 @@ class AssetTransitions:
         free = "(attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
         request = _requiring(request, free, {":before": before or worker, ":now": now})
         return self._sent(request)
+
+    def pause(self, asset: AssetRecord) -> AssetRecord | None:
+        """Take an import away from its run, which stops at its next part; None if it is not `importing` any more."""
+        # No run has this name, and without a lease none can claim the import.
+        values = {"paused": True, "worker": _PAUSED, "lease_until": None}
+        written = self._update(asset, values, allowed=(AssetStatus.IMPORTING,))
+        return replace(asset, paused=True, lease_until=None) if written else None
+
+    def resume(self, asset: AssetRecord, *, now: datetime) -> AssetRecord | None:
+        """Let a new run claim a paused import; None if it is not paused any more."""
+        values = {"paused": None, "worker": None, "resumed_at": timestamp(now)}
+        request = self._request(asset, values, allowed=(AssetStatus.IMPORTING,))
+        resumed = self._sent(_requiring(request, "attribute_exists(#paused)", {}))
+        return replace(asset, paused=False, resumed_at=now) if resumed else None
 
     def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
         """Write the owner's changes; False if the new name is taken or the asset changed meanwhile."""

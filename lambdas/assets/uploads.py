@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.access import Permission
-from generate_on_cloud.contract.asset_bodies import CompleteAsset, CompletedPart, CreateAsset
+from generate_on_cloud.contract.asset_bodies import CompleteAsset, CompletedPart, CreateAsset, ResumeImport
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.fetching.public_addresses import parse_target
@@ -88,6 +88,42 @@ class Uploads:
             self.storage.abort(asset)
             raise
         return asset
+
+    def pause(self, asset: AssetRecord) -> AssetRecord:
+        """Stop an import; its parts stay.
+
+        Raises:
+            ProblemError: `asset_state_conflict` if it is not an import in progress.
+        """
+        paused = self.transitions.pause(asset) if asset.status is AssetStatus.IMPORTING else None
+        if paused is None:
+            raise _not_importing(self.assets.get(asset.asset_id) or asset, "paused")
+        return paused
+
+    def resume(self, asset: AssetRecord, said: ResumeImport, *, now: datetime) -> AssetRecord:
+        """Resume a paused import after its last whole part; one that is not paused is returned as it is.
+
+        Raises:
+            ProblemError: `asset_state_conflict` if it is not an import in progress; `invalid_params`, another source.
+        """
+        if asset.status is not AssetStatus.IMPORTING:
+            raise _not_importing(asset, "resumed")
+        named = CreateAsset(
+            type=asset.type, name=asset.name, source_url=said.source_url, bearer_token=said.bearer_token
+        )
+        url = self.sources.located(named).source_url or said.source_url
+        if (host := parse_target(url).host) != asset.source:
+            message = f"received a URL on {shortened(host)}; allowed: {asset.source}, where the import began"
+            raise invalid([FieldError(pointer="/source_url", message=message)])
+        resumed = self.transitions.resume(asset, now=now)
+        if resumed is None:
+            return self.assets.get(asset.asset_id) or asset
+        try:
+            self.work.fetch(asset.asset_id, url=url, token=said.bearer_token)
+        except (ClientError, BotoCoreError):
+            self.transitions.pause(resumed)
+            raise
+        return resumed
 
     def complete(self, asset: AssetRecord, said: CompleteAsset, *, now: datetime) -> AssetRecord:
         """Join the parts and have them inspected; an asset that is already further is returned as it is.
@@ -175,6 +211,11 @@ def _same_bytes(holder: AssetRecord, asset: AssetRecord) -> bool:
         and (holder.sha256, holder.size) == (asset.sha256, asset.size)
         and holder.checksum_algorithm == asset.checksum_algorithm
     )
+
+
+def _not_importing(asset: AssetRecord, what: str) -> ProblemError:
+    message = f"{asset.name!r} is {asset.status}; only an import in progress can be {what}."
+    return ProblemError(ProblemCode.ASSET_STATE_CONFLICT, message)
 
 
 def _lost(asset: AssetRecord, *, now: datetime) -> bool:

@@ -54,7 +54,7 @@ class ImportFailedError(Exception):
 
 
 class _NotOursError(Exception):
-    """Another run has taken over the import, or its asset was deleted: there is nothing left to do here."""
+    """Another run has taken over the import, or it was paused or deleted: there is nothing left to do here."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class ImportRun:
         try:
             return self._fetch(asset, order, worker=worker, time_left=time_left)
         except _NotOursError:
-            _LOG.info("import of asset %s continues in another run", asset.asset_id)
+            _LOG.info("import of asset %s is paused, deleted or continues in another run", asset.asset_id)
         except ImportFailedError as failed:
             self._give_up(asset, str(failed))
         except ProblemError as refused:  # the owner's quota
@@ -214,7 +214,7 @@ class ImportRun:
 
     def _current(self, asset: AssetRecord) -> AssetRecord:
         current = self.transitions.store.get(asset.asset_id)
-        if current is None or current.status is not AssetStatus.IMPORTING:
+        if current is None or current.status is not AssetStatus.IMPORTING or current.paused:
             raise _NotOursError
         return current
 

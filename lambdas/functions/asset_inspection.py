@@ -64,12 +64,16 @@ class AssetSweep:
                     self.inspection.run_again(asset)
             elif asset.status is AssetStatus.UPLOADING and now - asset.created_at > UPLOAD_LIFE:
                 self._give_up(asset, f"not completed within {UPLOAD_LIFE.days} days")
+            elif asset.paused and now - asset.created_at > UPLOAD_LIFE:
+                self._give_up(asset, f"paused, and not completed within {UPLOAD_LIFE.days} days")
             elif asset.status is AssetStatus.IMPORTING and self._is_orphan(asset, now):
                 self._give_up(asset, "the import was interrupted; start it again")
 
     def _is_orphan(self, asset: AssetRecord, now: datetime) -> bool:
+        if asset.paused:
+            return False
         lease_over = asset.lease_until is not None and asset.lease_until < now.timestamp()
-        return lease_over or now - asset.created_at > IMPORT_LIFE
+        return lease_over or now - (asset.resumed_at or asset.created_at) > IMPORT_LIFE
 
     def _give_up(self, asset: AssetRecord, reason: str) -> None:
         # The bytes first: if anything stops us then, the row is still found by the next run.

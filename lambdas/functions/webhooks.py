@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from generate_on_cloud.contract.trace_context import HEADER as TRACE_HEADER
 from generate_on_cloud.contract.webhooks import WebhookBody, WebhookEvent, WebhookJob, sign
 from generate_on_cloud.fetching.public_addresses import FetchError, FetchFailure
 from generate_on_cloud.fetching.safe_fetch import FetchLimits, PostAnswer, SafeFetch
@@ -102,6 +103,8 @@ class Webhooks:
             "webhook-timestamp": str(moment),
             "webhook-signature": sign(secrets, message_id=job.job_id, timestamp=moment, body=body),
         }
+        if job.traceparent is not None:
+            headers[TRACE_HEADER] = job.traceparent
         try:
             answer = self.poster.post(url, body, limits=_LIMITS, headers=headers)
         except FetchError as error:

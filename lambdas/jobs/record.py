@@ -69,6 +69,8 @@ class JobRecord:
     retry_of: str | None = None
     correlation_id: str | None = None
     """From the API request that created it."""
+    traceparent: str | None = None
+    """W3C trace context of that request."""
     sends: int = 0
     """How often it was sent to its endpoint again."""
     sent_again_at: datetime | None = None
@@ -134,7 +136,8 @@ class JobRecord:
     @property
     def log_ids(self) -> dict[str, str | None]:
         """Fields for every log line about it (`extra`)."""
-        return {"job_id": self.job_id, "correlation_id": self.correlation_id}
+        ids = {"job_id": self.job_id, "correlation_id": self.correlation_id}
+        return {**ids, "trace_id": self.traceparent.split("-")[1]} if self.traceparent else {**ids}
 
     @property
     def settled(self) -> bool:

@@ -56,6 +56,8 @@ class SmallService:
     """Method, path with query, and body of every request to the API."""
     keys: list[str] = field(default_factory=list)
     """Every `Idempotency-Key` that came."""
+    traces: list[str] = field(default_factory=list)
+    """Every `traceparent` that came."""
     stored_pictures: dict[str, bytes] = field(default_factory=dict)
     raw: dict[str, tuple[int, bytes, str]] = field(default_factory=dict)
     """Paths at which another program answers: status, body and content type."""
@@ -160,6 +162,7 @@ def open_service(service: SmallService) -> Iterator[SmallService]:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 self._send(*service.raw[path])
                 return
+            service.traces += self.headers.get_all("traceparent", [])
             if "Idempotency-Key" in self.headers:
                 service.keys.append(self.headers["Idempotency-Key"])
             asked = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from generate_on_cloud.cli.exit_codes import ExitCode
 from tests.client.goc import Goc
@@ -18,6 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "assets.md"
 ASSET, JOB = asset(), job()
 FAILED_JOB = job("failed", error={"code": "bad_image", "message": "a PDF", "retryable": False})
 PICTURE = {"url": "", "width": 8, "height": 8, "format": "png", "seed": 1, "infotext": "x"}
+INFOTEXT = "a fox\nNegative prompt: blurred\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 7, Size: 8x8"
 RESULT: dict[str, object] = {"info": {}, "parameters": {}, "caption": None, "models": [], "timings": {}}
 
 
@@ -26,6 +29,9 @@ def goc(goc: Goc, tmp_path: Path) -> Goc:
     (tmp_path / "x.safetensors").write_bytes(b"12345")
     (tmp_path / "params.json").write_text("{}")
     (tmp_path / "p.png").write_bytes(b"a picture")
+    texts = PngInfo()
+    texts.add_text("parameters", INFOTEXT)
+    Image.new("RGB", (8, 8)).save(tmp_path / "drawn.png", pnginfo=texts)
     return goc
 
 
@@ -56,6 +62,15 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
     "assets upload x.safetensors --type lora": ({}, lambda said: said["assets"][0]["status"], "active"),
     "assets import https://a.example/x.safetensors --type lora": (
         {"POST /v1/assets": (201, asset("importing")), **ONE}, lambda said: said["assets"][0]["status"], "active"
+    ),
+    "assets pause a1": (
+        ONE | {"POST /v1/assets/a1/pause": (200, asset("importing", paused=True))},
+        lambda said: said["assets"][0]["paused"], True,
+    ),
+    "assets resume a1 https://a.example/x.safetensors": (
+        {"GET /v1/assets": page(ASSET), "GET /v1/assets/a1": [(200, asset("importing")), (200, ASSET)],
+         "POST /v1/assets/a1/resume": (200, asset("importing"))},
+        lambda said: said["assets"][0]["status"], "active",
     ),
     "assets list": (ONE, lambda said: [row["name"] for row in said["assets"]], ["x.safetensors"]),
     "assets show x.safetensors": (ONE, lambda said: said["asset_id"], "a1"),
@@ -108,6 +123,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
         lambda said: said["jobs"][0]["result"]["caption"], "a fox",
     ),
     "upscale p.png": ({"POST /v1/jobs": (201, JOB)}, lambda said: said["jobs"][0]["status"], "queued"),
+    "png-info drawn.png": ({}, lambda said: said["pictures"][0]["parameters"]["Seed"], "7"),
     "jobs cancel --waiting": (
         {"POST /v1/jobs/cancel": (200, {"canceled": ["j1"], "refused": []})}, lambda said: said["canceled"], ["j1"]
     ),

@@ -19,6 +19,7 @@ SINCE = {
     "JobRequest.correlation_id": 3,
     "JobRequest.run_timeout_s": 4,
     "AssetRef.prediction_type": 5,
+    "JobRequest.traceparent": 6,
 }
 """Fields a container of an earlier version does not know."""
 ALWAYS = {

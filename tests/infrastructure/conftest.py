@@ -35,6 +35,7 @@ CHANGED = {
     "alarm_email": "oncall@example.com",
     "oldest_job_minutes": "25",
     "monthly_budget_usd": "250",
+    "otlp_endpoint": "http://collector.internal:4318",
     "waf": "true",
     "sdapi": "true",
     "deleted_models_days": "14",

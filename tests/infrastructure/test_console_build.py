@@ -30,7 +30,7 @@ def runs(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """npm's runs; it is replaced by one that makes what a build makes."""
     asked: list[list[str]] = []
 
-    def run_npm(words: list[str], *, root: Path) -> str:
+    def run_npm(words: list[str], *, root: Path, folder: str = "console") -> str:
         asked.append(words)
         if words == ["ci"]:
             (root / "console" / "node_modules").mkdir(exist_ok=True)
@@ -50,9 +50,15 @@ def test_it_builds_once_and_again_when_a_source_or_the_api_has_changed(root: Pat
     built += [build(root=root), build(root=root)]
     (root / "docs" / "openapi.json").write_text('{"openapi": "3.1.0"}')
     built += [build(root=root), build(root=root)]
+    client = root / "clients" / "typescript" / "src"
+    client.mkdir(parents=True)
+    (client / "index.ts").write_text("1")
+    built += [build(root=root), build(root=root)]
+    (client / "generated.ts").write_text("types leave no trace in what is built")
+    built += [build(root=root)]
 
-    assert built == [True, False, True, False, True, False]
-    assert runs == [["ci"], ["run", "build"], ["run", "build"], ["run", "build"]]
+    assert built == [True, False, True, False, True, False, True, False, False]
+    assert runs == [["ci"], *[["run", "build"]] * 4]
 
 
 def test_packages_are_installed_again_for_another_lock(root: Path, runs: list[list[str]]) -> None:
@@ -66,7 +72,7 @@ def test_packages_are_installed_again_for_another_lock(root: Path, runs: list[li
 def test_a_failed_build_is_one_line_and_is_tried_again(
     root: Path, runs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def failing(words: list[str], *, root: Path) -> str:
+    def failing(words: list[str], *, root: Path, folder: str = "console") -> str:
         raise ConsoleBuildError("npm ci: no registry")
 
     monkeypatch.setattr(console_build, "ROOT", root)

@@ -36,6 +36,31 @@ def test_a_jobs_id_is_on_its_row_request_log_lines_and_webhook(cloud: Cloud, cap
     assert json.loads(body_of(job, WebhookEvent.JOB_SUCCEEDED))["data"]["correlation_id"] == "order-17"
 
 
+def test_a_trace_goes_with_the_job_to_its_row_request_log_lines_and_webhook(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lambdas")
+    cloud.checkpoint()
+    traceparent = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+    reply = cloud.ask("POST", "/v1/jobs", txt2img(), headers={"Traceparent": traceparent})
+    job_id = reply.ok(201)["job_id"]
+
+    request = json.loads(cloud.s3.get_object(Bucket="jobs-bucket", Key=f"jobs/{job_id}/request.json")["Body"].read())
+    assert (reply.headers["traceparent"], reply.json["traceparent"]) == (traceparent, traceparent)
+    assert request["traceparent"] == traceparent
+    assert (job_id, TRACE) in {(getattr(r, "job_id", None), getattr(r, "trace_id", None)) for r in caplog.records}
+
+
+def test_a_request_without_a_trace_has_none_in_answer_and_job(cloud: Cloud) -> None:
+    cloud.checkpoint()
+
+    reply = cloud.ask("POST", "/v1/jobs", txt2img(), headers={"traceparent": "nonsense"})
+
+    assert reply.ok(201)["traceparent"] is None
+    assert "traceparent" not in reply.headers
+
+
 @pytest.mark.parametrize(
     ("headers", "correlation_id"),
     [

@@ -133,7 +133,8 @@ def in_all_states(cloud: Cloud) -> Iterator[Mapping[str, Any]]:
     cloud.put_result(job_id)
     cloud.write(job_id, status="succeeded", output_key=f"endpoint-output/{job_id}.out", thumbnail=True)
     yield seen()
-    yield cloud.ask("POST", f"/v1/jobs/{job_id}/retry").ok(201)
+    traced = {"traceparent": str(RECORD.traceparent)}
+    yield cloud.ask("POST", f"/v1/jobs/{job_id}/retry", headers=traced).ok(201)
 
 
 def test_every_field_of_the_view_says_something_in_some_state(artist: Cloud) -> None:

@@ -95,10 +95,23 @@ def test_an_ended_job_is_told_once_with_a_signature_the_receiver_can_check(cloud
     assert url == URL
     assert (told["type"], told["data"]["job_id"], told["data"]["metadata"]) == ("job.succeeded", job_id, {"shot": "7"})
     assert headers["webhook-id"] == job_id
+    assert "traceparent" not in headers
     assert abs(int(headers["webhook-timestamp"]) - cloud.clock.now.timestamp()) < 5
     assert verified(secret, receiver.posts[0])
     (attempt,) = attempts(cloud, job_id)
     assert attempt == attempt | {"attempt": 1, "status": 204, "outcome": "delivered", "error": None}
+
+
+def test_a_webhook_carries_the_trace_of_its_job(cloud: Cloud) -> None:
+    make_secret(cloud)
+    receiver, trace = Receiver(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    job = cloud.job(webhook=Webhook(url=URL), traceparent=trace)
+    cloud.events.handle(completed(job.job_id, cloud.put_result(job.job_id)))
+
+    deliver(cloud, receiver)
+
+    ((_, _, headers),) = receiver.posts
+    assert headers["traceparent"] == trace
 
 
 def test_a_webhook_is_delivered_once_more_on_demand(cloud: Cloud) -> None:

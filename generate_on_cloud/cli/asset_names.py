@@ -1,0 +1,30 @@
+"""Model files as people name them: by id or file name."""
+
+import unicodedata
+from pathlib import PurePosixPath
+from typing import Annotated
+
+import typer
+
+from generate_on_cloud.cli.completion import asset_names
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.client.errors import CloudError, NotFoundError
+from generate_on_cloud.contract.asset_bodies import AssetView
+from generate_on_cloud.contract.assets import AssetStatus
+
+AssetName = Annotated[str, typer.Argument(metavar="ASSET", help="Id or file name.", autocompletion=asset_names)]
+
+
+def find_asset(cloud: GenerateOnCloud, reference: str) -> AssetView:
+    """The asset with this id, or the only one with this file name, with or without its extension."""
+    reference = unicodedata.normalize("NFC", reference)
+    assets = list(cloud.assets.list())
+    called = [asset for asset in assets if reference in (asset.asset_id, asset.name)]
+    called = called or [asset for asset in assets if reference == PurePosixPath(asset.name).stem]
+    live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
+    if not live:
+        raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows all")
+    if len(live) > 1:
+        found = ", ".join(f"{asset.type} {asset.asset_id}" for asset in live)
+        raise CloudError(f"{reference!r} matches several assets: {found}; give the id")
+    return cloud.assets.get(live[0].asset_id)

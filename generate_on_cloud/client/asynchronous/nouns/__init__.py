@@ -1,0 +1,1 @@
+"""The client's nouns for asyncio; each module is made from the other client's."""
