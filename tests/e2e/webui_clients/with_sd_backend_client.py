@@ -24,11 +24,16 @@ pictures = {
     "img2img": api.img2img(picture(), None, body())["images"],
     "submitted": api.submit_txt2img(body()).wait().images,
     "upscaled": api.upscale(picture(), 128, 128)["images"],
+    "submitted_upscale": api.submit_upscale(picture(), 128, 128).wait().images,
 }
 inpainting = body()
 inpainting.init_images = [picture()]
 inpainting.mask = mask()
 pictures["inpaint"] = api.submit_inpaint(inpainting).wait().images
+changing = body()
+changing.init_images = [picture()]
+pictures["submitted_img2img"] = api.submit_img2img(changing).wait().images
+said["interrogate"] = api.interrogate(picture())
 for name in (
     "login_check", "progress_check", "get_config", "get_styles", "get_scripts", "get_script_info", "get_samplers",
     "get_upscalers", "get_latent_upscale_modes", "get_hypernetworks", "get_models", "get_vae", "get_loras",
@@ -44,4 +49,6 @@ said["clip_skip"] = api.get_config()["CLIP_stop_at_last_layers"]
 api.set_config({"CLIP_stop_at_last_layers": 1})
 modules = {one.name: one for one in api.get_controlnet_preprocessors()}
 pictures["preview"] = [api.controlnet_preprocessor_preview(picture(), None, modules["invert"])]
+pictures["submitted_preview"] = api.submit_preprocessor_preview(picture(), modules["invert"]).wait().images
+api.disconnect()
 tell(pictures, said)

@@ -33,6 +33,9 @@ for (const name of ["getOptions", "getProgress", "getCmdFlags", "getSamplers", "
   "getHypernetworks", "getFaceRestorers", "getRealesrganModels", "getPromptStyles"]) {
   said[name] = await api[name]();
 }
+said.interrogate = (await api.interrogate(init, "clip")).response.data.caption;
+said.currentModel = await api.getCurrentModel();
+said.isReady = await api.waitForReady(0.1);
 said.controlNetModels = await api.ControlNet.getModels();
 said.controlNetModules = await api.ControlNet.getModules();
 await keep("detect", api.ControlNet.detect({ controlnet_input_images: [init], controlnet_module: "invert",

@@ -17,6 +17,8 @@ pictures = {
     "extra_single_image": api.extra_single_image(picture(), upscaler_1="Lanczos", upscaling_resize=2).images,
     "extra_batch_images": api.extra_batch_images([picture()] * 2, upscaler_1="Lanczos", upscaling_resize=2).images,
 }
+said["interrogate"] = api.interrogate(picture()).info
+said["custom_get"] = len(api.custom_get("schedulers", baseurl=True))
 drawn = api.txt2img(**REQUEST)
 said["info"] = drawn.info
 said["parameters"] = drawn.parameters
