@@ -15,9 +15,10 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
-from generate_on_cloud.contract.job_bodies import CreateJob, JobView
-from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
+from generate_on_cloud.contract.job_bodies import JobView
+from generate_on_cloud.contract.jobs import TERMINAL, JobStatus
 from local_cloud.cloud import LocalCloud
+from tests.console.jobs import submit
 from tests.patience import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
@@ -25,16 +26,10 @@ OpenPage = Callable[..., Page]
 DRAWN = 240_000
 """Milliseconds until a job of the demo model has ended, on a busy machine."""
 expect.set_options(timeout=60_000)
-PARAMS = {"prompt": "a large red circle on a white background", "width": 64, "height": 64, "steps": 4, "seed": 7}
 ROWS = 10_000
 NEWEST = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SCROLLED = 120
 """Frames that are measured."""
-
-
-def submit(cloud: LocalCloud, **params: object) -> JobView:
-    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-        return service.jobs.submit(CreateJob(task=Task.TXT2IMG, checkpoint="shapes", params={**PARAMS, **params}))
 
 
 def has_ended(service: GenerateOnCloud, job_id: str) -> bool:
@@ -44,9 +39,8 @@ def has_ended(service: GenerateOnCloud, job_id: str) -> bool:
 @pytest.fixture(scope="module")
 def drawn(cloud: LocalCloud) -> JobView:
     """A job with two pictures."""
-    job = submit(cloud, batch_size=2)
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-        return service.jobs.finish(job.job_id)
+        return service.jobs.finish(submit(service, batch_size=2).job_id)
 
 
 def saved(page: Page, button: str) -> tuple[str, bytes]:
@@ -143,7 +137,8 @@ def test_a_job_is_repeated_with_a_new_seed_named_and_deleted(
 def test_all_that_waits_is_canceled_at_once_and_ticked_jobs_are_saved_and_deleted_together(
     open_page: OpenPage, drawn: JobView, cloud: LocalCloud
 ) -> None:
-    jobs = [submit(cloud, steps=150, seed=seed) for seed in range(4)]
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        jobs = [submit(service, steps=150, seed=seed) for seed in range(4)]
     page = open_page("/jobs")
     page.get_by_role("button", name="Cancel all waiting").click()
     expect(page.get_by_role("button", name="Cancel all waiting")).to_have_count(0)
