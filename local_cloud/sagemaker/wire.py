@@ -76,8 +76,10 @@ class SageMakerWire:
             request = json.loads(body or b"{}")
         except ValueError:
             request = None
+        # UpdateEndpointWeightsAndCapacities is about an endpoint as well, although its name does not end like that.
+        subject = operation.removesuffix("WeightsAndCapacities")
         for kind, name in NAME_PROPERTIES.items():
-            if isinstance(request, dict) and operation.endswith(name.removesuffix("Name")) and request.get(name):
+            if isinstance(request, dict) and subject.endswith(name.removesuffix("Name")) and request.get(name):
                 arn = self._sagemaker.arn(kind, str(request[name]))
                 return [(f"sagemaker:{operation}", arn), *self._asked_beside(operation, arn, request)]
         return [(f"sagemaker:{operation}", "*")]
