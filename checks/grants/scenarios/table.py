@@ -78,6 +78,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 """Quick ones first: a grant is tried with the first one that needs it, unless `NOTICED_BY` names another."""
 
 
+LOG_SCENARIOS = frozenset(f"write_the_log_of_{function}" for function in ("Api", *LOGGED))
 NOTICED_BY: tuple[tuple[str, str], ...] = (
     *((rf"{function} logs:.*", f"write_the_log_of_{function}") for function in ("Api", *LOGGED)),
     (r"Container s3:GetObject .*AssetsBucket.*", "draw_with_a_checkpoint_nobody_had"),
@@ -93,4 +94,6 @@ def scenario_for(subject: str, needing: Sequence[str]) -> str | None:
     for pattern, name in NOTICED_BY:
         if re.fullmatch(pattern, subject) and name in needing:
             return name
-    return next((one.__name__ for one in SCENARIOS if one.__name__ in needing), None)
+    names = [one.__name__ for one in SCENARIOS if one.__name__ in needing]
+    # Those that only wait for a line in a log see no other refusal.
+    return next(iter(sorted(names, key=lambda name: name in LOG_SCENARIOS)), None)
