@@ -8,12 +8,13 @@ from generate_on_cloud.contract.assets import AssetType, PredictionType
 from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.archive_contents import check_archive
 from generate_on_cloud.model_files.contents import FileContent, read_content
+from generate_on_cloud.model_files.embedding_pictures import numbers_shapes, read_embedding_picture
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
 from generate_on_cloud.model_files.mistaken_files import refuse_mistaken
 from generate_on_cloud.model_files.networks import read_network
-from generate_on_cloud.model_files.other_formats import check_onnx, check_png, check_styles
+from generate_on_cloud.model_files.other_formats import check_onnx, check_styles
 from generate_on_cloud.model_files.prediction_types import marked_prediction
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.saved_tensors import tensor_shapes
@@ -29,7 +30,6 @@ from generate_on_cloud.model_files.uses import (
 
 _OTHER_FORMATS: Mapping[str, Callable[[ByteSource], None]] = {
     ".onnx": check_onnx,
-    ".png": check_png,
     ".csv": check_styles,
 }
 
@@ -70,6 +70,8 @@ def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileF
     if suffix == ".zip":
         check_archive(source, asset_type)
         return FileFacts()
+    if suffix == ".png":
+        return _embedding_picture(source)
     if suffix in _OTHER_FORMATS:
         _OTHER_FORMATS[suffix](source)
         return FileFacts()
@@ -116,6 +118,11 @@ def _alias(metadata: Mapping[str, str]) -> str | None:
 def _embedding(content: FileContent) -> FileFacts:
     shapes = tensor_shapes(stored_vectors(content.document)) if content.document else content.shapes
     return _facts(content, inversion_architecture(shapes, vector_names(shapes)))
+
+
+def _embedding_picture(source: ByteSource) -> FileFacts:
+    shapes = numbers_shapes(stored_vectors(read_embedding_picture(source)))
+    return FileFacts(architecture=_word(inversion_architecture(shapes, vector_names(shapes))))
 
 
 def _hypernetwork(content: FileContent) -> FileFacts:

@@ -1,4 +1,4 @@
-"""Structural checks of files that are not read as named tensors: ONNX graphs, PNG embeddings, styles."""
+"""Structural checks of files that are not read as named tensors: ONNX graphs and styles."""
 
 from generate_on_cloud.contract.assets import MAX_STYLES_BYTES
 from generate_on_cloud.model_files.ranges import ByteSource, RangedFile
@@ -6,9 +6,6 @@ from generate_on_cloud.model_files.refusals import RefusedFileError
 from generate_on_cloud.webui.prompt.errors import StylesFileError
 from generate_on_cloud.webui.prompt.styles import read_styles
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-MAX_CHUNKS = 10_000
-"""Chunks of a PNG: a picture of 80 MB in libpng's smallest pieces has as many."""
 _MAX_FIELDS = 10_000
 _ONNX_GRAPH = 7
 _FIXED = {1: 8, 5: 4}
@@ -38,28 +35,6 @@ def check_onnx(source: ByteSource) -> None:
             raise RefusedFileError("it is not an ONNX model")
     if file.tell() != source.size or _ONNX_GRAPH not in fields:
         raise RefusedFileError("it is not a complete ONNX model")
-
-
-def check_png(source: ByteSource) -> None:
-    """Check the chunks of a PNG, whose last one must end where the file ends.
-
-    Raises:
-        RefusedFileError: the file is not a complete PNG.
-    """
-    file = RangedFile(source)
-    if file.read(8) != _PNG:
-        raise RefusedFileError("it is not a PNG picture")
-    for _ in range(MAX_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
-            raise RefusedFileError("its PNG is truncated")
-        end = file.seek(4 + int.from_bytes(head[:4], "big"), 1)
-        if head[4:] == b"IEND":
-            break
-    else:
-        raise RefusedFileError(f"its PNG has more than {MAX_CHUNKS} chunks")
-    if end != source.size:
-        raise RefusedFileError("its PNG does not end where the file ends")
 
 
 def check_styles(source: ByteSource) -> None:

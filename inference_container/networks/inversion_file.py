@@ -1,32 +1,24 @@
 """Reads textual inversion files of every layout into vectors (semantics §8.3)."""
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.embedding_pictures import Numbers, read_embedding_picture
+from generate_on_cloud.model_files.file_bytes import FileBytes
 from generate_on_cloud.model_files.inversions import ONLY, stored_vectors, vector_names
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import (
-    corrupt,
-    incompatible,
     open_tensor_file,
     read_pickle,
     refusals_of,
 )
 from inference_container.prompt.text_models import TextKind
-
-PNG_KEY = "sd-ti-embedding"
-"""Key of the text chunk that contains the embedding in a PNG."""
-TENSOR_KEY = "TORCHTENSOR"
 
 
 @dataclass(frozen=True)
@@ -93,24 +85,12 @@ def _vectors(file: ModelFile, document: Mapping[Any, Any]) -> Mapping[str, Tenso
 
 
 def _in_picture(file: ModelFile) -> Mapping[str, Any]:
-    try:
-        with Image.open(file.path, formats=("PNG",)) as image:
-            chunk = image.info.get(PNG_KEY)  # read with the header; the pixels are not decoded
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise corrupt(file, f"it is not a PNG ({error})") from error
-    if not isinstance(chunk, str):
-        raise incompatible(
-            file,
-            f"its picture has no text chunk {PNG_KEY}; embeddings in the pixels are not supported, use the .pt file",
-        )
-    try:
-        document = json.loads(base64.b64decode(chunk, validate=True), object_hook=_tensor)
-    except (binascii.Error, RecursionError, TypeError, ValueError) as error:
-        raise corrupt(file, f"its text chunk {PNG_KEY} is not an embedding ({error})") from error
-    if not isinstance(document, dict):
-        raise corrupt(file, f"its text chunk {PNG_KEY} is not a JSON object")
-    return document
+    with refusals_of(file):
+        return {key: _loaded(value) for key, value in read_embedding_picture(FileBytes(file.path)).items()}
 
 
-def _tensor(value: dict[str, Any]) -> object:
-    return torch.tensor(value[TENSOR_KEY], dtype=torch.float32) if TENSOR_KEY in value else value
+def _loaded(value: object) -> object:
+    """With tensors in place of lists of numbers; WebUI's table of vectors is one level deeper."""
+    if isinstance(value, dict):
+        return {key: _loaded(one) for key, one in value.items()}
+    return torch.tensor(value.values, dtype=torch.float32) if isinstance(value, Numbers) else value

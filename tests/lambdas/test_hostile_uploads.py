@@ -1,5 +1,6 @@
 """Uploads meant to hang, break or outlast their inspection have their verdict at once, in few reads and little time."""
 
+import base64
 import json
 import logging
 import pickle
@@ -12,9 +13,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.embedding_pictures import MAX_CHUNKS
 from generate_on_cloud.model_files.facts import read_facts
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
-from generate_on_cloud.model_files.other_formats import MAX_CHUNKS
 from generate_on_cloud.model_files.refusals import RefusedFileError
 from generate_on_cloud.model_files.safetensors_header import MAX_TENSORS
 from lambdas.assets import inspection
@@ -32,7 +33,10 @@ def chunk(kind: bytes, data: bytes = b"") -> bytes:
 
 
 def picture(chunks: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT") * chunks + chunk(b"IEND")
+    """Of as many chunks before the last one, the first of which has an embedding."""
+    document = base64.b64encode(json.dumps({"x": {"TORCHTENSOR": [0.5] * 768}}).encode())
+    text = chunk(b"tEXt", b"sd-ti-embedding\0" + document)
+    return b"\x89PNG\r\n\x1a\n" + text + chunk(b"IDAT") * (chunks - 1) + chunk(b"IEND")
 
 
 def fields(count: int) -> bytes:

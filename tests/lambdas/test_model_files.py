@@ -1,5 +1,6 @@
 """What inspection finds in model files of every kind, and what it refuses; no file is ever unpickled."""
 
+import base64
 import io
 import json
 import pickle
@@ -304,8 +305,10 @@ def onnx_model() -> bytes:
 
 
 def png() -> bytes:
-    head = struct.pack(">I", 0)
-    return b"\x89PNG\r\n\x1a\n" + head + b"IDAT" + b"crc!" + head + b"IEND" + b"crc!"
+    text = b"sd-ti-embedding\0" + base64.b64encode(json.dumps({"x": {"TORCHTENSOR": [0.5] * 5}}).encode())
+    chunks = ((b"tEXt", text), (b"IDAT", b""), (b"IEND", b""))
+    written = (struct.pack(">I", len(data)) + kind + data + b"crc!" for kind, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
+from tests.model_files.embedding_pictures import ROWS as PICTURES
 from tests.models.hostile_files import (
     LEGACY,
     SOUND,
@@ -82,6 +83,7 @@ def _hypernetworks() -> Mapping[str, tuple[object, str | None]]:
 
 
 UNUSABLE: Mapping[str, Unusable] = {
+    **PICTURES,
     **{
         f"a hypernetwork {what}": (AssetType.HYPERNETWORK, "pt", saved(document), words)
         for what, (document, words) in _hypernetworks().items()

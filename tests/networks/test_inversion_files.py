@@ -153,6 +153,13 @@ def encoded(document: object) -> str:
         ("no base64!", JobErrorCode.ASSET_CORRUPT, "its text chunk sd-ti-embedding is not an embedding"),
         (encoded([1]), JobErrorCode.ASSET_CORRUPT, "is not a JSON object"),
         (encoded({"x": {"TORCHTENSOR": [[1], [1, 2]]}}), JobErrorCode.ASSET_CORRUPT, "is not an embedding"),
+        (encoded({"x": {"TORCHTENSOR": [[10**400] * 768]}}), JobErrorCode.ASSET_CORRUPT, "among its numbers"),
+        (
+            encoded({"x": {"TORCHTENSOR": [[float("nan")] * 768]}}),
+            JobErrorCode.ASSET_CORRUPT,
+            "'nan' among its numbers",
+        ),
+        (encoded({"x": {"TORCHTENSOR": [[[[[1.0]]]]]}}), JobErrorCode.ASSET_CORRUPT, "1 lengths, 5 deep"),
         (encoded({"x": {"TORCHTENSOR": "words"}}), JobErrorCode.ASSET_CORRUPT, "is not an embedding"),
         (encoded({"string_to_param": 5}), JobErrorCode.ASSET_CORRUPT, "its string_to_param is a int"),
         ("W" * 40_000, JobErrorCode.ASSET_CORRUPT, "is not an embedding"),
