@@ -22,6 +22,10 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"JobEvents sqs:SendMessage EventsDeadLetters",
         "for Lambda, which sends dead letters; the emulator does not ask",
     ),
+    (
+        r"EndpointKeeper dynamodb:BatchGetItem .*",
+        "looks for idle instances; without it one runs on, which shows after a quarter of an hour",
+    ),
     (r".* xray:.*", "for tracing, which the local cloud does not have"),
 )
 """Pattern of `role action resource` → why no scenario needs the grant here."""
@@ -69,16 +73,16 @@ def row(deployed: Deployed, grant: Grant, scenarios: Sequence[str], trial: Trial
         LookupError: there is neither a scenario that needs it nor a reason.
     """
     resource = deployed.label(grant.resource)
+    subject = f"{grant.role} {grant.action} {resource}"
+    known = next((reason for pattern, reason in REASONS if re.fullmatch(pattern, subject)), None)
+    if known and (trial.verdict is Verdict.PASSED if trial else not scenarios):
+        return Row(grant.role, grant.action, resource, known)
     if trial is not None:
         place = f" at `{trial.said}`" if trial.verdict is Verdict.STUCK and trial.said else ""
         return Row(grant.role, grant.action, resource, f"`{trial.scenario}` {SAID[trial.verdict]}{place}")
     if scenarios:
-        scenario = scenario_for(f"{grant.role} {grant.action} {resource}", scenarios) or DEPLOYMENT
+        scenario = scenario_for(subject, scenarios) or DEPLOYMENT
         return Row(grant.role, grant.action, resource, f"`{scenario}` {NOT_TAKEN}")
-    subject = f"{grant.role} {grant.action} {resource}"
-    for pattern, reason in REASONS:
-        if re.fullmatch(pattern, subject):
-            return Row(grant.role, grant.action, resource, reason)
     raise LookupError(subject)
 
 
