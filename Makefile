@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment clients clients-test console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui bench-webui-start grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment clients clients-test console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui bench-webui-start bench-console guide grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -129,6 +129,12 @@ bench-webui: $(READY) ## race a WebUI that runs on this machine against the loca
 
 bench-webui-start: $(READY) webui-environments ## measure what the installed panel adds to a WebUI's start, in the stand-ins for both hosts
 	@$(RUN) -m benchmarks.webui_start
+
+bench-console: $(READY) console ## measure the console's canvas: from the pointer's movement to the painted pixels
+	@$(RUN) -m benchmarks.console
+
+guide: $(READY) ## walk the console's guide in three languages and take its pictures anew, with the README's film
+	GUIDE_PICTURES=docs/images/console $(RUN) -m pytest -q tests/console/test_console_guide.py
 
 grants: $(READY) ## remove each IAM grant and see which scenario fails: docs/grants.md (40 minutes; ARGS="--resume" or "--only PATTERN")
 	@$(RUN) -m checks.grants $(ARGS)

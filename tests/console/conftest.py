@@ -69,12 +69,18 @@ def open_page(browser: Browser, cloud: LocalCloud) -> Iterator[OpenPage]:
     faults: list[str] = []
 
     def opened(
-        path: str = "/", *, signed_in: bool = True, language: str = "en", dark: bool = False, width: int = 1280
+        path: str = "/",
+        *,
+        signed_in: bool = True,
+        language: str = "en",
+        dark: bool = False,
+        width: int = 1280,
+        height: int = 900,
     ) -> Page:
         context = browser.new_context(
             locale=LANGUAGES[language],
             color_scheme="dark" if dark else "light",
-            viewport={"width": width, "height": 900},
+            viewport={"width": width, "height": height},
             accept_downloads=True,
         )
         contexts.append(context)
