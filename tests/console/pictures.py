@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page
 
+SHOWN = "() => [...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)"
 COLORS = 96
 FILM_WIDTH = 900
 _ARROW = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (13, 12))
@@ -23,6 +24,7 @@ class Camera:
         if self.folder is None:
             return
         self.page.mouse.move(0, 0)
+        self.page.wait_for_function(SHOWN)
         # What moves by itself has come to rest.
         image = Image.open(io.BytesIO(self.page.screenshot(animations="disabled"))).convert("RGB")
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,9 @@ class Reader:
     def button(self, key: str) -> Locator:
         return self.page.get_by_role("button", name=self.word(key))
 
+    def save(self) -> Locator:
+        return self.page.get_by_role("button", name=self.word("jobs.save"), exact=True)
+
     def field(self, name: str) -> Locator:
         return self.page.get_by_role("textbox", name=self.word(f"field.{name}"), exact=True)
 
@@ -87,7 +90,7 @@ class Reader:
             lambda answer: f"/v1/jobs/{job_id}" in answer.url and answer.json().get("result"), timeout=DRAWN
         ):
             pass
-        self.button("jobs.save").or_(self.page.get_by_text(self.word("jobs.caption"), exact=True)).first.wait_for()
+        self.save().or_(self.page.get_by_text(self.word("jobs.caption"), exact=True)).first.wait_for()
         self.page.wait_for_load_state("networkidle")
 
     def top(self) -> None:
@@ -115,14 +118,17 @@ def test_the_whole_way_of_the_guide(open_page: OpenPage, cloud: LocalCloud, tmp_
     page = open_page("/assets", language=language, height=860)
     reader = Reader(page, json.loads((ROOT / f"console/src/locales/{language}.json").read_text(encoding="utf-8")))
     camera = Camera(page, Path(PICTURES) / language if PICTURES else None)
-    upload_a_model(reader, camera, tmp_path, language)
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        model = upload_a_model(reader, camera, tmp_path)
+        # The reader of the next language has the same file, and it must not be there already.
+        service.assets.delete(next(asset.asset_id for asset in service.assets.list() if asset.name == model))
     page.goto(f"{cloud.endpoint_url}/#/generate/txt2img")
     reader.choose("generate.checkpoint", "shapes")
     reader.fill(prompt="a large red heart in the center on a blue background")
     reader.fill(width="64", height="64", steps="20", seed="7")
     reader.generate()
     with page.expect_download() as saved:
-        reader.button("jobs.save").first.click()
+        reader.save().click()
     assert saved.value.suggested_filename.endswith(".png")
     camera.shot("txt2img")
     five_modes(reader, camera)
@@ -130,12 +136,13 @@ def test_the_whole_way_of_the_guide(open_page: OpenPage, cloud: LocalCloud, tmp_
     keep_going(reader, camera, cloud)
 
 
-def upload_a_model(reader: Reader, camera: Camera, folder: Path, language: str) -> None:
-    file = folder / f"dream-{language}.safetensors"
+def upload_a_model(reader: Reader, camera: Camera, folder: Path) -> str:
+    file = folder / "dream.safetensors"
     file.write_bytes((WEIGHTS / "shapes-inpaint.safetensors").read_bytes())
     reader.page.locator("input[type=file]").first.set_input_files(file)
     expect(reader.page.get_by_role("status").filter(has_text=reader.word("upload.done"))).to_be_visible(timeout=DRAWN)
     camera.shot("upload")
+    return file.name
 
 
 def five_modes(reader: Reader, camera: Camera) -> None:
@@ -237,7 +244,7 @@ def test_a_whole_session_from_an_empty_browser_to_a_saved_inpaint(
     page.get_by_role("heading", name="Model files").wait_for()
     film.frame(900)
     file = tmp_path / "dream.safetensors"
-    file.write_bytes(TRAINED.read_bytes())
+    file.write_bytes((WEIGHTS / "shapes-inpaint.safetensors").read_bytes())
     page.locator("input[type=file]").first.set_input_files(file)
     film.frame(500)
     expect(page.get_by_role("status").filter(has_text="ready").first).to_be_visible(timeout=DRAWN)
@@ -266,7 +273,7 @@ def test_a_whole_session_from_an_empty_browser_to_a_saved_inpaint(
     film.frame(700)
     reader.button("generate.send").click()
     film.frame(500)
-    save = reader.button("jobs.save").first
+    save = reader.save()
     while not save.is_visible():
         film.frame(250)
     page.wait_for_load_state("networkidle")

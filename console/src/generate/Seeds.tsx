@@ -17,8 +17,8 @@ export function Seeds({ tab }: { tab: Tab }) {
     { name: t("generate.nextSeed"), icon: "plus", disabled: typeof seed !== "number" || seed < 0, next: Number(seed) + 1 },
   ] as const;
   return (
-    <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="xs">
-      <Group gap={4} wrap="nowrap" align="flex-end">
+    <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+      <Group className="two-cells" gap={4} wrap="nowrap" align="flex-end">
         <div className="grow">
           <NumberField tab={tab} name="seed" />
         </div>

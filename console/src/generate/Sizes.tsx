@@ -33,22 +33,22 @@ export function Sizes({ tab }: { tab: Tab }) {
     bitmap.close();
   };
   return (
-    <>
-      <NumberField tab={tab} name="width" step={BLOCK} onSet={(value) => ratio && setHeight(within(value / ratio))} />
-      <Group gap={4} wrap="nowrap" align="flex-end">
-        <div className="grow">
-          <NumberField tab={tab} name="height" step={BLOCK} onSet={(value) => ratio && setWidth(within(value * ratio))} />
-        </div>
-        <SizeButton name={t("generate.swap")} icon="swap" onClick={swap} />
-        <SizeButton
-          name={t("generate.lockRatio")}
-          icon="lock"
-          pressed={ratio !== null}
-          onClick={() => setRatio(ratio === null ? Number(width) / Number(height) : null)}
-        />
-        {picture && <SizeButton name={t("generate.pictureSize")} icon="ruler" onClick={() => void takeFrom(picture)} />}
-      </Group>
-    </>
+    <Group className="two-cells" gap={4} wrap="nowrap" align="flex-end">
+      <div className="grow">
+        <NumberField tab={tab} name="width" step={BLOCK} onSet={(value) => ratio && setHeight(within(value / ratio))} />
+      </div>
+      <div className="grow">
+        <NumberField tab={tab} name="height" step={BLOCK} onSet={(value) => ratio && setWidth(within(value * ratio))} />
+      </div>
+      <SizeButton name={t("generate.swap")} icon="swap" onClick={swap} />
+      <SizeButton
+        name={t("generate.lockRatio")}
+        icon="lock"
+        pressed={ratio !== null}
+        onClick={() => setRatio(ratio === null ? Number(width) / Number(height) : null)}
+      />
+      {picture && <SizeButton name={t("generate.pictureSize")} icon="ruler" onClick={() => void takeFrom(picture)} />}
+    </Group>
   );
 }
 
