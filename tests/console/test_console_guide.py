@@ -236,6 +236,7 @@ def test_a_whole_session_from_an_empty_browser_to_a_saved_inpaint(
     film = Film(page)
     reader = Reader(page, json.loads((ROOT / "console/src/locales/en.json").read_text(encoding="utf-8")))
     key = page.get_by_label("API key")
+    key.wait_for()
     film.frame(1200)
     key.fill(cloud.admin_key)
     film.frame(700)
