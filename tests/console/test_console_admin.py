@@ -118,6 +118,24 @@ def test_an_endpoint_is_made_changed_and_deleted_and_a_wrong_value_is_said(
     expect(card).to_have_count(0)
 
 
+def test_the_lamp_says_when_the_gpu_will_sleep_and_a_button_lets_it_sleep_now(
+    open_page: OpenPage, admin: GenerateOnCloud
+) -> None:
+    admin.jobs.finish(submit(admin).job_id)
+    (endpoint,) = [each for each in admin.endpoints.list() if each.managed_by == "template"]
+    page = open_page("/endpoints")
+    lamp = page.get_by_role("link", name="GPU awake")
+    card = page.get_by_role("region", name=endpoint.name)
+    expect(lamp).to_contain_text("sleeps in")
+    expect(card.get_by_role("timer")).to_contain_text("sleeps in")
+
+    card.get_by_role("button", name="Sleep now").click()
+
+    expect(card).to_contain_text("asleep", timeout=120_000)
+    expect(page.get_by_role("link", name="GPU asleep")).to_be_visible()
+    assert admin.endpoints.get(endpoint.name).instance_count == 0
+
+
 def test_usage_is_summed_by_day_user_endpoint_and_model(open_page: OpenPage, admin: GenerateOnCloud) -> None:
     admin.jobs.finish(submit(admin).job_id)
     month = admin.usage.everyone().days

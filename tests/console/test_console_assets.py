@@ -1,18 +1,93 @@
-"""Model files in a browser, against the real local cloud: an upload that goes on, a file that is there already."""
+"""Model files in a browser, against the real local cloud: going on after a crash, already there, changed, deleted."""
 
-from collections.abc import Callable
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
-from playwright.sync_api import Page, expect
+import torch
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect
+from safetensors.torch import save_file
 
 from demo_models.checkpoint import TRAINED
+from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
+from tests.console.conftest import CHROMIUM, FLAGS
+from tests.console.jobs import submit
+from tests.console.model_files import MIB, stretched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]
 expect.set_options(timeout=60_000)
+SENT = 240_000
+"""Milliseconds until a file has been sent and inspected, on a busy machine."""
+PARTS_OF = 64 * MIB
+SIZE = 9 * PARTS_OF
+"""At 40 % of it, with three parts on their way, at least one has arrived."""
+
+
+class Crashing:
+    """A browser with a profile on disk that can be killed and started again."""
+
+    def __init__(self, kind: BrowserType, profile: Path, cloud: LocalCloud) -> None:
+        self.kind, self.profile, self.cloud = kind, profile, cloud
+
+    def start(self) -> tuple[BrowserContext, Page]:
+        context = self.kind.launch_persistent_context(
+            str(self.profile), executable_path=CHROMIUM, args=FLAGS, locale="en-US"
+        )
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        page.add_init_script(f"sessionStorage.setItem('goc.key', {json.dumps(self.cloud.admin_key)})")
+        page.goto(f"{self.cloud.endpoint_url}/#/assets", wait_until="domcontentloaded")
+        return context, page
+
+    def kill(self) -> None:
+        """End every process that has this profile, without a word to them."""
+        for process in psutil.process_iter(["cmdline"]):
+            if str(self.profile) in " ".join(process.info["cmdline"] or []):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def crashing(tmp_path: Path, cloud: LocalCloud, browser: Browser) -> Iterator[Crashing]:
+    found = Crashing(browser.browser_type, tmp_path / "profile", cloud)
+    yield found
+    found.kill()
+
+
+def test_an_upload_goes_on_after_the_browser_was_killed(crashing: Crashing, cloud: LocalCloud, tmp_path: Path) -> None:
+    file = tmp_path / "large.safetensors"
+    sha256 = stretched(file, SIZE)
+    _, page = crashing.start()
+    page.locator("input[type=file]").first.set_input_files(file)
+    page.wait_for_function(
+        """() => {
+            const bar = document.querySelector("[role=progressbar][aria-label='Upload of large.safetensors']");
+            return bar && Number(bar.getAttribute("aria-valuenow")) >= 40;
+        }""",
+        timeout=SENT,
+        polling=20,
+    )
+    crashing.kill()
+
+    _, page = crashing.start()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+    row = page.get_by_role("row").filter(has_text="large.safetensors")
+    expect(row).to_contain_text("uploading")
+    row.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("status").filter(has_text="ready")).to_be_visible(timeout=SENT)
+
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        stored = next(asset for asset in service.assets.list() if asset.name == "large.safetensors")
+        service.assets.delete(stored.asset_id)
+    assert (stored.status, stored.sha256) == ("active", sha256)
+    assert len(sent) < -(-file.stat().st_size // PARTS_OF), "what storage had is not sent again"
 
 
 def test_a_file_of_another_size_does_not_go_on(open_page: OpenPage, cloud: LocalCloud, tmp_path: Path) -> None:
@@ -41,3 +116,46 @@ def test_a_file_that_is_there_under_another_name_is_not_sent_again(open_page: Op
 
     expect(page.get_by_text("The cloud has this file already, as shapes.safetensors.")).to_be_visible()
     assert sent == []
+
+
+def test_a_lora_is_renamed_tagged_reserved_and_deleted(open_page: OpenPage, cloud: LocalCloud, tmp_path: Path) -> None:
+    file = tmp_path / "style.safetensors"
+    save_file({"emb_params": torch.full((2, 768), 0.01)}, file)
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        made = service.assets.upload(file, "embedding")
+    page = open_page("/assets")
+    page.get_by_role("button", name="Change style.safetensors").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("File name").fill("bold.pt")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("A value is missing or not allowed")
+    dialog.get_by_label("File name").fill("bold.safetensors")
+    dialog.get_by_label("Description").fill("for <b>posters</b>")
+    for field, word in (("Tags", "poster"), ("Trigger words", "bold style"), ("Only for these roles", "admin")):
+        dialog.get_by_label(field).first.fill(word)
+        dialog.get_by_label(field).first.press("Enter")
+    dialog.get_by_role("button", name="Save").click()
+    row = page.get_by_role("row").filter(has_text="bold.safetensors")
+    expect(row).to_contain_text("for <b>posters</b>")
+    expect(row).to_contain_text("#poster · bold style")
+    expect(row).to_contain_text("only for admin")
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        changed = service.assets.get(made.asset_id)
+    assert (changed.tags, changed.trained_words, changed.roles) == (["poster"], ["bold style"], ["admin"])
+
+    row.get_by_role("button", name="Delete bold.safetensors").click()
+    expect(dialog).to_contain_text("None of your jobs has used it.")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+
+
+def test_deleting_a_checkpoint_says_which_jobs_have_used_it(open_page: OpenPage, cloud: LocalCloud) -> None:
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        job = service.jobs.finish(submit(service).job_id)
+    page = open_page("/assets")
+    page.get_by_role("button", name="Delete shapes.safetensors").click()
+    dialog = page.get_by_role("dialog")
+
+    expect(dialog.get_by_role("list", name="Used by these jobs")).to_contain_text(job.job_id)
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_have_count(0)

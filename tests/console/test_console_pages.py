@@ -23,6 +23,7 @@ PAGES = (
     "/endpoints",
     "/people",
     "/usage",
+    "/settings",
 )
 FIRST_LOAD_JS = 260_000
 FIRST_LOAD_CSS = 40_000
