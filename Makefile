@@ -217,7 +217,7 @@ synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates 
 webui-environments: .venv-gradio3/.ready .venv-gradio4/.ready ## create the environments of the stand-ins for AUTOMATIC1111 and Forge
 
 webui-test: $(READY) webui-environments ## drive the panel inside both stand-ins with Debian's chromium, against the local cloud
-	WEBUI_TESTS=1 $(RUN) -m pytest tests/e2e/test_webui_panel.py
+	WEBUI_TESTS=1 $(RUN) -m pytest tests/webui_extension/test_page.py tests/e2e/test_webui_panel.py
 
 webui-release: ## write dist/generate-on-cloud.zip, the panel for a WebUI's folder extensions
 	@mkdir -p dist && git archive --format=zip --prefix=generate-on-cloud/ --output=dist/generate-on-cloud.zip HEAD:webui_extension

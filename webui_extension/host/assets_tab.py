@@ -30,41 +30,36 @@ class AssetsTab:
         self._messages: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def build(self) -> Any:
-        """The tab's page."""
-        with gr.Blocks(analytics_enabled=False) as page:
-            with gr.Accordion(say("connection"), open=True):
-                url = unsaved(gr.Textbox(label=say("url"), elem_id="goc_url", value=_saved_url()))
-                key = unsaved(
-                    gr.Textbox(label=say("key"), elem_id="goc_key", type="password", placeholder=say("key_kept"))
+    def build(self) -> None:
+        """Create the tab's components in the host's page."""
+        with gr.Accordion(say("connection"), open=True):
+            url = unsaved(gr.Textbox(label=say("url"), elem_id="goc_url", value=_saved_url()))
+            key = unsaved(gr.Textbox(label=say("key"), elem_id="goc_key", type="password", placeholder=say("key_kept")))
+            save = gr.Button(say("save_connection"), elem_id="goc_save_connection", variant="primary")
+            message = gr.HTML(elem_id="goc_message_connection")
+        with gr.Accordion(say("send_models"), open=True):
+            kind = unsaved(
+                gr.Dropdown(
+                    label=say("model_type"), choices=list(EXTENSIONS), value="checkpoint", elem_id="goc_model_type"
                 )
-                save = gr.Button(say("save_connection"), elem_id="goc_save_connection", variant="primary")
-                message = gr.HTML(elem_id="goc_message_connection")
-            with gr.Accordion(say("send_models"), open=True):
-                kind = unsaved(
-                    gr.Dropdown(
-                        label=say("model_type"), choices=list(EXTENSIONS), value="checkpoint", elem_id="goc_model_type"
-                    )
-                )
-                files = unsaved(gr.CheckboxGroup(label=say("local_files"), choices=[], elem_id="goc_local_files"))
-                with gr.Row():
-                    refresh = gr.Button(say("refresh"), elem_id="goc_refresh_models", size="sm")
-                    upload = gr.Button(say("upload"), elem_id="goc_upload", variant="primary", size="sm")
-                    stop = gr.Button(say("stop"), elem_id="goc_stop_upload", size="sm")
-                address = unsaved(gr.Textbox(label=say("from_url"), elem_id="goc_from_url"))
-                name = unsaved(gr.Textbox(label=say("file_name"), elem_id="goc_file_name"))
-                fetch = gr.Button(say("import"), elem_id="goc_import", size="sm")
-                progress = gr.HTML(elem_id="goc_upload_progress")
-                tick = gr.Button("tick", elem_id="goc_tick_models", elem_classes=["goc-hidden"])
-        with page:
-            listen(save.click, self._save, inputs=[url, key], outputs=[message, key])
-            for event in (refresh.click, kind.change):
-                listen(event, self._list, inputs=[kind], outputs=[files, progress])
-            listen(upload.click, self._upload, inputs=[kind, files], outputs=[progress])
-            listen(stop.click, self._stop, outputs=[progress])
-            listen(fetch.click, self._import, inputs=[kind, address, name], outputs=[progress])
-            listen(tick.click, self._progress, outputs=[progress])
-        return page
+            )
+            files = unsaved(gr.CheckboxGroup(label=say("local_files"), choices=[], elem_id="goc_local_files"))
+            with gr.Row():
+                refresh = gr.Button(say("refresh"), elem_id="goc_refresh_models", size="sm")
+                upload = gr.Button(say("upload"), elem_id="goc_upload", variant="primary", size="sm")
+                stop = gr.Button(say("stop"), elem_id="goc_stop_upload", size="sm")
+            address = unsaved(gr.Textbox(label=say("from_url"), elem_id="goc_from_url"))
+            name = unsaved(gr.Textbox(label=say("file_name"), elem_id="goc_file_name"))
+            fetch = gr.Button(say("import"), elem_id="goc_import", size="sm")
+            progress = gr.HTML(elem_id="goc_upload_progress")
+            tick = gr.Button("tick", elem_id="goc_tick_models", elem_classes=["goc-hidden"])
+        listen(save.click, self._save, inputs=[url, key], outputs=[message, key])
+        for event in (refresh.click, kind.change):
+            listen(event, self._list, inputs=[kind], outputs=[files, progress])
+        listen(upload.click, self._upload, inputs=[kind, files], outputs=[progress])
+        listen(stop.click, self._stop, outputs=[progress])
+        listen(fetch.click, self._import, inputs=[kind, address, name], outputs=[progress])
+        listen(tick.click, self._progress, outputs=[progress])
 
     def _save(self, url: str, key: str) -> list[Any]:
         """Test first: a login that does not work is not kept."""

@@ -17,7 +17,6 @@ def listen(
     inputs: Sequence[Any] = (),
     outputs: Sequence[Any] = (),
     js: str | None = None,
-    several: bool = False,
 ) -> Any:
     """Register an event outside the host's queue, with the page's function `js` before it.
 
@@ -27,15 +26,12 @@ def listen(
         inputs: components whose values `fn` gets.
         outputs: components that `fn` sets.
         js: a function of the page; what it returns replaces the inputs.
-        several: take the next event although this one has not ended.
     """
     more: dict[str, Any] = {}
     if js is not None:
         more["_js" if MAJOR < 4 else "js"] = js
     if MAJOR >= 4 and fn is not None:
         more["concurrency_limit"] = None  # gradio 4 would let one user wait for the other
-        if several:
-            more["trigger_mode"] = "multiple"
     more["show_progress"] = "hidden"
     return register(fn=fn, inputs=list(inputs), outputs=list(outputs), queue=False, **more)
 

@@ -64,9 +64,17 @@ class Panel:
         """What a click reads of the panel: checkpoint, endpoint, VAE."""
         return [self.checkpoint, self.endpoint, self.vae]
 
-    def heard(self, event: Any) -> Any:
-        """After `event`, the page reads the reply."""
-        return listen(event.then, None, inputs=[self.reply], js=f"goc_reply_{self.tab}")
+    def heard(self, event: Any, *, read: str = "reply") -> Any:
+        """After `event`, the page's function `goc_{read}_{tab}` reads the reply."""
+        return listen(event.then, None, inputs=[self.reply], outputs=[self.reply], js=f"goc_{read}_{self.tab}")
+
+    def informed(self, event: Any) -> Any:
+        """After `event`, which asked for news, the page reads them.
+
+        They have a text box of their own: gradio 4 sets values a frame later, in a page that nobody looks at much
+        later, and two answers in one box would be one.
+        """
+        return listen(event.then, None, inputs=[self.watched], outputs=[self.watched], js=f"goc_news_{self.tab}")
 
     def _dropdown(self, name: str, names: Sequence[str], value: str | None) -> Any:
         return unsaved(

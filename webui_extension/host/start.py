@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from webui_extension.core.followers import JobState
@@ -17,6 +19,18 @@ from webui_extension.host.wiring import Wiring
 TITLE = "Generate on Cloud"
 
 
+@dataclass(frozen=True)
+class Page:
+    """What the host shows in a main tab: it renders it there.
+
+    Blocks of our own would do the same, and take gradio 4 the time of two web applications that nobody serves.
+    """
+
+    render: Callable[[], None]
+    children: Sequence[Any] = ()
+    """Components whose values the host would remember: none of ours."""
+
+
 def script_class() -> type[Any]:
     """The always-on script that shows the panel; call it once, while the host loads its scripts."""
     scripts = importlib.import_module("modules.scripts")
@@ -26,7 +40,7 @@ def script_class() -> type[Any]:
     wiring = Wiring(cloud)
     tab = AssetsTab(cloud)
     callbacks.on_after_component(guarded(wiring.after_component))
-    callbacks.on_ui_tabs(lambda: guarded(lambda: [(tab.build(), say("tab"), "generate_on_cloud")])() or [])
+    callbacks.on_ui_tabs(lambda: [(Page(guarded(tab.build)), say("tab"), "generate_on_cloud")])
 
     class GenerateOnCloud(scripts.Script):  # type: ignore[misc, name-defined]  # the host's class
         def title(self) -> str:

@@ -83,30 +83,27 @@ class Wiring:
             return
         self._wired.add(tab)
         panel, status = self._panels[tab], self._status[tab]
-        register, several = button.click, True
+        register = button.click
         for other in self._others[tab]:
-            collected = listen(
-                register, other.fn, inputs=other.inputs, outputs=other.outputs, js=other.js, several=several
-            )
-            register, several = collected.then, False
+            collected = listen(register, other.fn, inputs=other.inputs, outputs=other.outputs, js=other.js)
+            register = collected.then
         sent = listen(
             register,
             self._click(tab, len(inputs)),
             inputs=[*inputs, *panel.inputs, panel.end],
             outputs=[status, panel.reply],
             js=f"goc_submit_{tab}",
-            several=several,
         )
-        panel.heard(sent)
+        panel.heard(sent, read="sent")
         prompt = [inputs[program.parameter_names(tab).index("prompt")]]
         ticked = listen(
             panel.tick.click,
             lambda asked: news(self._cloud, asked, captions=True),
             inputs=[panel.watched],
-            outputs=[*outputs, *prompt, status, panel.reply],
-            js=f"goc_watched_{tab}",
+            outputs=[*outputs, *prompt, status, panel.watched],
+            js=f"goc_ask_{tab}",
         )
-        panel.heard(ticked)
+        panel.informed(ticked)
 
     def _click(self, tab: str, count: int) -> Callable[..., list[Any]]:
         def click(request: gr.Request, *values: Any) -> list[Any]:

@@ -6,6 +6,8 @@
     const EVERY = 1000; // milliseconds between two questions
     const LOST = 30000; // after so long without an answer the page asks again
     const asked = {};
+    const sending = {}; // since when a click of this tab is on its way
+    const waiting = {}; // clicks that came meanwhile
 
     function root() {
         return typeof gradioApp === "function" ? gradioApp() : document;
@@ -44,11 +46,21 @@
             return withPageValues(arguments, tab);
         };
         window["goc_watched_" + tab] = function () {
+            return [JSON.stringify(watched(tab))];
+        };
+        window["goc_ask_" + tab] = function () {
             asked[tab] = Date.now();
             return [JSON.stringify(watched(tab))];
         };
-        window["goc_reply_" + tab] = function (text) {
+        window["goc_news_" + tab] = function (text) {
             asked[tab] = 0;
+            return window["goc_reply_" + tab](text);
+        };
+        window["goc_sent_" + tab] = function (text) {
+            setTimeout(() => release(tab)); // gradio counts this event as running until we return
+            return window["goc_reply_" + tab](text);
+        };
+        window["goc_reply_" + tab] = function (text) {
             let reply = {};
             try {
                 reply = JSON.parse(text || "{}");
@@ -61,12 +73,32 @@
                 if (!ids.includes(id)) ids.push(id);
             }
             watch(tab, ids);
-            return [];
+            return [""]; // empties the box: after an error gradio would have us read its old text again
         };
         window["goc_interrupt_" + tab] = function () {
             press("goc_stop_" + tab);
             return [];
         };
+    }
+
+    // gradio swallows a click while an earlier one is on its way: such a click waits here for its turn.
+    function hold(event) {
+        const tab = TABS.find((each) => event.target.closest("#goc_generate_" + each));
+        if (!tab) return;
+        if (sending[tab] && Date.now() - sending[tab] < LOST) {
+            waiting[tab] = (waiting[tab] || 0) + 1;
+            event.stopImmediatePropagation();
+        } else {
+            sending[tab] = Date.now();
+        }
+    }
+
+    function release(tab) {
+        sending[tab] = 0;
+        if (waiting[tab]) {
+            waiting[tab] -= 1;
+            press("goc_generate_" + tab);
+        }
     }
 
     function ask() {
@@ -87,6 +119,7 @@
     }
 
     function begin() {
+        root().addEventListener("click", hold, true);
         load();
         setInterval(ask, EVERY);
     }

@@ -1,0 +1,103 @@
+"""The page's own part of the panel, in both stand-in hosts, with a small server in place of the service."""
+
+import io
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.webui_extension import hosts
+from tests.webui_extension.hosts import HOSTS, WebUI, running_host
+from tests.webui_extension.service import Answer, Service
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+RUNS = 4.0
+"""Seconds from a job's start to its end."""
+TAKES = 1.0
+"""Seconds that the service needs to take a job: the next click comes meanwhile."""
+
+
+class Jobs:
+    """Jobs of the small server, numbered from 1."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.begun: list[float] = []
+        lists: dict[str, Any] = {
+            "endpoints": {"endpoints": [{"name": "e", "status": "InService", "instance_count": 1}]},
+            "assets": {"assets": [{"name": "x.safetensors", "status": "active"}], "next_cursor": None},
+            "usage": {"days": []},
+            "me": {"user": "admin", "role": "admin"},
+            "jobs": {"jobs": [], "next_cursor": None},
+        }
+        for name, answer in lists.items():
+            service.answers[f"GET /prod/v1/{name}"] = lambda _, answer=answer: (200, answer)  # type: ignore[misc]
+        picture = io.BytesIO()
+        Image.new("RGB", (64, 64), "red").save(picture, "PNG")
+        service.answers["GET /prod/picture"] = lambda _: (200, picture.getvalue())
+        service.answers["POST /prod/v1/jobs"] = self._send
+
+    def _send(self, _: object) -> Answer:
+        time.sleep(TAKES)
+        self.begun.append(time.monotonic())
+        number = len(self.begun)
+        self._service.answers[f"GET /prod/v1/jobs/job-{number}"] = lambda _: (200, self._job(number))
+        self._service.answers[f"POST /prod/v1/jobs/job-{number}/cancel"] = lambda _: (200, self._job(number))
+        return 202, self._job(number)
+
+    def _job(self, number: int) -> dict[str, Any]:
+        job: dict[str, Any] = {"job_id": f"job-{number}", "task": "txt2img", "status": "running", "run_seconds": 1}
+        if time.monotonic() - self.begun[number - 1] > RUNS:
+            infotext = f"a\nSteps: 8, Seed: {number}"
+            image = {"url": f"{self._service.url}/picture", "infotext": infotext}
+            info = {"infotexts": [infotext], "all_seeds": [number], "seed": number, "index_of_first_image": 0}
+            job |= {"status": "succeeded", "result": {"images": [image], "info": info}}
+        return job
+
+
+def watched(webui: WebUI) -> list[str]:
+    ids: list[str] = json.loads(webui.evaluate("sessionStorage.getItem('goc_watched_txt2img') || '[]'"))
+    return ids
+
+
+def waits_for(webui: WebUI, look: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + hosts.PATIENCE
+    while not look():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        webui.page.wait_for_timeout(100)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_clicks_faster_than_the_service_takes_them_each_send_a_job(host: str, service: Service, tmp_path: Path) -> None:
+    hosts.python_of(host)
+    jobs = Jobs(service)
+    login = {"GOC_URL": service.url, "GOC_API_KEY": "goc_key"}
+    with hosts.browser() as browser, running_host(host, tmp_path, login) as address:
+        webui = WebUI(browser, address, host, tmp_path)
+        webui.tab("txt2img")
+        webui.says("goc_state_txt2img", "GPU awake")
+        webui.choose("goc_checkpoint_txt2img", "x.safetensors")
+
+        for _ in range(3):
+            webui.click("goc_generate_txt2img")
+
+        waits_for(webui, lambda: len(jobs.begun) == 3, "three jobs")
+        webui.says("html_log_txt2img", "Job job-3")
+        waits_for(webui, lambda: not watched(webui), "the page lets all three go")
+        assert len(jobs.begun) == 3
+        assert json.loads(webui.value("generation_info_txt2img"))["seed"] == 3
+
+        webui.click("goc_generate_txt2img")
+        waits_for(webui, lambda: "job-4" in watched(webui), "the page watches the fourth")
+        webui.click("goc_interrupt_txt2img")
+        webui.says("goc_message_txt2img", "job-4 is being canceled")
+        webui.says("html_log_txt2img", "Job job-4")
+        assert not webui.errors
