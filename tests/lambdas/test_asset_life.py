@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from generate_on_cloud.contract.jobs import JobStatus
-from generate_on_cloud.fetching.safe_fetch import SafeFetch
 from lambdas.assets.inspection import INSPECTION_RUNS, Inspection
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.upload_storage import PART_SIZE
 from lambdas.assets.work import AT_ONCE, ImportOrder
-from lambdas.functions.asset_import import MOST_RUNS, ImportRun
+from lambdas.functions.asset_import import MOST_RUNS
 from lambdas.functions.asset_inspection import AssetSweep
 from tests.fetch.local_sites import Handler, Sites
+from tests.lambdas.asset_imports import BIG, SMALL_PARTS, file_server, import_run, importing, look
 from tests.lambdas.asset_uploads import (
     BUCKET,
     LORA_FILE,
@@ -32,7 +32,7 @@ from tests.lambdas.asset_uploads import (
     uploaded,
 )
 from tests.lambdas.cloud import Cloud, txt2img
-from tests.lambdas.model_bytes import CHECKPOINT, LORA, safetensors_file, sha256_of
+from tests.lambdas.model_bytes import CHECKPOINT, safetensors_file, sha256_of
 
 FLUX_FILE = safetensors_file(
     {
@@ -47,8 +47,6 @@ CHECKED: dict[str, object] = {
     "size": len(LORA_FILE),
     "checksum_algorithm": "SHA256",
 }
-SMALL_PARTS = 5 * 1024**2
-"""The least S3 joins."""
 
 
 def test_an_active_asset_tells_what_inspection_found(cloud: Cloud) -> None:
@@ -398,53 +396,6 @@ def test_an_unfinished_upload_can_be_broken_off(cloud: Cloud) -> None:
     cloud.ask("DELETE", f"/v1/assets/{asset['asset_id']}").ok()
 
     assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
-
-
-def file_server(data: bytes, *, etag: str = '"1"', ranges: bool = True, cut: list[int] | None = None) -> Any:
-    """Answers GETs of `data`; the first len(cut) answers break off after so many bytes."""
-
-    def answer(handler: Handler) -> None:
-        start = 0
-        if ranges and (asked := handler.headers.get("Range")):
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-        handler.send_response(206 if start else 200)
-        if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        handler.send_header("Content-Length", str(len(data) - start))
-        handler.send_header("ETag", etag)
-        handler.end_headers()
-        end = start + cut.pop(0) if cut else len(data)
-        handler.wfile.write(data[start:end])
-        handler.close_connection = end < len(data)
-
-    return answer
-
-
-def importing(cloud: Cloud, url: str, **more: object) -> ImportOrder:
-    """Begin an import whose parts are as small as S3 allows; the order its function was called with."""
-    begin(cloud, {"type": "lora", "name": "big.safetensors", "source_url": url, **more})
-    (_, order) = cloud.functions.called.pop()
-    cloud.dynamodb.update_item(
-        TableName="assets",
-        Key={"asset_id": {"S": order["asset_id"]}},
-        UpdateExpression="SET part_size = :size",
-        ExpressionAttributeValues={":size": {"N": str(SMALL_PARTS)}},
-    )
-    return ImportOrder.model_validate(order)
-
-
-def import_run(cloud: Cloud, fetch: SafeFetch) -> ImportRun:
-    return ImportRun(
-        cloud.transitions, cloud.work, cloud.s3, BUCKET, fetch, now=cloud.clock.moment, sleep=lambda _: None
-    )
-
-
-def look(cloud: Cloud, order: ImportOrder) -> dict[str, Any]:
-    found: dict[str, Any] = cloud.ask("GET", f"/v1/assets/{order.asset_id}").ok()
-    return found
-
-
-BIG = safetensors_file({**LORA, "lora_unet_x.diff": (3 * SMALL_PARTS // 2,)})
 
 
 def test_a_file_is_imported_with_the_token_for_its_own_host_only(cloud: Cloud, sites: Sites) -> None:
