@@ -41,12 +41,14 @@ export default function UsagePage() {
           value={everyone ? "everyone" : "mine"}
           onChange={(value) => setEveryone(value === "everyone")}
         />
-        <SegmentedControl
-          aria-label={t("usage.by")}
-          data={DIMENSIONS.map((value) => ({ value, label: t(`usage.${value}`) }))}
-          value={by}
-          onChange={(value) => setBy(value as By)}
-        />
+        <div className="scroll-x">
+          <SegmentedControl
+            aria-label={t("usage.by")}
+            data={DIMENSIONS.map((value) => ({ value, label: t(`usage.${value}`) }))}
+            value={by}
+            onChange={(value) => setBy(value as By)}
+          />
+        </div>
       </Group>
       {usage.error !== null && <ProblemText error={usage.error} />}
       {usage.isSuccess && (

@@ -1,5 +1,6 @@
 /** One line a job: time → type → status → id. Only the lines in view are in the page, however long the history is. */
 import { Checkbox, Text, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { VList } from "virtua";
@@ -17,10 +18,14 @@ interface Props {
 }
 
 const LINE = 60;
+const LONG = { dateStyle: "short", timeStyle: "medium" } as const;
+/** On a phone, so that the status stays in sight. */
+const SHORT = { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" } as const;
 
 export function JobList({ jobs, chosen, selected, onSelect, onChoose, onEnd }: Props) {
   const { t, i18n } = useTranslation();
-  const time = useMemo(() => new Intl.DateTimeFormat(i18n.language, { dateStyle: "short", timeStyle: "medium" }), [i18n.language]);
+  const narrow = useMediaQuery("(max-width: 36em)");
+  const time = useMemo(() => new Intl.DateTimeFormat(i18n.language, narrow ? SHORT : LONG), [i18n.language, narrow]);
   return (
     <nav aria-label={t("jobs.list")}>
       <VList

@@ -22,7 +22,7 @@ export function GpuLamp() {
         withShadow={false}
         color={count > 0 ? "var(--mantine-color-green-6)" : "var(--mantine-color-gray-6)"}
       />
-      <Text size="sm" span truncate>
+      <Text size="sm" span truncate className="lamp-words">
         {count > 0 ? t("lamp.awake", { count }) : t("lamp.asleep")}
         {count > 0 && <Until endpoints={awake} />}
       </Text>
