@@ -44,6 +44,7 @@ OPTION_SETS: dict[str, dict[str, str]] = {
     "a budget": {"monthly_budget_usd": "250"},
     "a firewall": {"waf": "true"},
     "programs that speak WebUI's API": {"sdapi": "true"},
+    "traces": {"otlp_endpoint": "http://collector.internal:4318"},
     "data that goes": {"keep_data": "false"},
     "models that come back": {"deleted_models_days": "14"},
     "everything": {
