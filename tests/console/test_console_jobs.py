@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -201,7 +200,7 @@ FRAMES = """async (frames) => {
 }"""
 
 
-def test_a_history_of_ten_thousand_jobs_scrolls_smoothly(open_page: OpenPage, record_property: Any) -> None:
+def test_a_history_of_ten_thousand_jobs_scrolls_smoothly(open_page: OpenPage) -> None:
     page = open_page("/settings")
     page.route(lambda url: urlsplit(url).path.endswith("/v1/jobs"), long_history)
     page.goto(page.url.replace("/settings", "/jobs"))
@@ -222,7 +221,7 @@ def test_a_history_of_ten_thousand_jobs_scrolls_smoothly(open_page: OpenPage, re
     times = page.evaluate(FRAMES, SCROLLED)
     page.unroute_all(behavior="ignoreErrors")
 
-    record_property("frames", json.dumps(times))
+    print("milliseconds between frames:", json.dumps(times))
     assert len(asked) <= ROWS / 100 + 5, "each page is read once"
     assert page.locator(".job-row").count() < 100
     # A display of 60 Hz draws every 16.7 ms; a busy machine without a GPU misses some.
