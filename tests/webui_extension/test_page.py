@@ -3,7 +3,8 @@
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +76,23 @@ def waits_for(webui: WebUI, look: Callable[[], bool], what: str) -> None:
         webui.page.wait_for_timeout(100)
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_clicks_faster_than_the_service_takes_them_each_send_a_job(host: str, service: Service, tmp_path: Path) -> None:
+@contextmanager
+def opened(host: str, service: Service, folder: Path) -> Iterator[WebUI]:
+    """The page of a host, ready for a click on Generate on Cloud."""
     hosts.python_of(host)
-    jobs = Jobs(service)
     login = {"GOC_URL": service.url, "GOC_API_KEY": "goc_key"}
-    with hosts.browser() as browser, running_host(host, tmp_path, login) as address:
-        webui = WebUI(browser, address, host, tmp_path)
+    with hosts.browser() as browser, running_host(host, folder, login) as address:
+        webui = WebUI(browser, address, host, folder)
         webui.tab("txt2img")
         webui.says("goc_state_txt2img", "GPU awake")
         webui.choose("goc_checkpoint_txt2img", "x.safetensors")
+        yield webui
 
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_clicks_faster_than_the_service_takes_them_each_send_a_job(host: str, service: Service, tmp_path: Path) -> None:
+    jobs = Jobs(service)
+    with opened(host, service, tmp_path) as webui:
         for _ in range(3):
             webui.click("goc_generate_txt2img")
 
@@ -100,4 +107,22 @@ def test_clicks_faster_than_the_service_takes_them_each_send_a_job(host: str, se
         webui.click("goc_interrupt_txt2img")
         webui.says("goc_message_txt2img", "job-4 is being canceled")
         webui.says("html_log_txt2img", "Job job-4")
+        assert not webui.errors
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_click_that_gradio_drops_is_clicked_again(host: str, service: Service, tmp_path: Path) -> None:
+    jobs = Jobs(service)
+    with opened(host, service, tmp_path) as webui:
+        webui.evaluate(
+            "document.querySelector('#goc_generate_txt2img').addEventListener("
+            "'click', (event) => event.stopImmediatePropagation(), {capture: true, once: true})"
+        )
+
+        webui.click("goc_generate_txt2img")
+        webui.click("goc_generate_txt2img")
+
+        waits_for(webui, lambda: len(jobs.begun) == 2, "both jobs")
+        webui.says("html_log_txt2img", "Job job-2")
+        assert len(jobs.begun) == 2
         assert not webui.errors

@@ -5,9 +5,13 @@
     const TABS = ["txt2img", "img2img"];
     const EVERY = 1000; // milliseconds between two questions
     const LOST = 30000; // after so long without an answer the page asks again
+    const DROPPED = 3000; // a click that gradio has not taken after so long is clicked again,
+    const TRIES = 10; // so many times
     const asked = {};
     const sending = {}; // since when a click of this tab is on its way
+    const taken = {}; // whether gradio has taken that click: it has called our goc_submit
     const waiting = {}; // clicks that came meanwhile
+    let insisting = false;
 
     function root() {
         return typeof gradioApp === "function" ? gradioApp() : document;
@@ -43,6 +47,7 @@
 
     for (const tab of TABS) {
         window["goc_submit_" + tab] = function () {
+            taken[tab] = true;
             return withPageValues(arguments, tab);
         };
         window["goc_watched_" + tab] = function () {
@@ -84,13 +89,26 @@
     // gradio swallows a click while an earlier one is on its way: such a click waits here for its turn.
     function hold(event) {
         const tab = TABS.find((each) => event.target.closest("#goc_generate_" + each));
-        if (!tab) return;
+        if (!tab || insisting) return;
         if (sending[tab] && Date.now() - sending[tab] < LOST) {
             waiting[tab] = (waiting[tab] || 0) + 1;
             event.stopImmediatePropagation();
         } else {
             sending[tab] = Date.now();
+            taken[tab] = false;
+            insist(tab, sending[tab], TRIES);
         }
+    }
+
+    // gradio may not listen to the button yet, or still be busy with what other extensions do at a click.
+    function insist(tab, since, tries) {
+        setTimeout(() => {
+            if (taken[tab] || sending[tab] !== since || !tries) return;
+            insisting = true; // `hold` lets this click through
+            press("goc_generate_" + tab);
+            insisting = false;
+            insist(tab, since, tries - 1);
+        }, DROPPED);
     }
 
     function release(tab) {
@@ -103,8 +121,9 @@
 
     function ask() {
         for (const tab of TABS) {
-            const waiting = asked[tab] && Date.now() - asked[tab] < LOST;
-            if (watched(tab).length && !waiting) press("goc_tick_" + tab);
+            if (waiting[tab] && Date.now() - sending[tab] >= LOST) release(tab);
+            const unanswered = asked[tab] && Date.now() - asked[tab] < LOST;
+            if (watched(tab).length && !unanswered) press("goc_tick_" + tab);
         }
         if (root().querySelector("#goc_upload_progress [data-going]")) press("goc_tick_models");
     }
