@@ -137,7 +137,7 @@ def test_all_that_waits_is_canceled_at_once_and_ticked_jobs_are_saved_and_delete
     open_page: OpenPage, drawn: JobView, cloud: LocalCloud
 ) -> None:
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-        jobs = [submit(service, steps=150, seed=seed) for seed in range(4)]
+        jobs = [submit(service, steps=150, n_iter=40, seed=seed) for seed in range(4)]
     page = open_page("/jobs")
     page.get_by_role("button", name="Cancel all waiting").click()
     expect(page.get_by_role("button", name="Cancel all waiting")).to_have_count(0)
