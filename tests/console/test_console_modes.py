@@ -1,6 +1,7 @@
-"""Browser and command line draw the same picture for the same strokes, in each mode that both have."""
+"""Each img2img mode draws the same picture from the browser as from the command line for the same strokes."""
 
 import base64
+import io
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
+from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
 from local_cloud.cloud import LocalCloud
 from tests.console.canvas import canvas_of
 from tests.console.form import DRAWN, choose_checkpoint, fill_small, is_job, params_of, result
@@ -26,6 +28,7 @@ SIDE = 64
 NAMES = {
     "sketch": "Sketch on the picture",
     "inpaint": "Paint the mask",
+    "inpaint-sketch": "Paint what is drawn anew",
 }
 expect.set_options(timeout=60_000)
 
@@ -122,6 +125,24 @@ def test_inpaint(open_page: OpenPage, goc: Callable[..., Image.Image], source: P
 
     assert mask.read_bytes() == base64.b64decode(sent["mask"])
     assert_same(drawn, goc("inpaint", source, mask, PROMPT))
+
+
+def test_inpaint_sketch(open_page: OpenPage, goc: Callable[..., Image.Image], source: Path, tmp_path: Path) -> None:
+    page = open_page("/generate/sketch")
+    painted = file_of(draw(page, "sketch", source)[0]["init_images"][0], tmp_path / "painted.png")
+    page.get_by_role("tab", name="Inpaint sketch").click()
+    sent, drawn = draw(page, "inpaint-sketch", source)
+    original = Image.open(source).convert("RGB")
+    wanted = derive_inpaint_sketch(
+        painted=Image.open(painted).convert("RGB"), original=original, mask_blur=sent.get("mask_blur", 4)
+    )
+    wanted.image.save(tmp_path / "image.png")
+    wanted.mask.save(tmp_path / "mask.png")
+
+    for name, picture in (("init_images", wanted.image), ("mask", wanted.mask)):
+        text = sent[name][0] if name == "init_images" else sent[name]
+        assert_same(Image.open(io.BytesIO(base64.b64decode(text))), picture)
+    assert_same(drawn, goc("inpaint", tmp_path / "image.png", tmp_path / "mask.png", PROMPT))
 
 
 def test_inpaint_upload(open_page: OpenPage, goc: Callable[..., Image.Image], source: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ export function Models({ error }: { error: string | null }) {
         value={checkpoint}
         onChange={(name) => choose({ checkpoint: name })}
         searchable
+        allowDeselect={false}
         withAsterisk
         error={error}
         nothingFoundMessage={t("generate.noCheckpoints")}
