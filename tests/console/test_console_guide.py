@@ -141,6 +141,7 @@ def upload_a_model(reader: Reader, camera: Camera, folder: Path) -> str:
     file.write_bytes((WEIGHTS / "shapes-inpaint.safetensors").read_bytes())
     reader.page.locator("input[type=file]").first.set_input_files(file)
     expect(reader.page.get_by_role("status").filter(has_text=reader.word("upload.done"))).to_be_visible(timeout=DRAWN)
+    expect(reader.page.get_by_role("row").filter(has_text=file.name)).to_be_visible(timeout=DRAWN)
     camera.shot("upload")
     return file.name
 
