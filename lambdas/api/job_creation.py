@@ -296,7 +296,7 @@ def _plan(call: UserCall, order: Order) -> Plan:
         work, prompt = megapixel_steps(checked.params), shown_prompt(checked.params)
         job = replace(job, checkpoint=checkpoint, prompt=prompt, megapixel_steps=work)
     if order.choice is not None:
-        job = replace(job, endpoint=order.choice.least_loaded(rows))
+        job = replace(job, endpoint=order.choice.least_loaded(rows, checkpoint=job.checkpoint))
     return Plan(job, params or {}, files)
 
 

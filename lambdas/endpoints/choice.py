@@ -1,11 +1,12 @@
 """Which endpoint a job goes to: the named one, else the caller's default, else the least loaded one they may use.
 
 Load is the number of open jobs per GPU that the endpoint may grow to. If loads are equal, an endpoint with a running
-instance comes before a sleeping one, then the template's endpoint, then the first by name. Open jobs are counted in the
-transactions that create and settle them:
+instance comes before a sleeping one, then one that recently got a job with the same checkpoint, which it need not load
+again, then the template's endpoint, then the first by name. Open jobs are counted in the transactions that create and
+settle them:
 
 endpoint_load#ENDPOINT#SHARD   `access_id`; jobs of one endpoint are spread over SHARDS rows, because concurrent
-                               transactions on one row conflict
+                               transactions on one row conflict; each row keeps the checkpoint of its last job
 """
 
 import time
@@ -51,10 +52,18 @@ class Activity:
 class EndpointLoad:
     access: AccessTable
 
-    def take(self, endpoint: str, job_id: str, *, made: datetime) -> Action:
-        """The update that counts a new job, for the transaction that creates it."""
+    def take(self, endpoint: str, job_id: str, *, made: datetime, checkpoint: str | None = None) -> Action:
+        """The update that counts a new job, for the transaction that creates it.
+
+        Args:
+            checkpoint: the name of its checkpoint; None for a job that draws nothing.
+        """
         values: dict[str, object] = {":one": 1, ":ends": int((made + KEPT).timestamp()), ":now": made}
-        return self._count(endpoint, job_id, "SET expires_at = :ends, changed_at = :now ADD open_jobs :one", values)
+        drawn_with = ""
+        if checkpoint is not None:
+            drawn_with, values[":checkpoint"] = ", drawn_with = :checkpoint", checkpoint
+        expression = f"SET expires_at = :ends, changed_at = :now{drawn_with} ADD open_jobs :one"
+        return self._count(endpoint, job_id, expression, values)
 
     def free(self, endpoint: str, job_id: str, *, now: datetime) -> Action:
         """The update that stops counting a job, for the transaction that settles or deletes it."""
@@ -77,6 +86,11 @@ class EndpointLoad:
             _, endpoint, _ = row["access_id"].split("#")
             counted[endpoint] += int(row["open_jobs"])
         return counted
+
+    def recent_checkpoints(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> set[tuple[str, str]]:
+        """Pairs of an endpoint and a checkpoint of its last jobs, according to the rows of `keys`."""
+        drawn = [row for row in rows.get(self.access.table, []) if "drawn_with" in row]
+        return {(row["access_id"].split("#")[1], row["drawn_with"]) for row in drawn}
 
     def activity(self, endpoints: Sequence[str]) -> dict[str, Activity]:
         """By endpoint; one call per 25 endpoints."""
@@ -123,12 +137,16 @@ class EndpointChoice:
         """Keys of the rows with their loads, to read along with other rows."""
         return self.load.keys(each.name for each in self.candidates) if self.load else {}
 
-    def least_loaded(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-        """Its name, according to the rows of `keys`."""
+    def least_loaded(self, rows: Mapping[str, Sequence[Mapping[str, Any]]], *, checkpoint: str | None = None) -> str:
+        """Its name, according to the rows of `keys`, for a job with this checkpoint."""
         if self.load is None:
             return self.first
-        loads = self.load.in_rows(rows)
-        return min(self.candidates, key=lambda each: (loads[each.name] / each.gpus, each.asleep)).name
+        loads, recent = self.load.in_rows(rows), self.load.recent_checkpoints(rows)
+
+        def rank(each: Candidate) -> tuple[float, bool, bool]:
+            return loads[each.name] / each.gpus, each.asleep, (each.name, checkpoint) not in recent
+
+        return min(self.candidates, key=rank).name
 
 
 @dataclass

@@ -40,7 +40,7 @@ class Counts:
             ProblemError: `endpoint_not_in_service`, or `quota_exceeded`.
             ValueError: the id is taken.
         """
-        counts = [self.load.take(job.endpoint, job.job_id, made=job.created_at)]
+        counts = [self.load.take(job.endpoint, job.job_id, made=job.created_at, checkpoint=job.checkpoint)]
         if job.charge is not None:
             self.usage.require_possible(job.charge, quotas)
             counts += self.usage.admission(job.charge, quotas)

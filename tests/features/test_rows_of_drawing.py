@@ -131,7 +131,7 @@ def test_row_43_a_new_container_can_load_its_checkpoint_before_the_first_job() -
 
 
 def test_row_44_a_job_goes_where_it_says_else_to_the_default_else_to_the_least_loaded(fleet: Fleet) -> None:
-    # Which models are warm is not looked at.
+    # That a warm checkpoint decides among equals: lambdas/test_endpoint_choice.py.
     cloud = fleet.cloud
     named = cloud.ask("POST", "/v1/jobs", txt2img() | {"endpoint": "artists"}).ok(201)
     first = cloud.ask("POST", "/v1/jobs", txt2img()).ok(201)

@@ -143,6 +143,24 @@ def test_of_equal_loads_one_that_is_awake_is_taken_first_then_the_templates(
     assert send(fleet) == taken
 
 
+def test_of_equal_loads_one_that_has_the_checkpoint_warm_is_taken_before_the_templates(fleet: Fleet) -> None:
+    fleet.ready()
+    fleet.cloud.endpoint.instances = 1
+    for name in ("dream.safetensors", "other.safetensors"):
+        fleet.cloud.checkpoint(name)
+
+    def drawn(**more: object) -> str:
+        job = fleet.cloud.ask("POST", "/v1/jobs", {**txt2img(), **more}).ok(201)
+        fleet.cloud.ask("POST", f"/v1/jobs/{job['job_id']}/cancel").ok()
+        endpoint: str = job["endpoint"]
+        return endpoint
+
+    drawn(endpoint=NAME, checkpoint="other")
+
+    assert drawn(checkpoint="dream") == TEMPLATE
+    assert drawn(checkpoint="other.safetensors") == NAME
+
+
 def test_the_callers_default_is_taken_whatever_its_load(fleet: Fleet) -> None:
     fleet.ready()
     fleet.cloud.ask("PATCH", "/v1/me", {"default_endpoint": "fast"}).ok()
