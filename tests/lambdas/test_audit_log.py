@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,8 @@ LINES = {
     "POST /v1/jobs/delete": "job.deleted",
     "POST /v1/assets": "asset.created",
     "POST /v1/assets/{asset_id}/complete": "asset.completed",
+    "POST /v1/assets/{asset_id}/pause": "asset.paused",
+    "POST /v1/assets/{asset_id}/resume": "asset.resumed",
     "PATCH /v1/assets/{asset_id}": "asset.changed",
     "DELETE /v1/assets/{asset_id}": "asset.deleted",
     "POST /v1/endpoints": "endpoint.created",
@@ -54,6 +58,13 @@ def test_every_route_that_changes_something_has_its_line() -> None:
     changing = {f"{route.method} {route.path}" for route in ROUTES if route.method != SAFE}
 
     assert changing == LINES.keys() | UNLOGGED.keys()
+
+
+def test_the_page_lists_every_event() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/access.md").read_text(encoding="utf-8")
+    section = page.partition("## Audit log")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"`([a-z_]+\.[a-z_]+)`", section)) == set(LINES.values())
 
 
 def test_every_change_of_a_job_is_one_line(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:

@@ -39,5 +39,5 @@ def test_the_python_of_the_page_runs(cloud: Cloud, capsys: pytest.CaptureFixture
         exec(compile(program, str(PAGE), "exec"), names)
 
         ben = client.users.get("ben")
-    assert (ben.role, ben.quotas.jobs_per_day, ben.disabled) == ("viewer", None, True)
+    assert (ben.role, ben.quotas.jobs_per_day, ben.disabled) == ("reader", None, True)
     assert re.match(r"code_\S+\ngoc_\S+\n", capsys.readouterr().out)
