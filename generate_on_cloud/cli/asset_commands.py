@@ -223,7 +223,7 @@ def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
         raise
     except CloudError as error:
         error.done = {"assets": done}
-        if not as_json:
+        if done and not as_json:
             print_assets(done, as_json=False)
         raise
     print_assets(done, as_json=as_json)

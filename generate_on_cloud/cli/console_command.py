@@ -27,4 +27,4 @@ def console(
     elif invite is not None or not browser:
         typer.echo(link)
     if browser and invite is None and not webbrowser.open(link):
-        errors.print(f"no browser opened; within a minute: {link}", soft_wrap=True)
+        errors.print(f"no browser opened; open this link within a minute: {link}", soft_wrap=True)

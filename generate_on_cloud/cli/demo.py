@@ -116,12 +116,14 @@ def _png(image: Image.Image) -> str:
 
 def _upload(cloud: GenerateOnCloud, checkpoint: Path, console: Console) -> str:
     digest = file_sha256(checkpoint)
-    # The digest in the name keeps a retrained checkpoint apart from one that an earlier demo uploaded.
-    name = f"{checkpoint.stem}-{digest[:8]}{checkpoint.suffix}"
-    for asset in cloud.assets.list(asset_type=AssetType.CHECKPOINT):
-        if asset.name == name and asset.status is AssetStatus.ACTIVE:
-            console.print(f"checkpoint {name} is already in the cloud")
-            return name
+    there = [each for each in cloud.assets.list(asset_type=AssetType.CHECKPOINT) if each.status is AssetStatus.ACTIVE]
+    for asset in there:
+        if asset.sha256 == digest:
+            console.print(f"checkpoint {asset.name} is already in the cloud")
+            return asset.name
+    name = checkpoint.name
+    if any(asset.name == name for asset in there):  # other bytes: a checkpoint of before a training
+        name = f"{checkpoint.stem}-{digest[:8]}{checkpoint.suffix}"
     started = time.perf_counter()
     asset = cloud.assets.upload(checkpoint, AssetType.CHECKPOINT, name=name, sha256=digest)
     console.print(f"checkpoint {asset.name}: {asset.size / 1e6:.1f} MB in {time.perf_counter() - started:.1f} s")
