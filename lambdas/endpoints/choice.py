@@ -11,7 +11,7 @@ endpoint_load#ENDPOINT#SHARD   `access_id`; jobs of one endpoint are spread over
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -82,21 +82,19 @@ class EndpointLoad:
     def in_rows(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Counter[str]:
         """Open jobs by endpoint, according to the rows of `keys`; 0 for an endpoint that never had any."""
         counted: Counter[str] = Counter()
-        for row in rows.get(self.access.table, []):
-            _, endpoint, _ = row["access_id"].split("#")
+        for endpoint, row in self._by_endpoint(rows):
             counted[endpoint] += int(row["open_jobs"])
         return counted
 
     def recent_checkpoints(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> set[tuple[str, str]]:
         """Pairs of an endpoint and a checkpoint of its last jobs, according to the rows of `keys`."""
-        drawn = [row for row in rows.get(self.access.table, []) if "drawn_with" in row]
-        return {(row["access_id"].split("#")[1], row["drawn_with"]) for row in drawn}
+        return {(endpoint, row["drawn_with"]) for endpoint, row in self._by_endpoint(rows) if "drawn_with" in row}
 
     def activity(self, endpoints: Sequence[str]) -> dict[str, Activity]:
         """By endpoint; one call per 25 endpoints."""
         found = {endpoint: Activity() for endpoint in endpoints}
-        for row in read_rows(self.access.client, self.keys(endpoints), consistent=True).get(self.access.table, []):
-            _, endpoint, _ = row["access_id"].split("#")
+        rows = read_rows(self.access.client, self.keys(endpoints), consistent=True)
+        for endpoint, row in self._by_endpoint(rows):
             before = found[endpoint]
             moments = [before.changed_at] if before.changed_at is not None else []
             moments += [datetime.fromisoformat(row["changed_at"])] if "changed_at" in row else []
@@ -106,6 +104,11 @@ class EndpointLoad:
     def of(self, endpoints: Sequence[str]) -> Counter[str]:
         """Open jobs by endpoint; one call per 25 endpoints."""
         return self.in_rows(read_rows(self.access.client, self.keys(endpoints), consistent=True))
+
+    def _by_endpoint(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for row in rows.get(self.access.table, []):
+            _, endpoint, _ = row["access_id"].split("#")
+            yield endpoint, row
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,13 @@ import pytest
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
-from tests.lambdas.cloud import Aws, Cloud, open_aws, open_cloud
-from tests.lambdas.fleet import Fleet
+from tests.lambdas.cloud import Aws, Cloud, open_cloud
+from tests.lambdas.conftest import aws, fleet
 from tests.otlp_receiver import Collector, open_collector
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 CHECKPOINT = "tiny.safetensors"
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with pytest.MonkeyPatch.context() as patched, open_aws(patched) as opened:
-        yield opened
+__all__ = ["CHECKPOINT", "aws", "fleet"]
 
 
 @pytest.fixture
@@ -26,13 +21,6 @@ def cloud(aws: Aws) -> Iterator[Cloud]:
     with open_cloud(aws) as opened:
         opened.checkpoint()
         yield opened
-
-
-@pytest.fixture
-def fleet(cloud: Cloud) -> Iterator[Fleet]:
-    opened = Fleet(cloud)
-    yield opened
-    opened.remove()
 
 
 @pytest.fixture(scope="session")
