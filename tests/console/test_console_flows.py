@@ -1,17 +1,20 @@
 """A user's way through the console, in a browser, against the real local cloud: sign in, draw, look, save."""
 
+import base64
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
 from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import CreateKey
 from generate_on_cloud.contract.jobs import JobStatus
+from inference_container.pictures.control_maps import make_map
 from local_cloud.cloud import LocalCloud
 from tests.console.form import DRAWN, choose_checkpoint, fill_small, result
 from tests.console.model_files import stretched
@@ -19,6 +22,7 @@ from tests.console.model_files import stretched
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 OpenPage = Callable[..., Page]
 WEIGHTS = TRAINED.parent
+CANVAS_FILE = "canvas => canvas.toDataURL('image/png')"
 expect.set_options(timeout=60_000)
 
 
@@ -98,6 +102,42 @@ def test_a_unit_of_controlnet_guides_the_picture(open_page: OpenPage, source: Pa
     infotext = result(page).info["parameters"]
     assert "Module: canny, Model: edges, Weight: 1" in infotext
     assert "Threshold A: 50" in infotext
+
+
+def test_a_unit_shows_the_map_that_the_container_makes_of_its_picture_without_a_job(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    file = tmp_path / "disc.png"
+    image = Image.new("RGB", (96, 64), (230, 230, 240))
+    ImageDraw.Draw(image).ellipse((20, 10, 70, 54), fill=(180, 30, 40), outline=(20, 20, 20), width=3)
+    image.save(file)
+    page = open_page("/generate/txt2img")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.get_by_role("button", name="ControlNet: 0 in use").click()
+    page.get_by_role("button", name="Add a unit").click()
+    unit = page.get_by_role("group", name="Unit 1")
+    expect(unit.get_by_role("combobox", name="Preprocessor")).to_have_value("none")
+    expect(unit.get_by_role("button", name="Preview of unit 1")).to_have_count(0)
+    unit.get_by_role("combobox", name="Preprocessor").click()
+    page.get_by_role("option", name="canny").click()
+    unit.get_by_role("button", name="Preview of unit 1").click()
+    expect(unit.get_by_role("status")).to_have_text("Choose a picture for the unit first.")
+
+    unit.locator("input[type=file]").set_input_files(file)
+    # As long as nothing is chosen the map's shorter side is 512.
+    preview = unit.get_by_role("img", name="768 × 512")
+    expect(preview).to_be_visible()
+    unit.get_by_role("textbox", name="Preprocessor resolution").fill("64")
+    unit.get_by_role("textbox", name="First threshold").fill("40")
+    preview = unit.get_by_role("img", name="96 × 64")
+    expect(preview).to_be_visible()
+
+    shown = Image.open(io.BytesIO(base64.b64decode(preview.evaluate(CANVAS_FILE).split(",")[1]))).convert("RGB")
+    made = make_map(np.asarray(image), "canny", resolution=64, threshold_a=40, threshold_b=200)
+    assert (np.asarray(shown) == made).all()
+    assert made.any()
+    assert sent == []
 
 
 def test_a_painted_mask_redraws_the_painted_part_only(open_page: OpenPage, source: Path, cloud: LocalCloud) -> None:

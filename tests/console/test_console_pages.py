@@ -25,7 +25,7 @@ PAGES = (
     "/usage",
     "/settings",
 )
-FIRST_LOAD_JS = 260_000
+FIRST_LOAD_JS = 240_000
 FIRST_LOAD_CSS = 40_000
 
 

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
-from generate_on_cloud.contract.controlnet import ControlNetUnit
+from generate_on_cloud.contract.controlnet import PREPROCESSORS, ControlNetUnit
 from generate_on_cloud.contract.scripts import RANGES, SoftInpainting
 from generate_on_cloud.model_files.architectures import fits
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.picture_texts import texts_in
 from generate_on_cloud.webui.prompt.styles import apply_styles, read_styles
+from tests.console import control_maps
 from tests.console.token_chunks import FILE, vectors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,13 @@ def test_inpaint_sketch_is_the_same_in_both_languages(vector: dict[str, Any]) ->
 def test_the_infotext_in_a_picture_is_the_same_in_both_languages(vector: dict[str, Any]) -> None:
     with Image.open(io.BytesIO(base64.b64decode(vector["file"]))) as image:
         assert texts_in(image).get("parameters") == vector["text"]
+
+
+def test_the_maps_of_every_preprocessor_are_those_that_the_container_makes() -> None:
+    made = control_maps.vectors()
+
+    assert {vector["module"] for vector in made["vectors"]} == set(PREPROCESSORS)
+    assert json.loads(control_maps.FILE.read_text()) == made
 
 
 def test_the_sliders_of_soft_inpainting_are_those_of_the_contract() -> None:

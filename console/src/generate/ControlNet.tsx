@@ -1,14 +1,15 @@
 /** Units of ControlNet: preprocessors and modes come from the service, models are the uploaded ones that fit. */
 import { Button, Checkbox, Group, NumberInput, Paper, Select, SimpleGrid, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { useForm } from "../params/store";
+import { type Tab, useForm } from "../params/store";
 import { THRESHOLDS, UNIT_FIELDS, UNIT_NUMBERS, type Unit, isUsed, newUnit } from "../params/units";
+import { MapPreview } from "./MapPreview";
 import { PictureInput } from "./PictureInput";
 import { fits, stem, useCapabilities, useFamily, useModels } from "./queries";
 
-export default function ControlNet() {
+export default function ControlNet({ tab }: { tab: Tab }) {
   const { t } = useTranslation();
-  const { units, setUnits } = useForm();
+  const { units, setUnits, pictures } = useForm();
   const most = useCapabilities().data?.controlnet.max_units ?? 1;
   return (
     <Stack gap="xs">
@@ -17,6 +18,7 @@ export default function ControlNet() {
           key={unit.id}
           unit={unit}
           number={index + 1}
+          own={tab === "txt2img" ? undefined : pictures[tab]}
           onChange={(change) => setUnits(units.map((each) => (each.id === unit.id ? { ...each, ...change } : each)))}
           onRemove={() => setUnits(units.filter((each) => each.id !== unit.id))}
         />
@@ -38,11 +40,13 @@ export default function ControlNet() {
 interface Props {
   unit: Unit;
   number: number;
+  /** The tab's picture, which a unit without one takes. */
+  own: Blob | undefined;
   onChange: (change: Partial<Unit>) => void;
   onRemove: () => void;
 }
 
-function UnitForm({ unit, number, onChange, onRemove }: Props) {
+function UnitForm({ unit, number, own, onChange, onRemove }: Props) {
   const { t } = useTranslation();
   const lists = useCapabilities().data?.controlnet;
   const models = useFitting();
@@ -75,6 +79,7 @@ function UnitForm({ unit, number, onChange, onRemove }: Props) {
           />
         </SimpleGrid>
         <Thresholds unit={unit} onChange={onChange} />
+        <MapPreview unit={unit} number={number} own={own} />
         <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
           {UNIT_NUMBERS.map((field) => (
             <NumberInput

@@ -1,5 +1,5 @@
 /** One tab's form: picture, prompt, the tab's own fields, everything else folded, and the button. */
-import { Accordion, Button, Group, Loader, SegmentedControl, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { Accordion, Button, Group, Loader, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, lazy, useState } from "react";
@@ -12,19 +12,20 @@ import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models } from "./Models";
 import { Extras, Hires, Img2Img, Inpaint, Prompt, Refiner, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
-import { SoftInpainting } from "./SoftInpainting";
 import { MissingError, submit } from "./submit";
 
 /** What txt2img does not show at once is not part of the first load. */
 const ControlNet = lazy(() => import("./ControlNet"));
 const Networks = lazy(() => import("./Networks"));
+const SoftInpainting = lazy(() => import("./SoftInpainting"));
+const TaggerChoice = lazy(() => import("./TaggerChoice"));
 const StyleBar = lazy(() => import("./StyleBar"));
 const Drawing = lazy(() => import("./Drawing").then((module) => ({ default: module.Drawing })));
 
 export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
-  const { tagger, endpoint, choose, reset } = useForm();
+  const { endpoint, choose, reset } = useForm();
   const [choosing, setChoosing] = useState(false);
   const [sending, setSending] = useState(0);
   const [error, setError] = useState<unknown>(null);
@@ -76,12 +77,9 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
         </Suspense>
       )}
       {tab === "interrogate" && (
-        <SegmentedControl
-          aria-label={t("tab.interrogate")}
-          data={[{ value: "clip", label: "CLIP" }, { value: "deepbooru", label: "DeepBooru" }]}
-          value={tagger}
-          onChange={(value) => choose({ tagger: value as "clip" | "deepbooru" })}
-        />
+        <Suspense fallback={<Skeleton h={36} />}>
+          <TaggerChoice />
+        </Suspense>
       )}
       {isDrawing(tab) && (
         <>
@@ -89,12 +87,16 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           {tab === "txt2img" ? <Hires tab={tab} /> : <Img2Img tab={tab} />}
           <Refiner tab={tab} />
           {isInpaint(tab) && <Inpaint tab={tab} />}
-          {isInpaint(tab) && <SoftInpainting tab={tab} />}
+          {isInpaint(tab) && (
+            <Suspense>
+              <SoftInpainting tab={tab} />
+            </Suspense>
+          )}
         </>
       )}
       {tab === "extras" && <Extras tab={tab} />}
       {!isDrawing(tab) && <EndpointPicker endpoint={endpoint} onChoose={(name) => choose({ endpoint: name })} />}
-      {isDrawing(tab) && <Units />}
+      {isDrawing(tab) && <Units tab={tab} />}
       <Others tab={tab} />
       <div className="send-bar">
         {isDrawing(tab) && <Estimate tab={tab} />}
@@ -114,7 +116,7 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
   );
 }
 
-function Units() {
+function Units({ tab }: { tab: Tab }) {
   const { t } = useTranslation();
   const used = useForm((form) => form.units.filter(({ enabled }) => enabled).length);
   return (
@@ -123,7 +125,7 @@ function Units() {
         <Accordion.Control>{t("unit.title", { used })}</Accordion.Control>
         <Accordion.Panel>
           <Suspense>
-            <ControlNet />
+            <ControlNet tab={tab} />
           </Suspense>
         </Accordion.Panel>
       </Accordion.Item>

@@ -3,7 +3,7 @@ import { Group, Text } from "@mantine/core";
 import { useDeferredValue } from "react";
 import { useTranslation } from "react-i18next";
 import type { Tab } from "../params/store";
-import { CHUNK } from "../params/tokens/chunks";
+import { CHUNK } from "../params/tokens/size";
 import { useChunks } from "../params/tokens/count";
 import { unclosed } from "../params/weights";
 import { useField } from "./fields";

@@ -6,7 +6,7 @@ import { SLIDERS, type SoftInpainting as Settings, readSoftInpainting, withSoftI
 import type { Tab } from "../params/store";
 import { useField } from "./fields";
 
-export function SoftInpainting({ tab }: { tab: Tab }) {
+export default function SoftInpainting({ tab }: { tab: Tab }) {
   const { t } = useTranslation();
   const [scripts, set] = useField(tab, "alwayson_scripts");
   const { on, numbers } = readSoftInpainting(scripts);

@@ -1,12 +1,12 @@
-/** The chosen styles, and the ways to make, change, import and delete them. */
-import { Button, FileButton, Group, Modal, MultiSelect, Select, Stack, TextInput, Textarea } from "@mantine/core";
-import { useEffect, useState } from "react";
+/** The chosen styles, and the way to their editor. */
+import { Button, Group, MultiSelect } from "@mantine/core";
+import { Suspense, lazy, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { download } from "../kit/download";
-import { ProblemText } from "../kit/ProblemText";
 import { useForm } from "../params/store";
 import { useStyleShelf } from "../params/styleShelf";
-import { type Style, applyStyles, readStyles, writeStyles } from "../params/styles";
+import { applyStyles } from "../params/styles";
+
+const StyleEditor = lazy(() => import("./StyleEditor"));
 
 export default function StyleBar() {
   const { t } = useTranslation();
@@ -42,95 +42,11 @@ export default function StyleBar() {
       <Button variant="default" onClick={() => setEditing(true)}>
         {t("styles.edit")}
       </Button>
-      {editing && <StyleEditor onClose={() => setEditing(false)} />}
+      {editing && (
+        <Suspense>
+          <StyleEditor onClose={() => setEditing(false)} />
+        </Suspense>
+      )}
     </Group>
-  );
-}
-
-function StyleEditor({ onClose }: { onClose: () => void }) {
-  const { t } = useTranslation();
-  const { styles, change } = useStyleShelf();
-  const { values } = useForm();
-  const [name, setName] = useState("");
-  const [style, setStyle] = useState<Style>({
-    prompt: String(values.prompt ?? ""),
-    negative_prompt: String(values.negative_prompt ?? ""),
-  });
-  const [error, setError] = useState<unknown>(null);
-  const [wrong, setWrong] = useState<string | null>(null);
-  const all = styles ?? {};
-  const attempt = (work: Promise<void>, then?: () => void) => {
-    setError(null);
-    work.then(then, setError);
-  };
-  const importFile = async (file: File | null) => {
-    if (!file) return;
-    const found = readStyles(await file.text());
-    setWrong(found === null ? file.name : null);
-    if (found) attempt(change((old) => ({ ...old, ...found })));
-  };
-  return (
-    <Modal opened onClose={onClose} title={t("styles.edit")} size="lg" closeButtonProps={{ "aria-label": t("jobs.close") }}>
-      <Stack>
-        <Select
-          label={t("styles.existing")}
-          data={Object.keys(all)}
-          value={name in all ? name : null}
-          onChange={(chosen) => {
-            if (chosen === null) return;
-            setName(chosen);
-            setStyle(all[chosen]!);
-          }}
-          searchable
-          nothingFoundMessage={t("styles.none")}
-        />
-        <TextInput label={t("styles.name")} value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
-        <Textarea
-          label={t("field.prompt")}
-          description={t("styles.placeholder", { word: "{prompt}" })}
-          autosize
-          value={style.prompt}
-          onChange={(event) => setStyle({ ...style, prompt: event.currentTarget.value })}
-        />
-        <Textarea
-          label={t("field.negative_prompt")}
-          autosize
-          value={style.negative_prompt}
-          onChange={(event) => setStyle({ ...style, negative_prompt: event.currentTarget.value })}
-        />
-        {error !== null && <ProblemText error={error} />}
-        {wrong !== null && <div role="alert">{t("styles.wrong", { name: wrong })}</div>}
-        <Group justify="space-between">
-          <Group gap="xs">
-            <FileButton accept=".csv,text/csv" onChange={(file) => void importFile(file)} inputProps={{ "aria-label": t("styles.import") }}>
-              {(props) => (
-                <Button {...props} variant="default">
-                  {t("styles.import")}
-                </Button>
-              )}
-            </FileButton>
-            <Button
-              variant="default"
-              disabled={Object.keys(all).length === 0}
-              onClick={() => download(new Blob([writeStyles(all)], { type: "text/csv" }), "styles.csv")}
-            >
-              {t("styles.export")}
-            </Button>
-          </Group>
-          <Group gap="xs">
-            <Button
-              variant="default"
-              disabled={!(name in all)}
-              onClick={() => attempt(change((old) => Object.fromEntries(Object.entries(old).filter(([each]) => each !== name))), () => setName(""))}
-            >
-              {t("jobs.delete")}
-            </Button>
-            <Button disabled={name.trim() === ""} onClick={() => attempt(change((old) => ({ ...old, [name.trim()]: style })), onClose)}>
-              {t("styles.save")}
-            </Button>
-          </Group>
-        </Group>
-      </Stack>
-    </Modal>
   );
 }

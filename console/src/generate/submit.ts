@@ -1,5 +1,4 @@
 /** From the form to `POST /v1/jobs`. Pictures that would make the body too large go to storage first. */
-import { inpaintSketchFiles, maskFile, sketchFile, uploadedMaskFile } from "../canvas/export";
 import { EMPTY } from "../canvas/strokes";
 import { type Schemas, api } from "../api/client";
 import { ProblemError, unwrap } from "../api/problem";
@@ -82,6 +81,7 @@ async function picturesOf(tab: Tab): Promise<Record<string, Blob>> {
   if (!picture) throw new MissingError("picture");
   if (tab === "img2img") return { init_images: picture };
   if (tab === "extras" || tab === "interrogate") return { image: picture };
+  const { inpaintSketchFiles, maskFile, sketchFile, uploadedMaskFile } = await import("../canvas/export");
   if (tab === "inpaint-upload") {
     if (!pictures.mask) throw new MissingError("mask");
     return { init_images: picture, mask: await uploadedMaskFile(pictures.mask) };

@@ -1,8 +1,8 @@
 /** How many tokens of a prompt are in each of CLIP's chunks of 75, as WebUI splits it. */
 import type { Tokenizer } from "./bpe";
+import { CHUNK } from "./size";
 import { texts } from "./variants";
 
-export const CHUNK = 75;
 /** WebUI's "Prompt word wrap length limit". */
 const COMMA_BACKTRACK = 20;
 const COMMENT_LINE = /(?:^|\n)#[^\n]*(?:\n|$)/g;

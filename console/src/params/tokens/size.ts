@@ -1,0 +1,2 @@
+/** Tokens that CLIP reads at once. */
+export const CHUNK = 75;
