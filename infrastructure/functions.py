@@ -103,6 +103,7 @@ class Functions(Construct):
                 WAITING_REQUESTS=config.waiting_requests,
                 KEY_REQUESTS_PER_MINUTE=config.key_requests_per_minute,
                 JOB_RETENTION_DAYS=config.job_retention_days,
+                DELETED_MODELS_DAYS=config.deleted_models_days,
                 INSPECTION_FUNCTION=asset_functions.inspection.function_name,
                 IMPORT_FUNCTION=asset_functions.importing.function_name,
                 WEBHOOK_QUEUE_URL=webhook_queue.queue_url,

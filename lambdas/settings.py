@@ -68,6 +68,8 @@ class ApiSettings(EndingSettings, AssetSettings):
     IMPORT_FUNCTION: str
     SERVICE_VERSION: str
     JOB_RETENTION_DAYS: int = Field(default=30, gt=0)
+    DELETED_MODELS_DAYS: int = Field(default=0, ge=0)
+    """How long storage keeps the versions of deleted model files."""
     WAITING_REQUESTS: int = Field(default=4, ge=0)
     """Requests that may wait for a job at once."""
     KEY_REQUESTS_PER_MINUTE: int = Field(default=600, gt=0)

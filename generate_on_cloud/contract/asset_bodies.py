@@ -1,5 +1,7 @@
 """Bodies of the API's routes for assets."""
 
+import base64
+import binascii
 import unicodedata
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self
@@ -17,6 +19,34 @@ FileName = Annotated[
 """A file name, kept in Unicode's normal form C: macOS hands names over decomposed, prompts are typed composed."""
 Who = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """Name of a user or a role."""
+
+MAX_ASSET_PICTURE_BYTES = 256 * 1024
+_PICTURE_BEGINNINGS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", "image/webp"))
+
+
+def picture_of(text: str) -> tuple[bytes, str]:
+    """The bytes of a model file's picture in base64, and their media type.
+
+    Raises:
+        ValueError: it is not base64, too large, or neither PNG, JPEG nor WebP.
+    """
+    allowed = f"a PNG, JPEG or WebP of at most {MAX_ASSET_PICTURE_BYTES} bytes in base64"
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"received {text[:20]!r}, which is not base64; allowed: {allowed}") from error
+    if len(data) > MAX_ASSET_PICTURE_BYTES:
+        raise ValueError(f"received {len(data)} bytes; allowed: {allowed}")
+    found = next((kind for beginning, kind in _PICTURE_BEGINNINGS if data.startswith(beginning)), None)
+    if found is None or (found == "image/webp" and data[8:12] != b"WEBP"):
+        raise ValueError(f"received a file that begins with {data[:12]!r}; allowed: {allowed}")
+    return data, found
+
+
+def _check_picture(text: str) -> str:
+    if text:
+        picture_of(text)
+    return text
 
 
 class CreateAsset(Body):
@@ -72,6 +102,8 @@ class ChangeAsset(Body):
     """What a checkpoint predicts; `automatic` is what its file says."""
     trained_words: list[TriggerWord] | None = Field(default=None, max_length=100)
     """Words that make a network show what it learned; they replace those that its file names."""
+    picture: Annotated[str, AfterValidator(_check_picture)] | None = Field(default=None, repr=False)
+    """What it draws, to show in lists: a PNG, JPEG or WebP of at most 256 KiB in base64; an empty text removes it."""
 
 
 class ResumeImport(Body):
@@ -169,6 +201,8 @@ class AssetView(View):
     """Of a LoRA, what else its tags may call it: the name its trainer wrote into the file (`ss_output_name`)."""
     hashes: AssetHashes | None = None
     """Once active."""
+    picture_url: str | None = None
+    """Presigned GET of the picture that its owner gave it."""
     upload: UploadView | None = None
     """While `uploading`, for users who may complete it: in the answers to `POST /v1/assets` and to its `GET`."""
 

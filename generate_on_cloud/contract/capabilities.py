@@ -138,13 +138,15 @@ class Capabilities(View):
     asset_types: list[AssetTypeInfo]
     limits: dict[str, float]
     """How much one job may ask for; docs/api.md explains them."""
+    deleted_models_days: int = 0
+    """How long whoever runs the service can bring a deleted model file back; 0: not at all."""
     problems: list[ProblemInfo]
     job_errors: list[JobErrorInfo]
 
 
 @cache
-def capabilities(version: str) -> Capabilities:
-    """What a service of this version can do; the same object for every call."""
+def capabilities(version: str, *, deleted_models_days: int = 0) -> Capabilities:
+    """What a service of this version and with this option can do; the same object for every call."""
     return Capabilities(
         version=version,
         contract_version=CONTRACT_VERSION,
@@ -166,6 +168,7 @@ def capabilities(version: str) -> Capabilities:
             for kind, rule in ASSET_TYPES.items()
         ],
         limits=_numbers_of(limits) | {"max_picture_bytes": MAX_PICTURE_BYTES, "max_metadata": MAX_METADATA},
+        deleted_models_days=deleted_models_days,
         problems=[ProblemInfo(code=code, status=rule.status, title=rule.title) for code, rule in PROBLEMS.items()],
         job_errors=[JobErrorInfo(code=code, retryable=rule.retryable) for code, rule in JOB_ERRORS.items()],
     )

@@ -69,7 +69,7 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
         signer=call.services.pages.signer,
         takes=lambda asset: query.size in (None, asset.size) and call.caller.may_use(asset, Permission.ASSET_ALL),
     )
-    return AssetPage(assets=[_view(asset) for asset in assets], next_cursor=next_cursor)
+    return AssetPage(assets=[_view(call, asset) for asset in assets], next_cursor=next_cursor)
 
 
 @ROUTES.add("GET", "/v1/assets/by-hash/{sha256}", permission=Permission.ASSET_LIST)
@@ -80,7 +80,8 @@ def find_assets(call: UserCall, sha256: str) -> AssetPage:
         raise invalid([FieldError(pointer="path:sha256", message=message)])
     found = call.services.assets.with_hash(sha256)
     return AssetPage(
-        assets=[_view(asset) for asset in found if call.caller.may_use(asset, Permission.ASSET_ALL)], next_cursor=None
+        assets=[_view(call, asset) for asset in found if call.caller.may_use(asset, Permission.ASSET_ALL)],
+        next_cursor=None,
     )
 
 
@@ -112,7 +113,7 @@ def complete_asset(call: UserCall, asset_id: str, body: CompleteAsset) -> AssetV
     asset = _own(call, asset_id)
     completed = call.services.uploads.complete(asset, body, now=call.services.clock.now())
     call.log_change("asset.completed", asset_id, {"name": asset.name, "status": completed.status})
-    return _view(completed)
+    return _view(call, completed)
 
 
 @ROUTES.add(
@@ -125,7 +126,7 @@ def pause_import(call: UserCall, asset_id: str) -> AssetView:
     """Pause an import: it stops after the part in progress and keeps what it has."""
     paused = call.services.uploads.pause(_own(call, asset_id))
     call.log_change("asset.paused", asset_id, {"name": paused.name})
-    return _view(paused)
+    return _view(call, paused)
 
 
 @ROUTES.add(
@@ -138,7 +139,7 @@ def resume_import(call: UserCall, asset_id: str, body: ResumeImport) -> AssetVie
     """Resume a paused import, from the same source."""
     resumed = call.services.uploads.resume(_own(call, asset_id), body, now=call.services.clock.now())
     call.log_change("asset.resumed", asset_id, {"name": resumed.name})
-    return _view(resumed)
+    return _view(call, resumed)
 
 
 @ROUTES.add(
@@ -148,7 +149,8 @@ def resume_import(call: UserCall, asset_id: str, body: ResumeImport) -> AssetVie
     permission=Permission.ASSET_CREATE,
 )
 def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
-    """Rename, describe or tag a model file, change who may use it, its trigger words, or what a checkpoint predicts."""
+    """Rename, describe or tag a model file, change who may use it, its trigger words, its picture, or what a checkpoint
+    predicts."""
     asset = _own(call, asset_id)
     if asset.status is not AssetStatus.ACTIVE:
         raise ProblemError(ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} is {asset.status}; allowed: an active asset.")
@@ -156,8 +158,18 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
         check_new_name(body.name, old=asset.name, asset_type=asset.type)
     if body.prediction_type is not None:
         check_prediction(body.prediction_type, asset_type=asset.type)
-    vouches = call.caller.may(Permission.ASSET_ALL)
-    changed = replace(
+    with call.services.asset_pictures.changed(asset, body.picture) as pictured:
+        changed = _changed(pictured, body, vouches=call.caller.may(Permission.ASSET_ALL))
+        if not call.services.uploads.transitions.change(asset, changed):
+            message = f"A {asset.type} named {changed.name!r} already exists, or {asset.name!r} was changed meanwhile."
+            raise ProblemError(ProblemCode.ASSET_EXISTS, message)
+    said = body.model_dump(exclude_none=True, exclude={"picture"})
+    call.log_change("asset.changed", asset_id, said if body.picture is None else {**said, "picture": changed.picture})
+    return _view(call, changed)
+
+
+def _changed(asset: AssetRecord, body: ChangeAsset, *, vouches: bool) -> AssetRecord:
+    return replace(
         asset,
         # Under another name it would act on other jobs than those it was trusted for.
         trusted=vouches or (asset.trusted and body.name is None),
@@ -171,11 +183,6 @@ def change_asset(call: UserCall, asset_id: str, body: ChangeAsset) -> AssetView:
         if body.trained_words is None
         else replace(asset.facts, trained_words=tuple(dict.fromkeys(body.trained_words))),
     )
-    if not call.services.uploads.transitions.change(asset, changed):
-        message = f"A {asset.type} named {changed.name!r} already exists, or {asset.name!r} was changed meanwhile."
-        raise ProblemError(ProblemCode.ASSET_EXISTS, message)
-    call.log_change("asset.changed", asset_id, body.model_dump(exclude_none=True))
-    return _view(changed)
 
 
 @ROUTES.add(
@@ -188,7 +195,7 @@ def delete_asset(call: UserCall, asset_id: str) -> AssetView:
     """Delete a model file, or cancel its upload or import."""
     removed = call.services.removal.remove(_own(call, asset_id))
     call.log_change("asset.deleted", asset_id, {"name": removed.name})
-    return _view(removed)
+    return _view(call, removed)
 
 
 def _prediction(asset: AssetRecord, body: ChangeAsset) -> PredictionType | None:
@@ -213,13 +220,13 @@ def _own(call: UserCall, asset_id: str) -> AssetRecord:
 
 
 def _with_upload(call: UserCall, asset: AssetRecord, *, is_new: bool = False) -> AssetView:
-    view = _view(asset)
+    view = _view(call, asset)
     if asset.status is AssetStatus.UPLOADING and call.caller.may_see(asset.owner, Permission.ASSET_ALL):
         view.upload = call.services.uploads.storage.view(asset, is_new=is_new, now=call.services.clock.now())
     return view
 
 
-def _view(asset: AssetRecord) -> AssetView:
+def _view(call: UserCall, asset: AssetRecord) -> AssetView:
     facts, hashes = asset.facts, None
     if asset.status is AssetStatus.ACTIVE and asset.sha256 is not None:
         hashes = AssetHashes(sha256=asset.sha256, short=asset.sha256[:SHORT_HASH], autov3=facts.autov3)
@@ -247,4 +254,5 @@ def _view(asset: AssetRecord) -> AssetView:
         trained_words=list(facts.trained_words),
         alias=facts.alias,
         hashes=hashes,
+        picture_url=call.services.asset_pictures.url(asset, now=call.services.clock.now()),
     )

@@ -20,14 +20,16 @@ def get_health(call: Call) -> Health:
 @ROUTES.add("GET", "/v1/capabilities", also=(304,))
 def get_capabilities(call: Call) -> Reply[Capabilities]:
     """Get what this version can do: tasks, samplers, schedulers, upscalers, preprocessors, scripts, limits, codes."""
-    version = call.services.settings.SERVICE_VERSION
-    tag = _tag(version)
+    settings = call.services.settings
+    can = capabilities(settings.SERVICE_VERSION, deleted_models_days=settings.DELETED_MODELS_DAYS)
+    tag = _tag(settings.SERVICE_VERSION, settings.DELETED_MODELS_DAYS)
     headers = {"ETag": tag, "Cache-Control": "public, max-age=300"}
     if tag in call.tags_known():
         return Reply(None, status=304, headers=headers)
-    return Reply(capabilities(version), headers=headers)
+    return Reply(can, headers=headers)
 
 
 @cache
-def _tag(version: str) -> str:
-    return f'"{hashlib.sha256(capabilities(version).model_dump_json().encode()).hexdigest()[:32]}"'
+def _tag(version: str, days: int) -> str:
+    can = capabilities(version, deleted_models_days=days)
+    return f'"{hashlib.sha256(can.model_dump_json().encode()).hexdigest()[:32]}"'

@@ -7,6 +7,7 @@ from lambdas.access.usage import UsageStore
 from lambdas.access.wait_slots import WaitSlots
 from lambdas.assembly.assets import Assets
 from lambdas.assembly.jobs import Jobs
+from lambdas.assets.asset_pictures import AssetPictures
 from lambdas.assets.removal import AssetRemoval
 from lambdas.assets.upload_storage import UploadStorage
 from lambdas.assets.uploads import Uploads
@@ -58,6 +59,10 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
     def uploads(self) -> Uploads:
         storage = UploadStorage(self.clients.s3, self.settings.ASSETS_BUCKET)
         return Uploads(self.asset_transitions, self.work, storage)
+
+    @cached_property
+    def asset_pictures(self) -> AssetPictures:
+        return AssetPictures(self.clients.s3, self.settings.ASSETS_BUCKET)
 
     @cached_property
     def removal(self) -> AssetRemoval:

@@ -113,6 +113,8 @@ class AssetRecord:
     """The source's ETag for the file when the import began."""
     prediction_type: PredictionType | None = None
     """What a checkpoint predicts, if its owner says so."""
+    picture: str | None = None
+    """Key of its picture in storage."""
     facts: AssetFacts = field(default_factory=AssetFacts)
 
     @classmethod
@@ -148,6 +150,7 @@ class AssetRecord:
             bytes_allowed=int(row["bytes_allowed"]) if "bytes_allowed" in row else None,
             source_etag=row.get("source_etag"),
             prediction_type=_prediction(row.get("prediction_type")),
+            picture=row.get("picture"),
             facts=AssetFacts.from_row(row),
         )
 
@@ -181,6 +184,7 @@ class AssetRecord:
             "charged": self.charged,
             "bytes_allowed": self.bytes_allowed,
             "prediction_type": self.prediction_type,
+            "picture": self.picture,
             **self.facts.row(),
             "listed": "1",
             "type_name": f"{self.type}#{self.name}",

@@ -185,6 +185,7 @@ class AssetTransitions:
             "trusted",
             "prediction_type",
             "trained_words",
+            "picture",
         )
         request = self._request(asset, {name: row[name] for name in names}, allowed=(asset.status,))
         if changed.name == asset.name:

@@ -119,8 +119,10 @@ class UploadStorage:
             raise
 
     def delete(self, asset: AssetRecord) -> None:
-        """Delete the whole file, if it exists."""
+        """Delete the whole file and its picture, if they exist."""
         self.client.delete_object(Bucket=self.bucket, Key=asset.key)
+        if asset.picture is not None:
+            self.client.delete_object(Bucket=self.bucket, Key=asset.picture)
 
     def abort(self, asset: AssetRecord) -> None:
         """Delete the parts; a failure is only logged."""

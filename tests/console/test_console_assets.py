@@ -1,5 +1,6 @@
 """Model files in a browser, against the real local cloud: going on after a crash, already there, changed, deleted."""
 
+import io
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import httpx
 import psutil
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect
 from safetensors.torch import save_file
 
@@ -118,9 +120,13 @@ def test_a_file_that_is_there_under_another_name_is_not_sent_again(open_page: Op
     assert sent == []
 
 
-def test_a_lora_is_renamed_tagged_reserved_and_deleted(open_page: OpenPage, cloud: LocalCloud, tmp_path: Path) -> None:
+def test_an_embedding_is_renamed_tagged_given_a_picture_reserved_and_deleted(
+    open_page: OpenPage, cloud: LocalCloud, tmp_path: Path
+) -> None:
     file = tmp_path / "style.safetensors"
     save_file({"emb_params": torch.full((2, 768), 0.01)}, file)
+    drawn = tmp_path / "drawn.png"
+    Image.new("RGB", (1024, 512), "orange").save(drawn)
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         made = service.assets.upload(file, "embedding")
     page = open_page("/assets")
@@ -131,6 +137,7 @@ def test_a_lora_is_renamed_tagged_reserved_and_deleted(open_page: OpenPage, clou
     expect(dialog.get_by_role("alert")).to_contain_text("A value is missing or not allowed")
     dialog.get_by_label("File name").fill("bold.safetensors")
     dialog.get_by_label("Description").fill("for <b>posters</b>")
+    dialog.get_by_role("group", name="Picture").locator("input[type=file]").set_input_files(drawn)
     for field, word in (("Tags", "poster"), ("Trigger words", "bold style"), ("Only for these roles", "admin")):
         dialog.get_by_label(field).first.fill(word)
         dialog.get_by_label(field).first.press("Enter")
@@ -142,11 +149,43 @@ def test_a_lora_is_renamed_tagged_reserved_and_deleted(open_page: OpenPage, clou
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         changed = service.assets.get(made.asset_id)
     assert (changed.tags, changed.trained_words, changed.roles) == (["poster"], ["bold style"], ["admin"])
+    assert changed.picture_url is not None
+    with Image.open(io.BytesIO(httpx.get(changed.picture_url).content)) as small:
+        assert (small.format, small.size) == ("WEBP", (512, 256))
+    shown = row.locator("img.asset-picture")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 512
+
+    page.goto(f"{cloud.endpoint_url}/#/generate/txt2img")
+    page.get_by_role("button", name="LoRA, hypernetworks, embeddings").click()
+    page.get_by_text("Embedding", exact=True).click()
+    expect(page.get_by_role("listitem").filter(has_text="bold").locator("img.asset-picture")).to_be_visible()
+    page.goto(f"{cloud.endpoint_url}/#/assets")
+    row.get_by_role("button", name="Change bold.safetensors").click()
+    dialog.get_by_role("group", name="Picture").get_by_role("button", name="Remove").click()
+    dialog.get_by_role("button", name="Save").click()
+    expect(shown).to_have_count(0)
 
     row.get_by_role("button", name="Delete bold.safetensors").click()
     expect(dialog).to_contain_text("None of your jobs has used it.")
+    expect(dialog).to_contain_text("It cannot be undone.")
     dialog.get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
+
+
+def test_the_question_before_a_deletion_says_how_long_the_file_can_be_brought_back(
+    open_page: OpenPage, cloud: LocalCloud
+) -> None:
+    can = httpx.get(f"{cloud.api_url}/v1/capabilities").json() | {"deleted_models_days": 7}
+    page = open_page("/assets", signed_in=False)
+    page.route("**/v1/capabilities", lambda route: route.fulfill(json=can))
+    page.evaluate("key => sessionStorage.setItem('goc.key', key)", cloud.admin_key)
+    page.reload()
+    page.get_by_role("button", name="Delete shapes.safetensors").click()
+    dialog = page.get_by_role("dialog")
+
+    expect(dialog).to_contain_text("Whoever runs the service can bring it back for 7 days.")
+    expect(dialog).not_to_contain_text("cannot be undone")
 
 
 def test_deleting_a_checkpoint_says_which_jobs_have_used_it(open_page: OpenPage, cloud: LocalCloud) -> None:

@@ -792,6 +792,7 @@ def test_a_stage_changes_its_numbers_and_its_stack_name(changed: "Assembly") -> 
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (7, 9)
     assert rule["ExpirationInDays"] == 3
     assert variables["JOB_RETENTION_DAYS"] == "3"
+    assert variables["DELETED_MODELS_DAYS"] == "14"
     assert {group["RetentionInDays"] for group in changed.resources("AWS::Logs::LogGroup").values()} == {7}
 
 

@@ -1,4 +1,4 @@
-/** What a file's owner may change: name, description, tags, trigger words, who may use it, what a checkpoint predicts. */
+/** What a file's owner may change: name, description, picture, tags, trigger words, who may use it, what it predicts. */
 import { Select, TagsInput, TextInput, Textarea } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
@@ -7,7 +7,9 @@ import { PREDICTIONS } from "virtual:contract";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
 import { FormModal } from "../kit/FormModal";
+import { PictureInput } from "../generate/PictureInput";
 import { type Asset, useAssetsChanged } from "./AssetTable";
+import { smallPicture } from "./pictureBytes";
 
 const NETWORKS: ReadonlySet<string> = new Set(["lora", "hypernetwork", "embedding"]);
 const AUTOMATIC = "automatic";
@@ -22,12 +24,15 @@ export function AssetForm({ asset, onClose }: { asset: Asset; onClose: () => voi
   const [users, setUsers] = useState(asset.users ?? []);
   const [roles, setRoles] = useState(asset.roles ?? []);
   const [prediction, setPrediction] = useState<string>(asset.prediction_type ?? AUTOMATIC);
+  /** undefined: as it was; null: none. */
+  const [picture, setPicture] = useState<Blob | null | undefined>();
   const send = useMutation({
-    mutationFn: () => {
+    mutationFn: async () => {
       const body = {
         ...(name === asset.name ? {} : { name }),
         ...(NETWORKS.has(asset.type) ? { trained_words: words } : {}),
         ...(prediction === (asset.prediction_type ?? AUTOMATIC) ? {} : { prediction_type: prediction }),
+        ...(picture === undefined ? {} : { picture: picture === null ? "" : await smallPicture(picture) }),
         description,
         tags,
         users,
@@ -56,6 +61,12 @@ export function AssetForm({ asset, onClose }: { asset: Asset; onClose: () => voi
         autosize
         minRows={2}
         onChange={(event) => setDescription(event.currentTarget.value)}
+      />
+      <PictureInput
+        label={t("assets.picture")}
+        picture={picture ?? undefined}
+        kept={picture === undefined ? asset.picture_url : null}
+        onPicture={setPicture}
       />
       <TagsInput label={t("assets.tags")} description={t("assets.enter")} value={tags} onChange={setTags} />
       {NETWORKS.has(asset.type) && (

@@ -7,6 +7,7 @@ import type { Schemas } from "../api/client";
 import { RowTable } from "../kit/RowTable";
 import { bytes } from "../kit/format";
 import { AssetForm } from "./AssetForm";
+import { AssetThumbnail } from "./AssetThumbnail";
 import { DeleteAsset } from "./DeleteAsset";
 import { useUploads } from "./upload/store";
 
@@ -100,20 +101,23 @@ function GoOn({ asset }: { asset: Asset }) {
 function Name({ asset }: { asset: Asset }) {
   const words = [...(asset.tags ?? []).map((tag) => `#${tag}`), ...(asset.trained_words ?? [])];
   return (
-    <>
-      {asset.name}
-      {asset.hashes && (
-        <Text size="xs" c="dimmed">
-          {asset.hashes.short}
-        </Text>
-      )}
-      {asset.description && <Text size="xs">{asset.description}</Text>}
-      {words.length > 0 && (
-        <Text size="xs" c="dimmed">
-          {words.slice(0, 12).join(" · ")}
-        </Text>
-      )}
-    </>
+    <div className="asset-name">
+      <AssetThumbnail url={asset.picture_url} />
+      <div>
+        {asset.name}
+        {asset.hashes && (
+          <Text size="xs" c="dimmed">
+            {asset.hashes.short}
+          </Text>
+        )}
+        {asset.description && <Text size="xs">{asset.description}</Text>}
+        {words.length > 0 && (
+          <Text size="xs" c="dimmed">
+            {words.slice(0, 12).join(" · ")}
+          </Text>
+        )}
+      </div>
+    </div>
   );
 }
 

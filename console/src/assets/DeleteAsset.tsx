@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { api } from "../api/client";
 import { unwrap } from "../api/problem";
+import { useCapabilities } from "../generate/queries";
 import { ProblemText } from "../kit/ProblemText";
 import { type Asset, useAssetsChanged } from "./AssetTable";
 
@@ -24,11 +25,16 @@ export function DeleteAsset({ asset, onClose }: { asset: Asset; onClose: () => v
     onSuccess: onClose,
     onSettled: changed,
   });
+  const days = useCapabilities().data?.deleted_models_days ?? 0;
   const jobs = used.data?.jobs ?? [];
   return (
     <Modal opened onClose={onClose} title={t("assets.deleteNamed", { name: asset.name })} closeButtonProps={{ "aria-label": t("jobs.close") }}>
       <Stack>
-        <Text>{t("assets.deleteSure", { name: asset.name })}</Text>
+        <Text>
+          {t("assets.deleteSure", { name: asset.name })}{" "}
+          {/* Of an upload that is not complete there is nothing to bring back. */}
+          {days > 0 && asset.status === "active" ? t("assets.deletedKept", { count: days }) : t("assets.deletedForGood")}
+        </Text>
         {used.isLoading && <Loader size="sm" />}
         {used.isSuccess && jobs.length === 0 && <Text size="sm">{t("assets.unused")}</Text>}
         {jobs.length > 0 && (

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schemas } from "../api/client";
 import { useForm } from "../params/store";
+import { AssetThumbnail } from "../assets/AssetThumbnail";
 import { fits, stem, useFamily, useModels } from "./queries";
 
 const TYPES = ["lora", "hypernetwork", "embedding"] as const;
@@ -70,31 +71,34 @@ function Network({ asset, type }: { asset: Schemas["AssetView"]; type: NetworkTy
   const name = stem(asset.name);
   return (
     <li className="network">
-      <Group gap="xs" wrap="nowrap" justify="space-between">
-        <Text className="mono" size="sm">
-          {name}
-        </Text>
-        <Group gap="xs" wrap="nowrap">
-          {asset.architecture && (
-            <Badge variant="default" className="badge">
-              {asset.architecture}
-            </Badge>
-          )}
-          <Button size="compact-sm" aria-label={t("networks.addNamed", { name })} onClick={() => add(tagOf(type, asset.name))}>
-            {t("networks.add")}
-          </Button>
-        </Group>
-      </Group>
-      {asset.description !== "" && <Text size="xs">{asset.description}</Text>}
-      {asset.trained_words.length > 0 && (
-        <Group gap={4} role="group" aria-label={t("networks.words", { name })}>
-          {asset.trained_words.map((word) => (
-            <Button key={word} size="compact-xs" variant="default" onClick={() => set("prompt", [prompt, word].filter(Boolean).join(", "))}>
-              {word}
+      <AssetThumbnail url={asset.picture_url} />
+      <div className="grow">
+        <Group gap="xs" wrap="nowrap" justify="space-between">
+          <Text className="mono" size="sm">
+            {name}
+          </Text>
+          <Group gap="xs" wrap="nowrap">
+            {asset.architecture && (
+              <Badge variant="default" className="badge">
+                {asset.architecture}
+              </Badge>
+            )}
+            <Button size="compact-sm" aria-label={t("networks.addNamed", { name })} onClick={() => add(tagOf(type, asset.name))}>
+              {t("networks.add")}
             </Button>
-          ))}
+          </Group>
         </Group>
-      )}
+        {asset.description !== "" && <Text size="xs">{asset.description}</Text>}
+        {asset.trained_words.length > 0 && (
+          <Group gap={4} role="group" aria-label={t("networks.words", { name })}>
+            {asset.trained_words.map((word) => (
+              <Button key={word} size="compact-xs" variant="default" onClick={() => set("prompt", [prompt, word].filter(Boolean).join(", "))}>
+                {word}
+              </Button>
+            ))}
+          </Group>
+        )}
+      </div>
     </li>
   );
 }

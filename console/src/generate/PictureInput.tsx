@@ -6,6 +6,8 @@ import { useTranslation } from "react-i18next";
 interface Props {
   label: string;
   picture: Blob | undefined;
+  /** A picture that is there already, shown until another one is chosen. */
+  kept?: string | null;
   onPicture: (picture: Blob | null) => void;
   /** Instead of a plain view of the picture. */
   children?: React.ReactNode;
@@ -13,7 +15,7 @@ interface Props {
 
 export const ACCEPTED = "image/png,image/jpeg,image/webp";
 
-export function PictureInput({ label, picture, onPicture, children }: Props) {
+export function PictureInput({ label, picture, kept = null, onPicture, children }: Props) {
   const { t } = useTranslation();
   const [wrong, setWrong] = useState<string | null>(null);
   const [over, setOver] = useState(false);
@@ -67,7 +69,7 @@ export function PictureInput({ label, picture, onPicture, children }: Props) {
             </Button>
           )}
         </FileButton>
-        {picture && (
+        {(picture || kept) && (
           <Button size="compact-sm" variant="default" onClick={() => onPicture(null)}>
             {t("picture.remove")}
           </Button>
@@ -78,7 +80,15 @@ export function PictureInput({ label, picture, onPicture, children }: Props) {
           {t("picture.unreadable", { name: wrong })}
         </Text>
       )}
-      {picture ? (children || <Shown picture={picture} label={label} />) : <Text size="sm" c="dimmed">{t("picture.drop")}</Text>}
+      {picture ? (
+        children || <Shown picture={picture} label={label} />
+      ) : kept ? (
+        <img className="input-picture" src={kept} alt={label} />
+      ) : (
+        <Text size="sm" c="dimmed">
+          {t("picture.drop")}
+        </Text>
+      )}
     </Stack>
   );
 }
