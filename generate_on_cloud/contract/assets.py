@@ -54,7 +54,7 @@ MAX_STYLES_BYTES = 1024**2
 
 ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.CHECKPOINT: AssetRule((".safetensors", ".ckpt"), 32 * GIB, "Stable-diffusion"),
-    AssetType.VAE: AssetRule((".safetensors", ".pt", ".ckpt"), 4 * GIB, "VAE"),
+    AssetType.VAE: AssetRule((".safetensors", ".pt", ".pth", ".ckpt"), 4 * GIB, "VAE"),
     AssetType.LORA: AssetRule((".safetensors", ".pt", ".ckpt"), 8 * GIB, "Lora"),
     AssetType.HYPERNETWORK: AssetRule((".pt",), 4 * GIB, "hypernetworks"),
     AssetType.EMBEDDING: AssetRule((".safetensors", ".pt", ".bin", ".png"), GIB // 4, "embeddings"),

@@ -95,8 +95,9 @@ OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "add_vae_name_to_info": "Write the VAE's name into the infotext.",
         "add_user_name_to_info": "Changes nothing: WebUI's API has no user either.",
         "add_version_to_infotext": "Write the name and version of this software into the infotext.",
-        "sd_vae_encode_method": "How init pictures are encoded.",
-        "sd_vae_decode_method": "How pictures are decoded.",
+        "sd_vae_encode_method": "How pictures are encoded; TAESD: by the VAE file `taesd` (SDXL: `taesdxl`).",
+        "sd_vae_decode_method": "How pictures are decoded; TAESD: by the VAE file `taesd` (SDXL: `taesdxl`).",
+        "show_progress_type": "How previews are made; TAESD: by the VAE file `taesd` (SDXL: `taesdxl`); else roughly.",
         "face_restoration": "Restore faces in drawn pictures.",
         "face_restoration_model": "Model that restores faces.",
     }

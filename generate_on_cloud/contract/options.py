@@ -128,8 +128,9 @@ class Options(BaseModel):
     add_vae_name_to_info: bool = True
     add_user_name_to_info: bool = False
     add_version_to_infotext: bool = True
-    sd_vae_encode_method: Annotated[Literal["Full", "TAESD"], NOT_SUPPORTED] = "Full"
-    sd_vae_decode_method: Annotated[Literal["Full", "TAESD"], NOT_SUPPORTED] = "Full"
+    sd_vae_encode_method: Literal["Full", "TAESD"] = "Full"
+    sd_vae_decode_method: Literal["Full", "TAESD"] = "Full"
+    show_progress_type: Literal["Full", "Approx NN", "Approx cheap", "TAESD"] = "Approx NN"
     face_restoration: Annotated[bool, NOT_SUPPORTED] = False
     face_restoration_model: Annotated[Literal["CodeFormer", "GFPGAN"], NOT_SUPPORTED] = "CodeFormer"
 

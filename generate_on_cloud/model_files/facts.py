@@ -9,6 +9,7 @@ from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.archive_contents import check_archive
 from generate_on_cloud.model_files.contents import FileContent, read_content
 from generate_on_cloud.model_files.embedding_pictures import numbers_shapes, read_embedding_picture
+from generate_on_cloud.model_files.families import detect_family
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
@@ -18,6 +19,7 @@ from generate_on_cloud.model_files.other_formats import check_onnx, check_styles
 from generate_on_cloud.model_files.prediction_types import marked_prediction
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.saved_tensors import tensor_shapes
+from generate_on_cloud.model_files.tiny_vaes import tiny_vae_layers
 from generate_on_cloud.model_files.trained_words import trained_words
 from generate_on_cloud.model_files.uses import (
     checkpoint_family,
@@ -94,6 +96,9 @@ def _checkpoint(content: FileContent) -> FileFacts:
 
 
 def _vae(content: FileContent) -> FileFacts:
+    if detect_family(content.shapes) is Family.TINY_VAE:
+        tiny_vae_layers(content.shapes)
+        return _facts(content, Family.TINY_VAE)
     vae_names(content.shapes)
     return _facts(content)
 

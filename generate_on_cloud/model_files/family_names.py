@@ -47,7 +47,7 @@ class Family(StrEnum):
     T2I_ADAPTER = "a T2I-Adapter"
     IP_ADAPTER = "an IP-Adapter"
     MOTION = "a motion module of AnimateDiff"
-    TINY_VAE = "a tiny VAE (TAESD), which this version does not decode with"
+    TINY_VAE = "a tiny VAE (TAESD)"
     FACE_RESTORATION = "a face restoration model, which needs a face detector that this version does not have"
     HOLE_FILLER = "a model that fills holes (LaMa), which this version does not run"
     EMBEDDING = "a textual inversion embedding"

@@ -32,7 +32,8 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.CONTROL_LORA, r"^(?:control_model_)?lora_controlnet$"),
     (Family.CONTROLNET_UNION, r"^(?:control_model_)?(?:control_add_embedding|task_embedding)"),
     (Family.FOREIGN_CONTROLNET, r"^controlnet_(?:blocks|x_embedder|single_blocks)|^pos_embed_input"),
-    (Family.TINY_VAE, r"^(?:taesd_|vae_)?(?:en|de)coder_layers_\d+_(?:weight|bias|conv_\d)"),
+    (Family.TINY_VAE, r"^(?:taesd_|vae_)?(?:en|de)coder_(?:layers_)?\d+_(?:weight|bias|conv_\d)"),
+    (Family.TINY_VAE, r"^\d+_conv_[024]_(?:weight|bias)$"),
     # GFPGAN, then CodeFormer; whatever their trainers wrapped around them.
     (Family.FACE_RESTORATION, r"(?:^|_)stylegan_decoder_style_mlp_|(?:^|_)fuse_convs_dict_\d"),
     (Family.HOLE_FILLER, r"(?:^|_)(?:generator|model)_model_\d+_bn_l_"),

@@ -21,6 +21,7 @@ DRAWN: tuple[Family, ...] = (
 )
 """Families of checkpoints that this version draws with."""
 NO_VAE = "it has no VAE; choose one with the option sd_vae, or upload one called as the checkpoint with .vae at the end"
+TINY_VAE = "is a tiny VAE; allowed: a whole one here, and this one with sd_vae_decode_method or _encode_method TAESD"
 LATENT_CHANNELS = 4
 """Channels of the latents of all families that are drawn with; the VAEs of Flux and Stable Diffusion 3 have 16."""
 LDM_CONTROL = "control_model."
@@ -69,6 +70,8 @@ def vae_names(shapes: Shapes) -> Mapping[str, str]:
     Raises:
         RefusedFileError: the file is not a VAE, is a whole checkpoint, or is a VAE of another model.
     """
+    if detect_family(shapes) is Family.TINY_VAE:
+        raise RefusedFileError(f"it {TINY_VAE}")
     if detect_family(shapes) is not Family.VAE:
         raise RefusedFileError(f"it holds {held(shapes)}, not {Family.VAE.value}")
     spelled = checkpoint_names(shapes)

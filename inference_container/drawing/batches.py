@@ -1,7 +1,7 @@
 """Draws the batches of txt2img and img2img: samples each with its own seeds and decodes it picture by picture."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from PIL import Image
@@ -9,12 +9,13 @@ from torch import Tensor
 
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.samplers import SAMPLERS
+from generate_on_cloud.model_files.tiny_vaes import METHOD
 from generate_on_cloud.webui.infotext.record import InfoValue
 from inference_container.diffusion.denoiser import DenoiserCall
 from inference_container.diffusion.sampling import SamplingRequest, sample
-from inference_container.drawing.hires import enlarge
+from inference_container.drawing.hires import encodes, enlarge
 from inference_container.drawing.hypertile import second_pass_extra
-from inference_container.drawing.latents import decode_image
+from inference_container.drawing.latents import decode_image, encoder_extra
 from inference_container.drawing.noise_recovery import recovery_calls, with_recovered_noise
 from inference_container.drawing.passes import Pass, pass_notes, ready_passes
 from inference_container.drawing.plan import DrawingPlan
@@ -85,6 +86,8 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
             # 4. Decode it.
             with progress.phase(JobPhase.DECODING), first.tiles.on_decoder(last.checkpoint):
                 images += [decode_image(last.checkpoint, one) for one in last.latents]
+            if second is None and last.checkpoint.tiny_decoder is not None:
+                notes["VAE Decoder"] = METHOD  # WebUI notes it of the first pass only
         warnings = dict.fromkeys(warning for one in (first, second) if one for warning in one.networks.warnings)
     return Drawn(images, kept, notes, tuple(warnings))
 
@@ -122,7 +125,9 @@ def _sample_batch(
         with first.tiles.on_decoder(first.checkpoint):
             large = enlarge(first.checkpoint, small, hires, second=second.checkpoint)
         request = hires_request(second, hires, large, batch=batch)
-        sampled.append(_sample(second, request, progress, start=done + calls[0], end=done + sum(calls), skips=skips))
+        last = _sample(second, request, progress, start=done + calls[0], end=done + sum(calls), skips=skips)
+        encoded = encoder_extra(second.checkpoint) if encodes(hires) else {}
+        sampled.append(replace(last, notes={**encoded, **last.notes}))
     return sampled
 
 
@@ -144,7 +149,8 @@ def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start
             notes.update(late_extra(params, request.guidance.s_min_uncond))
         if plan.preview is not None:
             latents = expected_latents(call, checkpoint, timestep_sampler=timestep)
-            plan.preview(partial(preview_jpeg, latents, family=checkpoint.family))
+            decoder = checkpoint.preview_decoder
+            plan.preview(partial(preview_jpeg, latents, family=checkpoint.family, decoder=decoder))
 
     one.networks.use(one.prompts.networks)
     with one.tiles.on(checkpoint, one.hires), merged_tokens(one):

@@ -11,6 +11,7 @@ import torch
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.params import ImageParams
 from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
+from inference_container.drawing.tiny_vaes import with_tiny_vaes
 from inference_container.drawing.vae_choice import with_chosen_vae
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles
@@ -42,12 +43,13 @@ class FittedCheckpoints:
         """The same checkpoint with the request's VAE, noise schedule and tiling, and its owner's prediction type.
 
         Raises:
-            JobFailed: raised by `with_chosen_vae`.
+            JobFailed: raised by `with_chosen_vae` or `with_tiny_vaes`.
         """
         known = self._fitted.get(checkpoint.file.sha256)
         if known is not None:
             return known
         fitted = with_chosen_vae(checkpoint, self._params, files=self._files, models=self._models)
+        fitted = with_tiny_vaes(fitted, self._params, files=self._files, models=self._models)
         if checkpoint.file.prediction_type is not None:
             fitted = replace(fitted, prediction_type=checkpoint.file.prediction_type.value)
         options = self._params.options

@@ -148,6 +148,11 @@ def enlarge(
     return large[:, :, rows // 2 : height - (rows + 1) // 2, columns // 2 : width - (columns + 1) // 2]
 
 
+def encodes(hires: HiresPlan) -> bool:
+    """Whether a picture is encoded before the second pass."""
+    return hires.first_picture is not None or hires.upscaler not in LATENT_MODES
+
+
 def _first_latents(checkpoint: Checkpoint, hires: HiresPlan) -> Tensor:
     if hires.first_picture is None:
         raise TypeError("received neither latents nor a picture to enlarge")

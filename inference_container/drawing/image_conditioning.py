@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inference_container.drawing.init_picture import InitPicture
-from inference_container.drawing.latents import SCALE, decode_image, encode_pixels, encode_unscaled
+from inference_container.drawing.latents import SCALE, decode_image, encode_fully, encode_pixels, encode_unscaled
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.pixels import to_model_range
 
@@ -56,7 +56,7 @@ def _condition(checkpoint: Checkpoint, picture: InitPicture, like: Tensor, mask_
         mask = np.around(mask) if rounded else mask
     weight = np.float32(mask_weight)
     masked = source * (1 - weight) + source * (1 - mask) * weight
-    latents = encode_pixels(checkpoint, masked)
+    latents = encode_fully(checkpoint, masked)
     size = like.shape[-2:]
     cells = torch.nn.functional.interpolate(torch.from_numpy(mask)[None, None], size=size).to(latents.device)
     return torch.cat([cells, _fitted(latents, like)], dim=1)

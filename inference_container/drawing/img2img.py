@@ -20,7 +20,7 @@ from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.hypertile import hypertile_extra
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
 from inference_container.drawing.init_picture import ORIGINAL_CONTENT, InitPicture, prepare_init_pictures
-from inference_container.drawing.latents import encode_images, repaint_cells, resize_latents
+from inference_container.drawing.latents import encode_images, encoder_extra, repaint_cells, resize_latents
 from inference_container.drawing.plan import DrawingPlan
 from inference_container.drawing.prompts import read_prompts
 from inference_container.drawing.results import record_of
@@ -137,6 +137,7 @@ def draw_img2img(
                 **(soft.infotext() if soft is not None else {}),
                 **controls.notes,
                 **_extra(params, masked=pictures[0].mask is not None),
+                **encoder_extra(checkpoint),
                 **drawn.notes,
             },
         )

@@ -1,8 +1,9 @@
-"""Previews of a running job: projects latents to a small picture without the VAE."""
+"""Previews of a running job: small pictures of latents, by a projection or a tiny VAE."""
 
 import io
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from generate_on_cloud.model_files.family_names import Family
 from inference_container.diffusion.denoiser import DenoiserCall
+from inference_container.drawing.latents import decode_roughly
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.pictures.resampling import resample
 
@@ -39,14 +41,22 @@ def expected_latents(call: DenoiserCall, checkpoint: Checkpoint, *, timestep_sam
     return call.expected(checkpoint.alphas_cumprod if timestep_sampler else None)[0]
 
 
-def preview_jpeg(latents: Tensor, *, family: Family) -> bytes:
-    """A JPEG of scaled latents (4,h,w), not larger than MAX_SIDE or than the final picture."""
+def preview_jpeg(latents: Tensor, *, family: Family, decoder: Any = None) -> bytes:
+    """A JPEG of scaled latents (4,h,w), not larger than MAX_SIDE or than the final picture.
+
+    `decoder` is that of a tiny VAE; without one, the latents are projected.
+    """
+    picture = decode_roughly(decoder, latents.nan_to_num(0)) if decoder else _projected(latents, family=family)
+    rows, columns = latents.shape[-2:]
+    scale = min(CELL, MAX_SIDE / max(columns, rows))
+    size = (max(1, int(columns * scale)), max(1, int(rows * scale)))
+    file = io.BytesIO()
+    resample(picture, size, Image.Resampling.BILINEAR).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _projected(latents: Tensor, *, family: Family) -> Image.Image:
+    """A pixel for each cell."""
     projection = torch.tensor(PROJECTIONS.get(family, SD1))
     colors = torch.einsum("chw,cr->hwr", latents.detach().float().cpu(), projection)
-    pixels = ((colors + 1) / 2).nan_to_num(0).clamp(0, 1).mul(255).numpy().astype(np.uint8)
-    height, width = pixels.shape[:2]
-    scale = min(CELL, MAX_SIDE / max(width, height))
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))
-    file = io.BytesIO()
-    resample(Image.fromarray(pixels), size, Image.Resampling.BILINEAR).save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
+    return Image.fromarray(((colors + 1) / 2).nan_to_num(0).clamp(0, 1).mul(255).numpy().astype(np.uint8))

@@ -34,6 +34,12 @@ class Checkpoint:
     """Whether `vae` has weights; without them, the request must choose a VAE."""
     vae_file: ModelFile | None = None
     """The file of the VAE that replaces the checkpoint's own, if any."""
+    tiny_encoder: Any = None
+    """Encoder of a tiny VAE that encodes pictures in place of `vae`; conditions of the UNet are `vae`'s even so."""
+    tiny_decoder: Any = None
+    """Decoder of a tiny VAE that decodes pictures in place of `vae`."""
+    preview_decoder: Any = None
+    """Decoder of a tiny VAE that makes the previews."""
 
     @property
     def text_encoder(self) -> Any:

@@ -15,7 +15,7 @@ from generate_on_cloud.model_files.uses import vae_names
 from inference_container.models.files import ModelFile
 from inference_container.models.model_config import PACKED_CONFIG
 from inference_container.models.modules import State, Target, build_module, fill_module, read_state
-from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file
+from inference_container.models.tensor_file import TensorFile, incompatible, open_tensor_file, refusals_of
 
 CONFIG_FILE = "vae/config.json"
 UNUSED = ("loss", "model_ema.")
@@ -50,7 +50,8 @@ def load_vae(file: ModelFile, *, like: Mapping[str, object], device: torch.devic
         JobFailed: asset_corrupt or asset_incompatible; the message names the error.
     """
     with open_tensor_file(file, holding=AssetType.VAE) as tensors:
-        names = vae_names(tensors.shapes)
+        with refusals_of(file):
+            names = vae_names(tensors.shapes)
         config = {**like, **_packed(file, tensors)}
         module = build_module(file, "VAE", lambda: AutoencoderKL.from_config(config))
         return LoadedVae(file, fill_vae(file, tensors.named(names), module, target=Target(device, dtype)))

@@ -14,6 +14,7 @@ from generate_on_cloud.contract.selectable_scripts import Loopback, SdUpscale
 from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
+from generate_on_cloud.model_files.tiny_vaes import METHOD, PART_OF_OPTION
 from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags, strip_comments
 from lambdas.field_errors import ROOT
 
@@ -216,6 +217,12 @@ def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:
 
 def wants_automatic_vae(params: TaskParams) -> bool:
     return isinstance(params, ImageParams) and params.override_settings.get("sd_vae", AUTOMATIC) == AUTOMATIC
+
+
+def tiny_vae_options(params: TaskParams) -> list[str]:
+    """The options by which a tiny VAE encodes, decodes or previews."""
+    given = params.override_settings if isinstance(params, ImageParams) else {}
+    return [option for option in PART_OF_OPTION if given.get(option) == METHOD]
 
 
 def mentionable_text(params: TaskParams) -> str:

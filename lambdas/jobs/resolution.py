@@ -11,7 +11,8 @@ from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.model_files.architectures import fits, misfit
-from generate_on_cloud.model_files.uses import NO_VAE
+from generate_on_cloud.model_files.family_names import Family
+from generate_on_cloud.model_files.uses import NO_VAE, TINY_VAE
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, prediction_doubt, split_title
 from lambdas.assets.store import AssetStore, Meanings, Reference
@@ -27,10 +28,12 @@ from lambdas.jobs.needed_assets import (
     named_assets,
     named_checkpoint,
     newest_needed,
+    tiny_vae_options,
     wants_automatic_vae,
 )
 from lambdas.jobs.params import check_prompt_syntax
 from lambdas.jobs.style_files import StyleFiles
+from lambdas.jobs.tiny_vaes import every_tiny_vae, is_tiny, use_tiny_vaes
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 
 NAMES_SHOWN = 10
@@ -129,10 +132,13 @@ class Asked:
     others: Sequence[Need]
     vaes: Sequence[Reference]
     """Possible names of the VAE that belongs to the checkpoint."""
+    rough: Sequence[str] = ()
+    """The options that want a tiny VAE."""
 
     @property
     def references(self) -> list[Reference]:
-        return list(dict.fromkeys([*(need.wanted for need in (*self.own, *self.others)), *self.vaes]))
+        named = [need.wanted for need in (*self.own, *self.others)]
+        return list(dict.fromkeys([*named, *self.vaes, *(every_tiny_vae() if self.rough else ())]))
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ class Resolver:
         if isinstance(params, ImageParams) and not own:
             findings.fault(ProblemCode.INVALID_PARAMS, CHECKPOINT_POINTER, _NO_CHECKPOINT)
         vaes = _vaes_called_like(own[0].reference) if own and wants_automatic_vae(params) else ()
-        return Asked(params, findings, own, others, vaes)
+        return Asked(params, findings, own, others, vaes, tiny_vae_options(params))
 
     def resolve(self, asked: Asked, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Resolution:
         """The files that the request refers to, among those the caller may use; `rows` has the rows of their keys.
@@ -175,6 +181,7 @@ class Resolver:
         found = self.assets.meanings(asked.references, rows, caller)
         nameless = [need.wanted for need in (*own, *others) if not found[need.wanted]]
         found = {**found, **self.assets.called_otherwise(nameless, caller)}
+        named = found
         checkpoint = self._checkpoint(own, found, findings)
         self._use_named(others, found, checkpoint, findings)
         if vaes and checkpoint is not None:
@@ -183,8 +190,10 @@ class Resolver:
                 found = self.assets.find([its_vae], caller)
             # Who names a checkpoint takes its owner's VAE along.
             known = frozenset({*caller.trusted, checkpoint.owner})
-            active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE]
+            active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE and not is_tiny(asset)]
             findings.use_all(_closest(_acting(active, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
+        if asked.rough:
+            use_tiny_vaes(asked.rough, named, findings, acting=lambda assets: _closest(_acting(assets, caller), caller))
         _check_vaes(others, findings)
         for asset, _ in findings.used.values():
             if (doubt := prediction_doubt(asset)) is not None:
@@ -264,6 +273,8 @@ class Resolver:
         for need in others:
             if (asset := self._one(need, found, findings)) is not None:
                 findings.use(asset, need.reference)
+                if need.type is AssetType.VAE and asset.facts.architecture == Family.TINY_VAE:
+                    findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, f"{asset.name} {TINY_VAE}")
                 if checkpoint is not None and not _fits(asset, checkpoint):
                     told = misfit(
                         asset.facts.architecture,

@@ -224,7 +224,14 @@ def _wrong() -> dict[str, Row]:
         )
     for sign in ("decoder.layers.1.weight", "encoder.layers.3.conv.0.weight", "taesd_decoder.layers.1.bias"):
         tiny = {sign: numbers(1), "decoder.layers.0.bias": numbers(4), "encoder.layers.0.bias": numbers(4)}
-        rows[f"a VAE with {sign}"] = Row(AssetType.VAE, "a.safetensors", _tensors(tiny), "it holds a tiny VAE (TAESD)")
+        rows[f"a checkpoint with {sign}"] = Row(
+            AssetType.CHECKPOINT, "a.safetensors", _tensors(tiny), "it holds a tiny VAE (TAESD)"
+        )
+    for name, shape in (("1.weight", (64, 16)), ("decoder.1.weight", (64, 16)), ("encoder.layers.9.weight", (16, 64))):
+        tiny = {name: numbers(*shape, 3, 3), "3.conv.0.weight": numbers(64, 64, 3, 3)}
+        rows[f"a tiny VAE of Flux by {name}"] = Row(
+            AssetType.VAE, "a.safetensors", _tensors(tiny), "it holds a tiny VAE with 16 latent channels"
+        )
     for sign, words in (
         ("stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
         ("params_ema.stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
