@@ -15,7 +15,8 @@ State = dict[str, Tensor]
 
 def tiny_decoder(*, seed: int = 0, channels: int = 4) -> State:
     """A decoder as in WebUI's `taesd_decoder.pth`: numbers of layers, the first of which clamps."""
-    state, generator = {}, torch.Generator().manual_seed(seed)
+    state: State = {}
+    generator = torch.Generator().manual_seed(seed)
     _convolution(state, "1", channels, WIDTH, generator)
     number = 3
     for blocks in BLOCKS:
@@ -31,7 +32,8 @@ def tiny_decoder(*, seed: int = 0, channels: int = 4) -> State:
 
 def tiny_encoder(*, seed: int = 0, channels: int = 4) -> State:
     """An encoder as in WebUI's `taesd_encoder.pth`."""
-    state, generator = {}, torch.Generator().manual_seed(seed + 1)
+    state: State = {}
+    generator = torch.Generator().manual_seed(seed + 1)
     _convolution(state, "0", 3, WIDTH, generator)
     _block(state, 1, generator)
     number = 2

@@ -115,7 +115,7 @@ def test_hires_fix_encodes_what_was_enlarged_as_a_picture(
     checkpoint: Checkpoint, tmp_path: Path, upscaler: str, noted: list[str]
 ) -> None:
     file = written(tmp_path, "taesd.safetensors", as_diffusers(ENCODER, DECODER))
-    hires = {"enable_hr": True, "hr_upscaler": upscaler, "hr_scale": 2, "denoising_strength": 0.5}
+    hires: dict[str, Any] = {"enable_hr": True, "hr_upscaler": upscaler, "hr_scale": 2, "denoising_strength": 0.5}
 
     infotext = run(checkpoint, Task.TXT2IMG, files=[file], override_settings=BOTH, **hires).images[0].infotext
 
