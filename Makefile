@@ -205,7 +205,7 @@ gallery: $(READY) ## draw every mode and option through the local cloud into doc
 synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates for AWS into cdk.out
 	@$(DEPLOY_RUN) app.py -o cdk.out $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
-.PHONY: webui-environments webui-test webui-release
+.PHONY: webui-environments webui-test webui-real webui-release
 .venv-gradio%/.ready: tests/webui_extension/pins-gradio%.txt
 	$(call can_create,.venv-gradio$*,2)
 	@echo "creating the Python environment in .venv-gradio$* (once, a minute)"
@@ -217,7 +217,11 @@ synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates 
 webui-environments: .venv-gradio3/.ready .venv-gradio4/.ready ## create the environments of the stand-ins for AUTOMATIC1111 and Forge
 
 webui-test: $(READY) webui-environments ## drive the panel inside both stand-ins with Debian's chromium, against the local cloud
-	WEBUI_TESTS=1 $(RUN) -m pytest tests/webui_extension/test_page.py tests/e2e/test_webui_panel.py
+	WEBUI_TESTS=1 $(RUN) -m pytest tests/webui_extension/test_page.py tests/e2e/webui_panel
+
+webui-real: $(READY) ## the same tests in a real WebUI, whose folder stays as it is, and its own pictures next to the cloud's: make webui-real WEBUI=FOLDER (WEBUI_PYTHON=…, WEBUI_ARGS=…)
+	@[ -f "$(WEBUI)/launch.py" ] || { echo "WEBUI names no folder of AUTOMATIC1111 or Forge: '$(WEBUI)'" >&2; exit 2; }
+	WEBUI_TESTS=1 WEBUI_FOLDER="$(WEBUI)" WEBUI_PYTHON="$(WEBUI_PYTHON)" WEBUI_ARGS="$(WEBUI_ARGS)" $(RUN) -m pytest tests/e2e/webui_panel $(ARGS)
 
 webui-release: ## write dist/generate-on-cloud.zip, the panel for a WebUI's folder extensions
 	@mkdir -p dist && git archive --format=zip --prefix=generate-on-cloud/ --output=dist/generate-on-cloud.zip HEAD:webui_extension

@@ -1,44 +1,89 @@
-"""Starts a stand-in for a WebUI in its own environment, and drives its page."""
+"""Starts the WebUI whose page a test drives: a stand-in in its own environment, or a real one."""
 
-import base64
-import io
+import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.patience import wait_for
 
 ROOT = Path(__file__).parents[2]
-STANDIN = Path(__file__).parent / "standin" / "host.py"
+HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]  # fmt: skip
-HOSTS = {"AUTOMATIC1111": ".venv-gradio3", "Forge": ".venv-gradio4"}
-"""The environment with the pins of each host; `make webui-environments` creates them."""
-PATIENCE = 120.0
-"""Seconds for one thing to happen: a busy machine starts a page in twenty."""
+PATIENCE = 240.0
+"""Seconds for one thing to happen: a busy machine starts a page in twenty, a real host in a hundred."""
+EXTENSIONS = {"generate-on-cloud": ROOT / "webui_extension", "face-maker": HERE / "face_maker"}
+REAL_ARGUMENTS = (
+    "--skip-prepare-environment --skip-install --skip-torch-cuda-test --skip-python-version-check "
+    "--skip-version-check --no-download-sd-model"
+)
+ON_A_CPU = {"AUTOMATIC1111": "--use-cpu all --no-half --no-half-vae", "Forge": "--always-cpu"}
+SMALL = {"Width": 64, "Height": 64, "Denoising strength": 0.6}
+SCRIPTS: Mapping[str, Mapping[str, object]] = {
+    "sampler.py": {"Sampling steps": 8, "Sampling method": "Euler"},
+    "seed.py": {"Seed": 7},
+}
+"""What the tabs of a real host show when they open, as those of the stand-ins."""
 
 
-def python_of(host: str) -> Path:
-    """The interpreter with this host's gradio; the test is skipped where it is missing."""
-    python = ROOT / HOSTS[host] / "bin" / "python"
-    need(python)
-    return python
+@dataclass(frozen=True)
+class Host:
+    """A WebUI that can be started with a data folder of the test's choice."""
+
+    kind: str
+    """`AUTOMATIC1111` or `Forge`: whose canvases and gradio it has."""
+    python: Path
+    start: Sequence[str | Path]
+    """Arguments before the port."""
+    folder: Path | None = None
+    """Where a real one is installed; it is not changed."""
+
+    def __str__(self) -> str:
+        return self.kind if self.folder is None else f"real-{self.kind}"
+
+    @property
+    def is_real(self) -> bool:
+        return self.folder is not None
+
+
+def hosts() -> list[Host]:
+    """The real host of `make webui-real`, else both stand-ins."""
+    folder = os.environ.get("WEBUI_FOLDER")
+    if folder:
+        return [_real(Path(folder).resolve())]
+    return stand_ins()
+
+
+def stand_ins() -> list[Host]:
+    """AUTOMATIC1111's and Forge's, each in an environment with that host's gradio."""
+    script = HERE / "standin" / "host.py"
+    return [
+        Host(kind, ROOT / environment / "bin" / "python", [script])
+        for kind, environment in (("AUTOMATIC1111", ".venv-gradio3"), ("Forge", ".venv-gradio4"))
+    ]
+
+
+def _real(folder: Path) -> Host:
+    kind = "Forge" if (folder / "modules_forge").exists() else "AUTOMATIC1111"
+    python = os.environ.get("WEBUI_PYTHON") or folder / "venv" / "bin" / "python"
+    arguments = os.environ.get("WEBUI_ARGS") or f"{REAL_ARGUMENTS} {ON_A_CPU[kind]}"
+    return Host(kind, Path(python), ["launch.py", *shlex.split(arguments), "--port"], folder)
 
 
 def need(program: Path) -> None:
@@ -60,32 +105,68 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@contextmanager
-def running_host(host: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """The address of a stand-in whose extension is this repository's."""
-    (folder / "extensions").mkdir(parents=True, exist_ok=True)
-    link = folder / "extensions" / "generate-on-cloud"
-    if not link.exists():
-        link.symlink_to(ROOT / "webui_extension")
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+def prepare(host: Host, folder: Path, checkpoint: Path | None = None) -> None:
+    """Make a data folder: the extensions, and what a real host's tabs show when they open."""
+    extensions = folder / "extensions"
+    extensions.mkdir(parents=True, exist_ok=True)
+    for name, place in EXTENSIONS.items():
+        if not (extensions / name).exists():
+            (extensions / name).symlink_to(place)
+    if not host.is_real:
+        return
+    models = folder / "models" / "Stable-diffusion"
+    models.mkdir(parents=True, exist_ok=True)
+    if checkpoint is not None:
+        for file in (checkpoint, checkpoint.with_suffix(".yaml")):
+            shutil.copy(file, models)
+    values: dict[str, object] = {
+        f"{tab}/{label}/value": value for tab in ("txt2img", "img2img") for label, value in SMALL.items()
+    }
+    for tab in ("txt2img", "img2img"):
+        for script, labels in SCRIPTS.items():
+            values |= {f"customscript/{script}/{tab}/{label}/value": value for label, value in labels.items()}
+    (folder / "ui-config.json").write_text(json.dumps(values))
+    settings = {"live_previews_enable": False, "randn_source": "CPU", "samples_filename_pattern": "[seed]"}
+    (folder / "config.json").write_text(json.dumps(settings))
+
+
+@contextmanager
+def running_host(
+    host: Host, folder: Path, environment: Mapping[str, str] | None = None, *, port: int | None = None
+) -> Iterator[str]:
+    """The address of a host with this data folder, which `prepare` has made."""
+    need(host.python)
+    port = port or free_port()
     address = f"http://127.0.0.1:{port}/"
     variables = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "configuration"),
-        "STANDIN_FOLDER": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "GRADIO_ANALYTICS_ENABLED": "False",
+        "STANDIN_FOLDER": str(folder), "GRADIO_ANALYTICS_ENABLED": "False", "no_proxy": "127.0.0.1,localhost",
+        "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "passive",
+        "OMP_NUM_THREADS": "1",
     }  # fmt: skip
+    more = ["--data-dir", str(folder)] if host.is_real else []
     with (folder / "host.log").open("ab") as log:
         process = subprocess.Popen(
-            [python_of(host), STANDIN, str(port)], env={**variables, **environment}, stdout=log, stderr=log
-        )
+            [host.python, *host.start, str(port), *more], cwd=host.folder or folder,
+            env={**variables, **(environment or {})}, stdout=log, stderr=log,
+        )  # fmt: skip
     try:
         wait_for(lambda: process.poll() is not None or _answers(address), "the host's page", seconds=PATIENCE)
-        assert process.poll() is None, (folder / "host.log").read_text()
+        assert process.poll() is None, (folder / "host.log").read_text()[-5000:]
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
 
 
 def _answers(address: str) -> bool:
@@ -94,102 +175,3 @@ def _answers(address: str) -> bool:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
-
-
-class WebUI:
-    """One page of a host."""
-
-    def __init__(self, browser: Browser, address: str, host: str, folder: Path) -> None:
-        self.host = host
-        self.address = address
-        self.folder = folder
-        self.page: Page = browser.new_page(viewport={"width": 1400, "height": 1400})
-        self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.set_default_timeout(PATIENCE * 1000)
-        self.open(address)
-
-    def open(self, address: str) -> None:
-        self.page.goto(address)
-        self.page.wait_for_selector("#txt2img_prompt textarea")
-
-    def tab(self, name: str) -> None:
-        """Select a main tab."""
-        self.page.locator("#tabs > div button", has_text=name).first.click()
-
-    def mode(self, name: str) -> None:
-        """Select an inner tab of img2img."""
-        self.page.locator("#mode_img2img > div button").get_by_text(name, exact=True).first.click()
-
-    def write(self, elem_id: str, text: str) -> None:
-        self.page.locator(f"#{elem_id} textarea, #{elem_id} input").first.fill(text)
-
-    def text(self, elem_id: str) -> str:
-        return str(self.page.locator(f"#{elem_id}").first.inner_text())
-
-    def value(self, elem_id: str) -> str:
-        return str(self.page.locator(f"#{elem_id} textarea, #{elem_id} input").first.input_value())
-
-    def click(self, elem_id: str) -> None:
-        self.page.locator(f"#{elem_id}").first.click()
-
-    def says(self, elem_id: str, text: str, *, seconds: float = PATIENCE) -> str:
-        """Wait until an element says this; returns all that it says."""
-        deadline = time.monotonic() + seconds
-        while text not in (said := self.text(elem_id)):
-            assert time.monotonic() < deadline, f"#{elem_id} never said {text!r}, but {said!r}"
-            self.page.wait_for_timeout(100)
-        return said
-
-    def choose(self, elem_id: str, option: str) -> None:
-        """Choose in a dropdown."""
-        self.page.locator(f"#{elem_id} input").first.click()
-        self.page.locator("ul.options li", has_text=option).first.click()
-
-    def upload(self, elem_id: str, image: Image.Image) -> None:
-        """Give a picture to a canvas: through the file field in gradio 3, as Forge's canvas does it in gradio 4."""
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG")
-        fields = self.page.locator(f"#{elem_id} input[type=file]")
-        if fields.count():
-            fields.first.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
-            self.page.locator(f"#{elem_id} img, #{elem_id} canvas").first.wait_for()
-        else:
-            self.write(elem_id, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
-
-    def paint(self, elem_id: str) -> None:
-        """Drag over a canvas of gradio 3 until there is ink."""
-        canvas = self.page.locator(f"#{elem_id} canvas[key=interface]")
-        canvas.wait_for()
-        ink = """(canvases) => canvases.some((canvas) => {
-            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-            return pixels.some((value, index) => index % 4 === 3 && value > 0);
-        })"""
-        layers = f"#{elem_id} canvas[key=mask], #{elem_id} canvas[key=drawing]"
-        for _ in range(30):
-            self.page.wait_for_timeout(500)  # the canvas swallows strokes for a while after an upload
-            box = canvas.bounding_box()
-            assert box is not None
-            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-            self.page.mouse.move(x, y)
-            self.page.mouse.down()
-            self.page.mouse.move(x + box["width"] / 4, y + box["height"] / 4, steps=8)
-            self.page.mouse.up()
-            if self.page.locator(layers).evaluate_all(ink):
-                return
-        raise AssertionError(f"no ink on #{elem_id}")
-
-    def gallery(self, tab: str) -> list[str]:
-        """Addresses of the pictures in the Output section."""
-        pictures = self.page.locator(f"#{tab}_gallery img")
-        return [str(pictures.nth(index).get_attribute("src")) for index in range(pictures.count())]
-
-    def connect(self, url: str, key: str) -> str:
-        self.tab("Generate on Cloud")
-        self.write("goc_url", url)
-        self.page.locator("#goc_key input").fill(key)
-        self.click("goc_save_connection")
-        return self.says("goc_message_connection", " ")
-
-    def evaluate(self, script: str) -> Any:
-        return self.page.evaluate(script)

@@ -3,17 +3,19 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
 from tests.webui_extension import hosts
-from tests.webui_extension.hosts import HOSTS, WebUI, running_host
+from tests.webui_extension.hosts import Host, prepare, running_host
 from tests.webui_extension.service import Answer, Service
+from tests.webui_extension.webui_page import WebUI
 
 pytestmark = [
     pytest.mark.e2e,
@@ -64,57 +66,56 @@ class Jobs:
         return job
 
 
-def watched(webui: WebUI) -> list[str]:
-    ids: list[str] = json.loads(webui.evaluate("sessionStorage.getItem('goc_watched_txt2img') || '[]'"))
-    return ids
-
-
-def waits_for(webui: WebUI, look: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + hosts.PATIENCE
-    while not look():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        webui.page.wait_for_timeout(100)
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with hosts.browser() as started:
+        yield started
 
 
 @contextmanager
-def opened(host: str, service: Service, folder: Path) -> Iterator[WebUI]:
+def opened(host: Host, service: Service, folder: Path, browser: Browser) -> Iterator[WebUI]:
     """The page of a host, ready for a click on Generate on Cloud."""
-    hosts.python_of(host)
+    prepare(host, folder)
     login = {"GOC_URL": service.url, "GOC_API_KEY": "goc_key"}
-    with hosts.browser() as browser, running_host(host, folder, login) as address:
+    with running_host(host, folder, login) as address:
         webui = WebUI(browser, address, host, folder)
         webui.tab("txt2img")
         webui.says("goc_state_txt2img", "GPU awake")
         webui.choose("goc_checkpoint_txt2img", "x.safetensors")
         yield webui
+        webui.page.close()
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_clicks_faster_than_the_service_takes_them_each_send_a_job(host: str, service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", hosts.stand_ins(), ids=str)
+def test_clicks_faster_than_the_service_takes_them_each_send_a_job(
+    host: Host, service: Service, tmp_path: Path, browser: Browser
+) -> None:
     jobs = Jobs(service)
-    with opened(host, service, tmp_path) as webui:
+    with opened(host, service, tmp_path, browser) as webui:
         for _ in range(3):
             webui.click("goc_generate_txt2img")
 
-        waits_for(webui, lambda: len(jobs.begun) == 3, "three jobs")
+        webui.waits_for(lambda: len(jobs.begun) == 3, "three jobs")
         webui.says("html_log_txt2img", "Job job-3")
-        waits_for(webui, lambda: not watched(webui), "the page lets all three go")
+        webui.waits_for(lambda: not webui.watched("txt2img"), "the page lets all three go")
         assert len(jobs.begun) == 3
         assert json.loads(webui.value("generation_info_txt2img"))["seed"] == 3
 
         webui.click("goc_generate_txt2img")
-        waits_for(webui, lambda: "job-4" in watched(webui), "the page watches the fourth")
+        webui.waits_for(lambda: "job-4" in webui.watched("txt2img"), "the page watches the fourth")
         webui.click("goc_interrupt_txt2img")
         webui.says("goc_message_txt2img", "job-4 is being canceled")
         webui.says("html_log_txt2img", "Job job-4")
         assert not webui.errors
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_click_that_gradio_drops_is_clicked_again(host: str, service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", hosts.stand_ins(), ids=str)
+def test_a_click_that_gradio_drops_is_clicked_again(
+    host: Host, service: Service, tmp_path: Path, browser: Browser
+) -> None:
     jobs = Jobs(service)
-    with opened(host, service, tmp_path) as webui:
-        webui.evaluate(
+    with opened(host, service, tmp_path, browser) as webui:
+        webui.page.evaluate(
             "document.querySelector('#goc_generate_txt2img').addEventListener("
             "'click', (event) => event.stopImmediatePropagation(), {capture: true, once: true})"
         )
@@ -122,7 +123,7 @@ def test_a_click_that_gradio_drops_is_clicked_again(host: str, service: Service,
         webui.click("goc_generate_txt2img")
         webui.click("goc_generate_txt2img")
 
-        waits_for(webui, lambda: len(jobs.begun) == 2, "both jobs")
+        webui.waits_for(lambda: len(jobs.begun) == 2, "both jobs")
         webui.says("html_log_txt2img", "Job job-2")
         assert len(jobs.begun) == 2
         assert not webui.errors

@@ -54,17 +54,6 @@ class Seed(Script):
         ]
 
 
-class FaceMaker(Script):
-    """An extension that the cloud does not have."""
-
-    def title(self) -> str:
-        return "Face maker"
-
-    def ui(self, is_img2img: bool) -> Sequence[Any]:
-        tab = "img2img" if is_img2img else "txt2img"
-        return [gr.Checkbox(False, label="Enable face maker", elem_id=f"{tab}_face_maker")]
-
-
 class Late(Script):
     """An extension that collects its last edit by a click event of its own on Generate, as ControlNet does."""
 
@@ -104,7 +93,7 @@ scripts_img2img = Runner(is_img2img=True)
 
 
 def load_scripts(extensions: Path) -> None:
-    classes: list[type[Any]] = [Sampler, Seed, FaceMaker, Late]
+    classes: list[type[Any]] = [Sampler, Seed, Late]
     for path in sorted(extensions.glob("*/scripts/*.py")):
         spec = importlib.util.spec_from_file_location(path.name, path)
         assert spec is not None

@@ -1,0 +1,142 @@
+"""A host for each kind of WebUI, connected to the local cloud, and what the tests of its panel do again and again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from checks.fidelity.model_shelf import repack_model
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.accounts import CreateKey
+from local_cloud.cloud import LocalCloud
+from tests.e2e.conftest import CHECKPOINT
+from tests.webui_extension import hosts
+from tests.webui_extension.hosts import Host, prepare, running_host
+from tests.webui_extension.webui_page import WebUI
+
+GOLDENS = Path(__file__).parents[4] / "shared" / "goldens"
+"""The folder with the checkpoint that a real host and the cloud both draw with."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for mark in (
+                pytest.mark.e2e,
+                pytest.mark.timeout(900),
+                pytest.mark.xdist_group("local-cloud"),
+                pytest.mark.filterwarnings(
+                    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+                ),
+            ):
+                item.add_marker(mark)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with hosts.browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="package", params=hosts.hosts(), ids=str)
+def host(request: pytest.FixtureRequest) -> Host:
+    chosen: Host = request.param
+    hosts.need(chosen.python)
+    return chosen
+
+
+@pytest.fixture(scope="package")
+def local_checkpoint(host: Host) -> Path | None:
+    """The file that a real host draws with, its `.yaml` next to it; a stand-in has none."""
+    return next((GOLDENS / "model").glob("*.safetensors")) if host.is_real else None
+
+
+@pytest.fixture(scope="package")
+def checkpoint(local_checkpoint: Path | None, local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of the checkpoint in the cloud."""
+    if local_checkpoint is None:
+        return CHECKPOINT
+    packed = tmp_path_factory.mktemp("packed")
+    repack_model(GOLDENS, to=packed)
+    with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
+        service.assets.upload(packed / local_checkpoint.name, "checkpoint")
+    return local_checkpoint.name
+
+
+@pytest.fixture(scope="package")
+def host_folder(host: Host, local_checkpoint: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(host.kind)
+    prepare(host, folder, local_checkpoint)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def address(host: Host, host_folder: Path) -> Iterator[str]:
+    """A host that runs for all tests which do not stop it."""
+    with running_host(host, host_folder) as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def first_page(host: Host, host_folder: Path, address: str, browser: Browser) -> WebUI:
+    return WebUI(browser, address, host, host_folder)
+
+
+@pytest.fixture(scope="package")
+def revoked_key(local_cloud: LocalCloud) -> str:
+    """A key that nobody has used: no function remembers it for a minute, as those of others."""
+    with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
+        created = service.keys.create(CreateKey(label="of the panel"))
+        service.keys.revoke(created.key_id)
+    return created.key
+
+
+@pytest.fixture(scope="package")
+def connected(first_page: WebUI, local_cloud: LocalCloud, checkpoint: str) -> Iterator[WebUI]:
+    webui = first_page
+    assert "Connected as admin" in webui.connect(local_cloud.api_url, local_cloud.admin_key)
+    for tab in ("img2img", "txt2img"):
+        webui.tab(tab)
+        webui.click(f"goc_refresh_{tab}")
+    webui.choose_checkpoint(checkpoint)
+    yield webui
+    webui.page.close()
+
+
+@dataclass(frozen=True)
+class OwnHost:
+    """A host for one test, which starts and stops it."""
+
+    host: Host
+    folder: Path
+    browser: Browser
+    port: int = field(default_factory=hosts.free_port)
+
+    @contextmanager
+    def running(self, url: str, key: str) -> Iterator[str]:
+        """Its address, while it runs with this login in its environment."""
+        login = {"GOC_URL": url, "GOC_API_KEY": key}
+        with running_host(self.host, self.folder, login, port=self.port) as address:
+            yield address
+
+    def page(self, address: str) -> WebUI:
+        return WebUI(self.browser, address, self.host, self.folder)
+
+
+@pytest.fixture
+def own_host(host: Host, browser: Browser, local_checkpoint: Path | None, tmp_path: Path) -> OwnHost:
+    prepare(host, tmp_path, local_checkpoint)
+    return OwnHost(host, tmp_path, browser)
+
+
+@pytest.fixture
+def webui(connected: WebUI) -> Iterator[WebUI]:
+    """A page that is connected and has chosen the checkpoint in both tabs."""
+    connected.tab("txt2img")
+    connected.number("txt2img_steps", 8)
+    yield connected
+    errors, connected.errors = connected.errors, []
+    assert not errors

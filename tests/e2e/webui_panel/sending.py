@@ -1,0 +1,54 @@
+"""Press the button, find the job, wait for its pictures."""
+
+from typing import Any
+
+from generate_on_cloud.client.cloud import GenerateOnCloud
+from tests.webui_extension.webui_page import WebUI
+
+LONG = 150
+"""Steps of a job that still runs when the test looks at it."""
+
+
+def sent(webui: WebUI, service: GenerateOnCloud, tab: str) -> str:
+    """Press Generate on Cloud; the id of the new job."""
+    known = {job.job_id for job in service.jobs.page(limit=100).jobs}
+    webui.click(f"goc_generate_{tab}")
+    return webui.waits_for(
+        lambda: next((job.job_id for job in service.jobs.page(limit=100).jobs if job.job_id not in known), ""),
+        f"a new job of {tab}",
+    )
+
+
+def drawn(webui: WebUI, service: GenerateOnCloud, tab: str) -> dict[str, Any]:
+    """The `info` of the picture that arrives in the Output section after the click."""
+    known = webui.value(f"generation_info_{tab}")
+    return webui.info(tab, sent(webui, service, tab), known=known)
+
+
+def sent_params(service: GenerateOnCloud) -> dict[str, Any]:
+    """What the newest job was drawn with, as its result repeats it."""
+    job = service.jobs.get(service.jobs.page(limit=1).jobs[0].job_id)
+    assert job.result is not None
+    return job.result.parameters
+
+
+def long_job(webui: WebUI, service: GenerateOnCloud) -> str:
+    """Send a job of txt2img that runs for several seconds; the page watches it."""
+    webui.tab("txt2img")
+    webui.number("txt2img_steps", LONG)
+    job_id = sent(webui, service, "txt2img")
+    webui.waits_for(lambda: job_id in webui.watched("txt2img"), f"the page watches {job_id}")
+    return job_id
+
+
+def has_ended(service: GenerateOnCloud, job_id: str) -> bool:
+    return service.jobs.get(job_id).status not in ("queued", "running")
+
+
+def choose_newest(webui: WebUI, service: GenerateOnCloud) -> str:
+    """Have the history choose the newest job; its id."""
+    webui.click("goc_newest_txt2img")
+    newest = service.jobs.page(limit=1).jobs[0]
+    assert newest.line.count("→") == 3
+    webui.waits_for(lambda: webui.value("goc_histories_txt2img") == newest.line, newest.line)
+    return newest.job_id

@@ -1,0 +1,168 @@
+"""Drives one page of a WebUI: a stand-in's or a real one's."""
+
+import base64
+import io
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.webui_extension.hosts import PATIENCE, Host
+
+T = TypeVar("T")
+INK = """(canvases) => canvases.some((canvas) => {
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return pixels.some((value, index) => index % 4 === 3 && value > 0);
+})"""
+DRAWN = re.compile(r"Job ([0-9a-z-]+)")
+
+
+class WebUI:
+    """One page of a host."""
+
+    def __init__(self, browser: Browser, address: str, host: Host, folder: Path) -> None:
+        self.host = host
+        self.address = address
+        self.folder = folder
+        self.page: Page = browser.new_page(viewport={"width": 1400, "height": 1400})
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.set_default_timeout(PATIENCE * 1000)
+        self.open(address)
+
+    def open(self, address: str) -> None:
+        """Open the page, and wait until the panel has asked the cloud what there is."""
+        self.page.goto(address)
+        for tab in ("txt2img", "img2img"):
+            self.page.wait_for_selector(f"#goc_state_{tab} .goc-cards", state="attached")
+
+    def tab(self, name: str) -> None:
+        """Select a main tab."""
+        self.page.locator("#tabs > div button").get_by_text(re.compile(rf"^\s*{name}\s*$", re.IGNORECASE)).first.click()
+
+    def mode(self, name: str) -> None:
+        """Select an inner tab of img2img."""
+        self.page.locator("#mode_img2img > div button").get_by_text(name, exact=True).first.click()
+
+    def write(self, elem_id: str, text: str) -> None:
+        self.page.locator(f"#{elem_id} textarea, #{elem_id} input").first.fill(text)
+
+    def number(self, elem_id: str, value: float) -> None:
+        """Type into a number field, as that of a slider."""
+        field = self.page.locator(f"#{elem_id} input[type=number]").first
+        field.fill(str(value))
+        field.press("Tab")
+
+    def text(self, elem_id: str) -> str:
+        return str(self.page.locator(f"#{elem_id}").first.text_content())
+
+    def value(self, elem_id: str) -> str:
+        return str(self.page.locator(f"#{elem_id} textarea, #{elem_id} input").first.input_value())
+
+    def click(self, elem_id: str) -> None:
+        self.page.locator(f"#{elem_id}").first.click()
+
+    def waits_for(self, look: Callable[[], T], what: str, *, seconds: float = PATIENCE) -> T:
+        """The first true value of `look`, while the page goes on."""
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"never happened: {what}"
+            self.page.wait_for_timeout(100)
+        return found
+
+    def says(self, elem_id: str, text: str, *, seconds: float = PATIENCE) -> str:
+        """Wait until an element says this; returns all that it says."""
+        deadline = time.monotonic() + seconds
+        while text not in (said := self.text(elem_id)):
+            assert time.monotonic() < deadline, f"#{elem_id} never said {text!r}, but {said!r}"
+            self.page.wait_for_timeout(100)
+        return said
+
+    def choose(self, elem_id: str, option: str) -> None:
+        """Choose in a dropdown."""
+        self.page.locator(f"#{elem_id} input").first.click()
+        self.page.locator("ul.options li", has_text=option).first.click()
+
+    def choose_checkpoint(self, name: str) -> None:
+        """Choose it in both tabs, as a page that was just opened needs it."""
+        for tab in ("img2img", "txt2img"):
+            self.tab(tab)
+            self.says(f"goc_state_{tab}", "GPU")
+            self.choose(f"goc_checkpoint_{tab}", name)
+
+    def upload(self, elem_id: str, image: Image.Image) -> None:
+        """Give a picture to a canvas: through the file field, or to the layer of Forge's canvas in the stand-in."""
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        fields = self.page.locator(f"#{elem_id} input[type=file]")
+        if fields.count():
+            fields.first.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
+            self.page.locator(f"#{elem_id} img, #{elem_id} canvas").first.wait_for()
+        else:
+            self.write(elem_id, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
+
+    def clear(self, elem_id: str) -> None:
+        """Take the picture out of a canvas of gradio, if it has one."""
+        remove = self.page.locator(f"#{elem_id} button[aria-label=Clear], #{elem_id} button[aria-label='Remove Image']")
+        if remove.count() and remove.first.is_visible():
+            remove.first.click()
+
+    def paint(self, elem_id: str) -> None:
+        """Drag over a canvas of gradio 3 until there is ink."""
+        canvas = self.page.locator(f"#{elem_id} canvas[key=interface]")
+        canvas.wait_for()
+        layers = f"#{elem_id} canvas[key=mask], #{elem_id} canvas[key=drawing]"
+        for _ in range(30):
+            self.page.wait_for_timeout(500)  # the canvas swallows strokes for a while after an upload
+            canvas.scroll_into_view_if_needed()
+            box = canvas.bounding_box()
+            assert box is not None
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            self.page.mouse.move(x, y)
+            self.page.mouse.down()
+            self.page.mouse.move(x + box["width"] / 4, y + box["height"] / 4, steps=8)
+            self.page.mouse.up()
+            if self.page.locator(layers).evaluate_all(INK):
+                return
+        raise AssertionError(f"no ink on #{elem_id}")
+
+    def gallery(self, tab: str) -> list[str]:
+        """Addresses of the pictures in the Output section."""
+        pictures = self.page.locator(f"#{tab}_gallery img")
+        return [str(pictures.nth(index).get_attribute("src")) for index in range(pictures.count())]
+
+    def connect(self, url: str, key: str) -> str:
+        """Enter a login in the tab; what the panel says of it."""
+        self.tab("Generate on Cloud")
+        self.write("goc_url", url)
+        self.page.locator("#goc_key input").fill(key)
+        message = self.page.locator("#goc_message_connection .goc-cards")
+        before = message.all_text_contents()
+        self.click("goc_save_connection")
+        self.waits_for(lambda: message.all_text_contents() not in ([], before), "an answer to the login")
+        return str(message.first.text_content())
+
+    def watched(self, tab: str) -> list[str]:
+        """Ids of the jobs that the page watches."""
+        ids: list[str] = self.page.evaluate(f"JSON.parse(sessionStorage.getItem('goc_watched_{tab}') || '[]')")
+        return ids
+
+    def info(self, tab: str, job_id: str, *, known: str = "") -> dict[str, Any]:
+        """WebUI's `info` of this job, once its pictures are in the Output section; `known` is what was there before."""
+        self.says(f"html_log_{tab}", f"Job {job_id}")
+        told = self.waits_for(  # the page sets one by one
+            lambda: told if (told := self.value(f"generation_info_{tab}")) != known else "", f"info of {job_id}"
+        )
+        info: dict[str, Any] = json.loads(told)
+        self.says(f"html_info_{tab}", info["infotexts"][0].rpartition("\n")[2])
+        return info
+
+    def drawn_job(self, tab: str) -> str:
+        """Id of the job whose pictures the Output section shows; "" if it shows none of ours."""
+        found = DRAWN.search(self.text(f"html_log_{tab}"))
+        return found[1] if found else ""
