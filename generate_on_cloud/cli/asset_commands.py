@@ -1,7 +1,7 @@
 """`goc assets`: upload, import, list, show, change and delete model files."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -196,7 +196,7 @@ def update(  # noqa: PLR0917 - typer takes them by their options
         raise typer.BadParameter(f"{first['loc'][0]}: {first['msg']}") from error
     with open_cloud() as cloud:
         changed = cloud.assets.change(find_asset(cloud, asset).asset_id, change)
-    print_assets([changed], as_json=as_json)
+    print_assets([changed], as_json=as_json, for_whom=True)
 
 
 @app.command()
@@ -207,13 +207,26 @@ def rm(
     as_json: AsJson = False,
 ) -> None:
     """Delete assets, or cancel uploads and imports in progress; prints the assets as they were."""
-    with _answering(as_json=as_json) as done, open_cloud() as cloud:
+    with _answering(as_json=as_json, show=_print_deleted) as done, open_cloud() as cloud:
         for asset in assets:
-            done.append(cloud.assets.delete(find_asset(cloud, asset).asset_id))
+            found = find_asset(cloud, asset)
+            cloud.assets.delete(found.asset_id)
+            done.append(found)
+
+
+def _print_deleted(assets: Sequence[AssetView]) -> None:
+    for asset in assets:
+        typer.echo(f"{asset.name} ({asset.type}) is deleted")
+
+
+def _print_table(assets: Sequence[AssetView]) -> None:
+    print_assets(assets, as_json=False)
 
 
 @contextmanager
-def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
+def _answering(
+    *, as_json: bool, show: Callable[[Sequence[AssetView]], None] = _print_table
+) -> Iterator[list[AssetView]]:
     """Print the assets that were finished, even when an error interrupts the command."""
     done: list[AssetView] = []
     try:
@@ -224,6 +237,9 @@ def _answering(*, as_json: bool) -> Iterator[list[AssetView]]:
     except CloudError as error:
         error.done = {"assets": done}
         if done and not as_json:
-            print_assets(done, as_json=False)
+            show(done)
         raise
-    print_assets(done, as_json=as_json)
+    if as_json:
+        print_assets(done, as_json=True)
+    else:
+        show(done)

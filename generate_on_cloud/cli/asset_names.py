@@ -21,7 +21,9 @@ def find_asset(cloud: GenerateOnCloud, reference: str) -> AssetView:
     assets = list(cloud.assets.list())
     called = [asset for asset in assets if reference in (asset.asset_id, asset.name)]
     called = called or [asset for asset in assets if reference == PurePosixPath(asset.name).stem]
-    live = [asset for asset in called if asset.status is not AssetStatus.FAILED] or called
+    live = [asset for asset in called if asset.status is not AssetStatus.FAILED]
+    # Failed uploads and imports may share a name: the newest is meant if nothing else is called so.
+    live = live or sorted(called, key=lambda asset: asset.created_at)[-1:]
     if not live:
         raise NotFoundError(f"there is no asset {reference!r}; `goc assets list` shows all")
     if len(live) > 1:

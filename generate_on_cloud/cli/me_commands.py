@@ -80,6 +80,7 @@ def _print_me(me: MeView) -> None:
             "key expires": told(me.key_expires_at) or "never",
             "may": "\n".join(me.permissions) or "nothing",
             "quotas": "\n".join(map(_left, me.quota_use)) or quota_words(me.quotas) or "no limits",
+            "model files": None if me.assets is None else "\n".join(["your own", *me.assets]),
             "default endpoint": me.default_endpoint or "the least loaded",
             "trusts": me.trusted,
         }

@@ -69,18 +69,27 @@ def plain(document: Any) -> Any:
 WITH_IDS = 110
 """Columns of a terminal that has room for the ids of assets, which their names replace."""
 ASSET_COLUMNS = (
-    Column("type"), Column("name", wide=True), Column("status"), Column("size", number=True), Column("id"),
+    Column("type"), Column("name", wide=True), Column("status"), Column("size", number=True),
+    Column("for", wide=True), Column("id"),
 )  # fmt: skip
 
 
-def print_assets(assets: Sequence[AssetView], *, as_json: bool) -> None:
-    """`{"assets": […]}`, or a table."""
+def print_assets(assets: Sequence[AssetView], *, as_json: bool, for_whom: bool = False) -> None:
+    """`{"assets": […]}`, or a table, which says for whom they are if asked or if one is not for everyone."""
     if as_json:
         print_document({"assets": list(assets)})
         return
     narrow = console().width < WITH_IDS
+    everyone = "everyone" if for_whom or any(asset.users or asset.roles for asset in assets) else ""
     rows = (
-        (asset.type, asset.name, asset.status, size(asset.size or 0), "" if narrow else asset.asset_id)
+        (
+            asset.type,
+            asset.name,
+            asset.status,
+            size(asset.size or 0),
+            ", ".join([*asset.users, *(f"role {role}" for role in asset.roles)]) or everyone,
+            "" if narrow else asset.asset_id,
+        )
         for asset in assets
     )
     print_table(ASSET_COLUMNS, rows, empty="There are no model files yet; `goc assets upload FILE` adds one.")

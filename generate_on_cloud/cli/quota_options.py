@@ -55,7 +55,8 @@ class QuotaOptions:
 
     def over(self, quotas: Quotas) -> Quotas:
         """These limits, and those of `quotas` where nothing was given."""
-        return Quotas.model_validate({**quotas.model_dump(), **self.changes()})
+        limits = {**quotas.model_dump(), **self.changes()}
+        return Quotas.model_validate({name: limit for name, limit in limits.items() if limit is not None})
 
 
 def quota_words(quotas: Quotas) -> str:

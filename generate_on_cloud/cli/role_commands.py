@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from generate_on_cloud.cli.answers import change_one, show_all, show_one
-from generate_on_cloud.cli.completion import permission_names, role_names
+from generate_on_cloud.cli.completion import asset_names, permission_names, role_names
 from generate_on_cloud.cli.option_groups import with_options
 from generate_on_cloud.cli.output import AsJson, AsTable
 from generate_on_cloud.cli.quota_options import QuotaOptions, quota_words
@@ -24,7 +24,20 @@ Permissions = Annotated[
         autocompletion=permission_names,
     ),
 ]  # fmt: skip
-COLUMNS = (Column("role"), Column("permissions", wide=True), Column("quotas", wide=True), Column("made by"))
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--asset", metavar="FILE", autocompletion=asset_names,
+        help="A model file they may use: id, name, tag:NAME or type:TYPE; may be repeated. Default: all.",
+    ),
+]  # fmt: skip
+COLUMNS = (
+    Column("role"),
+    Column("permissions", wide=True),
+    Column("quotas", wide=True),
+    Column("model files", wide=True),
+    Column("made by"),
+)
 
 
 @app.command("list")
@@ -45,24 +58,41 @@ def create(
     role: Annotated[str, typer.Argument(metavar="ROLE", show_default=False)],
     *,
     permissions: Permissions = None,
+    assets: Files = None,
     quotas: QuotaOptions,
     as_json: AsJson = False,
 ) -> None:
     """Create a role, for example `goc roles create trainee --permission inference:create --jobs-per-day 20`."""
-    wanted = valid(CreateRole, {"name": role, "permissions": permissions or [], "quotas": quotas.changes()})
+    fields = {"name": role, "permissions": permissions or [], "quotas": quotas.changes()}
+    wanted = valid(CreateRole, fields if assets is None else {**fields, "assets": assets})
     change_one(lambda cloud: cloud.roles.create(wanted), _print_role, as_json=as_json)
 
 
 @app.command()
 @with_options(quotas=QuotaOptions)
-def update(role: RoleName, *, permissions: Permissions = None, quotas: QuotaOptions, as_json: AsJson = False) -> None:
-    """Replace the permissions or change single quotas of a role; everything else stays as it is."""
-    if not permissions and not quotas.changes():
-        raise typer.BadParameter("nothing to change: give --permission or a quota")
+def update(
+    role: RoleName,
+    *,
+    permissions: Permissions = None,
+    assets: Files = None,
+    all_assets: Annotated[bool, typer.Option("--all-assets", help="Let them use every model file again.")] = False,
+    quotas: QuotaOptions,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the permissions or the model files of a role, or change single quotas; everything else stays as it is."""
+    if not (permissions or assets or all_assets or quotas.changes()):
+        raise typer.BadParameter("nothing to change: give --permission, --asset, --all-assets or a quota")
+    if assets and all_assets:
+        raise typer.BadParameter("received --asset and --all-assets; allowed: one of them")
 
     def change(cloud: GenerateOnCloud) -> RoleView:
         before = cloud.roles.get(role)
-        fields = {"permissions": permissions or before.permissions, "quotas": quotas.over(before.quotas)}
+        fields: dict[str, object] = {
+            "permissions": permissions or before.permissions,
+            "quotas": quotas.over(before.quotas),
+        }
+        if assets or all_assets:
+            fields["assets"] = assets or None
         return cloud.roles.replace(role, valid(PutRole, fields))
 
     change_one(change, _print_role, as_json=as_json)
@@ -77,7 +107,13 @@ def rm(role: RoleName, as_json: AsJson = False) -> None:
 
 
 def _row(role: RoleView) -> tuple[str, ...]:
-    return role.name, ", ".join(role.permissions), quota_words(role.quotas), role.created_by or "built in"
+    made_by = role.created_by or "built in"
+    files = "" if role.assets is None else _files(role, ", ")
+    return role.name, ", ".join(role.permissions), quota_words(role.quotas), files, made_by
+
+
+def _files(role: RoleView, between: str) -> str:
+    return "all" if role.assets is None else between.join(role.assets) or "none"
 
 
 def _print_role(role: RoleView) -> None:
@@ -86,6 +122,7 @@ def _print_role(role: RoleView) -> None:
             "role": role.name,
             "permissions": "\n".join(role.permissions) or "none",
             "quotas": quota_words(role.quotas),
+            "model files": _files(role, "\n"),
             "created": "built in" if role.built_in else f"{told(role.created_at)} by {role.created_by}",
         }
     )

@@ -1,11 +1,13 @@
 """Bodies of the REST API about users, roles, keys and usage."""
 
+import unicodedata
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from generate_on_cloud.contract.access import Permission, Quotas
+from generate_on_cloud.contract.assets import AssetType, asset_type_named
 from generate_on_cloud.contract.bodies import Body, View
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
@@ -16,6 +18,11 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 MAX_TRUSTED = 100
 """Users that one may trust."""
+
+MAX_LISTED = 100
+"""Entries of a role's list of files."""
+OF_TYPE = "type:"
+OF_TAG = "tag:"
 
 Label = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
 """What a person calls a key."""
@@ -74,12 +81,32 @@ class UserPage(View):
     next_cursor: str | None
 
 
+def _listed(entry: str) -> str:
+    """An entry of a role's list of files, as it is compared: composed (Unicode's NFC), types by their own names."""
+    entry = unicodedata.normalize("NFC", entry)
+    if not entry.startswith(OF_TYPE):
+        return entry
+    asset_type = asset_type_named(entry.removeprefix(OF_TYPE))
+    if asset_type is None:
+        raise ValueError(f"received {entry!r}; allowed: {', '.join(f'{OF_TYPE}{one}' for one in AssetType)}")
+    return f"{OF_TYPE}{asset_type}"
+
+
+ListedFile = Annotated[str, AfterValidator(_listed), Field(min_length=1, max_length=200)]
+"""Model files that a role lists: an asset's id, its file name with or without extension, `tag:NAME` or `type:TYPE`."""
+
+
 class PutRole(Body):
-    """`PUT /v1/roles/{name}`: replaces the permissions and the quotas."""
+    """`PUT /v1/roles/{name}`: replaces the permissions and the quotas, and the list of files if it is given."""
+
+    null_counts = True
 
     permissions: list[Permission] = Field(max_length=len(Permission))
     quotas: Quotas = Quotas()
     """Limits for each user with this role."""
+    assets: list[ListedFile] | None = Field(default=None, max_length=MAX_LISTED)
+    """The model files that its users may use besides their own, each by id, by name, or with others as `tag:NAME` or
+    `type:TYPE`; null: all that are for them. Omitted, it stays as it is."""
 
 
 class CreateRole(PutRole):
@@ -92,6 +119,8 @@ class RoleView(View):
     name: str
     permissions: list[Permission]
     quotas: Quotas
+    assets: list[str] | None = None
+    """The model files that its users may use besides their own; null: all that are for them."""
     built_in: bool
     created_at: datetime | None = None
     created_by: str | None = None
@@ -175,6 +204,8 @@ class MeView(View):
     """Users whose model files may act on the caller's jobs without being named."""
     session: bool = False
     """Whether the key is a session's."""
+    assets: list[str] | None = None
+    """The model files that the role lets its users use besides their own; null: all that are for them."""
     quota_use: list[QuotaUseView] = Field(default=[])
     """Every quota that is set, in `GET /v1/me`."""
 

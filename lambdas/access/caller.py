@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 60.0
 CACHED_KEYS = 1000
+FILES_SHOWN = 20
+"""Entries of a role's list of files, in a refusal."""
 COUNTED_AT_ONCE = 20
 """Requests of a key in one execution, of which the table then learns."""
 
@@ -54,6 +56,8 @@ class Caller:
     """Where the user's jobs go that name no endpoint; None: to the least loaded."""
     trusted: frozenset[str] = frozenset()
     """Users whose model files may act on the user's jobs without being named."""
+    assets: frozenset[str] | None = None
+    """The model files that the role lets its users use besides their own; None: all that are for them."""
 
     @cached_property
     def allowed(self) -> frozenset[Permission]:
@@ -72,6 +76,15 @@ class Caller:
         meant_for_all = not (thing.users or thing.roles)
         named = self.user in thing.users or self.role in thing.roles
         return meant_for_all or named or self.may_see(thing.owner, whole)
+
+    @property
+    def listed_files(self) -> str:
+        """What a refusal adds about the role's list of files; nothing if it has none."""
+        if self.assets is None:
+            return ""
+        shown = ", ".join(sorted(self.assets)[:FILES_SHOWN]) or "nothing"
+        more = f" and {len(self.assets) - FILES_SHOWN} more" if len(self.assets) > FILES_SHOWN else ""
+        return f"; besides files of your own, your role {self.role!r} may use: {shown}{more}"
 
     @property
     def root_key_id(self) -> str | None:
@@ -218,9 +231,11 @@ class AccessStore:
         role = str(row["role"])
         quotas = Quotas.model_validate(row.get("quotas", {}))
         given: frozenset[Permission] | None = BUILT_IN_ROLES.get(role)
+        assets: frozenset[str] | None = None
         if given is None and (role_row := self._row(role_row_id(role))) is not None:
             given = frozenset(Permission(value) for value in role_row["permissions"])
             quotas = quotas.within(Quotas.model_validate(role_row.get("quotas", {})))
+            assets = frozenset(role_row["assets"]) if "assets" in role_row else None
         scope = frozenset(Permission(value) for value in row["permissions"]) if "permissions" in row else None
         held = given or frozenset()
         return Caller(
@@ -236,6 +251,7 @@ class AccessStore:
             quotas=quotas,
             default_endpoint=row.get("default_endpoint") or None,
             trusted=frozenset(row.get("trusted", ())),
+            assets=assets,
         )
 
     def _row(self, access_id: str) -> dict[str, Any] | None:

@@ -28,6 +28,8 @@ class RoleRecord:
     name: str
     permissions: frozenset[Permission]
     quotas: Quotas = field(default_factory=Quotas)
+    assets: frozenset[str] | None = None
+    """The model files that its users may use besides their own; None: all that are for them."""
     built_in: bool = False
     created_at: datetime | None = None
     created_by: str | None = None
@@ -38,6 +40,7 @@ class RoleRecord:
             name=row["place"],
             permissions=frozenset(Permission(value) for value in row["permissions"]),
             quotas=Quotas.model_validate(row.get("quotas", {})),
+            assets=frozenset(row["assets"]) if "assets" in row else None,
             created_at=datetime.fromisoformat(row["created_at"]),
             created_by=row["created_by"],
         )
@@ -81,6 +84,7 @@ class RoleStore:
             "place": role.name,
             "permissions": sorted(role.permissions),
             "quotas": role.quotas.model_dump(exclude_none=True),
+            "assets": None if role.assets is None else sorted(role.assets),
             "user_count": 0,
             "created_at": timestamp(now),
             "created_by": role.created_by,
@@ -94,20 +98,23 @@ class RoleStore:
             )
             raise ProblemError(ProblemCode.NAME_TAKEN, detail)
 
-    def change(self, role: RoleRecord, *, permissions: frozenset[Permission], quotas: Quotas) -> bool:
-        """Replace a role's permissions and quotas; False if it is no longer as it was read."""
-        values = {
-            ":permissions": sorted(permissions),
-            ":quotas": quotas.model_dump(exclude_none=True),
+    def change(self, role: RoleRecord, new: RoleRecord) -> bool:
+        """Replace a role's permissions, quotas and list of files; False if it is no longer as it was read."""
+        values: dict[str, object] = {
+            ":permissions": sorted(new.permissions),
+            ":quotas": new.quotas.model_dump(exclude_none=True),
             ":seen": sorted(role.permissions),
         }
+        if new.assets is not None:
+            values[":assets"] = sorted(new.assets)
+        listed = " REMOVE #assets" if new.assets is None else ", #assets = :assets"
         change = Update(
             table=self.access.table,
             key=_key(role.name),
-            expression="SET #permissions = :permissions, #quotas = :quotas",
+            expression=f"SET #permissions = :permissions, #quotas = :quotas{listed}",
             values=values,
             condition=Condition(_UNCHANGED, "#permissions = :seen"),
-            names=["permissions", "quotas"],
+            names=["permissions", "quotas", "assets"],
         )
         return not self.access.write([change])
 
@@ -120,10 +127,10 @@ class RoleStore:
         deletion = Update(
             table=self.access.table,
             key=_key(role.name),
-            expression="REMOVE #permissions, #quotas, #listing, #place",
+            expression="REMOVE #permissions, #quotas, #assets, #listing, #place",
             values={":none": 0},
             condition=Condition(_UNUSED, "user_count = :none"),
-            names=["permissions", "quotas", "listing", "place"],
+            names=["permissions", "quotas", "assets", "listing", "place"],
         )
         if self.access.write([deletion]):
             detail = f"Some users have the role {role.name!r}; give them another one first (GET /v1/users lists them)."

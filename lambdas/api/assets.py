@@ -21,6 +21,7 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.assets.declarations import check_new_name, check_prediction, type_message
 from lambdas.assets.record import AssetRecord
+from lambdas.assets.store import is_for
 from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
@@ -67,7 +68,7 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
         limit=query.limit,
         cursor=query.cursor,
         signer=call.services.pages.signer,
-        takes=lambda asset: query.size in (None, asset.size) and call.caller.may_use(asset, Permission.ASSET_ALL),
+        takes=lambda asset: query.size in (None, asset.size) and is_for(asset, call.caller),
     )
     return AssetPage(assets=[_view(call, asset) for asset in assets], next_cursor=next_cursor)
 
@@ -79,10 +80,7 @@ def find_assets(call: UserCall, sha256: str) -> AssetPage:
         message = "received a value that is not a SHA-256; allowed: 64 lower-case hex digits"
         raise invalid([FieldError(pointer="path:sha256", message=message)])
     found = call.services.assets.with_hash(sha256)
-    return AssetPage(
-        assets=[_view(call, asset) for asset in found if call.caller.may_use(asset, Permission.ASSET_ALL)],
-        next_cursor=None,
-    )
+    return AssetPage(assets=[_view(call, asset) for asset in found if is_for(asset, call.caller)], next_cursor=None)
 
 
 @ROUTES.add("GET", "/v1/assets/{asset_id}", problems=(ProblemCode.ASSET_NOT_FOUND,), permission=Permission.ASSET_LIST)
@@ -206,8 +204,10 @@ def _prediction(asset: AssetRecord, body: ChangeAsset) -> PredictionType | None:
 
 def _asset(call: UserCall, asset_id: str) -> AssetRecord:
     asset = call.services.assets.get(asset_id)
-    if asset is None or not call.caller.may_use(asset, Permission.ASSET_ALL):
-        raise ProblemError(ProblemCode.ASSET_NOT_FOUND, f"The asset {asset_id[:100]!r} does not exist.")
+    if asset is None or not is_for(asset, call.caller):
+        raise ProblemError(
+            ProblemCode.ASSET_NOT_FOUND, f"The asset {asset_id[:100]!r} does not exist{call.caller.listed_files}."
+        )
     return asset
 
 

@@ -8,7 +8,7 @@ from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.access.caller import CACHE_SECONDS
 from lambdas.access.keys import NewKey
 from lambdas.access.user_record import KeyRecord, UserRecord
-from lambdas.api.rights import require_held, require_manageable
+from lambdas.api.rights import require_held, require_manageable, require_of_role
 from lambdas.api.routes import Query, Routes, UserCall
 from lambdas.problems import ProblemError, invalid
 
@@ -47,6 +47,7 @@ def create_key(call: UserCall, body: CreateKey) -> CreatedKey:
         role = services.roles.get(user.role)
         given = role.permissions if role else frozenset()
         require_held(caller, given if body.permissions is None else body.permissions, what="The requested key")
+        require_of_role(user, role, body.permissions or ())
 
     new = NewKey(
         user=name,

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from generate_on_cloud.contract.access import Permission, Quotas, not_held
-from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.access.caller import Caller
+from lambdas.access.roles import RoleRecord
 from lambdas.access.user_record import UserRecord
 from lambdas.api.routes import UserCall
 from lambdas.aws.rows import is_id
 from lambdas.jobs.record import JobRecord
-from lambdas.problems import ProblemError
+from lambdas.problems import ProblemError, invalid
 
 
 def visible_job(call: UserCall, job_id: str) -> JobRecord:
@@ -44,6 +45,39 @@ def require_held(caller: Caller, wanted: Iterable[Permission], *, what: str) -> 
         raise ProblemError(ProblemCode.FORBIDDEN, detail)
 
 
+def require_no_stronger(caller: Caller, role: RoleRecord, *, what: str | None = None) -> None:
+    """Check that the caller has every permission of the role and, if limited to listed files, lists all of its files.
+
+    Raises:
+        ProblemError: `forbidden`; it names what is missing.
+    """
+    what = what or f"The role {role.name!r}"
+    require_held(caller, role.permissions, what=what)
+    if caller.assets is None:
+        return
+    if role.assets is None:
+        detail = f"{what} may use every model file, and your own role {caller.role!r} only those it lists."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+    if more := sorted(role.assets - caller.assets):
+        detail = f"{what} may use model files that your own role {caller.role!r} does not list: {', '.join(more)}."
+        raise ProblemError(ProblemCode.FORBIDDEN, detail)
+
+
+def require_of_role(user: UserRecord, role: RoleRecord | None, wanted: Iterable[Permission]) -> None:
+    """Check that the user's role has every permission in `wanted`: a key with more would do less than it says.
+
+    Raises:
+        ProblemError: `invalid_params`; it names the permissions that the role lacks.
+    """
+    given = role.permissions if role else frozenset()
+    if lacking := not_held(given, wanted):
+        message = (
+            f"received {', '.join(lacking)}, which the role {user.role!r} of {user.name!r} does not have; "
+            f"allowed: {', '.join(sorted(given)) or 'none'}"
+        )
+        raise invalid([FieldError(pointer="/permissions", message=message)])
+
+
 def require_within(caller: Caller, quotas: Quotas, *, what: str) -> None:
     """Check that these effective quotas allow no more than the caller's own do.
 
@@ -68,6 +102,8 @@ def require_manageable(call: UserCall, user: UserRecord) -> None:
     if user.created_by != caller.user or not caller.may(Permission.USER_CREATE):
         caller.require(Permission.USER_ALL)
     role = call.services.roles.get(user.role)
-    require_held(caller, role.permissions if role else (), what=f"The user {user.name!r}")
-    if role is not None and user.name != caller.user:
+    if role is None:
+        return
+    require_no_stronger(caller, role, what=f"The user {user.name!r}")
+    if user.name != caller.user:
         require_within(caller, user.quotas.within(role.quotas), what=f"The user {user.name!r}")

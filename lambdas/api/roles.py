@@ -1,15 +1,18 @@
 """Routes for roles."""
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from generate_on_cloud.contract.access import Permission
-from generate_on_cloud.contract.accounts import CreateRole, PutRole, Removed, RolePage, RoleView
-from generate_on_cloud.contract.errors import ProblemCode
+from generate_on_cloud.contract.accounts import OF_TAG, OF_TYPE, CreateRole, PutRole, Removed, RolePage, RoleView
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from lambdas.access.roles import RoleRecord
 from lambdas.access.table import overtaken
-from lambdas.api.rights import require_held, require_within
+from lambdas.api.rights import require_no_stronger, require_within
 from lambdas.api.routes import Query, Routes, UserCall
-from lambdas.problems import ProblemError
+from lambdas.problems import ProblemError, invalid
 
 ROUTES = Routes()
 
@@ -21,16 +24,16 @@ class RolesQuery(Query):
 
 @ROUTES.add("POST", "/v1/roles", status=201, problems=(ProblemCode.NAME_TAKEN,), permission=Permission.ROLE_CREATE)
 def create_role(call: UserCall, body: CreateRole) -> RoleView:
-    """Create a role; it can only have permissions that the caller has."""
-    require_held(call.caller, body.permissions, what=f"The role {body.name!r}")
-    require_within(call.caller, body.quotas, what=f"The role {body.name!r}")
+    """Create a role; it can only have permissions and model files that the caller has."""
     role = RoleRecord(
         name=body.name,
         permissions=frozenset(body.permissions),
         quotas=body.quotas,
+        assets=None if body.assets is None else frozenset(body.assets),
         created_at=call.services.clock.now(),
         created_by=call.caller.user,
     )
+    _check(call, role)
     call.services.roles.add(role, now=role.created_at or call.services.clock.now())
     call.log_change("role.created", role.name, _shown(body))
     return _view(role)
@@ -53,11 +56,13 @@ def get_role(call: UserCall, name: str) -> RoleView:
 
 @ROUTES.add("PUT", "/v1/roles/{name}", problems=(ProblemCode.NOT_FOUND,), permission=Permission.ROLE_CREATE)
 def put_role(call: UserCall, name: str, body: PutRole) -> RoleView:
-    """Replace a role's permissions and quotas; its users' keys follow within a minute."""
+    """Replace a role's permissions, quotas and list of files; its users' keys follow within a minute."""
     role = _changeable(call, name)
-    require_held(call.caller, body.permissions, what=f"The role {name!r}")
-    require_within(call.caller, body.quotas, what=f"The role {name!r}")
-    if not call.services.roles.change(role, permissions=frozenset(body.permissions), quotas=body.quotas):
+    new = replace(role, permissions=frozenset(body.permissions), quotas=body.quotas)
+    if "assets" in body.model_fields_set:
+        new = replace(new, assets=None if body.assets is None else frozenset(body.assets))
+    _check(call, new, known=role.assets or frozenset())
+    if not call.services.roles.change(role, new):
         raise overtaken()
     call.log_change("role.changed", name, _shown(body))
     return _view(call.services.roles.require(name))
@@ -83,12 +88,38 @@ def _changeable(call: UserCall, name: str) -> RoleRecord:
         raise ProblemError(ProblemCode.FORBIDDEN, f"The role {name!r} is built in and cannot be changed.")
     if role.created_by != call.caller.user:
         call.caller.require(Permission.ROLE_ALL)
-    require_held(call.caller, role.permissions, what=f"The role {name!r}")
+    require_no_stronger(call.caller, role)
     return role
 
 
+def _check(call: UserCall, role: RoleRecord, *, known: frozenset[str] = frozenset()) -> None:
+    """Check that the caller may make such a role, and that its list of files, except those `known`, makes sense.
+
+    Raises:
+        ProblemError: `forbidden` or `invalid_params`.
+    """
+    require_no_stronger(call.caller, role)
+    require_within(call.caller, role.quotas, what=f"The role {role.name!r}")
+    if role.assets is not None and Permission.ASSET_ALL in role.permissions:
+        message = (
+            f"received a list of files and the permission {Permission.ASSET_ALL}, which covers every file; allowed: "
+            "one of the two"
+        )
+        raise invalid([FieldError(pointer="/assets", message=message)])
+    named = sorted(one for one in (role.assets or frozenset()) - known if not one.startswith((OF_TAG, OF_TYPE)))
+    found = call.services.assets.find([(kind, one) for one in named for kind in AssetType], call.caller)
+    unknown = [one for one in named if not any(found[kind, one] for kind in AssetType)]
+    if unknown:
+        message = (
+            f"received {', '.join(map(repr, unknown))}, and no model file that you may use is called so; allowed: a "
+            f"file's id, its name with or without extension, {OF_TAG}NAME, {OF_TYPE}TYPE"
+        )
+        raise invalid([FieldError(pointer="/assets", message=message)])
+
+
 def _shown(body: PutRole) -> dict[str, object]:
-    return {"permissions": sorted(body.permissions), "quotas": body.quotas.model_dump(exclude_none=True)}
+    shown = {"permissions": sorted(body.permissions), "quotas": body.quotas.model_dump(exclude_none=True)}
+    return {**shown, **body.model_dump(include={"assets"}, exclude_unset=True)}
 
 
 def _view(role: RoleRecord) -> RoleView:
@@ -96,6 +127,7 @@ def _view(role: RoleRecord) -> RoleView:
         name=role.name,
         permissions=sorted(role.permissions),
         quotas=role.quotas,
+        assets=None if role.assets is None else sorted(role.assets),
         built_in=role.built_in,
         created_at=role.created_at,
         created_by=role.created_by,

@@ -13,7 +13,7 @@ from lambdas.access.keys import NewKey
 from lambdas.access.session_codes import SessionCode
 from lambdas.access.user_record import Session
 from lambdas.api.keys import key_view
-from lambdas.api.rights import require_held, require_manageable
+from lambdas.api.rights import require_held, require_manageable, require_of_role
 from lambdas.api.routes import AnyCall, Routes, UserCall
 from lambdas.aws.rows import Action
 from lambdas.problems import ProblemError, invalid
@@ -171,8 +171,10 @@ def _require_may_invite(call: UserCall, name: str, body: CreateSessionCode, *, n
     Raises:
         ProblemError: `not_found`, or `forbidden`.
     """
-    require_manageable(call, call.services.users.require(name))
+    user = call.services.users.require(name)
+    require_manageable(call, user)
     require_held(call.caller, body.permissions or (), what="The requested session")
+    require_of_role(user, call.services.roles.get(user.role), body.permissions or ())
     if call.caller.session is not None and not call.caller.session.is_young(now):
         detail = "Your session is more than an hour old and cannot invite anybody; sign in again."
         raise ProblemError(ProblemCode.FORBIDDEN, detail)

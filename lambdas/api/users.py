@@ -22,7 +22,7 @@ from generate_on_cloud.contract.errors import ProblemCode
 from lambdas.access.caller import Caller
 from lambdas.access.roles import RoleRecord
 from lambdas.access.user_record import UserRecord
-from lambdas.api.rights import require_held, require_manageable, require_within
+from lambdas.api.rights import require_manageable, require_no_stronger, require_within
 from lambdas.api.routes import Query, Routes, UserCall
 
 ROUTES = Routes()
@@ -78,6 +78,7 @@ def _me(caller: Caller) -> MeView:
         default_endpoint=caller.default_endpoint,
         trusted=sorted(caller.trusted),
         session=caller.session is not None,
+        assets=None if caller.assets is None else sorted(caller.assets),
     )
 
 
@@ -91,7 +92,7 @@ def _me(caller: Caller) -> MeView:
 def create_user(call: UserCall, body: CreateUser) -> UserView:
     """Create a user with a role; create keys with POST /v1/keys."""
     role = call.services.roles.require(body.role)
-    require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+    require_no_stronger(call.caller, role)
     require_within(call.caller, body.quotas.within(role.quotas), what=f"The user {body.name!r}")
     user = UserRecord(
         name=body.name,
@@ -165,7 +166,7 @@ def _changed(
         new = replace(user, **{**wanted, "quotas": quotas_of(user.quotas)})
         if (new.role, new.quotas) != (user.role, user.quotas):
             role = services.roles.require(new.role)
-            require_held(call.caller, role.permissions, what=f"The role {role.name!r}")
+            require_no_stronger(call.caller, role)
             require_within(call.caller, new.quotas.within(role.quotas), what=f"The user {name!r}")
         if new.default_endpoint and "default_endpoint" in wanted:
             role = services.roles.require(new.role)

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from generate_on_cloud.contract.assets import AssetStatus, AssetType, PredictionType
+from generate_on_cloud.contract.accounts import OF_TAG, OF_TYPE
+from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType, PredictionType
 from generate_on_cloud.contract.messages import AssetRef
 from lambdas.aws.rows import timestamp
 
@@ -216,6 +217,15 @@ class AssetRecord:
             sha256=self.sha256,
             prediction_type=self.prediction_type,
         )
+
+    def is_listed(self, listed: frozenset[str]) -> bool:
+        """Whether a role's list of files has it. A VAE comes along with the checkpoint that it is called like."""
+        names = {composed(self.name), composed(self.stem)}
+        if self.type is AssetType.VAE and self.stem.endswith(".vae"):
+            checkpoint = composed(self.stem.removesuffix(".vae"))
+            names |= {checkpoint, *(f"{checkpoint}{one}" for one in ASSET_TYPES[AssetType.CHECKPOINT].extensions)}
+        kinds = {f"{OF_TYPE}{self.type}", *(f"{OF_TAG}{composed(tag)}" for tag in self.tags)}
+        return not listed.isdisjoint({self.asset_id, *names, *kinds})
 
     def is_called(self, reference: str) -> bool:
         """Whether `reference` means this asset: its id, file name, stem, or WebUI's title `name [hash]`.

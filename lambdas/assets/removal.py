@@ -1,7 +1,7 @@
 """Deletes an asset with its bytes, unless an open job uses it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from generate_on_cloud.contract.assets import AssetStatus
 from generate_on_cloud.contract.errors import ProblemCode
@@ -19,6 +19,8 @@ class AssetRemoval:
     def remove(self, asset: AssetRecord) -> AssetRecord:
         """Retire the row, delete the bytes, delete the row; after a crash in between, the sweep continues.
 
+        Returns the asset as it was.
+
         A job sent between the check for users and the deletion fails with `asset_missing`.
 
         Raises:
@@ -32,4 +34,4 @@ class AssetRemoval:
                 ProblemCode.ASSET_NOT_ACTIVE, f"{asset.name!r} changed meanwhile; read it again and retry."
             )
         self.uploads.discard(asset)
-        return replace(asset, status=AssetStatus.FAILED, error="deleted")
+        return asset

@@ -60,8 +60,14 @@ def _guards(asked: Iterable[Reference]) -> list[str]:
     return list(dict.fromkeys(name_guard(kind, name) for kind, text in asked for name in _file_names(kind, text)))
 
 
+def is_for(asset: AssetRecord, caller: Caller) -> bool:
+    """Whether the caller may use it: it is theirs, or meant for them and in the list of their role, if it has one."""
+    listed = caller.assets is None or asset.owner == caller.user or asset.is_listed(caller.assets)
+    return listed and caller.may_use(asset, Permission.ASSET_ALL)
+
+
 def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
-    return asset.status is AssetStatus.ACTIVE and caller.may_use(asset, Permission.ASSET_ALL)
+    return asset.status is AssetStatus.ACTIVE and is_for(asset, caller)
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ class AssetStore:
         self._remember(holders)
         rest = [holder for holder in dict.fromkeys(holders.values()) if holder not in rows]
         records = (AssetRecord.from_row(row) for row in [*rows.values(), *self._batch(rest)])
-        assets = {asset.asset_id: asset for asset in records if caller.may_use(asset, Permission.ASSET_ALL)}
+        assets = {asset.asset_id: asset for asset in records if is_for(asset, caller)}
         answer: dict[Reference, list[AssetRecord]] = {}
         for kind, reference in asked:
             meant = [reference] if is_id(reference) else []
@@ -137,7 +143,7 @@ class AssetStore:
 
     def usable(self, asset_type: AssetType, caller: Caller) -> Iterator[AssetRecord]:
         """Every asset of the type that the caller may use, active or not; the calls of `active`."""
-        return (asset for asset in self._every(asset_type) if caller.may_use(asset, Permission.ASSET_ALL))
+        return (asset for asset in self._every(asset_type) if is_for(asset, caller))
 
     def some_names(self, asset_type: AssetType, caller: Caller, *, limit: int) -> list[str]:
         """Names of some active assets of the type that the caller may use, for messages."""

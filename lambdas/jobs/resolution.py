@@ -207,7 +207,7 @@ class Resolver:
             )
             if newest is None:
                 message = f"received none, and no {asset_type} of yours, an administrator's or a user you trust exists"
-                findings.fault(ProblemCode.ASSET_NOT_FOUND, pointer, message)
+                findings.fault(ProblemCode.ASSET_NOT_FOUND, pointer, message + caller.listed_files)
             else:
                 findings.use(newest, None)
 
@@ -248,7 +248,7 @@ class Resolver:
             _acting(self.assets.active(AssetType.STYLES, caller), caller),
             key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
         )
-        styled = self.styles.apply(params, files)
+        styled = self.styles.apply(params, files, allowed=caller.listed_files)
         check_prompt_syntax(styled, prefix=ROOT)
         findings.use_all(files)
         return styled
@@ -322,7 +322,9 @@ class Resolver:
     def _available(self, asset_type: AssetType, findings: _Findings) -> str:
         if asset_type not in findings.available:
             names = ", ".join(self.assets.some_names(asset_type, findings.caller, limit=NAMES_SHOWN))
-            findings.available[asset_type] = f"available: {names}" if names else f"no {asset_type} is uploaded yet"
+            none = f"no {asset_type} is uploaded yet" if findings.caller.assets is None else f"no {asset_type} is yours"
+            told = f"available: {names}" if names else none
+            findings.available[asset_type] = told + findings.caller.listed_files
         return findings.available[asset_type]
 
 

@@ -25,8 +25,10 @@ class StyleFiles:
     client: "S3Client"
     bucket: str
 
-    def apply(self, params: ImageParams, files: Sequence[AssetRecord]) -> ImageParams:
+    def apply(self, params: ImageParams, files: Sequence[AssetRecord], *, allowed: str = "") -> ImageParams:
         """Merge the params' styles into all their prompts; one call per file.
+
+        `allowed` ends the message that there are no files.
 
         Raises:
             ProblemError: `invalid_params` or `asset_not_found`, because a style is in no file or a file is invalid.
@@ -34,7 +36,7 @@ class StyleFiles:
         if not files:
             message = (
                 "received styles, but no styles file is uploaded yet by you, an administrator or a user you trust; "
-                "upload your WebUI's styles.csv"
+                f"upload your WebUI's styles.csv{allowed}"
             )
             raise ProblemError(
                 ProblemCode.ASSET_NOT_FOUND, message, errors=[FieldError(pointer=POINTER, message=message)]

@@ -349,3 +349,59 @@ def test_a_request_may_begin_with_a_byte_order_mark(goc: Goc, tmp_path: Path) ->
     said = goc("jobs", "submit", "txt2img", "params.json", "--json", **{"POST /v1/jobs": (201, JOB)})
 
     assert said.document["job_id"] == "j1"
+
+
+FAILED = {"error": "the host hung up", "created_at": "2026-03-02T03:04:05.000000Z"}
+SHARING: dict[str, tuple[list[dict[str, object]], str]] = {
+    "a living one and failed ones": ([asset("failed", asset_id="f1", **FAILED), asset()], "a1"),
+    "failed ones only, the newest": ([asset("failed"), asset("failed", asset_id="f1", **FAILED)], "f1"),
+    "an import in progress and failed ones": ([asset("failed", asset_id="f1"), asset("importing")], "a1"),
+}
+
+
+@pytest.mark.parametrize("word", ["x.safetensors", "x"])
+@pytest.mark.parametrize("verb", ["rm", "update --for-all", "show"])
+@pytest.mark.parametrize("case", SHARING)
+def test_a_name_that_failed_imports_share_means_the_living_one(
+    service: SmallService, goc: Goc, case: str, verb: str, word: str
+) -> None:
+    assets, meant = SHARING[case]
+    found = {f"{method} /v1/assets/{meant}": (200, asset(asset_id=meant)) for method in ("GET", "PATCH", "DELETE")}
+    name, *options = verb.split()
+
+    said = goc("assets", name, word, *options, **{"GET /v1/assets": page(*assets)}, **found)
+
+    assert said.code == ExitCode.DONE, said.err
+    assert {path for _, path, _ in service.asked if path.startswith("/v1/assets/")} == {f"/v1/assets/{meant}"}
+
+
+def test_a_deleted_file_is_said_to_be_deleted_and_scripts_get_it_as_it_was(goc: Goc) -> None:
+    gone = ONE | {"DELETE /v1/assets/a1": (200, asset("failed", error="deleted"))}  # as services before 0.3 said it
+
+    assert goc("assets", "rm", "x", **gone).out == "x.safetensors (lora) is deleted\n"
+    assert goc("assets", "rm", "x", "--json", **gone).document["assets"][0]["status"] == "active"
+
+
+WHOSE: dict[str, tuple[dict[str, object], str]] = {
+    "everybody's": ({}, "everyone"),
+    "a user's and a role's": ({"users": ["ada", "bob"], "roles": ["trainee"]}, "ada, bob, role trainee"),
+}
+
+
+@pytest.mark.parametrize("case", WHOSE)
+def test_a_changed_file_is_shown_with_those_who_may_use_it(goc: Goc, case: str) -> None:
+    whose, told = WHOSE[case]
+    changed = asset(**whose)
+
+    said = goc("assets", "update", "a1", "--tag", "ink", **ONE | {"PATCH /v1/assets/a1": (200, changed)})
+
+    assert told in said.out
+
+
+def test_a_list_says_whose_files_are_only_if_one_is_not_everybodys(goc: Goc) -> None:
+    kept = asset(asset_id="a2", name="kept.safetensors", users=["ada"])
+
+    assert "everyone" not in goc("assets", "list", "--no-json", **ONE).out
+    listed = goc("assets", "list", "--no-json", **{"GET /v1/assets": page(ASSET, kept)}).out
+    assert "everyone" in listed
+    assert "ada" in listed

@@ -50,6 +50,48 @@ def test_a_role_keeps_its_permissions_where_only_a_quota_changes(service: SmallS
     assert sent(service, "PUT") == {"permissions": ROLE["permissions"], "quotas": {"jobs_per_day": 5}}
 
 
+LISTED = {**ROLE, "assets": ["shapes", "tag:training"]}
+
+
+def test_a_role_is_made_with_a_list_of_files_and_shows_it(service: SmallService, goc: Goc) -> None:
+    words = ["--permission", "inference:create", "--asset", "shapes", "--asset", "tag:training"]
+
+    said = goc("roles", "create", "trainee", *words, **{"POST /v1/roles": (201, LISTED)})
+    listed = goc("roles", "list", "--no-json", **{"GET /v1/roles": (200, {"roles": [LISTED], "next_cursor": None})})
+    one = goc("me", "--no-json", **{"GET /v1/me": (200, {**ME, "assets": LISTED["assets"]})})
+
+    assert sent(service, "POST")["assets"] == ["shapes", "tag:training"]
+    assert "model files" in said.out
+    assert "tag:training" in said.out
+    assert "model files" in listed.out
+    assert "shapes" in listed.out
+    assert "your own" in one.out
+    assert "tag:training" in one.out
+
+
+@pytest.mark.parametrize(
+    ("words", "assets"),
+    [
+        ("--jobs-per-day 5", None),
+        ("--asset moon --asset type:vae", {"assets": ["moon", "type:vae"]}),
+        ("--all-assets", {"assets": None}),
+    ],
+)
+def test_the_list_of_a_role_is_replaced_or_ended_and_else_stays(
+    service: SmallService, goc: Goc, words: str, assets: dict[str, object] | None
+) -> None:
+    goc(*f"roles update trainee {words}".split(), **PEOPLE["roles update trainee --jobs-per-day 5"][0])
+
+    assert {name: value for name, value in sent(service, "PUT").items() if name == "assets"} == (assets or {})
+
+
+def test_a_list_of_a_role_and_none_at_once_are_refused(goc: Goc) -> None:
+    said = goc(*["roles", "update", "trainee", "--asset", "moon", "--all-assets"])
+
+    assert "allowed: one of them" in said.err
+    assert said.code == ExitCode.USAGE
+
+
 @pytest.mark.parametrize(
     ("text", "limit"), [("0", 0), ("50", 50), ("20GB", 20 * 10**9), ("5MB", 5 * 10**6), ("none", "none")]
 )

@@ -352,6 +352,8 @@ class Cloud:
         owner: str = "alice",
         trusted: bool = True,
         lacks_vae: bool = False,
+        tags: tuple[str, ...] = (),
+        users: tuple[str, ...] = (),
     ) -> str:
         """An asset that is there already, of an administrator unless not `trusted`; its id."""
         asset_id = new_id()
@@ -368,6 +370,8 @@ class Cloud:
             part_size=10,
             status=AssetStatus(status),
             created_at=START,
+            tags=tags,
+            users=users,
             facts=AssetFacts(architecture=architecture, alias=alias, lacks_vae=lacks_vae),
         )
         assert self.transitions.add(asset)
