@@ -12,7 +12,7 @@ import pytest
 from generate_on_cloud import __version__
 
 ROOT = Path(__file__).parents[2]
-BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+BUILD = "import sys; from setuptools.build_meta import {0}; {0}(sys.argv[1])"
 GOC = """
 import sys
 from generate_on_cloud.cli import command, demo
@@ -23,15 +23,32 @@ command.main()
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, for setuptools leaves folders behind beside what it builds."""
-    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources, for setuptools leaves folders behind next to what it builds."""
+    source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copyfile(ROOT / name, source / name)
     for name in ("generate_on_cloud", "lambdas", "inference_container"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "configs"))
-    subprocess.run([sys.executable, "-c", BUILD, str(built)], cwd=source, capture_output=True, check=True)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    built = tmp_path_factory.mktemp("built")
+    subprocess.run([sys.executable, "-c", BUILD.format("build_wheel"), built], cwd=source, check=True)
     return next(built.glob("*.whl"))
+
+
+@pytest.mark.parametrize("build", ["build_editable", "build_wheel"])
+def test_its_build_prints_no_warning(source: Path, tmp_path: Path, build: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "default", "-c", BUILD.format(build), tmp_path],
+        cwd=source, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert list(tmp_path.glob("*.whl"))
+    assert "*****" not in ran.stdout + ran.stderr  # setuptools frames what it warns of
 
 
 def test_it_installs_one_package_whole_and_nothing_else(wheel: Path) -> None:
