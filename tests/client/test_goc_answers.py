@@ -382,7 +382,7 @@ def test_a_deleted_file_is_said_to_be_deleted_and_scripts_get_it_as_it_was(goc: 
     assert goc("assets", "rm", "x", "--json", **gone).document["assets"][0]["status"] == "active"
 
 
-WHOSE: dict[str, tuple[dict[str, object], str]] = {
+WHOSE: dict[str, tuple[dict[str, Any], str]] = {
     "everybody's": ({}, "everyone"),
     "a user's and a role's": ({"users": ["ada", "bob"], "roles": ["trainee"]}, "ada, bob, role trainee"),
 }
