@@ -133,7 +133,7 @@ def interrogate(
     """Describe pictures: prints a caption, or tags, for each."""
     more = set_fields(fields)
     works = [
-        _work(TASK_OF_MODEL[model], send, {"image": read_picture(path), **more}, label=path.name)
+        _work(TASK_OF_MODEL[model], send, {"image": read_picture(path), **more}, label=path.name, image=path)
         for path in pictures_in(pictures)
     ]
     draw(works, replace(send, wait=True), as_json=as_json)
@@ -159,9 +159,10 @@ def upscale(
         rows = [{"data": read_picture(path), "name": path.name} for path in files]
         label = f"{len(files)} pictures"
         works = [_work(Task.EXTRA_BATCH_IMAGES, send, {"imageList": rows, **more}, label=label)]
+        works[0].pictures = {f"/params/imageList/{number}": path for number, path in enumerate(files)}
     else:
         works = [
-            _work(Task.EXTRA_SINGLE_IMAGE, send, {"image": read_picture(path), **more}, label=path.name)
+            _work(Task.EXTRA_SINGLE_IMAGE, send, {"image": read_picture(path), **more}, label=path.name, image=path)
             for path in files
         ]
     called: list[str | list[str]] = [[path.stem for path in files]] if one_job else [path.stem for path in files]
@@ -183,7 +184,13 @@ def _change(
         drawn = {**fields, "init_images": [read_picture(path)]}
         if masked is not None:
             drawn |= {"mask": read_picture(masked), **masking.body()}
-        works += [_work(Task.IMG2IMG, send, {**drawn, "prompt": one}, label=f"{path.name}, {one}") for one in prompts]
+        works += [
+            _work(
+                Task.IMG2IMG, send, {**drawn, "prompt": one}, label=f"{path.name}, {one}",
+                **{"init_images/0": path, "mask": masked},
+            )
+            for one in prompts
+        ]  # fmt: skip
         if picture.is_dir() and send.name is None and len(prompts) == 1:
             works[-1].called = path.stem  # as WebUI's batch tab does
     draw(works, send, as_json=as_json)
@@ -193,5 +200,7 @@ def _prompts(prompt: str, *, plain: bool) -> list[str]:
     return [prompt] if plain else prompts_of(prompt)
 
 
-def _work(task: Task, send: SendOptions, params: dict[str, Any], *, label: str) -> Work:
-    return Work(label=label, request=request_of(task, send, params))
+def _work(task: Task, send: SendOptions, params: dict[str, Any], *, label: str, **pictures: Path | None) -> Work:
+    """`pictures`: the files in the params, by their places there."""
+    files = {f"/params/{place}": path for place, path in pictures.items() if path is not None}
+    return Work(label=label, request=request_of(task, send, params), pictures=files)

@@ -1,6 +1,7 @@
 """Sends the jobs of one command, follows them with one bar, and saves what they made."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from generate_on_cloud.cli.rehearsals import rehearsal_lines
 from generate_on_cloud.cli.session import defaults, open_cloud
 from generate_on_cloud.cli.words import faults_in
 from generate_on_cloud.client.cloud import GenerateOnCloud
-from generate_on_cloud.client.errors import CloudError, ConnectionLostError, JobNotSucceededError
+from generate_on_cloud.client.errors import CloudError, ConnectionLostError, JobNotSucceededError, ProblemError
 from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_pattern, names_by
+from generate_on_cloud.contract.errors import JobErrorCode
 from generate_on_cloud.contract.job_bodies import CreateJob, JobView
 from generate_on_cloud.contract.jobs import JobStatus, Task
 
@@ -31,6 +33,8 @@ class Work:
     request: CreateJob
     called: str | Sequence[str] | None = None
     """Name of its files, without number and extension, or the names of each; None: by the pattern."""
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    """The user's files in the request, by JSON pointer."""
     job: JobView | None = None
     files: list[Path] = field(default_factory=list)
     error: CloudError | None = None
@@ -83,6 +87,7 @@ def _submit_all(cloud: GenerateOnCloud, works: Sequence[Work], send: SendOptions
         except ConnectionLostError:
             raise
         except CloudError as error:
+            error.prefix = _faulty_files(work, error, alone=len(works) == 1)
             work.error = error
             continue
         for warning in work.job.warnings:
@@ -90,6 +95,25 @@ def _submit_all(cloud: GenerateOnCloud, works: Sequence[Work], send: SendOptions
             if line not in told:
                 errors.print(line, markup=False)
             told.add(line)
+
+
+def _faulty_files(work: Work, error: CloudError, *, alone: bool) -> str:
+    """Which of the user's pictures an error is about, in front of its text; of several jobs, the label names the first.
+
+    The service knows pictures by their place in the request, and a person by their files.
+    """
+    faulty: list[Path] = []
+    if isinstance(error, ProblemError):
+        pointers = [fault.pointer for fault in error.problem.errors]
+        faulty = [path for place, path in work.pictures.items() if any(_is_at(place, one) for one in pointers)]
+    elif isinstance(error, JobNotSucceededError) and error.job.error and error.job.error.code is JobErrorCode.BAD_IMAGE:
+        faulty = list(work.pictures.values())
+    named = [str(path) for path in faulty if alone or not work.label.startswith(path.name)]
+    return f"{', '.join(named)}: " if named else ""
+
+
+def _is_at(place: str, pointer: str) -> bool:
+    return pointer == place or pointer.startswith(f"{place}/")
 
 
 def _finish_all(
@@ -106,6 +130,7 @@ def _finish_all(
                 errors.print(f"still going on in the cloud; to stop: goc jobs cancel {open_ids}", markup=False)
                 raise
             except JobNotSucceededError as error:
+                error.prefix = _faulty_files(work, error, alone=len(works) == 1)
                 work.error = error
 
 
@@ -155,8 +180,22 @@ def _answer(works: Sequence[Work], send: SendOptions, *, as_json: bool, alone: b
         for work in works:
             for line in _lines(work, send):
                 typer.echo(line)
+        _say_how_to_save(works, send)
     if failed:
         raise _summary(failed, len(works))
+
+
+def _say_how_to_save(works: Sequence[Work], send: SendOptions) -> None:
+    """How to get the pictures of jobs that were sent without `--save`; only at a terminal."""
+    drawn = [work.job.job_id for work in works if work.job and work.error is None and not _says_text(work.job)]
+    if send.dry_run or not sys.stdout.isatty() or not drawn or any(work.files for work in works):
+        return
+    which = "last" if len(works) == 1 else "ID"
+    errors.print(f"`goc jobs save {which}` waits for the pictures and saves them; so does --save FOLDER", markup=False)
+
+
+def _says_text(job: JobView) -> bool:
+    return job.task in (Task.INTERROGATE_CLIP, Task.INTERROGATE_DEEPBOORU)
 
 
 def _lines(work: Work, send: SendOptions) -> list[str]:

@@ -168,20 +168,22 @@ class UserStore:
         names = ["listing", "key_ids", "session_ids", "webhook_secrets"]
         self.change_row(name, plan, names=names, refusals={ADMIN_REMAINS: _last_admin(name)})
 
-    def rotate_webhook_secret(self, name: str, *, keep_previous: bool) -> str:
+    def rotate_webhook_secret(self, name: str, *, keep_previous: bool) -> list[str]:
         """Create a 256-bit secret for the user's webhooks; the previous one stays valid as well if `keep_previous`.
+
+        Returns the valid secrets, the new one first.
 
         Raises:
             ProblemError: `not_found`.
         """
-        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+        valid = [SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()]
 
         def plan(user: UserRecord) -> tuple[str, dict[str, object], list[Action]]:
-            kept = [secret, *(user.webhook_secrets[:1] if keep_previous else ())]
-            return "SET #webhook_secrets = :secrets", {":secrets": kept}, []
+            valid[1:] = user.webhook_secrets[:1] if keep_previous else ()
+            return "SET #webhook_secrets = :secrets", {":secrets": valid}, []
 
         self.change_row(name, plan, names=["webhook_secrets"])
-        return secret
+        return valid
 
     def change_row(
         self,

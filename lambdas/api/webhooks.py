@@ -17,9 +17,9 @@ ROUTES = Routes()
 @ROUTES.add("POST", "/v1/me/webhook-secret", problems=(ProblemCode.NOT_FOUND,), permission=Permission.INFERENCE_CREATE)
 def rotate_webhook_secret(call: UserCall, body: RotateSecret) -> WebhookSecret:
     """Create a new secret for the webhooks of the caller's jobs; only this answer shows it."""
-    secret = call.services.users.rotate_webhook_secret(call.caller.user, keep_previous=body.keep_previous)
+    secret, *previous = call.services.users.rotate_webhook_secret(call.caller.user, keep_previous=body.keep_previous)
     call.log_change("webhook_secret.rotated", call.caller.user, {"keep_previous": body.keep_previous})
-    return WebhookSecret(secret=secret, previous_valid=body.keep_previous)
+    return WebhookSecret(secret=secret, previous_valid=bool(previous))
 
 
 @ROUTES.add(

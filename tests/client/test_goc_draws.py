@@ -316,3 +316,69 @@ def test_upscale_sends_a_folder_as_one_job_and_names_each_result_by_its_source(
     (body,) = sent(service)
     assert body["task"] == "extra_batch_images"
     assert body["params"]["imageList"] == [{"data": first, "name": "a.png"}, {"data": second, "name": "b.png"}]
+
+
+BAD = problem(422, "invalid_params")[1] | {"errors": [{"pointer": "/params/mask", "message": "received a text"}]}
+BAD_FIRST = BAD | {"errors": [{"pointer": "/params/init_images/0", "message": "received a text"}]}
+BAD_ROW = BAD | {"errors": [{"pointer": "/params/imageList/1/data", "message": "received a text"}]}
+UNREADABLE = job("failed", error={"code": "bad_image", "message": "cannot be decoded", "retryable": False})
+FAULTY: dict[str, tuple[str, dict[str, Answer | list[Answer]], str]] = {
+    "a picture": ("img2img a.png fox", {"POST /v1/jobs": (422, BAD_FIRST)}, "goc: a.png: It is"),
+    "a mask": ("inpaint a.png b.png fox", {"POST /v1/jobs": (422, BAD)}, "goc: b.png: It is"),
+    "a picture of one job": ("upscale two --one-job", {"POST /v1/jobs": (422, BAD_ROW)}, "goc: two/b.png: It is"),
+    "a picture to describe": (
+        "interrogate a.png",
+        {"POST /v1/jobs": (422, BAD | {"errors": [{"pointer": "/params/image", "message": "x"}]})},
+        "goc: a.png: It is",
+    ),
+    "one that fails when it is drawn": (
+        "img2img a.png fox --wait",
+        {"POST /v1/jobs": (201, job()), "GET /v1/jobs/j1": (200, UNREADABLE)},
+        "goc: a.png: job j1 failed: bad_image",
+    ),
+    "a mask in a folder": ("inpaint two two fox", {"POST /v1/jobs": (422, BAD)}, "  a.png, fox: It is"),
+    "another fault": ("img2img a.png fox", {"POST /v1/jobs": problem(422, "invalid_params")}, "goc: It is"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY)
+def test_a_refused_picture_is_named_by_its_file(goc: Goc, tmp_path: Path, case: str) -> None:
+    command, answers, told = FAULTY[case]
+    for name in ("a.png", "b.png", "two/a.png", "two/b.png"):
+        picture(tmp_path / name)
+
+    assert told in goc(*command.split(), **answers).err
+
+
+HINT = "waits for the pictures and saves them"
+HINTED: dict[str, tuple[str, str | None]] = {
+    "sent": ("txt2img fox", "`goc jobs save last`"),
+    "waited for": ("txt2img fox --wait", "`goc jobs save last`"),
+    "several": ("txt2img {fox|hen}", "`goc jobs save ID`"),
+    "saved": ("txt2img fox --save out", None),
+    "for scripts": ("txt2img fox --json", None),
+    "rehearsed": ("txt2img fox --dry-run", None),
+    "a caption": ("interrogate a.png", None),
+}
+
+
+@pytest.mark.parametrize("case", HINTED)
+def test_who_sends_a_job_at_a_terminal_reads_how_to_get_its_pictures(
+    service: SmallService, goc: Goc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    command, told = HINTED[case]
+    picture(tmp_path / "a.png")
+    done = drawn(service)
+    if "interrogate" in command:
+        done = {**done, "task": "interrogate_clip", "result": {"images": [], "info": {}, **RESULT, "caption": "a fox"}}
+    answers: dict[str, Answer | list[Answer]] = {
+        "POST /v1/jobs": (201, {**done, "status": "queued"}), "GET /v1/jobs/j1": (200, done)
+    }  # fmt: skip
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    said = goc(*command.split(), **answers)
+
+    assert (HINT in said.err) is (told is not None), said
+    assert told is None or told in said.err
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    assert HINT not in goc(*command.split(), **answers).err

@@ -14,6 +14,7 @@ from generate_on_cloud.cost import Usage
 from generate_on_cloud.standing import read_prices
 from inference_container.drawing.results import SOFTWARE
 from infrastructure.config import StageConfig
+from webui_extension import __version__ as panel_version
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -29,6 +30,9 @@ def test_the_version_is_that_of_the_package_everywhere() -> None:
     assert f"generate-on-cloud {__version__}" == SOFTWARE
     assert f"`{SOFTWARE}`" in (ROOT / "docs" / "fidelity.md").read_text()
     assert document["info"]["version"] == __version__
+    assert panel_version == __version__
+    for name in ("package.json", "package-lock.json"):
+        assert json.loads((ROOT / "clients/typescript" / name).read_text())["version"] == __version__
 
 
 def test_an_endpoint_scales_alike_whether_a_stage_or_a_user_made_it() -> None:

@@ -32,12 +32,13 @@ def test_every_request_of_the_page_is_answered(cloud: Cloud) -> None:
 
 
 def test_the_python_of_the_page_runs(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = blocks("python")
     with client_of(cloud, KEYS["root"]) as client:
         names: dict[str, Any] = {"cloud": client}
 
-        exec(compile(program, str(PAGE), "exec"), names)
+        for program in blocks("python"):
+            exec(compile(program, str(PAGE), "exec"), names)
 
-        ben = client.users.get("ben")
+        ben, student = client.users.get("ben"), client.roles.get("student")
+    assert student.assets is None
     assert (ben.role, ben.quotas.jobs_per_day, ben.disabled) == ("reader", None, True)
-    assert re.match(r"code_\S+\ngoc_\S+\n", capsys.readouterr().out)
+    assert re.match(r"\['tag:training', 'type:checkpoint'\]\ncode_\S+\ngoc_\S+\n", capsys.readouterr().out)

@@ -148,7 +148,15 @@ def test_a_secret_is_made_with_and_without_a_body(cloud: Cloud, body: str | None
     made = cloud.ask("POST", "/v1/me/webhook-secret", body).ok()
 
     assert made["secret"].startswith("whsec_")
-    assert made["previous_valid"] is True
+    assert made["previous_valid"] is False  # there was none before
+
+
+def test_a_further_secret_says_whether_the_one_before_it_still_signs(cloud: Cloud) -> None:
+    path = "/v1/me/webhook-secret"
+
+    said = [cloud.ask("POST", path, {"keep_previous": kept}).ok()["previous_valid"] for kept in (True, True, False)]
+
+    assert said == [False, True, False]
 
 
 def test_the_signature_is_the_standards_own_example() -> None:
