@@ -318,25 +318,25 @@ def test_upscale_sends_a_folder_as_one_job_and_names_each_result_by_its_source(
     assert body["params"]["imageList"] == [{"data": first, "name": "a.png"}, {"data": second, "name": "b.png"}]
 
 
-BAD = problem(422, "invalid_params")[1] | {"errors": [{"pointer": "/params/mask", "message": "received a text"}]}
-BAD_FIRST = BAD | {"errors": [{"pointer": "/params/init_images/0", "message": "received a text"}]}
-BAD_ROW = BAD | {"errors": [{"pointer": "/params/imageList/1/data", "message": "received a text"}]}
+def bad_at(place: str) -> dict[str, Answer | list[Answer]]:
+    status, said = problem(422, "invalid_params")
+    assert isinstance(said, dict)
+    faults = [{"pointer": f"/params/{place}", "message": "received a text"}]
+    return {"POST /v1/jobs": (status, {**said, "errors": faults})}
+
+
 UNREADABLE = job("failed", error={"code": "bad_image", "message": "cannot be decoded", "retryable": False})
 FAULTY: dict[str, tuple[str, dict[str, Answer | list[Answer]], str]] = {
-    "a picture": ("img2img a.png fox", {"POST /v1/jobs": (422, BAD_FIRST)}, "goc: a.png: It is"),
-    "a mask": ("inpaint a.png b.png fox", {"POST /v1/jobs": (422, BAD)}, "goc: b.png: It is"),
-    "a picture of one job": ("upscale two --one-job", {"POST /v1/jobs": (422, BAD_ROW)}, "goc: two/b.png: It is"),
-    "a picture to describe": (
-        "interrogate a.png",
-        {"POST /v1/jobs": (422, BAD | {"errors": [{"pointer": "/params/image", "message": "x"}]})},
-        "goc: a.png: It is",
-    ),
+    "a picture": ("img2img a.png fox", bad_at("init_images/0"), "goc: a.png: It is"),
+    "a mask": ("inpaint a.png b.png fox", bad_at("mask"), "goc: b.png: It is"),
+    "a picture of one job": ("upscale two --one-job", bad_at("imageList/1/data"), "goc: two/b.png: It is"),
+    "a picture to describe": ("interrogate a.png", bad_at("image"), "goc: a.png: It is"),
     "one that fails when it is drawn": (
         "img2img a.png fox --wait",
         {"POST /v1/jobs": (201, job()), "GET /v1/jobs/j1": (200, UNREADABLE)},
         "goc: a.png: job j1 failed: bad_image",
     ),
-    "a mask in a folder": ("inpaint two two fox", {"POST /v1/jobs": (422, BAD)}, "  a.png, fox: It is"),
+    "a mask in a folder": ("inpaint two two fox", bad_at("mask"), "  a.png, fox: It is"),
     "another fault": ("img2img a.png fox", {"POST /v1/jobs": problem(422, "invalid_params")}, "goc: It is"),
 }
 
