@@ -40,7 +40,7 @@ def script_class() -> type[Any]:
     wiring = Wiring(cloud)
     tab = AssetsTab(cloud)
     callbacks.on_after_component(guarded(wiring.after_component))
-    callbacks.on_ui_tabs(lambda: [(Page(guarded(tab.build)), say("tab"), "generate_on_cloud")])
+    callbacks.on_ui_tabs(lambda: guarded(_tabs)(tab) or [])
 
     class GenerateOnCloud(scripts.Script):  # type: ignore[misc, name-defined]  # the host's class
         def title(self) -> str:
@@ -54,6 +54,10 @@ def script_class() -> type[Any]:
             return []  # our values are not the host's business
 
     return GenerateOnCloud
+
+
+def _tabs(tab: AssetsTab) -> list[tuple[Page, str, str]]:
+    return [(Page(guarded(tab.build)), say("tab"), "generate_on_cloud")]
 
 
 def save(state: JobState) -> tuple[str, ...]:
