@@ -99,8 +99,8 @@ class StageConfig(BaseModel):
     """What the stage's services cost the account in a month; an alarm comes at 80 percent and when forecast; None: no
     budget."""
     otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
-    """Where the container sends spans and metrics of jobs by OTLP over HTTP, such as `http://collector:4318`; None:
-    nowhere."""
+    """Where the API's function and the container send spans, and the container metrics, by OTLP over HTTP, such as
+    `http://collector:4318`; None: nowhere."""
     waf: bool = False
     """A firewall in front of the API, for about 8 dollars a month."""
     sdapi: bool = False

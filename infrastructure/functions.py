@@ -107,6 +107,7 @@ class Functions(Construct):
                 INSPECTION_FUNCTION=asset_functions.inspection.function_name,
                 IMPORT_FUNCTION=asset_functions.importing.function_name,
                 WEBHOOK_QUEUE_URL=webhook_queue.queue_url,
+                OTEL_EXPORTER_OTLP_ENDPOINT=config.otlp_endpoint or "",
                 GPU_PRICE_PER_HOUR=config.price_per_hour / config.workers,
             ),
             grants=[

@@ -74,6 +74,8 @@ class ApiSettings(EndingSettings, AssetSettings):
     """Requests that may wait for a job at once."""
     KEY_REQUESTS_PER_MINUTE: int = Field(default=600, gt=0)
     """More requests with one key are refused until the next minute."""
+    OTEL_EXPORTER_OTLP_ENDPOINT: str = ""
+    """Where spans of requests go; OpenTelemetry's SDK reads it too. Empty: nowhere."""
     GPU_PRICE_PER_HOUR: float = Field(default=0.0, ge=0)
     """US dollars per hour for one GPU of an instance; 0: unknown, and usage then has no cost."""
 

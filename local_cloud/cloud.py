@@ -36,6 +36,7 @@ class LocalCloud:
         port: int | None = None,
         region: str = DEFAULT_REGION,
         assembly: Path | None = None,
+        context: Mapping[str, str] | None = None,
         container_command: tuple[str, ...] = CONTAINER_COMMAND,
         container_environment: Mapping[str, str] | None = None,
         notification_faults: NotificationFaults | None = None,
@@ -46,6 +47,7 @@ class LocalCloud:
     ) -> None:
         """`port` None: any free one, kept when this object restarts. `assembly` None: synthesise the repository.
 
+        `context`: options of the stage.
         `notification_faults`: how unreliable notifications are; None: reliable.
         `unkindness`: None: the usual one.
         `record_requests`: write everything that roles request to `settings.requests_file`.
@@ -57,6 +59,7 @@ class LocalCloud:
             port=free_port() if port is None else port,
             region=region,
             assembly=None if assembly is None else assembly.resolve(),
+            context=tuple((context or {}).items()),
             container_command=container_command,
             container_environment=tuple((container_environment or {}).items()),
             notification_faults=notification_faults,
@@ -204,6 +207,8 @@ class LocalCloud:
             arguments.append("--record-requests")
         if not settings.check_rights:
             arguments.append("--without-rights-checks")
+        for name, value in settings.context:
+            arguments += ["--context", f"{name}={value}"]
         for name, value in settings.container_environment:
             arguments += ["--container-environment", f"{name}={value}"]
         return [*arguments, "--container-command", json.dumps(settings.container_command)]

@@ -234,7 +234,13 @@ def correlation_id_of(event: Mapping[str, Any], headers: Mapping[str, str]) -> s
 
 @cache
 def _resolver() -> Resolver:
-    return make_resolver(Api(aws_clients(), ApiSettings.from_environment()))
+    settings = ApiSettings.from_environment()
+    resolver = make_resolver(Api(aws_clients(), settings))
+    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        return resolver
+    from lambdas.api.tracing import traced
+
+    return traced(resolver)
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001

@@ -32,7 +32,10 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="session")
 def local_cloud(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[LocalCloud]:
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    with LocalCloud(tmp_path_factory.mktemp("features"), container_environment=environment) as opened:
+    with LocalCloud(
+        tmp_path_factory.mktemp("features"), container_environment=environment,
+        context={"otlp_endpoint": collector.url},
+    ) as opened:  # fmt: skip
         with GenerateOnCloud(opened.api_url, opened.admin_key) as service:
             folder: Path = tmp_path_factory.mktemp("models")
             service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")

@@ -69,7 +69,7 @@ def test_row_41_several_pictures_are_enlarged_in_one_job_also_those_that_were_up
     assert [(image.width, image.height) for image in done.result.images] == [(48, 48), (2 * SIZE, 2 * SIZE)]
 
 
-def test_row_49_the_container_records_the_run_in_the_trace_of_the_request(
+def test_row_49_api_and_container_record_request_and_run_in_the_trace_of_the_caller(
     service: GenerateOnCloud, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRACEPARENT", f"00-{TRACE}-{SPAN}-01")
@@ -81,7 +81,9 @@ def test_row_49_the_container_records_the_run_in_the_trace_of_the_request(
 
     wait_for(lambda: bool(runs()), "the run's span arrives", seconds=60)
     phases = {span.name for span in collector.spans if span.parent_id in runs()}
-    assert done.traceparent == f"00-{TRACE}-{SPAN}-01"
+    (request,) = [span for span in collector.named("POST /v1/jobs") if span.trace_id == TRACE]
+    assert done.traceparent == f"00-{TRACE}-{request.span_id}-01"
+    assert {span.parent_id for span in collector.named("job txt2img") if span.trace_id == TRACE} == {request.span_id}
     assert {"loading_models", "sampling", "saving"} <= phases
 
 
