@@ -193,6 +193,9 @@ class AssetView(View):
     """The model family that it is or was made for."""
     prediction_type: PredictionType | None = None
     """What a checkpoint predicts, as its owner or else its file says; null if that shows when it is loaded."""
+    native_width: int | None = None
+    native_height: int | None = None
+    """Pixels of the pictures that a checkpoint learned, where its file says so (`modelspec.resolution`)."""
     network_kind: str | None = None
     """LoRA, LoHa, LoKr, …"""
     rank: int | None = None

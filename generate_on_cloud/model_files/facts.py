@@ -14,6 +14,7 @@ from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
 from generate_on_cloud.model_files.inversions import inversion_architecture, stored_vectors, vector_names
 from generate_on_cloud.model_files.mistaken_files import refuse_mistaken
+from generate_on_cloud.model_files.native_sizes import native_size
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_onnx, check_styles
 from generate_on_cloud.model_files.prediction_types import marked_prediction
@@ -56,6 +57,8 @@ class FileFacts:
     """Whether it is a checkpoint without a VAE, which draws with one that the request chooses."""
     prediction_type: PredictionType | None = None
     """What a checkpoint's tensors or header say that it predicts."""
+    native_size: tuple[int, int] | None = None
+    """Width and height in pixels of the pictures that a checkpoint learned, as its header says."""
     data_start: int | None = None
     """Offset of the first byte after a safetensors header, where the AutoV3 hash starts."""
 
@@ -92,7 +95,8 @@ def content_facts(content: FileContent, asset_type: AssetType) -> FileFacts:
 def _checkpoint(content: FileContent) -> FileFacts:
     facts = _facts(content, checkpoint_family(content.shapes))
     marked = marked_prediction(content.shapes, content.metadata)
-    return replace(facts, lacks_vae=not has_vae(content.shapes), prediction_type=marked)
+    size = native_size(content.metadata)
+    return replace(facts, lacks_vae=not has_vae(content.shapes), prediction_type=marked, native_size=size)
 
 
 def _vae(content: FileContent) -> FileFacts:

@@ -249,6 +249,8 @@ def _view(call: UserCall, asset: AssetRecord) -> AssetView:
         source=asset.source,
         architecture=facts.architecture,
         prediction_type=asset.prediction_type or facts.prediction_type,
+        native_width=facts.native_size[0] if facts.native_size else None,
+        native_height=facts.native_size[1] if facts.native_size else None,
         network_kind=facts.network_kind,
         rank=facts.rank,
         trained_words=list(facts.trained_words),

@@ -67,6 +67,7 @@ class Inspection:
             alias=facts.alias,
             lacks_vae=facts.lacks_vae,
             prediction_type=facts.prediction_type,
+            native_size=facts.native_size,
             autov3=autov3,
         )
         active = self.transitions.activate(asset, sha256=sha256, facts=found)

@@ -19,6 +19,8 @@ _HASH = re.compile(r"[0-9a-fA-F]{8,64}")
 _CALLED_VELOCITY = re.compile(r"(?<![a-z])v[-_ ]?pred(?![a-hj-z])", re.IGNORECASE)
 """`furry-vpred`, `Noob_V-Prediction`; not `improved`."""
 _FOLDERS = re.compile(r"^(?!\.\.?[/\\]).*[/\\](?=.)", re.DOTALL)
+TOO_LARGE = 4
+"""How many times as many pixels as a checkpoint learned are worth a warning: more than both sides doubled."""
 WORKING = frozenset({AssetStatus.UPLOADING, AssetStatus.IMPORTING, AssetStatus.INSPECTING})
 """Statuses that are not final."""
 
@@ -37,6 +39,8 @@ class AssetFacts:
     """Whether it is a checkpoint without a VAE."""
     prediction_type: PredictionType | None = None
     """What a checkpoint's own marks say it predicts."""
+    native_size: tuple[int, int] | None = None
+    """Width and height in pixels of the pictures that a checkpoint learned."""
     autov3: str | None = None
     """sha256 of everything after the safetensors header."""
 
@@ -50,6 +54,7 @@ class AssetFacts:
             alias=row.get("alias"),
             lacks_vae=bool(row.get("lacks_vae")),
             prediction_type=_prediction(row.get("marked_prediction")),
+            native_size=_size(row.get("native_size")),
             autov3=row.get("autov3"),
         )
 
@@ -62,6 +67,7 @@ class AssetFacts:
             "alias": self.alias,
             "lacks_vae": self.lacks_vae or None,
             "marked_prediction": self.prediction_type,
+            "native_size": self.native_size and list(self.native_size),
             "autov3": self.autov3,
         }
 
@@ -257,6 +263,25 @@ def prediction_doubt(asset: AssetRecord) -> str | None:
         f"{asset.name} is called v-prediction, but neither its owner nor its file says so; if its pictures "
         f"are wrong, set its prediction_type: PATCH /v1/assets/{asset.asset_id}"
     )
+
+
+def size_doubt(asset: AssetRecord, *, width: int, height: int) -> str | None:
+    """What to tell who draws far larger pictures than a checkpoint learned; None if it is not known to be so."""
+    if asset.facts.native_size is None:
+        return None
+    native_width, native_height = asset.facts.native_size
+    larger = width * height / (native_width * native_height)
+    if larger <= TOO_LARGE:
+        return None
+    native = f"{native_width}x{native_height}"
+    return (
+        f"{asset.name} learned pictures of {native} pixels; at {width}x{height} each step takes {larger:.0f} times as "
+        f"long and the pictures are worse; set width and height to about {native}"
+    )
+
+
+def _size(stored: list[int] | None) -> tuple[int, int] | None:
+    return None if stored is None else (int(stored[0]), int(stored[1]))
 
 
 def _prediction(stored: str | None) -> PredictionType | None:

@@ -14,7 +14,7 @@ from generate_on_cloud.model_files.architectures import fits, misfit
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.uses import NO_VAE, TINY_VAE
 from lambdas.access.caller import Caller
-from lambdas.assets.record import AssetRecord, prediction_doubt, split_title
+from lambdas.assets.record import AssetRecord, prediction_doubt, size_doubt, split_title
 from lambdas.assets.store import AssetStore, Meanings, Reference
 from lambdas.field_errors import ROOT
 from lambdas.jobs.needed_assets import (
@@ -198,6 +198,10 @@ class Resolver:
         for asset, _ in findings.used.values():
             if (doubt := prediction_doubt(asset)) is not None:
                 findings.warn(doubt, pointer=CHECKPOINT_POINTER)
+        if checkpoint is not None and isinstance(params, ImageParams):
+            too_large = size_doubt(checkpoint, width=params.width, height=params.height)
+            if too_large is not None:
+                findings.warn(too_large, pointer=f"{ROOT}/width")
 
         for asset_type, pointer in newest_needed(params):
             newest = max(
