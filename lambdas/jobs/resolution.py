@@ -195,13 +195,7 @@ class Resolver:
         if asked.rough:
             use_tiny_vaes(asked.rough, named, findings, acting=lambda assets: _closest(_acting(assets, caller), caller))
         _check_vaes(others, findings)
-        for asset, _ in findings.used.values():
-            if (doubt := prediction_doubt(asset)) is not None:
-                findings.warn(doubt, pointer=CHECKPOINT_POINTER)
-        if checkpoint is not None and isinstance(params, ImageParams):
-            too_large = size_doubt(checkpoint, width=params.width, height=params.height)
-            if too_large is not None:
-                findings.warn(too_large, pointer=f"{ROOT}/width")
+        _note_doubts(params, checkpoint, findings)
 
         for asset_type, pointer in newest_needed(params):
             newest = max(
@@ -379,6 +373,17 @@ def _check_vaes(others: Sequence[Need], findings: _Findings) -> None:
     for asset in used:
         if asset.facts.lacks_vae:
             findings.fault(ProblemCode.INVALID_PARAMS, VAE_POINTER, f"{asset.name} cannot be used: {NO_VAE}")
+
+
+def _note_doubts(params: TaskParams, checkpoint: AssetRecord | None, findings: _Findings) -> None:
+    """Warn of a checkpoint that may predict something else than it says, and of a size that it did not learn."""
+    for asset, _ in findings.used.values():
+        if (doubt := prediction_doubt(asset)) is not None:
+            findings.warn(doubt, pointer=CHECKPOINT_POINTER)
+    if checkpoint is not None and isinstance(params, ImageParams):
+        too_large = size_doubt(checkpoint, width=params.width, height=params.height)
+        if too_large is not None:
+            findings.warn(too_large, pointer=f"{ROOT}/width")
 
 
 def _vaes_called_like(checkpoint: str) -> tuple[tuple[AssetType, str], ...]:
