@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from generate_on_cloud.cli.dynamic_prompts import prompts_of
 from generate_on_cloud.cli.picture_files import pictures_in
@@ -15,7 +16,7 @@ from generate_on_cloud.contract.capabilities import Capabilities
 from generate_on_cloud.webui.png_info import png_info
 from infrastructure.config import ConfigError, StageConfig
 from tests.lambdas.cloud import PNG, Cloud, img2img, txt2img
-from tests.lambdas.fleet import Fleet
+from tests.lambdas.fleet import NAME, Fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,10 +110,13 @@ def test_row_41_extras_take_one_picture_or_many_and_png_info_reads_what_was_draw
     accepted(cloud, {"task": "extra_single_image", "params": {"image": PNG, **upscaler}})
     accepted(cloud, {"task": "extra_batch_images", "params": many})
     refused = cloud.ask("POST", "/v1/jobs", {"task": "extra_batch_images", "params": broken})
-    buffer = io.BytesIO(base64.b64decode(PNG))
+    texts, drawn = PngInfo(), io.BytesIO()
+    texts.add_text("parameters", "a fox\nSteps: 20, Sampler: Euler, Seed: 7")
+    Image.open(io.BytesIO(base64.b64decode(PNG))).save(drawn, format="png", pnginfo=texts)
+    info = png_info(drawn.getvalue())
 
     assert refused.problem(422, "invalid_params")["errors"][0]["pointer"] == "/params/imageList/1/data"
-    assert png_info(buffer.getvalue()).infotext == ""
+    assert (info.prompt, info.parameters["Seed"]) == ("a fox", "7")
 
 
 def test_row_42_an_endpoint_sleeps_at_zero_and_a_job_says_that_it_is_starting(cloud: Cloud) -> None:
@@ -132,11 +136,16 @@ def test_row_43_a_new_container_can_load_its_checkpoint_before_the_first_job() -
 
 def test_row_44_a_job_goes_where_it_says_else_to_the_default_else_to_the_least_loaded(fleet: Fleet) -> None:
     # That a warm checkpoint decides among equals: lambdas/test_endpoint_choice.py.
-    cloud = fleet.cloud
-    named = cloud.ask("POST", "/v1/jobs", txt2img() | {"endpoint": "artists"}).ok(201)
-    first = cloud.ask("POST", "/v1/jobs", txt2img()).ok(201)
+    fleet.ready()
 
-    assert (named["endpoint"], first["endpoint"]) == ("artists", "artists")
+    def sent(**fields: object) -> object:
+        return fleet.cloud.ask("POST", "/v1/jobs", txt2img() | fields).ok(201)["endpoint"]
+
+    for _ in range(4):
+        fleet.cloud.job(endpoint=NAME)
+    assert (sent(), sent(endpoint="fast")) == ("artists", NAME)
+    fleet.cloud.ask("PATCH", "/v1/me", {"default_endpoint": "fast"}).ok()
+    assert (sent(), sent(endpoint="artists")) == (NAME, "artists")
 
 
 def test_row_45_spot_capacity_is_not_there_and_who_asks_for_it_is_told() -> None:
