@@ -9,6 +9,7 @@ from checks.fidelity.goldens import Golden
 from checks.fidelity.model_shelf import ModelShelf
 from checks.fidelity.recording import Recording
 from generate_on_cloud.contract.errors import JobFailed
+from generate_on_cloud.contract.leniency import relax
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.task_params import TaskParams
 from inference_container.models.checkpoint import Checkpoint
@@ -55,8 +56,12 @@ def _answer(golden: Golden, shelf: ModelShelf) -> Comparison:
 
 def _params(golden: Golden) -> TaskParams:
     assert golden.task is not None
+    # As the API does for requests that are not strict.
+    relaxed = relax(golden.task, golden.body)
+    if relaxed.unsupported:
+        raise _RefusedError("; ".join(field.message for field in relaxed.unsupported))
     try:
-        params = PARAMS_BY_TASK[golden.task].model_validate(golden.body)
+        params = PARAMS_BY_TASK[golden.task].model_validate(relaxed.params)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)]
         raise _RefusedError("; ".join(faults)) from error

@@ -31,7 +31,8 @@ training_xattention_optimizations training_enable_tensorboard training_tensorboa
 training_tensorboard_flush_every
 sd_checkpoints_limit sd_checkpoints_keep_in_cpu sd_checkpoint_cache sd_checkpoint_hash
 sd_checkpoint_dropdown_use_short sd_vae_explanation sd_vae_checkpoint_cache sd_vae_overrides_per_model_preferences
-cross_attention_optimization persistent_cond_cache cache_fp16_weight auto_vae_precision auto_vae_precision_bfloat16
+cross_attention_optimization enable_batch_seeds ddim_discretize persistent_cond_cache cache_fp16_weight
+auto_vae_precision auto_vae_precision_bfloat16
 img2img_editor_height img2img_sketch_default_brush_color img2img_inpaint_mask_brush_color
 img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_mask_scribble_alpha
 img2img_batch_show_results_limit img2img_batch_use_original_name img2img_autosize
@@ -77,9 +78,7 @@ IDLE_OPTIONS = frozenset(_NAMES.split())
 AT_REST: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
         "sd_unet": ("Automatic", "None"),
-        "enable_batch_seeds": (True,),
         "enable_emphasis": (True,),
-        "hires_fix_refiner_pass": ("second pass",),
         "sd3_enable_t5": (False,),
         "fp8_storage": ("Disable",),
         "auto_backcompat": (True, False),
@@ -90,8 +89,6 @@ AT_REST: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "SWIN_tile_overlap": (8,),
         "SCUNET_tile": (256,),
         "SCUNET_tile_overlap": (8,),
-        "sd_hypernetwork": ("None", ""),
-        "ddim_discretize": ("uniform",),
         "k_sched_type": ("Automatic",),
         "postprocessing_enable_in_main_ui": ([],),
         "dont_fix_second_order_samplers_schedule": (False,),

@@ -103,6 +103,7 @@ class Options(BaseModel):
     hires_fix_use_firstpass_conds: bool = False
     no_dpmpp_sde_batch_determinism: bool = False
     refiner_switch_by_sample_steps: bool = False
+    hires_fix_refiner_pass: Literal["first pass", "second pass", "both passes"] = "second pass"  # noqa: S105
     hypertile_enable_unet: bool = False
     hypertile_enable_unet_secondpass: bool = False
     hypertile_max_depth_unet: int = Field(default=3, ge=0, le=3)
@@ -116,6 +117,7 @@ class Options(BaseModel):
     upcast_attn: bool = False
     initial_noise_multiplier: float = Field(default=1.0, ge=0, le=1.5)
     sd_lora: str = "None"
+    sd_hypernetwork: str = "None"
     extra_networks_default_multiplier: float = Field(default=1.0, ge=0, le=2)
     lora_functional: bool = False
     lora_preferred_name: Literal["Alias from file", "Filename"] = "Alias from file"

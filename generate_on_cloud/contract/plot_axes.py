@@ -163,7 +163,6 @@ _ROWS: tuple[Axis, ...] = (
     Axis("Schedule min sigma", _option("sigma_min"), number_values),
     Axis("Schedule max sigma", _option("sigma_max"), number_values),
     Axis("Schedule rho", _option("rho"), number_values),
-    Axis("Skip Early CFG", _option("skip_early_cond"), number_values),
     Axis("Beta schedule alpha", _option("beta_dist_alpha"), number_values),
     Axis("Beta schedule beta", _option("beta_dist_beta"), number_values),
     Axis("Eta", _field("eta"), number_values),
@@ -186,6 +185,18 @@ _ROWS: tuple[Axis, ...] = (
     Axis("RNG source", _option("randn_source"), chosen=True),
     Axis("FP8 mode", _fp8, chosen=True, cost=0.9),
     Axis("Size", _size),
+    # Those of the built-in extension Hypertile.
+    Axis("[Hypertile] Unet First pass Enabled", _option("hypertile_enable_unet", _true), chosen=True),
+    Axis("[Hypertile] Unet Second pass Enabled", _option("hypertile_enable_unet_secondpass", _true), chosen=True),
+    Axis("[Hypertile] Unet Max Depth", _option("hypertile_max_depth_unet"), int_values, chosen=True),
+    Axis("[Hypertile] Unet Max Tile Size", _option("hypertile_max_tile_unet"), int_values),
+    Axis("[Hypertile] Unet Swap Size", _option("hypertile_swap_size_unet"), int_values),
+    Axis("[Hypertile] VAE Enabled", _option("hypertile_enable_vae", _true), chosen=True),
+    Axis("[Hypertile] VAE Max Depth", _option("hypertile_max_depth_vae"), int_values, chosen=True),
+    Axis("[Hypertile] VAE Max Tile Size", _option("hypertile_max_tile_vae"), int_values),
+    Axis("[Hypertile] VAE Swap Size", _option("hypertile_swap_size_vae"), int_values),
+    # WebUI 1.10.1 has no such axis; Forge and later versions have, so it must not move the indexes above.
+    Axis("Skip Early CFG", _option("skip_early_cond"), number_values),
 )
 SEED_AXES = ("Seed", "Var. seed")
 """Axes whose values may be -1, for a random one."""

@@ -18,8 +18,8 @@ _COUNTED = re.compile(rf"\s*({_NUMBER})\s*-\s*({_NUMBER})\s*\[(\d+)\s*]\s*")
 
 
 def split_values(text: str) -> list[str]:
-    """The parts of a line of CSV, without spaces around them."""
-    return [part.strip() for row in csv.reader(StringIO(text)) for part in row]
+    """The parts of a line of CSV, without spaces around them; a quotation mark may follow a space."""
+    return [part.strip() for row in csv.reader(StringIO(text), skipinitialspace=True) for part in row]
 
 
 def join_values(values: Sequence[str]) -> str:
@@ -30,13 +30,13 @@ def join_values(values: Sequence[str]) -> str:
 
 
 def int_values(texts: Sequence[str]) -> Values:
-    """Whole numbers and ranges of them.
+    """Whole numbers and ranges of them; blank texts count for nothing.
 
     Raises:
         ValueError: something else, or too many; the text says what was received and what is allowed.
     """
     found: Values = []
-    for text in texts:
+    for text in filter(str.strip, texts):
         if stepped := _whole(_STEPPED, text):
             found += _checked(range(stepped[0], stepped[1] + 1, stepped[2] if stepped[2] is not None else 1))
         elif counted := _whole(_COUNTED, text):
@@ -49,7 +49,7 @@ def int_values(texts: Sequence[str]) -> Values:
 def number_values(texts: Sequence[str]) -> Values:
     """Numbers and ranges of them; raises like `int_values`."""
     found: Values = []
-    for text in texts:
+    for text in filter(str.strip, texts):
         if match := _STEPPED.fullmatch(text):
             start, end, step = (_number(group) for group in match.groups())
             step = 1.0 if step is None else step

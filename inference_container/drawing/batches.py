@@ -122,8 +122,9 @@ def _sample_batch(
         sampled.append(_sample(first, request, progress, start=done, end=done + calls[0], skips=skips))
     if second is not None and hires is not None:
         small = sampled[0].latents if sampled else None
-        with first.tiles.on_decoder(first.checkpoint):
-            large = enlarge(first.checkpoint, small, hires, second=second.checkpoint)
+        decoding = sampled[0].checkpoint if sampled else first.checkpoint
+        with first.tiles.on_decoder(decoding):
+            large = enlarge(decoding, small, hires, second=second.checkpoint)
         request = hires_request(second, hires, large, batch=batch)
         last = _sample(second, request, progress, start=done + calls[0], end=done + sum(calls), skips=skips)
         encoded = encoder_extra(second.checkpoint) if encodes(hires) else {}
@@ -135,7 +136,7 @@ def _sample(one: Pass, request: SamplingRequest, progress: JobProgress, *, start
     """One pass; it ends at its next step once more skips are asked for than `skips`."""
     plan, params = one.plan, one.plan.params
     timestep = SAMPLERS[request.choice.sampler].timestep
-    notes = {} if one.hires is None else second_pass_extra(params)
+    notes = {**one.start_notes, **({} if one.hires is None else second_pass_extra(params))}
     notes |= sampling_extra(params, request.choice, from_image=request.start is not None)
     checkpoint = one.checkpoint
 

@@ -83,11 +83,15 @@ class Conditioner:
 
     def infotext_extra(self, prompts: Prompts) -> dict[str, InfoValue]:
         """Infotext entries for these prompts, which must have been encoded."""
+        return {**self.timeline_extra(prompts), **self._encoder.infotext_extra()}
+
+    def timeline_extra(self, prompts: Prompts) -> dict[str, InfoValue]:
+        """The infotext entry for prompts whose timelines WebUI's old rules change."""
         old = self._clock.use_old_scheduling and any(
             schedule_prompt(text, self._clock) != schedule_prompt(text, replace(self._clock, use_old_scheduling=False))
             for text in (extract_tags(prompts.prompt).text, prompts.negative_prompt)
         )
-        return {**({"Old prompt editing timelines": True} if old else {}), **self._encoder.infotext_extra()}
+        return {"Old prompt editing timelines": True} if old else {}
 
     def empty_chunk(self) -> Tensor:
         """The encoded empty prompt, shape (77, dim)."""

@@ -37,6 +37,8 @@ class Pass:
     """Shared by all passes of a job."""
     notes: Mapping[str, InfoValue]
     """Infotext entries from its preparation."""
+    start_notes: Mapping[str, InfoValue]
+    """Infotext entries that WebUI adds when the pass begins."""
 
     @property
     def prompts(self) -> Prompts:
@@ -53,15 +55,16 @@ def ready_passes(plan: DrawingPlan, stack: ExitStack, progress: JobProgress) -> 
     hires = plan.hires
     tiles = Hypertile(plan.params, seed=plan.seeds.seeds[0])
     networks = _networks(plan, plan.checkpoint, stack)
-    # WebUI's refiner takes over only in the last pass (its option `hires_fix_refiner_pass`).
-    refiner = plan.refiner if hires is None else None
+    refined = plan.params.options.hires_fix_refiner_pass
+    refiner = plan.refiner if hires is None or refined != "second pass" else None
     first = _ready(plan, None, plan.checkpoint, networks, progress, refiner=refiner, tiles=tiles)
     if hires is None:
         return first, None
     checkpoint = plan.hires_checkpoint or plan.checkpoint
     if checkpoint.unet is not plan.checkpoint.unet:
         networks = _networks(plan, checkpoint, stack)
-    return first, _ready(plan, hires, checkpoint, networks, progress, refiner=plan.refiner, tiles=tiles)
+    refiner = plan.refiner if refined != "first pass" else None
+    return first, _ready(plan, hires, checkpoint, networks, progress, refiner=refiner, tiles=tiles)
 
 
 def pass_notes(first: Pass, second: Pass | None) -> dict[str, InfoValue]:
@@ -98,12 +101,15 @@ def _ready(
     # Each pass is sampled with the networks of its own prompt, and by default encoded with them, too.
     _use(networks, prompts, progress)
     notes: dict[str, InfoValue] = networks.infotext_extra() if options.lora_add_hashes_to_infotext else {}
+    start_notes: dict[str, InfoValue] = {}
     if hires is None or along:
         notes |= conditioner.infotext_extra(prompts)
+    else:
+        start_notes = conditioner.timeline_extra(prompts)
     taking_over = None
     if refiner is not None and refiner.unet is not checkpoint.unet:
         taking_over = _refiner(plan, hires, refiner, progress)
-    return Pass(plan, hires, checkpoint, networks, guidance, taking_over, tiles, notes)
+    return Pass(plan, hires, checkpoint, networks, guidance, taking_over, tiles, notes, start_notes)
 
 
 def _use(networks: NetworkSwitch, prompts: Prompts, progress: JobProgress) -> None:

@@ -41,7 +41,7 @@ class DrawingPlan:
     controls: Controls = field(default_factory=Controls)
     """ControlNets."""
     refiner: Checkpoint | None = None
-    """Takes over the last pass of each batch from `refiner_switch_at` on."""
+    """Takes over each batch from `refiner_switch_at` on; with hires fix in the passes of `hires_fix_refiner_pass`."""
     hires: HiresPlan | None = None
     """The second pass of each batch, if any."""
     hires_checkpoint: Checkpoint | None = None

@@ -7,6 +7,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.webui.prompt.errors import PromptSyntaxError, StyleError
 from generate_on_cloud.webui.prompt.extra_networks import (
+    HYPERNET_KIND,
     NO_NETWORKS,
     NetworkPlan,
     extract_tags,
@@ -33,18 +34,18 @@ def read_prompts(params: ImageParams, styles: Mapping[str, Style]) -> Prompts:
         JobFailed: invalid_params, if a tag cannot be parsed or a style does not exist.
     """
     prompts = _read(params, params.prompt, params.negative_prompt, styles)
-    tag = _general_lora(params, prompts)
-    # Every pass that lacks the tag adds it to the prompt that infotexts show, the second pass too.
-    tags = tag
+    own = _general_tags(params, prompts)
+    # Every pass that lacks a tag adds it to the prompt that infotexts show, the second pass too.
+    tags = own
     if isinstance(params, Txt2ImgParams) and params.enable_hr:
-        tags += _general_lora(params, _read_hires(params, styles))
-    return replace(prompts, prompt=prompts.prompt + tags, networks=_networks(params, prompts.prompt + tag))
+        tags += _general_tags(params, _read_hires(params, styles))
+    return replace(prompts, prompt=prompts.prompt + tags, networks=_networks(params, prompts.prompt + own))
 
 
 def read_hires_prompts(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Prompts:
     """The prompts of the second pass; empty ones default to the first pass's. Raises like `read_prompts`."""
     prompts = _read_hires(params, styles)
-    return replace(prompts, networks=_networks(params, prompts.prompt + _general_lora(params, prompts)))
+    return replace(prompts, networks=_networks(params, prompts.prompt + _general_tags(params, prompts)))
 
 
 def _read_hires(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Prompts:
@@ -52,14 +53,21 @@ def _read_hires(params: Txt2ImgParams, styles: Mapping[str, Style]) -> Prompts:
     return _read(params, prompt, negative_prompt, styles)
 
 
-def _general_lora(params: ImageParams, prompts: Prompts) -> str:
-    """The tag of the option `sd_lora`, for prompts that do not name that file themselves; else nothing."""
-    options = params.options
-    if options.sd_lora in ("", "None") or params.disable_extra_networks:
+def _general_tags(params: ImageParams, prompts: Prompts) -> str:
+    """The tags of the options `sd_hypernetwork` and `sd_lora`, for prompts that do not name these files themselves."""
+    options, networks = params.options, prompts.networks
+    if params.disable_extra_networks:
         return ""
-    if any(use.name == options.sd_lora for use in prompts.networks.loras):
-        return ""
-    return f"<lora:{options.sd_lora}:{options.extra_networks_default_multiplier}>"
+    found = [
+        f"<{kind}:{name}:{options.extra_networks_default_multiplier}>"
+        for kind, name, uses in (
+            (HYPERNET_KIND, options.sd_hypernetwork, networks.hypernets),
+            ("lora", options.sd_lora, networks.loras),
+        )
+        if name not in ("", "None") and all(use.name != name for use in uses)
+    ]
+    # WebUI goes first through the kinds that the prompt names.
+    return "".join(reversed(found) if networks.loras and not networks.hypernets else found)
 
 
 def _read(params: ImageParams, prompt: str, negative_prompt: str, styles: Mapping[str, Style]) -> Prompts:

@@ -18,7 +18,10 @@ def short_title(checkpoint: Checkpoint) -> str:
 
 def refiner_extra(refiner: Checkpoint, params: ImageParams) -> dict[str, InfoValue]:
     """The infotext entries after the refiner has taken over."""
-    return {"Refiner": short_title(refiner), "Refiner switch at": params.refiner_switch_at}
+    passes = params.options.hires_fix_refiner_pass
+    enlarged = isinstance(params, Txt2ImgParams) and params.enable_hr
+    noted: dict[str, InfoValue] = {"Hires refiner": passes} if enlarged and passes != "second pass" else {}
+    return noted | {"Refiner": short_title(refiner), "Refiner switch at": params.refiner_switch_at}
 
 
 def chosen_refiner(

@@ -16,10 +16,6 @@ class Seeds:
     seeds: tuple[int, ...]
     subseeds: tuple[int, ...]
 
-    def first(self, count: int) -> "Seeds":
-        """The seeds of the first `count` pictures."""
-        return Seeds(self.seeds[:count], self.subseeds[:count])
-
 
 def choose_seeds(params: ImageParams, *, random_source: random.Random | None = None) -> Seeds:
     """Seeds increase by 1 from the first one; with a variation, only subseeds do. -1 means random."""

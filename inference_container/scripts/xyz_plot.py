@@ -36,11 +36,12 @@ def xyz_plot(script: XyzPlot, board: DrawingBoard[ImageParams]) -> Finished:
     board.expect(drawing_shares([cell.params for cell in cells]))
     pictures: dict[int, Image.Image] = {}
     records: dict[int, GenerationRecord] = {}
+    prompts: dict[int, str] = {}
     for cell in cells:
         drawing = board.draw(cell.params)
         column, row, grid = cell.place
         index = column + len(x.values) * (row + len(y.values) * grid)
-        pictures[index], records[index] = drawing.images[0], drawing.record
+        pictures[index], records[index], prompts[index] = drawing.images[0], drawing.record, cell.params.prompt
 
     # 3. The grids.
     size = len(x.values) * len(y.values)
@@ -69,13 +70,14 @@ def xyz_plot(script: XyzPlot, board: DrawingBoard[ImageParams]) -> Finished:
     encoded = board.store(shown, infotexts=said, seeds=seeds, inside=inside)
 
     # 5. WebUI describes the whole by the first cell, and lists all cells, whether shown or not.
-    starts = [ordered[start] for start in range(0, len(ordered), size)] if script.include_sub_grids else []
-    described = [*starts, *ordered]
+    starts = range(0, len(ordered), size) if script.include_sub_grids else ()
+    described = [*starts, *range(len(ordered))]
     info = {
         **build_info(board.first),
-        "prompt": described[0].prompts[0],
-        "all_prompts": [record.prompts[0] for record in described],
-        "all_seeds": [record.seeds[0] for record in described],
+        # As the cells' requests have them: without styles.
+        "prompt": prompts[0],
+        "all_prompts": [prompts[index] for index in described],
+        "all_seeds": [records[index].seeds[0] for index in described],
         "extra_generation_params": build_info(board.last)["extra_generation_params"],
         "index_of_first_image": 1,
         "infotexts": [whole_text, *(grid_texts if script.include_sub_grids else []), *texts],

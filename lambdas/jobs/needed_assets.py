@@ -151,6 +151,7 @@ NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow | ScriptRow, ...] = (
     TagRow(AssetType.LORA, LORA_KINDS),
     TagRow(AssetType.HYPERNETWORK, frozenset({HYPERNET_KIND})),
     OptionRow(AssetType.LORA, "sd_lora"),
+    OptionRow(AssetType.HYPERNETWORK, "sd_hypernetwork"),
     UnitRow(AssetType.CONTROLNET, "ControlNet", "model"),
     FieldRow(AssetType.UPSCALER, "hr_upscaler", upscaler_file, applies=_second_pass),
     OptionRow(AssetType.UPSCALER, "upscaler_for_img2img", upscaler_file),

@@ -68,7 +68,44 @@ VALUES: dict[str, tuple[str, str, object]] = {
     "Size": ("72x80", "height", 80),
     "Prompt S/R": ("x, y", "prompt", "x and b"),
     "Prompt order": ("x", "prompt", "x and b"),
+    "[Hypertile] Unet First pass Enabled": ("True", "hypertile_enable_unet", True),
+    "[Hypertile] Unet Second pass Enabled": ("true", "hypertile_enable_unet_secondpass", True),
+    "[Hypertile] Unet Max Depth": ("1", "hypertile_max_depth_unet", 1),
+    "[Hypertile] Unet Max Tile Size": ("64", "hypertile_max_tile_unet", 64),
+    "[Hypertile] Unet Swap Size": ("6", "hypertile_swap_size_unet", 6),
+    "[Hypertile] VAE Enabled": ("no", "hypertile_enable_vae", False),
+    "[Hypertile] VAE Max Depth": ("1", "hypertile_max_depth_vae", 1),
+    "[Hypertile] VAE Max Tile Size": ("64", "hypertile_max_tile_vae", 64),
+    "[Hypertile] VAE Swap Size": ("6", "hypertile_swap_size_vae", 6),
 }
+WEBUI_LABELS = {
+    Task.TXT2IMG: """Nothing; Seed; Var. seed; Var. strength; Steps; Hires steps; CFG Scale; Prompt S/R; Prompt order;
+        Sampler; Hires sampler; Checkpoint name; Negative Guidance minimum sigma; Sigma Churn; Sigma min; Sigma max;
+        Sigma noise; Schedule type; Schedule min sigma; Schedule max sigma; Schedule rho; Beta schedule alpha;
+        Beta schedule beta; Eta; Clip skip; Denoising; Initial noise multiplier; Extra noise; Hires upscaler; VAE;
+        Styles; UniPC Order; Face restore; Token merging ratio; Token merging ratio high-res;
+        Always discard next-to-last sigma; SGM noise multiplier; Refiner checkpoint; Refiner switch at; RNG source;
+        FP8 mode; Size; [Hypertile] Unet First pass Enabled; [Hypertile] Unet Second pass Enabled;
+        [Hypertile] Unet Max Depth; [Hypertile] Unet Max Tile Size; [Hypertile] Unet Swap Size;
+        [Hypertile] VAE Enabled; [Hypertile] VAE Max Depth; [Hypertile] VAE Max Tile Size; [Hypertile] VAE Swap Size""",
+    Task.IMG2IMG: """Nothing; Seed; Var. seed; Var. strength; Steps; CFG Scale; Image CFG Scale; Prompt S/R;
+        Prompt order; Sampler; Checkpoint name; Negative Guidance minimum sigma; Sigma Churn; Sigma min; Sigma max;
+        Sigma noise; Schedule type; Schedule min sigma; Schedule max sigma; Schedule rho; Beta schedule alpha;
+        Beta schedule beta; Eta; Clip skip; Denoising; Initial noise multiplier; Extra noise; Cond. Image Mask Weight;
+        VAE; Styles; UniPC Order; Face restore; Token merging ratio; Token merging ratio high-res;
+        Always discard next-to-last sigma; SGM noise multiplier; Refiner checkpoint; Refiner switch at; RNG source;
+        FP8 mode; Size; [Hypertile] Unet First pass Enabled; [Hypertile] Unet Second pass Enabled;
+        [Hypertile] Unet Max Depth; [Hypertile] Unet Max Tile Size; [Hypertile] Unet Swap Size;
+        [Hypertile] VAE Enabled; [Hypertile] VAE Max Depth; [Hypertile] VAE Max Tile Size; [Hypertile] VAE Swap Size""",
+}
+"""The choices of the first argument in `/sdapi/v1/script-info` of WebUI 1.10.1, in order."""
+
+
+@pytest.mark.parametrize("task", WEBUI_LABELS)
+def test_every_axis_has_webuis_index(task: Task) -> None:
+    expected = [" ".join(label.split()) for label in WEBUI_LABELS[task].split(";")]
+
+    assert [axis.label for axis in axes(task)][: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -103,9 +140,11 @@ def test_axes_combine_with_the_slow_ones_outside() -> None:
 
 def test_a_prompt_is_searched_and_ordered_as_webui_does() -> None:
     replaced = plotted(Task.TXT2IMG, "Prompt S/R", "cat,dog,", prompt="a cat", negative_prompt="cat").variants()
+    quoted = plotted(Task.TXT2IMG, "Prompt S/R", 'cat, "dog, big"', prompt="a cat").variants()
     ordered = plotted(Task.TXT2IMG, "Prompt order", "b,a,c", prompt="(a) b, c!").variants()
 
     assert [(one.prompt, one.negative_prompt) for one in replaced] == [("a cat", "cat"), ("a dog", "dog"), ("a ", "")]
+    assert [one.prompt for one in quoted] == ["a cat", "a dog, big"]
     assert [one.prompt for one in ordered] == [
         "(b) a, c!", "(b) c, a!", "(a) b, c!", "(a) c, b!", "(c) b, a!", "(c) a, b!",
     ]  # fmt: skip
@@ -138,6 +177,7 @@ def test_all_pictures_of_all_cells_are_counted() -> None:
         ("0-1 [3]", [0, 0, 1], [0.0, 0.5, 1.0]),
         ("7 [1]-8", None, None),
         ("", [], []),
+        ("1,, 2, ", [1, 2], [1.0, 2.0]),
     ],
 )
 def test_ranges_are_written_as_in_webui(texts: str, whole: list[int] | None, numbers: list[float] | None) -> None:
@@ -152,7 +192,7 @@ def test_ranges_are_written_as_in_webui(texts: str, whole: list[int] | None, num
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["Sed", "1"], "x_type: received 'Sed'; allowed: 0 to 4[0-9], or Nothing, Seed"),
+        (["Sed", "1"], "x_type: received 'Sed'; allowed: 0 to 51, or Nothing, Seed"),
         ([99, "1"], "x_type: received '99'; allowed: 0 to"),
         (["Image CFG Scale", "1"], "x_type: received 'Image CFG Scale'"),
         (["Seed", ""], "x_values: received no value for Seed; allowed: one or more"),

@@ -72,6 +72,10 @@ def told(files: Resolution) -> dict[str, list[str]]:
             {"override_settings": {"sd_lora": "ink"}},
             [Need(AssetType.LORA, "ink", "/params/override_settings/sd_lora")],
         ),
+        (
+            {"override_settings": {"sd_hypernetwork": "old"}},
+            [Need(AssetType.HYPERNETWORK, "old", "/params/override_settings/sd_hypernetwork")],
+        ),
         ({"refiner_checkpoint": "None"}, []),
         ({"refiner_checkpoint": "r"}, [Need(AssetType.CHECKPOINT, "r", "/params/refiner_checkpoint")]),
         ({"hr_checkpoint_name": "h"}, []),

@@ -50,3 +50,13 @@ def test_random_seeds_stay_random_if_asked_to(checkpoint: Checkpoint) -> None:
     output = run(checkpoint, Task.TXT2IMG, seed=-1, script_name="X/Y/Z plot", script_args=arguments)
 
     assert len({image.seed for image in output.images[1:]}) == 2
+
+
+def test_info_has_the_prompts_of_the_cells_as_the_request_writes_them(checkpoint: Checkpoint) -> None:
+    arguments = ["Prompt S/R", "red, blue", [], 0, "", [], 0, "", [], False, True]
+
+    output = run(checkpoint, Task.TXT2IMG, prompt="red # why", script_name="X/Y/Z plot", script_args=arguments)
+
+    assert output.info["all_prompts"] == ["red # why", "blue # why"]
+    assert output.info["prompt"] == "red # why"
+    assert output.info["infotexts"][2].startswith("blue \n")

@@ -10,12 +10,14 @@ import torch
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobFailed
 from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import Txt2ImgParams
+from inference_container.drawing.prompts import read_prompts
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import ModelFile
 from inference_container.networks.network_file import load_network_file
 from tests.networks.network_files import hypernetwork_file, linear_pair, lora, model_file, numbers, write_network
 from tests.tasks.conftest import as_text, noisy
-from tests.tasks.running import pixels, run
+from tests.tasks.running import SMALL, pixels, run
 
 LAYERS = (
     ("lora_unet_up_blocks_3_attentions_0_transformer_blocks_0_attn2_to_v", (16, 32)),
@@ -78,6 +80,35 @@ def test_both_passes_add_the_lora_of_the_option_and_infotext_shows_both_tags(
     assert ", Hires prompt: red, " in drawn.images[0].infotext
     assert np.array_equal(pixels(drawn), pixels(tagged))
     assert off.info["prompt"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written"),
+    [
+        ("red", "red<hypernet:bend:0.5><lora:ink:0.5>"),
+        ("red<lora:wax>", "red<lora:wax><lora:ink:0.5><hypernet:bend:0.5>"),
+        ("red<hypernet:bend>", "red<hypernet:bend><lora:ink:0.5>"),
+        ("<hypernet:old><lora:wax>", "<hypernet:old><lora:wax><hypernet:bend:0.5><lora:ink:0.5>"),
+        ("<lora:ink><hypernet:bend>", "<lora:ink><hypernet:bend>"),
+    ],
+)
+def test_options_add_networks_in_webuis_order(prompt: str, written: str) -> None:
+    options = {"sd_lora": "ink", "sd_hypernetwork": "bend", "extra_networks_default_multiplier": 0.5}
+    params = Txt2ImgParams(**{**SMALL, "prompt": prompt, "override_settings": options})
+
+    assert read_prompts(params, styles={}).prompt == written
+
+
+def test_an_option_adds_a_hypernetwork_to_every_prompt(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    bend = linear_pair(32, seed=1)
+    files = [hypernetwork_file(tmp_path / "bend.pt", {32: (bend, bend)})]
+
+    drawn = run(checkpoint, Task.TXT2IMG, prompt="red", files=files, override_settings={"sd_hypernetwork": "bend"})
+    tagged = run(checkpoint, Task.TXT2IMG, prompt="red<hypernet:bend:1.0>", files=files)
+
+    assert drawn.info["prompt"] == "red<hypernet:bend:1.0>"
+    assert np.array_equal(pixels(drawn), pixels(tagged))
+    assert not np.array_equal(pixels(drawn), pixels(run(checkpoint, Task.TXT2IMG, prompt="red")))
 
 
 def test_hashes_of_networks_can_be_left_out_of_infotexts(checkpoint: Checkpoint, tmp_path: Path) -> None:

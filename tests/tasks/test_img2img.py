@@ -82,7 +82,9 @@ def test_several_pictures_are_one_batch(checkpoint: Checkpoint) -> None:
 
     assert len(output.images) == 2
     assert output.info["batch_size"] == 2
-    assert output.info["all_seeds"] == [7, 8]
+    # WebUI lists a seed for each picture that was asked for.
+    assert output.info["all_seeds"] == [7, 8, 9]
+    assert output.info["infotexts"] == [image.infotext for image in output.images]
     second = draw(checkpoint, image=noisy(64, 64, seed=1), seed=8, denoising_strength=0)
     assert np.abs(pixels(output, 1).astype(int) - pixels(second)).max() <= 1
 

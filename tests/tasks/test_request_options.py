@@ -125,6 +125,22 @@ def test_what_the_sampler_does_not_look_at_changes_and_tells_nothing(
 
 
 @pytest.mark.parametrize(
+    ("prompt", "noted"), [("[red:cat:0.5]", True), ("[red:cat:1.5]", True), ("[red|cat]", False), ("red", False)]
+)
+def test_old_timelines_are_told_also_if_they_change_the_second_pass_only(
+    checkpoint: Checkpoint, prompt: str, noted: bool
+) -> None:
+    hires = {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 1.5}
+    entry = "Old prompt editing timelines: True"
+
+    drawn = draw(checkpoint, prompt=prompt, steps=4, **hires, override_settings={"use_old_scheduling": True})
+    plain = draw(checkpoint, prompt="[red:cat:0.5]", steps=4, override_settings={"use_old_scheduling": True})
+
+    assert (entry in drawn.images[0].infotext) is noted
+    assert entry not in plain.images[0].infotext
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"batch_cond_uncond": False},

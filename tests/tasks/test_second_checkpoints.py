@@ -190,6 +190,30 @@ def test_without_a_refiner_the_hires_pass_is_drawn_and_decoded_by_its_own_checkp
 
 
 @pytest.mark.parametrize(
+    ("passes", "calls", "noted"),
+    [
+        ("first pass", "abaa", "Hires refiner: first pass, Refiner: b ["),
+        ("second pass", "aaab", "Refiner: b ["),
+        ("both passes", "abab", "Hires refiner: both passes, Refiner: b ["),
+    ],
+)
+def test_an_option_says_in_which_passes_of_hires_fix_the_refiner_takes_over(
+    models: ModelCache, files: dict[str, ModelFile], passes: str, calls: str, noted: str
+) -> None:
+    hires = {"enable_hr": True, "denoising_strength": 1.0, "hr_scale": 1.5, "hr_upscaler": "Nearest", "steps": 2}
+    refiner = {"refiner_checkpoint": "b", "refiner_switch_at": 0.4}
+
+    heard, output = draw(
+        models, files, "a", "b", **hires, **refiner, override_settings={"hires_fix_refiner_pass": passes}
+    )
+
+    assert "".join(heard.calls) == calls
+    assert heard.decoded == [calls[1], calls[3]]
+    assert noted in output.images[0].infotext
+    assert output.images[0].infotext.count("Hires refiner") == noted.count("Hires refiner")
+
+
+@pytest.mark.parametrize(
     ("second", "reason"),
     [
         ("xl", "as Stable Diffusion XL it cannot continue the latents of a.safetensors"),

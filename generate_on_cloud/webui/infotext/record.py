@@ -30,7 +30,7 @@ class MaskRecord:
 
 @dataclass(frozen=True)
 class GenerationRecord:
-    """One request's generation over all its batches; sequences have one entry per image, in order."""
+    """One request's generation over all its batches; sequences have an entry per requested image, in order."""
 
     prompts: tuple[str, ...]
     """With styles applied and comments removed, but still with extra-network tags."""
@@ -47,6 +47,7 @@ class GenerationRecord:
     """Width of the processed image in pixels."""
     height: int
     batch_size: int
+    """Pictures per batch that were drawn; fewer init pictures than were asked for make it smaller."""
     model_name: str
     """The checkpoint file's stem."""
     model_sha256: str
@@ -84,6 +85,8 @@ class GenerationRecord:
     user: str | None = None
     index_of_first_image: int = 0
     """1 if a grid precedes the images."""
+    drawn: int | None = None
+    """Number of images that were drawn, if fewer than were asked for; only they have infotexts."""
     hidden: frozenset[str] = frozenset()
     """Entries that infotexts are to leave out; `info` has them all."""
     extra: Mapping[str, InfoValue] = field(default_factory=dict)

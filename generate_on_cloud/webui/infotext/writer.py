@@ -124,7 +124,7 @@ def _schedule_extra(record: GenerationRecord) -> dict[str, InfoValue]:
 def _infotexts(record: GenerationRecord) -> list[str]:
     # A grid that precedes the images has the first image's infotext.
     grid = [write_infotext(record, 0)] * record.index_of_first_image
-    return grid + [write_infotext(record, index) for index in range(len(record.prompts))]
+    return grid + [write_infotext(record, index) for index in range(record.drawn or len(record.prompts))]
 
 
 def _short_hash(sha256: str | None) -> str | None:
