@@ -212,7 +212,7 @@ class OptionUnsupportedError(OptionRefusedError):
 
 
 def check_option(key: str, value: object) -> OptionValue:
-    """The value of option `key`, converted to the option's type (ints pass for floats).
+    """The value of option `key`, converted to the option's type (ints pass for floats, and stay ints).
 
     Raises:
         OptionRefusedError: an unknown key, a wrong type or a value out of range.
@@ -260,7 +260,7 @@ def _typed(key: str, value: object, default: OptionValue) -> OptionValue:
             return int(value)
     elif isinstance(default, float):
         if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_finite(value):
-            return float(value)
+            return value  # a whole number stays one: infotexts show it as it was sent
     elif isinstance(value, str):
         return value
     kind = "a finite number" if isinstance(default, float) else f"a value of type {type(default).__name__}"

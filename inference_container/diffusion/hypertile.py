@@ -113,7 +113,9 @@ def _cut(picture: Tensor, down: int, across: int) -> Tensor:
     """(batch, channels, rows, columns) as (batch · down · across, channels, rows / down, columns / across)."""
     batch, channels, rows, columns = picture.shape
     cut = picture.reshape(batch, channels, down, rows // down, across, columns // across)
-    return cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, rows // down, columns // across)
+    tiles = cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, rows // down, columns // across)
+    # One row or column of tiles is a view, which diffusers' attention cannot flatten.
+    return tiles.contiguous()
 
 
 def _join(tiles: Tensor, down: int, across: int) -> Tensor:

@@ -163,7 +163,7 @@ def _guidance(plan: DrawingPlan, hires: HiresPlan | None, checkpoint: Checkpoint
         uncond=uncond,
         cfg_scale=params.cfg_scale,
         image_cfg_scale=plan.image_cfg_scale,
-        s_min_uncond=float(options.s_min_uncond if params.s_min_uncond is None else params.s_min_uncond),
+        s_min_uncond=options.s_min_uncond if params.s_min_uncond is None else params.s_min_uncond,
         s_min_uncond_all=options.s_min_uncond_all,
         skip_early_cond=options.skip_early_cond,
         empty_chunk=conditioner.empty_chunk() if options.pad_cond_uncond else None,

@@ -205,7 +205,8 @@ def test_every_option_of_a_request_is_a_typed_value_and_only_those_it_sets_are_s
 
     options = params.options
 
-    assert (options.eta_ancestral, type(options.eta_ancestral)) == (1.0, float)
+    # As in WebUI, infotexts show a whole number as it was sent.
+    assert (options.eta_ancestral, type(options.eta_ancestral)) == (1, int)
     assert (options.CLIP_stop_at_last_layers, type(options.CLIP_stop_at_last_layers)) == (2, int)
     assert {name: getattr(options, name) for name in OPTIONS if name not in params.override_settings} == {
         name: rule.default for name, rule in OPTIONS.items() if name not in params.override_settings

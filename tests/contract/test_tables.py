@@ -89,10 +89,10 @@ def test_a_bad_option_value_is_refused_with_what_was_received(key: str, value: o
     assert not isinstance(refused.value, OptionUnsupportedError)
 
 
-def test_a_whole_number_passes_for_a_float_option() -> None:
+def test_a_whole_number_passes_for_a_float_option_and_stays_one() -> None:
     value = check_option("eta_ancestral", 1)
 
-    assert (value, type(value)) == (1.0, float)
+    assert (value, type(value)) == (1, int)
 
 
 def _imports(path: Path) -> set[str]:

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 import torch
+from diffusers.models.attention_processor import Attention
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -81,6 +82,20 @@ def test_a_tile_of_tokens_sees_itself_only_and_layers_are_as_before() -> None:
     assert torch.equal(cut[0], cut[1])
     assert whole.unique().numel() == 1
     assert "forward" not in vars(layer)
+
+
+@pytest.mark.parametrize("size", [(128, 128), (512, 128), (128, 512), (384, 256), (1024, 256)])
+@torch.inference_mode()
+def test_a_decoders_attention_takes_tiles_of_every_shape(size: tuple[int, int]) -> None:
+    layer = Attention(4, heads=1, dim_head=4, norm_num_groups=2, residual_connection=True, bias=True)
+    picture = torch.randn(2, 4, size[1] // 8, size[0] // 8, generator=torch.Generator().manual_seed(1))
+    down, across = grid(*size).of_picture(*picture.shape[2:])
+
+    with tiled([(layer, 0)], grid(*size)):
+        answer = layer(picture)
+
+    first = layer(picture[:, :, : picture.shape[2] // down, : picture.shape[3] // across].contiguous())
+    assert torch.allclose(answer[:, :, : first.shape[2], : first.shape[3]], first, atol=1e-6)
 
 
 def test_layers_deeper_than_the_limit_keep_the_whole() -> None:

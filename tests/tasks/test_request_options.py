@@ -48,10 +48,10 @@ def told(output: TaskOutput) -> str:
         ({"sampler_name": "DDIM"}, {"eta_ddim": 0.5}, "Eta DDIM: 0.5"),
         ({"sampler_name": "DDIM", "eta": 1}, {}, "Eta DDIM: 1.0"),
         ({}, {"s_churn": 2.0, "s_tmin": 0.1, "s_tmax": 10, "s_noise": 1.05},
-         "Sigma churn: 2.0, Sigma tmin: 0.1, Sigma tmax: 10.0, Sigma noise: 1.05"),
+         "Sigma churn: 2.0, Sigma tmin: 0.1, Sigma tmax: 10, Sigma noise: 1.05"),
         ({"s_churn": 2.0}, {}, ""),
         ({"sampler_name": "DPM++ 2M"}, {"sigma_min": 0.1, "sigma_max": 10, "rho": 5},
-         "Schedule min sigma: 0.1, Schedule max sigma: 10.0, Schedule rho: 5.0"),
+         "Schedule min sigma: 0.1, Schedule max sigma: 10, Schedule rho: 5"),
         ({"scheduler": "Beta"}, {"beta_dist_alpha": 0.5},
          "Beta schedule alpha: 0.5, Beta schedule beta: 0.6"),
         ({}, {"always_discard_next_to_last_sigma": True}, "Discard penultimate sigma: True"),
@@ -59,7 +59,7 @@ def told(output: TaskOutput) -> str:
         ({}, {"sgm_noise_multiplier": True}, "SGM noise multiplier: True"),
         ({}, {"skip_early_cond": 0.5}, "Skip Early CFG: 0.5"),
         ({"s_min_uncond": 3}, {}, "NGMS: 3.0"),
-        ({}, {"s_min_uncond": 3, "s_min_uncond_all": True}, "NGMS: 3.0, NGMS all steps: True"),
+        ({}, {"s_min_uncond": 3, "s_min_uncond_all": True}, "NGMS: 3, NGMS all steps: True"),
         ({"prompt": LONG}, {"pad_cond_uncond": True}, "Pad conds: True"),
         ({"prompt": LONG}, {"pad_cond_uncond_v0": True}, "Pad conds v0: True"),
         ({"prompt": LONG}, {"pad_cond_uncond": True, "pad_cond_uncond_v0": True}, "Pad conds v0: True"),
@@ -269,7 +269,7 @@ def test_entries_of_sampling_stand_in_webuis_order(checkpoint: Checkpoint) -> No
     )
 
     assert told(output) == (
-        "Emphasis: No norm, Noise multiplier: 0.9, Schedule max sigma: 12.0, Extra noise: 0.1, Eta: 0.5, "
+        "Emphasis: No norm, Noise multiplier: 0.9, Schedule max sigma: 12, Extra noise: 0.1, Eta: 0.5, "
         "Skip Early CFG: 0.1, NGMS: 15.0"
     )
 
