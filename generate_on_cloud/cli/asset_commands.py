@@ -1,5 +1,6 @@
 """`goc assets`: upload, import, list, show, change and delete model files."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,19 +15,21 @@ from generate_on_cloud.cli.asset_bars import advancing, asset_bars, naming, show
 from generate_on_cloud.cli.asset_names import AssetName, find_asset
 from generate_on_cloud.cli.asset_options import AllowedRoles, AllowedUsers, PredictionOption
 from generate_on_cloud.cli.completion import asset_names, asset_types
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.import_commands import import_url, pause, resume
 from generate_on_cloud.cli.model_types import models_in
 from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_assets, print_document, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.tables import print_sheet, size
 from generate_on_cloud.cli.times import told
+from generate_on_cloud.client.assets import file_sha256
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import CloudError, ConnectionLostError, NotLoggedInError
 from generate_on_cloud.client.model_yaml import SUFFIXES as YAML_SUFFIXES
 from generate_on_cloud.contract.asset_bodies import AssetView, ChangeAsset
 from generate_on_cloud.contract.assets import AssetType, PredictionType, asset_type_named
 
-app = typer.Typer(help="Model files in the cloud.", no_args_is_help=True)
+app = Commands(help="Model files in the cloud.", no_args_is_help=True)
 
 
 @app.command()
@@ -141,6 +144,22 @@ def list_assets(
 
 
 @app.command()
+def find(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A file on this machine, or a SHA-256; nothing is uploaded.")
+    ],
+    as_json: AsTable = None,
+) -> None:
+    """Find the assets with the same bytes, under any name; the file stays here."""
+    in_json = wants_json(as_json)
+    digest = file.lower()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        digest = file_sha256(Path(file))
+    with open_cloud() as cloud:
+        print_assets(cloud.assets.with_hash(digest), as_json=in_json, empty=f"No asset has the SHA-256 {digest}.")
+
+
+@app.command()
 def show(asset: AssetName, as_json: AsTable = None) -> None:
     """Show everything about an asset."""
     in_json = wants_json(as_json)
@@ -174,20 +193,25 @@ def update(  # noqa: PLR0917 - typer takes them by their options
     roles: AllowedRoles = None,
     prediction_type: Annotated[
         str | None,
-        typer.Option(help="What a checkpoint predicts: epsilon, v_prediction, or automatic."),
+        typer.Option(metavar="TYPE", help="What a checkpoint predicts: epsilon, v_prediction, or automatic."),
+    ] = None,
+    trained_words: Annotated[
+        list[str] | None,
+        typer.Option("--trigger", metavar="WORDS", help="Words that make a network show; replaces all others."),
     ] = None,
     for_all: Annotated[bool, typer.Option("--for-all", help="Let everyone use it again.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rename, describe or tag an asset, or change who may use it; everything else stays as it is."""
     given = {"name": name, "description": description, "tags": tags, "users": users, "roles": roles}
-    given["prediction_type"] = prediction_type
+    given |= {"prediction_type": prediction_type, "trained_words": trained_words}
     if for_all:
         given |= {"users": [], "roles": []}
     named = {field: value for field, value in given.items() if value is not None}
     if not named:
         raise typer.BadParameter(
-            "nothing to change: give one of --name, --description, --tag, --user, --role, --prediction-type, --for-all"
+            "nothing to change: give one of --name, --description, --tag, --user, --role, --prediction-type, "
+            "--trigger, --for-all"
         )
     try:
         change = ChangeAsset.model_validate(named)

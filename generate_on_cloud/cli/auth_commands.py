@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
 from generate_on_cloud.cli.session import chosen
 from generate_on_cloud.cli.tables import Column, print_table
@@ -20,7 +21,7 @@ from generate_on_cloud.client.login import (
     read_logins,
 )
 
-app = typer.Typer(help="Log in and out, and switch between deployments.", no_args_is_help=True)
+app = Commands(help="Log in and out, and switch between deployments.", no_args_is_help=True)
 ProfileName = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="The profile's name.")]
 
 

@@ -1,12 +1,14 @@
 """The `goc` command: its groups, the options that come before them, and how a call ends."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 from rich.console import Console
+from typer._completion_shared import get_completion_script
 
 from generate_on_cloud import __version__
 from generate_on_cloud.cli.api_command import request
@@ -21,6 +23,7 @@ from generate_on_cloud.cli.doctor_command import doctor
 from generate_on_cloud.cli.draw_commands import img2img, inpaint, interrogate, txt2img, upscale
 from generate_on_cloud.cli.endpoint_commands import app as endpoints_app
 from generate_on_cloud.cli.exit_codes import ExitCode, exit_code_of
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.job_commands import app as jobs_app
 from generate_on_cloud.cli.key_commands import app as keys_app
 from generate_on_cloud.cli.me_commands import app as me_app
@@ -49,7 +52,7 @@ ENVIRONMENT = """Environment:
   XDG_CONFIG_HOME: where profiles and defaults are kept (~/.config). NO_COLOR, FORCE_COLOR, COLUMNS: as everywhere.
 """
 
-app = typer.Typer(
+app = Commands(
     help="Generate on Cloud: Stable Diffusion jobs on your own cloud.",
     epilog=ENVIRONMENT,
     no_args_is_help=True,
@@ -109,6 +112,22 @@ def show_help(
 ) -> None:
     """Show the help of a command."""
     app([*(words or []), "--help"], prog_name="goc")
+
+
+class Shell(StrEnum):
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+    POWERSHELL = "powershell"
+    PWSH = "pwsh"
+
+
+@app.command("completion")
+def print_completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell or pwsh.")],
+) -> None:
+    """Print a shell's completion script: `eval "$(goc completion bash)"`; `goc --install-completion` installs it."""
+    typer.echo(get_completion_script(prog_name="goc", complete_var="_GOC_COMPLETE", shell=shell.value))
 
 
 @app.command(short_help="Upload a checkpoint and draw with it.")

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from generate_on_cloud.cli.defaults import defaults_file, set_default
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsTable, print_document, wants_json
 from generate_on_cloud.cli.session import defaults
 from generate_on_cloud.cli.tables import print_sheet
 
-app = typer.Typer(help="Defaults for your commands.", no_args_is_help=False)
+app = Commands(help="Defaults for your commands.", no_args_is_help=False)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsTable, print_document, wants_json
 from generate_on_cloud.cli.tables import Column, console, print_table
 from generate_on_cloud.cost import Usage, estimate
 from generate_on_cloud.standing import read_prices
 
-app = typer.Typer(help="Estimate costs.", no_args_is_help=True)
+app = Commands(help="Estimate costs.", no_args_is_help=True)
 DEFAULTS = Usage(instance_type="ml.g5.xlarge", images=1000, seconds_per_image=5.0, wake_ups=20)
 
 

@@ -92,6 +92,9 @@ class SendOptions:
     ] = None
     ttl: Annotated[int | None, Option(metavar="SECONDS", help="How long a job may wait for a worker.")] = None
     timeout: Annotated[int | None, Option(metavar="SECONDS", help="How long a job may run.")] = None
+    retries: Annotated[
+        int | None, Option(metavar="N", help="How often to try again after a lost worker; the API's default is 1.")
+    ] = None
     metadata: Annotated[
         list[str] | None, Option(metavar="NAME=VALUE", help="A note that comes back with the job; may be repeated.")
     ] = None
@@ -118,7 +121,7 @@ class SendOptions:
         return CreateJob(
             task=task, params=params, checkpoint=checkpoint, endpoint=self.endpoint or defaults.endpoint,
             preview=self.preview, dry_run=self.dry_run, strict=self.strict, ttl_s=self.ttl, run_timeout_s=self.timeout,
-            label=self.label or "",
+            label=self.label or "", **({} if self.retries is None else {"retries": self.retries}),
             metadata={name: str(value) for name, value in map(note, self.metadata or [])},
             webhook=Webhook(url=self.webhook) if self.webhook else None,
         )  # fmt: skip

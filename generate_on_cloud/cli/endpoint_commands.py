@@ -1,4 +1,4 @@
-"""`goc endpoints`: list, create, change and delete endpoints, and choose your default."""
+"""`goc endpoints`: list, create, change, put to sleep and delete endpoints, and choose your default."""
 
 from typing import Annotated
 
@@ -7,13 +7,14 @@ from pydantic import ValidationError
 
 from generate_on_cloud.cli.asset_options import AllowedRoles, AllowedUsers
 from generate_on_cloud.cli.completion import endpoint_names
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, print_endpoints, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.words import faults_in
 from generate_on_cloud.client.errors import CloudError
 from generate_on_cloud.contract.endpoints import CreateEndpoint, PatchEndpoint
 
-app = typer.Typer(help="The endpoints that run jobs.")
+app = Commands(help="The endpoints that run jobs.")
 
 EndpointName = Annotated[
     str, typer.Argument(metavar="NAME", help="With or without the stage's prefix.", autocompletion=endpoint_names)
@@ -99,6 +100,13 @@ def rm(
     """Delete an endpoint and everything that belongs to it."""
     with open_cloud() as cloud:
         print_endpoints([cloud.endpoints.delete(name, force=force)], as_json=as_json)
+
+
+@app.command()
+def sleep(name: EndpointName, as_json: AsJson = False) -> None:
+    """Put an endpoint to sleep now, without waiting for its idle minutes; the next job wakes it."""
+    with open_cloud() as cloud:
+        print_endpoints([cloud.endpoints.sleep(name)], as_json=as_json)
 
 
 @app.command()

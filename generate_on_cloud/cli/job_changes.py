@@ -1,4 +1,4 @@
-"""`goc jobs cancel`, `retry`, `label`, `star`, `unstar` and `rm`: what can be done to jobs that exist."""
+"""`goc jobs cancel`, `skip`, `retry`, `label`, `note`, `star`, `unstar`, `rm`: what can be done to jobs that exist."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from generate_on_cloud.cli.completion import job_ids
+from generate_on_cloud.cli.draw_options import note
 from generate_on_cloud.cli.exit_codes import ExitCode
 from generate_on_cloud.cli.job_names import JobId, JobIds, job_id_of
 from generate_on_cloud.cli.output import AsJson, errors, print_document, print_job
@@ -39,10 +40,22 @@ def cancel(
     _print_each(jobs, as_json=as_json)
 
 
-def retry(job_id: JobId, as_json: AsJson = False) -> None:
+def skip(job_id: JobId, as_json: AsJson = False) -> None:
+    """End the batch that a running job draws now, as WebUI's Skip; the next one begins."""
+    with open_cloud() as cloud:
+        job = cloud.jobs.skip(job_id_of(cloud, job_id))
+    print_job(job, as_json=as_json)
+
+
+def retry(
+    job_id: JobId,
+    *,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed; -1: a random one.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Repeat a finished job as a new one and print its id."""
     with open_cloud() as cloud:
-        job = cloud.jobs.retry(job_id_of(cloud, job_id))
+        job = cloud.jobs.retry(job_id_of(cloud, job_id), seed=seed)
     print_job(job, as_json=as_json, text=job.job_id)
 
 
@@ -54,6 +67,19 @@ def label(
 ) -> None:
     """Name a job."""
     _change([job_id], PatchJob(label=text), as_json=as_json)
+
+
+def annotate(
+    job_id: JobId,
+    notes: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="Notes; one of the same name is replaced.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add notes to a job, which lists can filter by."""
+    metadata = {name: str(value) for name, value in map(note, notes)}
+    _change([job_id], PatchJob(metadata=metadata), as_json=as_json)
 
 
 def star(job_ids: JobIds, as_json: AsJson = False) -> None:

@@ -9,8 +9,9 @@ from generate_on_cloud.cli.completion import asset_names, endpoint_names, task_n
 from generate_on_cloud.cli.draw_options import SendOptions, note, read_params
 from generate_on_cloud.cli.drawing import Work, draw, request_of
 from generate_on_cloud.cli.exit_codes import ExitCode
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.job_bar import job_bar, what_it_does
-from generate_on_cloud.cli.job_changes import cancel, label, retry, rm, star, unstar
+from generate_on_cloud.cli.job_changes import annotate, cancel, label, retry, rm, skip, star, unstar
 from generate_on_cloud.cli.job_names import JobId, job_id_of
 from generate_on_cloud.cli.job_views import print_job_sheet, print_jobs, run_seconds
 from generate_on_cloud.cli.option_groups import with_options
@@ -24,7 +25,7 @@ from generate_on_cloud.client.picture_names import DEFAULT_PATTERN, check_patter
 from generate_on_cloud.contract.job_bodies import JobPage, JobView
 from generate_on_cloud.contract.jobs import TERMINAL, JobStatus, Task
 
-app = typer.Typer(help="Send jobs and follow them.", no_args_is_help=True)
+app = Commands(help="Send jobs and follow them.", no_args_is_help=True)
 
 
 def read_task(text: str) -> Task:
@@ -198,8 +199,9 @@ def save(
         typer.echo(str(path))
 
 
-for change in (cancel, retry, label, star, unstar, rm):
+for change in (cancel, skip, retry, label, star, unstar, rm):
     app.command()(change)
+app.command("note")(annotate)
 
 
 @app.command()

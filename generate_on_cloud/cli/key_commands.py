@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from generate_on_cloud.cli.completion import key_ids, permission_names, user_names
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.tables import Column, print_table
@@ -16,7 +17,7 @@ from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.client.errors import NotFoundError
 from generate_on_cloud.contract.accounts import CreateKey
 
-app = typer.Typer(help="Keys for devices, programs and people.", no_args_is_help=True)
+app = Commands(help="Keys for devices, programs and people.", no_args_is_help=True)
 SHORT = 12
 """Characters of a key's id in the table; commands take the beginning of an id."""
 UserOption = Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from generate_on_cloud.cli.completion import endpoint_names, user_names
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document, wants_json
 from generate_on_cloud.cli.quota_options import quota_words
 from generate_on_cloud.cli.session import open_cloud, service_url
@@ -12,7 +13,7 @@ from generate_on_cloud.cli.tables import print_sheet, size
 from generate_on_cloud.cli.times import told
 from generate_on_cloud.contract.accounts import MeView, QuotaUseView
 
-app = typer.Typer(help="Who you are, what you may do, what is left of your quotas.")
+app = Commands(help="Who you are, what you may do, what is left of your quotas.")
 
 
 @app.callback(invoke_without_command=True)

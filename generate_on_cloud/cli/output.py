@@ -74,7 +74,10 @@ ASSET_COLUMNS = (
 )  # fmt: skip
 
 
-def print_assets(assets: Sequence[AssetView], *, as_json: bool, for_whom: bool = False) -> None:
+NO_ASSETS = "There are no model files yet; `goc assets upload FILE` adds one."
+
+
+def print_assets(assets: Sequence[AssetView], *, as_json: bool, for_whom: bool = False, empty: str = NO_ASSETS) -> None:
     """`{"assets": […]}`, or a table, which says for whom they are if asked or if one is not for everyone."""
     if as_json:
         print_document({"assets": list(assets)})
@@ -92,7 +95,7 @@ def print_assets(assets: Sequence[AssetView], *, as_json: bool, for_whom: bool =
         )
         for asset in assets
     )
-    print_table(ASSET_COLUMNS, rows, empty="There are no model files yet; `goc assets upload FILE` adds one.")
+    print_table(ASSET_COLUMNS, rows, empty=empty)
 
 
 def print_job(job: JobSummary, *, as_json: bool, text: str | None = None) -> None:

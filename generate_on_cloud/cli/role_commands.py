@@ -6,6 +6,7 @@ import typer
 
 from generate_on_cloud.cli.answers import change_one, show_all, show_one
 from generate_on_cloud.cli.completion import asset_names, permission_names, role_names
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.option_groups import with_options
 from generate_on_cloud.cli.output import AsJson, AsTable
 from generate_on_cloud.cli.quota_options import QuotaOptions, quota_words
@@ -15,7 +16,7 @@ from generate_on_cloud.cli.words import valid
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import CreateRole, PutRole, RoleView
 
-app = typer.Typer(help="What users may do.", no_args_is_help=True)
+app = Commands(help="What users may do.", no_args_is_help=True)
 RoleName = Annotated[str, typer.Argument(metavar="ROLE", autocompletion=role_names, show_default=False)]
 Permissions = Annotated[
     list[str] | None,

@@ -11,14 +11,19 @@ from generate_on_cloud.client.login import find_login, login_file
 
 def serve(
     *,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port; 7860 is what most programs try first.")] = 7860,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=1, max=65535, help="Port; 7860 is what most programs try first.")
+    ] = 7860,
     listen: Annotated[bool, typer.Option("--listen", help="Answer other machines too; needs --api-auth.")] = False,
     api_auth: Annotated[
         str | None,
-        typer.Option(envvar="GOC_SERVE_AUTH", help="USER:PASSWORD that programs must give; several by commas."),
+        typer.Option(
+            metavar="LOGINS", envvar="GOC_SERVE_AUTH", help="USER:PASSWORD that programs must give; several by commas."
+        ),
     ] = None,
     cors_allow_origins: Annotated[
-        str | None, typer.Option(help="Web pages that may ask, such as https://paint.example; several by commas.")
+        str | None,
+        typer.Option(metavar="URLS", help="Web pages that may ask, such as https://paint.example; several by commas."),
     ] = None,
     styles: Annotated[
         Path | None,

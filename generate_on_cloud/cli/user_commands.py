@@ -7,6 +7,7 @@ import typer
 
 from generate_on_cloud.cli.answers import change_one, show_all, show_one
 from generate_on_cloud.cli.completion import endpoint_names, role_names, user_names
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.option_groups import with_options
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document
 from generate_on_cloud.cli.quota_options import QuotaOptions, quota_words
@@ -16,7 +17,7 @@ from generate_on_cloud.cli.times import told
 from generate_on_cloud.cli.words import valid
 from generate_on_cloud.contract.accounts import CreateKey, CreateUser, PatchUser, UserView
 
-app = typer.Typer(help="People who may use the service.", no_args_is_help=True)
+app = Commands(help="People who may use the service.", no_args_is_help=True)
 UserName = Annotated[str, typer.Argument(metavar="USER", autocompletion=user_names, show_default=False)]
 NewName = Annotated[str, typer.Argument(metavar="USER", show_default=False)]
 COLUMNS = (

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.output import AsJson, print_document
 from generate_on_cloud.client.errors import CloudError
 
-app = typer.Typer(help="The panel inside Stable Diffusion WebUI or Forge.", no_args_is_help=True)
+app = Commands(help="The panel inside Stable Diffusion WebUI or Forge.", no_args_is_help=True)
 NAME = "generate-on-cloud"
 """The extension's folder in a WebUI."""
 SOURCE = Path(__file__).resolve().parents[2] / "webui_extension"
@@ -19,9 +20,10 @@ SOURCE = Path(__file__).resolve().parents[2] / "webui_extension"
 PARTS = ("__init__.py", "core", "host", "javascript", "scripts", "style.css")
 ENTRY = Path("scripts") / "generate_on_cloud.py"
 
-Folder = Annotated[Path, typer.Argument(help="The WebUI's folder, the one with `webui.py` in it.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The WebUI's folder, the one with `webui.py` in it.")]
 From = Annotated[
-    Path | None, typer.Option("--from", help="The extension's folder or release zip; default: of this checkout.")
+    Path | None,
+    typer.Option("--from", metavar="PATH", help="The extension's folder or release zip; default: of this checkout."),
 ]
 
 

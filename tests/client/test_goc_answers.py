@@ -56,6 +56,7 @@ def endpoint_status(said: Any) -> object:
     return said["endpoints"][0]["status"]
 
 
+GROUP = {"key": "dreams.safetensors", "jobs": 3, "gpu_seconds": 30.0, "cost": 0.01}
 CAPTIONED = job("succeeded", result={"images": [], **RESULT, "caption": "a fox"})
 ONE = {"GET /v1/assets": page(ASSET), "GET /v1/assets/a1": (200, ASSET)}
 ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
@@ -79,6 +80,21 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
         lambda said: said["assets"][0]["tags"], ["ink", "line"],
     ),
     "assets rm a1": (ONE | {"DELETE /v1/assets/a1": (200, ASSET)}, lambda said: said["assets"][0]["asset_id"], "a1"),
+    f"assets find {FIVE}": (
+        {f"GET /v1/assets/by-hash/{FIVE}": page(ASSET)}, lambda said: said["assets"][0]["asset_id"], "a1"
+    ),
+    "jobs skip j1": ({"POST /v1/jobs/j1/skip": (200, job("running"))}, lambda said: said["status"], "running"),
+    "jobs note j1 shot=7": (
+        {"PATCH /v1/jobs/j1": (200, job(metadata={"shot": "7"}))}, lambda said: said["metadata"], {"shot": "7"}
+    ),
+    "endpoints sleep fast": ({"POST /v1/endpoints/fast/sleep": (200, FAST)}, endpoint_status, "InService"),
+    "webhooks redeliver j1": (
+        {"POST /v1/jobs/j1/deliveries": (202, {"webhook": None, "deliveries": []})}, lambda said: said["deliveries"], []
+    ),
+    "usage --by model": (
+        {"GET /v1/usage": (200, {"days": [], "groups": [GROUP], "price_per_hour": 1.2, "next_cursor": None})},
+        lambda said: said["groups"][0]["key"], "dreams.safetensors",
+    ),
     "jobs submit img2img params.json": ({"POST /v1/jobs": (201, JOB)}, lambda said: said["job_id"], "j1"),
     "jobs list": (
         {"GET /v1/jobs": (200, {"jobs": [JOB], "next_cursor": "c"})},
@@ -182,7 +198,14 @@ def test_every_command_can_print_json() -> None:
     in_test_goc_webui = {f"webui {name}" for name in ("install", "update", "remove", "status")}
     asked = {" ".join(word for word in command.split() if not word.startswith("--")) for command in ANSWERS}
     covered = {name for name in commands(get_command(app)) if any(line.startswith(name) for line in asked)}
-    lines = {"api cannot", "help cannot", "config set cannot", "config unset cannot", "serve cannot"}
+    lines = {
+        "api cannot",
+        "completion cannot",
+        "help cannot",
+        "config set cannot",
+        "config unset cannot",
+        "serve cannot",
+    }
     # tests of the demo, of the doctor, of profiles and of links
     elsewhere = {"demo", "doctor", "auth switch", "auth logout", "console"}
     assert set(commands(get_command(app))) - covered == lines | elsewhere | in_test_goc_webui
@@ -405,3 +428,59 @@ def test_a_list_says_whose_files_are_only_if_one_is_not_everybodys(goc: Goc) -> 
     listed = goc("assets", "list", "--no-json", **{"GET /v1/assets": page(ASSET, kept)}).out
     assert "everyone" in listed
     assert "ada" in listed
+
+
+def test_a_file_is_found_by_its_bytes_without_being_sent(service: SmallService, goc: Goc) -> None:
+    none = {f"GET /v1/assets/by-hash/{FIVE}": page()}
+
+    assert (
+        "x.safetensors"
+        in goc(
+            "assets", "find", "x.safetensors", "--no-json", **none | {f"GET /v1/assets/by-hash/{FIVE}": page(ASSET)}
+        ).out
+    )
+    assert f"No asset has the SHA-256 {FIVE}." in goc("assets", "find", FIVE.upper(), "--no-json", **none).out
+    assert {method for method, _, _ in service.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("command", "field", "value"),
+    [
+        ("jobs retry j1 --seed -1", "seed", -1),
+        ("txt2img fox --checkpoint a --retries 3", "retries", 3),
+        ("assets update a1 --trigger ink --trigger line", "trained_words", ["ink", "line"]),
+        ("jobs note j1 shot=7 take=b=c", "metadata", {"shot": "7", "take": "b=c"}),
+    ],
+)
+def test_the_options_of_changes_are_sent(
+    service: SmallService, goc: Goc, command: str, field: str, value: object
+) -> None:
+    answers = {
+        "POST /v1/jobs/j1/retry": (201, JOB), "POST /v1/jobs": (201, JOB), "PATCH /v1/jobs/j1": (200, JOB),
+        "PATCH /v1/assets/a1": (200, ASSET), **ONE,
+    }  # fmt: skip
+
+    assert goc(*command.split(), **answers).code == ExitCode.DONE
+    assert service.asked[-1][2][field] == value
+
+
+@pytest.mark.parametrize("by", ["day", "user", "endpoint", "model"])
+def test_usage_is_summed_up_as_a_table_and_for_spreadsheets(service: SmallService, goc: Goc, by: str) -> None:
+    answer = {"GET /v1/usage": (200, {"days": [], "groups": [GROUP], "price_per_hour": 1.2, "next_cursor": None})}
+
+    table = goc("usage", "--by", by, "--no-json", **answer).out
+    comma = goc("usage", "--by", by, "--csv", **answer).out
+
+    assert table.split()[:2] == [by, "jobs"]
+    assert "dreams.safetensors" in table
+    assert comma == "key,jobs,gpu_seconds,cost\ndreams.safetensors,3,30.0,0.01\n"
+    assert f"by={by}" in service.asked[-1][1]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_the_completion_script_of_a_shell_is_printed(goc: Goc, shell: str) -> None:
+    said = goc("completion", shell)
+
+    assert "_GOC_COMPLETE" in said.out
+    assert said.code == ExitCode.DONE
+    assert goc("completion", "tcsh").code == ExitCode.USAGE
