@@ -127,3 +127,22 @@ def test_a_click_that_gradio_drops_is_clicked_again(
         webui.says("html_log_txt2img", "Job job-2")
         assert len(jobs.begun) == 2
         assert not webui.errors
+
+
+@pytest.mark.parametrize("host", hosts.stand_ins(), ids=str)
+def test_the_button_takes_a_click_while_the_host_itself_draws(
+    host: Host, service: Service, tmp_path: Path, browser: Browser
+) -> None:
+    """Both hosts then lay their Interrupt and Skip over all that is in the box of Generate."""
+    jobs = Jobs(service)
+    with opened(host, service, tmp_path, browser) as webui:
+        webui.page.evaluate(
+            "(() => { const box = document.querySelector('#goc_generate_txt2img').parentElement;"
+            "box.style.position = 'relative';"
+            "const interrupt = box.appendChild(document.createElement('button'));"
+            "interrupt.style.cssText = 'position: absolute; left: 0; top: 0; width: 100%; height: 100%' })()"
+        )
+
+        webui.page.locator("#goc_generate_txt2img").first.click(timeout=5000)
+
+        webui.waits_for(lambda: len(jobs.begun) == 1, "the job")
