@@ -13,7 +13,7 @@ from generate_on_cloud.model_files.refusals import RefusedFileError
 
 RECOGNIZED = (
     AssetType.CHECKPOINT, AssetType.LORA, AssetType.CONTROLNET, AssetType.VAE, AssetType.HYPERNETWORK,
-    AssetType.EMBEDDING,
+    AssetType.EMBEDDING, AssetType.FACE_RESTORATION,
 )  # fmt: skip
 """Types whose files cannot be taken for another; those of the others vary too much."""
 FOLDERS: Mapping[str, AssetType] = {
@@ -22,6 +22,7 @@ FOLDERS: Mapping[str, AssetType] = {
     "checkpoints": AssetType.CHECKPOINT, "loras": AssetType.LORA, "lycoris": AssetType.LORA,
     "realesrgan": AssetType.UPSCALER, "dat": AssetType.UPSCALER, "swinir": AssetType.UPSCALER,
     "scunet": AssetType.UPSCALER, "upscale_models": AssetType.UPSCALER, "upscalers": AssetType.UPSCALER,
+    "facerestore_models": AssetType.FACE_RESTORATION, "facedetection": AssetType.FACE_RESTORATION,
 }  # fmt: skip
 """Names of folders in lower case: WebUI's and ComfyUI's."""
 NEXT_TO_MODELS = {".png", ".csv", ".zip"}

@@ -18,6 +18,7 @@ class AssetType(StrEnum):
     TAGGER = "tagger"
     STYLES = "styles"
     UPSCALER = "upscaler"
+    FACE_RESTORATION = "face_restoration"
 
 
 class PredictionType(StrEnum):
@@ -63,6 +64,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.TAGGER: AssetRule((".safetensors", ".pt", ".zip"), 4 * GIB, "torch_deepdanbooru"),
     AssetType.STYLES: AssetRule((".csv",), MAX_STYLES_BYTES, "styles"),
     AssetType.UPSCALER: AssetRule((".pth", ".pt", ".safetensors"), GIB, "ESRGAN"),
+    AssetType.FACE_RESTORATION: AssetRule((".pth", ".pt", ".safetensors"), GIB, "GFPGAN"),
 }
 
 

@@ -18,8 +18,8 @@ OptionValue = bool | int | float | str
 MAX_SEED = 2**64 - 1
 """Larger ones are no other noise: torch's generators take 64 bits."""
 
-NOT_SUPPORTED = "not supported yet"
-"""Marks an option that accepts only its default; any other value is refused with `not_supported_yet`."""
+FACE_MODEL = "GFPGAN"
+"""The value of `face_restoration_model` that faces can be restored with."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class Options(BaseModel):
     sd_vae_encode_method: Literal["Full", "TAESD"] = "Full"
     sd_vae_decode_method: Literal["Full", "TAESD"] = "Full"
     show_progress_type: Literal["Full", "Approx NN", "Approx cheap", "TAESD"] = "Approx NN"
-    face_restoration: Annotated[bool, NOT_SUPPORTED] = False
-    face_restoration_model: Annotated[Literal["CodeFormer", "GFPGAN"], NOT_SUPPORTED] = "CodeFormer"
+    face_restoration: bool = False
+    face_restoration_model: Literal["CodeFormer", "GFPGAN"] = "CodeFormer"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,6 @@ class OptionRule:
     maximum: float | None
     check: Callable[[str], object] | None
     """For texts: raises ValueError with the reason."""
-    supported: bool
 
 
 def _rule(field: FieldInfo) -> OptionRule:
@@ -163,7 +162,6 @@ def _rule(field: FieldInfo) -> OptionRule:
         minimum=low,
         maximum=high,
         check=text,
-        supported=NOT_SUPPORTED not in field.metadata,
     )
 
 
@@ -197,9 +195,8 @@ class HasOptions:
 def describe_options(schema: dict[str, Any]) -> None:
     """Add every option to the JSON schema of `override_settings`; runs only when a schema is generated."""
     properties = Options.model_json_schema()["properties"]
-    for name, rule in OPTIONS.items():
-        limit = "" if rule.supported else f" Only the default, {rule.default!r}, is supported yet."
-        properties[name]["description"] = OPTION_DESCRIPTIONS[name] + limit
+    for name in OPTIONS:
+        properties[name]["description"] = OPTION_DESCRIPTIONS[name]
     schema |= {"properties": properties, "additionalProperties": False}
 
 
@@ -207,16 +204,11 @@ class OptionRefusedError(ValueError):
     """An invalid `override_settings` entry; the text names what was received and what is allowed."""
 
 
-class OptionUnsupportedError(OptionRefusedError):
-    """A valid entry that this version does not support."""
-
-
 def check_option(key: str, value: object) -> OptionValue:
     """The value of option `key`, converted to the option's type (ints pass for floats, and stay ints).
 
     Raises:
         OptionRefusedError: an unknown key, a wrong type or a value out of range.
-        OptionUnsupportedError: a valid value that is not the default, for an option that is not supported yet.
     """
     rule = OPTIONS.get(key)
     if rule is None:
@@ -236,8 +228,6 @@ def check_option(key: str, value: object) -> OptionValue:
             rule.check(checked)
         except ValueError as error:
             raise OptionRefusedError(f"{key}: {error}") from error
-    if not rule.supported and checked != rule.default:
-        raise OptionUnsupportedError(f"{key} = {value!r} is not supported yet; only {rule.default!r} is")
     return checked
 
 

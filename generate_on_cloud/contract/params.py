@@ -30,11 +30,11 @@ from generate_on_cloud.contract.limits import (
     MIN_SIDE,
 )
 from generate_on_cloud.contract.options import (
+    FACE_MODEL,
     MAX_SEED,
     OPTIONS,
     HasOptions,
     OptionRefusedError,
-    OptionUnsupportedError,
     check_option,
     describe_options,
 )
@@ -148,8 +148,6 @@ class ImageParams(HasOptions, ScriptedParams):
         for key, option in value.items():
             try:
                 check_option(key, option)
-            except OptionUnsupportedError:
-                continue  # valid but not supported yet: `unsupported` says so
             except OptionRefusedError as error:
                 refused.append(str(error))
         tile, overlap = (value.get(key, OPTIONS[key].default) for key in ("ESRGAN_tile", "ESRGAN_tile_overlap"))
@@ -176,6 +174,23 @@ class ImageParams(HasOptions, ScriptedParams):
             raise ValueError(f"received {work:.0f} megapixels × steps × pictures; allowed: up to {MAX_MEGAPIXEL_STEPS}")
         return self
 
+    def restores_faces(self) -> bool:
+        """The field `restore_faces`, or the option if the request leaves the field open."""
+        option: bool = self.override_settings.get("face_restoration", False)
+        return option if self.restore_faces is None else self.restore_faces
+
+    def unsupported(self) -> list[FieldError]:
+        errors = super().unsupported()
+        if not self.restores_faces() or self.options.face_restoration_model == FACE_MODEL:
+            return errors
+        model = self.options.face_restoration_model
+        message = (
+            f"restore_faces = True with face_restoration_model = {model!r}, WebUI's default, is not supported yet; "
+            f"{FACE_MODEL!r} in override_settings is"
+        )
+        field = "/restore_faces" if self.restore_faces else "/override_settings/face_restoration"
+        return [*errors, FieldError(pointer=field, message=message)]
+
     @classmethod
     def task(cls) -> Task:
         return Task.IMG2IMG if issubclass(cls, Img2ImgParams) else Task.TXT2IMG
@@ -198,15 +213,6 @@ class ImageParams(HasOptions, ScriptedParams):
 
     def _pixel_steps(self) -> int:
         return self.width * self.height * self.steps
-
-    def unsupported(self) -> list[FieldError]:
-        errors = super().unsupported()
-        for key, value in self.override_settings.items():
-            try:
-                check_option(key, value)
-            except OptionUnsupportedError as error:
-                errors.append(FieldError(pointer=f"/override_settings/{key}", message=str(error)))
-        return errors
 
     def controlnet_units(self) -> tuple[ControlNetUnit, ...]:
         """The enabled units, in order."""

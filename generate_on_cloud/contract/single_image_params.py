@@ -54,7 +54,7 @@ class ExtrasParams(TaskParams):
     upscaler_2: str = Field(default="None", json_schema_extra=PIXEL_UPSCALER_SCHEMA)
     extras_upscaler_2_visibility: float = Field(default=0, ge=0, le=1)
     upscale_first: bool = False
-    """Upscale before restoring faces; face restoration is not supported."""
+    """Without effect, as in WebUI 1.10.1, which always upscales first."""
 
     @field_validator("upscaler_1", "upscaler_2")
     @classmethod

@@ -24,10 +24,7 @@ Picture = Annotated[str, Field(min_length=1)]
 
 FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
     {
-        "restore_faces",
-        "gfpgan_visibility",
         "codeformer_visibility",
-        "codeformer_weight",
     }
 )
 """Fields that must hold their default (or, for flags, a value that changes nothing)."""

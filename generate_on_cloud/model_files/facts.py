@@ -9,6 +9,7 @@ from generate_on_cloud.model_files.architectures import CONTEXT_WIDTHS
 from generate_on_cloud.model_files.archive_contents import check_archive
 from generate_on_cloud.model_files.contents import FileContent, read_content
 from generate_on_cloud.model_files.embedding_pictures import numbers_shapes, read_embedding_picture
+from generate_on_cloud.model_files.face_files import face_family
 from generate_on_cloud.model_files.families import detect_family
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.hypernetworks import check_hypernetwork
@@ -144,6 +145,10 @@ def _controlnet(content: FileContent) -> FileFacts:
     return _facts(content, CONTEXT_WIDTHS.get(controlnet_words(content.shapes)))
 
 
+def _face_part(content: FileContent) -> FileFacts:
+    return _facts(content, face_family(content.shapes))
+
+
 def _other(content: FileContent) -> FileFacts:
     refuse_other_types(content.shapes)
     return _facts(content)
@@ -165,4 +170,5 @@ _TYPES: Mapping[AssetType, Callable[[FileContent], FileFacts]] = {
     AssetType.EMBEDDING: _embedding,
     AssetType.HYPERNETWORK: _hypernetwork,
     AssetType.CONTROLNET: _controlnet,
+    AssetType.FACE_RESTORATION: _face_part,
 }

@@ -34,8 +34,12 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.FOREIGN_CONTROLNET, r"^controlnet_(?:blocks|x_embedder|single_blocks)|^pos_embed_input"),
     (Family.TINY_VAE, r"^(?:taesd_|vae_)?(?:en|de)coder_(?:layers_)?\d+_(?:weight|bias|conv_\d)"),
     (Family.TINY_VAE, r"^\d+_conv_[024]_(?:weight|bias)$"),
-    # GFPGAN, then CodeFormer; whatever their trainers wrapped around them.
-    (Family.FACE_RESTORATION, r"(?:^|_)stylegan_decoder_style_mlp_|(?:^|_)fuse_convs_dict_\d"),
+    # Whatever their trainers wrapped around them. GFPGAN 1.0 needs layers that are CUDA programs.
+    (Family.OTHER_FACE_RESTORER, r"(?:^|_)(?:fuse_convs_dict_\d|conv_body_first_0_)"),
+    (Family.GFPGAN, r"(?:^|_)stylegan_decoder_style_mlp_"),
+    (Family.OTHER_FACE_DETECTOR, r"(?:^|_)body_stage1_0_0_weight$"),
+    (Family.FACE_DETECTOR, r"(?:^|_)LandmarkHead_\d_conv1x1_"),
+    (Family.FACE_PARSER, r"(?:^|_)out_mask_conv_conv2d_"),
     (Family.HOLE_FILLER, r"(?:^|_)(?:generator|model)_model_\d+_bn_l_"),
     (Family.T2I_ADAPTER, r"^transformer_layes_\d|^style_embedding$|^spatial_ch_projs"),
 )

@@ -83,9 +83,13 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
             if plan.keep_latents:
                 kept.append(last.latents)
 
-            # 4. Decode it.
+            # 4. Decode it, and restore its faces.
             with progress.phase(JobPhase.DECODING), first.tiles.on_decoder(last.checkpoint):
-                images += [decode_image(last.checkpoint, one) for one in last.latents]
+                decoded = [decode_image(last.checkpoint, one) for one in last.latents]
+            if plan.restore_faces is not None:
+                with progress.phase(JobPhase.DECODING):
+                    decoded = [plan.restore_faces(one) for one in decoded]
+            images += decoded
             if second is None and last.checkpoint.tiny_decoder is not None:
                 notes["VAE Decoder"] = METHOD  # WebUI notes it of the first pass only
         warnings = dict.fromkeys(warning for one in (first, second) if one for warning in one.networks.warnings)

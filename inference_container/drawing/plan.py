@@ -1,7 +1,9 @@
 """The plan of a drawing: everything that the batches of a job share, decided before the first batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from PIL import Image
 from torch import Tensor
 
 from generate_on_cloud.contract.params import ImageParams
@@ -50,5 +52,7 @@ class DrawingPlan:
     """Draw from noise that is found in the start, not from the seeds'."""
     keep_latents: bool = False
     """Whether the finished latents of all batches are kept along with the pictures."""
+    restore_faces: Callable[[Image.Image], Image.Image] | None = None
+    """Restores the faces of a decoded picture; None: they stay as they are."""
     preview: OfferPreview | None = None
     """Receives the expected picture at every model call; None if the job requested no previews."""

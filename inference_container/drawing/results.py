@@ -85,6 +85,8 @@ def record_of(
         token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_prompts is not None else 0,
         randn_source=options.randn_source,
         tiling=asks_for_tiling(params),
+        restore_faces=params.restores_faces(),
+        face_restoration_model=options.face_restoration_model,
         hires_prompt=_other(hires.prompt, than=prompts.prompt),
         hires_negative_prompt=_other(hires.negative_prompt, than=prompts.negative_prompt),
         hidden=frozenset(entry for entry, shown in _shown(options).items() if not shown),

@@ -1,4 +1,4 @@
-"""Upscaling of the Extras tab: enlarges pictures by one upscaler or a blend of two."""
+"""The Extras tab: enlarges pictures by one upscaler or a blend of two, then restores the faces in them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +10,7 @@ from generate_on_cloud.contract.single_image_params import ExtrasParams
 from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.infotext.writer import write_parameters
 from generate_on_cloud.webui.picture_texts import texts_in
+from inference_container.drawing.face_restoration import FaceRestorer, request_face_restorer
 from inference_container.drawing.upscalers import TiledUpscaler, request_upscaler
 from inference_container.pictures.decoding import MAX_PIXELS, decode_picture
 from inference_container.pictures.encoding import encode_picture
@@ -34,6 +35,7 @@ def enlarged_pictures(job: TaskInput, params: ExtrasParams, pictures: Mapping[st
     """
     progress = JobProgress(report=job.report, clock=job.clock)
     names = _upscaler_names(params)
+    restorer = request_face_restorer(job, progress=progress) if params.gfpgan_visibility > 0 else None
     upscalers = [request_upscaler(job, params, name, progress=progress, counted=True) for name in names]
 
     # 1. Look at every picture before the first is enlarged: a bad one fails the job at once, and the tiles are counted.
@@ -45,7 +47,7 @@ def enlarged_pictures(job: TaskInput, params: ExtrasParams, pictures: Mapping[st
     # 2. Enlarge one after the other; only their files stay in memory.
     said = write_parameters(_record(params, names))
     return [
-        _enlarged_file(text, field, upscalers, scales[field], params, said=said, progress=progress)
+        _enlarged_file(text, field, upscalers, scales[field], params, restorer=restorer, said=said, progress=progress)
         for field, text in pictures.items()
     ]
 
@@ -57,6 +59,7 @@ def _enlarged_file(
     scale: float,
     params: ExtrasParams,
     *,
+    restorer: FaceRestorer | None,
     said: str,
     progress: JobProgress,
 ) -> EncodedImage:
@@ -72,6 +75,9 @@ def _enlarged_file(
                 Image.blend(enlarged[0], enlarged[1].convert(enlarged[0].mode), params.extras_upscaler_2_visibility)
             ]
         result = enlarged[0] if enlarged else image
+        if restorer is not None:
+            plain = result.convert("RGB")
+            result = Image.blend(plain, restorer(plain), params.gfpgan_visibility)
     with progress.phase(JobPhase.SAVING):
         data = encode_picture(result, chunks={**texts, POSTPROCESSING_KEY: said})
     return EncodedImage(data, "png", result.width, result.height, None, said)
@@ -126,8 +132,11 @@ def _enlarged(image: Image.Image, upscaler: Upscaler, scale: float, params: Extr
 
 
 def _record(params: ExtrasParams, names: list[str]) -> dict[str, InfoValue]:
+    faces: dict[str, InfoValue] = {}
+    if params.gfpgan_visibility > 0:
+        faces["GFPGAN visibility"] = round(params.gfpgan_visibility, 3)
     if not names:
-        return {}
+        return faces
     size = f"{params.upscaling_resize_w}x{params.upscaling_resize_h}"
     record: dict[str, InfoValue] = {"Postprocess upscale by": params.upscaling_resize}
     if params.resize_mode == 1:
@@ -137,4 +146,4 @@ def _record(params: ExtrasParams, names: list[str]) -> dict[str, InfoValue]:
     record["Postprocess upscaler"] = names[0]
     if len(names) == 2:
         record["Postprocess upscaler 2"] = names[1]
-    return record
+    return record | faces

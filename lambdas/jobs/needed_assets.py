@@ -11,9 +11,14 @@ from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import reference_token
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.selectable_scripts import Loopback, SdUpscale
-from generate_on_cloud.contract.single_image_params import InterrogateClipParams, InterrogateDeepbooruParams
+from generate_on_cloud.contract.single_image_params import (
+    ExtrasParams,
+    InterrogateClipParams,
+    InterrogateDeepbooruParams,
+)
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
+from generate_on_cloud.model_files.face_files import FACE_PARTS
 from generate_on_cloud.model_files.tiny_vaes import METHOD, PART_OF_OPTION
 from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags, strip_comments
 from lambdas.field_errors import ROOT
@@ -197,13 +202,40 @@ def _named_by_script(variants: Iterable[ImageParams], *, known: Iterable[Need]) 
                     yield replace(need, pointer=SCRIPT_POINTER)
 
 
-def newest_needed(params: TaskParams) -> list[tuple[AssetType, str]]:
-    """Types of which the newest file is needed, and where the request could have named one."""
+@dataclass(frozen=True)
+class NewestNeed:
+    """A type of which the newest file is needed."""
+
+    type: AssetType
+    pointer: str
+    """Where the request could have named one, or asks for what needs it."""
+    architecture: str | None = None
+    """What it must hold, for types of several kinds; its name for the container."""
+
+
+def newest_needed(params: TaskParams) -> list[NewestNeed]:
+    """The files that a request needs without naming them."""
+    return [*_newest_words(params), *_face_parts(params)]
+
+
+def _face_parts(params: TaskParams) -> list[NewestNeed]:
+    if isinstance(params, ImageParams):
+        if not any(one.restores_faces() for one in (params, *params.variants())):
+            return []
+        pointer = f"{ROOT}/restore_faces"
+    elif isinstance(params, ExtrasParams) and params.gfpgan_visibility > 0:
+        pointer = f"{ROOT}/gfpgan_visibility"
+    else:
+        return []
+    return [NewestNeed(AssetType.FACE_RESTORATION, pointer, part) for part in FACE_PARTS]
+
+
+def _newest_words(params: TaskParams) -> list[NewestNeed]:
     script = params.selected_script() if isinstance(params, ImageParams) else None
     if isinstance(script, Loopback) and script.append_interrogation in INTERROGATING:
-        return [(INTERROGATING[script.append_interrogation], f"{SCRIPT_POINTER}/3")]
+        return [NewestNeed(INTERROGATING[script.append_interrogation], f"{SCRIPT_POINTER}/3")]
     return [
-        (asset_type, f"{ROOT}/{field}")
+        NewestNeed(asset_type, f"{ROOT}/{field}")
         for kind, field, asset_type in NEWEST
         if isinstance(params, kind) and not _file(getattr(params, field) or "")
     ]

@@ -12,7 +12,7 @@ from generate_on_cloud.contract.job_bodies import SHOWN_PROMPT
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import Relaxed, relax
 from generate_on_cloud.contract.limits import MAX_ENCODED, MAX_PROMPT
-from generate_on_cloud.contract.options import OptionRefusedError, OptionUnsupportedError, check_option
+from generate_on_cloud.contract.options import OptionRefusedError, check_option
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
 from generate_on_cloud.contract.task_params import TaskParams
@@ -136,8 +136,6 @@ def _option_errors(document: Mapping[str, object]) -> list[FieldError]:
             break
         try:
             check_option(key[:SHOWN_CHARACTERS], value[:SHOWN_CHARACTERS] if isinstance(value, str) else value)
-        except OptionUnsupportedError:
-            continue  # refused with its own code once everything else is valid
         except OptionRefusedError as error:
             errors.append(FieldError(pointer=pointer(["override_settings", shortened(key)]), message=str(error)))
     return errors

@@ -190,24 +190,27 @@ class Resolver:
                 found = self.assets.find([its_vae], caller)
             # Who names a checkpoint takes its owner's VAE along.
             known = frozenset({*caller.trusted, checkpoint.owner})
-            active = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE and not is_tiny(asset)]
-            findings.use_all(_closest(_acting(active, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
+            its_own = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE and not is_tiny(asset)]
+            findings.use_all(_closest(_acting(its_own, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
         if asked.rough:
             use_tiny_vaes(asked.rough, named, findings, acting=lambda assets: _closest(_acting(assets, caller), caller))
         _check_vaes(others, findings)
         _note_doubts(params, checkpoint, findings)
 
-        for asset_type, pointer in newest_needed(params):
+        needs = newest_needed(params)
+        active = {kind: _acting(self.assets.active(kind, caller), caller) for kind in {need.type for need in needs}}
+        for need in needs:
             newest = max(
-                _acting(self.assets.active(asset_type, caller), caller),
+                (asset for asset in active[need.type] if need.architecture in (None, asset.facts.architecture)),
                 key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
                 default=None,
             )
             if newest is None:
-                message = f"received none, and no {asset_type} of yours, an administrator's or a user you trust exists"
-                findings.fault(ProblemCode.ASSET_NOT_FOUND, pointer, message + caller.listed_files)
+                wanted = f"{need.type} with {need.architecture}" if need.architecture else need.type
+                message = f"received none, and no {wanted} of yours, an administrator's or a user you trust exists"
+                findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message + caller.listed_files)
             else:
-                findings.use(newest, None)
+                findings.use(newest, need.architecture)
 
         # 2. Files that the prompts may mention.
         text = mentionable_text(params)

@@ -233,7 +233,7 @@ def test_the_schema_of_override_settings_has_type_default_and_bounds_of_every_op
     weight = settings["properties"]["inpainting_mask_weight"]
     assert (weight["type"], weight["default"], weight["minimum"], weight["maximum"]) == ("number", 1.0, 0, 1)
     assert settings["properties"]["randn_source"]["enum"] == ["GPU", "CPU", "NV"]
-    assert "supported" in settings["properties"]["face_restoration"]["description"]
+    assert "supported" in settings["properties"]["face_restoration_model"]["description"]
 
 
 @pytest.mark.parametrize(

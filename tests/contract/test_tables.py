@@ -19,7 +19,6 @@ from generate_on_cloud.contract.options import (
     OPTIONS,
     OptionRefusedError,
     Options,
-    OptionUnsupportedError,
     check_option,
     describe_options,
 )
@@ -83,10 +82,8 @@ def test_every_option_takes_its_own_default(key: str) -> None:
     ],
 )
 def test_a_bad_option_value_is_refused_with_what_was_received(key: str, value: object) -> None:
-    with pytest.raises(OptionRefusedError, match=f"received {value!r} for {key}; allowed: ") as refused:
+    with pytest.raises(OptionRefusedError, match=f"received {value!r} for {key}; allowed: "):
         check_option(key, value)
-
-    assert not isinstance(refused.value, OptionUnsupportedError)
 
 
 def test_a_whole_number_passes_for_a_float_option_and_stays_one() -> None:

@@ -235,4 +235,4 @@ def test_a_plot_that_would_fill_the_memory_is_refused_before_it_does(
 def test_a_cell_that_asks_for_what_is_not_supported_is_refused_by_its_name() -> None:
     (refusal,) = plotted(Task.TXT2IMG, "Face restore", "no,GFPGAN,yes").unsupported()
 
-    assert refusal.message == "restore_faces = True is not supported yet"
+    assert refusal.message.startswith("restore_faces = True with face_restoration_model = 'CodeFormer'")

@@ -22,7 +22,7 @@ from generate_on_cloud.faces.sdapi.refusals import RefusalError
 from generate_on_cloud.faces.sdapi.settings import Settings
 from generate_on_cloud.faces.sdapi.shelf import Shelf
 from generate_on_cloud.faces.sdapi.watching import Watched, internal_document, progress_document
-from tests.faces.shelves import PICTURE, SHELF, png
+from tests.faces.shelves import PICTURE, SHELF, file, png
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -108,6 +108,12 @@ ROWS: list[tuple[str, set[str], int]] = [
     ("face-restorers", set(), 0),
     ("prompt-styles", set(), 0),
 ]
+
+
+def test_faces_can_be_restored_once_their_files_are_there() -> None:
+    shelf = Shelf.of([file("face_restoration", "GFPGANv1.4.pth", "a" * 64)])
+
+    assert LISTS["/sdapi/v1/face-restorers"](shelf) == [{"name": "GFPGAN", "cmd_dir": None}]
 
 
 @pytest.mark.parametrize(("route", "fields", "count"), ROWS)

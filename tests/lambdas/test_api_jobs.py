@@ -9,19 +9,10 @@ from botocore.exceptions import EndpointConnectionError
 
 from generate_on_cloud.contract.jobs import JobStatus
 from generate_on_cloud.contract.messages import JobRequest
-from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import Txt2ImgParams
-from generate_on_cloud.contract.task_params import FIELDS_NOT_SUPPORTED_YET
 from lambdas.endpoints.instance_counts import REMEMBERED_SECONDS
 from lambdas.jobs.record import JobRecord
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud, aws_error, img2img, txt2img
-
-WAITING_FIELD = next(
-    name
-    for name, info in Txt2ImgParams.model_fields.items()
-    if name in FIELDS_NOT_SUPPORTED_YET and info.annotation in (bool, bool | None)
-)
-WAITING_OPTION = next(name for name, rule in OPTIONS.items() if not rule.supported and rule.default is False)
 
 
 def test_a_job_is_queued_and_on_its_endpoint_after_one_request_of_six_calls(cloud: Cloud) -> None:
@@ -193,8 +184,8 @@ def test_every_fault_of_the_params_comes_in_one_answer_with_its_pointer(cloud: C
 @pytest.mark.parametrize(
     ("params", "pointer"),
     [
-        ({WAITING_FIELD: True}, f"/params/{WAITING_FIELD}"),
-        ({"override_settings": {WAITING_OPTION: True}}, f"/params/override_settings/{WAITING_OPTION}"),
+        ({"restore_faces": True}, "/params/restore_faces"),
+        ({"override_settings": {"face_restoration": True}}, "/params/override_settings/face_restoration"),
     ],
 )
 def test_a_wish_this_version_cannot_grant_is_refused_and_not_ignored(
@@ -290,7 +281,7 @@ def test_a_job_can_be_opened_uploaded_to_and_started(cloud: Cloud) -> None:
         (b"{", 400, "invalid_json"),
         (b"[]", 422, "invalid_params"),
         (b'{"steps": 0}', 422, "invalid_params"),
-        (json.dumps({WAITING_FIELD: True}).encode(), 422, "not_supported_yet"),
+        (json.dumps({"restore_faces": True}).encode(), 422, "not_supported_yet"),
     ],
 )
 def test_a_bad_params_document_leaves_the_job_to_be_started_again(

@@ -20,6 +20,7 @@ from tests.models.hostile_files import saved
 from tests.networks.network_files import CONVOLUTION_KINDS, KINDS, lora, numbers
 from tests.tiny_checkpoint import tiny_state, write_tiny_checkpoint
 from tests.tiny_controlnet import tiny_controlnet_state, write_tiny_controlnet
+from tests.tiny_faces import tiny_detector, tiny_generator, tiny_parser
 from tests.tiny_families import RECIPES, write_family
 from tests.tiny_interrogation import (
     write_deepdanbooru,
@@ -28,6 +29,7 @@ from tests.tiny_interrogation import (
     write_wd_zip,
 )
 from tests.tiny_upscaler import tiny_upscaler_state, write_tiny_upscaler
+from tests.tiny_vae import as_diffusers, tiny_decoder, tiny_encoder
 
 ATTENTION = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 VECTORS = {"string_to_token": {"*": 265}, "name": "x", "step": 7, "sd_checkpoint": None}
@@ -89,6 +91,7 @@ def _sound() -> dict[str, Row]:
         AssetType.CHECKPOINT, AssetType.VAE, AssetType.LORA, AssetType.EMBEDDING, AssetType.HYPERNETWORK,
         AssetType.CONTROLNET, AssetType.INTERROGATOR, AssetType.TAGGER, AssetType.UPSCALER,
     )  # fmt: skip
+    faces = AssetType.FACE_RESTORATION
     stored = {**VECTORS, "string_to_param": {"*": numbers(2, 768)}}
     months = {**VECTORS, "string_to_param": torch.nn.ParameterDict({"*": torch.nn.Parameter(numbers(2, 768))})}
     pair = {"clip_l": numbers(3, 768), "clip_g": numbers(3, 1280)}
@@ -108,6 +111,13 @@ def _sound() -> dict[str, Row]:
         ),
         "a ControlNet": Row(controlnet, "a.safetensors", write_tiny_controlnet),
         "a bare ControlNet": Row(controlnet, "a.pth", lambda path: write_tiny_controlnet(path, prefix="")),
+        "a tiny VAE": Row(vae, "a.pth", _bytes(saved(tiny_decoder()))),
+        "a tiny VAE of diffusers": Row(vae, "a.safetensors", _tensors(as_diffusers(tiny_encoder(), tiny_decoder()))),
+        "a face detector": Row(
+            faces, "a.pth", _bytes(saved({f"module.{name}": one for name, one in tiny_detector().items()}))
+        ),
+        "a face parser": Row(faces, "a.safetensors", _tensors(tiny_parser())),
+        "GFPGAN": Row(faces, "a.pth", _bytes(saved({"params_ema": tiny_generator()}))),
         "an upscaler": Row(upscaler, "a.pth", write_tiny_upscaler),
         "an upscaler with its habits": Row(upscaler, "a.pth", _bytes(saved({"params-ema": tiny_upscaler_state()}))),
         "an interrogator": Row(interrogator, "a.safetensors", write_interrogator_file),
@@ -233,8 +243,10 @@ def _wrong() -> dict[str, Row]:
             AssetType.VAE, "a.safetensors", _tensors(tiny), "it holds a tiny VAE with 16 latent channels"
         )
     for sign, words in (
-        ("stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
-        ("params_ema.stylegan_decoder.style_mlp.1.weight", "it holds a face restoration model"),
+        ("stylegan_decoder.style_mlp.1.weight", "it holds GFPGAN"),
+        ("params_ema.stylegan_decoder.style_mlp.1.weight", "it holds GFPGAN"),
+        ("module.LandmarkHead.0.conv1x1.weight", "it holds a face detector (RetinaFace on ResNet-50)"),
+        ("out_mask_conv.conv2d.weight", "it holds a face parser (ParseNet)"),
         ("fuse_convs_dict.32.scale.0.weight", "it holds a face restoration model"),
         ("generator.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
         ("model.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
@@ -244,6 +256,15 @@ def _wrong() -> dict[str, Row]:
         rows[f"a pickled upscaler with {sign}"] = Row(
             AssetType.UPSCALER, "a.pth", _bytes(saved({"params_ema": held})), words
         )
+    for sign, words in (
+        ("fuse_convs_dict.32.scale.0.weight", "it holds a face restoration model that this version does not run"),
+        ("conv_body_first.0.weight", "it holds a face restoration model that this version does not run"),
+        ("module.body.stage1.0.0.weight", "it holds a face detector other than RetinaFace on ResNet-50"),
+        ("conv_first.weight", "it holds no network that restores, finds or outlines faces; allowed: a face detector"),
+    ):
+        gan = {sign: numbers(1), "stylegan_decoder.style_mlp.1.weight": numbers(1)}
+        held = gan if sign.startswith("conv_body") else {sign: numbers(1), "ClassHead.0.conv1x1.weight": numbers(1)}
+        rows[f"a face restorer with {sign}"] = Row(AssetType.FACE_RESTORATION, "a.pth", _bytes(saved(held)), words)
     rows["an archive that leads out"] = Row(
         AssetType.INTERROGATOR, "a.zip", _bytes(_zipped(**{"../x": b""})), "'../x' lies outside the archive's folder"
     )

@@ -11,15 +11,21 @@ import torch
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.model_files.face_files import face_family
 from generate_on_cloud.model_files.facts import FileFacts, read_facts
+from generate_on_cloud.model_files.families import detect_family
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import load_controlnet
+from inference_container.models.faces import load_face_detector, load_face_generator, load_face_parser
 from inference_container.models.files import ModelFile
 from inference_container.models.interrogator import load_interrogator
 from inference_container.models.loader import load_checkpoint
 from inference_container.models.tagger import load_tagger
+from inference_container.models.tensor_file import inspected as inspected_file
+from inference_container.models.tiny_vae import load_tiny_vae
 from inference_container.models.upscaler import load_upscaler
 from inference_container.models.vae_file import load_vae
 from inference_container.networks.hypernetwork import load_hypernetwork
@@ -31,7 +37,8 @@ from tests.tiny_checkpoint import tiny_config, write_tiny_checkpoint
 CPU, WIDE = torch.device("cpu"), torch.float32
 LOADERS: Mapping[AssetType, Callable[[ModelFile, Checkpoint], object]] = {
     AssetType.CHECKPOINT: lambda file, _: load_checkpoint(file, device=CPU, dtype=WIDE),
-    AssetType.VAE: lambda file, _: load_vae(file, like=tiny_config()["vae/config.json"], device=CPU, dtype=WIDE),
+    AssetType.VAE: lambda file, _: _vae(file),
+    AssetType.FACE_RESTORATION: lambda file, _: _face_part(file),
     AssetType.LORA: lambda file, _: load_network_file(file),
     AssetType.EMBEDDING: lambda file, _: load_inversion_file(file),
     AssetType.HYPERNETWORK: lambda file, _: load_hypernetwork(file, device=CPU),
@@ -41,6 +48,22 @@ LOADERS: Mapping[AssetType, Callable[[ModelFile, Checkpoint], object]] = {
     AssetType.INTERROGATOR: lambda file, _: load_interrogator(file, device=CPU, dtype=WIDE),
 }
 TAKEN = "taken"
+
+
+def _vae(file: ModelFile) -> object:
+    if detect_family(inspected_file(file, AssetType.VAE).shapes) is Family.TINY_VAE:
+        return load_tiny_vae(file, device=CPU, dtype=WIDE)
+    return load_vae(file, like=tiny_config()["vae/config.json"], device=CPU, dtype=WIDE)
+
+
+def _face_part(file: ModelFile) -> object:
+    holds = face_family(inspected_file(file, AssetType.FACE_RESTORATION).shapes)
+    loaders = {
+        Family.FACE_DETECTOR: load_face_detector,
+        Family.GFPGAN: load_face_generator,
+        Family.FACE_PARSER: load_face_parser,
+    }
+    return loaders[holds](file, device=CPU)
 
 
 @pytest.fixture(scope="module")

@@ -397,7 +397,8 @@ def test_a_picture_is_drawn_again_from_its_own_infotext(checkpoint: Checkpoint) 
     [
         ("Steps: 0", JobErrorCode.INVALID_PARAMS),
         ("Steps: many", JobErrorCode.INVALID_PARAMS),
-        ("Steps: 5, Face restoration: GFPGAN", JobErrorCode.NOT_SUPPORTED_YET),
+        ("Steps: 5, Face restoration: CodeFormer", JobErrorCode.NOT_SUPPORTED_YET),
+        ("Steps: 5, Face restoration: Magic", JobErrorCode.INVALID_PARAMS),
     ],
 )
 def test_an_infotext_that_asks_too_much_fails_by_name(checkpoint: Checkpoint, entry: str, code: JobErrorCode) -> None:

@@ -94,6 +94,7 @@ DEFAULTS: Mapping[str, bool | int | float | str] = MappingProxyType(
         "add_version_to_infotext": True,
         "sd_vae_encode_method": "Full",
         "sd_vae_decode_method": "Full",
+        "show_progress_type": "Approx NN",
         "face_restoration": False,
         "face_restoration_model": "CodeFormer",
     }

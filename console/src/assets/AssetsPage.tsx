@@ -20,6 +20,7 @@ export const TYPES = [
   "interrogator",
   "tagger",
   "upscaler",
+  "face_restoration",
   "styles",
 ] as const satisfies readonly Schemas["AssetType"][];
 const UNSETTLED: ReadonlySet<string> = new Set(["inspecting", "importing"]);

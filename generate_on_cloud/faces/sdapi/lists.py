@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.options import FACE_MODEL
 from generate_on_cloud.contract.samplers import (
     ALIASES,
     SAMPLERS,
@@ -138,6 +139,12 @@ def realesrgan_models() -> Rows:
     ]
 
 
+def face_restorers(shelf: Shelf) -> Rows:
+    """GFPGAN, if its files are uploaded."""
+    uploaded = any(True for _ in shelf.of_type(AssetType.FACE_RESTORATION))
+    return [{"name": FACE_MODEL, "cmd_dir": None}] if uploaded else []
+
+
 def memory() -> dict[str, Any]:
     """The GPU is elsewhere and its memory is managed there; WebUI's own shape for "unavailable"."""
     unavailable = {"error": "the GPU is in the cloud and manages its own memory"}
@@ -155,7 +162,7 @@ LISTS: Mapping[str, Callable[[Shelf], Any]] = MappingProxyType(
         "/sdapi/v1/hypernetworks": hypernetworks,
         "/sdapi/v1/loras": loras,
         "/sdapi/v1/embeddings": embeddings,
-        "/sdapi/v1/face-restorers": lambda _: [],
+        "/sdapi/v1/face-restorers": face_restorers,
         "/sdapi/v1/realesrgan-models": lambda _: realesrgan_models(),
         "/sdapi/v1/prompt-styles": lambda shelf: style_rows(shelf.styles),
         "/sdapi/v1/scripts": lambda _: scripts(),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.idle_options import AT_REST
 from generate_on_cloud.contract.interrogation import InterrogateOptions
-from generate_on_cloud.contract.options import OPTIONS, OptionRefusedError, OptionUnsupportedError, check_option
+from generate_on_cloud.contract.options import OPTIONS, OptionRefusedError, check_option
 from generate_on_cloud.faces.sdapi.refusals import RefusalError, of_fields
 from generate_on_cloud.faces.sdapi.shelf import Shelf, title
 
@@ -60,7 +60,7 @@ class Settings:
                 continue  # follows the checkpoint
             try:
                 kept[name] = _checked(name, value)
-            except (OptionRefusedError, OptionUnsupportedError) as error:
+            except OptionRefusedError as error:
                 faults.append(FieldError(pointer=f"/{name}", message=str(error)))
             if not _acts(name):
                 idle.append(name)
@@ -112,7 +112,7 @@ def _checked(name: str, value: Any) -> Any:
             raise OptionRefusedError(f"received {value!r}: {error.errors()[0]['msg']}") from error
     if name in AT_REST and value is not None and value not in AT_REST[name]:
         allowed = " or ".join(map(repr, AT_REST[name]))
-        raise OptionUnsupportedError(f"{name} = {value!r} is not supported yet; allowed: {allowed}")
+        raise OptionRefusedError(f"{name} = {value!r} is not supported yet; allowed: {allowed}")
     return value
 
 

@@ -107,7 +107,6 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
         "Downcast alphas_cumprod": "use_downcasted_alpha_bar",
         "Refiner switch by sampling steps": "refiner_switch_by_sample_steps",
         "Old prompt editing timelines": "use_old_scheduling",
-        "Face restoration": "face_restoration_model",
         "VAE Encoder": "sd_vae_encode_method",
         "VAE Decoder": "sd_vae_decode_method",
     }
@@ -115,6 +114,8 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
 """The option that each entry sets."""
 
 
+FACES = "Face restoration"
+"""The entry of pictures with restored faces: the model's name."""
 SILENT_ENTRIES = frozenset(
     {
         "Model hash", "Model", "VAE hash", "VAE", "Version", "User", "Lora hashes", "TI hashes", "Init image hash",
@@ -148,7 +149,7 @@ def unused_entries(params: ImageParams) -> tuple[str, ...]:
     """Names of the entries of the `infotext` that have no effect, in order, without those of the prompts."""
     if not params.infotext:
         return ()
-    used = {entry for entry, _ in _table(params).values()} | OPTION_ENTRIES.keys() | SILENT_ENTRIES
+    used = {entry for entry, _ in _table(params).values()} | OPTION_ENTRIES.keys() | SILENT_ENTRIES | {FACES}
     if isinstance(params, Txt2ImgParams):
         used |= {"First pass size-1", "First pass size-2", "Hypernet", "Hypernet strength"}
     entries = parse_infotext(params.infotext).parameters
@@ -223,6 +224,8 @@ def _options(infotext: Infotext) -> dict[str, object]:
             )
             if value != OPTIONS[option].default:
                 found[option] = value
+    if FACES in infotext.parameters:
+        found |= {"face_restoration": True, "face_restoration_model": infotext.parameters[FACES]}
     return found | dict.fromkeys(_old_ways(infotext), True)
 
 

@@ -1,0 +1,162 @@
+"""Loads the three networks that restore faces: one finds them, one restores them, one outlines them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.face_files import face_family
+from generate_on_cloud.model_files.family_names import Family
+from generate_on_cloud.model_files.wrappings import without_prefixes
+from inference_container.models.face_boxes import found_faces
+from inference_container.models.face_networks import ParseNet, RetinaFace
+from inference_container.models.files import ModelFile
+from inference_container.models.modules import build_module
+from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
+from inference_container.models.upscaler import torchvision_names
+
+Pixels = npt.NDArray[np.uint8]
+"""A picture as OpenCV has them: (height, width, 3), blue first."""
+Numbers = npt.NDArray[np.float64]
+
+SIDE = 512
+"""Of the pictures of faces that the networks are made for."""
+MEANS = (104.0, 117.0, 123.0)
+_WITHOUT_SKIN = (0, 14, 16, 17, 18)
+"""ParseNet's parts that stay as they are: background, hat, necklace, neck and clothes."""
+_OTHER_OUTPUT = "out_img_conv."
+"""ParseNet's second output, a picture, which nobody uses."""
+
+
+@dataclass(frozen=True)
+class FaceNetwork:
+    """One of the networks, in float32."""
+
+    file: ModelFile
+    network: nn.Module
+
+    @property
+    def bytes(self) -> int:
+        """Memory that its parameters and buffers take."""
+        held = (*self.network.parameters(), *self.network.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+    def move_to(self, device: torch.device) -> None:
+        """Move it to another device."""
+        self.network.to(device)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+class FaceDetector(FaceNetwork):
+    @torch.inference_mode()
+    def find(self, picture: Pixels) -> npt.NDArray[np.float32]:
+        """Box, probability and five points (eyes, nose, mouth) of each face, (n, 15), in pixels, the surest first."""
+        shown = torch.from_numpy(picture.astype(np.float32).transpose(2, 0, 1))[None].to(self.device)
+        boxes, scores, points = self.network(shown - torch.tensor(MEANS, device=self.device)[None, :, None, None])
+        return found_faces(boxes[0].cpu(), scores[0].cpu(), points[0].cpu(), size=picture.shape[:2])
+
+
+class FaceGenerator(FaceNetwork):
+    @torch.inference_mode()
+    def restore(self, face: Pixels) -> Pixels:
+        """A face of SIDE×SIDE pixels, restored. The noise is the file's own, so the same picture comes each time."""
+        given = _normalized(face).to(self.device)
+        answer: Tensor = self.network(given, return_rgb=False, randomize_noise=False)[0]
+        numbers = (answer[0].float().cpu().clamp(-1, 1).numpy().transpose(1, 2, 0) + 1) / 2
+        return np.ascontiguousarray((numbers[:, :, ::-1] * 255.0).astype(np.uint8))
+
+
+class FaceParser(FaceNetwork):
+    @torch.inference_mode()
+    def outline(self, face: Pixels) -> Numbers:
+        """How much each pixel of a face belongs to it, (SIDE, SIDE) in 0..1, with soft edges."""
+        parts = self.network(_normalized(face).to(self.device)).argmax(dim=1)[0].cpu().numpy()
+        mask = np.where(np.isin(parts, _WITHOUT_SKIN), 0.0, 255.0)
+        for _ in range(2):
+            mask = cv2.GaussianBlur(mask, (101, 101), 11)
+        edge = 10
+        mask[:edge], mask[-edge:], mask[:, :edge], mask[:, -edge:] = 0, 0, 0, 0
+        return mask / 255.0
+
+
+def _normalized(face: Pixels) -> Tensor:
+    """(1, 3, h, w), red first, in −1..1."""
+    shown = (face.astype(np.float32) / np.float32(255))[:, :, ::-1].transpose(2, 0, 1)
+    return (torch.from_numpy(np.ascontiguousarray(shown))[None] - 0.5) / 0.5
+
+
+def load_face_detector(file: ModelFile, *, device: torch.device) -> FaceDetector:
+    """Load RetinaFace on ResNet-50, WebUI's `detection_Resnet50_Final.pth`.
+
+    Raises:
+        JobFailed: asset_corrupt or asset_incompatible.
+    """
+    return FaceDetector(
+        file, _loaded(file, Family.FACE_DETECTOR, "body.conv1.weight", lambda width, _: RetinaFace(width), device)
+    )
+
+
+def load_face_parser(file: ModelFile, *, device: torch.device) -> FaceParser:
+    """Load ParseNet, WebUI's `parsing_parsenet.pth`; raises as `load_face_detector`."""
+    return FaceParser(
+        file, _loaded(file, Family.FACE_PARSER, "encoder.0.conv2d.weight", lambda width, _: ParseNet(width), device)
+    )
+
+
+def load_face_generator(file: ModelFile, *, device: torch.device) -> FaceGenerator:
+    """Load GFPGAN as spandrel defines it, WebUI's `GFPGANv1.4.pth`; raises as `load_face_detector`."""
+    return FaceGenerator(file, _loaded(file, Family.GFPGAN, "conv_body_first.weight", _gfpgan, device))
+
+
+def _gfpgan(width: int, state: Mapping[str, Tensor]) -> nn.Module:
+    with torchvision_names():
+        from spandrel.architectures.GFPGAN import GFPGAN
+    # Its outermost layers have 32 channels where the network is as wide as the published ones.
+    style = state["stylegan_decoder.style_mlp.1.weight"].shape[0]
+    network: nn.Module = GFPGAN(narrow=width / 32, num_style_feat=style)
+    return network
+
+
+def _loaded(
+    file: ModelFile,
+    family: Family,
+    first: str,
+    build: Callable[[int, Mapping[str, Tensor]], nn.Module],
+    device: torch.device,
+) -> nn.Module:
+    """The network that `build` makes from the width of its `first` tensor, filled with the file's tensors."""
+    with open_tensor_file(file, holding=AssetType.FACE_RESTORATION) as tensors:
+        found = face_family(tensors.shapes)
+        if found is not family:
+            raise incompatible(file, f"it holds {found}, not {family}")
+        state = _plain(tensors, first=first)
+    width = state[first].shape[0] if first in state else 0
+    if not 0 < width <= 256:
+        raise corrupt(file, f"it lacks {first}, or its {width} channels are not 1 to 256")
+    build_module(file, str(family), lambda: build(width, state))  # on no device, so that wrong sizes cost nothing
+    network = build(width, state)
+    try:
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise incompatible(file, f"its sizes are inconsistent ({' '.join(str(error).split())[:300]})") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        words = f"it lacks {missing[0]}" if missing else f"it has {unexpected[0]}"
+        raise corrupt(file, f"{words}, unlike {family}")
+    return network.requires_grad_(False).eval().to(device)
+
+
+def _plain(tensors: TensorFile, *, first: str) -> dict[str, Any]:
+    """All tensors in float32, without a wrapper before their names if the one called `first` has one."""
+    state = {name: tensors.load(name, device=torch.device("cpu"), dtype=torch.float32) for name in tensors.shapes}
+    bare = next((one for one in without_prefixes(state) if first in one), state)
+    return {name: tensor for name, tensor in bare.items() if not name.startswith(_OTHER_OUTPUT)}
