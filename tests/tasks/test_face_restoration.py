@@ -80,7 +80,7 @@ def as_text(picture: npt.NDArray[np.uint8]) -> str:
 def extras(files: list[ModelFile], picture: npt.NDArray[np.uint8], **body: Any) -> tuple[npt.NDArray[np.uint8], str]:
     params = ExtraSingleImageParams(image=as_text(picture), upscaling_resize=1, **body)
     models = ModelCache(max_bytes=2**30, load=load_nothing)
-    job = TaskInput(params, None, lambda _: None, files=JobFiles(files), models=models)  # type: ignore[arg-type]
+    job = TaskInput(params, None, lambda _: None, files=JobFiles(files), models=models)
     (image,) = TASKS[Task.EXTRA_SINGLE_IMAGE](job).images
     with Image.open(io.BytesIO(image.data)) as opened:
         return np.asarray(opened), image.infotext
