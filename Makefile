@@ -25,7 +25,7 @@ export OMP_WAIT_POLICY := passive
 export HF_HUB_OFFLINE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help environment clients clients-test console console-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui bench-webui-start bench-console guide grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
+.PHONY: help environment clients clients-test console console-test console-slow-test console-if-possible console-for-deploy demo local test coverage mutants test-quick lint format check bench bench-api bench-container bench-models bench-cost bench-upload bench-download bench-rights bench-webui bench-webui-start bench-console guide grants fidelity gpu-check fuzz train-demo eval-demo bootstrap preflight deploy diff destroy soak openapi image-test gallery synth replay clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,9 @@ console: $(READY) ## build the web console with the environment's Node, if its s
 console-test: $(READY) ## check the TypeScript client and the web console: types, lint, unit tests, the whole in Debian's Chromium against a local cloud
 	@$(RUN) -m infrastructure.console_build --check
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests/console
+
+console-slow-test: $(READY) ## upload 2 GB in Chromium, kill it at 40 %, and go on (8 GB of disk, minutes)
+	CONSOLE_UPLOAD_BYTES=2147483648 $(RUN) -m pytest --durations=1 --timeout 3600 -k killed tests/console/test_console_assets.py
 
 # Everything else works without the console; the reason is on the screen.
 console-if-possible: $(READY)

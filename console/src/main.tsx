@@ -10,6 +10,7 @@ import { App } from "./App";
 import { ProblemError } from "./api/problem";
 import { startLanguages } from "./i18n";
 import { openSession, takeCode } from "./session/open";
+import { meOf } from "./session/rights";
 import { useSession } from "./session/session";
 import { cssVariables, theme } from "./kit/theme";
 
@@ -35,6 +36,15 @@ if (code !== null) {
     () => undefined,
   );
 }
+// Lists wait for what the key may ask for, so that comes first.
+const prefetchMe = () => void queries.prefetchQuery(meOf(useSession.getState().key));
+if (useSession.getState().key !== null) prefetchMe();
+useSession.subscribe(({ key }, before) => {
+  if (key === before.key) return;
+  // What one person saw is not for the next.
+  if (key === null) queries.clear();
+  else prefetchMe();
+});
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">

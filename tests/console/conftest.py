@@ -64,7 +64,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, cloud: LocalCloud) -> Iterator[OpenPage]:
-    """Opens a page of the console, signed in; a message in its console or a request elsewhere fails the test."""
+    """Opens a page of the console, signed in with the key (the administrator's unless another is given).
+
+    A message in its console or a request elsewhere fails the test.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
@@ -72,6 +75,7 @@ def open_page(browser: Browser, cloud: LocalCloud) -> Iterator[OpenPage]:
         path: str = "/",
         *,
         signed_in: bool = True,
+        key: str | None = None,
         language: str = "en",
         dark: bool = False,
         width: int = 1280,
@@ -97,7 +101,7 @@ def open_page(browser: Browser, cloud: LocalCloud) -> Iterator[OpenPage]:
             ),
         )
         if signed_in:
-            page.add_init_script(f"sessionStorage.setItem('goc.key', {json.dumps(cloud.admin_key)})")
+            page.add_init_script(f"sessionStorage.setItem('goc.key', {json.dumps(key or cloud.admin_key)})")
         page.goto(f"{cloud.endpoint_url}/#{path}", wait_until="domcontentloaded")
         return page
 

@@ -88,6 +88,17 @@ def test_an_invitation_signs_the_invited_person_in(open_page: OpenPage, admin: G
     admin.users.delete("guest1")
 
 
+@pytest.mark.parametrize("pasted", ["the whole link", "its code alone"])
+def test_the_sign_in_takes_an_invitation_too(open_page: OpenPage, admin: GenerateOnCloud, pasted: str) -> None:
+    code = admin.sessions.create_code("admin").code
+    page = open_page("/", signed_in=False)
+    page.get_by_label("API key").fill(f" {page.url.partition('#')[0]}#code={code} " if "link" in pasted else code)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("heading", name="Generate", exact=True)).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('goc.key')").startswith("goc_")
+
+
 def test_an_endpoint_is_made_changed_and_deleted_and_a_wrong_value_is_said(
     open_page: OpenPage, admin: GenerateOnCloud
 ) -> None:

@@ -8,6 +8,7 @@ import { unwrap } from "../api/problem";
 import { SleepsIn } from "../kit/GpuLamp";
 import { ProblemText } from "../kit/ProblemText";
 import { useConfirm } from "../kit/confirm";
+import { useRights } from "../session/rights";
 import { EndpointForm } from "./EndpointForm";
 
 export type Endpoint = Schemas["EndpointView"];
@@ -66,6 +67,7 @@ function Actions({ endpoint }: { endpoint: Endpoint }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const confirm = useConfirm();
+  const { mayChange } = useRights();
   const [changing, setChanging] = useState(false);
   const settled = () => void queries.invalidateQueries({ queryKey: ["endpoints"] });
   const at = { path: { name: endpoint.name } };
@@ -78,22 +80,23 @@ function Actions({ endpoint }: { endpoint: Endpoint }) {
     onSettled: settled,
   });
   const jobs = endpoint.open_jobs ?? 0;
-  const mine = endpoint.managed_by !== "template";
+  const template = endpoint.managed_by === "template";
+  const allowed = mayChange("endpoint", endpoint.owner);
   const error = remove.error ?? sleep.error;
   return (
     <>
       <Group gap="xs" mt="xs">
-        {endpoint.sleeps_at && (
+        {endpoint.sleeps_at && allowed && (
           <Button size="xs" loading={sleep.isPending} onClick={() => sleep.mutate()}>
             {t("endpoints.sleepNow")}
           </Button>
         )}
-        {mine && (
+        {!template && allowed && (
           <Button size="xs" variant="default" onClick={() => setChanging(true)}>
             {t("people.change")}
           </Button>
         )}
-        {mine && (
+        {!template && allowed && (
           <Button
             size="xs"
             variant="default"
@@ -112,7 +115,7 @@ function Actions({ endpoint }: { endpoint: Endpoint }) {
           </Button>
         )}
       </Group>
-      {!mine && (
+      {template && (
         <Text size="xs" c="dimmed" mt="xs">
           {t("endpoints.template")}
         </Text>

@@ -3,6 +3,7 @@ import { Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useEndpoints } from "../generate/queries";
+import { Needs } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
 import { EndpointCard } from "./EndpointCard";
 import { EndpointForm } from "./EndpointForm";
@@ -17,9 +18,11 @@ export default function EndpointsPage() {
         <Title order={1} size="h3">
           {t("nav.endpoints")}
         </Title>
-        <Button variant="default" size="xs" onClick={() => setCreating(true)}>
-          {t("endpoints.create")}
-        </Button>
+        <Needs right="endpoint:create">
+          <Button variant="default" size="xs" onClick={() => setCreating(true)}>
+            {t("endpoints.create")}
+          </Button>
+        </Needs>
       </Group>
       {endpoints.error !== null && <ProblemText error={endpoints.error} />}
       {endpoints.isSuccess && endpoints.data.endpoints.length === 0 && <Text c="dimmed">{t("endpoints.none")}</Text>}

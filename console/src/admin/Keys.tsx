@@ -7,12 +7,14 @@ import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
 import { ProblemText } from "../kit/ProblemText";
 import { RowTable } from "../kit/RowTable";
+import { useRights } from "../session/rights";
 import { Small } from "./Users";
 
 export function Keys({ onSecret }: { onSecret: (text: string) => void }) {
   const { t, i18n } = useTranslation();
   const queries = useQueryClient();
   const keys = useQuery({ queryKey: ["keys"], queryFn: ({ signal }) => unwrap(api.GET("/v1/keys", { signal })) });
+  const { me } = useRights();
   const [label, setLabel] = useState("");
   const [expires, setExpires] = useState("");
   const changed = () => void queries.invalidateQueries({ queryKey: ["keys"] });
@@ -51,9 +53,12 @@ export function Keys({ onSecret }: { onSecret: (text: string) => void }) {
             cell: ({ expires_at }) => (expires_at ? time.format(new Date(expires_at)) : t("people.lasting")),
           },
         ]}
-        actions={(key) => (
-          <Small name={key.label || key.key_id.slice(0, 10)} text={t("people.revoke")} onClick={() => revoke.mutate(key.key_id)} />
-        )}
+        actions={(key) =>
+          // A key cannot revoke itself; signing out ends a session.
+          key.key_id !== me?.key_id && (
+            <Small name={key.label || key.key_id.slice(0, 10)} text={t("people.revoke")} onClick={() => revoke.mutate(key.key_id)} />
+          )
+        }
       />
       <form
         onSubmit={(event) => {

@@ -2,8 +2,8 @@
 import { Alert, Button, Card, Code, CopyButton, Group, Stack, Title } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { ProblemError } from "../api/problem";
 import { ProblemText } from "../kit/ProblemText";
+import { useRights } from "../session/rights";
 import { Keys } from "./Keys";
 import { Roles } from "./Roles";
 import { Users } from "./Users";
@@ -13,6 +13,7 @@ export default function PeoplePage() {
   const { t } = useTranslation();
   const users = useUsers();
   const roles = useRoles();
+  const { mayAsk } = useRights();
   const [secret, setSecret] = useState<string | null>(null);
   return (
     <Stack>
@@ -20,20 +21,22 @@ export default function PeoplePage() {
         {t("nav.people")}
       </Title>
       {secret !== null && <Secret text={secret} onClose={() => setSecret(null)} />}
-      <Section title={t("people.users")} error={users.error}>
-        {users.isSuccess && <Users users={users.data} onSecret={setSecret} />}
-      </Section>
-      <Section title={t("people.roles")} error={roles.error}>
-        {roles.isSuccess && <Roles roles={roles.data} />}
-      </Section>
+      {mayAsk("user:list") && (
+        <Section title={t("people.users")} error={users.error}>
+          {users.isSuccess && <Users users={users.data} onSecret={setSecret} />}
+        </Section>
+      )}
+      {mayAsk("role:list") && (
+        <Section title={t("people.roles")} error={roles.error}>
+          {roles.isSuccess && <Roles roles={roles.data} />}
+        </Section>
+      )}
       <Keys onSecret={setSecret} />
     </Stack>
   );
 }
 
-/** Not there for who may not see it. */
 function Section({ title, error, children }: { title: string; error: Error | null; children: ReactNode }) {
-  if (error instanceof ProblemError && error.code === "forbidden") return null;
   return (
     <Card withBorder component="section" aria-label={title}>
       <Title order={2} size="h5">

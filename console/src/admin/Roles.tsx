@@ -7,9 +7,11 @@ import { PERMISSIONS } from "virtual:contract";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
 import { FormModal } from "../kit/FormModal";
+import { Needs } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
 import { RowTable } from "../kit/RowTable";
 import { useConfirm } from "../kit/confirm";
+import { useRights } from "../session/rights";
 import { QuotaFields, QuotaWords, type Quotas } from "./QuotaFields";
 import { Small } from "./Users";
 
@@ -19,6 +21,7 @@ export function Roles({ roles }: { roles: Role[] }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const confirm = useConfirm();
+  const { mayChange, mayGive } = useRights();
   const [edited, setEdited] = useState<Role | "new" | null>(null);
   const remove = useMutation({
     mutationFn: (name: string) => unwrap(api.DELETE("/v1/roles/{name}", { params: { path: { name } } })),
@@ -40,7 +43,7 @@ export function Roles({ roles }: { roles: Role[] }) {
         actions={(role) =>
           role.built_in ? (
             t("people.builtIn")
-          ) : (
+          ) : mayChange("role", role.created_by) && mayGive(role.permissions) ? (
             <>
               <Small name={role.name} text={t("people.change")} onClick={() => setEdited(role)} />
               <Small
@@ -51,12 +54,14 @@ export function Roles({ roles }: { roles: Role[] }) {
                 }
               />
             </>
-          )
+          ) : null
         }
       />
-      <Button variant="default" w="fit-content" onClick={() => setEdited("new")}>
-        {t("people.createRole")}
-      </Button>
+      <Needs right="role:create">
+        <Button variant="default" w="fit-content" onClick={() => setEdited("new")}>
+          {t("people.createRole")}
+        </Button>
+      </Needs>
       {edited !== null && <RoleForm role={edited === "new" ? null : edited} onClose={() => setEdited(null)} />}
     </>
   );
@@ -64,9 +69,12 @@ export function Roles({ roles }: { roles: Role[] }) {
 
 function RoleForm({ role, onClose }: { role: Role | null; onClose: () => void }) {
   const { t } = useTranslation();
+  const { mayGive } = useRights();
   const queries = useQueryClient();
   const [name, setName] = useState(role?.name ?? "");
-  const [permissions, setPermissions] = useState<string[]>(role?.permissions ?? ["inference:list", "asset:list"]);
+  const [permissions, setPermissions] = useState<string[]>(
+    role?.permissions ?? ["inference:list", "asset:list"].filter((each) => mayGive([each])),
+  );
   const [quotas, setQuotas] = useState<Quotas>(role?.quotas ?? ({} as Quotas));
   const send = useMutation({
     mutationFn: () => {
@@ -96,7 +104,7 @@ function RoleForm({ role, onClose }: { role: Role | null; onClose: () => void })
         <Checkbox.Group value={permissions} onChange={setPermissions}>
           <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="xs">
             {PERMISSIONS.map((permission) => (
-              <Checkbox key={permission} value={permission} label={permission} />
+              <Checkbox key={permission} value={permission} label={permission} disabled={!mayGive([permission])} />
             ))}
           </SimpleGrid>
         </Checkbox.Group>

@@ -8,7 +8,8 @@ import { RowTable } from "../kit/RowTable";
 import { bytes, duration } from "../kit/format";
 import { DayChart } from "./DayChart";
 import type { Quotas } from "./QuotaFields";
-import { type By, useMe, useUsage } from "./queries";
+import { useMe, useRights } from "../session/rights";
+import { type By, useUsage } from "./queries";
 
 type UsageGroup = Schemas["UsageGroup"];
 const DIMENSIONS = ["day", "user", "endpoint", "model"] as const satisfies readonly By[];
@@ -18,6 +19,7 @@ export default function UsagePage() {
   const [month, setMonth] = useState(new Date().toISOString().slice(0, 7));
   const [everyone, setEveryone] = useState(false);
   const [by, setBy] = useState<By>("day");
+  const { may } = useRights();
   const usage = useUsage(month, everyone, by);
   const groups = usage.data?.groups ?? [];
   const known = groups.some(({ cost }) => cost !== null);
@@ -32,15 +34,17 @@ export default function UsagePage() {
       </Title>
       <Group align="flex-end">
         <TextInput type="month" label={t("usage.month")} value={month} onChange={(event) => setMonth(event.currentTarget.value)} />
-        <SegmentedControl
-          aria-label={t("usage.whose")}
-          data={[
-            { value: "mine", label: t("usage.mine") },
-            { value: "everyone", label: t("usage.everyone") },
-          ]}
-          value={everyone ? "everyone" : "mine"}
-          onChange={(value) => setEveryone(value === "everyone")}
-        />
+        {may("user:list") && (
+          <SegmentedControl
+            aria-label={t("usage.whose")}
+            data={[
+              { value: "mine", label: t("usage.mine") },
+              { value: "everyone", label: t("usage.everyone") },
+            ]}
+            value={everyone ? "everyone" : "mine"}
+            onChange={(value) => setEveryone(value === "everyone")}
+          />
+        )}
         <div className="scroll-x">
           <SegmentedControl
             aria-label={t("usage.by")}

@@ -6,9 +6,11 @@ import { useTranslation } from "react-i18next";
 import { API_ROOT, type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
 import { FormModal } from "../kit/FormModal";
+import { Needs } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
 import { RowTable } from "../kit/RowTable";
 import { useConfirm } from "../kit/confirm";
+import { useRights } from "../session/rights";
 import { QuotaFields, QuotaWords, type Quotas } from "./QuotaFields";
 import { useRoles } from "./queries";
 
@@ -18,6 +20,8 @@ export function Users({ users, onSecret }: { users: User[]; onSecret: (text: str
   const { t } = useTranslation();
   const queries = useQueryClient();
   const confirm = useConfirm();
+  const roles = useRoles();
+  const { mayChange, mayGive } = useRights();
   const [edited, setEdited] = useState<User | "new" | null>(null);
   const invite = useMutation({
     mutationFn: (user: string) => unwrap(api.POST("/v1/sessions/codes", { body: { user } as Schemas["CreateSessionCode"] })),
@@ -28,6 +32,8 @@ export function Users({ users, onSecret }: { users: User[]; onSecret: (text: str
     onSettled: () => void queries.invalidateQueries({ queryKey: ["users"] }),
   });
   const error = invite.error ?? remove.error;
+  const mayManage = ({ role, created_by }: User) =>
+    mayChange("user", created_by) && mayGive(roles.data?.find(({ name }) => name === role)?.permissions ?? []);
   return (
     <>
       {error !== null && <ProblemText error={error} />}
@@ -42,23 +48,27 @@ export function Users({ users, onSecret }: { users: User[]; onSecret: (text: str
           { title: t("people.keys"), cell: ({ keys }) => keys },
           { title: t("quota.title"), cell: ({ quotas }) => <QuotaWords quotas={quotas} /> },
         ]}
-        actions={(user) => (
-          <>
-            <Small name={user.name} text={t("people.invite")} onClick={() => invite.mutate(user.name)} />
-            <Small name={user.name} text={t("people.change")} onClick={() => setEdited(user)} />
-            <Small
-              name={user.name}
-              text={t("jobs.delete")}
-              onClick={() =>
-                confirm.ask(t("people.deleteSure", { name: user.name }), t("jobs.delete"), () => remove.mutate(user.name))
-              }
-            />
-          </>
-        )}
+        actions={(user) =>
+          mayManage(user) && (
+            <>
+              <Small name={user.name} text={t("people.invite")} onClick={() => invite.mutate(user.name)} />
+              <Small name={user.name} text={t("people.change")} onClick={() => setEdited(user)} />
+              <Small
+                name={user.name}
+                text={t("jobs.delete")}
+                onClick={() =>
+                  confirm.ask(t("people.deleteSure", { name: user.name }), t("jobs.delete"), () => remove.mutate(user.name))
+                }
+              />
+            </>
+          )
+        }
       />
-      <Button variant="default" w="fit-content" onClick={() => setEdited("new")}>
-        {t("people.create")}
-      </Button>
+      <Needs right="user:create">
+        <Button variant="default" w="fit-content" onClick={() => setEdited("new")}>
+          {t("people.create")}
+        </Button>
+      </Needs>
       {edited !== null && <UserForm user={edited === "new" ? null : edited} onClose={() => setEdited(null)} />}
     </>
   );
@@ -77,6 +87,7 @@ function UserForm({ user, onClose }: { user: User | null; onClose: () => void })
   const { t } = useTranslation();
   const queries = useQueryClient();
   const roles = useRoles();
+  const { mayGive } = useRights();
   const [name, setName] = useState(user?.name ?? "");
   const [role, setRole] = useState(user?.role ?? "artist");
   const [quotas, setQuotas] = useState<Quotas>(user?.quotas ?? ({} as Quotas));
@@ -108,7 +119,7 @@ function UserForm({ user, onClose }: { user: User | null; onClose: () => void })
       )}
       <Select
         label={t("people.role")}
-        data={roles.data?.map((each) => each.name) ?? [role]}
+        data={roles.data?.filter(({ name, permissions }) => name === role || mayGive(permissions)).map(({ name }) => name) ?? [role]}
         value={role}
         onChange={(value) => value !== null && setRole(value)}
         allowDeselect={false}

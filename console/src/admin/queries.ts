@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
+import { useRights } from "../session/rights";
 
 const PAGE = 100;
 
@@ -19,8 +20,10 @@ async function everyPage<Page extends { next_cursor: string | null }>(read: (cur
 const paged = (cursor: string | null) => ({ limit: PAGE, ...(cursor === null ? {} : { cursor }) });
 
 export function useUsers() {
+  const { mayAsk } = useRights();
   return useQuery({
     queryKey: ["users"],
+    enabled: mayAsk("user:list"),
     queryFn: async ({ signal }) =>
       (await everyPage((cursor) => unwrap(api.GET("/v1/users", { params: { query: paged(cursor) }, signal })))).flatMap(
         ({ users }) => users,
@@ -29,8 +32,10 @@ export function useUsers() {
 }
 
 export function useRoles() {
+  const { mayAsk } = useRights();
   return useQuery({
     queryKey: ["roles"],
+    enabled: mayAsk("role:list"),
     queryFn: async ({ signal }) =>
       (await everyPage((cursor) => unwrap(api.GET("/v1/roles", { params: { query: paged(cursor) }, signal })))).flatMap(
         ({ roles }) => roles,
@@ -38,17 +43,14 @@ export function useRoles() {
   });
 }
 
-export function useMe() {
-  return useQuery({ queryKey: ["me"], queryFn: ({ signal }) => unwrap(api.GET("/v1/me", { signal })) });
-}
-
 export type By = "day" | "user" | "endpoint" | "model";
 
 /** A month's totals; groups that several pages have are added up. */
 export function useUsage(month: string, everyone: boolean, by: By | null) {
+  const { mayAsk } = useRights();
   return useQuery({
     queryKey: ["usage", month, everyone, by],
-    enabled: /^\d{4}-\d{2}$/.test(month),
+    enabled: mayAsk("inference:list") && /^\d{4}-\d{2}$/.test(month),
     queryFn: async ({ signal }) => {
       const pages = await everyPage((cursor) =>
         unwrap(

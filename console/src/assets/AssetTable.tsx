@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import type { Schemas } from "../api/client";
 import { RowTable } from "../kit/RowTable";
 import { bytes } from "../kit/format";
+import { useRights } from "../session/rights";
 import { AssetForm } from "./AssetForm";
 import { AssetThumbnail } from "./AssetThumbnail";
 import { DeleteAsset } from "./DeleteAsset";
@@ -15,6 +16,7 @@ export type Asset = Schemas["AssetView"];
 
 export function AssetTable({ assets }: { assets: Asset[] }) {
   const { t } = useTranslation();
+  const { mayChange } = useRights();
   const [edited, setEdited] = useState<Asset | null>(null);
   const [deleted, setDeleted] = useState<Asset | null>(null);
   return (
@@ -30,29 +32,31 @@ export function AssetTable({ assets }: { assets: Asset[] }) {
           { title: t("assets.status"), cell: (asset) => <Verdict asset={asset} /> },
           { title: t("assets.owner"), cell: (asset) => <Whose asset={asset} /> },
         ]}
-        actions={(asset) => (
-          <>
-            {asset.status === "uploading" && <GoOn asset={asset} />}
-            {asset.status === "active" && (
+        actions={(asset) =>
+          mayChange("asset", asset.owner) && (
+            <>
+              {asset.status === "uploading" && <GoOn asset={asset} />}
+              {asset.status === "active" && (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  aria-label={t("people.changeNamed", { name: asset.name })}
+                  onClick={() => setEdited(asset)}
+                >
+                  {t("people.change")}
+                </Button>
+              )}
               <Button
                 size="compact-xs"
                 variant="default"
-                aria-label={t("people.changeNamed", { name: asset.name })}
-                onClick={() => setEdited(asset)}
+                aria-label={t("assets.deleteNamed", { name: asset.name })}
+                onClick={() => setDeleted(asset)}
               >
-                {t("people.change")}
+                {t("jobs.delete")}
               </Button>
-            )}
-            <Button
-              size="compact-xs"
-              variant="default"
-              aria-label={t("assets.deleteNamed", { name: asset.name })}
-              onClick={() => setDeleted(asset)}
-            >
-              {t("jobs.delete")}
-            </Button>
-          </>
-        )}
+            </>
+          )
+        }
       />
       {edited !== null && <AssetForm asset={edited} onClose={() => setEdited(null)} />}
       {deleted !== null && <DeleteAsset asset={deleted} onClose={() => setDeleted(null)} />}

@@ -5,7 +5,9 @@ import { type DragEvent, type FormEvent, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
+import { Needs } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
+import { useRights } from "../session/rights";
 import { AssetTable } from "./AssetTable";
 import { UploadList } from "./UploadList";
 import { useUploads } from "./upload/store";
@@ -29,9 +31,11 @@ export default function AssetsPage() {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const [type, setType] = useState<Schemas["AssetType"] | null>(null);
+  const { mayAsk } = useRights();
   const ended = useUploads((state) => state.ended);
   const assets = useInfiniteQuery({
     queryKey: ["assets", type],
+    enabled: mayAsk("asset:list"),
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
       unwrap(
@@ -57,9 +61,11 @@ export default function AssetsPage() {
       <Title order={1} size="h3">
         {t("nav.assets")}
       </Title>
-      <UploadForm />
-      <UploadList />
-      <ImportForm />
+      <Needs right="asset:create">
+        <UploadForm />
+        <UploadList />
+        <ImportForm />
+      </Needs>
       <Select
         label={t("assets.filter")}
         placeholder={t("jobs.anyTask")}

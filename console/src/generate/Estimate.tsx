@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { duration } from "../kit/format";
 import { isDrawing } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
+import { useRights } from "../session/rights";
 import { estimate } from "./submit";
 
 const SETTLED_MS = 1200;
@@ -13,10 +14,11 @@ const SETTLED_MS = 1200;
 export function useEstimate(tab: Tab) {
   const { values, vae, tagger, checkpoint, endpoint } = useForm();
   const [form] = useDebouncedValue(JSON.stringify({ values, vae, tagger, checkpoint, endpoint }), SETTLED_MS);
+  const { mayAsk } = useRights();
   const chosen = JSON.parse(form) as Parameters<typeof estimate>[1];
   const asked = useQuery({
     queryKey: ["estimate", tab, form],
-    enabled: chosen.checkpoint !== null && isDrawing(tab),
+    enabled: chosen.checkpoint !== null && isDrawing(tab) && mayAsk("inference:create"),
     queryFn: ({ signal }) => estimate(tab, chosen, signal),
     // The button itself says what is wrong with a request.
     retry: false,

@@ -4,9 +4,11 @@ import { useHotkeys } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Lacks } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
 import { isDrawing, isInpaint, otherFields } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
+import { useRights } from "../session/rights";
 import { Estimate, Price } from "./Estimate";
 import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models } from "./Models";
@@ -29,9 +31,12 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
   const [choosing, setChoosing] = useState(false);
   const [sending, setSending] = useState(0);
   const [error, setError] = useState<unknown>(null);
+  const { may } = useRights();
+  const allowed = may("inference:create");
   const missing = error instanceof MissingError ? error.missing : null;
 
   async function send() {
+    if (!allowed) return;
     setError(null);
     setSending((count) => count + 1);
     try {
@@ -61,9 +66,11 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           <Prompt tab={tab} />
           <Group gap="xs">
             <InfotextPaste tab={tab} />
-            <Button variant="default" size="compact-sm" onClick={() => setChoosing(true)}>
-              {t("networks.title")}
-            </Button>
+            {may("asset:list") && (
+              <Button variant="default" size="compact-sm" onClick={() => setChoosing(true)}>
+                {t("networks.title")}
+              </Button>
+            )}
           </Group>
           <Suspense fallback={<Skeleton h={36} />}>
             <StyleBar />
@@ -101,8 +108,9 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
       <div className="send-bar">
         {isDrawing(tab) && <Estimate tab={tab} />}
         {error !== null && (missing ? <Text role="alert" c="var(--mantine-color-error)" mb={6}>{t(`missing.${missing}`)}</Text> : <ProblemText error={error} />)}
+        {!allowed && <Lacks right="inference:create" />}
         <Group mt={error !== null && !missing ? 6 : 0}>
-          <Button type="submit" className="grow" size="md" loading={sending > 0} aria-keyshortcuts="Control+Enter">
+          <Button type="submit" className="grow" size="md" loading={sending > 0} disabled={!allowed} aria-keyshortcuts="Control+Enter">
             {t("generate.send")}
             <Price tab={tab} />
           </Button>

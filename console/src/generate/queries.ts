@@ -4,6 +4,7 @@ import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
 import variants from "../params/family_variants.json";
 import { useForm } from "../params/store";
+import { useRights } from "../session/rights";
 
 /** Families whose networks are those of another one. */
 const VARIANTS: Record<string, string> = variants;
@@ -19,8 +20,10 @@ export function useCapabilities() {
 
 /** Every active model file of a type, over all pages. */
 export function useModels(type: Schemas["AssetType"]) {
+  const { mayAsk } = useRights();
   return useQuery({
     queryKey: ["models", type],
+    enabled: mayAsk("asset:list"),
     queryFn: async ({ signal }) => {
       const found: Schemas["AssetView"][] = [];
       let cursor: string | null = null;
@@ -41,7 +44,9 @@ export function useModels(type: Schemas["AssetType"]) {
 }
 
 export function useEndpoints() {
+  const { mayAsk } = useRights();
   return useQuery({
+    enabled: mayAsk("endpoint:list"),
     queryKey: ["endpoints"],
     queryFn: ({ signal }) => unwrap(api.GET("/v1/endpoints", { signal })),
     refetchInterval: MINUTE / 4,

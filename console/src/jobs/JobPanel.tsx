@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useConfirm } from "../kit/confirm";
 import { Icon } from "../kit/Icon";
+import { Needs } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
 import { JobDetails } from "./JobDetails";
 import { JobProgress } from "./JobProgress";
@@ -35,7 +36,9 @@ export function JobPanel({ id, onClose, onRetried }: Props) {
           <Icon name="close" />
         </ActionIcon>
       </Group>
-      <Actions job={job.data} onClose={onClose} onRetried={onRetried} />
+      <Needs right="inference:create">
+        <Actions job={job.data} onClose={onClose} onRetried={onRetried} />
+      </Needs>
       {isOpen(job.data) && <JobProgress job={job.data} />}
       <Failure job={job.data} />
       {job.data.result && <ResultView job={job.data} result={job.data.result} />}

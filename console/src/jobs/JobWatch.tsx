@@ -4,6 +4,7 @@ import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import { unwrap } from "../api/problem";
+import { useRights } from "../session/rights";
 import { notify } from "./notify";
 import { isOpen } from "./history";
 import type { JobSummary } from "./queries";
@@ -15,8 +16,10 @@ const QUIET_MS = 20_000;
 export function JobWatch() {
   const { t } = useTranslation();
   const before = useRef<JobSummary[]>([]);
+  const { mayAsk } = useRights();
   const { data } = useQuery({
     queryKey: ["jobs", "watch"],
+    enabled: mayAsk("inference:list"),
     queryFn: ({ signal }) => unwrap(api.GET("/v1/jobs", { params: { query: { limit: 50 } }, signal })),
     // A hidden tab goes on looking until its jobs have ended.
     refetchInterval: ({ state }) => (state.data?.jobs.some(isOpen) ? BUSY_MS : document.hidden ? false : QUIET_MS),

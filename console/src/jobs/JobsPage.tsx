@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { Icon } from "../kit/Icon";
 import { ProblemText } from "../kit/ProblemText";
+import { useRights } from "../session/rights";
 import { JobFilters } from "./JobFilters";
 import { JobList } from "./JobList";
 import { JobPanel } from "./JobPanel";
@@ -70,6 +71,7 @@ function Header({ jobs, onSelect }: { jobs: ReturnType<typeof useJobs>; onSelect
   const { t } = useTranslation();
   const queries = useQueryClient();
   const { cancelWaiting } = useJobActions();
+  const { may } = useRights();
   const waiting = jobs.jobs.filter(({ status }) => status === "queued" || status === "created");
   return (
     <>
@@ -78,7 +80,7 @@ function Header({ jobs, onSelect }: { jobs: ReturnType<typeof useJobs>; onSelect
           {t("jobs.title")}
         </Title>
         <Group gap="xs">
-          {waiting.length > 1 && (
+          {waiting.length > 1 && may("inference:create") && (
             <Button size="xs" variant="default" loading={cancelWaiting.isPending} onClick={() => cancelWaiting.mutate()}>
               {t("jobs.cancelWaiting")}
             </Button>

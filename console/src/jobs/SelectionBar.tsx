@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useConfirm } from "../kit/confirm";
 import { ProblemText } from "../kit/ProblemText";
+import { useRights } from "../session/rights";
 import { useJobActions } from "./queries";
 import { saveJobs } from "./saving";
 
@@ -17,6 +18,7 @@ export function SelectionBar({ selected, onAll, onEnd }: Props) {
   const { t } = useTranslation();
   const { remove } = useJobActions();
   const confirm = useConfirm();
+  const { may } = useRights();
   const [saving, setSaving] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const ids = [...selected];
@@ -44,19 +46,21 @@ export function SelectionBar({ selected, onAll, onEnd }: Props) {
         <Button size="compact-sm" loading={saving} disabled={none} onClick={() => void save()}>
           {t("jobs.saveSelected")}
         </Button>
-        <Button
-          size="compact-sm"
-          variant="default"
-          loading={remove.isPending}
-          disabled={none}
-          onClick={() =>
-            confirm.ask(t("jobs.deleteSelectedSure", { count: ids.length }), t("jobs.delete"), () =>
-              remove.mutate(ids, { onSuccess: onEnd }),
-            )
-          }
-        >
-          {t("jobs.delete")}
-        </Button>
+        {may("inference:create") && (
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={remove.isPending}
+            disabled={none}
+            onClick={() =>
+              confirm.ask(t("jobs.deleteSelectedSure", { count: ids.length }), t("jobs.delete"), () =>
+                remove.mutate(ids, { onSuccess: onEnd }),
+              )
+            }
+          >
+            {t("jobs.delete")}
+          </Button>
+        )}
         <Button size="compact-sm" variant="default" onClick={onEnd}>
           {t("jobs.endSelection")}
         </Button>

@@ -4,10 +4,19 @@ import { useDisclosure } from "@mantine/hooks";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
+import { useRights } from "../session/rights";
 import { Connection } from "./Connection";
 import { GpuLamp } from "./GpuLamp";
 
-const PAGES = ["generate", "jobs", "assets", "endpoints", "people", "usage"] as const;
+/** And the permission without which a page would have nothing to show; everybody has keys. */
+const PAGES = [
+  ["generate", null],
+  ["jobs", "inference:list"],
+  ["assets", "asset:list"],
+  ["endpoints", "endpoint:list"],
+  ["people", null],
+  ["usage", "inference:list"],
+] as const;
 const loadSettings = () => import("./SettingsMenu");
 const SettingsMenu = lazy(loadSettings);
 
@@ -15,6 +24,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const [opened, { toggle, close }] = useDisclosure(false);
   const [location] = useLocation();
+  const { may } = useRights();
   return (
     <div className="shell">
       <a href="#main" className="skip" onClick={(event) => skip(event)}>
@@ -41,7 +51,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
       </header>
       <nav id="pages" className="shell-pages" aria-label={t("nav.pages")} data-opened={opened}>
-        {PAGES.map((page) => (
+        {PAGES.filter(([, right]) => right === null || may(right)).map(([page]) => (
           <Link
             key={page}
             href={page === "generate" ? "/generate/txt2img" : `/${page}`}

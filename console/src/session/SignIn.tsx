@@ -1,9 +1,9 @@
-/** Asks for a key, and checks it before anything is kept. */
+/** Asks for a key or an invitation, and checks it before anything is kept. */
 import { Anchor, Button, Center, Checkbox, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ProblemText } from "../kit/ProblemText";
-import { openSession } from "./open";
+import { credential, openSession } from "./open";
 import { useSession } from "./session";
 
 export function SignIn({ again = false }: { again?: boolean }) {
@@ -16,11 +16,10 @@ export function SignIn({ again = false }: { again?: boolean }) {
 
   async function submit(event: FormEvent) {
     event.preventDefault();
-    const pasted = key.trim();
     setBusy(true);
     setError(null);
     try {
-      signIn(await openSession({ key: pasted, keep: lasting }), lasting);
+      signIn(await openSession(credential(key, lasting)), lasting);
     } catch (caught) {
       setError(caught);
     } finally {

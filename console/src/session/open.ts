@@ -17,6 +17,16 @@ export async function openSession(by: { key: string; keep: boolean } | { code: s
   return (await unwrap(api.POST("/v1/sessions", { body: body as never, headers }))).key;
 }
 
+const CODE = /^code_[\w.~-]+$/;
+const IN_LINK = /#code=([\w.~-]+)$/;
+
+/** What was pasted: a key, a code, or the whole link that has one. */
+export function credential(pasted: string, keep: boolean): { key: string; keep: boolean } | { code: string } {
+  const text = pasted.trim();
+  const code = IN_LINK.exec(text)?.[1] ?? CODE.exec(text)?.[0];
+  return code === undefined ? { key: text, keep } : { code };
+}
+
 /** The code in the page's address: it works once, and leaves the address and the history at once. */
 export function takeCode(): string | null {
   const code = /^#code=([\w.~-]+)$/.exec(location.hash)?.[1] ?? null;
