@@ -170,6 +170,8 @@ def _stop_at_end(stdin: TextIO, stop: asyncio.Event) -> None:
 def _server(app: Any) -> Any:
     import uvicorn
 
+    from local_cloud.half_requests import bounded_requests
+
     class Server(uvicorn.Server):
         """Leaves signals to the local cloud, which has more to stop than the server."""
 
@@ -184,6 +186,7 @@ def _server(app: Any) -> Any:
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
+        http=bounded_requests(),
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     return Server(config)

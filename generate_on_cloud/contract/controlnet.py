@@ -46,6 +46,8 @@ class Preprocessor:
     threshold_a: Slider = Slider(0.5)
     threshold_b: Slider = Slider(0.5)
     other_names: tuple[str, ...] = ()
+    previewed: bool = True
+    """Whether its map depends on the picture and the numbers alone, so that the console can show it."""
 
 
 PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
@@ -58,6 +60,10 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "tile_resample": Preprocessor(Slider(1.0, 1, 8)),
         "scribble_xdog": Preprocessor(Slider(32, 1, 64)),
         "lineart_standard": Preprocessor(other_names=("lineart_standard (from white bg & black line)",)),
+        "shuffle": Preprocessor(previewed=False),
+        "recolor_luminance": Preprocessor(Slider(1.0, 0.1, 2.0), previewed=False),
+        "recolor_intensity": Preprocessor(Slider(1.0, 0.1, 2.0), previewed=False),
+        "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
     }
 )
 RESOLUTION = Slider(512, 64, 2048)
@@ -89,7 +95,9 @@ class ControlNetUnit(BaseModel):
     image: Annotated[str, Field(min_length=1)] | None = None
     """Base64; None: the init picture. `{"image": …, "mask": …}` and `[image, mask]` are accepted too."""
     mask: Annotated[str, Field(min_length=1)] | None = None
-    """White where lines are drawn; a mask that is neither all black nor all white replaces the picture."""
+    """White where lines are drawn; a mask that is neither all black nor all white replaces the picture.
+
+    For the preprocessor `inpaint`: white what is drawn anew."""
     resize_mode: Annotated[
         Literal["Just Resize", "Crop and Resize", "Resize and Fill"], _mode_of(RESIZE_MODES, _OLD_RESIZE_MODES)
     ] = "Crop and Resize"

@@ -85,7 +85,7 @@ def draw(plan: DrawingPlan, progress: JobProgress) -> Drawn:
 
             # 4. Decode it, and restore its faces.
             with progress.phase(JobPhase.DECODING), first.tiles.on_decoder(last.checkpoint):
-                decoded = [decode_image(last.checkpoint, one) for one in last.latents]
+                decoded = [plan.controls.finished(decode_image(last.checkpoint, one)) for one in last.latents]
             if plan.restore_faces is not None:
                 with progress.phase(JobPhase.DECODING):
                     decoded = [plan.restore_faces(one) for one in decoded]

@@ -1,6 +1,6 @@
 """The ControlNet units of a request: their maps, their networks and their infotext entries (§8.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -15,19 +15,26 @@ from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.webui.infotext.record import InfoValue
 from inference_container.diffusion.control import Control
+from inference_container.drawing.init_picture import user_mask
 from inference_container.drawing.latents import latent_size
+from inference_container.drawing.seeds import Seeds
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, hint_tensor, load_controlnet
 from inference_container.pictures.control_maps import (
+    INPAINT,
+    RECOLORS,
     Bytes,
     MapResizeMode,
     fit_map,
     make_map,
     pixel_perfect_resolution,
+    recolored,
+    shown_map,
 )
 from inference_container.pictures.crop_region import Box
 from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
+from inference_container.pictures.masks import fit_mask
 from inference_container.pictures.resizing import ResizeMode, resize
 from inference_container.progress import JobProgress
 from inference_container.task import TaskInput
@@ -46,6 +53,14 @@ class Controls:
     """Maps that are returned along with the drawn pictures."""
     notes: dict[str, InfoValue] = field(default_factory=dict)
     """Infotext entries."""
+    finishes: tuple[Callable[[Image.Image], Image.Image], ...] = ()
+    """What happens to each decoded picture, in this order."""
+
+    def finished(self, image: Image.Image) -> Image.Image:
+        """A decoded picture as the units want it."""
+        for finish in self.finishes:
+            image = finish(image)
+        return image
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ def prepare_controls(
     params: ImageParams,
     checkpoint: Checkpoint,
     *,
+    seeds: Seeds,
     progress: JobProgress,
     hires_size: Size | None = None,
     cut: Cut | None = None,
@@ -80,21 +96,36 @@ def prepare_controls(
     first: list[Control] = []
     hires: list[Control] = []
     maps: list[Image.Image] = []
+    finishes: list[Callable[[Image.Image], Image.Image]] = []
     for number, unit in enumerate(units):
         with progress.phase(JobPhase.LOADING_MODELS):
             network = _network(job, unit, checkpoint)
             _check_layers(number, unit, network)
         with progress.phase(JobPhase.ENCODING):
-            found, mode, module = _map_of(number, unit, params, size=size, cut=cut)
+            found, mode, module = _map_of(number, unit, params, size=size, cut=cut, seed=_seed(params, seeds))
             made = [fit_map(found, mode=mode, width=one[0], height=one[1]) for one in (hires_size, size) if one]
         if unit.hr_option != "High res only" or hires_size is None:
             first.append(_control(unit, network, checkpoint, made[-1]))
         if hires_size is not None and unit.hr_option != "Low res only":
             hires.append(_control(unit, network, checkpoint, made[0], softened="canny" in module))
         if unit.save_detected_map:
-            maps += [Image.fromarray(one) for one in made]
+            maps += [Image.fromarray(shown_map(one)) for one in made]
+        if module in RECOLORS:
+            finishes.append(partial(_recolored, module=module, fitted=made[0]))
     notes: dict[str, InfoValue] = {f"{CONTROLNET} {number}": unit.infotext() for number, unit in enumerate(units)}
-    return Controls(tuple(first), tuple(hires), tuple(maps), notes)
+    return Controls(tuple(first), tuple(hires), tuple(maps), notes, tuple(finishes))
+
+
+def _seed(params: ImageParams, seeds: Seeds) -> int:
+    """The extension's seed for `shuffle`; a random subseed counts as the seed."""
+    first = seeds.seeds[0]
+    return first + (first if params.subseed == -1 else max(params.subseed, 0))
+
+
+def _recolored(image: Image.Image, *, module: str, fitted: Bytes) -> Image.Image:
+    """A picture of another size than the map stays as it is."""
+    pixels = np.asarray(image)
+    return image if pixels.shape != fitted.shape else Image.fromarray(recolored(pixels, module, fitted=fitted))
 
 
 def _network(job: TaskInput, unit: ControlNetUnit, checkpoint: Checkpoint) -> ControlNetwork:
@@ -131,7 +162,7 @@ def _control(
 
 
 def _map_of(
-    number: int, unit: ControlNetUnit, params: ImageParams, *, size: Size, cut: Cut | None
+    number: int, unit: ControlNetUnit, params: ImageParams, *, size: Size, cut: Cut | None, seed: int
 ) -> tuple[Bytes, MapResizeMode, str]:
     """The map, its resize mode, and the preprocessor that made it."""
     mode, module = unit.resize_mode, unit.module
@@ -142,19 +173,36 @@ def _map_of(
         mode = _mode_of(params)
     else:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{CONTROLNET} {number}: received no image; allowed: a picture")
-    if unit.mask is not None:
+    anew = _drawn_anew(number, unit, params, size=picture.size) if module == INPAINT else None
+    if unit.mask is not None and anew is None:
         mask = _opened(unit.mask, f"{CONTROLNET} {number}: mask")
         if mask.getchannel(0).getextrema() not in ((0, 0), (255, 255)):
             picture, module = Image.merge("RGB", [mask.getchannel(0)] * 3), "none"
     if cut is not None and unit.inpaint_crop_input_image:
-        whole = resize(picture, mode=_number(mode), width=cut.size[0], height=cut.size[1])
-        picture = resize(whole.crop(cut.region), mode=2, width=params.width, height=params.height)
+        picture = _cut_out(picture, cut, params, mode=mode)
+        anew = anew and _cut_out(anew, cut, params, mode=mode)
     resolution = unit.resolution
     if unit.pixel_perfect:
         resolution = pixel_perfect_resolution(picture.size, mode=mode, width=size[0], height=size[1])
     a, b = unit.thresholds
     pixels = np.asarray(picture, dtype=np.uint8)
-    return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b), mode, module
+    if anew is not None:
+        pixels = np.concatenate([pixels, np.asarray(anew, dtype=np.uint8)[:, :, None]], axis=2)
+    return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b, seed=seed), mode, module
+
+
+def _cut_out(picture: Image.Image, cut: Cut, params: ImageParams, *, mode: MapResizeMode) -> Image.Image:
+    whole = resize(picture, mode=_number(mode), width=cut.size[0], height=cut.size[1])
+    return resize(whole.crop(cut.region), mode=2, width=params.width, height=params.height)
+
+
+def _drawn_anew(number: int, unit: ControlNetUnit, params: ImageParams, *, size: Size) -> Image.Image:
+    """Where `inpaint` draws anew: the unit's mask, or for the init picture the request's; L, of that size."""
+    if unit.image is None and isinstance(params, Img2ImgParams) and params.mask is not None:
+        return user_mask(params, params.mask, size=size)
+    if unit.image is not None and unit.mask is not None:
+        return fit_mask(_opened(unit.mask, f"{CONTROLNET} {number}: mask").getchannel(0), size)
+    return Image.new("L", size)
 
 
 def _opened(text: str, field: str) -> Image.Image:

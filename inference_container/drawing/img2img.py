@@ -87,7 +87,7 @@ def draw_img2img(
 
         # 4. ControlNets and their maps.
         cut = cut_of(pictures[0].region, pictures[0].original)
-        controls = prepare_controls(job, as_drawn, checkpoint, progress=progress, cut=cut)
+        controls = prepare_controls(job, as_drawn, checkpoint, seeds=seeds, progress=progress, cut=cut)
 
         # 5. Sample and decode every batch.
         plan = DrawingPlan(

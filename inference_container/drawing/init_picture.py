@@ -68,7 +68,7 @@ def prepare_init_pictures(
     images = _decode_images(params)
     if params.mask is None:
         return tuple(InitPicture(image=_resized(image, params, upscaler)) for image in images)
-    mask = _user_mask(params, params.mask, size=images[0].size)
+    mask = user_mask(params, params.mask, size=images[0].size)
     if any(image.size != mask.size for image in images):
         sizes = ", ".join(f"{image.width}x{image.height}" for image in images)
         raise JobFailed(
@@ -90,7 +90,8 @@ def _decode_images(params: Img2ImgParams) -> list[Image.Image]:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, message) from error
 
 
-def _user_mask(params: Img2ImgParams, text: str, *, size: tuple[int, int]) -> Image.Image:
+def user_mask(params: Img2ImgParams, text: str, *, size: tuple[int, int]) -> Image.Image:
+    """The request's mask for an init picture of this size, inverted and blurred as it asks."""
     mask = mask_of(decode_picture(text, field="mask"), binarise_alpha=params.mask_round)
     if params.inpainting_mask_invert:
         mask = invert_mask(mask)

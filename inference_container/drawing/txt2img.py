@@ -71,7 +71,12 @@ def draw_txt2img(
 
         # 3. ControlNets and their maps.
         controls = prepare_controls(
-            job, params, checkpoint, progress=progress, hires_size=None if hires is None else hires.drawn_size
+            job,
+            params,
+            checkpoint,
+            seeds=seeds,
+            progress=progress,
+            hires_size=None if hires is None else hires.drawn_size,
         )
 
         if controls.hires and hires_checkpoint.family is not checkpoint.family:

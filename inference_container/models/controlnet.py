@@ -197,5 +197,12 @@ def _hint_widths(file: ModelFile, state: Mapping[str, Tensor]) -> tuple[int, ...
 
 
 def hint_tensor(pixels: Any, *, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Convert a map, uint8 (height, width, 3), to the network's input: (1, 3, height, width) in 0..1."""
-    return (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255).to(device, dtype)
+    """Convert a map, uint8 (height, width, 3), to the network's input: (1, 3, height, width) in 0..1.
+
+    A fourth channel, as of `inpaint`, makes the pixels where it is white -1.
+    """
+    hint = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    if hint.shape[1] > 3:
+        anew = (hint[:, 3:] > 0.5).float()
+        hint = hint[:, :3] * (1 - anew) - anew
+    return hint.to(device, dtype)

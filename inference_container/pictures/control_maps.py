@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-"""Shape (height, width, 3), in RGB order."""
+"""Shape (height, width, 3), in RGB order; for `inpaint` a fourth channel is 255 where the picture is drawn anew."""
 MapResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
 
 PAD = 64
@@ -18,12 +18,18 @@ FEW_COLORS = 200
 """Maps with fewer colours, such as segmentations, are resized without blending."""
 
 
-def make_map(picture: Bytes, module: str, *, resolution: int, threshold_a: float, threshold_b: float) -> Bytes:
+def make_map(
+    picture: Bytes, module: str, *, resolution: int, threshold_a: float, threshold_b: float, seed: int = 0
+) -> Bytes:
     """Run the preprocessor `module`; `resolution` is the shorter side of maps that have their own resolution.
+
+    `seed` is for `shuffle`.
 
     Raises:
         KeyError: `module` is not in `MODULES`.
     """
+    if module == SHUFFLE:
+        return _shuffled(picture, resolution, seed)
     return MODULES[module](picture, resolution, threshold_a, threshold_b)
 
 
@@ -81,6 +87,61 @@ def _smaller(picture: Bytes, _: int, rate: float, __: float) -> Bytes:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def _shuffled(picture: Bytes, resolution: int, seed: int) -> Bytes:
+    """Colours and shapes of the picture without their places: each pixel is taken from somewhere near a smooth path."""
+    scaled = _scaled(picture, resolution)
+    height, width, _ = scaled.shape
+    draws = np.random.RandomState(seed & 0xFFFFFFFF)
+    across, down = (_smooth_noise(height, width, draws) * float(side - 1) for side in (width, height))
+    flow = np.stack([across, down], axis=2).astype(np.float32)
+    return np.asarray(cv2.remap(scaled, flow, None, cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _smooth_noise(height: int, width: int, draws: np.random.RandomState) -> npt.NDArray[np.float64]:
+    """Noise in 0..1 that changes within some COARSE pixels."""
+    cells = draws.uniform(low=0, high=1, size=(height // COARSE + 2, width // COARSE + 2, 1))
+    wide = cv2.resize(cells, (width + 2 * COARSE, height + 2 * COARSE), interpolation=cv2.INTER_CUBIC)
+    noise = wide[COARSE : COARSE + height, COARSE : COARSE + width]
+    noise = noise - noise.min()
+    return np.asarray(noise / noise.max(), dtype=np.float64)
+
+
+def _luminance(picture: Bytes, _: int, gamma: float, __: float) -> Bytes:
+    return _brightened(cv2.cvtColor(picture, cv2.COLOR_BGR2LAB)[:, :, 0], gamma)
+
+
+def _intensity(picture: Bytes, _: int, gamma: float, __: float) -> Bytes:
+    return _brightened(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)[:, :, 2], gamma)
+
+
+def _brightened(levels: npt.NDArray[np.generic], gamma: float) -> Bytes:
+    raised = (levels.astype(np.float32) / 255.0) ** gamma
+    return np.repeat((raised * 255.0).clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def recolored(picture: Bytes, module: str, *, fitted: Bytes) -> Bytes:
+    """A drawn picture with the brightness of the `fitted` map of a preprocessor in RECOLORS."""
+    into, back, channel = RECOLORS[module]
+    parts = cv2.cvtColor(picture, into)
+    # Through floats and back, as in the extension: some numbers become one less.
+    parts[:, :, channel] = _through_floats(fitted[:, :, 0])
+    return _through_floats(np.asarray(cv2.cvtColor(parts, back), dtype=np.uint8))
+
+
+def _through_floats(pixels: Bytes) -> Bytes:
+    return (pixels.astype(np.float32) / np.float32(255) * np.float32(255)).clip(0, 255).astype(np.uint8)
+
+
+SHUFFLE = "shuffle"
+COARSE = 256
+INPAINT = "inpaint"
+RECOLORS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        "recolor_luminance": (cv2.COLOR_RGB2LAB, cv2.COLOR_LAB2RGB, 0),
+        "recolor_intensity": (cv2.COLOR_RGB2HSV, cv2.COLOR_HSV2RGB, 2),
+    }
+)
+"""How pictures are turned into brightness and colour, how back, and which channel is the brightness."""
 MODULES: Mapping[str, Callable[[Bytes, int, float, float], Bytes]] = MappingProxyType(
     {
         "none": lambda picture, *_: picture,
@@ -91,6 +152,9 @@ MODULES: Mapping[str, Callable[[Bytes, int, float, float], Bytes]] = MappingProx
         "tile_resample": _smaller,
         "scribble_xdog": _xdog,
         "lineart_standard": _lineart,
+        "recolor_luminance": _luminance,
+        "recolor_intensity": _intensity,
+        INPAINT: lambda picture, *_: picture,
     }
 )
 
@@ -123,7 +187,9 @@ def fit_map(found: Bytes, *, mode: MapResizeMode, width: int, height: int) -> By
         top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
         return resized[top : top + height, left : left + width]
     border = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
-    canvas = np.tile(np.median(border, axis=0).astype(np.uint8), (height, width, 1))
+    color = np.median(border, axis=0).astype(np.uint8)
+    color[3:] = 255  # what lies outside the picture is drawn anew
+    canvas = np.tile(color, (height, width, 1))
     top, left = (height - resized.shape[0]) // 2, (width - resized.shape[1]) // 2
     canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
     return canvas
@@ -131,15 +197,13 @@ def fit_map(found: Bytes, *, mode: MapResizeMode, width: int, height: int) -> By
 
 def _resized(found: Bytes, width: int, height: int) -> Bytes:
     """Resize so that black-and-white maps stay black and white and lines stay one pixel wide."""
+    if found.shape[2] > 3:
+        return _with_mask(found, width, height)
     own_height, own_width, _ = found.shape
     if (own_width, own_height) == (width, height):
         return found
     colors = len(np.unique(found.reshape(-1, 3), axis=0))
-    way = cv2.INTER_CUBIC
-    if 2 < colors < FEW_COLORS:
-        way = cv2.INTER_NEAREST
-    elif width * height < own_width * own_height:
-        way = cv2.INTER_AREA
+    way = _way(colors, smaller=width * height < own_width * own_height)
     resized = np.asarray(cv2.resize(found, (width, height), interpolation=way), dtype=np.uint8)
     if colors != 2 or found.min() >= 16 or found.max() <= 240:
         return resized
@@ -148,6 +212,32 @@ def _resized(found: Bytes, width: int, height: int) -> Bytes:
         grey = _ridges(grey)
     _, binary = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     return np.repeat(np.asarray(binary, dtype=np.uint8)[:, :, None], 3, axis=2)
+
+
+def _way(colors: int, *, smaller: bool) -> int:
+    """OpenCV's interpolation for a map of so many colours."""
+    if 2 < colors < FEW_COLORS:
+        return cv2.INTER_NEAREST
+    return cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+
+
+def _with_mask(found: Bytes, width: int, height: int) -> Bytes:
+    """As `_resized`; the mask is resized in the picture's way, and then black and white."""
+    picture, mask = np.ascontiguousarray(found[:, :, :3]), found[:, :, 3].astype(np.float32)
+    own_height, own_width = mask.shape
+    if (own_width, own_height) != (width, height):
+        colors = len(np.unique(picture.reshape(-1, 3), axis=0))
+        way = _way(colors, smaller=width * height < own_width * own_height)
+        mask = np.asarray(cv2.resize(mask, (width, height), interpolation=way), dtype=np.float32)
+    binary = np.where(mask > 127, 255, 0).astype(np.uint8)
+    return np.concatenate([_resized(picture, width, height), binary[:, :, None]], axis=2)
+
+
+def shown_map(fitted: Bytes) -> Bytes:
+    """A map as it is returned: what is drawn anew is half transparent."""
+    if fitted.shape[2] == 3:
+        return fitted
+    return np.concatenate([fitted[:, :, :3], 255 - fitted[:, :, 3:] // 2], axis=2)
 
 
 def _has_thin_lines(found: Bytes) -> bool:

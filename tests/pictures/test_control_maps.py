@@ -8,6 +8,7 @@ from PIL import Image
 from generate_on_cloud.contract.controlnet import PREPROCESSORS, RESIZE_MODES
 from inference_container.pictures.control_maps import (
     MODULES,
+    SHUFFLE,
     Bytes,
     MapResizeMode,
     fit_map,
@@ -25,7 +26,7 @@ def made(picture: Bytes, module: str, *, resolution: int = 64, a: float = 0, b: 
 
 
 def test_every_preprocessor_of_the_contract_has_its_row() -> None:
-    assert set(MODULES) == set(PREPROCESSORS)
+    assert {*MODULES, SHUFFLE} == set(PREPROCESSORS)
 
 
 def test_none_and_invert_keep_the_size() -> None:

@@ -13,8 +13,10 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.controlnet import hint_tensor
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.pictures.control_maps import recolored
 from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
 from tests.tasks.conftest import as_text, noisy, rectangle
@@ -244,3 +246,78 @@ def test_what_is_added_to_the_unet_is_what_diffusers_own_networks_compute(
         for one, other in zip(ours["down_block_additional_residuals"], down, strict=True)
     )
     assert torch.allclose(ours["mid_block_additional_residual"], middle, rtol=1e-4)
+
+
+def test_a_shuffled_map_belongs_to_the_seed(draw: Studio) -> None:
+    def map_of(**body: Any) -> Any:
+        return pixels(draw(Task.TXT2IMG, {**UNIT, "module": "shuffle", "processor_res": 64}, **body), 1)
+
+    first = map_of(seed=3)
+
+    assert (map_of(seed=3) == first).all()
+    assert (map_of(seed=1, subseed=5) == first).all()  # their sum counts, and a random subseed is the seed again
+    assert (map_of(seed=4) != first).any()
+
+
+@pytest.mark.parametrize("module", ["recolor_luminance", "recolor_intensity"])
+def test_recolor_gives_every_picture_the_brightness_of_the_map(draw: Studio, module: str) -> None:
+    unit = {**UNIT, "module": module, "weight": 0}
+
+    plain, recoloured = draw(Task.TXT2IMG, n_iter=2), draw(Task.TXT2IMG, unit, n_iter=2)
+
+    fitted = pixels(recoloured, 2)
+    for number in range(2):
+        wanted = recolored(pixels(plain, number), module, fitted=fitted)
+        assert (pixels(recoloured, number) == wanted).all()
+
+
+def shown_to(monkeypatch: pytest.MonkeyPatch, draw: Studio, task: Task, *units: dict[str, Any], **body: Any) -> Any:
+    """What the network of the first unit reads: (3, height, width)."""
+    seen: list[Any] = []
+
+    def listening(found: Any, **target: Any) -> torch.Tensor:
+        seen.append(hint_tensor(found, **target))
+        return seen[-1]
+
+    monkeypatch.setattr("inference_container.drawing.controlnet.hint_tensor", listening)
+    draw(task, *units, **body)
+    return seen[0][0].numpy()
+
+
+def test_inpaint_hides_what_the_units_mask_says(draw: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = rectangle(64, 64, (16, 8, 40, 32))
+    unit = {**UNIT, "module": "inpaint_global_harmonious", "mask": as_text(mask)}
+
+    hint = shown_to(monkeypatch, draw, Task.TXT2IMG, unit)
+
+    anew = np.asarray(mask.convert("L")) > 127
+    assert (hint[:, anew] == -1).all()
+    assert np.allclose(hint[:, ~anew], np.asarray(SHAPES).transpose(2, 0, 1)[:, ~anew] / 255, atol=1e-6)
+    assert (shown_to(monkeypatch, draw, Task.TXT2IMG, {**UNIT, "module": "inpaint"}) >= 0).all()
+
+
+def test_inpaint_without_a_picture_takes_the_init_picture_and_its_mask(
+    draw: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = rectangle(64, 64, (16, 8, 40, 32))
+    body = {"init_images": [as_text(SHAPES)], "mask": as_text(mask), "mask_blur": 0, "inpaint_full_res": False}
+    unit = {"module": "inpaint"}
+
+    whole = shown_to(monkeypatch, draw, Task.IMG2IMG, unit, **body)
+    inverted = shown_to(monkeypatch, draw, Task.IMG2IMG, unit, **{**body, "inpainting_mask_invert": 1})
+    padded = {**body, "inpaint_full_res": True, "inpaint_full_res_padding": 8}
+    region = shown_to(monkeypatch, draw, Task.IMG2IMG, unit, **padded)
+
+    anew = np.asarray(mask.convert("L")) > 127
+    assert ((whole == -1).all(axis=0) == anew).all()
+    assert ((inverted == -1).all(axis=0) == ~anew).all()
+    assert anew.mean() < (region == -1).all(axis=0).mean() < 1
+
+
+def test_the_map_of_inpaint_comes_back_half_transparent(draw: Studio) -> None:
+    unit = {**UNIT, "module": "inpaint", "mask": as_text(rectangle(64, 64, (16, 8, 40, 32)))}
+
+    output = draw(Task.TXT2IMG, unit)
+
+    assert opened(output, 1).mode == "RGBA"
+    assert opened(output, 1).getchannel("A").getextrema() == (128, 255)
