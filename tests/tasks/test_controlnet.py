@@ -276,8 +276,9 @@ def shown_to(monkeypatch: pytest.MonkeyPatch, draw: Studio, task: Task, *units: 
     seen: list[Any] = []
 
     def listening(found: Any, **target: Any) -> torch.Tensor:
-        seen.append(hint_tensor(found, **target))
-        return seen[-1]
+        hint = hint_tensor(found, **target)
+        seen.append(hint)
+        return hint
 
     monkeypatch.setattr("inference_container.drawing.controlnet.hint_tensor", listening)
     draw(task, *units, **body)
