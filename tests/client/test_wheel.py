@@ -1,4 +1,4 @@
-"""What `pip install` puts into somebody's Python: one package, with its tables and pictures, and `goc`."""
+"""What `pip install` puts into somebody's Python: the client with its tables and pictures, `goc`, WebUI's panel."""
 
 import json
 import shutil
@@ -12,6 +12,7 @@ import pytest
 from generate_on_cloud import __version__
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("generate_on_cloud", "webui_extension")
 BUILD = "import sys; from setuptools.build_meta import {0}; {0}(sys.argv[1])"
 GOC = """
 import sys
@@ -28,7 +29,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copyfile(ROOT / name, source / name)
-    for name in ("generate_on_cloud", "lambdas", "inference_container"):
+    for name in (*PACKAGES, "lambdas", "inference_container"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "configs"))
     return source
 
@@ -51,11 +52,11 @@ def test_its_build_prints_no_warning(source: Path, tmp_path: Path, build: str) -
     assert "*****" not in ran.stdout + ran.stderr  # setuptools frames what it warns of
 
 
-def test_it_installs_one_package_whole_and_nothing_else(wheel: Path) -> None:
-    package = ROOT / "generate_on_cloud"
+def test_it_installs_both_packages_whole_and_nothing_else(wheel: Path) -> None:
     ours = {
         path.relative_to(ROOT).as_posix()
-        for path in package.rglob("*")
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 
@@ -78,3 +79,19 @@ def test_goc_works_from_it(wheel: Path, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr.strip() == str(installed / "generate_on_cloud" / "cli" / "command.py")
     assert json.loads(ran.stdout)["total"] > 0
+
+
+def test_goc_from_it_puts_the_panel_into_a_webui(wheel: Path, tmp_path: Path) -> None:
+    installed, webui = tmp_path / "site-packages", tmp_path / "webui"
+    zipfile.ZipFile(wheel).extractall(installed)
+    (webui / "modules").mkdir(parents=True)
+    (webui / "webui.py").touch()
+
+    ran = subprocess.run(
+        [sys.executable, "-c", GOC, "webui", "install", webui, "--json"],
+        cwd=tmp_path, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["version"] == __version__
+    assert (webui / "extensions" / "generate-on-cloud" / "core" / "languages" / "ja.json").is_file()

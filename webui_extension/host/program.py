@@ -18,7 +18,7 @@ _FOLDERS = {
 }  # fmt: skip
 EXTENSIONS: Mapping[str, tuple[str, ...]] = {
     "checkpoint": (".safetensors", ".ckpt"),
-    "vae": (".safetensors", ".pt", ".ckpt"),
+    "vae": (".safetensors", ".pt", ".pth", ".ckpt"),
     "lora": (".safetensors", ".pt", ".ckpt"),
     "hypernetwork": (".pt",),
     "embedding": (".safetensors", ".pt", ".bin", ".png"),

@@ -1,0 +1,1 @@
+"""Texts of the panel, one file for each language."""

@@ -1,0 +1,1 @@
+"""What the WebUI loads into its page."""
