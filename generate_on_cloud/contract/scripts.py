@@ -45,6 +45,16 @@ LABELS = (
     "Soft inpainting difference threshold",
     "Soft inpainting difference contrast",
 )
+PAGE_LABELS = (
+    "Soft inpainting",
+    "Schedule bias",
+    "Preservation strength",
+    "Transition contrast boost",
+    "Mask influence",
+    "Difference threshold",
+    "Difference contrast",
+)
+"""Of the switch and the sliders on WebUI's page."""
 RANGES = ((0, 8), (0, 8), (1, 32), (0, 1), (0, 8), (0, 8))
 """Ranges of WebUI's sliders, in the order of the arguments."""
 
@@ -81,6 +91,8 @@ def _settings(script: object) -> SoftInpainting | None:
         raise ValueError(
             f'{SOFT_INPAINTING}: received {repr(script)[:99]}; allowed: {{"args": [enabled, {_ranges()}]}}'
         )
+    if len(arguments) == 1 and isinstance(arguments[0], dict):
+        arguments = _by_name(arguments[0])
     enabled, numbers = (arguments[0] if arguments else False), arguments[1:]
     if enabled not in (True, False):
         raise ValueError(f"{SOFT_INPAINTING}: received {repr(enabled)[:200]} for enabled; allowed: true, false")
@@ -88,6 +100,17 @@ def _settings(script: object) -> SoftInpainting | None:
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
             raise ValueError(f"{label}: received {repr(number)[:200]}; allowed: {low} to {high}")
     return SoftInpainting(*numbers) if enabled else None
+
+
+def _by_name(named: Mapping[str, object]) -> list[object]:
+    """The arguments in order from an object with the labels of WebUI's page, which many examples for its API have."""
+    unknown = named.keys() - PAGE_LABELS
+    if unknown:
+        raise ValueError(
+            f"{SOFT_INPAINTING}: received {repr(sorted(unknown))[:200]}; allowed: {', '.join(PAGE_LABELS)}"
+        )
+    defaults = (True, *astuple(SoftInpainting()))
+    return [named.get(label, default) for label, default in zip(PAGE_LABELS, defaults, strict=True)]
 
 
 def _ranges() -> str:

@@ -116,6 +116,12 @@ def test_extreme_settings_still_give_numbers(changed: SoftInpainting) -> None:
         ({"Soft Inpainting": {"args": [False, 2]}}, None),
         ({"soft inpainting": {"args": [True]}}, SoftInpainting()),
         ({"SOFT INPAINTING": {"args": [True, 2, 0.25, 8, 1, 1.5, 3]}}, SoftInpainting(2, 0.25, 8, 1, 1.5, 3)),
+        ({"soft inpainting": {"args": [{}]}}, SoftInpainting()),
+        ({"soft inpainting": {"args": [{"Soft inpainting": False}]}}, None),
+        (
+            {"soft inpainting": {"args": [{"Soft inpainting": True, "Schedule bias": 3, "Difference contrast": 1}]}},
+            SoftInpainting(schedule_bias=3, difference_contrast=1),
+        ),
     ],
 )
 def test_the_script_is_read_from_a_request(scripts: dict[str, object], expected: SoftInpainting | None) -> None:
@@ -129,6 +135,8 @@ def test_the_script_is_read_from_a_request(scripts: dict[str, object], expected:
         ({"Soft Inpainting": []}, "received []"),
         ({"Soft Inpainting": {"args": [True, 1, 2, 3, 0, 0, 0, 0]}}, "allowed"),
         ({"Soft Inpainting": {"args": ["yes"]}}, "received 'yes' for enabled"),
+        ({"Soft Inpainting": {"args": [{"Bias": 1}]}}, "received ['Bias']; allowed: Soft inpainting, Schedule bias, "),
+        ({"Soft Inpainting": {"args": [{"Schedule bias": 9}]}}, f"{LABELS[0]}: received 9; allowed: 0 to 8"),
         ({"Soft Inpainting": {"args": [True, 9]}}, f"{LABELS[0]}: received 9; allowed: 0 to 8"),
         ({"Soft Inpainting": {"args": [True, 1, 0.5, True]}}, f"{LABELS[2]}: received True; allowed: 1 to 32"),
         ({"Soft Inpainting": {"args": [True, float("nan")]}}, "received nan"),
