@@ -8,7 +8,7 @@ from PIL import Image
 from generate_on_cloud import __version__
 from generate_on_cloud.contract.controlnet import without_pictures
 from generate_on_cloud.contract.options import Options
-from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
+from generate_on_cloud.contract.params import ImageParams, Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue, schedule_label_of
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
@@ -77,13 +77,9 @@ def record_of(
         subseed_strength=params.subseed_strength,
         seed_resize_from=(params.seed_resize_from_w, params.seed_resize_from_h),
         denoising_strength=denoising_strength,
-        clip_skip=options.CLIP_stop_at_last_layers,
         conditional_mask_weight=options.inpainting_mask_weight if conditioned else None,
         is_using_inpainting_conditioning=conditioned,
         eta_noise_seed_delta=noted_seed_delta(params, hires=hires_prompts is not None),
-        token_merging_ratio=token_merging_ratio(params),
-        token_merging_ratio_hr=token_merging_ratio(params, hires=True) if hires_prompts is not None else 0,
-        randn_source=options.randn_source,
         tiling=asks_for_tiling(params),
         restore_faces=params.restores_faces(),
         face_restoration_model=options.face_restoration_model,
@@ -91,7 +87,20 @@ def record_of(
         hires_negative_prompt=_other(hires.negative_prompt, than=prompts.negative_prompt),
         hidden=frozenset(entry for entry, shown in _shown(options).items() if not shown),
         extra=extra,
+        **option_entries(params),
     )
+
+
+def option_entries(params: ImageParams) -> dict[str, Any]:
+    """The fields of a record whose options WebUI reads when it writes an infotext, not when it draws."""
+    options = params.options
+    hires = isinstance(params, Txt2ImgParams) and params.enable_hr
+    return {
+        "clip_skip": options.CLIP_stop_at_last_layers,
+        "token_merging_ratio": token_merging_ratio(params),
+        "token_merging_ratio_hr": token_merging_ratio(params, hires=True) if hires else 0,
+        "randn_source": options.randn_source,
+    }
 
 
 def _shown(options: Options) -> dict[str, bool]:

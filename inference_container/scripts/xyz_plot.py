@@ -11,6 +11,7 @@ from generate_on_cloud.contract.selectable_scripts import XyzPlot
 from generate_on_cloud.contract.xyz_plot import PlotAxis, plot_axes, plot_cells
 from generate_on_cloud.webui.infotext.record import GenerationRecord, InfoValue
 from generate_on_cloud.webui.infotext.writer import build_info, write_infotext
+from inference_container.drawing.results import option_entries
 from inference_container.drawing.seeds import RANDOM_SEEDS
 from inference_container.pictures.grid_legend import Label, with_legend
 from inference_container.pictures.picture_grid import picture_grid
@@ -55,7 +56,9 @@ def xyz_plot(script: XyzPlot, board: DrawingBoard[ImageParams]) -> Finished:
         whole = with_legend(whole, largest, columns=_labels(z), rows=[[Label("")]])
 
     # 4. Their texts: those of their first cells, and how the plot was made.
-    whole_text, grid_texts = _texts(plotted, [records[start] for start in range(0, len(records), size)], script)
+    # WebUI writes them after the options of the first cell have given way to the request's.
+    firsts = [replace(records[start], **option_entries(asked)) for start in range(0, len(records), size)]
+    whole_text, grid_texts = _texts(plotted, firsts, script)
     ordered = [records[index] for index in range(len(records))]
     texts = [write_infotext(record, 0) for record in ordered]
     shown = [whole]

@@ -60,3 +60,16 @@ def test_info_has_the_prompts_of_the_cells_as_the_request_writes_them(checkpoint
     assert output.info["all_prompts"] == ["red # why", "blue # why"]
     assert output.info["prompt"] == "red # why"
     assert output.info["infotexts"][2].startswith("blue \n")
+
+
+def test_a_grid_is_described_with_the_requests_options_and_a_cell_with_its_own(checkpoint: Checkpoint) -> None:
+    arguments = ["RNG source", "", ["NV", "CPU"], "Clip skip", "2,1", [], 0, "", [], False, True]
+    options = {"randn_source": "CPU"}
+
+    output = run(checkpoint, Task.TXT2IMG, script_name="X/Y/Z plot", script_args=arguments, override_settings=options)
+
+    grid, first = (image.infotext for image in output.images[:2])
+    assert ", RNG: CPU, " in grid
+    assert "Clip skip: " not in grid
+    assert ", RNG: NV, " in first
+    assert ", Clip skip: 2, " in first
