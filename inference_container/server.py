@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from generate_on_cloud.contract.errors import JOB_ERRORS, JobError, JobErrorCode
 from generate_on_cloud.contract.messages import JobFailure, JobResult
+from inference_container.allocator import ALLOCATOR, draws_with_cpu
 from inference_container.cache_directory import why_unusable
 from inference_container.json_log import start_logging
 from inference_container.settings import ContainerSettings
@@ -227,6 +228,8 @@ def main() -> None:
     began = time.time()
     start_logging()
     settings = ContainerSettings.from_environment()
+    if draws_with_cpu(settings.DEVICE):
+        ALLOCATOR.keep_freed_memory()
     if settings.TIED:
         threading.Thread(target=_end_with_input, name="tied", daemon=True).start()
     # Objects created by imports are permanent; collecting garbage among them would take a sixth of the start.

@@ -19,6 +19,7 @@ from generate_on_cloud.contract.messages import (
     UsedModel,
 )
 from generate_on_cloud.contract.metrics import ContainerMetric
+from inference_container.allocator import ALLOCATOR
 from inference_container.asset_cache import AssetCache
 from inference_container.elsewhere_pictures import with_pictures
 from inference_container.heartbeat import Heartbeat
@@ -119,6 +120,7 @@ class Worker:
             current_job.reset(noted[0])
             current_correlation.reset(noted[1])
             current_trace.reset(noted[2])
+            ALLOCATOR.return_freed_memory()
         return result
 
     def _told(

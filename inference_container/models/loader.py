@@ -14,6 +14,7 @@ from generate_on_cloud.model_files.uses import checkpoint_family, has_vae
 from inference_container.diffusion.noise_schedule import rescale_to_zero_terminal_snr
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.clip_tokenizer import build_clip_tokenizer
+from inference_container.models.cpu_layers import speed_up_on_cpu
 from inference_container.models.devices import vae_dtype
 from inference_container.models.files import ModelFile
 from inference_container.models.gpu_layout import lay_out_for_gpu
@@ -55,6 +56,7 @@ def load_checkpoint(
         text_models = load_text_models(file, tensors, config, family=family, target=target)
         alphas_cumprod = _alphas_cumprod(file, tensors, config)
         prediction_type = learned_prediction(tensors, config.scheduler, family=family, unet=unet)
+    speed_up_on_cpu(unet, vae, *(one.encoder for one in text_models), device=device)
     lay_out_for_gpu(unet, vae if own_vae else None, device=device, compile_blocks=compile_blocks)
     sizes = [one.encoder.config.vocab_size for one in text_models]
     return Checkpoint(
