@@ -12,7 +12,8 @@ _NAMES = """
 samples_save samples_filename_pattern save_images_add_number save_images_replace_action grid_save grid_format
 grid_extended_filename grid_only_if_multiple grid_prevent_empty_spots grid_zip_filename_pattern n_rows font
 grid_text_active_color grid_text_inactive_color grid_background_color save_images_before_face_restoration
-save_images_before_highres_fix save_images_before_color_correction save_mask save_mask_composite export_for_4chan
+save_images_before_highres_fix save_images_before_color_correction code_former_weight save_mask save_mask_composite
+export_for_4chan
 img_downscale_threshold target_side_length img_max_size_mp use_original_name_batch use_upscaler_name_as_suffix
 save_selected_only save_write_log_csv save_init_img temp_dir clean_temp_dir_at_start save_incomplete_images
 notification_audio notification_volume save_txt
@@ -82,7 +83,6 @@ AT_REST: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "sd3_enable_t5": (False,),
         "fp8_storage": ("Disable",),
         "auto_backcompat": (True, False),
-        "code_former_weight": (0.5,),
         "DAT_tile": (192,),
         "DAT_tile_overlap": (8,),
         "SWIN_tile": (192,),

@@ -30,15 +30,16 @@ MAX_POINTER = 160
 MAX_WARNINGS = 40
 """Maximum number of warnings per request; the last one counts the rest."""
 
+CLIP_SKIP, FORMAT = "CLIP_stop_at_last_layers", "samples_format"
 _EMPTY_MEANS_NONE = frozenset(
     {
         "mask", "firstpass_image", "refiner_checkpoint", "hr_upscaler", "hr_checkpoint_name", "hr_sampler_name",
         "hr_scheduler", "scheduler", "sampler_name", "script_name", "infotext", "force_task_id", "interrogator",
-        "tagger", "latent_mask",
+        "tagger", "latent_mask", "upscaler_1", "upscaler_2",
     }
 )  # fmt: skip
 """Text and picture fields in which `""` means null."""
-_NONE_MEANS_NONE = frozenset({"refiner_checkpoint", "hr_checkpoint_name", "script_name"})
+_NONE_MEANS_NONE = frozenset({"refiner_checkpoint", "hr_checkpoint_name", "script_name", "scheduler"})
 """Fields in which the page's choice `None` means null."""
 
 
@@ -190,6 +191,11 @@ def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
             if value is None:
                 del kept[name]
                 relaxed.warn(pointer, f"null means the default of {name}; the option was ignored")
+            elif name == CLIP_SKIP and isinstance(value, int) and value < 1:
+                del kept[name]
+                relaxed.warn(pointer, f"received {value}; below 1, WebUI skips no layer; the option was ignored")
+            elif name == FORMAT and isinstance(value, str):
+                kept[name] = value.lower()
         elif name in IDLE_OPTIONS or (interrogation and (name in OPTIONS or name in AT_REST)):
             del kept[name]
             relaxed.warn(pointer, f"the option {name} has no effect here and was ignored")

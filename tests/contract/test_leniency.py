@@ -104,6 +104,9 @@ def test_the_request_itself_is_not_changed() -> None:
         *((Task.TXT2IMG, "hr_checkpoint_name", value) for value in ("", "None")),
         (Task.TXT2IMG, "script_name", "None"),
         (Task.TXT2IMG, "script_args", [1, 2]),
+        (Task.TXT2IMG, "scheduler", "None"),
+        (Task.EXTRA_SINGLE_IMAGE, "upscaler_1", ""),
+        (Task.EXTRA_BATCH_IMAGES, "upscaler_2", ""),
         (Task.INTERROGATE_CLIP, "interrogator", ""),
         (Task.INTERROGATE_DEEPBOORU, "tagger", ""),
     ],
@@ -263,6 +266,22 @@ def test_options_of_drawing_mean_nothing_to_an_interrogation_and_the_other_way_r
         assert _warned(relaxed) == [f"/override_settings/{name}"]
     for name in InterrogateOptions.model_fields:
         assert _warned(_relaxed(Task.TXT2IMG, override_settings={name: 1})) == [f"/override_settings/{name}"]
+
+
+@pytest.mark.parametrize("value", [0, -1, -2])
+def test_a_clip_skip_below_one_skips_nothing_as_in_webui(value: int) -> None:
+    relaxed = _relaxed(Task.TXT2IMG, override_settings={"CLIP_stop_at_last_layers": value})
+
+    assert relaxed.params["override_settings"] == {}
+    assert _warned(relaxed) == ["/override_settings/CLIP_stop_at_last_layers"]
+    assert _relaxed(Task.TXT2IMG, override_settings={"CLIP_stop_at_last_layers": 2}).warnings == []
+
+
+@pytest.mark.parametrize(("said", "read"), [("PNG", "png"), ("Jpg", "jpg"), ("webp", "webp")])
+def test_a_format_is_read_in_any_case(said: str, read: str) -> None:
+    relaxed = _relaxed(Task.TXT2IMG, override_settings={"samples_format": said})
+
+    assert (relaxed.params["override_settings"], relaxed.warnings) == ({"samples_format": read}, [])
 
 
 def test_an_option_webui_does_not_have_is_left_for_the_refusal() -> None:

@@ -169,7 +169,7 @@ def test_options_are_kept_and_shown(wanted: dict[str, Any], shown: dict[str, Any
     [
         ({"sd_model_checkpoint": "none such"}, 400, "model 'none such' not found; allowed: shapes.safetensors"),
         ({"CLIP_stop_at_last_layers": 99}, 422, "allowed: from 1 to 12"),
-        ({"code_former_weight": 0.9}, 422, "not supported yet; allowed: 0.5"),
+        ({"sd_unet": "trt"}, 422, "not supported yet; allowed: 'Automatic' or 'None'"),
         ({"interrogate_clip_max_length": 999}, 422, "received 999"),
     ],
 )
