@@ -63,6 +63,9 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "shuffle": Preprocessor(previewed=False),
         "recolor_luminance": Preprocessor(Slider(1.0, 0.1, 2.0), previewed=False),
         "recolor_intensity": Preprocessor(Slider(1.0, 0.1, 2.0), previewed=False),
+        "tile_colorfix": Preprocessor(Slider(8.0, 3, 32), previewed=False),
+        "tile_colorfix+sharp": Preprocessor(Slider(8.0, 3, 32), Slider(1.0, 0, 2), previewed=False),
+        "inpaint_only": Preprocessor(previewed=False),
         "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
     }
 )
@@ -97,7 +100,7 @@ class ControlNetUnit(BaseModel):
     mask: Annotated[str, Field(min_length=1)] | None = None
     """White where lines are drawn; a mask that is neither all black nor all white replaces the picture.
 
-    For the preprocessor `inpaint`: white what is drawn anew."""
+    For the preprocessors `inpaint` and `inpaint_only`: white what is drawn anew."""
     resize_mode: Annotated[
         Literal["Just Resize", "Crop and Resize", "Resize and Fill"], _mode_of(RESIZE_MODES, _OLD_RESIZE_MODES)
     ] = "Crop and Resize"

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference_container.diffusion.steering import Steering, steered
+
 SOFTENING = 0.825
 """The factor from each layer to the one before it, if the prompt or the map is to be more important."""
 
@@ -31,6 +33,8 @@ class Control:
     """Whether its outputs are averaged over the picture; it then does not act on the negative prompt."""
     layer_weights: tuple[float, ...] | None = None
     """Weights by layer, which replace `weight` and `softened`."""
+    steering: Steering | None = None
+    """What it does to the UNet's noise besides."""
 
     def acts_at(self, progress: float) -> bool:
         """Whether it acts at `progress` of the pass, 0..1."""
@@ -67,6 +71,16 @@ class ControlPlan:
         WebUI counts a step when it is done, so the second one begins at 0 too.
         """
         return max(0, (call - 1) // self.calls_per_step) / self.steps
+
+    def steered(self, output: Tensor, inputs: "UnetInputs", *, alphas_cumprod: Tensor) -> Tensor:
+        """The UNet's noise, float32 (n, 4, h, w), as the units want it."""
+        wanted = [control.steering for control in self.controls if control.steering is not None]
+        if not wanted:
+            return output
+        timestep = int(inputs.timesteps[0].float().round())
+        x = inputs.x[:, : output.shape[1]].float()
+        alpha = alphas_cumprod[timestep].float()
+        return steered(output, x, alpha=alpha, prompted=inputs.prompted, steerings=wanted)
 
     def residuals(self, call: int, inputs: "UnetInputs") -> dict[str, Any]:
         """Keyword arguments for the UNet; empty if no ControlNet acts in this call."""

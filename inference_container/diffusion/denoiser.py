@@ -240,7 +240,10 @@ class GuidedDenoiser:
             return_dict=False,
             **({} if self._control is None else self._control.residuals(self.calls, inputs)),
         )[0]
-        return self._parameterization.prediction(rows, output.float(), level)
+        noise = output.float()
+        if self._control is not None:
+            noise = self._control.steered(noise, inputs, alphas_cumprod=model.alphas_cumprod)
+        return self._parameterization.prediction(rows, noise, level)
 
     def _added_conditioning(self, branches: Sequence[_Branch]) -> dict[str, Tensor] | None:
         pooled = [branch.text.pooled for branch in branches if branch.text.pooled is not None]

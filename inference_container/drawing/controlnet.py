@@ -6,6 +6,7 @@ from functools import partial
 from typing import cast
 
 import numpy as np
+import torch
 from PIL import Image
 
 from generate_on_cloud.contract.assets import AssetType
@@ -15,13 +16,17 @@ from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
 from generate_on_cloud.webui.infotext.record import InfoValue
 from inference_container.diffusion.control import Control
+from inference_container.diffusion.steering import ColorFix, Restore, Steering
 from inference_container.drawing.init_picture import user_mask
-from inference_container.drawing.latents import latent_size
+from inference_container.drawing.latents import encode_fully, latent_size
 from inference_container.drawing.seeds import Seeds
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, hint_tensor, load_controlnet
 from inference_container.pictures.control_maps import (
+    COLOR_FIX,
+    COLOR_FIX_SHARP,
     INPAINT,
+    INPAINT_ONLY,
     RECOLORS,
     Bytes,
     MapResizeMode,
@@ -29,12 +34,14 @@ from inference_container.pictures.control_maps import (
     make_map,
     pixel_perfect_resolution,
     recolored,
+    restored,
     shown_map,
 )
 from inference_container.pictures.crop_region import Box
 from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.flattening import flatten
 from inference_container.pictures.masks import fit_mask
+from inference_container.pictures.pixels import to_model_range
 from inference_container.pictures.resizing import ResizeMode, resize
 from inference_container.progress import JobProgress
 from inference_container.task import TaskInput
@@ -105,13 +112,20 @@ def prepare_controls(
             found, mode, module = _map_of(number, unit, params, size=size, cut=cut, seed=_seed(params, seeds))
             made = [fit_map(found, mode=mode, width=one[0], height=one[1]) for one in (hires_size, size) if one]
         if unit.hr_option != "High res only" or hires_size is None:
-            first.append(_control(unit, network, checkpoint, made[-1]))
+            with progress.phase(JobPhase.ENCODING):
+                steering = _steering(unit, module, checkpoint, made[-1], hires=False)
+            first.append(_control(unit, network, checkpoint, made[-1], steering=steering))
         if hires_size is not None and unit.hr_option != "Low res only":
-            hires.append(_control(unit, network, checkpoint, made[0], softened="canny" in module))
+            with progress.phase(JobPhase.ENCODING):
+                steering = _steering(unit, module, checkpoint, made[0], hires=True)
+            soft = "canny" in module
+            hires.append(_control(unit, network, checkpoint, made[0], softened=soft, steering=steering))
         if unit.save_detected_map:
             maps += [Image.fromarray(shown_map(one)) for one in made]
         if module in RECOLORS:
-            finishes.append(partial(_recolored, module=module, fitted=made[0]))
+            finishes.append(partial(_finished, finish=partial(recolored, module=module), fitted=made[0]))
+        if module == INPAINT_ONLY:
+            finishes.append(partial(_finished, finish=restored, fitted=made[0]))
     notes: dict[str, InfoValue] = {f"{CONTROLNET} {number}": unit.infotext() for number, unit in enumerate(units)}
     return Controls(tuple(first), tuple(hires), tuple(maps), notes, tuple(finishes))
 
@@ -122,10 +136,32 @@ def _seed(params: ImageParams, seeds: Seeds) -> int:
     return first + (first if params.subseed == -1 else max(params.subseed, 0))
 
 
-def _recolored(image: Image.Image, *, module: str, fitted: Bytes) -> Image.Image:
+def _finished(image: Image.Image, *, finish: Callable[..., Bytes], fitted: Bytes) -> Image.Image:
     """A picture of another size than the map stays as it is."""
     pixels = np.asarray(image)
-    return image if pixels.shape != fitted.shape else Image.fromarray(recolored(pixels, module, fitted=fitted))
+    return image if pixels.shape[:2] != fitted.shape[:2] else Image.fromarray(finish(pixels, fitted=fitted))
+
+
+def _steering(
+    unit: ControlNetUnit, module: str, checkpoint: Checkpoint, fitted: Bytes, *, hires: bool
+) -> Steering | None:
+    """What the unit does to the noise that the UNet predicts.
+
+    Raises:
+        JobFailed: asset_incompatible, if the checkpoint predicts something else.
+    """
+    if module not in (COLOR_FIX, COLOR_FIX_SHARP, INPAINT_ONLY):
+        return None
+    if checkpoint.prediction_type != "epsilon":
+        message = f"{CONTROLNET}: {module} needs a checkpoint that predicts noise; {checkpoint.file.name} does not"
+        raise JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, message)
+    origin = encode_fully(checkpoint, to_model_range(Image.fromarray(np.ascontiguousarray(fitted[:, :, :3]))))
+    if module == INPAINT_ONLY:
+        anew = torch.from_numpy((fitted[:, :, 3] > 127).astype(np.float32))[None, None]
+        return Restore(origin, anew.to(checkpoint.device), unit.weight)
+    radius, sharpness = unit.thresholds
+    radius = int(radius) * (2 if hires else 1)
+    return ColorFix(origin, radius, unit.weight, sharpness if module == COLOR_FIX_SHARP else None)
 
 
 def _network(job: TaskInput, unit: ControlNetUnit, checkpoint: Checkpoint) -> ControlNetwork:
@@ -145,7 +181,13 @@ def _check_layers(number: int, unit: ControlNetUnit, network: ControlNetwork) ->
 
 
 def _control(
-    unit: ControlNetUnit, network: ControlNetwork, checkpoint: Checkpoint, pixels: Bytes, *, softened: bool = False
+    unit: ControlNetUnit,
+    network: ControlNetwork,
+    checkpoint: Checkpoint,
+    pixels: Bytes,
+    *,
+    softened: bool = False,
+    steering: Steering | None = None,
 ) -> Control:
     balanced, _, over_prompt = CONTROL_MODES
     return Control(
@@ -157,6 +199,7 @@ def _control(
         softened=softened or unit.control_mode != balanced,
         prompt_only=unit.control_mode == over_prompt,
         pools=network.pools,
+        steering=steering,
         layer_weights=None if unit.advanced_weighting is None else tuple(unit.advanced_weighting),
     )
 
@@ -166,6 +209,8 @@ def _map_of(
 ) -> tuple[Bytes, MapResizeMode, str]:
     """The map, its resize mode, and the preprocessor that made it."""
     mode, module = unit.resize_mode, unit.module
+    if module == INPAINT_ONLY and isinstance(params, Img2ImgParams) and params.mask is not None:
+        module = INPAINT  # img2img already restores what is not masked
     if unit.image is not None:
         picture = _opened(unit.image, f"{CONTROLNET} {number}: image")
     elif isinstance(params, Img2ImgParams):
@@ -173,7 +218,7 @@ def _map_of(
         mode = _mode_of(params)
     else:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{CONTROLNET} {number}: received no image; allowed: a picture")
-    anew = _drawn_anew(number, unit, params, size=picture.size) if module == INPAINT else None
+    anew = _drawn_anew(number, unit, params, size=picture.size) if module in (INPAINT, INPAINT_ONLY) else None
     if unit.mask is not None and anew is None:
         mask = _opened(unit.mask, f"{CONTROLNET} {number}: mask")
         if mask.getchannel(0).getextrema() not in ((0, 0), (255, 255)):

@@ -134,7 +134,10 @@ def _through_floats(pixels: Bytes) -> Bytes:
 
 SHUFFLE = "shuffle"
 COARSE = 256
-INPAINT = "inpaint"
+INPAINT, INPAINT_ONLY = "inpaint", "inpaint_only"
+COLOR_FIX, COLOR_FIX_SHARP = "tile_colorfix", "tile_colorfix+sharp"
+RESTORED_EDGE = 7
+"""Width of the seam around what `inpaint_only` draws anew, in pixels."""
 RECOLORS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
     {
         "recolor_luminance": (cv2.COLOR_RGB2LAB, cv2.COLOR_LAB2RGB, 0),
@@ -154,7 +157,10 @@ MODULES: Mapping[str, Callable[[Bytes, int, float, float], Bytes]] = MappingProx
         "lineart_standard": _lineart,
         "recolor_luminance": _luminance,
         "recolor_intensity": _intensity,
+        COLOR_FIX: lambda picture, *_: picture,
+        COLOR_FIX_SHARP: lambda picture, *_: picture,
         INPAINT: lambda picture, *_: picture,
+        INPAINT_ONLY: lambda picture, *_: picture,
     }
 )
 
@@ -231,6 +237,16 @@ def _with_mask(found: Bytes, width: int, height: int) -> Bytes:
         mask = np.asarray(cv2.resize(mask, (width, height), interpolation=way), dtype=np.float32)
     binary = np.where(mask > 127, 255, 0).astype(np.uint8)
     return np.concatenate([_resized(picture, width, height), binary[:, :, None]], axis=2)
+
+
+def restored(picture: Bytes, *, fitted: Bytes) -> Bytes:
+    """A drawn picture with the `fitted` map of `inpaint_only` wherever that is not drawn anew."""
+    mask = fitted[:, :, 3].astype(np.float32) / 255
+    square = np.ones((RESTORED_EDGE, RESTORED_EDGE), dtype=np.uint8)
+    wider = cv2.blur(cv2.dilate(mask, square), (RESTORED_EDGE, RESTORED_EDGE))
+    part = np.asarray(wider, dtype=np.float32)[:, :, None]
+    drawn, kept = picture.astype(np.float32) / 255, fitted[:, :, :3].astype(np.float32) / 255
+    return ((part * drawn + (1 - part) * kept).clip(0, 1) * 255).astype(np.uint8)
 
 
 def shown_map(fitted: Bytes) -> Bytes:

@@ -1,12 +1,13 @@
 """ControlNet in txt2img, hires fix, img2img and inpainting, on a real if tiny model."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
@@ -322,3 +323,46 @@ def test_the_map_of_inpaint_comes_back_half_transparent(draw: Studio) -> None:
 
     assert opened(output, 1).mode == "RGBA"
     assert opened(output, 1).getchannel("A").getextrema() == (128, 255)
+
+
+def test_inpaint_only_keeps_every_pixel_that_its_mask_does_not_name(draw: Studio) -> None:
+    mask = rectangle(64, 64, (16, 8, 40, 32))
+    unit = {**UNIT, "module": "inpaint_only", "mask": as_text(mask)}
+
+    drawn, plain = pixels(draw(Task.TXT2IMG, unit)), pixels(draw(Task.TXT2IMG))
+
+    far = np.asarray(mask.filter(ImageFilter.MaxFilter(15))) == 0
+    near = np.asarray(mask.filter(ImageFilter.MinFilter(9))) == 255
+    assert np.abs(drawn.astype(int) - np.asarray(SHAPES))[far].max() <= 1
+    assert np.abs(drawn.astype(int) - np.asarray(SHAPES))[near].mean() > 10
+    assert np.abs(drawn.astype(int) - plain)[near].mean() > 1
+
+
+def test_inpaint_only_under_img2imgs_own_mask_is_the_plain_inpaint(draw: Studio) -> None:
+    mask = as_text(rectangle(64, 64, (16, 8, 40, 32)))
+    body = {"init_images": [as_text(SHAPES)], "mask": mask, "inpaint_full_res": False}
+
+    only, plain = (draw(Task.IMG2IMG, {"module": module}, **body) for module in ("inpaint_only", "inpaint"))
+
+    assert (pixels(only) == pixels(plain)).all()
+
+
+@pytest.mark.parametrize("module", ["tile_colorfix", "tile_colorfix+sharp"])
+def test_a_colour_fix_brings_the_pictures_colours_in_every_pass(draw: Studio, module: str) -> None:
+    red = Image.new("RGB", (64, 64), (220, 30, 30))
+    unit = {"image": as_text(red), "module": module, "threshold_a": 3}
+    hires = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7}
+
+    for body in ({}, hires):
+        with_fix, without = (draw(Task.TXT2IMG, {**unit, "weight": weight}, **body) for weight in (1, 0))
+        assert (pixels(without) == pixels(draw(Task.TXT2IMG, **body))).all()
+        assert (pixels(with_fix) != pixels(without)).mean() > 0.5
+
+
+def test_a_colour_fix_needs_a_checkpoint_that_predicts_noise(draw: Studio) -> None:
+    draw.checkpoint = replace(draw.checkpoint, prediction_type="v_prediction")
+
+    with pytest.raises(JobFailed, match="tile_colorfix needs a checkpoint that predicts noise") as failed:
+        draw(Task.TXT2IMG, {**UNIT, "module": "tile_colorfix"})
+
+    assert failed.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
