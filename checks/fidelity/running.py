@@ -75,5 +75,5 @@ def _checkpoints(golden: Golden, params: ImageParams, shelf: ModelShelf) -> list
     """The job's checkpoint, then others that the request names."""
     others = (getattr(params, field, None) for field in OTHER_CHECKPOINTS)
     named = [name for name in others if name not in (None, "", "None", "none")]
-    loaded = [shelf.checkpoint(name) for name in (golden.model, *named)]
+    loaded = [shelf.checkpoint(name) for name in (params.options.sd_model_checkpoint or golden.model, *named)]
     return [one for place, one in enumerate(loaded) if one not in loaded[:place]]

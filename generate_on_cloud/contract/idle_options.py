@@ -75,6 +75,14 @@ forge_canvas_toolbar_always forge_canvas_height forge_canvas_consistent_brush
 """
 
 IDLE_OPTIONS = frozenset(_NAMES.split())
+IDLE_PREFIX = "prioritized_callbacks_"
+"""Of the options with the order of each callback, which WebUI makes from the extensions that it finds."""
+
+
+def is_idle(name: str) -> bool:
+    """Whether an option of this name changes neither picture nor infotext."""
+    return name in IDLE_OPTIONS or name.startswith(IDLE_PREFIX)
+
 
 AT_REST: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {

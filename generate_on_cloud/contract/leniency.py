@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from generate_on_cloud.contract.controlnet import CONTROLNET
 from generate_on_cloud.contract.controlnet_leniency import tidy_units
 from generate_on_cloud.contract.errors import FieldError, reference_token
-from generate_on_cloud.contract.idle_options import AT_REST, IDLE_OPTIONS
+from generate_on_cloud.contract.idle_options import AT_REST, is_idle
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.options import OPTIONS
@@ -196,7 +196,7 @@ def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
                 relaxed.warn(pointer, f"received {value}; below 1, WebUI skips no layer; the option was ignored")
             elif name == FORMAT and isinstance(value, str):
                 kept[name] = value.lower()
-        elif name in IDLE_OPTIONS or (interrogation and (name in OPTIONS or name in AT_REST)):
+        elif is_idle(name) or (interrogation and (name in OPTIONS or name in AT_REST)):
             del kept[name]
             relaxed.warn(pointer, f"the option {name} has no effect here and was ignored")
         elif name in AT_REST:

@@ -20,9 +20,6 @@ class DrawingExtras:
     latent_mask: Image.Image | None = None
     """L, of the request's width and height, 255 = repaint: decides in place of the mask which latents are repainted;
     the mask still decides where the original covers the result."""
-    color_target: Image.Image | None = None
-    """RGB: the picture whose colours `img2img_color_correction` restores; None: the init picture."""
-
     recovery: Img2ImgAlternative | None = None
     """Draw from noise that is found in the init picture."""
 

@@ -112,7 +112,7 @@ def draw_img2img(
         images = drawn.images
         if options.img2img_color_correction:
             with progress.phase(JobPhase.DECODING):
-                targets = [extras.color_target or picture.image for picture in pictures]
+                targets = [picture.image for picture in pictures]
                 images = [correct_colors(one, like=targets[n % len(targets)]) for n, one in enumerate(images)]
 
         if soft is not None and start.repaint is not None:

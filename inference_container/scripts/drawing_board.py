@@ -115,7 +115,6 @@ class DrawingBoard(Generic[Params]):
         params: Params,
         *,
         latent_mask: Image.Image | None = None,
-        color_target: Image.Image | None = None,
         recovery: Img2ImgAlternative | None = None,
     ) -> Drawing:
         """Make one of them; as in WebUI, its infotext also has the entries of those before it.
@@ -123,7 +122,7 @@ class DrawingBoard(Generic[Params]):
         Raises:
             JobFailed: it cannot be drawn, or the job was canceled.
         """
-        extras = DrawingExtras(self._notes, latent_mask, color_target, recovery)
+        extras = DrawingExtras(self._notes, latent_mask, recovery)
         checkpoint = self._checkpoint_of(params)
         drawing = self._draw(self.job, params, checkpoint, progress=self.progress, extras=extras)
         self._notes = drawing.record.extra

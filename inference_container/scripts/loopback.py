@@ -16,7 +16,7 @@ from inference_container.pictures.decoding import decode_picture
 from inference_container.pictures.picture_grid import picture_grid
 from inference_container.scripts.composed import composed
 from inference_container.scripts.drawing_board import DrawingBoard, Finished
-from inference_container.scripts.init_source import as_picture, init_picture
+from inference_container.scripts.init_source import as_picture
 
 
 def loopback(script: Loopback, board: DrawingBoard[Img2ImgParams]) -> Finished:
@@ -25,9 +25,9 @@ def loopback(script: Loopback, board: DrawingBoard[Img2ImgParams]) -> Finished:
     Raises:
         JobFailed: the picture cannot be read or drawn.
     """
-    # 1. The colours of the init picture are those of all pictures.
+    # 1. Colours are corrected after each picture's own init picture; WebUI keeps those of the first for a setting of
+    #    its page, not of a request.
     asked = board.with_fixed_seeds()
-    colors = init_picture(asked)
     board.note({"Final denoising strength": script.final_denoising_strength, "Denoising curve": script.denoising_curve})
 
     # 2. Draw; from the second picture of a round on, there is content under the mask to start from.
@@ -40,7 +40,7 @@ def loopback(script: Loopback, board: DrawingBoard[Img2ImgParams]) -> Finished:
             update: dict[str, object] = {"seed": seed, "denoising_strength": strength_at(script, asked, loop)}
             if script.append_interrogation != "None":
                 update["prompt"] = _described(script, board, asked.prompt, params.init_images[0])
-            drawing = board.draw(params.model_copy(update=update), color_target=colors)
+            drawing = board.draw(params.model_copy(update=update))
             seed = drawing.record.seeds[0] + 1
             source = {"init_images": [as_picture(drawing.images[0])], "inpainting_fill": ORIGINAL_CONTENT}
             params = params.model_copy(update=source)

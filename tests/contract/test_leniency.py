@@ -234,7 +234,7 @@ def test_soft_inpainting_is_read_for_img2img_and_dropped_from_txt2img_when_off()
     assert _relaxed(Task.TXT2IMG, alwayson_scripts=script).params["alwayson_scripts"] == {}
 
 
-@pytest.mark.parametrize("name", sorted(IDLE_OPTIONS))
+@pytest.mark.parametrize("name", [*sorted(IDLE_OPTIONS), "prioritized_callbacks_app_started"])
 def test_an_option_that_changes_no_picture_is_dropped_whatever_it_holds(name: str) -> None:
     relaxed = _relaxed(Task.TXT2IMG, override_settings={name: ["anything"], "randn_source": "CPU"})
 

@@ -117,3 +117,14 @@ def test_the_strength_follows_its_curve(curve: str, strengths: list[float]) -> N
     script = Loopback(loops=3, final_denoising_strength=0.8, denoising_curve=curve, append_interrogation="None")  # type: ignore[arg-type]
 
     assert [strength_at(script, params, loop) for loop in range(3)] == pytest.approx(strengths)
+
+
+def test_the_colours_of_each_picture_are_those_of_the_one_before_it(checkpoint: Checkpoint) -> None:
+    corrected: dict[str, Any] = {"override_settings": {"img2img_color_correction": True, "return_grid": False}}
+    script: dict[str, Any] = {"script_name": "Loopback", "script_args": [2, 1, "Linear"]}
+
+    output = run(checkpoint, Task.IMG2IMG, init_images=[PICTURE], denoising_strength=0.5, **script, **corrected)
+
+    before = as_text(opened(output))
+    second = run(checkpoint, Task.IMG2IMG, init_images=[before], denoising_strength=1.0, seed=8, **corrected)
+    assert np.array_equal(pixels(output, 1), pixels(second))
