@@ -12,7 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from generate_on_cloud.cli.command import app
-from tests.client.people_answers import PEOPLE
+from tests.client.people_answers import PEOPLE, ROLE
 from tests.client.small_service import SmallService, asset, job, open_service
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -34,6 +34,11 @@ ASSETS = [
     asset(type="checkpoint", name="dreams.safetensors", size=2_132_625_894, asset_id=DONE["job_id"]),
     asset(name="a-lora-with-a-very-long-name-that-does-not-fit-into-one-line-at-all.safetensors", size=151_110_000),
     asset("failed", name="moon.safetensors"),
+]
+LIMITED = asset(asset_id="a2", name="limited.safetensors", users=["ada", "bob"], roles=["trainee"])
+GROUPS = [
+    {"key": "dreams.safetensors", "jobs": 12, "gpu_seconds": 1234.5, "cost": 0.4321},
+    {"key": "", "jobs": 1, "gpu_seconds": 0.5, "cost": None},
 ]
 ENDPOINTS = [
     {"name": "goc-main-default", "status": "InService", "instance_count": 1, "open_jobs": 2},
@@ -64,12 +69,21 @@ SHOWN: Mapping[str, dict[str, Any]] = {
     },
     "assets list": {"GET /v1/assets": (200, {"assets": ASSETS, "next_cursor": None})},
     "endpoints": {"GET /v1/endpoints": (200, {"endpoints": ENDPOINTS})},
+    "assets list --type lora": {
+        "GET /v1/assets": (200, {"assets": [asset(), LIMITED], "next_cursor": None}),
+    },
     "usage": PEOPLE["usage"][0],
+    "usage --by model": {
+        "GET /v1/usage": (200, {"days": [], "groups": GROUPS, "price_per_hour": 1.2, "next_cursor": None}),
+    },
     "me": PEOPLE["me"][0],
     "users list": PEOPLE["users list"][0],
     "users show ada": PEOPLE["users show ada"][0],
     "roles list": PEOPLE["roles list"][0],
     "roles show trainee": PEOPLE["roles show trainee"][0],
+    "roles show apprentice": {
+        "GET /v1/roles/apprentice": (200, {**ROLE, "name": "apprentice", "assets": ["shapes", "tag:training"]}),
+    },
     "keys list": PEOPLE["keys list"][0],
     "cost estimate": {},
 }
