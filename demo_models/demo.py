@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             GenerateOnCloud(url, key) as cloud,
         ):
             run_demo(cloud, checkpoint=TRAINED, out=chosen.out, console=console)
+        console.print("next: `make local` keeps the cloud running; the README has lines to draw in it", markup=False)
     except CannotStartError as error:
         print(error, file=sys.stderr)
         return 2

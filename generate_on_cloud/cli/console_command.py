@@ -9,6 +9,11 @@ from generate_on_cloud.cli.output import AsJson, errors, print_document
 from generate_on_cloud.cli.session import open_cloud, service_url
 
 
+def sign_in_link(code: str) -> str:
+    """The console's address with a one-time code; browsers send what follows `#` to nobody, so no log has the code."""
+    return f"{(service_url() or '').rstrip('/')}/#code={code}"
+
+
 def console(
     *,
     invite: Annotated[
@@ -20,8 +25,7 @@ def console(
     """Open the web console signed in, by a link that works once and within a minute."""
     with open_cloud() as cloud:
         made = cloud.sessions.create_code(invite)
-    # A browser sends what follows `#` to nobody, so no log has the code.
-    link = f"{(service_url() or '').rstrip('/')}/#code={made.code}"
+    link = sign_in_link(made.code)
     if as_json:
         print_document({"url": link, "user": made.user, "expires_at": made.expires_at.isoformat()})
     elif invite is not None or not browser:

@@ -7,6 +7,7 @@ import typer
 
 from generate_on_cloud.cli.answers import change_one, show_all, show_one
 from generate_on_cloud.cli.completion import endpoint_names, role_names, user_names
+from generate_on_cloud.cli.console_command import sign_in_link
 from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.option_groups import with_options
 from generate_on_cloud.cli.output import AsJson, AsTable, print_document
@@ -113,14 +114,15 @@ def rm(
 
 @app.command()
 def invite(user: UserName, as_json: AsJson = False) -> None:
-    """Make a one-time code with which a user signs in to the console within 15 minutes."""
+    """Make a link by which a user signs in to the console, once and within 15 minutes."""
     with open_cloud() as cloud:
         code = cloud.sessions.create_code(user)
+    link = sign_in_link(code.code)
     if as_json:
-        print_document(code)
+        print_document({**code.model_dump(mode="json"), "url": link})
     else:
-        typer.echo(code.code)
-        typer.echo(f"for {code.user}, until {told(code.expires_at)}", err=True)
+        typer.echo(link)
+        typer.echo(f"for {code.user}, until {told(code.expires_at)}; the sign-in page takes {code.code} too", err=True)
 
 
 def _change(user: str, fields: Mapping[str, object], *, as_json: bool) -> None:

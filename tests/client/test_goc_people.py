@@ -167,3 +167,14 @@ def test_who_one_is_shows_role_quotas_and_permissions(goc: Goc) -> None:
     assert "47 of 50 jobs per day left, full again 20" in said.out
     assert "19.0 GB of 20.0 GB of model files left" in said.out
     assert "inference:create" in said.out
+
+
+def test_an_invitation_is_a_link_and_a_code(service: SmallService, goc: Goc) -> None:
+    answers = PEOPLE["users invite ada"][0]
+
+    said = goc("users", "invite", "ada", **answers)
+
+    assert said.out == f"{service.url}/#code=c0de\n"
+    assert "for ada, until 20" in said.err
+    assert "takes c0de too" in said.err
+    assert goc("users", "invite", "ada", "--json", **answers).document["url"] == f"{service.url}/#code=c0de"
