@@ -39,6 +39,8 @@ OTHER_CONTROLS = (
 """Models that the ControlNet extension takes and this version does not draw with."""
 CONTROL_DIFFERENCE = "difference"
 """Name of a tensor that marks a ControlNet whose copies of the UNet's weights are differences from them."""
+_LATENTS = "decoder.conv_in.weight"
+"""The tensor of the layer that reads latents."""
 _CROSS_ATTENTION = "attn2.to_k.weight"
 _MAYBE = (Family.UNKNOWN, Family.VAE, Family.EMBEDDING, Family.DIFFUSERS_UNET, Family.LDM_UNET, Family.TRANSFORMER)
 """What the tensors of upscalers, taggers and interrogators may resemble."""
@@ -77,7 +79,9 @@ def vae_names(shapes: Shapes) -> Mapping[str, str]:
     spelled = checkpoint_names(shapes)
     prefix = VAE if any(name.startswith(f"{VAE}decoder.") for name in spelled) else ""
     names = {name.removeprefix(prefix): stored for name, stored in spelled.items() if name.startswith(prefix)}
-    first = shapes.get(names.get("decoder.conv_in.weight", ""), ())
+    if _LATENTS not in names:
+        raise RefusedFileError(f"it holds a VAE without {_LATENTS}, of another model (Wan, Qwen-Image, …)")
+    first = shapes[names[_LATENTS]]
     if len(first) == 4 and first[1] != LATENT_CHANNELS:
         raise RefusedFileError(
             f"it holds a VAE with {first[1]} latent channels, for Flux or SD3; allowed: {LATENT_CHANNELS}"

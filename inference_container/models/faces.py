@@ -15,7 +15,7 @@ from generate_on_cloud.model_files.face_files import face_family
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.wrappings import without_prefixes
 from inference_container.models.face_boxes import found_faces
-from inference_container.models.face_networks import ParseNet, RetinaFace
+from inference_container.models.face_networks import DEFAULT_WIDTH, ParseNet, RetinaFace
 from inference_container.models.files import ModelFile
 from inference_container.models.modules import build_module
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
@@ -30,6 +30,9 @@ SIDE = 512
 MEANS = (104.0, 117.0, 123.0)
 _WITHOUT_SKIN = (0, 14, 16, 17, 18)
 """ParseNet's parts that stay as they are: background, hat, necklace, neck and clothes."""
+GFPGAN_WIDTH, MOST_STYLE = 32, 512
+"""Channels of the published GFPGAN's outermost layers, and numbers of its style."""
+_STYLE = "stylegan_decoder.style_mlp.1.weight"
 _OTHER_OUTPUT = "out_img_conv."
 """ParseNet's second output, a picture, which nobody uses."""
 
@@ -100,50 +103,60 @@ def load_face_detector(file: ModelFile, *, device: torch.device) -> FaceDetector
     Raises:
         JobFailed: asset_corrupt or asset_incompatible.
     """
-    return FaceDetector(
-        file, _loaded(file, Family.FACE_DETECTOR, "body.conv1.weight", lambda width, _: RetinaFace(width), device)
-    )
+    kind = _Kind(Family.FACE_DETECTOR, "body.conv1.weight", DEFAULT_WIDTH, lambda width, _: RetinaFace(width))
+    return FaceDetector(file, _loaded(file, kind, device=device))
 
 
 def load_face_parser(file: ModelFile, *, device: torch.device) -> FaceParser:
     """Load ParseNet, WebUI's `parsing_parsenet.pth`; raises as `load_face_detector`."""
-    return FaceParser(
-        file, _loaded(file, Family.FACE_PARSER, "encoder.0.conv2d.weight", lambda width, _: ParseNet(width), device)
-    )
+    kind = _Kind(Family.FACE_PARSER, "encoder.0.conv2d.weight", DEFAULT_WIDTH, lambda width, _: ParseNet(width))
+    return FaceParser(file, _loaded(file, kind, device=device))
 
 
 def load_face_generator(file: ModelFile, *, device: torch.device) -> FaceGenerator:
     """Load GFPGAN as spandrel defines it, WebUI's `GFPGANv1.4.pth`; raises as `load_face_detector`."""
-    return FaceGenerator(file, _loaded(file, Family.GFPGAN, "conv_body_first.weight", _gfpgan, device))
+    kind = _Kind(Family.GFPGAN, "conv_body_first.weight", GFPGAN_WIDTH, _gfpgan)
+    return FaceGenerator(file, _loaded(file, kind, device=device))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    family: Family
+    first: str
+    """The tensor whose length is the network's width."""
+    most: int
+    """The published network's width."""
+    build: Callable[[int, Mapping[str, Tensor]], nn.Module]
 
 
 def _gfpgan(width: int, state: Mapping[str, Tensor]) -> nn.Module:
     with torchvision_names():
         from spandrel.architectures.GFPGAN import GFPGAN
-    # Its outermost layers have 32 channels where the network is as wide as the published ones.
-    style = state["stylegan_decoder.style_mlp.1.weight"].shape[0]
-    network: nn.Module = GFPGAN(narrow=width / 32, num_style_feat=style)
+    style = min(_length(state, _STYLE) or MOST_STYLE, MOST_STYLE)
+    network: nn.Module = GFPGAN(narrow=width / GFPGAN_WIDTH, num_style_feat=style)
     return network
 
 
-def _loaded(
-    file: ModelFile,
-    family: Family,
-    first: str,
-    build: Callable[[int, Mapping[str, Tensor]], nn.Module],
-    device: torch.device,
-) -> nn.Module:
-    """The network that `build` makes from the width of its `first` tensor, filled with the file's tensors."""
+def _length(state: Mapping[str, Tensor], name: str) -> int:
+    """Of a tensor's first axis; 0 without one."""
+    return state[name].shape[0] if name in state and state[name].ndim else 0
+
+
+def _loaded(file: ModelFile, kind: _Kind, *, device: torch.device) -> nn.Module:
+    """The network that fits the file, filled with its tensors."""
     with open_tensor_file(file, holding=AssetType.FACE_RESTORATION) as tensors:
         found = face_family(tensors.shapes)
-        if found is not family:
-            raise incompatible(file, f"it holds {found}, not {family}")
-        state = _plain(tensors, first=first)
-    width = state[first].shape[0] if first in state else 0
-    if not 0 < width <= 256:
-        raise corrupt(file, f"it lacks {first}, or its {width} channels are not 1 to 256")
-    build_module(file, str(family), lambda: build(width, state))  # on no device, so that wrong sizes cost nothing
-    network = build(width, state)
+        if found is not kind.family:
+            raise incompatible(file, f"it holds {found}, not {kind.family}")
+        state = _plain(tensors, first=kind.first)
+    width = _length(state, kind.first)
+    if not 0 < width <= kind.most:
+        raise corrupt(
+            file, f"it lacks {kind.first}, or its {width} channels are not 1 to {kind.most}, the published network's"
+        )
+    # On no device first: what cannot be built is refused by name.
+    build_module(file, str(kind.family), lambda: kind.build(width, state))
+    network = kind.build(width, state)
     try:
         missing, unexpected = network.load_state_dict(state, strict=False)
     except RuntimeError as error:
@@ -151,7 +164,7 @@ def _loaded(
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
         words = f"it lacks {missing[0]}" if missing else f"it has {unexpected[0]}"
-        raise corrupt(file, f"{words}, unlike {family}")
+        raise corrupt(file, f"{words}, unlike {kind.family}")
     return network.requires_grad_(False).eval().to(device)
 
 

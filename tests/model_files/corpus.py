@@ -237,7 +237,7 @@ def _wrong() -> dict[str, Row]:
         rows[f"a checkpoint with {sign}"] = Row(
             AssetType.CHECKPOINT, "a.safetensors", _tensors(tiny), "it holds a tiny VAE (TAESD)"
         )
-    for name, shape in (("1.weight", (64, 16)), ("decoder.1.weight", (64, 16)), ("encoder.layers.9.weight", (16, 64))):
+    for name, shape in (("1.weight", (64, 16)), ("decoder.1.weight", (64, 16)), ("encoder.layers.14.weight", (16, 64))):
         tiny = {name: numbers(*shape, 3, 3), "3.conv.0.weight": numbers(64, 64, 3, 3)}
         rows[f"a tiny VAE of Flux by {name}"] = Row(
             AssetType.VAE, "a.safetensors", _tensors(tiny), "it holds a tiny VAE with 16 latent channels"
@@ -256,6 +256,25 @@ def _wrong() -> dict[str, Row]:
         rows[f"a pickled upscaler with {sign}"] = Row(
             AssetType.UPSCALER, "a.pth", _bytes(saved({"params_ema": held})), words
         )
+    whole = as_diffusers(tiny_encoder(), tiny_decoder())
+    rows["a cut tiny VAE"] = Row(
+        AssetType.VAE,
+        "a.pth",
+        _bytes(saved(dict(list(tiny_decoder().items())[:-2]))),
+        "its decoder lacks 18.bias and 1 more",
+    )
+    rows["a tiny VAE with a layer too many"] = Row(
+        AssetType.VAE,
+        "a.safetensors",
+        _tensors({**whole, "encoder.layers.15.weight": numbers(1)}),
+        "its encoder has encoder.layers.15.weight, which no tiny VAE has",
+    )
+    rows["a VAE for videos"] = Row(
+        AssetType.VAE,
+        "a.safetensors",
+        _tensors({"encoder.conv1.weight": numbers(96, 3, 3, 3, 3), "decoder.conv1.weight": numbers(96, 16, 3, 3, 3)}),
+        "it holds a VAE without decoder.conv_in.weight, of another model",
+    )
     for sign, words in (
         ("fuse_convs_dict.32.scale.0.weight", "it holds a face restoration model that this version does not run"),
         ("conv_body_first.0.weight", "it holds a face restoration model that this version does not run"),

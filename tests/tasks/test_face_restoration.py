@@ -188,7 +188,25 @@ def _changed(state: dict[str, Tensor], **changes: Tensor | None) -> dict[str, Te
             Family.GFPGAN,
             _changed(tiny_generator(), **{"conv_body_first.weight": torch.zeros(100_000, 1, 1, 1)}),
             JobErrorCode.ASSET_CORRUPT,
-            "100000 channels are not 1 to 256",
+            "100000 channels are not 1 to 32",
+        ),
+        (
+            Family.FACE_DETECTOR,
+            _changed(tiny_detector(), **{"body.conv1.weight": torch.tensor(1.0)}),
+            JobErrorCode.ASSET_CORRUPT,
+            "its 0 channels are not 1 to 64",
+        ),
+        (
+            Family.FACE_DETECTOR,
+            _changed(tiny_detector(), **{"body.conv1.weight": torch.zeros(65, 3, 7, 7)}),
+            JobErrorCode.ASSET_CORRUPT,
+            "65 channels are not 1 to 64",
+        ),
+        (
+            Family.GFPGAN,
+            _changed(tiny_generator(), **{"stylegan_decoder.style_mlp.1.weight": torch.zeros(100_000, 1)}),
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "its sizes are inconsistent",
         ),
         (
             Family.GFPGAN,

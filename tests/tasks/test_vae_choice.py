@@ -160,7 +160,11 @@ def test_a_configuration_in_the_header_says_the_scale_of_the_latents(
     ("state", "code", "reason"),
     [
         ({"emb_params": torch.ones(2, 4)}, JobErrorCode.ASSET_INCOMPATIBLE, "it holds a textual inversion embedding"),
-        ({name: torch.ones(1) for name in BIASES}, JobErrorCode.ASSET_INCOMPATIBLE, "its configuration requires"),
+        (
+            {**{name: torch.ones(1) for name in BIASES}, "decoder.conv_in.weight": torch.ones(1)},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "its configuration requires",
+        ),
     ],
 )
 def test_a_file_that_is_no_fitting_vae_is_refused(
