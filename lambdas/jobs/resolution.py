@@ -207,8 +207,9 @@ class Resolver:
             )
             if newest is None:
                 wanted = f"{need.type} with {need.architecture}" if need.architecture else need.type
-                message = f"received none, and no {wanted} of yours, an administrator's or a user you trust exists"
-                findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message + caller.listed_files)
+                none = f"received none, and no {wanted} of yours, an administrator's or a user you trust exists"
+                message = f"{none}; upload one: POST /v1/assets{caller.listed_files}"
+                findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
             else:
                 findings.use(newest, need.architecture)
 

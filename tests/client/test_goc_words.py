@@ -44,6 +44,7 @@ def test_every_advice_of_the_api_is_a_command_at_the_command_line(text: str) -> 
         ("Start again with POST /v1/assets.", "Start again with `goc assets upload`."),
         ("(GET /v1/assets?type=checkpoint lists them)", "(`goc assets list --type checkpoint` lists them)"),
         ("create one: POST /v1/me/webhook-secret", "create one: `goc webhooks secret`"),
+        ("no tagger exists; upload one: POST /v1/assets", "no tagger exists; upload one: `goc assets upload`"),
         ("list it in `trusted` (PATCH /v1/me)", "list it in `trusted` (`goc me update`)"),
         ("send `POST /v1/inputs` first", "send `goc api POST /v1/inputs` first"),
         ("nothing here", "nothing here"),
