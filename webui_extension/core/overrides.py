@@ -95,6 +95,8 @@ DEFAULTS: Mapping[str, bool | int | float | str] = MappingProxyType(
         "sd_vae_encode_method": "Full",
         "sd_vae_decode_method": "Full",
         "show_progress_type": "Approx NN",
+        "hires_fix_refiner_pass": "second pass",
+        "sd_hypernetwork": "None",
         "face_restoration": False,
         "face_restoration_model": "CodeFormer",
     }
