@@ -201,6 +201,11 @@ def test_a_clip_skip_below_two_skips_nothing(number: str) -> None:
         ("Sampler: Euler Karras", {"scheduler": "Exponential"}, ("Euler", "Exponential")),
         ("Sampler: Undefined, Schedule type: Karras", {"sampler_name": "Heun"}, ("Heun", "Karras")),
         ("Sampler: Heun, Schedule type: Turbo", {"scheduler": "Karras"}, ("Heun", "Karras")),
+        # WebUI takes the first of its list, not the API's default.
+        ("CFG scale: 4", {}, ("DPM++ 2M", "Automatic")),
+        ("CFG scale: 4, Schedule type: Exponential", {}, ("DPM++ 2M", "Exponential")),
+        ("CFG scale: 4", {"scheduler": "Uniform"}, ("DPM++ 2M", "Uniform")),
+        ("CFG scale: 4", {"sampler_name": "Heun"}, ("Heun", "Automatic")),
     ],
 )
 def test_sampler_and_schedule_are_read_together(entries: str, given: dict[str, str], expected: tuple[str, str]) -> None:

@@ -116,6 +116,8 @@ OPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
 
 FACES = "Face restoration"
 """The entry of pictures with restored faces: the model's name."""
+UNNAMED_SAMPLER = "DPM++ 2M"
+"""What WebUI draws with if an infotext names no sampler, nor the request: the first of its list."""
 SILENT_ENTRIES = frozenset(
     {
         "Model hash", "Model", "VAE hash", "VAE", "Version", "User", "Lora hashes", "TI hashes", "Init image hash",
@@ -205,6 +207,8 @@ def _sampler(found: Mapping[str, object], *, given: set[str]) -> dict[str, objec
             except ValueError as error:
                 entry = FIELDS[field][0]
                 raise ValueError(f"{entry}: {error}. The request's own {field} goes before this entry") from error
+    if name is None and "sampler_name" not in given:
+        return {"sampler_name": UNNAMED_SAMPLER}
     if name is None or name in SAMPLERS or "sampler_name" in given or "scheduler" in given:
         return {}
     choice = choose_sampler(str(name), None)
