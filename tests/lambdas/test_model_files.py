@@ -166,7 +166,7 @@ PERCEPTRON = tensors(
         ("checkpoint", "x.ckpt", {"state_dict": tensors(SD1), "epoch": 3, "lr": 0.5}, "Stable Diffusion 1.x"),
         ("checkpoint", "x.ckpt", OrderedDict(tensors(SD1)), "Stable Diffusion 1.x"),
         ("lora", "x.pt", tensors(LORA), "Stable Diffusion 1.x"),
-        ("vae", "x.pt", {"state_dict": tensors({"encoder.a": (1,), "decoder.a": (1,)})}, None),
+        ("vae", "x.pt", {"state_dict": tensors({"encoder.a": (1,), "decoder.conv_in.weight": (1,)})}, None),
         (
             "embedding",
             "x.pt",
