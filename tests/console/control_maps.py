@@ -24,7 +24,7 @@ _ASKED: Final = (
     ("tile_resample", 30, 1.0, 0.5),
     ("tile_resample", 30, 2.7, 0.5),
     ("scribble_xdog", 30, 32, 0.5),
-    ("scribble_xdog", 50, 8, 0.5),
+    ("scribble_xdog", 60, 64, 0.5),
     ("lineart_standard", 30, 0.5, 0.5),
     ("lineart_standard", 17, 0.5, 0.5),
 )
@@ -32,7 +32,7 @@ _ASKED: Final = (
 
 
 def picture() -> Bytes:
-    """Slopes of colour with lines, a disc and a little noise."""
+    """Slopes of colour with lines, a disc, a dot and a little noise."""
     across, down = np.meshgrid(np.linspace(40, 220, _WIDTH), np.linspace(0, 120, _HEIGHT))
     image = np.stack([across, 255 - across + down / 4, 60 + down], axis=2)
     image += np.random.default_rng(7).normal(0, 4, image.shape)
@@ -40,6 +40,9 @@ def picture() -> Bytes:
     cv2.circle(drawn, (14, 15), 8, (230, 30, 20), -1)
     cv2.line(drawn, (25, 3), (42, 26), (10, 10, 10), 2)
     cv2.rectangle(drawn, (28, 18), (34, 27), (250, 250, 250), 1)
+    # Dark on light, by more than 128 in every channel: there the extension's lines begin again at 0.
+    cv2.rectangle(drawn, (0, 20), (10, 29), (255, 255, 255), -1)
+    cv2.rectangle(drawn, (3, 23), (6, 26), (66, 66, 66), -1)
     return drawn
 
 
