@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -27,6 +28,7 @@ FLAGS = [
     "--disable-sync",
 ]
 CHECKPOINT = "shapes"
+FIRST_ANSWER_S = 240
 LANGUAGES = {"en": "en-US", "ja": "ja-JP", "zh-Hans": "zh-CN"}
 OpenPage = Callable[..., Page]
 
@@ -47,7 +49,8 @@ def site() -> Path:
 @pytest.fixture(scope="session")
 def cloud(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with LocalCloud(tmp_path_factory.mktemp("console-cloud")) as running:
-        with GenerateOnCloud(running.api_url, running.admin_key) as service:
+        # The first requests start functions, which takes a busy machine its time.
+        with GenerateOnCloud(running.api_url, running.admin_key, http=httpx.Client(timeout=FIRST_ANSWER_S)) as service:
             service.assets.upload(TRAINED, "checkpoint", name=f"{CHECKPOINT}.safetensors")
         yield running
 

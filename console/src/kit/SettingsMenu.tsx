@@ -1,5 +1,6 @@
 /** Language, light or dark, all other settings, and the way out. */
 import { Button, Menu } from "@mantine/core";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { LANGUAGES, type Language } from "../i18n";
@@ -9,10 +10,17 @@ import { usePreferences } from "../session/preferences";
 export default function SettingsMenu() {
   const { t, i18n } = useTranslation();
   const { theme, prefer } = usePreferences();
+  const target = useRef<HTMLButtonElement>(null);
   return (
-    <Menu position="bottom-end" withinPortal defaultOpened>
+    <Menu
+      position="bottom-end"
+      withinPortal
+      defaultOpened
+      // The focus goes back from an item, and stays where a click outside has put it.
+      onClose={() => document.activeElement?.closest("[role=menu]") && target.current?.focus()}
+    >
       <Menu.Target>
-        <Button variant="default" size="xs">
+        <Button ref={target} variant="default" size="xs">
           {t("nav.settings")}
         </Button>
       </Menu.Target>

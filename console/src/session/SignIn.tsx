@@ -1,6 +1,6 @@
 /** Asks for a key or an invitation, and checks it before anything is kept. */
 import { Anchor, Button, Center, Checkbox, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ProblemText } from "../kit/ProblemText";
 import { credential, openSession } from "./open";
@@ -9,10 +9,14 @@ import { useSession } from "./session";
 export function SignIn({ again = false }: { again?: boolean }) {
   const { t } = useTranslation();
   const signIn = useSession((session) => session.signIn);
+  const field = useRef<HTMLInputElement>(null);
   const [key, setKey] = useState("");
   const [lasting, setLasting] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+
+  // There is nothing else to do on this page.
+  useEffect(() => field.current?.focus(), []);
 
   async function submit(event: FormEvent) {
     event.preventDefault();
@@ -43,7 +47,7 @@ export function SignIn({ again = false }: { again?: boolean }) {
               onChange={(event) => setKey(event.currentTarget.value)}
               autoComplete="off"
               required
-              data-autofocus
+              ref={field}
               visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
             />
             <Checkbox
