@@ -346,3 +346,13 @@ def test_the_endings_of_model_files_are_those_of_the_contract() -> None:
         asset_type.value: rule.extensions for asset_type, rule in ASSET_TYPES.items() if asset_type.value in EXTENSIONS
     }
     assert set(MODEL_TYPES) == set(EXTENSIONS)
+
+
+def test_a_click_is_taken_once() -> None:
+    from webui_extension.core.clicks import KEPT, Clicks
+
+    clicks = Clicks()
+
+    assert [clicks.take(name) for name in ("goc-a", "goc-b", "goc-a")] == [True, True, False]
+    assert all(clicks.take(f"goc-{number}") for number in range(KEPT))
+    assert clicks.take("goc-a")

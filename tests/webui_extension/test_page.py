@@ -146,3 +146,23 @@ def test_the_button_takes_a_click_while_the_host_itself_draws(
         webui.page.locator("#goc_generate_txt2img").first.click(timeout=5000)
 
         webui.waits_for(lambda: len(jobs.begun) == 1, "the job")
+
+
+@pytest.mark.parametrize("host", hosts.stand_ins(), ids=str)
+def test_a_click_that_gradio_takes_late_sends_one_job(
+    host: Host, service: Service, tmp_path: Path, browser: Browser
+) -> None:
+    """On a busy machine the page clicks again although the first click was not lost."""
+    jobs = Jobs(service)
+    with opened(host, service, tmp_path, browser) as webui:
+        webui.page.evaluate(
+            "(() => { const submit = window.goc_submit_txt2img; window.late = 0;"
+            "window.goc_submit_txt2img = async (...values) => {"
+            "await new Promise((go) => setTimeout(go, 4000)); window.late += 1; return submit(...values); } })()"
+        )
+
+        webui.click("goc_generate_txt2img")
+
+        webui.waits_for(lambda: webui.page.evaluate("window.late") >= 2, "the click and its repetition")
+        webui.says("html_log_txt2img", "Job job-1")
+        assert len(jobs.begun) == 1

@@ -9,12 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from webui_extension.core.clicks import Clicks
 from webui_extension.core.modes import IMG2IMG
 from webui_extension.core.texts import say
 from webui_extension.host import program, sending
 from webui_extension.host.cards import cards
 from webui_extension.host.cloud import Cloud
-from webui_extension.host.gradio_events import listen
+from webui_extension.host.gradio_events import listen, unchanged
 from webui_extension.host.guard import guarded, told
 from webui_extension.host.panel import Panel, chosen_endpoint
 from webui_extension.host.watching import news, reply
@@ -51,6 +52,7 @@ class Wiring:
         self._status: dict[str, Any] = {}
         self._wired: set[str] = set()
         self._others: dict[str, list[Event]] = {tab: [] for tab in TABS}
+        self._clicks = Clicks()
 
     def panel(self, tab: str) -> None:
         """Create the panel; the host may ask a second time for its API, whose components nobody sees."""
@@ -110,6 +112,8 @@ class Wiring:
             try:
                 names = program.parameter_names(tab)
                 named = dict(zip(names, values[: len(names)], strict=True))
+                if not self._clicks.take(str(named["id_task"])):
+                    return [unchanged(), reply()]
                 checkpoint, endpoint, vae = values[count : count + 3]
                 choice = sending.Choice(
                     checkpoint or "",

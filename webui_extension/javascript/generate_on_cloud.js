@@ -11,6 +11,7 @@
     const sending = {}; // since when a click of this tab is on its way
     const taken = {}; // whether gradio has taken that click: it has called our goc_submit
     const waiting = {}; // clicks that came meanwhile
+    const clicks = {}; // the id of the last click of this tab: one that is clicked again keeps it
     let insisting = false;
 
     function root() {
@@ -36,11 +37,15 @@
         sessionStorage.setItem("goc_watched_" + tab, JSON.stringify(ids));
     }
 
+    function clickId() {
+        return "goc-" + Math.random().toString(36).slice(2);
+    }
+
     // gradio sends the outputs along; what follows our last input must go, or gradio 4 misplaces every value after a State.
     function withPageValues(values, tab) {
         const given = Array.from(values);
         const result = given.slice(0, given.lastIndexOf("goc-end") + 1);
-        result[0] = "goc-" + Math.random().toString(36).slice(2); // not the host's own kind of task
+        result[0] = clicks[tab] || clickId(); // not the host's own kind of task
         if (tab === "img2img") result[1] = get_tab_index("mode_img2img");
         return result;
     }
@@ -95,6 +100,7 @@
             event.stopImmediatePropagation();
         } else {
             sending[tab] = Date.now();
+            clicks[tab] = clickId();
             taken[tab] = false;
             insist(tab, sending[tab], TRIES);
         }
