@@ -59,7 +59,7 @@ def test_the_chosen_picture_goes_back_with_its_infotext(service: Service, cloud:
 
     wait_for(lambda: bool((state := cloud.followers.state("8")) and state.done), "the follower's end")
     (body,) = service.sent("POST /prod/v1/jobs")
-    assert sent.job["job_id"] == "8"
+    assert sent["job_id"] == "8"
     assert {name: body[name] for name in ("task", "endpoint", "preview")} == {
         "task": "extra_single_image", "endpoint": "goc-main", "preview": False,
     }  # fmt: skip

@@ -82,9 +82,35 @@ class WebUI:
         return said
 
     def choose(self, elem_id: str, option: str) -> None:
-        """Choose in a dropdown."""
-        self.page.locator(f"#{elem_id} input").first.click()
-        self.page.locator("ul.options li", has_text=option).first.click()
+        """Choose in a dropdown, as soon as it has the option."""
+        self._choose(f"#{elem_id} input", option)
+
+    def _choose(self, field: str, option: str) -> None:
+        offered = self.page.locator("ul.options li", has_text=option)
+
+        def opens() -> bool:
+            self.page.locator(field).first.click()
+            self.page.wait_for_timeout(200)
+            if not offered.count():  # an open list does not change
+                self.page.locator(field).first.blur()
+            return bool(offered.count())
+
+        self.waits_for(opens, f"{option} in {field}")
+        offered.first.click()
+
+    def unchoose_all(self, elem_id: str) -> None:
+        """Take every choice out of a dropdown of several."""
+        field = self.page.locator(f"#{elem_id} input").first
+        field.focus()
+        field.press("Backspace")
+        field.press("Escape")
+
+    def choose_script(self, tab: str, title: str) -> None:
+        self._choose(f"#tab_{tab} #script_list input", title)
+
+    def check(self, elem_id: str, *, on: bool = True) -> None:
+        """Tick a box, or take the tick away."""
+        self.page.locator(f"#{elem_id} input[type=checkbox], input#{elem_id}").first.set_checked(on)
 
     def choose_checkpoint(self, name: str) -> None:
         """Choose it in both tabs, as a page that was just opened needs it."""

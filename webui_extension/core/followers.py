@@ -38,6 +38,8 @@ class JobState:
     """Nothing more will change."""
     saved: tuple[str, ...] = field(default=())
     """Where the host saved the pictures."""
+    notes: tuple[str, ...] = ()
+    """What its picture lacks, such as a LoRA that the cloud does not have."""
 
     @property
     def job_id(self) -> str:
@@ -55,17 +57,17 @@ class Followers:
         self._lock = threading.Lock()
         self._pause = threading.Event()
 
-    def follow(self, job: dict[str, Any], *, save: bool = True) -> JobState:
+    def follow(self, job: dict[str, Any], *, save: bool = True, notes: Sequence[str] = ()) -> JobState:
         """Begin to watch a job; one that is watched already is not watched twice.
 
-        Without `save` its pictures are shown and not kept, such as those of an old job.
+        Without `save` its pictures are shown and not kept, such as those of an old job. `notes` are shown with it.
         """
         job_id = str(job["job_id"])
         with self._lock:
             known = self._states.get(job_id)
             if known is not None and not known.trouble:
                 return known
-            state = self._states[job_id] = JobState(job)
+            state = self._states[job_id] = JobState(job, notes=tuple(notes))
             while len(self._states) > KEPT and self._drop_oldest():
                 pass
         threading.Thread(target=self._run, args=(job_id, save), name=f"generate-on-cloud {job_id}", daemon=True).start()

@@ -125,6 +125,18 @@ def local_files(folders: Mapping[str, list[Path]], asset_type: str, extensions: 
     return [found[name] for name in sorted(found, key=str.casefold)]
 
 
+def import_line(asset: Mapping[str, Any]) -> tuple[str, bool]:
+    """What is said of a file that the cloud fetches by URL, and whether that is its last word."""
+    name, status = asset["name"], asset["status"]
+    if status == "active":
+        return say("uploaded", name=name), True
+    if status == "failed":
+        return say("upload_failed", name=name, reason=asset.get("error") or say("failed")), True
+    size = f"{asset['size'] / 1e9:.2f}" if asset.get("size") else "?"
+    received = f" {(asset.get('received') or 0) / 1e9:.2f} / {size} GB" if status == "importing" else ""
+    return f"{name}: {say(status)}{received}", False
+
+
 def file_line(path: Path, cloud: list[dict[str, Any]]) -> str:
     """`name · size · state`, where the state is that of the cloud's file with this name."""
     asset = next((each for each in cloud if each["name"].casefold() == path.name.casefold()), None)

@@ -10,10 +10,11 @@ from urllib.parse import unquote, urlsplit
 import gradio as gr
 
 from webui_extension.core.connection import Connection
-from webui_extension.core.errors import PanelError
+from webui_extension.core.errors import CloudError, PanelError
+from webui_extension.core.followers import GONE
 from webui_extension.core.login import Login, find_login, keep_login
 from webui_extension.core.texts import say
-from webui_extension.core.uploads import Upload, file_line, local_files
+from webui_extension.core.uploads import Upload, file_line, import_line, local_files
 from webui_extension.host.cards import cards
 from webui_extension.host.cloud import Cloud
 from webui_extension.host.gradio_events import choices, listen, unchanged, unsaved
@@ -27,6 +28,8 @@ class AssetsTab:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._uploads: dict[str, Upload] = {}
+        self._imports: dict[str, str] = {}
+        """Files that the cloud fetches by URL -> ids."""
         self._messages: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -125,6 +128,7 @@ class AssetsTab:
                 f"{name}: {say('uploading')} {upload.sent / 1e9:.2f} / {upload.size / 1e9:.2f} GB"
                 for name, upload in self._uploads.items()
             ]
+        going += self._fetching()
         page = cards([], notes=[*going, *self._messages.values()])
         return page.replace('class="goc-cards"', 'class="goc-cards" data-going="1"') if going else page
 
@@ -132,11 +136,32 @@ class AssetsTab:
         try:
             url = (address or "").strip()
             file = (name or "").strip() or unquote(PurePosixPath(urlsplit(url).path).name)
-            self._cloud.connection().ask("POST", "/v1/assets", body={"type": kind, "name": file, "source_url": url})
+            body = {"type": kind, "name": file, "source_url": url}
+            asset = self._cloud.connection().ask("POST", "/v1/assets", body=body)
         except Exception as error:
             return cards([], errors=[told(error)])
-        self._messages[file] = say("import_begun", name=file)
+        self._messages.pop(file, None)
+        with self._lock:
+            self._imports[file] = str(asset["asset_id"])
         return self._progress()
+
+    def _fetching(self) -> list[str]:
+        """A line for each file that the cloud still fetches; one that it has, or cannot get, becomes a message."""
+        with self._lock:
+            imports = dict(self._imports)
+        going = []
+        for name, asset_id in imports.items():
+            try:
+                line, done = import_line(self._cloud.connection().ask("GET", f"/v1/assets/{asset_id}"))
+            except Exception as error:
+                line, done = f"{name}: {told(error)}", isinstance(error, CloudError) and error.status in GONE
+            if not done:
+                going.append(line)
+                continue
+            self._messages[name] = line
+            with self._lock:
+                self._imports.pop(name, None)
+        return going
 
 
 def _saved_url() -> str:

@@ -67,9 +67,10 @@ def _card(state: JobState) -> str:
     kind = "goc-error" if job.get("error") else "goc-state"
     label = html.escape(f"{job.get('task', '')} {job['job_id']}")
     job_id, status = html.escape(str(job["job_id"])), html.escape(job["status"])
+    notes = "".join(f'<p class="goc-note">{_lines(note)}</p>' for note in state.notes)
     return (
         f'<div class="goc-card" data-job="{job_id}" data-status="{status}">{preview}'
-        f'<span class="{kind}">{_lines(status_text(state))}</span>{bar}<small>{label}</small></div>'
+        f'<span class="{kind}">{_lines(status_text(state))}</span>{bar}<small>{label}</small>{notes}</div>'
     )
 
 

@@ -199,7 +199,7 @@ class Panel:
         return say("cancel_sent", job=job_id), reply()
 
     def _retry(self, job_id: str) -> tuple[str, str]:
-        job = sending.retry(self.cloud, job_id).job
+        job = sending.retry(self.cloud, job_id)
         return say("sent", job=job["job_id"]), reply(watch=[job["job_id"]])
 
     def _delete(self, job_id: str) -> tuple[str, str]:
@@ -212,8 +212,8 @@ class Panel:
     ) -> list[Any]:
         def send(job_id: str) -> tuple[str, str]:
             name = chosen_endpoint(endpoint)
-            sent = sending.send_upscale(self.cloud, job_id, number, upscaler, factor, endpoint=name)
-            return say("sent", job=sent.job["job_id"]), reply(watch=[str(sent.job["job_id"])])
+            job = sending.send_upscale(self.cloud, job_id, number, upscaler, factor, endpoint=name)
+            return say("sent", job=job["job_id"]), reply(watch=[str(job["job_id"])])
 
         return self._on_job(send)(label)
 

@@ -75,7 +75,7 @@ def shown(state: JobState) -> tuple[list[Image.Image], str, str, str]:
     lines = [say("took", seconds=round(job.get("run_seconds") or 0, 1), job=job["job_id"])]
     if state.saved:
         lines.append(say("saved_in", folder=Path(state.saved[0]).parent))
-    lines += [str(warning) for warning in (job.get("result") or {}).get("warnings", ())]
+    lines += [*state.notes, *(str(warning) for warning in (job.get("result") or {}).get("warnings", ()))]
     ignored = "; ".join(f"{each['pointer']}: {each['message']}" for each in job.get("warnings", ()))
     if ignored:
         lines.append(say("ignored", what=ignored))

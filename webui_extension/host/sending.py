@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from webui_extension.core.body import Tab, build
@@ -28,14 +27,10 @@ class Choice:
     user: str = ""
 
 
-@dataclass(frozen=True)
-class Sent:
-    job: dict[str, Any]
-    warnings: Sequence[str] = ()
-
-
-def send_tab(cloud: Cloud, task: str, named: Mapping[str, Any], script_values: Sequence[Any], choice: Choice) -> Sent:
-    """Send what a tab holds.
+def send_tab(
+    cloud: Cloud, task: str, named: Mapping[str, Any], script_values: Sequence[Any], choice: Choice
+) -> dict[str, Any]:
+    """Send what a tab holds; the new job.
 
     Raises:
         PanelError: something is missing, cannot run in the cloud, or was refused; nothing was sent.
@@ -47,7 +42,7 @@ def send_tab(cloud: Cloud, task: str, named: Mapping[str, Any], script_values: S
     tab = Tab(task, named, scripts, selected, vae=choice.vae)
     params = build(tab, program.host())
     cloud.catalog().check_endpoint(choice.endpoint)
-    warnings = [*tab.warnings, *_resolve_networks(cloud, params)]
+    notes = [*tab.warnings, *_resolve_networks(cloud, params)]
     job = cloud.jobs().send(
         task,
         params,
@@ -55,8 +50,8 @@ def send_tab(cloud: Cloud, task: str, named: Mapping[str, Any], script_values: S
         endpoint=choice.endpoint,
         metadata={"client": "webui", **({"webui_user": choice.user[:512]} if choice.user else {})},
     )
-    cloud.followers.follow(job)
-    return Sent(job, warnings)
+    cloud.followers.follow(job, notes=notes)
+    return job
 
 
 def _resolve_networks(cloud: Cloud, params: dict[str, Any]) -> list[str]:
@@ -81,7 +76,7 @@ def _resolve_networks(cloud: Cloud, params: dict[str, Any]) -> list[str]:
     return warnings
 
 
-def send_caption(cloud: Cloud, task: str, canvases: Sequence[Any], mode: int) -> Sent:
+def send_caption(cloud: Cloud, task: str, canvases: Sequence[Any], mode: int) -> dict[str, Any]:
     """Send the picture of the selected img2img tab to be described.
 
     Raises:
@@ -94,12 +89,12 @@ def send_caption(cloud: Cloud, task: str, canvases: Sequence[Any], mode: int) ->
     cloud.catalog().check_endpoint(None)
     job = cloud.jobs().send(task, {"image": data_url(image)}, metadata={"client": "webui"}, preview=False)
     cloud.followers.follow(job)
-    return Sent(job)
+    return job
 
 
 def send_upscale(
     cloud: Cloud, job_id: str, number: float | None, upscaler: str, factor: float, *, endpoint: str | None = None
-) -> Sent:
+) -> dict[str, Any]:
     """Send one picture of a finished job to be enlarged.
 
     Raises:
@@ -111,10 +106,10 @@ def send_upscale(
     params = upscale_params(cloud.connection().read(url), upscaler, factor)
     job = jobs.send(TASK, params, endpoint=endpoint, metadata={"client": "webui"}, preview=False)
     cloud.followers.follow(job)
-    return Sent(job)
+    return job
 
 
-def retry(cloud: Cloud, job_id: str) -> Sent:
+def retry(cloud: Cloud, job_id: str) -> dict[str, Any]:
     """Send a finished job's request again.
 
     Raises:
@@ -122,10 +117,4 @@ def retry(cloud: Cloud, job_id: str) -> Sent:
     """
     job = cloud.jobs().retry(job_id)
     cloud.followers.follow(job)
-    return Sent(job)
-
-
-def with_saved(cloud: Cloud, job_id: str, files: Sequence[str]) -> None:
-    """Remember where the host saved a job's pictures."""
-    if cloud.followers.state(job_id) is not None:
-        cloud.followers.update(job_id, saved=tuple(map(str, map(Path, files))))
+    return job

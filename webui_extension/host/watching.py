@@ -24,21 +24,23 @@ def reply(*, watch: Sequence[str] = (), drop: Sequence[str] = ()) -> str:
 
 
 def news(cloud: Cloud, asked: str, *, captions: bool) -> list[Any]:
-    """Values of the four gallery outputs, of the prompt (with `captions`), of the cards, and the reply.
+    """Values of the four gallery outputs, of the prompt (with `captions`), of the notes, of the cards, and the reply.
 
-    `asked` is the page's list of job ids, as JSON.
+    `asked` is the page's list of job ids, as JSON. What is said once, about a job that is done with, goes into the
+    notes; the cards change every second.
     """
     states: list[JobState] = []
     errors: list[str] = []
+    last_words: list[str] = []
     gone: list[str] = []
     for job_id in map(str, json.loads(asked or "[]")):
         state, error = _look(cloud, job_id)
         if state is not None:
             states.append(state)
         if error is not None:
-            errors.append(told(error))
-            if isinstance(error, CloudError) and error.code and error.status in GONE:
-                gone.append(job_id)
+            is_gone = isinstance(error, CloudError) and bool(error.code) and error.status in GONE
+            (last_words if is_gone else errors).append(told(error))
+            gone += [job_id] * is_gone
     ended = next((state for state in states if state.done), None)
     gallery, prompt = [unchanged()] * GALLERY_OUTPUTS, unchanged()
     if ended is not None:
@@ -51,8 +53,9 @@ def news(cloud: Cloud, asked: str, *, captions: bool) -> list[Any]:
             else:
                 gallery = list(shown(ended))
         else:
-            errors.append(f"{ended.job_id}: {status_text(ended)}")
-    return [*gallery, *([prompt] if captions else []), cards(states, errors=errors), reply(drop=gone)]
+            last_words.append(f"{ended.job_id}: {status_text(ended)}")
+    notes = cards([], errors=last_words) if last_words else unchanged()
+    return [*gallery, *([prompt] if captions else []), notes, cards(states, errors=errors), reply(drop=gone)]
 
 
 def _look(cloud: Cloud, job_id: str) -> tuple[JobState | None, Exception | None]:

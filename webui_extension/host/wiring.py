@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ class Wiring:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._panels: dict[str, Panel] = {}
+        self._notes: dict[str, Any] = {}
         self._status: dict[str, Any] = {}
         self._wired: set[str] = set()
         self._others: dict[str, list[Event]] = {tab: [] for tab in TABS}
@@ -68,7 +69,9 @@ class Wiring:
             button = gr.Button(say("generate"), elem_id=f"goc_generate_{tab}", variant="primary")
             _overhear(component, lambda event: self._generate(tab, button, event))
         elif rest == "gallery" and tab in TABS:
-            self._status[tab] = gr.HTML(elem_id=f"goc_status_{tab}")
+            with gr.Column(elem_id=f"goc_status_{tab}"):
+                self._notes[tab] = gr.HTML(elem_id=f"goc_notes_{tab}")  # stays until there is something new to say
+                self._status[tab] = gr.HTML(elem_id=f"goc_jobs_{tab}")  # changes every second
         elif elem_id in INTERROGATORS:
             task, text, symbol = INTERROGATORS[elem_id]
             make = importlib.import_module("modules.ui_components").ToolButton
@@ -84,7 +87,7 @@ class Wiring:
         if tab in self._wired or tab not in self._panels or tab not in self._status:
             return
         self._wired.add(tab)
-        panel, status = self._panels[tab], self._status[tab]
+        panel, notes, status = self._panels[tab], self._notes[tab], self._status[tab]
         register = button.click
         for other in self._others[tab]:
             collected = listen(register, other.fn, inputs=other.inputs, outputs=other.outputs, js=other.js)
@@ -93,7 +96,7 @@ class Wiring:
             register,
             self._click(tab, len(inputs)),
             inputs=[*inputs, *panel.inputs, panel.end],
-            outputs=[status, panel.reply],
+            outputs=[notes, panel.reply],
             js=f"goc_submit_{tab}",
         )
         panel.heard(sent, read="sent")
@@ -102,7 +105,7 @@ class Wiring:
             panel.tick.click,
             lambda asked: news(self._cloud, asked, captions=True),
             inputs=[panel.watched],
-            outputs=[*outputs, *prompt, status, panel.watched],
+            outputs=[*outputs, *prompt, notes, status, panel.watched],
             js=f"goc_ask_{tab}",
         )
         panel.informed(ticked)
@@ -143,14 +146,14 @@ class Wiring:
             return _sent(sent)
 
         sent = listen(
-            button.click, click, inputs=event.inputs, outputs=[self._status[tab], panel.reply], js=INTERROGATE_JS
+            button.click, click, inputs=event.inputs, outputs=[self._notes[tab], panel.reply], js=INTERROGATE_JS
         )
         panel.heard(sent)
 
 
-def _sent(sent: sending.Sent) -> list[Any]:
-    job_id = str(sent.job["job_id"])
-    return [cards([], notes=[say("sent", job=job_id), *sent.warnings]), reply(watch=[job_id])]
+def _sent(job: Mapping[str, Any]) -> list[Any]:
+    job_id = str(job["job_id"])
+    return [cards([], notes=[say("sent", job=job_id)]), reply(watch=[job_id])]
 
 
 def _listed(components: Any) -> Sequence[Any]:

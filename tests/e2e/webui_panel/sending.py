@@ -1,10 +1,12 @@
 """Press the button, find the job, wait for its pictures."""
 
+from pathlib import Path
 from typing import Any
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from tests.webui_extension.webui_page import WebUI
 
+WEIGHTS = Path(__file__).parents[3] / "demo_models" / "weights"
 LONG = 150
 """Steps of a job that still runs when the test looks at it."""
 

@@ -1,17 +1,14 @@
 """What the button sends, and what arrives in the Output section."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
-from tests.e2e.webui_panel.sending import drawn, sent_params
+from tests.e2e.webui_panel.sending import WEIGHTS, drawn, sent_params
 from tests.webui_extension.canvases import MODES, fill_canvas, picture
 from tests.webui_extension.webui_page import WebUI
-
-WEIGHTS = Path(__file__).parents[3] / "demo_models" / "weights"
 
 
 def test_a_picture_arrives_in_the_hosts_gallery_with_its_infotext(webui: WebUI, service: GenerateOnCloud) -> None:
@@ -66,13 +63,12 @@ def test_without_a_checkpoint_nothing_is_sent(webui: WebUI, service: GenerateOnC
 
 def test_an_extension_that_the_cloud_lacks_is_named(webui: WebUI) -> None:
     webui.tab("txt2img")
-    box = webui.page.locator("#txt2img_face_maker input")
-    box.check()
+    webui.check("txt2img_face_maker")
 
     webui.click("goc_generate_txt2img")
 
     webui.says("goc_status_txt2img", "Face maker")
-    box.uncheck()
+    webui.check("txt2img_face_maker", on=False)
 
 
 def test_an_empty_mask_is_refused(webui: WebUI) -> None:

@@ -212,11 +212,8 @@ def wire(
     tab: str, generate: Any, values: dict[str, Any], script_inputs: Any, outputs: list[Any], function: Any
 ) -> None:
     runner = scripts.scripts_img2img if tab == "img2img" else scripts.scripts_txt2img
-    late = next(script for script in runner.alwayson_scripts if isinstance(script, scripts.Late))
-    weight = gr.Number(0.5, label="Late weight", elem_id=f"{tab}_late_weight")
-    generate.click(
-        lambda number: {"enabled": False, "weight": number}, inputs=[weight], outputs=[late.unit], queue=False
-    )
+    controlnet = next(script for script in runner.alwayson_scripts if isinstance(script, scripts.ControlNet))
+    generate.click(scripts.Unit, inputs=controlnet.widgets, outputs=[controlnet.unit], queue=False)
     generate.click(
         lambda *_: [[], "", "<p>No checkpoints found</p>", ""],
         inputs=[*(values[name] for name in parameters(function)), *script_inputs],

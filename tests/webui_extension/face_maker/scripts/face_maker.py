@@ -1,4 +1,4 @@
-"""An extension that the cloud does not have; the stand-ins and the real hosts load it."""
+"""Extensions that the cloud does not have; the stand-ins and the real hosts load them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,3 +20,11 @@ class FaceMaker(scripts.Script):  # type: ignore[misc]  # the host's class
 
     def process(self, *_: Any) -> None:
         """Nothing: only its name counts here."""
+
+
+class Dance(scripts.Script):  # type: ignore[misc]  # the host's class
+    def title(self) -> str:
+        return "Dance"
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        return []

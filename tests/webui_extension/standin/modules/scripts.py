@@ -26,6 +26,9 @@ class Script:
 
 
 class Sampler(Script):
+    def show(self, is_img2img: bool) -> Any:
+        return AlwaysVisible
+
     def title(self) -> str:
         return "Sampler"
 
@@ -39,6 +42,9 @@ class Sampler(Script):
 
 
 class Seed(Script):
+    def show(self, is_img2img: bool) -> Any:
+        return AlwaysVisible
+
     def title(self) -> str:
         return "Seed"
 
@@ -54,15 +60,51 @@ class Seed(Script):
         ]
 
 
-class Late(Script):
-    """An extension that collects its last edit by a click event of its own on Generate, as ControlNet does."""
+class Unit:
+    """What an extension for ControlNet hands over: an object with attributes, its picture an array."""
+
+    def __init__(self, enabled: bool, model: str, weight: float, image: Any) -> None:
+        self.enabled, self.module, self.model, self.weight, self.image = enabled, "none", model, weight, image
+        self.resize_mode, self.control_mode, self.pixel_perfect = "Crop and Resize", "Balanced", False
+        self.processor_res, self.threshold_a, self.threshold_b = -1, -1, -1
+        self.guidance_start, self.guidance_end = 0.0, 1.0
+
+
+class ControlNet(Script):
+    """Collects a unit's last edit by a click event of its own on Generate, as the extension does."""
+
+    def show(self, is_img2img: bool) -> Any:
+        return AlwaysVisible
 
     def title(self) -> str:
         return "ControlNet"
 
     def ui(self, is_img2img: bool) -> Sequence[Any]:
-        self.unit = gr.State(value=None)
+        tab = "img2img" if is_img2img else "txt2img"
+        self.widgets = [
+            gr.Checkbox(False, label="Enable", elem_id=f"{tab}_controlnet_enable"),
+            gr.Dropdown(["None", "edges [3f1b2a90]"], value="None", label="Model", elem_id=f"{tab}_controlnet_model"),
+            gr.Slider(0, 2, 1, label="Control Weight", elem_id=f"{tab}_controlnet_weight"),
+            gr.Image(type="numpy", label="Image", elem_id=f"{tab}_controlnet_image"),
+        ]
+        self.unit = gr.State(value=Unit(False, "None", 1.0, None))
         return [self.unit]
+
+
+class PromptMatrix(Script):
+    """A script that the cloud has, too."""
+
+    def title(self) -> str:
+        return "Prompt matrix"
+
+    def ui(self, is_img2img: bool) -> Sequence[Any]:
+        return [
+            gr.Checkbox(False, label="Put variable parts at start of prompt"),
+            gr.Checkbox(False, label="Use different seed for each picture"),
+            gr.Radio(["positive", "negative"], value="positive", label="Select prompt"),
+            gr.Radio(["comma", "space"], value="comma", label="Select joining char"),
+            gr.Slider(0, 500, 0, label="Grid margins (px)"),
+        ]
 
 
 class Runner:
@@ -76,12 +118,16 @@ class Runner:
         for each in classes:
             script = each()
             script.is_img2img = self.is_img2img
-            if script.show(self.is_img2img):
+            shown = script.show(self.is_img2img)
+            if shown is AlwaysVisible:
                 self.alwayson_scripts.append(script)
+            elif shown:
+                self.selectable_scripts.append(script)
 
     def build(self) -> Sequence[Any]:
-        self.inputs = [gr.Dropdown(["None"], value="None", type="index", label="Script", elem_id="script_list")]
-        for script in self.alwayson_scripts:
+        names = ["None", *(script.title() for script in self.selectable_scripts)]
+        self.inputs = [gr.Dropdown(names, value="None", type="index", label="Script", elem_id="script_list")]
+        for script in [*self.alwayson_scripts, *self.selectable_scripts]:
             script.args_from = len(self.inputs)
             self.inputs += script.ui(self.is_img2img)
             script.args_to = len(self.inputs)
@@ -93,7 +139,7 @@ scripts_img2img = Runner(is_img2img=True)
 
 
 def load_scripts(extensions: Path) -> None:
-    classes: list[type[Any]] = [Sampler, Seed, Late]
+    classes: list[type[Any]] = [Sampler, Seed, ControlNet, PromptMatrix]
     for path in sorted(extensions.glob("*/scripts/*.py")):
         spec = importlib.util.spec_from_file_location(path.name, path)
         assert spec is not None
