@@ -78,9 +78,10 @@ function RoleForm({ role, onClose }: { role: Role | null; onClose: () => void })
   const [quotas, setQuotas] = useState<Quotas>(role?.quotas ?? ({} as Quotas));
   const send = useMutation({
     mutationFn: () => {
-      const body = { permissions: permissions as Role["permissions"], quotas };
+      // A list of files, which this form does not show, stays as it is.
+      const body = { permissions, quotas } as Schemas["PutRole"];
       return role === null
-        ? unwrap(api.POST("/v1/roles", { body: { name, ...body } }))
+        ? unwrap(api.POST("/v1/roles", { body: { ...body, name } }))
         : unwrap(api.PUT("/v1/roles/{name}", { params: { path: { name } }, body }));
     },
     onSuccess: () => {
