@@ -137,6 +137,7 @@ def webui(connected: WebUI) -> Iterator[WebUI]:
     """A page that is connected and has chosen the checkpoint in both tabs."""
     connected.tab("txt2img")
     connected.number("txt2img_steps", 8)
+    connected.number("txt2img_batch_size", 1)
     yield connected
     errors, connected.errors = connected.errors, []
     assert not errors

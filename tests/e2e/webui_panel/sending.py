@@ -9,6 +9,8 @@ from tests.webui_extension.webui_page import WebUI
 WEIGHTS = Path(__file__).parents[3] / "demo_models" / "weights"
 LONG = 150
 """Steps of a job that still runs when the test looks at it."""
+MANY = 8
+"""Pictures of such a job: one alone would be drawn before the page asks for news."""
 
 
 def sent(webui: WebUI, service: GenerateOnCloud, tab: str) -> str:
@@ -38,6 +40,7 @@ def long_job(webui: WebUI, service: GenerateOnCloud) -> str:
     """Send a job of txt2img that runs for several seconds; the page watches it."""
     webui.tab("txt2img")
     webui.number("txt2img_steps", LONG)
+    webui.number("txt2img_batch_size", MANY)
     job_id = sent(webui, service, "txt2img")
     webui.waits_for(lambda: job_id in webui.watched("txt2img"), f"the page watches {job_id}")
     return job_id
