@@ -29,6 +29,7 @@ export function JobList({ jobs, chosen, selected, onSelect, onChoose, onEnd }: P
   return (
     <nav aria-label={t("jobs.list")}>
       <VList
+        tabIndex={0} // can be scrolled by keys even while no line is drawn yet
         style={{ height: "calc(100dvh - 190px)", minHeight: 240 }}
         data={jobs}
         itemSize={LINE}

@@ -44,12 +44,12 @@ const EXTRAS = [
   "resize_mode", "upscaling_resize", "upscaling_resize_w", "upscaling_resize_h", "upscaling_crop", "upscaler_1",
   "upscaler_2", "extras_upscaler_2_visibility",
 ];
-/** Pictures come from the canvas; the last four say how an answer of WebUI's own API looks, and there is none. */
+/** Pictures come from the canvas; others say how an answer of WebUI's own API looks, and there is none. */
 const ELSEWHERE = new Set([
   "init_images", "mask", "image", "latent_mask", "model", "infotext", "force_task_id", "send_images", "save_images",
   "include_init_images", "override_settings_restore_afterwards", "do_not_save_samples", "do_not_save_grid",
   "sampler_index", "show_extras_results", "mask_blur_x", "mask_blur_y", "comments", "firstpass_image",
-  "gfpgan_visibility", "codeformer_visibility", "codeformer_weight", "upscale_first", "restore_faces",
+  "codeformer_visibility", "codeformer_weight",
 ]);
 
 /** The fields that the tab has a place for. */
