@@ -41,7 +41,7 @@ class Panel:
                 self.interrupt = self._button("interrupt")
             self.state = gr.HTML(elem_id=f"goc_state_{tab}")
             self.history = self._dropdown("histories", [], None)
-            self.cursor = gr.State(value=None)
+            self.page, self.cursor = gr.State(value=None), gr.State(value=None)  # of what is shown, of what follows
             with gr.Row():
                 self.newest, self.older, *self.actions = (
                     self._button(name) for name in ("newest", "older", "show", "cancel", "retry", "delete")
@@ -116,15 +116,17 @@ class Panel:
 
     def _listen(self) -> None:
         chosen = [*self.inputs, self.upscaler]
-        lists = [self.checkpoint, self.vae, self.endpoint, self.upscaler, self.state, self.history, self.cursor]
+        pages = [self.history, self.page, self.cursor]
+        lists = [self.checkpoint, self.vae, self.endpoint, self.upscaler, self.state, *pages]
         listen(self.load.click, self._load, inputs=chosen, outputs=lists)
         listen(self.refresh.click, self._refresh, inputs=chosen, outputs=lists)
-        pages = [self.history, self.cursor, self.message]
-        listen(self.newest.click, lambda: self._page(None), outputs=pages)
-        listen(self.older.click, self._page, inputs=[self.cursor], outputs=pages)
+        listen(self.newest.click, lambda: self._page(None), outputs=[*pages, self.message])
+        listen(self.older.click, self._page, inputs=[self.cursor], outputs=[*pages, self.message])
         told_and_replied = [self.message, self.reply]
         for button, action in zip(self.actions, (self._show, self._cancel, self._retry, self._delete), strict=True):
-            self.heard(listen(button.click, self._on_job(action), inputs=[self.history], outputs=told_and_replied))
+            acted = listen(button.click, self._on_job(action), inputs=[self.history], outputs=told_and_replied)
+            self.heard(acted)
+            listen(acted.then, self._again, inputs=[self.history, self.page], outputs=pages)
         extras = [self.history, self.number, self.upscaler, self.factor, self.endpoint]
         self.heard(listen(self.upscale.click, self._upscale, inputs=extras, outputs=told_and_replied))
         stopped = listen(
@@ -149,17 +151,16 @@ class Panel:
             endpoints = catalog.endpoints(fresh=fresh)
             names = [say("endpoint_auto"), *(str(each["name"]) for each in endpoints)]
             state = cards([], notes=[*map(endpoint_line, endpoints), *filter(None, [self._price()])])
-            history, cursor = self._history(None)
+            history = self._history(None)
         except Exception as error:
-            return [*[unchanged()] * 4, cards([], errors=[told(error)]), unchanged(), unchanged()]
+            return [*[unchanged()] * 4, cards([], errors=[told(error)]), *[unchanged()] * 3]
         return [
             choices(checkpoints, checkpoint if checkpoint in checkpoints else ""),
             choices(vaes, vae if vae in vaes else AUTOMATIC),
             choices(names, endpoint if endpoint in names else names[0]),
             choices(upscalers, upscaler if upscaler in upscalers else FILTERS[0]),
             state,
-            history,
-            cursor,
+            *history,
         ]
 
     def _price(self) -> str:
@@ -169,16 +170,25 @@ class Panel:
         except PanelError:
             return ""  # a key may draw without being allowed to read usage
 
-    def _history(self, cursor: str | None) -> tuple[Any, str | None]:
+    def _history(self, cursor: str | None, *, chosen: str | None = None) -> list[Any]:
+        """A page of jobs, with the job `chosen` if it is on it, the page's cursor and that of the following page."""
         jobs, following = self.cloud.jobs().page(limit=PAGE, cursor=cursor)
         labels = [str(job.get("line") or job["label"]) for job in jobs]  # 0.2 called the line label
-        return choices(labels, labels[0] if labels else None), following
+        kept = [label for label in labels if chosen and job_id_of(label) == job_id_of(chosen)]
+        return [choices(labels, next(iter([*kept, *labels]), None)), cursor, following]
 
     def _page(self, cursor: str | None) -> list[Any]:
         try:
             return [*self._history(cursor), ""]
         except Exception as error:
-            return [unchanged(), unchanged(), cards([], errors=[told(error)])]
+            return [*[unchanged()] * 3, cards([], errors=[told(error)])]
+
+    def _again(self, chosen: str | None, page: str | None) -> list[Any]:
+        """The page that is shown, after a job on it has changed."""
+        try:
+            return self._history(page, chosen=chosen)
+        except Exception:
+            return [unchanged()] * 3  # the action itself has already told why
 
     def _on_job(self, action: Callable[[str], tuple[str, str]]) -> Callable[[str | None], list[Any]]:
         def act(label: str | None) -> list[Any]:

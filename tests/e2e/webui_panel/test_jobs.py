@@ -73,6 +73,7 @@ def test_the_history_shows_retries_and_deletes(webui: WebUI, service: GenerateOn
 
     webui.click("goc_delete_txt2img")
     webui.says("goc_message_txt2img", "Deleted")
+    webui.waits_for(lambda: again in webui.value("goc_histories_txt2img"), "the history without the deleted job")
     assert newest not in {job.job_id for job in service.jobs.page(limit=100).jobs}
 
 
