@@ -104,10 +104,10 @@ def output_panel(tab: str) -> list[Any]:
     return [gallery, information, infotext, log]
 
 
-def common() -> dict[str, Any]:
+def common(tab: str) -> dict[str, Any]:
     return {
         "n_iter": gr.Slider(1, 100, 1, step=1, label="Batch count"),
-        "batch_size": gr.Slider(1, 8, 1, step=1, label="Batch size"),
+        "batch_size": gr.Slider(1, 8, 1, step=1, label="Batch size", elem_id=f"{tab}_batch_size"),
         "cfg_scale": gr.Slider(1, 30, 7, step=0.5, label="CFG Scale"),
     }
 
@@ -116,7 +116,12 @@ def txt2img_tab() -> None:
     prompt, negative, generate, _ = top_row("txt2img")
     with gr.Row():
         with gr.Column():
-            values = {"prompt": prompt, "negative_prompt": negative, "id_task": gr.Textbox(visible=False), **common()}
+            values = {
+                "prompt": prompt,
+                "negative_prompt": negative,
+                "id_task": gr.Textbox(visible=False),
+                **common("txt2img"),
+            }
             values["prompt_styles"] = gr.Dropdown(
                 ["bright"], multiselect=True, label="Styles", elem_id="txt2img_styles"
             )
@@ -146,7 +151,12 @@ def img2img_tab() -> None:
     prompt, negative, generate, tools = top_row("img2img")
     with gr.Row():
         with gr.Column():
-            values = {"prompt": prompt, "negative_prompt": negative, "id_task": gr.Textbox(visible=False), **common()}
+            values = {
+                "prompt": prompt,
+                "negative_prompt": negative,
+                "id_task": gr.Textbox(visible=False),
+                **common("img2img"),
+            }
             values["mode"] = gr.Number(0, visible=False)
             values["prompt_styles"] = gr.Dropdown(["bright"], multiselect=True, label="Styles")
             canvases: list[Any] = []
