@@ -17,7 +17,6 @@ from generate_on_cloud.model_files.wrappings import without_prefixes
 from inference_container.models.face_boxes import found_faces
 from inference_container.models.face_networks import DEFAULT_WIDTH, ParseNet, RetinaFace
 from inference_container.models.files import ModelFile
-from inference_container.models.modules import build_module
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
 from inference_container.models.upscaler import torchvision_names
 
@@ -144,6 +143,8 @@ def _length(state: Mapping[str, Tensor], name: str) -> int:
 
 def _loaded(file: ModelFile, kind: _Kind, *, device: torch.device) -> nn.Module:
     """The network that fits the file, filled with its tensors."""
+    from inference_container.models.modules import build_module  # brings accelerate, for which no start should wait
+
     with open_tensor_file(file, holding=AssetType.FACE_RESTORATION) as tensors:
         found = face_family(tensors.shapes)
         if found is not kind.family:
