@@ -7,7 +7,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from inference_container.allocator import DeviceName
 from inference_container.cache_directory import DEFAULT
+
+DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
 
 
 class ContainerSettings(BaseModel):
@@ -29,8 +32,8 @@ class ContainerSettings(BaseModel):
     """RAM in bytes for all loaded models; with a GPU, for models that wait in RAM, but at most half of the RAM."""
     DEVICE_CACHE_MAX_BYTES: int = Field(default=0, ge=0)
     """GPU memory in bytes for all loaded models; 0: six tenths of it, which leaves the rest for drawing."""
-    DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
-    DTYPE: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    DEVICE: DeviceName = "auto"
+    DTYPE: DtypeName = "auto"
     PRELOAD: str = Field(default="", pattern=r"^(assets/[^/]+/[^/]+)?$")
     """Key of a checkpoint in the assets bucket to load before the first job; `/ping` does not wait for it."""
     COMPILE_UNET: bool = False

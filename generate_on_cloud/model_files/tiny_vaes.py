@@ -1,7 +1,7 @@
 """Tiny VAEs (TAESD): which parts a file has, in every layout, and by which names WebUI's option finds them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from generate_on_cloud.model_files.family_names import Family, Shapes
@@ -103,6 +103,6 @@ def _layer_names(part: TinyPart) -> Iterator[str]:
             yield from (f"{number}.conv.{layer}.weight", f"{number}.conv.{layer}.bias")
 
 
-def listed_names(families: Iterable[str | None], part: TinyPart) -> str:
+def listed_names(family: str | None, part: TinyPart) -> str:
     """How messages say which names are allowed."""
-    return " or ".join(dict.fromkeys(name for family in families for name in tiny_vae_file_names(family, part)))
+    return " or ".join(tiny_vae_file_names(family, part))

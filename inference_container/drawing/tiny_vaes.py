@@ -43,7 +43,7 @@ def _part(option: str, value: str, checkpoint: Checkpoint, files: JobFiles, mode
             return parts[part]
     if option == PREVIEWS:
         return None
-    names = listed_names([checkpoint.family], part)
+    names = listed_names(checkpoint.family, part)
     wanted = f"the {part} of a tiny VAE for {checkpoint.file.name}, called {names}"
     message = f"{option}: received {METHOD}, but the job's files lack {wanted}"
     raise JobFailed(JobErrorCode.ASSET_MISSING, message)

@@ -1,11 +1,9 @@
 """The device and precision that models run with."""
 
-from typing import Literal
-
 import torch
 
-DeviceName = Literal["auto", "cpu", "cuda"]
-DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
+from inference_container.allocator import DeviceName
+from inference_container.settings import DtypeName
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

@@ -6,7 +6,14 @@ from typing import Protocol
 from generate_on_cloud.contract.assets import AssetStatus, AssetType
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.model_files.family_names import Family
-from generate_on_cloud.model_files.tiny_vaes import METHOD, PART_OF_OPTION, PREVIEWS, TinyPart, tiny_vae_file_names
+from generate_on_cloud.model_files.tiny_vaes import (
+    METHOD,
+    PART_OF_OPTION,
+    PREVIEWS,
+    TinyPart,
+    listed_names,
+    tiny_vae_file_names,
+)
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.store import Meanings, Reference
 from lambdas.field_errors import ROOT
@@ -50,7 +57,8 @@ def use_tiny_vaes(
     checkpoints = [asset for asset, _ in findings.used.values() if asset.type is AssetType.CHECKPOINT]
     for option in options:
         for checkpoint in checkpoints:
-            names = tiny_vae_file_names(checkpoint.facts.architecture, PART_OF_OPTION[option])
+            family, part = checkpoint.facts.architecture, PART_OF_OPTION[option]
+            names = tiny_vae_file_names(family, part)
             file = next((asset for name in names for asset in _usable(found, name, acting)), None)
             if file is not None:
                 findings.use(file, None)
@@ -58,7 +66,7 @@ def use_tiny_vaes(
             pointer = f"{ROOT}/override_settings/{option}"
             message = (
                 f"received {METHOD}, and no tiny VAE of yours, an administrator's or a user you trust is called "
-                f"{' or '.join(names)}"
+                f"{listed_names(family, part)}"
             )
             if option == PREVIEWS:
                 findings.warn(f"{message}; the previews are made without one", pointer=pointer)
