@@ -44,6 +44,7 @@ export function contract(): Plugin {
       return [
         `export const BOUNDS = ${JSON.stringify(Object.fromEntries(chosen))};`,
         `export const PREDICTIONS = ${JSON.stringify(all.PredictionType!.enum)};`,
+        `export const ASSET_TYPES = ${JSON.stringify(all.AssetType!.enum)};`,
         `export const PERMISSIONS = ${JSON.stringify(all.Permission!.enum)};`,
       ].join("\n");
     },

@@ -11,6 +11,8 @@ declare module "virtual:contract" {
     maxLength?: number;
   }
   export const BOUNDS: Record<string, Record<string, Bounds>>;
+  /** Every type of model file. */
+  export const ASSET_TYPES: string[];
   /** Every `resource:action`. */
   export const PERMISSIONS: string[];
   /** What a checkpoint can predict. */

@@ -70,6 +70,42 @@ def test_a_role_and_a_user_are_made_changed_locked_out_and_deleted(open_page: Op
         admin.users.get("anna")
 
 
+def test_the_list_of_files_of_a_role_is_made_changed_and_taken_away(
+    open_page: OpenPage, admin: GenerateOnCloud
+) -> None:
+    page = open_page("/people")
+    page.get_by_role("button", name="Create role").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("student")
+    dialog.get_by_role("checkbox", name="Only listed model files").check()
+    listed = dialog.get_by_role("combobox", name="Listed files")
+    for entry in ("type:lora", "tag:training", "unheard of"):
+        listed.fill(entry)
+        listed.press("Enter")
+    dialog.get_by_role("button", name="Create role").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("'unheard of'")
+    listed.press("Backspace")
+    dialog.get_by_role("button", name="Create role").click()
+    expect(dialog).to_have_count(0)
+    row = page.get_by_role("row").filter(has_text="student")
+    expect(row).to_contain_text("tag:training, type:lora")
+    assert admin.roles.get("student").assets == ["tag:training", "type:lora"]
+
+    page.get_by_role("button", name="Change: student").click()
+    listed.fill("shapes")
+    page.get_by_role("option", name="shapes.safetensors").click()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    assert admin.roles.get("student").assets == ["shapes.safetensors", "tag:training", "type:lora"]
+
+    page.get_by_role("button", name="Change: student").click()
+    dialog.get_by_role("checkbox", name="Only listed model files").uncheck()
+    dialog.get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("all")
+    assert admin.roles.get("student").assets is None
+    admin.roles.delete("student")
+
+
 def test_an_invitation_signs_the_invited_person_in(open_page: OpenPage, admin: GenerateOnCloud) -> None:
     admin.users.create(CreateUser(name="guest1", role="artist"))
     page = open_page("/people")

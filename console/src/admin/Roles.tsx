@@ -1,4 +1,4 @@
-/** Roles: what their users may do, and their quotas. */
+/** Roles: what their users may do, with which model files, and their quotas. */
 import { Button, Checkbox, Fieldset, SimpleGrid, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -13,6 +13,7 @@ import { RowTable } from "../kit/RowTable";
 import { useConfirm } from "../kit/confirm";
 import { useRights } from "../session/rights";
 import { QuotaFields, QuotaWords, type Quotas } from "./QuotaFields";
+import { type Files, RoleFiles } from "./RoleFiles";
 import { Small } from "./Users";
 
 type Role = Schemas["RoleView"];
@@ -38,6 +39,7 @@ export function Roles({ roles }: { roles: Role[] }) {
         columns={[
           { title: t("people.name"), mono: true, cell: ({ name }) => name },
           { title: t("people.permissions"), cell: ({ permissions }) => permissions.toSorted().join(", ") || "—" },
+          { title: t("roleFiles.title"), cell: ({ assets }) => (assets == null ? t("roleFiles.all") : assets.join(", ") || t("roleFiles.own")) },
           { title: t("quota.title"), cell: ({ quotas }) => <QuotaWords quotas={quotas} /> },
         ]}
         actions={(role) =>
@@ -76,10 +78,12 @@ function RoleForm({ role, onClose }: { role: Role | null; onClose: () => void })
     role?.permissions ?? ["inference:list", "asset:list"].filter((each) => mayGive([each])),
   );
   const [quotas, setQuotas] = useState<Quotas>(role?.quotas ?? ({} as Quotas));
+  const before = role?.assets ?? null;
+  const [files, setFiles] = useState<Files>(before);
   const send = useMutation({
     mutationFn: () => {
-      // A list of files, which this form does not show, stays as it is.
-      const body = { permissions, quotas } as Schemas["PutRole"];
+      const list = JSON.stringify(files) === JSON.stringify(before) ? {} : { assets: files };
+      const body = { permissions, quotas, ...list } as Schemas["PutRole"];
       return role === null
         ? unwrap(api.POST("/v1/roles", { body: { ...body, name } }))
         : unwrap(api.PUT("/v1/roles/{name}", { params: { path: { name } }, body }));
@@ -110,6 +114,7 @@ function RoleForm({ role, onClose }: { role: Role | null; onClose: () => void })
           </SimpleGrid>
         </Checkbox.Group>
       </Fieldset>
+      <RoleFiles files={files} onFiles={setFiles} />
       <QuotaFields quotas={quotas} onQuotas={setQuotas} />
     </FormModal>
   );
