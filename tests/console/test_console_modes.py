@@ -199,6 +199,10 @@ def test_the_size_comes_from_the_picture_is_locked_and_swapped(open_page: OpenPa
     page = open_page("/generate/img2img")
     page.locator("input[type=file]").first.set_input_files(file)
     width, height = (page.get_by_role("textbox", name=name, exact=True) for name in ("Width", "Height"))
+    expect(width).to_have_value("512")
+    choose_checkpoint(page)
+    expect(width).to_have_value("64")  # what it learned
+    expect(height).to_have_value("64")
 
     page.get_by_role("button", name="Size of the source picture").click()
     expect(width).to_have_value("640")

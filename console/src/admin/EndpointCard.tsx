@@ -38,7 +38,9 @@ export function EndpointCard({ endpoint }: { endpoint: Endpoint }) {
       </Group>
       {endpoint.sleeps_at && (
         <Text size="sm" role="timer">
-          {t("lamp.awake", { count: endpoint.instance_count })}, <SleepsIn at={endpoint.sleeps_at} />
+          {t("lamp.awake", { count: endpoint.instance_count })}
+          {t("lamp.and")}
+          <SleepsIn at={endpoint.sleeps_at} />
         </Text>
       )}
       {rows

@@ -49,7 +49,7 @@ export function EndpointForm({ endpoint, onClose }: { endpoint: Endpoint | null;
       onClose={onClose}
     >
       {endpoint === null && (
-        <SimpleGrid cols={{ base: 1, xs: 2 }}>
+        <SimpleGrid className="fields" cols={{ base: 1, xs: 2 }}>
           <TextInput
             label={t("endpoints.name")}
             value={name}
@@ -60,7 +60,7 @@ export function EndpointForm({ endpoint, onClose }: { endpoint: Endpoint | null;
           <TextInput label={t("endpoints.type")} value={instance} onChange={(event) => setInstance(event.currentTarget.value)} required />
         </SimpleGrid>
       )}
-      <SimpleGrid cols={{ base: 1, xs: 2 }}>
+      <SimpleGrid className="fields" cols={{ base: 1, xs: 2 }}>
         {(Object.keys(NUMBERS) as (keyof Numbers)[]).map((field) => (
           <NumberInput
             key={field}

@@ -15,7 +15,7 @@ export function QuotaFields({ quotas, onQuotas }: { quotas: Quotas; onQuotas: (q
   const { t } = useTranslation();
   return (
     <Fieldset legend={t("quota.title")}>
-      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
+      <SimpleGrid className="fields" cols={{ base: 1, xs: 2 }} spacing="xs">
         {NAMES.map((name) => (
           <NumberInput
             key={name}
@@ -40,7 +40,7 @@ export function QuotaWords({ quotas }: { quotas: Quotas }) {
   const set = NAMES.filter((name) => quotas[name] != null);
   if (set.length === 0) return <>—</>;
   return set.map((name) => (
-    <div key={name}>
+    <div key={name} className="quota">
       {t(`quota.${name}`)}: {number.format(quotas[name]! / unitOf(name))}
     </div>
   ));

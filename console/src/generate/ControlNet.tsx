@@ -61,7 +61,7 @@ function UnitForm({ unit, number, own, onChange, onRemove }: Props) {
           </Button>
         </Group>
         <PictureInput label={t("unit.picture")} picture={unit.picture ?? undefined} onPicture={(picture) => onChange({ picture })} />
-        <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
+        <SimpleGrid className="fields" cols={{ base: 1, xs: 2 }} spacing="xs">
           <Select
             label={t("unit.module")}
             data={lists?.modules.map((module) => module.name) ?? [unit.module]}
@@ -80,7 +80,7 @@ function UnitForm({ unit, number, own, onChange, onRemove }: Props) {
         </SimpleGrid>
         <Thresholds unit={unit} onChange={onChange} />
         <MapPreview unit={unit} number={number} own={own} />
-        <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+        <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
           {UNIT_NUMBERS.map((field) => (
             <NumberInput
               key={field}
@@ -94,7 +94,7 @@ function UnitForm({ unit, number, own, onChange, onRemove }: Props) {
             />
           ))}
         </SimpleGrid>
-        <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
+        <SimpleGrid className="fields" cols={{ base: 1, xs: 2 }} spacing="xs">
           <Select
             label={t("unit.control_mode")}
             data={lists?.control_modes ?? []}
@@ -123,7 +123,7 @@ function Thresholds({ unit, onChange }: Pick<Props, "unit" | "onChange">) {
   if (!lists || !module || unit.module === "none") return null;
   const ranges = { threshold_a: module.threshold_a, threshold_b: module.threshold_b, processor_res: lists.processor_res };
   return (
-    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+    <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
       {THRESHOLDS.filter((name) => isUsed(ranges[name])).map((name) => (
         <NumberInput
           key={name}

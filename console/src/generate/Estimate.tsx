@@ -12,8 +12,8 @@ import { estimate } from "./submit";
 const SETTLED_MS = 1200;
 
 export function useEstimate(tab: Tab) {
-  const { values, vae, tagger, checkpoint, endpoint } = useForm();
-  const [form] = useDebouncedValue(JSON.stringify({ values, vae, tagger, checkpoint, endpoint }), SETTLED_MS);
+  const { values, native, vae, tagger, checkpoint, endpoint } = useForm();
+  const [form] = useDebouncedValue(JSON.stringify({ values, native, vae, tagger, checkpoint, endpoint }), SETTLED_MS);
   const { mayAsk } = useRights();
   const chosen = JSON.parse(form) as Parameters<typeof estimate>[1];
   const asked = useQuery({

@@ -1,5 +1,6 @@
 /** Which files and which endpoint a job uses. */
 import { Select, SimpleGrid } from "@mantine/core";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useForm } from "../params/store";
 import { stem, useEndpoints, useModels } from "./queries";
@@ -8,9 +9,14 @@ export function Models({ error }: { error: string | null }) {
   const { t } = useTranslation();
   const { checkpoint, vae, endpoint, choose } = useForm();
   const checkpoints = useModels("checkpoint").data ?? [];
+  const chosen = checkpoints.find(({ name }) => name === checkpoint);
+  const { native_width: width = null, native_height: height = null } = chosen ?? {};
+  useEffect(() => {
+    if (width !== null && height !== null) choose({ native: { width, height } });
+  }, [checkpoint, width, height, choose]);
   const vaes = useModels("vae").data ?? [];
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="xs">
+    <SimpleGrid className="fields" cols={{ base: 1, xs: 2, md: 3 }} spacing="xs">
       <Select
         label={t("generate.checkpoint")}
         placeholder={t("generate.chooseCheckpoint")}

@@ -17,7 +17,7 @@ export function Seeds({ tab }: { tab: Tab }) {
     { name: t("generate.nextSeed"), icon: "plus", disabled: typeof seed !== "number" || seed < 0, next: Number(seed) + 1 },
   ] as const;
   return (
-    <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+    <SimpleGrid className="fields" cols={{ base: 2, sm: 4 }} spacing="xs">
       <Group className="two-cells" gap={4} wrap="nowrap" align="flex-end">
         <div className="grow">
           <NumberField tab={tab} name="seed" />

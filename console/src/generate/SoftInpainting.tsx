@@ -15,7 +15,7 @@ export default function SoftInpainting({ tab }: { tab: Tab }) {
     <Stack gap="xs">
       <Checkbox label={t("soft.on")} checked={on} onChange={(event) => change({ on: event.currentTarget.checked })} />
       {on && (
-        <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+        <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
           {SLIDERS.map((slider, index) => (
             <NumberInput
               key={slider.name}

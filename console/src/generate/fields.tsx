@@ -3,16 +3,17 @@ import { Checkbox, NumberInput, Select, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type en from "../locales/en.json";
-import { boundsOf } from "../params/fields";
+import { boundsOf, defaultOf } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
 
 export type FieldName = keyof typeof en.field;
 
-/** The value as set, else the contract's default. */
+/** The value as set, else its default. */
 export function useField(tab: Tab, name: string): [unknown, (value: unknown) => void] {
   const set = useForm((form) => form.set);
   const own = useForm((form) => form.values[name]);
-  return [own ?? boundsOf(tab, name).default ?? null, (value) => set(name, value)];
+  const native = useForm((form) => form.native);
+  return [own ?? defaultOf(tab, name, native) ?? null, (value) => set(name, value)];
 }
 
 interface Props {
@@ -20,8 +21,15 @@ interface Props {
   name: FieldName;
 }
 
-/** `onSet` hears of the numbers that the reader enters. */
-export function NumberField({ tab, name, step, onSet }: Props & { step?: number; onSet?: (value: number) => void }) {
+interface NumberProps extends Props {
+  step?: number;
+  /** Of an empty field. */
+  placeholder?: string;
+  /** Hears of the numbers that the reader enters. */
+  onSet?: (value: number) => void;
+}
+
+export function NumberField({ tab, name, step, placeholder, onSet }: NumberProps) {
   const { t } = useTranslation();
   const [value, set] = useField(tab, name);
   const { type, minimum, maximum, exclusiveMinimum } = boundsOf(tab, name);
@@ -30,6 +38,7 @@ export function NumberField({ tab, name, step, onSet }: Props & { step?: number;
     <NumberInput
       label={t(`field.${name}`)}
       value={typeof value === "number" ? value : ""}
+      placeholder={placeholder}
       onChange={(next) => {
         set(typeof next === "number" ? next : null);
         if (typeof next === "number" && next !== value) onSet?.(next);

@@ -1,6 +1,7 @@
 /** The form's groups of fields, in WebUI's order. */
 import { Group, Select, SimpleGrid, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { boundsOf } from "../params/fields";
 import type { Tab } from "../params/store";
 import { CheckField, ChoiceField, IndexField, NumberField, useField } from "./fields";
 import { PromptField } from "./PromptField";
@@ -26,7 +27,7 @@ export function Sampling({ tab }: Props) {
   const lists = useCapabilities().data;
   return (
     <Stack gap="xs">
-      <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+      <SimpleGrid className="fields" cols={{ base: 2, sm: 4 }} spacing="xs">
         <ChoiceField
           tab={tab}
           name="sampler_name"
@@ -42,7 +43,7 @@ export function Sampling({ tab }: Props) {
         <NumberField tab={tab} name="steps" />
         <NumberField tab={tab} name="cfg_scale" step={0.5} />
       </SimpleGrid>
-      <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+      <SimpleGrid className="fields" cols={{ base: 2, sm: 4 }} spacing="xs">
         <Sizes tab={tab} />
         <NumberField tab={tab} name="n_iter" />
         <NumberField tab={tab} name="batch_size" />
@@ -63,7 +64,7 @@ export function Hires({ tab }: Props) {
       </Group>
       {on === true && (
         <>
-          <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="xs">
+          <SimpleGrid className="fields" cols={{ base: 2, sm: 4 }} spacing="xs">
             <ChoiceField
               tab={tab}
               name="hr_upscaler"
@@ -90,7 +91,7 @@ export function Refiner({ tab }: Props) {
   const checkpoints = useModels("checkpoint").data ?? [];
   const [chosen] = useField(tab, "refiner_checkpoint");
   return (
-    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+    <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
       <ChoiceField tab={tab} name="refiner_checkpoint" data={checkpoints.map(({ name }) => stem(name))} />
       {chosen !== null && <NumberField tab={tab} name="refiner_switch_at" />}
     </SimpleGrid>
@@ -100,7 +101,7 @@ export function Refiner({ tab }: Props) {
 export function Img2Img({ tab }: Props) {
   const { t } = useTranslation();
   return (
-    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+    <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
       <NumberField tab={tab} name="denoising_strength" />
       <IndexField
         tab={tab}
@@ -116,8 +117,8 @@ export function Inpaint({ tab }: Props) {
   const { t } = useTranslation();
   const [onlyMasked, set] = useField(tab, "inpaint_full_res");
   return (
-    <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
-      <NumberField tab={tab} name="mask_blur" />
+    <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
+      <NumberField tab={tab} name="mask_blur" placeholder={String(boundsOf(tab, "mask_blur_x").default)} />
       <IndexField tab={tab} name="inpainting_mask_invert" words={[t("inpaint.masked"), t("inpaint.notMasked")]} />
       <IndexField
         tab={tab}
@@ -147,7 +148,7 @@ export function Extras({ tab }: Props) {
   const [mode] = useField(tab, "resize_mode");
   return (
     <Stack gap="xs">
-      <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs">
+      <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
         <IndexField tab={tab} name="resize_mode" words={[t("resize.by"), t("resize.to")]} />
         {mode === 1 ? (
           <>

@@ -4,7 +4,7 @@ import { type Schemas, api } from "../api/client";
 import { ProblemError, unwrap } from "../api/problem";
 import { boundsOf, isDrawing, paramsOf, taskOf } from "../params/fields";
 import { usePromptHistory } from "../params/promptHistory";
-import { type Tab, type Values, useForm } from "../params/store";
+import { type Size, type Tab, type Values, useForm } from "../params/store";
 import { useStyleShelf } from "../params/styleShelf";
 import { applyStyles } from "../params/styles";
 import { missingOf, withUnits } from "../params/units";
@@ -23,7 +23,7 @@ export class MissingError extends Error {
 export async function submit(tab: Tab, change: Values = {}): Promise<Schemas["JobView"]> {
   const form = useForm.getState();
   if (isDrawing(tab) && form.checkpoint === null) throw new MissingError("checkpoint");
-  const params = { ...(await styled(tab, paramsOf(tab, form.values), form.styles)), ...change };
+  const params = { ...(await styled(tab, paramsOf(tab, form.values, form.native), form.styles)), ...change };
   if (isDrawing(tab)) usePromptHistory.getState().add(String(form.values.prompt ?? ""));
   const pictures = await picturesOf(tab);
   const units = isDrawing(tab) ? form.units.filter(({ enabled }) => enabled) : [];
@@ -65,8 +65,8 @@ function bodyOf(tab: Tab, form: Chosen, params: Values): Schemas["CreateJob"] {
 }
 
 /** What the job would take; it creates nothing. The picture does not matter for that, so a tiny one stands for it. */
-export async function estimate(tab: Tab, form: Chosen & { values: Values }, signal: AbortSignal) {
-  const params = { ...paramsOf(tab, form.values), ...(tab === "txt2img" ? {} : { init_images: [TINY] }) };
+export async function estimate(tab: Tab, form: Chosen & { values: Values; native: Size | null }, signal: AbortSignal) {
+  const params = { ...paramsOf(tab, form.values, form.native), ...(tab === "txt2img" ? {} : { init_images: [TINY] }) };
   const body = { ...bodyOf(tab, form, params), dry_run: true, preview: false };
   return (await unwrap(api.POST("/v1/jobs", { body, signal } as never)) as Schemas["JobView"]).estimate ?? null;
 }

@@ -32,12 +32,13 @@ export function GpuLamp() {
 
 /** The latest of the moments at which the endpoints will sleep; nothing while one has jobs. */
 function Until({ endpoints }: { endpoints: Endpoint[] }) {
+  const { t } = useTranslation();
   const moments = endpoints.map(({ sleeps_at }) => sleeps_at);
   if (!moments.every((moment) => moment != null)) return null;
   const last = moments.toSorted().at(-1)!;
   return (
     <>
-      {", "}
+      {t("lamp.and")}
       <SleepsIn at={last} />
     </>
   );

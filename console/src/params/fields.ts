@@ -2,7 +2,7 @@
 import { BOUNDS, type Bounds } from "virtual:contract";
 import type { Schemas } from "../api/client";
 import { withoutSoftInpainting } from "./softInpainting";
-import type { Tab, Values } from "./store";
+import type { Size, Tab, Values } from "./store";
 
 export const SCHEMAS: Record<Tab, string> = {
   txt2img: "Txt2ImgParams",
@@ -27,6 +27,12 @@ export function taskOf(tab: Tab, tagger: "clip" | "deepbooru"): Schemas["Task"] 
 
 export function boundsOf(tab: Tab, name: string): Bounds {
   return BOUNDS[SCHEMAS[tab]]?.[name] ?? {};
+}
+
+/** What a field has that is absent: for width and height what the checkpoint learned, else the contract's default. */
+export function defaultOf(tab: Tab, name: string, native: Size | null): unknown {
+  if (native !== null && isDrawing(tab) && (name === "width" || name === "height")) return native[name];
+  return boundsOf(tab, name).default;
 }
 
 const SHARED = [
@@ -67,12 +73,11 @@ export function otherFields(tab: Tab): string[] {
 }
 
 /** The params without pictures: what differs from the contract's defaults, and what a reader expects to see. */
-export function paramsOf(tab: Tab, values: Values): Values {
-  const fields = BOUNDS[SCHEMAS[tab]] ?? {};
+export function paramsOf(tab: Tab, values: Values, native: Size | null = null): Values {
   const names = [...placedFields(tab), ...otherFields(tab)];
   const params: Values = {};
   for (const name of names) {
-    const value = values[name] ?? fields[name]?.default;
+    const value = values[name] ?? defaultOf(tab, name, native);
     if (value !== undefined && value !== null && value !== "") params[name] = value;
   }
   if (tab === "txt2img" && !params.enable_hr) for (const name of [...HIRES, "denoising_strength"]) delete params[name];

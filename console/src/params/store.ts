@@ -21,10 +21,17 @@ export type DrawnTab = "sketch" | "inpaint" | "inpaint-sketch";
 export type Slot = PictureTab | "mask";
 export type Values = Record<string, unknown>;
 
+export interface Size {
+  width: number;
+  height: number;
+}
+
 interface Kept {
   /** By WebUI's names; what is absent has the contract's default. */
   values: Values;
   checkpoint: string | null;
+  /** Of the pictures that the checkpoint learned; width and height that are absent have this one. */
+  native: Size | null;
   vae: string | null;
   endpoint: string | null;
   tagger: "clip" | "deepbooru";
@@ -39,7 +46,7 @@ interface Kept {
 interface Actions {
   set: (name: string, value: unknown) => void;
   setAll: (values: Values) => void;
-  choose: (chosen: Partial<Pick<Kept, "checkpoint" | "vae" | "endpoint" | "tagger" | "styles">>) => void;
+  choose: (chosen: Partial<Pick<Kept, "checkpoint" | "native" | "vae" | "endpoint" | "tagger" | "styles">>) => void;
   setPicture: (slot: Slot, picture: Blob | null) => void;
   draw: (tab: DrawnTab, change: (drawing: Drawing) => Drawing) => void;
   setUnits: (units: Unit[]) => void;
@@ -49,6 +56,7 @@ interface Actions {
 const START: Kept = {
   values: {},
   checkpoint: null,
+  native: null,
   vae: null,
   endpoint: null,
   tagger: "clip",
@@ -71,7 +79,12 @@ export const useForm = create<Kept & Actions>()(
       ...START,
       set: (name, value) => set(({ values }) => ({ values: { ...values, [name]: value } })),
       setAll: (more) => set(({ values }) => ({ values: { ...values, ...more } })),
-      choose: (chosen) => set(chosen),
+      // The size is known once the list of checkpoints is.
+      choose: (chosen) =>
+        set(({ checkpoint, native }) => {
+          const other = chosen.checkpoint !== undefined && chosen.checkpoint !== checkpoint;
+          return { native: other ? null : native, ...chosen };
+        }),
       setPicture: (slot, picture) =>
         set(({ pictures, drawings }) => ({
           pictures: { ...pictures, [slot]: picture ?? undefined },
@@ -85,9 +98,10 @@ export const useForm = create<Kept & Actions>()(
     {
       name: "goc.form",
       storage,
-      partialize: ({ values, checkpoint, vae, endpoint, tagger, styles, pictures, drawings, units }) => ({
+      partialize: ({ values, checkpoint, native, vae, endpoint, tagger, styles, pictures, drawings, units }) => ({
         values,
         checkpoint,
+        native,
         vae,
         endpoint,
         tagger,
