@@ -13,7 +13,7 @@ from generate_on_cloud.model_files.refusals import RefusedFileError
 
 RECOGNIZED = (
     AssetType.CHECKPOINT, AssetType.LORA, AssetType.CONTROLNET, AssetType.VAE, AssetType.HYPERNETWORK,
-    AssetType.EMBEDDING, AssetType.FACE_RESTORATION,
+    AssetType.EMBEDDING, AssetType.FACE_RESTORATION, AssetType.PREPROCESSOR,
 )  # fmt: skip
 """Types whose files cannot be taken for another; those of the others vary too much."""
 FOLDERS: Mapping[str, AssetType] = {

@@ -19,6 +19,7 @@ class AssetType(StrEnum):
     STYLES = "styles"
     UPSCALER = "upscaler"
     FACE_RESTORATION = "face_restoration"
+    PREPROCESSOR = "preprocessor"
 
 
 class PredictionType(StrEnum):
@@ -65,6 +66,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.STYLES: AssetRule((".csv",), MAX_STYLES_BYTES, "styles"),
     AssetType.UPSCALER: AssetRule((".pth", ".pt", ".safetensors"), GIB, "ESRGAN"),
     AssetType.FACE_RESTORATION: AssetRule((".pth", ".pt", ".safetensors"), GIB, "GFPGAN"),
+    AssetType.PREPROCESSOR: AssetRule((".pth", ".pt", ".safetensors"), 4 * GIB, "ControlNetPreprocessor"),
 }
 
 

@@ -6,19 +6,13 @@ from types import ModuleType
 from generate_on_cloud.contract import CONTRACT_VERSION, limits
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType
 from generate_on_cloud.contract.bodies import View
-from generate_on_cloud.contract.controlnet import (
-    CONTROL_MODES,
-    MAX_UNITS,
-    PREPROCESSORS,
-    RESIZE_MODES,
-    RESOLUTION,
-    Slider,
-)
+from generate_on_cloud.contract.controlnet import CONTROL_MODES, MAX_UNITS, RESIZE_MODES
 from generate_on_cloud.contract.errors import JOB_ERRORS, PROBLEMS, JobErrorCode, ProblemCode
 from generate_on_cloud.contract.job_bodies import MAX_METADATA
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.messages import MAX_PICTURE_BYTES
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, Slider
 from generate_on_cloud.contract.samplers import ALIASES, SAMPLERS, SCHEDULE_ALIASES, SCHEDULE_LABELS, Schedule
 from generate_on_cloud.contract.script_arguments import Label
 from generate_on_cloud.contract.scripts import ALWAYSON_SCRIPTS
@@ -77,6 +71,8 @@ class ModuleInfo(View):
     aliases: list[str]
     threshold_a: SliderInfo
     threshold_b: SliderInfo
+    files: list[str]
+    """Files of the type `preprocessor` that must be uploaded for it, by the extension's names; empty: built in."""
 
 
 class ControlNetInfo(View):
@@ -209,6 +205,7 @@ def _controlnet() -> ControlNetInfo:
                 aliases=list(rule.other_names),
                 threshold_a=_slider(rule.threshold_a),
                 threshold_b=_slider(rule.threshold_b),
+                files=list(rule.files),
             )
             for name, rule in PREPROCESSORS.items()
         ],

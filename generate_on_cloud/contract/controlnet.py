@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, preprocessor_named
 
 CONTROLNET = "ControlNet"
 MAX_UNITS = 10
@@ -28,49 +29,6 @@ _OLD_RESIZE_MODES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-
-@dataclass(frozen=True)
-class Slider:
-    """One numeric parameter of a preprocessor."""
-
-    default: float
-    """The value for -1 and any other negative number."""
-    minimum: float = 0.0
-    maximum: float = 1.0
-
-
-@dataclass(frozen=True)
-class Preprocessor:
-    """Turns a picture into a map, without weights."""
-
-    threshold_a: Slider = Slider(0.5)
-    threshold_b: Slider = Slider(0.5)
-    other_names: tuple[str, ...] = ()
-    previewed: bool = True
-    """Whether its map depends on the picture and the numbers alone, so that the console can show it."""
-
-
-PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
-    {
-        "none": Preprocessor(other_names=("None", "")),
-        "invert": Preprocessor(other_names=("invert (from white bg & black line)",)),
-        "canny": Preprocessor(Slider(100, 0, 256), Slider(200, 0, 256)),
-        "threshold": Preprocessor(Slider(127, 0, 255)),
-        "blur_gaussian": Preprocessor(Slider(9.0, 0.01, 64), other_names=("blur",)),
-        "tile_resample": Preprocessor(Slider(1.0, 1, 8)),
-        "scribble_xdog": Preprocessor(Slider(32, 1, 64)),
-        "lineart_standard": Preprocessor(other_names=("lineart_standard (from white bg & black line)",)),
-        "shuffle": Preprocessor(previewed=False),
-        "recolor_luminance": Preprocessor(Slider(1.0, 0.1, 2.0), previewed=False),
-        "recolor_intensity": Preprocessor(Slider(1.0, 0.1, 2.0), previewed=False),
-        "tile_colorfix": Preprocessor(Slider(8.0, 3, 32), previewed=False),
-        "tile_colorfix+sharp": Preprocessor(Slider(8.0, 3, 32), Slider(1.0, 0, 2), previewed=False),
-        "inpaint_only": Preprocessor(previewed=False),
-        "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
-    }
-)
-RESOLUTION = Slider(512, 64, 2048)
-"""Length in pixels of a map's shorter side."""
 
 _HASH = re.compile(r"\s*\[[0-9a-f]{8,}\]$")
 
@@ -154,7 +112,7 @@ class ControlNetUnit(BaseModel):
 
     @field_validator("module")
     @classmethod
-    def _has_no_weights(cls, value: str) -> str:
+    def _is_known(cls, value: str) -> str:
         if name := preprocessor_named(value):
             return name
         allowed = ", ".join(PREPROCESSORS)
@@ -219,11 +177,6 @@ class ControlNetUnit(BaseModel):
             "Control Mode": self.control_mode,
         }
         return ", ".join(f"{name}: {value}" for name, value in entries.items())
-
-
-def preprocessor_named(module: str) -> str | None:
-    """The preprocessor of this name or of one of its other names."""
-    return next((name for name, rule in PREPROCESSORS.items() if module in (name, *rule.other_names)), None)
 
 
 def read_controlnet(scripts: Mapping[str, Any]) -> tuple[ControlNetUnit, ...]:

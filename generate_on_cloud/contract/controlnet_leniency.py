@@ -3,15 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from generate_on_cloud.contract.controlnet import (
-    ALIASES,
-    PICTURE_FIELDS,
-    PREPROCESSORS,
-    RESOLUTION,
-    ControlNetUnit,
-    Slider,
-    preprocessor_named,
-)
+from generate_on_cloud.contract.controlnet import ALIASES, PICTURE_FIELDS, ControlNetUnit
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, Slider, preprocessor_named
 
 Warn = Callable[[str, str], None]
 """Called with a pointer below the script and what was ignored."""

@@ -19,6 +19,7 @@ from generate_on_cloud.model_files.native_sizes import native_size
 from generate_on_cloud.model_files.networks import read_network
 from generate_on_cloud.model_files.other_formats import check_onnx, check_styles
 from generate_on_cloud.model_files.prediction_types import marked_prediction
+from generate_on_cloud.model_files.preprocessor_files import preprocessor_family
 from generate_on_cloud.model_files.ranges import ByteSource
 from generate_on_cloud.model_files.saved_tensors import tensor_shapes
 from generate_on_cloud.model_files.tiny_vaes import tiny_vae_layers
@@ -149,6 +150,10 @@ def _face_part(content: FileContent) -> FileFacts:
     return _facts(content, face_family(content.shapes))
 
 
+def _preprocessor(content: FileContent) -> FileFacts:
+    return _facts(content, preprocessor_family(content.shapes))
+
+
 def _other(content: FileContent) -> FileFacts:
     refuse_other_types(content.shapes)
     return _facts(content)
@@ -171,4 +176,5 @@ _TYPES: Mapping[AssetType, Callable[[FileContent], FileFacts]] = {
     AssetType.HYPERNETWORK: _hypernetwork,
     AssetType.CONTROLNET: _controlnet,
     AssetType.FACE_RESTORATION: _face_part,
+    AssetType.PREPROCESSOR: _preprocessor,
 }

@@ -40,6 +40,10 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.OTHER_FACE_DETECTOR, r"(?:^|_)body_stage1_0_0_weight$"),
     (Family.FACE_DETECTOR, r"(?:^|_)LandmarkHead_\d_conv1x1_"),
     (Family.FACE_PARSER, r"(?:^|_)out_mask_conv_conv2d_"),
+    (Family.HED, r"(?:^|_)block5_projection_weight$"),
+    (Family.LINE_DRAWING, r"(?:^|_)model2_0_conv_block_1_weight$"),
+    (Family.ANIME_LINES, r"(?:^|_)model_model_1(?:_model_3){3}_model_5_weight$"),
+    (Family.PIDINET, r"(?:^|_)block4_4_conv1_weight$"),
     (Family.HOLE_FILLER, r"(?:^|_)(?:generator|model)_model_\d+_bn_l_"),
     (Family.T2I_ADAPTER, r"^transformer_layes_\d|^style_embedding$|^spatial_ch_projs"),
 )

@@ -19,6 +19,7 @@ from inference_container.diffusion.control import Control
 from inference_container.diffusion.steering import ColorFix, Restore, Steering
 from inference_container.drawing.init_picture import user_mask
 from inference_container.drawing.latents import encode_fully, latent_size
+from inference_container.drawing.network_maps import NetworkMap, request_network_map
 from inference_container.drawing.seeds import Seeds
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import ControlNetwork, controlnet_kind, hint_tensor, load_controlnet
@@ -46,6 +47,8 @@ from inference_container.pictures.resizing import ResizeMode, resize
 from inference_container.progress import JobProgress
 from inference_container.task import TaskInput
 
+SOFTENED = ("canny", "mlsd")
+"""Preprocessors whose maps steer the second pass of hires fix less and less from layer to layer."""
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -108,8 +111,10 @@ def prepare_controls(
         with progress.phase(JobPhase.LOADING_MODELS):
             network = _network(job, unit, checkpoint)
             _check_layers(number, unit, network)
+            by_network = request_network_map(job, unit.module)
         with progress.phase(JobPhase.ENCODING):
-            found, mode, module = _map_of(number, unit, params, size=size, cut=cut, seed=_seed(params, seeds))
+            seed = _seed(params, seeds)
+            found, mode, module = _map_of(number, unit, params, size=size, cut=cut, seed=seed, by_network=by_network)
             made = [fit_map(found, mode=mode, width=one[0], height=one[1]) for one in (hires_size, size) if one]
         if unit.hr_option != "High res only" or hires_size is None:
             with progress.phase(JobPhase.ENCODING):
@@ -118,7 +123,7 @@ def prepare_controls(
         if hires_size is not None and unit.hr_option != "Low res only":
             with progress.phase(JobPhase.ENCODING):
                 steering = _steering(unit, module, checkpoint, made[0], hires=True)
-            soft = "canny" in module
+            soft = module in SOFTENED
             hires.append(_control(unit, network, checkpoint, made[0], softened=soft, steering=steering))
         if unit.save_detected_map:
             maps += [Image.fromarray(shown_map(one)) for one in made]
@@ -205,7 +210,14 @@ def _control(
 
 
 def _map_of(
-    number: int, unit: ControlNetUnit, params: ImageParams, *, size: Size, cut: Cut | None, seed: int
+    number: int,
+    unit: ControlNetUnit,
+    params: ImageParams,
+    *,
+    size: Size,
+    cut: Cut | None,
+    seed: int,
+    by_network: NetworkMap | None,
 ) -> tuple[Bytes, MapResizeMode, str]:
     """The map, its resize mode, and the preprocessor that made it."""
     mode, module = unit.resize_mode, unit.module
@@ -231,6 +243,8 @@ def _map_of(
         resolution = pixel_perfect_resolution(picture.size, mode=mode, width=size[0], height=size[1])
     a, b = unit.thresholds
     pixels = np.asarray(picture, dtype=np.uint8)
+    if by_network is not None and module == unit.module:
+        return by_network(pixels, resolution=resolution), mode, module
     if anew is not None:
         pixels = np.concatenate([pixels, np.asarray(anew, dtype=np.uint8)[:, :, None]], axis=2)
     return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b, seed=seed), mode, module

@@ -1,8 +1,8 @@
-"""Maps for ControlNet: preprocessors without weights, and resizing to the size that is drawn."""
+"""Maps for ControlNet: preprocessors without networks, and resizing to the size that is drawn."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 """Shape (height, width, 3), in RGB order; for `inpaint` a fourth channel is 255 where the picture is drawn anew."""
+Numbers = TypeVar("Numbers", bound=npt.NDArray[np.generic])
 MapResizeMode = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]
 
 PAD = 64
@@ -34,49 +35,50 @@ def make_map(
 
 
 def _canny(picture: Bytes, resolution: int, low: float, high: float) -> Bytes:
-    scaled = _scaled(picture, resolution)
-    return _grey(cv2.Canny(_padded(scaled), int(low), int(high)), like=scaled)
+    scaled = scaled_to(picture, resolution)
+    return as_map(cv2.Canny(padded(scaled), int(low), int(high)), like=scaled)
 
 
 def _xdog(picture: Bytes, resolution: int, level: float, _: float) -> Bytes:
     """White where the picture is darker than its surroundings in every channel."""
-    scaled = _scaled(picture, resolution)
-    light = _padded(scaled).astype(np.float32)
+    scaled = scaled_to(picture, resolution)
+    light = padded(scaled).astype(np.float32)
     fine, coarse = cv2.GaussianBlur(light, (0, 0), 0.5), cv2.GaussianBlur(light, (0, 0), 5.0)
     lightness = (255 - np.min(coarse - fine, axis=2)).clip(0, 255).astype(np.uint8)
     # In eight bits, as in the extension: from a difference of 128 on it begins again at 0.
     darker = np.left_shift(np.uint8(255) - lightness, 1)
-    return _grey(np.where(darker > level, 255, 0).astype(np.uint8), like=scaled)
+    return as_map(np.where(darker > level, 255, 0).astype(np.uint8), like=scaled)
 
 
 def _lineart(picture: Bytes, resolution: int, _: float, __: float) -> Bytes:
     """How much darker the picture is than its surroundings, with its usual line at half of white."""
-    scaled = _scaled(picture, resolution)
-    light = _padded(scaled).astype(np.float32)
+    scaled = scaled_to(picture, resolution)
+    light = padded(scaled).astype(np.float32)
     depth = np.min(cv2.GaussianBlur(light, (0, 0), 6.0) - light, axis=2).clip(0, 255)
     lines = depth[depth > 8]
     usual = max(16, np.median(lines)) if len(lines) else 16
-    return _grey((depth / usual * 127).clip(0, 255).astype(np.uint8), like=scaled)
+    return as_map((depth / usual * 127).clip(0, 255).astype(np.uint8), like=scaled)
 
 
-def _padded(scaled: Bytes) -> Bytes:
+def padded(scaled: Bytes) -> Bytes:
+    """A picture with sides that are multiples of PAD."""
     height, width, _ = scaled.shape
     return np.pad(scaled, ((0, -height % PAD), (0, -width % PAD), (0, 0)), mode="edge")
 
 
-def _grey(padded: npt.NDArray[np.uint8], *, like: Bytes) -> Bytes:
+def as_map(padded: npt.NDArray[np.uint8], *, like: Bytes) -> Bytes:
     """A map of one channel as RGB, without what was padded."""
     height, width, _ = like.shape
     return np.repeat(padded[:height, :width, None], 3, axis=2)
 
 
 def _threshold(picture: Bytes, resolution: int, level: float, _: float) -> Bytes:
-    lightest = _scaled(picture, resolution).min(axis=2, keepdims=True) > level
+    lightest = scaled_to(picture, resolution).min(axis=2, keepdims=True) > level
     return np.repeat(np.where(lightest, 255, 0).astype(np.uint8), 3, axis=2)
 
 
 def _blur(picture: Bytes, resolution: int, sigma: float, _: float) -> Bytes:
-    return np.asarray(cv2.GaussianBlur(_scaled(picture, resolution), (0, 0), sigma), dtype=np.uint8)
+    return np.asarray(cv2.GaussianBlur(scaled_to(picture, resolution), (0, 0), sigma), dtype=np.uint8)
 
 
 def _smaller(picture: Bytes, _: int, rate: float, __: float) -> Bytes:
@@ -89,7 +91,7 @@ def _smaller(picture: Bytes, _: int, rate: float, __: float) -> Bytes:
 
 def _shuffled(picture: Bytes, resolution: int, seed: int) -> Bytes:
     """Colours and shapes of the picture without their places: each pixel is taken from somewhere near a smooth path."""
-    scaled = _scaled(picture, resolution)
+    scaled = scaled_to(picture, resolution)
     height, width, _ = scaled.shape
     draws = np.random.RandomState(seed & 0xFFFFFFFF)
     across, down = (_smooth_noise(height, width, draws) * float(side - 1) for side in (width, height))
@@ -165,7 +167,7 @@ MODULES: Mapping[str, Callable[[Bytes, int, float, float], Bytes]] = MappingProx
 )
 
 
-def _scaled(picture: Bytes, resolution: int) -> Bytes:
+def scaled_to(picture: Bytes, resolution: int) -> Bytes:
     """Scale the picture so that its shorter side is `resolution`."""
     height, width, _ = picture.shape
     scale = resolution / min(height, width)
@@ -215,7 +217,7 @@ def _resized(found: Bytes, width: int, height: int) -> Bytes:
         return resized
     grey = resized.astype(np.float32).mean(axis=2).clip(0, 255).astype(np.uint8)
     if _has_thin_lines(found):
-        grey = _ridges(grey)
+        grey = ridges(grey)
     _, binary = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     return np.repeat(np.asarray(binary, dtype=np.uint8)[:, :, None], 3, axis=2)
 
@@ -263,13 +265,14 @@ def _has_thin_lines(found: Bytes) -> bool:
     return int((opened < found).sum()) * 2 > int((found > 127).sum())
 
 
-def _ridges(grey: Bytes) -> Bytes:
+def ridges(grey: Numbers) -> Numbers:
     """Keep only pixels that are the lightest of three in some direction."""
     lines = [np.zeros((3, 3), dtype=np.uint8) for _ in range(4)]
     lines[0][1], lines[1][:, 1] = 1, 1
     np.fill_diagonal(lines[2], 1)
     lines[3][:] = lines[2][:, ::-1]
-    kept = np.zeros_like(grey)
+    kept = grey.copy()
+    kept[:] = 0
     for line in lines:
-        np.putmask(kept, cv2.dilate(grey, line) == grey, grey)
+        np.putmask(kept, np.asarray(cv2.dilate(grey, line)) == grey, grey)
     return kept

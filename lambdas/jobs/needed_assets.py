@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.controlnet import CONTROLNET
 from generate_on_cloud.contract.errors import reference_token
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS, preprocessor_named
 from generate_on_cloud.contract.selectable_scripts import Loopback, SdUpscale
 from generate_on_cloud.contract.single_image_params import (
     ExtrasParams,
@@ -19,6 +21,7 @@ from generate_on_cloud.contract.single_image_params import (
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
 from generate_on_cloud.model_files.face_files import FACE_PARTS
+from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
 from generate_on_cloud.model_files.tiny_vaes import METHOD, PART_OF_OPTION
 from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags, strip_comments
 from lambdas.field_errors import ROOT
@@ -120,11 +123,8 @@ class UnitRow:
     def needs(self, params: TaskParams) -> Iterator[Need]:
         if not isinstance(params, ImageParams):
             return
-        for title, script in params.alwayson_scripts.items():
-            units = script.get("args") if isinstance(script, dict) and title.lower() == self.script.lower() else None
-            for number, unit in enumerate(units if isinstance(units, list) else ()):
-                name = unit.get(self.field) if isinstance(unit, dict) and unit.get("enabled", True) else None
-                yield from _need(self, name, f"alwayson_scripts/{reference_token(title)}/args/{number}/{self.field}")
+        for place, unit in _units(params, self.script):
+            yield from _need(self, unit.get(self.field), f"{place}/{self.field}".removeprefix(f"{ROOT}/"))
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ NAMED: tuple[FieldRow | OptionRow | TagRow | UnitRow | ScriptRow, ...] = (
     TagRow(AssetType.HYPERNETWORK, frozenset({HYPERNET_KIND})),
     OptionRow(AssetType.LORA, "sd_lora"),
     OptionRow(AssetType.HYPERNETWORK, "sd_hypernetwork"),
-    UnitRow(AssetType.CONTROLNET, "ControlNet", "model"),
+    UnitRow(AssetType.CONTROLNET, CONTROLNET, "model"),
     FieldRow(AssetType.UPSCALER, "hr_upscaler", upscaler_file, applies=_second_pass),
     OptionRow(AssetType.UPSCALER, "upscaler_for_img2img", upscaler_file),
     ScriptRow(SdUpscale, AssetType.UPSCALER, "upscaler", 2, upscaler_file),
@@ -210,12 +210,54 @@ class NewestNeed:
     pointer: str
     """Where the request could have named one, or asks for what needs it."""
     architecture: str | None = None
-    """What it must hold, for types of several kinds; its name for the container."""
+    """What it must hold, for types of several kinds."""
+    file: str | None = None
+    """The usual name of such a file, for types whose files are told apart by their names too."""
+
+    @property
+    def reference(self) -> str | None:
+        """Its name for the container."""
+        return self.file or self.architecture
+
+    @property
+    def wanted(self) -> str:
+        """In words."""
+        if self.file:
+            return f"{self.type} called {self.file}"
+        return f"{self.type} with {self.architecture}" if self.architecture else str(self.type)
+
+    def fits(self, *, architecture: str | None, stem: str) -> bool:
+        """Whether a file of its type that holds `architecture` and is called `stem` is one."""
+        if self.file:
+            return PREPROCESSOR_FILES[self.file].is_meant(family=architecture, stem=stem)
+        return self.architecture in (None, architecture)
 
 
 def newest_needed(params: TaskParams) -> list[NewestNeed]:
     """The files that a request needs without naming them."""
-    return [*_newest_words(params), *_face_parts(params)]
+    return [*_newest_words(params), *_face_parts(params), *_preprocessor_files(params)]
+
+
+def _preprocessor_files(params: TaskParams) -> list[NewestNeed]:
+    """The files of the preprocessors that the units name, each once."""
+    if not isinstance(params, ImageParams):
+        return []
+    needs: dict[str, NewestNeed] = {}
+    for one in (params, *params.variants()):
+        for pointer, unit in _units(one, CONTROLNET):
+            module = preprocessor_named(str(unit.get("module", "none")))
+            for file in PREPROCESSORS[module].files if module else ():
+                needs.setdefault(file, NewestNeed(AssetType.PREPROCESSOR, f"{pointer}/module", file=file))
+    return list(needs.values())
+
+
+def _units(params: ImageParams, wanted: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The enabled units of an always-on script, with where they are."""
+    for title, script in params.alwayson_scripts.items():
+        units = script.get("args") if isinstance(script, dict) and title.lower() == wanted.lower() else None
+        for number, unit in enumerate(units if isinstance(units, list) else ()):
+            if isinstance(unit, dict) and unit.get("enabled", True):
+                yield f"{ROOT}/alwayson_scripts/{reference_token(title)}/args/{number}", unit
 
 
 def _face_parts(params: TaskParams) -> list[NewestNeed]:

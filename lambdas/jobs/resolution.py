@@ -201,17 +201,20 @@ class Resolver:
         active = {kind: _acting(self.assets.active(kind, caller), caller) for kind in {need.type for need in needs}}
         for need in needs:
             newest = max(
-                (asset for asset in active[need.type] if need.architecture in (None, asset.facts.architecture)),
+                (
+                    asset
+                    for asset in active[need.type]
+                    if need.fits(architecture=asset.facts.architecture, stem=asset.stem)
+                ),
                 key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
                 default=None,
             )
             if newest is None:
-                wanted = f"{need.type} with {need.architecture}" if need.architecture else need.type
-                none = f"received none, and no {wanted} of yours, an administrator's or a user you trust exists"
+                none = f"received none, and no {need.wanted} of yours, an administrator's or a user you trust exists"
                 message = f"{none}; upload one: POST /v1/assets{caller.listed_files}"
                 findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
             else:
-                findings.use(newest, need.architecture)
+                findings.use(newest, need.reference)
 
         # 2. Files that the prompts may mention.
         text = mentionable_text(params)

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from generate_on_cloud.client.inpaint_sketch import derive_inpaint_sketch
-from generate_on_cloud.contract.controlnet import PREPROCESSORS, ControlNetUnit
+from generate_on_cloud.contract.controlnet import ControlNetUnit
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS
 from generate_on_cloud.contract.scripts import RANGES, SoftInpainting
 from generate_on_cloud.model_files.architectures import fits
 from generate_on_cloud.model_files.family_names import Family

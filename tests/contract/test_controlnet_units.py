@@ -55,7 +55,7 @@ def test_aliases_and_older_words_are_understood(raw: dict[str, Any], field: str,
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        ({"module": "openpose"}, "received the preprocessor 'openpose'; allowed: none, .* module \"none\""),
+        ({"module": "mediapipe_face"}, "received the preprocessor 'mediapipe_face'; allowed: none, .* module \"none\""),
         ({"modle": "x"}, "ControlNet 0: modle: Extra inputs are not permitted"),
         ({"weight": 2.5}, "ControlNet 0: weight: "),
         ({"model": "None"}, "without a model; allowed: the name of an uploaded controlnet"),

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from generate_on_cloud.contract.controlnet import PREPROCESSORS
 from generate_on_cloud.contract.idle_options import AT_REST, IDLE_OPTIONS
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import MAX_WARNINGS, Relaxed, relax
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Img2ImgParams, Txt2ImgParams
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS
 from generate_on_cloud.contract.script_switches import SILENT_SCRIPTS, is_off
 
 PICTURE = "aGVsbG8="

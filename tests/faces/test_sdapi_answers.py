@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image, PngImagePlugin
 from generate_on_cloud.contract.errors import FieldError, JobError, JobErrorCode, Problem, ProblemCode
 from generate_on_cloud.contract.job_bodies import JobQueue, JobView, ProgressView, ResultView
 from generate_on_cloud.contract.jobs import JobPhase, JobStatus, Task
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS
 from generate_on_cloud.faces.sdapi import refusals
 from generate_on_cloud.faces.sdapi.answers import batch_answer, drawing_answer, extras_answer, interrogation_answer
 from generate_on_cloud.faces.sdapi.control import CONTROL_LISTS, detect
@@ -306,6 +308,8 @@ def test_controlnet_lists_its_modules_and_the_uploaded_models() -> None:
 
     assert CONTROL_LISTS["/controlnet/model_list"](SHELF) == {"model_list": ["edges_canny [99999999]"]}
     assert types["Canny"]["default_model"] == "edges_canny [99999999]"
+    assert {module for one in types.values() for module in one["module_list"]} == set(PREPROCESSORS)
+    assert types["SoftEdge"]["module_list"][:2] == ["none", "softedge_pidinet"]
     assert types["Tile"]["default_model"] == "None"
     assert CONTROL_LISTS["/controlnet/module_list"](Shelf())["module_detail"]["canny"]["sliders"][1]["value"] == 100
     assert CONTROL_LISTS["/controlnet/version"](Shelf())["version"] >= 2
@@ -334,13 +338,19 @@ def test_maps_that_need_no_gpu_are_made_here(
 
 
 def test_other_maps_are_refused_and_every_module_of_the_list_is_made_here_or_with_its_picture() -> None:
-    with pytest.raises(RefusalError, match="received 'openpose'; allowed: none, invert, canny"):
-        detect({"controlnet_module": "openpose", "controlnet_input_images": [PICTURE]})
+    with pytest.raises(RefusalError, match="received 'mediapipe_face'; allowed: none, invert, canny"):
+        detect({"controlnet_module": "mediapipe_face", "controlnet_input_images": [PICTURE]})
 
     for module in CONTROL_LISTS["/controlnet/module_list"](Shelf())["module_list"]:
         body = {"controlnet_module": module, "controlnet_input_images": [PICTURE]}
         if module not in ("none", "invert", "canny", "threshold", "blur_gaussian", "tile_resample"):
-            with pytest.raises(RefusalError, match="a unit makes this one along with its picture"):
+            with pytest.raises(RefusalError, match=r"a unit makes this one .*along with its picture"):
                 detect(body)
             continue
         assert len(detect(body)["images"]) == 1, module
+
+
+@pytest.mark.parametrize("module", [name for name, rule in PREPROCESSORS.items() if rule.files])
+def test_a_map_that_a_network_makes_is_refused_with_its_file(module: str) -> None:
+    with pytest.raises(RefusalError, match=f"this one on the cloud by {re.escape(PREPROCESSORS[module].files[0])}"):
+        detect({"controlnet_module": module, "controlnet_input_images": [PICTURE]})

@@ -13,11 +13,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.model_files.family_names import Family
 from tests.model_files.archive_rows import ARCHIVES
 from tests.model_files.unusable import UNUSABLE
 from tests.models import hostile_files
 from tests.models.hostile_files import saved
 from tests.networks.network_files import CONVOLUTION_KINDS, KINDS, lora, numbers
+from tests.tiny_annotators import FILES as PREPROCESSOR_STATES
 from tests.tiny_checkpoint import tiny_state, write_tiny_checkpoint
 from tests.tiny_controlnet import tiny_controlnet_state, write_tiny_controlnet
 from tests.tiny_faces import tiny_detector, tiny_generator, tiny_parser
@@ -91,7 +93,7 @@ def _sound() -> dict[str, Row]:
         AssetType.CHECKPOINT, AssetType.VAE, AssetType.LORA, AssetType.EMBEDDING, AssetType.HYPERNETWORK,
         AssetType.CONTROLNET, AssetType.INTERROGATOR, AssetType.TAGGER, AssetType.UPSCALER,
     )  # fmt: skip
-    faces = AssetType.FACE_RESTORATION
+    faces, preprocessor = AssetType.FACE_RESTORATION, AssetType.PREPROCESSOR
     stored = {**VECTORS, "string_to_param": {"*": numbers(2, 768)}}
     months = {**VECTORS, "string_to_param": torch.nn.ParameterDict({"*": torch.nn.Parameter(numbers(2, 768))})}
     pair = {"clip_l": numbers(3, 768), "clip_g": numbers(3, 1280)}
@@ -118,6 +120,10 @@ def _sound() -> dict[str, Row]:
         ),
         "a face parser": Row(faces, "a.safetensors", _tensors(tiny_parser())),
         "GFPGAN": Row(faces, "a.pth", _bytes(saved({"params_ema": tiny_generator()}))),
+        **{
+            f"the preprocessor's file {name}": Row(preprocessor, name, _bytes(saved(state())))
+            for name, state in PREPROCESSOR_STATES.items()
+        },
         "an upscaler": Row(upscaler, "a.pth", write_tiny_upscaler),
         "an upscaler with its habits": Row(upscaler, "a.pth", _bytes(saved({"params-ema": tiny_upscaler_state()}))),
         "an interrogator": Row(interrogator, "a.safetensors", write_interrogator_file),
@@ -284,6 +290,20 @@ def _wrong() -> dict[str, Row]:
         gan = {sign: numbers(1), "stylegan_decoder.style_mlp.1.weight": numbers(1)}
         held = gan if sign.startswith("conv_body") else {sign: numbers(1), "ClassHead.0.conv1x1.weight": numbers(1)}
         rows[f"a face restorer with {sign}"] = Row(AssetType.FACE_RESTORATION, "a.pth", _bytes(saved(held)), words)
+    for sign, words in (
+        ("conv_first.weight", "it holds no network of a preprocessor; allowed: HED, which finds soft edges, "),
+        ("stylegan_decoder.style_mlp.1.weight", "it holds GFPGAN; allowed: HED"),
+    ):
+        held = {sign: numbers(8, 3, 3, 3)}
+        rows[f"a preprocessor with {sign}"] = Row(AssetType.PREPROCESSOR, "a.pth", _bytes(saved(held)), words)
+    for sign, words in (
+        ("block5.projection.weight", "it holds HED, which finds soft edges"),
+        ("model2.0.conv_block.1.weight", "it holds a network that makes line drawings"),
+        ("model.model.1.model.3.model.3.model.3.model.5.weight", f"it holds {Family.ANIME_LINES}"),
+        ("module.block4_4.conv1.weight", "it holds PiDiNet, which finds soft edges"),
+    ):
+        for other in (AssetType.UPSCALER, AssetType.CHECKPOINT, AssetType.CONTROLNET):
+            rows[f"{other} with {sign}"] = Row(other, "a.safetensors", _tensors({sign: numbers(1)}), words)
     rows["an archive that leads out"] = Row(
         AssetType.INTERROGATOR, "a.zip", _bytes(_zipped(**{"../x": b""})), "'../x' lies outside the archive's folder"
     )

@@ -16,7 +16,9 @@ from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.families import detect_family
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
+from generate_on_cloud.model_files.preprocessor_files import preprocessor_family
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
+from inference_container.models.annotators import load_annotator
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import load_controlnet
 from inference_container.models.faces import load_face_detector, load_face_generator, load_face_parser
@@ -39,6 +41,7 @@ LOADERS: Mapping[AssetType, Callable[[ModelFile, Checkpoint], object]] = {
     AssetType.CHECKPOINT: lambda file, _: load_checkpoint(file, device=CPU, dtype=WIDE),
     AssetType.VAE: lambda file, _: _vae(file),
     AssetType.FACE_RESTORATION: lambda file, _: _face_part(file),
+    AssetType.PREPROCESSOR: lambda file, _: _preprocessor(file),
     AssetType.LORA: lambda file, _: load_network_file(file),
     AssetType.EMBEDDING: lambda file, _: load_inversion_file(file),
     AssetType.HYPERNETWORK: lambda file, _: load_hypernetwork(file, device=CPU),
@@ -64,6 +67,11 @@ def _face_part(file: ModelFile) -> object:
         Family.FACE_PARSER: load_face_parser,
     }
     return loaders[holds](file, device=CPU)
+
+
+def _preprocessor(file: ModelFile) -> object:
+    holds = preprocessor_family(inspected_file(file, AssetType.PREPROCESSOR).shapes)
+    return load_annotator(file, holds, device=CPU)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ export const TYPES = [
   "tagger",
   "upscaler",
   "face_restoration",
+  "preprocessor",
   "styles",
 ] as const satisfies readonly Schemas["AssetType"][];
 const UNSETTLED: ReadonlySet<string> = new Set(["inspecting", "importing"]);

@@ -18,6 +18,14 @@ export function MapPreview({ unit, number, own }: Props) {
   const { t } = useTranslation();
   const [shown, setShown] = useState(false);
   const picture = unit.picture ?? own;
+  const files = useCapabilities().data?.controlnet.modules.find(({ name }) => name === unit.module)?.files ?? [];
+  if (files.length > 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        {t("unit.byNetwork", { files: files.join(", ") })}
+      </Text>
+    );
+  }
   // A service newer than this page may have more preprocessors; without one the map is the picture.
   if (unit.module === "none" || !(unit.module in MAPS)) return null;
   return (

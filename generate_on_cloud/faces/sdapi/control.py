@@ -9,7 +9,8 @@ from typing import Any
 from PIL import Image, ImageChops, ImageFilter, ImageOps, UnidentifiedImageError
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.contract.controlnet import MAX_UNITS, PREPROCESSORS, RESOLUTION, Slider
+from generate_on_cloud.contract.controlnet import MAX_UNITS
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, Slider
 from generate_on_cloud.faces.sdapi.canny import canny, padded
 from generate_on_cloud.faces.sdapi.pictures import decoded
 from generate_on_cloud.faces.sdapi.refusals import REQUEST_INVALID, RefusalError
@@ -23,14 +24,17 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
     "tile_resample": ("Down Sampling Rate",),
     "scribble_xdog": ("XDoG Threshold",),
 }
-_TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "Canny": ("canny", ("canny",)),
-    "Scribble": ("scribble_xdog", ("scribble", "sketch")),
-    "Lineart": ("lineart_standard", ("lineart",)),
-    "Tile": ("tile_resample", ("tile", "blur")),
-    "Recolor": ("none", ("recolor",)),
-}
-"""Type → its usual module, and words in the names of models of this type."""
+_TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "Canny": (("canny",), ("canny",)),
+    "Scribble": (("scribble_xdog", "scribble_hed", "scribble_pidinet"), ("scribble", "sketch")),
+    "SoftEdge": (
+        ("softedge_pidinet", "softedge_pidisafe", "softedge_hed", "softedge_hedsafe"), ("softedge", "hed", "pidi")
+    ),
+    "Lineart": (("lineart_standard", "lineart_realistic", "lineart_coarse", "lineart_anime"), ("lineart",)),
+    "Tile": (("tile_resample",), ("tile", "blur")),
+    "Recolor": (("none",), ("recolor",)),
+}  # fmt: skip
+"""Type → its modules, the usual one first, and words in the names of models of this type."""
 _WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian", "scribble_xdog", "lineart_standard")
 _ALL = "All"
 _MAX_PIXELS = 2**26
@@ -59,9 +63,10 @@ def _module_list(_: Shelf) -> dict[str, Any]:
 
 def _control_types(shelf: Shelf) -> dict[str, Any]:
     types = {_ALL: _type("none", list(PREPROCESSORS), ["None", *models(shelf)], "None")}
-    for name, (module, words) in _TYPES.items():
+    for name, (modules, words) in _TYPES.items():
         fitting = [model for model in models(shelf) if any(word in model.lower() for word in words)]
-        types[name] = _type(module, list(dict.fromkeys(["none", module])), ["None", *fitting], (fitting or ["None"])[0])
+        offered = list(dict.fromkeys(["none", *modules]))
+        types[name] = _type(modules[0], offered, ["None", *fitting], (fitting or ["None"])[0])
     return {"control_types": types}
 
 
@@ -109,8 +114,12 @@ def detect(body: Mapping[str, Any]) -> dict[str, Any]:
     module = next((name for name, one in PREPROCESSORS.items() if asked in (name, *one.other_names)), None)
     if module is None or module not in _MAPS:
         allowed = ", ".join(_MAPS)
-        raise RefusalError(REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; allowed: {allowed}"
-                           f"{' (a unit makes this one along with its picture)' if module else ''}")  # fmt: skip
+        files = " and ".join(PREPROCESSORS[module].files) if module else ""
+        by = f" on the cloud by {files}" if files else ""
+        elsewhere = f" (a unit makes this one{by} along with its picture)" if module else ""
+        raise RefusalError(
+            REQUEST_INVALID, f"controlnet_module: received {asked[:60]!r}; allowed: {allowed}{elsewhere}"
+        )
     pictures = body.get("controlnet_input_images") or body.get("controlnet_images")  # the latter: webuiapi
     if not isinstance(pictures, list) or not pictures:
         raise RefusalError(REQUEST_INVALID, "No image selected: allowed in controlnet_input_images: base64 pictures")

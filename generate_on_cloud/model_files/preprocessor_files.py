@@ -1,0 +1,49 @@
+"""The networks of ControlNet's preprocessors: which file each is, and how files are told apart."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from generate_on_cloud.model_files.family_names import Family, Shapes
+from generate_on_cloud.model_files.foreign_models import adapter
+from generate_on_cloud.model_files.refusals import RefusedFileError
+
+
+@dataclass(frozen=True)
+class PreprocessorFile:
+    """What a file with a network of the ControlNet extension holds."""
+
+    family: Family
+    called: str = ""
+    """A pattern of its stem, where files with other weights hold the same network."""
+
+    def is_meant(self, *, family: str | None, stem: str) -> bool:
+        """Whether a file that holds `family` and is called `stem` may be used for it."""
+        return family == self.family and re.search(self.called, stem, re.IGNORECASE) is not None
+
+
+PREPROCESSOR_FILES: Mapping[str, PreprocessorFile] = MappingProxyType(
+    {
+        "ControlNetHED.pth": PreprocessorFile(Family.HED),
+        "sk_model.pth": PreprocessorFile(Family.LINE_DRAWING, r"sk_model(?!2)"),
+        "sk_model2.pth": PreprocessorFile(Family.LINE_DRAWING, r"sk_model2"),
+        "netG.pth": PreprocessorFile(Family.ANIME_LINES),
+        "table5_pidinet.pth": PreprocessorFile(Family.PIDINET),
+    }
+)
+"""By the names that the extension gives the files."""
+HELD: tuple[Family, ...] = tuple(dict.fromkeys(file.family for file in PREPROCESSOR_FILES.values()))
+
+
+def preprocessor_family(shapes: Shapes) -> Family:
+    """Which of HELD a file is.
+
+    Raises:
+        RefusedFileError: none of them.
+    """
+    found = adapter(shapes)
+    if found in HELD:
+        return found
+    held = found or "no network of a preprocessor"
+    raise RefusedFileError(f"it holds {held}; allowed: {', '.join(HELD)}")

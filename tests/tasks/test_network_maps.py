@@ -1,0 +1,163 @@
+"""Preprocessors with networks: their maps are the ControlNet extension's, and they draw in a unit."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+
+from generate_on_cloud.contract.assets import AssetType
+from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.jobs import Task
+from generate_on_cloud.contract.params import PARAMS_BY_TASK
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS
+from generate_on_cloud.model_files.family_names import Family
+from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
+from inference_container.drawing.network_maps import MAPS, request_network_map
+from inference_container.models.annotators import KINDS, load_annotator
+from inference_container.models.checkpoint import Checkpoint
+from inference_container.models.files import JobFiles, ModelFile
+from inference_container.models.model_cache import ModelCache
+from inference_container.pictures.control_maps import fit_map
+from inference_container.task import TaskInput, load_nothing
+from tests.tasks.conftest import as_text
+from tests.tasks.running import opened, pixels, run
+from tests.tiny_annotators import FILES, anime_lines, hed, lines, picture
+from tests.tiny_controlnet import write_tiny_controlnet
+
+CPU = torch.device("cpu")
+PUBLISHED = Path(__file__).parents[1] / "models" / "published" / "annotators.npz"
+SHAPES = {"landscape": (90, 140, 64), "portrait": (200, 120, 100)}
+"""Height and width of the picture, and the resolution of the map."""
+BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet"}
+"""Maps of a few levels, in which a rounding makes a pixel another level."""
+
+
+def model_file(path: Path, **more: Any) -> ModelFile:
+    return ModelFile(AssetType.PREPROCESSOR, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest(), **more)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
+    folder = tmp_path_factory.mktemp("annotators")
+    for name, state in FILES.items():
+        torch.save(state(), folder / name)
+    return JobFiles([model_file(folder / name) for name in FILES])
+
+
+@pytest.fixture(scope="module")
+def models() -> ModelCache:
+    return ModelCache(max_bytes=2**30, load=load_nothing)
+
+
+def job_of(files: JobFiles, models: ModelCache) -> TaskInput:
+    return TaskInput(PARAMS_BY_TASK[Task.TXT2IMG](), None, lambda _: None, files=files, models=models)
+
+
+def test_every_preprocessor_with_files_has_its_steps_and_its_networks() -> None:
+    assert set(MAPS) == {name for name, rule in PREPROCESSORS.items() if rule.files}
+    assert {file for rule in PREPROCESSORS.values() for file in rule.files} == set(PREPROCESSOR_FILES) == set(FILES)
+    assert set(KINDS) == {file.family for file in PREPROCESSOR_FILES.values()}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("module", MAPS)
+def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: str, shape: str) -> None:
+    height, width, resolution = SHAPES[shape]
+    with np.load(PUBLISHED) as published:
+        wanted = published[f"{module}:{shape}"]
+    preprocessor = request_network_map(job_of(files, models), module)
+    assert preprocessor is not None
+
+    made = preprocessor(picture(height, width), resolution=resolution)
+
+    wanted = wanted if wanted.ndim == 3 else np.repeat(wanted[:, :, None], 3, axis=2)
+    differences = np.abs(made.astype(int) - wanted)
+    assert made.shape == wanted.shape
+    assert wanted.std() > 20
+    if module in BLACK_AND_WHITE:
+        assert (differences > 0).mean() < 0.002
+    else:
+        assert differences.max() <= 2
+        assert differences.mean() < 0.1
+
+
+def test_a_preprocessor_without_networks_needs_no_file(models: ModelCache) -> None:
+    assert request_network_map(job_of(JobFiles(), models), "canny") is None
+
+
+def test_a_unit_draws_with_the_networks_map_at_the_size_that_is_drawn(
+    checkpoint: Checkpoint, files: JobFiles, models: ModelCache, tmp_path: Path
+) -> None:
+    path = write_tiny_controlnet(tmp_path / "edges.safetensors")
+    control = replace(model_file(path), type=AssetType.CONTROLNET)
+    shown = as_text(Image.fromarray(picture(90, 140)))
+    unit = {"model": "edges", "module": "hed", "image": shown, "processor_res": 64}
+
+    drawn = run(
+        checkpoint,
+        Task.TXT2IMG,
+        files=[*files.files, control],
+        alwayson_scripts={"ControlNet": {"args": [unit]}},
+    )
+
+    whole = request_network_map(job_of(files, models), "softedge_hed")
+    assert whole is not None
+    made = fit_map(whole(picture(90, 140), resolution=64), mode="Crop and Resize", width=64, height=64)
+    assert (np.asarray(opened(drawn, 1)) == made).all()
+    assert (pixels(drawn) != pixels(run(checkpoint, Task.TXT2IMG))).any()
+    assert "Module: softedge_hed" in drawn.images[0].infotext
+
+
+@pytest.mark.parametrize("module", MAPS)
+def test_a_job_without_the_file_names_it(models: ModelCache, module: str) -> None:
+    with pytest.raises(
+        JobFailed, match=f"received no preprocessor called '{PREPROCESSORS[module].files[0]}'"
+    ) as caught:
+        request_network_map(job_of(JobFiles(), models), module)
+
+    assert caught.value.error.code is JobErrorCode.ASSET_MISSING
+
+
+def changed(state: Mapping[str, Tensor], **changes: Tensor | None) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in {**state, **changes}.items() if tensor is not None}
+
+
+@pytest.mark.parametrize(
+    ("family", "state", "code", "words"),
+    [
+        (Family.HED, lines(1), JobErrorCode.ASSET_INCOMPATIBLE, "it holds a network that makes line drawings, not HED"),
+        (Family.HED, {"a": torch.zeros(1)}, JobErrorCode.ASSET_INCOMPATIBLE, "no network of a preprocessor"),
+        (Family.LINE_DRAWING, changed(lines(1), **{"model4.1.bias": None}), JobErrorCode.ASSET_CORRUPT, "it lacks"),
+        (Family.ANIME_LINES, changed(anime_lines(), extra=torch.zeros(1)), JobErrorCode.ASSET_CORRUPT, "it has extra"),
+        (
+            Family.LINE_DRAWING,
+            changed(lines(1), **{"model0.1.weight": torch.zeros(65, 3, 7, 7)}),
+            JobErrorCode.ASSET_CORRUPT,
+            "65 channels are not 1 to 64",
+        ),
+        (
+            Family.HED,
+            changed(hed(), **{"block1.convs.0.bias": torch.zeros(3)}),
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "its sizes are inconsistent",
+        ),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_fails_by_name(
+    tmp_path: Path, family: Family, state: dict[str, Tensor], code: JobErrorCode, words: str
+) -> None:
+    path = tmp_path / "annotator.safetensors"
+    save_file(state, path)
+
+    with pytest.raises(JobFailed, match=words) as caught:
+        load_annotator(model_file(path), family, device=CPU)
+
+    assert caught.value.error.code is code

@@ -1,0 +1,74 @@
+"""Random networks of ControlNet's preprocessors, as in the extension's files, and what they look at."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from inference_container.models.edge_networks import HED, AnimeLineDrawer, LineDrawer, PiDiNet
+
+State = dict[str, Tensor]
+NARROW = 8
+"""An eighth of the published networks' widths, where the extension's own code can be as narrow."""
+
+
+def _filled(network: nn.Module, *, seed: int, gain: float = 1.4, bias: float = 0.1) -> State:
+    generator = torch.Generator().manual_seed(seed)
+    state: State = {}
+    for name, tensor in network.state_dict().items():
+        if not tensor.is_floating_point():
+            state[name] = tensor
+        elif name.endswith("running_var"):
+            state[name] = torch.rand(tensor.shape, generator=generator) + 0.5
+        elif tensor.ndim > 1:
+            fan_in = tensor.numel() // tensor.shape[0]
+            state[name] = torch.randn(tensor.shape, generator=generator) * (gain / fan_in) ** 0.5
+        else:
+            ones = name.endswith("weight")
+            state[name] = torch.randn(tensor.shape, generator=generator) * bias + (1.0 if ones else 0.0)
+    return state
+
+
+def hed() -> State:
+    """Whole: the extension's own is of one width."""
+    state = _filled(HED(), seed=21, gain=2.0)
+    state["norm"] = torch.tensor([120.0, 115.0, 105.0]).reshape(1, 3, 1, 1)
+    for name in state:
+        if "projection" in name:
+            state[name] *= 0.08
+    return state
+
+
+def lines(seed: int) -> State:
+    return _filled(LineDrawer(NARROW), seed=seed, gain=2.0)
+
+
+def anime_lines() -> State:
+    return _filled(AnimeLineDrawer(NARROW), seed=24, gain=2.0)
+
+
+def pidinet() -> State:
+    state = _filled(PiDiNet(NARROW), seed=25, gain=3.0)
+    state["classifier.weight"] *= 0.0006
+    return {f"module.{name}": tensor for name, tensor in state.items()}
+
+
+FILES: Mapping[str, Callable[[], State]] = {
+    "ControlNetHED.pth": hed,
+    "sk_model.pth": lambda: lines(22),
+    "sk_model2.pth": lambda: lines(23),
+    "netG.pth": anime_lines,
+    "table5_pidinet.pth": pidinet,
+}
+
+
+def picture(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """A smooth picture, RGB, with a bright disc and a dark bar."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / (9 + 4 * band) + band) * np.cos(y / (13 - 3 * band)) for band in range(3)]
+    made = 128 + 60 * np.stack(waves, axis=-1)
+    made[(x - 0.35 * width) ** 2 + (y - height / 2) ** 2 < (min(height, width) / 4) ** 2] = (240, 200, 90)
+    made[:, int(0.7 * width) : int(0.78 * width)] = (20, 30, 60)
+    return made.clip(0, 255).astype(np.uint8)
