@@ -1,4 +1,4 @@
-"""The networks of ControlNet's preprocessors: which file each is, and how files are told apart."""
+"""The networks of ControlNet's preprocessors: which file each is, and how to tell files apart."""
 
 import re
 from collections.abc import Mapping

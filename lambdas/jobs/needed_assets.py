@@ -212,7 +212,7 @@ class NewestNeed:
     architecture: str | None = None
     """What it must hold, for types of several kinds."""
     file: str | None = None
-    """The usual name of such a file, for types whose files are told apart by their names too."""
+    """The usual name of such a file, for types whose files differ by their names too."""
 
     @property
     def reference(self) -> str | None:

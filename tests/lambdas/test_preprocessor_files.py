@@ -63,7 +63,7 @@ def test_a_unit_whose_file_is_missing_is_refused_by_its_name(cloud: Cloud, modul
     assert "upload one: POST /v1/assets" in error.message
 
 
-def test_files_that_hold_the_same_network_are_told_apart_by_their_names(cloud: Cloud) -> None:
+def test_names_tell_files_with_the_same_network_apart(cloud: Cloud) -> None:
     upload(cloud, "sk_model.pth", "sk_model2.pth")
     cloud.asset("preprocessor", "my_sk_model2_fp16.safetensors", architecture=PREPROCESSOR_FILES["sk_model.pth"].family)
 
