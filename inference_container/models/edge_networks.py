@@ -153,7 +153,7 @@ _INNER = [6, 7, 8, 11, 13, 16, 17, 18]
 
 
 class PixelDifference(nn.Module):
-    """A convolution of the differences between pixels, as one of the pixels with a kernel of its own."""
+    """A convolution of the differences between pixels, as one of the pixels with another kernel."""
 
     def __init__(self, kind: str, inputs: int, outputs: int, *, groups: int = 1) -> None:
         super().__init__()
