@@ -222,7 +222,10 @@ webui-environments: .venv-gradio3/.ready .venv-gradio4/.ready ## create the envi
 # `make coverage` leaves out those that need a browser: they take minutes, and measure nothing of the host's process.
 WEBUI_BROWSER_TESTS := tests/webui_extension/test_page.py tests/e2e/webui_panel
 webui-test: $(READY) webui-environments ## drive the panel inside both stand-ins with Debian's chromium, against the local cloud
-	WEBUI_TESTS=1 $(RUN) -m pytest tests/webui_extension/test_hooks.py $(WEBUI_BROWSER_TESTS)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target webui-test-AUTOMATIC1111 webui-test-Forge
+
+webui-test-%: # in one of them; each has a local cloud for itself
+	WEBUI_TESTS=1 WEBUI_KIND=$* $(RUN) -m pytest --durations=15 tests/webui_extension/test_hooks.py $(WEBUI_BROWSER_TESTS)
 
 webui-real: $(READY) ## the same tests in a real WebUI, whose folder stays as it is, and its own pictures next to the cloud's: make webui-real WEBUI=FOLDER (WEBUI_PYTHON=…, WEBUI_ARGS=…)
 	@[ -f "$(WEBUI)/launch.py" ] || { echo "WEBUI names no folder of AUTOMATIC1111 or Forge: '$(WEBUI)'" >&2; exit 2; }

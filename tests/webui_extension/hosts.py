@@ -71,11 +71,12 @@ def hosts() -> list[Host]:
 
 
 def stand_ins() -> list[Host]:
-    """AUTOMATIC1111's and Forge's, each in an environment with that host's gradio."""
-    script = HERE / "standin" / "host.py"
+    """AUTOMATIC1111's and Forge's, each in an environment with that host's gradio; `WEBUI_KIND` names one of them."""
+    script, only = HERE / "standin" / "host.py", os.environ.get("WEBUI_KIND")
     return [
         Host(kind, ROOT / environment / "bin" / "python", [script])
         for kind, environment in (("AUTOMATIC1111", ".venv-gradio3"), ("Forge", ".venv-gradio4"))
+        if only in (None, kind)
     ]
 
 
@@ -133,7 +134,14 @@ def prepare(host: Host, folder: Path, checkpoint: Path | None = None) -> None:
             values |= {f"customscript/{script}/{tab}/{label}/value": value for label, value in labels.items()}
     (folder / "ui-config.json").write_text(json.dumps(values))
     settings = {"live_previews_enable": False, "randn_source": "CPU", "samples_filename_pattern": "[seed]"}
-    (folder / "config.json").write_text(json.dumps(settings))
+    change_settings(host, folder, settings)
+
+
+def change_settings(host: Host, folder: Path, settings: Mapping[str, object]) -> None:
+    """Write settings of the host, which it reads when it starts."""
+    file = folder / ("config.json" if host.is_real else "settings.json")
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps({**known, **settings}))
 
 
 @contextmanager

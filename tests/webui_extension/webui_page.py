@@ -1,6 +1,7 @@
 """Drives one page of a WebUI: a stand-in's or a real one's."""
 
 import base64
+import copy
 import io
 import json
 import re
@@ -24,6 +25,7 @@ class WebUI:
     """One page of a host."""
 
     def __init__(self, browser: Browser, address: str, host: Host, folder: Path) -> None:
+        self._browser = browser
         self.host = host
         self.address = address
         self.folder = folder
@@ -33,9 +35,26 @@ class WebUI:
         self.page.set_default_timeout(PATIENCE * 1000)
         self.open(address)
 
+    def another(self) -> "WebUI":
+        """Another person's page of the same host."""
+        return WebUI(self._browser, self.address, self.host, self.folder)
+
+    def twin(self) -> "WebUI":
+        """Another tab that this page has opened, with a copy of what this one remembers."""
+        other = copy.copy(self)
+        with self.page.expect_popup() as opened:
+            self.page.evaluate("window.open(location.href)")
+        other.page, other.errors = opened.value, []
+        other.page.set_default_timeout(PATIENCE * 1000)
+        other._is_loaded()
+        return other
+
     def open(self, address: str) -> None:
         """Open the page, and wait until the panel has asked the cloud what there is."""
         self.page.goto(address)
+        self._is_loaded()
+
+    def _is_loaded(self) -> None:
         for tab in ("txt2img", "img2img"):
             self.page.wait_for_selector(f"#goc_state_{tab} .goc-cards", state="attached")
 

@@ -14,6 +14,7 @@ from generate_on_cloud.contract.accounts import CreateKey
 from local_cloud.cloud import LocalCloud
 from tests.e2e.conftest import CHECKPOINT
 from tests.webui_extension import hosts
+from tests.webui_extension.cable import Cable, running_cable
 from tests.webui_extension.hosts import Host, prepare, running_host
 from tests.webui_extension.webui_page import WebUI
 
@@ -116,10 +117,11 @@ class OwnHost:
     port: int = field(default_factory=hosts.free_port)
 
     @contextmanager
-    def running(self, url: str, key: str) -> Iterator[str]:
-        """Its address, while it runs with this login in its environment."""
-        login = {"GOC_URL": url, "GOC_API_KEY": key}
-        with running_host(self.host, self.folder, login, port=self.port) as address:
+    def running(self, url: str, key: str, *, localization: str = "None") -> Iterator[str]:
+        """Its address, while it runs with this login in its environment and its page in this language."""
+        environment = {"GOC_URL": url, "GOC_API_KEY": key}
+        hosts.change_settings(self.host, self.folder, {"localization": localization})
+        with running_host(self.host, self.folder, environment, port=self.port) as address:
             yield address
 
     def page(self, address: str) -> WebUI:
@@ -130,6 +132,12 @@ class OwnHost:
 def own_host(host: Host, browser: Browser, local_checkpoint: Path | None, tmp_path: Path) -> OwnHost:
     prepare(host, tmp_path, local_checkpoint)
     return OwnHost(host, tmp_path, browser)
+
+
+@pytest.fixture
+def cable(local_cloud: LocalCloud) -> Iterator[Cable]:
+    with running_cable(local_cloud.api_url) as cable:
+        yield cable
 
 
 @pytest.fixture

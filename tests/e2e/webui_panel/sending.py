@@ -1,5 +1,8 @@
 """Press the button, find the job, wait for its pictures."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +60,21 @@ def choose_newest(webui: WebUI, service: GenerateOnCloud) -> str:
     assert newest.line.count("→") == 3
     webui.waits_for(lambda: webui.value("goc_histories_txt2img") == newest.line, newest.line)
     return newest.job_id
+
+
+@contextmanager
+def logged_in_with(webui: WebUI, key: str) -> Iterator[None]:
+    """The panel has another key meanwhile, as if its user had entered it."""
+    file = webui.folder / "configuration" / "generate-on-cloud" / "webui.json"
+    login = file.read_text()
+    file.write_text(json.dumps({**json.loads(login), "api_key": key}))
+    try:
+        yield
+    finally:
+        file.write_text(login)
+
+
+def newest_job(service: GenerateOnCloud) -> str:
+    """Its id; "" if there is none."""
+    jobs = service.jobs.page(limit=1).jobs
+    return jobs[0].job_id if jobs else ""

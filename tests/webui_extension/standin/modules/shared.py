@@ -1,7 +1,6 @@
 """Settings, command line, styles and upscalers of the stand-in."""
 
 import json
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +19,8 @@ opts = SimpleNamespace(
     samples_format="png",
     samples_save=True,
 )
-for name, value in json.loads(os.environ.get("STANDIN_SETTINGS", "{}")).items():
+settings = Path(data_path) / "settings.json"
+for name, value in (json.loads(settings.read_text()) if settings.exists() else {}).items():
     setattr(opts, name, value)
 cmd_opts = SimpleNamespace(ckpt_dir=None, embeddings_dir=str(Path(data_path) / "embeddings"))
 sd_upscalers = [SimpleNamespace(name=name) for name in ("None", "Lanczos", "Nearest")]
