@@ -1,4 +1,4 @@
-"""`goc assets`: upload, import, list, show, change and delete model files."""
+"""`goc assets`: upload, import, list, show, change, delete and restore model files."""
 
 import re
 import unicodedata
@@ -12,13 +12,22 @@ from pydantic import ValidationError
 from rich.progress import Progress
 
 from generate_on_cloud.cli.asset_bars import advancing, asset_bars, naming, showing
-from generate_on_cloud.cli.asset_names import AssetName, find_asset
+from generate_on_cloud.cli.asset_names import AssetName, find_asset, find_deleted
 from generate_on_cloud.cli.asset_options import AllowedRoles, AllowedUsers, PredictionOption
 from generate_on_cloud.cli.completion import asset_names, asset_types
 from generate_on_cloud.cli.help_pages import Commands
 from generate_on_cloud.cli.import_commands import import_url, pause, resume
 from generate_on_cloud.cli.model_types import models_in
-from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_assets, print_document, wants_json
+from generate_on_cloud.cli.output import (
+    NO_ASSETS,
+    NO_DELETED,
+    AsJson,
+    AsTable,
+    errors,
+    print_assets,
+    print_document,
+    wants_json,
+)
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.tables import print_sheet, size
 from generate_on_cloud.cli.times import told
@@ -134,13 +143,14 @@ def list_assets(
         str | None,
         typer.Option("--type", metavar="TYPE", help="Only this type.", autocompletion=asset_types),
     ] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that `goc assets restore` brings back.")] = False,
     as_json: AsTable = None,
 ) -> None:
     """List the assets you may use."""
     in_json = wants_json(as_json)
     with open_cloud() as cloud:
-        assets = list(cloud.assets.list(asset_type=asset_type))
-    print_assets(assets, as_json=in_json)
+        assets = list(cloud.assets.list(asset_type=asset_type, deleted=deleted))
+    print_assets(assets, as_json=in_json, empty=NO_DELETED if deleted else NO_ASSETS)
 
 
 @app.command()
@@ -234,13 +244,25 @@ def rm(
     with _answering(as_json=as_json, show=_print_deleted) as done, open_cloud() as cloud:
         for asset in assets:
             found = find_asset(cloud, asset)
-            cloud.assets.delete(found.asset_id)
-            done.append(found)
+            gone = cloud.assets.delete(found.asset_id)
+            done.append(gone if gone.deleted_until else found)
 
 
 def _print_deleted(assets: Sequence[AssetView]) -> None:
     for asset in assets:
-        typer.echo(f"{asset.name} ({asset.type}) is deleted")
+        back = f"; until {told(asset.deleted_until)}: goc assets restore {asset.name}" if asset.deleted_until else ""
+        typer.echo(f"{asset.name} ({asset.type}) is deleted{back}")
+
+
+@app.command()
+def restore(
+    assets: Annotated[list[str], typer.Argument(metavar="ASSET...", help="Ids or file names of deleted assets.")],
+    as_json: AsJson = False,
+) -> None:
+    """Bring deleted assets back under their names; `goc assets list --deleted` shows them."""
+    with _answering(as_json=as_json) as done, open_cloud() as cloud:
+        for asset in assets:
+            done.append(cloud.assets.restore(find_deleted(cloud, asset).asset_id))
 
 
 def _print_table(assets: Sequence[AssetView]) -> None:

@@ -75,6 +75,7 @@ ASSET_COLUMNS = (
 
 
 NO_ASSETS = "There are no model files yet; `goc assets upload FILE` adds one."
+NO_DELETED = "There are no deleted model files that can be restored."
 
 
 def print_assets(assets: Sequence[AssetView], *, as_json: bool, for_whom: bool = False, empty: str = NO_ASSETS) -> None:

@@ -197,19 +197,25 @@ class Assets:
         return self._predicting(called[0], prediction_type)
 
     def delete(self, asset_id: str) -> AssetView:
-        """Delete it, or cancel its upload or import; returns the asset as it was."""
+        """Delete it, or cancel its upload or import; returns the asset as it was, or with `deleted_until`."""
         return self._connection.ask(AssetView, "DELETE", f"/v1/assets/{asset_id}")
 
-    def page(self, *, asset_type: str | None = None, limit: int = 100, cursor: str | None = None) -> AssetPage:
-        """One page of assets."""
-        query = {"type": asset_type, "limit": limit, "cursor": cursor}
+    def restore(self, asset_id: str) -> AssetView:
+        """Make a deleted asset active again, until `deleted_until`."""
+        return self._connection.ask(AssetView, "POST", f"/v1/assets/{asset_id}/restore")
+
+    def page(
+        self, *, asset_type: str | None = None, deleted: bool = False, limit: int = 100, cursor: str | None = None
+    ) -> AssetPage:
+        """One page of assets; `deleted`: of those that can be restored."""
+        query = {"type": asset_type, "deleted": "true" if deleted else None, "limit": limit, "cursor": cursor}
         return self._connection.ask(AssetPage, "GET", "/v1/assets", query=query)
 
-    def list(self, *, asset_type: str | None = None) -> Iterator[AssetView]:
-        """All assets, or those of one type, fetched page by page."""
+    def list(self, *, asset_type: str | None = None, deleted: bool = False) -> Iterator[AssetView]:
+        """All assets, or those of one type, fetched page by page; `deleted`: those that can be restored."""
         cursor = None
         while True:
-            page = self.page(asset_type=asset_type, cursor=cursor)
+            page = self.page(asset_type=asset_type, deleted=deleted, cursor=cursor)
             yield from page.assets
             cursor = page.next_cursor
             if cursor is None:

@@ -177,6 +177,8 @@ class AssetView(View):
     """Declared during the upload; computed from the bytes once the asset is active."""
     status: AssetStatus
     created_at: datetime
+    deleted_until: datetime | None = None
+    """Until when a `deleted` asset can be restored; then its bytes are deleted."""
     error: str | None = None
     owner: str = ""
     description: str = ""

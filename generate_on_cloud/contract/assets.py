@@ -38,6 +38,8 @@ class AssetStatus(StrEnum):
     """All bytes have arrived and are being checked."""
     ACTIVE = "active"
     FAILED = "failed"
+    DELETED = "deleted"
+    """Its bytes stay for some days, in which it can be restored; no job and no list finds it."""
 
 
 @dataclass(frozen=True)

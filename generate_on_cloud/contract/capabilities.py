@@ -135,7 +135,7 @@ class Capabilities(View):
     limits: dict[str, float]
     """How much one job may ask for; docs/api.md explains them."""
     deleted_models_days: int = 0
-    """How long whoever runs the service can bring a deleted model file back; 0: not at all."""
+    """How long a deleted model file can be restored (`POST /v1/assets/{id}/restore`); 0: not at all."""
     problems: list[ProblemInfo]
     job_errors: list[JobErrorInfo]
 

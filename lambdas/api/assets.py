@@ -37,6 +37,8 @@ class AssetsQuery(Query):
     cursor: str | None = None
     size: int | None = Field(default=None, gt=0)
     """Bytes; only files of this size."""
+    deleted: bool = False
+    """true: the deleted files that the caller can restore, instead of those they may use."""
 
 
 @ROUTES.add(
@@ -57,8 +59,12 @@ def create_asset(call: UserCall, body: CreateAsset) -> AssetView:
 
 @ROUTES.add("GET", "/v1/assets", problems=(ProblemCode.INVALID_CURSOR,), permission=Permission.ASSET_LIST)
 def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
-    """List the model files the caller may use, by type and name."""
+    """List the model files the caller may use, or the deleted ones they can restore, by type and name."""
     asset_type: AssetType | None = None
+
+    def shown(asset: AssetRecord) -> bool:
+        return _is_restorable(call, asset) if query.deleted else is_for(asset, call.caller)
+
     if query.type is not None:
         asset_type = asset_type_named(query.type)
         if asset_type is None:
@@ -68,7 +74,7 @@ def list_assets(call: UserCall, query: AssetsQuery) -> AssetPage:
         limit=query.limit,
         cursor=query.cursor,
         signer=call.services.pages.signer,
-        takes=lambda asset: query.size in (None, asset.size) and is_for(asset, call.caller),
+        takes=lambda asset: query.size in (None, asset.size) and shown(asset),
     )
     return AssetPage(assets=[_view(call, asset) for asset in assets], next_cursor=next_cursor)
 
@@ -190,10 +196,32 @@ def _changed(asset: AssetRecord, body: ChangeAsset, *, vouches: bool) -> AssetRe
     permission=Permission.ASSET_CREATE,
 )
 def delete_asset(call: UserCall, asset_id: str) -> AssetView:
-    """Delete a model file, or cancel its upload or import."""
-    removed = call.services.removal.remove(_own(call, asset_id))
+    """Delete a model file, or cancel its upload or import; see `deleted_until` for whether it can be restored."""
+    removed = call.services.removal.remove(_own(call, asset_id), now=call.services.clock.now())
     call.log_change("asset.deleted", asset_id, {"name": removed.name})
     return _view(call, removed)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/assets/{asset_id}/restore",
+    problems=(*_OF_ANOTHER, ProblemCode.ASSET_EXISTS, ProblemCode.QUOTA_EXCEEDED),
+    permission=Permission.ASSET_CREATE,
+)
+def restore_asset(call: UserCall, asset_id: str) -> AssetView:
+    """Make a deleted model file active again, under its name."""
+    asset = call.services.assets.get(asset_id)
+    if asset is None or not _is_restorable(call, asset):
+        asset = _own(call, asset_id)
+    restored = call.services.removal.restore(asset, caller=call.caller, now=call.services.clock.now())
+    if asset.status is not restored.status:
+        call.log_change("asset.restored", asset_id, {"name": restored.name})
+    return _view(call, restored)
+
+
+def _is_restorable(call: UserCall, asset: AssetRecord) -> bool:
+    """Whether it is deleted and belongs to the caller, or they may change everybody's."""
+    return asset.status is AssetStatus.DELETED and call.caller.may_see(asset.owner, Permission.ASSET_ALL)
 
 
 def _prediction(asset: AssetRecord, body: ChangeAsset) -> PredictionType | None:
@@ -238,6 +266,7 @@ def _view(call: UserCall, asset: AssetRecord) -> AssetView:
         sha256=asset.sha256,
         status=asset.status,
         created_at=asset.created_at,
+        deleted_until=asset.deleted_until,
         error=asset.error,
         owner=asset.owner,
         description=asset.description,

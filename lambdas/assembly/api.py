@@ -66,7 +66,7 @@ class Api(Jobs[ApiSettings], Assets[ApiSettings]):
 
     @cached_property
     def removal(self) -> AssetRemoval:
-        return AssetRemoval(self.uploads, self.pages.user_of)
+        return AssetRemoval(self.uploads, self.pages.user_of, self.settings.DELETED_MODELS_DAYS)
 
     @cached_property
     def endpoints(self) -> SageMakerEndpoints:

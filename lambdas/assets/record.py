@@ -89,6 +89,8 @@ class AssetRecord:
     part_size: int
     status: AssetStatus
     created_at: datetime
+    deleted_until: datetime | None = None
+    """Until when a deleted asset can be restored."""
     error: str | None = None
     description: str = ""
     tags: tuple[str, ...] = ()
@@ -126,7 +128,7 @@ class AssetRecord:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "AssetRecord":
-        since = row.get("inspected_since")
+        since, deleted_until = row.get("inspected_since"), row.get("deleted_until")
         return cls(
             asset_id=row["asset_id"],
             owner=row["owner"],
@@ -139,6 +141,7 @@ class AssetRecord:
             part_size=int(row["part_size"]),
             status=AssetStatus(row["status"]),
             created_at=datetime.fromisoformat(row["created_at"]),
+            deleted_until=datetime.fromisoformat(deleted_until) if deleted_until else None,
             error=row.get("error"),
             description=row.get("description", ""),
             tags=tuple(row.get("tags", ())),
@@ -175,6 +178,7 @@ class AssetRecord:
             "part_size": self.part_size,
             "status": self.status.value,
             "created_at": timestamp(self.created_at),
+            "deleted_until": timestamp(self.deleted_until) if self.deleted_until else None,
             "error": self.error,
             "description": self.description or None,
             "tags": list(self.tags) or None,

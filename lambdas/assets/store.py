@@ -61,7 +61,12 @@ def _guards(asked: Iterable[Reference]) -> list[str]:
 
 
 def is_for(asset: AssetRecord, caller: Caller) -> bool:
-    """Whether the caller may use it: it is theirs, or meant for them and in the list of their role, if it has one."""
+    """Whether the caller may use it: it is theirs, or meant for them and in the list of their role, if it has one.
+
+    A deleted one is for nobody.
+    """
+    if asset.status is AssetStatus.DELETED:
+        return False
     listed = caller.assets is None or asset.owner == caller.user or asset.is_listed(caller.assets)
     return listed and caller.may_use(asset, Permission.ASSET_ALL)
 

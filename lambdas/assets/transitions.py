@@ -1,36 +1,26 @@
 """What can happen to an asset's row after its creation: one conditional write each, which says whether it succeeded."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
-from lambdas.assets.charged_bytes import ROOM, AssetBytes, exceeded
+from lambdas.assets.charged_bytes import ROOM, exceeded
 from lambdas.assets.record import WORKING, AssetFacts, AssetRecord
-from lambdas.assets.store import NAME_FREE, AssetStore
-from lambdas.aws.errors import CONDITION_FAILED, error_code
-from lambdas.aws.rows import Action, Condition, Delete, Update, timestamp
-from lambdas.problems import ProblemError
+from lambdas.assets.row_writes import AS_EXPECTED, RowWrites, requiring
+from lambdas.assets.store import NAME_FREE
+from lambdas.aws.rows import Condition, Delete, timestamp
 
 FAILED_KEPT = timedelta(days=30)
 """How long the row of a failed asset stays to show the reason."""
-_RACES = 5
-_AS_EXPECTED = "the asset as it was read"
 _PAUSED = "paused"
 """The worker of a paused import."""
 _DELETED = {"status": AssetStatus.FAILED.value, "working": "1"}
 """Marks a row whose bytes are being deleted: after a crash, the sweep continues the deletion."""
 
 
-@dataclass(frozen=True)
-class AssetTransitions:
+class AssetTransitions(RowWrites):
     """Each that changes the bytes of an asset also changes those of its owner, in one transaction."""
-
-    store: AssetStore
-    owned: AssetBytes
 
     def add(self, asset: AssetRecord) -> bool:
         """Add a new asset under a free name; False if another asset has the name.
@@ -62,9 +52,9 @@ class AssetTransitions:
             old, {**_DELETED, "error": "replaced by a newer upload", "charged": None}, allowed=(old.status,)
         )
         if old.charged is None:
-            ended = _requiring(ended, "attribute_not_exists(#charged)", {})
+            ended = requiring(ended, "attribute_not_exists(#charged)", {})
         else:
-            ended = _requiring(ended, "#charged = :counted", {":counted": old.charged})
+            ended = requiring(ended, "#charged = :counted", {":counted": old.charged})
         refused = self.store.write(self.store.pass_name(old, new), ended, self.store.put_new(new), *counts)
         if refused == {ROOM}:
             raise self._too_much(new, more)
@@ -96,7 +86,7 @@ class AssetTransitions:
         values = {"inspected_since": timestamp(now), "inspections": changed.inspections}
         request = self._request(asset, values, allowed=(AssetStatus.INSPECTING,))
         before = {":before": timestamp(asset.inspected_since or asset.created_at)}
-        request = _requiring(request, "(attribute_not_exists(#inspected_since) OR #inspected_since = :before)", before)
+        request = requiring(request, "(attribute_not_exists(#inspected_since) OR #inspected_since = :before)", before)
         return changed if self._sent(request) else None
 
     def activate(self, asset: AssetRecord, *, sha256: str, facts: AssetFacts) -> AssetRecord | None:
@@ -151,11 +141,41 @@ class AssetTransitions:
             return self._update(asset, values, allowed=(AssetStatus.FAILED,))
         return self._recharge(asset, values, allowed=(asset.status,), charge=None, also=self.store.release_name)
 
+    def set_aside(self, asset: AssetRecord, *, until: datetime) -> AssetRecord | None:
+        """`active → deleted`, which frees its name and its owner's quota; None if it is not active any more."""
+        changed = replace(asset, status=AssetStatus.DELETED, deleted_until=until, charged=None)
+        values = {"status": changed.status.value, "working": "1", "deleted_until": timestamp(until)}
+        was, freed = (AssetStatus.ACTIVE,), self.store.release_name
+        written = self._recharge(asset, values, allowed=was, charge=None, also=freed)
+        return changed if written else None
+
+    def restore(self, asset: AssetRecord, *, allowed: int | None) -> AssetRecord | None:
+        """`deleted → active` under its name; None if another asset has the name, or it is not deleted any more.
+
+        `allowed`: the bytes that its owner may have.
+
+        Raises:
+            ProblemError: `quota_exceeded`.
+        """
+        changed = replace(asset, status=AssetStatus.ACTIVE, deleted_until=None, charged=asset.size)
+        values = {"status": changed.status.value, "working": None, "deleted_until": None, "charged": asset.size}
+        update = self._request(asset, values, allowed=(AssetStatus.DELETED,))
+        counts = self.owned.change(asset.owner, asset.size, allowed=allowed)
+        refused = self.store.write(self.store.take_name(asset), update, *counts)
+        if refused == {ROOM}:
+            raise exceeded(asset.owner, asset.size, allowed=allowed or 0, used=self.owned.of(asset.owner))
+        return None if refused else changed
+
+    def expire(self, asset: AssetRecord) -> bool:
+        """First step of deleting the bytes of a `deleted` asset; False if it was restored."""
+        values = {**_DELETED, "error": "deleted", "deleted_until": None}
+        return self._update(asset, values, allowed=(AssetStatus.DELETED,))
+
     def claim(self, asset: AssetRecord, *, worker: str, before: str | None, now: int, lease_until: int) -> bool:
         """Claim an import for this worker; False while another one, except `before`, holds an unexpired lease."""
         request = self._request(asset, {"worker": worker, "lease_until": lease_until}, allowed=(AssetStatus.IMPORTING,))
         free = "(attribute_not_exists(worker) OR worker IN (:worker, :before) OR lease_until < :now)"
-        request = _requiring(request, free, {":before": before or worker, ":now": now})
+        request = requiring(request, free, {":before": before or worker, ":now": now})
         return self._sent(request)
 
     def pause(self, asset: AssetRecord) -> AssetRecord | None:
@@ -169,7 +189,7 @@ class AssetTransitions:
         """Let a new run claim a paused import; None if it is not paused any more."""
         values = {"paused": None, "worker": None, "resumed_at": timestamp(now)}
         request = self._request(asset, values, allowed=(AssetStatus.IMPORTING,))
-        resumed = self._sent(_requiring(request, "attribute_exists(#paused)", {}))
+        resumed = self._sent(requiring(request, "attribute_exists(#paused)", {}))
         return replace(asset, paused=False, resumed_at=now) if resumed else None
 
     def change(self, asset: AssetRecord, changed: AssetRecord) -> bool:
@@ -200,100 +220,7 @@ class AssetTransitions:
                 table=self.store.table,
                 key={"asset_id": asset.asset_id},
                 values={":failed": AssetStatus.FAILED.value},
-                condition=Condition(_AS_EXPECTED, "#status = :failed"),
+                condition=Condition(AS_EXPECTED, "#status = :failed"),
                 names=["status"],
             )
         )
-
-    def _counted(self, asset: AssetRecord) -> list[Action]:
-        return self.owned.change(asset.owner, asset.charged or 0, allowed=asset.bytes_allowed)
-
-    def _too_much(self, asset: AssetRecord, more: int) -> ProblemError:
-        used = self.owned.of(asset.owner)
-        return exceeded(asset.owner, more, allowed=asset.bytes_allowed or 0, used=used)
-
-    def _recharge(
-        self,
-        asset: AssetRecord,
-        values: Mapping[str, object],
-        *,
-        allowed: Collection[AssetStatus],
-        charge: int | None,
-        also: Callable[[AssetRecord], Action] | None = None,
-        condition: tuple[str, Mapping[str, object]] | None = None,
-    ) -> bool:
-        """Set the values; afterwards the asset counts `charge` bytes (None: nothing any more).
-
-        Exactly what the row counts is returned in the same transaction: if the row counts something else than `asset`,
-        it is read again.
-
-        Raises:
-            ProblemError: `quota_exceeded`.
-        """
-        for _ in range(_RACES):
-            recharged = asset.recharged(charge)
-            more = (recharged.charged or 0) - (asset.charged or 0)
-            counts = self.owned.change(asset.owner, more, allowed=asset.bytes_allowed)
-            if recharged == asset:
-                request = self._request(asset, values, allowed=allowed)
-            else:
-                request = self._request(asset, {**values, "charged": charge}, allowed=allowed)
-                request = _requiring(request, "#charged = :counted", {":counted": asset.charged})
-            if condition is not None:
-                request = _requiring(request, *condition)
-            others = [*([also(asset)] if also is not None else []), *counts]
-            if not others:
-                return self._sent(request)
-            refused = self.store.write(request, *others)
-            if not refused:
-                return True
-            if refused == {ROOM} and asset.bytes_allowed is not None:
-                raise exceeded(asset.owner, more, allowed=asset.bytes_allowed)
-            current = self.store.get(asset.asset_id)
-            if current is None or current.charged == asset.charged:
-                return False
-            asset = current
-        return False
-
-    def _update(
-        self,
-        asset: AssetRecord,
-        values: Mapping[str, object],
-        *,
-        allowed: Collection[AssetStatus],
-    ) -> bool:
-        return self._sent(self._request(asset, values, allowed=allowed))
-
-    def _request(self, asset: AssetRecord, values: Mapping[str, object], *, allowed: Collection[AssetStatus]) -> Update:
-        """Set the values and remove those that are None, if the status is one of `allowed`."""
-        kept = {name: value for name, value in values.items() if value is not None}
-        gone = [name for name in values if name not in kept]
-        statuses: dict[str, object] = {f":status{index}": each.value for index, each in enumerate(sorted(allowed))}
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
-        if gone:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
-        return Update(
-            table=self.store.table,
-            key={"asset_id": asset.asset_id},
-            expression=expression,
-            values={f":{name}": value for name, value in kept.items()} | statuses,
-            condition=Condition(_AS_EXPECTED, f"#status IN ({', '.join(statuses)})"),
-            names=(*values, "status"),
-        )
-
-    def _sent(self, update: Update) -> bool:
-        request: Any = update.request()
-        try:
-            self.store.client.update_item(**request)
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
-
-
-def _requiring(update: Update, condition: str, values: Mapping[str, object]) -> Update:
-    """The update with one more condition."""
-    before = update.condition.expression if update.condition else ""
-    both = Condition(_AS_EXPECTED, f"{before} AND {condition}")
-    return replace(update, condition=both, values={**update.values, **values})

@@ -37,7 +37,7 @@ LEAST_BYTES_PER_SECOND = 40e6
 
 @dataclass(frozen=True)
 class AssetSweep:
-    """Finishes what nothing else will: abandoned uploads, and imports and inspections that died."""
+    """Finishes what nothing else will: abandoned uploads, imports and inspections that died, deletions that are due."""
 
     transitions: AssetTransitions
     inspection: Inspection
@@ -55,9 +55,11 @@ class AssetSweep:
         now = self.now()
         for asset in self.transitions.store.working():
             if asset.status is AssetStatus.FAILED:  # a deletion that was interrupted
-                self._abort(asset)
-                self.client.delete_object(Bucket=self.bucket, Key=asset.key)
-                self.transitions.remove(asset)
+                self._erase(asset)
+            elif asset.status is AssetStatus.DELETED:
+                if asset.deleted_until is not None and asset.deleted_until <= now and self.transitions.expire(asset):
+                    self._erase(asset)
+                    _LOG.info("asset %s erased: the days in which it could be restored are over", asset.asset_id)
             elif asset.status is AssetStatus.INSPECTING:
                 since = asset.inspected_since or asset.created_at
                 if now - since > INSPECTION_LOST_AFTER and time_left() > _seconds_for(asset):
@@ -81,6 +83,14 @@ class AssetSweep:
         if self.transitions.fail(asset, reason, now=self.now(), allowed=(asset.status,)):
             self.client.delete_object(Bucket=self.bucket, Key=asset.key)
             _LOG.info("asset %s given up: %s", asset.asset_id, reason)
+
+    def _erase(self, asset: AssetRecord) -> None:
+        """The bytes and the picture, and then the row."""
+        self._abort(asset)
+        for key in (asset.key, asset.picture):
+            if key is not None:
+                self.client.delete_object(Bucket=self.bucket, Key=key)
+        self.transitions.remove(asset)
 
     def _abort(self, asset: AssetRecord) -> None:
         try:

@@ -79,6 +79,8 @@ ANSWERS: dict[str, tuple[dict[str, Any], Callable[[Any], object], object]] = {
         ONE | {"PATCH /v1/assets/a1": (200, asset(tags=["ink", "line"]))},
         lambda said: said["assets"][0]["tags"], ["ink", "line"],
     ),
+    "assets restore a1": ({"GET /v1/assets": page(asset("deleted")), "POST /v1/assets/a1/restore": (200, ASSET)},
+                          lambda said: said["assets"][0]["status"], "active"),
     "assets rm a1": (ONE | {"DELETE /v1/assets/a1": (200, ASSET)}, lambda said: said["assets"][0]["asset_id"], "a1"),
     f"assets find {FIVE}": (
         {f"GET /v1/assets/by-hash/{FIVE}": page(ASSET)}, lambda said: said["assets"][0]["asset_id"], "a1"
@@ -403,6 +405,26 @@ def test_a_deleted_file_is_said_to_be_deleted_and_scripts_get_it_as_it_was(goc: 
 
     assert goc("assets", "rm", "x", **gone).out == "x.safetensors (lora) is deleted\n"
     assert goc("assets", "rm", "x", "--json", **gone).document["assets"][0]["status"] == "active"
+
+
+def test_a_file_that_can_be_restored_is_deleted_with_the_line_that_restores_it(goc: Goc) -> None:
+    gone = asset("deleted", deleted_until="2026-12-07T12:00:00Z")
+
+    said = goc("assets", "rm", "x", **ONE | {"DELETE /v1/assets/a1": (200, gone)})
+
+    assert said.out.startswith("x.safetensors (lora) is deleted; until ")
+    assert said.out.endswith(": goc assets restore x.safetensors\n")
+
+
+def test_of_deleted_files_with_one_name_the_last_is_restored(service: SmallService, goc: Goc) -> None:
+    days = {"a1": "2026-12-05", "a2": "2026-12-07", "a3": "2026-12-06"}
+    deleted = [asset("deleted", asset_id=one, deleted_until=f"{day}T12:00:00Z") for one, day in days.items()]
+    found = {"GET /v1/assets": page(*deleted), "POST /v1/assets/a2/restore": (200, asset(asset_id="a2"))}
+
+    assert goc("assets", "restore", "x", "--json", **found).document["assets"][0]["asset_id"] == "a2"
+
+    assert "deleted=true" in str(service.asked[0])
+    assert goc("assets", "restore", "unheard", **found).code == ExitCode.NOT_FOUND
 
 
 WHOSE: dict[str, tuple[dict[str, Any], str]] = {

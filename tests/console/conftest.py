@@ -48,7 +48,7 @@ def site() -> Path:
 
 @pytest.fixture(scope="session")
 def cloud(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("console-cloud")) as running:
+    with LocalCloud(tmp_path_factory.mktemp("console-cloud"), context={"deleted_models_days": "7"}) as running:
         # The first requests start functions, which takes a busy machine its time.
         with GenerateOnCloud(running.api_url, running.admin_key, http=httpx.Client(timeout=FIRST_ANSWER_S)) as service:
             service.assets.upload(TRAINED, "checkpoint", name=f"{CHECKPOINT}.safetensors")

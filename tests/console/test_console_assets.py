@@ -120,7 +120,7 @@ def test_a_file_that_is_there_under_another_name_is_not_sent_again(open_page: Op
     assert sent == []
 
 
-def test_an_embedding_is_renamed_tagged_given_a_picture_reserved_and_deleted(
+def test_an_embedding_is_renamed_tagged_given_a_picture_reserved_deleted_and_restored(
     open_page: OpenPage, cloud: LocalCloud, tmp_path: Path
 ) -> None:
     file = tmp_path / "style.safetensors"
@@ -168,15 +168,22 @@ def test_an_embedding_is_renamed_tagged_given_a_picture_reserved_and_deleted(
 
     row.get_by_role("button", name="Delete bold.safetensors").click()
     expect(dialog).to_contain_text("None of your jobs has used it.")
-    expect(dialog).to_contain_text("It cannot be undone.")
+    expect(dialog).to_contain_text("You can restore it for 7 days.")
     dialog.get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
+    deleted = page.get_by_role("checkbox", name="Deleted files")
+    deleted.check()
+    expect(row).to_contain_text("can be restored until")
+    row.get_by_role("button", name="Restore").click()
+    expect(row).to_have_count(0)
+    deleted.uncheck()
+    expect(row).to_contain_text("ready")
+    with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+        service.assets.delete(made.asset_id)
 
 
-def test_the_question_before_a_deletion_says_how_long_the_file_can_be_brought_back(
-    open_page: OpenPage, cloud: LocalCloud
-) -> None:
-    can = httpx.get(f"{cloud.api_url}/v1/capabilities").json() | {"deleted_models_days": 7}
+def test_where_nothing_is_kept_the_question_before_a_deletion_says_so(open_page: OpenPage, cloud: LocalCloud) -> None:
+    can = httpx.get(f"{cloud.api_url}/v1/capabilities").json() | {"deleted_models_days": 0}
     page = open_page("/assets", signed_in=False)
     page.route("**/v1/capabilities", lambda route: route.fulfill(json=can))
     page.evaluate("key => sessionStorage.setItem('goc.key', key)", cloud.admin_key)
@@ -184,8 +191,8 @@ def test_the_question_before_a_deletion_says_how_long_the_file_can_be_brought_ba
     page.get_by_role("button", name="Delete shapes.safetensors").click()
     dialog = page.get_by_role("dialog")
 
-    expect(dialog).to_contain_text("Whoever runs the service can bring it back for 7 days.")
-    expect(dialog).not_to_contain_text("cannot be undone")
+    expect(dialog).to_contain_text("It cannot be undone.")
+    assert page.get_by_role("checkbox", name="Deleted files").count() == 0
 
 
 def test_deleting_a_checkpoint_says_which_jobs_have_used_it(open_page: OpenPage, cloud: LocalCloud) -> None:

@@ -376,6 +376,8 @@ def test_an_asset_in_use_is_not_deleted_before_its_job_has_ended(cloud: Cloud) -
     cloud.ask("DELETE", f"/v1/assets/{asset_id}", user="bob").problem(403, "forbidden")
     cloud.ask("DELETE", f"/v1/assets/{asset_id}").ok()
     cloud.ask("GET", f"/v1/assets/{asset_id}").problem(404, "asset_not_found")
+    cloud.clock.now += timedelta(days=8)
+    sweep(cloud)
     assert (leftovers(cloud), cloud.rows("assets")) == ([], 0)
 
 

@@ -191,6 +191,14 @@ class AssetMachine(RuleBasedStateMachine):
                 reply = self.cloud.ask("DELETE", f"/v1/assets/{asset.asset_id}")
                 assert reply.status in (200, 404, 409), reply.text
 
+    @rule(calls=crash)
+    def restore(self, calls: int) -> None:
+        deleted = [asset for asset in self.cloud.assets.working() if asset.status is AssetStatus.DELETED]
+        for asset in deleted:
+            with crash_after(self.cloud, calls):
+                reply = self.cloud.ask("POST", f"/v1/assets/{asset.asset_id}/restore")
+                assert reply.status in (200, 404, 409, 429), reply.text
+
     @rule(calls=crash, hours=st.sampled_from([0, 1, 25, 24 * 8]))
     def sweep(self, calls: int, hours: int) -> None:
         self.cloud.clock.now += timedelta(hours=hours)
@@ -214,7 +222,7 @@ class AssetMachine(RuleBasedStateMachine):
 
         assert self.cloud.transitions.owned.of("alice") == sum(asset.charged or 0 for asset in rows) <= ALLOWED
         for asset in rows:
-            if asset.status is AssetStatus.FAILED:
+            if asset.status in (AssetStatus.FAILED, AssetStatus.DELETED):
                 assert asset.charged is None
             elif asset.status is not AssetStatus.IMPORTING:
                 assert asset.charged == asset.size

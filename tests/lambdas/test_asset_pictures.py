@@ -2,13 +2,14 @@
 
 import base64
 import io
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
 
 from generate_on_cloud.contract.asset_bodies import MAX_ASSET_PICTURE_BYTES
-from tests.lambdas.asset_uploads import BUCKET, uploaded
+from tests.lambdas.asset_uploads import BUCKET, sweep, uploaded
 from tests.lambdas.cloud import Cloud
 
 
@@ -64,6 +65,8 @@ def test_a_picture_stays_through_other_changes_and_goes_when_it_is_replaced_remo
     assert pictures() == []
     change({"picture": text(picture("PNG"))})
     cloud.ask("DELETE", f"/v1/assets/{asset_id}").ok()
+    cloud.clock.now += timedelta(days=8)
+    sweep(cloud)
     assert pictures() == []
 
 

@@ -27,6 +27,7 @@ LINES = {
     "POST /v1/assets/{asset_id}/resume": "asset.resumed",
     "PATCH /v1/assets/{asset_id}": "asset.changed",
     "DELETE /v1/assets/{asset_id}": "asset.deleted",
+    "POST /v1/assets/{asset_id}/restore": "asset.restored",
     "POST /v1/endpoints": "endpoint.created",
     "PATCH /v1/endpoints/{name}": "endpoint.changed",
     "DELETE /v1/endpoints/{name}": "endpoint.deleted",

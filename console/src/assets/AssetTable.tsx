@@ -10,6 +10,7 @@ import { useRights } from "../session/rights";
 import { AssetForm } from "./AssetForm";
 import { AssetThumbnail } from "./AssetThumbnail";
 import { DeleteAsset } from "./DeleteAsset";
+import { RestoreAsset } from "./RestoreAsset";
 import { useUploads } from "./upload/store";
 
 export type Asset = Schemas["AssetView"];
@@ -33,7 +34,10 @@ export function AssetTable({ assets }: { assets: Asset[] }) {
           { title: t("assets.owner"), cell: (asset) => <Whose asset={asset} /> },
         ]}
         actions={(asset) =>
-          mayChange("asset", asset.owner) && (
+          mayChange("asset", asset.owner) &&
+          (asset.status === "deleted" ? (
+            <RestoreAsset asset={asset} />
+          ) : (
             <>
               {asset.status === "uploading" && <GoOn asset={asset} />}
               {asset.status === "active" && (
@@ -55,7 +59,7 @@ export function AssetTable({ assets }: { assets: Asset[] }) {
                 {t("jobs.delete")}
               </Button>
             </>
-          )
+          ))
         }
       />
       {edited !== null && <AssetForm asset={edited} onClose={() => setEdited(null)} />}
@@ -139,11 +143,16 @@ function Whose({ asset }: { asset: Asset }) {
 }
 
 function Verdict({ asset }: { asset: Asset }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const known = [asset.architecture, asset.network_kind, asset.rank == null ? null : `rank ${asset.rank}`, asset.prediction_type];
   return (
     <>
       <Text size="sm">{t(`assetStatus.${asset.status}`)}</Text>
+      {asset.deleted_until != null && (
+        <Text size="xs" c="dimmed">
+          {t("assets.until", { time: new Date(asset.deleted_until).toLocaleString(i18n.language) })}
+        </Text>
+      )}
       {asset.status === "uploading" && (
         <Text size="xs" c="dimmed">
           {t("assets.chooseAgain")}

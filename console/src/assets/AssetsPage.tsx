@@ -1,10 +1,11 @@
 /** The model files in the cloud: upload, import by URL, what the inspection said, delete. */
-import { Button, FileButton, Group, Paper, PasswordInput, Select, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Button, Checkbox, FileButton, Group, Paper, PasswordInput, Select, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { type DragEvent, type FormEvent, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Schemas, api } from "../api/client";
 import { unwrap } from "../api/problem";
+import { useCapabilities } from "../generate/queries";
 import { Needs } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
 import { useRights } from "../session/rights";
@@ -32,17 +33,19 @@ export default function AssetsPage() {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const [type, setType] = useState<Schemas["AssetType"] | null>(null);
+  const [deleted, setDeleted] = useState(false);
+  const keptDays = useCapabilities().data?.deleted_models_days ?? 0;
   const { mayAsk } = useRights();
   const ended = useUploads((state) => state.ended);
   const assets = useInfiniteQuery({
-    queryKey: ["assets", type],
+    queryKey: ["assets", type, deleted],
     enabled: mayAsk("asset:list"),
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
       unwrap(
         api.GET("/v1/assets", {
           params: {
-            query: { limit: 100, ...(type === null ? {} : { type }), ...(pageParam === null ? {} : { cursor: pageParam }) },
+            query: { limit: 100, ...(deleted ? { deleted } : {}), ...(type === null ? {} : { type }), ...(pageParam === null ? {} : { cursor: pageParam }) },
           },
           signal,
         }),
@@ -67,18 +70,28 @@ export default function AssetsPage() {
         <UploadList />
         <ImportForm />
       </Needs>
-      <Select
-        label={t("assets.filter")}
-        placeholder={t("jobs.anyTask")}
-        data={TYPES.map((each) => ({ value: each, label: t(`assetType.${each}`) }))}
-        value={type}
-        onChange={(value) => setType(value as Schemas["AssetType"] | null)}
-        clearable
-        clearButtonProps={{ "aria-label": t("jobs.anyTask") }}
-        maw={260}
-      />
+      <Group align="flex-end">
+        <Select
+          label={t("assets.filter")}
+          placeholder={t("jobs.anyTask")}
+          data={TYPES.map((each) => ({ value: each, label: t(`assetType.${each}`) }))}
+          value={type}
+          onChange={(value) => setType(value as Schemas["AssetType"] | null)}
+          clearable
+          clearButtonProps={{ "aria-label": t("jobs.anyTask") }}
+          maw={260}
+        />
+        {keptDays > 0 && (
+          <Checkbox
+            mb={8}
+            label={t("assets.deleted")}
+            checked={deleted}
+            onChange={(event) => setDeleted(event.currentTarget.checked)}
+          />
+        )}
+      </Group>
       {assets.error !== null && <ProblemText error={assets.error} />}
-      {assets.isSuccess && list.length === 0 && <Text c="dimmed">{t("assets.none")}</Text>}
+      {assets.isSuccess && list.length === 0 && <Text c="dimmed">{t(deleted ? "assets.noneDeleted" : "assets.none")}</Text>}
       {list.length > 0 && <AssetTable assets={list} />}
       {assets.hasNextPage && (
         <Button variant="default" loading={assets.isFetchingNextPage} onClick={() => void assets.fetchNextPage()}>

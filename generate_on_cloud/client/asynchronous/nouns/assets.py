@@ -94,13 +94,21 @@ class AsyncAssets:
         return await self._threads.run(self._sync.apply_yaml, path=path)
 
     async def delete(self, asset_id: str) -> AssetView:
-        """Delete it, or cancel its upload or import; returns the asset as it was."""
+        """Delete it, or cancel its upload or import; returns the asset as it was, or with `deleted_until`."""
         return await self._threads.run(self._sync.delete, asset_id=asset_id)
 
-    async def page(self, *, asset_type: str | None = None, limit: int = 100, cursor: str | None = None) -> AssetPage:
-        """One page of assets."""
-        return await self._threads.run(self._sync.page, asset_type=asset_type, limit=limit, cursor=cursor)
+    async def restore(self, asset_id: str) -> AssetView:
+        """Make a deleted asset active again, until `deleted_until`."""
+        return await self._threads.run(self._sync.restore, asset_id=asset_id)
 
-    def list(self, *, asset_type: str | None = None) -> AsyncIterator[AssetView]:
-        """All assets, or those of one type, fetched page by page."""
-        return self._threads.each(self._sync.list, asset_type=asset_type)
+    async def page(
+        self, *, asset_type: str | None = None, deleted: bool = False, limit: int = 100, cursor: str | None = None
+    ) -> AssetPage:
+        """One page of assets; `deleted`: of those that can be restored."""
+        return await self._threads.run(
+            self._sync.page, asset_type=asset_type, deleted=deleted, limit=limit, cursor=cursor
+        )
+
+    def list(self, *, asset_type: str | None = None, deleted: bool = False) -> AsyncIterator[AssetView]:
+        """All assets, or those of one type, fetched page by page; `deleted`: those that can be restored."""
+        return self._threads.each(self._sync.list, asset_type=asset_type, deleted=deleted)
