@@ -53,3 +53,15 @@ def begun_uploads(cloud: Cloud) -> list[str]:
 def sweep(cloud: Cloud) -> None:
     sweeper = cloud.asset_sweep
     sweeper.run(lambda: 900.0)
+
+
+def allow(cloud: Cloud, number: int) -> None:
+    """Let alice own so many bytes; her key is looked up again."""
+    body = {"role": "artist", "quotas": {"asset_bytes": number}}
+    cloud.ask("PUT", "/v1/users/alice", body, user="root").ok()
+    cloud.clock.sleep(61)
+
+
+def owned(cloud: Cloud, user: str = "alice") -> int:
+    used: int = cloud.ask("GET", "/v1/usage", user=user).ok()["asset_bytes"]
+    return used

@@ -10,6 +10,7 @@ from lambdas.assets.work import ImportOrder
 from lambdas.functions.asset_import import ImportRun
 from lambdas.functions.asset_inspection import UPLOAD_LIFE
 from tests.fetch.local_sites import Sites
+from tests.lambdas.asset_uploads import allow, owned
 from tests.lambdas.cloud import Cloud
 from tests.lambdas.two_parts import DECLARED, FILE
 
@@ -17,20 +18,8 @@ BUCKET = "assets-bucket"
 SIZE = len(FILE)
 
 
-def allow(cloud: Cloud, number: int) -> None:
-    """Let alice own so many bytes; her key is looked up again."""
-    body = {"role": "artist", "quotas": {"asset_bytes": number}}
-    cloud.ask("PUT", "/v1/users/alice", body, user="root").ok()
-    cloud.clock.sleep(61)
-
-
 def begin(cloud: Cloud, name: str = "ink.safetensors", *, user: str = "alice", **more: object) -> Any:
     return cloud.ask("POST", "/v1/assets", {**DECLARED, "name": name, **more}, user=user)
-
-
-def owned(cloud: Cloud, user: str = "alice") -> int:
-    used: int = cloud.ask("GET", "/v1/usage", user=user).ok()["asset_bytes"]
-    return used
 
 
 def fetch(cloud: Cloud, sites: Sites, asset_id: str) -> AssetStatus:

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from lambdas.assets.removal import AssetRemoval
-from tests.lambdas.asset_uploads import LORA_FILE, UPLOAD, begin, leftovers, put_part, sweep, uploaded
+from tests.lambdas.asset_uploads import LORA_FILE, UPLOAD, allow, begin, leftovers, owned, put_part, sweep, uploaded
 from tests.lambdas.cloud import PNG, SETTINGS, START, Cloud
 from tests.lambdas.model_bytes import CHECKPOINT, sha256_of
-from tests.lambdas.test_asset_quota import allow, owned
 
 DAYS = SETTINGS.DELETED_MODELS_DAYS
 
