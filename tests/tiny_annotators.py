@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from inference_container.models.edge_networks import HED, AnimeLineDrawer, LineDrawer, PiDiNet
+from tests.tiny_depth import depth_anything, midas
 
 State = dict[str, Tensor]
 NARROW = 8
@@ -56,6 +57,9 @@ def pidinet() -> State:
 
 
 FILES: Mapping[str, Callable[[], State]] = {
+    "dpt_hybrid-midas-501f0c75.pt": midas,
+    "depth_anything_vitl14.pth": lambda: depth_anything(31),
+    "depth_anything_v2_vitl.pth": lambda: depth_anything(32),
     "ControlNetHED.pth": hed,
     "sk_model.pth": lambda: lines(22),
     "sk_model2.pth": lambda: lines(23),

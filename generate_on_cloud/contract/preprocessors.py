@@ -34,6 +34,8 @@ def _network(
     return Preprocessor(a, b, called, previewed=False, files=files)
 
 
+MIDAS = "dpt_hybrid-midas-501f0c75.pt"
+
 PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
     {
         "none": Preprocessor(other_names=("None", "")),
@@ -51,6 +53,10 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "tile_colorfix+sharp": Preprocessor(Slider(8.0, 3, 32), Slider(1.0, 0, 2), previewed=False),
         "inpaint_only": Preprocessor(previewed=False),
         "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
+        "depth_midas": _network(MIDAS, called=("depth",)),
+        "depth_anything": _network("depth_anything_vitl14.pth"),
+        "depth_anything_v2": _network("depth_anything_v2_vitl.pth"),
+        "normal_midas": Preprocessor(Slider(0.4), other_names=("normal_map",), previewed=False, files=(MIDAS,)),
         "softedge_hed": _network("ControlNetHED.pth", called=("hed",)),
         "softedge_hedsafe": _network("ControlNetHED.pth", called=("hed_safe",)),
         "scribble_hed": _network("ControlNetHED.pth"),

@@ -53,6 +53,8 @@ class Family(StrEnum):
     FACE_PARSER = "a face parser (ParseNet)"
     OTHER_FACE_RESTORER = "a face restoration model that this version does not run (CodeFormer, GFPGAN 1.0, …)"
     OTHER_FACE_DETECTOR = "a face detector other than RetinaFace on ResNet-50"
+    DEPTH_ANYTHING = "Depth Anything"
+    MIDAS = "MiDaS (DPT-Hybrid), which sees depth"
     HED = "HED, which finds soft edges"
     LINE_DRAWING = "a network that makes line drawings"
     ANIME_LINES = "a network that makes line drawings of anime"

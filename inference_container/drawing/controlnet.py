@@ -244,7 +244,7 @@ def _map_of(
     a, b = unit.thresholds
     pixels = np.asarray(picture, dtype=np.uint8)
     if by_network is not None and module == unit.module:
-        return by_network(pixels, resolution=resolution), mode, module
+        return by_network(pixels, resolution=resolution, threshold_a=a, threshold_b=b), mode, module
     if anew is not None:
         pixels = np.concatenate([pixels, np.asarray(anew, dtype=np.uint8)[:, :, None]], axis=2)
     return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b, seed=seed), mode, module

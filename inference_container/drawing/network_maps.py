@@ -1,6 +1,6 @@
 """Maps for ControlNet that networks make: the preprocessors with weights, step by step as in the extension 1.1.455."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS
-from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
 from inference_container.models.annotators import Annotator, load_annotator
 from inference_container.pictures.control_maps import Bytes, as_map, padded, scaled_to
+from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
 from inference_container.task import TaskInput
 
@@ -27,18 +28,27 @@ class NetworkMap:
     """A preprocessor with its networks loaded."""
 
     networks: tuple[Annotator, ...]
-    make: Callable[..., Grey | Bytes]
-    """Called with a padded picture and the networks; its map is of the same size."""
-    finish: Callable[[Grey], Grey] | None = None
-    """What happens to the map without its padding."""
+    steps: "Steps"
 
-    def __call__(self, picture: Bytes, *, resolution: int) -> Bytes:
+    def __call__(self, picture: Bytes, *, resolution: int, threshold_a: float = 0, threshold_b: float = 0) -> Bytes:
         """The map of an RGB picture; `resolution` is its shorter side."""
         scaled = scaled_to(picture, resolution)
-        made = self.make(padded(scaled), *self.networks)
-        if self.finish is not None:
-            made = self.finish(np.ascontiguousarray(made[: scaled.shape[0], : scaled.shape[1]]))
-        return as_map(made, like=scaled)
+        made = self.steps.make(padded(scaled), self.networks, threshold_a, threshold_b)
+        made = np.ascontiguousarray(made[: scaled.shape[0], : scaled.shape[1]])
+        return as_map(made if self.steps.finish is None else self.steps.finish(made), like=scaled)
+
+
+Networks = Sequence[Annotator]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a preprocessor makes its map."""
+
+    make: Callable[[Bytes, Networks, float, float], Grey | Bytes]
+    """From a padded picture, the networks and the thresholds to a map of the same size."""
+    finish: Callable[[Grey], Grey] | None = None
+    """What happens to the map without its padding."""
 
 
 def request_network_map(job: TaskInput, module: str) -> NetworkMap | None:
@@ -49,37 +59,51 @@ def request_network_map(job: TaskInput, module: str) -> NetworkMap | None:
     """
     if module not in MAPS:
         return None
-    make, finish = MAPS[module]
-    return NetworkMap(tuple(_loaded(job, file) for file in PREPROCESSORS[module].files), make, finish)
+    return NetworkMap(tuple(_loaded(job, file) for file in PREPROCESSORS[module].files), MAPS[module])
 
 
 def _loaded(job: TaskInput, name: str) -> Annotator:
-    file, family = job.files.named(AssetType.PREPROCESSOR, name), PREPROCESSOR_FILES[name].family
-    return job.models.get(file, partial(load_annotator, family=family, device=job.models.device), kind=str(family))
+    file = job.files.named(AssetType.PREPROCESSOR, name)
+    return job.models.get(file, partial(load_annotator, name=name, device=job.models.device), kind=name)
 
 
-def _hed(picture: Bytes, network: Annotator, *, safe: bool = False) -> Grey:
-    height, width, _ = picture.shape
-    edges = averaged([edge[0].numpy() for edge in network(_shown(picture))], width=width, height=height)
+def _depth(picture: Bytes, networks: Networks, *_: float) -> Grey:
+    return near_and_far(networks[0](_shown(picture) / 127.5 - 1.0)[0].numpy())
+
+
+def _normals(picture: Bytes, networks: Networks, level: float, _: float) -> Bytes:
+    return directions(networks[0](_shown(picture) / 127.5 - 1.0)[0].numpy(), background=level)
+
+
+def _depth_anything(picture: Bytes, networks: Networks, *_: float) -> Grey:
+    height, width, _channels = picture.shape
+    (depth,) = networks[0](torch.from_numpy(normalized(grown_to_patches(picture[:, :, ::-1]))))
+    fitted = interpolate(depth[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
+    return near_and_far(fitted.numpy(), from_least=True)
+
+
+def _hed(picture: Bytes, networks: Networks, *_: float, safe: bool = False) -> Grey:
+    height, width, _channels = picture.shape
+    edges = averaged([edge[0].numpy() for edge in networks[0](_shown(picture))], width=width, height=height)
     return in_bytes(stepped(edges) if safe else edges)
 
 
-def _pidinet(picture: Bytes, network: Annotator, *, safe: bool = False) -> Grey:
-    (edges,) = network(_shown(picture[:, :, ::-1]) / 255.0)
+def _pidinet(picture: Bytes, networks: Networks, *_: float, safe: bool = False) -> Grey:
+    (edges,) = networks[0](_shown(picture[:, :, ::-1]) / 255.0)
     numbers = edges[0].numpy()
     return in_bytes(stepped(numbers) if safe else numbers)
 
 
-def _lines(picture: Bytes, network: Annotator) -> Grey:
-    (lines,) = network(_shown(picture) / 255.0)
+def _lines(picture: Bytes, networks: Networks, *_: float) -> Grey:
+    (lines,) = networks[0](_shown(picture) / 255.0)
     return np.asarray(255 - in_bytes(lines[0].numpy()), dtype=np.uint8)
 
 
-def _anime_lines(picture: Bytes, network: Annotator) -> Grey:
-    height, width, _ = picture.shape
+def _anime_lines(picture: Bytes, networks: Networks, *_: float) -> Grey:
+    height, width, _channels = picture.shape
     size = ANIME_SIDE * -(-width // ANIME_SIDE), ANIME_SIDE * -(-height // ANIME_SIDE)
     grown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    (lines,) = network(_shown(grown) / 127.5 - 1.0)
+    (lines,) = networks[0](_shown(grown) / 127.5 - 1.0)
     numbers = (lines[0] * 127.5 + 127.5).numpy()
     shrunk = np.asarray(cv2.resize(numbers, (width, height), interpolation=cv2.INTER_CUBIC))
     return np.asarray(255 - shrunk.clip(0, 255).astype(np.uint8), dtype=np.uint8)
@@ -89,16 +113,20 @@ def _shown(picture: Bytes) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture)).float()
 
 
-MAPS: Mapping[str, tuple[Callable[..., Grey | Bytes], Callable[[Grey], Grey] | None]] = MappingProxyType(
+MAPS: Mapping[str, Steps] = MappingProxyType(
     {
-        "softedge_hed": (_hed, None),
-        "softedge_hedsafe": (partial(_hed, safe=True), None),
-        "scribble_hed": (_hed, scribbled),
-        "softedge_pidinet": (_pidinet, None),
-        "softedge_pidisafe": (partial(_pidinet, safe=True), None),
-        "scribble_pidinet": (_pidinet, scribbled),
-        "lineart_realistic": (_lines, None),
-        "lineart_coarse": (_lines, None),
-        "lineart_anime": (_anime_lines, None),
+        "depth_midas": Steps(_depth),
+        "depth_anything": Steps(_depth_anything),
+        "depth_anything_v2": Steps(_depth_anything),
+        "normal_midas": Steps(_normals),
+        "softedge_hed": Steps(_hed),
+        "softedge_hedsafe": Steps(partial(_hed, safe=True)),
+        "scribble_hed": Steps(_hed, scribbled),
+        "softedge_pidinet": Steps(_pidinet),
+        "softedge_pidisafe": Steps(partial(_pidinet, safe=True)),
+        "scribble_pidinet": Steps(_pidinet, scribbled),
+        "lineart_realistic": Steps(_lines),
+        "lineart_coarse": Steps(_lines),
+        "lineart_anime": Steps(_anime_lines),
     }
 )

@@ -1,6 +1,7 @@
 """Loads the networks of ControlNet's preprocessors."""
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import cast
 
@@ -10,6 +11,16 @@ from torch import Tensor
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.preprocessor_files import preprocessor_family
+from inference_container.models.depth_networks import (
+    DINO_FIRST,
+    DINO_MOST,
+    MIDAS_FIRST,
+    MIDAS_MOST,
+    depth_anything,
+    depth_anything_names,
+    midas,
+    midas_names,
+)
 from inference_container.models.edge_networks import EDGE_WIDTH, HED, PIXEL_WIDTH, AnimeLineDrawer, LineDrawer, PiDiNet
 from inference_container.models.file_networks import FileNetwork, NetworkKind, load_network
 from inference_container.models.files import ModelFile
@@ -25,28 +36,41 @@ class Annotator(FileNetwork):
         return [one[0].cpu() for one in answers]
 
 
-KINDS: Mapping[Family, NetworkKind] = MappingProxyType(
+_LINE_DRAWER = NetworkKind(Family.LINE_DRAWING, "model0.1.weight", EDGE_WIDTH, lambda width, _: LineDrawer(width))
+KINDS: Mapping[str, NetworkKind] = MappingProxyType(
     {
-        kind.family: kind
-        for kind in (
-            NetworkKind(Family.HED, "block1.convs.0.weight", EDGE_WIDTH, lambda width, _: HED(width)),
-            NetworkKind(Family.LINE_DRAWING, "model0.1.weight", EDGE_WIDTH, lambda width, _: LineDrawer(width)),
-            NetworkKind(
-                Family.ANIME_LINES, "model.model.0.weight", EDGE_WIDTH, lambda width, _: AnimeLineDrawer(width)
-            ),
-            NetworkKind(Family.PIDINET, "init_block.weight", PIXEL_WIDTH, lambda width, _: PiDiNet(width)),
-        )
+        "dpt_hybrid-midas-501f0c75.pt": NetworkKind(Family.MIDAS, MIDAS_FIRST, MIDAS_MOST, midas, midas_names),
+        **{
+            name: NetworkKind(
+                Family.DEPTH_ANYTHING,
+                DINO_FIRST,
+                DINO_MOST,
+                partial(depth_anything, second=second),
+                depth_anything_names,
+            )
+            for name, second in (("depth_anything_vitl14.pth", False), ("depth_anything_v2_vitl.pth", True))
+        },
+        "ControlNetHED.pth": NetworkKind(Family.HED, "block1.convs.0.weight", EDGE_WIDTH, lambda width, _: HED(width)),
+        "sk_model.pth": _LINE_DRAWER,
+        "sk_model2.pth": _LINE_DRAWER,
+        "netG.pth": NetworkKind(
+            Family.ANIME_LINES, "model.model.0.weight", EDGE_WIDTH, lambda width, _: AnimeLineDrawer(width)
+        ),
+        "table5_pidinet.pth": NetworkKind(
+            Family.PIDINET, "init_block.weight", PIXEL_WIDTH, lambda width, _: PiDiNet(width)
+        ),
     }
 )
+"""By the extension's names of the files."""
 
 
-def load_annotator(file: ModelFile, family: Family, *, device: torch.device) -> Annotator:
-    """Load a preprocessor's network.
+def load_annotator(file: ModelFile, name: str, *, device: torch.device) -> Annotator:
+    """Load a preprocessor's network from a file that is used as the one that the extension calls `name`.
 
     Raises:
         JobFailed: asset_corrupt or asset_incompatible.
     """
     network = load_network(
-        file, KINDS[family], holding=AssetType.PREPROCESSOR, family_of=preprocessor_family, device=device
+        file, KINDS[name], holding=AssetType.PREPROCESSOR, family_of=preprocessor_family, device=device
     )
     return Annotator(file, network)

@@ -77,11 +77,10 @@ def load_network(
         raise corrupt(
             file, f"it lacks {kind.first}, or its {width} channels are not 1 to {kind.most}, the published network's"
         )
-    # On no device first: what cannot be built is refused by name.
-    build_module(file, str(kind.family), lambda: kind.build(width, state))
-    network = kind.build(width, state)
+    # On no device, so that a file's sizes cost no more memory than the file.
+    network: nn.Module = build_module(file, str(kind.family), lambda: kind.build(width, state))
     try:
-        missing, unexpected = network.load_state_dict(kind.renamed(state), strict=False)
+        missing, unexpected = network.load_state_dict(kind.renamed(state), strict=False, assign=True)
     except RuntimeError as error:
         raise incompatible(file, f"its sizes are inconsistent ({' '.join(str(error).split())[:300]})") from error
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]

@@ -67,8 +67,10 @@ def padded(scaled: Bytes) -> Bytes:
 
 
 def as_map(padded: npt.NDArray[np.uint8], *, like: Bytes) -> Bytes:
-    """A map of one channel as RGB, without what was padded."""
+    """A map of one channel or three as RGB, without what was padded."""
     height, width, _ = like.shape
+    if padded.ndim == 3:
+        return padded[:height, :width]
     return np.repeat(padded[:height, :width, None], 3, axis=2)
 
 

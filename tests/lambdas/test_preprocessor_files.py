@@ -75,6 +75,26 @@ def test_names_tell_files_with_the_same_network_apart(cloud: Cloud) -> None:
     ], "the newest one, by the name that the container looks for"
 
 
+@pytest.mark.parametrize(
+    ("stem", "module"),
+    [
+        ("depth_anything_vits14", "depth_anything"),
+        ("Depth-Anything-vitb", "depth_anything"),
+        ("depth_anything_v2_vits", "depth_anything_v2"),
+        ("depthanythingV2_vitb_fp16", "depth_anything_v2"),
+    ],
+)
+def test_every_size_of_depth_anything_is_taken_for_its_version(cloud: Cloud, stem: str, module: str) -> None:
+    upload(cloud)
+    family = PREPROCESSOR_FILES["depth_anything_vitl14.pth"].family
+    cloud.asset("preprocessor", f"{stem}.safetensors", architecture=family)
+
+    assert used(resolve(cloud, unit(module))) == {f"{stem}.safetensors"}
+    other = {"depth_anything": "depth_anything_v2", "depth_anything_v2": "depth_anything"}[module]
+    with pytest.raises(ProblemError, match="no preprocessor called"):
+        resolve(cloud, unit(other))
+
+
 def test_a_renamed_file_is_found_by_what_it_holds(cloud: Cloud) -> None:
     upload(cloud)
     family = PREPROCESSOR_FILES["ControlNetHED.pth"].family

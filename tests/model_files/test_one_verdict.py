@@ -16,7 +16,7 @@ from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.families import detect_family
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
-from generate_on_cloud.model_files.preprocessor_files import preprocessor_family
+from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES, preprocessor_family
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
 from inference_container.models.annotators import load_annotator
 from inference_container.models.checkpoint import Checkpoint
@@ -71,7 +71,8 @@ def _face_part(file: ModelFile) -> object:
 
 def _preprocessor(file: ModelFile) -> object:
     holds = preprocessor_family(inspected_file(file, AssetType.PREPROCESSOR).shapes)
-    return load_annotator(file, holds, device=CPU)
+    name = next(name for name, one in PREPROCESSOR_FILES.items() if one.family is holds)
+    return load_annotator(file, name, device=CPU)
 
 
 @pytest.fixture(scope="module")

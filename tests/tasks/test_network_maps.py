@@ -18,7 +18,6 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS
-from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
 from inference_container.drawing.network_maps import MAPS, request_network_map
 from inference_container.models.annotators import KINDS, load_annotator
@@ -31,6 +30,7 @@ from tests.tasks.conftest import as_text
 from tests.tasks.running import opened, pixels, run
 from tests.tiny_annotators import FILES, anime_lines, hed, lines, picture
 from tests.tiny_controlnet import write_tiny_controlnet
+from tests.tiny_depth import depth_anything, midas
 
 CPU = torch.device("cpu")
 PUBLISHED = Path(__file__).parents[1] / "models" / "published" / "annotators.npz"
@@ -64,7 +64,9 @@ def job_of(files: JobFiles, models: ModelCache) -> TaskInput:
 def test_every_preprocessor_with_files_has_its_steps_and_its_networks() -> None:
     assert set(MAPS) == {name for name, rule in PREPROCESSORS.items() if rule.files}
     assert {file for rule in PREPROCESSORS.values() for file in rule.files} == set(PREPROCESSOR_FILES) == set(FILES)
-    assert set(KINDS) == {file.family for file in PREPROCESSOR_FILES.values()}
+    assert {name: kind.family for name, kind in KINDS.items()} == {
+        name: file.family for name, file in PREPROCESSOR_FILES.items()
+    }
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -76,7 +78,8 @@ def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: 
     preprocessor = request_network_map(job_of(files, models), module)
     assert preprocessor is not None
 
-    made = preprocessor(picture(height, width), resolution=resolution)
+    level = PREPROCESSORS[module].threshold_a.default
+    made = preprocessor(picture(height, width), resolution=resolution, threshold_a=level)
 
     wanted = wanted if wanted.ndim == 3 else np.repeat(wanted[:, :, None], 3, axis=2)
     differences = np.abs(made.astype(int) - wanted)
@@ -131,20 +134,43 @@ def changed(state: Mapping[str, Tensor], **changes: Tensor | None) -> dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("family", "state", "code", "words"),
+    ("name", "state", "code", "words"),
     [
-        (Family.HED, lines(1), JobErrorCode.ASSET_INCOMPATIBLE, "it holds a network that makes line drawings, not HED"),
-        (Family.HED, {"a": torch.zeros(1)}, JobErrorCode.ASSET_INCOMPATIBLE, "no network of a preprocessor"),
-        (Family.LINE_DRAWING, changed(lines(1), **{"model4.1.bias": None}), JobErrorCode.ASSET_CORRUPT, "it lacks"),
-        (Family.ANIME_LINES, changed(anime_lines(), extra=torch.zeros(1)), JobErrorCode.ASSET_CORRUPT, "it has extra"),
         (
-            Family.LINE_DRAWING,
+            "ControlNetHED.pth",
+            lines(1),
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "line drawings, not HED",
+        ),
+        ("ControlNetHED.pth", {"a": torch.zeros(1)}, JobErrorCode.ASSET_INCOMPATIBLE, "no network of a preprocessor"),
+        ("sk_model.pth", changed(lines(1), **{"model4.1.bias": None}), JobErrorCode.ASSET_CORRUPT, "it lacks"),
+        ("netG.pth", changed(anime_lines(), extra=torch.zeros(1)), JobErrorCode.ASSET_CORRUPT, "it has extra"),
+        (
+            "sk_model.pth",
             changed(lines(1), **{"model0.1.weight": torch.zeros(65, 3, 7, 7)}),
             JobErrorCode.ASSET_CORRUPT,
             "65 channels are not 1 to 64",
         ),
         (
-            Family.HED,
+            "depth_anything_vitl14.pth",
+            {name: one for name, one in depth_anything(1).items() if ".projects." not in name},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "configuration of its Depth Anything is not valid",
+        ),
+        (
+            "depth_anything_v2_vitl.pth",
+            {name: one for name, one in depth_anything(1).items() if ".blocks.11." not in name},
+            JobErrorCode.ASSET_INCOMPATIBLE,
+            "configuration of its Depth Anything is not valid: 11",
+        ),
+        (
+            "dpt_hybrid-midas-501f0c75.pt",
+            changed(midas(), **{"scratch.output_conv.4.bias": None}),
+            JobErrorCode.ASSET_CORRUPT,
+            "it lacks network.head.head.4.bias",
+        ),
+        (
+            "ControlNetHED.pth",
             changed(hed(), **{"block1.convs.0.bias": torch.zeros(3)}),
             JobErrorCode.ASSET_INCOMPATIBLE,
             "its sizes are inconsistent",
@@ -152,12 +178,12 @@ def changed(state: Mapping[str, Tensor], **changes: Tensor | None) -> dict[str, 
     ],
 )
 def test_a_file_that_is_not_what_it_should_be_fails_by_name(
-    tmp_path: Path, family: Family, state: dict[str, Tensor], code: JobErrorCode, words: str
+    tmp_path: Path, name: str, state: dict[str, Tensor], code: JobErrorCode, words: str
 ) -> None:
     path = tmp_path / "annotator.safetensors"
     save_file(state, path)
 
     with pytest.raises(JobFailed, match=words) as caught:
-        load_annotator(model_file(path), family, device=CPU)
+        load_annotator(model_file(path), name, device=CPU)
 
     assert caught.value.error.code is code

@@ -27,6 +27,8 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
 _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Canny": (("canny",), ("canny",)),
     "Scribble": (("scribble_xdog", "scribble_hed", "scribble_pidinet"), ("scribble", "sketch")),
+    "Depth": (("depth_midas", "depth_anything", "depth_anything_v2"), ("depth",)),
+    "NormalMap": (("normal_midas",), ("normal",)),
     "SoftEdge": (
         ("softedge_pidinet", "softedge_pidisafe", "softedge_hed", "softedge_hedsafe"), ("softedge", "hed", "pidi")
     ),
