@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from demo_models.checkpoint import TRAINED
 from generate_on_cloud.client.cloud import GenerateOnCloud
@@ -33,6 +34,10 @@ OFFERED: Final[dict[str, dict[tuple[str, str], tuple[str, ...]]]] = {
         ("link", "People"): WHO,
         ("link", "GPU"): UPLOADS,
     },
+    **{
+        f"/generate/{tab}": {("button", "Generate on Cloud"): DRAWS, ("button", "Choose a file"): WHO}
+        for tab in ("img2img", "sketch", "inpaint", "inpaint-sketch", "inpaint-upload", "extras", "interrogate")
+    },
     "/jobs": {("button", "Refresh"): WHO},
     "/jobs/{job}": {
         ("button", "Save"): WHO,
@@ -50,7 +55,7 @@ OFFERED: Final[dict[str, dict[tuple[str, str], tuple[str, ...]]]] = {
         ("button", "Change shapes.safetensors"): RULES,
         ("button", "Delete shapes.safetensors"): RULES,
     },
-    "/endpoints": {("button", "Create endpoint"): RULES},
+    "/endpoints": {("button", "Create endpoint"): RULES, ("button", "Sleep now"): RULES},
     "/people": {
         ("button", "Create user"): RULES,
         ("button", "Change: lena"): RULES,
@@ -101,6 +106,7 @@ def test_a_key_is_offered_what_it_may_do_and_nothing_else(
     open_page: OpenPage, cloud: LocalCloud, team: Team, who: str
 ) -> None:
     page = open_page("/settings", key=team.keys[who])
+    page.route("**/v1/endpoints", _with_awake)
     page.get_by_role("heading", level=1).wait_for()
     refused: list[str] = []
     page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
@@ -117,6 +123,19 @@ def test_a_key_is_offered_what_it_may_do_and_nothing_else(
 
     assert wrong == []
     assert refused == []
+
+
+def _with_awake(route: Route) -> None:
+    """The endpoints as they are, each with a GPU that is awake and idle: it can be put to sleep."""
+    answer = route.fetch()
+    if not answer.ok:
+        route.fulfill(response=answer)
+        return
+    soon = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    body = answer.json()
+    for endpoint in body["endpoints"]:
+        endpoint.update(instance_count=1, sleeps_at=soon)
+    route.fulfill(response=answer, json=body)
 
 
 def _found(page: Page, role: Any, name: str) -> Any:

@@ -1,5 +1,5 @@
 /** Asks before a file is deleted, and says which of the reader's jobs have used it. */
-import { Button, Group, List, Loader, Modal, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Group, List, Loader, Modal, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
@@ -43,7 +43,9 @@ export function DeleteAsset({ asset, onClose }: { asset: Asset; onClose: () => v
             <List size="sm" aria-label={t("assets.usedBy")}>
               {jobs.map((job) => (
                 <List.Item key={job.job_id} className="mono">
-                  <Link href={`/jobs/${job.job_id}`}>{job.line}</Link>
+                  <Anchor component={Link} href={`/jobs/${job.job_id}`} size="sm">
+                    {job.line}
+                  </Anchor>
                 </List.Item>
               ))}
             </List>
