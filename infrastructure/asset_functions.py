@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infrastructure.config import StageConfig
 from infrastructure.function_maker import LONGEST, FunctionMaker
 from infrastructure.permissions import BucketGrant, Grant, TableGrant
 from infrastructure.storage import Storage
@@ -36,7 +37,9 @@ def upload_grant(storage: Storage) -> BucketGrant:
     )
 
 
-def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Storage) -> AssetFunctions:
+def add_asset_functions(
+    scope: Construct, maker: FunctionMaker, *, config: StageConfig, storage: Storage
+) -> AssetFunctions:
     """The inspection, which also runs every 15 minutes, and the import, which calls it."""
     assets, uploads = storage.assets_table, upload_grant(storage)
     asset_rows = ["DeleteItem", "GetItem", "UpdateItem"]
@@ -51,6 +54,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
             ASSETS_TABLE=assets.table_name,
             ACCESS_TABLE=storage.access_table.table_name,
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
+            NONCOMMERCIAL_MODELS=config.noncommercial_models,
         ),
         grants=[
             TableGrant(assets, asset_rows, ["working-created_at"]),
@@ -74,6 +78,7 @@ def add_asset_functions(scope: Construct, maker: FunctionMaker, *, storage: Stor
             ASSETS_TABLE=assets.table_name,
             ACCESS_TABLE=storage.access_table.table_name,
             ASSETS_BUCKET=storage.assets_bucket.bucket_name,
+            NONCOMMERCIAL_MODELS=config.noncommercial_models,
             INSPECTION_FUNCTION=inspection.function_name,
         ),
         grants=[

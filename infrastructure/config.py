@@ -103,6 +103,8 @@ class StageConfig(BaseModel):
     `http://collector:4318`; None: nowhere."""
     waf: bool = False
     """A firewall in front of the API, for about 8 dollars a month."""
+    noncommercial_models: bool = False
+    """Take CodeFormer and build its code into the image: both are under the S-Lab licence, for non-commercial use."""
     sdapi: bool = False
     """Answer WebUI's API (`/sdapi/v1`) at the API's own address too, with an API key as the password."""
     gpu_price_per_hour: float | None = Field(default=None, ge=0)

@@ -119,6 +119,7 @@ class Endpoint(Construct):
             directory=str(ROOT),
             file="inference_container/Dockerfile",
             platform=ecr_assets.Platform.LINUX_AMD64,
+            build_args={"BARE_GROUPS": "upscalers noncommercial"} if self._config.noncommercial_models else None,
             # SageMaker refuses OCI manifests ("unsupported manifest media type"), which current Docker versions push.
             outputs=["type=docker"],
         )

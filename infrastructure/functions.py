@@ -50,7 +50,7 @@ class Functions(Construct):
         acknowledge(self, "L1", "the bundle's wheels and byte code are built for python3.13")
         self.webhook_queues = WebhookQueues(self, "WebhookQueues", key=key)
         self._endpoint_grants = EndpointGrants(self, config=config, container_role=container_role)
-        asset_functions = add_asset_functions(self, maker, storage=storage)
+        asset_functions = add_asset_functions(self, maker, config=config, storage=storage)
         endpoint_keeper = add_endpoint_keeper(
             self,
             maker,
@@ -104,6 +104,7 @@ class Functions(Construct):
                 KEY_REQUESTS_PER_MINUTE=config.key_requests_per_minute,
                 JOB_RETENTION_DAYS=config.job_retention_days,
                 DELETED_MODELS_DAYS=config.deleted_models_days,
+                NONCOMMERCIAL_MODELS=config.noncommercial_models,
                 INSPECTION_FUNCTION=asset_functions.inspection.function_name,
                 IMPORT_FUNCTION=asset_functions.importing.function_name,
                 WEBHOOK_QUEUE_URL=webhook_queue.queue_url,

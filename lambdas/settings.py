@@ -50,6 +50,8 @@ class AssetSettings(AccountSettings):
 
     ASSETS_TABLE: str
     ASSETS_BUCKET: str
+    NONCOMMERCIAL_MODELS: bool = False
+    """Take model files that are for non-commercial use only."""
 
 
 class ApiSettings(EndingSettings, AssetSettings):

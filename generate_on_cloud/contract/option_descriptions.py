@@ -101,6 +101,7 @@ OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "sd_vae_decode_method": "How pictures are decoded; TAESD: by the VAE file `taesd` (SDXL: `taesdxl`).",
         "show_progress_type": "How previews are made; TAESD: by the VAE file `taesd` (SDXL: `taesdxl`); else roughly.",
         "face_restoration": "Restore faces in drawn pictures.",
-        "face_restoration_model": "Model that restores faces; only GFPGAN is supported yet.",
+        "face_restoration_model": "Model that restores faces; CodeFormer needs `noncommercial_models` of the stack.",
+        "code_former_weight": "How true to the given face CodeFormer stays: 0 changes most, 1 least.",
     }
 )

@@ -18,9 +18,6 @@ OptionValue = bool | int | float | str
 MAX_SEED = 2**64 - 1
 """Larger ones are no other noise: torch's generators take 64 bits."""
 
-FACE_MODEL = "GFPGAN"
-"""The value of `face_restoration_model` that faces can be restored with."""
-
 
 @dataclass(frozen=True)
 class TextCheck:
@@ -135,6 +132,7 @@ class Options(BaseModel):
     show_progress_type: Literal["Full", "Approx NN", "Approx cheap", "TAESD"] = "Approx NN"
     face_restoration: bool = False
     face_restoration_model: Literal["CodeFormer", "GFPGAN"] = "CodeFormer"
+    code_former_weight: float = Field(default=0.5, ge=0, le=1)
 
 
 @dataclass(frozen=True)

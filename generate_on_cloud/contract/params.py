@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, ControlNetUnit, read_controlnet
-from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.contract.hires_sizes import old_first_size
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.limits import (
@@ -30,7 +29,6 @@ from generate_on_cloud.contract.limits import (
     MIN_SIDE,
 )
 from generate_on_cloud.contract.options import (
-    FACE_MODEL,
     MAX_SEED,
     OPTIONS,
     HasOptions,
@@ -178,18 +176,6 @@ class ImageParams(HasOptions, ScriptedParams):
         """The field `restore_faces`, or the option if the request leaves the field open."""
         option: bool = self.override_settings.get("face_restoration", False)
         return option if self.restore_faces is None else self.restore_faces
-
-    def unsupported(self) -> list[FieldError]:
-        errors = super().unsupported()
-        if not self.restores_faces() or self.options.face_restoration_model == FACE_MODEL:
-            return errors
-        model = self.options.face_restoration_model
-        message = (
-            f"restore_faces = True with face_restoration_model = {model!r}, WebUI's default, is not supported yet; "
-            f"{FACE_MODEL!r} in override_settings is"
-        )
-        field = "/restore_faces" if self.restore_faces else "/override_settings/face_restoration"
-        return [*errors, FieldError(pointer=field, message=message)]
 
     @classmethod
     def task(cls) -> Task:

@@ -22,11 +22,7 @@ Picture = Annotated[str, Field(min_length=1)]
 """Base64 or a `data:image/…;base64,` URI."""
 
 
-FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset(
-    {
-        "codeformer_visibility",
-    }
-)
+FIELDS_NOT_SUPPORTED_YET: frozenset[str] = frozenset()
 """Fields that must hold their default (or, for flags, a value that changes nothing)."""
 
 

@@ -35,7 +35,8 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.TINY_VAE, r"^(?:taesd_|vae_)?(?:en|de)coder_(?:layers_)?\d+_(?:weight|bias|conv_\d)"),
     (Family.TINY_VAE, r"^\d+_conv_[024]_(?:weight|bias)$"),
     # Whatever their trainers wrapped around them. GFPGAN 1.0 needs layers that are CUDA programs.
-    (Family.OTHER_FACE_RESTORER, r"(?:^|_)(?:fuse_convs_dict_\d|conv_body_first_0_)"),
+    (Family.OTHER_FACE_RESTORER, r"(?:^|_)conv_body_first_0_"),
+    (Family.CODEFORMER, r"(?:^|_)fuse_convs_dict_\d"),
     (Family.GFPGAN, r"(?:^|_)stylegan_decoder_style_mlp_"),
     (Family.OTHER_FACE_DETECTOR, r"(?:^|_)body_stage1_0_0_weight$"),
     (Family.FACE_DETECTOR, r"(?:^|_)LandmarkHead_\d_conv1x1_"),

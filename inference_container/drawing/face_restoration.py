@@ -15,12 +15,15 @@ from PIL import Image
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.jobs import JobPhase
+from generate_on_cloud.contract.params import ImageParams
 from generate_on_cloud.model_files.family_names import Family
 from inference_container.models.faces import (
     SIDE,
+    CodeFormer,
     FaceDetector,
     FaceGenerator,
     FaceParser,
+    load_codeformer,
     load_face_detector,
     load_face_generator,
     load_face_parser,
@@ -49,7 +52,7 @@ AREA = 3
 
 Pixels = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.float64]
-Part = TypeVar("Part", FaceDetector, FaceGenerator, FaceParser)
+Part = TypeVar("Part", FaceDetector, FaceGenerator, CodeFormer, FaceParser)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class FaceRestorer:
     """Restores all faces of a picture; `on_face` is called before each, and may stop the work by an exception."""
 
     detector: FaceDetector
-    generator: FaceGenerator
+    restore: Callable[[Pixels], Pixels]
+    """Restores a face of SIDE×SIDE pixels."""
     parser: FaceParser
     on_face: Callable[[], None]
 
@@ -72,7 +76,7 @@ class FaceRestorer:
             self.on_face()
             # 2. Cut one out, restore it, and turn it back.
             cut = cv2.warpAffine(shown, turn, (SIDE, SIDE), borderMode=cv2.BORDER_CONSTANT, borderValue=GREY)
-            restored = self.generator.restore(cast(Pixels, cut))
+            restored = self.restore(cast(Pixels, cut))
             back = cv2.invertAffineTransform(turn)
             placed = cv2.warpAffine(restored, back, size)
             # 3. Blend it in along its outline.
@@ -95,19 +99,32 @@ def _turn_upright(points: Numbers) -> Any:
     return cv2.estimateAffinePartial2D(points, UPRIGHT, method=cv2.LMEDS)[0]
 
 
-def request_face_restorer(job: TaskInput, *, progress: JobProgress) -> FaceRestorer:
-    """The restorer made of the job's files.
+def request_face_restorer(job: TaskInput, model: str, weight: float, *, progress: JobProgress) -> FaceRestorer:
+    """The restorer made of the job's files: `model` is GFPGAN or CodeFormer, `weight` how true the latter stays.
 
     Raises:
         JobFailed: asset_missing, asset_corrupt or asset_incompatible, if a file is not available or not usable.
     """
     with progress.phase(JobPhase.LOADING_MODELS):
+        restore: Callable[[Pixels], Pixels]
+        if model == Family.CODEFORMER:
+            restore = partial(_part(job, Family.CODEFORMER, load_codeformer).restore, weight=weight)
+        else:
+            restore = _part(job, Family.GFPGAN, load_face_generator).restore
         return FaceRestorer(
             _part(job, Family.FACE_DETECTOR, load_face_detector),
-            _part(job, Family.GFPGAN, load_face_generator),
+            restore,
             _part(job, Family.FACE_PARSER, load_face_parser),
             progress.check,
         )
+
+
+def drawing_face_restorer(job: TaskInput, params: ImageParams, *, progress: JobProgress) -> FaceRestorer | None:
+    """The restorer of what is drawn, as options choose it; None: faces stay as they are. Raises as above."""
+    if not params.restores_faces():
+        return None
+    options = params.options
+    return request_face_restorer(job, options.face_restoration_model, options.code_former_weight, progress=progress)
 
 
 def _part(job: TaskInput, family: Family, load: Callable[..., Part]) -> Part:

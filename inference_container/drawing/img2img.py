@@ -16,7 +16,7 @@ from inference_container.diffusion.sampling import ImageStart
 from inference_container.drawing.batches import draw
 from inference_container.drawing.controlnet import beside_last, cut_of, prepare_controls
 from inference_container.drawing.drawings import NO_EXTRAS, Drawing, DrawingExtras
-from inference_container.drawing.face_restoration import request_face_restorer
+from inference_container.drawing.face_restoration import drawing_face_restorer
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.hypertile import hypertile_extra
 from inference_container.drawing.image_conditioning import condition_on_edited, condition_on_pictures
@@ -93,7 +93,7 @@ def draw_img2img(
         plan = DrawingPlan(
             params=as_drawn,
             preview=job.preview,
-            restore_faces=request_face_restorer(job, progress=progress) if params.restores_faces() else None,
+            restore_faces=drawing_face_restorer(job, params, progress=progress),
             keep_latents=soft is not None,
             checkpoint=checkpoint,
             prompts=prompts,

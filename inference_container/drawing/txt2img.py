@@ -9,7 +9,7 @@ from generate_on_cloud.contract.upscalers import LATENT_UPSCALERS
 from inference_container.drawing.batches import draw
 from inference_container.drawing.controlnet import beside_last, prepare_controls
 from inference_container.drawing.drawings import NO_EXTRAS, Drawing, DrawingExtras
-from inference_container.drawing.face_restoration import request_face_restorer
+from inference_container.drawing.face_restoration import drawing_face_restorer
 from inference_container.drawing.fitted_checkpoints import FittedCheckpoints
 from inference_container.drawing.hires import hires_extra, plan_hires, with_first_size
 from inference_container.drawing.hypertile import hypertile_extra
@@ -90,7 +90,7 @@ def draw_txt2img(
         plan = DrawingPlan(
             params=params,
             preview=job.preview,
-            restore_faces=request_face_restorer(job, progress=progress) if params.restores_faces() else None,
+            restore_faces=drawing_face_restorer(job, params, progress=progress),
             checkpoint=checkpoint,
             prompts=prompts,
             seeds=seeds,

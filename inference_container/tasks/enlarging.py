@@ -7,6 +7,7 @@ from PIL import Image
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.single_image_params import ExtrasParams
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.webui.infotext.record import InfoValue
 from generate_on_cloud.webui.infotext.writer import write_parameters
 from generate_on_cloud.webui.picture_texts import texts_in
@@ -35,7 +36,7 @@ def enlarged_pictures(job: TaskInput, params: ExtrasParams, pictures: Mapping[st
     """
     progress = JobProgress(report=job.report, clock=job.clock)
     names = _upscaler_names(params)
-    restorer = request_face_restorer(job, progress=progress) if params.gfpgan_visibility > 0 else None
+    restorers = _face_restorers(job, params, progress)
     upscalers = [request_upscaler(job, params, name, progress=progress, counted=True) for name in names]
 
     # 1. Look at every picture before the first is enlarged: a bad one fails the job at once, and the tiles are counted.
@@ -47,7 +48,7 @@ def enlarged_pictures(job: TaskInput, params: ExtrasParams, pictures: Mapping[st
     # 2. Enlarge one after the other; only their files stay in memory.
     said = write_parameters(_record(params, names))
     return [
-        _enlarged_file(text, field, upscalers, scales[field], params, restorer=restorer, said=said, progress=progress)
+        _enlarged_file(text, field, upscalers, scales[field], params, restorers=restorers, said=said, progress=progress)
         for field, text in pictures.items()
     ]
 
@@ -59,7 +60,7 @@ def _enlarged_file(
     scale: float,
     params: ExtrasParams,
     *,
-    restorer: FaceRestorer | None,
+    restorers: Sequence[tuple[FaceRestorer, float]],
     said: str,
     progress: JobProgress,
 ) -> EncodedImage:
@@ -75,12 +76,22 @@ def _enlarged_file(
                 Image.blend(enlarged[0], enlarged[1].convert(enlarged[0].mode), params.extras_upscaler_2_visibility)
             ]
         result = enlarged[0] if enlarged else image
-        if restorer is not None:
+        for restorer, visibility in restorers:
             plain = result.convert("RGB")
-            result = Image.blend(plain, restorer(plain), params.gfpgan_visibility)
+            result = Image.blend(plain, restorer(plain), visibility)
     with progress.phase(JobPhase.SAVING):
         data = encode_picture(result, chunks={**texts, POSTPROCESSING_KEY: said})
     return EncodedImage(data, "png", result.width, result.height, None, said)
+
+
+def _face_restorers(job: TaskInput, params: ExtrasParams, progress: JobProgress) -> list[tuple[FaceRestorer, float]]:
+    """The restorers that are visible, and how much: GFPGAN first, as in WebUI."""
+    visible = {Family.GFPGAN: params.gfpgan_visibility, Family.CODEFORMER: params.codeformer_visibility}
+    return [
+        (request_face_restorer(job, model, params.codeformer_weight, progress=progress), visibility)
+        for model, visibility in visible.items()
+        if visibility > 0
+    ]
 
 
 def _upscaler_names(params: ExtrasParams) -> list[str]:
@@ -135,6 +146,9 @@ def _record(params: ExtrasParams, names: list[str]) -> dict[str, InfoValue]:
     faces: dict[str, InfoValue] = {}
     if params.gfpgan_visibility > 0:
         faces["GFPGAN visibility"] = round(params.gfpgan_visibility, 3)
+    if params.codeformer_visibility > 0:
+        faces["CodeFormer visibility"] = round(params.codeformer_visibility, 3)
+        faces["CodeFormer weight"] = round(params.codeformer_weight, 3)
     if not names:
         return faces
     size = f"{params.upscaling_resize_w}x{params.upscaling_resize_h}"

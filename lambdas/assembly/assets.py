@@ -24,4 +24,11 @@ class Assets(Accounts[SettingsT]):
 
     @cached_property
     def inspection(self) -> Inspection:
-        return Inspection(self.asset_transitions, self.clients.s3, self.settings.ASSETS_BUCKET, now=self.clock.now)
+        settings = self.settings
+        return Inspection(
+            self.asset_transitions,
+            self.clients.s3,
+            settings.ASSETS_BUCKET,
+            noncommercial=settings.NONCOMMERCIAL_MODELS,
+            now=self.clock.now,
+        )

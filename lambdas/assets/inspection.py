@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from generate_on_cloud.contract.assets import AssetStatus
+from generate_on_cloud.model_files.face_files import check_licence
 from generate_on_cloud.model_files.facts import FileFacts, read_facts
 from generate_on_cloud.model_files.memory_bytes import MemoryBytes
 from generate_on_cloud.model_files.ranges import CHUNK, ByteSource, S3Bytes, stream
@@ -38,6 +39,8 @@ class Inspection:
     transitions: AssetTransitions
     client: "S3Client"
     bucket: str
+    noncommercial: bool = False
+    """Whether files for non-commercial use only are taken."""
     now: Callable[[], datetime] = utc_now
 
     def run(self, asset: AssetRecord) -> AssetRecord | None:
@@ -48,6 +51,7 @@ class Inspection:
         try:
             source = self._open(asset)
             facts = read_facts(source, name=asset.name, asset_type=asset.type)
+            check_licence(facts.architecture, noncommercial=self.noncommercial)
             sha256, autov3 = _hashes(source, facts)
             if asset.sha256 is not None and sha256 != asset.sha256:
                 raise RefusedFileError(f"its SHA-256 is {sha256}; declared: {asset.sha256}")

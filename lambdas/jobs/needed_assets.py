@@ -20,7 +20,8 @@ from generate_on_cloud.contract.single_image_params import (
 )
 from generate_on_cloud.contract.task_params import TaskParams
 from generate_on_cloud.contract.upscalers import upscaler_file
-from generate_on_cloud.model_files.face_files import FACE_PARTS
+from generate_on_cloud.model_files.face_files import face_parts
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
 from generate_on_cloud.model_files.tiny_vaes import METHOD, PART_OF_OPTION
 from generate_on_cloud.webui.prompt.extra_networks import HYPERNET_KIND, LORA_KINDS, extract_tags, strip_comments
@@ -30,6 +31,12 @@ CHECKPOINT_POINTER = "/checkpoint"
 OPTION_POINTER = f"{ROOT}/override_settings/sd_model_checkpoint"
 SCRIPT_POINTER = f"{ROOT}/script_args"
 VAE_POINTER = f"{ROOT}/override_settings/sd_vae"
+_WAYS_OUT: Mapping[Family, str] = {
+    Family.CODEFORMER: (
+        " (its licence forbids commercial use: a deployment takes it with the option noncommercial_models), or "
+        'restore with GFPGAN: "face_restoration_model": "GFPGAN" in override_settings, gfpgan_visibility in Extras'
+    )
+}
 AUTOMATIC = "Automatic"
 """WebUI's `sd_vae` for: the VAE named like the checkpoint, if there is one."""
 
@@ -213,6 +220,8 @@ class NewestNeed:
     """What it must hold, for types of several kinds."""
     file: str | None = None
     """The usual name of such a file, for types whose files differ by their names too."""
+    way_out: str = ""
+    """What else a caller without the file can do."""
 
     @property
     def reference(self) -> str | None:
@@ -261,15 +270,27 @@ def _units(params: ImageParams, wanted: str) -> Iterator[tuple[str, Mapping[str,
 
 
 def _face_parts(params: TaskParams) -> list[NewestNeed]:
+    """A detector, the restorers and a parser, each once."""
+    parts: dict[Family, NewestNeed] = {}
+    for restorer, pointer in _face_restorers(params):
+        for part in face_parts(restorer):
+            parts.setdefault(
+                part, NewestNeed(AssetType.FACE_RESTORATION, pointer, part, way_out=_WAYS_OUT.get(part, ""))
+            )
+    return list(parts.values())
+
+
+def _face_restorers(params: TaskParams) -> Iterator[tuple[Family, str]]:
+    """The models that restore faces in a request, with the fields that ask for them."""
     if isinstance(params, ImageParams):
-        if not any(one.restores_faces() for one in (params, *params.variants())):
-            return []
-        pointer = f"{ROOT}/restore_faces"
-    elif isinstance(params, ExtrasParams) and params.gfpgan_visibility > 0:
-        pointer = f"{ROOT}/gfpgan_visibility"
-    else:
-        return []
-    return [NewestNeed(AssetType.FACE_RESTORATION, pointer, part) for part in FACE_PARTS]
+        for one in (params, *params.variants()):
+            if one.restores_faces():
+                yield Family(one.options.face_restoration_model), f"{ROOT}/restore_faces"
+    elif isinstance(params, ExtrasParams):
+        if params.gfpgan_visibility > 0:
+            yield Family.GFPGAN, f"{ROOT}/gfpgan_visibility"
+        if params.codeformer_visibility > 0:
+            yield Family.CODEFORMER, f"{ROOT}/codeformer_visibility"
 
 
 def _newest_words(params: TaskParams) -> list[NewestNeed]:

@@ -211,7 +211,7 @@ class Resolver:
             )
             if newest is None:
                 none = f"received none, and no {need.wanted} of yours, an administrator's or a user you trust exists"
-                message = f"{none}; upload one: POST /v1/assets{caller.listed_files}"
+                message = f"{none}; upload one: POST /v1/assets{caller.listed_files}{need.way_out}"
                 findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
             else:
                 findings.use(newest, need.reference)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from generate_on_cloud.contract import task_params
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import relax
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams, Img2ImgParams
@@ -190,13 +191,14 @@ def test_a_line_is_a_prompt_or_fields(line: str, fields: dict[str, object]) -> N
     assert read_line(line) == fields
 
 
-def test_what_a_line_asks_for_and_is_not_supported_is_refused_by_its_name() -> None:
+def test_what_a_line_asks_for_and_is_not_supported_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_params, "FIELDS_NOT_SUPPORTED_YET", {"restore_faces"})
     lines = "a\n--prompt b --restore_faces true\n--prompt c --restore_faces true"
 
     (refusal,) = params(Task.TXT2IMG, "Prompts from file or textbox", [0, 0, 0, lines]).unsupported()
 
     assert refusal.pointer == "/script_args"
-    assert refusal.message.startswith("restore_faces = True with face_restoration_model = 'CodeFormer'")
+    assert refusal.message.startswith("restore_faces = True is not supported yet")
 
 
 def test_the_work_of_lines_and_combinations_is_counted() -> None:

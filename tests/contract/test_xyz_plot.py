@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from generate_on_cloud.contract import task_params
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK, ImageParams
 from generate_on_cloud.contract.plot_axes import axes
@@ -232,7 +233,8 @@ def test_a_plot_that_would_fill_the_memory_is_refused_before_it_does(
         plotted(Task.TXT2IMG, *arguments, prompt=prompt)
 
 
-def test_a_cell_that_asks_for_what_is_not_supported_is_refused_by_its_name() -> None:
+def test_a_cell_that_asks_for_what_is_not_supported_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_params, "FIELDS_NOT_SUPPORTED_YET", {"restore_faces"})
     (refusal,) = plotted(Task.TXT2IMG, "Face restore", "no,GFPGAN,yes").unsupported()
 
-    assert refusal.message.startswith("restore_faces = True with face_restoration_model = 'CodeFormer'")
+    assert refusal.message.startswith("restore_faces = True is not supported yet")

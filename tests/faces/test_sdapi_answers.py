@@ -113,9 +113,22 @@ ROWS: list[tuple[str, set[str], int]] = [
 
 
 def test_faces_can_be_restored_once_their_files_are_there() -> None:
-    shelf = Shelf.of([file("face_restoration", "GFPGANv1.4.pth", "a" * 64)])
+    names = {
+        "GFPGANv1.4.pth": "GFPGAN",
+        "codeformer.pth": "CodeFormer",
+        "parsing_parsenet.pth": "a face parser (ParseNet)",
+    }
+    files = {
+        held: file("face_restoration", name, "a" * 64).model_copy(update={"architecture": held})
+        for name, held in names.items()
+    }
 
-    assert LISTS["/sdapi/v1/face-restorers"](shelf) == [{"name": "GFPGAN", "cmd_dir": None}]
+    def listed(*held: str) -> list[str]:
+        return [row["name"] for row in LISTS["/sdapi/v1/face-restorers"](Shelf.of([files[one] for one in held]))]
+
+    assert listed(*files) == ["CodeFormer", "GFPGAN"]
+    assert listed("GFPGAN") == ["GFPGAN"]
+    assert listed("a face parser (ParseNet)") == []
 
 
 @pytest.mark.parametrize(("route", "fields", "count"), ROWS)

@@ -38,6 +38,7 @@ CHANGED = {
     "otlp_endpoint": "http://collector.internal:4318",
     "waf": "true",
     "sdapi": "true",
+    "noncommercial_models": "true",
     "deleted_models_days": "14",
     "keep_data": "false",
     "subnet_ids": "subnet-0a1b2c3d,subnet-1a1b2c3d",
@@ -53,7 +54,7 @@ OPTIONS: dict[str, tuple[dict[str, str], ...]] = {
     "firewall": ({}, {"waf": "true"}),
     "told": ({}, {"alarm_email": "oncall@example.com", "monthly_budget_usd": "250"}),
     "image": ({}, {"image_uri": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/goc:1.0"}),
-    "programs": ({}, {"sdapi": "true"}),
+    "programs": ({}, {"sdapi": "true", "noncommercial_models": "true"}),
 }
 """Whatever adds or takes away resources, each with its choices; the first is the default."""
 

@@ -51,6 +51,18 @@ def test_cdk_nag_finds_nothing_in_any_combination(combined: list["Combination"])
     assert found == {}
 
 
+def test_code_for_non_commercial_use_is_built_into_the_image_only_where_it_was_chosen(
+    combined: list["Combination"],
+) -> None:
+    built = {
+        (row.context.get("noncommercial_models", "false"), str(image["source"].get("dockerBuildArgs")))
+        for row in combined
+        for image in row.assembly.assets["dockerImages"].values()
+    }
+
+    assert built == {("false", "None"), ("true", str({"BARE_GROUPS": "upscalers noncommercial"}))}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("stack", [0, 1, 2], ids=["core", "inference", "ops"])

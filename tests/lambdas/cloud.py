@@ -243,8 +243,14 @@ class _Api(Api):
 
     @cached_property
     def inspection(self) -> Inspection:
-        bucket = self.settings.ASSETS_BUCKET
-        return self.inspection_kind(self.asset_transitions, self.clients.s3, bucket, now=self.clock.now)
+        settings = self.settings
+        return self.inspection_kind(
+            self.asset_transitions,
+            self.clients.s3,
+            settings.ASSETS_BUCKET,
+            noncommercial=settings.NONCOMMERCIAL_MODELS,
+            now=self.clock.now,
+        )
 
 
 def _fields(settings: type[FunctionSettings]) -> dict[str, Any]:
@@ -263,6 +269,7 @@ class Cloud:
     functions: FakeFunctions = field(default_factory=FakeFunctions)
     queue: FakeQueue = field(default_factory=FakeQueue)
     inspection_kind: type[Inspection] = Inspection
+    settings_of_api: ApiSettings = SETTINGS
 
     def __post_init__(self) -> None:
         clients = Clients(
@@ -274,7 +281,7 @@ class Cloud:
             functions=self.functions,
         )
         clock = lambdas.clock.Clock(self.clock.moment, self.clock.monotonic, self.clock.sleep)
-        self.services = _Api(clients, SETTINGS, clock, inspection_kind=self.inspection_kind)
+        self.services = _Api(clients, self.settings_of_api, clock, inspection_kind=self.inspection_kind)
         self.resolver = make_resolver(self.services)
         # The functions beside the API, as they are deployed: with their own settings and nothing of the API's.
         ending = Jobs(clients, JobEventsSettings(**_fields(JobEventsSettings), STACK_NAME="stack"), clock)
@@ -542,7 +549,9 @@ def open_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 @contextmanager
-def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterator[Cloud]:
+def open_cloud(
+    aws: Aws, *, inspection: type[Inspection] = Inspection, settings: ApiSettings = SETTINGS
+) -> Iterator[Cloud]:
     """Empty tables and buckets with three keys; all of it is gone afterwards."""
     _make_table(aws.dynamodb, "jobs", "job_id", [(partition, SORT) for partition in JOB_LISTS])
     _make_table(aws.dynamodb, "assets", "asset_id", ASSET_INDEXES)
@@ -552,7 +561,9 @@ def open_cloud(aws: Aws, *, inspection: type[Inspection] = Inspection) -> Iterat
         for row in account_rows(user, key, role="admin" if user == "root" else "artist"):
             aws.dynamodb.put_item(TableName="access", Item=to_item(row))
     aws.calls.clear()
-    cloud = Cloud(aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls, inspection_kind=inspection)
+    cloud = Cloud(
+        aws.dynamodb, aws.s3, FakeEndpoint(), Clock(), aws.calls, inspection_kind=inspection, settings_of_api=settings
+    )
     try:
         yield cloud
     finally:

@@ -184,8 +184,8 @@ def test_every_fault_of_the_params_comes_in_one_answer_with_its_pointer(cloud: C
 @pytest.mark.parametrize(
     ("params", "pointer"),
     [
-        ({"restore_faces": True}, "/params/restore_faces"),
-        ({"override_settings": {"face_restoration": True}}, "/params/override_settings/face_restoration"),
+        ({"override_settings": {"fp8_storage": "Enable"}}, "/params/override_settings/fp8_storage"),
+        ({"alwayson_scripts": {"Censor": {"args": [True]}}}, "/params/alwayson_scripts/Censor"),
     ],
 )
 def test_a_wish_this_version_cannot_grant_is_refused_and_not_ignored(
@@ -281,7 +281,7 @@ def test_a_job_can_be_opened_uploaded_to_and_started(cloud: Cloud) -> None:
         (b"{", 400, "invalid_json"),
         (b"[]", 422, "invalid_params"),
         (b'{"steps": 0}', 422, "invalid_params"),
-        (json.dumps({"restore_faces": True}).encode(), 422, "not_supported_yet"),
+        (json.dumps({"override_settings": {"fp8_storage": "Enable"}}).encode(), 422, "not_supported_yet"),
     ],
 )
 def test_a_bad_params_document_leaves_the_job_to_be_started_again(

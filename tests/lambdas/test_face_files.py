@@ -5,24 +5,29 @@ import pytest
 from generate_on_cloud.contract.errors import ProblemCode
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
-from generate_on_cloud.model_files.face_files import FACE_PARTS
+from generate_on_cloud.model_files.face_files import FACE_FILES, face_parts
 from generate_on_cloud.model_files.family_names import Family
 from lambdas.access.caller import Caller
 from lambdas.aws.rows import read_rows
 from lambdas.jobs.resolution import Resolution
 from lambdas.problems import ProblemError
-from tests.lambdas.cloud import PNG, Cloud, txt2img
+from tests.lambdas.asset_uploads import begin, complete, put_part
+from tests.lambdas.cloud import PNG, SETTINGS, Aws, Cloud, open_cloud, txt2img
+from tests.lambdas.model_bytes import safetensors_file, sha256_of
 
 BOB = Caller(user="bob", role="artist")
 NAMES = {Family.FACE_DETECTOR: "detection_Resnet50_Final.pth", Family.GFPGAN: "GFPGANv1.4.pth"}
-NAMES[Family.FACE_PARSER] = "parsing_parsenet.pth"
+NAMES |= {Family.FACE_PARSER: "parsing_parsenet.pth", Family.CODEFORMER: "codeformer-v0.1.0.pth"}
 MODEL = {"face_restoration_model": "GFPGAN"}
-ASKING: dict[str, tuple[Task, dict[str, object], str]] = {
-    "a field": (Task.TXT2IMG, {"restore_faces": True, "override_settings": MODEL}, "/params/restore_faces"),
+G, C = Family.GFPGAN, Family.CODEFORMER
+ASKING: dict[str, tuple[Task, dict[str, object], str, Family]] = {
+    "a field": (Task.TXT2IMG, {"restore_faces": True, "override_settings": MODEL}, "/params/restore_faces", G),
+    "a field alone": (Task.TXT2IMG, {"restore_faces": True}, "/params/restore_faces", C),
     "an option": (
         Task.TXT2IMG,
         {"override_settings": {**MODEL, "face_restoration": True}},
         "/params/restore_faces",
+        G,
     ),
     "a script": (
         Task.TXT2IMG,
@@ -32,11 +37,19 @@ ASKING: dict[str, tuple[Task, dict[str, object], str]] = {
             "script_args": [False, False, "start", "a\n--prompt b --restore_faces true"],
         },
         "/params/restore_faces",
+        G,
     ),
     "the Extras tab": (
         Task.EXTRA_SINGLE_IMAGE,
         {"image": PNG, "gfpgan_visibility": 0.5},
         "/params/gfpgan_visibility",
+        G,
+    ),
+    "the Extras tab, CodeFormer": (
+        Task.EXTRA_SINGLE_IMAGE,
+        {"image": PNG, "codeformer_visibility": 0.5},
+        "/params/codeformer_visibility",
+        C,
     ),
 }
 
@@ -57,19 +70,29 @@ def upload(cloud: Cloud, *families: Family, **more: object) -> None:
 
 @pytest.mark.parametrize("way", ASKING)
 def test_the_three_files_come_along_under_what_they_hold(cloud: Cloud, way: str) -> None:
-    upload(cloud, *FACE_PARTS)
-    task, body, _ = ASKING[way]
+    upload(cloud, *FACE_FILES)
+    task, body, _, restorer = ASKING[way]
 
     assets = resolve(cloud, task, body).assets
 
-    assert {asset.name: asset.references for asset in assets} == {NAMES[part]: [part] for part in FACE_PARTS}
+    assert {asset.name: asset.references for asset in assets} == {NAMES[part]: [part] for part in face_parts(restorer)}
+
+
+def test_both_restorers_of_the_extras_tab_share_the_other_parts(cloud: Cloud) -> None:
+    upload(cloud, *FACE_FILES)
+    body: dict[str, object] = {"image": PNG, "gfpgan_visibility": 1, "codeformer_visibility": 1}
+
+    assets = resolve(cloud, Task.EXTRA_SINGLE_IMAGE, body).assets
+
+    assert {asset.name for asset in assets} == set(NAMES.values())
 
 
 @pytest.mark.parametrize("way", ASKING)
-@pytest.mark.parametrize("missing", FACE_PARTS)
-def test_a_request_that_lacks_one_is_refused_by_its_name(cloud: Cloud, way: str, missing: Family) -> None:
-    upload(cloud, *(part for part in FACE_PARTS if part is not missing))
-    task, body, pointer = ASKING[way]
+@pytest.mark.parametrize("place", range(3))
+def test_a_request_that_lacks_one_is_refused_by_its_name(cloud: Cloud, way: str, place: int) -> None:
+    task, body, pointer, restorer = ASKING[way]
+    missing = face_parts(restorer)[place]
+    upload(cloud, *(part for part in FACE_FILES if part is not missing))
 
     with pytest.raises(ProblemError) as caught:
         resolve(cloud, task, body)
@@ -81,12 +104,12 @@ def test_a_request_that_lacks_one_is_refused_by_its_name(cloud: Cloud, way: str,
 
 
 def test_a_strangers_files_do_not_act(cloud: Cloud) -> None:
-    upload(cloud, *FACE_PARTS, owner="eve", trusted=False)
+    upload(cloud, *FACE_FILES, owner="eve", trusted=False)
 
     with pytest.raises(ProblemError) as caught:
         resolve(cloud, *ASKING["a field"][:2])
 
-    assert len(caught.value.errors) == len(FACE_PARTS)
+    assert len(caught.value.errors) == 3
 
 
 def test_who_restores_no_faces_needs_no_files(cloud: Cloud) -> None:
@@ -96,13 +119,34 @@ def test_who_restores_no_faces_needs_no_files(cloud: Cloud) -> None:
     assert resolve(cloud, Task.EXTRA_SINGLE_IMAGE, {"image": PNG, "codeformer_weight": 0.5}).assets == ()
 
 
-def test_webuis_default_model_is_refused_with_the_one_that_is_there(cloud: Cloud) -> None:
-    cloud.checkpoint()
+def test_webuis_default_model_is_refused_with_its_licence_and_the_way_out(cloud: Cloud) -> None:
+    upload(cloud, *face_parts(Family.GFPGAN), trusted=True)
 
-    problem = cloud.ask("POST", "/v1/jobs", txt2img(restore_faces=True)).problem(422, "not_supported_yet")
+    problem = cloud.ask("POST", "/v1/jobs", txt2img(restore_faces=True)).problem(404, "asset_not_found")
 
     (error,) = problem["errors"]
     assert error["message"] == (
-        "restore_faces = True with face_restoration_model = 'CodeFormer', WebUI's default, is not supported yet; "
-        "'GFPGAN' in override_settings is"
+        "received none, and no face_restoration with CodeFormer of yours, an administrator's or a user you trust "
+        "exists; upload one: POST /v1/assets (its licence forbids commercial use: a deployment takes it with the "
+        'option noncommercial_models), or restore with GFPGAN: "face_restoration_model": "GFPGAN" in override_settings'
+        ", gfpgan_visibility in Extras"
     )
+
+
+@pytest.mark.parametrize("noncommercial", [False, True])
+def test_codeformer_is_taken_at_upload_only_where_the_operator_chose_it(aws: Aws, noncommercial: bool) -> None:
+    data = safetensors_file({"fuse_convs_dict.32.scale.0.weight": (4, 4), "position_emb": (2, 2)})
+    body = {"type": "face_restoration", "name": "codeformer.safetensors", "size": len(data), "sha256": sha256_of(data)}
+
+    with open_cloud(aws, settings=SETTINGS.model_copy(update={"NONCOMMERCIAL_MODELS": noncommercial})) as cloud:
+        asset = begin(cloud, body)
+        put_part(cloud, asset["asset_id"], data)
+        complete(cloud, asset["asset_id"])
+        shown = cloud.ask("GET", f"/v1/assets/{asset['asset_id']}").ok()
+
+    if noncommercial:
+        assert (shown["status"], shown["architecture"]) == ("active", "CodeFormer")
+    else:
+        assert shown["status"] == "failed"
+        assert "under the S-Lab licence, for non-commercial use only" in shown["error"]
+        assert "the option noncommercial_models" in shown["error"]

@@ -253,7 +253,7 @@ def _wrong() -> dict[str, Row]:
         ("params_ema.stylegan_decoder.style_mlp.1.weight", "it holds GFPGAN"),
         ("module.LandmarkHead.0.conv1x1.weight", "it holds a face detector (RetinaFace on ResNet-50)"),
         ("out_mask_conv.conv2d.weight", "it holds a face parser (ParseNet)"),
-        ("fuse_convs_dict.32.scale.0.weight", "it holds a face restoration model"),
+        ("fuse_convs_dict.32.scale.0.weight", "it holds CodeFormer"),
         ("generator.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
         ("model.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
     ):
@@ -282,7 +282,6 @@ def _wrong() -> dict[str, Row]:
         "it holds a VAE without decoder.conv_in.weight, of another model",
     )
     for sign, words in (
-        ("fuse_convs_dict.32.scale.0.weight", "it holds a face restoration model that this version does not run"),
         ("conv_body_first.0.weight", "it holds a face restoration model that this version does not run"),
         ("module.body.stage1.0.0.weight", "it holds a face detector other than RetinaFace on ResNet-50"),
         ("conv_first.weight", "it holds no network that restores, finds or outlines faces; allowed: a face detector"),

@@ -61,7 +61,7 @@ def _vae(file: ModelFile) -> object:
 
 def _face_part(file: ModelFile) -> object:
     holds = face_family(inspected_file(file, AssetType.FACE_RESTORATION).shapes)
-    loaders = {
+    loaders: dict[Family, Callable[..., object]] = {
         Family.FACE_DETECTOR: load_face_detector,
         Family.GFPGAN: load_face_generator,
         Family.FACE_PARSER: load_face_parser,

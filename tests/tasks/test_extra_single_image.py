@@ -180,12 +180,6 @@ def test_an_upscaler_that_did_not_come_with_the_job_is_missing() -> None:
     assert refused.value.error.code is JobErrorCode.ASSET_MISSING
 
 
-def test_codeformer_must_wait() -> None:
-    params = ExtraSingleImageParams(image="x", gfpgan_visibility=1, codeformer_visibility=0.5, codeformer_weight=0.1)
-
-    assert [error.pointer for error in params.unsupported()] == ["/codeformer_visibility"]
-
-
 def test_hires_fix_and_img2img_enlarge_with_an_uploaded_upscaler(checkpoint: Checkpoint, files: JobFiles) -> None:
     hires = {"enable_hr": True, "hr_scale": 4, "denoising_strength": 0.0, "hr_second_pass_steps": 1, "steps": 1}
     edit = {"init_images": [as_text(noisy(16, 16))], "steps": 1, "denoising_strength": 0.0}

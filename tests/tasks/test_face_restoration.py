@@ -2,9 +2,13 @@
 
 import base64
 import hashlib
+import importlib.util
 import io
+import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
@@ -22,7 +26,13 @@ from generate_on_cloud.contract.single_image_params import ExtraSingleImageParam
 from generate_on_cloud.model_files.family_names import Family
 from inference_container.drawing.face_restoration import FaceRestorer
 from inference_container.models.checkpoint import Checkpoint
-from inference_container.models.faces import FaceDetector, load_face_detector, load_face_generator, load_face_parser
+from inference_container.models.faces import (
+    FaceDetector,
+    load_codeformer,
+    load_face_detector,
+    load_face_generator,
+    load_face_parser,
+)
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
 from inference_container.task import TaskInput, load_nothing
@@ -68,7 +78,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[ModelFile]:
 @pytest.fixture(scope="module")
 def restorer(files: list[ModelFile]) -> FaceRestorer:
     detector, generator, parser = (LOADERS[Family(file.references[0])](file, device=CPU) for file in files)
-    return FaceRestorer(detector, generator, parser, lambda: None)
+    return FaceRestorer(detector, generator.restore, parser, lambda: None)
 
 
 def as_text(picture: npt.NDArray[np.uint8]) -> str:
@@ -226,3 +236,108 @@ def test_a_file_that_is_not_what_it_should_be_fails_by_name(
         LOADERS[family](model_file(path, family), device=CPU)
 
     assert caught.value.error.code is code
+
+
+class StandIn(nn.Module):
+    """Takes the place of CodeFormer's network, whose licence keeps it out of our tests: darkens faces by the weight."""
+
+    def __init__(self, **sizes: Any) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.position_emb = nn.Parameter(torch.zeros(sizes["latent_size"], sizes["dim_embd"]))
+        self.encoder = nn.Module()
+        self.encoder.blocks = nn.ModuleList([nn.Conv2d(3, 8, 3, padding=1)])
+        self.idx_pred_layer = nn.ModuleList([nn.Identity(), nn.Linear(sizes["dim_embd"], sizes["codebook_size"])])
+        self.fuse_convs_dict = nn.ModuleDict()
+        for side in sizes["connect_list"]:
+            part = nn.Module()
+            part.scale = nn.Sequential(nn.Conv2d(4, 4, 1))
+            self.fuse_convs_dict[side] = part
+
+    def forward(self, x: Tensor, *, weight: float, adain: bool) -> tuple[Tensor, Tensor]:
+        assert adain
+        return x * weight - (1 - weight) * 0.8, x
+
+
+@pytest.fixture
+def licensed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: list[ModelFile]) -> list[ModelFile]:
+    """The three files with CodeFormer for GFPGAN, where the stand-in is installed; one face is enough."""
+    find = FaceDetector.find
+    monkeypatch.setattr(FaceDetector, "find", lambda self, picture: find(self, picture)[:1])
+    for name in ("", ".architectures", ".architectures.CodeFormer"):
+        module = ModuleType(f"spandrel_extra_arches{name}")
+        module.__spec__ = ModuleSpec(module.__name__, None)
+        module.__path__ = []
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(
+        sys.modules["spandrel_extra_arches.architectures.CodeFormer"], "CodeFormer", StandIn, raising=False
+    )
+    torch.manual_seed(0)
+    state = StandIn(dim_embd=6, latent_size=4, codebook_size=5, n_layers=0, connect_list=["32", "128"]).state_dict()
+    path = tmp_path / "codeformer-v0.1.0.pth"
+    torch.save({"params_ema": state}, path)
+    return [files[0], model_file(path, Family.CODEFORMER), files[2]]
+
+
+def test_the_network_has_the_sizes_of_the_file(licensed: list[ModelFile]) -> None:
+    network: Any = load_codeformer(licensed[1], device=CPU).network
+
+    assert network.sizes == {
+        "dim_embd": 6, "latent_size": 4, "codebook_size": 5, "n_layers": 0, "connect_list": ["32", "128"],
+    }  # fmt: skip
+
+
+def test_codeformer_restores_by_its_weight(licensed: list[ModelFile]) -> None:
+    shown = picture_with_faces(200, 300)
+
+    dark, half, nearest = (
+        extras(licensed, shown, codeformer_visibility=1, codeformer_weight=weight)[0].astype(int)
+        for weight in (0.25, 0.5, 1)
+    )
+    seen, said = extras(licensed, shown, codeformer_visibility=0.25, codeformer_weight=0.5)
+
+    changes = [np.abs(one - shown).mean() for one in (nearest, half, dark)]
+    assert changes[0] < 1 < min(changes[1:])
+    assert changes[1] != changes[2]
+    assert np.abs(seen - (half * 0.25 + shown * 0.75)).max() <= 1
+    assert said == "CodeFormer visibility: 0.25, CodeFormer weight: 0.5"
+
+
+def test_the_option_code_former_weight_is_0_5_unless_a_request_sets_it(
+    licensed: list[ModelFile], checkpoint: Checkpoint
+) -> None:
+    def drawn(**options: Any) -> npt.NDArray[np.uint8]:
+        made = run(checkpoint, Task.TXT2IMG, files=licensed, restore_faces=True, override_settings=options)
+        assert ", Face restoration: CodeFormer, Size: 64x64" in made.images[0].infotext
+        return pixels(made)
+
+    default = drawn()
+
+    assert (default == drawn(code_former_weight=0.5)).all()
+    assert not (default == drawn(code_former_weight=0)).all()
+
+
+def test_both_restorers_of_the_extras_tab_run_one_after_the_other(
+    licensed: list[ModelFile], files: list[ModelFile]
+) -> None:
+    shown = picture_with_faces(200, 300)
+    first, _ = extras(files, shown, gfpgan_visibility=1)
+
+    both, said = extras([*licensed, files[1]], shown, gfpgan_visibility=1, codeformer_visibility=1)
+
+    assert (both == extras(licensed, first, codeformer_visibility=1)[0]).all()
+    assert said == "GFPGAN visibility: 1.0, CodeFormer visibility: 1.0, CodeFormer weight: 0"
+
+
+def test_without_its_code_codeformer_is_refused_with_licence_and_option(
+    licensed: list[ModelFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("spandrel_extra_arches")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(JobFailed, match="under the S-Lab licence, for non-commercial use only") as no:
+        load_codeformer(licensed[1], device=CPU)
+
+    assert no.value.error.code is JobErrorCode.ASSET_INCOMPATIBLE
+    assert "with the option noncommercial_models" in no.value.error.message

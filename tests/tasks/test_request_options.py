@@ -397,7 +397,6 @@ def test_a_picture_is_drawn_again_from_its_own_infotext(checkpoint: Checkpoint) 
     [
         ("Steps: 0", JobErrorCode.INVALID_PARAMS),
         ("Steps: many", JobErrorCode.INVALID_PARAMS),
-        ("Steps: 5, Face restoration: CodeFormer", JobErrorCode.NOT_SUPPORTED_YET),
         ("Steps: 5, Face restoration: Magic", JobErrorCode.INVALID_PARAMS),
     ],
 )

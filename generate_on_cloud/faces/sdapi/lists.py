@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import Any
 
 from generate_on_cloud.contract.assets import AssetType
-from generate_on_cloud.contract.options import FACE_MODEL
 from generate_on_cloud.contract.samplers import (
     ALIASES,
     SAMPLERS,
@@ -19,6 +18,7 @@ from generate_on_cloud.faces.sdapi.flags import flags
 from generate_on_cloud.faces.sdapi.script_lists import script_info, scripts
 from generate_on_cloud.faces.sdapi.shelf import Shelf, path, short_hash, stem, title
 from generate_on_cloud.faces.sdapi.styles import style_rows
+from generate_on_cloud.model_files.family_names import Family
 
 Rows = list[dict[str, Any]]
 
@@ -140,9 +140,9 @@ def realesrgan_models() -> Rows:
 
 
 def face_restorers(shelf: Shelf) -> Rows:
-    """GFPGAN, if its files are uploaded."""
-    uploaded = any(True for _ in shelf.of_type(AssetType.FACE_RESTORATION))
-    return [{"name": FACE_MODEL, "cmd_dir": None}] if uploaded else []
+    """CodeFormer and GFPGAN in WebUI's order, if a file of theirs is uploaded."""
+    held = {asset.architecture for asset in shelf.of_type(AssetType.FACE_RESTORATION)}
+    return [{"name": str(one), "cmd_dir": None} for one in (Family.CODEFORMER, Family.GFPGAN) if one in held]
 
 
 def memory() -> dict[str, Any]:
