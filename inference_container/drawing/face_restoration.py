@@ -128,5 +128,5 @@ def drawing_face_restorer(job: TaskInput, params: ImageParams, *, progress: JobP
 
 
 def _part(job: TaskInput, family: Family, load: Callable[..., Part]) -> Part:
-    file = job.files.named(AssetType.FACE_RESTORATION, family)
+    file = job.files.named(AssetType.FACE_RESTORATION, str(family))
     return job.models.get(file, partial(load, device=job.models.device), kind=str(family))

@@ -200,7 +200,7 @@ def _ask(folder: Path, **changes: Any) -> None:
         ({"body": {"override_settings": {"no_such_option": 1}}}, "REFUSED .*no_such_option"),
         ({"body": {"override_settings": {"fp8_storage": "Enable"}}}, "REFUSED .*fp8_storage"),
         ({"body": {"no_such_field": 1}}, "equal$"),
-        ({"body": {"restore_faces": True}}, "REFUSED .*restore_faces"),
+        ({"body": {"restore_faces": True}}, "REFUSED .*no face_restoration called 'CodeFormer'"),
         ({"body": {"prompt": "<lora:absent:1>"}}, "REFUSED .*'absent'"),
         ({"endpoint": "/sdapi/v1/png-info"}, "REFUSED .*/sdapi/v1/png-info"),
         ({"model": "absent"}, "REFUSED .*'absent'"),

@@ -362,11 +362,6 @@ def test_pictures_that_cannot_be_stored_fail_the_job(studio: Studio) -> None:
         ({"steps": 0}, JobErrorCode.INVALID_PARAMS, "steps: Input should be greater than or equal to 1 (received 0)"),
         ({"stepz": 3}, JobErrorCode.INVALID_PARAMS, "stepz"),
         ({"sampler_name": "Foo"}, JobErrorCode.INVALID_PARAMS, "unknown sampler 'Foo'"),
-        (
-            {"restore_faces": True},
-            JobErrorCode.NOT_SUPPORTED_YET,
-            "restore_faces = True with ",
-        ),
     ],
 )
 def test_params_that_cannot_be_honoured_are_refused_before_the_job_is_claimed(
@@ -378,6 +373,19 @@ def test_params_that_cannot_be_honoured_are_refused_before_the_job_is_claimed(
 
     assert failure.error.code is code
     assert words in failure.error.message
+    assert studio.cloud.job(request.job_id)["status"] == {"S": "queued"}
+
+
+def test_what_is_not_supported_yet_is_refused_before_the_job_is_claimed(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_params, "FIELDS_NOT_SUPPORTED_YET", {"restore_faces"})
+    request = studio.request(restore_faces=True)
+
+    failure = studio.failure(request)
+
+    assert failure.error.code is JobErrorCode.NOT_SUPPORTED_YET
+    assert failure.error.message == "restore_faces = True is not supported yet"
     assert studio.cloud.job(request.job_id)["status"] == {"S": "queued"}
 
 

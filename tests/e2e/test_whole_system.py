@@ -288,7 +288,7 @@ def test_a_local_cloud_killed_in_a_job_finishes_it_after_its_restart(
         (txt2img(), "nobody.safetensors", ProblemCode.ASSET_NOT_FOUND, "/checkpoint"),
         (txt2img(steps="two"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/steps"),
         (txt2img(sampler_name="Eular"), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/sampler_name"),
-        (txt2img(restore_faces=True), CHECKPOINT, ProblemCode.NOT_SUPPORTED_YET, "/params/restore_faces"),
+        (txt2img(restore_faces=True), CHECKPOINT, ProblemCode.ASSET_NOT_FOUND, "/params/restore_faces"),
         (img2img(init_images=["%%%"]), CHECKPOINT, ProblemCode.INVALID_PARAMS, "/params/init_images/0"),
     ],
 )
