@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from generate_on_cloud.contract import CONTRACT_VERSION
+from generate_on_cloud.contract import CONTRACT_VERSION, task_params
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase, Task
 from generate_on_cloud.contract.messages import (
