@@ -57,21 +57,21 @@ def choose_newest(webui: WebUI, service: GenerateOnCloud) -> str:
     """Have the history choose the newest job; its id."""
     webui.click("goc_newest_txt2img")
     newest = service.jobs.page(limit=1).jobs[0]
-    assert newest.line.count("→") == 3
-    webui.waits_for(lambda: webui.value("goc_histories_txt2img") == newest.line, newest.line)
+    webui.waits_for(lambda: webui.value("goc_histories_txt2img").endswith(f"→ {newest.job_id}"), newest.line)
+    assert webui.value("goc_histories_txt2img").count("→") == 3
     return newest.job_id
 
 
 @contextmanager
-def logged_in_with(webui: WebUI, key: str) -> Iterator[None]:
-    """The panel has another key meanwhile, as if its user had entered it."""
+def logged_in(webui: WebUI, **login: str) -> Iterator[None]:
+    """The panel has another `url` or `api_key` meanwhile, as if its user had entered it."""
     file = webui.folder / "configuration" / "generate-on-cloud" / "webui.json"
-    login = file.read_text()
-    file.write_text(json.dumps({**json.loads(login), "api_key": key}))
+    before = file.read_text()
+    file.write_text(json.dumps({**json.loads(before), **login}))
     try:
         yield
     finally:
-        file.write_text(login)
+        file.write_text(before)
 
 
 def newest_job(service: GenerateOnCloud) -> str:

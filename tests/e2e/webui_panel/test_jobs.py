@@ -1,11 +1,17 @@
 """Jobs that run: several at once, progress, interrupt, history, and pages that come back."""
 
 from PIL import Image
-from playwright.sync_api import Browser
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from generate_on_cloud.contract.job_bodies import CreateJob
+from generate_on_cloud.contract.jobs import Task
+from tests.e2e.conftest import CHECKPOINT
+from tests.e2e.requests import txt2img
 from tests.e2e.webui_panel.sending import LONG, choose_newest, drawn, has_ended, long_job, sent
 from tests.webui_extension.webui_page import WebUI
+
+PAGE = 20
+"""Jobs on a page of the history."""
 
 
 def test_the_button_takes_the_next_job_at_once(webui: WebUI, service: GenerateOnCloud) -> None:
@@ -40,20 +46,58 @@ def test_a_running_job_shows_its_steps_and_a_preview_and_can_be_interrupted(
     webui.says("goc_status_txt2img", "canceled")
 
 
-def test_two_people_draw_at_the_same_time(
-    webui: WebUI, service: GenerateOnCloud, browser: Browser, checkpoint: str
+def test_two_people_draw_at_the_same_time_and_the_host_is_free(
+    webui: WebUI, service: GenerateOnCloud, checkpoint: str
 ) -> None:
-    other = WebUI(browser, webui.address, webui.host, webui.folder)
+    other = webui.another()
     other.choose_checkpoint(checkpoint)
     ours = long_job(webui, service)
     other.tab("txt2img")
     theirs = sent(other, service, "txt2img")
+    other.says("goc_status_txt2img", "queued, ")
+    if not webui.host.is_real:  # a real one would draw
+        webui.click("txt2img_generate")
+        webui.says("html_info_txt2img", "No checkpoints found")
+        assert webui.watched("txt2img") == [ours]
 
     for page, job_id in ((other, theirs), (webui, ours)):
         page.says("html_log_txt2img", f"Job {job_id}")
     assert (webui.drawn_job("txt2img"), other.drawn_job("txt2img")) == (ours, theirs)
     assert not other.errors
     other.page.close()
+
+
+def test_a_second_tab_of_the_same_browser_shows_the_job_too_and_cancels_its_own(
+    webui: WebUI, service: GenerateOnCloud, checkpoint: str
+) -> None:
+    first = long_job(webui, service)
+    twin = webui.twin()
+    assert twin.watched("txt2img") == [first]
+    twin.choose_checkpoint(checkpoint)
+    twin.tab("txt2img")
+    second = sent(twin, service, "txt2img")
+    assert choose_newest(twin, service) == second
+    twin.click("goc_cancel_txt2img")
+    twin.says("goc_message_txt2img", f"{second} is being canceled")
+
+    twin.says("goc_status_txt2img", f"{second}: canceled")
+    for page in (webui, twin):
+        page.says("html_log_txt2img", f"Job {first}")
+    assert second not in webui.watched("txt2img")
+    twin.page.close()
+
+
+def test_the_history_has_older_pages(webui: WebUI, service: GenerateOnCloud) -> None:
+    while len(service.jobs.page(limit=PAGE + 1).jobs) <= PAGE:
+        job = service.jobs.submit(CreateJob(task=Task.TXT2IMG, params=txt2img(), checkpoint=CHECKPOINT))
+        service.jobs.cancel(job.job_id)
+    webui.tab("txt2img")
+    choose_newest(webui, service)
+
+    webui.click("goc_older_txt2img")
+
+    older = service.jobs.page(limit=PAGE + 1).jobs[PAGE]
+    webui.waits_for(lambda: webui.value("goc_histories_txt2img").endswith(older.job_id), older.line)
 
 
 def test_the_history_shows_retries_and_deletes(webui: WebUI, service: GenerateOnCloud) -> None:
@@ -106,10 +150,8 @@ def test_a_page_that_is_reloaded_takes_its_job_up_again(
     webui.choose_checkpoint(checkpoint)  # the page forgets its choices, as the host's own
 
 
-def test_a_job_goes_on_when_the_browser_is_closed(
-    webui: WebUI, service: GenerateOnCloud, browser: Browser, checkpoint: str
-) -> None:
-    leaving = WebUI(browser, webui.address, webui.host, webui.folder)
+def test_a_job_goes_on_when_the_browser_is_closed(webui: WebUI, service: GenerateOnCloud, checkpoint: str) -> None:
+    leaving = webui.another()
     leaving.choose_checkpoint(checkpoint)
     files = set((webui.folder / "outputs").glob("txt2img*/**/*.png"))
     job_id = long_job(leaving, service)

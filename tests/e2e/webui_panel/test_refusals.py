@@ -14,7 +14,7 @@ from generate_on_cloud.contract.accounts import CreateKey, CreateUser
 from generate_on_cloud.contract.endpoints import CreateEndpoint
 from local_cloud.cloud import LocalCloud
 from tests.child_processes import children_with
-from tests.e2e.webui_panel.sending import drawn, has_ended, logged_in_with, newest_job, sent
+from tests.e2e.webui_panel.sending import drawn, has_ended, logged_in, newest_job, sent
 from tests.tiny_checkpoint import write_tiny_checkpoint
 from tests.webui_extension.webui_page import WebUI
 
@@ -35,7 +35,7 @@ def test_a_quota_that_is_used_up_is_told(webui: WebUI, service: GenerateOnCloud,
     name = f"guest-{webui.host.kind.lower()}"
     service.users.create(CreateUser(name=name, role="artist", quotas=Quotas(jobs_per_day=1)))
     key = service.keys.create(CreateKey(user=name)).key
-    with logged_in_with(webui, key), GenerateOnCloud(local_cloud.api_url, key) as of_guest:
+    with logged_in(webui, api_key=key), GenerateOnCloud(local_cloud.api_url, key) as of_guest:
         webui.tab("txt2img")
         drawn(webui, of_guest, "txt2img")
 

@@ -1,22 +1,13 @@
 """What goes wrong is told in the panel; nothing is lost, and the host goes on."""
 
-import json
-from collections.abc import Iterator
-
-import pytest
-
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
 from tests.e2e.webui_panel.conftest import OwnHost
-from tests.e2e.webui_panel.sending import choose_newest, drawn, has_ended, long_job, sent
-from tests.webui_extension.cable import Cable, running_cable
+from tests.e2e.webui_panel.files import choose_file, large_vae, one_part_arrived
+from tests.e2e.webui_panel.sending import choose_newest, drawn, has_ended, logged_in, long_job, sent
+from tests.webui_extension.cable import Cable
 from tests.webui_extension.webui_page import WebUI
-
-
-@pytest.fixture
-def cable(local_cloud: LocalCloud) -> Iterator[Cable]:
-    with running_cable(local_cloud.api_url) as cable:
-        yield cable
+from webui_extension.core.texts import texts
 
 
 def test_the_key_is_in_no_file_of_the_host(webui: WebUI, local_cloud: LocalCloud) -> None:
@@ -39,17 +30,13 @@ def test_a_key_that_was_revoked_is_told_and_its_job_is_not_lost(
     webui: WebUI, service: GenerateOnCloud, revoked_key: str
 ) -> None:
     job_id = long_job(webui, service)
-    file = webui.folder / "configuration" / "generate-on-cloud" / "webui.json"
-    login = file.read_text()
-    file.write_text(json.dumps({**json.loads(login), "api_key": revoked_key}))
+    with logged_in(webui, api_key=revoked_key):
+        webui.says("goc_status_txt2img", "The key was refused")
+        webui.waits_for(lambda: not webui.watched("txt2img"), "the page asks no more")
+        webui.click("goc_generate_txt2img")
+        webui.says("goc_status_txt2img", "The key was refused")
+        assert service.jobs.page(limit=1).jobs[0].job_id == job_id
 
-    webui.says("goc_status_txt2img", "The key was refused")
-    webui.waits_for(lambda: not webui.watched("txt2img"), "the page asks no more")
-    webui.click("goc_generate_txt2img")
-    webui.says("goc_status_txt2img", "The key was refused")
-    assert service.jobs.page(limit=1).jobs[0].job_id == job_id
-
-    file.write_text(login)
     assert choose_newest(webui, service) == job_id
     webui.click("goc_show_txt2img")
     webui.says("html_log_txt2img", f"Job {job_id}")
@@ -83,20 +70,44 @@ def test_a_service_that_is_down_stops_neither_the_start_nor_a_job(
         webui.page.close()
 
 
-def test_a_job_outlives_a_restart_of_the_host(
-    own_host: OwnHost, local_cloud: LocalCloud, service: GenerateOnCloud, checkpoint: str
+def speaks(webui: WebUI, language: str) -> None:
+    """Labels and answers are in this language."""
+    words = texts(language)
+    webui.tab("txt2img")
+    assert webui.text("goc_generate_txt2img").strip() == words["generate"]
+    assert words["checkpoint"] in webui.text("goc_panel_txt2img")
+    webui.says("goc_state_txt2img", words["gpu_awake"].partition(" ")[0])
+    webui.click("goc_generate_txt2img")
+    webui.says("goc_status_txt2img", words["no_checkpoint"])
+
+
+def test_jobs_and_uploads_outlive_a_restart_of_the_host_in_each_language(
+    own_host: OwnHost, cable: Cable, local_cloud: LocalCloud, service: GenerateOnCloud, checkpoint: str
 ) -> None:
-    login = (local_cloud.api_url, local_cloud.admin_key)
-    with own_host.running(*login) as address:
+    login = (cable.url, local_cloud.admin_key)
+    with own_host.running(*login, localization="ja_JP") as address:
         webui = own_host.page(address)
+        speaks(webui, "ja")
         webui.choose_checkpoint(checkpoint)
+        name = large_vae(webui, f"restarted-{webui.host.kind.lower()}.safetensors")
+        choose_file(webui, name, texts("ja")["not_on_cloud"])
+        cable.hold(b"/parts", after=1)
+        webui.click("goc_upload")
+        webui.waits_for(lambda: one_part_arrived(service, name), "one part")
         job_id = long_job(webui, service)
 
-    with own_host.running(*login) as address:
+    cable.mend()
+    with own_host.running(*login, localization="zh_CN") as address:
         webui.open(address)
-        webui.says("html_log_txt2img", f"Job {job_id}")
-        webui.says("html_log_txt2img", "Saved in")
+        webui.says("html_log_txt2img", job_id)
+        webui.says("html_log_txt2img", texts("zh")["saved_in"].partition("{")[0])
+        speaks(webui, "zh")
         webui.choose_checkpoint(checkpoint)
         webui.tab("txt2img")
         assert sent(webui, service, "txt2img") != job_id
+
+        choose_file(webui, name, texts("zh")["uploading"])
+        cable.hold(b"/parts", after=1)  # the part that has arrived is not sent again
+        webui.click("goc_upload")
+        webui.says("goc_upload_progress", texts("zh")["uploaded"].format(name=name))
         webui.page.close()
