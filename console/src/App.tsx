@@ -8,7 +8,8 @@ import { Shell } from "./kit/Shell";
 import { PreferencesSync } from "./session/PreferencesSync";
 import { useSession } from "./session/session";
 
-const Generate = lazy(() => import("./generate/GeneratePage"));
+const generate = () => import("./generate/GeneratePage");
+const Generate = lazy(generate);
 const Assets = lazy(() => import("./assets/AssetsPage"));
 const Endpoints = lazy(() => import("./admin/EndpointsPage"));
 const People = lazy(() => import("./admin/PeoplePage"));
@@ -17,6 +18,10 @@ const SignIn = lazy(() => import("./session/SignIn").then(({ SignIn }) => ({ def
 const LockScreen = lazy(() => import("./session/LockScreen"));
 const Settings = lazy(() => import("./session/SettingsPage"));
 const Jobs = lazy(() => import("./jobs/JobsPage"));
+
+/** The page that most visits begin with comes at once, not only when React first asks for it. */
+const begins = location.hash.length <= 2 || location.hash.startsWith("#/generate");
+if (begins && useSession.getState().key !== null) generate().catch(() => undefined);
 
 export function App() {
   const { key, locked } = useSession();

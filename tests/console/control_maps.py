@@ -27,6 +27,10 @@ _ASKED: Final = (
     ("scribble_xdog", 60, 64, 0.5),
     ("lineart_standard", 30, 0.5, 0.5),
     ("lineart_standard", 17, 0.5, 0.5),
+    ("recolor_luminance", 30, 1.0, 0.5),
+    ("recolor_luminance", 30, 0.4, 0.5),
+    ("recolor_intensity", 30, 1.0, 0.5),
+    ("recolor_intensity", 30, 1.7, 0.5),
 )
 """Module, resolution and both thresholds."""
 

@@ -1,7 +1,7 @@
 /** ControlNet's preprocessors without weights, as the container makes their maps (`control_maps.py`). */
 import { canny } from "./canny";
 import { blurredBytes, blurredFloats, resized } from "./filter";
-import { type Bytes, cropped, grey, least, padded } from "./picture";
+import { type Bytes, CHANNELS, cropped, grey, least, padded } from "./picture";
 
 /** The extension finds edges and lines in pictures that are padded to multiples of this size. */
 const PAD = 64;
@@ -32,7 +32,23 @@ export const MAPS: Readonly<Record<string, Maker>> = {
     a < 1.1 ? picture : resized(picture, Math.max(1, Math.trunc(picture.width / a)), Math.max(1, Math.trunc(picture.height / a))),
   scribble_xdog: (picture, { resolution, a }) => inPadded(scaled(picture, resolution), (wide) => darker(wide, a)),
   lineart_standard: (picture, { resolution }) => inPadded(scaled(picture, resolution), lines),
+  recolor_luminance: (picture, { a }) => brightness(picture, luminance, a),
+  recolor_intensity: (picture, { a }) => brightness(picture, (data, at) => Math.max(data[at]!, data[at + 1]!, data[at + 2]!), a),
 };
+
+/** `level` of each pixel, from 0 to 255, raised to gamma. */
+function brightness(picture: Bytes, level: (data: Uint8ClampedArray, at: number) => number, gamma: number): Bytes {
+  return grey(picture, (pixel) => Math.trunc((level(picture.data, pixel * CHANNELS) / 255) ** gamma * 255));
+}
+
+/** L of CIELAB as OpenCV has it in eight bits. The extension takes red for blue. */
+function luminance(data: Uint8ClampedArray, at: number): number {
+  const y = 0.072169 * linear(data[at]!) + 0.71516 * linear(data[at + 1]!) + 0.212671 * linear(data[at + 2]!);
+  return Math.round((y > 0.008856 ? 116 * Math.cbrt(y) - 16 : 903.3 * y) * 2.55);
+}
+
+/** Of a value in sRGB the share of light. */
+const linear = (value: number): number => (value <= 10 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4);
 
 function scaled(picture: Bytes, resolution: number): Bytes {
   const scale = resolution / Math.min(picture.width, picture.height);
