@@ -138,16 +138,24 @@ class WebUI:
             self.says(f"goc_state_{tab}", "GPU")
             self.choose(f"goc_checkpoint_{tab}", name)
 
-    def upload(self, elem_id: str, image: Image.Image) -> None:
+    def upload(self, elem_id: str, image: Image.Image, **metadata: Any) -> None:
         """Give a picture to a canvas: through the file field, or to the layer of Forge's canvas in the stand-in."""
         buffer = io.BytesIO()
-        image.save(buffer, "PNG")
+        image.save(buffer, "PNG", **metadata)
         fields = self.page.locator(f"#{elem_id} input[type=file]")
         if fields.count():
             fields.first.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
             self.page.locator(f"#{elem_id} img:visible, #{elem_id} canvas:visible").first.wait_for()
         else:
             self.write(elem_id, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
+
+    def resize_by(self, factor: float) -> None:
+        """Have img2img's picture drawn so many times larger."""
+        with self.page.expect_response(lambda answer: '"data":[]' in (answer.request.post_data or "")):
+            self.page.locator("#tab_img2img").get_by_role("tab", name="Resize by").or_(
+                self.page.locator("#tab_img2img button", has_text="Resize by")
+            ).first.click()
+        self.number("img2img_scale", factor)
 
     def clear(self, elem_id: str) -> None:
         """Take the picture out of a canvas of gradio, if it has one."""

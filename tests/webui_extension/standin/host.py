@@ -176,9 +176,14 @@ def img2img_tab() -> None:
             values["distilled_cfg_scale"] = gr.Slider(0, 30, 3.5, label="Distilled CFG Scale", visible=not GRADIO_3)
             values["denoising_strength"] = gr.Slider(0, 1, 0.6, label="Denoising strength", elem_id="denoising")
             values["selected_scale_tab"] = gr.Number(0, visible=False)
-            values["height"] = gr.Slider(64, 512, 64, step=8, label="Height", elem_id="img2img_height")
-            values["width"] = gr.Slider(64, 512, 64, step=8, label="Width", elem_id="img2img_width")
-            values["scale_by"] = gr.Slider(0.05, 4, 1, label="Scale")
+            with gr.Tabs():
+                with gr.TabItem("Resize to", elem_id="img2img_tab_resize_to") as resize_to:
+                    values["height"] = gr.Slider(64, 512, 64, step=8, label="Height", elem_id="img2img_height")
+                    values["width"] = gr.Slider(64, 512, 64, step=8, label="Width", elem_id="img2img_width")
+                with gr.TabItem("Resize by", elem_id="img2img_tab_resize_by") as resize_by:
+                    values["scale_by"] = gr.Slider(0.05, 4, 1, label="Scale", elem_id="img2img_scale")
+            for number, chosen in enumerate((resize_to, resize_by)):
+                chosen.select(lambda number=number: number, outputs=[values["selected_scale_tab"]], queue=False)
             values["resize_mode"] = gr.Radio(
                 ["Just resize", "Crop and resize", "Resize and fill"], value="Just resize", type="index", label="Resize"
             )
