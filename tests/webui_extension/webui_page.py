@@ -157,8 +157,17 @@ class WebUI:
             ).first.click()
         self.number("img2img_scale", factor)
 
+    def has_picture(self, elem_id: str) -> bool:
+        """Whether a canvas shows one."""
+        layer = self.page.locator(f"#{elem_id}_background textarea")  # of the stand-in for Forge
+        if layer.count():
+            return layer.first.input_value().startswith("data:")
+        return self.page.locator(f"#{elem_id} img, #{elem_id} canvas").count() > 0
+
     def clear(self, elem_id: str) -> None:
         """Take the picture out of a canvas of gradio, if it has one."""
+        if self.page.locator(f"#{elem_id}_background textarea").count():
+            self.write(f"{elem_id}_background", "")
         remove = self.page.locator(f"#{elem_id} button[aria-label=Clear], #{elem_id} button[aria-label='Remove Image']")
         if remove.count() and remove.first.is_visible():
             remove.first.click()

@@ -21,6 +21,7 @@ if not gr.__version__.startswith("3."):  # gradio 4 would write a .pyi next to e
     gradio.component_meta.create_or_modify_pyi = lambda *_args, **_keywords: None
 import gradio.routes
 from modules import img2img, paths, script_callbacks, scripts, txt2img
+from modules.ui_common import connect_send_buttons, output_panel
 from modules.ui_components import ToolButton
 from PIL import Image
 
@@ -95,15 +96,6 @@ def top_row(tab: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     return prompt, negative, generate, tools
 
 
-def output_panel(tab: str) -> list[Any]:
-    with gr.Column(elem_id=f"{tab}_results"):
-        gallery = gr.Gallery(label="Output", elem_id=f"{tab}_gallery", columns=4, preview=True, height=420)
-        infotext = gr.HTML(elem_id=f"html_info_{tab}")
-        log = gr.HTML(elem_id=f"html_log_{tab}")
-        information = gr.Textbox(label="Generation info", elem_id=f"generation_info_{tab}")
-    return [gallery, information, infotext, log]
-
-
 def common(tab: str) -> dict[str, Any]:
     return {
         "n_iter": gr.Slider(1, 100, 1, step=1, label="Batch count"),
@@ -145,6 +137,8 @@ def txt2img_tab() -> None:
 
 MODES = ("img2img_image", "img2img_sketch", "img2maskimg", "inpaint_sketch", "img2img_upload")
 MODE_NAMES = ("img2img", "Sketch", "Inpaint", "Inpaint sketch", "Inpaint upload")
+CANVASES: dict[str, Any] = {}
+"""Where a result can be sent to."""
 
 
 def img2img_tab() -> None:
@@ -202,6 +196,7 @@ def img2img_tab() -> None:
     begin = names.index("init_img")
     values.update(zip(names[begin : begin + len(canvases)], canvases, strict=True))
     wire("img2img", generate, values, script_inputs, outputs, img2img.img2img)
+    CANVASES.update(img2img=first[0], inpaint=first[2])
     dummy = gr.Textbox(visible=False)
     folders = [gr.Textbox(visible=False), gr.Textbox(visible=False)]
     for button in tools.values():
@@ -244,13 +239,17 @@ def build() -> Any:
         txt2img_tab()
     with gr.Blocks(analytics_enabled=False) as img2img_page:
         img2img_tab()
-    pages = [(txt2img_page, "txt2img", "txt2img"), (img2img_page, "img2img", "img2img")]
+    with gr.Blocks(analytics_enabled=False) as extras_page:
+        CANVASES["extras"] = gr.Image(type="pil", elem_id="extras_image", label="Source", **PICTURE)
+    pages = [(txt2img_page, "txt2img", "txt2img"), (img2img_page, "img2img", "img2img"),
+             (extras_page, "Extras", "extras")]  # fmt: skip
     for callback in script_callbacks.ui_tabs:
         pages += callback()
     with gr.Blocks(analytics_enabled=False, title="Stand-in") as demo, gr.Tabs(elem_id="tabs"):
         for page, title, name in pages:
             with gr.TabItem(title, id=name, elem_id=f"tab_{name}"):
                 page.render()
+        connect_send_buttons(CANVASES)
     return demo
 
 
