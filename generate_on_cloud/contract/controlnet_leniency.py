@@ -23,6 +23,14 @@ _FIXED = frozenset(
 """Fields whose only accepted value has no effect; other values without effect are dropped."""
 
 
+def no_units(script: object) -> bool:
+    """Whether the script has no unit, in whatever spelling."""
+    arguments = script.get("args") if isinstance(script, dict) else script
+    if isinstance(arguments, list):
+        return all(_is_nothing(unit) for unit in arguments)
+    return _is_nothing(arguments)
+
+
 def tidy_units(script: object, *, warn: Warn) -> object:
     """`{"args": [unit, …]}` with units that have only fields of `ControlNetUnit`; anything else stays as it is."""
     if isinstance(script, list):
@@ -35,7 +43,9 @@ def tidy_units(script: object, *, warn: Warn) -> object:
         arguments = [dict(zip(FLAT_FORM, arguments, strict=False))]
     units = []
     for number, unit in enumerate(arguments):
-        if not isinstance(unit, dict):
+        if unit is None or unit == {}:
+            units.append({"enabled": False})
+        elif not isinstance(unit, dict):
             units.append(unit)
         elif _is_off(unit):
             units.append({"enabled": False})

@@ -12,7 +12,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from generate_on_cloud.contract.controlnet import CONTROLNET
-from generate_on_cloud.contract.controlnet_leniency import tidy_units
+from generate_on_cloud.contract.controlnet_leniency import no_units, tidy_units
 from generate_on_cloud.contract.errors import FieldError, reference_token
 from generate_on_cloud.contract.idle_options import AT_REST, is_idle
 from generate_on_cloud.contract.interrogation import InterrogateOptions
@@ -30,7 +30,8 @@ MAX_POINTER = 160
 MAX_WARNINGS = 40
 """Maximum number of warnings per request; the last one counts the rest."""
 
-CLIP_SKIP, FORMAT = "CLIP_stop_at_last_layers", "samples_format"
+CLIP_SKIP, FORMAT, VAE = "CLIP_stop_at_last_layers", "samples_format", "sd_vae"
+CHECKPOINT = "sd_model_checkpoint"
 _EMPTY_MEANS_NONE = frozenset(
     {
         "mask", "firstpass_image", "refiner_checkpoint", "hr_upscaler", "hr_checkpoint_name", "hr_sampler_name",
@@ -39,6 +40,8 @@ _EMPTY_MEANS_NONE = frozenset(
     }
 )  # fmt: skip
 """Text and picture fields in which `""` means null."""
+_NOTHING_MEANS_NONE = frozenset({"override_settings", "alwayson_scripts", "comments", "script_args", "styles"})
+"""Objects and lists in which `""`, `[]`, `{}` and `None` mean null."""
 _NONE_MEANS_NONE = frozenset({"refiner_checkpoint", "hr_checkpoint_name", "script_name", "scheduler"})
 """Fields in which the page's choice `None` means null."""
 
@@ -86,12 +89,19 @@ def _drop_fields(relaxed: Relaxed, model: type[TaskParams]) -> None:
         if name not in model.model_fields:
             del relaxed.params[name]
             relaxed.warn(f"/{_escaped(name)}", _unknown_field(name, model))
-        elif name in _EMPTY_MEANS_NONE and (value == "" or (value == "None" and name in _NONE_MEANS_NONE)):
+        elif _means_null(value, model, name):
             del relaxed.params[name]
             relaxed.warn(f"/{name}", f"{value!r} means no value; the field was ignored")
     if relaxed.params.get("script_args") and not relaxed.params.get("script_name"):
         del relaxed.params["script_args"]
         relaxed.warn("/script_args", "arguments without a script_name were ignored")
+
+
+def _means_null(value: object, model: type[TaskParams], name: str) -> bool:
+    if name in _NOTHING_MEANS_NONE:
+        wanted = list if isinstance(model.model_fields[name].default, list) else dict
+        return value in ("", "None", [], {}) and not isinstance(value, wanted)
+    return name in _EMPTY_MEANS_NONE and (value == "" or (value == "None" and name in _NONE_MEANS_NONE))
 
 
 def _unknown_field(name: str, model: type[TaskParams]) -> str:
@@ -159,7 +169,10 @@ def _drop_scripts(relaxed: Relaxed, *, pictured: bool) -> None:
     own = {CONTROLNET.lower(), *([SOFT_INPAINTING.lower()] if pictured else [])}
     for title, script in scripts.items():
         pointer, name = f"/alwayson_scripts/{_escaped(title)}", title.lower()
-        if name == CONTROLNET.lower():
+        if name == CONTROLNET.lower() and no_units(script):
+            del kept[title]
+            relaxed.warn(pointer, f"the script {_shown(title)!r} has no units and was ignored")
+        elif name == CONTROLNET.lower():
             kept[title] = tidy_units(script, warn=_below(relaxed, pointer))
         elif name in own:
             continue
@@ -184,18 +197,16 @@ def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
     if not isinstance(settings, dict):
         return
     kept = dict(settings)
-    ours = InterrogateOptions.model_fields if interrogation else OPTIONS
     for name, value in settings.items():
         pointer = f"/override_settings/{_escaped(name)}"
-        if name in ours:
-            if value is None:
+        if name in (InterrogateOptions.model_fields if interrogation else OPTIONS):
+            if reason := _ignored(name, value):
                 del kept[name]
-                relaxed.warn(pointer, f"null means the default of {name}; the option was ignored")
-            elif name == CLIP_SKIP and isinstance(value, int) and value < 1:
-                del kept[name]
-                relaxed.warn(pointer, f"received {value}; below 1, WebUI skips no layer; the option was ignored")
-            elif name == FORMAT and isinstance(value, str):
-                kept[name] = value.lower()
+                relaxed.warn(pointer, f"{reason}; the option was ignored")
+            elif isinstance(value, str) and not interrogation:
+                kept[name] = _from_text(name, value)
+                if name == VAE and value == "":
+                    relaxed.warn(pointer, "'' was read as 'None', the checkpoint's own VAE, as in WebUI")
         elif is_idle(name) or (interrogation and (name in OPTIONS or name in AT_REST)):
             del kept[name]
             relaxed.warn(pointer, f"the option {name} has no effect here and was ignored")
@@ -207,6 +218,33 @@ def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
                 allowed = " or ".join(map(repr, AT_REST[name]))
                 relaxed.refuse(pointer, f"{name} = {_shown(repr(value))} is not supported yet; allowed: {allowed}")
     relaxed.params["override_settings"] = kept
+
+
+def _ignored(name: str, value: object) -> str | None:
+    """Why a value of an option of ours says nothing; None if it says something."""
+    if value is None:
+        return f"null means the default of {name}"
+    if name == CLIP_SKIP and isinstance(value, int) and value < 1:
+        return f"received {value}; below 1, WebUI skips no layer"
+    if name == CHECKPOINT and value in ("", "None", "none"):
+        return f"{value!r} means no checkpoint"
+    return None
+
+
+def _from_text(name: str, value: str) -> object:
+    """A number or a yes or no that came as text, as fields take them; else the text as the option has it."""
+    default = OPTIONS[name].default
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(value.strip().lower(), value)
+    if isinstance(default, (int, float)):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return int(number) if isinstance(default, int) and number.is_integer() else number
+    if name == FORMAT:
+        return value.lower()
+    return "None" if name == VAE and value == "" else value
 
 
 def _below(relaxed: Relaxed, pointer: str) -> Callable[[str, str], None]:

@@ -53,6 +53,8 @@ MAX_ECHO = 2**20
 
 
 def _seed(value: object) -> object:
+    if isinstance(value, int) and value > MAX_SEED:
+        raise ValueError(f"input should be less than or equal to {MAX_SEED}")  # pydantic's own message rounds it
     return -1 if value in ("", None) else value
 
 

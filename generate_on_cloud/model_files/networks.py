@@ -13,10 +13,16 @@ from generate_on_cloud.model_files.foreign_models import foreign_model
 from generate_on_cloud.model_files.inversions import BUNDLE, bundled_names
 from generate_on_cloud.model_files.network_kinds import KINDS, MAGNITUDES, NetworkKind, kind_of, other_kind
 from generate_on_cloud.model_files.refusals import BrokenFileError, RefusedFileError
-from generate_on_cloud.model_files.tensor_names import place_of
+from generate_on_cloud.model_files.tensor_names import LAYER_PREFIXES, place_of
 
 NUMBERS = ("alpha", "scale", "on_input")
 """Parts of a layer that are single numbers."""
+
+
+_NAMES = (
+    "allowed: names of kohya's (lora_unet_…, lora_te…), diffusers' and PEFT's (unet.…, text_encoder.…) and ComfyUI's "
+    "(diffusion_model.…, text_encoders.…)"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ def read_network(shapes: Shapes, metadata: Mapping[str, str]) -> Network:
     foreign = foreign_model(layers)
     if foreign is not None:
         raise RefusedFileError(f"it is made for {foreign.value}; allowed: one for {', '.join(BASES)}")
+    if not any(layer.startswith(LAYER_PREFIXES) for layer in layers):
+        raise RefusedFileError(f"its layers, such as {next(iter(layers))[:80]!r}, are of no model here; {_NAMES}")
     ranks = {layer: kind.rank_of(shaped[layer]) for layer, kind in kinds.items()}
     paths = {place.layer: place.path for place in places.values()}
     return Network(

@@ -16,23 +16,30 @@ class Place:
     """The module's path as the file spells it, with its root."""
 
 
-_KOHYA = re.compile(r"(?:lora|oft)_(?:unet|te[12]?)_[^.]+\.")
-_OLD_PREFIX = re.compile(r"^oft_")
-_ROOTS: tuple[tuple[str, str], ...] = (
-    ("base_model.model.text_encoder_2.", "lora_te2_"),
-    ("base_model.model.text_encoder.", "lora_te1_"),
-    ("base_model.model.unet.", "lora_unet_"),
-    ("base_model.model.", "lora_unet_"),
-    ("text_encoder_2.", "lora_te2_"),
-    ("text_encoder.", "lora_te1_"),
-    ("unet.", "lora_unet_"),
-)
-"""How dotted names begin; PEFT may leave out which model was trained."""
+_KOHYA = re.compile(r"(?:(?:lora|oft)_(?:unet|te[12]?)_|lycoris_)[^.]+\.")
+_OLD_PREFIX = re.compile(r"^(?:oft_|lycoris_(?=(?:unet|te[12]?)_))")
+_LYCORIS = re.compile(r"^lycoris_")
+"""Of LyCORIS's own trainer, which may leave out that it means the UNet."""
+_MODELS: tuple[tuple[str, str], ...] = (
+    *((f"text_encoders.{kind}.{level}", prefix)
+      for kind, prefix in (("clip_l", "lora_te1_"), ("clip_h", "lora_te1_"), ("clip_g", "lora_te2_"))
+      for level in ("transformer.", "")),
+    ("text_encoder_2.", "lora_te2_"), ("text_encoder_1.", "lora_te1_"), ("text_encoder.", "lora_te1_"),
+    ("lora_te2.", "lora_te2_"), ("lora_te1.", "lora_te1_"), ("lora_te.", "lora_te_"),
+    ("model.diffusion_model.", "lora_unet_"), ("diffusion_model.", "lora_unet_"),
+    ("lora_unet.", "lora_unet_"), ("unet.", "lora_unet_"),
+)  # fmt: skip
+"""How dotted names begin, as diffusers (`unet`), ComfyUI (`diffusion_model`, `text_encoders.clip_l`) and others have
+them."""
+_PEFT = "base_model.model."
+_ROOTS = (*((_PEFT + root, prefix) for root, prefix in _MODELS), (_PEFT, "lora_unet_"), *_MODELS)
+"""PEFT may leave out which model was trained."""
+LAYER_PREFIXES = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_")
 _DOTTED = re.compile(
     r"\.(?:processor\.(?P<attention>to_(?:q|k|v|out))_lora\.(?P<old>up|down)\.weight"
     r"|(?P<text>to_(?:q|k|v|out))_lora\.(?P<old_text>up|down)\.weight"
     r"|lora(?:_linear_layer)?\.(?P<side>up|down)\.weight"
-    r"|lora_[AB](?:\.[\w-]+)?\.weight"
+    r"|lora_[AB](?:\.[\w-]+)?(?:\.weight)?"
     r"|lora_magnitude_vector(?:\.[\w-]+)?(?:\.weight)?"
     r"|lora_mid\.weight|alpha|scale|dora_scale|diff_b|b_norm|rescale|hada_t[12]|lokr_t2"
     rf"|{'|'.join(re.escape(part) for part in PARTS)})$"
@@ -52,7 +59,7 @@ def place_of(name: str) -> Place:
     """The layer and part of the tensor `name`; in a name of unknown style, the last word is the part."""
     if _KOHYA.match(name):
         layer, _, part = name.partition(".")
-        return Place(_OLD_PREFIX.sub("lora_", layer), _same_part(part), layer)
+        return Place(_LYCORIS.sub("lora_unet_", _OLD_PREFIX.sub("lora_", layer)), _same_part(part), layer)
     match = _DOTTED.search(name)
     if match is None:
         layer, _, part = name.rpartition(".")

@@ -12,13 +12,31 @@ MAX_DEPTH = 4
 Value = TypeVar("Value")
 
 
+OF_EMBEDDINGS = "string_to_param"
+"""The word for an embedding's vectors, which its readers look for."""
+
+
 def unwrapped(document: dict[Any, Any], *, depth: int = MAX_DEPTH) -> dict[Any, Any]:
-    """The dictionary itself, or the first one nested in it under one of WRAPPERS that is not empty."""
+    """The dictionary itself, or the first one nested in it under one of WRAPPERS that is not empty, or under whatever
+    word if it is the only one with tensors."""
     for wrapper in WRAPPERS if depth else ():
         inner = document.get(wrapper)
         if isinstance(inner, dict) and inner:
             return unwrapped(inner, depth=depth - 1)
-    return document
+    only = _only_tensors(document) if depth else None
+    return document if only is None else unwrapped(only, depth=depth - 1)
+
+
+def _only_tensors(document: dict[Any, Any]) -> dict[Any, Any] | None:
+    """The only dictionary with tensors in a dictionary without; None if there is none, or several."""
+    if OF_EMBEDDINGS in document or _has_tensors(document):
+        return None
+    inner = [value for value in document.values() if isinstance(value, dict) and _has_tensors(value)]
+    return inner[0] if len(inner) == 1 else None
+
+
+def _has_tensors(document: dict[Any, Any]) -> bool:
+    return any(hasattr(value, "shape") for value in document.values())
 
 
 def without_prefixes(tensors: Mapping[str, Value]) -> Iterator[Mapping[str, Value]]:

@@ -118,6 +118,67 @@ def test_a_value_that_means_none_is_dropped_and_named(task: Task, field: str, va
     assert _warned(relaxed) == [f"/{field}"]
 
 
+@pytest.mark.parametrize("nothing", ["", "None", [], {}])
+@pytest.mark.parametrize("field", ["override_settings", "alwayson_scripts", "comments", "script_args", "styles"])
+def test_an_empty_value_of_another_type_means_an_empty_object_or_list(field: str, nothing: object) -> None:
+    expected = Txt2ImgParams.model_fields[field].default
+
+    relaxed = _relaxed(Task.TXT2IMG, **{field: nothing})
+
+    assert Txt2ImgParams.model_validate(relaxed.params).model_dump()[field] == expected
+    assert _warned(relaxed) == ([] if nothing == expected else [f"/{field}"])
+
+
+@pytest.mark.parametrize(
+    ("option", "said", "read"),
+    [
+        ("CLIP_stop_at_last_layers", "2", 2),
+        ("CLIP_stop_at_last_layers", "2.0", 2),
+        ("CLIP_stop_at_last_layers", " 2 ", 2),
+        ("initial_noise_multiplier", "0.6", 0.6),
+        ("img2img_color_correction", "True", True),
+        ("img2img_color_correction", "false", False),
+        ("randn_source", "CPU", "CPU"),
+    ],
+)
+def test_numbers_and_switches_of_options_may_come_as_texts(option: str, said: str, read: object) -> None:
+    relaxed = _relaxed(Task.TXT2IMG, override_settings={option: said})
+
+    assert relaxed.params["override_settings"] == {option: read}
+    assert type(relaxed.params["override_settings"][option]) is type(read)
+
+
+@pytest.mark.parametrize("said", ["two", "1,5", "", "yes"])
+def test_texts_that_are_no_numbers_and_switches_stay_for_the_refusal(said: str) -> None:
+    for option in ("CLIP_stop_at_last_layers", "initial_noise_multiplier", "img2img_color_correction"):
+        assert relax(Task.TXT2IMG, {"override_settings": {option: said}}).params["override_settings"] == {option: said}
+
+
+@pytest.mark.parametrize("value", ["", "None", "none"])
+def test_a_checkpoint_that_is_none_is_dropped_and_named(value: str) -> None:
+    relaxed = _relaxed(Task.TXT2IMG, override_settings={"sd_model_checkpoint": value})
+
+    assert relaxed.params["override_settings"] == {}
+    assert _warned(relaxed) == ["/override_settings/sd_model_checkpoint"]
+
+
+def test_a_vae_that_is_an_empty_text_is_the_checkpoints_own_as_in_webui() -> None:
+    relaxed = _relaxed(Task.TXT2IMG, override_settings={"sd_vae": ""})
+
+    assert relaxed.params["override_settings"] == {"sd_vae": "None"}
+    assert _warned(relaxed) == ["/override_settings/sd_vae"]
+
+
+@pytest.mark.parametrize(
+    "script", [None, "", {}, [], {"args": None}, {"args": []}, {"args": {}}, {"args": [None, None]}, [None, {}]]
+)
+def test_controlnet_without_units_is_dropped_and_named(script: object) -> None:
+    relaxed = _relaxed(Task.TXT2IMG, alwayson_scripts={"ControlNet": script})
+
+    assert relaxed.params["alwayson_scripts"] == {}
+    assert _warned(relaxed) == ["/alwayson_scripts/ControlNet"]
+
+
 @pytest.mark.parametrize("empty", [None, "", "None"])
 def test_the_empty_style_is_dropped_and_the_others_stay(empty: object) -> None:
     relaxed = _relaxed(Task.TXT2IMG, styles=["night", empty])

@@ -193,6 +193,10 @@ def _wrong() -> dict[str, Row]:
         "a new kind of network": ("has new_thing_a, new_thing_b, which no network has; allowed: LoRA, LoHa", unknown),
         "half a LoRA": ("has lora_up.weight, which no network", {f"{ATTENTION}.lora_up.weight": numbers(2, 2)}),
         "no tensor": ("it holds no network", {}),
+        "layers of no model": (
+            "its layers, such as 'decoder.one', are of no model here; allowed: names of kohya's",
+            {"decoder.one.lora_down.weight": numbers(2, 4), "decoder.one.lora_up.weight": numbers(4, 2)},
+        ),
         "two alphas": ("the alpha of its layer", {f"{ATTENTION}.diff": numbers(2), f"{ATTENTION}.alpha": numbers(2)}),
         "a bundle of nothing": ("is not of an embedding; allowed", {"bundle_emb.cat": numbers(2, 2)}),
         "a bundle for T5": ("vectors for a T5 text encoder", {"bundle_emb.cat.t5": numbers(2, 2)}),

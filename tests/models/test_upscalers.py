@@ -60,6 +60,7 @@ def prefixed(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.
         *(pytest.param(partial(prefixed, prefix=prefix), id=prefix) for prefix in PREFIXES),
         pytest.param(lambda state: {"epoch": 7, "optimizer": {"lr": 0.1}, "model": state}, id="optimizer"),
         pytest.param(lambda state: {"state_dict": {"params": state}}, id="twice"),
+        pytest.param(lambda state: {"weights": state, "iter": 9}, id="whatever word"),
         pytest.param(lambda state: {"params": prefixed(state, "module.")}, id="both"),
         pytest.param(lambda state: {"params_ema": {}, "params": state}, id="empty"),
         pytest.param(

@@ -18,6 +18,7 @@ from tests.networks.network_files import lora, lora_delta, model_file, numbers, 
 
 ATTENTION = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
 LDM = "lora_unet_input_blocks_1_1_transformer_blocks_0_attn2"
+COMFY = "input_blocks.1.1.transformer_blocks.0.attn2.to_k"
 SPELLINGS = {
     "kohya": (f"lora_unet_{ATTENTION.replace('.', '_')}_to_k", "lora_down.weight", "lora_up.weight"),
     "kohya with LDM's names": (f"{LDM}_to_k", "lora_down.weight", "lora_up.weight"),
@@ -25,6 +26,16 @@ SPELLINGS = {
     "diffusers before PEFT": (f"unet.{ATTENTION}.to_k", "lora.down.weight", "lora.up.weight"),
     "diffusers' first": (f"unet.{ATTENTION}.processor", "to_k_lora.down.weight", "to_k_lora.up.weight"),
     "PEFT alone": (f"base_model.model.{ATTENTION}.to_k", "lora_A.weight", "lora_B.weight"),
+    "ComfyUI": (f"diffusion_model.{COMFY}", "lora_down.weight", "lora_up.weight"),
+    "ComfyUI with the checkpoint's prefix": (f"model.diffusion_model.{COMFY}", "lora_down.weight", "lora_up.weight"),
+    "LyCORIS' own trainer": (f"lycoris_{ATTENTION.replace('.', '_')}_to_k", "lora_down.weight", "lora_up.weight"),
+    "LyCORIS with the UNet named": (
+        f"lycoris_unet_{ATTENTION.replace('.', '_')}_to_k",
+        "lora_down.weight",
+        "lora_up.weight",
+    ),
+    "kohya's prefix before dots": (f"lora_unet.{ATTENTION}.to_k", "lora_down.weight", "lora_up.weight"),
+    "matrices as parameters": (f"unet.{ATTENTION}.to_k", "lora_A", "lora_B"),
     "PEFT with an adapter": (
         f"base_model.model.unet.{ATTENTION}.to_k",
         "lora_A.default.weight",
@@ -41,6 +52,16 @@ TEXT_SPELLINGS = {
         "lora_linear_layer.down.weight",
         "lora_linear_layer.up.weight",
     ),
+    "ComfyUI": (f"text_encoders.clip_l.transformer.{TEXT}.mlp.fc1", "lora_down.weight", "lora_up.weight"),
+    "ComfyUI without the level": (f"text_encoders.clip_l.{TEXT}.mlp.fc1", "lora_down.weight", "lora_up.weight"),
+    "the first of numbered encoders": (f"text_encoder_1.{TEXT}.mlp.fc1", "lora_A.weight", "lora_B.weight"),
+    "PEFT's first of numbered encoders": (
+        f"base_model.model.text_encoder_1.{TEXT}.mlp.fc1",
+        "lora_A.weight",
+        "lora_B.weight",
+    ),
+    "kohya's prefix before dots": (f"lora_te1.{TEXT}.mlp.fc1", "lora_down.weight", "lora_up.weight"),
+    "LyCORIS": (f"lycoris_te1_{TEXT.replace('.', '_')}_mlp_fc1", "lora_down.weight", "lora_up.weight"),
 }
 
 
