@@ -99,6 +99,7 @@ DEFAULTS: Mapping[str, bool | int | float | str] = MappingProxyType(
         "sd_hypernetwork": "None",
         "face_restoration": False,
         "face_restoration_model": "CodeFormer",
+        "code_former_weight": 0.5,
     }
 )
 """The cloud's default of each option; a test compares this table with the service's contract."""
