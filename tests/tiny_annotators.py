@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from inference_container.models.edge_networks import HED, AnimeLineDrawer, LineDrawer, PiDiNet
+from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
 from tests.tiny_depth import depth_anything, midas
+from tests.tiny_poses import body, part
 
 State = dict[str, Tensor]
 NARROW = 8
@@ -60,6 +62,9 @@ FILES: Mapping[str, Callable[[], State]] = {
     "dpt_hybrid-midas-501f0c75.pt": midas,
     "depth_anything_vitl14.pth": lambda: depth_anything(31),
     "depth_anything_v2_vitl.pth": lambda: depth_anything(32),
+    "body_pose_model.pth": body,
+    "hand_pose_model.pth": lambda: part(42, HAND_MAPS),
+    "facenet.pth": lambda: part(43, FACE_MAPS),
     "ControlNetHED.pth": hed,
     "sk_model.pth": lambda: lines(22),
     "sk_model2.pth": lambda: lines(23),

@@ -34,6 +34,7 @@ def _network(
     return Preprocessor(a, b, called, previewed=False, files=files)
 
 
+BODY, HAND, FACE = "body_pose_model.pth", "hand_pose_model.pth", "facenet.pth"
 MIDAS = "dpt_hybrid-midas-501f0c75.pt"
 
 PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
@@ -53,6 +54,11 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "tile_colorfix+sharp": Preprocessor(Slider(8.0, 3, 32), Slider(1.0, 0, 2), previewed=False),
         "inpaint_only": Preprocessor(previewed=False),
         "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
+        "openpose": _network(BODY),
+        "openpose_hand": _network(BODY, HAND),
+        "openpose_face": _network(BODY, FACE),
+        "openpose_faceonly": _network(BODY, FACE),
+        "openpose_full": _network(BODY, HAND, FACE),
         "depth_midas": _network(MIDAS, called=("depth",)),
         "depth_anything": _network("depth_anything_vitl14.pth"),
         "depth_anything_v2": _network("depth_anything_v2_vitl.pth"),

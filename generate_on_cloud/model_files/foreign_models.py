@@ -47,6 +47,8 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.LINE_DRAWING, r"(?:^|_)model2_0_conv_block_1_weight$"),
     (Family.ANIME_LINES, r"(?:^|_)model_model_1(?:_model_3){3}_model_5_weight$"),
     (Family.PIDINET, r"(?:^|_)block4_4_conv1_weight$"),
+    (Family.BODY_POSE, r"(?:^|_)Mconv7_stage6_L2_weight$"),
+    (Family.PART_POSE, r"(?:^|_)Mconv7_stage6_weight$"),
     (Family.HOLE_FILLER, r"(?:^|_)(?:generator|model)_model_\d+_bn_l_"),
     (Family.T2I_ADAPTER, r"^transformer_layes_\d|^style_embedding$|^spatial_ch_projs"),
 )

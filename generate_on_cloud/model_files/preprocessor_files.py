@@ -33,6 +33,9 @@ PREPROCESSOR_FILES: Mapping[str, PreprocessorFile] = MappingProxyType(
         "sk_model2.pth": PreprocessorFile(Family.LINE_DRAWING, r"sk_model2"),
         "netG.pth": PreprocessorFile(Family.ANIME_LINES),
         "table5_pidinet.pth": PreprocessorFile(Family.PIDINET),
+        "body_pose_model.pth": PreprocessorFile(Family.BODY_POSE),
+        "hand_pose_model.pth": PreprocessorFile(Family.HAND_POSE),
+        "facenet.pth": PreprocessorFile(Family.FACE_POSE),
     }
 )
 """By the names that the extension gives the files."""
@@ -46,7 +49,18 @@ def preprocessor_family(shapes: Shapes) -> Family:
         RefusedFileError: none of them.
     """
     found = adapter(shapes)
+    if found is Family.PART_POSE:
+        found = _PARTS.get(_points(shapes), found)
     if found in HELD:
         return found
     held = found or "no network of a preprocessor"
     raise RefusedFileError(f"it holds {held}; allowed: {', '.join(HELD)}")
+
+
+_PARTS: Mapping[int, Family] = MappingProxyType({22: Family.HAND_POSE, 71: Family.FACE_POSE})
+"""What OpenPose's networks find, by the number of their maps."""
+_LAST = "Mconv7_stage6.weight"
+
+
+def _points(shapes: Shapes) -> int:
+    return next((shape[0] for name, shape in shapes.items() if name.endswith(_LAST) and shape), 0)

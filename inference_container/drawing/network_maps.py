@@ -13,10 +13,12 @@ from torch.nn.functional import interpolate
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS
+from inference_container.drawing.pose_maps import found_poses
 from inference_container.models.annotators import Annotator, load_annotator
 from inference_container.pictures.control_maps import Bytes, as_map, padded, scaled_to
 from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
+from inference_container.pictures.pose_drawing import drawn_poses
 from inference_container.task import TaskInput
 
 ANIME_SIDE = 256
@@ -82,6 +84,14 @@ def _depth_anything(picture: Bytes, networks: Networks, *_: float) -> Grey:
     return near_and_far(fitted.numpy(), from_least=True)
 
 
+def _poses(picture: Bytes, networks: Networks, *_: float, hands: bool, faces: bool, bodies: bool = True) -> Bytes:
+    height, width, _channels = picture.shape
+    body, *parts = networks
+    hand = parts[0] if hands else None
+    poses = found_poses(picture, body=body, hand=hand, face=parts[-1] if faces else None)
+    return drawn_poses(poses, width=width, height=height, bodies=bodies)
+
+
 def _hed(picture: Bytes, networks: Networks, *_: float, safe: bool = False) -> Grey:
     height, width, _channels = picture.shape
     edges = averaged([edge[0].numpy() for edge in networks[0](_shown(picture))], width=width, height=height)
@@ -115,6 +125,11 @@ def _shown(picture: Bytes) -> Tensor:
 
 MAPS: Mapping[str, Steps] = MappingProxyType(
     {
+        "openpose": Steps(partial(_poses, hands=False, faces=False)),
+        "openpose_hand": Steps(partial(_poses, hands=True, faces=False)),
+        "openpose_face": Steps(partial(_poses, hands=False, faces=True)),
+        "openpose_faceonly": Steps(partial(_poses, hands=False, faces=True, bodies=False)),
+        "openpose_full": Steps(partial(_poses, hands=True, faces=True)),
         "depth_midas": Steps(_depth),
         "depth_anything": Steps(_depth_anything),
         "depth_anything_v2": Steps(_depth_anything),

@@ -24,6 +24,7 @@ from inference_container.models.depth_networks import (
 from inference_container.models.edge_networks import EDGE_WIDTH, HED, PIXEL_WIDTH, AnimeLineDrawer, LineDrawer, PiDiNet
 from inference_container.models.file_networks import FileNetwork, NetworkKind, load_network
 from inference_container.models.files import ModelFile
+from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS, POSE_WIDTH, BodyPose, PartPose
 
 
 class Annotator(FileNetwork):
@@ -36,6 +37,7 @@ class Annotator(FileNetwork):
         return [one[0].cpu() for one in answers]
 
 
+POSE_FIRST = "conv1_1.weight"
 _LINE_DRAWER = NetworkKind(Family.LINE_DRAWING, "model0.1.weight", EDGE_WIDTH, lambda width, _: LineDrawer(width))
 KINDS: Mapping[str, NetworkKind] = MappingProxyType(
     {
@@ -55,6 +57,13 @@ KINDS: Mapping[str, NetworkKind] = MappingProxyType(
         "sk_model2.pth": _LINE_DRAWER,
         "netG.pth": NetworkKind(
             Family.ANIME_LINES, "model.model.0.weight", EDGE_WIDTH, lambda width, _: AnimeLineDrawer(width)
+        ),
+        "body_pose_model.pth": NetworkKind(Family.BODY_POSE, POSE_FIRST, POSE_WIDTH, lambda width, _: BodyPose(width)),
+        "hand_pose_model.pth": NetworkKind(
+            Family.HAND_POSE, POSE_FIRST, POSE_WIDTH, lambda width, _: PartPose(width, maps=HAND_MAPS)
+        ),
+        "facenet.pth": NetworkKind(
+            Family.FACE_POSE, POSE_FIRST, POSE_WIDTH, lambda width, _: PartPose(width, maps=FACE_MAPS)
         ),
         "table5_pidinet.pth": NetworkKind(
             Family.PIDINET, "init_block.weight", PIXEL_WIDTH, lambda width, _: PiDiNet(width)

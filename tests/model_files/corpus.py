@@ -296,12 +296,15 @@ def _wrong() -> dict[str, Row]:
     for sign, words in (
         ("conv_first.weight", "it holds no network of a preprocessor; allowed: Depth Anything, "),
         ("stylegan_decoder.style_mlp.1.weight", "it holds GFPGAN; allowed: Depth Anything"),
+        ("Mconv7_stage6.weight", "it holds a network of OpenPose for hands or faces; allowed: Depth Anything"),
     ):
         held = {sign: numbers(8, 3, 3, 3)}
         rows[f"a preprocessor with {sign}"] = Row(AssetType.PREPROCESSOR, "a.pth", _bytes(saved(held)), words)
     for sign, words in (
         ("depth_head.scratch.output_conv2.0.weight", "it holds Depth Anything"),
         ("pretrained.model.patch_embed.backbone.stem.conv.weight", "it holds MiDaS (DPT-Hybrid)"),
+        ("Mconv7_stage6_L2.weight", "it holds OpenPose's network of the body"),
+        ("Mconv7_stage6.weight", "it holds a network of OpenPose for hands or faces"),
         ("block5.projection.weight", "it holds HED, which finds soft edges"),
         ("model2.0.conv_block.1.weight", "it holds a network that makes line drawings"),
         ("model.model.1.model.3.model.3.model.3.model.5.weight", f"it holds {Family.ANIME_LINES}"),

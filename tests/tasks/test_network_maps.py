@@ -1,7 +1,7 @@
 """Preprocessors with networks: their maps are the ControlNet extension's, and they draw in a unit."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,31 @@ from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
-from generate_on_cloud.contract.preprocessors import PREPROCESSORS
+from generate_on_cloud.contract.preprocessors import BODY, FACE, HAND, PREPROCESSORS
 from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
-from inference_container.drawing.network_maps import MAPS, request_network_map
+from inference_container.drawing.network_maps import MAPS, NetworkMap, request_network_map
 from inference_container.models.annotators import KINDS, load_annotator
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
 from inference_container.pictures.control_maps import fit_map
+from inference_container.pictures.pose_points import MOST_PEAKS, POINTS, _all_peaks
 from inference_container.task import TaskInput, load_nothing
+from tests.synthetic_poses import Numbers, body_answers, part_answers
 from tests.tasks.conftest import as_text
 from tests.tasks.running import opened, pixels, run
 from tests.tiny_annotators import FILES, anime_lines, hed, lines, picture
 from tests.tiny_controlnet import write_tiny_controlnet
 from tests.tiny_depth import depth_anything, midas
+from tests.tiny_poses import SEEN
 
 CPU = torch.device("cpu")
 PUBLISHED = Path(__file__).parents[1] / "models" / "published" / "annotators.npz"
 SHAPES = {"landscape": (90, 140, 64), "portrait": (200, 120, 100)}
 """Height and width of the picture, and the resolution of the map."""
+POSES = [module for module in MAPS if module.startswith("openpose")]
+POSE_SHAPES = {"landscape": (200, 300, 256), "portrait": (300, 200, 192)}
 BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet"}
 """Maps of a few levels, in which a rounding makes a pixel another level."""
 
@@ -69,8 +75,13 @@ def test_every_preprocessor_with_files_has_its_steps_and_its_networks() -> None:
     }
 
 
+def in_color(stored: Numbers) -> Numbers:
+    """Maps are stored with one channel if all are equal."""
+    return stored if stored.ndim == 3 else np.repeat(stored[:, :, None], 3, axis=2)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("module", MAPS)
+@pytest.mark.parametrize("module", [module for module in MAPS if module not in POSES])
 def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: str, shape: str) -> None:
     height, width, resolution = SHAPES[shape]
     with np.load(PUBLISHED) as published:
@@ -81,7 +92,7 @@ def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: 
     level = PREPROCESSORS[module].threshold_a.default
     made = preprocessor(picture(height, width), resolution=resolution, threshold_a=level)
 
-    wanted = wanted if wanted.ndim == 3 else np.repeat(wanted[:, :, None], 3, axis=2)
+    wanted = in_color(wanted)
     differences = np.abs(made.astype(int) - wanted)
     assert made.shape == wanted.shape
     assert wanted.std() > 20
@@ -90,6 +101,58 @@ def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: 
     else:
         assert differences.max() <= 2
         assert differences.mean() < 0.1
+
+
+ANSWERS: Mapping[str, Callable[[int, int], Sequence[Numbers]]] = {
+    BODY: body_answers,
+    HAND: lambda height, width: [part_answers(height, width, HAND_MAPS)],
+    FACE: lambda height, width: [part_answers(height, width, FACE_MAPS)],
+}
+
+
+def answering(answers: Callable[[int, int], Sequence[Numbers]]) -> Any:
+    """A network of which only the answers are known."""
+    return lambda shown: [torch.from_numpy(one) for one in answers(shown.shape[0] // 8, shown.shape[1] // 8)]
+
+
+@pytest.mark.parametrize("shape", POSE_SHAPES)
+@pytest.mark.parametrize("module", POSES)
+def test_poses_are_found_and_drawn_as_the_extension_does(module: str, shape: str) -> None:
+    height, width, resolution = POSE_SHAPES[shape]
+    with np.load(PUBLISHED) as published:
+        wanted = in_color(published[f"{module}:{shape}"])
+    preprocessor = NetworkMap(tuple(answering(ANSWERS[file]) for file in PREPROCESSORS[module].files), MAPS[module])
+
+    made = preprocessor(picture(height, width), resolution=resolution)
+
+    assert made.shape == wanted.shape
+    assert wanted.std() > 20
+    assert (np.abs(made.astype(int) - wanted) > 1).mean() < 0.001
+
+
+@pytest.mark.parametrize("name", [BODY, HAND, FACE])
+def test_networks_of_poses_answer_as_the_extensions(files: JobFiles, models: ModelCache, name: str) -> None:
+    with np.load(PUBLISHED) as published:
+        wanted = published[name]
+
+    answers = load_annotator(files.named(AssetType.PREPROCESSOR, name), name, device=CPU)(SEEN)
+
+    assert np.allclose(torch.cat(answers).numpy(), wanted, atol=1e-5)
+    assert wanted.std() > 0.1
+
+
+def nobody(height: int, width: int) -> Sequence[Numbers]:
+    return [np.zeros((maps, height, width), np.float32) for maps in (38, 19)]
+
+
+def test_of_too_many_places_where_a_point_may_be_the_surest_count() -> None:
+    heat = np.zeros((160, 160, 19))
+    heat[::8, ::8] = np.linspace(30, 60, 400).reshape(20, 20, 1)
+
+    found = _all_peaks(heat)
+
+    assert [len(peaks) for peaks in found] == [MOST_PEAKS] * POINTS
+    assert min(peak.score for peak in found[0]) > np.sort(heat[:, :, 0], axis=None)[-MOST_PEAKS - 30]
 
 
 def test_a_preprocessor_without_networks_needs_no_file(models: ModelCache) -> None:

@@ -27,6 +27,9 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
 _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Canny": (("canny",), ("canny",)),
     "Scribble": (("scribble_xdog", "scribble_hed", "scribble_pidinet"), ("scribble", "sketch")),
+    "OpenPose": (
+        ("openpose_full", "openpose", "openpose_hand", "openpose_face", "openpose_faceonly"), ("openpose",)
+    ),
     "Depth": (("depth_midas", "depth_anything", "depth_anything_v2"), ("depth",)),
     "NormalMap": (("normal_midas",), ("normal",)),
     "SoftEdge": (
