@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from inference_container.models.edge_networks import HED, AnimeLineDrawer, LineDrawer, PiDiNet
+from inference_container.models.line_networks import MLSD
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
 from tests.tiny_depth import depth_anything, midas
 from tests.tiny_poses import body, part
@@ -58,6 +59,14 @@ def pidinet() -> State:
     return {f"module.{name}": tensor for name, tensor in state.items()}
 
 
+def mlsd() -> State:
+    """Whole, with a few hundred lines."""
+    state = _filled(MLSD(), seed=26, gain=2.0)
+    state["block23.conv3.weight"] *= 3
+    state["block23.conv3.bias"][7] -= 7
+    return state
+
+
 FILES: Mapping[str, Callable[[], State]] = {
     "dpt_hybrid-midas-501f0c75.pt": midas,
     "depth_anything_vitl14.pth": lambda: depth_anything(31),
@@ -65,6 +74,7 @@ FILES: Mapping[str, Callable[[], State]] = {
     "body_pose_model.pth": body,
     "hand_pose_model.pth": lambda: part(42, HAND_MAPS),
     "facenet.pth": lambda: part(43, FACE_MAPS),
+    "mlsd_large_512_fp32.pth": mlsd,
     "ControlNetHED.pth": hed,
     "sk_model.pth": lambda: lines(22),
     "sk_model2.pth": lambda: lines(23),

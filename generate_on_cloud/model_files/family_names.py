@@ -64,6 +64,7 @@ class Family(StrEnum):
     HAND_POSE = "OpenPose's network of hands"
     FACE_POSE = "OpenPose's network of faces"
     PART_POSE = "a network of OpenPose for hands or faces"
+    MLSD = "M-LSD, which finds straight lines"
     HOLE_FILLER = "a model that fills holes (LaMa), which this version does not run"
     EMBEDDING = "a textual inversion embedding"
     UNKNOWN = "no model this version knows"

@@ -33,6 +33,7 @@ PREPROCESSOR_FILES: Mapping[str, PreprocessorFile] = MappingProxyType(
         "sk_model2.pth": PreprocessorFile(Family.LINE_DRAWING, r"sk_model2"),
         "netG.pth": PreprocessorFile(Family.ANIME_LINES),
         "table5_pidinet.pth": PreprocessorFile(Family.PIDINET),
+        "mlsd_large_512_fp32.pth": PreprocessorFile(Family.MLSD),
         "body_pose_model.pth": PreprocessorFile(Family.BODY_POSE),
         "hand_pose_model.pth": PreprocessorFile(Family.HAND_POSE),
         "facenet.pth": PreprocessorFile(Family.FACE_POSE),

@@ -18,6 +18,7 @@ from inference_container.models.annotators import Annotator, load_annotator
 from inference_container.pictures.control_maps import Bytes, as_map, padded, scaled_to
 from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
+from inference_container.pictures.line_maps import drawn_lines
 from inference_container.pictures.pose_drawing import drawn_poses
 from inference_container.task import TaskInput
 
@@ -92,6 +93,12 @@ def _poses(picture: Bytes, networks: Networks, *_: float, hands: bool, faces: bo
     return drawn_poses(poses, width=width, height=height, bodies=bodies)
 
 
+def _straight_lines(picture: Bytes, networks: Networks, likely: float, long: float) -> Grey:
+    height, width, _channels = picture.shape
+    (answer,) = networks[0](_shown(np.dstack([picture, np.ones((height, width), np.uint8)])) / 127.5 - 1.0)
+    return drawn_lines(answer, width=width, height=height, likely=likely, long=long)
+
+
 def _hed(picture: Bytes, networks: Networks, *_: float, safe: bool = False) -> Grey:
     height, width, _channels = picture.shape
     edges = averaged([edge[0].numpy() for edge in networks[0](_shown(picture))], width=width, height=height)
@@ -134,6 +141,7 @@ MAPS: Mapping[str, Steps] = MappingProxyType(
         "depth_anything": Steps(_depth_anything),
         "depth_anything_v2": Steps(_depth_anything),
         "normal_midas": Steps(_normals),
+        "mlsd": Steps(_straight_lines),
         "softedge_hed": Steps(_hed),
         "softedge_hedsafe": Steps(partial(_hed, safe=True)),
         "scribble_hed": Steps(_hed, scribbled),

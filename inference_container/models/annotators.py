@@ -24,6 +24,7 @@ from inference_container.models.depth_networks import (
 from inference_container.models.edge_networks import EDGE_WIDTH, HED, PIXEL_WIDTH, AnimeLineDrawer, LineDrawer, PiDiNet
 from inference_container.models.file_networks import FileNetwork, NetworkKind, load_network
 from inference_container.models.files import ModelFile
+from inference_container.models.line_networks import LINE_WIDTH, MLSD
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS, POSE_WIDTH, BodyPose, PartPose
 
 
@@ -57,6 +58,9 @@ KINDS: Mapping[str, NetworkKind] = MappingProxyType(
         "sk_model2.pth": _LINE_DRAWER,
         "netG.pth": NetworkKind(
             Family.ANIME_LINES, "model.model.0.weight", EDGE_WIDTH, lambda width, _: AnimeLineDrawer(width)
+        ),
+        "mlsd_large_512_fp32.pth": NetworkKind(
+            Family.MLSD, "backbone.features.0.0.weight", LINE_WIDTH, lambda width, _: MLSD(width)
         ),
         "body_pose_model.pth": NetworkKind(Family.BODY_POSE, POSE_FIRST, POSE_WIDTH, lambda width, _: BodyPose(width)),
         "hand_pose_model.pth": NetworkKind(

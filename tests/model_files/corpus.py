@@ -305,6 +305,7 @@ def _wrong() -> dict[str, Row]:
         ("pretrained.model.patch_embed.backbone.stem.conv.weight", "it holds MiDaS (DPT-Hybrid)"),
         ("Mconv7_stage6_L2.weight", "it holds OpenPose's network of the body"),
         ("Mconv7_stage6.weight", "it holds a network of OpenPose for hands or faces"),
+        ("block23.conv3.weight", "it holds M-LSD, which finds straight lines"),
         ("block5.projection.weight", "it holds HED, which finds soft edges"),
         ("model2.0.conv_block.1.weight", "it holds a network that makes line drawings"),
         ("model.model.1.model.3.model.3.model.3.model.5.weight", f"it holds {Family.ANIME_LINES}"),

@@ -42,7 +42,7 @@ SHAPES = {"landscape": (90, 140, 64), "portrait": (200, 120, 100)}
 """Height and width of the picture, and the resolution of the map."""
 POSES = [module for module in MAPS if module.startswith("openpose")]
 POSE_SHAPES = {"landscape": (200, 300, 256), "portrait": (300, 200, 192)}
-BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet"}
+BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet", "mlsd"}
 """Maps of a few levels, in which a rounding makes a pixel another level."""
 
 
@@ -89,8 +89,13 @@ def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: 
     preprocessor = request_network_map(job_of(files, models), module)
     assert preprocessor is not None
 
-    level = PREPROCESSORS[module].threshold_a.default
-    made = preprocessor(picture(height, width), resolution=resolution, threshold_a=level)
+    rule = PREPROCESSORS[module]
+    made = preprocessor(
+        picture(height, width),
+        resolution=resolution,
+        threshold_a=rule.threshold_a.default,
+        threshold_b=rule.threshold_b.default,
+    )
 
     wanted = in_color(wanted)
     differences = np.abs(made.astype(int) - wanted)
@@ -145,6 +150,10 @@ def nobody(height: int, width: int) -> Sequence[Numbers]:
     return [np.zeros((maps, height, width), np.float32) for maps in (38, 19)]
 
 
+def test_a_picture_without_people_is_black() -> None:
+    assert not NetworkMap((answering(nobody),), MAPS["openpose"])(picture(64, 64), resolution=64).any()
+
+
 def test_of_too_many_places_where_a_point_may_be_the_surest_count() -> None:
     heat = np.zeros((160, 160, 19))
     heat[::8, ::8] = np.linspace(30, 60, 400).reshape(20, 20, 1)
@@ -153,6 +162,19 @@ def test_of_too_many_places_where_a_point_may_be_the_surest_count() -> None:
 
     assert [len(peaks) for peaks in found] == [MOST_PEAKS] * POINTS
     assert min(peak.score for peak in found[0]) > np.sort(heat[:, :, 0], axis=None)[-MOST_PEAKS - 30]
+
+
+def test_the_thresholds_of_mlsd_leave_out_unlikely_and_short_lines(files: JobFiles, models: ModelCache) -> None:
+    preprocessor = request_network_map(job_of(files, models), "mlsd")
+    assert preprocessor is not None
+
+    many, likely, long = (
+        int((preprocessor(picture(64, 64), resolution=64, threshold_a=a, threshold_b=b) > 0).sum())
+        for a, b in ((0.1, 0.1), (0.9, 0.1), (0.1, 8))
+    )
+
+    assert many > likely > 0
+    assert many > long > 0
 
 
 def test_a_preprocessor_without_networks_needs_no_file(models: ModelCache) -> None:

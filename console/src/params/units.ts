@@ -79,5 +79,5 @@ interface Range {
   maximum: number;
 }
 
-/** The contract's range of a threshold that a preprocessor does not have ends at 1. */
-export const isUsed = (range: Range): boolean => range.maximum > 1;
+/** The contract's range of a threshold that a preprocessor does not have is 0 to 1 around 0.5. */
+export const isUsed = (range: Range): boolean => range.maximum > 1 || range.default !== 0.5;

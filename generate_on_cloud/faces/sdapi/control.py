@@ -23,10 +23,13 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
     "blur_gaussian": ("Sigma",),
     "tile_resample": ("Down Sampling Rate",),
     "scribble_xdog": ("XDoG Threshold",),
+    "mlsd": ("MLSD Value Threshold", "MLSD Distance Threshold"),
+    "normal_midas": ("Normal Background Threshold",),
 }
 _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Canny": (("canny",), ("canny",)),
     "Scribble": (("scribble_xdog", "scribble_hed", "scribble_pidinet"), ("scribble", "sketch")),
+    "MLSD": (("mlsd",), ("mlsd",)),
     "OpenPose": (
         ("openpose_full", "openpose", "openpose_hand", "openpose_face", "openpose_faceonly"), ("openpose",)
     ),
@@ -40,6 +43,8 @@ _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Recolor": (("none",), ("recolor",)),
 }  # fmt: skip
 """Type → its modules, the usual one first, and words in the names of models of this type."""
+_FINE = ("blur_gaussian", "tile_resample", "mlsd", "normal_midas")
+"""Modules whose sliders move by hundredths."""
 _WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian", "scribble_xdog", "lineart_standard")
 _ALL = "All"
 _MAX_PIXELS = 2**26
@@ -100,9 +105,9 @@ def _sliders(module: str) -> list[dict[str, Any]]:
     resolution = _slider("Resolution", RESOLUTION, 8)
     own = zip(_LABELS.get(module, ()), (PREPROCESSORS[module].threshold_a, PREPROCESSORS[module].threshold_b),
               strict=False)  # fmt: skip
-    sliders = [_slider(label, slider, 0.01 if module in ("blur_gaussian", "tile_resample") else 1)
+    sliders = [_slider(label, slider, 0.01 if module in _FINE else 1)
                for label, slider in own]  # fmt: skip
-    return [resolution, *sliders] if module in _WITH_RESOLUTION else sliders
+    return [resolution, *sliders] if module in _WITH_RESOLUTION or PREPROCESSORS[module].files else sliders
 
 
 def _slider(label: str, slider: Slider, step: float) -> dict[str, Any]:
