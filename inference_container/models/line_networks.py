@@ -40,7 +40,10 @@ class _Shrinking(nn.Sequential):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, super().forward(pad(x, (0, 1, 0, 1)) if self.stride == 2 else x))
+        x = pad(x, (0, 1, 0, 1)) if self.stride == 2 else x
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class _Inverted(nn.Module):

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.contract.preprocessors import BODY, FACE, HAND, PREPROCESSORS
 from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
 from inference_container.drawing.network_maps import MAPS, NetworkMap, request_network_map
-from inference_container.models.annotators import KINDS, load_annotator
+from inference_container.models.annotators import KINDS, Annotator, load_annotator
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
@@ -164,17 +164,21 @@ def test_of_too_many_places_where_a_point_may_be_the_surest_count() -> None:
     assert min(peak.score for peak in found[0]) > np.sort(heat[:, :, 0], axis=None)[-MOST_PEAKS - 30]
 
 
-def test_the_thresholds_of_mlsd_leave_out_unlikely_and_short_lines(files: JobFiles, models: ModelCache) -> None:
-    preprocessor = request_network_map(job_of(files, models), "mlsd")
-    assert preprocessor is not None
+@pytest.mark.parametrize(
+    ("likely", "long", "rows"), [(0.1, 0.1, {8, 20, 40}), (0.5, 0.1, {8, 40}), (0.1, 3, {8, 20}), (2.0, 0.1, set())]
+)
+def test_the_thresholds_of_mlsd_leave_out_unlikely_and_short_lines(likely: float, long: float, rows: set[int]) -> None:
+    def three_lines(shown: Tensor) -> list[Tensor]:
+        answer = torch.full((9, shown.shape[0] // 2, shown.shape[1] // 2), -10.0)
+        for down, chance, reach in ((4, 5.0, 3.0), (10, -1.0, 3.0), (20, 5.0, 0.5)):
+            answer[:5, down, 12] = torch.tensor([chance, -reach, 0, reach, 0])
+        return [answer]
 
-    many, likely, long = (
-        int((preprocessor(picture(64, 64), resolution=64, threshold_a=a, threshold_b=b) > 0).sum())
-        for a, b in ((0.1, 0.1), (0.9, 0.1), (0.1, 8))
+    made = NetworkMap((cast(Annotator, three_lines),), MAPS["mlsd"])(
+        picture(64, 64), resolution=64, threshold_a=likely, threshold_b=long
     )
 
-    assert many > likely > 0
-    assert many > long > 0
+    assert set(np.nonzero(made[:, :, 0])[0]) == rows
 
 
 def test_a_preprocessor_without_networks_needs_no_file(models: ModelCache) -> None:
