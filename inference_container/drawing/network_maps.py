@@ -13,12 +13,12 @@ from torch.nn.functional import interpolate
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS
+from inference_container.drawing.line_maps import drawn_lines
 from inference_container.drawing.pose_maps import found_poses
 from inference_container.models.annotators import Annotator, load_annotator
 from inference_container.pictures.control_maps import Bytes, as_map, padded, scaled_to
 from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
-from inference_container.pictures.line_maps import drawn_lines
 from inference_container.pictures.pose_drawing import drawn_poses
 from inference_container.task import TaskInput
 
