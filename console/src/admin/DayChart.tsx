@@ -16,7 +16,7 @@ export function DayChart({ month, values, format, label }: Props) {
   const largest = Math.max(...values.values(), Number.MIN_VALUE);
   const name = new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium", timeZone: "UTC" });
   return (
-    <figure className="day-chart" role="img" aria-label={label}>
+    <figure className="day-chart" role="img" aria-label={label} tabIndex={0}>
       <span className="day-chart-most">{format(Math.max(0, ...values.values()))}</span>
       <div className="day-chart-columns">
         {days.map((day) => {
