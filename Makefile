@@ -208,7 +208,7 @@ gallery: $(READY) ## draw every mode and option through the local cloud into doc
 synth: $(DEPLOY_READY) console-for-deploy ## write the CloudFormation templates for AWS into cdk.out
 	@$(DEPLOY_RUN) app.py -o cdk.out $(if $(STAGE),-c stage=$(STAGE)) $(CONTEXT)
 
-.PHONY: webui-environments webui-test webui-real webui-release
+.PHONY: webui-environments webui-test webui-real webui-guide webui-release
 .venv-gradio%/.ready: tests/webui_extension/pins-gradio%.txt
 	$(call can_create,.venv-gradio$*,2)
 	@echo "creating the Python environment in .venv-gradio$* (once, a minute)"
@@ -227,9 +227,13 @@ webui-test: $(READY) webui-environments ## drive the panel inside both stand-ins
 webui-test-%: # in one of them; each has a local cloud for itself
 	WEBUI_TESTS=1 WEBUI_KIND=$* $(RUN) -m pytest --durations=15 tests/webui_extension/test_hooks.py $(WEBUI_BROWSER_TESTS)
 
-webui-real: $(READY) ## the same tests in a real WebUI, whose folder stays as it is, and its own pictures next to the cloud's: make webui-real WEBUI=FOLDER (WEBUI_PYTHON=…, WEBUI_ARGS=…)
+webui-real: $(READY) ## the same tests in a real WebUI, whose folder stays as it is, and its own pictures next to the cloud's: make webui-real WEBUI=FOLDER (WEBUI_PYTHON=…, WEBUI_ARGS=…, CHECKPOINT=…)
 	@[ -f "$(WEBUI)/launch.py" ] || { echo "WEBUI names no folder of AUTOMATIC1111 or Forge: '$(WEBUI)'" >&2; exit 2; }
-	WEBUI_TESTS=1 WEBUI_FOLDER="$(WEBUI)" WEBUI_PYTHON="$(WEBUI_PYTHON)" WEBUI_ARGS="$(WEBUI_ARGS)" $(RUN) -m pytest tests/e2e/webui_panel $(ARGS)
+	WEBUI_TESTS=1 WEBUI_FOLDER="$(WEBUI)" WEBUI_PYTHON="$(WEBUI_PYTHON)" WEBUI_ARGS="$(WEBUI_ARGS)" WEBUI_CHECKPOINT="$(CHECKPOINT)" $(RUN) -m pytest tests/e2e/webui_panel $(ARGS)
+
+webui-guide: $(READY) ## take the pictures of the panel's guide anew in a real AUTOMATIC1111: make webui-guide WEBUI=FOLDER (LOCALIZATION=FOLDER LANGUAGE=ja_JP: with this extension, in this language)
+	@[ -f "$(WEBUI)/launch.py" ] || { echo "WEBUI names no folder of AUTOMATIC1111: '$(WEBUI)'" >&2; exit 2; }
+	WEBUI_TESTS=1 GUIDE_PICTURES=docs/images/webui WEBUI_FOLDER="$(WEBUI)" WEBUI_PYTHON="$(WEBUI_PYTHON)" WEBUI_ARGS="$(WEBUI_ARGS)" WEBUI_LOCALIZATION="$(LOCALIZATION)" WEBUI_LANGUAGE="$(LANGUAGE)" $(RUN) -m pytest -q tests/e2e/webui_panel/test_guide.py
 
 webui-release: ## write dist/generate-on-cloud.zip, the panel for a WebUI's folder extensions
 	@mkdir -p dist && git archive --format=zip --prefix=generate-on-cloud/ --output=dist/generate-on-cloud.zip HEAD:webui_extension

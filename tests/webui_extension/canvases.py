@@ -30,7 +30,7 @@ def fill_canvas(webui: WebUI, mode: str) -> None:
         for elem_id, image in (("img_inpaint_base", picture().convert("RGB")), ("img_inpaint_mask", mask())):
             webui.clear(elem_id)
             webui.upload(elem_id, image)
-    elif webui.host.kind == "AUTOMATIC1111":
+    elif webui.host.is_real or webui.host.kind == "AUTOMATIC1111":
         webui.clear(NAMES[mode])
         webui.upload(NAMES[mode], picture())
         if mode != "img2img":

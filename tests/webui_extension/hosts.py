@@ -87,6 +87,12 @@ def _real(folder: Path) -> Host:
     return Host(kind, Path(python), ["launch.py", *shlex.split(arguments), "--port"], folder)
 
 
+def chosen_checkpoint() -> Path | None:
+    """The file that `make webui-real CHECKPOINT=FILE` names for the host to draw with."""
+    chosen = os.environ.get("WEBUI_CHECKPOINT")
+    return Path(chosen).resolve() if chosen else None
+
+
 def need(program: Path) -> None:
     """Skip the test where a program is missing; `make webui-test`, which creates them, fails instead."""
     if program.exists():
@@ -125,7 +131,8 @@ def prepare(host: Host, folder: Path, checkpoint: Path | None = None) -> None:
     models.mkdir(parents=True, exist_ok=True)
     if checkpoint is not None:
         for file in (checkpoint, checkpoint.with_suffix(".yaml")):
-            shutil.copy(file, models)
+            if file.exists():
+                (models / file.name).symlink_to(file.resolve())
     values: dict[str, object] = {
         f"{tab}/{label}/value": value for tab in ("txt2img", "img2img") for label, value in SMALL.items()
     }
@@ -133,7 +140,13 @@ def prepare(host: Host, folder: Path, checkpoint: Path | None = None) -> None:
         for script, labels in SCRIPTS.items():
             values |= {f"customscript/{script}/{tab}/{label}/value": value for label, value in labels.items()}
     (folder / "ui-config.json").write_text(json.dumps(values))
-    settings = {"live_previews_enable": False, "randn_source": "CPU", "samples_filename_pattern": "[seed]"}
+    settings: dict[str, object] = {
+        "live_previews_enable": False,
+        "randn_source": "CPU",
+        "samples_filename_pattern": "[seed]",
+    }
+    for tab in ("t2i", "i2i"):  # a page of Forge sets its fields from these when it opens
+        settings |= {f"sd_{tab}_width": 64, f"sd_{tab}_height": 64, f"sd_{tab}_sampler": "Euler"}
     change_settings(host, folder, settings)
 
 
@@ -159,6 +172,8 @@ def running_host(
         "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     more = ["--data-dir", str(folder)] if host.is_real else []
+    if host.is_real and host.kind == "Forge":  # its page loads the host's own JavaScript only from allowed folders
+        more += ["--gradio-allowed-path", str(host.folder)]
     with (folder / "host.log").open("ab") as log:
         process = subprocess.Popen(
             [host.python, *host.start, str(port), *more], cwd=host.folder or folder,

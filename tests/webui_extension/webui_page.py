@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from tests.webui_extension.hosts import PATIENCE, Host
 
 T = TypeVar("T")
 LAYERS = """(canvases) => canvases.map((canvas) => canvas.toDataURL())"""
 """What each layer of a canvas holds: in a real host one of them holds the picture itself."""
+SURFACES = {"AUTOMATIC1111": "canvas[key=interface]", "Forge": ".forge-image-container"}
+STROKES = {"AUTOMATIC1111": ("canvas[key=mask]", "canvas[key=drawing]"), "Forge": ("canvas.forge-drawing-canvas",)}
+"""Where a host's canvas takes strokes, and the layers that hold them."""
+HOSTS_CANVAS = "forge_canvas/canvas.min.js"
+"""Forge's canvas reads a layer of no width when it gets a picture, and says so."""
+REMOVE = ("button[aria-label=Clear]", "button[aria-label='Remove Image']", "button[title=Remove]")
 DRAWN = re.compile(r"Job ([0-9a-z-]+)")
 
 
@@ -31,7 +37,7 @@ class WebUI:
         self.folder = folder
         self.page: Page = browser.new_page(viewport={"width": 1400, "height": 1400})
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", self._note)
         self.page.set_default_timeout(PATIENCE * 1000)
         self.open(address)
 
@@ -48,6 +54,11 @@ class WebUI:
         other.page.set_default_timeout(PATIENCE * 1000)
         other._is_loaded()
         return other
+
+    def _note(self, error: Error) -> None:
+        """Remember an error of the page, unless it is of a canvas that its host wrote."""
+        if HOSTS_CANVAS not in (error.stack or ""):
+            self.errors.append(str(error))
 
     def open(self, address: str) -> None:
         """Open the page, and wait until the panel has asked the cloud what there is."""
@@ -138,6 +149,13 @@ class WebUI:
             self.says(f"goc_state_{tab}", "GPU")
             self.choose(f"goc_checkpoint_{tab}", name)
 
+    def refresh_and_choose(self, name: str) -> None:
+        """Read anew in both tabs what the cloud has, and choose this checkpoint."""
+        for tab in ("img2img", "txt2img"):
+            self.tab(tab)
+            self.click(f"goc_refresh_{tab}")
+        self.choose_checkpoint(name)
+
     def upload(self, elem_id: str, image: Image.Image, **metadata: Any) -> None:
         """Give a picture to a canvas: through the file field, or to the layer of Forge's canvas in the stand-in."""
         buffer = io.BytesIO()
@@ -165,19 +183,19 @@ class WebUI:
         return self.page.locator(f"#{elem_id} img, #{elem_id} canvas").count() > 0
 
     def clear(self, elem_id: str) -> None:
-        """Take the picture out of a canvas of gradio, if it has one."""
+        """Take the picture out of a canvas, if it has one."""
         if self.page.locator(f"#{elem_id}_background textarea").count():
             self.write(f"{elem_id}_background", "")
-        remove = self.page.locator(f"#{elem_id} button[aria-label=Clear], #{elem_id} button[aria-label='Remove Image']")
+        remove = self.page.locator(", ".join(f"#{elem_id} {button}" for button in REMOVE))
         if remove.count() and remove.first.is_visible():
             remove.first.click()
 
     def paint(self, elem_id: str) -> None:
-        """Drag over a canvas of gradio 3 until it has a stroke; a real host shows two thirds of a large canvas."""
-        canvas = self.page.locator(f"#{elem_id} canvas[key=interface]")
+        """Drag over a canvas until it has a stroke; a real AUTOMATIC1111 shows two thirds of a large one."""
+        canvas = self.page.locator(f"#{elem_id} {SURFACES[self.host.kind]}")
         canvas.wait_for()
         self.page.wait_for_timeout(1000)
-        layers = self.page.locator(f"#{elem_id} canvas[key=mask], #{elem_id} canvas[key=drawing]")
+        layers = self.page.locator(", ".join(f"#{elem_id} {layer}" for layer in STROKES[self.host.kind]))
         before = layers.evaluate_all(LAYERS)
         for _ in range(30):
             self.page.wait_for_timeout(500)  # the canvas swallows strokes for a while after an upload

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from checks.fidelity.model_shelf import repack_model
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import CreateKey
 from local_cloud.cloud import LocalCloud
@@ -51,20 +50,16 @@ def host(request: pytest.FixtureRequest) -> Host:
 
 @pytest.fixture(scope="package")
 def local_checkpoint(host: Host) -> Path | None:
-    """The file that a real host draws with, its `.yaml` next to it; a stand-in has none."""
-    return next((GOLDENS / "model").glob("*.safetensors")) if host.is_real else None
+    """The file that a real host draws with; a stand-in has none."""
+    if not host.is_real:
+        return None
+    return hosts.chosen_checkpoint() or next((GOLDENS / "model").glob("*.safetensors"))
 
 
 @pytest.fixture(scope="package")
-def checkpoint(local_checkpoint: Path | None, local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name of the checkpoint in the cloud."""
-    if local_checkpoint is None:
-        return CHECKPOINT
-    packed = tmp_path_factory.mktemp("packed")
-    repack_model(GOLDENS, to=packed)
-    with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
-        service.assets.upload(packed / local_checkpoint.name, "checkpoint")
-    return local_checkpoint.name
+def checkpoint() -> str:
+    """Name of the checkpoint in the cloud that both tabs have chosen."""
+    return CHECKPOINT
 
 
 @pytest.fixture(scope="package")
@@ -99,10 +94,7 @@ def revoked_key(local_cloud: LocalCloud) -> str:
 def connected(first_page: WebUI, local_cloud: LocalCloud, checkpoint: str) -> Iterator[WebUI]:
     webui = first_page
     assert "Connected as admin" in webui.connect(local_cloud.api_url, local_cloud.admin_key)
-    for tab in ("img2img", "txt2img"):
-        webui.tab(tab)
-        webui.click(f"goc_refresh_{tab}")
-    webui.choose_checkpoint(checkpoint)
+    webui.refresh_and_choose(checkpoint)
     yield webui
     webui.page.close()
 

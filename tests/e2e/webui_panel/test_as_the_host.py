@@ -1,6 +1,8 @@
 """Only in a real host (`make webui-real`): the cloud's picture is the host's own."""
 
 import io
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
@@ -8,13 +10,39 @@ import pytest
 from PIL import Image
 
 from checks.fidelity.comparison import MIN_NEAR_PIXELS, NEAR_LEVELS
+from checks.fidelity.model_shelf import repack_model
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from local_cloud.cloud import LocalCloud
+from tests.e2e.webui_panel.conftest import GOLDENS
 from tests.e2e.webui_panel.sending import drawn
 from tests.webui_extension import hosts
 from tests.webui_extension.canvases import MODES, fill_canvas
 from tests.webui_extension.webui_page import WebUI
 
 pytestmark = pytest.mark.skipif(not hosts.hosts()[0].is_real, reason="a stand-in cannot draw: make webui-real")
+
+PROMPT = "a red star, green circle"
+"""Without emphasis: WebUI divides by a mean that is rounding noise in a checkpoint of random numbers."""
+
+
+@pytest.fixture(scope="module")
+def same_checkpoint(local_checkpoint: Path, local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name in the cloud of the checkpoint that the host draws with."""
+    file = local_checkpoint
+    if GOLDENS in file.parents:
+        file = tmp_path_factory.mktemp("packed") / file.name
+        repack_model(GOLDENS, to=file.parent)
+    with GenerateOnCloud(local_cloud.api_url, local_cloud.admin_key) as service:
+        service.assets.upload(file, "checkpoint")
+    return file.name
+
+
+@pytest.fixture
+def webui(webui: WebUI, same_checkpoint: str, checkpoint: str) -> Iterator[WebUI]:
+    """The page, with the host's own checkpoint chosen in the cloud while a test compares pictures."""
+    webui.refresh_and_choose(same_checkpoint)
+    yield webui
+    webui.choose_checkpoint(checkpoint)
 
 
 def shown(webui: WebUI, tab: str) -> Image.Image:
@@ -41,23 +69,34 @@ def near(one: Image.Image, other: Image.Image) -> float:
     return float((difference <= NEAR_LEVELS).mean())
 
 
+def kept(image: Image.Image) -> Image.Image:
+    """The rows above every stroke of `fill_canvas`."""
+    return image.crop((0, 0, image.width, 4))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_clouds_picture_of_each_mode_equals_the_hosts_own(
     webui: WebUI, service: GenerateOnCloud, mode: str
 ) -> None:
     webui.tab("img2img")
-    webui.write("img2img_prompt", "a red star, (green:1.2) circle")
+    webui.write("img2img_prompt", PROMPT)
     fill_canvas(webui, mode)
 
     local = drawn_here(webui, "img2img")
     drawn(webui, service, "img2img")
+    cloud = shown(webui, "img2img")
 
-    assert near(local, shown(webui, "img2img")) >= MIN_NEAR_PIXELS
+    if webui.host.kind == "Forge" and mode.startswith("Inpaint"):
+        # Forge puts fresh noise over the kept area at each step, which AUTOMATIC1111 and the cloud do not.
+        assert near(kept(local), kept(cloud)) == 1
+        assert near(local, cloud) < MIN_NEAR_PIXELS  # else the guide may say more
+    else:
+        assert near(local, cloud) >= MIN_NEAR_PIXELS
 
 
 def test_the_clouds_picture_of_txt2img_equals_the_hosts_own(webui: WebUI, service: GenerateOnCloud) -> None:
     webui.tab("txt2img")
-    webui.write("txt2img_prompt", "a red star, (green:1.2) circle")
+    webui.write("txt2img_prompt", PROMPT)
 
     local = drawn_here(webui, "txt2img")
     drawn(webui, service, "txt2img")
