@@ -138,6 +138,7 @@ def webui(connected: WebUI) -> Iterator[WebUI]:
     connected.tab("txt2img")
     connected.number("txt2img_steps", 8)
     connected.number("txt2img_batch_size", 1)
+    connected.number("txt2img_batch_count", 1)
     yield connected
     errors, connected.errors = connected.errors, []
     assert not errors

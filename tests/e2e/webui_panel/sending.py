@@ -39,11 +39,12 @@ def sent_params(service: GenerateOnCloud) -> dict[str, Any]:
     return job.result.parameters
 
 
-def long_job(webui: WebUI, service: GenerateOnCloud) -> str:
-    """Send a job of txt2img that runs for several seconds; the page watches it."""
+def long_job(webui: WebUI, service: GenerateOnCloud, *, rounds: int = 1) -> str:
+    """Send a job of txt2img that runs for several seconds in each of its rounds; the page watches it."""
     webui.tab("txt2img")
     webui.number("txt2img_steps", LONG)
     webui.number("txt2img_batch_size", MANY)
+    webui.number("txt2img_batch_count", rounds)
     job_id = sent(webui, service, "txt2img")
     webui.waits_for(lambda: job_id in webui.watched("txt2img"), f"the page watches {job_id}")
     return job_id

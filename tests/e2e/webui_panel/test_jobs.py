@@ -33,7 +33,7 @@ def test_the_button_takes_the_next_job_at_once(webui: WebUI, service: GenerateOn
 def test_a_running_job_shows_its_steps_and_a_preview_and_can_be_interrupted(
     webui: WebUI, service: GenerateOnCloud
 ) -> None:
-    job_id = long_job(webui, service)
+    job_id = long_job(webui, service, rounds=10)
     card = webui.page.locator(f"#goc_status_txt2img .goc-card[data-job='{job_id}']").first
     card.locator("img").wait_for()
     assert "step" in str(card.text_content())
@@ -51,7 +51,7 @@ def test_two_people_draw_at_the_same_time_and_the_host_is_free(
 ) -> None:
     other = webui.another()
     other.choose_checkpoint(checkpoint)
-    ours = long_job(webui, service)
+    ours = long_job(webui, service, rounds=2)
     other.tab("txt2img")
     theirs = sent(other, service, "txt2img")
     other.says("goc_status_txt2img", "queued, ")
@@ -70,7 +70,7 @@ def test_two_people_draw_at_the_same_time_and_the_host_is_free(
 def test_a_second_tab_of_the_same_browser_shows_the_job_too_and_cancels_its_own(
     webui: WebUI, service: GenerateOnCloud, checkpoint: str
 ) -> None:
-    first = long_job(webui, service)
+    first = long_job(webui, service, rounds=2)
     twin = webui.twin()
     assert twin.watched("txt2img") == [first]
     twin.choose_checkpoint(checkpoint)
@@ -140,7 +140,7 @@ def test_a_picture_of_the_history_is_enlarged_in_the_cloud(webui: WebUI, service
 def test_a_page_that_is_reloaded_takes_its_job_up_again(
     webui: WebUI, service: GenerateOnCloud, checkpoint: str
 ) -> None:
-    job_id = long_job(webui, service)
+    job_id = long_job(webui, service, rounds=2)
 
     webui.open(webui.address)
 

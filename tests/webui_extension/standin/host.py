@@ -98,7 +98,7 @@ def top_row(tab: str) -> tuple[Any, Any, Any, dict[str, Any]]:
 
 def common(tab: str) -> dict[str, Any]:
     return {
-        "n_iter": gr.Slider(1, 100, 1, step=1, label="Batch count"),
+        "n_iter": gr.Slider(1, 100, 1, step=1, label="Batch count", elem_id=f"{tab}_batch_count"),
         "batch_size": gr.Slider(1, 8, 1, step=1, label="Batch size", elem_id=f"{tab}_batch_size"),
         "cfg_scale": gr.Slider(1, 30, 7, step=0.5, label="CFG Scale"),
     }
