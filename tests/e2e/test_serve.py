@@ -188,7 +188,7 @@ def test_a_server_that_was_started_again_finds_the_job_by_the_same_request(
     [
         ({"sampler_name": "No such"}, 422, "unknown sampler 'No such'"),
         ({"steps": 0}, 422, "steps"),
-        ({"override_settings": {"sd_model_checkpoint": "none"}}, 400, "tiny.safetensors ["),
+        ({"override_settings": {"sd_model_checkpoint": "No such"}}, 400, "tiny.safetensors ["),
         ({"prompt": "a <lora:none:1>"}, 400, "none"),
     ],
 )

@@ -33,14 +33,15 @@ def accepted(cloud: Cloud, body: dict[str, object]) -> dict[str, Any]:
 def test_row_34_controlnets_units_are_taken_and_what_is_not_there_is_named(cloud: Cloud) -> None:
     cloud.asset("controlnet", "edges.safetensors", architecture="sd1")
     unit = {"module": "canny", "model": "edges", "image": PNG}
-    depth = {**unit, "module": "depth_midas"}
 
     taken = accepted(cloud, txt2img(alwayson_scripts={"ControlNet": {"args": [unit]}}))
-    refused = cloud.ask("POST", "/v1/jobs", txt2img(alwayson_scripts={"ControlNet": {"args": [depth]}}))
 
     assert "edges.safetensors" in [model["name"] for model in taken["models"]]
-    assert refused.status == 422
-    assert "depth_midas" in refused.text
+    for module, status, named in (("depth_midas", 404, "dpt_hybrid-midas"), ("depth_zoe", 422, "depth_zoe")):
+        units = [{**unit, "module": module}]
+        refused = cloud.ask("POST", "/v1/jobs", txt2img(alwayson_scripts={"ControlNet": {"args": units}}))
+        assert refused.status == status
+        assert named in refused.text
 
 
 def test_row_35_all_samplers_and_schedules_of_webui_are_taken(cloud: Cloud) -> None:

@@ -46,6 +46,7 @@ OPTION_SETS: dict[str, dict[str, str]] = {
     "programs that speak WebUI's API": {"sdapi": "true"},
     "traces": {"otlp_endpoint": "http://collector.internal:4318"},
     "data that goes": {"keep_data": "false"},
+    "models that may earn nothing": {"noncommercial_models": "true"},
     "models that come back": {"deleted_models_days": "14"},
     "everything": {
         "instance_type": "ml.g6.12xlarge", "vpc": "new", "kms_key": "new", "image_uri": IMAGE, "waf": "true",
