@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from generate_on_cloud.contract.assets import AssetStatus
-from lambdas.assets.charged_bytes import ROOM, exceeded
+from lambdas.assets.charged_bytes import ROOM
 from lambdas.assets.record import WORKING, AssetFacts, AssetRecord
 from lambdas.assets.row_writes import AS_EXPECTED, RowWrites, requiring
 from lambdas.assets.store import NAME_FREE
@@ -157,13 +157,14 @@ class AssetTransitions(RowWrites):
         Raises:
             ProblemError: `quota_exceeded`.
         """
-        changed = replace(asset, status=AssetStatus.ACTIVE, deleted_until=None, charged=asset.size)
+        changed = replace(
+            asset, status=AssetStatus.ACTIVE, deleted_until=None, charged=asset.size, bytes_allowed=allowed
+        )
         values = {"status": changed.status.value, "working": None, "deleted_until": None, "charged": asset.size}
         update = self._request(asset, values, allowed=(AssetStatus.DELETED,))
-        counts = self.owned.change(asset.owner, asset.size, allowed=allowed)
-        refused = self.store.write(self.store.take_name(asset), update, *counts)
+        refused = self.store.write(self.store.take_name(asset), update, *self._counted(changed))
         if refused == {ROOM}:
-            raise exceeded(asset.owner, asset.size, allowed=allowed or 0, used=self.owned.of(asset.owner))
+            raise self._too_much(changed, asset.size)
         return None if refused else changed
 
     def expire(self, asset: AssetRecord) -> bool:

@@ -14,6 +14,7 @@ from lambdas.assembly.assets import Assets
 from lambdas.assets.inspection import INSPECTION_LOST_AFTER, Inspection
 from lambdas.assets.record import AssetRecord
 from lambdas.assets.transitions import AssetTransitions
+from lambdas.assets.upload_storage import UploadStorage
 from lambdas.assets.work import InspectionOrder
 from lambdas.aws.clients import aws_clients
 from lambdas.aws.errors import NO_SUCH_UPLOAD, error_code
@@ -87,9 +88,7 @@ class AssetSweep:
     def _erase(self, asset: AssetRecord) -> None:
         """The bytes and the picture, and then the row."""
         self._abort(asset)
-        for key in (asset.key, asset.picture):
-            if key is not None:
-                self.client.delete_object(Bucket=self.bucket, Key=key)
+        UploadStorage(self.client, self.bucket).delete(asset)
         self.transitions.remove(asset)
 
     def _abort(self, asset: AssetRecord) -> None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps, UnidentifiedImageError
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.controlnet import MAX_UNITS
-from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, Slider
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, Slider, preprocessor_named
 from generate_on_cloud.faces.sdapi.canny import canny, padded
 from generate_on_cloud.faces.sdapi.pictures import decoded
 from generate_on_cloud.faces.sdapi.refusals import REQUEST_INVALID, RefusalError
@@ -121,7 +121,7 @@ def detect(body: Mapping[str, Any]) -> dict[str, Any]:
         RefusalError: a module that is unknown, or a picture that cannot be read.
     """
     asked = str(body.get("controlnet_module") or "none")
-    module = next((name for name, one in PREPROCESSORS.items() if asked in (name, *one.other_names)), None)
+    module = preprocessor_named(asked)
     if module is None or module not in _MAPS:
         allowed = ", ".join(_MAPS)
         files = " and ".join(PREPROCESSORS[module].files) if module else ""
