@@ -5,39 +5,21 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
 from inference_container.models.edge_networks import HED, AnimeLineDrawer, LineDrawer, PiDiNet
 from inference_container.models.line_networks import MLSD
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
+from tests.filled_networks import State, filled
 from tests.tiny_depth import depth_anything, midas
 from tests.tiny_poses import body, part
 
-State = dict[str, Tensor]
 NARROW = 8
 """An eighth of the published networks' widths, where the extension's own code can be as narrow."""
 
 
-def _filled(network: nn.Module, *, seed: int, gain: float = 1.4, bias: float = 0.1) -> State:
-    generator = torch.Generator().manual_seed(seed)
-    state: State = {}
-    for name, tensor in network.state_dict().items():
-        if not tensor.is_floating_point():
-            state[name] = tensor
-        elif name.endswith("running_var"):
-            state[name] = torch.rand(tensor.shape, generator=generator) + 0.5
-        elif tensor.ndim > 1:
-            fan_in = tensor.numel() // tensor.shape[0]
-            state[name] = torch.randn(tensor.shape, generator=generator) * (gain / fan_in) ** 0.5
-        else:
-            ones = name.endswith("weight")
-            state[name] = torch.randn(tensor.shape, generator=generator) * bias + (1.0 if ones else 0.0)
-    return state
-
-
 def hed() -> State:
     """Whole: the extension's own is of one width."""
-    state = _filled(HED(), seed=21, gain=2.0)
+    state = filled(HED(), seed=21, gain=2.0)
     state["norm"] = torch.tensor([120.0, 115.0, 105.0]).reshape(1, 3, 1, 1)
     for name in state:
         if "projection" in name:
@@ -46,22 +28,22 @@ def hed() -> State:
 
 
 def lines(seed: int) -> State:
-    return _filled(LineDrawer(NARROW), seed=seed, gain=2.0)
+    return filled(LineDrawer(NARROW), seed=seed, gain=2.0)
 
 
 def anime_lines() -> State:
-    return _filled(AnimeLineDrawer(NARROW), seed=24, gain=2.0)
+    return filled(AnimeLineDrawer(NARROW), seed=24, gain=2.0)
 
 
 def pidinet() -> State:
-    state = _filled(PiDiNet(NARROW), seed=25, gain=3.0)
+    state = filled(PiDiNet(NARROW), seed=25, gain=3.0)
     state["classifier.weight"] *= 0.0006
     return {f"module.{name}": tensor for name, tensor in state.items()}
 
 
 def mlsd() -> State:
     """Whole, with a few hundred lines."""
-    state = _filled(MLSD(), seed=26, gain=2.0)
+    state = filled(MLSD(), seed=26, gain=2.0)
     state["block23.conv3.weight"] *= 3
     state["block23.conv3.bias"][7] -= 7
     return state

@@ -3,22 +3,21 @@
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
 from inference_container.models.face_networks import PARTS, ParseNet, RetinaFace
 from inference_container.models.upscaler import torchvision_names
+from tests.filled_networks import State, filled
 
 WIDTH = 8
 """An eighth of the published networks'."""
 NARROW, STYLE = 1 / 16, 32
 FACE = (-2.0, -2.0, 2.0, -2.0, 0.0, 0.5, -1.5, 2.5, 1.5, 2.5)
 """Eyes, nose and mouth around an anchor's centre, in tenths of its side."""
-State = dict[str, Tensor]
 
 
 def tiny_detector() -> State:
     """Takes a few bright places for faces."""
-    state = _filled(RetinaFace(WIDTH), seed=11)
+    state = filled(RetinaFace(WIDTH), seed=11)
     for level in range(3):
         for head, scale in (("ClassHead", 5e-3), ("BboxHead", 5e-4), ("LandmarkHead", 3e-4)):
             state[f"{head}.{level}.conv1x1.weight"] *= scale
@@ -34,7 +33,7 @@ SURE = (-60.0, -60.0, -16.5)
 
 def tiny_parser() -> State:
     """With the second output that the file has and nobody uses."""
-    state = _filled(ParseNet(WIDTH), seed=12)
+    state = filled(ParseNet(WIDTH), seed=12)
     state["out_img_conv.conv2d.weight"] = torch.zeros(3, WIDTH, 3, 3)
     state["out_img_conv.conv2d.bias"] = torch.zeros(3)
     assert state["out_mask_conv.conv2d.bias"].shape == (PARTS,)
@@ -44,7 +43,7 @@ def tiny_parser() -> State:
 def tiny_generator() -> State:
     with torchvision_names():
         from spandrel.architectures.GFPGAN import GFPGAN
-    state = _filled(GFPGAN(narrow=NARROW, num_style_feat=STYLE), seed=13)
+    state = filled(GFPGAN(narrow=NARROW, num_style_feat=STYLE), seed=13)
     for name in state:
         if "to_rgb" in name and name.endswith("modulated_conv.weight"):
             state[name] *= 0.3
@@ -60,20 +59,3 @@ def picture_with_faces(height: int, width: int) -> npt.NDArray[np.uint8]:
         disc = (x - column * width) ** 2 + (y - height / 2) ** 2 < (min(height, width) / 5) ** 2
         picture[disc] = value
     return picture.clip(0, 255).astype(np.uint8)
-
-
-def _filled(network: nn.Module, *, seed: int) -> State:
-    generator = torch.Generator().manual_seed(seed)
-    state: State = {}
-    for name, tensor in network.state_dict().items():
-        if not tensor.is_floating_point():
-            state[name] = tensor
-        elif name.endswith("running_var"):
-            state[name] = torch.rand(tensor.shape, generator=generator) + 0.5
-        elif tensor.ndim > 1:
-            fan_in = tensor.numel() // tensor.shape[-4 if tensor.ndim == 5 else 0]
-            state[name] = torch.randn(tensor.shape, generator=generator) * (1.4 / fan_in) ** 0.5
-        else:
-            ones = name.endswith("weight")
-            state[name] = torch.randn(tensor.shape, generator=generator) * 0.1 + (1.0 if ones else 0.0)
-    return state

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Error, FloatRect, Page
 
 from tests.webui_extension.hosts import PATIENCE, Host
 
@@ -202,13 +202,18 @@ class WebUI:
             canvas.scroll_into_view_if_needed()
             box = canvas.bounding_box()
             assert box is not None
-            self.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-            self.page.mouse.down()
-            self.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"], steps=8)
-            self.page.mouse.up()
+            self.drag(box, (0.3, 0.3), (0.6, 0.6))
             if layers.evaluate_all(LAYERS) != before:
                 return
         raise AssertionError(f"no stroke on #{elem_id}")
+
+    def drag(self, box: FloatRect, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Move the mouse over a box with its button down; places are parts of the box."""
+        first, last = ((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end))
+        self.page.mouse.move(*first)
+        self.page.mouse.down()
+        self.page.mouse.move(*last, steps=8)
+        self.page.mouse.up()
 
     def gallery(self, tab: str) -> list[str]:
         """Addresses of the pictures in the Output section."""

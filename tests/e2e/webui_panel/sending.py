@@ -79,3 +79,11 @@ def newest_job(service: GenerateOnCloud) -> str:
     """Its id; "" if there is none."""
     jobs = service.jobs.page(limit=1).jobs
     return jobs[0].job_id if jobs else ""
+
+
+def enlarge_newest(webui: WebUI, service: GenerateOnCloud) -> None:
+    """Have the newest job's picture enlarged in the cloud, and wait for it in the Output section."""
+    newest = choose_newest(webui, service)
+    webui.click("goc_upscale_txt2img")
+    webui.waits_for(lambda: service.jobs.page(limit=1).jobs[0].job_id != newest, "the enlargement")
+    webui.says("html_log_txt2img", service.jobs.page(limit=1).jobs[0].job_id)

@@ -1,7 +1,7 @@
 """Walks the guide in a real host and takes its pictures (`make webui-guide`)."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +10,14 @@ from playwright.sync_api import Browser
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
-from tests.e2e.webui_panel.sending import WEIGHTS, choose_newest, sent
-from tests.webui_extension.canvases import NAMES
+from tests.e2e.webui_panel.sending import WEIGHTS, choose_newest, enlarge_newest, has_ended, sent
+from tests.webui_extension.canvases import MODES, NAMES
 from tests.webui_extension.hosts import Host, change_settings, prepare, running_host
 from tests.webui_extension.webui_page import SURFACES, WebUI
 
 PICTURES = os.environ.get("GUIDE_PICTURES", "")
 LANGUAGE = os.environ.get("WEBUI_LANGUAGE", "")
 """A1111's setting `localization`; the extension that brings it is the folder WEBUI_LOCALIZATION."""
-MODES = {"img2img": 0, "Sketch": 1, "Inpaint": 2, "Inpaint sketch": 3, "Inpaint upload": 4}
 LINES = ((0.35, 0.3, 0.6), (0.3, 0.42, 0.65), (0.38, 0.54, 0.58))
 """Strokes over the heart, each from x at y to x, as parts of the canvas."""
 WIDTH, HEIGHT, MARGIN = 1180, 960, 70
@@ -58,11 +57,9 @@ def guided(
         webui.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         webui.connect(local_cloud.api_url, local_cloud.admin_key)
         take(webui, "connect", "goc_url")
-        for tab, switch in (("img2img", "switch_to_img2img()"), ("txt2img", "switch_to_txt2img()")):
-            webui.page.evaluate(switch)
-            webui.click(f"goc_refresh_{tab}")
-            webui.says(f"goc_state_{tab}", "GPU")
-            webui.choose(f"goc_checkpoint_{tab}", guide_checkpoint)
+        webui.refresh_and_choose(guide_checkpoint)
+        for tab in ("img2img", "txt2img"):
+            webui.tab(tab)
             webui.number(f"{tab}_steps", 20)
         yield webui
         webui.page.close()
@@ -95,20 +92,17 @@ def heart(side: int = 512) -> Image.Image:
     return image
 
 
-def stroke(webui: WebUI, elem_id: str, lines: Sequence[tuple[float, float, float]] = LINES) -> None:
+def stroke(webui: WebUI, elem_id: str) -> None:
     webui.paint(elem_id)
     canvas = webui.page.locator(f"#{elem_id} {SURFACES[webui.host.kind]}")
     box = canvas.bounding_box()
     assert box is not None
-    for start, y, end in lines:
-        webui.page.mouse.move(box["x"] + start * box["width"], box["y"] + y * box["height"])
-        webui.page.mouse.down()
-        webui.page.mouse.move(box["x"] + end * box["width"], box["y"] + y * box["height"], steps=12)
-        webui.page.mouse.up()
+    for start, y, end in LINES:
+        webui.drag(box, (start, y), (end, y))
 
 
 def test_txt2img(guided: WebUI, service: GenerateOnCloud) -> None:
-    guided.page.evaluate("switch_to_txt2img()")
+    guided.tab("txt2img")
     guided.write("txt2img_prompt", "a large red heart in the center on a blue background")
     arrived(guided, service, "txt2img")
     take(guided, "txt2img", "txt2img_prompt")
@@ -116,7 +110,7 @@ def test_txt2img(guided: WebUI, service: GenerateOnCloud) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_each_mode(guided: WebUI, service: GenerateOnCloud, mode: str) -> None:
-    guided.page.evaluate(f"switch_to_img2img_tab({MODES[mode]})")
+    guided.page.evaluate(f"switch_to_img2img_tab({MODES.index(mode)})")
     guided.write("img2img_prompt", "a large yellow star in the center on a blue background")
     if mode == "Inpaint upload":
         mask = Image.new("L", (512, 512))
@@ -142,18 +136,14 @@ def test_interrogate(guided: WebUI, service: GenerateOnCloud) -> None:
 
 
 def test_continuous_and_extras(guided: WebUI, service: GenerateOnCloud) -> None:
-    guided.page.evaluate("switch_to_txt2img()")
-    for _ in range(3):
-        sent(guided, service, "txt2img")
-    guided.waits_for(lambda: service.jobs.page(limit=1).jobs[0].status not in ("queued", "running"), "all are drawn")
+    guided.tab("txt2img")
+    *_, last = (sent(guided, service, "txt2img") for _ in range(3))
+    guided.waits_for(lambda: has_ended(service, last), "all are drawn")
     choose_newest(guided, service)
     guided.page.locator("#goc_histories_txt2img input").first.click()
     take(guided, "histories", "goc_generate_txt2img")
     guided.page.keyboard.press("Escape")
-    choose_newest(guided, service)
-    guided.click("goc_upscale_txt2img")
-    guided.waits_for(lambda: service.jobs.page(limit=1).jobs[0].status == "succeeded", "the larger picture")
-    guided.page.wait_for_timeout(3000)
+    enlarge_newest(guided, service)
     take(guided, "extras", "goc_generate_txt2img")
 
 

@@ -7,7 +7,7 @@ from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.requests import txt2img
-from tests.e2e.webui_panel.sending import LONG, choose_newest, drawn, has_ended, long_job, sent
+from tests.e2e.webui_panel.sending import LONG, choose_newest, drawn, enlarge_newest, has_ended, long_job, sent
 from tests.webui_extension.webui_page import WebUI
 
 PAGE = 20
@@ -124,11 +124,9 @@ def test_the_history_shows_retries_and_deletes(webui: WebUI, service: GenerateOn
 def test_a_picture_of_the_history_is_enlarged_in_the_cloud(webui: WebUI, service: GenerateOnCloud) -> None:
     webui.tab("txt2img")
     drawn(webui, service, "txt2img")
-    newest = choose_newest(webui, service)
 
-    webui.click("goc_upscale_txt2img")
-    webui.waits_for(lambda: service.jobs.page(limit=1).jobs[0].job_id != newest, "the enlargement")
-    webui.says("html_log_txt2img", service.jobs.page(limit=1).jobs[0].job_id)
+    enlarge_newest(webui, service)
+
     webui.says("html_info_txt2img", "Postprocess upscale by: 2")
 
     (file,) = (webui.folder / "outputs").glob("extras*/**/*.png")

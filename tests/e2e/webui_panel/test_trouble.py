@@ -51,10 +51,7 @@ def test_a_service_that_is_down_stops_neither_the_start_nor_a_job(
         webui.says("goc_state_txt2img", "cannot be reached")
 
         cable.mend()
-        for tab in ("txt2img", "img2img"):
-            webui.tab(tab)
-            webui.click(f"goc_refresh_{tab}")
-        webui.choose_checkpoint(checkpoint)
+        webui.refresh_and_choose(checkpoint)
         job_id = long_job(webui, service)
         cable.cut()
 
