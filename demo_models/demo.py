@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from generate_on_cloud.client.errors import CloudError
 from local_cloud.cloud import LocalCloud
 from local_cloud.preflight import CannotStartError
 from local_cloud.settings import DEFAULT_PORT, DEFAULT_STATE_DIR
+from local_cloud.sign_in import print_sign_in_link
 
 STOPPED_BY_CTRL_C = 130
 
@@ -32,12 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     # `make` passes SIGTERM on; stopping in order needs the same way out as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        local = LocalCloud(chosen.state_dir, port=chosen.port)
         with (
-            _running(LocalCloud(chosen.state_dir, port=chosen.port), console) as (url, key),
+            _running(local, console) as (url, key),
             GenerateOnCloud(url, key) as cloud,
         ):
             run_demo(cloud, checkpoint=TRAINED, out=chosen.out, console=console)
-        console.print("next: `make local` keeps the cloud running; the README has lines to draw in it", markup=False)
+            _show_console(local, console)
     except CannotStartError as error:
         print(error, file=sys.stderr)
         return 2
@@ -48,6 +50,20 @@ def main(arguments: list[str] | None = None) -> int:
         print("demo: stopped", file=sys.stderr)
         return STOPPED_BY_CTRL_C
     return 0
+
+
+def _show_console(local: LocalCloud, console: Console) -> None:
+    """Print a link to the console, and in a terminal keep the demo's own cloud running for it until Ctrl-C."""
+    started_here = local.is_owner
+    if started_here and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        console.print("next: `make local` keeps the cloud running and prints a link to its web console", markup=False)
+        return
+    afterwards = "`make local` prints another" if started_here else "`goc console` opens it"
+    print_sign_in_link(local.endpoint_url, local.api_url, local.admin_key, afterwards=afterwards)
+    if started_here:
+        console.print("the cloud keeps running for it until you press Ctrl-C", markup=False)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
 
 
 @contextmanager

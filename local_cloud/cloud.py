@@ -115,6 +115,11 @@ class LocalCloud:
             raise RuntimeError("the local cloud is not running")
         return self._process.pid
 
+    @property
+    def is_owner(self) -> bool:
+        """Whether this object started the server; an attached one belongs to another process."""
+        return self._process is not None
+
     def start(self, *, seconds: float = START_SECONDS) -> Self:
         """Start the server and wait until everything is deployed and the endpoint is up.
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from local_cloud.root_credential import RootCredential
 from local_cloud.s3_hosts import redirecting_global_hosts
 from local_cloud.settings import REPOSITORY, LocalSettings
 from local_cloud.short_paths import ShortPaths
+from local_cloud.sign_in import print_sign_in_link
 from local_cloud.synthesis import SynthesisError, synthesise
 from local_cloud.webui_api import WebUiApi
 
@@ -122,7 +123,7 @@ async def _run(settings: LocalSettings, listener: socket.socket, *, stop_with_st
         if deploying.done():
             code = _announce(settings, deploying, door, webui_api)
             if code == 0:
-                await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+                await _until_any(stopping, serving, meanwhile=None if stop_with_stdin else _greet(settings))
         else:
             deploying.cancel()
             await asyncio.wait([deploying])
@@ -250,7 +251,6 @@ def _announce(
         if ready[name] is not None:
             print(f"  {name.replace('_', ' '):13}{ready[name]}", flush=True)
     if door.stage_path is not None:
-        print(f"  console      {settings.endpoint_url}/", flush=True)
         print(f"  WebUI's API  {settings.endpoint_url}/sdapi/v1 (any user name, your key as the password)", flush=True)
     print(f"  credentials  {settings.credentials_file}", flush=True)
     if ready["api_url"] is not None and ready["admin_key"] is not None:
@@ -258,6 +258,22 @@ def _announce(
         print(f"export GOC_URL={ready['api_url']} GOC_API_KEY={ready['admin_key']}", flush=True)
         print('export PATH="$PWD/.venv/bin:$PATH"', flush=True)
     return 0
+
+
+async def _until_any(*ends: "asyncio.Task[Any]", meanwhile: Coroutine[Any, Any, None] | None) -> None:
+    task = None if meanwhile is None else asyncio.create_task(meanwhile)
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if task is not None:
+        task.cancel()
+
+
+async def _greet(settings: LocalSettings) -> None:
+    """Print a link that opens the console signed in: for a person, not into the log of a program that started us."""
+    ready = json.loads(settings.ready_file.read_text())
+    if ready["api_url"] is not None and ready["admin_key"] is not None:
+        url, api_url, key = settings.endpoint_url, ready["api_url"], ready["admin_key"]
+        afterwards = "`goc console` opens it, where you pasted the lines above"
+        await asyncio.to_thread(print_sign_in_link, url, api_url, key, afterwards=afterwards)
 
 
 def _report_function(name: str, log: str) -> None:

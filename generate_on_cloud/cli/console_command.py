@@ -1,12 +1,15 @@
 """`goc console`: a link that opens the web console signed in, for you or for somebody you invite."""
 
 import webbrowser
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from generate_on_cloud.cli.output import AsJson, errors, print_document
 from generate_on_cloud.cli.session import open_cloud, service_url
+
+READING_MINUTES: Final = 15
+"""For a link that somebody reads in a terminal and opens elsewhere."""
 
 
 def sign_in_link(code: str) -> str:
@@ -22,9 +25,9 @@ def console(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it, or only print the link.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Open the web console signed in, by a link that works once and within a minute."""
+    """Open the web console signed in, by a link that works once: within a minute, a printed one within 15 minutes."""
     with open_cloud() as cloud:
-        made = cloud.sessions.create_code(invite)
+        made = cloud.sessions.create_code(invite, minutes=None if browser else READING_MINUTES)
     link = sign_in_link(made.code)
     if as_json:
         print_document({"url": link, "user": made.user, "expires_at": made.expires_at.isoformat()})

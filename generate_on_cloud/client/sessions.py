@@ -32,14 +32,21 @@ class Sessions:
         return self._connection.ask(CreatedKey, "POST", "/v1/sessions", body=body)
 
     def create_code(
-        self, user: str | None = None, *, permissions: Iterable[Permission] | None = None
+        self,
+        user: str | None = None,
+        *,
+        permissions: Iterable[Permission] | None = None,
+        minutes: int | None = None,
     ) -> CreatedSessionCode:
         """A one-time code for a session: yours within 60 seconds, or another user's within 15 minutes.
+
+        `minutes`: how long it works instead, 1 to 15.
 
         Raises:
             ProblemError: `forbidden` if you may not change that user; `not_found`.
         """
-        body = CreateSessionCode(user=user, permissions=None if permissions is None else list(permissions))
+        limits = None if permissions is None else list(permissions)
+        body = CreateSessionCode(user=user, permissions=limits, minutes=minutes)
         return self._connection.ask(CreatedSessionCode, "POST", "/v1/sessions/codes", body=body)
 
     def end(self) -> RevokedKey:

@@ -33,6 +33,8 @@ class CreateSessionCode(Body):
     """Whom the code signs in; None: the caller. For another user it is an invitation."""
     permissions: list[Permission] | None = Field(default=None, max_length=len(Permission))
     """Limits the session to these; None: everything that the key, or the other user's role, gives."""
+    minutes: int | None = Field(default=None, ge=1, le=15)
+    """How long the code works; None: 1 minute for the caller, 15 minutes for another user."""
 
 
 class CreatedSessionCode(View):

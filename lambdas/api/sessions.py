@@ -67,7 +67,7 @@ def create_session(call: AnyCall, body: CreateSession) -> CreatedKey:
 
 @ROUTES.add("POST", "/v1/sessions/codes", status=201, problems=(ProblemCode.FORBIDDEN, ProblemCode.NOT_FOUND))
 def create_session_code(call: UserCall, body: CreateSessionCode) -> CreatedSessionCode:
-    """Create a one-time code that signs the caller in (60 s), or another user whom the caller may change (15 min)."""
+    """Create a one-time code that signs the caller in, or another user whom the caller may change."""
     caller, services, now = call.caller, call.services, call.services.clock.now()
     name = body.user or caller.user
     invites = name != caller.user
@@ -76,7 +76,7 @@ def create_session_code(call: UserCall, body: CreateSessionCode) -> CreatedSessi
     code = SessionCode(
         user=name,
         permissions=_asked(body.permissions) if invites else _limited(caller, body.permissions),
-        expires_at=now + (INVITATION_LIFE if invites else OWN_CODE_LIFE),
+        expires_at=now + _code_life(body, invites=invites),
         ends=caller.lends_until(now) if invites else caller.key_expires_at,
         keys_until=caller.lends_until(now),
         created_by=caller.user,
@@ -159,6 +159,12 @@ def _limited(caller: Caller, asked: list[Permission] | None) -> frozenset[Permis
         return caller.key_permissions
     require_held(caller, asked, what="The requested session")
     return frozenset(asked)
+
+
+def _code_life(body: CreateSessionCode, *, invites: bool) -> timedelta:
+    if body.minutes is not None:
+        return timedelta(minutes=body.minutes)
+    return INVITATION_LIFE if invites else OWN_CODE_LIFE
 
 
 def _asked(permissions: list[Permission] | None) -> frozenset[Permission] | None:

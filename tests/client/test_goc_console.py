@@ -44,6 +44,14 @@ def test_an_invitation_is_printed_and_opened_by_nobody_here(goc: Goc, service: S
     assert ("POST", "/v1/sessions/codes", {"user": "ada"}) in service.asked
 
 
+def test_a_printed_link_leaves_time_to_read_it(goc: Goc, service: SmallService, opened: list[str]) -> None:
+    said = goc("console", "--no-browser", **ASKED)
+
+    assert said.out.strip().endswith("/#code=code_abc")
+    assert opened == []
+    assert ("POST", "/v1/sessions/codes", {"minutes": 15}) in service.asked
+
+
 def test_in_json_it_also_says_for_whom_and_until_when(goc: Goc, opened: list[str]) -> None:
     said = goc("console", "--no-browser", "--json", **ASKED)
 

@@ -216,6 +216,24 @@ def test_a_code_lives_a_minute_and_an_invitation_a_quarter_of_an_hour(cloud: Clo
     cloud.ask("POST", "/v1/keys", {"label": "my own"}, **with_key(session["key"])).ok(201)
 
 
+@pytest.mark.parametrize("body", [{}, {"user": "carol"}])
+def test_a_code_lives_as_long_as_was_asked(cloud: Cloud, body: dict[str, object]) -> None:
+    make_user(cloud, "carol")
+    first, second = (code_of(cloud, KEYS["root"], minutes=3, **body) for _ in range(2))
+
+    cloud.clock.now += timedelta(seconds=178)
+    open_with(cloud, first).ok(201)
+    cloud.clock.now += timedelta(seconds=4)
+    open_with(cloud, second).problem(401, "unauthorized")
+
+
+@pytest.mark.parametrize("minutes", [0, 16, "soon"])
+def test_a_code_that_would_live_too_long_is_refused(cloud: Cloud, minutes: object) -> None:
+    asked = cloud.ask("POST", "/v1/sessions/codes", {"minutes": minutes}, user="root").problem(422, "invalid_params")
+
+    assert [error["pointer"] for error in asked["errors"]] == ["/minutes"]
+
+
 def test_only_who_may_change_a_user_invites_them(cloud: Cloud) -> None:
     make_role(cloud, "lead", "user:create", "inference:list")
     lead = make_user(cloud, "lena", "lead")

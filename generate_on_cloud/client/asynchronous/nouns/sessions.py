@@ -26,10 +26,10 @@ class AsyncSessions:
         return await self._threads.run(self._sync.create, code=code, label=label, keep=keep, permissions=permissions)
 
     async def create_code(
-        self, user: str | None = None, *, permissions: Iterable[Permission] | None = None
+        self, user: str | None = None, *, permissions: Iterable[Permission] | None = None, minutes: int | None = None
     ) -> CreatedSessionCode:
         """A one-time code for a session: yours within 60 seconds, or another user's within 15 minutes."""
-        return await self._threads.run(self._sync.create_code, user=user, permissions=permissions)
+        return await self._threads.run(self._sync.create_code, user=user, permissions=permissions, minutes=minutes)
 
     async def end(self) -> RevokedKey:
         """Sign out: end the session whose key this client has."""
