@@ -7,7 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, preprocessor_named
+from generate_on_cloud.contract.preprocessors import (
+    PREPROCESSORS,
+    RESOLUTION,
+    nearest_preprocessor,
+    preprocessor_named,
+)
+from generate_on_cloud.contract.suggestions import same_name
 
 CONTROLNET = "ControlNet"
 MAX_UNITS = 10
@@ -20,6 +26,7 @@ PICTURE_FIELDS = frozenset({"image", "input_image", "mask", "mask_image"})
 RESIZE_MODES = ("Just Resize", "Crop and Resize", "Resize and Fill")
 """In the order of the numbers 0 to 2 that older clients send."""
 CONTROL_MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
+HIRES_OPTIONS = ("Both", "Low res only", "High res only")
 _OLD_RESIZE_MODES: Mapping[str, str] = MappingProxyType(
     {
         "Scale to Fit (Inner Fit)": "Crop and Resize",
@@ -37,7 +44,10 @@ def _mode_of(names: tuple[str, ...], old: Mapping[str, str] = MappingProxyType({
     def read(value: object) -> object:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
             return names[value]
-        return old.get(value, value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        found = same_name(value, (*names, *old))
+        return old.get(found, found) if found else value
 
     return BeforeValidator(read)
 
@@ -74,7 +84,7 @@ class ControlNetUnit(BaseModel):
         Literal["Balanced", "My prompt is more important", "ControlNet is more important"], _mode_of(CONTROL_MODES)
     ] = "Balanced"
     inpaint_crop_input_image: bool = True
-    hr_option: Literal["Both", "Low res only", "High res only"] = "Both"
+    hr_option: Annotated[Literal["Both", "Low res only", "High res only"], _mode_of(HIRES_OPTIONS)] = "Both"
     save_detected_map: bool = True
     advanced_weighting: list[float] | None = Field(default=None, min_length=1, max_length=13)
     """A weight per layer, from the encoder's first to the middle block, instead of `weight`."""
@@ -117,8 +127,8 @@ class ControlNetUnit(BaseModel):
             return name
         allowed = ", ".join(PREPROCESSORS)
         raise ValueError(
-            f"received the preprocessor {value[:99]!r}; allowed: {allowed}; for any other send a preprocessed map with "
-            'module "none"'
+            f"received the preprocessor {value[:99]!r}{nearest_preprocessor(value)}; allowed: {allowed}; for any other "
+            'send a preprocessed map with module "none"'
         )
 
     @model_validator(mode="after")
@@ -147,7 +157,7 @@ class ControlNetUnit(BaseModel):
     def model_name(self) -> str | None:
         """The file's name, without the hash that the extension appends; None for `None`."""
         name = _HASH.sub("", self.model.strip())
-        return None if name in ("", "None") else name
+        return None if name.casefold() in ("", "none") else name
 
     @property
     def thresholds(self) -> tuple[float, float]:

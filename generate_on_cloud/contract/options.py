@@ -11,20 +11,28 @@ from pydantic.fields import FieldInfo
 
 from generate_on_cloud.contract.limits import MAX_SCALE, MAX_SIDE
 from generate_on_cloud.contract.option_descriptions import OPTION_DESCRIPTIONS
-from generate_on_cloud.contract.suggestions import nearest
-from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, check_upscaler
+from generate_on_cloud.contract.suggestions import nearest, same_name
+from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, read_upscaler
 
 OptionValue = bool | int | float | str
 MAX_SEED = 2**64 - 1
 """Larger ones are no other noise: torch's generators take 64 bits."""
 
 
+NO_FILE = "None"
+
+
 @dataclass(frozen=True)
 class TextCheck:
     """A rule for the values of a text option."""
 
-    check: Callable[[str], object]
-    """Raises ValueError with the reason."""
+    check: Callable[[str], str]
+    """The value in its own spelling; raises ValueError with the reason."""
+
+
+def _choice_or_file(*choices: str) -> Callable[[str], str]:
+    """Reads one of the choices in any case, or the name of a file."""
+    return lambda value: same_name(value, choices) or value
 
 
 class Options(BaseModel):
@@ -34,7 +42,7 @@ class Options(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     sd_model_checkpoint: str = ""
-    sd_vae: str = "Automatic"
+    sd_vae: Annotated[str, TextCheck(_choice_or_file("Automatic", NO_FILE))] = "Automatic"
     CLIP_stop_at_last_layers: int = Field(default=1, ge=1, le=12)
     sdxl_clip_l_skip: bool = False
     eta_noise_seed_delta: int = Field(default=0, ge=-MAX_SEED, le=MAX_SEED)
@@ -53,7 +61,7 @@ class Options(BaseModel):
     return_grid: bool = True
     return_mask: bool = False
     return_mask_composite: bool = False
-    upscaler_for_img2img: Annotated[str, TextCheck(check_upscaler), Field(json_schema_extra=PIXEL_UPSCALER_SCHEMA)] = (
+    upscaler_for_img2img: Annotated[str, TextCheck(read_upscaler), Field(json_schema_extra=PIXEL_UPSCALER_SCHEMA)] = (
         "None"
     )
     ESRGAN_tile: int = Field(default=192, ge=0, le=512)
@@ -113,8 +121,8 @@ class Options(BaseModel):
     batch_cond_uncond: bool = True
     upcast_attn: bool = False
     initial_noise_multiplier: float = Field(default=1.0, ge=0, le=1.5)
-    sd_lora: str = "None"
-    sd_hypernetwork: str = "None"
+    sd_lora: Annotated[str, TextCheck(_choice_or_file(NO_FILE))] = NO_FILE
+    sd_hypernetwork: Annotated[str, TextCheck(_choice_or_file(NO_FILE))] = NO_FILE
     extra_networks_default_multiplier: float = Field(default=1.0, ge=0, le=2)
     lora_functional: bool = False
     lora_preferred_name: Literal["Alias from file", "Filename"] = "Alias from file"
@@ -144,8 +152,8 @@ class OptionRule:
     """The only allowed values; None: any value of the default's type."""
     minimum: float | None
     maximum: float | None
-    check: Callable[[str], object] | None
-    """For texts: raises ValueError with the reason."""
+    check: Callable[[str], str] | None
+    """For texts: the value in its own spelling; raises ValueError with the reason."""
 
 
 def _rule(field: FieldInfo) -> OptionRule:
@@ -223,7 +231,7 @@ def check_option(key: str, value: object) -> OptionValue:
             raise OptionRefusedError(f"received {value!r} for {key}; allowed: {bounds}")
     if rule.check is not None and isinstance(checked, str):
         try:
-            rule.check(checked)
+            return rule.check(checked)
         except ValueError as error:
             raise OptionRefusedError(f"{key}: {error}") from error
     return checked

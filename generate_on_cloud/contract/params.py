@@ -45,7 +45,7 @@ from generate_on_cloud.contract.single_image_params import (
     InterrogateDeepbooruParams,
 )
 from generate_on_cloud.contract.task_params import Picture, ScriptedParams, TaskParams
-from generate_on_cloud.contract.upscalers import HIRES_UPSCALER_SCHEMA, check_upscaler
+from generate_on_cloud.contract.upscalers import HIRES_UPSCALER_SCHEMA, built_in_upscaler, read_upscaler
 
 OLD_HIRES_SIZES = "use_old_hires_fix_width_height"
 MAX_ECHO = 2**20
@@ -233,6 +233,11 @@ class Txt2ImgParams(ImageParams):
     def _use_same_is_none(cls, value: str | None) -> str | None:
         return None if not value or value.startswith("Use same ") else value
 
+    @field_validator("hr_upscaler")
+    @classmethod
+    def _upscaler_in_its_own_spelling(cls, value: str | None) -> str | None:
+        return None if value is None else built_in_upscaler(value) or value
+
     @model_validator(mode="after")
     def _hires_fix_is_complete(self) -> "Txt2ImgParams":
         if self.enable_hr:
@@ -243,7 +248,7 @@ class Txt2ImgParams(ImageParams):
                     f"hires fix: received a target of {width}x{height} pixels; allowed: {MIN_SIDE} to {MAX_SIDE} a side"
                 )
             if self.hr_upscaler is not None:
-                check_upscaler(self.hr_upscaler, latent=True)
+                read_upscaler(self.hr_upscaler, latent=True)
             if self.denoising_strength is None and self.infotext is None:
                 raise ValueError("enable_hr needs denoising_strength; received null, allowed: 0 to 1")
         return self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.limits import MAX_PROMPT
 from generate_on_cloud.contract.plot_values import Values, int_values, number_values
-from generate_on_cloud.contract.samplers import SAMPLERS
+from generate_on_cloud.contract.samplers import sampler_named
 
 if TYPE_CHECKING:
     from generate_on_cloud.contract.params import ImageParams
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 Update = Mapping[str, object]
 Change = Callable[["ImageParams", Any, Values], Update]
 """From the params so far, the value, and all values of the axis: the fields to change."""
-_SAMPLERS = {name.casefold(): name for name in SAMPLERS}
 MAX_ORDERED = 6
 """Parts of a prompt that can be put in every order within the limit of pictures."""
 
@@ -72,7 +71,7 @@ def _nothing(params: "ImageParams", value: Any, values: Values) -> Update:  # no
 
 def _sampler(name: str) -> Change:
     def change(params: "ImageParams", value: str, values: Values) -> Update:  # noqa: ARG001
-        return {name: _SAMPLERS.get(value.casefold(), value)}
+        return {name: sampler_named(value) or value}
 
     return change
 

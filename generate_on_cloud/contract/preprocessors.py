@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from generate_on_cloud.contract.suggestions import nearest, same_name
+
 
 @dataclass(frozen=True)
 class Slider:
@@ -39,7 +41,7 @@ MIDAS = "dpt_hybrid-midas-501f0c75.pt"
 
 PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
     {
-        "none": Preprocessor(other_names=("None", "")),
+        "none": Preprocessor(other_names=("",)),
         "invert": Preprocessor(other_names=("invert (from white bg & black line)",)),
         "canny": Preprocessor(Slider(100, 0, 256), Slider(200, 0, 256)),
         "threshold": Preprocessor(Slider(127, 0, 255)),
@@ -81,6 +83,17 @@ RESOLUTION = Slider(512, 64, 2048)
 """Length in pixels of a map's shorter side."""
 
 
+_NAMES: Mapping[str, str] = MappingProxyType(
+    {called: name for name, rule in PREPROCESSORS.items() for called in (*rule.other_names, name)}
+)
+"""Every name of every preprocessor."""
+
+
 def preprocessor_named(module: str) -> str | None:
-    """The preprocessor of this name or of one of its other names."""
-    return next((name for name, rule in PREPROCESSORS.items() if module in (name, *rule.other_names)), None)
+    """The preprocessor of this name or of one of its other names, in any case."""
+    return _NAMES.get(module) or _NAMES.get(same_name(module, _NAMES) or module)
+
+
+def nearest_preprocessor(module: str) -> str:
+    """A suggestion for a name that no preprocessor has."""
+    return nearest(module, filter(None, _NAMES))

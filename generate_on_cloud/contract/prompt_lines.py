@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from generate_on_cloud.contract.limits import MAX_PICTURES
-from generate_on_cloud.contract.samplers import SAMPLERS
+from generate_on_cloud.contract.samplers import sampler_named
 from generate_on_cloud.contract.script_variants import check_expanded, check_text, varied
 from generate_on_cloud.contract.selectable_scripts import PromptsFromFile
 
@@ -19,7 +19,6 @@ BYTE_ORDER_MARK = "\ufeff"
 """What editors on Windows put at the start of a text file."""
 _CHECKPOINT = "sd_model"
 _PROMPTS = ("prompt", "negative_prompt")
-_SAMPLERS = {name.casefold(): name for name in SAMPLERS}
 
 
 def _flag(text: str) -> bool:
@@ -32,7 +31,7 @@ FIELDS: Mapping[str, Read] = MappingProxyType(
         **dict.fromkeys(("batch_size", "n_iter", "steps", "width", "height"), int),
         **dict.fromkeys(("subseed_strength", "cfg_scale"), float),
         **dict.fromkeys(("restore_faces", "tiling", "do_not_save_samples", "do_not_save_grid"), _flag),
-        "sampler_name": lambda text: _SAMPLERS.get(text.casefold(), text),
+        "sampler_name": lambda text: sampler_named(text) or text,
         "styles": lambda text: [name.strip() for name in text.split(",")],
         _CHECKPOINT: str,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from generate_on_cloud.contract.suggestions import nearest
+from generate_on_cloud.contract.suggestions import nearest, same_name
 
 
 class Schedule(StrEnum):
@@ -46,6 +46,12 @@ SCHEDULE_LABELS: Mapping[Schedule, str] = MappingProxyType(
 )
 
 SCHEDULE_ALIASES: Mapping[str, Schedule] = MappingProxyType({"SGMUniform": Schedule.SGM_UNIFORM})
+_SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
+    {schedule.value: schedule for schedule in Schedule}
+    | {label.casefold(): schedule for schedule, label in SCHEDULE_LABELS.items()}
+    | {alias.casefold(): schedule for alias, schedule in SCHEDULE_ALIASES.items()}
+)
+"""Every name of every schedule, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +121,19 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 """WebUI's aliases, which other tools write into pictures; requests use the names."""
 
 
+def sampler_named(name: str) -> str | None:
+    """The sampler of this name, in any case; None when there is none."""
+    return name if name in SAMPLERS else same_name(name, SAMPLERS)
+
+
 def sampler_with_alias(name: str) -> str | None:
     """The sampler of this name or alias in any case; None when there is none."""
-    lower = name.lower()
-    return ALIASES.get(lower) or next((sampler for sampler in SAMPLERS if sampler.lower() == lower), None)
+    return ALIASES.get(name.lower()) or sampler_named(name)
 
 
 def schedule_named(name: str) -> Schedule | None:
-    """The schedule with this name or label; None if there is none."""
-    for schedule, label in SCHEDULE_LABELS.items():
-        if name in (schedule.value, label):
-            return schedule
-    return SCHEDULE_ALIASES.get(name)
+    """The schedule with this name, label or alias, in any case; None if there is none."""
+    return _SCHEDULES.get(name.strip().casefold())
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ class SamplerChoice:
 
 
 def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
-    """Read `sampler_name` and `scheduler` as WebUI does, including old names such as "DPM++ 2M Karras".
+    """Read `sampler_name` and `scheduler` as WebUI does, including old names such as "DPM++ 2M Karras", in any case.
 
     A schedule at the end of the sampler's name counts only without a `scheduler` field; `automatic` in that field asks
     for the sampler's own, as in WebUI.
@@ -152,11 +159,12 @@ def choose_sampler(sampler_name: str, scheduler: str | None) -> SamplerChoice:
             f"unknown scheduler {scheduler!r}; allowed: {', '.join(SCHEDULE_LABELS.values())}"
             f"{nearest(scheduler or '', SCHEDULE_LABELS.values())}"
         )
-    if sampler_name in SAMPLERS:
-        return SamplerChoice(sampler_name, schedule)
+    given = sampler_name.strip()
+    if (own := sampler_named(given)) is not None:
+        return SamplerChoice(own, schedule)
     for sampler in sorted(SAMPLERS, key=len, reverse=True):
-        if sampler_name.startswith(sampler + " "):
-            named = schedule_named(sampler_name[len(sampler) + 1 :])
+        if given.lower().startswith(f"{sampler.lower()} "):
+            named = schedule_named(given[len(sampler) + 1 :])
             if named is not None:
                 return SamplerChoice(sampler, named if scheduler is None else schedule)
     raise ValueError(

@@ -22,7 +22,7 @@ from generate_on_cloud.contract.script_arguments import (
     read_arguments,
 )
 from generate_on_cloud.contract.suggestions import nearest
-from generate_on_cloud.contract.upscalers import MAX_NAME, PIXEL_UPSCALERS, check_upscaler
+from generate_on_cloud.contract.upscalers import MAX_NAME, PIXEL_UPSCALERS, read_upscaler
 
 SIDES = ("left", "right", "up", "down")
 MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
@@ -179,8 +179,7 @@ class _Upscaler:
     def read(self, value: object) -> str:
         if not isinstance(value, str):
             return Choice(PIXEL_UPSCALERS).read(value)
-        check_upscaler(value)
-        return {name.casefold(): name for name in PIXEL_UPSCALERS}.get(value.casefold(), value)
+        return read_upscaler(value)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from generate_on_cloud.contract.interrogation import InterrogateOptions
 from generate_on_cloud.contract.task_params import Picture, TaskParams
-from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, check_upscaler
+from generate_on_cloud.contract.upscalers import PIXEL_UPSCALER_SCHEMA, read_upscaler
 
 MAX_BATCH: Final = 100
 """Pictures in one job of `extra_batch_images`."""
@@ -59,8 +59,7 @@ class ExtrasParams(TaskParams):
     @field_validator("upscaler_1", "upscaler_2")
     @classmethod
     def _upscaler_exists(cls, value: str) -> str:
-        check_upscaler(value)
-        return value
+        return read_upscaler(value)
 
 
 class ExtraSingleImageParams(ExtrasParams):

@@ -1,10 +1,19 @@
-"""Short refusals of unknown names: they suggest the nearest allowed names instead of listing all."""
+"""Names as people write them: in another case, with a space too many, or nearly right."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 60
 """Maximum characters of a received name that are compared and repeated."""
+
+
+def same_name(received: str, allowed: Iterable[str]) -> str | None:
+    """The one allowed name that `received` is but for upper and lower case and spaces around it; None if there is none.
+
+    An exact name goes before others; two names that differ in case only are none.
+    """
+    found = list(dict.fromkeys(name for name in allowed if name.casefold() == received.strip().casefold()))
+    return received if received in found else found[0] if len(found) == 1 else None
 
 
 def nearest(received: str, allowed: Iterable[str]) -> str:

@@ -5,6 +5,8 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
+from generate_on_cloud.contract.suggestions import same_name
+
 LATENT_UPSCALERS = (
     "Latent",
     "Latent (antialiased)",
@@ -36,6 +38,9 @@ WEBUI_FILES: Mapping[str, str] = MappingProxyType(
 )
 """WebUI's names of upscalers -> the stem of the file it keeps them in. Any other name is a file name."""
 
+BUILT_IN = (*LATENT_UPSCALERS, *PIXEL_UPSCALERS, *WEBUI_FILES)
+"""Every name that is no file's."""
+
 MAX_NAME = 200
 """Maximum characters of an asset's name."""
 
@@ -46,27 +51,34 @@ PIXEL_UPSCALER_SCHEMA: dict[str, JsonValue] = {
     "not": {"enum": [*LATENT_UPSCALERS]},
     "examples": [*PIXEL_UPSCALERS, *WEBUI_FILES, "4x-UltraSharp.pth"],
 }
-"""JSON schema for the names that `check_upscaler` allows."""
+"""JSON schema for the names that `read_upscaler` allows."""
 HIRES_UPSCALER_SCHEMA: dict[str, JsonValue] = {
     "examples": [*LATENT_UPSCALERS, *PIXEL_UPSCALERS, *WEBUI_FILES, "4x-UltraSharp.pth"]
 }
 """The same with `latent`; without hires fix any name passes, so there is nothing but examples."""
 
 
-def check_upscaler(name: str, *, latent: bool = False) -> None:
-    """Check that `name` can be an upscaler: a built-in one or an uploaded file. `latent`: upscalers of latents, too.
+def built_in_upscaler(name: str) -> str | None:
+    """The built-in upscaler of this name, in any case; None if it can only be a file."""
+    return same_name(name, BUILT_IN)
+
+
+def read_upscaler(name: str, *, latent: bool = False) -> str:
+    """The upscaler called `name`: a built-in one in any case, or an uploaded file. `latent`: upscalers of latents, too.
 
     Raises:
-        ValueError: it cannot; the text says what was received and what is allowed.
+        ValueError: it cannot be one; the text says what was received and what is allowed.
     """
-    if name.strip() and len(name) <= MAX_NAME and (latent or name not in LATENT_UPSCALERS):
-        return
+    upscaler = built_in_upscaler(name) or name
+    if name.strip() and len(name) <= MAX_NAME and (latent or upscaler not in LATENT_UPSCALERS):
+        return upscaler
     built_in = ", ".join((*LATENT_UPSCALERS, *PIXEL_UPSCALERS) if latent else PIXEL_UPSCALERS)
     raise ValueError(f"unknown upscaler {name[:MAX_NAME]!r}; allowed: {built_in}, or the name of an uploaded upscaler")
 
 
 def upscaler_file(name: str) -> str | None:
     """Name of the asset that `name` stands for; None if it needs no file."""
-    if name in (*LATENT_UPSCALERS, *PIXEL_UPSCALERS):
+    upscaler = built_in_upscaler(name) or name
+    if upscaler in (*LATENT_UPSCALERS, *PIXEL_UPSCALERS):
         return None
-    return WEBUI_FILES.get(name, name)
+    return WEBUI_FILES.get(upscaler, upscaler)

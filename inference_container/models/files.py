@@ -54,9 +54,10 @@ class JobFiles:
         Raises:
             JobFailed: asset_missing, if the job has no such file.
         """
-        for file in self.of(asset_type):
-            if file.is_called(name):
-                return file
+        called = [file for file in self.of(asset_type) if file.is_called(name)]
+        exact = [file for file in called if name in (file.name, file.stem, *file.references)]
+        for file in (*exact, *called):
+            return file
         given = ", ".join(file.name for file in self.of(asset_type)) or "none"
         raise JobFailed(JobErrorCode.ASSET_MISSING, f"received no {asset_type} called {name!r}; given: {given}")
 

@@ -250,11 +250,35 @@ class AssetRecord:
 
     def is_also_called(self, reference: str) -> bool:
         """Whether `reference` is a LoRA's alias, or a checkpoint's SHA-256 or the beginning of it."""
-        if not may_be_called_otherwise(self.type, reference):
-            return False
         if self.type is AssetType.LORA:
             return composed(reference) == composed(self.facts.alias or "")
-        return (self.sha256 or "").startswith(reference.lower())
+        is_hash = self.type is AssetType.CHECKPOINT and _HASH.fullmatch(reference) is not None
+        return is_hash and (self.sha256 or "").startswith(reference.lower())
+
+    def is_named_by(self, reference: str) -> bool:
+        """Whether `reference` means this asset in one of the ways above and below, not only as a part of its title."""
+        return self.is_called(reference) or self.is_also_called(reference) or self.is_nearly_called(reference)
+
+    def is_nearly_called(self, reference: str) -> bool:
+        """Whether its name, stem, title or alias is `reference` but for upper and lower case and spaces around it."""
+        name, digest = split_title(reference.strip())
+        folded = name.strip().casefold()
+        if self.sha256 is not None and self.type is not AssetType.CONTROLNET and not self.sha256.startswith(digest):
+            return False
+        alias = composed(self.facts.alias or "").casefold() if self.type is AssetType.LORA else ""
+        if alias and composed(reference.strip()).casefold() == alias:
+            return True
+        return folded in (composed(self.name).casefold(), composed(self.stem).casefold())
+
+    def has_in_its_title(self, reference: str) -> bool:
+        """Whether WebUI would take `reference` for this file as a part of its title: of checkpoints and ControlNets.
+
+        ControlNet compares in lower case, WebUI as it is written.
+        """
+        name, _ = split_title(reference)
+        if self.type is AssetType.CONTROLNET:
+            return bool(name) and name.casefold() in composed(self.stem).casefold()
+        return self.type is AssetType.CHECKPOINT and bool(name) and name in composed(self.name)
 
 
 def prediction_doubt(asset: AssetRecord) -> str | None:
@@ -290,11 +314,6 @@ def _size(stored: list[int] | None) -> tuple[int, int] | None:
 
 def _prediction(stored: str | None) -> PredictionType | None:
     return None if stored is None else PredictionType(stored)
-
-
-def may_be_called_otherwise(asset_type: AssetType, reference: str) -> bool:
-    """Whether a reference to such an asset may be an alias or a hash."""
-    return asset_type is AssetType.LORA or (asset_type is AssetType.CHECKPOINT and bool(_HASH.fullmatch(reference)))
 
 
 def name_guard(asset_type: AssetType, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetStatus, AssetType
 from lambdas.access.caller import Caller
-from lambdas.assets.record import AssetRecord, composed, may_be_called_otherwise, name_guard, split_title
+from lambdas.assets.record import AssetRecord, composed, name_guard, split_title
 from lambdas.aws.cursors import CursorSigner
 from lambdas.aws.rows import (
     Action,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_NAME = 200
 """Maximum characters of a file name."""
 NAME_FREE = "a name that is free"
+_STRANGERS = 3
 _NEW = "a new asset"
 _HOLDER = "the holder of the name"
 REMEMBERED = 1000
@@ -69,6 +70,35 @@ def is_for(asset: AssetRecord, caller: Caller) -> bool:
         return False
     listed = caller.assets is None or asset.owner == caller.user or asset.is_listed(caller.assets)
     return listed and caller.may_use(asset, Permission.ASSET_ALL)
+
+
+def distance(asset: AssetRecord, caller: Caller) -> int:
+    """How far an asset is from the caller: their own, of a user they trust, an administrator's, a stranger's."""
+    if asset.owner == caller.user:
+        return 0
+    if asset.owner in caller.trusted:
+        return 1
+    return 2 if asset.trusted else _STRANGERS
+
+
+def closest(assets: Sequence[AssetRecord], caller: Caller) -> list[AssetRecord]:
+    """Those closest to the caller, so that nobody's file makes a name of the caller's own ambiguous."""
+    least = min((distance(asset, caller) for asset in assets), default=0)
+    return [asset for asset in assets if distance(asset, caller) == least]
+
+
+def acting(assets: Iterable[AssetRecord], caller: Caller) -> list[AssetRecord]:
+    """Those that may act on the caller's job without being named."""
+    return [asset for asset in assets if distance(asset, caller) < _STRANGERS]
+
+
+def _meant_otherwise(name: str, active: Sequence[AssetRecord], caller: Caller) -> list[AssetRecord]:
+    if named := [asset for asset in active if asset.is_also_called(name)]:
+        return named
+    near = acting(active, caller)
+    return [asset for asset in near if asset.is_nearly_called(name)] or [
+        asset for asset in near if asset.has_in_its_title(name)
+    ]
 
 
 def _is_usable(asset: AssetRecord, caller: Caller) -> bool:
@@ -127,15 +157,14 @@ class AssetStore:
         return answer
 
     def called_otherwise(self, asked: Iterable[Reference], caller: Caller) -> Meanings:
-        """Active assets that the caller may use and that are called so by their alias or hash; a call for each type."""
-        answer: dict[Reference, list[AssetRecord]] = {reference: [] for reference in asked}
-        possible = [(kind, name) for kind, name in answer if may_be_called_otherwise(kind, name)]
-        for kind in dict.fromkeys(kind for kind, _ in possible):
-            for asset in self.active(kind, caller):
-                for reference in possible:
-                    if reference[0] is kind and asset.is_also_called(reference[1]):
-                        answer[reference].append(asset)
-        return answer
+        """What references that are no file's name may mean: active assets of the caller's; a call for each type.
+
+        Those called so by their alias or hash. Else, of the files that may act without being named: those whose name
+        differs in case only, else those that have it in their title, if it is a checkpoint's or a ControlNet's.
+        """
+        references = list(asked)
+        active = {kind: list(self.active(kind, caller)) for kind in dict.fromkeys(kind for kind, _ in references)}
+        return {(kind, name): _meant_otherwise(name, active[kind], caller) for kind, name in references}
 
     def _remember(self, holders: Mapping[str, str]) -> None:
         if len(self._last_holders) + len(holders) > REMEMBERED:

@@ -10,6 +10,7 @@ from typing import Any
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.controlnet import CONTROLNET
 from generate_on_cloud.contract.errors import reference_token
+from generate_on_cloud.contract.options import check_option
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS, preprocessor_named
 from generate_on_cloud.contract.selectable_scripts import Loopback, SdUpscale
@@ -64,7 +65,7 @@ def _need(row: "FieldRow | OptionRow | UnitRow | ScriptRow", name: object, place
 
 
 def _file(name: str) -> str | None:
-    return None if name in ("", "None") else name
+    return None if name.strip().casefold() in ("", "none") else name
 
 
 def _vae_file(name: str) -> str | None:
@@ -98,7 +99,8 @@ class OptionRow:
 
     def needs(self, params: TaskParams) -> Iterator[Need]:
         if isinstance(params, ImageParams):
-            name = params.override_settings.get(self.option)
+            value = params.override_settings.get(self.option)
+            name = None if value is None else check_option(self.option, value)
             yield from _need(self, name, f"override_settings/{self.option}")
 
 
@@ -312,7 +314,10 @@ def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:
 
 
 def wants_automatic_vae(params: TaskParams) -> bool:
-    return isinstance(params, ImageParams) and params.override_settings.get("sd_vae", AUTOMATIC) == AUTOMATIC
+    if not isinstance(params, ImageParams):
+        return False
+    vae = params.override_settings.get("sd_vae")
+    return vae is None or check_option("sd_vae", vae) == AUTOMATIC
 
 
 def tiny_vae_options(params: TaskParams) -> list[str]:

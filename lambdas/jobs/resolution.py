@@ -1,6 +1,6 @@
 """Finds the model files that a request names among the uploaded assets; every error in one answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,13 +9,15 @@ from generate_on_cloud.contract.assets import AssetStatus, AssetType, ResolvedMo
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.messages import AssetRef
 from generate_on_cloud.contract.params import ImageParams
+from generate_on_cloud.contract.suggestions import nearest
 from generate_on_cloud.contract.task_params import TaskParams
+from generate_on_cloud.contract.upscalers import BUILT_IN
 from generate_on_cloud.model_files.architectures import fits, misfit
 from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.uses import NO_VAE, TINY_VAE
 from lambdas.access.caller import Caller
 from lambdas.assets.record import AssetRecord, prediction_doubt, size_doubt, split_title
-from lambdas.assets.store import AssetStore, Meanings, Reference
+from lambdas.assets.store import AssetStore, Meanings, Reference, acting, closest, distance
 from lambdas.field_errors import ROOT
 from lambdas.jobs.needed_assets import (
     AUTOMATIC,
@@ -37,12 +39,13 @@ from lambdas.jobs.tiny_vaes import every_tiny_vae, is_tiny, use_tiny_vaes
 from lambdas.problems import MAX_ERRORS, ProblemError, invalid, shortened
 
 NAMES_SHOWN = 10
+NAMES_COMPARED = 200
+"""How many files a name that none has is compared with, for a suggestion."""
 MAX_NAMED = 50
 """Maximum files per request: a job with more would wait hours for downloads."""
 MAX_MENTIONED = 50
 """Maximum files that the words of a prompt bring along."""
 _WARNINGS_SHOWN = 5
-_STRANGERS = 3
 _BY_WEIGHT = (ProblemCode.INVALID_PARAMS, ProblemCode.ASSET_NOT_FOUND, ProblemCode.ASSET_NOT_ACTIVE)
 """Of several errors, the first of these gives the answer's code."""
 
@@ -79,8 +82,8 @@ class _Findings:
     faults: list[tuple[ProblemCode, FieldError]] = field(default_factory=list)
 
     warnings: list[FieldError] = field(default_factory=list)
-    available: dict[AssetType, str] = field(default_factory=dict)
-    """What messages list as available, by type."""
+    available: dict[AssetType, list[str]] = field(default_factory=dict)
+    """Files that messages list as available, by type."""
 
     def use(self, asset: AssetRecord, reference: str | None) -> None:
         _, references = self.used.setdefault(asset.asset_id, (asset, []))
@@ -169,7 +172,7 @@ class Resolver:
         """The files that the request refers to, among those the caller may use; `rows` has the rows of their keys.
 
         One call if some holders of names were not among the rows, and another one if a prompt might mention files, the
-        newest file of a type is needed, or a LoRA is named by its alias or a checkpoint by its hash.
+        newest file of a type is needed, or a name is no file's (`AssetStore.called_otherwise`).
 
         Raises:
             ProblemError: `invalid_params`, `asset_not_found` or `asset_not_active`, with every error.
@@ -191,14 +194,14 @@ class Resolver:
             # Who names a checkpoint takes its owner's VAE along.
             known = frozenset({*caller.trusted, checkpoint.owner})
             its_own = [asset for asset in found[its_vae] if asset.status is AssetStatus.ACTIVE and not is_tiny(asset)]
-            findings.use_all(_closest(_acting(its_own, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
+            findings.use_all(closest(acting(its_own, replace(caller, trusted=known)), caller)[:1], AUTOMATIC)
         if asked.rough:
-            use_tiny_vaes(asked.rough, named, findings, acting=lambda assets: _closest(_acting(assets, caller), caller))
+            use_tiny_vaes(asked.rough, named, findings, acting=lambda assets: closest(acting(assets, caller), caller))
         _check_vaes(others, findings)
         _note_doubts(params, checkpoint, findings)
 
         needs = newest_needed(params)
-        active = {kind: _acting(self.assets.active(kind, caller), caller) for kind in {need.type for need in needs}}
+        active = {kind: acting(self.assets.active(kind, caller), caller) for kind in {need.type for need in needs}}
         for need in needs:
             newest = max(
                 (
@@ -206,7 +209,7 @@ class Resolver:
                     for asset in active[need.type]
                     if need.fits(architecture=asset.facts.architecture, stem=asset.stem)
                 ),
-                key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
+                key=lambda asset: (-distance(asset, caller), asset.created_at, asset.asset_id),
                 default=None,
             )
             if newest is None:
@@ -234,9 +237,9 @@ class Resolver:
         chosen: list[AssetRecord] = []
         for assets in sorted(named.values(), key=lambda some: mentioned_at(some[0].stem, text) or 0):
             active = [asset for asset in assets if asset.status is AssetStatus.ACTIVE]
-            acting = _closest(_acting(active, caller), caller)
-            chosen += acting
-            if not acting:
+            used = closest(acting(active, caller), caller)
+            chosen += used
+            if not used:
                 findings.warn(_passed_over(assets, caller))
         if len(chosen) > MAX_MENTIONED:
             left_out = ", ".join(asset.stem for asset in chosen[MAX_MENTIONED:][:NAMES_SHOWN])
@@ -250,8 +253,8 @@ class Resolver:
             return params
         caller = findings.caller
         files = sorted(
-            _acting(self.assets.active(AssetType.STYLES, caller), caller),
-            key=lambda asset: (-_distance(asset, caller), asset.created_at, asset.asset_id),
+            acting(self.assets.active(AssetType.STYLES, caller), caller),
+            key=lambda asset: (-distance(asset, caller), asset.created_at, asset.asset_id),
         )
         styled = self.styles.apply(params, files, allowed=caller.listed_files)
         check_prompt_syntax(styled, prefix=ROOT)
@@ -304,8 +307,11 @@ class Resolver:
 
     def _one(self, need: Need, found: Meanings, findings: _Findings) -> AssetRecord | None:
         """The active asset that is referred to; None, with the error noted, if there is none."""
-        candidates = _closest(found[need.wanted], findings.caller)
+        candidates = closest(found[need.wanted], findings.caller)
         if len(candidates) == 1 and candidates[0].status is AssetStatus.ACTIVE:
+            if not candidates[0].is_named_by(need.wanted[1]):
+                received = f"received {shortened(need.reference)!r}, a part of the name of {candidates[0].name}"
+                findings.warn(f"{received}, which is used, as in WebUI", pointer=need.pointer)
             return candidates[0]
         said = shortened(need.reference)
         if len(candidates) > 1:
@@ -314,8 +320,8 @@ class Resolver:
             findings.fault(ProblemCode.INVALID_PARAMS, need.pointer, message)
         elif not candidates:
             called = f" (the file {need.file!r})" if need.file else ""
-            available = self._available(need.type, findings)
-            message = f"received {said!r}{called}; no such {need.type} exists; {available}"
+            available = self._available(need, findings)
+            message = f"received {said!r}{called}; no such {need.type} exists{available}"
             findings.fault(ProblemCode.ASSET_NOT_FOUND, need.pointer, message)
         else:
             (asset,) = candidates
@@ -324,39 +330,27 @@ class Resolver:
             findings.fault(ProblemCode.ASSET_NOT_ACTIVE, need.pointer, message)
         return None
 
-    def _available(self, asset_type: AssetType, findings: _Findings) -> str:
-        if asset_type not in findings.available:
-            names = ", ".join(self.assets.some_names(asset_type, findings.caller, limit=NAMES_SHOWN))
-            none = f"no {asset_type} is uploaded yet" if findings.caller.assets is None else f"no {asset_type} is yours"
-            told = f"available: {names}" if names else none
-            findings.available[asset_type] = told + findings.caller.listed_files
-        return findings.available[asset_type]
+    def _available(self, need: Need, findings: _Findings) -> str:
+        if need.type not in findings.available:
+            findings.available[need.type] = self.assets.some_names(need.type, findings.caller, limit=NAMES_COMPARED)
+        names = findings.available[need.type]
+        none = f"no {need.type} is uploaded yet" if findings.caller.assets is None else f"no {need.type} is yours"
+        told = f"available: {', '.join(names[:NAMES_SHOWN])}" if names else none
+        built_in = BUILT_IN if need.type is AssetType.UPSCALER else ()
+        return f"{nearest(need.reference, (*_with_stems(names), *built_in))}; {told}{findings.caller.listed_files}"
 
 
-def _distance(asset: AssetRecord, caller: Caller) -> int:
-    """How far an asset is from the caller: their own, of a user they trust, an administrator's, a stranger's."""
-    if asset.owner == caller.user:
-        return 0
-    if asset.owner in caller.trusted:
-        return 1
-    return 2 if asset.trusted else _STRANGERS
-
-
-def _closest(assets: Sequence[AssetRecord], caller: Caller) -> list[AssetRecord]:
-    """Those closest to the caller, so that nobody's file makes a name of the caller's own ambiguous."""
-    least = min((_distance(asset, caller) for asset in assets), default=0)
-    return [asset for asset in assets if _distance(asset, caller) == least]
-
-
-def _acting(assets: Iterable[AssetRecord], caller: Caller) -> list[AssetRecord]:
-    """Those that may act on the caller's job without being named."""
-    return [asset for asset in assets if _distance(asset, caller) < _STRANGERS]
+def _with_stems(names: Iterable[str]) -> Iterator[str]:
+    """The names without their extensions, and with them."""
+    for name in names:
+        yield PurePosixPath(name).stem
+        yield name
 
 
 def _passed_over(assets: Sequence[AssetRecord], caller: Caller) -> str:
     """Why none of these files that a prompt mentions is used."""
-    asset = _closest(assets, caller)[0]
-    if _distance(asset, caller) < _STRANGERS:
+    asset = closest(assets, caller)[0]
+    if acting([asset], caller):
         return f"{asset.name} is {asset.status} and was passed over"
     return (
         f"{asset.name} of the user {asset.owner!r} is not used: list {asset.owner!r} in `trusted` (PATCH /v1/me) if it "

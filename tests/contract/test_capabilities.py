@@ -14,7 +14,7 @@ from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.contract.samplers import SAMPLERS, Schedule, choose_sampler, sampler_with_alias
 from generate_on_cloud.contract.selectable_scripts import read_script, titles
-from generate_on_cloud.contract.upscalers import check_upscaler, upscaler_file
+from generate_on_cloud.contract.upscalers import read_upscaler, upscaler_file
 
 CAN: Capabilities = capabilities("1.2.3")
 
@@ -45,12 +45,12 @@ def test_every_sampler_and_scheduler_is_one_a_request_may_name() -> None:
 
 def test_every_upscaler_is_one_a_request_may_name_and_says_which_file_it_needs() -> None:
     for upscaler in CAN.upscalers:
-        check_upscaler(upscaler.name)
+        read_upscaler(upscaler.name)
         assert upscaler_file(upscaler.name) == upscaler.file
     for name in CAN.latent_upscale_modes:
-        check_upscaler(name, latent=True)
+        read_upscaler(name, latent=True)
         with pytest.raises(ValueError, match="unknown upscaler"):
-            check_upscaler(name)
+            read_upscaler(name)
 
 
 def test_every_preprocessor_takes_its_sliders_ends_and_nothing_beyond() -> None:

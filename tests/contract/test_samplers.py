@@ -35,7 +35,7 @@ def test_a_name_means_a_sampler_and_a_schedule(name: str, scheduler: str | None,
     assert choose_sampler(name, scheduler) == expected
 
 
-@pytest.mark.parametrize("name", ["", "euler", "k_euler", "Euler Turbo", "DPM++ 2M  Karras", "Karras"])
+@pytest.mark.parametrize("name", ["", "k_euler", "Euler Turbo", "DPM++2M Karras", "Karras"])
 def test_an_unknown_sampler_names_what_is_allowed(name: str) -> None:
     with pytest.raises(ValueError, match=r"unknown sampler .*allowed: DPM\+\+ 2M"):
         choose_sampler(name, None)
