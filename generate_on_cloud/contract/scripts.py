@@ -34,9 +34,10 @@ class SoftInpainting:
 
     def infotext(self) -> dict[str, str | int | float | bool | None]:
         """Infotext entries in WebUI's order."""
-        return {"Soft inpainting enabled": True} | dict(zip(LABELS, astuple(self), strict=True))
+        return {ENABLED_LABEL: True} | dict(zip(LABELS, astuple(self), strict=True))
 
 
+ENABLED_LABEL = "Soft inpainting enabled"
 LABELS = (
     "Soft inpainting schedule bias",
     "Soft inpainting preservation strength",
@@ -83,6 +84,18 @@ def read_soft_inpainting(scripts: Mapping[str, Any]) -> SoftInpainting | None:
     if len(found) > 1:
         raise ValueError(f"received {SOFT_INPAINTING} {len(found)} times; allowed: once")
     return found[0] if found else None
+
+
+def with_soft_inpainting(scripts: Mapping[str, Any], arguments: Sequence[object]) -> dict[str, Any]:
+    """The scripts with `arguments` for Soft Inpainting; those that it has in `scripts` go before, by place."""
+    given = {title: script for title, script in scripts.items() if title.lower() == SOFT_INPAINTING.lower()}
+    if len(given) != 1:
+        return dict(scripts) if given else {**scripts, SOFT_INPAINTING: {"args": list(arguments)}}
+    ((title, script),) = given.items()
+    own = script.get("args", []) if isinstance(script, dict) else None
+    if not isinstance(own, list) or (len(own) == 1 and isinstance(own[0], dict)):
+        return dict(scripts)
+    return {**scripts, title: {**script, "args": [*own, *arguments[len(own) :]]}}
 
 
 def _settings(script: object) -> SoftInpainting | None:

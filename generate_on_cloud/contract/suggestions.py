@@ -10,7 +10,7 @@ LONGEST = 60
 def same_name(received: str, allowed: Iterable[str]) -> str | None:
     """The one allowed name that `received` is but for upper and lower case and spaces around it; None if there is none.
 
-    An exact name goes before others; two names that differ in case only are none.
+    An exact name goes before others. If two allowed names differ in case only, there is none either.
     """
     found = list(dict.fromkeys(name for name in allowed if name.casefold() == received.strip().casefold()))
     return received if received in found else found[0] if len(found) == 1 else None

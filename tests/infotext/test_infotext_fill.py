@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.samplers import SCHEDULE_LABELS
+from generate_on_cloud.contract.scripts import SoftInpainting
 from generate_on_cloud.webui.infotext.fill import (
     FIELDS,
     IMG2IMG_FIELDS,
@@ -228,3 +229,55 @@ def test_entries_that_change_nothing_are_listed_by_name() -> None:
     assert unused_entries(Txt2ImgParams()) == ()
     img2img = unused_entries(Img2ImgParams(init_images=[PICTURE], infotext=text))
     assert {"CFG scale", "Size", "Denoising strength", "Hires upscale"} <= set(img2img)
+
+
+SOFT = (
+    "Soft inpainting enabled: True, Soft inpainting schedule bias: 2, Soft inpainting preservation strength: 0.25, "
+    "Soft inpainting transition contrast boost: 8, Soft inpainting mask influence: 0.5, "
+    "Soft inpainting difference threshold: 1, Soft inpainting difference contrast: 3.5"
+)
+
+
+@pytest.mark.parametrize(
+    ("entries", "scripts", "expected"),
+    [
+        (SOFT, {}, SoftInpainting(2, 0.25, 8, 0.5, 1, 3.5)),
+        ("Soft inpainting enabled: True", {}, SoftInpainting()),
+        ("Soft inpainting enabled: True, Soft inpainting schedule bias: 3", {}, SoftInpainting(3)),
+        (SOFT.replace("True", "False"), {}, None),
+        ("Soft inpainting schedule bias: 3", {}, None),
+        (SOFT, {"Soft Inpainting": {"args": [False]}}, None),
+        (SOFT, {"soft inpainting": {"args": [True, 5]}}, SoftInpainting(5, 0.25, 8, 0.5, 1, 3.5)),
+        ("Steps: 5", {"Soft Inpainting": {"args": [True, 5]}}, SoftInpainting(5)),
+        (SOFT, {"Soft Inpainting": {"args": [{"Soft inpainting": False}]}}, None),
+        (SOFT, {"ControlNet": {"args": []}}, SoftInpainting(2, 0.25, 8, 0.5, 1, 3.5)),
+    ],
+)
+def test_an_infotext_switches_soft_inpainting_and_the_request_s_own_arguments_go_before(
+    entries: str, scripts: dict[str, object], expected: SoftInpainting | None
+) -> None:
+    params = Img2ImgParams(
+        init_images=[PICTURE], mask=PICTURE, alwayson_scripts=scripts, infotext=f"a cat\nSteps: 6, Seed: 5, {entries}"
+    )
+
+    assert fill_in(params).soft_inpainting() == expected
+    assert unused_entries(params) == ()
+
+
+@pytest.mark.parametrize("entry", ["Soft inpainting mask influence: much", "Soft inpainting enabled: Yes"])
+def test_a_bad_entry_of_soft_inpainting_is_named(entry: str) -> None:
+    params = Img2ImgParams(init_images=[PICTURE], infotext=f"a cat\nSteps: 6, Seed: 5, {entry}")
+
+    with pytest.raises(ValueError, match=entry.partition(":")[0]):
+        fill_in(params)
+
+
+def test_the_entries_that_soft_inpainting_writes_are_read_back_as_they_were() -> None:
+    settings = SoftInpainting(2, 0.25, 8, 0.5, 1, 3.5)
+    text = ", ".join(f"{name}: {value}" for name, value in settings.infotext().items())
+    params = Img2ImgParams(init_images=[PICTURE], mask=PICTURE, infotext=f"a cat\nSteps: 6, Seed: 5, {text}")
+
+    read = fill_in(params).soft_inpainting()
+
+    assert read is not None
+    assert list(map(str, read.infotext().values())) == list(map(str, settings.infotext().values()))

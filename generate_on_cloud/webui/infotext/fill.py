@@ -1,12 +1,13 @@
 """The request field `infotext`: fills the fields that the request leaves open from a picture's infotext.
 
-Entries fill the same fields as in WebUI 1.10.1: img2img takes seed, sampler and options from an infotext, txt2img also
-takes prompts, sizes, hypernetworks and hires fix, also in its first form (`First pass size`). Three differences are
-deliberate: checkpoint and VAE come from the job and not from the infotext; width and height in `Seed resize from` are
-not swapped; only its own entries switch hires fix on.
+Entries fill the same fields as in WebUI 1.10.1: both tasks take seed, sampler and options from it, img2img also
+Soft Inpainting, txt2img also prompts, sizes, hypernetworks and hires fix, also in its first form (`First pass size`).
+Three differences are deliberate: checkpoint and VAE come from the job and not from the infotext; width and height in
+`Seed resize from` are not swapped; only its own entries switch hires fix on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -14,8 +15,9 @@ from pydantic import ValidationError
 
 from generate_on_cloud.contract.hires_sizes import old_first_size
 from generate_on_cloud.contract.options import OPTIONS
-from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
+from generate_on_cloud.contract.params import ImageParams, Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
+from generate_on_cloud.contract.scripts import ENABLED_LABEL, LABELS, SoftInpainting, with_soft_inpainting
 from generate_on_cloud.webui.infotext.parser import Infotext, parse_infotext
 
 Params = TypeVar("Params", bound=ImageParams)
@@ -141,6 +143,8 @@ def fill_in(params: Params) -> Params:
     given = {name: getattr(params, name) for name in params.model_fields_set}
     found = {**_fields(infotext, params), **given}
     found["override_settings"] = {**_options(infotext), **params.override_settings}
+    if isinstance(params, Img2ImgParams) and (arguments := _soft_inpainting(infotext)):
+        found["alwayson_scripts"] = with_soft_inpainting(params.alwayson_scripts, arguments)
     try:
         return type(params).model_validate(found)
     except ValidationError as error:
@@ -152,6 +156,8 @@ def unused_entries(params: ImageParams) -> tuple[str, ...]:
     if not params.infotext:
         return ()
     used = {entry for entry, _ in _table(params).values()} | OPTION_ENTRIES.keys() | SILENT_ENTRIES | {FACES}
+    if isinstance(params, Img2ImgParams):
+        used |= {ENABLED_LABEL, *LABELS}
     if isinstance(params, Txt2ImgParams):
         used |= {"First pass size-1", "First pass size-2", "Hypernet", "Hypernet strength"}
     entries = parse_infotext(params.infotext).parameters
@@ -233,6 +239,19 @@ def _options(infotext: Infotext) -> dict[str, object]:
     return found | dict.fromkeys(_old_ways(infotext), True)
 
 
+def _soft_inpainting(infotext: Infotext) -> list[object]:
+    """The arguments of Soft Inpainting in the infotext; none if it has none."""
+    entries = infotext.parameters
+    if entries.keys().isdisjoint((ENABLED_LABEL, *LABELS)):
+        return []
+    defaults = astuple(SoftInpainting())
+    numbers = [
+        _read(label, _number, entries[label]) if label in entries else default
+        for label, default in zip(LABELS, defaults, strict=True)
+    ]
+    return [_read(ENABLED_LABEL, _truth, entries.get(ENABLED_LABEL, "False")), *numbers]
+
+
 def _old_ways(infotext: Infotext) -> Iterator[str]:
     """Options for what the WebUI that drew the picture still did (its `infotext_versions.backcompat`)."""
     entries = infotext.parameters
@@ -249,6 +268,11 @@ def _old_ways(infotext: Infotext) -> Iterator[str]:
 def _clip_skip(text: str) -> int:
     """Numbers below 2 mean no clip skip in WebUI; ComfyUI's tools write negative ones."""
     return max(int(text), 1)
+
+
+def _number(text: str) -> int | float:
+    """A whole number stays one, so that the next infotext shows it as this one does."""
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
 def _truth(text: str) -> bool:
