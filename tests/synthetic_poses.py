@@ -58,3 +58,52 @@ def part_answers(height: int, width: int, maps: int) -> Numbers:
 
 def _spot(across: Numbers, down: Numbers, width: float) -> Numbers:
     return np.asarray(np.exp(-(across**2 + down**2) / (2 * width**2)))
+
+
+BOXES = ((0.05, 0.02, 0.52, 0.98), (0.55, 0.05, 0.98, 0.72))
+"""Around the two people: left, top, right and bottom, in shares of the picture."""
+SIDE, SIZE = 640, (288, 384)
+"""What YOLOX and DWPose see: a square, and width and height."""
+_STRIDES = (8, 16, 32)
+
+
+def detector_answers(height: int, width: int) -> Numbers:
+    """What YOLOX would say of that picture (8400, 85): each person thrice, once too unsure, and a dog."""
+    ratio = min(SIDE / height, SIDE / width)
+    answers = np.zeros((sum((SIDE // stride) ** 2 for stride in _STRIDES), 85), np.float32)
+    answers[:, 2:4] = -1
+    for number, (left, top, right, bottom) in enumerate((*BOXES, (0.1, 0.6, 0.4, 0.9))):
+        box = np.array([left * width, top * height, right * width, bottom * height]) * ratio
+        for stride, shift, sure in ((16, 0, 0.9), (16, 1, 0.8), (32, 0, 0.85), (8, 2, 0.25)):
+            column, row = int((box[0] + box[2]) / 2 // stride) + shift, int((box[1] + box[3]) / 2 // stride)
+            before = sum((SIDE // other) ** 2 for other in _STRIDES if other < stride)
+            place = before + row * (SIDE // stride) + column
+            answers[place, 0] = (box[0] + box[2]) / 2 / stride - column
+            answers[place, 1] = (box[1] + box[3]) / 2 / stride - row
+            answers[place, 2] = np.log((box[2] - box[0]) / stride)
+            answers[place, 3] = np.log((box[3] - box[1]) / stride)
+            answers[place, 4] = sure
+            answers[place, 5 if number < len(BOXES) else 21] = 0.95
+    return answers
+
+
+def whole_body_answers() -> tuple[Numbers, Numbers]:
+    """What DWPose would say of a person: how likely each of 133 points is across (133, 576) and down (133, 768)."""
+    width, height = SIZE
+    draws = np.random.RandomState(133)
+    body = [WHOLE[place] for place in (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)]
+    places = [((x - 0.02) / 0.5, y) for x, y in body]
+    places += [(x, 0.95) for x in draws.uniform(0.3, 0.7, 6)]
+    places += list(zip(draws.uniform(0.4, 0.6, 68), draws.uniform(0.05, 0.25, 68), strict=True))
+    places += list(zip(draws.uniform(0.05, 0.3, 42), draws.uniform(0.4, 0.7, 42), strict=True))
+    chance = draws.uniform(0.35, 0.95, len(places))
+    chance[::11] = 0.2
+    chance[5] = 0.9
+    bins = [np.arange(2 * side) for side in (width, height)]
+    across = [_bump(bins[0], 2 * width * x) * sure for (x, _), sure in zip(places, chance, strict=True)]
+    down = [_bump(bins[1], 2 * height * y) * sure * 0.97 for (_, y), sure in zip(places, chance, strict=True)]
+    return np.stack(across).astype(np.float32), np.stack(down).astype(np.float32)
+
+
+def _bump(bins: Numbers, middle: float) -> Numbers:
+    return np.asarray(np.exp(-((bins - middle) ** 2) / 72))

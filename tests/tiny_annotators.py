@@ -1,6 +1,7 @@
 """Random networks of ControlNet's preprocessors, as in the extension's files, and what they look at."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from inference_container.models.line_networks import MLSD
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
 from tests.filled_networks import State, filled
 from tests.tiny_depth import depth_anything, midas
+from tests.tiny_onnx import dwpose, yolox
 from tests.tiny_poses import body, part
 
 NARROW = 8
@@ -63,6 +65,17 @@ FILES: Mapping[str, Callable[[], State]] = {
     "netG.pth": anime_lines,
     "table5_pidinet.pth": pidinet,
 }
+
+ONNX_FILES: Mapping[str, Callable[[], bytes]] = {"yolox_l.onnx": yolox, "dw-ll_ucoco_384.onnx": dwpose}
+
+
+def write_file(name: str, path: Path) -> Path:
+    """The file that the extension calls `name`."""
+    if name in ONNX_FILES:
+        path.write_bytes(ONNX_FILES[name]())
+    else:
+        torch.save(FILES[name](), path)
+    return path
 
 
 def picture(height: int, width: int) -> npt.NDArray[np.uint8]:

@@ -68,7 +68,7 @@ ASSET_TYPES: Mapping[AssetType, AssetRule] = {
     AssetType.STYLES: AssetRule((".csv",), MAX_STYLES_BYTES, "styles"),
     AssetType.UPSCALER: AssetRule((".pth", ".pt", ".safetensors"), GIB, "ESRGAN"),
     AssetType.FACE_RESTORATION: AssetRule((".pth", ".pt", ".safetensors"), GIB, "GFPGAN"),
-    AssetType.PREPROCESSOR: AssetRule((".pth", ".pt", ".safetensors"), 4 * GIB, "ControlNetPreprocessor"),
+    AssetType.PREPROCESSOR: AssetRule((".pth", ".pt", ".safetensors", ".onnx"), 4 * GIB, "ControlNetPreprocessor"),
 }
 
 

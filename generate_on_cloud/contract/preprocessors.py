@@ -61,6 +61,7 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "openpose_face": _network(BODY, FACE),
         "openpose_faceonly": _network(BODY, FACE),
         "openpose_full": _network(BODY, HAND, FACE),
+        "dw_openpose_full": _network("yolox_l.onnx", "dw-ll_ucoco_384.onnx"),
         "depth_midas": _network(MIDAS, called=("depth",)),
         "depth_anything": _network("depth_anything_vitl14.pth"),
         "depth_anything_v2": _network("depth_anything_v2_vitl.pth"),

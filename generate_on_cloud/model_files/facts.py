@@ -17,6 +17,7 @@ from generate_on_cloud.model_files.inversions import inversion_architecture, sto
 from generate_on_cloud.model_files.mistaken_files import refuse_mistaken
 from generate_on_cloud.model_files.native_sizes import native_size
 from generate_on_cloud.model_files.networks import read_network
+from generate_on_cloud.model_files.onnx_preprocessors import read_onnx_preprocessor
 from generate_on_cloud.model_files.other_formats import check_onnx, check_styles
 from generate_on_cloud.model_files.prediction_types import marked_prediction
 from generate_on_cloud.model_files.preprocessor_files import preprocessor_family
@@ -79,6 +80,8 @@ def read_facts(source: ByteSource, *, name: str, asset_type: AssetType) -> FileF
         return FileFacts()
     if suffix == ".png":
         return _embedding_picture(source)
+    if suffix == ".onnx" and asset_type is AssetType.PREPROCESSOR:
+        return FileFacts(architecture=read_onnx_preprocessor(source).family)
     if suffix in _OTHER_FORMATS:
         _OTHER_FORMATS[suffix](source)
         return FileFacts()

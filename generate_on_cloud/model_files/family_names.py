@@ -64,6 +64,8 @@ class Family(StrEnum):
     HAND_POSE = "OpenPose's network of hands"
     FACE_POSE = "OpenPose's network of faces"
     PART_POSE = "a network of OpenPose for hands or faces"
+    PERSON_DETECTOR = "YOLOX, which finds people"
+    WHOLE_BODY = "DWPose, which finds the points of a whole body"
     MLSD = "M-LSD, which finds straight lines"
     HOLE_FILLER = "a model that fills holes (LaMa), which this version does not run"
     EMBEDDING = "a textual inversion embedding"

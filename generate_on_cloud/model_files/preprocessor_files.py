@@ -37,6 +37,8 @@ PREPROCESSOR_FILES: Mapping[str, PreprocessorFile] = MappingProxyType(
         "body_pose_model.pth": PreprocessorFile(Family.BODY_POSE),
         "hand_pose_model.pth": PreprocessorFile(Family.HAND_POSE),
         "facenet.pth": PreprocessorFile(Family.FACE_POSE),
+        "yolox_l.onnx": PreprocessorFile(Family.PERSON_DETECTOR),
+        "dw-ll_ucoco_384.onnx": PreprocessorFile(Family.WHOLE_BODY),
     }
 )
 """By the names that the extension gives the files."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,10 +17,12 @@ from generate_on_cloud.contract.preprocessors import PREPROCESSORS
 from inference_container.drawing.line_maps import drawn_lines
 from inference_container.drawing.pose_maps import found_poses
 from inference_container.models.annotators import Annotator, load_annotator
+from inference_container.models.onnx_networks import OnnxNetwork
 from inference_container.pictures.control_maps import Bytes, as_map, padded, scaled_to
 from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
 from inference_container.pictures.pose_drawing import drawn_poses
+from inference_container.pictures.whole_bodies import as_square, cut_people, people_boxes, whole_body_poses
 from inference_container.task import TaskInput
 
 ANIME_SIDE = 256
@@ -30,7 +33,7 @@ ANIME_SIDE = 256
 class NetworkMap:
     """A preprocessor with its networks loaded."""
 
-    networks: tuple[Annotator, ...]
+    networks: tuple[Annotator | OnnxNetwork, ...]
     steps: "Steps"
 
     def __call__(self, picture: Bytes, *, resolution: int, threshold_a: float = 0, threshold_b: float = 0) -> Bytes:
@@ -41,7 +44,8 @@ class NetworkMap:
         return as_map(made if self.steps.finish is None else self.steps.finish(made), like=scaled)
 
 
-Networks = Sequence[Annotator]
+Networks = Sequence[Any]
+"""Each an Annotator or an OnnxNetwork, as the preprocessor's files are."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def request_network_map(job: TaskInput, module: str) -> NetworkMap | None:
     return NetworkMap(tuple(_loaded(job, file) for file in PREPROCESSORS[module].files), MAPS[module])
 
 
-def _loaded(job: TaskInput, name: str) -> Annotator:
+def _loaded(job: TaskInput, name: str) -> Annotator | OnnxNetwork:
     file = job.files.named(AssetType.PREPROCESSOR, name)
     return job.models.get(file, partial(load_annotator, name=name, device=job.models.device), kind=name)
 
@@ -91,6 +95,20 @@ def _poses(picture: Bytes, networks: Networks, *_: float, hands: bool, faces: bo
     hand = parts[0] if hands else None
     poses = found_poses(picture, body=body, hand=hand, face=parts[-1] if faces else None)
     return drawn_poses(poses, width=width, height=height, bodies=bodies)
+
+
+def _whole_bodies(picture: Bytes, networks: Networks, *_: float) -> Bytes:
+    detector, whole_body = networks
+    height, width, _channels = picture.shape
+    side = detector.size[0]
+    (seen,) = detector.answers(as_square(picture, side))
+    boxes = people_boxes(seen[0], side, (width, height))
+    if boxes is None:
+        return drawn_poses([], width=width, height=height)
+    cuts, middles, sizes = cut_people(picture, boxes, whole_body.size)
+    answers = whole_body.answers(cuts)
+    poses = whole_body_poses(answers, middles, sizes, whole_body.size, (width, height))
+    return drawn_poses(poses, width=width, height=height)
 
 
 def _straight_lines(picture: Bytes, networks: Networks, likely: float, long: float) -> Grey:
@@ -137,6 +155,7 @@ MAPS: Mapping[str, Steps] = MappingProxyType(
         "openpose_face": Steps(partial(_poses, hands=False, faces=True)),
         "openpose_faceonly": Steps(partial(_poses, hands=False, faces=True, bodies=False)),
         "openpose_full": Steps(partial(_poses, hands=True, faces=True)),
+        "dw_openpose_full": Steps(_whole_bodies),
         "depth_midas": Steps(_depth),
         "depth_anything": Steps(_depth_anything),
         "depth_anything_v2": Steps(_depth_anything),

@@ -25,6 +25,7 @@ from inference_container.models.edge_networks import EDGE_WIDTH, HED, PIXEL_WIDT
 from inference_container.models.file_networks import FileNetwork, NetworkKind, load_network
 from inference_container.models.files import ModelFile
 from inference_container.models.line_networks import LINE_WIDTH, MLSD
+from inference_container.models.onnx_networks import OnnxNetwork, load_onnx_network
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS, POSE_WIDTH, BodyPose, PartPose
 
 
@@ -77,12 +78,20 @@ KINDS: Mapping[str, NetworkKind] = MappingProxyType(
 """By the extension's names of the files."""
 
 
-def load_annotator(file: ModelFile, name: str, *, device: torch.device) -> Annotator:
+ONNX: Mapping[str, Family] = MappingProxyType(
+    {"yolox_l.onnx": Family.PERSON_DETECTOR, "dw-ll_ucoco_384.onnx": Family.WHOLE_BODY}
+)
+"""Networks that run in a process of their own, by the extension's names of the files."""
+
+
+def load_annotator(file: ModelFile, name: str, *, device: torch.device) -> Annotator | OnnxNetwork:
     """Load a preprocessor's network from a file that is used as the one that the extension calls `name`.
 
     Raises:
         JobFailed: asset_corrupt or asset_incompatible.
     """
+    if name in ONNX:
+        return load_onnx_network(file, ONNX[name])
     network = load_network(
         file, KINDS[name], holding=AssetType.PREPROCESSOR, family_of=preprocessor_family, device=device
     )

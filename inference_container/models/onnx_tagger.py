@@ -1,21 +1,21 @@
 """ONNX taggers like WD14: one archive with a network and the list of its tags (semantics §6.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from PIL import Image
 
 from generate_on_cloud.model_files.archive_contents import only_member, read_tag_rows
+from generate_on_cloud.model_files.memory_bytes import MemoryBytes
+from generate_on_cloud.model_files.onnx_graphs import read_onnx_graph
 from inference_container.interrogation.tagging import Tag
 from inference_container.models.archive import Archive
 from inference_container.models.files import ModelFile
-from inference_container.models.tensor_file import corrupt, incompatible, refusals_of
+from inference_container.models.tensor_file import incompatible, refusals_of
 from inference_container.pictures.resampling import resample
 
 GENERAL, CHARACTER, RATING = 0, 4, 9
@@ -23,9 +23,6 @@ GENERAL, CHARACTER, RATING = 0, 4, 9
 THRESHOLDS = {GENERAL: 0.35, CHARACTER: 0.85}
 """The thresholds that WD14's authors use; other categories use that of general tags."""
 MAX_SIDE = 2048
-DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
-UNBOUNDED = ("Loop", "Scan")
-"""Operators that may loop forever."""
 _REFUSALS = tuple(
     getattr(runtime_errors, name)
     for name in (
@@ -100,7 +97,8 @@ def load_onnx_tagger(archive: Archive) -> OnnxTagger:
     size = archive.members[model_name].file_size
     with archive.unpacked(model_name) as file:
         data = file.path.read_bytes()
-    _check_graph(archive.file, data)
+    with refusals_of(archive.file):
+        read_onnx_graph(MemoryBytes(data))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -121,42 +119,6 @@ def read_tags(file: ModelFile, text: str) -> tuple[Tag, ...]:
     with refusals_of(file):
         rows = read_tag_rows(text)
     return tuple(Tag(name, THRESHOLDS.get(kind, THRESHOLDS[GENERAL]), rating=kind == RATING) for name, kind in rows)
-
-
-def _check_graph(file: ModelFile, data: bytes) -> None:
-    """Refuse networks that read other files, may run forever or use non-standard operators."""
-    try:
-        model = onnx.load_model_from_string(data)
-    except (DecodeError, ValueError) as error:
-        raise corrupt(file, f"its network is not an ONNX model ({error})") from error
-    functions = [node for function in model.functions for node in function.node]
-    for tensor in _tensors(model.graph, functions):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise incompatible(file, f"its network stores {tensor.name!r} in another file; save it as one file")
-    for node in _nodes([*model.graph.node, *functions]):
-        if node.op_type in UNBOUNDED:
-            raise incompatible(file, f"its network has the operator {node.op_type}, which may run forever")
-        if node.domain not in DOMAINS and not model.functions:
-            raise incompatible(
-                file, f"its network has the operator {node.domain}.{node.op_type}, which is not part of ONNX"
-            )
-
-
-def _nodes(nodes: Sequence[Any]) -> Iterator[Any]:
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _nodes(graph.node)
-
-
-def _tensors(graph: Any, functions: Sequence[Any]) -> Iterator[Any]:
-    yield from graph.initializer
-    for node in (*graph.node, *functions):
-        for attribute in node.attribute:
-            yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _tensors(inner, [])
 
 
 def _side(file: ModelFile, session: Any) -> int:

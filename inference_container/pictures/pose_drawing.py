@@ -33,8 +33,8 @@ class Pose:
     """A person's points, in shares of the picture's width and height."""
 
     body: Sequence[Point | None]
-    hands: Sequence[Sequence[Point]] = ()
-    face: Sequence[Point] = ()
+    hands: Sequence[Sequence[Point | None]] = ()
+    face: Sequence[Point | None] = ()
 
 
 def drawn_poses(poses: Sequence[Pose], *, width: int, height: int, bodies: bool = True) -> Bytes:
@@ -46,7 +46,7 @@ def drawn_poses(poses: Sequence[Pose], *, width: int, height: int, bodies: bool 
         for hand in pose.hands:
             _draw_hand(canvas, hand)
         for place in _placed(canvas, pose.face):
-            if _is_inside(place):
+            if place is not None:
                 cv2.circle(canvas, place, FACE_DOT, FACE_COLOR, thickness=-1)
     return canvas
 
@@ -68,21 +68,20 @@ def _draw_body(canvas: Bytes, points: Sequence[Point | None]) -> None:
             cv2.circle(canvas, (int(point[0] * width), int(point[1] * height)), DOT, color, thickness=-1)
 
 
-def _draw_hand(canvas: Bytes, points: Sequence[Point]) -> None:
+def _draw_hand(canvas: Bytes, points: Sequence[Point | None]) -> None:
     places = _placed(canvas, points)
     for number, (first, second) in enumerate(FINGERS):
-        if _is_inside(places[first]) and _is_inside(places[second]):
-            color = [255 * one for one in colorsys.hsv_to_rgb(number / len(FINGERS), 1.0, 1.0)]
-            cv2.line(canvas, places[first], places[second], color, thickness=2)
+        one, two = places[first], places[second]
+        if one is not None and two is not None:
+            color = [255 * channel for channel in colorsys.hsv_to_rgb(number / len(FINGERS), 1.0, 1.0)]
+            cv2.line(canvas, one, two, color, thickness=2)
     for place in places:
-        if _is_inside(place):
+        if place is not None:
             cv2.circle(canvas, place, DOT, HAND_DOT, thickness=-1)
 
 
-def _placed(canvas: Bytes, points: Sequence[Point]) -> list[tuple[int, int]]:
+def _placed(canvas: Bytes, points: Sequence[Point | None]) -> list[tuple[int, int] | None]:
+    """In pixels; None for a point that is not seen, or at the picture's left or upper edge."""
     height, width, _ = canvas.shape
-    return [(int(across * width), int(down * height)) for across, down in points]
-
-
-def _is_inside(place: tuple[int, int]) -> bool:
-    return min(place) > _NEAR_EDGE
+    places = [None if one is None else (int(one[0] * width), int(one[1] * height)) for one in points]
+    return [place if place is not None and min(place) > _NEAR_EDGE else None for place in places]

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -19,6 +18,7 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from inference_container.models.deepdanbooru import Kernel, LayoutError, plan_blocks
 from inference_container.models.onnx_tagger import flatten_on_white, pad_square
 from inference_container.models.tagger import Tagger, load_tagger
+from tests.harmful_onnx import YES, loop
 from tests.tiny_interrogation import (
     CONFIG_KEY,
     KERNELS,
@@ -259,23 +259,6 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path:
 
     assert failure.error.code is JobErrorCode.ASSET_INCOMPATIBLE
     assert not (tmp_path / "trap").exists()
-
-
-def loop() -> Any:
-    """A loop that would never end."""
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["still"])],
-        "body",
-        [
-            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
-            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
-        ],
-        [helper.make_tensor_value_info("still", TensorProto.BOOL, [])],
-    )
-    return helper.make_node("Loop", ["", "yes"], [], body=body)
-
-
-YES = numpy_helper.from_array(np.array(True), "yes")
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,14 @@ from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.model_files.family_names import Family
+from tests.harmful_onnx import HARMFUL
 from tests.model_files.archive_rows import ARCHIVES
 from tests.model_files.unusable import UNUSABLE
 from tests.models import hostile_files
 from tests.models.hostile_files import saved
 from tests.networks.network_files import CONVOLUTION_KINDS, KINDS, lora, numbers
 from tests.tiny_annotators import FILES as PREPROCESSOR_STATES
+from tests.tiny_annotators import ONNX_FILES
 from tests.tiny_checkpoint import tiny_state, write_tiny_checkpoint
 from tests.tiny_controlnet import tiny_controlnet_state, write_tiny_controlnet
 from tests.tiny_faces import tiny_detector, tiny_generator, tiny_parser
@@ -123,6 +125,10 @@ def _sound() -> dict[str, Row]:
         **{
             f"the preprocessor's file {name}": Row(preprocessor, name, _bytes(saved(state())))
             for name, state in PREPROCESSOR_STATES.items()
+        },
+        **{
+            f"the preprocessor's file {name}": Row(preprocessor, name, _bytes(made()))
+            for name, made in ONNX_FILES.items()
         },
         "an upscaler": Row(upscaler, "a.pth", write_tiny_upscaler),
         "an upscaler with its habits": Row(upscaler, "a.pth", _bytes(saved({"params-ema": tiny_upscaler_state()}))),
@@ -300,6 +306,8 @@ def _wrong() -> dict[str, Row]:
     ):
         held = {sign: numbers(8, 3, 3, 3)}
         rows[f"a preprocessor with {sign}"] = Row(AssetType.PREPROCESSOR, "a.pth", _bytes(saved(held)), words)
+    for what, network, words in HARMFUL:
+        rows[f"a preprocessor {what}"] = Row(AssetType.PREPROCESSOR, "a.onnx", _bytes(network), words)
     for sign, words in (
         ("depth_head.scratch.output_conv2.0.weight", "it holds Depth Anything"),
         ("pretrained.model.patch_embed.backbone.stem.conv.weight", "it holds MiDaS (DPT-Hybrid)"),

@@ -70,6 +70,8 @@ def _face_part(file: ModelFile) -> object:
 
 
 def _preprocessor(file: ModelFile) -> object:
+    if file.name.endswith(".onnx"):
+        return load_annotator(file, file.name if file.name in PREPROCESSOR_FILES else "yolox_l.onnx", device=CPU)
     holds = preprocessor_family(inspected_file(file, AssetType.PREPROCESSOR).shapes)
     name = next(name for name, one in PREPROCESSOR_FILES.items() if one.family is holds)
     return load_annotator(file, name, device=CPU)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,22 +18,26 @@ from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
 from generate_on_cloud.contract.preprocessors import BODY, FACE, HAND, PREPROCESSORS
+from generate_on_cloud.model_files.family_names import Family
 from generate_on_cloud.model_files.preprocessor_files import PREPROCESSOR_FILES
 from inference_container.drawing.network_maps import MAPS, NetworkMap, request_network_map
-from inference_container.models.annotators import KINDS, Annotator, load_annotator
+from inference_container.models.annotators import KINDS, ONNX, Annotator, load_annotator
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.files import JobFiles, ModelFile
 from inference_container.models.model_cache import ModelCache
+from inference_container.models.onnx_networks import OnnxNetwork, load_onnx_network
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
-from inference_container.pictures.control_maps import fit_map
+from inference_container.pictures.control_maps import fit_map, padded, scaled_to
 from inference_container.pictures.pose_points import MOST_PEAKS, POINTS, _all_peaks
+from inference_container.pictures.whole_bodies import MOST_PEOPLE, people_boxes
 from inference_container.task import TaskInput, load_nothing
 from tests.synthetic_poses import Numbers, body_answers, part_answers
 from tests.tasks.conftest import as_text
 from tests.tasks.running import opened, pixels, run
-from tests.tiny_annotators import FILES, anime_lines, hed, lines, picture
+from tests.tiny_annotators import FILES, ONNX_FILES, anime_lines, hed, lines, picture, write_file
 from tests.tiny_controlnet import write_tiny_controlnet
 from tests.tiny_depth import depth_anything, midas
+from tests.tiny_onnx import dwpose, yolox
 from tests.tiny_poses import SEEN
 
 CPU = torch.device("cpu")
@@ -41,6 +45,7 @@ PUBLISHED = Path(__file__).parents[1] / "models" / "published" / "annotators.npz
 SHAPES = {"landscape": (90, 140, 64), "portrait": (200, 120, 100)}
 """Height and width of the picture, and the resolution of the map."""
 POSES = [module for module in MAPS if module.startswith("openpose")]
+WHOLE_BODIES = "dw_openpose_full"
 POSE_SHAPES = {"landscape": (200, 300, 256), "portrait": (300, 200, 192)}
 BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet", "mlsd"}
 """Maps of a few levels, in which a rounding makes a pixel another level."""
@@ -53,9 +58,7 @@ def model_file(path: Path, **more: Any) -> ModelFile:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
     folder = tmp_path_factory.mktemp("annotators")
-    for name, state in FILES.items():
-        torch.save(state(), folder / name)
-    return JobFiles([model_file(folder / name) for name in FILES])
+    return JobFiles([model_file(write_file(name, folder / name)) for name in PREPROCESSOR_FILES])
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +72,9 @@ def job_of(files: JobFiles, models: ModelCache) -> TaskInput:
 
 def test_every_preprocessor_with_files_has_its_steps_and_its_networks() -> None:
     assert set(MAPS) == {name for name, rule in PREPROCESSORS.items() if rule.files}
-    assert {file for rule in PREPROCESSORS.values() for file in rule.files} == set(PREPROCESSOR_FILES) == set(FILES)
-    assert {name: kind.family for name, kind in KINDS.items()} == {
+    assert {file for rule in PREPROCESSORS.values() for file in rule.files} == set(PREPROCESSOR_FILES)
+    assert set(PREPROCESSOR_FILES) == {*FILES, *ONNX_FILES}
+    assert {**{name: kind.family for name, kind in KINDS.items()}, **ONNX} == {
         name: file.family for name, file in PREPROCESSOR_FILES.items()
     }
 
@@ -81,7 +85,7 @@ def in_color(stored: Numbers) -> Numbers:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("module", [module for module in MAPS if module not in POSES])
+@pytest.mark.parametrize("module", [module for module in MAPS if module not in (*POSES, WHOLE_BODIES)])
 def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: str, shape: str) -> None:
     height, width, resolution = SHAPES[shape]
     with np.load(PUBLISHED) as published:
@@ -135,12 +139,103 @@ def test_poses_are_found_and_drawn_as_the_extension_does(module: str, shape: str
     assert (np.abs(made.astype(int) - wanted) > 1).mean() < 0.001
 
 
+def whole_body_networks(folder: Path, height: int, width: int) -> list[OnnxNetwork]:
+    """Networks that see two people in a picture of this size."""
+    (folder / "yolox.onnx").write_bytes(yolox(height, width))
+    (folder / "dwpose.onnx").write_bytes(dwpose())
+    return [
+        load_onnx_network(model_file(folder / "yolox.onnx"), Family.PERSON_DETECTOR),
+        load_onnx_network(model_file(folder / "dwpose.onnx"), Family.WHOLE_BODY),
+    ]
+
+
+@pytest.mark.parametrize("shape", POSE_SHAPES)
+def test_whole_bodies_are_found_and_drawn_as_the_extension_does(tmp_path: Path, shape: str) -> None:
+    height, width, resolution = POSE_SHAPES[shape]
+    shown = padded(scaled_to(picture(height, width), resolution))
+    networks = whole_body_networks(tmp_path, *shown.shape[:2])
+    seen: list[Numbers] = []
+    watched = [Watched(network, seen) for network in networks]
+    with np.load(PUBLISHED) as published:
+        wanted, square, cuts = (
+            published[f"{name}:{shape}"] for name in (WHOLE_BODIES, "yolox_l.onnx", "dw-ll_ucoco_384.onnx")
+        )
+
+    made = NetworkMap(cast(Any, tuple(watched)), MAPS[WHOLE_BODIES])(picture(height, width), resolution=resolution)
+
+    assert np.abs(seen[0][0, :, ::16, ::16] - square).max() <= 1
+    assert np.abs(seen[1][:, :, ::24, ::24] - cuts).max() <= 0.04, "two of 255 levels, in the network's measure"
+    assert made.shape == wanted.shape
+    assert wanted.std() > 20
+    assert (np.abs(made.astype(int) - wanted) > 1).mean() < 0.001
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A network that keeps what it is shown."""
+
+    network: OnnxNetwork
+    seen: list[Numbers]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.network.size
+
+    def answers(self, pictures: Numbers) -> Sequence[Numbers]:
+        self.seen.append(pictures)
+        return self.network.answers(pictures)
+
+
+def judged(*places: tuple[int, int, float]) -> Numbers:
+    """YOLOX's answer about a square of 64 pixels that sees a box at these places, classes and how surely."""
+    answer = np.zeros((84, 85), np.float32)
+    for place, kind, sure in places:
+        answer[place, 4], answer[place, 5 + kind] = 1, sure
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "boxes"),
+    [
+        (judged(), None),
+        (judged((0, 0, 0.09)), None),
+        (judged((0, 16, 0.9)), [[0, 0, 64, 48]]),
+        (judged((0, 0, 0.2)), [[0, 0, 64, 48]]),
+        (judged((0, 0, 0.5), (9, 0, 0.9)), [[4, 4, 12, 12], [-4, -4, 4, 4]]),
+    ],
+)
+def test_boxes_without_people_mean_the_whole_picture_and_no_boxes_nobody(answer: Numbers, boxes: Any) -> None:
+    found = people_boxes(answer, 64, (64, 48))
+
+    assert (None if found is None else found.tolist()) == boxes
+
+
+def test_of_too_many_people_the_surest_count() -> None:
+    answer = np.zeros((8400, 85), np.float32)
+    answer[:6400, 4:6] = np.linspace(0.6, 1, 6400)[:, None]
+    answer[:, 2:4] = -1
+
+    found = people_boxes(answer, 640, (640, 640))
+
+    assert found is not None
+    assert len(found) == MOST_PEOPLE
+
+
+def test_a_box_that_is_not_a_number_is_nobody() -> None:
+    answer = judged((0, 0, 0.9))
+    answer[0, 2] = np.inf
+
+    assert people_boxes(answer, 64, (64, 48)) is None
+
+
 @pytest.mark.parametrize("name", [BODY, HAND, FACE])
 def test_networks_of_poses_answer_as_the_extensions(files: JobFiles, models: ModelCache, name: str) -> None:
     with np.load(PUBLISHED) as published:
         wanted = published[name]
 
-    answers = load_annotator(files.named(AssetType.PREPROCESSOR, name), name, device=CPU)(SEEN)
+    network = load_annotator(files.named(AssetType.PREPROCESSOR, name), name, device=CPU)
+    assert isinstance(network, Annotator)
+    answers = network(SEEN)
 
     assert np.allclose(torch.cat(answers).numpy(), wanted, atol=1e-5)
     assert wanted.std() > 0.1

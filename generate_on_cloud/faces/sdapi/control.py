@@ -31,7 +31,8 @@ _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Scribble": (("scribble_xdog", "scribble_hed", "scribble_pidinet"), ("scribble", "sketch")),
     "MLSD": (("mlsd",), ("mlsd",)),
     "OpenPose": (
-        ("openpose_full", "openpose", "openpose_hand", "openpose_face", "openpose_faceonly"), ("openpose",)
+        ("openpose_full", "dw_openpose_full", "openpose", "openpose_hand", "openpose_face", "openpose_faceonly"),
+        ("openpose",),
     ),
     "Depth": (("depth_midas", "depth_anything", "depth_anything_v2"), ("depth",)),
     "NormalMap": (("normal_midas",), ("normal",)),
