@@ -81,7 +81,7 @@ KINDS: Mapping[str, NetworkKind] = MappingProxyType(
 ONNX: Mapping[str, Family] = MappingProxyType(
     {"yolox_l.onnx": Family.PERSON_DETECTOR, "dw-ll_ucoco_384.onnx": Family.WHOLE_BODY}
 )
-"""Networks that run in a process of their own, by the extension's names of the files."""
+"""Networks that run in a separate process, by the extension's names of the files."""
 
 
 def load_annotator(file: ModelFile, name: str, *, device: torch.device) -> Annotator | OnnxNetwork:
