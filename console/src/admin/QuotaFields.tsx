@@ -40,7 +40,7 @@ export function QuotaWords({ quotas }: { quotas: Quotas }) {
   const set = NAMES.filter((name) => quotas[name] != null);
   if (set.length === 0) return <>—</>;
   return set.map((name) => (
-    <div key={name} className="quota">
+    <div key={name} className="unbroken">
       {t(`quota.${name}`)}: {number.format(quotas[name]! / unitOf(name))}
     </div>
   ));

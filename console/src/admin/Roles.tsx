@@ -44,7 +44,7 @@ export function Roles({ roles }: { roles: Role[] }) {
         ]}
         actions={(role) =>
           role.built_in ? (
-            t("people.builtIn")
+            <span className="unbroken">{t("people.builtIn")}</span>
           ) : mayChange("role", role.created_by) && mayGive(role.permissions) ? (
             <>
               <Small name={role.name} text={t("people.change")} onClick={() => setEdited(role)} />

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Schemas } from "../api/client";
 import { ProblemText } from "../kit/ProblemText";
 import { RowTable } from "../kit/RowTable";
-import { bytes, duration } from "../kit/format";
+import { bytes, duration, money } from "../kit/format";
 import { DayChart } from "./DayChart";
 import type { Quotas } from "./QuotaFields";
 import { useMe, useRights } from "../session/rights";
@@ -23,9 +23,8 @@ export default function UsagePage() {
   const usage = useUsage(month, everyone, by);
   const groups = usage.data?.groups ?? [];
   const known = groups.some(({ cost }) => cost !== null);
-  const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD" });
   const weigh = (group: UsageGroup) => (known ? (group.cost ?? 0) : group.gpu_seconds);
-  const format = (value: number) => (known ? money.format(value) : duration(value));
+  const format = (value: number) => (known ? money(value, i18n.language) : duration(value));
   const sum = (pick: (group: UsageGroup) => number) => groups.reduce((total, group) => total + pick(group), 0);
   return (
     <Stack>
@@ -60,7 +59,7 @@ export default function UsagePage() {
           {t("usage.sum", {
             jobs: sum(({ jobs }) => jobs),
             time: duration(sum((group) => group.gpu_seconds)),
-            cost: known ? money.format(sum(({ cost }) => cost ?? 0)) : "—",
+            cost: known ? money(sum(({ cost }) => cost ?? 0), i18n.language) : "—",
           })}
           {usage.data.asset_bytes != null && ` · ${t("usage.files", { size: bytes(usage.data.asset_bytes) })}`}
         </Text>
@@ -74,7 +73,7 @@ export default function UsagePage() {
           label={t(known ? "usage.costByDay" : "usage.timeByDay")}
         />
       )}
-      {groups.length > 0 && <Groups groups={groups} by={by} weigh={weigh} money={money} />}
+      {groups.length > 0 && <Groups groups={groups} by={by} weigh={weigh} />}
       <Left />
     </Stack>
   );
@@ -84,11 +83,10 @@ interface GroupsProps {
   groups: UsageGroup[];
   by: By;
   weigh: (group: UsageGroup) => number;
-  money: Intl.NumberFormat;
 }
 
-function Groups({ groups, by, weigh, money }: GroupsProps) {
-  const { t } = useTranslation();
+function Groups({ groups, by, weigh }: GroupsProps) {
+  const { t, i18n } = useTranslation();
   const largest = Math.max(...groups.map(weigh), Number.MIN_VALUE);
   return (
     <RowTable
@@ -104,7 +102,7 @@ function Groups({ groups, by, weigh, money }: GroupsProps) {
           cell: (group) => (
             <>
               <span className="bar" style={{ width: `${(120 * weigh(group)) / largest}px` }} />
-              {group.cost === null ? "—" : money.format(group.cost)}
+              {group.cost === null ? "—" : money(group.cost, i18n.language)}
             </>
           ),
         },

@@ -3,7 +3,7 @@ import { Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { duration } from "../kit/format";
+import { duration, money } from "../kit/format";
 import { isDrawing } from "../params/fields";
 import { type Tab, useForm } from "../params/store";
 import { useRights } from "../session/rights";
@@ -32,8 +32,7 @@ export function Price({ tab }: { tab: Tab }) {
   const { t, i18n } = useTranslation();
   const cost = useEstimate(tab)?.cost_usd;
   if (cost == null) return null;
-  const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
-  return <span className="price">{t("estimate.cost", { cost: money.format(cost) })}</span>;
+  return <span className="price">{t("estimate.cost", { cost: money(cost, i18n.language) })}</span>;
 }
 
 export function Estimate({ tab }: { tab: Tab }) {

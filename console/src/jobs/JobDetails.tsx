@@ -2,6 +2,7 @@
 import { Accordion, Code, Table } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { Schemas } from "../api/client";
+import { money } from "../kit/format";
 import { Copyable } from "./ResultView";
 import type { Job } from "./queries";
 
@@ -12,7 +13,6 @@ export function JobDetails({ job }: { job: Job }) {
   const { t, i18n } = useTranslation();
   const seconds = (value: number | null | undefined) => value != null && t("jobs.seconds", { seconds: value.toFixed(1) });
   const time = new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium", timeStyle: "medium" });
-  const money = new Intl.NumberFormat(i18n.language, { style: "currency", currency: "USD", maximumFractionDigits: 5 });
   const rows: Row[] = [
     [t("jobs.id"), job.job_id],
     [t("jobs.created"), time.format(new Date(job.created_at))],
@@ -20,7 +20,7 @@ export function JobDetails({ job }: { job: Job }) {
     [t("jobs.endpoint"), job.endpoint],
     [t("jobs.queuedSeconds"), seconds(job.queued_seconds)],
     [t("jobs.runSeconds"), seconds(job.run_seconds)],
-    [t("usage.cost"), job.cost_usd != null && money.format(job.cost_usd)],
+    [t("usage.cost"), job.cost_usd != null && money(job.cost_usd, i18n.language)],
     [t("jobs.seeds"), job.seeds?.join(", ")],
     [t("jobs.retryOfName"), job.retry_of],
   ];

@@ -27,7 +27,7 @@ export function RowTable<Row>({ rows, keyOf, columns, actions, minWidth }: Props
         <Table.Thead>
           <Table.Tr>
             {columns.map(({ title }) => (
-              <Table.Th key={title}>{title}</Table.Th>
+              <Table.Th key={title} className="unbroken">{title}</Table.Th>
             ))}
             {actions && (
               <Table.Th>

@@ -18,3 +18,18 @@ export function bytes(count: number): string {
   }
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
+
+const LEAST = 0.0001;
+const IN_CENTS = 0.1;
+
+/** Dollars in the reader's language: small amounts, such as one picture's, with four digits, so that none looks free. */
+export function money(usd: number, language: string): string {
+  const digits = usd === 0 || usd >= IN_CENTS ? 2 : 4;
+  const format = new Intl.NumberFormat(language, {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return usd > 0 && usd < LEAST ? `<${format.format(LEAST)}` : format.format(usd);
+}
