@@ -59,6 +59,12 @@ def test_the_maps_of_every_preprocessor_are_those_that_the_container_makes() -> 
     assert json.loads(control_maps.FILE.read_text()) == made
 
 
+def test_the_form_says_of_every_other_preprocessor_why_it_has_no_preview() -> None:
+    reasons = json.loads((ROOT / "console/src/control/unshown.json").read_text())
+
+    assert reasons.keys() == {name for name, rule in PREPROCESSORS.items() if not rule.previewed and not rule.files}
+
+
 def test_the_sliders_of_soft_inpainting_are_those_of_the_contract() -> None:
     sliders = json.loads((ROOT / "console/src/params/soft_inpainting.json").read_text())
 

@@ -12,11 +12,13 @@ import { useRights } from "../session/rights";
 import { Estimate, Price } from "./Estimate";
 import { InfotextPaste } from "./InfotextPaste";
 import { EndpointPicker, Models } from "./Models";
-import { Extras, Hires, Img2Img, Inpaint, Prompt, Refiner, Sampling } from "./sections";
+import { Hires, Img2Img, Inpaint, Prompt, Refiner, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
 import { MissingError, submit } from "./submit";
 
 /** What txt2img does not show at once is not part of the first load. */
+const Extras = lazy(() => import("./Extras"));
+const Faces = lazy(() => import("./Faces"));
 const ControlNet = lazy(() => import("./ControlNet"));
 const Networks = lazy(() => import("./Networks"));
 const SoftInpainting = lazy(() => import("./SoftInpainting"));
@@ -93,6 +95,9 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           <Sampling tab={tab} />
           {tab === "txt2img" ? <Hires tab={tab} /> : <Img2Img tab={tab} />}
           <Refiner tab={tab} />
+          <Suspense fallback={<Skeleton h={60} />}>
+            <Faces tab={tab} />
+          </Suspense>
           {isInpaint(tab) && <Inpaint tab={tab} />}
           {isInpaint(tab) && (
             <Suspense>
@@ -101,7 +106,11 @@ export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }
           )}
         </>
       )}
-      {tab === "extras" && <Extras tab={tab} />}
+      {tab === "extras" && (
+        <Suspense fallback={<Skeleton h={120} />}>
+          <Extras tab={tab} />
+        </Suspense>
+      )}
       {!isDrawing(tab) && <EndpointPicker endpoint={endpoint} onChoose={(name) => choose({ endpoint: name })} />}
       {isDrawing(tab) && <Units tab={tab} />}
       <Others tab={tab} />

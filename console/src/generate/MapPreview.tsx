@@ -3,6 +3,7 @@ import { Button, Group, Text } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { MAPS } from "../control/maps";
+import UNSHOWN from "../control/unshown.json";
 import type { Answer, Order } from "../control/worker";
 import type { Unit } from "../params/units";
 import { useCapabilities } from "./queries";
@@ -26,6 +27,13 @@ export function MapPreview({ unit, number, own }: Props) {
       </Text>
     );
   }
+  const reason = (UNSHOWN as Record<string, string>)[unit.module] as "asIs" | "bySeed" | undefined;
+  if (reason !== undefined)
+    return (
+      <Text size="sm" c="dimmed">
+        {t(`unit.${reason}`)}
+      </Text>
+    );
   // A service newer than this page may have more preprocessors; without one the map is the picture.
   if (unit.module === "none" || !(unit.module in MAPS)) return null;
   return (

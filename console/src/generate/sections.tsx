@@ -139,30 +139,3 @@ export function Inpaint({ tab }: Props) {
     </SimpleGrid>
   );
 }
-
-export function Extras({ tab }: Props) {
-  const { t } = useTranslation();
-  const builtIn = useCapabilities().data?.upscalers.filter(({ file }) => file === null) ?? [];
-  const uploaded = useModels("upscaler").data ?? [];
-  const upscalers = [...builtIn.map(({ name }) => name), ...uploaded.map(({ name }) => stem(name))];
-  const [mode] = useField(tab, "resize_mode");
-  return (
-    <Stack gap="xs">
-      <SimpleGrid className="fields" cols={{ base: 2, sm: 3 }} spacing="xs">
-        <IndexField tab={tab} name="resize_mode" words={[t("resize.by"), t("resize.to")]} />
-        {mode === 1 ? (
-          <>
-            <NumberField tab={tab} name="upscaling_resize_w" step={8} />
-            <NumberField tab={tab} name="upscaling_resize_h" step={8} />
-          </>
-        ) : (
-          <NumberField tab={tab} name="upscaling_resize" />
-        )}
-        <ChoiceField tab={tab} name="upscaler_1" data={["None", ...upscalers.filter((name) => name !== "None")]} />
-        <ChoiceField tab={tab} name="upscaler_2" data={["None", ...upscalers.filter((name) => name !== "None")]} />
-        <NumberField tab={tab} name="extras_upscaler_2_visibility" />
-      </SimpleGrid>
-      {mode === 1 && <CheckField tab={tab} name="upscaling_crop" />}
-    </Stack>
-  );
-}

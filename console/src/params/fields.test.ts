@@ -7,8 +7,11 @@ vi.mock("virtual:contract", () => ({
 }));
 const { defaultOf, otherFields, paramsOf } = await import("./fields");
 
-test.each(["txt2img", "inpaint", "extras"] as const)("%s shows what restores faces among the fields by name", (tab) => {
-  expect(otherFields(tab)).toEqual(Object.keys(faces));
+test.each([
+  ["txt2img", ["gfpgan_visibility", "upscale_first"]],
+  ["extras", ["restore_faces", "upscale_first"]],
+] as const)("%s shows by their names the fields that it has no place for", (tab, names) => {
+  expect(otherFields(tab)).toEqual(names);
 });
 
 const native = { width: 832, height: 1216 };

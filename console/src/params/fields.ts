@@ -38,7 +38,7 @@ export function defaultOf(tab: Tab, name: string, native: Size | null): unknown 
 const SHARED = [
   "prompt", "negative_prompt", "sampler_name", "scheduler", "steps", "width", "height", "n_iter", "batch_size",
   "cfg_scale", "seed", "subseed", "subseed_strength", "tiling", "override_settings",
-  "refiner_checkpoint", "refiner_switch_at",
+  "refiner_checkpoint", "refiner_switch_at", "restore_faces",
 ];
 const HIRES = [
   "enable_hr", "hr_upscaler", "hr_scale", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_sampler_name",
@@ -48,14 +48,13 @@ const IMG2IMG = ["denoising_strength", "resize_mode", "image_cfg_scale"];
 const INPAINT = ["mask_blur", "inpainting_mask_invert", "inpainting_fill", "inpaint_full_res", "inpaint_full_res_padding"];
 const EXTRAS = [
   "resize_mode", "upscaling_resize", "upscaling_resize_w", "upscaling_resize_h", "upscaling_crop", "upscaler_1",
-  "upscaler_2", "extras_upscaler_2_visibility",
+  "upscaler_2", "extras_upscaler_2_visibility", "gfpgan_visibility", "codeformer_visibility", "codeformer_weight",
 ];
 /** Pictures come from the canvas; others say how an answer of WebUI's own API looks, and there is none. */
 const ELSEWHERE = new Set([
   "init_images", "mask", "image", "latent_mask", "model", "infotext", "force_task_id", "send_images", "save_images",
   "include_init_images", "override_settings_restore_afterwards", "do_not_save_samples", "do_not_save_grid",
   "sampler_index", "show_extras_results", "mask_blur_x", "mask_blur_y", "comments", "firstpass_image",
-  "codeformer_visibility", "codeformer_weight",
 ]);
 
 /** The fields that the tab has a place for. */

@@ -16,7 +16,7 @@ const { differences, readInfotext } = await import("./infotext");
 const TEXT = `a cat, (blue:1.2), size: big
 on a mat
 Negative prompt: blurry
-Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5.5, Seed: 7, Size: 640x512, Model: shapes, Lora hashes: "a: 12, b: 34", Clip skip: 2`;
+Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5.5, Seed: 7, Size: 640x512, Model: shapes, Lora hashes: "a: 12, b: 34", Face restoration: GFPGAN, Clip skip: 2`;
 
 test("prompts and parameters are told apart", () => {
   const { values, model } = readInfotext(TEXT)!;
@@ -30,7 +30,8 @@ test("prompts and parameters are told apart", () => {
     seed: 7,
     width: 640,
     height: 512,
-    override_settings: { CLIP_stop_at_last_layers: 2 },
+    restore_faces: true,
+    override_settings: { face_restoration_model: "GFPGAN", CLIP_stop_at_last_layers: 2 },
   });
   expect(model).toBe("shapes");
 });

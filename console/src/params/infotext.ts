@@ -51,8 +51,13 @@ export function readInfotext(text: string): Infotext | null {
   if (values.hr_scale !== undefined || values.hr_upscaler !== undefined) values.enable_hr = true;
   const fill = FILLS.indexOf(entries["Masked content"] ?? "");
   if (fill >= 0) values.inpainting_fill = fill;
+  const restorer = entries["Face restoration"];
+  if (restorer !== undefined) {
+    values.restore_faces = true;
+    values.override_settings = { face_restoration_model: restorer };
+  }
   const clipSkip = Number(entries["Clip skip"]);
-  if (clipSkip >= 2) values.override_settings = { CLIP_stop_at_last_layers: clipSkip };
+  if (clipSkip >= 2) values.override_settings = { ...(values.override_settings as Values | undefined), CLIP_stop_at_last_layers: clipSkip };
   return { values, model: entries.Model ?? null };
 }
 
