@@ -130,8 +130,8 @@ bench-rights: $(READY) ## measure the cost of the local cloud's permission check
 bench-webui: $(READY) ## race a WebUI that runs on this machine against the local cloud: make bench-webui WEBUI=http://127.0.0.1:7860 (ARGS="--checkpoint FILE --size 512")
 	@$(RUN) -m benchmarks.webui --webui "$(WEBUI)" $(ARGS)
 
-bench-webui-start: $(READY) webui-environments ## measure what the installed panel adds to a WebUI's start, in the stand-ins for both hosts
-	@$(RUN) -m benchmarks.webui_start
+bench-webui-start: $(READY) webui-environments ## measure what the installed panel adds to a WebUI's start, in the stand-ins for both hosts or in a real one (WEBUI=FOLDER, WEBUI_PYTHON=…, WEBUI_ARGS=…)
+	@WEBUI_FOLDER="$(WEBUI)" WEBUI_PYTHON="$(WEBUI_PYTHON)" WEBUI_ARGS="$(WEBUI_ARGS)" $(RUN) -m benchmarks.webui_start
 
 bench-console: $(READY) console ## measure the console's canvas: from the pointer's movement to the painted pixels
 	@$(RUN) -m benchmarks.console

@@ -1,12 +1,14 @@
 """One local cloud for all end-to-end tests of a run, with the real container and a tiny random checkpoint in it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from local_cloud.cloud import LocalCloud
+from local_cloud.settings import CONTAINER_COMMAND
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 REGION = "eu-central-1"
@@ -14,12 +16,23 @@ REGION = "eu-central-1"
 CHECKPOINT = "tiny.safetensors"
 
 
+@contextmanager
+def served_cloud(
+    factory: pytest.TempPathFactory, *, container_command: tuple[str, ...] = CONTAINER_COMMAND
+) -> Iterator[LocalCloud]:
+    """A local cloud that has the checkpoint CHECKPOINT."""
+    with LocalCloud(
+        factory.mktemp("local-cloud"), region=REGION, record_requests=True, container_command=container_command
+    ) as cloud:
+        with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
+            folder: Path = factory.mktemp("models")
+            service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")
+        yield cloud
+
+
 @pytest.fixture(scope="session")
 def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("local-cloud"), region=REGION, record_requests=True) as cloud:
-        with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
-            folder: Path = tmp_path_factory.mktemp("models")
-            service.assets.upload(write_tiny_checkpoint(folder / CHECKPOINT), "checkpoint")
+    with served_cloud(tmp_path_factory) as cloud:
         yield cloud
 
 

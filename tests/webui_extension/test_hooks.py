@@ -44,8 +44,13 @@ host.script_callbacks.ui_tabs.clear()
 {planting}
 """
 SCRIPT = "extensions/generate-on-cloud/scripts/generate_on_cloud.py"
-HOOKS = {
+WHOLE = {
     "nothing": "",
+    "an older host": "del host.script_callbacks.add_callback",
+    "another host": "host.script_callbacks.on_ui_tabs = host.script_callbacks.on_after_component = broken",
+}
+"""Host -> how it differs; the panel is there in each, by the first way to register that the host has."""
+HOOKS = {
     "loading": "import webui_extension.host.start as it; it.script_class = broken",
     "language": "import webui_extension.host.start as it; it.choose_language = broken",
     "cloud": "import webui_extension.host.start as it; it.Cloud = broken",
@@ -69,7 +74,8 @@ def test_an_exception_in_any_hook_leaves_the_hosts_page_whole_and_is_logged(host
     hosts.need(host.python)
     prepare(host, tmp_path)
     plantings = {
-        place: PLANT.format(script=str(tmp_path / SCRIPT), planting=planting) for place, planting in HOOKS.items()
+        place: PLANT.format(script=str(tmp_path / SCRIPT), planting=planting)
+        for place, planting in (WHOLE | HOOKS).items()
     }
     (tmp_path / "plantings.json").write_text(json.dumps(plantings))
     environment = {"STANDIN_FOLDER": str(tmp_path), "HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
@@ -78,12 +84,12 @@ def test_an_exception_in_any_hook_leaves_the_hosts_page_whole_and_is_logged(host
         env={"PATH": os.environ["PATH"], **environment}, cwd=tmp_path, check=True, timeout=280,
     )  # fmt: skip
 
-    for place in HOOKS:
+    for place in WHOLE | HOOKS:
         log = (tmp_path / f"{place}.log").read_text()
         assert (tmp_path / f"{place}.json").exists(), f"the host does not start: {place}\n{log}"
         ids = set(json.loads((tmp_path / f"{place}.json").read_text()))
         assert ids >= HOSTS_OWN, place
-        if place == "nothing":
+        if place in WHOLE:
             assert ids >= OURS
             assert not log
         else:

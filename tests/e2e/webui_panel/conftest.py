@@ -1,5 +1,6 @@
 """A host for each kind of WebUI, connected to the local cloud, and what the tests of its panel do again and again."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser
 from generate_on_cloud.client.cloud import GenerateOnCloud
 from generate_on_cloud.contract.accounts import CreateKey
 from local_cloud.cloud import LocalCloud
-from tests.e2e.conftest import CHECKPOINT
+from tests.e2e.conftest import CHECKPOINT, served_cloud
 from tests.webui_extension import hosts
 from tests.webui_extension.cable import Cable, running_cable
 from tests.webui_extension.hosts import Host, prepare, running_host
@@ -19,6 +20,7 @@ from tests.webui_extension.webui_page import WebUI
 
 GOLDENS = Path(__file__).parents[4] / "shared" / "goldens"
 """The folder with the checkpoint that a real host and the cloud both draw with."""
+SLOW_CONTAINER = (sys.executable, "-m", "tests.e2e.webui_panel.slow_container")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 ),
             ):
                 item.add_marker(mark)
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    with served_cloud(tmp_path_factory, container_command=SLOW_CONTAINER) as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="package")

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from generate_on_cloud.client.cloud import GenerateOnCloud
+from tests.e2e.webui_panel.slow_container import MANY_STEPS
 from tests.webui_extension.webui_page import WebUI
 
 WEIGHTS = Path(__file__).parents[3] / "demo_models" / "weights"
-LONG = 150
-"""Steps of a job that still runs when the test looks at it."""
-MANY = 8
-"""Pictures of such a job: one alone would be drawn before the page asks for news."""
 
 
 def sent(webui: WebUI, service: GenerateOnCloud, tab: str) -> str:
@@ -40,10 +37,9 @@ def sent_params(service: GenerateOnCloud) -> dict[str, Any]:
 
 
 def long_job(webui: WebUI, service: GenerateOnCloud, *, rounds: int = 1) -> str:
-    """Send a job of txt2img that runs for several seconds in each of its rounds; the page watches it."""
+    """Send a job of txt2img that runs for six seconds or more in each of its rounds; the page watches it."""
     webui.tab("txt2img")
-    webui.number("txt2img_steps", LONG)
-    webui.number("txt2img_batch_size", MANY)
+    webui.number("txt2img_steps", MANY_STEPS)
     webui.number("txt2img_batch_count", rounds)
     job_id = sent(webui, service, "txt2img")
     webui.waits_for(lambda: job_id in webui.watched("txt2img"), f"the page watches {job_id}")

@@ -7,7 +7,8 @@ from generate_on_cloud.contract.job_bodies import CreateJob
 from generate_on_cloud.contract.jobs import Task
 from tests.e2e.conftest import CHECKPOINT
 from tests.e2e.requests import txt2img
-from tests.e2e.webui_panel.sending import LONG, choose_newest, drawn, enlarge_newest, has_ended, long_job, sent
+from tests.e2e.webui_panel.sending import choose_newest, drawn, enlarge_newest, has_ended, long_job, sent
+from tests.e2e.webui_panel.slow_container import MANY_STEPS
 from tests.webui_extension.webui_page import WebUI
 
 PAGE = 20
@@ -160,7 +161,7 @@ def test_a_job_goes_on_when_the_browser_is_closed(webui: WebUI, service: Generat
         lambda: set((webui.folder / "outputs").glob("txt2img*/**/*.png")) - files, "its picture in the host's folder"
     )
     with Image.open(saved.pop()) as image:
-        assert f"Steps: {LONG}" in image.info["parameters"]
+        assert f"Steps: {MANY_STEPS}" in image.info["parameters"]
     webui.tab("txt2img")
     assert choose_newest(webui, service) == job_id
     webui.click("goc_show_txt2img")
