@@ -65,8 +65,15 @@ def _that_fit(errors: Sequence[FieldError]) -> list[FieldError]:
 
 def invalid(errors: Sequence[FieldError]) -> ProblemError:
     """`invalid_params` for these fields."""
-    fields = ", ".join(error.pointer or "the body" for error in errors[:MAX_ERRORS])
-    return ProblemError(ProblemCode.INVALID_PARAMS, shortened(f"Not accepted: {fields}"), errors=errors)
+    return ProblemError(ProblemCode.INVALID_PARAMS, sentence(errors), errors=errors)
+
+
+def sentence(errors: Sequence[FieldError]) -> str:
+    """The first error with its field, and how many more there are: a problem's `detail`."""
+    first, rest = errors[0], errors[1:MAX_ERRORS]
+    field = first.pointer.removeprefix("/params").lstrip("/") or "request"
+    told = first.message if first.message.startswith(f"{field}:") else f"{field}: {first.message}"
+    return shortened(told) + (f" ({len(rest)} more errors are listed)" if rest else "")
 
 
 def shortened(text: str, limit: int = SHOWN_CHARACTERS) -> str:

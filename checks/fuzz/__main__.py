@@ -31,7 +31,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "PATCH /v1/jobs/{job_id}": [{"label": "fuzzed", "starred": True}],
     "POST /v1/assets": [
         {"type": "lora", "name": "fuzz.safetensors", "size": 1000},
-        {"type": "vae", "name": "fuzz.safetensors", "source_url": "https://127.0.0.1:9/vae.safetensors"},
+        {"type": "vae", "name": "fuzz.safetensors", "source_url": "https://localhost:9/vae.safetensors"},
     ],
     "PATCH /v1/assets/{asset_id}": [{"description": "fuzzed"}],
     "POST /v1/assets/{asset_id}/parts": [{"parts": [{"part_number": 1, "sha256": "0" * 64}]}],

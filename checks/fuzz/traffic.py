@@ -32,7 +32,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 SECONDS_TO_ANSWER = 60
-NOWHERE = "https://127.0.0.1:9/"
+NOWHERE = "https://localhost:9/"
 """Replaces every URL, so that no request leaves the machine."""
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*")
 _KEPT = 40

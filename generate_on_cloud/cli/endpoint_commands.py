@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from generate_on_cloud.cli.asset_options import AllowedRoles, AllowedUsers
 from generate_on_cloud.cli.completion import endpoint_names
 from generate_on_cloud.cli.help_pages import Commands
-from generate_on_cloud.cli.output import AsJson, AsTable, print_document, print_endpoints, wants_json
+from generate_on_cloud.cli.output import AsJson, AsTable, errors, print_document, print_endpoints, wants_json
 from generate_on_cloud.cli.session import open_cloud
 from generate_on_cloud.cli.words import faults_in
 from generate_on_cloud.client.errors import CloudError
-from generate_on_cloud.contract.endpoints import CreateEndpoint, PatchEndpoint
+from generate_on_cloud.contract.endpoints import CreateEndpoint, EndpointStatus, PatchEndpoint
 
 app = Commands(help="The endpoints that run jobs.")
 
@@ -106,7 +106,14 @@ def rm(
 def sleep(name: EndpointName, as_json: AsJson = False) -> None:
     """Put an endpoint to sleep now, without waiting for its idle minutes; the next job wakes it."""
     with open_cloud() as cloud:
-        print_endpoints([cloud.endpoints.sleep(name)], as_json=as_json)
+        found = cloud.endpoints.sleep(name)
+    print_endpoints([found], as_json=as_json)
+    if found.min_instances:
+        errors.print(f"{found.name} goes back to its minimum of {found.min_instances} instances")
+    elif found.status is not EndpointStatus.SCALED_TO_ZERO:
+        errors.print(
+            f"{found.name} goes to sleep; `goc endpoints list` says ScaledToZero when its instances have stopped"
+        )
 
 
 @app.command()

@@ -46,7 +46,7 @@ class ProblemError(CloudError):
     """The service answered with a problem."""
 
     def __init__(self, problem: Problem) -> None:
-        said = [error for error in problem.errors if error.message != problem.detail]
+        said = [error for error in problem.errors if error.message not in problem.detail]
         fields = "".join(f"\n  {error.pointer.removeprefix('query:')}: {error.message}" for error in said)
         super().__init__(f"{problem.detail or problem.title} ({problem.code}, request {problem.request_id}){fields}")
         self.problem = problem

@@ -117,6 +117,24 @@ def parse_target(url: str) -> Target:
     return Target(host=_checked_host(parts.hostname or ""), port=port or 443, path=path)
 
 
+def parse_public_target(url: str) -> Target:
+    """Parse an absolute https URL that a user names, whose host is no address that may never be contacted.
+
+    What names stand for is checked when they are contacted (`checked_addresses`).
+
+    Raises:
+        FetchError: BAD_URL or NOT_PUBLIC; the message names what is not allowed.
+    """
+    target = parse_target(url)
+    try:
+        reason = refuse_unless_public(ip_address(target.host))
+    except ValueError:
+        return target
+    if reason is not None:
+        raise FetchError(FetchFailure.NOT_PUBLIC, _forbidden(target.host, reason))
+    return target
+
+
 def refuse_unless_public(address: Address) -> str | None:
     """The address policy in production: only addresses that are public on the internet."""
     for network, reason in _TRANSLATED:
@@ -160,9 +178,13 @@ def checked_addresses(target: Target, *, resolve: Resolver, policy: AddressPolic
             raise FetchError(FetchFailure.NOT_PUBLIC, f"{target.host} has an address that cannot be parsed") from error
         if reason is not None:
             # A name's address would let users map the network that the service runs in.
-            told = f"{text} must not be contacted: it {reason}" if target.host == text else _nowhere(target)
+            told = _forbidden(text, reason) if target.host == text else _nowhere(target)
             raise FetchError(FetchFailure.NOT_PUBLIC, told)
     return list(found)
+
+
+def _forbidden(address: str, reason: str) -> str:
+    return f"{address} must not be contacted: it {reason}"
 
 
 def _nowhere(target: Target) -> str:

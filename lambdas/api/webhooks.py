@@ -5,7 +5,7 @@ from generate_on_cloud.contract.accounts import RotateSecret, WebhookSecret
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
 from generate_on_cloud.contract.jobs import TERMINAL
 from generate_on_cloud.contract.webhooks import DeliveryList, Webhook, WebhookEvent
-from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
+from generate_on_cloud.fetching.public_addresses import FetchError, parse_public_target
 from lambdas.api.rights import visible_job
 from lambdas.api.routes import Routes, UserCall
 from lambdas.jobs.request_documents import state_conflict
@@ -59,7 +59,7 @@ def require_deliverable(call: UserCall, webhook: Webhook) -> None:
         ProblemError: `invalid_params`.
     """
     try:
-        parse_target(webhook.url)
+        parse_public_target(webhook.url)
     except FetchError as error:
         raise invalid([FieldError(pointer="/webhook/url", message=str(error))]) from error
     user = call.services.users.get(call.caller.user)

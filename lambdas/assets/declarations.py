@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from generate_on_cloud.contract.asset_bodies import CreateAsset
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from generate_on_cloud.contract.errors import FieldError
-from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
+from generate_on_cloud.fetching.public_addresses import FetchError, parse_public_target
 from lambdas.problems import invalid, shortened
 
 
@@ -27,7 +27,7 @@ def check_declaration(wanted: CreateAsset) -> AssetType:
         errors.append(_error("/name", f"received {wanted.name!r}; {reason}"))
     if wanted.source_url is not None:
         try:
-            parse_target(wanted.source_url)
+            parse_public_target(wanted.source_url)
         except FetchError as refused:
             errors.append(_error("/source_url", str(refused)))
     if wanted.prediction_type is not None and asset_type is not None:

@@ -6,7 +6,7 @@ from generate_on_cloud.contract.asset_bodies import CreateAsset
 from generate_on_cloud.contract.assets import ASSET_TYPES, AssetType, asset_type_named
 from generate_on_cloud.contract.errors import FieldError
 from generate_on_cloud.fetching.model_sites import ModelSites, ModelSource, told_failure
-from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
+from generate_on_cloud.fetching.public_addresses import FetchError, parse_public_target
 from lambdas.assets.record import composed
 from lambdas.assets.store import MAX_NAME
 from lambdas.problems import invalid, shortened
@@ -33,7 +33,7 @@ class ImportSources:
         extensions, token = ASSET_TYPES[asset_type].extensions, wanted.bearer_token
         try:
             source = self.sites.located(wanted.source_url, extensions=extensions, token=token)
-            parse_target(source.url)
+            parse_public_target(source.url)
         except FetchError as error:
             raise invalid([FieldError(pointer="/source_url", message=told_failure(error))]) from error
         name = wanted.name or self._name(source, asset_type, token)

@@ -115,7 +115,9 @@ class Webhooks:
     def _log(
         self, job: JobRecord, attempt: int, *, outcome: str, status: int | None = None, error: str | None = None
     ) -> None:
-        line = {"attempt": attempt, "at": timestamp(self.now()), "status": status, "outcome": outcome, "error": error}
+        # A redelivery is another message, whose receipts are counted from 1; the job counts on.
+        number = max(attempt, 1 + max((earlier.attempt for earlier in job.deliveries), default=0))
+        line = {"attempt": number, "at": timestamp(self.now()), "status": status, "outcome": outcome, "error": error}
         _LOG.info("webhook of job %s: %s", job.job_id, outcome, extra=job.log_ids)
         self.jobs.log_delivery(job.job_id, {name: value for name, value in line.items() if value is not None})
 

@@ -24,7 +24,7 @@ from generate_on_cloud.webui.prompt.schedule import PromptClock, schedule_prompt
 from lambdas.field_errors import ROOT, field_errors, pointer
 from lambdas.jobs.needed_assets import prompts_of
 from lambdas.jobs.pictures import picture_errors
-from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, SHOWN_CHARACTERS, ProblemError, invalid, shortened
+from lambdas.problems import MAX_ERRORS, MAX_MESSAGE, SHOWN_CHARACTERS, ProblemError, invalid, sentence, shortened
 
 MAX_UNUSED = 12
 """How many unused entries of an infotext a warning lists."""
@@ -54,11 +54,8 @@ def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) 
         warnings += _unused(params)
         params = _filled(params)
     if waiting := [*relaxed.unsupported, *params.unsupported()]:
-        raise ProblemError(
-            ProblemCode.NOT_SUPPORTED_YET,
-            shortened(f"Not supported yet: {', '.join(found.pointer.removeprefix('/') for found in waiting)}"),
-            errors=_below_root(waiting),
-        )
+        errors = _below_root(waiting)
+        raise ProblemError(ProblemCode.NOT_SUPPORTED_YET, sentence(errors), errors=errors)
     if isinstance(params, ImageParams):
         for one in (params, *params.variants()):
             check_prompt_syntax(one, prefix=ROOT)

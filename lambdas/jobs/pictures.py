@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, PICTURE_FIELDS
 from generate_on_cloud.contract.errors import FieldError
-from generate_on_cloud.fetching.public_addresses import FetchError, parse_target
+from generate_on_cloud.fetching.public_addresses import FetchError, parse_public_target
 from lambdas.aws.rows import is_id
 from lambdas.field_errors import pointer
 
@@ -91,7 +91,7 @@ def _reason_against(text: str) -> str | None:
 
 def _reason_against_url(url: str) -> str | None:
     try:
-        parse_target(url)
+        parse_public_target(url)
     except FetchError as error:
         return f"received a URL that cannot be fetched: {error}"
     return None

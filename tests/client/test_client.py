@@ -89,6 +89,21 @@ def test_a_refusal_names_code_field_and_request() -> None:
     )
 
 
+def test_an_error_that_the_problem_s_sentence_has_is_not_told_twice() -> None:
+    message = "received 0; allowed: 1 to 150"
+    problem = {"type": "", "title": "", "status": 422, "code": "invalid_params", "request_id": "r1",
+               "detail": f"steps: {message} (1 more errors are listed)",
+               "errors": [{"pointer": "/params/steps", "message": message},
+                          {"pointer": "/params/width", "message": "received 1; allowed: 8 or more"}]}  # fmt: skip
+    service = Service({"POST /prod/v1/jobs": httpx.Response(422, json=problem)})
+
+    with service.client() as cloud, pytest.raises(ProblemError) as refused:
+        cloud.jobs.submit(CreateJob(task=Task.TXT2IMG, params={"steps": 0}))
+
+    assert str(refused.value).count(message) == 1
+    assert "/params/width: received 1" in str(refused.value)
+
+
 def test_an_answer_that_is_not_the_apis_own_is_told_as_it_is() -> None:
     service = Service({"GET /prod/v1/endpoints": httpx.Response(502, text="Bad gateway")})
 

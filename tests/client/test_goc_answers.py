@@ -506,3 +506,20 @@ def test_the_completion_script_of_a_shell_is_printed(goc: Goc, shell: str) -> No
     assert "_GOC_COMPLETE" in said.out
     assert said.code == ExitCode.DONE
     assert goc("completion", "tcsh").code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, "goes to sleep"),
+        ({"min_instances": 2}, "goes back to its minimum of 2 instances"),
+        ({"status": "ScaledToZero", "instance_count": 0}, ""),
+    ],
+)
+def test_an_endpoint_that_was_put_to_sleep_and_is_still_in_service_is_said_to_go_to_sleep(
+    goc: Goc, more: dict[str, object], told: str
+) -> None:
+    said = goc("endpoints", "sleep", "fast", **{"POST /v1/endpoints/fast/sleep": (202, FAST | more)})
+
+    assert told in said.err
+    assert bool(said.err) is bool(told)

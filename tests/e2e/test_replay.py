@@ -118,7 +118,7 @@ def test_dead_letters_of_both_queues_are_worked_off_after_the_command(
     headers, said = {"x-api-key": local_cloud.admin_key}, list[str]()
     replay = Replay(StageConfig(), partial(a_client, clients), said.append)
     httpx.post(f"{local_cloud.api_url}/v1/me/webhook-secret", json={}, headers=headers, timeout=60).raise_for_status()
-    webhook = Webhook(url="https://127.0.0.1/hook")
+    webhook = Webhook(url="https://localhost/hook")
 
     with webhooks.without_its_function():
         with events.while_it_fails():

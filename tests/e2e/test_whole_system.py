@@ -354,7 +354,7 @@ def test_a_user_with_a_quota_is_told_of_ended_jobs_and_frees_the_place(local_clo
     key = ask("POST", "keys", {"user": "guest"}).raise_for_status().json()["key"]
     ask("POST", "me/webhook-secret", {}, key=key).raise_for_status()
     # This machine is no public address: the delivery is made, refused and logged.
-    wanted = {"task": "interrogate_clip", "webhook": {"url": "https://127.0.0.1:8443/hook"}}
+    wanted = {"task": "interrogate_clip", "webhook": {"url": "https://localhost:8443/hook"}}
 
     job_id = ask("POST", "jobs", wanted, key=key).raise_for_status().json()["job_id"]
     second = ask("POST", "jobs", wanted, key=key)

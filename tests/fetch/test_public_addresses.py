@@ -9,6 +9,7 @@ from generate_on_cloud.fetching.public_addresses import (
     FetchFailure,
     Target,
     checked_addresses,
+    parse_public_target,
     parse_target,
     refuse_unless_public,
 )
@@ -101,3 +102,20 @@ def test_a_name_does_not_show_whether_it_has_an_address_inside(found: list[str] 
         checked_addresses(parse_target("https://vm.internal/x"), resolve=resolve, policy=refuse_unless_public)
 
     assert str(refused.value) == "vm.internal has no public address"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://8.8.8.8/x", "https://[2606:4700::1111]/", "https://localhost/", "https://a.example"]
+)
+def test_a_public_address_and_a_name_pass_before_anybody_is_asked(url: str) -> None:
+    assert parse_public_target(url) == parse_target(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/", "https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://169.254.169.254/"]
+)
+def test_an_address_that_may_never_be_contacted_is_refused_before_anybody_is_asked(url: str) -> None:
+    with pytest.raises(FetchError, match="must not be contacted: it is") as told:
+        parse_public_target(url)
+
+    assert told.value.reason is FetchFailure.NOT_PUBLIC

@@ -47,7 +47,8 @@ def test_a_problem_has_exactly_this_shape(cloud: Cloud) -> None:
         "title": "Some fields of the request are invalid",
         "status": 422,
         "code": "invalid_params",
-        "detail": "Not accepted: /checkpoint",
+        "detail": "checkpoint: Choose a checkpoint: received none; allowed: an asset's id, file name or title "
+        "(GET /v1/assets?type=checkpoint lists them).",
         "request_id": "request-1",
         "errors": [
             {

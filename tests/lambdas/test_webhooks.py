@@ -125,7 +125,8 @@ def test_a_webhook_is_delivered_once_more_on_demand(cloud: Cloud) -> None:
     assert cloud.queue.sent == [job_id]
     deliver(cloud, receiver)
 
-    assert [line["outcome"] for line in attempts(cloud, job_id)] == ["given_up", "delivered"]
+    told = [(line["attempt"], line["outcome"]) for line in attempts(cloud, job_id)]
+    assert told == [(1, "given_up"), (2, "delivered")]
     assert verified(secret, receiver.posts[1])
     assert receiver.posts[0][2]["webhook-id"] == receiver.posts[1][2]["webhook-id"]
 
@@ -311,6 +312,32 @@ def test_a_job_is_sent_with_a_webhook_once_there_is_a_secret(cloud: Cloud) -> No
         {"url": "https://user:pass@example.com/"},
         {"url": "ftp://example.com"},
         {"url": "https://127.0.0.1:99999/"},
+        {"url": "https://127.0.0.1/"},
+        {"url": "https://127.0.0.1:8443/hook"},
+        {"url": "https://0.0.0.0/"},
+        {"url": "https://10.1.2.3/"},
+        {"url": "https://172.16.0.9/"},
+        {"url": "https://192.168.1.1/"},
+        {"url": "https://100.64.0.1/"},
+        {"url": "https://169.254.169.254/latest/meta-data/"},
+        {"url": "https://[::1]/"},
+        {"url": "https://[::]/"},
+        {"url": "https://[fe80::1]/"},
+        {"url": "https://[fd00:ec2::254]/"},
+        {"url": "https://[::ffff:127.0.0.1]/"},
+        {"url": "https://[::ffff:7f00:1]/"},
+        {"url": "https://[64:ff9b::7f00:1]/"},
+        {"url": "https://[2002:7f00:1::]/"},
+        {"url": "https://2130706433/"},
+        {"url": "https://0x7f000001/"},
+        {"url": "https://0x7f.0.0.1/"},
+        {"url": "https://0177.0.0.1/"},
+        {"url": "https://127.1/"},
+        {"url": "https://127.0.0.1./"},
+        {"url": "https://①②⑦.0.0.1/"},
+        {"url": "https://127。0。0。1/"},
+        {"url": "https://224.0.0.1/"},
+        {"url": "https://255.255.255.255/"},
         {"url": "x" * 3000},
         {"url": URL, "events": []},
         {"url": URL, "events": ["job.begun"]},

@@ -104,7 +104,11 @@ def _refused(error: urllib.error.HTTPError) -> CloudError:
     if not isinstance(problem, dict) or "code" not in problem:
         return CloudError(say("answered", status=error.code, text=text[:200]), status=error.code)
     details = [str(problem.get("detail", ""))]
-    details += [f"{fault.get('pointer', '')}: {fault.get('message', '')}" for fault in problem.get("errors") or ()]
+    details += [
+        f"{fault.get('pointer', '')}: {fault.get('message', '')}"
+        for fault in problem.get("errors") or ()
+        if str(fault.get("message", "")) not in details[0]
+    ]
     code = str(problem["code"])
     told = "\n".join(filter(None, details))
     if code == "unauthorized":

@@ -36,7 +36,7 @@ def tell_a_webhook(visit: Visit) -> None:
     key = visit.ask("POST", "keys", {"user": name}).raise_for_status().json()["key"]
     visit.ask("POST", "me/webhook-secret", {}, key=key).raise_for_status()
     wanted = {"task": "txt2img", "checkpoint": CHECKPOINT, "params": txt2img()}
-    wanted["webhook"] = {"url": "https://127.0.0.1:8443/hook"}
+    wanted["webhook"] = {"url": "https://localhost:8443/hook"}
     unsent = {name: value for name, value in wanted.items() if name != "params"}
     canceled = visit.ask("POST", "jobs", unsent, key=key).raise_for_status().json()["job_id"]
     visit.ask("POST", f"jobs/{canceled}/cancel", key=key).raise_for_status()

@@ -53,7 +53,7 @@ def test_a_file_is_fetched_by_its_address_and_a_failure_is_told(webui: WebUI, se
     webui.click("goc_import")
     webui.says("goc_upload_progress", "source_url")
 
-    webui.write("goc_from_url", f"https://127.0.0.1/{webui.host.kind}.safetensors")
+    webui.write("goc_from_url", f"https://localhost/{webui.host.kind}.safetensors")
     webui.click("goc_import")
 
     name = f"{webui.host.kind}.safetensors"
