@@ -58,7 +58,7 @@ class AssetsTab:
             tick = gr.Button("tick", elem_id="goc_tick_models", elem_classes=["goc-hidden"])
         listen(save.click, self._save, inputs=[url, key], outputs=[message, key])
         for event in (refresh.click, kind.change):
-            listen(event, self._list, inputs=[kind], outputs=[files, progress])
+            listen(event, self._list, inputs=[kind, files], outputs=[files, progress])
         listen(upload.click, self._upload, inputs=[kind, files], outputs=[progress])
         listen(stop.click, self._stop, outputs=[progress])
         listen(fetch.click, self._import, inputs=[kind, address, name], outputs=[progress])
@@ -77,13 +77,15 @@ class AssetsTab:
             return [cards([], errors=[told(error)]), unchanged()]
         return [cards([], notes=[say("connected", user=me["user"], role=me["role"], models=models)]), ""]
 
-    def _list(self, kind: str) -> list[Any]:
+    def _list(self, kind: str, chosen: list[str]) -> list[Any]:
+        """The files as they are now; those that were ticked stay ticked."""
+        ticked = {_file_name(line) for line in chosen or []}
         try:
             cloud = self._cloud.catalog().assets(kind, fresh=True)
             lines = [file_line(path, cloud) for path in local_files(model_folders(), kind, EXTENSIONS[kind])]
         except Exception as error:
             return [unchanged(), cards([], errors=[told(error)])]
-        return [choices(lines, []), self._progress()]
+        return [choices(lines, [line for line in lines if _file_name(line) in ticked]), self._progress()]
 
     def _upload(self, kind: str, chosen: list[str]) -> str:
         try:
@@ -93,7 +95,7 @@ class AssetsTab:
             connection = self._cloud.connection()
             uploads = [
                 Upload(connection, paths[name], kind)
-                for name in (line.rpartition(" · ")[0].rpartition(" · ")[0] for line in chosen)
+                for name in map(_file_name, chosen)
                 if name in paths and name not in self._uploads
             ]
         except Exception as error:
@@ -162,6 +164,11 @@ class AssetsTab:
             with self._lock:
                 self._imports.pop(name, None)
         return going
+
+
+def _file_name(line: str) -> str:
+    """That of `file_line`."""
+    return line.rpartition(" · ")[0].rpartition(" · ")[0]
 
 
 def _saved_url() -> str:

@@ -24,7 +24,7 @@ def large_vae(webui: WebUI, name: str) -> str:
 def choose_file(webui: WebUI, name: str, state: str) -> None:
     """Have the list of VAEs show this state of a file, and tick it."""
     webui.tab("Generate on Cloud")
-    with webui.page.expect_response(lambda answer: '"data":["vae"]' in (answer.request.post_data or "")):
+    with webui.page.expect_response(lambda answer: '"data":["vae",' in (answer.request.post_data or "")):
         if webui.value("goc_model_type") == "vae":
             webui.click("goc_refresh_models")
         else:

@@ -123,7 +123,13 @@ def test_a_local_model_is_sent_to_the_cloud(webui: WebUI, service: GenerateOnClo
     webui.click("goc_refresh_models")
     webui.says("goc_local_files", f"{name} · 0.02 GB · not on cloud")
 
-    webui.page.locator("#goc_local_files label", has_text=name).locator("input").check()
+    ticked = webui.page.locator("#goc_local_files label", has_text=name).locator("input")
+    ticked.check()
+    (folder / "another.safetensors").write_bytes(b"never read")
+    webui.click("goc_refresh_models")
+    webui.says("goc_local_files", "another.safetensors · 0.00 GB")
+    (folder / "another.safetensors").unlink()
+    assert ticked.is_checked()
     webui.click("goc_upload")
 
     webui.says("goc_upload_progress", f"{name}: on the cloud")
