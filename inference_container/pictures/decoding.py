@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
+from generate_on_cloud.contract.picture_formats import READ_FORMATS
 
 MAX_PIXELS = 100_000_000
 """Maximum width × height, read from the header."""
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+FORMATS = tuple(str(row.pillow) for row in READ_FORMATS)
 """The only formats that are opened; others (EPS, WMF, …) may run programs or read other files."""
 
 # The errors that Pillow's decoders raise for broken input.
@@ -67,7 +68,8 @@ def decode_picture(text: str, *, field: str) -> Image.Image:
             upright = ImageOps.exif_transpose(image)
         except _BROKEN as error:
             raise _bad(field, f"a truncated or broken {image.format} picture of {width}×{height} ({error})") from error
-    return _eight_bit(upright, field)
+    # Pillow gives PPM's numbers up to 65,535 in a mode of 32 bits.
+    return _eight_bit(upright, field, deep=image.format == "PPM")
 
 
 def _bytes_of(text: str, field: str) -> bytes:
@@ -90,7 +92,9 @@ def _bytes_of(text: str, field: str) -> bytes:
     return data
 
 
-def _eight_bit(image: Image.Image, field: str) -> Image.Image:
+def _eight_bit(image: Image.Image, field: str, *, deep: bool) -> Image.Image:
+    if image.mode == "I" and deep:
+        image = image.convert("I;16")
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode in {"I", "F"}:

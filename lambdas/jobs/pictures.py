@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from generate_on_cloud.contract.controlnet import CONTROLNET, PICTURE_FIELDS
 from generate_on_cloud.contract.errors import FieldError
+from generate_on_cloud.contract.picture_formats import READ_FORMATS, picture_format, tiff_bits
 from generate_on_cloud.fetching.public_addresses import FetchError, parse_public_target
 from lambdas.aws.rows import is_id
 from lambdas.field_errors import pointer
@@ -13,19 +14,8 @@ from lambdas.field_errors import pointer
 URL = "https://"
 _SINGLE_FIELDS = ("mask", "firstpass_image", "image")
 _LIST_FIELDS = ("init_images",)
-_SIGNATURES: tuple[tuple[str, bytes, int], ...] = (
-    ("png", b"\x89PNG\r\n\x1a\n", 0),
-    ("jpeg", b"\xff\xd8\xff", 0),
-    ("webp", b"WEBP", 8),
-    ("avif", b"ftypavif", 4),
-    ("avif", b"ftypavis", 4),
-    ("avif", b"ftypmif1", 4),
-    ("gif", b"GIF8", 0),
-    ("bmp", b"BM", 0),
-    ("tiff", b"II*\0", 0),
-    ("tiff", b"MM\0*", 0),
-)
-"""Format, the bytes that identify it, and their offset."""
+_MAX_BITS = 16
+"""Per channel: WebUI cuts numbers above 255 off, so that pictures of 32 bits come out white or black."""
 
 
 def picture_errors(params: Mapping[str, object]) -> list[FieldError]:
@@ -110,10 +100,18 @@ def _reason_against_base64(text: str) -> str | None:
     except (UnicodeEncodeError, binascii.Error):
         allowed = "a picture's bytes as base64, the id of an input, an https URL"
         return f"received text that starts {text[:40]!r} and is not valid base64; allowed: {allowed}"
-    kind = next((name for name, mark, offset in _SIGNATURES if data[offset : offset + len(mark)] == mark), None)
-    if kind is None:
-        allowed = ", ".join(dict.fromkeys(name for name, _, _ in _SIGNATURES))
-        return f"received {len(data)} bytes that start {data[:8]!r} and are not a supported picture; allowed: {allowed}"
+    found = picture_format(data)
+    if found is None or found.pillow is None:
+        allowed = ", ".join(row.name for row in READ_FORMATS)
+        what = (
+            f"that start {data[:8]!r} and are not a supported picture"
+            if found is None
+            else f"of a file in {found.name}"
+        )
+        return f"received {len(data)} bytes {what}; allowed: {allowed}"
+    kind = found.name
+    if kind == "tiff" and (bits := tiff_bits(data)) > _MAX_BITS:
+        return f"received a tiff picture with {bits} bits per channel; allowed: up to {_MAX_BITS}"
     if kind in _CUT and _CUT[kind](data):
         return f"received {len(data)} bytes of a {kind} picture that is cut off; allowed: whole pictures"
     return None

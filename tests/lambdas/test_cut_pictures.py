@@ -10,7 +10,7 @@ from PIL import Image
 from lambdas.jobs.pictures import picture_errors
 
 END_MARK = b"\xff\xd9"
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "DDS", "TGA")
 
 
 def saved(picture_format: str, **options: object) -> bytes:
@@ -27,7 +27,7 @@ def is_refused(data: bytes) -> bool:
 def loads(data: bytes) -> bool:
     try:
         Image.open(io.BytesIO(data)).load()
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, ValueError):
         return False
     return True
 
