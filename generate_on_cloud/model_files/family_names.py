@@ -56,6 +56,7 @@ class Family(StrEnum):
     OTHER_FACE_DETECTOR = "a face detector other than RetinaFace on ResNet-50"
     DEPTH_ANYTHING = "Depth Anything"
     MIDAS = "MiDaS (DPT-Hybrid), which sees depth"
+    SURFACE_NORMALS = "a network that sees how surfaces are turned"
     HED = "HED, which finds soft edges"
     LINE_DRAWING = "a network that makes line drawings"
     ANIME_LINES = "a network that makes line drawings of anime"

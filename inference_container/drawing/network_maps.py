@@ -82,6 +82,11 @@ def _normals(picture: Bytes, networks: Networks, level: float, _: float) -> Byte
     return directions(networks[0](_shown(picture) / 127.5 - 1.0)[0].numpy(), background=level)
 
 
+def _surfaces(picture: Bytes, networks: Networks, *_: float) -> Bytes:
+    (faces,) = networks[0](torch.from_numpy(normalized(picture / 255.0)))
+    return in_bytes(((faces.permute(1, 2, 0) + 1) * 0.5).numpy())
+
+
 def _depth_anything(picture: Bytes, networks: Networks, *_: float) -> Grey:
     height, width, _channels = picture.shape
     (depth,) = networks[0](torch.from_numpy(normalized(grown_to_patches(picture[:, :, ::-1]))))
@@ -160,6 +165,7 @@ MAPS: Mapping[str, Steps] = MappingProxyType(
         "depth_anything": Steps(_depth_anything),
         "depth_anything_v2": Steps(_depth_anything),
         "normal_midas": Steps(_normals),
+        "normal_bae": Steps(_surfaces),
         "mlsd": Steps(_straight_lines),
         "softedge_hed": Steps(_hed),
         "softedge_hedsafe": Steps(partial(_hed, safe=True)),

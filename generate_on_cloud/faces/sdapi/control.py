@@ -35,7 +35,7 @@ _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("openpose",),
     ),
     "Depth": (("depth_midas", "depth_anything", "depth_anything_v2"), ("depth",)),
-    "NormalMap": (("normal_midas",), ("normal",)),
+    "NormalMap": (("normal_bae", "normal_midas"), ("normal",)),
     "SoftEdge": (
         ("softedge_pidinet", "softedge_pidisafe", "softedge_hed", "softedge_hedsafe"), ("softedge", "hed", "pidi")
     ),
