@@ -77,14 +77,14 @@ class _Block(nn.Module):
         self.adds = stride == 1 and (first[1] if grows else first[0]) == last[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        made = x
+        made: Tensor = x
         for layer in self.layers[:-2]:
             made = self.get_submodule(layer)(made)
             made = silu(made) if layer.startswith("bn") else made
         made = self.se(made)
         for layer in self.layers[-2:]:
             made = self.get_submodule(layer)(made)
-        return made + x if self.adds else made
+        return cast(Tensor, made + x if self.adds else made)
 
 
 class _EfficientNet(nn.Module):
