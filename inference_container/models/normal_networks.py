@@ -84,7 +84,7 @@ class _Block(nn.Module):
         made = self.se(made)
         for layer in self.layers[-2:]:
             made = self.get_submodule(layer)(made)
-        return cast(Tensor, made + x if self.adds else made)
+        return made + x if self.adds else made
 
 
 class _EfficientNet(nn.Module):
