@@ -222,6 +222,8 @@ def check_option(key: str, value: object) -> OptionValue:
             f"unknown option {key!r}; allowed: the {len(OPTIONS)} options in /v1/openapi.json{nearest(key, OPTIONS)}"
         )
     checked = _typed(key, value, rule.default)
+    if rule.allowed is not None and isinstance(checked, str):
+        checked = same_name(checked, map(str, rule.allowed)) or checked
     if rule.allowed is not None and checked not in rule.allowed:
         raise OptionRefusedError(f"received {value!r} for {key}; allowed: {', '.join(map(str, rule.allowed))}")
     if isinstance(checked, (int, float)) and not isinstance(checked, bool):

@@ -119,6 +119,30 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 """WebUI's aliases, which other tools write into pictures; requests use the names."""
+COMFYUI_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "euler_ancestral": "Euler a",
+        "heun": "Heun",
+        "lms": "LMS",
+        "lcm": "LCM",
+        "dpm_2": "DPM2",
+        "dpm_2_ancestral": "DPM2 a",
+        "dpm_fast": "DPM fast",
+        "dpm_adaptive": "DPM adaptive",
+        "dpmpp_2s_ancestral": "DPM++ 2S a",
+        "dpmpp_sde": "DPM++ SDE",
+        "dpmpp_sde_gpu": "DPM++ SDE",
+        "dpmpp_2m": "DPM++ 2M",
+        "dpmpp_2m_sde": "DPM++ 2M SDE",
+        "dpmpp_2m_sde_gpu": "DPM++ 2M SDE",
+        "dpmpp_3m_sde": "DPM++ 3M SDE",
+        "dpmpp_3m_sde_gpu": "DPM++ 3M SDE",
+        "uni_pc": "UniPC",
+        "uni_pc_bh2": "UniPC",
+        "euler": "Euler",
+    }
+)
+"""What ComfyUI calls the samplers; its savers write these names, with or without `_` and the schedule."""
 
 
 def sampler_named(name: str) -> str | None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import Img2ImgParams, Txt2ImgParams
-from generate_on_cloud.contract.samplers import SCHEDULE_LABELS
+from generate_on_cloud.contract.samplers import SCHEDULE_LABELS, Schedule
 from generate_on_cloud.contract.scripts import SoftInpainting
 from generate_on_cloud.webui.infotext.fill import (
     FIELDS,
@@ -281,3 +281,69 @@ def test_the_entries_that_soft_inpainting_writes_are_read_back_as_they_were() ->
 
     assert read is not None
     assert list(map(str, read.infotext().values())) == list(map(str, settings.infotext().values()))
+
+
+@pytest.mark.parametrize(
+    ("written", "sampler", "schedule"),
+    [
+        ("k_euler_a", "Euler a", Schedule.AUTOMATIC),
+        ("K_DPMPP_2M", "DPM++ 2M", Schedule.AUTOMATIC),
+        ("euler a", "Euler a", Schedule.AUTOMATIC),
+        ("dpm++ 2m karras", "DPM++ 2M", Schedule.KARRAS),
+        ("euler_ancestral", "Euler a", Schedule.AUTOMATIC),
+        ("dpmpp_2m_karras", "DPM++ 2M", Schedule.KARRAS),
+        ("dpmpp_2m_sde_gpu_sgm_uniform", "DPM++ 2M SDE", Schedule.SGM_UNIFORM),
+        ("dpmpp_2s_ancestral", "DPM++ 2S a", Schedule.AUTOMATIC),
+        ("euler_normal", "Euler", Schedule.NORMAL),
+        ("uni_pc", "UniPC", Schedule.AUTOMATIC),
+        ("DPM++ 2M SDE Heun Align Your Steps", "DPM++ 2M SDE Heun", Schedule.ALIGN_YOUR_STEPS),
+    ],
+)
+@pytest.mark.parametrize("kind", [Txt2ImgParams, Img2ImgParams])
+def test_samplers_are_read_by_the_names_that_other_tools_write(
+    kind: type[Txt2ImgParams | Img2ImgParams], written: str, sampler: str, schedule: Schedule
+) -> None:
+    more = {"init_images": [PICTURE]} if kind is Img2ImgParams else {}
+    params = kind.model_validate({"infotext": f"a cat\nSteps: 6, Sampler: {written}, Seed: 5", **more})
+
+    choice = fill_in(params).sampler_choice()
+
+    assert (choice.sampler, choice.schedule) == (sampler, schedule)
+
+
+@pytest.mark.parametrize("written", ["dpmpp_2m_turbo", "ddpm", "Default", "HeunPP2", "euler_", "k_euler_karras_x"])
+def test_a_sampler_that_nobody_has_is_named_with_its_entry(written: str) -> None:
+    with pytest.raises(ValueError, match=f"Sampler: unknown sampler '{written}'"):
+        fill_in(Txt2ImgParams(infotext=f"a cat\nSteps: 6, Sampler: {written}, Seed: 5"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "field", "value"),
+    [
+        ("Steps: 20.0, Seed: 1, Size: 64x64", "steps", 20),
+        ("Steps: 20, Seed: 123.0, Size: 64x64", "seed", 123),
+        ("Steps: 20, Seed: , Size: 64x64", "seed", -1),
+        ("Steps: , Seed: 3, Size: 64x64", "steps", 50),
+        ('Steps: "", Seed: 3, Size: 64x64', "steps", 50),
+        ("Steps: 20, Seed: 3, Clip skip: 2.0", "override_settings", {"CLIP_stop_at_last_layers": 2}),
+        ("Steps: 20, Seed: 3, Tiling: true", "override_settings", {"tiling": True}),
+        ("Steps: 20, Seed: 3, Tiling: FALSE", "override_settings", {}),
+    ],
+)
+def test_numbers_and_truths_are_read_as_tools_write_them_and_empty_entries_are_left_out(
+    entries: str, field: str, value: object
+) -> None:
+    assert fill_in(Txt2ImgParams(infotext=f"a cat\n{entries}")).model_dump()[field] == value
+
+
+@pytest.mark.parametrize(
+    ("entry", "option", "value"), [("RNG: cpu", "randn_source", "CPU"), ("Emphasis: no norm", "emphasis", "No norm")]
+)
+def test_choices_are_read_in_any_case(entry: str, option: str, value: str) -> None:
+    assert getattr(fill_in(Txt2ImgParams(infotext=f"a cat\nSteps: 6, Seed: 5, {entry}")).options, option) == value
+
+
+def test_an_empty_entry_that_would_count_is_named() -> None:
+    params = Txt2ImgParams(infotext="a cat\nSteps: 6, Seed: , Size: 64x64, Model hash: , Mood: ")
+
+    assert unused_entries(params) == ("Seed", "Mood")

@@ -16,7 +16,14 @@ from pydantic import ValidationError
 from generate_on_cloud.contract.hires_sizes import old_first_size
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams, Txt2ImgParams
-from generate_on_cloud.contract.samplers import SAMPLERS, choose_sampler
+from generate_on_cloud.contract.samplers import (
+    COMFYUI_NAMES,
+    SAMPLERS,
+    SCHEDULE_LABELS,
+    choose_sampler,
+    sampler_with_alias,
+    schedule_named,
+)
 from generate_on_cloud.contract.scripts import ENABLED_LABEL, LABELS, SoftInpainting, with_soft_inpainting
 from generate_on_cloud.webui.infotext.parser import Infotext, parse_infotext
 
@@ -160,9 +167,10 @@ def unused_entries(params: ImageParams) -> tuple[str, ...]:
         used |= {ENABLED_LABEL, *LABELS}
     if isinstance(params, Txt2ImgParams):
         used |= {"First pass size-1", "First pass size-2", "Hypernet", "Hypernet strength"}
-    entries = parse_infotext(params.infotext).parameters
-    names = (name.removesuffix("-1").removesuffix("-2") for name in entries if name not in used)
-    return tuple(dict.fromkeys(names))
+    infotext = parse_infotext(params.infotext)
+    unread = [name for name in infotext.parameters if name not in used]
+    empty = [name for name in infotext.empty if name not in SILENT_ENTRIES]
+    return tuple(dict.fromkeys(name.removesuffix("-1").removesuffix("-2") for name in (*unread, *empty)))
 
 
 def _table(params: ImageParams) -> Mapping[str, tuple[str, Read]]:
@@ -175,8 +183,11 @@ def _fields(infotext: Infotext, params: ImageParams) -> dict[str, object]:
     if drawn_from_text:
         _read_old_hires_fix(entries)
     found = {
-        name: _read(entry, read, entries[entry]) for name, (entry, read) in _table(params).items() if entry in entries
+        name: _read(entry, _whole if read is int else read, entries[entry])
+        for name, (entry, read) in _table(params).items()
+        if entry in entries
     }
+    found |= _sampler_of_others(found)
     found |= _sampler(found, given=params.model_fields_set)
     if drawn_from_text:
         found |= {"prompt": infotext.prompt + _hypernetwork(entries), "negative_prompt": infotext.negative_prompt}
@@ -201,6 +212,21 @@ def _hypernetwork(entries: Mapping[str, str]) -> str:
     if "Hypernet" not in entries:
         return ""
     return f"<hypernet:{entries['Hypernet']}:{entries.get('Hypernet strength', '1.0')}>"
+
+
+def _sampler_of_others(found: Mapping[str, object]) -> dict[str, object]:
+    """Sampler and schedule by the names of WebUI's aliases and of ComfyUI, as other tools write them."""
+    if "sampler_name" not in found:
+        return {}
+    name = str(found["sampler_name"])
+    if (sampler := sampler_with_alias(name)) is not None:
+        return {"sampler_name": sampler}
+    for alias in sorted(COMFYUI_NAMES, key=len, reverse=True):
+        if name == alias:
+            return {"sampler_name": COMFYUI_NAMES[alias]}
+        if name.startswith(f"{alias}_") and (schedule := schedule_named(name[len(alias) + 1 :])) is not None:
+            return {"sampler_name": COMFYUI_NAMES[alias], "scheduler": SCHEDULE_LABELS[schedule]}
+    return {}
 
 
 def _sampler(found: Mapping[str, object], *, given: set[str]) -> dict[str, object]:
@@ -229,7 +255,7 @@ def _options(infotext: Infotext) -> dict[str, object]:
             kind = type(OPTIONS[option].default)
             value = _read(
                 entry,
-                _truth if kind is bool else _clip_skip if entry == "Clip skip" else kind,
+                _clip_skip if entry == "Clip skip" else {bool: _truth, int: _whole}.get(kind, kind),
                 infotext.parameters[entry],
             )
             if value != OPTIONS[option].default:
@@ -267,7 +293,18 @@ def _old_ways(infotext: Infotext) -> Iterator[str]:
 
 def _clip_skip(text: str) -> int:
     """Numbers below 2 mean no clip skip in WebUI; ComfyUI's tools write negative ones."""
-    return max(int(text), 1)
+    return max(_whole(text), 1)
+
+
+def _whole(text: str) -> int:
+    """A whole number, also as `20.0`, as tools write it that keep all numbers as fractions."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
 
 
 def _number(text: str) -> int | float:
@@ -276,9 +313,9 @@ def _number(text: str) -> int | float:
 
 
 def _truth(text: str) -> bool:
-    if text not in ("True", "False"):
+    if text.lower() not in ("true", "false"):
         raise ValueError(text)
-    return text == "True"
+    return text.lower() == "true"
 
 
 def _read(entry: str, read: Read, text: str) -> object:

@@ -35,6 +35,8 @@ class Infotext:
     negative_prompt: str
     parameters: Mapping[str, str]
     """Values as written, except that a size such as `Size: 512x768` becomes `Size-1` and `Size-2`."""
+    empty: tuple[str, ...] = ()
+    """Entries without a value, which WebUI leaves out."""
 
     def with_defaults(self) -> dict[str, str]:
         """The parameters, completed with DEFAULTS."""
@@ -54,7 +56,9 @@ def parse_infotext(text: str) -> Infotext:
         lines.append(last)
         found = []
     prompt, negative_prompt = _read_prompts(lines)
-    return Infotext(prompt, negative_prompt, dict(_read_parameters(found)))
+    parameters = dict(_read_parameters(found))
+    empty = tuple(key for key, value in parameters.items() if not value)
+    return Infotext(prompt, negative_prompt, {key: value for key, value in parameters.items() if value}, empty)
 
 
 def _read_prompts(lines: list[str]) -> tuple[str, str]:
