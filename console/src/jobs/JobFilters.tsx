@@ -5,7 +5,7 @@ import { BOUNDS } from "virtual:contract";
 import type { Schemas } from "../api/client";
 import type { JobFilter } from "./queries";
 
-const TASKS = BOUNDS.CreateJob!.task!.enum as string[];
+const TASKS = BOUNDS.CreateJob!.task!.enum as Schemas["Task"][];
 const STATUSES = ["queued", "running", "succeeded", "failed", "canceled", "expired"] as const;
 
 interface Props {
@@ -22,7 +22,7 @@ export function JobFilters({ filter, onFilter }: Props) {
         <Select
           aria-label={t("jobs.filterTask")}
           placeholder={t("jobs.anyTask")}
-          data={TASKS}
+          data={TASKS.map((task) => ({ value: task, label: t(`task.${task}`) }))}
           value={filter.task}
           onChange={(task) => change({ task: task as Schemas["Task"] | null })}
           clearable

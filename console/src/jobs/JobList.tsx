@@ -51,7 +51,7 @@ export function JobList({ jobs, chosen, selected, onSelect, onChoose, onEnd }: P
               <span className="grow">
                 <span className="job-words">
                   <Text span size="sm">
-                    {time.format(new Date(job.created_at))} → {job.task} →
+                    {time.format(new Date(job.created_at))} → {t(`task.${job.task}`)} →
                   </Text>
                   <StatusBadge status={job.status} />
                   <Text span size="xs" c="dimmed" className="mono" truncate>

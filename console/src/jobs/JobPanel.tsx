@@ -28,7 +28,7 @@ export function JobPanel({ id, onClose, onRetried }: Props) {
       <Group justify="space-between" wrap="nowrap">
         <Group gap="xs">
           <Title order={2} size="h4">
-            {job.data.task}
+            {t(`task.${job.data.task}`)}
           </Title>
           <StatusBadge status={job.data.status} />
         </Group>

@@ -29,7 +29,7 @@ export function JobWatch() {
     if (!data) return;
     document.title = titleOf(data.jobs, t("app.name"));
     for (const job of endedSince(before.current, data.jobs))
-      notify(`${job.task}: ${t(`status.${job.status}`)}`, job.prompt ?? "", job.job_id);
+      notify(`${t(`task.${job.task}`)}: ${t(`status.${job.status}`)}`, job.prompt ?? "", job.job_id);
     before.current = data.jobs;
   }, [data, t]);
   useEffect(

@@ -16,7 +16,7 @@ function flat(tree: Tree, prefix = ""): Record<string, string> {
 const placeholders = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name).toSorted();
 const english = flat(en);
 const document = JSON.parse(readFileSync(new URL("../../../docs/openapi.json", import.meta.url), "utf8"));
-const { ProblemCode, JobErrorCode, JobStatus, JobPhase, AssetStatus, AssetType, EndpointStatus } = document.components.schemas;
+const { Task, ProblemCode, JobErrorCode, JobStatus, JobPhase, AssetStatus, AssetType, EndpointStatus } = document.components.schemas;
 
 describe.each([
   ["ja", flat(ja)],
@@ -31,6 +31,7 @@ describe.each([
 });
 
 test.each([
+  ["task", Task.enum],
   ["problem", ProblemCode.enum],
   ["jobError", JobErrorCode.enum],
   ["status", JobStatus.enum],
