@@ -12,6 +12,7 @@ from inference_container.models.line_networks import MLSD
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS
 from tests.filled_networks import State, filled
 from tests.tiny_depth import depth_anything, midas
+from tests.tiny_holes import hole_filler
 from tests.tiny_normals import surface_normals
 from tests.tiny_onnx import dwpose, yolox
 from tests.tiny_poses import body, part
@@ -60,6 +61,7 @@ FILES: Mapping[str, Callable[[], State]] = {
     "hand_pose_model.pth": lambda: part(42, HAND_MAPS),
     "facenet.pth": lambda: part(43, FACE_MAPS),
     "mlsd_large_512_fp32.pth": mlsd,
+    "ControlNetLama.pth": hole_filler,
     "scannet.pt": surface_normals,
     "ControlNetHED.pth": hed,
     "sk_model.pth": lambda: lines(22),

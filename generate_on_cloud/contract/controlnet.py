@@ -68,7 +68,7 @@ class ControlNetUnit(BaseModel):
     mask: Annotated[str, Field(min_length=1)] | None = None
     """White where lines are drawn; a mask that is neither all black nor all white replaces the picture.
 
-    For the preprocessors `inpaint` and `inpaint_only`: white what is drawn anew."""
+    For the preprocessors `inpaint`, `inpaint_only` and `inpaint_only+lama`: white what is drawn anew."""
     resize_mode: Annotated[
         Literal["Just Resize", "Crop and Resize", "Resize and Fill"], _mode_of(RESIZE_MODES, _OLD_RESIZE_MODES)
     ] = "Crop and Resize"

@@ -56,6 +56,7 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "tile_colorfix+sharp": Preprocessor(Slider(8.0, 3, 32), Slider(1.0, 0, 2), previewed=False),
         "inpaint_only": Preprocessor(previewed=False),
         "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
+        "inpaint_only+lama": _network("ControlNetLama.pth"),
         "openpose": _network(BODY),
         "openpose_hand": _network(BODY, HAND),
         "openpose_face": _network(BODY, FACE),

@@ -68,6 +68,6 @@ class Family(StrEnum):
     PERSON_DETECTOR = "YOLOX, which finds people"
     WHOLE_BODY = "DWPose, which finds the points of a whole body"
     MLSD = "M-LSD, which finds straight lines"
-    HOLE_FILLER = "a model that fills holes (LaMa), which this version does not run"
+    HOLE_FILLER = "LaMa, which fills holes"
     EMBEDDING = "a textual inversion embedding"
     UNKNOWN = "no model this version knows"

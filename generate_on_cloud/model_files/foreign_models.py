@@ -51,7 +51,7 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.BODY_POSE, r"(?:^|_)Mconv7_stage6_L2_weight$"),
     (Family.PART_POSE, r"(?:^|_)Mconv7_stage6_weight$"),
     (Family.MLSD, r"(?:^|_)block23_conv3_weight$"),
-    (Family.HOLE_FILLER, r"(?:^|_)(?:generator|model)_model_\d+_bn_l_"),
+    (Family.HOLE_FILLER, r"(?:^|_)model_\d+_bn_l_"),
     (Family.T2I_ADAPTER, r"^transformer_layes_\d|^style_embedding$|^spatial_ch_projs"),
 )
 

@@ -38,6 +38,7 @@ PREPROCESSOR_FILES: Mapping[str, PreprocessorFile] = MappingProxyType(
         "body_pose_model.pth": PreprocessorFile(Family.BODY_POSE),
         "hand_pose_model.pth": PreprocessorFile(Family.HAND_POSE),
         "facenet.pth": PreprocessorFile(Family.FACE_POSE),
+        "ControlNetLama.pth": PreprocessorFile(Family.HOLE_FILLER),
         "yolox_l.onnx": PreprocessorFile(Family.PERSON_DETECTOR),
         "dw-ll_ucoco_384.onnx": PreprocessorFile(Family.WHOLE_BODY),
     }

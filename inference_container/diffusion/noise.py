@@ -136,6 +136,31 @@ class ImageNoise:
         return _centred(noise, self._draws[image](self.shape)) if resized else noise
 
 
+class NoiseOver(ImageNoise):
+    """Noise over latents: all of it, later draws too, is what the latents become at the noisiest timestep.
+
+    So does `inpaint_only+lama` of the ControlNet extension; Brownian noise stays as it is.
+    """
+
+    def __init__(self, noise: ImageNoise, origin: Tensor, *, alpha: Tensor) -> None:
+        """`origin` is (1, C, h, w), `alpha` is ᾱ at the last timestep."""
+        vars(self).update(vars(noise))
+        fits = tuple(origin.shape[1:]) == self.shape
+        self._kept = origin.float().to(self.device) * alpha.sqrt().to(self.device) if fits else None
+        self._share = (1 - alpha).sqrt().to(self.device)
+
+    def first(self) -> Tensor:
+        """The initial noise over the latents; of another size, the noise alone."""
+        return self._over(super().first())
+
+    def next(self) -> Tensor:
+        """The next draw over the latents."""
+        return self._over(super().next())
+
+    def _over(self, noise: Tensor) -> Tensor:
+        return noise if self._kept is None else self._kept + self._share * noise
+
+
 def _centred(noise: Tensor, background: Tensor) -> Tensor:
     """`noise` centred on `background`, both (C,h,w), cropped where it is larger."""
     target, source = [slice(None)], [slice(None)]

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.controlnet import CONTROL_MODES, CONTROLNET, RESIZE_MODES, ControlNetUnit
@@ -27,8 +28,10 @@ from inference_container.pictures.control_maps import (
     COLOR_FIX,
     COLOR_FIX_SHARP,
     INPAINT,
+    INPAINT_FILLED,
     INPAINT_ONLY,
     RECOLORS,
+    RESTORING,
     Bytes,
     MapResizeMode,
     fit_map,
@@ -65,6 +68,8 @@ class Controls:
     """Infotext entries."""
     finishes: tuple[Callable[[Image.Image], Image.Image], ...] = ()
     """What happens to each decoded picture, in this order."""
+    origin: Tensor | None = None
+    """The latents (1, 4, h, w) under all noise of the first pass, from `inpaint_only+lama`."""
 
     def finished(self, image: Image.Image) -> Image.Image:
         """A decoded picture as the units want it."""
@@ -105,6 +110,7 @@ def prepare_controls(
     size = columns * 8, rows * 8
     first: list[Control] = []
     hires: list[Control] = []
+    origin: Tensor | None = None
     maps: list[Image.Image] = []
     finishes: list[Callable[[Image.Image], Image.Image]] = []
     for number, unit in enumerate(units):
@@ -114,12 +120,17 @@ def prepare_controls(
             by_network = request_network_map(job, unit.module)
         with progress.phase(JobPhase.ENCODING):
             seed = _seed(params, seeds)
-            found, mode, module = _map_of(number, unit, params, size=size, cut=cut, seed=seed, by_network=by_network)
+            found, mode, module = _map_of(
+                number, unit, params, size=size, largest=hires_size or size, cut=cut, seed=seed, by_network=by_network
+            )
             made = [fit_map(found, mode=mode, width=one[0], height=one[1]) for one in (hires_size, size) if one]
         if unit.hr_option != "High res only" or hires_size is None:
             with progress.phase(JobPhase.ENCODING):
                 steering = _steering(unit, module, checkpoint, made[-1], hires=False)
             first.append(_control(unit, network, checkpoint, made[-1], steering=steering))
+        if module == INPAINT_FILLED:
+            with progress.phase(JobPhase.ENCODING):
+                origin = _encoded(checkpoint, made[-1])
         if hires_size is not None and unit.hr_option != "Low res only":
             with progress.phase(JobPhase.ENCODING):
                 steering = _steering(unit, module, checkpoint, made[0], hires=True)
@@ -129,10 +140,10 @@ def prepare_controls(
             maps += [Image.fromarray(shown_map(one)) for one in made]
         if module in RECOLORS:
             finishes.append(partial(_finished, finish=partial(recolored, module=module), fitted=made[0]))
-        if module == INPAINT_ONLY:
+        if module in RESTORING:
             finishes.append(partial(_finished, finish=restored, fitted=made[0]))
     notes: dict[str, InfoValue] = {f"{CONTROLNET} {number}": unit.infotext() for number, unit in enumerate(units)}
-    return Controls(tuple(first), tuple(hires), tuple(maps), notes, tuple(finishes))
+    return Controls(tuple(first), tuple(hires), tuple(maps), notes, tuple(finishes), origin)
 
 
 def _seed(params: ImageParams, seeds: Seeds) -> int:
@@ -155,18 +166,23 @@ def _steering(
     Raises:
         JobFailed: asset_incompatible, if the checkpoint predicts something else.
     """
-    if module not in (COLOR_FIX, COLOR_FIX_SHARP, INPAINT_ONLY):
+    if module not in (COLOR_FIX, COLOR_FIX_SHARP, *RESTORING):
         return None
     if checkpoint.prediction_type != "epsilon":
         message = f"{CONTROLNET}: {module} needs a checkpoint that predicts noise; {checkpoint.file.name} does not"
         raise JobFailed(JobErrorCode.ASSET_INCOMPATIBLE, message)
-    origin = encode_fully(checkpoint, to_model_range(Image.fromarray(np.ascontiguousarray(fitted[:, :, :3]))))
-    if module == INPAINT_ONLY:
+    origin = _encoded(checkpoint, fitted)
+    if module in RESTORING:
         anew = torch.from_numpy((fitted[:, :, 3] > 127).astype(np.float32))[None, None]
         return Restore(origin, anew.to(checkpoint.device), unit.weight)
     radius, sharpness = unit.thresholds
     radius = int(radius) * (2 if hires else 1)
     return ColorFix(origin, radius, unit.weight, sharpness if module == COLOR_FIX_SHARP else None)
+
+
+def _encoded(checkpoint: Checkpoint, fitted: Bytes) -> Tensor:
+    pixels = to_model_range(Image.fromarray(np.ascontiguousarray(fitted[:, :, :3])))
+    return encode_fully(checkpoint, pixels)
 
 
 def _network(job: TaskInput, unit: ControlNetUnit, checkpoint: Checkpoint) -> ControlNetwork:
@@ -215,11 +231,12 @@ def _map_of(
     params: ImageParams,
     *,
     size: Size,
+    largest: Size,
     cut: Cut | None,
     seed: int,
     by_network: NetworkMap | None,
 ) -> tuple[Bytes, MapResizeMode, str]:
-    """The map, its resize mode, and the preprocessor that made it."""
+    """The map, its resize mode, and the preprocessor that made it; `largest` is the size of the last pass."""
     mode, module = unit.resize_mode, unit.module
     if module == INPAINT_ONLY and isinstance(params, Img2ImgParams) and params.mask is not None:
         module = INPAINT  # img2img already restores what is not masked
@@ -230,7 +247,7 @@ def _map_of(
         mode = _mode_of(params)
     else:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{CONTROLNET} {number}: received no image; allowed: a picture")
-    anew = _drawn_anew(number, unit, params, size=picture.size) if module in (INPAINT, INPAINT_ONLY) else None
+    anew = _drawn_anew(number, unit, params, size=picture.size) if module in (INPAINT, *RESTORING) else None
     if unit.mask is not None and anew is None:
         mask = _opened(unit.mask, f"{CONTROLNET} {number}: mask")
         if mask.getchannel(0).getextrema() not in ((0, 0), (255, 255)):
@@ -243,11 +260,19 @@ def _map_of(
         resolution = pixel_perfect_resolution(picture.size, mode=mode, width=size[0], height=size[1])
     a, b = unit.thresholds
     pixels = np.asarray(picture, dtype=np.uint8)
+    if anew is not None:
+        pixels = _with_hole(pixels, anew, module=module, mode=mode, largest=largest)
     if by_network is not None and module == unit.module:
         return by_network(pixels, resolution=resolution, threshold_a=a, threshold_b=b), mode, module
-    if anew is not None:
-        pixels = np.concatenate([pixels, np.asarray(anew, dtype=np.uint8)[:, :, None]], axis=2)
     return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b, seed=seed), mode, module
+
+
+def _with_hole(pixels: Bytes, anew: Image.Image, *, module: str, mode: MapResizeMode, largest: Size) -> Bytes:
+    """The picture with where it is drawn anew as its fourth channel."""
+    made = np.concatenate([pixels, np.asarray(anew, dtype=np.uint8)[:, :, None]], axis=2)
+    if module == INPAINT_FILLED and mode == "Resize and Fill":
+        return fit_map(made, mode=mode, width=largest[0], height=largest[1])  # the margin is a hole, too
+    return made
 
 
 def _cut_out(picture: Image.Image, cut: Cut, params: ImageParams, *, mode: MapResizeMode) -> Image.Image:

@@ -18,13 +18,15 @@ from inference_container.drawing.line_maps import drawn_lines
 from inference_container.drawing.pose_maps import found_poses
 from inference_container.models.annotators import Annotator, load_annotator
 from inference_container.models.onnx_networks import OnnxNetwork
-from inference_container.pictures.control_maps import Bytes, as_map, padded, scaled_to
+from inference_container.pictures.control_maps import INPAINT_FILLED, Bytes, as_map, padded, scaled_to
 from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
 from inference_container.pictures.pose_drawing import drawn_poses
 from inference_container.pictures.whole_bodies import as_square, cut_people, people_boxes, whole_body_poses
 from inference_container.task import TaskInput
 
+HOLE_SIDE = 256
+"""What LaMa learned."""
 ANIME_SIDE = 256
 """The drawer of anime lines halves its pictures eight times."""
 
@@ -37,7 +39,9 @@ class NetworkMap:
     steps: "Steps"
 
     def __call__(self, picture: Bytes, *, resolution: int, threshold_a: float = 0, threshold_b: float = 0) -> Bytes:
-        """The map of an RGB picture; `resolution` is its shorter side."""
+        """The map of an RGB picture; `resolution` is its shorter side. With a hole, both have four channels."""
+        if not self.steps.scaled:
+            return np.asarray(self.steps.make(picture, self.networks, threshold_a, threshold_b))
         scaled = scaled_to(picture, resolution)
         made = self.steps.make(padded(scaled), self.networks, threshold_a, threshold_b)
         made = np.ascontiguousarray(made[: scaled.shape[0], : scaled.shape[1]])
@@ -56,6 +60,8 @@ class Steps:
     """From a padded picture, the networks and the thresholds to a map of the same size."""
     finish: Callable[[Grey], Grey] | None = None
     """What happens to the map without its padding."""
+    scaled: bool = True
+    """Whether the picture is scaled to the unit's resolution."""
 
 
 def request_network_map(job: TaskInput, module: str) -> NetworkMap | None:
@@ -72,6 +78,21 @@ def request_network_map(job: TaskInput, module: str) -> NetworkMap | None:
 def _loaded(job: TaskInput, name: str) -> Annotator | OnnxNetwork:
     file = job.files.named(AssetType.PREPROCESSOR, name)
     return job.models.get(file, partial(load_annotator, name=name, device=job.models.device), kind=name)
+
+
+def _filled(picture: Bytes, networks: Networks, *_: float) -> Bytes:
+    """The picture (h, w, 4), filled where its fourth channel says so; the network sees it as small as it learned."""
+    height, width, _channels = picture.shape
+    small = scaled_to(picture, HOLE_SIDE)
+    shown = _shown(padded(small)) / 255.0
+    colors, hole = shown[:, :, :3], (shown[:, :, 3:] > 0.5).float()
+    kept = colors * (1 - hole)
+    (seen,) = networks[0](torch.cat([kept, hole], dim=2))
+    made = in_bytes((seen.permute(1, 2, 0) * hole + kept).numpy())[: small.shape[0], : small.shape[1]]
+    grown = np.asarray(cv2.resize(made, (width, height)), dtype=np.float32)
+    part = picture[:, :, 3:].astype(np.float32) / np.float32(255.0)
+    filled = grown * part + picture[:, :, :3].astype(np.float32) * (1 - part)
+    return np.concatenate([filled.clip(0, 255).astype(np.uint8), picture[:, :, 3:]], axis=2)
 
 
 def _depth(picture: Bytes, networks: Networks, *_: float) -> Grey:
@@ -155,6 +176,7 @@ def _shown(picture: Bytes) -> Tensor:
 
 MAPS: Mapping[str, Steps] = MappingProxyType(
     {
+        INPAINT_FILLED: Steps(_filled, scaled=False),
         "openpose": Steps(partial(_poses, hands=False, faces=False)),
         "openpose_hand": Steps(partial(_poses, hands=True, faces=False)),
         "openpose_face": Steps(partial(_poses, hands=False, faces=True)),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from generate_on_cloud.contract.params import ImageParams
-from inference_container.diffusion.noise import ImageNoise, LatentShape, RandomSource, Variation
+from inference_container.diffusion.noise import ImageNoise, LatentShape, NoiseOver, RandomSource, Variation
 from inference_container.diffusion.samplers.run import SamplerOptions
 from inference_container.diffusion.sampling import ImageStart, SamplingRequest, planned_calls
 from inference_container.diffusion.schedules import ScheduleOptions
@@ -24,7 +24,7 @@ def first_request(one: Pass, *, batch: int) -> SamplingRequest:
         steps=params.steps,
         guidance=one.guidance,
         refiner=one.refiner,
-        noise=_batch_noise(one, latent_shape(params, one.checkpoint), batch=batch),
+        noise=_over_origin(one, _batch_noise(one, latent_shape(params, one.checkpoint), batch=batch), batch=batch),
         start=plan.start,
         image_conditioning=plan.image_conditioning,
         controls=plan.controls.first,
@@ -110,6 +110,14 @@ def _batch_noise(one: Pass, shape: LatentShape, *, batch: int) -> ImageNoise:
         resize_from=(params.seed_resize_from_h, params.seed_resize_from_w),
         eta_noise_seed_delta=params.options.eta_noise_seed_delta,
     )
+
+
+def _over_origin(one: Pass, noise: ImageNoise, *, batch: int) -> ImageNoise:
+    """The extension puts its latents under the first batch's noise; with a refiner, under all but the first's."""
+    origin = one.plan.controls.origin
+    if origin is None or (batch > 0) != (one.plan.refiner is not None):
+        return noise
+    return NoiseOver(noise, origin, alpha=one.checkpoint.alphas_cumprod[-1])
 
 
 def _schedule_options(one: Pass) -> ScheduleOptions:

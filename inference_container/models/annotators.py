@@ -24,6 +24,7 @@ from inference_container.models.depth_networks import (
 from inference_container.models.edge_networks import EDGE_WIDTH, HED, PIXEL_WIDTH, AnimeLineDrawer, LineDrawer, PiDiNet
 from inference_container.models.file_networks import FileNetwork, NetworkKind, load_network
 from inference_container.models.files import ModelFile
+from inference_container.models.hole_networks import FIRST, WIDTH, hole_filler, hole_filler_names
 from inference_container.models.line_networks import LINE_WIDTH, MLSD
 from inference_container.models.normal_networks import NORMALS_FIRST, STEM_WIDTH, surface_normals
 from inference_container.models.onnx_networks import OnnxNetwork, load_onnx_network
@@ -55,6 +56,7 @@ KINDS: Mapping[str, NetworkKind] = MappingProxyType(
             )
             for name, second in (("depth_anything_vitl14.pth", False), ("depth_anything_v2_vitl.pth", True))
         },
+        "ControlNetLama.pth": NetworkKind(Family.HOLE_FILLER, FIRST, WIDTH, hole_filler, hole_filler_names),
         "scannet.pt": NetworkKind(Family.SURFACE_NORMALS, NORMALS_FIRST, STEM_WIDTH, surface_normals),
         "ControlNetHED.pth": NetworkKind(Family.HED, "block1.convs.0.weight", EDGE_WIDTH, lambda width, _: HED(width)),
         "sk_model.pth": _LINE_DRAWER,

@@ -138,7 +138,9 @@ def _through_floats(pixels: Bytes) -> Bytes:
 
 SHUFFLE = "shuffle"
 COARSE = 256
-INPAINT, INPAINT_ONLY = "inpaint", "inpaint_only"
+INPAINT, INPAINT_ONLY, INPAINT_FILLED = "inpaint", "inpaint_only", "inpaint_only+lama"
+RESTORING = (INPAINT_ONLY, INPAINT_FILLED)
+"""Preprocessors that keep every pixel that is not drawn anew."""
 COLOR_FIX, COLOR_FIX_SHARP = "tile_colorfix", "tile_colorfix+sharp"
 RESTORED_EDGE = 7
 """Width of the seam around what `inpaint_only` draws anew, in pixels."""

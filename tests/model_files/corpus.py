@@ -264,8 +264,8 @@ def _wrong() -> dict[str, Row]:
         ("module.LandmarkHead.0.conv1x1.weight", "it holds a face detector (RetinaFace on ResNet-50)"),
         ("out_mask_conv.conv2d.weight", "it holds a face parser (ParseNet)"),
         ("fuse_convs_dict.32.scale.0.weight", "it holds CodeFormer"),
-        ("generator.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
-        ("model.model.1.bn_l.running_mean", "it holds a model that fills holes (LaMa)"),
+        ("generator.model.1.bn_l.running_mean", "it holds LaMa, which fills holes"),
+        ("model.model.1.bn_l.running_mean", "it holds LaMa, which fills holes"),
     ):
         held = {sign: numbers(1), "conv_first.weight": numbers(8, 3, 3, 3)}
         rows[f"an upscaler with {sign}"] = Row(AssetType.UPSCALER, "a.safetensors", _tensors(held), words)

@@ -13,6 +13,7 @@ from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.params import PARAMS_BY_TASK
+from inference_container.diffusion.sampling import sample
 from inference_container.models.checkpoint import Checkpoint
 from inference_container.models.controlnet import hint_tensor
 from inference_container.models.files import JobFiles, ModelFile
@@ -22,6 +23,7 @@ from inference_container.task import TaskInput, TaskOutput, load_nothing
 from inference_container.tasks import TASKS
 from tests.tasks.conftest import as_text, noisy, rectangle
 from tests.tasks.running import SMALL, opened, pixels
+from tests.tiny_annotators import write_file
 from tests.tiny_controlnet import write_tiny_controlnet
 
 SHAPES = noisy(64, 64, seed=4)
@@ -35,11 +37,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> JobFiles:
         write_tiny_controlnet(folder / "depth.pth", seed=6),
         write_tiny_controlnet(folder / "control_sdxl.safetensors", words=2048),
     ]
+    lama = write_file("ControlNetLama.pth", folder / "ControlNetLama.pth")
+    types = [*((path, AssetType.CONTROLNET) for path in paths), (lama, AssetType.PREPROCESSOR)]
     return JobFiles(
-        [
-            ModelFile(AssetType.CONTROLNET, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
-            for path in paths
-        ]
+        [ModelFile(kind, path.name, path, hashlib.sha256(path.read_bytes()).hexdigest()) for path, kind in types]
     )
 
 
@@ -345,6 +346,66 @@ def test_inpaint_only_under_img2imgs_own_mask_is_the_plain_inpaint(draw: Studio)
     only, plain = (draw(Task.IMG2IMG, {"module": module}, **body) for module in ("inpaint_only", "inpaint"))
 
     assert (pixels(only) == pixels(plain)).all()
+
+
+def filled(width: int, height: int) -> Any:
+    """Where `inpaint_only+lama` draws anew, on the tests' picture."""
+    mask = rectangle(width, height, (width // 4, height // 8, width // 2, height // 2))
+    return {"image": as_text(noisy(width, height, seed=4)), "module": "inpaint_only+lama", "mask": as_text(mask)}
+
+
+def test_a_filled_hole_is_drawn_over_and_what_is_not_masked_stays(draw: Studio) -> None:
+    unit = filled(64, 64)
+
+    output = draw(Task.TXT2IMG, unit)
+
+    drawn, shown = pixels(output), np.asarray(opened(output, 1).convert("RGB"))
+    mask = rectangle(64, 64, (16, 8, 32, 32))
+    far = np.asarray(mask.filter(ImageFilter.MaxFilter(15))) == 0
+    hole = np.asarray(mask.convert("L")) > 127
+    assert np.abs(drawn.astype(int) - np.asarray(SHAPES))[far].max() <= 1
+    assert (shown[~hole] == np.asarray(SHAPES)[~hole]).all()
+    assert np.abs(shown.astype(int) - np.asarray(SHAPES))[hole].mean() > 10
+    assert (drawn != pixels(draw(Task.TXT2IMG, {**unit, "module": "inpaint_only"}))).any()
+
+
+def noises(monkeypatch: pytest.MonkeyPatch, draw: Studio, unit: dict[str, Any], **body: Any) -> list[Any]:
+    """The noise that each pass begins with."""
+    seen: list[Any] = []
+
+    def listening(model: Any, request: Any, **more: Any) -> Any:
+        seen.append(request.noise.first().clone())
+        return sample(model, request, **more)
+
+    monkeypatch.setattr("inference_container.drawing.batches.sample", listening)
+    draw(Task.TXT2IMG, unit, **body)
+    return seen
+
+
+def test_the_first_batchs_noise_lies_over_the_filled_picture(draw: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"n_iter": 2, "enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7}
+    over, plain = (
+        noises(monkeypatch, draw, {**filled(64, 64), "module": module}, **body)
+        for module in ("inpaint_only+lama", "inpaint_only")
+    )
+
+    changed = [not torch.equal(one, other) for one, other in zip(over, plain, strict=True)]
+
+    alpha = draw.checkpoint.alphas_cumprod[-1]
+    rest = over[0] - (1 - alpha).sqrt() * plain[0]
+    assert changed == [True, False, False, False], "each batch has two passes"
+    assert torch.allclose(rest, rest[:1].expand_as(rest), atol=1e-5)
+    assert rest.abs().max() > 0.01
+
+
+def test_the_margin_of_a_smaller_picture_is_filled(draw: Studio) -> None:
+    unit = {**filled(64, 32), "resize_mode": "Resize and Fill"}
+
+    shown = np.asarray(opened(draw(Task.TXT2IMG, unit), 1))
+
+    assert (shown[:16, :, 3] == 128).all()
+    assert (shown[16:48, :16, 3] == 255).all()
+    assert shown[:16, :, :3].std() > 5
 
 
 @pytest.mark.parametrize("module", ["tile_colorfix", "tile_colorfix+sharp"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -45,7 +46,7 @@ PUBLISHED = Path(__file__).parents[1] / "models" / "published" / "annotators.npz
 SHAPES = {"landscape": (90, 140, 64), "portrait": (200, 120, 100)}
 """Height and width of the picture, and the resolution of the map."""
 POSES = [module for module in MAPS if module.startswith("openpose")]
-WHOLE_BODIES = "dw_openpose_full"
+WHOLE_BODIES, FILLED = "dw_openpose_full", "inpaint_only+lama"
 POSE_SHAPES = {"landscape": (200, 300, 256), "portrait": (300, 200, 192)}
 BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet", "mlsd"}
 """Maps of a few levels, in which a rounding makes a pixel another level."""
@@ -85,7 +86,7 @@ def in_color(stored: Numbers) -> Numbers:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("module", [module for module in MAPS if module not in (*POSES, WHOLE_BODIES)])
+@pytest.mark.parametrize("module", [module for module in MAPS if module not in (*POSES, WHOLE_BODIES, FILLED)])
 def test_maps_equal_the_extensions(files: JobFiles, models: ModelCache, module: str, shape: str) -> None:
     height, width, resolution = SHAPES[shape]
     with np.load(PUBLISHED) as published:
@@ -137,6 +138,31 @@ def test_poses_are_found_and_drawn_as_the_extension_does(module: str, shape: str
     assert made.shape == wanted.shape
     assert wanted.std() > 20
     assert (np.abs(made.astype(int) - wanted) > 1).mean() < 0.001
+
+
+def with_hole(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """The picture with two holes, one of them at the edge."""
+    hole = np.zeros((height, width, 1), np.uint8)
+    hole[height // 4 : height // 2, width // 5 : width // 2] = 255
+    hole[-(height // 4) :, -(width // 3) :] = 255
+    return np.concatenate([picture(height, width), hole], axis=2)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_holes_are_filled_as_the_extension_does(files: JobFiles, models: ModelCache, shape: str) -> None:
+    height, width, resolution = SHAPES[shape]
+    with np.load(PUBLISHED) as published:
+        wanted = published[f"{FILLED}:{shape}"]
+    preprocessor = request_network_map(job_of(files, models), FILLED)
+    assert preprocessor is not None
+    shown = with_hole(height, width)
+
+    made = preprocessor(shown, resolution=resolution)
+
+    assert (made[:, :, 3] == shown[:, :, 3]).all()
+    assert (made[shown[:, :, 3] == 0] == shown[shown[:, :, 3] == 0]).all()
+    assert np.abs(made.astype(int) - wanted).max() <= 2
+    assert (made[shown[:, :, 3] > 0][:, :3].std(axis=0) > 20).all()
 
 
 def whole_body_networks(folder: Path, height: int, width: int) -> list[OnnxNetwork]:

@@ -40,6 +40,7 @@ _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("softedge_pidinet", "softedge_pidisafe", "softedge_hed", "softedge_hedsafe"), ("softedge", "hed", "pidi")
     ),
     "Lineart": (("lineart_standard", "lineart_realistic", "lineart_coarse", "lineart_anime"), ("lineart",)),
+    "Inpaint": (("inpaint_only", "inpaint_only+lama", "inpaint"), ("inpaint",)),
     "Tile": (("tile_resample",), ("tile", "blur")),
     "Recolor": (("none",), ("recolor",)),
 }  # fmt: skip
@@ -47,6 +48,8 @@ _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _FINE = ("blur_gaussian", "tile_resample", "mlsd", "normal_midas")
 """Modules whose sliders move by hundredths."""
 _WITH_RESOLUTION = ("canny", "threshold", "blur_gaussian", "scribble_xdog", "lineart_standard")
+_WITHOUT_RESOLUTION = ("normal_bae", "inpaint_only+lama")
+"""Of those with files."""
 _ALL = "All"
 _MAX_PIXELS = 2**26
 _MAX_EDGES = 2**24
@@ -108,7 +111,8 @@ def _sliders(module: str) -> list[dict[str, Any]]:
               strict=False)  # fmt: skip
     sliders = [_slider(label, slider, 0.01 if module in _FINE else 1)
                for label, slider in own]  # fmt: skip
-    return [resolution, *sliders] if module in _WITH_RESOLUTION or PREPROCESSORS[module].files else sliders
+    has_resolution = module in _WITH_RESOLUTION or (PREPROCESSORS[module].files and module not in _WITHOUT_RESOLUTION)
+    return [resolution, *sliders] if has_resolution else sliders
 
 
 def _slider(label: str, slider: Slider, step: float) -> dict[str, Any]:
