@@ -5,6 +5,7 @@ from typing import Any
 
 from generate_on_cloud.contract.controlnet import ALIASES, PICTURE_FIELDS, ControlNetUnit
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS, RESOLUTION, Slider, preprocessor_named
+from generate_on_cloud.contract.script_switches import is_false
 
 Warn = Callable[[str, str], None]
 """Called with a pointer below the script and what was ignored."""
@@ -63,7 +64,7 @@ def _in_unit(number: int, warn: Warn) -> Warn:
 
 
 def _is_off(unit: Mapping[str, Any]) -> bool:
-    return unit.get("enabled") is False
+    return "enabled" in unit and unit["enabled"] is not None and is_false(unit["enabled"])
 
 
 def _tidy(unit: dict[str, Any], warn: Warn) -> dict[str, Any]:

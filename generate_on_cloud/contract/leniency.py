@@ -42,7 +42,9 @@ _EMPTY_MEANS_NONE = frozenset(
 """Text and picture fields in which `""` means null."""
 _NOTHING_MEANS_NONE = frozenset({"override_settings", "alwayson_scripts", "comments", "script_args", "styles"})
 """Objects and lists in which `""`, `[]`, `{}` and `None` mean null."""
-_NONE_MEANS_NONE = frozenset({"refiner_checkpoint", "hr_checkpoint_name", "script_name", "scheduler"})
+_NONE_MEANS_NONE = frozenset(
+    {"refiner_checkpoint", "hr_checkpoint_name", "hr_sampler_name", "hr_scheduler", "script_name", "scheduler"}
+)
 """Fields in which the page's choice `None` means null."""
 
 

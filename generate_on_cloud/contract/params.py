@@ -59,8 +59,8 @@ def _seed(value: object) -> object:
 
 
 def _no_limit(value: object) -> object:
-    """None for the Infinity that WebUI's own clients send."""
-    return None if value == math.inf else value
+    """None for the Infinity that WebUI's own clients send, as a number or, from C#, as text."""
+    return None if value == math.inf or str(value).lower() in ("inf", "infinity") else value
 
 
 def _thousandths(pixel_steps: int) -> Decimal:
@@ -216,7 +216,8 @@ class Txt2ImgParams(ImageParams):
     denoising_strength: float | None = Field(default=None, ge=0, le=1)
     firstphase_width: int = Field(default=0, ge=0, le=MAX_SIDE)
     firstphase_height: int = Field(default=0, ge=0, le=MAX_SIDE)
-    hr_scale: float = Field(default=2.0, gt=0, le=MAX_SIDE / MIN_SIDE)
+    hr_scale: float = Field(default=2.0, ge=0, le=MAX_SIDE / MIN_SIDE)
+    """0 only with `hr_resize_x` or `hr_resize_y`."""
     hr_upscaler: str | None = Field(default=None, json_schema_extra=HIRES_UPSCALER_SCHEMA)
     hr_second_pass_steps: int = Field(default=0, ge=0, le=MAX_STEPS)
     hr_resize_x: int = Field(default=0, ge=0, le=MAX_SIDE)

@@ -26,6 +26,13 @@ _MODELS = ("ad_model",)
 _NOTHING = (None, "", "None", "none", False)
 
 
+def is_false(value: object) -> bool:
+    """Whether a switch is off or not there, in every spelling of pydantic's booleans."""
+    if isinstance(value, str):
+        return value.lower() in ("", "0", "off", "f", "false", "n", "no")
+    return value is None or value in (False, 0)
+
+
 def is_off(script: object) -> bool:
     """Whether the arguments `{"args": …}` leave an always-on script off.
 

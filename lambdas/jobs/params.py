@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
+from generate_on_cloud.contract.idle_fields import drop_idle_faults
 from generate_on_cloud.contract.job_bodies import SHOWN_PROMPT
 from generate_on_cloud.contract.jobs import Task
 from generate_on_cloud.contract.leniency import Relaxed, relax
@@ -48,7 +49,7 @@ def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) 
         ProblemError: `invalid_params` with every error, or `not_supported_yet` with everything that is not supported.
     """
     relaxed = Relaxed(document) if strict else relax(task, document)
-    params = _valid(task, relaxed.params)
+    params = _valid(task, relaxed, lenient=not strict)
     warnings = _below_root(relaxed.warnings)
     if isinstance(params, ImageParams) and params.infotext:
         warnings += _unused(params)
@@ -62,9 +63,9 @@ def check_params(task: Task, document: dict[str, Any], *, strict: bool = False) 
     return CheckedParams(params, relaxed.params, tuple(warnings))
 
 
-def _valid(task: Task, document: dict[str, Any]) -> TaskParams:
-    """Every error of the document in one problem."""
-    model = PARAMS_BY_TASK[task]
+def _valid(task: Task, relaxed: Relaxed, *, lenient: bool) -> TaskParams:
+    """Every error of the document in one problem; `lenient`: but for fields that have no effect, which are dropped."""
+    model, document = PARAMS_BY_TASK[task], relaxed.params
     errors = _below_root(picture_errors(document))
     params: TaskParams | None = None
     told_apart: tuple[str, ...] = ()
@@ -76,6 +77,8 @@ def _valid(task: Task, document: dict[str, Any]) -> TaskParams:
     try:
         params = model.model_validate(document)
     except ValidationError as error:
+        if lenient and drop_idle_faults(document, model, error, warn=relaxed.warn):
+            return _valid(task, relaxed, lenient=False)
         sampler_told = any(path.startswith((f"{ROOT}/sampler", f"{ROOT}/scheduler")) for path in told_apart)
         errors += [
             found

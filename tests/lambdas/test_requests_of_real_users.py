@@ -200,3 +200,74 @@ def test_numbers_and_prompts_that_no_picture_can_have_are_refused_before_the_job
     assert all(error["pointer"].startswith(pointer) for error in problem["errors"])
     assert len(json.dumps(problem)) < 2048
     assert stocked.rows() == 0
+
+
+ZEROS = {
+    "hr_scale": -1, "hr_resize_x": -1, "hr_resize_y": -1, "hr_second_pass_steps": -1, "firstphase_width": -1,
+    "firstphase_height": "auto", "denoising_strength": 75, "refiner_switch_at": 20,
+}  # fmt: skip
+"""Fields without effect, with values that no field takes."""
+UNMASKED = {
+    "mask_blur": -1, "mask_blur_x": -4, "mask_blur_y": "auto", "inpainting_fill": "original", "mask_round": "round",
+    "inpaint_full_res": "Only masked", "inpaint_full_res_padding": -32, "inpainting_mask_invert": "Inpaint masked",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "field"), [*((Task.TXT2IMG, field) for field in ZEROS), *((Task.IMG2IMG, field) for field in UNMASKED)]
+)
+def test_a_bad_value_of_a_field_without_effect_is_dropped_and_named(stocked: Cloud, task: Task, field: str) -> None:
+    value = (ZEROS | UNMASKED)[field]
+    params = DRAWN | (INIT if task is Task.IMG2IMG else {"enable_hr": "false"}) | {field: value}
+
+    job = stocked.ask("POST", "/v1/jobs", {"task": task, "checkpoint": "dream", "params": params}).ok(201)
+
+    (warning,) = job["warnings"]
+    assert warning["pointer"] == f"/params/{field}"
+    assert "has no effect and was ignored" in warning["message"]
+    strict = {"task": task, "checkpoint": "dream", "params": params, "strict": True}
+    stocked.ask("POST", "/v1/jobs", strict).problem(422, "invalid_params")
+
+
+@pytest.mark.parametrize(
+    ("task", "more"),
+    [
+        (Task.TXT2IMG, {"enable_hr": True, "denoising_strength": 75}),
+        (Task.TXT2IMG, {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 0}),
+        (Task.TXT2IMG, {"infotext": WORDS, "hr_scale": -1}),
+        (Task.TXT2IMG, {"refiner_checkpoint": "dream", "refiner_switch_at": 20}),
+        (Task.TXT2IMG, {"steps": 0, "hr_scale": -1}),
+        (Task.IMG2IMG, {"denoising_strength": 75}),
+        (Task.IMG2IMG, {"mask": picture(mode="L"), "mask_blur": -1}),
+    ],
+)
+def test_a_bad_value_of_a_field_with_effect_is_refused(stocked: Cloud, task: Task, more: dict[str, Any]) -> None:
+    params = DRAWN | (INIT if task is Task.IMG2IMG else {}) | more
+
+    stocked.ask("POST", "/v1/jobs", {"task": task, "checkpoint": "dream", "params": params}).problem(
+        422, "invalid_params"
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "read"),
+    [
+        (
+            {"enable_hr": True, "denoising_strength": 0.5, "hr_scale": 0, "hr_resize_x": 128, "hr_resize_y": 128},
+            {"hr_resize_x": 128},
+        ),
+        (
+            {"enable_hr": True, "denoising_strength": 0.5, "hr_scheduler": "None", "hr_sampler_name": "None"},
+            {"hr_scheduler": None, "hr_sampler_name": None},
+        ),
+        ({"s_tmax": "Infinity"}, {"s_tmax": None}),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": "false", "model": "missing"}]}}}, {}),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": 0, "model": "missing", "module": "unknown"}]}}}, {}),
+    ],
+)
+def test_zeros_words_and_texts_that_webui_reads_are_read(
+    stocked: Cloud, params: dict[str, Any], read: dict[str, Any]
+) -> None:
+    found = kept(stocked, Task.TXT2IMG, DRAWN | params)
+
+    assert {field: found[field] for field in read} == read
