@@ -1,23 +1,24 @@
 /** The pages and their addresses. */
 import { Loader } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { JobWatch } from "./jobs/JobWatch";
 import { TABS } from "./params/store";
 import { Shell } from "./kit/Shell";
 import { PreferencesSync } from "./session/PreferencesSync";
 import { useSession } from "./session/session";
+import { lazily } from "./kit/lazily";
 
 const generate = () => import("./generate/GeneratePage");
-const Generate = lazy(generate);
-const Assets = lazy(() => import("./assets/AssetsPage"));
-const Endpoints = lazy(() => import("./admin/EndpointsPage"));
-const People = lazy(() => import("./admin/PeoplePage"));
-const Usage = lazy(() => import("./admin/UsagePage"));
-const SignIn = lazy(() => import("./session/SignIn").then(({ SignIn }) => ({ default: SignIn })));
-const LockScreen = lazy(() => import("./session/LockScreen"));
-const Settings = lazy(() => import("./session/SettingsPage"));
-const Jobs = lazy(() => import("./jobs/JobsPage"));
+const Generate = lazily(generate);
+const Assets = lazily(() => import("./assets/AssetsPage"));
+const Endpoints = lazily(() => import("./admin/EndpointsPage"));
+const People = lazily(() => import("./admin/PeoplePage"));
+const Usage = lazily(() => import("./admin/UsagePage"));
+const SignIn = lazily(() => import("./session/SignIn").then(({ SignIn }) => ({ default: SignIn })));
+const LockScreen = lazily(() => import("./session/LockScreen"));
+const Settings = lazily(() => import("./session/SettingsPage"));
+const Jobs = lazily(() => import("./jobs/JobsPage"));
 
 /** The page that most visits begin with comes at once, not only when React first asks for it. */
 const begins = location.hash.length <= 2 || location.hash.startsWith("#/generate");

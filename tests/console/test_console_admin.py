@@ -236,3 +236,31 @@ def test_without_a_network_the_page_says_so_keeps_the_form_and_goes_on(open_page
 
     expect(page.get_by_role("status").filter(has_text="cannot be reached")).to_have_count(0)
     expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("typed without a network")
+
+
+def test_a_page_that_was_opened_without_a_network_comes_when_the_network_does(open_page: OpenPage) -> None:
+    page = open_page("/generate/txt2img")
+    prompt = page.get_by_role("textbox", name="Prompt", exact=True)
+    prompt.fill("typed before")
+    page.context.set_offline(True)
+    page.get_by_role("link", name="People").click()
+    expect(page.get_by_role("status").filter(has_text="cannot be reached")).to_be_visible()
+    page.context.set_offline(False)
+
+    expect(page.get_by_role("heading", name="People", exact=True)).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Generate").click()
+    expect(prompt).to_have_value("typed before")
+
+
+def test_a_part_that_a_new_deployment_has_taken_away_loads_the_page_once_and_then_says_so(open_page: OpenPage) -> None:
+    page = open_page("/generate/txt2img")
+    page.get_by_role("textbox", name="Prompt", exact=True).wait_for()
+    page.route("**/PeoplePage-*.js", lambda route: route.fulfill(status=404))
+    loads: list[str] = []
+    page.on("domcontentloaded", lambda _: loads.append(page.url))
+    page.get_by_role("link", name="People").click()
+
+    expect(page.get_by_role("alert").filter(has_text="This page has stopped working")).to_be_visible(timeout=60_000)
+    assert len(loads) == 1
+    page.get_by_role("link", name="Generate").click()
+    expect(page.get_by_role("heading", name="Generate", exact=True)).to_be_visible()

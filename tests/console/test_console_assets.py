@@ -205,3 +205,16 @@ def test_deleting_a_checkpoint_says_which_jobs_have_used_it(open_page: OpenPage,
     expect(dialog.get_by_role("list", name="Used by these jobs")).to_contain_text(job.job_id)
     dialog.get_by_role("button", name="Keep it").click()
     expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("notes.txt", "names ending in .safetensors, .ckpt"), ("empty.safetensors", "received '0'")]
+)
+def test_a_file_that_the_service_does_not_take_says_what_is_allowed(
+    open_page: OpenPage, tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / name).write_bytes(b"x" if name == "notes.txt" else b"")
+    page = open_page("/assets")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / name)
+
+    expect(page.get_by_role("alert")).to_contain_text(said)

@@ -213,6 +213,20 @@ def test_what_cannot_be_read_as_a_picture_is_said_at_once(open_page: OpenPage, t
     expect(page.get_by_role("alert")).to_contain_text("<img src=x")
 
 
+def test_a_mask_of_another_size_is_taken_and_both_sizes_are_said(
+    open_page: OpenPage, source: Path, tmp_path: Path
+) -> None:
+    mask = tmp_path / "mask.png"
+    Image.new("L", (200, 100), 255).save(mask)
+    page = open_page("/generate/inpaint-upload")
+    page.locator("input[type=file]").nth(0).set_input_files(source)
+    page.locator("input[type=file]").nth(1).set_input_files(mask)
+
+    expect(page.get_by_role("status").filter(has_text="The mask is 200 × 100, the picture 64 × 64.")).to_be_visible()
+    page.locator("input[type=file]").nth(1).set_input_files(source)
+    expect(page.get_by_role("status").filter(has_text="The mask is")).to_have_count(0)
+
+
 def test_the_history_leads_to_the_result_and_from_there_to_another_tab(open_page: OpenPage, cloud: LocalCloud) -> None:
     with GenerateOnCloud(cloud.api_url, cloud.admin_key) as service:
         job = next(iter(service.jobs.list(status=JobStatus.SUCCEEDED)), None)

@@ -1,4 +1,6 @@
 /** The tab's picture: plain, to be painted on, or with a mask file. */
+import { Text } from "@mantine/core";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { CanvasEditor } from "../canvas/CanvasEditor";
 import { EMPTY } from "../canvas/strokes";
@@ -26,8 +28,39 @@ export function Drawing({ tab }: { tab: PictureTab }) {
         )}
       </PictureInput>
       {tab === "inpaint-upload" && (
-        <PictureInput label={t("picture.mask")} picture={pictures.mask} onPicture={(file) => setPicture("mask", file)} />
+        <>
+          <PictureInput label={t("picture.mask")} picture={pictures.mask} onPicture={(file) => setPicture("mask", file)} />
+          <MaskSize picture={picture} mask={pictures.mask} />
+        </>
       )}
     </>
   );
+}
+
+/** Says so where mask and picture differ in size: WebUI takes them both, and scales each by itself. */
+function MaskSize({ picture, mask }: { picture: Blob | undefined; mask: Blob | undefined }) {
+  const { t } = useTranslation();
+  const [sizes, setSizes] = useState<{ picture: string; mask: string } | null>(null);
+  useEffect(() => {
+    let current = true;
+    setSizes(null);
+    if (picture && mask)
+      void Promise.all([sizeOf(picture), sizeOf(mask)]).then(([one, other]) => current && setSizes({ picture: one, mask: other }));
+    return () => {
+      current = false;
+    };
+  }, [picture, mask]);
+  if (sizes === null || sizes.picture === sizes.mask) return null;
+  return (
+    <Text size="sm" role="status">
+      {t("picture.maskSize", sizes)}
+    </Text>
+  );
+}
+
+async function sizeOf(picture: Blob): Promise<string> {
+  const bitmap = await createImageBitmap(picture);
+  const size = `${bitmap.width} × ${bitmap.height}`;
+  bitmap.close();
+  return size;
 }

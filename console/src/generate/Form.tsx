@@ -2,7 +2,7 @@
 import { Accordion, Button, Group, Loader, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
-import { Suspense, lazy, useState } from "react";
+import { Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Lacks } from "../kit/Needs";
 import { ProblemText } from "../kit/ProblemText";
@@ -15,16 +15,17 @@ import { EndpointPicker, Models } from "./Models";
 import { Hires, Img2Img, Inpaint, Prompt, Refiner, Sampling } from "./sections";
 import { JsonField, RawField, useField } from "./fields";
 import { MissingError, submit } from "./submit";
+import { lazily } from "../kit/lazily";
 
 /** What txt2img does not show at once is not part of the first load. */
-const Extras = lazy(() => import("./Extras"));
-const Faces = lazy(() => import("./Faces"));
-const ControlNet = lazy(() => import("./ControlNet"));
-const Networks = lazy(() => import("./Networks"));
-const SoftInpainting = lazy(() => import("./SoftInpainting"));
-const TaggerChoice = lazy(() => import("./TaggerChoice"));
-const StyleBar = lazy(() => import("./StyleBar"));
-const Drawing = lazy(() => import("./Drawing").then((module) => ({ default: module.Drawing })));
+const Extras = lazily(() => import("./Extras"));
+const Faces = lazily(() => import("./Faces"));
+const ControlNet = lazily(() => import("./ControlNet"));
+const Networks = lazily(() => import("./Networks"));
+const SoftInpainting = lazily(() => import("./SoftInpainting"));
+const TaggerChoice = lazily(() => import("./TaggerChoice"));
+const StyleBar = lazily(() => import("./StyleBar"));
+const Drawing = lazily(() => import("./Drawing").then((module) => ({ default: module.Drawing })));
 
 export function Form({ tab, onSent }: { tab: Tab; onSent: (id: string) => void }) {
   const { t } = useTranslation();

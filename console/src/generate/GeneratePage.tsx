@@ -1,17 +1,18 @@
 /** WebUI's tabs over one form, and next to it what comes of it. */
 import { Loader, Paper, Stack, Tabs, Text, Title } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { Suspense, lazy, useState } from "react";
+import { Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { useJob } from "../jobs/queries";
 import { useLast } from "../params/last";
 import { TABS, type Tab, useForm } from "../params/store";
 import { Form } from "./Form";
+import { lazily } from "../kit/lazily";
 
 /** Not part of the first load: there is no job before the first click. */
-const Compare = lazy(() => import("../canvas/Compare"));
-const JobPanel = lazy(() => import("../jobs/JobPanel").then((module) => ({ default: module.JobPanel })));
+const Compare = lazily(() => import("../canvas/Compare"));
+const JobPanel = lazily(() => import("../jobs/JobPanel").then((module) => ({ default: module.JobPanel })));
 
 export default function GeneratePage({ tab }: { tab: Tab }) {
   const { t } = useTranslation();

@@ -1,10 +1,11 @@
 /** Opens the comparison of an infotext with the form: by a button, or by a picture that is dropped on the page. */
 import { Button } from "@mantine/core";
-import { Suspense, lazy, useEffect, useEffectEvent, useState } from "react";
+import { Suspense, useEffect, useEffectEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Tab } from "../params/store";
+import { lazily } from "../kit/lazily";
 
-const InfotextDialog = lazy(() => import("./InfotextDialog"));
+const InfotextDialog = lazily(() => import("./InfotextDialog"));
 
 export function InfotextPaste({ tab }: { tab: Tab }) {
   const { t } = useTranslation();

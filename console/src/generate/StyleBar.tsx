@@ -1,12 +1,13 @@
 /** The chosen styles, and the way to their editor. */
 import { Button, Group, MultiSelect } from "@mantine/core";
-import { Suspense, lazy, useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useForm } from "../params/store";
 import { useStyleShelf } from "../params/styleShelf";
 import { applyStyles } from "../params/styles";
+import { lazily } from "../kit/lazily";
 
-const StyleEditor = lazy(() => import("./StyleEditor"));
+const StyleEditor = lazily(() => import("./StyleEditor"));
 
 export default function StyleBar() {
   const { t } = useTranslation();

@@ -11,7 +11,7 @@ export function ProblemText({ error }: { error: unknown }) {
   return (
     <Alert role="alert" color="red" title={t(`problem.${code}`)} variant="outline">
       <Stack gap={4}>
-        <Text size="sm">{problem?.message ?? String(error)}</Text>
+        {code !== "network" && <Text size="sm">{problem?.message ?? String(error)}</Text>}
         {problem !== null && problem.fields.length > 0 && (
           <List size="sm">
             {problem.fields.map((field) => (

@@ -1,12 +1,14 @@
 /** The frame round every page: navigation, the lamp, the settings, and what the page shows. */
 import { Burger, Button, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { type ReactNode, Suspense, lazy, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { useRights } from "../session/rights";
 import { Connection } from "./Connection";
+import { Faults } from "./Faults";
 import { GpuLamp } from "./GpuLamp";
+import { lazily } from "./lazily";
 
 /** And the permission without which a page would have nothing to show; everybody has keys. */
 const PAGES = [
@@ -18,7 +20,7 @@ const PAGES = [
   ["usage", "inference:list"],
 ] as const;
 const loadSettings = () => import("./SettingsMenu");
-const SettingsMenu = lazy(loadSettings);
+const SettingsMenu = lazily(loadSettings);
 
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
@@ -65,7 +67,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </nav>
       <main id="main" className="shell-main" tabIndex={-1}>
         <Connection />
-        {children}
+        <Faults address={location}>{children}</Faults>
       </main>
     </div>
   );

@@ -214,7 +214,8 @@ async function ask(upload: Running, method: string, path: string, body?: unknown
     if (upload.paused) throw new Paused();
     if (response && response.status < 500 && response.status !== 429) {
       const problem = await response.json().catch(() => ({}));
-      throw new Refused(problem.code ?? "unknown", problem.detail ?? response.statusText);
+      const fields = ((problem.errors ?? []) as { message: string }[]).map(({ message }) => message).join("; ");
+      throw new Refused(problem.code ?? "unknown", fields || (problem.detail ?? response.statusText));
     }
     if (tried >= TRIES) throw new Refused("unknown", response?.statusText ?? "");
     await sleep(500 * 2 ** tried * (0.5 + Math.random()));
