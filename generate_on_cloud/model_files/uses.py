@@ -24,8 +24,6 @@ NO_VAE = "it has no VAE; choose one with the option sd_vae, or upload one called
 TINY_VAE = "is a tiny VAE; allowed: a whole one here, and this one with sd_vae_decode_method or _encode_method TAESD"
 LATENT_CHANNELS = 4
 """Channels of the latents of all families that are drawn with; the VAEs of Flux and Stable Diffusion 3 have 16."""
-LDM_CONTROL = "control_model."
-"""Prefix that a ControlNet's tensors may have in LDM's layout."""
 CONTROL_SIGNS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")
 """The tensor of the layer that reads the control map, as LDM and diffusers name it."""
 OTHER_CONTROLS = (
@@ -95,26 +93,26 @@ def has_vae(shapes: Shapes) -> bool:
 
 
 def controlnet_prefix(shapes: Shapes) -> str:
-    """The prefix of a ControlNet's tensor names: LDM_CONTROL, or empty.
+    """The prefix of a ControlNet's tensor names: `control_model.` in LDM's layout, or what its trainer wrote; or empty.
 
     Raises:
         RefusedFileError: the file is not a ControlNet, or only the difference from a UNet.
     """
-    prefix = LDM_CONTROL if any(name.startswith(LDM_CONTROL) for name in shapes) else ""
+    prefixes = [name.removesuffix(sign) for sign in CONTROL_SIGNS for name in shapes if name.endswith(sign)]
     family = detect_family(shapes)
     if family in OTHER_CONTROLS:
         raise RefusedFileError(
             f"it is {family.value}, which this version does not draw with; allowed: a whole ControlNet"
         )
-    if not any(prefix + sign in shapes for sign in CONTROL_SIGNS):
+    if not prefixes or (prefixes[0] and not prefixes[0].endswith(".")):
         signs = " or ".join(CONTROL_SIGNS)
         raise RefusedFileError(f"it holds {held(shapes)}, not a ControlNet (no tensor is named {signs})")
-    return prefix
+    return prefixes[0]
 
 
 def is_control_difference(shapes: Shapes) -> bool:
     """Whether the UNet's weights must be added to a ControlNet's."""
-    return CONTROL_DIFFERENCE in shapes or LDM_CONTROL + CONTROL_DIFFERENCE in shapes
+    return any(name.rpartition(".")[2] == CONTROL_DIFFERENCE for name in shapes)
 
 
 def controlnet_words(shapes: Shapes) -> int:
