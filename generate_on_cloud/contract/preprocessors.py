@@ -28,6 +28,8 @@ class Preprocessor:
     """Whether its map depends on the picture and the numbers alone, so that the console can show it."""
     files: tuple[str, ...] = ()
     """The extension's names of the files with its networks, of the type `preprocessor`."""
+    hole: bool = False
+    """Whether a unit's mask says where the picture is drawn anew; otherwise it takes the picture's place."""
 
 
 def _network(
@@ -54,9 +56,9 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "recolor_intensity": Preprocessor(Slider(1.0, 0.1, 2.0)),
         "tile_colorfix": Preprocessor(Slider(8.0, 3, 32), previewed=False),
         "tile_colorfix+sharp": Preprocessor(Slider(8.0, 3, 32), Slider(1.0, 0, 2), previewed=False),
-        "inpaint_only": Preprocessor(previewed=False),
-        "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False),
-        "inpaint_only+lama": _network("ControlNetLama.pth"),
+        "inpaint_only": Preprocessor(previewed=False, hole=True),
+        "inpaint": Preprocessor(other_names=("inpaint_global_harmonious",), previewed=False, hole=True),
+        "inpaint_only+lama": Preprocessor(previewed=False, files=("ControlNetLama.pth",), hole=True),
         "openpose": _network(BODY),
         "openpose_hand": _network(BODY, HAND),
         "openpose_face": _network(BODY, FACE),

@@ -15,6 +15,7 @@ from generate_on_cloud.contract.controlnet import CONTROL_MODES, CONTROLNET, RES
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 from generate_on_cloud.contract.jobs import JobPhase
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams
+from generate_on_cloud.contract.preprocessors import PREPROCESSORS
 from generate_on_cloud.webui.infotext.record import InfoValue
 from inference_container.diffusion.control import Control
 from inference_container.diffusion.steering import ColorFix, Restore, Steering
@@ -117,12 +118,14 @@ def prepare_controls(
         with progress.phase(JobPhase.LOADING_MODELS):
             network = _network(job, unit, checkpoint)
             _check_layers(number, unit, network)
-            by_network = request_network_map(job, unit.module)
+            instead = _mask_instead(number, unit)
+            by_network = None if instead is not None else request_network_map(job, unit.module)
         with progress.phase(JobPhase.ENCODING):
             seed = _seed(params, seeds)
             found, mode, module = _map_of(
-                number, unit, params, size=size, largest=hires_size or size, cut=cut, seed=seed, by_network=by_network
-            )
+                number, unit, params, size=size, largest=hires_size or size, cut=cut, seed=seed,
+                instead=instead, by_network=by_network,
+            )  # fmt: skip
             made = [fit_map(found, mode=mode, width=one[0], height=one[1]) for one in (hires_size, size) if one]
         if unit.hr_option != "High res only" or hires_size is None:
             with progress.phase(JobPhase.ENCODING):
@@ -234,6 +237,7 @@ def _map_of(
     largest: Size,
     cut: Cut | None,
     seed: int,
+    instead: Image.Image | None,
     by_network: NetworkMap | None,
 ) -> tuple[Bytes, MapResizeMode, str]:
     """The map, its resize mode, and the preprocessor that made it; `largest` is the size of the last pass."""
@@ -247,11 +251,9 @@ def _map_of(
         mode = _mode_of(params)
     else:
         raise JobFailed(JobErrorCode.INVALID_PARAMS, f"{CONTROLNET} {number}: received no image; allowed: a picture")
-    anew = _drawn_anew(number, unit, params, size=picture.size) if module in (INPAINT, *RESTORING) else None
-    if unit.mask is not None and anew is None:
-        mask = _opened(unit.mask, f"{CONTROLNET} {number}: mask")
-        if mask.getchannel(0).getextrema() not in ((0, 0), (255, 255)):
-            picture, module = Image.merge("RGB", [mask.getchannel(0)] * 3), "none"
+    anew = _drawn_anew(number, unit, params, size=picture.size) if PREPROCESSORS[module].hole else None
+    if instead is not None:
+        picture, module = instead, "none"
     if cut is not None and unit.inpaint_crop_input_image:
         picture = _cut_out(picture, cut, params, mode=mode)
         anew = anew and _cut_out(anew, cut, params, mode=mode)
@@ -262,9 +264,17 @@ def _map_of(
     pixels = np.asarray(picture, dtype=np.uint8)
     if anew is not None:
         pixels = _with_hole(pixels, anew, module=module, mode=mode, largest=largest)
-    if by_network is not None and module == unit.module:
+    if by_network is not None:
         return by_network(pixels, resolution=resolution, threshold_a=a, threshold_b=b), mode, module
     return make_map(pixels, module, resolution=resolution, threshold_a=a, threshold_b=b, seed=seed), mode, module
+
+
+def _mask_instead(number: int, unit: ControlNetUnit) -> Image.Image | None:
+    """The unit's mask, RGB, if it takes the picture's place, which then no preprocessor sees."""
+    if unit.mask is None or PREPROCESSORS[unit.module].hole:
+        return None
+    mask = _opened(unit.mask, f"{CONTROLNET} {number}: mask").getchannel(0)
+    return None if mask.getextrema() in ((0, 0), (255, 255)) else Image.merge("RGB", [mask] * 3)
 
 
 def _with_hole(pixels: Bytes, anew: Image.Image, *, module: str, mode: MapResizeMode, largest: Size) -> Bytes:

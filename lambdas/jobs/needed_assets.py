@@ -224,6 +224,8 @@ class NewestNeed:
     """The usual name of such a file, for types whose files differ by their names too."""
     way_out: str = ""
     """What else a caller without the file can do."""
+    spare: bool = False
+    """Whether the job may turn out not to need it, so that nothing is wrong if there is none."""
 
     @property
     def reference(self) -> str | None:
@@ -258,8 +260,19 @@ def _preprocessor_files(params: TaskParams) -> list[NewestNeed]:
         for pointer, unit in _units(one, CONTROLNET):
             module = preprocessor_named(str(unit.get("module", "none")))
             for file in PREPROCESSORS[module].files if module else ():
-                needs.setdefault(file, NewestNeed(AssetType.PREPROCESSOR, f"{pointer}/module", file=file))
+                need = NewestNeed(
+                    AssetType.PREPROCESSOR, f"{pointer}/module", file=file, spare=_may_need_no_map(str(module), unit)
+                )
+                if file not in needs or (needs[file].spare and not need.spare):
+                    needs[file] = need
     return list(needs.values())
+
+
+def _may_need_no_map(module: str, unit: Mapping[str, Any]) -> bool:
+    """Whether the unit has a mask that may take the picture's place, as the container sees when it opens it."""
+    image = unit.get("image") or unit.get("input_image")
+    given = [unit.get("mask"), unit.get("mask_image"), image.get("mask") if isinstance(image, dict) else None]
+    return not PREPROCESSORS[module].hole and (any(given) or (isinstance(image, list) and len(image) == 2))
 
 
 def _units(params: ImageParams, wanted: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -212,6 +212,8 @@ class Resolver:
                 key=lambda asset: (-distance(asset, caller), asset.created_at, asset.asset_id),
                 default=None,
             )
+            if newest is None and need.spare:
+                continue
             if newest is None:
                 none = f"received none, and no {need.wanted} of yours, an administrator's or a user you trust exists"
                 message = f"{none}; upload one: POST /v1/assets{caller.listed_files}{need.way_out}"

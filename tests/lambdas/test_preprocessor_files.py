@@ -63,6 +63,30 @@ def test_a_unit_whose_file_is_missing_is_refused_by_its_name(cloud: Cloud, modul
     assert "upload one: POST /v1/assets" in error.message
 
 
+@pytest.mark.parametrize(
+    "masked",
+    [
+        {"mask": PNG},
+        {"mask_image": PNG},
+        {"image": {"image": PNG, "mask": PNG}},
+        {"image": [PNG, PNG]},
+    ],
+)
+def test_a_unit_whose_mask_may_take_its_pictures_place_goes_without_the_file(
+    cloud: Cloud, masked: dict[str, object]
+) -> None:
+    upload(cloud)
+
+    assert used(resolve(cloud, unit("softedge_hed", **masked))) == set()
+    with pytest.raises(ProblemError, match="no preprocessor called ControlNetHED"):
+        resolve(cloud, unit("softedge_hed", **masked), unit("scribble_hed"))
+    with pytest.raises(ProblemError, match="no preprocessor called ControlNetLama"):
+        resolve(cloud, unit("inpaint_only+lama", **masked))
+
+    cloud.asset("preprocessor", "ControlNetHED.pth", architecture=PREPROCESSOR_FILES["ControlNetHED.pth"].family)
+    assert used(resolve(cloud, unit("softedge_hed", **masked))) == {"ControlNetHED.pth"}
+
+
 def test_names_tell_files_with_the_same_network_apart(cloud: Cloud) -> None:
     upload(cloud, "sk_model.pth", "sk_model2.pth")
     cloud.asset("preprocessor", "my_sk_model2_fp16.safetensors", architecture=PREPROCESSOR_FILES["sk_model.pth"].family)

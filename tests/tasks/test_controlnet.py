@@ -143,6 +143,17 @@ def test_a_mask_takes_the_place_of_the_picture(draw: Studio) -> None:
     assert opened(output, 1).tobytes() == mask.convert("RGB").tobytes()
 
 
+@pytest.mark.parametrize("module", ["softedge_hed", "dw_openpose_full"])
+def test_a_preprocessor_whose_picture_a_mask_replaces_needs_no_file(draw: Studio, module: str) -> None:
+    mask = rectangle(64, 64, (8, 8, 40, 40))
+
+    output = draw(Task.TXT2IMG, {**UNIT, "module": module, "mask": as_text(mask)})
+
+    assert opened(output, 1).tobytes() == mask.convert("RGB").tobytes()
+    with pytest.raises(JobFailed, match="received no preprocessor called"):
+        draw(Task.TXT2IMG, {**UNIT, "module": module, "mask": as_text(Image.new("RGB", (64, 64)))})
+
+
 def test_only_masked_cuts_the_units_picture_too(draw: Studio) -> None:
     large = noisy(128, 96, seed=9)
     body: dict[str, Any] = {
