@@ -33,7 +33,8 @@ REAL_ARGUMENTS = (
     "--skip-prepare-environment --skip-install --skip-torch-cuda-test --skip-python-version-check "
     "--skip-version-check --no-download-sd-model"
 )
-ON_A_CPU = {"AUTOMATIC1111": "--use-cpu all --no-half --no-half-vae", "Forge": "--always-cpu"}
+ON_A_CPU = "--use-cpu all --no-half --no-half-vae"
+FORGE_ON_A_CPU = "--always-cpu"
 SMALL = {"Width": 64, "Height": 64, "Denoising strength": 0.6}
 SCRIPTS: Mapping[str, Mapping[str, object]] = {
     "sampler.py": {"Sampling steps": 8, "Sampling method": "Euler"},
@@ -47,7 +48,7 @@ class Host:
     """A WebUI that can be started with a data folder of the test's choice."""
 
     kind: str
-    """`AUTOMATIC1111` or `Forge`: whose canvases and gradio it has."""
+    """`AUTOMATIC1111` or `Forge`: whose canvases and gradio it has. Forge Classic has AUTOMATIC1111's."""
     python: Path
     start: Sequence[str | Path]
     """Arguments before the port."""
@@ -81,9 +82,10 @@ def stand_ins() -> list[Host]:
 
 
 def _real(folder: Path) -> Host:
-    kind = "Forge" if (folder / "modules_forge").exists() else "AUTOMATIC1111"
+    forge = folder / "modules_forge"
+    kind = "Forge" if (forge / "forge_canvas").exists() else "AUTOMATIC1111"
     python = os.environ.get("WEBUI_PYTHON") or folder / "venv" / "bin" / "python"
-    arguments = os.environ.get("WEBUI_ARGS") or f"{REAL_ARGUMENTS} {ON_A_CPU[kind]}"
+    arguments = os.environ.get("WEBUI_ARGS") or f"{REAL_ARGUMENTS} {FORGE_ON_A_CPU if forge.exists() else ON_A_CPU}"
     return Host(kind, Path(python), ["launch.py", *shlex.split(arguments), "--port"], folder)
 
 

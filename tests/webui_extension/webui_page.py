@@ -96,11 +96,11 @@ class WebUI:
         self.page.locator(f"#{elem_id}").first.click()
 
     def waits_for(self, look: Callable[[], T], what: str, *, seconds: float = PATIENCE) -> T:
-        """The first true value of `look`, while the page goes on."""
+        """The first true value of `look`, while the page goes on; it may ask the API, which has a limit per minute."""
         deadline = time.monotonic() + seconds
         while not (found := look()):
             assert time.monotonic() < deadline, f"never happened: {what}"
-            self.page.wait_for_timeout(100)
+            self.page.wait_for_timeout(250)
         return found
 
     def says(self, elem_id: str, text: str, *, seconds: float = PATIENCE) -> str:

@@ -14,8 +14,11 @@ from generate_on_cloud.contract.accounts import CreateKey, CreateUser
 from generate_on_cloud.contract.endpoints import CreateEndpoint
 from local_cloud.cloud import LocalCloud
 from tests.child_processes import children_with
+from tests.e2e.webui_panel.conftest import SLOW_CONTAINER
 from tests.e2e.webui_panel.sending import drawn, has_ended, logged_in, newest_job, sent
+from tests.patience import wait_for
 from tests.tiny_checkpoint import write_tiny_checkpoint
+from tests.webui_extension.hosts import PATIENCE
 from tests.webui_extension.webui_page import WebUI
 
 
@@ -69,15 +72,19 @@ def broken_endpoint(service: GenerateOnCloud, cloud: LocalCloud) -> Iterator[str
     """The name of an endpoint whose containers all die while they start."""
 
     def containers() -> set[psutil.Process]:
-        return set(children_with(cloud.pid, "inference_container.server"))
+        return set(children_with(cloud.pid, SLOW_CONTAINER[-1]))
+
+    def has_failed() -> bool:
+        for container in containers() - others:
+            with suppress(psutil.Error):
+                container.kill()
+        return service.endpoints.get("broken").status == "Failed"
 
     others = containers()
+    assert others
     name = service.endpoints.create(CreateEndpoint(name="broken", instance_type="ml.g5.xlarge")).name
     try:
-        while service.endpoints.get("broken").status != "Failed":
-            for container in containers() - others:
-                with suppress(psutil.Error):
-                    container.kill()
+        wait_for(has_failed, "the endpoint's failure", seconds=PATIENCE, every=0.2)
         yield name
     finally:
         with suppress(NotFoundError):
