@@ -213,6 +213,17 @@ def test_what_cannot_be_read_as_a_picture_is_said_at_once(open_page: OpenPage, t
     expect(page.get_by_role("alert")).to_contain_text("<img src=x")
 
 
+def test_a_removed_picture_can_be_chosen_again(open_page: OpenPage, source: Path) -> None:
+    page = open_page("/generate/img2img")
+    for _ in range(2):
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Choose a file").click()
+        chooser.value.set_files(source)
+        expect(page.get_by_role("img", name="Source picture")).to_be_visible()
+        page.get_by_role("button", name="Remove", exact=True).click()
+        expect(page.get_by_role("img", name="Source picture")).to_have_count(0)
+
+
 def test_a_mask_of_another_size_is_taken_and_both_sizes_are_said(
     open_page: OpenPage, source: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ import { AssetThumbnail } from "./AssetThumbnail";
 import { DeleteAsset } from "./DeleteAsset";
 import { RestoreAsset } from "./RestoreAsset";
 import { useUploads } from "./upload/store";
+import { fileInput } from "../kit/fileInput";
 
 export type Asset = Schemas["AssetView"];
 
@@ -95,7 +96,7 @@ function GoOn({ asset }: { asset: Asset }) {
           {t("upload.otherFile", { size: bytes(wrong.size), wanted: bytes(asset.size) })}
         </Text>
       )}
-      <FileButton onChange={choose} inputProps={{ "aria-label": t("upload.goOnNamed", { name: asset.name }) }}>
+      <FileButton onChange={choose} inputProps={fileInput(t("upload.goOnNamed", { name: asset.name }))}>
         {(props) => (
           <Button size="compact-xs" {...props}>
             {t("upload.goOn")}

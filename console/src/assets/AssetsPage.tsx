@@ -12,6 +12,7 @@ import { useRights } from "../session/rights";
 import { AssetTable } from "./AssetTable";
 import { UploadList } from "./UploadList";
 import { useUploads } from "./upload/store";
+import { fileInput } from "../kit/fileInput";
 
 export const TYPES = [
   "checkpoint",
@@ -127,7 +128,7 @@ function UploadForm() {
     >
       <Group align="flex-end">
         <TypeSelect label={t("upload.type")} type={type} onType={setType} />
-        <FileButton multiple onChange={(files) => add(files, type)} inputProps={{ "aria-label": t("upload.choose") }}>
+        <FileButton multiple onChange={(files) => add(files, type)} inputProps={fileInput(t("upload.choose"))}>
           {(props) => <Button {...props}>{t("upload.choose")}</Button>}
         </FileButton>
       </Group>

@@ -8,6 +8,7 @@ import { maskFile } from "./export";
 import type { Kind } from "./settings";
 import { type Drawing, add, redo, undo } from "./strokes";
 import type { Tool } from "./usePointers";
+import { fileInput } from "../kit/fileInput";
 
 interface Props {
   kind: Kind;
@@ -89,7 +90,7 @@ function MaskFile({ picture, drawing, onDraw }: Pick<Props, "picture" | "drawing
       <FileButton
         accept="image/*"
         onChange={(file) => file && onDraw((old) => add(old, { kind: "load", file }))}
-        inputProps={{ "aria-label": t("canvas.load") }}
+        inputProps={fileInput(t("canvas.load"))}
       >
         {(props) => (
           <Button {...props} {...small}>

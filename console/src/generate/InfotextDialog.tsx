@@ -7,6 +7,7 @@ import { pictureText } from "../params/pictureText";
 import { type Tab, useForm } from "../params/store";
 import { ACCEPTED } from "./PictureInput";
 import { stem, useModels } from "./queries";
+import { fileInput } from "../kit/fileInput";
 
 interface Props {
   tab: Tab;
@@ -67,7 +68,7 @@ export default function InfotextDialog({ tab, file, onClose }: Props) {
             setWithout(null);
           }}
         />
-        <FileButton accept={ACCEPTED} onChange={(picture) => void read(picture)} inputProps={{ "aria-label": t("infotext.picture") }}>
+        <FileButton accept={ACCEPTED} onChange={(picture) => void read(picture)} inputProps={fileInput(t("infotext.picture"))}>
           {(props) => (
             <Button {...props} variant="default" size="compact-sm">
               {t("infotext.picture")}

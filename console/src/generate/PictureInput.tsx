@@ -2,6 +2,7 @@
 import { Button, FileButton, Group, Stack, Text } from "@mantine/core";
 import { type ClipboardEvent, type DragEvent, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { fileInput } from "../kit/fileInput";
 
 interface Props {
   label: string;
@@ -62,7 +63,7 @@ export function PictureInput({ label, picture, kept = null, onPicture, children 
         <Text size="sm" fw={500}>
           {label}
         </Text>
-        <FileButton accept={ACCEPTED} onChange={(file) => void take(file)} inputProps={{ "aria-label": label }}>
+        <FileButton accept={ACCEPTED} onChange={(file) => void take(file)} inputProps={fileInput(label)}>
           {(props) => (
             <Button {...props} size="compact-sm" variant="default">
               {t("picture.choose")}

@@ -7,6 +7,7 @@ import { ProblemText } from "../kit/ProblemText";
 import { useForm } from "../params/store";
 import { useStyleShelf } from "../params/styleShelf";
 import { type Style, readStyles, writeStyles } from "../params/styles";
+import { fileInput } from "../kit/fileInput";
 
 export default function StyleEditor({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
@@ -63,7 +64,7 @@ export default function StyleEditor({ onClose }: { onClose: () => void }) {
         {wrong !== null && <div role="alert">{t("styles.wrong", { name: wrong })}</div>}
         <Group justify="space-between">
           <Group gap="xs">
-            <FileButton accept=".csv,text/csv" onChange={(file) => void importFile(file)} inputProps={{ "aria-label": t("styles.import") }}>
+            <FileButton accept=".csv,text/csv" onChange={(file) => void importFile(file)} inputProps={fileInput(t("styles.import"))}>
               {(props) => (
                 <Button {...props} variant="default">
                   {t("styles.import")}
