@@ -90,7 +90,9 @@ def _drop_fields(relaxed: Relaxed, model: type[TaskParams]) -> None:
     for name, value in list(relaxed.params.items()):
         if name not in model.model_fields:
             del relaxed.params[name]
-            relaxed.warn(f"/{_escaped(name)}", _unknown_field(name, model))
+            # Only the first few are shown, and a suggestion takes a tenth of a millisecond.
+            shown = len(relaxed.warnings) < MAX_WARNINGS
+            relaxed.warn(f"/{_escaped(name)}", _unknown_field(name, model) if shown else "")
         elif _means_null(value, model, name):
             del relaxed.params[name]
             relaxed.warn(f"/{name}", f"{value!r} means no value; the field was ignored")

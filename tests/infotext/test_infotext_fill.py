@@ -347,3 +347,24 @@ def test_an_empty_entry_that_would_count_is_named() -> None:
     params = Txt2ImgParams(infotext="a cat\nSteps: 6, Seed: , Size: 64x64, Model hash: , Mood: ")
 
     assert unused_entries(params) == ("Seed", "Mood")
+
+
+@pytest.mark.parametrize(
+    ("entries", "named"),
+    [
+        ("Size-1: a, First pass size: 64x64", "Size-1"),
+        ("Size: 64x64, First pass size-1: a, First pass size-2: 5", "First pass size-1"),
+        (f"Size: {'9' * 400}x64, First pass size: 0x0", "Size"),
+        (f"Size: {'9' * 400}x{'9' * 400}, First pass size: {'9' * 400}x0", "Hires resize"),
+        (f"Size: 64x64, First pass size: {'9' * 400}x64", "Size"),
+    ],
+)
+def test_a_bad_size_of_an_old_infotext_is_named(entries: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        fill_in(Txt2ImgParams(infotext=f"a cat\nSteps: 6, Seed: 5, {entries}"))
+
+
+def test_an_old_infotext_with_one_side_of_the_first_pass_has_it_chosen() -> None:
+    filled = fill_in(Txt2ImgParams(infotext="a cat\nSteps: 6, Seed: 5, Size: 1024x1024, First pass size-1: 5"))
+
+    assert (filled.width, filled.height) == (512, 512)

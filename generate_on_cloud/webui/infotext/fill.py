@@ -14,6 +14,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from generate_on_cloud.contract.hires_sizes import old_first_size
+from generate_on_cloud.contract.limits import MAX_SIDE
 from generate_on_cloud.contract.options import OPTIONS
 from generate_on_cloud.contract.params import ImageParams, Img2ImgParams, Txt2ImgParams
 from generate_on_cloud.contract.samplers import (
@@ -29,6 +30,7 @@ from generate_on_cloud.webui.infotext.parser import Infotext, parse_infotext
 
 Params = TypeVar("Params", bound=ImageParams)
 Read = Callable[[str], object]
+Value = TypeVar("Value")
 
 FIELDS: Mapping[str, tuple[str, Read]] = MappingProxyType(
     {
@@ -199,8 +201,9 @@ def _read_old_hires_fix(entries: dict[str, str]) -> None:
     """In old infotexts, `First pass size` is that of the first pass and `Size` the picture's; 0x0: WebUI chooses."""
     if "First pass size-1" not in entries:
         return
-    width, height = int(entries.get("Size-1", "512")), int(entries.get("Size-2", "512"))
-    first = (int(entries["First pass size-1"]), int(entries["First pass size-2"]))
+    width, height = (_read(size, _side, entries.get(size, "512")) for size in ("Size-1", "Size-2"))
+    first = (_read("First pass size-1", _side, entries["First pass size-1"]),
+             _read("First pass size-2", _side, entries.get("First pass size-2", "0")))  # fmt: skip
     if 0 in first:
         first = old_first_size(width, height)
     entries |= {"Size-1": str(first[0]), "Size-2": str(first[1])}
@@ -318,7 +321,12 @@ def _truth(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _read(entry: str, read: Read, text: str) -> object:
+def _side(text: str) -> int:
+    """A side in pixels, or something larger than any."""
+    return min(int(text), 10 * MAX_SIDE)
+
+
+def _read(entry: str, read: Callable[[str], Value], text: str) -> Value:
     try:
         return read(text)
     except ValueError as error:
