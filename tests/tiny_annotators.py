@@ -16,6 +16,7 @@ from tests.tiny_holes import hole_filler
 from tests.tiny_normals import surface_normals
 from tests.tiny_onnx import dwpose, yolox
 from tests.tiny_poses import body, part
+from tests.tiny_segments import segmenter
 
 NARROW = 8
 """An eighth of the published networks' widths, where the extension's own code can be as narrow."""
@@ -62,6 +63,7 @@ FILES: Mapping[str, Callable[[], State]] = {
     "facenet.pth": lambda: part(43, FACE_MAPS),
     "mlsd_large_512_fp32.pth": mlsd,
     "ControlNetLama.pth": hole_filler,
+    "upernet_global_small.pth": segmenter,
     "scannet.pt": surface_normals,
     "ControlNetHED.pth": hed,
     "sk_model.pth": lambda: lines(22),

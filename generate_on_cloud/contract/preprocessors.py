@@ -69,6 +69,7 @@ PREPROCESSORS: Mapping[str, Preprocessor] = MappingProxyType(
         "depth_anything": _network("depth_anything_vitl14.pth"),
         "depth_anything_v2": _network("depth_anything_v2_vitl.pth"),
         "normal_midas": Preprocessor(Slider(0.4), other_names=("normal_map",), previewed=False, files=(MIDAS,)),
+        "seg_ufade20k": _network("upernet_global_small.pth", called=("segmentation",)),
         "normal_bae": _network("scannet.pt"),
         "mlsd": Preprocessor(
             Slider(0.1, 0.01, 2.0), Slider(0.1, 0.01, 20.0), previewed=False, files=("mlsd_large_512_fp32.pth",)

@@ -57,6 +57,7 @@ class Family(StrEnum):
     DEPTH_ANYTHING = "Depth Anything"
     MIDAS = "MiDaS (DPT-Hybrid), which sees depth"
     SURFACE_NORMALS = "a network that sees how surfaces are turned"
+    SEGMENTER = "UniFormer, which finds what is where"
     HED = "HED, which finds soft edges"
     LINE_DRAWING = "a network that makes line drawings"
     ANIME_LINES = "a network that makes line drawings of anime"

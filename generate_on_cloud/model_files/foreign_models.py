@@ -44,6 +44,7 @@ _ADAPTERS: tuple[tuple[Family, str], ...] = (
     (Family.DEPTH_ANYTHING, r"(?:^|_)depth_head_scratch_output_conv2_0_weight$"),
     (Family.MIDAS, r"(?:^|_)pretrained_model_patch_embed_backbone_stem_conv_weight$"),
     (Family.SURFACE_NORMALS, r"(?:^|_)decoder_out_conv_res1_6_weight$"),
+    (Family.SEGMENTER, r"(?:^|_)decode_head_psp_modules_0_1_conv_weight$"),
     (Family.HED, r"(?:^|_)block5_projection_weight$"),
     (Family.LINE_DRAWING, r"(?:^|_)model2_0_conv_block_1_weight$"),
     (Family.ANIME_LINES, r"(?:^|_)model_model_1(?:_model_3){3}_model_5_weight$"),

@@ -28,6 +28,7 @@ PREPROCESSOR_FILES: Mapping[str, PreprocessorFile] = MappingProxyType(
         "depth_anything_vitl14.pth": PreprocessorFile(Family.DEPTH_ANYTHING, r"depth.?anything(?!.?v?2)"),
         "depth_anything_v2_vitl.pth": PreprocessorFile(Family.DEPTH_ANYTHING, r"depth.?anything.?v2"),
         "dpt_hybrid-midas-501f0c75.pt": PreprocessorFile(Family.MIDAS),
+        "upernet_global_small.pth": PreprocessorFile(Family.SEGMENTER),
         "scannet.pt": PreprocessorFile(Family.SURFACE_NORMALS),
         "ControlNetHED.pth": PreprocessorFile(Family.HED),
         "sk_model.pth": PreprocessorFile(Family.LINE_DRAWING, r"sk_model(?!2)"),

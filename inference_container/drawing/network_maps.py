@@ -18,6 +18,7 @@ from inference_container.drawing.line_maps import drawn_lines
 from inference_container.drawing.pose_maps import found_poses
 from inference_container.models.annotators import Annotator, load_annotator
 from inference_container.models.onnx_networks import OnnxNetwork
+from inference_container.pictures.class_maps import colored, grown_for_classes
 from inference_container.pictures.control_maps import INPAINT_FILLED, Bytes, as_map, padded, scaled_to
 from inference_container.pictures.depth_maps import directions, grown_to_patches, near_and_far, normalized
 from inference_container.pictures.edge_maps import Grey, averaged, in_bytes, scribbled, stepped
@@ -101,6 +102,13 @@ def _depth(picture: Bytes, networks: Networks, *_: float) -> Grey:
 
 def _normals(picture: Bytes, networks: Networks, level: float, _: float) -> Bytes:
     return directions(networks[0](_shown(picture) / 127.5 - 1.0)[0].numpy(), background=level)
+
+
+def _classes(picture: Bytes, networks: Networks, *_: float) -> Bytes:
+    height, width, _channels = picture.shape
+    (likely,) = networks[0](torch.from_numpy(grown_for_classes(picture)))
+    fitted = interpolate(likely[None], (height, width), mode="bilinear", align_corners=False)[0]
+    return colored(fitted.argmax(0).numpy())
 
 
 def _surfaces(picture: Bytes, networks: Networks, *_: float) -> Bytes:
@@ -187,6 +195,7 @@ MAPS: Mapping[str, Steps] = MappingProxyType(
         "depth_anything": Steps(_depth_anything),
         "depth_anything_v2": Steps(_depth_anything),
         "normal_midas": Steps(_normals),
+        "seg_ufade20k": Steps(_classes),
         "normal_bae": Steps(_surfaces),
         "mlsd": Steps(_straight_lines),
         "softedge_hed": Steps(_hed),

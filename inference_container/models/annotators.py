@@ -29,6 +29,7 @@ from inference_container.models.line_networks import LINE_WIDTH, MLSD
 from inference_container.models.normal_networks import NORMALS_FIRST, STEM_WIDTH, surface_normals
 from inference_container.models.onnx_networks import OnnxNetwork, load_onnx_network
 from inference_container.models.pose_networks import FACE_MAPS, HAND_MAPS, POSE_WIDTH, BodyPose, PartPose
+from inference_container.models.segment_networks import SEGMENTER_FIRST, SEGMENTER_WIDTH, segmenter, segmenter_names
 
 
 class Annotator(FileNetwork):
@@ -57,6 +58,9 @@ KINDS: Mapping[str, NetworkKind] = MappingProxyType(
             for name, second in (("depth_anything_vitl14.pth", False), ("depth_anything_v2_vitl.pth", True))
         },
         "ControlNetLama.pth": NetworkKind(Family.HOLE_FILLER, FIRST, WIDTH, hole_filler, hole_filler_names),
+        "upernet_global_small.pth": NetworkKind(
+            Family.SEGMENTER, SEGMENTER_FIRST, SEGMENTER_WIDTH, segmenter, segmenter_names
+        ),
         "scannet.pt": NetworkKind(Family.SURFACE_NORMALS, NORMALS_FIRST, STEM_WIDTH, surface_normals),
         "ControlNetHED.pth": NetworkKind(Family.HED, "block1.convs.0.weight", EDGE_WIDTH, lambda width, _: HED(width)),
         "sk_model.pth": _LINE_DRAWER,

@@ -48,7 +48,7 @@ SHAPES = {"landscape": (90, 140, 64), "portrait": (200, 120, 100)}
 POSES = [module for module in MAPS if module.startswith("openpose")]
 WHOLE_BODIES, FILLED = "dw_openpose_full", "inpaint_only+lama"
 POSE_SHAPES = {"landscape": (200, 300, 256), "portrait": (300, 200, 192)}
-BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet", "mlsd"}
+BLACK_AND_WHITE = {"softedge_hedsafe", "scribble_hed", "softedge_pidisafe", "scribble_pidinet", "mlsd", "seg_ufade20k"}
 """Maps of a few levels, in which a rounding makes a pixel another level."""
 
 

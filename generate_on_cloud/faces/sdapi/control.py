@@ -40,6 +40,7 @@ _TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("softedge_pidinet", "softedge_pidisafe", "softedge_hed", "softedge_hedsafe"), ("softedge", "hed", "pidi")
     ),
     "Lineart": (("lineart_standard", "lineart_realistic", "lineart_coarse", "lineart_anime"), ("lineart",)),
+    "Segmentation": (("seg_ufade20k",), ("seg",)),
     "Inpaint": (("inpaint_only", "inpaint_only+lama", "inpaint"), ("inpaint",)),
     "Tile": (("tile_resample",), ("tile", "blur")),
     "Recolor": (("none",), ("recolor",)),
