@@ -207,8 +207,8 @@ def _drop_options(relaxed: Relaxed, *, interrogation: bool) -> None:
             if reason := _ignored(name, value):
                 del kept[name]
                 relaxed.warn(pointer, f"{reason}; the option was ignored")
-            elif isinstance(value, str) and not interrogation:
-                kept[name] = _from_text(name, value)
+            elif not interrogation:
+                kept[name] = _as_the_option(name, value)
                 if name == VAE and value == "":
                     relaxed.warn(pointer, "'' was read as 'None', the checkpoint's own VAE, as in WebUI")
         elif is_idle(name) or (interrogation and (name in OPTIONS or name in AT_REST)):
@@ -235,11 +235,13 @@ def _ignored(name: str, value: object) -> str | None:
     return None
 
 
-def _from_text(name: str, value: str) -> object:
-    """A number or a yes or no that came as text, as fields take them; else the text as the option has it."""
+def _as_the_option(name: str, value: object) -> object:
+    """A number or a yes or no that came as text, and 0 or 1 for no and yes, as fields take them; else the value."""
     default = OPTIONS[name].default
+    if not isinstance(value, str):
+        return bool(value) if isinstance(default, bool) and value in (0, 1) else value
     if isinstance(default, bool):
-        return {"true": True, "false": False}.get(value.strip().lower(), value)
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.strip().lower(), value)
     if isinstance(default, (int, float)):
         try:
             number = float(value)

@@ -271,3 +271,15 @@ def test_zeros_words_and_texts_that_webui_reads_are_read(
     found = kept(stocked, Task.TXT2IMG, DRAWN | params)
 
     assert {field: found[field] for field in read} == read
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [(1, True), (0, False), (1.0, True), ("1", True), ("0", False), (True, True)]
+)
+@pytest.mark.parametrize("option", ["webp_lossless", "tiling", "pad_cond_uncond", "img2img_color_correction"])
+def test_switches_among_the_options_are_also_read_as_numbers(
+    stocked: Cloud, option: str, given: object, read: bool
+) -> None:
+    found = kept(stocked, Task.TXT2IMG, DRAWN | {"override_settings": {option: given}})
+
+    assert found["override_settings"] == {option: read}
