@@ -6,6 +6,7 @@ from tests.e2e.webui_panel.conftest import OwnHost
 from tests.e2e.webui_panel.files import choose_file, large_vae, one_part_arrived
 from tests.e2e.webui_panel.sending import choose_newest, drawn, has_ended, logged_in, long_job, sent
 from tests.webui_extension.cable import Cable
+from tests.webui_extension.canvases import fill_canvas
 from tests.webui_extension.webui_page import WebUI
 from webui_extension.core.texts import texts
 
@@ -29,14 +30,18 @@ def test_a_wrong_key_is_told_and_not_kept(webui: WebUI, service: GenerateOnCloud
 def test_a_key_that_was_revoked_is_told_and_its_job_is_not_lost(
     webui: WebUI, service: GenerateOnCloud, revoked_key: str
 ) -> None:
+    webui.tab("img2img")
+    fill_canvas(webui, "img2img")
     job_id = long_job(webui, service)
     with logged_in(webui, api_key=revoked_key):
         webui.says("goc_status_txt2img", "The key was refused")
         webui.waits_for(lambda: not webui.watched("txt2img"), "the page asks no more")
-        webui.click("goc_generate_txt2img")
-        webui.says("goc_status_txt2img", "The key was refused")
+        webui.tab("img2img")  # which has said nothing yet
+        webui.click("goc_generate_img2img")
+        webui.says("goc_status_img2img", "The key was refused")
         assert service.jobs.page(limit=1).jobs[0].job_id == job_id
 
+    webui.tab("txt2img")
     assert choose_newest(webui, service) == job_id
     webui.click("goc_show_txt2img")
     webui.says("html_log_txt2img", f"Job {job_id}")
@@ -91,7 +96,9 @@ def test_jobs_and_uploads_outlive_a_restart_of_the_host_in_each_language(
         cable.hold(b"/parts", after=1)
         webui.click("goc_upload")
         webui.waits_for(lambda: one_part_arrived(service, name), "one part")
-        job_id = long_job(webui, service)
+        job_id = long_job(
+            webui, service, rounds=5
+        )  # a real host takes up to 20 seconds to stop, and shows it until then
 
     cable.mend()
     with own_host.running(*login, localization="zh_CN") as address:
