@@ -20,7 +20,7 @@ interface Props {
 const LINE = 60;
 const LONG = { dateStyle: "short", timeStyle: "medium" } as const;
 /** On a phone, so that the status stays in sight. */
-const SHORT = { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" } as const;
+const SHORT = { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
 
 export function JobList({ jobs, chosen, selected, onSelect, onChoose, onEnd }: Props) {
   const { t, i18n } = useTranslation();
@@ -50,11 +50,11 @@ export function JobList({ jobs, chosen, selected, onSelect, onChoose, onEnd }: P
               <Thumbnail url={job.thumbnail_url ?? null} />
               <span className="grow">
                 <span className="job-words">
-                  <Text span size="sm">
+                  <Text span size="sm" truncate>
                     {time.format(new Date(job.created_at))} → {t(`task.${job.task}`)} →
                   </Text>
                   <StatusBadge status={job.status} />
-                  <Text span size="xs" c="dimmed" className="mono" truncate>
+                  <Text span size="xs" c="dimmed" className="mono job-id" truncate>
                     → {job.job_id}
                   </Text>
                 </span>
