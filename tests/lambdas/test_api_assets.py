@@ -336,7 +336,7 @@ def test_no_checkpoint_is_the_clear_error(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["nope", "dream.safetensors [aaaaaaaaaa]", "Dream", "x" * 5000, "dream.ckpt", "../dream", "\0"]
+    "reference", ["nope", "nightmare.safetensors [6ce0161689]", "x" * 5000, "dream.ckpt", "../dream", "\0"]
 )
 def test_an_unknown_checkpoint_is_told_with_those_there_are(cloud: Cloud, reference: str) -> None:
     cloud.checkpoint(sha256="6ce0161689" + "0" * 54)
@@ -348,6 +348,20 @@ def test_an_unknown_checkpoint_is_told_with_those_there_are(cloud: Cloud, refere
     assert error["pointer"] == "/checkpoint"
     assert error["message"].endswith("available: dream.safetensors")
     assert cloud.rows() == 0
+
+
+@pytest.mark.parametrize(
+    ("reference", "warned"), [("Dream", False), ("DREAM.SafeTensors", False), ("dream.safetensors [aaaaaaaaaa]", True)]
+)
+def test_a_checkpoint_in_another_case_is_used_and_one_with_another_hash_too_with_a_warning_as_in_webui(
+    cloud: Cloud, reference: str, warned: bool
+) -> None:
+    cloud.checkpoint(sha256="6ce0161689" + "0" * 54)
+
+    job = cloud.ask("POST", "/v1/jobs", {**txt2img(), "checkpoint": reference}).ok(201)
+
+    assert job["checkpoint"] == "dream.safetensors"
+    assert any(reference in warning["message"] for warning in job["warnings"]) == warned
 
 
 @pytest.mark.parametrize("status", ["uploading", "failed"])
