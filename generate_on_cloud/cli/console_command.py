@@ -1,15 +1,13 @@
 """`goc console`: a link that opens the web console signed in, for you or for somebody you invite."""
 
 import webbrowser
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from generate_on_cloud.cli.output import AsJson, errors, print_document
 from generate_on_cloud.cli.session import open_cloud, service_url
-
-READING_MINUTES: Final = 15
-"""For a link that somebody reads in a terminal and opens elsewhere."""
+from generate_on_cloud.contract.sessions import MAX_CODE_MINUTES
 
 
 def sign_in_link(code: str) -> str:
@@ -27,7 +25,7 @@ def console(
 ) -> None:
     """Open the web console signed in, by a link that works once: within a minute, a printed one within 15 minutes."""
     with open_cloud() as cloud:
-        made = cloud.sessions.create_code(invite, minutes=None if browser else READING_MINUTES)
+        made = cloud.sessions.create_code(invite, minutes=None if browser else MAX_CODE_MINUTES)
     link = sign_in_link(made.code)
     if as_json:
         print_document({"url": link, "user": made.user, "expires_at": made.expires_at.isoformat()})

@@ -8,6 +8,9 @@ from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.accounts import Label, Name
 from generate_on_cloud.contract.bodies import Body, View
 
+MAX_CODE_MINUTES = 15
+"""How long a one-time code may work: for a link that somebody reads in one place and opens in another."""
+
 
 class CreateSession(Body):
     """`POST /v1/sessions`: with a key in the header, or with a code and without a key."""
@@ -33,7 +36,7 @@ class CreateSessionCode(Body):
     """Whom the code signs in; None: the caller. For another user it is an invitation."""
     permissions: list[Permission] | None = Field(default=None, max_length=len(Permission))
     """Limits the session to these; None: everything that the key, or the other user's role, gives."""
-    minutes: int | None = Field(default=None, ge=1, le=15)
+    minutes: int | None = Field(default=None, ge=1, le=MAX_CODE_MINUTES)
     """How long the code works; None: 1 minute for the caller, 15 minutes for another user."""
 
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from inference_container.models.file_networks import count_layers
+
 DINO_SIDE, DINO_PATCH = 518, 14
 """Of the pictures that DINOv2 learned, and of its patches, in pixels."""
 HEAD_WIDTH = 64
@@ -59,7 +61,7 @@ def depth_anything(width: int, state: State, *, second: bool) -> nn.Module:
     """Depth Anything, of the first or the second version, as wide and deep as the file."""
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
-    depth = _count(state, r"pretrained\.blocks\.(\d+)\.")
+    depth = count_layers(state, r"pretrained\.blocks\.(\d+)\.")
     layers = _LAYERS_OF_V2[depth] if second else range(depth - 4, depth)
     config = DepthAnythingConfig(
         backbone_config=Dinov2Config(
@@ -100,13 +102,13 @@ def midas(width: int, state: State) -> nn.Module:
 
     sizes = [state[f"scratch.layer{number}_rn.weight"].shape[1] for number in range(1, 5)]
     blocks = r"pretrained\.model\.patch_embed\.backbone\.stages\.STAGE\.blocks\.(\d+)\."
-    depths = [_count(state, blocks.replace("STAGE", str(stage))) for stage in range(3)]
+    depths = [count_layers(state, blocks.replace("STAGE", str(stage))) for stage in range(3)]
     stages = [*sizes[:2], state[MIDAS_FIRST].shape[1]]
     side = math.isqrt(state["pretrained.model.pos_embed"].shape[1] - 1)
     config = DPTConfig(
         is_hybrid=True,
         hidden_size=width,
-        num_hidden_layers=_count(state, r"pretrained\.model\.blocks\.(\d+)\."),
+        num_hidden_layers=count_layers(state, r"pretrained\.model\.blocks\.(\d+)\."),
         num_attention_heads=width // HEAD_WIDTH,
         intermediate_size=4 * width,
         layer_norm_eps=1e-6,
@@ -134,11 +136,6 @@ def midas(width: int, state: State) -> nn.Module:
         if type(module).__name__ == "WeightStandardizedConv2d":
             cast(Any, module).eps = 1e-8
     return _Midas(network)
-
-
-def _count(state: State, pattern: str) -> int:
-    """How many layers have names of this kind."""
-    return len({found[1] for name in state if (found := re.match(pattern, name))})
 
 
 Renaming = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]

@@ -1,6 +1,7 @@
 """Small networks that are one file each: built as wide as the file says, and filled with its tensors."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,11 @@ from inference_container.models.files import ModelFile
 from inference_container.models.tensor_file import TensorFile, corrupt, incompatible, open_tensor_file
 
 State = Mapping[str, Tensor]
+
+
+def count_layers(names: Iterable[str], pattern: str) -> int:
+    """How many different numbers the pattern's group finds at the beginning of tensors' names."""
+    return len({found[1] for name in names if (found := re.match(pattern, name))})
 
 
 @dataclass(frozen=True)

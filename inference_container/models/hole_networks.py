@@ -4,12 +4,13 @@ Written from the layers' published names, sizes and formulas (the ControlNet ext
 torchvision. `tests/models/published/annotators.npz` holds the extension's answers.
 """
 
-import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
+
+from inference_container.models.file_networks import count_layers
 
 FIRST, WIDTH = "model.1.ffc.convl2l.weight", 64
 SEEN = 4
@@ -153,7 +154,7 @@ def hole_filler(width: int, state: State) -> HoleFiller:
     Raises:
         ValueError: it has more blocks than MOST_BLOCKS.
     """
-    blocks = len({found[1] for name in state if (found := re.match(r"model\.(\d+)\.conv1\.", name))})
+    blocks = count_layers(state, r"model\.(\d+)\.conv1\.")
     if blocks > MOST_BLOCKS:
         raise ValueError(f"{blocks} blocks; allowed: {MOST_BLOCKS}")
     return HoleFiller(width, blocks)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, elu, interpolate, pad, silu
 
+from inference_container.models.file_networks import count_layers
+
 STEM_WIDTH = 48
 NORMALS_FIRST = "encoder.original_model.conv_stem.weight"
 STRIDES = (1, 2, 2, 2, 1, 2, 1)
@@ -98,7 +100,7 @@ class _EfficientNet(nn.Module):
             nn.Sequential(
                 *(
                     _Block(shapes, f"{name}.blocks.{stage}.{number}", stride=1 if number else stride)
-                    for number in range(_count(shapes, rf"{re.escape(name)}\.blocks\.{stage}\.(\d+)\."))
+                    for number in range(count_layers(shapes, rf"{re.escape(name)}\.blocks\.{stage}\.(\d+)\."))
                 )
             )
             for stage, stride in enumerate(STRIDES)
@@ -113,10 +115,6 @@ class _EfficientNet(nn.Module):
             x = stage(x)
             seen.append(x)
         return [*seen, self.conv_head(x)]
-
-
-def _count(shapes: Shapes, pattern: str) -> int:
-    return 1 + max((int(found[1]) for name in shapes if (found := re.match(pattern, name))), default=-1)
 
 
 class _Up(nn.Module):

@@ -4,13 +4,14 @@ Written from the layers' published names, sizes and formulas (the ControlNet ext
 not been released since 2023. `tests/models/published/annotators.npz` holds the extension's answers.
 """
 
-import re
 from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, gelu, interpolate, relu, scaled_dot_product_attention
+
+from inference_container.models.file_networks import count_layers
 
 SEGMENTER_FIRST, SEGMENTER_WIDTH = "backbone.patch_embed1.proj.weight", 64
 HEAD_WIDTH = 64
@@ -123,7 +124,7 @@ class _UniFormer(nn.Module):
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()
         for stage, block in enumerate((_NearBlock, _NearBlock, _WideBlock, _WideBlock), 1):
-            count = len({found[1] for one in shapes if (found := re.match(rf"{name}\.blocks{stage}\.(\d+)\.", one))})
+            count = count_layers(shapes, rf"{name}\.blocks{stage}\.(\d+)\.")
             if not 0 < count <= MOST_BLOCKS:
                 raise ValueError(f"{count} blocks; allowed: 1 to {MOST_BLOCKS}")
             self.add_module(f"patch_embed{stage}", _Patches(shapes, f"{name}.patch_embed{stage}"))

@@ -5,10 +5,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inference_container.pictures.control_maps import Bytes
+from inference_container.pictures.pixels import IMAGENET_MEANS, IMAGENET_SPREADS
 
 LONGEST, SHORTEST = 2048, 512
 """Sides of the pictures that the network sees."""
-MEANS, SPREADS = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
 
 def grown_for_classes(picture: Bytes) -> npt.NDArray[np.float32]:
@@ -17,7 +17,7 @@ def grown_for_classes(picture: Bytes) -> npt.NDArray[np.float32]:
     scale = min(LONGEST / max(height, width), SHORTEST / min(height, width))
     size = int(width * scale + 0.5), int(height * scale + 0.5)
     grown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
-    return np.asarray((grown[:, :, ::-1] - MEANS) / SPREADS, dtype=np.float32)
+    return np.asarray((grown[:, :, ::-1] - IMAGENET_MEANS) / IMAGENET_SPREADS, dtype=np.float32)
 
 
 def colored(classes: npt.NDArray[np.integer]) -> Bytes:

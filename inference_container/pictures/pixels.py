@@ -7,6 +7,8 @@ from PIL import Image
 from generate_on_cloud.contract.errors import JobErrorCode, JobFailed
 
 Floats = npt.NDArray[np.float32]
+IMAGENET_MEANS, IMAGENET_SPREADS = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
+"""Of ImageNet's pixels, in 0 to 255: red, green, blue."""
 
 
 def to_model_range(image: Image.Image) -> Floats:

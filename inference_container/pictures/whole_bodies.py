@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference_container.pictures.control_maps import Bytes
+from inference_container.pictures.pixels import IMAGENET_MEANS, IMAGENET_SPREADS
 from inference_container.pictures.pose_drawing import Pose
 from inference_container.pictures.pose_points import Point
 
@@ -27,7 +28,6 @@ LEAST_SURE, LEAST_SHOWN, MOST_COMMON = 0.1, 0.3, 0.45
 MOST_PEOPLE = 100
 """Of more, the surest count. The extension's work would have no end."""
 MARGIN, BINS = 1.25, 2.0
-MEANS, SPREADS = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 SHOULDERS, NECK = [5, 6], 17
 SEEN = 0.3
 """How sure the network is of a point that is drawn."""
@@ -123,7 +123,7 @@ def _cut(picture: Bytes, middle: Numbers, whole: Numbers, size: Size) -> Numbers
     here = np.stack([corner, above, _third(corner, above)])
     there = np.stack([target, over, _third(target, over)])
     cut = cv2.warpAffine(picture, cv2.getAffineTransform(here, there), size, flags=cv2.INTER_LINEAR)
-    return np.asarray((cut - MEANS) / SPREADS)
+    return np.asarray((cut - IMAGENET_MEANS) / IMAGENET_SPREADS)
 
 
 def _third(one: Numbers, two: Numbers) -> Numbers:

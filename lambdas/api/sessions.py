@@ -7,7 +7,7 @@ from typing import Final
 from generate_on_cloud.contract.access import Permission
 from generate_on_cloud.contract.accounts import CreatedKey, RevokedKey
 from generate_on_cloud.contract.errors import FieldError, ProblemCode
-from generate_on_cloud.contract.sessions import CreatedSessionCode, CreateSession, CreateSessionCode
+from generate_on_cloud.contract.sessions import MAX_CODE_MINUTES, CreatedSessionCode, CreateSession, CreateSessionCode
 from lambdas.access.caller import CACHE_SECONDS, Caller, narrowed, require_enabled
 from lambdas.access.keys import NewKey
 from lambdas.access.session_codes import SessionCode
@@ -23,7 +23,7 @@ ROUTES = Routes()
 LIFE: Final = timedelta(hours=12)
 KEPT_LIFE: Final = timedelta(days=30)
 OWN_CODE_LIFE: Final = timedelta(seconds=60)
-INVITATION_LIFE: Final = timedelta(minutes=15)
+INVITATION_LIFE: Final = timedelta(minutes=MAX_CODE_MINUTES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from typing import Any
 from generate_on_cloud.contract.assets import AssetType
 from generate_on_cloud.contract.controlnet import CONTROLNET
 from generate_on_cloud.contract.errors import reference_token
-from generate_on_cloud.contract.options import check_option
 from generate_on_cloud.contract.params import ImageParams, Txt2ImgParams
 from generate_on_cloud.contract.preprocessors import PREPROCESSORS, preprocessor_named
 from generate_on_cloud.contract.selectable_scripts import Loopback, SdUpscale
@@ -98,10 +97,8 @@ class OptionRow:
     file: Callable[[str], str | None] = _file
 
     def needs(self, params: TaskParams) -> Iterator[Need]:
-        if isinstance(params, ImageParams):
-            value = params.override_settings.get(self.option)
-            name = None if value is None else check_option(self.option, value)
-            yield from _need(self, name, f"override_settings/{self.option}")
+        if isinstance(params, ImageParams) and self.option in params.override_settings:
+            yield from _need(self, getattr(params.options, self.option), f"override_settings/{self.option}")
 
 
 @dataclass(frozen=True)
@@ -327,10 +324,7 @@ def named_checkpoint(field: str | None, params: TaskParams) -> list[Need]:
 
 
 def wants_automatic_vae(params: TaskParams) -> bool:
-    if not isinstance(params, ImageParams):
-        return False
-    vae = params.override_settings.get("sd_vae")
-    return vae is None or check_option("sd_vae", vae) == AUTOMATIC
+    return isinstance(params, ImageParams) and params.options.sd_vae == AUTOMATIC
 
 
 def tiny_vae_options(params: TaskParams) -> list[str]:
